@@ -1,0 +1,131 @@
+-- Facts: the application writes these, in its own transactions. Keys are
+-- natural, so that a retried write is harmless; rows may arrive in any order.
+
+CREATE TABLE referral.link (
+    code        text PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code)),
+    campaign    text NOT NULL CHECK (length(campaign) BETWEEN 1 AND 255),
+    referrer_id text NOT NULL CHECK (length(referrer_id) BETWEEN 1 AND 255),
+    label       text NOT NULL DEFAULT '' CHECK (length(label) <= 255),
+    destination text CHECK (length(destination) BETWEEN 1 AND 2048),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    expires_at  timestamptz,
+    disabled_at timestamptz
+);
+CREATE INDEX link_campaign ON referral.link (campaign, code);
+COMMENT ON TABLE  referral.link IS 'Fact: a shareable link of one referrer in one campaign.';
+COMMENT ON COLUMN referral.link.code IS 'What the link is found by; lower case.';
+COMMENT ON COLUMN referral.link.campaign IS 'Name of the campaign; may be declared later.';
+COMMENT ON COLUMN referral.link.referrer_id IS 'Who shares it: the application''s pseudonym, not an e-mail address.';
+COMMENT ON COLUMN referral.link.label IS 'Kind of link, such as invite-friends or share-item.';
+COMMENT ON COLUMN referral.link.destination IS 'Where it leads; null: where the campaign says.';
+COMMENT ON COLUMN referral.link.created_at IS 'When it was made.';
+COMMENT ON COLUMN referral.link.expires_at IS 'From then on it binds nobody; null: never.';
+COMMENT ON COLUMN referral.link.disabled_at IS 'From then on it binds nobody; null: not disabled.';
+
+CREATE TABLE referral.touch (
+    visitor_id  text NOT NULL CHECK (length(visitor_id) BETWEEN 1 AND 255),
+    touch_id    text NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(touch_id) BETWEEN 1 AND 255),
+    code        text NOT NULL CHECK (length(code) BETWEEN 1 AND 255),
+    touched_at  timestamptz NOT NULL DEFAULT now(),
+    landing_url text CHECK (length(landing_url) <= 8192),
+    referer     text CHECK (length(referer) <= 8192),
+    PRIMARY KEY (visitor_id, touch_id)
+);
+CREATE INDEX touch_code ON referral.touch (lower(code), visitor_id);
+COMMENT ON TABLE  referral.touch IS 'Fact: one arrival of a visitor through a link.';
+COMMENT ON COLUMN referral.touch.visitor_id IS 'The visitor''s pseudonym.';
+COMMENT ON COLUMN referral.touch.touch_id IS 'Tells one arrival from another; give your own to make a retried write harmless.';
+COMMENT ON COLUMN referral.touch.code IS 'Code of the link, in any case; the link may arrive later.';
+COMMENT ON COLUMN referral.touch.touched_at IS 'When the visitor arrived.';
+COMMENT ON COLUMN referral.touch.landing_url IS 'The address arrived at, for reports.';
+COMMENT ON COLUMN referral.touch.referer IS 'The address come from, for reports.';
+
+CREATE TABLE referral.signup (
+    user_id      text PRIMARY KEY CHECK (length(user_id) BETWEEN 1 AND 255),
+    visitor_id   text CHECK (length(visitor_id) BETWEEN 1 AND 255),
+    code         text CHECK (length(code) <= 255),
+    signed_up_at timestamptz NOT NULL DEFAULT now(),
+    fingerprints text[] NOT NULL DEFAULT '{}' CHECK (cardinality(fingerprints) <= 64),
+    attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
+    arrived_at   timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX signup_visitor ON referral.signup (visitor_id, user_id) WHERE visitor_id IS NOT NULL;
+CREATE INDEX signup_code ON referral.signup (lower(code), user_id) WHERE code <> '';
+COMMENT ON TABLE  referral.signup IS 'Fact: a user signed up.';
+COMMENT ON COLUMN referral.signup.user_id IS 'The application''s pseudonym of the user.';
+COMMENT ON COLUMN referral.signup.visitor_id IS 'The visitor that became this user; null if not known.';
+COMMENT ON COLUMN referral.signup.code IS 'Code that was typed in; when not empty it decides alone.';
+COMMENT ON COLUMN referral.signup.signed_up_at IS 'When the user signed up.';
+COMMENT ON COLUMN referral.signup.fingerprints IS 'Keyed hashes of device, card or address; one shared with the referrer is self-referral.';
+COMMENT ON COLUMN referral.signup.attributes IS 'Anything else about the signup: a JSON object.';
+COMMENT ON COLUMN referral.signup.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
+
+CREATE TABLE referral.purchase (
+    user_id      text   NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id  text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    amount       bigint NOT NULL CHECK (amount > 0),
+    currency     text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    purchased_at timestamptz NOT NULL DEFAULT now(),
+    attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
+    arrived_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, purchase_id)
+);
+COMMENT ON TABLE  referral.purchase IS 'Fact: a user bought something.';
+COMMENT ON COLUMN referral.purchase.user_id IS 'Who bought; the signup may arrive later.';
+COMMENT ON COLUMN referral.purchase.purchase_id IS 'The application''s order number.';
+COMMENT ON COLUMN referral.purchase.amount IS 'Minor units of the currency, above zero, before refunds.';
+COMMENT ON COLUMN referral.purchase.currency IS 'ISO 4217, three capital letters.';
+COMMENT ON COLUMN referral.purchase.purchased_at IS 'When it was bought; a hold counts from here.';
+COMMENT ON COLUMN referral.purchase.attributes IS 'Anything else about the purchase: a JSON object.';
+COMMENT ON COLUMN referral.purchase.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
+
+CREATE TABLE referral.refund (
+    user_id     text   NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    refund_id   text   NOT NULL CHECK (length(refund_id) BETWEEN 1 AND 255),
+    amount      bigint NOT NULL CHECK (amount > 0),
+    refunded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, purchase_id, refund_id)
+);
+COMMENT ON TABLE  referral.refund IS 'Fact: part or all of a purchase was given back.';
+COMMENT ON COLUMN referral.refund.user_id IS 'Who bought.';
+COMMENT ON COLUMN referral.refund.purchase_id IS 'What was bought; the purchase may arrive later.';
+COMMENT ON COLUMN referral.refund.refund_id IS 'The application''s number of the refund.';
+COMMENT ON COLUMN referral.refund.amount IS 'Minor units of the purchase''s currency, above zero.';
+COMMENT ON COLUMN referral.refund.refunded_at IS 'When it was given back.';
+
+CREATE TABLE referral.override (
+    user_id     text NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id text NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    verdict     text NOT NULL CHECK (verdict IN ('Allow', 'Deny')),
+    reason      text NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
+    author      text NOT NULL DEFAULT '' CHECK (length(author) <= 255),
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, purchase_id)
+);
+COMMENT ON TABLE  referral.override IS 'Fact: somebody''s verdict on one pair, above the policy''s.';
+COMMENT ON COLUMN referral.override.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.override.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.override.verdict IS 'Deny reverses and blocks the pair; Allow lifts the check for self-reward and nothing else.';
+COMMENT ON COLUMN referral.override.reason IS 'Why, for people.';
+COMMENT ON COLUMN referral.override.author IS 'Who decided, for people.';
+COMMENT ON COLUMN referral.override.created_at IS 'When it was decided.';
+
+CREATE TABLE referral.adjustment (
+    beneficiary_id text   NOT NULL CHECK (length(beneficiary_id) BETWEEN 1 AND 255),
+    adjustment_id  text   NOT NULL CHECK (length(adjustment_id) BETWEEN 1 AND 255),
+    amount         bigint NOT NULL CHECK (amount <> 0),
+    currency       text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    reason         text   NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
+    author         text   NOT NULL DEFAULT '' CHECK (length(author) <= 255),
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (beneficiary_id, adjustment_id)
+);
+COMMENT ON TABLE  referral.adjustment IS 'Fact: credit given or taken by hand. Append-only.';
+COMMENT ON COLUMN referral.adjustment.beneficiary_id IS 'Whose credit.';
+COMMENT ON COLUMN referral.adjustment.adjustment_id IS 'The application''s number of the adjustment.';
+COMMENT ON COLUMN referral.adjustment.amount IS 'Minor units; negative takes credit.';
+COMMENT ON COLUMN referral.adjustment.currency IS 'ISO 4217, three capital letters.';
+COMMENT ON COLUMN referral.adjustment.reason IS 'Why, for people.';
+COMMENT ON COLUMN referral.adjustment.author IS 'Who did it, for people.';
+COMMENT ON COLUMN referral.adjustment.created_at IS 'When it was done.';

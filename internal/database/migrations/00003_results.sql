@@ -1,0 +1,139 @@
+-- Results: only the engine writes these.
+
+CREATE TABLE referral.attribution (
+    user_id     text PRIMARY KEY,
+    campaign    text NOT NULL,
+    code        text NOT NULL,
+    referrer_id text NOT NULL,
+    touched_at  timestamptz NOT NULL,
+    source      text NOT NULL CHECK (source IN ('Code', 'Touch')),
+    visitor_id  text,
+    touch_id    text,
+    resolved_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX attribution_referrer ON referral.attribution (referrer_id, user_id);
+COMMENT ON TABLE  referral.attribution IS 'Result: the link, and so referrer and campaign, that a referee''s signup is bound to.';
+COMMENT ON COLUMN referral.attribution.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.attribution.campaign IS 'The link''s campaign.';
+COMMENT ON COLUMN referral.attribution.code IS 'The link''s code.';
+COMMENT ON COLUMN referral.attribution.referrer_id IS 'The link''s referrer.';
+COMMENT ON COLUMN referral.attribution.touched_at IS 'When the touch was; for a typed code, the time of signup.';
+COMMENT ON COLUMN referral.attribution.source IS 'Code: typed at signup. Touch: followed before it.';
+COMMENT ON COLUMN referral.attribution.visitor_id IS 'Visitor of the touch; null for a typed code.';
+COMMENT ON COLUMN referral.attribution.touch_id IS 'The touch; null for a typed code.';
+COMMENT ON COLUMN referral.attribution.resolved_at IS 'When this was found.';
+
+CREATE TABLE referral.pair (
+    user_id         text        NOT NULL,
+    purchase_id     text        NOT NULL,
+    campaign        text        NOT NULL,
+    referrer_id     text        NOT NULL,
+    revision        integer     NOT NULL,
+    admission_order bigint      NOT NULL,
+    ordinal         bigint,
+    qualified_at    timestamptz NOT NULL,
+    matures_at      timestamptz NOT NULL,
+    state           text        NOT NULL CHECK (state IN ('Held', 'Granted', 'Waiting', 'Reversed')),
+    reason          text        NOT NULL,
+    decided_at      timestamptz NOT NULL DEFAULT now(),
+    due_at          timestamptz,
+    PRIMARY KEY (user_id, purchase_id)
+);
+COMMENT ON TABLE  referral.pair IS 'Result: what was decided about one referee''s signup with one purchase, once it has counted.';
+COMMENT ON COLUMN referral.pair.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.pair.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.pair.campaign IS 'The campaign it counts in.';
+COMMENT ON COLUMN referral.pair.referrer_id IS 'Who invited.';
+COMMENT ON COLUMN referral.pair.revision IS 'The revision of the campaign''s terms it follows.';
+COMMENT ON COLUMN referral.pair.admission_order IS 'Its place in the campaign''s queue for cap and budget.';
+COMMENT ON COLUMN referral.pair.ordinal IS 'The how-manieth admitted pair of its referrer in the campaign it was, at admission; null while it never was admitted.';
+COMMENT ON COLUMN referral.pair.qualified_at IS 'The later of signup and purchase.';
+COMMENT ON COLUMN referral.pair.matures_at IS 'When its hold ends.';
+COMMENT ON COLUMN referral.pair.state IS 'Held, Granted, Waiting (counts, but no room) or Reversed.';
+COMMENT ON COLUMN referral.pair.reason IS 'Why it is in that state.';
+COMMENT ON COLUMN referral.pair.decided_at IS 'When that was decided.';
+COMMENT ON COLUMN referral.pair.due_at IS 'When the engine looks at it again; null: when something changes.';
+
+CREATE TABLE referral.credit (
+    user_id        text   NOT NULL,
+    purchase_id    text   NOT NULL,
+    reward         text   NOT NULL,
+    campaign       text   NOT NULL,
+    beneficiary_id text   NOT NULL,
+    currency       text   NOT NULL,
+    amount         bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (user_id, purchase_id, reward)
+);
+COMMENT ON TABLE  referral.credit IS 'Result: what a held or granted pair earns now.';
+COMMENT ON COLUMN referral.credit.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.credit.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.credit.reward IS 'Name of the reward in the policy.';
+COMMENT ON COLUMN referral.credit.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.credit.beneficiary_id IS 'Who gets it.';
+COMMENT ON COLUMN referral.credit.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.credit.amount IS 'Minor units.';
+
+CREATE TABLE referral.ledger (
+    user_id        text        NOT NULL,
+    purchase_id    text        NOT NULL,
+    reward         text        NOT NULL,
+    seq            integer     NOT NULL CHECK (seq > 0),
+    campaign       text        NOT NULL,
+    revision       integer     NOT NULL,
+    beneficiary_id text        NOT NULL,
+    amount         bigint      NOT NULL CHECK (amount <> 0),
+    currency       text        NOT NULL,
+    kind           text        NOT NULL CHECK (kind IN ('Grant', 'Reversal')),
+    reason         text        NOT NULL,
+    entered_at     timestamptz NOT NULL DEFAULT now(),
+    entry_id       bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (user_id, purchase_id, reward, seq)
+);
+COMMENT ON TABLE  referral.ledger IS 'Result: every credit given and taken back. Append-only; the key makes a second grant impossible.';
+COMMENT ON COLUMN referral.ledger.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.ledger.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.ledger.reward IS 'Name of the reward in the policy.';
+COMMENT ON COLUMN referral.ledger.seq IS 'Counts from 1 within the pair''s reward.';
+COMMENT ON COLUMN referral.ledger.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.ledger.revision IS 'The revision it was decided under.';
+COMMENT ON COLUMN referral.ledger.beneficiary_id IS 'Whose credit.';
+COMMENT ON COLUMN referral.ledger.amount IS 'Minor units; above zero gives, below zero takes back.';
+COMMENT ON COLUMN referral.ledger.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.ledger.kind IS 'Grant (above zero) or Reversal (below zero).';
+COMMENT ON COLUMN referral.ledger.reason IS 'Why.';
+COMMENT ON COLUMN referral.ledger.entered_at IS 'When.';
+COMMENT ON COLUMN referral.ledger.entry_id IS 'Tells one entry from all others.';
+
+-- Sums may leave the range of bigint although no amount does, hence numeric.
+CREATE TABLE referral.account (
+    beneficiary_id text        NOT NULL,
+    currency       text        NOT NULL,
+    available      numeric(38) NOT NULL DEFAULT 0,
+    held           numeric(38) NOT NULL DEFAULT 0,
+    PRIMARY KEY (beneficiary_id, currency)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE  referral.account IS 'Result: one row per beneficiary and currency, kept in the transactions that write ledger, credits and adjustments.';
+COMMENT ON COLUMN referral.account.beneficiary_id IS 'Whose account.';
+COMMENT ON COLUMN referral.account.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.account.available IS 'Sum of ledger entries and adjustments, minor units; may be below zero after a reversal.';
+COMMENT ON COLUMN referral.account.held IS 'Sum of the credits of held pairs, minor units.';
+
+CREATE VIEW referral.balance AS
+    SELECT beneficiary_id, currency, available, held FROM referral.account;
+COMMENT ON VIEW   referral.balance IS 'What each beneficiary has, in minor units: available now, and held until it matures.';
+COMMENT ON COLUMN referral.balance.beneficiary_id IS 'Whose balance.';
+COMMENT ON COLUMN referral.balance.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.balance.available IS 'Minor units; below zero when more was taken back than was left.';
+COMMENT ON COLUMN referral.balance.held IS 'Minor units that are granted when their hold ends.';
+
+CREATE TABLE referral.set_aside (
+    user_id  text        PRIMARY KEY,
+    cause    text        NOT NULL,
+    since    timestamptz NOT NULL DEFAULT now(),
+    attempts integer     NOT NULL DEFAULT 1
+);
+COMMENT ON TABLE  referral.set_aside IS 'Result: referees whose facts could not be decided. Tried again when a fact of theirs changes.';
+COMMENT ON COLUMN referral.set_aside.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.set_aside.cause IS 'What went wrong.';
+COMMENT ON COLUMN referral.set_aside.since IS 'First failure since it last could be decided.';
+COMMENT ON COLUMN referral.set_aside.attempts IS 'Failures since then.';

@@ -1,0 +1,98 @@
+-- The engine's own: what is to be decided, who decides it, and counters that
+-- make reading status cost the same whatever the past.
+
+CREATE SEQUENCE referral.admission_order;
+COMMENT ON SEQUENCE referral.admission_order IS 'Where pairs draw their admission order from.';
+
+CREATE TABLE referral.shard (
+    shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 15)
+);
+COMMENT ON TABLE  referral.shard IS 'Sixteen rows to lock: whoever holds one decides about its referees, and nobody else does.';
+COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
+INSERT INTO referral.shard SELECT generate_series(0, 15);
+
+-- From sha256, whose result is the same on every version, so that a dump
+-- restored elsewhere still has its changes in the right shards.
+CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (get_byte(sha256(convert_to(key, 'UTF8')), 0) & 15)::smallint;
+COMMENT ON FUNCTION referral.shard_of IS 'The shard of a referee, visitor, code, campaign or referrer.';
+
+-- Pairs to look at again as time passes: one probe per shard finds the earliest.
+CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE referral.change (
+    shard        smallint    NOT NULL,
+    id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    kind         text        NOT NULL CHECK (kind IN ('Referee', 'Visitor', 'Code', 'Campaign', 'Referrer')),
+    key          text        NOT NULL,
+    resume_after text        NOT NULL DEFAULT '',
+    noted_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (shard, id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX change_key ON referral.change (shard, kind, key);
+COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet. Written by triggers in the writer''s own transaction.';
+COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
+COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
+COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
+COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower case), campaign or referrer_id.';
+COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
+COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
+
+CREATE TABLE referral.parked (
+    campaign text NOT NULL,
+    user_id  text NOT NULL,
+    PRIMARY KEY (campaign, user_id)
+);
+COMMENT ON TABLE  referral.parked IS 'Referees with something left to decide once their campaign is open again.';
+COMMENT ON COLUMN referral.parked.campaign IS 'The campaign that is suspended, closed or without a policy.';
+COMMENT ON COLUMN referral.parked.user_id IS 'The referee.';
+
+CREATE TABLE referral.referrer (
+    campaign    text   NOT NULL,
+    referrer_id text   NOT NULL,
+    pairs       bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, referrer_id)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE  referral.referrer IS 'Counters per campaign and referrer.';
+COMMENT ON COLUMN referral.referrer.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.referrer.referrer_id IS 'The referrer.';
+COMMENT ON COLUMN referral.referrer.pairs IS 'Pairs that are held or granted.';
+
+CREATE TABLE referral.pair_count (
+    campaign          text        NOT NULL,
+    shard             smallint    NOT NULL,
+    awaiting_purchase bigint      NOT NULL DEFAULT 0,
+    waiting           bigint      NOT NULL DEFAULT 0,
+    held              bigint      NOT NULL DEFAULT 0,
+    granted           bigint      NOT NULL DEFAULT 0,
+    reversed          bigint      NOT NULL DEFAULT 0,
+    changed_at        timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (campaign, shard)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE  referral.pair_count IS 'Counters per campaign, in as many rows as there are shards so that workers do not wait for each other. Add them up.';
+COMMENT ON COLUMN referral.pair_count.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.pair_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
+COMMENT ON COLUMN referral.pair_count.awaiting_purchase IS 'Attributed signups without a pair.';
+COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs that wait for room.';
+COMMENT ON COLUMN referral.pair_count.held IS 'Pairs that are held.';
+COMMENT ON COLUMN referral.pair_count.granted IS 'Pairs that are granted.';
+COMMENT ON COLUMN referral.pair_count.reversed IS 'Pairs that are reversed.';
+COMMENT ON COLUMN referral.pair_count.changed_at IS 'When the engine last changed something.';
+
+CREATE TABLE referral.credit_count (
+    campaign text        NOT NULL,
+    shard    smallint    NOT NULL,
+    currency text        NOT NULL,
+    granted  numeric(38) NOT NULL DEFAULT 0,
+    held     numeric(38) NOT NULL DEFAULT 0,
+    reversed numeric(38) NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign, shard, currency)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE  referral.credit_count IS 'Sums per campaign and currency, in as many rows as there are shards. Add them up.';
+COMMENT ON COLUMN referral.credit_count.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.credit_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
+COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
+COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
+COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';

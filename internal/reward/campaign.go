@@ -1,0 +1,44 @@
+package reward
+
+import "time"
+
+// Configuration is everything declared that a decision may depend on.
+type Configuration struct {
+	Attribution AttributionModel
+	Campaigns   map[string]*Campaign // by name
+}
+
+// AttributionModel picks the touch that binds a signup.
+type AttributionModel string
+
+const (
+	LastTouch  AttributionModel = "LastTouch"
+	FirstTouch AttributionModel = "FirstTouch"
+)
+
+// Campaign is one declared campaign with every revision of its terms.
+type Campaign struct {
+	Name              string
+	Mode              Mode
+	StartsAt          time.Time // signups from then on; zero: no bound
+	EndsAt            time.Time // signups before then; zero: no bound
+	AttributionWindow time.Duration
+	Revisions         []Revision // by Number, ascending; at least one
+}
+
+// Mode says what a campaign does at present.
+type Mode string
+
+const (
+	Open          Mode = "Open"          // binds signups, admits pairs
+	Suspended     Mode = "Suspended"     // nothing is granted or reversed; all of it later
+	PolicyMissing Mode = "PolicyMissing" // admitted pairs live on; nothing is admitted until the policy is there
+	Closed        Mode = "Closed"        // deleted: admitted pairs live on; binds and admits nothing
+)
+
+// Revision is one recorded version of a campaign's terms.
+type Revision struct {
+	Number     int
+	RecordedAt time.Time
+	Terms      Terms
+}

@@ -1,0 +1,70 @@
+package reward
+
+import "time"
+
+// Outcome is what Decide finds about one referee.
+type Outcome struct {
+	Attribution *Attribution // nil: not attributed
+	Decisions   []Decision   // one per purchase known or decided before, by purchase id
+
+	// Deferred names a campaign that is not open and under which something is
+	// left to decide once it is; empty: nothing is. Of a suspended campaign
+	// nothing is decided: Frozen is true and nothing else is to be recorded.
+	Deferred string
+	Frozen   bool
+}
+
+// Decision is the state of one pair, why, and what it earns.
+type Decision struct {
+	PurchaseID  string
+	Campaign    string // of the attribution it was decided under; empty with NotAttributed
+	ReferrerID  string
+	Revision    int
+	State       State
+	Reason      Reason
+	QualifiedAt time.Time // the later of signup and purchase
+	MaturesAt   time.Time
+	Credits     []Credit // by reward; empty unless Held or Granted
+}
+
+// Credit is what one reward of a pair comes to. Its amount is above zero.
+type Credit struct {
+	Reward        string
+	BeneficiaryID string
+	Money
+}
+
+// State is what a pair is in. All but NotCounting are recorded.
+type State string
+
+const (
+	NotCounting State = "NotCounting" // has never counted
+	Held        State = "Held"        // counts; granted when its hold ends
+	Granted     State = "Granted"     // counts and is credited
+	Waiting     State = "Waiting"     // counts, but there is no room
+	Reversed    State = "Reversed"    // has counted and does not any more
+)
+
+// Reason tells why a pair is in its state. When several apply it is the first
+// in the order below.
+type Reason string
+
+const (
+	CampaignDeleted   Reason = "CampaignDeleted"
+	PurchaseRemoved   Reason = "PurchaseRemoved" // or its signup
+	NotAttributed     Reason = "NotAttributed"
+	OutsideCampaign   Reason = "OutsideCampaign"
+	OutsideWindow     Reason = "OutsideWindow"
+	Refunded          Reason = "Refunded"
+	CurrencyMismatch  Reason = "CurrencyMismatch"
+	BelowMinimum      Reason = "BelowMinimum"
+	ConditionFalse    Reason = "ConditionFalse"
+	SelfReferral      Reason = "SelfReferral"
+	SharedFingerprint Reason = "SharedFingerprint"
+	NotFirstPurchase  Reason = "NotFirstPurchase"
+	Overridden        Reason = "Overridden"
+	CapReached        Reason = "CapReached"
+	BudgetExhausted   Reason = "BudgetExhausted"
+	HoldPeriod        Reason = "HoldPeriod"
+	Qualified         Reason = "Qualified"
+)
