@@ -1,0 +1,215 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AttributionDatabase is one schema of one Postgres database, in which an application records its referral facts and
+// the operator keeps the credits that follow from them.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=adb,categories=referral
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
+// +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
+// +kubebuilder:printcolumn:name="Pending",type="integer",JSONPath=".status.pendingChanges"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+type AttributionDatabase struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec AttributionDatabaseSpec `json:"spec"`
+
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status AttributionDatabaseStatus `json:"status,omitempty"`
+}
+
+// AttributionDatabaseList is a list of AttributionDatabases.
+//
+// +kubebuilder:object:root=true
+type AttributionDatabaseList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []AttributionDatabase `json:"items"`
+}
+
+// AttributionDatabaseSpec says where the database is and how it is used.
+type AttributionDatabaseSpec struct {
+	// secretRef names the Secret with the connection URI: postgresql://user:password@host:5432/database.
+	//
+	// +required
+	SecretRef URISecretReference `json:"secretRef"`
+
+	// tls decides how the connection is protected.
+	//
+	// +optional
+	TLS *TLS `json:"tls,omitempty"`
+
+	// schema is where the operator's tables live. It is created by the operator and cannot be changed later.
+	//
+	// +optional
+	// +kubebuilder:default=referral
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z_][a-z0-9_]{0,62}$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z_][a-z0-9_]{0,62}$') && self != 'public' && self != 'information_schema' && !self.startsWith('pg_')",message="must be a plain Postgres identifier: lower-case letters, digits and '_', beginning with a letter or '_'; neither public nor information_schema nor anything that begins with pg_"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="schema is immutable; delete this AttributionDatabase and create another to use another schema"
+	Schema string `json:"schema,omitempty"`
+
+	// attribution picks the touch that a signup without a code of its own is bound to.
+	//
+	// +optional
+	// +kubebuilder:default=LastTouch
+	Attribution AttributionModel `json:"attribution,omitempty"`
+
+	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a role leaves its list.
+	//
+	// +optional
+	Roles *DatabaseRoles `json:"roles,omitempty"`
+
+	// maxConnections is the most connections one replica of the operator holds to this database.
+	//
+	// +optional
+	// +kubebuilder:default=8
+	// +kubebuilder:validation:Minimum=2
+	// +kubebuilder:validation:Maximum=100
+	MaxConnections int32 `json:"maxConnections,omitempty"`
+
+	// suspend stops everything that writes to the database: nothing is migrated, declared, granted or reversed until it
+	// is false again. Facts are kept and nothing is lost. Status goes on.
+	//
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// AttributionModel says which of several touches wins.
+//
+// +kubebuilder:validation:Enum=LastTouch;FirstTouch
+type AttributionModel string
+
+const (
+	// LastTouch binds a signup to the latest of its touches.
+	LastTouch AttributionModel = "LastTouch"
+	// FirstTouch binds a signup to the earliest of its touches.
+	FirstTouch AttributionModel = "FirstTouch"
+)
+
+// TLS decides how connections to the database are protected.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caSecretRef) || self.mode == 'VerifyFull'",fieldPath=".caSecretRef",message="caSecretRef may only be set with mode VerifyFull: the other modes trust any certificate"
+type TLS struct {
+	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted, nothing verified) or
+	// Disable (in the clear).
+	//
+	// +optional
+	// +kubebuilder:default=VerifyFull
+	Mode TLSMode `json:"mode,omitempty"`
+
+	// caSecretRef names the Secret with the certificate authorities to trust; the system's when unset.
+	//
+	// +optional
+	CASecretRef *CASecretReference `json:"caSecretRef,omitempty"`
+}
+
+// TLSMode says how much of the server's identity is verified.
+//
+// +kubebuilder:validation:Enum=VerifyFull;Require;Disable
+type TLSMode string
+
+const (
+	// TLSVerifyFull encrypts, and verifies the server's certificate and host name.
+	TLSVerifyFull TLSMode = "VerifyFull"
+	// TLSRequire encrypts and verifies nothing.
+	TLSRequire TLSMode = "Require"
+	// TLSDisable connects in the clear.
+	TLSDisable TLSMode = "Disable"
+)
+
+// DatabaseRoles are existing Postgres roles and what they may do.
+type DatabaseRoles struct {
+	// writers may record facts and read everything: the application's roles.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Writers []RoleName `json:"writers,omitempty"`
+
+	// readers may read everything.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Readers []RoleName `json:"readers,omitempty"`
+}
+
+// RoleName is the name of an existing Postgres role, spelled as in pg_roles.
+//
+// "public" and "none" are refused because Postgres takes them for keywords even where they are quoted: a grant to
+// "public" would reach everybody.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]([ -~]*[!-~])?$') && self != 'public' && self != 'none' && !self.startsWith('pg_')",message="must be the name of an existing Postgres role, in printable ASCII; neither public nor none nor anything that begins with pg_"
+type RoleName string
+
+// AttributionDatabaseStatus is what the operator last saw of the database.
+type AttributionDatabaseStatus struct {
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// serverVersion is the version of the Postgres server, as it gives it.
+	//
+	// +optional
+	ServerVersion string `json:"serverVersion,omitempty"`
+
+	// schemaVersion is the number of the last migration applied to the schema.
+	//
+	// +optional
+	SchemaVersion int64 `json:"schemaVersion"`
+
+	// owner is the namespace and name of the AttributionDatabase that owns the schema.
+	//
+	// +optional
+	Owner string `json:"owner,omitempty"`
+
+	// pendingChanges is how many changes of facts are waiting to be decided, counted up to 10,000.
+	//
+	// +optional
+	PendingChanges int64 `json:"pendingChanges"`
+
+	// oldestPendingChange is when the oldest of them was noted; absent when none is waiting.
+	//
+	// +optional
+	OldestPendingChange *metav1.Time `json:"oldestPendingChange,omitempty"`
+
+	// setAside is how many referees have facts that could not be decided; table set_aside says why.
+	//
+	// +optional
+	SetAside int64 `json:"setAside"`
+
+	// conditions: Ready always; Reconciling and Stalled only while true.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// GetConditions returns the conditions of the status.
+func (d *AttributionDatabase) GetConditions() []metav1.Condition { return d.Status.Conditions }
+
+// SetConditions replaces the conditions of the status.
+func (d *AttributionDatabase) SetConditions(conditions []metav1.Condition) {
+	d.Status.Conditions = conditions
+}
+
+// SetObservedGeneration says which generation of the spec the status is about.
+func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
+	d.Status.ObservedGeneration = generation
+}

@@ -1,0 +1,236 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ReferralCampaign applies a RewardPolicy to the referees that come in through the campaign's links. Its name is what
+// the column campaign of table link refers to.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=rcamp,categories=referral
+// +kubebuilder:printcolumn:name="Policy",type="string",JSONPath=".spec.policyRef.name"
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
+// +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
+// +kubebuilder:printcolumn:name="Granted",type="integer",JSONPath=".status.pairs.granted"
+// +kubebuilder:printcolumn:name="Held",type="integer",JSONPath=".status.pairs.held"
+// +kubebuilder:printcolumn:name="Credit",type="string",JSONPath=".status.credit"
+// +kubebuilder:printcolumn:name="Waiting",type="integer",priority=1,JSONPath=".status.pairs.waiting"
+// +kubebuilder:printcolumn:name="Reversed",type="integer",priority=1,JSONPath=".status.pairs.reversed"
+// +kubebuilder:printcolumn:name="Revision",type="integer",priority=1,JSONPath=".status.policy.revision"
+// +kubebuilder:printcolumn:name="Last Sync",type="date",priority=1,JSONPath=".status.lastSyncTime"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+type ReferralCampaign struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec ReferralCampaignSpec `json:"spec"`
+
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status ReferralCampaignStatus `json:"status,omitempty"`
+}
+
+// ReferralCampaignList is a list of ReferralCampaigns.
+//
+// +kubebuilder:object:root=true
+type ReferralCampaignList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []ReferralCampaign `json:"items"`
+}
+
+// ReferralCampaignSpec says where the campaign runs, under which policy and when.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.endsAt) || self.startsAt < self.endsAt",fieldPath=".endsAt",message="endsAt must be after startsAt"
+type ReferralCampaignSpec struct {
+	// databaseRef names the AttributionDatabase with the campaign's facts and credits. It cannot be changed later.
+	//
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="databaseRef is immutable; delete this ReferralCampaign and create another to use another database"
+	DatabaseRef ObjectReference `json:"databaseRef"`
+
+	// policyRef names the RewardPolicy the campaign follows. Naming another one is an edit of the terms.
+	//
+	// +required
+	PolicyRef ObjectReference `json:"policyRef"`
+
+	// startsAt is the first moment whose signups belong to the campaign. Unset: always.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^(19|[2-9][0-9])[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9])$`
+	StartsAt *metav1.Time `json:"startsAt,omitempty"`
+
+	// endsAt is the first moment whose signups no longer belong to the campaign. Unset: never.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^(19|[2-9][0-9])[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9])$`
+	EndsAt *metav1.Time `json:"endsAt,omitempty"`
+
+	// attributionWindow is how long before a signup a touch may have been to bind it.
+	//
+	// +optional
+	// +kubebuilder:default="720h"
+	AttributionWindow *Duration `json:"attributionWindow,omitempty"`
+
+	// destination is where a link without a destination of its own leads.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|[[][0-9A-Fa-f:.]+[]])(:[1-9][0-9]{0,4})?([/?#]([A-Za-z0-9._~:/?#@!$&()*+,;=-]|[[]|[]]|%[0-9A-Fa-f]{2})*)?$') && isURL(self) && (size(url(self).getPort()) == 0 || int(url(self).getPort()) <= 65535)",message="must be an http or https URL with a host and without user name or blanks, such as https://mysite.com/"
+	Destination string `json:"destination,omitempty"`
+
+	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds still mature and refunds
+	// still reverse, but no new pair is admitted.
+	//
+	// +optional
+	// +kubebuilder:default=Retain
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// suspend stops the campaign: nothing is granted or reversed until it is false again. Nothing is lost.
+	//
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// DeletionPolicy is what deleting a campaign does to its credits.
+//
+// +kubebuilder:validation:Enum=Retain
+type DeletionPolicy string
+
+// RetainCredits leaves all credits as they are.
+const RetainCredits DeletionPolicy = "Retain"
+
+// ReferralCampaignStatus is what the campaign has come to.
+type ReferralCampaignStatus struct {
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// policy is the policy in force in the database.
+	//
+	// +optional
+	Policy *PolicyInForce `json:"policy,omitempty"`
+
+	// pairs counts the campaign's pairs by state.
+	//
+	// +optional
+	Pairs *PairCounts `json:"pairs,omitempty"`
+
+	// credit is the net granted credit of all currencies, for people: "5.00 USD".
+	//
+	// +optional
+	Credit string `json:"credit,omitempty"`
+
+	// credits are the campaign's sums per currency.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=currency
+	Credits []CurrencyCredit `json:"credits,omitempty"`
+
+	// lastSyncTime is when the engine last changed a decision or credit of this campaign.
+	//
+	// +optional
+	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
+
+	// conditions: Ready always; Reconciling and Stalled only while true.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// PolicyInForce is the policy that pairs are decided under now.
+type PolicyInForce struct {
+	// name of the RewardPolicy.
+	//
+	// +required
+	Name string `json:"name"`
+
+	// revision is the number of its terms within this campaign, from 1.
+	//
+	// +required
+	Revision int64 `json:"revision"`
+
+	// digest of its normalised terms.
+	//
+	// +required
+	Digest string `json:"digest"`
+}
+
+// PairCounts counts pairs by state.
+type PairCounts struct {
+	// awaitingPurchase is the attributed signups that have no pair yet.
+	//
+	// +optional
+	AwaitingPurchase int64 `json:"awaitingPurchase"`
+
+	// waiting pairs count, and wait for room.
+	//
+	// +optional
+	Waiting int64 `json:"waiting"`
+
+	// held pairs count, and wait for the end of their hold.
+	//
+	// +optional
+	Held int64 `json:"held"`
+
+	// granted pairs have their credit.
+	//
+	// +optional
+	Granted int64 `json:"granted"`
+
+	// reversed pairs counted once and no longer do.
+	//
+	// +optional
+	Reversed int64 `json:"reversed"`
+}
+
+// CurrencyCredit is the sums of one campaign in one currency, as decimal strings.
+type CurrencyCredit struct {
+	// currency is the ISO 4217 code.
+	//
+	// +required
+	Currency string `json:"currency"`
+
+	// granted is the net sum of the ledger: grants less reversals.
+	//
+	// +optional
+	Granted string `json:"granted"`
+
+	// held is what held pairs will earn.
+	//
+	// +optional
+	Held string `json:"held"`
+
+	// reversed is what was taken back.
+	//
+	// +optional
+	Reversed string `json:"reversed"`
+}
+
+// GetConditions returns the conditions of the status.
+func (c *ReferralCampaign) GetConditions() []metav1.Condition { return c.Status.Conditions }
+
+// SetConditions replaces the conditions of the status.
+func (c *ReferralCampaign) SetConditions(conditions []metav1.Condition) {
+	c.Status.Conditions = conditions
+}
+
+// SetObservedGeneration says which generation of the spec the status is about.
+func (c *ReferralCampaign) SetObservedGeneration(generation int64) {
+	c.Status.ObservedGeneration = generation
+}

@@ -1,0 +1,210 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// RewardPolicy says which purchases of a referee qualify, and what a qualifying one earns for whom.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=rpol,categories=referral
+// +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
+// +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
+// +kubebuilder:printcolumn:name="Campaigns",type="integer",JSONPath=".status.campaigns"
+// +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
+type RewardPolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +required
+	Spec RewardPolicySpec `json:"spec"`
+
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status RewardPolicyStatus `json:"status,omitempty"`
+}
+
+// RewardPolicyList is a list of RewardPolicies.
+//
+// +kubebuilder:object:root=true
+type RewardPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []RewardPolicy `json:"items"`
+}
+
+// RewardPolicySpec is the terms of the policy.
+type RewardPolicySpec struct {
+	// qualification says which purchases count.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	Qualification Qualification `json:"qualification,omitempty"`
+
+	// holdPeriod is how long after its time of purchase a counting pair waits before its credit is granted: the refund
+	// window. Unset: none.
+	//
+	// +optional
+	HoldPeriod *Duration `json:"holdPeriod,omitempty"`
+
+	// rewards are what one pair earns. All of them are granted together.
+	//
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Rewards []Reward `json:"rewards"`
+
+	// revisionScope says which pairs an edit of this policy reaches. NewPairs: those whose signup or purchase arrives
+	// after the edit; what came in before keeps the terms it came in under.
+	//
+	// +optional
+	// +kubebuilder:default=NewPairs
+	RevisionScope RevisionScope `json:"revisionScope,omitempty"`
+}
+
+// Qualification says which purchases of a referee count.
+type Qualification struct {
+	// purchases says how many purchases of one referee count. First: one. Every: each.
+	//
+	// +optional
+	// +kubebuilder:default=First
+	Purchases Purchases `json:"purchases,omitempty"`
+
+	// minimumAmounts is the least net amount (after refunds) that counts, per currency. Purchases in a currency that is
+	// not listed do not count. Empty: any amount above zero in any currency.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=currency
+	// +kubebuilder:validation:MaxItems=32
+	MinimumAmounts []Money `json:"minimumAmounts,omitempty"`
+
+	// withinSignup is how long after the signup a purchase still counts. Unset: any time.
+	//
+	// +optional
+	WithinSignup *Duration `json:"withinSignup,omitempty"`
+}
+
+// Purchases says how many purchases of one referee count.
+//
+// +kubebuilder:validation:Enum=First;Every
+type Purchases string
+
+const (
+	// FirstPurchase counts one purchase per referee: the earliest that qualifies.
+	FirstPurchase Purchases = "First"
+	// EveryPurchase counts each purchase that qualifies.
+	EveryPurchase Purchases = "Every"
+)
+
+// RevisionScope says which pairs an edit of a policy reaches.
+//
+// +kubebuilder:validation:Enum=NewPairs
+type RevisionScope string
+
+// NewPairs is the scope that reaches only pairs whose facts arrive after the edit.
+const NewPairs RevisionScope = "NewPairs"
+
+// Reward is one credit that a pair earns.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.fixed) != has(self.percentage)",message="exactly one of fixed and percentage must be set"
+type Reward struct {
+	// name tells the rewards of a policy apart. It is part of each ledger entry: another name is another reward.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower-case letters, digits and '-', beginning and ending with a letter or digit"
+	Name string `json:"name"`
+
+	// beneficiary is who gets the credit: Referrer (who invited) or Referee (who was invited).
+	//
+	// +required
+	Beneficiary Beneficiary `json:"beneficiary"`
+
+	// fixed is an amount that does not depend on the purchase.
+	//
+	// +optional
+	Fixed *Money `json:"fixed,omitempty"`
+
+	// percentage is a share of the net purchase, in the purchase's currency.
+	//
+	// +optional
+	Percentage *Percentage `json:"percentage,omitempty"`
+}
+
+// Beneficiary is one of the two people of a pair.
+//
+// +kubebuilder:validation:Enum=Referrer;Referee
+type Beneficiary string
+
+const (
+	// Referrer is who invited.
+	Referrer Beneficiary = "Referrer"
+	// Referee is who was invited.
+	Referee Beneficiary = "Referee"
+)
+
+// Percentage is a share of what the referee paid, less what was refunded, rounded half-up to the minor unit.
+type Percentage struct {
+	// rate in percent, as a string: "10" or "2.5". Above 0, at most 100, at most 4 decimals.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^(100([.]0{1,4})?|[1-9]?[0-9]([.][0-9]{1,4})?)$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(100([.]0{1,4})?|[1-9]?[0-9]([.][0-9]{1,4})?)$') && self.matches('[1-9]')",message="must be a plain decimal number above 0 and at most 100 with at most 4 decimals, such as 10 or 2.5"
+	Rate string `json:"rate"`
+
+	// maximumAmounts is the most the reward comes to, per currency. Purchases in a currency that is not listed do not
+	// count. Empty: no maximum, any currency.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=currency
+	// +kubebuilder:validation:MaxItems=32
+	MaximumAmounts []Money `json:"maximumAmounts,omitempty"`
+}
+
+// RewardPolicyStatus is what became of the policy.
+type RewardPolicyStatus struct {
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// digest identifies the normalised terms: two policies that mean the same have the same digest.
+	//
+	// +optional
+	Digest string `json:"digest,omitempty"`
+
+	// campaigns is how many ReferralCampaigns of the namespace refer to this policy.
+	//
+	// +optional
+	Campaigns int64 `json:"campaigns"`
+
+	// conditions: Ready always; Reconciling and Stalled only while true.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// GetConditions returns the conditions of the status.
+func (p *RewardPolicy) GetConditions() []metav1.Condition { return p.Status.Conditions }
+
+// SetConditions replaces the conditions of the status.
+func (p *RewardPolicy) SetConditions(conditions []metav1.Condition) {
+	p.Status.Conditions = conditions
+}
+
+// SetObservedGeneration says which generation of the spec the status is about.
+func (p *RewardPolicy) SetObservedGeneration(generation int64) {
+	p.Status.ObservedGeneration = generation
+}
