@@ -10,8 +10,13 @@ type Referee struct {
 	Touches   []Touch    // of the signup's visitor, in any order
 	Purchases []Purchase // in any order
 
+	// ReferrerFingerprints are those of the possible referrers' own signups, by
+	// referrer: of the links above and of the recorded attribution.
+	ReferrerFingerprints map[string][]string
+
 	Attribution *Attribution // recorded before; nil: none
 	Pairs       []Pair       // recorded before, in any order
+	Ledger      []LedgerSum  // entered before, in any order
 }
 
 // Signup is the fact that a user signed up.
@@ -42,14 +47,13 @@ const (
 	Deny      Verdict = "Deny"  // reverses and blocks
 )
 
-// Link is a shareable link with what decides about its referrer.
+// Link is a shareable link of one referrer in one campaign.
 type Link struct {
-	Code                 string
-	Campaign             string
-	ReferrerID           string
-	ExpiresAt            time.Time // binds nobody from then on; zero: never
-	DisabledAt           time.Time // binds nobody from then on; zero: never
-	ReferrerFingerprints []string  // of the referrer's own signup
+	Code       string
+	Campaign   string
+	ReferrerID string
+	ExpiresAt  time.Time // binds nobody from then on; zero: never
+	DisabledAt time.Time // binds nobody from then on; zero: never
 }
 
 // Touch is one arrival through a link; those with an unknown code are left out.
