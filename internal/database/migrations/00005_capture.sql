@@ -173,3 +173,10 @@ COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to thei
 
 CREATE TRIGGER adjustment_inserted AFTER INSERT ON referral.adjustment REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_adjustment();
+
+-- Whoever may execute a trigger function may hang it on a table of his own and
+-- feed it rows he made up, with its owner's rights. Firing needs no such right.
+REVOKE EXECUTE ON FUNCTION
+    referral.note_referee(), referral.note_signup(), referral.note_visitor(), referral.note_code(),
+    referral.keep_arrival(), referral.refuse_change(), referral.apply_adjustment()
+    FROM PUBLIC;

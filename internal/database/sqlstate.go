@@ -1,0 +1,150 @@
+package database
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
+)
+
+// Class is what an error of the database means to whoever called. This file is
+// the only place that looks at SQLSTATEs and errors of the driver.
+type Class string
+
+const (
+	ClassUnknown               Class = "Unknown"               // nothing below
+	ClassUnreachable           Class = "Unreachable"           // no connection, none in time, or it was lost
+	ClassMissingObject         Class = "MissingObject"         // schema, table, column or function is not there
+	ClassData                  Class = "Data"                  // the values are at fault; others would go through
+	ClassRetryable             Class = "Retryable"             // the same again may succeed
+	ClassReadOnly              Class = "ReadOnly"              // a standby, or a read-only transaction
+	ClassCertificateNotTrusted Class = "CertificateNotTrusted" // or the server has none
+	ClassPermissionDenied      Class = "PermissionDenied"      // the user lacks a right
+	ClassDatabaseNotFound      Class = "DatabaseNotFound"      // the server has none of that name
+	ClassAuthenticationFailed  Class = "AuthenticationFailed"  // the server refuses user or password
+)
+
+// weight orders classes: of several attempts to connect, the one that got
+// furthest tells most.
+var weight = map[Class]int{
+	ClassUnreachable: 1, ClassMissingObject: 2, ClassData: 3, ClassRetryable: 4, ClassReadOnly: 5,
+	ClassCertificateNotTrusted: 6, ClassPermissionDenied: 7, ClassDatabaseNotFound: 8, ClassAuthenticationFailed: 9,
+}
+
+// states maps SQLSTATEs, and their classes by the first two letters.
+var states = map[string]Class{
+	"08": ClassUnreachable, // connection exceptions; also a pooler's own complaints
+	"22": ClassData,        // data exceptions
+	"23": ClassData,        // constraints
+	"28": ClassAuthenticationFailed,
+	"53": ClassRetryable, // disk, memory or configured limits are exhausted
+	"54": ClassData,      // program limits
+	"58": ClassRetryable, // the server's own input and output
+
+	"25006": ClassReadOnly,
+	"25P02": ClassRetryable, // the transaction failed before
+	"25P03": ClassRetryable, // idle in transaction for too long
+	"25P04": ClassRetryable, // transaction took too long
+	"26000": ClassRetryable, // a pooler gave another connection: no such statement
+	"3D000": ClassDatabaseNotFound,
+	"3F000": ClassMissingObject, // schema
+	"40001": ClassRetryable,     // serialization failure
+	"40P01": ClassRetryable,     // deadlock
+	"42501": ClassPermissionDenied,
+	"42703": ClassMissingObject, // column
+	"42883": ClassMissingObject, // function
+	"42P01": ClassMissingObject, // table
+	"42P05": ClassRetryable,     // a pooler gave another connection: statement exists
+	"53300": ClassUnreachable,   // too many connections
+	"55P03": ClassRetryable,     // lock timeout
+	"57014": ClassRetryable,     // statement timeout
+	"57P01": ClassUnreachable,   // shut down by an administrator
+	"57P02": ClassUnreachable,   // crashed
+	"57P03": ClassUnreachable,   // starting up
+	"57P05": ClassUnreachable,   // idle for too long
+}
+
+// Classify tells what err means; ClassUnknown for nil.
+func Classify(err error) Class {
+	class := ClassUnknown
+	for _, leaf := range leaves(err) {
+		if c := classifyLeaf(leaf); weight[c] > weight[class] {
+			class = c
+		}
+	}
+	return class
+}
+
+// leaves are the ends of a tree of wrapped and joined errors: one for each
+// host that was tried.
+func leaves(err error) []error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, branch := range e.Unwrap() {
+			all = append(all, leaves(branch)...)
+		}
+		return all
+	case *tls.CertificateVerificationError, net.Error:
+		return []error{err} // says more than what it wraps
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return leaves(inner)
+		}
+	}
+	return []error{err}
+}
+
+func classifyLeaf(err error) Class {
+	var (
+		server      *pgconn.PgError
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+		record      tls.RecordHeaderError
+		network     net.Error
+	)
+	switch {
+	case errors.As(err, &server):
+		if class, ok := states[server.Code]; ok {
+			return class
+		}
+		if len(server.Code) == 5 {
+			if class, ok := states[server.Code[:2]]; ok {
+				return class
+			}
+		}
+		return ClassUnknown
+	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname),
+		errors.As(err, &invalid), errors.As(err, &record), errors.Is(err, errTLSRefused):
+		return ClassCertificateNotTrusted
+	case errors.Is(err, errReadOnly):
+		return ClassReadOnly
+	case errors.Is(err, context.Canceled):
+		return ClassUnknown
+	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, pgconn.ErrConnClosed), errors.Is(err, puddle.ErrClosedPool):
+		return ClassUnreachable
+	}
+	return ClassUnknown
+}
+
+// Retryable tells whether the same again may succeed: after a conflict with
+// another transaction, or on a new connection.
+func Retryable(err error) bool {
+	class := Classify(err)
+	return class == ClassRetryable || class == ClassUnreachable
+}
+
+// Data tells whether the values of a statement are at fault, so that others
+// would go through.
+func Data(err error) bool { return Classify(err) == ClassData }

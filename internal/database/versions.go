@@ -1,0 +1,46 @@
+package database
+
+import (
+	"context"
+	"fmt"
+)
+
+// Versions of a schema. Both are 0 where there is none.
+type Versions struct {
+	Schema int // number of the newest migration that ran
+	Rules  int // version of the rules that decide
+}
+
+// Known are the versions of this binary.
+func Known() Versions { return Versions{Schema: SchemaVersion, Rules: RulesVersion} }
+
+// ErrSchemaTooNew says that a newer version of the operator made the schema.
+// This binary must not touch it.
+type ErrSchemaTooNew struct{ Found, Known Versions }
+
+func (e *ErrSchemaTooNew) Error() string {
+	return fmt.Sprintf("the schema has version %d with rules %d, and this version of the operator knows %d with rules %d: run the newer version",
+		e.Found.Schema, e.Found.Rules, e.Known.Schema, e.Known.Rules)
+}
+
+// ReadVersions returns the versions of the schema, both 0 where it does not
+// exist or no migration has run.
+func ReadVersions(ctx context.Context, db *DB) (schema, rules int, err error) {
+	err = db.QueryRow(ctx, db.Qualify(query("read_versions"))).Scan(&schema, &rules)
+	if Classify(err) == ClassMissingObject {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("while reading the schema's version: %w", err)
+	}
+	return schema, rules, nil
+}
+
+// CheckVersions returns *ErrSchemaTooNew unless this binary may write to a
+// schema of these versions.
+func CheckVersions(found Versions) error {
+	if found.Schema > SchemaVersion || found.Rules > RulesVersion {
+		return &ErrSchemaTooNew{Found: found, Known: Known()}
+	}
+	return nil
+}
