@@ -209,6 +209,9 @@ func (d *AttributionDatabase) SetConditions(conditions []metav1.Condition) {
 	d.Status.Conditions = conditions
 }
 
+// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.ObservedGeneration }
+
 // SetObservedGeneration says which generation of the spec the status is about.
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation

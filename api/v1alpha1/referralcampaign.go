@@ -65,6 +65,7 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:Format=date-time
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^(19|[2-9][0-9])[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1900-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z') && self.getMilliseconds() == 0",message="must be a time in whole seconds from the years 1900 to 9999, such as 2026-11-01T00:00:00Z or 2026-11-01T02:00:00+02:00"
 	StartsAt *metav1.Time `json:"startsAt,omitempty"`
 
 	// endsAt is the first moment whose signups no longer belong to the campaign. Unset: never.
@@ -74,6 +75,7 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:Format=date-time
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:Pattern=`^(19|[2-9][0-9])[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](Z|[+-][01][0-9]:[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1900-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z') && self.getMilliseconds() == 0",message="must be a time in whole seconds from the years 1900 to 9999, such as 2026-11-01T00:00:00Z or 2026-11-01T02:00:00+02:00"
 	EndsAt *metav1.Time `json:"endsAt,omitempty"`
 
 	// attributionWindow is how long before a signup a touch may have been to bind it.
@@ -229,6 +231,9 @@ func (c *ReferralCampaign) GetConditions() []metav1.Condition { return c.Status.
 func (c *ReferralCampaign) SetConditions(conditions []metav1.Condition) {
 	c.Status.Conditions = conditions
 }
+
+// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+func (c *ReferralCampaign) GetObservedGeneration() int64 { return c.Status.ObservedGeneration }
 
 // SetObservedGeneration says which generation of the spec the status is about.
 func (c *ReferralCampaign) SetObservedGeneration(generation int64) {

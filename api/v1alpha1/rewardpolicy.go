@@ -204,6 +204,9 @@ func (p *RewardPolicy) SetConditions(conditions []metav1.Condition) {
 	p.Status.Conditions = conditions
 }
 
+// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+func (p *RewardPolicy) GetObservedGeneration() int64 { return p.Status.ObservedGeneration }
+
 // SetObservedGeneration says which generation of the spec the status is about.
 func (p *RewardPolicy) SetObservedGeneration(generation int64) {
 	p.Status.ObservedGeneration = generation
