@@ -1,0 +1,80 @@
+package testworld
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Config is an administrator's way in, a copy of the caller's own.
+func (c *ControlPlane) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Kubeconfig is the path of an administrator's kubeconfig file.
+func (c *ControlPlane) Kubeconfig() string { return c.files.kubeconfig }
+
+// KubectlPath is the kubectl that belongs to this control plane.
+func (c *ControlPlane) KubectlPath() string { return c.kubectl }
+
+// ConfigFor is the way in of a user who proves name and groups by certificate.
+func (c *ControlPlane) ConfigFor(user string, groups ...string) (*rest.Config, error) {
+	pair, err := c.authority.Client(user, groups...)
+	if err != nil {
+		return nil, err
+	}
+	config := c.anonymous()
+	config.CertData, config.KeyData = pair.Certificate, pair.Key
+	return config, nil
+}
+
+// ConfigForToken is the way in of whom a bearer token speaks for, for example
+// a ServiceAccount's.
+func (c *ControlPlane) ConfigForToken(token string) *rest.Config {
+	config := c.anonymous()
+	config.BearerToken = token
+	return config
+}
+
+func (c *ControlPlane) anonymous() *rest.Config {
+	return &rest.Config{
+		Host:            c.url(),
+		TLSClientConfig: rest.TLSClientConfig{CAData: c.authority.PEM()},
+		QPS:             -1, // tests wait for servers, not for client-side limits
+	}
+}
+
+// WriteKubeconfig writes a kubeconfig file for one way in.
+func WriteKubeconfig(path string, config *rest.Config) error {
+	const name = "testworld"
+	file := api.NewConfig()
+	file.Clusters[name] = &api.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	file.AuthInfos[name] = &api.AuthInfo{
+		ClientCertificateData: config.CertData, ClientKeyData: config.KeyData, Token: config.BearerToken,
+	}
+	file.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
+	file.CurrentContext = name
+	if err := clientcmd.WriteToFile(*file, path); err != nil {
+		return fmt.Errorf("while writing a kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// Kubectl runs kubectl as administrator and returns what it printed to either
+// output. Manifests can be passed with "-f", "-" and input.
+func (c *ControlPlane) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.kubectl, append([]string{"--kubeconfig", c.files.kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	cmd.WaitDelay = time.Second
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		return output.String(), fmt.Errorf("while running kubectl %s: %w\n%s", strings.Join(args, " "), err, output.String())
+	}
+	return output.String(), nil
+}

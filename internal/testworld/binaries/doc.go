@@ -1,0 +1,7 @@
+// Package binaries finds the programs a test world is made of, and gets them
+// where they are missing: kube-apiserver, etcd, kubectl and, for those who
+// need it, kube-controller-manager; and Postgres with its initdb.
+//
+// It runs nothing but the tools that fetch or build. `make assets` and the
+// tests themselves come to the same answers through it.
+package binaries

@@ -1,0 +1,169 @@
+package testworld
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Names of the plain roles, which exist on every server: the shop writes
+// facts, bi reads. They may log in and nothing else until they are granted it.
+const (
+	WriterRole = "shop"
+	ReaderRole = "bi"
+)
+
+// Database is a database of one's own with everybody's way in.
+type Database struct {
+	Name string
+
+	URI       string // the operator: owner of the database, no superuser
+	WriterURI string // the role shop
+	ReaderURI string // the role bi
+	AdminURI  string // a superuser (on a borrowed server: who DATABASE_URL says)
+
+	// Operator is the name of the operator's role. Databases made from one
+	// template share it.
+	Operator string
+
+	server *Postgres
+	shared bool // the operator's role belongs to a template
+}
+
+type login struct{ role, password string }
+
+// CreateDatabase makes an empty database under a random name, with an operator
+// role of its own.
+func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
+	name, err := randomName("db_")
+	if err != nil {
+		return nil, err
+	}
+	password, err := randomName("")
+	if err != nil {
+		return nil, err
+	}
+	operator := login{role: name, password: password}
+	err = withConnection(ctx, p.AdminURI, func(connection *pgx.Conn) error {
+		role := pgx.Identifier{operator.role}.Sanitize()
+		return execAll(ctx, connection,
+			// Only hexadecimal digits: nothing in it needs quoting.
+			"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
+			// Whoever is no superuser must be a member of whom it gives to.
+			"GRANT "+role+" TO CURRENT_USER",
+			"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
+		)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("while creating a database: %w", err)
+	}
+	return p.database(name, operator), nil
+}
+
+func (p *Postgres) database(name string, operator login) *Database {
+	return &Database{
+		Name:      name,
+		URI:       p.uri(name, operator),
+		WriterURI: p.uri(name, login{WriterRole, WriterRole}),
+		ReaderURI: p.uri(name, login{ReaderRole, ReaderRole}),
+		AdminURI:  withDatabase(p.AdminURI, name),
+		Operator:  operator.role,
+		server:    p,
+	}
+}
+
+// Server is where the database lives.
+func (d *Database) Server() *Postgres { return d.server }
+
+// Drop removes the database, whoever is connected, and its operator's role.
+func (d *Database) Drop(ctx context.Context) error {
+	statements := []string{"DROP DATABASE IF EXISTS " + pgx.Identifier{d.Name}.Sanitize() + " WITH (FORCE)"}
+	if !d.shared {
+		statements = append(statements, "DROP ROLE IF EXISTS "+pgx.Identifier{d.Operator}.Sanitize())
+	}
+	err := withConnection(ctx, d.server.AdminURI, func(connection *pgx.Conn) error {
+		return execAll(ctx, connection, statements...)
+	})
+	if err != nil {
+		return fmt.Errorf("while dropping database %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// createPlainRoles creates the roles shop and bi where they do not exist; their
+// passwords are their names.
+func createPlainRoles(ctx context.Context, adminURI string) error {
+	return withConnection(ctx, adminURI, func(connection *pgx.Conn) error {
+		for _, role := range []string{WriterRole, ReaderRole} {
+			_, err := connection.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+role+"'")
+			if err != nil && !alreadyExists(err) {
+				return fmt.Errorf("while creating the role %s: %w", role, err)
+			}
+		}
+		return nil
+	})
+}
+
+// alreadyExists also knows the answer of a server that two processes asked for
+// the same role at the same time.
+func alreadyExists(err error) bool {
+	const duplicateObject, uniqueViolation = "42710", "23505"
+	var refusal *pgconn.PgError
+	return errors.As(err, &refusal) && (refusal.Code == duplicateObject || refusal.Code == uniqueViolation)
+}
+
+func (p *Postgres) uri(database string, who login) string {
+	uri := url.URL{Scheme: "postgres", User: url.UserPassword(who.role, who.password), Host: p.address, Path: "/" + database}
+	if p.server == nil {
+		// Whether a borrowed server wants TLS, only its own URL knows.
+		borrowed, err := url.Parse(p.AdminURI)
+		if err == nil {
+			uri.RawQuery = borrowed.RawQuery
+		}
+	} else if p.options.Certificate != nil {
+		uri.RawQuery = "sslmode=require"
+	} else {
+		uri.RawQuery = "sslmode=disable"
+	}
+	return uri.String()
+}
+
+func withDatabase(uri, database string) string {
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		return uri // was parsed before
+	}
+	parsed.Path = "/" + database
+	return parsed.String()
+}
+
+func withConnection(ctx context.Context, uri string, use func(*pgx.Conn) error) error {
+	connection, err := pgx.Connect(ctx, uri)
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(connection), connection.Close(context.WithoutCancel(ctx)))
+}
+
+func execAll(ctx context.Context, connection *pgx.Conn, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := connection.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func randomName(prefix string) (string, error) {
+	const length = 8
+	random := make([]byte, length)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("while drawing a random name: %w", err)
+	}
+	return fmt.Sprintf("%s%x", prefix, random), nil
+}

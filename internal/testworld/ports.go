@@ -1,0 +1,59 @@
+package testworld
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// startAttempts is how often a server is started anew on another port when
+// somebody else took the port between our looking and its binding.
+const startAttempts = 5
+
+// freePort returns a loopback port nobody listens on at the moment.
+//
+// It keeps out of the range the kernel takes ports of outgoing connections
+// from: a server that is stopped and started again needs its port still free.
+func freePort() (int, error) {
+	const low = 15000
+	high := firstEphemeralPort()
+	var last error
+	for range 100 {
+		port := low + rand.IntN(high-low)
+		listener, err := net.Listen("tcp", loopback(port))
+		if err == nil {
+			return port, listener.Close()
+		}
+		last = err
+	}
+	return 0, fmt.Errorf("while looking for a free port: %w", last)
+}
+
+func firstEphemeralPort() int {
+	const usual = 32768
+	content, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return usual
+	}
+	first, err := strconv.Atoi(strings.Fields(string(content))[0])
+	if err != nil || first < 16000 {
+		return usual
+	}
+	return first
+}
+
+func loopback(port int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
+
+// portTaken says whether a server ended because its port was not free.
+func portTaken(p *Process) bool {
+	return p != nil && !p.Running() && strings.Contains(strings.ToLower(p.Log()), "address already in use")
+}
+
+func errNoPort(server string) error {
+	return fmt.Errorf("%s found no free port in %d attempts", server, startAttempts)
+}

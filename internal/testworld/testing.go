@@ -1,0 +1,149 @@
+package testworld
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// Main runs the tests of a package and takes the test world down afterwards:
+//
+//	func TestMain(m *testing.M) { testworld.Main(m) }
+//
+// Without it, the servers end with the process all the same; only a borrowed
+// server would keep the template databases.
+func Main(m *testing.M) {
+	code := m.Run()
+	if err := StopAll(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// Cluster returns the control plane that the tests of this process share, with
+// the CRDs of this repository.
+func Cluster(t testing.TB) *ControlPlane {
+	t.Helper()
+	controlPlane, err := SharedControlPlane(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return controlPlane
+}
+
+// NewCluster starts a control plane for this test alone.
+func NewCluster(t testing.TB, options ControlPlaneOptions) *ControlPlane {
+	t.Helper()
+	controlPlane, err := StartControlPlane(context.Background(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { report(t, controlPlane.Stop()) })
+	return controlPlane
+}
+
+// NewNamespace makes a namespace in the control plane; the project's objects in
+// it are removed when the test ends.
+func NewNamespace(t testing.TB, controlPlane *ControlPlane) string {
+	t.Helper()
+	namespace, err := controlPlane.CreateNamespace(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cleanUp(t, func(ctx context.Context) error { return controlPlane.EmptyNamespace(ctx, namespace) })
+	return namespace
+}
+
+// NewPostgres starts a server for this test alone, to be stopped and killed.
+func NewPostgres(t testing.TB, options PostgresOptions) *Postgres {
+	t.Helper()
+	postgres, err := StartPostgres(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { report(t, postgres.Stop()) })
+	return postgres
+}
+
+// NewDatabase makes an empty database on the shared server, with an operator's
+// role of its own, for this test alone.
+func NewDatabase(t testing.TB) *Database {
+	t.Helper()
+	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
+		return postgres.CreateDatabase(ctx)
+	})
+}
+
+// NewDatabaseFrom makes a copy of a template on the shared server for this test
+// alone. The first who asks for key fills the template, see Postgres.Template.
+func NewDatabaseFrom(t testing.TB, key string, fill func(context.Context, *Database) error) *Database {
+	t.Helper()
+	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
+		template, err := postgres.Template(ctx, key, fill)
+		if err != nil {
+			return nil, err
+		}
+		return postgres.CreateDatabaseFrom(ctx, template)
+	})
+}
+
+func ownDatabase(t testing.TB, create func(context.Context, *Postgres) (*Database, error)) *Database {
+	t.Helper()
+	postgres, err := SharedPostgres(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	database, err := create(t.Context(), postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cleanUp(t, database.Drop)
+	return database
+}
+
+// BuildManager compiles cmd/manager, once per process, and returns its path.
+func BuildManager(t testing.TB) string {
+	t.Helper()
+	path, err := Build("./cmd/manager")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Run starts a program for this test alone. It is killed when the test ends,
+// and the end of its output is shown if the test failed.
+func Run(t testing.TB, options ProcessOptions) *Process {
+	t.Helper()
+	process, err := StartProcess(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		report(t, process.Kill())
+		if t.Failed() {
+			t.Logf("output of %s (pid %d):\n%s", process.name, process.Pid(), process.logTail(200))
+		}
+	})
+	return process
+}
+
+// cleanUp runs work when the test has ended, whose context is over by then.
+func cleanUp(t testing.TB, work func(context.Context) error) {
+	t.Helper()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		report(t, work(ctx))
+	})
+}
+
+func report(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}

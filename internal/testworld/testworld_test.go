@@ -1,0 +1,5 @@
+package testworld
+
+import "testing"
+
+func TestMain(m *testing.M) { Main(m) }
