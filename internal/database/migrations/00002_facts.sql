@@ -7,9 +7,9 @@ CREATE TABLE referral.link (
     referrer_id text NOT NULL CHECK (length(referrer_id) BETWEEN 1 AND 255),
     label       text NOT NULL DEFAULT '' CHECK (length(label) <= 255),
     destination text CHECK (length(destination) BETWEEN 1 AND 2048),
-    created_at  timestamptz NOT NULL DEFAULT now(),
-    expires_at  timestamptz,
-    disabled_at timestamptz
+    created_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    expires_at  timestamptz CHECK (isfinite(expires_at)),
+    disabled_at timestamptz CHECK (isfinite(disabled_at))
 );
 CREATE INDEX link_campaign ON referral.link (campaign, code);
 COMMENT ON TABLE  referral.link IS 'Fact: a shareable link of one referrer in one campaign.';
@@ -26,7 +26,7 @@ CREATE TABLE referral.touch (
     visitor_id  text NOT NULL CHECK (length(visitor_id) BETWEEN 1 AND 255),
     touch_id    text NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(touch_id) BETWEEN 1 AND 255),
     code        text NOT NULL CHECK (length(code) BETWEEN 1 AND 255),
-    touched_at  timestamptz NOT NULL DEFAULT now(),
+    touched_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(touched_at)),
     landing_url text CHECK (length(landing_url) <= 8192),
     referer     text CHECK (length(referer) <= 8192),
     PRIMARY KEY (visitor_id, touch_id)
@@ -44,7 +44,7 @@ CREATE TABLE referral.signup (
     user_id      text PRIMARY KEY CHECK (length(user_id) BETWEEN 1 AND 255),
     visitor_id   text CHECK (length(visitor_id) BETWEEN 1 AND 255),
     code         text CHECK (length(code) <= 255),
-    signed_up_at timestamptz NOT NULL DEFAULT now(),
+    signed_up_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(signed_up_at)),
     fingerprints text[] NOT NULL DEFAULT '{}' CHECK (cardinality(fingerprints) <= 64),
     attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
     arrived_at   timestamptz NOT NULL DEFAULT now()
@@ -65,7 +65,7 @@ CREATE TABLE referral.purchase (
     purchase_id  text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
     amount       bigint NOT NULL CHECK (amount > 0),
     currency     text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    purchased_at timestamptz NOT NULL DEFAULT now(),
+    purchased_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(purchased_at)),
     attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
     arrived_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (user_id, purchase_id)
@@ -84,7 +84,7 @@ CREATE TABLE referral.refund (
     purchase_id text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
     refund_id   text   NOT NULL CHECK (length(refund_id) BETWEEN 1 AND 255),
     amount      bigint NOT NULL CHECK (amount > 0),
-    refunded_at timestamptz NOT NULL DEFAULT now(),
+    refunded_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(refunded_at)),
     PRIMARY KEY (user_id, purchase_id, refund_id)
 );
 COMMENT ON TABLE  referral.refund IS 'Fact: part or all of a purchase was given back.';
@@ -100,7 +100,7 @@ CREATE TABLE referral.override (
     verdict     text NOT NULL CHECK (verdict IN ('Allow', 'Deny')),
     reason      text NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
     author      text NOT NULL DEFAULT '' CHECK (length(author) <= 255),
-    created_at  timestamptz NOT NULL DEFAULT now(),
+    created_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
     PRIMARY KEY (user_id, purchase_id)
 );
 COMMENT ON TABLE  referral.override IS 'Fact: somebody''s verdict on one pair, above the policy''s.';
@@ -118,7 +118,7 @@ CREATE TABLE referral.adjustment (
     currency       text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     reason         text   NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
     author         text   NOT NULL DEFAULT '' CHECK (length(author) <= 255),
-    created_at     timestamptz NOT NULL DEFAULT now(),
+    created_at     timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
     PRIMARY KEY (beneficiary_id, adjustment_id)
 );
 COMMENT ON TABLE  referral.adjustment IS 'Fact: credit given or taken by hand. Append-only.';

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+const (
+	shards         = 16 // rows of referral.shard
+	shardsPerBatch = 4  // the rest is left to other workers and replicas
+	factsPerBatch  = 400_000
+)
+
+var (
+	// errConfigurationMoved: what was decided may not be what is declared now.
+	errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
+	// errBatchTooLarge: so many facts that they should not be held at once.
+	errBatchTooLarge = fmt.Errorf("more than %d facts in one batch", factsPerBatch)
+)
+
+// batch is one transaction: changes taken, referees decided, results recorded.
+type batch struct {
+	engine *Engine
+	config *database.Configuration
+	size   int
+
+	tx       pgx.Tx
+	now      time.Time // the database's clock
+	shards   []int16   // locked
+	referees []*referee
+	byID     map[string]*referee
+	facts    int
+}
+
+func newBatch(e *Engine, config *database.Configuration, size int) *batch {
+	return &batch{engine: e, config: config, size: size}
+}
+
+// run does the whole batch and reports whether there was anything to do. On an
+// error nothing of it remains.
+func (b *batch) run(ctx context.Context, firstShard int) (took bool, err error) {
+	b.tx, err = b.engine.db.Begin(ctx)
+	if err != nil {
+		return false, fmt.Errorf("while beginning a batch: %w", err)
+	}
+	defer func() {
+		// After a commit this does nothing. A context that has ended must not
+		// keep the rollback from being sent.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = b.tx.Rollback(ctx)
+	}()
+
+	if err := b.claim(ctx, firstShard); err != nil || len(b.shards) == 0 {
+		return false, err
+	}
+	if err := b.take(ctx); err != nil {
+		return false, fmt.Errorf("while taking changes: %w", err)
+	}
+	if err := b.converge(ctx); err != nil {
+		return false, err
+	}
+	if err := b.fence(ctx); err != nil {
+		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+	}
+	if err := b.tx.Commit(ctx); err != nil {
+		return false, fmt.Errorf("while committing a batch: %w", err)
+	}
+	b.count()
+	return true, nil
+}
+
+// claim locks shards that have work and that nobody else has locked.
+func (b *batch) claim(ctx context.Context, first int) error {
+	var queries pgx.Batch
+	queries.Queue(b.statement("begin")).QueryRow(func(row pgx.Row) error {
+		var ignored string
+		return row.Scan(&b.now, &ignored, &ignored, &ignored, &ignored, &ignored, &ignored, &ignored)
+	})
+	queries.Queue(b.statement("claim"), first, min(shardsPerBatch, b.size)).Query(func(rows pgx.Rows) (err error) {
+		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+		return err
+	})
+	if err := b.tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return fmt.Errorf("while claiming shards: %w", err)
+	}
+	return nil
+}
+
+// converge loads, decides and records the batch's referees. When the data of a
+// referee who is alone in the batch is at fault, the referee is set aside.
+func (b *batch) converge(ctx context.Context) error {
+	if len(b.referees) != 1 {
+		return b.attempt(ctx)
+	}
+	whole := b.tx
+	defer func() { b.tx = whole }()
+	savepoint, err := whole.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("while setting a savepoint: %w", err)
+	}
+	b.tx = savepoint
+	err = b.attempt(ctx)
+	if err == nil {
+		return savepoint.Commit(ctx)
+	}
+	if !database.Data(err) {
+		return err
+	}
+	if err := savepoint.Rollback(ctx); err != nil {
+		return fmt.Errorf("while rolling back to a savepoint: %w", err)
+	}
+	b.tx = whole
+	b.referees[0].setAside(err)
+	return b.record(ctx)
+}
+
+// attempt does what converge is about.
+func (b *batch) attempt(ctx context.Context) error {
+	if len(b.referees) == 0 {
+		return nil
+	}
+	if err := b.load(ctx); err != nil {
+		return fmt.Errorf("while loading facts: %w", err)
+	}
+	b.decide()
+	if err := b.record(ctx); err != nil {
+		return fmt.Errorf("while recording results: %w", err)
+	}
+	return nil
+}
+
+// fence makes sure that what was decided is what is declared, up to the commit.
+func (b *batch) fence(ctx context.Context) error {
+	var epoch int64
+	if err := b.tx.QueryRow(ctx, b.statement("fence")).Scan(&epoch); err != nil {
+		return err
+	}
+	if epoch != b.config.Epoch {
+		return errConfigurationMoved
+	}
+	return nil
+}
+
+// count adds a committed batch to the engine's statistics.
+func (b *batch) count() {
+	stats := &b.engine.stats
+	stats.batches.Add(1)
+	for _, r := range b.referees {
+		if r.cause != nil {
+			stats.setAside.Add(1)
+			continue
+		}
+		stats.referees.Add(1)
+		stats.entries.Add(uint64(len(r.entries)))
+	}
+}
+
+func (b *batch) statement(name string) string { return b.engine.sql.get(name) }

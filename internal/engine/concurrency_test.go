@@ -1,0 +1,145 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// A batch that is under way when a suspend is declared must not commit: once
+// the declaration returns, nothing is decided under what was before.
+func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	// Hold up the batch where it records alice's account.
+	s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('alice', 'USD')")
+	blocker, err := s.db.Begin(t.Context())
+	must(t, err)
+	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.account FOR UPDATE")
+	must(t, err)
+	converged := make(chan error, 1)
+	go func() { converged <- s.engine.Converge(t.Context()) }()
+	s.eventually("the batch waits for the account", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+
+	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
+	must(t, blocker.Rollback(t.Context()))
+	must(t, <-converged)
+	s.expect("ledger", ledger)
+	s.expect("parked", "SELECT user_id FROM referral.parked", "bob")
+}
+
+func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
+	const referees, engines = 600, 3
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var running sync.WaitGroup
+	for range engines {
+		e := s.newEngine(engine.Options{BatchSize: 50, PollInterval: 5 * time.Millisecond})
+		running.Go(func() {
+			if err := e.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// Facts in the worst order, each twice over, from several sides at once.
+	var writers sync.WaitGroup
+	for _, fact := range []string{
+		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 900 FROM generate_series(1, 600, 3) n`,
+		`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 600) n`,
+		`INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'c' || n % 7 FROM generate_series(1, 600) n`,
+		`INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite', 'r' || n FROM generate_series(0, 6) n`,
+		`UPDATE referral.purchase SET amount = amount + 1`,
+	} {
+		writers.Go(func() {
+			for range 2 {
+				if _, err := s.writer.Exec(ctx, fact+onConflict(fact)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	// Connections are lost all the while.
+	for range 5 {
+		time.Sleep(20 * time.Millisecond)
+		s.asOwner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid() AND query ILIKE '%referral.%'")
+	}
+	writers.Wait()
+	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")
+	stop()
+	running.Wait()
+
+	s.converge()
+	s.expect("pairs", "SELECT state, count(*) FROM referral.pair GROUP BY 1 ORDER BY 1", fmt.Sprint("Granted ", referees-referees/3))
+	s.expect("granted", "SELECT sum(available)::int FROM referral.balance", fmt.Sprint(500*(referees-referees/3)))
+}
+
+func TestEveryChangeOfAKeyIsTakenAtOnce(t *testing.T) {
+	s := newShop(t)
+	s.engine = s.newEngine(engine.Options{BatchSize: 1})
+	s.declare("invite", fiveDollars())
+	s.converge()
+	for range 10 {
+		s.write(`INSERT INTO referral.signup (user_id) VALUES ('bob') ON CONFLICT (user_id) DO UPDATE SET visitor_id = 'v'`)
+	}
+	before := s.engine.Stats().Batches
+	s.converge()
+	if got := s.engine.Stats().Batches - before; got != 1 {
+		t.Errorf("%d batches for ten changes of one referee", got)
+	}
+}
+
+func TestEngineStopsAtOnceAndGoesOnAfterAnOutage(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	go func() { done <- e.Run(ctx) }()
+	s.asOwner("ALTER TABLE referral.meta RENAME TO meta_gone")
+	waitFor(t, "the engine fails", func() bool { return e.Err() != nil })
+	s.asOwner("ALTER TABLE referral.meta_gone RENAME TO meta")
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	s.eventually("the credit is granted", "SELECT count(*) FROM referral.ledger", "1")
+	if err := e.Err(); err != nil {
+		t.Errorf("the engine still fails: %v", err)
+	}
+	stop()
+	must(t, <-done)
+}
+
+func onConflict(fact string) string {
+	if fact[:6] == "INSERT" {
+		return " ON CONFLICT DO NOTHING"
+	}
+	return ""
+}
+
+// eventually waits for a query to return just this row.
+func (s *shop) eventually(what, sql, want string) {
+	s.Helper()
+	waitFor(s, what, func() bool {
+		got := s.rows(sql)
+		return len(got) == 1 && got[0] == want
+	})
+}
+
+func waitFor(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}

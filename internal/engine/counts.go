@@ -1,0 +1,57 @@
+package engine
+
+import "github.com/referral-operator/referral-operator/internal/reward"
+
+// pairCount is by how much a campaign's counters move.
+type pairCount struct {
+	awaitingPurchase, waiting, held, granted, reversed int64
+}
+
+// count returns the counters of a campaign.
+func (d *differences) count(campaign string) *pairCount {
+	c := d.pairCounts[campaign]
+	if c == nil {
+		if d.pairCounts == nil {
+			d.pairCounts = map[string]*pairCount{}
+		}
+		c = &pairCount{}
+		d.pairCounts[campaign] = c
+	}
+	return c
+}
+
+// in moves the counter of one state.
+func (c *pairCount) in(state reward.State, by int64) {
+	switch state {
+	case reward.Waiting:
+		c.waiting += by
+	case reward.Held:
+		c.held += by
+	case reward.Granted:
+		c.granted += by
+	case reward.Reversed:
+		c.reversed += by
+	case reward.NotCounting: // is not recorded
+	}
+}
+
+// countAwaiting counts a referee whose signup is attributed and has no pair
+// yet, given how many pairs are known of them after the batch.
+func (d *differences) countAwaiting(r *referee, known int) {
+	was, is := "", ""
+	if r.Attribution != nil && len(r.Pairs) == 0 {
+		was = r.Attribution.Campaign
+	}
+	if r.outcome.Attribution != nil && known == 0 {
+		is = r.outcome.Attribution.Campaign
+	}
+	if was == is {
+		return
+	}
+	if was != "" {
+		d.count(was).awaitingPurchase--
+	}
+	if is != "" {
+		d.count(is).awaitingPurchase++
+	}
+}

@@ -1,0 +1,32 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// decide asks package reward about each referee. One that cannot be decided is
+// set aside and does not keep the others from it.
+func (b *batch) decide() {
+	for _, r := range b.referees {
+		if err := r.decide(b); err != nil {
+			r.setAside(err)
+			b.engine.log.Error("Setting a referee aside", "user", r.UserID, "cause", err)
+		}
+	}
+}
+
+func (r *referee) decide(b *batch) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the decision broke off: %v", fault)
+		}
+	}()
+	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
+	if err != nil || r.outcome.Frozen {
+		return err
+	}
+	r.entries, err = reward.Settle(r.outcome.Decisions, r.Ledger)
+	return err
+}

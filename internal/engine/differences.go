@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// differences are what has to be written so that what is recorded of a batch's
+// referees is what was decided.
+type differences struct {
+	attributions attributionColumns
+	unattributed []string // user_ids
+	pairs        []pairRow
+	credits      creditColumns
+	gone         goneCreditColumns
+	entries      entryColumns
+	referrers    referrerColumns
+	accounts     accountColumns
+	pairCounts   map[string]*pairCount // by campaign
+	creditCounts creditCountColumns
+	parked       parkedColumns
+	resting      []string // user_ids whose pairs are not looked at until something changes
+	setAside     setAsideColumns
+	decided      []string // user_ids
+}
+
+// pairRow is a pair that is recorded for the first time or differently.
+type pairRow struct {
+	userID string
+	reward.Decision
+	fresh    bool // not recorded before
+	admitted bool // Held or Granted, and was not before
+	ordinal  *int64
+	dueAt    *time.Time
+}
+
+type referrerKey struct{ campaign, referrerID string }
+
+func (p *pairRow) referrer() referrerKey { return referrerKey{p.Campaign, p.ReferrerID} }
+
+// compare adds what is different about one referee.
+func (d *differences) compare(r *referee) {
+	switch {
+	case r.cause != nil:
+		d.setAside.add(r.UserID, r.cause)
+		d.resting = append(d.resting, r.UserID)
+		return
+	case r.outcome.Frozen:
+		d.parked.add(r.outcome.Deferred, r.UserID)
+		d.resting = append(d.resting, r.UserID)
+		return
+	case r.outcome.Deferred != "":
+		d.parked.add(r.outcome.Deferred, r.UserID)
+	}
+	d.decided = append(d.decided, r.UserID)
+	d.compareAttribution(r)
+	recorded := make(map[string]*reward.Pair, len(r.Pairs))
+	for i := range r.Pairs {
+		recorded[r.Pairs[i].PurchaseID] = &r.Pairs[i]
+	}
+	known := len(r.Pairs)
+	for i := range r.outcome.Decisions {
+		decision := &r.outcome.Decisions[i]
+		before := recorded[decision.PurchaseID]
+		if before == nil && decision.State != reward.NotCounting {
+			known++
+		}
+		d.comparePair(r, before, decision)
+		d.compareCredits(r, before, decision)
+	}
+	d.countAwaiting(r, known)
+	for i := range r.entries {
+		d.enter(r, &r.entries[i])
+	}
+}
+
+func (d *differences) compareAttribution(r *referee) {
+	was, is := r.Attribution, r.outcome.Attribution
+	switch {
+	case is == nil && was != nil:
+		d.unattributed = append(d.unattributed, r.UserID)
+	case is != nil && (was == nil || !sameAttribution(was, is)):
+		d.attributions.add(r.UserID, is)
+	}
+}
+
+func sameAttribution(a, b *reward.Attribution) bool {
+	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
+		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID
+}
+
+// comparePair adds the pair if it is new or differs, and counts it where it is
+// now and no more where it was.
+func (d *differences) comparePair(r *referee, before *reward.Pair, decision *reward.Decision) {
+	if decision.State == reward.NotCounting {
+		return
+	}
+	row := pairRow{userID: r.UserID, Decision: *decision, fresh: before == nil}
+	if decision.State == reward.Held {
+		row.dueAt = &row.MaturesAt
+	}
+	if before != nil && samePair(before, decision) && sameDue(r.due[decision.PurchaseID], row.dueAt) {
+		return
+	}
+	occupied := before != nil && occupies(before.State)
+	row.admitted = occupies(decision.State) && !occupied
+	if before != nil {
+		d.count(before.Campaign).in(before.State, -1)
+		if occupied {
+			d.referrers.add(before.Campaign, before.ReferrerID, -1)
+		}
+	}
+	d.count(decision.Campaign).in(decision.State, +1)
+	if occupies(decision.State) {
+		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
+	}
+	d.pairs = append(d.pairs, row)
+}
+
+// occupies tells whether a pair in that state is admitted.
+func occupies(state reward.State) bool { return state == reward.Held || state == reward.Granted }
+
+func samePair(before *reward.Pair, now *reward.Decision) bool {
+	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&
+		before.Campaign == now.Campaign && before.ReferrerID == now.ReferrerID &&
+		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
+}
+
+func sameDue(recorded time.Time, due *time.Time) bool {
+	return due == nil && recorded.IsZero() || due != nil && recorded.Equal(*due)
+}
+
+// compareCredits adds what the pair earns differently, and what is held of it.
+func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
+	desired := decision.Credits
+	for i := range r.credits {
+		was := &r.credits[i]
+		if was.purchaseID != decision.PurchaseID {
+			continue
+		}
+		if before != nil && before.State == reward.Held {
+			d.hold(was.campaign, &was.Credit, -1)
+		}
+		if !earns(desired, was.Reward) {
+			d.gone.add(r.UserID, was.purchaseID, was.Reward)
+		}
+	}
+	for i := range desired {
+		credit := &desired[i]
+		if decision.State == reward.Held {
+			d.hold(decision.Campaign, credit, +1)
+		}
+		if !r.recorded(decision, credit) {
+			d.credits.add(r.UserID, decision, credit)
+		}
+	}
+}
+
+func earns(credits []reward.Credit, name string) bool {
+	for i := range credits {
+		if credits[i].Reward == name {
+			return true
+		}
+	}
+	return false
+}
+
+// recorded tells whether the credit stands in the database as it was decided.
+func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
+	for i := range r.credits {
+		if was := &r.credits[i]; was.purchaseID == decision.PurchaseID && was.Reward == credit.Reward {
+			return was.campaign == decision.Campaign && was.Credit == *credit
+		}
+	}
+	return false
+}
+
+// hold counts a credit as held, or with -1 as held no more.
+func (d *differences) hold(campaign string, credit *reward.Credit, sign int64) {
+	d.accounts.add(credit.BeneficiaryID, credit.Currency, 0, sign*credit.Amount)
+	d.creditCounts.add(campaign, credit.Currency, 0, sign*credit.Amount)
+}
+
+// enter appends an entry to the ledger and to what follows it.
+func (d *differences) enter(r *referee, entry *reward.Entry) {
+	d.entries.add(r.UserID, entry)
+	d.count(entry.Campaign) // which dates the change
+	d.accounts.add(entry.BeneficiaryID, entry.Currency, entry.Amount, 0)
+	d.creditCounts.add(entry.Campaign, entry.Currency, entry.Amount, 0)
+}

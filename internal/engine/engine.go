@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// ErrNotOwner is returned by Run when the schema belongs to somebody else.
+var ErrNotOwner = errors.New("the schema has another owner")
+
+// Options of an Engine. Zero values get sensible defaults, but for OwnerUID.
+type Options struct {
+	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
+	Workers      int           // batches at the same time; default 2
+	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
+	BatchSize    int           // most changes in a batch; default 5,000
+	Log          *slog.Logger  // default: discards
+}
+
+// Engine converges the credits of one attribution database.
+type Engine struct {
+	db      *database.DB
+	sql     statements
+	options Options
+	log     *slog.Logger
+
+	config  atomic.Pointer[database.Configuration]
+	failure atomic.Pointer[error]
+	stats   counters
+}
+
+// New returns an engine on a migrated database; Run starts it.
+func New(db *database.DB, options Options) *Engine {
+	if options.Workers <= 0 {
+		options.Workers = 2
+	}
+	if options.PollInterval <= 0 {
+		options.PollInterval = 100 * time.Millisecond
+	}
+	if options.BatchSize <= 0 {
+		options.BatchSize = 5000
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{db: db, sql: newStatements(db.Schema), options: options, log: options.Log}
+}
+
+// Run polls for work and hands it to the workers until ctx ends, which returns
+// nil, or until the schema has another owner, which returns ErrNotOwner. Lost
+// connections and everything else that may pass are waited out; see Err.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	wake := make(chan struct{}, e.options.Workers)
+	for number := range e.options.Workers {
+		w := newWorker(e, number)
+		workers.Go(func() { w.run(ctx, wake) })
+	}
+
+	delay := newBackoff()
+	for {
+		work, err := e.poll(ctx)
+		wait := jitter(e.options.PollInterval)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, ErrNotOwner):
+			return err
+		case err != nil:
+			e.fail(err)
+			wait = delay.NextBackOff()
+			e.log.Warn("Waiting for the database", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+		default:
+			e.recover()
+			delay.Reset()
+		}
+		if work {
+			for range e.options.Workers {
+				select {
+				case wake <- struct{}{}:
+				default: // already awake
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Converge does every batch that there is to do now, one after the other, and
+// returns when there is none left that others are not doing.
+func (e *Engine) Converge(ctx context.Context) error {
+	w := newWorker(e, 0)
+	for {
+		if _, err := e.poll(ctx); err != nil {
+			return err
+		}
+		took, err := w.attempt(ctx)
+		switch {
+		case err == nil && !took:
+			return nil
+		case err != nil && !w.accept(ctx, err):
+			return err
+		}
+	}
+}
+
+// poll tells whether there is work that this engine may do, and follows the
+// configuration when it has moved. It is one query, and all that an idle
+// engine asks of the database.
+func (e *Engine) poll(ctx context.Context) (work bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var epoch int64
+	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work); err != nil {
+		return false, fmt.Errorf("while looking for work: %w", err)
+	}
+	config := e.config.Load()
+	if config == nil || config.Epoch != epoch {
+		if config, err = e.reload(ctx); err != nil {
+			return false, err
+		}
+	}
+	if config.OwnerUID != e.options.OwnerUID {
+		return false, ErrNotOwner
+	}
+	return work && e.mayDecide(config), nil
+}
+
+// reload reads the configuration that batches are decided under.
+func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
+	config, err := database.LoadConfiguration(ctx, e.db)
+	if err != nil {
+		return nil, fmt.Errorf("while loading the configuration: %w", err)
+	}
+	e.config.Store(&config)
+	return &config, nil
+}
+
+// mayDecide is false while the database is suspended, has another owner, or
+// follows rules of another version than this binary's.
+func (e *Engine) mayDecide(config *database.Configuration) bool {
+	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && config.RulesVersion == database.RulesVersion
+}
+
+// Err tells why the engine makes no progress at present; nil when it does.
+func (e *Engine) Err() error {
+	if failure := e.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+func (e *Engine) fail(err error) { e.failure.Store(&err) }
+func (e *Engine) recover()       { e.failure.Store(nil) }
+
+// jitter spreads an interval by a tenth, so that replicas do not march in step.
+func jitter(interval time.Duration) time.Duration {
+	return interval - time.Duration(rand.Int64N(int64(interval)/10+1))
+}

@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// load gathers what is known of the batch's referees: first what is keyed by
+// the referee, then what that refers to.
+func (b *batch) load(ctx context.Context) error {
+	if err := b.loadOwn(ctx); err != nil {
+		return err
+	}
+	if err := b.loadLinks(ctx); err != nil {
+		return err
+	}
+	return b.loadFingerprints(ctx)
+}
+
+// loadOwn loads each referee's own facts and what was decided before.
+func (b *batch) loadOwn(ctx context.Context) error {
+	ids := make([]string, len(b.referees))
+	for i, r := range b.referees {
+		ids[i] = r.UserID
+	}
+	var q pgx.Batch
+	var id string // every row begins with its user_id
+	queue := func(statement string, columns []any, add func(r *referee)) {
+		q.Queue(b.statement(statement), ids).Query(b.each(append([]any{&id}, columns...), func() { add(b.byID[id]) }))
+	}
+
+	var s reward.Signup
+	var visitorID string
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints}, func(r *referee) {
+		signup := s
+		r.Signup, r.visitorID = &signup, visitorID
+		s.Fingerprints = nil
+	})
+
+	var p reward.Purchase
+	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt}, func(r *referee) {
+		r.Purchases = append(r.Purchases, p)
+	})
+
+	// A refund or override of an unknown purchase waits for it: its arrival is
+	// a change of its own.
+	var purchaseID string
+	var refunded int64
+	queue("load_refund", []any{&purchaseID, &refunded}, func(r *referee) {
+		if p := r.purchase(purchaseID); p != nil {
+			p.Refunded = refunded
+		}
+	})
+	var verdict reward.Verdict
+	queue("load_override", []any{&purchaseID, &verdict}, func(r *referee) {
+		if p := r.purchase(purchaseID); p != nil {
+			p.Override = verdict
+		}
+	})
+
+	var a reward.Attribution
+	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID}, func(r *referee) {
+		attribution := a
+		r.Attribution = &attribution
+	})
+
+	var pair reward.Pair
+	var ordinal *int64
+	var due *time.Time
+	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &ordinal,
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.State, &pair.Reason, &due}, func(r *referee) {
+		pair.Admitted = ordinal != nil
+		r.Pairs = append(r.Pairs, pair)
+		if due != nil {
+			if r.due == nil {
+				r.due = map[string]time.Time{}
+			}
+			r.due[pair.PurchaseID] = *due
+		}
+	})
+
+	var c recordedCredit
+	queue("load_credit", []any{&c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount}, func(r *referee) {
+		r.credits = append(r.credits, c)
+	})
+
+	var l reward.LedgerSum
+	queue("load_ledger", []any{&l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}, func(r *referee) {
+		r.Ledger = append(r.Ledger, l)
+	})
+	return b.tx.SendBatch(ctx, &q).Close()
+}
+
+// loadLinks loads the links of typed codes, and the touches of those referees
+// whose signup still is to be bound by one.
+func (b *batch) loadLinks(ctx context.Context) error {
+	byCode := map[string][]*referee{}
+	byVisitor := map[string][]*referee{}
+	for _, r := range b.referees {
+		switch {
+		case r.Signup == nil || r.bound():
+		case r.Signup.Code != "":
+			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
+		case r.visitorID != "":
+			byVisitor[r.visitorID] = append(byVisitor[r.visitorID], r)
+		}
+	}
+	var q pgx.Batch
+	var link reward.Link
+	var expiresAt, disabledAt *time.Time
+	read := func() *reward.Link {
+		l := link
+		l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
+		return &l
+	}
+	if len(byCode) > 0 {
+		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &expiresAt, &disabledAt}
+		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
+			l := read()
+			for _, r := range byCode[l.Code] {
+				r.Code = l
+			}
+		}))
+	}
+	if len(byVisitor) > 0 {
+		var touch reward.Touch
+		columns := []any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
+			&link.Code, &link.Campaign, &link.ReferrerID, &expiresAt, &disabledAt}
+		q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(columns, func() {
+			touch.Link = read()
+			for _, r := range byVisitor[touch.VisitorID] {
+				r.Touches = append(r.Touches, touch)
+			}
+		}))
+	}
+	if q.Len() == 0 {
+		return nil
+	}
+	return b.tx.SendBatch(ctx, &q).Close()
+}
+
+// loadFingerprints loads those of every possible referrer of a referee that has
+// some too.
+func (b *batch) loadFingerprints(ctx context.Context) error {
+	wanted := map[string][]*referee{}
+	for _, r := range b.referees {
+		if r.Signup == nil || len(r.Signup.Fingerprints) == 0 {
+			continue
+		}
+		for _, id := range r.referrers() {
+			wanted[id] = append(wanted[id], r)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Query(ctx, b.statement("load_fingerprint"), keys(wanted))
+	if err != nil {
+		return err
+	}
+	var id string
+	var fingerprints []string
+	return b.each([]any{&id, &fingerprints}, func() {
+		for _, r := range wanted[id] {
+			if r.ReferrerFingerprints == nil {
+				r.ReferrerFingerprints = map[string][]string{}
+			}
+			r.ReferrerFingerprints[id] = fingerprints
+		}
+		fingerprints = nil
+	})(rows)
+}
+
+// each scans every row into columns and calls add, up to as many facts as one
+// batch may hold. A referee who is alone in the batch is held whatever it takes.
+func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, columns, func() error {
+			if b.facts++; b.facts > factsPerBatch && len(b.referees) > 1 {
+				return errBatchTooLarge
+			}
+			add()
+			return nil
+		})
+		return err
+	}
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func keys(m map[string][]*referee) []string {
+	all := make([]string, 0, len(m))
+	for key := range m {
+		all = append(all, key)
+	}
+	return all
+}

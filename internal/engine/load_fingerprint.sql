@@ -1,0 +1,5 @@
+-- Fingerprints of referrers' own signups.
+-- Rides on signup_pkey.
+SELECT user_id, fingerprints
+  FROM referral.signup
+ WHERE user_id = ANY ($1) AND fingerprints <> '{}';

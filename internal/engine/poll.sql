@@ -1,0 +1,9 @@
+-- Once a poll: is there anything to do, and under which configuration?
+-- Rides on change_pkey and pair_due, one probe each per shard.
+SELECT m.epoch,
+       EXISTS (SELECT
+                 FROM referral.shard AS s
+                WHERE EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
+                   OR EXISTS (SELECT FROM referral.pair AS p
+                               WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now())) AS work
+  FROM referral.meta AS m;

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// referee is one referee of a batch: what is recorded, and what is decided.
+type referee struct {
+	reward.Referee
+	visitorID string
+	purchases map[string]*reward.Purchase // by id, made when first asked for
+	due       map[string]time.Time        // when recorded pairs are looked at again, by purchase
+	credits   []recordedCredit
+
+	outcome reward.Outcome
+	entries []reward.Entry
+	cause   error // why nothing could be decided
+}
+
+// recordedCredit is a row of referral.credit.
+type recordedCredit struct {
+	purchaseID, campaign string
+	reward.Credit
+}
+
+func newReferee(userID string) *referee {
+	return &referee{Referee: reward.Referee{UserID: userID}}
+}
+
+func byUserID(a, b *referee) int { return strings.Compare(a.UserID, b.UserID) }
+
+// bound tells whether the recorded attribution stays, whatever touches and
+// links say: it does once a pair was admitted under it.
+func (r *referee) bound() bool {
+	for i := range r.Pairs {
+		if r.Pairs[i].Admitted {
+			return true
+		}
+	}
+	return false
+}
+
+// purchase finds a loaded purchase; nil when there is none of that id.
+func (r *referee) purchase(id string) *reward.Purchase {
+	if r.purchases == nil {
+		r.purchases = make(map[string]*reward.Purchase, len(r.Purchases))
+		for i := range r.Purchases {
+			r.purchases[r.Purchases[i].ID] = &r.Purchases[i]
+		}
+	}
+	return r.purchases[id]
+}
+
+// referrers lists everybody who may turn out to have invited the referee.
+func (r *referee) referrers() []string {
+	var ids []string
+	if r.Attribution != nil {
+		ids = append(ids, r.Attribution.ReferrerID)
+	}
+	if r.Code != nil {
+		ids = append(ids, r.Code.ReferrerID)
+	}
+	for _, touch := range r.Touches {
+		ids = append(ids, touch.Link.ReferrerID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// setAside gives up on the referee until a fact of theirs changes.
+func (r *referee) setAside(cause error) {
+	r.cause, r.outcome, r.entries = cause, reward.Outcome{}, nil
+}

@@ -1,0 +1,2 @@
+-- Rides on attribution_pkey.
+DELETE FROM referral.attribution WHERE user_id = ANY ($1);

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Kinds of a change.
+const (
+	kindReferee  = "Referee"
+	kindVisitor  = "Visitor"
+	kindCode     = "Code"
+	kindCampaign = "Campaign"
+	kindReferrer = "Referrer"
+)
+
+// expansions name the statements that turn other changes into referees.
+var expansions = map[string]string{
+	kindVisitor:  "expand_visitor",
+	kindCode:     "expand_code",
+	kindCampaign: "expand_campaign",
+	kindReferrer: "expand_referrer",
+}
+
+// expansion is a number of changes of one kind and how far each has come.
+type expansion struct {
+	keys, resumeAfter []string
+}
+
+// take takes changes of the locked shards off the list, and referees whose
+// hold is over. Referees are remembered for this batch; anything else is
+// expanded into referees, who go back on the list, each in its own shard.
+func (b *batch) take(ctx context.Context) error {
+	perShard := max(1, b.size/len(b.shards))
+	found := map[string]bool{}
+	expand := map[string]*expansion{}
+
+	var queries pgx.Batch
+	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+		var kind, key, resumeAfter string
+		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
+			if kind == kindReferee {
+				found[key] = true
+				return nil
+			}
+			if expand[kind] == nil {
+				expand[kind] = &expansion{}
+			}
+			expand[kind].keys = append(expand[kind].keys, key)
+			expand[kind].resumeAfter = append(expand[kind].resumeAfter, resumeAfter)
+			return nil
+		})
+		return err
+	})
+	queries.Queue(b.statement("due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+		var userID string
+		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
+			// What does not fit stays due for the next batch.
+			if len(found) < b.size {
+				found[userID] = true
+			}
+			return nil
+		})
+		return err
+	})
+	if err := b.tx.SendBatch(ctx, &queries).Close(); err != nil {
+		return err
+	}
+
+	b.byID = make(map[string]*referee, len(found))
+	for userID := range found {
+		r := newReferee(userID)
+		b.byID[userID] = r
+		b.referees = append(b.referees, r)
+	}
+	slices.SortFunc(b.referees, byUserID)
+	return b.expand(ctx, expand)
+}
+
+// expand does one bounded step of each expansion.
+func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
+	var steps pgx.Batch
+	for kind, statement := range expansions {
+		if e := all[kind]; e != nil {
+			limit := max(1, b.engine.options.BatchSize/len(e.keys))
+			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
+		}
+	}
+	if steps.Len() == 0 {
+		return nil
+	}
+	return b.tx.SendBatch(ctx, &steps).Close()
+}

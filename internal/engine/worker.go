@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// worker takes one batch after the other for as long as there is work.
+type worker struct {
+	engine *Engine
+	first  int // shard to begin the next claim with
+	size   int // changes in the next batch
+}
+
+func newWorker(e *Engine, number int) *worker {
+	return &worker{
+		engine: e,
+		first:  number * shards / e.options.Workers,
+		size:   e.options.BatchSize,
+	}
+}
+
+// run works until ctx ends, each time it is woken.
+func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
+	delay := newBackoff()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+		for ctx.Err() == nil {
+			took, err := w.attempt(ctx)
+			if err == nil && !took {
+				break // nothing to do, or nothing that others are not doing
+			}
+			if err == nil {
+				w.engine.recover()
+				delay.Reset()
+				continue
+			}
+			if !w.accept(ctx, err) {
+				wait := delay.NextBackOff()
+				w.engine.log.Warn("Trying a batch again", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+				pause(ctx, wait)
+			}
+		}
+	}
+}
+
+// attempt does one batch and reports whether there was one to do.
+func (w *worker) attempt(ctx context.Context) (took bool, err error) {
+	config := w.engine.config.Load()
+	if config == nil || !w.engine.mayDecide(config) {
+		return false, nil
+	}
+	b := newBatch(w.engine, config, w.size)
+	if took, err = b.run(ctx, w.first); err != nil || !took {
+		return false, err
+	}
+	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
+	w.size = min(2*w.size, w.engine.options.BatchSize)
+	return true, nil
+}
+
+// accept does what lets the next attempt do better, and tells whether that may
+// follow at once. A batch that failed by its data is halved until the referee
+// at fault stands alone; that one is set aside by its batch.
+func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
+	w.engine.stats.failures.Add(1)
+	switch {
+	case ctx.Err() != nil:
+		return true
+	case errors.Is(err, errConfigurationMoved):
+		_, err := w.engine.reload(ctx)
+		return err == nil
+	case errors.Is(err, errBatchTooLarge), database.Data(err):
+		w.size = max(1, w.size/2)
+		return true
+	case database.Retryable(err):
+		return false
+	default:
+		w.engine.fail(err)
+		return false
+	}
+}
+
+// newBackoff waits 50 ms at first and 10 s at most, jittered, for ever.
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval = 50 * time.Millisecond
+	b.MaxInterval = 10 * time.Second
+	return b
+}
+
+// pause waits, or less when ctx ends.
+func pause(ctx context.Context, wait time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(wait):
+	}
+}

@@ -1,0 +1,170 @@
+package engine_test
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+//go:embed testdata/violations.sql
+var violations string
+
+// uid is the owner of every test's schema.
+const uid = "0b9d5a52-1111-4222-8333-444455556666"
+
+// shop is a migrated database of the test's own, seen from the shop that
+// writes facts and from the engine.
+type shop struct {
+	testing.TB
+	db     *database.DB
+	writer *pgxpool.Pool // the plain role
+	engine *engine.Engine
+	uri    string
+}
+
+func newShop(t testing.TB) *shop {
+	t.Helper()
+	ctx := t.Context()
+	own := testworld.NewMigratedDatabase(t, migrate)
+	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
+	must(t, err)
+	t.Cleanup(db.Close)
+	writer, err := pgxpool.New(ctx, own.WriterURI)
+	must(t, err)
+	t.Cleanup(writer.Close)
+	s := &shop{TB: t, db: db, writer: writer, uri: own.URI}
+	s.engine = s.newEngine(engine.Options{})
+	return s
+}
+
+// migrate fills the template that every test's database is copied from.
+func migrate(ctx context.Context, own *testworld.Database) error {
+	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := database.Migrate(ctx, db); err != nil {
+		return err
+	}
+	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
+		return err
+	}
+	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+}
+
+func (s *shop) newEngine(options engine.Options) *engine.Engine {
+	options.OwnerUID = uid
+	options.Log = slog.New(slog.NewTextHandler(s.Output(), nil))
+	return engine.New(s.db, options)
+}
+
+// fiveDollars is the policy of the product's one sentence.
+func fiveDollars() reward.Terms {
+	return reward.Terms{
+		Purchases: reward.FirstPurchase,
+		Rewards:   []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
+	}
+}
+
+// declare declares a campaign as its controller would.
+func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.Declaration)) {
+	s.Helper()
+	text, err := json.Marshal(terms)
+	must(s, err)
+	d := database.Declaration{
+		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
+	}
+	for _, edit := range edits {
+		edit(&d)
+	}
+	_, err = database.Declare(s.Context(), s.db, d)
+	must(s, err)
+}
+
+func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
+	return func(d *database.Declaration) { d.Mode, d.Generation = mode, generation }
+}
+
+// write writes facts as the shop does.
+func (s *shop) write(sql string, arguments ...any) {
+	s.Helper()
+	_, err := s.writer.Exec(s.Context(), sql, arguments...)
+	must(s, err)
+}
+
+// asOwner does by hand what nobody should.
+func (s *shop) asOwner(sql string, arguments ...any) {
+	s.Helper()
+	_, err := s.db.Exec(s.Context(), sql, arguments...)
+	must(s, err)
+}
+
+// converge lets the engine do all there is to do and checks what must hold at
+// every commit.
+func (s *shop) converge() {
+	s.Helper()
+	must(s, s.engine.Converge(s.Context()))
+	s.consistent()
+}
+
+func (s *shop) consistent() {
+	s.Helper()
+	if wrong := s.rows(violations); len(wrong) > 0 {
+		s.Errorf("violations:\n%s", strings.Join(wrong, "\n"))
+	}
+}
+
+// rows returns each row with its columns parted by spaces.
+func (s *shop) rows(sql string, arguments ...any) []string {
+	s.Helper()
+	rows, err := s.db.Query(s.Context(), sql, arguments...)
+	must(s, err)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		values, err := row.Values()
+		words := make([]string, len(values))
+		for i, value := range values {
+			words[i] = fmt.Sprint(value)
+		}
+		return strings.Join(words, " "), err
+	})
+	must(s, err)
+	return all
+}
+
+const (
+	pairs    = "SELECT user_id, purchase_id, state, reason FROM referral.pair ORDER BY 1, 2"
+	ledger   = "SELECT user_id, purchase_id, reward, seq, kind, reason, amount, currency, beneficiary_id FROM referral.ledger ORDER BY 1, 2, 3, 4"
+	balances = "SELECT beneficiary_id, currency, available::text, held::text FROM referral.balance WHERE (available, held) <> (0, 0) ORDER BY 1, 2"
+)
+
+// expect compares what a query returns, row by row.
+func (s *shop) expect(what, sql string, want ...string) {
+	s.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, s.rows(sql)...)); diff != "" {
+		s.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
