@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// screen is what the person in front of it sees. Colours are for terminals
+// only, and NO_COLOR turns them off there, too.
+type screen struct {
+	mutex  sync.Mutex // steps that run at the same time report through it
+	out    io.Writer
+	colour bool
+	steps  int
+}
+
+const (
+	bold  = "\x1b[1m"
+	dim   = "\x1b[2m"
+	green = "\x1b[32m"
+	plain = "\x1b[0m"
+)
+
+func newScreen(out *os.File) *screen {
+	return &screen{
+		out: out,
+		colour: term.IsTerminal(int(out.Fd())) &&
+			os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+}
+
+// step begins a numbered part of the story.
+func (s *screen) step(title string) {
+	s.steps++
+	s.print("\n" + s.paint(bold, fmt.Sprintf("== %d. %s", s.steps, title)) + "\n")
+}
+
+// tell is the narrator's voice.
+func (s *screen) tell(text string) { s.print("\n" + text + "\n") }
+
+// command shows what is typed, and where: "$" is a shell.
+func (s *screen) command(prompt, text string) {
+	// Further lines of it stand below its first.
+	indented := strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(prompt)+1))
+	s.print("\n" + s.paint(green, prompt) + " " + s.paint(bold, indented) + "\n")
+}
+
+// output shows what a command answered.
+func (s *screen) output(text string) {
+	if text = strings.TrimRight(text, "\n"); text != "" {
+		s.print(text + "\n")
+	}
+}
+
+// note is an aside.
+func (s *screen) note(format string, args ...any) {
+	s.print(s.paint(dim, fmt.Sprintf(format, args...)) + "\n")
+}
+
+// during runs work that may take long: it reports when that is done, and every
+// few seconds that it is not.
+func (s *screen) during(what string, work func() error) error {
+	const pause = 10 * time.Second
+	began := time.Now()
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	for {
+		select {
+		case err := <-done:
+			if err == nil {
+				s.note("%s: %.1f s", what, time.Since(began).Seconds())
+			}
+			return err
+		case <-tick.C:
+			s.note("%s … %.0f s", what, time.Since(began).Seconds())
+		}
+	}
+}
+
+func (s *screen) paint(style, text string) string {
+	if !s.colour {
+		return text
+	}
+	return style + text + plain
+}
+
+func (s *screen) print(text string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	_, _ = io.WriteString(s.out, text) // nobody is left to tell about a screen that is gone
+}

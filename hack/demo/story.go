@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// play is the story, in the order in which it is told.
+func play(ctx context.Context, w *world) error {
+	for _, part := range []func(context.Context, *world) error{
+		install, declare, share, signUp, buy, secondFriend, refund, outOfOrder, newTerms,
+	} {
+		if err := part(ctx, w); err != nil {
+			return err
+		}
+	}
+	w.screen.tell("That is all. KEEP=1 keeps everything running after the story, for kubectl and psql of your own.")
+	return nil
+}
+
+func install(ctx context.Context, w *world) error {
+	w.screen.step("The platform team installs the operator")
+	if err := w.kubectl(ctx, "apply", "--server-side", "-k", "config/default"); err != nil {
+		return err
+	}
+	w.screen.tell("No node here would run its Pods. The same program runs as a process instead, with a token of the\n" +
+		"ServiceAccount just made, and so with no other rights than in a Pod.")
+	return w.startManager(ctx)
+}
+
+func declare(ctx context.Context, w *world) error {
+	w.screen.step("It declares the referral program")
+	policy, err := os.ReadFile(filepath.Join(w.root, "config", "samples", "rewardpolicy.yaml"))
+	if err != nil {
+		return fmt.Errorf("while reading the sample policy: %w", err)
+	}
+	w.screen.command("$", "cat config/samples/rewardpolicy.yaml")
+	w.screen.output(string(policy))
+	if err := w.kubectl(ctx, "create", "namespace", namespace); err != nil {
+		return err
+	}
+	if err := w.createSecret(ctx); err != nil {
+		return err
+	}
+	if err := w.kubectl(ctx, "apply", "-k", "config/samples"); err != nil {
+		return err
+	}
+	if err := w.kubectl(ctx, "wait", "adb,rpol,rcamp", "--all", "-n", namespace,
+		"--for=condition=Ready", "--timeout="+patience.String()); err != nil {
+		return err
+	}
+	w.shop, err = openShop(ctx, w.screen, w.database.WriterURI)
+	if err != nil {
+		return err
+	}
+	return w.showObjects(ctx)
+}
+
+// createSecret gives the operator its way into the database, as a user would.
+func (w *world) createSecret(ctx context.Context) error {
+	shown, err := url.Parse(w.database.URI)
+	if err != nil {
+		return fmt.Errorf("the database's URI is not a URL") // the cause would repeat its password
+	}
+	create := func(uri string) []string {
+		return []string{"create", "secret", "generic", "shop-db", "-n", namespace, "--from-literal=uri=" + uri}
+	}
+	return w.kubectlAs(ctx, "kubectl "+shellWords(create(shown.Redacted())), create(w.database.URI)...)
+}
+
+func (w *world) showObjects(ctx context.Context) error {
+	return w.kubectl(ctx, "get", "rcamp,rpol,adb", "-n", namespace)
+}
+
+// showCampaign shows the campaign once its counters say what the ledger says.
+func (w *world) showCampaign(ctx context.Context, credit string, options ...string) error {
+	const campaign = "rcamp/invite-friends"
+	if err := w.awaitStatus(ctx, campaign, "credit", credit); err != nil {
+		return err
+	}
+	return w.kubectl(ctx, append([]string{"get", campaign, "-n", namespace}, options...)...)
+}
+
+// showMoney shows ledger and balances.
+func (w *world) showMoney(ctx context.Context) error {
+	if err := w.shop.show(ctx, "ledger"); err != nil {
+		return err
+	}
+	return w.shop.show(ctx, "balance")
+}
+
+func share(ctx context.Context, w *world) error {
+	w.screen.step("Alice shares a link, and somebody follows it")
+	w.screen.tell("From here on the shop writes facts with plain SQL, as the role that spec.roles.writers names.")
+	if err := w.shop.record(ctx, "alice_link"); err != nil {
+		return err
+	}
+	return w.shop.record(ctx, "visitor_touch")
+}
+
+func signUp(ctx context.Context, w *world) error {
+	w.screen.step("The visitor signs up and is bob")
+	if err := w.shop.record(ctx, "bob_signup"); err != nil {
+		return err
+	}
+	return w.shop.show(ctx, "attribution")
+}
+
+func buy(ctx context.Context, w *world) error {
+	w.screen.step("Bob buys for $25.00: alice has her $5.00")
+	if err := w.shop.record(ctx, "bob_purchase"); err != nil {
+		return err
+	}
+	if err := w.showMoney(ctx); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 500); err != nil {
+		return err
+	}
+	return w.showCampaign(ctx, "5.00 USD")
+}
+
+func secondFriend(ctx context.Context, w *world) error {
+	w.screen.step("Carol types alice's code; her first order is too small, her second counts")
+	if err := w.shop.record(ctx, "carol_small_purchase"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 500); err != nil {
+		return err
+	}
+	if err := w.shop.record(ctx, "carol_purchase"); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "balance"); err != nil {
+		return err
+	}
+	return w.shop.expect(ctx, "alice", 1000)
+}
+
+func refund(ctx context.Context, w *world) error {
+	w.screen.step("Bob gets his money back: the $5.00 for his order goes")
+	if err := w.shop.record(ctx, "bob_refund"); err != nil {
+		return err
+	}
+	if err := w.showMoney(ctx); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "pair"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 500); err != nil {
+		return err
+	}
+	return w.showCampaign(ctx, "5.00 USD", "-o", "wide")
+}
+
+func outOfOrder(ctx context.Context, w *world) error {
+	w.screen.step("Facts that come late, or in the wrong order, come to the same")
+	w.screen.tell("Dave's order is recorded first, then his signup, and last the visit that he came by:")
+	if err := w.shop.record(ctx, "dave_purchase_signup"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 500); err != nil {
+		return err
+	}
+	if err := w.shop.record(ctx, "dave_touch"); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "balance"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 1000); err != nil {
+		return err
+	}
+	w.screen.tell("Erin's refund is recorded before her order. What is left of it, $15.00, is below the minimum:")
+	if err := w.shop.record(ctx, "erin_refund_first"); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "balance"); err != nil {
+		return err
+	}
+	return w.shop.expect(ctx, "alice", 1000)
+}
+
+func newTerms(ctx context.Context, w *world) error {
+	w.screen.step("New terms: from now on the friend gets 10 % of the order, too")
+	const friend = `[{"op": "add", "path": "/spec/rewards/-", "value":
+  {"name": "friend", "beneficiary": "Referee", "percentage": {"rate": "10"}}}]`
+	if err := w.kubectl(ctx, "patch", "rpol", "five-dollars", "-n", namespace, "--type=json", "-p", friend); err != nil {
+		return err
+	}
+	if err := w.awaitStatus(ctx, "rcamp/invite-friends", "policy.revision", "2"); err != nil {
+		return err
+	}
+	if err := w.shop.record(ctx, "frank"); err != nil {
+		return err
+	}
+	if err := w.showMoney(ctx); err != nil {
+		return err
+	}
+	w.screen.tell("Who bought before keeps the terms of then: the ledger's earlier entries are as they were.")
+	if err := w.shop.expect(ctx, "alice", 1500); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "frank", 300); err != nil {
+		return err
+	}
+	if err := w.awaitStatus(ctx, "rcamp/invite-friends", "credit", "18.00 USD"); err != nil {
+		return err
+	}
+	return w.showObjects(ctx)
+}
