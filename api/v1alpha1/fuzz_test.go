@@ -1,0 +1,187 @@
+package v1alpha1_test
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+// fuzzed are the fields that hold a string of some form: where they are, and what must be true of a value that the API
+// server accepted, once the Go type has decoded it.
+var fuzzed = []struct {
+	kind, path string
+	holds      func(object client.Object, value string) error
+}{
+	{"RewardPolicy", "spec.holdPeriod", func(o client.Object, v string) error {
+		return sameDuration(o.(*v1alpha1.RewardPolicy).Spec.HoldPeriod, v)
+	}},
+	{"RewardPolicy", "spec.qualification.withinSignup", func(o client.Object, v string) error {
+		return sameDuration(o.(*v1alpha1.RewardPolicy).Spec.Qualification.WithinSignup, v)
+	}},
+	{"RewardPolicy", "spec.qualification.minimumAmounts.0.amount", converts},
+	{"RewardPolicy", "spec.qualification.minimumAmounts.0.currency", converts},
+	{"RewardPolicy", "spec.rewards.0.name", converts},
+	{"RewardPolicy", "spec.rewards.0.beneficiary", converts},
+	{"RewardPolicy", "spec.rewards.0.fixed.amount", converts},
+	{"RewardPolicy", "spec.rewards.0.fixed.currency", converts},
+	{"RewardPolicy", "spec.rewards.1.percentage.rate", converts},
+	{"RewardPolicy", "spec.rewards.1.percentage.maximumAmounts.0.amount", converts},
+	{"ReferralCampaign", "spec.startsAt", func(o client.Object, v string) error {
+		return sameTime(o.(*v1alpha1.ReferralCampaign).Spec.StartsAt.Time, v)
+	}},
+	{"ReferralCampaign", "spec.endsAt", func(o client.Object, v string) error {
+		return sameTime(o.(*v1alpha1.ReferralCampaign).Spec.EndsAt.Time, v)
+	}},
+	{"ReferralCampaign", "spec.attributionWindow", func(o client.Object, v string) error {
+		return sameDuration(o.(*v1alpha1.ReferralCampaign).Spec.AttributionWindow, v)
+	}},
+	{"ReferralCampaign", "spec.destination", webAddress},
+	{"ReferralCampaign", "spec.databaseRef.name", printable(253)},
+	{"ReferralCampaign", "spec.policyRef.name", printable(253)},
+	{"AttributionDatabase", "spec.secretRef.name", printable(253)},
+	{"AttributionDatabase", "spec.secretRef.key", printable(253)},
+	{"AttributionDatabase", "spec.schema", printable(63)},
+	{"AttributionDatabase", "spec.roles.writers.0", printable(63)},
+}
+
+// FuzzAcceptedValuesDecode throws values at a real API server. One that is accepted must decode into the Go types, mean
+// what it says, and be accepted once more the way Go spells it: anything else could stop the informers of all tenants.
+func FuzzAcceptedValuesDecode(f *testing.F) {
+	for field := range fuzzed {
+		for _, value := range seeds {
+			f.Add(uint8(field), value)
+		}
+	}
+	c := cluster(f)
+	f.Fuzz(func(t *testing.T, field uint8, value string) {
+		subject := fuzzed[int(field)%len(fuzzed)]
+		object := example(t, subject.kind, "")
+		set(t, object, subject.path, value)
+		if err := c.Create(t.Context(), object, strict, client.DryRunAll); err != nil {
+			if unexpected(err) {
+				t.Fatalf("%s = %q: refused without a reason: %v", subject.path, value, err)
+			}
+			return
+		}
+		typed, err := decoded(object)
+		if err != nil {
+			t.Fatalf("%s = %q: accepted, but the Go type does not decode it: %v", subject.path, value, err)
+		}
+		if err := subject.holds(typed, value); err != nil {
+			t.Errorf("%s = %q: accepted, but %v", subject.path, value, err)
+		}
+		spec := specOf(typed.DeepCopyObject().(client.Object))
+		typed.SetResourceVersion("")
+		typed.SetUID("")
+		if err := c.Create(t.Context(), typed, strict, client.DryRunAll); err != nil {
+			t.Errorf("%s = %q: accepted, but not as Go writes it: %v", subject.path, value, err)
+		}
+		if diff := cmp.Diff(spec, specOf(typed)); diff != "" {
+			t.Errorf("%s = %q: accepted, but not the same once Go has written it:\n%s", subject.path, value, diff)
+		}
+	})
+}
+
+// unexpected tells a refusal that names no field, such as a rule that failed to run, from one that does.
+func unexpected(err error) bool {
+	for _, cause := range causes(err) {
+		if strings.Contains(cause, "spec") || strings.Contains(cause, "some validation rules were not checked") {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// set puts a value at a path of keys and list indexes.
+func set(t testing.TB, object *unstructured.Unstructured, path, value string) {
+	t.Helper()
+	var at any = object.Object
+	keys := strings.Split(path, ".")
+	last := len(keys) - 1
+	for _, key := range keys[:last] {
+		switch level := at.(type) {
+		case map[string]any:
+			at = level[key]
+		case []any:
+			at = level[int(key[0]-'0')]
+		}
+	}
+	switch level := at.(type) {
+	case map[string]any:
+		level[keys[last]] = value
+	case []any:
+		level[int(keys[last][0]-'0')] = value
+	default:
+		t.Fatalf("the design's %s has no %s", object.GetKind(), path)
+	}
+}
+
+func sameDuration(got *v1alpha1.Duration, value string) error {
+	want, err := time.ParseDuration(value)
+	if err != nil {
+		return err
+	}
+	if got.Duration != want || want <= 0 || want > 87600*time.Hour {
+		return fmt.Errorf("decoded as %s", got.Duration)
+	}
+	return nil
+}
+
+func sameTime(got time.Time, value string) error {
+	want, err := time.Parse(time.RFC3339Nano, value)
+	if err != nil {
+		return err
+	}
+	if !got.Equal(want) || got.Nanosecond() != 0 || got.UTC().Year() < 1900 || got.UTC().Year() > 9999 {
+		return fmt.Errorf("decoded as %s", got)
+	}
+	return nil
+}
+
+func webAddress(object client.Object, _ string) error {
+	destination, err := url.Parse(object.(*v1alpha1.ReferralCampaign).Spec.Destination)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"http", "https"}, destination.Scheme) || destination.Hostname() == "" || destination.User != nil {
+		return fmt.Errorf("it is no plain web address: %#v", destination)
+	}
+	return nil
+}
+
+// printable holds for values that Postgres and Kubernetes take as they are: not empty, not too long, ASCII.
+func printable(most int) func(client.Object, string) error {
+	return func(_ client.Object, value string) error {
+		if value == "" || len(value) > most || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return fmt.Errorf("it is empty, longer than %d or not printable", most)
+		}
+		return nil
+	}
+}
+
+var seeds = []string{
+	// Everywhere.
+	"", " ", "a", "A", "-", ".", "0", "1", "null", "~", "true", "\x00", "\n", "a\nb", "é", "💸", "%s", "'", `"`, `\`, "$(id)", strings.Repeat("a", 300),
+	// Amounts and rates.
+	"5.00", "0.00", "-5", "5,00", "1e3", "12345678901234567890", "99999999999999.9999", "0.0001", "1.23456", "00", "05", "5.", ".5", "+5", "1_000", "0x5", "٥", "NaN", "Inf", "100", "100.0000", "100.0001", "99.9999",
+	// Currencies.
+	"USD", "usd", "JPY", "BHD", "CLF", "XXX", "ABC",
+	// Durations.
+	"720h", "1h30m", "720h0m0s", "0s", "-1s", "1.5h", "1d", "1ms", "87600h", "87601h", "999999h", "999999h99999999m999999999s", "9223372036s", "2562047h47m16s", "2562048h", "1h1h", "1s1m",
+	// Times.
+	"2026-11-01T00:00:00Z", "2026-12-31T23:59:60Z", "2026-11-01t00:00:00z", "2026-11-01T00:00:00.5Z", "2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00+19:59", "2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-19:59", "2026-11-01T24:00:00Z", "2026-11-01", "2026-11-01T00:00:00", "2026-11-01 00:00:00Z", "10000-01-01T00:00:00Z",
+	// Addresses.
+	"https://mysite.com/", "http://mysite.com:8080/a?b=c#d", "https://user:password@mysite.com/", "https://", "//mysite.com", "javascript:alert(1)", "https://[::1]:80/", "https://[::::]/", "https://[1.2.3]/", "https://mysite.com/%zz", "https://mysite.com#%zz", "https://mysite.com:65536/", "https://mysite.com/\u00a0", "https://a?[", "http://1.2.3.4.5/",
+	// Names.
+	"shop", "shop-db", "shop.db", "a.b.c", "shop_db", "-shop", "shop-", "uri", "ca.crt", "..", "public", "pg_catalog", "information_schema", "_", "none", "Shop App", "inviter", "Referrer", "Referee", "referrer",
+}

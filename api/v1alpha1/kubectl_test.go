@@ -1,0 +1,76 @@
+package v1alpha1_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// A person sees the kinds through kubectl: what it says, refuses and prints with nothing but its defaults.
+
+const misspelled = `
+apiVersion: referral-operator.io/v1alpha1
+kind: ReferralCampaign
+metadata: {name: misspelled}
+spec:
+  databaseRef: {name: shop}
+  policyRef: {name: five-dollars}
+  atributionWindow: 24h
+`
+
+func TestKubectlRefusesUnknownFieldsByDefault(t *testing.T) {
+	controlPlane := testworld.Cluster(t)
+	namespace := testworld.NewNamespace(t, controlPlane)
+	for _, how := range [][]string{{"apply"}, {"apply", "--server-side"}, {"create"}} {
+		output, err := controlPlane.Kubectl(t.Context(), misspelled, append(how, "--namespace", namespace, "-f", "-")...)
+		if err == nil {
+			t.Errorf("kubectl %s accepted an unknown field:\n%s", strings.Join(how, " "), output)
+		}
+		if !strings.Contains(output, "spec.atributionWindow") && !strings.Contains(output, `"atributionWindow"`) {
+			t.Errorf("kubectl %s does not name the field:\n%s", strings.Join(how, " "), output)
+		}
+	}
+}
+
+func TestKubectlWithoutValidationDropsUnknownFields(t *testing.T) {
+	controlPlane := testworld.Cluster(t)
+	namespace := testworld.NewNamespace(t, controlPlane)
+	if output, err := controlPlane.Kubectl(t.Context(), misspelled, "apply", "--validate=ignore", "--namespace", namespace, "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	output, err := controlPlane.Kubectl(t.Context(), "", "get", "rcamp", "misspelled", "--namespace", namespace, "-o", "jsonpath={.spec}")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	if strings.Contains(output, "atributionWindow") {
+		t.Errorf("the unknown field was kept: %s", output)
+	}
+}
+
+func TestKubectlPrintsWhatMatters(t *testing.T) {
+	controlPlane := testworld.Cluster(t)
+	namespace := testworld.NewNamespace(t, controlPlane)
+	spelled := strings.Replace(misspelled, "atributionWindow", "attributionWindow", 1)
+	if output, err := controlPlane.Kubectl(t.Context(), spelled, "create", "--namespace", namespace, "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	cases := []struct{ rule, what, columns string }{
+		{"a campaign", "rcamp", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
+		{"a campaign by its long name", "referralcampaigns", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
+		{"everything of the category", "referral", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
+		{"a campaign, wide", "rcamp -o wide", "NAME POLICY READY STATUS GRANTED HELD CREDIT WAITING REVERSED REVISION LAST SYNC AGE"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.rule, func(t *testing.T) {
+			output, err := controlPlane.Kubectl(t.Context(), "", append([]string{"get", "--namespace", namespace}, strings.Fields(tc.what)...)...)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			header, _, _ := strings.Cut(output, "\n")
+			if got := strings.Join(strings.Fields(header), " "); got != tc.columns {
+				t.Errorf("columns %q, want %q", got, tc.columns)
+			}
+		})
+	}
+}
