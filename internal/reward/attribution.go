@@ -1,0 +1,84 @@
+package reward
+
+import "time"
+
+// attribute finds the link that a signup is bound to, or the reason why there
+// is none. Once a pair of the referee was admitted, what is recorded stays,
+// whatever has become of touches, links and campaigns.
+func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
+	if bound(referee) {
+		return referee.Attribution, NotAttributed
+	}
+	if referee.Signup == nil {
+		return nil, NotAttributed
+	}
+	var found Attribution
+	var reason Reason
+	if referee.Signup.Code != "" {
+		found, reason = attributeByCode(config, referee)
+	} else {
+		found, reason = attributeByTouch(config, referee)
+	}
+	switch {
+	case reason != "":
+		return nil, reason
+	case referee.Attribution != nil && referee.Attribution.is(&found):
+		return referee.Attribution, ""
+	}
+	return &found, ""
+}
+
+func bound(referee *Referee) bool {
+	for i := range referee.Pairs {
+		if referee.Pairs[i].wasAdmitted() {
+			return true
+		}
+	}
+	return false
+}
+
+// attributeByCode looks at nothing but the link whose code was typed. It binds
+// the referrer as well: what comes of that is SelfReferral.
+func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reason) {
+	link, at := referee.Code, referee.Signup.SignedUpAt
+	if link == nil || !link.alive(at) {
+		return Attribution{}, NotAttributed
+	}
+	campaign := config.Campaigns[link.Campaign]
+	if reason := unbinding(campaign, at); reason != "" {
+		return Attribution{}, reason
+	}
+	return Attribution{
+		Campaign:   link.Campaign,
+		Code:       link.Code,
+		ReferrerID: link.ReferrerID,
+		TouchedAt:  at,
+		Source:     FromCode,
+	}, ""
+}
+
+// alive tells whether the link binds anybody at that time.
+func (l *Link) alive(at time.Time) bool {
+	return (l.ExpiresAt.IsZero() || at.Before(l.ExpiresAt)) &&
+		(l.DisabledAt.IsZero() || at.Before(l.DisabledAt))
+}
+
+// unbinding is the reason why a campaign binds no signup of that time. One that
+// was deleted says so, rather than what one that never was would say.
+func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
+	switch {
+	case campaign == nil:
+		return NotAttributed
+	case campaign.Mode == Closed:
+		return CampaignDeleted
+	case !campaign.contains(signedUpAt):
+		return OutsideCampaign
+	}
+	return ""
+}
+
+// is tells whether both say the same.
+func (a *Attribution) is(b *Attribution) bool {
+	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
+		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID
+}

@@ -1,0 +1,94 @@
+package reward
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// candidate is one purchase while it is decided: all that its checks may look at.
+type candidate struct {
+	referee     *Referee
+	attribution *Attribution // nil: the signup is bound to nothing
+	purchase    *Purchase    // nil: its row is gone
+	pair        *Pair        // nil: it has never counted
+
+	// Under what it is judged; nil where nothing is left to judge.
+	campaign *Campaign
+	revision *Revision
+	net      int64 // minor units, amount less all refunds
+
+	reason Reason // why it does not count; empty: it does, First and Deny aside
+}
+
+// candidatesOf lists what is known or was decided before, by purchase id.
+func candidatesOf(referee *Referee) ([]candidate, error) {
+	candidates := make([]candidate, 0, len(referee.Purchases)+len(referee.Pairs))
+	for i := range referee.Purchases {
+		candidates = append(candidates, candidate{referee: referee, purchase: &referee.Purchases[i]})
+	}
+	for i := range referee.Pairs {
+		candidates = append(candidates, candidate{referee: referee, pair: &referee.Pairs[i]})
+	}
+	if len(candidates) < 2 {
+		return candidates, nil
+	}
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		if c := cmp.Compare(a.id(), b.id()); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.parts(), b.parts())
+	})
+	merged := candidates[:1]
+	for _, next := range candidates[1:] {
+		last := &merged[len(merged)-1]
+		switch {
+		case last.id() != next.id():
+			merged = append(merged, next)
+		case last.pair == nil && next.pair != nil:
+			last.pair = next.pair
+		default:
+			return nil, fmt.Errorf("purchase %q is there twice", next.id())
+		}
+	}
+	return merged, nil
+}
+
+func (c *candidate) id() string {
+	if c.purchase != nil {
+		return c.purchase.ID
+	}
+	return c.pair.PurchaseID
+}
+
+// parts puts a purchase before its pair.
+func (c *candidate) parts() int {
+	if c.purchase != nil {
+		return 0
+	}
+	return 1
+}
+
+// removed tells that there is no purchase any more, or no signup.
+func (c *candidate) removed() bool { return c.purchase == nil || c.referee.Signup == nil }
+
+// admitted tells that it was Held or Granted at some time.
+func (c *candidate) admitted() bool { return c.pair != nil && c.pair.wasAdmitted() }
+
+// occupying tells that it is Held or Granted so far.
+func (c *candidate) occupying() bool { return c.pair != nil && c.pair.occupies() }
+
+func (c *candidate) denied() bool { return c.purchase != nil && c.purchase.Override == Deny }
+
+// campaignName is that of the campaign it is judged in: the attribution's, but
+// an admitted pair stays where it is.
+func (c *candidate) campaignName() string {
+	if c.admitted() {
+		return c.pair.Campaign
+	}
+	return c.attribution.Campaign
+}
+
+func (p *Pair) occupies() bool { return p.State == Held || p.State == Granted }
+
+func (p *Pair) wasAdmitted() bool { return p.Admitted || p.occupies() }

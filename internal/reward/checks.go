@@ -1,0 +1,69 @@
+package reward
+
+// A check is one condition of a purchase that counts: the reason why it does
+// not, or nothing. Checks are independent of each other and look at nothing but
+// the candidate, so that a list of them reads like the rule it stands for.
+type check func(*candidate) Reason
+
+// counting decides about a purchase that was never admitted. The order is that
+// of the closed list of reasons.
+var counting = []check{
+	outsideCampaign,
+	outsideAttributionWindow,
+	outsidePurchaseWindow,
+	refunded,
+	currencyMismatch,
+	belowMinimum,
+	selfReferral,
+	sharedFingerprint,
+}
+
+// lasting are the checks that an admitted pair is held to as long as it lives:
+// its own signup, purchase, refunds and override, and nothing else.
+var lasting = []check{
+	outsidePurchaseWindow,
+	refunded,
+	currencyMismatch,
+	belowMinimum,
+	selfReferral,
+	allowWithdrawn,
+}
+
+// entering are those that a Reversed pair has to pass on top of the lasting
+// ones before it is admitted again. They come second, so that a refunded pair
+// goes on saying Refunded whatever becomes of campaigns and other people's
+// facts meanwhile.
+var entering = []check{
+	outsideCampaign,
+	outsideAttributionWindow,
+	sharedFingerprint,
+}
+
+// judge finds the reason why a candidate does not count by itself: without
+// regard to other purchases of the referee, and to a Deny.
+func (c *candidate) judge(unbound Reason) {
+	switch {
+	case c.removed():
+		c.reason = PurchaseRemoved
+	case c.attribution == nil:
+		c.reason = unbound
+	case c.keepsPlace():
+		c.reason = c.run(lasting)
+	case c.admitted():
+		if c.reason = c.run(lasting); c.reason == "" {
+			c.reason = c.run(entering)
+		}
+	default:
+		c.reason = c.run(counting)
+	}
+}
+
+// run is the reason of the first check that fails; empty: all pass.
+func (c *candidate) run(checks []check) Reason {
+	for _, check := range checks {
+		if reason := check(c); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}

@@ -1,0 +1,73 @@
+package reward
+
+import (
+	"errors"
+	"fmt"
+)
+
+// credits are what each reward of the terms comes to for a purchase that
+// counts. One that rounds to nothing is left out.
+func (c *candidate) credits() ([]Credit, error) {
+	rewards := c.revision.Terms.Rewards
+	credits := make([]Credit, 0, len(rewards))
+	for i := range rewards {
+		reward := &rewards[i]
+		credit, err := c.credit(reward)
+		if err == nil && named(rewards[:i], reward.Name) {
+			err = errors.New("another reward has the same name")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("while working out reward %q of campaign %q, revision %d: %w",
+				reward.Name, c.campaignName(), c.revision.Number, err)
+		}
+		if credit.Amount > 0 {
+			credits = append(credits, credit)
+		}
+	}
+	return credits, nil
+}
+
+func (c *candidate) credit(reward *Reward) (Credit, error) {
+	credit := Credit{Reward: reward.Name}
+	switch reward.Beneficiary {
+	case ToReferrer:
+		credit.BeneficiaryID = c.attribution.ReferrerID
+	case ToReferee:
+		credit.BeneficiaryID = c.referee.UserID
+	default:
+		return Credit{}, fmt.Errorf("beneficiary is %q: must be Referrer or Referee", reward.Beneficiary)
+	}
+	if (reward.Fixed == nil) == (reward.Percentage == nil) {
+		return Credit{}, errors.New("must have one of fixed and percentage")
+	}
+	if reward.Fixed != nil {
+		credit.Money = *reward.Fixed
+		return credit, inRange(credit.Amount)
+	}
+	amount, err := share(c.net, reward.Percentage.Rate)
+	if err != nil {
+		return Credit{}, err
+	}
+	credit.Money = Money{Amount: amount, Currency: c.purchase.Currency}
+	if maximum, capped := reward.Percentage.MaximumAmounts[c.purchase.Currency]; capped {
+		credit.Amount = min(credit.Amount, maximum)
+		return credit, inRange(maximum)
+	}
+	return credit, nil
+}
+
+func inRange(amount int64) error {
+	if amount <= 0 {
+		return fmt.Errorf("amount %d is not above zero", amount)
+	}
+	return nil
+}
+
+func named(rewards []Reward, name string) bool {
+	for i := range rewards {
+		if rewards[i].Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,71 @@
+package reward
+
+import (
+	"fmt"
+	"time"
+)
+
+// Decide says what each purchase of a referee earns at the time now. It depends
+// on nothing but its arguments and changes none of them; the order of touches,
+// purchases and pairs is of no consequence.
+//
+//	attribute ─► candidates ─► follow a revision ─► judge each alone ─► first ─► conclude
+//
+// An error means that this referee cannot be decided; it names the purchase.
+func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {
+	attribution, unbound := attribute(config, referee)
+	if name := suspended(config, referee, attribution); name != "" {
+		return Outcome{Attribution: referee.Attribution, Deferred: name, Frozen: true}, nil
+	}
+	candidates, err := candidatesOf(referee)
+	if err != nil {
+		return Outcome{}, err
+	}
+	for i := range candidates {
+		c := &candidates[i]
+		c.attribution = attribution
+		if err := c.follow(config); err != nil {
+			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
+		}
+		c.judge(unbound)
+	}
+	place := firstOf(candidates)
+
+	outcome := Outcome{Attribution: attribution}
+	if len(candidates) > 0 {
+		outcome.Decisions = make([]Decision, 0, len(candidates))
+	}
+	for i := range candidates {
+		c := &candidates[i]
+		decision, deferred, err := c.conclude(i == place, now)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
+		}
+		if deferred {
+			outcome.Deferred = c.campaignName()
+		}
+		if decision.State != "" {
+			outcome.Decisions = append(outcome.Decisions, decision)
+		}
+	}
+	return outcome, nil
+}
+
+// suspended names a suspended campaign that the referee's pairs are of or would
+// be of; empty: there is none.
+func suspended(config *Configuration, referee *Referee, attribution *Attribution) string {
+	is := func(name string) bool {
+		campaign := config.Campaigns[name]
+		return campaign != nil && campaign.Mode == Suspended
+	}
+	if attribution != nil && is(attribution.Campaign) {
+		return attribution.Campaign
+	}
+	found := ""
+	for i := range referee.Pairs {
+		if name := referee.Pairs[i].Campaign; is(name) && (found == "" || name < found) {
+			found = name
+		}
+	}
+	return found
+}

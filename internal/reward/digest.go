@@ -1,0 +1,24 @@
+package reward
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Digest tells terms apart: "sha256:" and the hash of their canonical JSON.
+// Terms that say the same have the same digest, whatever the order of rewards.
+func (t Terms) Digest() string {
+	t.Rewards = slices.Clone(t.Rewards)
+	slices.SortFunc(t.Rewards, func(a, b Reward) int { return strings.Compare(a.Name, b.Name) })
+	// Fields come in the order of the struct and maps by key. Nothing in terms
+	// can fail to be written as JSON.
+	canonical, err := json.Marshal(t)
+	if err != nil {
+		panic("reward: terms that are no JSON: " + err.Error())
+	}
+	sum := sha256.Sum256(canonical)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
