@@ -1,0 +1,174 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Declaration is what a campaign is to be.
+type Declaration struct {
+	OwnerUID          string // of the object that owns the schema
+	Name              string
+	Mode              reward.Mode
+	StartsAt, EndsAt  time.Time // zero: no bound
+	AttributionWindow time.Duration
+	Destination       string
+	UID               string // of the object that declares the campaign
+	Generation        int64
+	Policy            Policy
+	Digest            string // of Terms
+	Terms             []byte // JSON of reward.Terms
+	Scope             string // whom an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
+}
+
+// Policy is the object that a declaration's terms are from.
+type Policy struct {
+	Name       string
+	UID        string
+	Generation int64
+}
+
+// Declared is what is in force. All but Epoch is zero for a campaign that has
+// never been declared with its policy there.
+type Declared struct {
+	Revision int    // the newest
+	Digest   string // of its terms
+	Epoch    int64  // no batch decided before this one commits any more
+	Stale    bool   // the declaration was older than what is in force, and ignored
+}
+
+// Declare puts a campaign into force. Once it returns nothing commits that was
+// decided under what was in force before. It is idempotent: it writes nothing
+// where nothing differs.
+//
+// A revision is recorded when the digest differs from the newest one's. A
+// declaration of a lower generation of the same campaign or policy object is
+// ignored. In mode PolicyMissing there are no terms, so that only the mode of
+// a campaign changes, and one that was never declared stays so.
+func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
+	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
+	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), d.Name)
+	if err != nil {
+		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
+	}
+	if present.ownerUID == d.OwnerUID && !present.edits(d).any() {
+		return present.declared(d), nil
+	}
+	err = transact(ctx, db, func(tx pgx.Tx) error {
+		present, err = declare(ctx, tx, db, d)
+		return err
+	})
+	if err != nil {
+		return Declared{}, fmt.Errorf("while declaring campaign %s: %w", d.Name, err)
+	}
+	return present.declared(d), nil
+}
+
+// declare returns what is in force afterwards.
+func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRow, error) {
+	if err := requireOwner(ctx, tx, db, d.OwnerUID); err != nil {
+		return nil, err
+	}
+	edits, err := writeCampaign(ctx, tx, db, d)
+	if err != nil {
+		return nil, err
+	}
+	if edits.decisions() {
+		if _, err := bumpEpoch(ctx, tx, db); err != nil {
+			return nil, err
+		}
+	}
+	// From here on no batch commits that was decided before, so that what
+	// arrives after the revision's time cannot have been decided without it.
+	if edits.terms {
+		if _, err := tx.Exec(ctx, db.Qualify(query("insert_revision")), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
+			return nil, err
+		}
+	}
+	if edits.reach {
+		if _, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), d.Name); err != nil {
+			return nil, err
+		}
+	}
+	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), d.Name)
+}
+
+// writeCampaign writes the campaign's row where it differs, and keeps others
+// from doing so until the transaction ends.
+func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits, error) {
+	for {
+		present, err := lockCampaign(ctx, tx, db, d.Name)
+		if err != nil {
+			return edits{}, err
+		}
+		edits := present.edits(d)
+		if !edits.spec {
+			return edits, nil
+		}
+		statement := "update_campaign"
+		switch {
+		case d.Mode == reward.PolicyMissing:
+			_, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), d.Name, d.Mode)
+			return edits, err
+		case !present.exists:
+			statement = "insert_campaign"
+		}
+		tag, err := tx.Exec(ctx, db.Qualify(query(statement)), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
+			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, d.Policy.Name, d.Policy.UID, d.Policy.Generation)
+		if err != nil || tag.RowsAffected() > 0 {
+			return edits, err
+		}
+		// Somebody else declared it for the first time just now: look again.
+	}
+}
+
+// lockCampaign returns what is in force, which stays so until the transaction
+// ends. It locks nothing where there is no campaign yet.
+func lockCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) (*campaignRow, error) {
+	if _, err := tx.Exec(ctx, db.Qualify(query("lock_campaign")), name); err != nil {
+		return nil, err
+	}
+	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), name)
+}
+
+// CloseCampaign is for a campaign whose object is gone: it binds no signup and
+// admits no pair any more, while admitted pairs live on. Unless uid is empty it
+// touches only what that object declared last. A campaign that was never
+// declared is closed already.
+func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
+	closable := func(c *campaignRow) bool {
+		return c.exists && c.mode != reward.Closed && (uid == "" || c.uid == uid)
+	}
+	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), name)
+	if err == nil && !closable(present) && present.ownerUID == ownerUID {
+		return nil
+	}
+	if err == nil {
+		err = transact(ctx, db, func(tx pgx.Tx) error {
+			if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
+				return err
+			}
+			present, err := lockCampaign(ctx, tx, db, name)
+			if err != nil || !closable(present) {
+				return err
+			}
+			if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Closed); err != nil {
+				return err
+			}
+			if _, err := bumpEpoch(ctx, tx, db); err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, db.Qualify(query("note_campaign")), name)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("while closing campaign %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package database
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Configuration is all that is declared in a schema, as it was at one moment.
+type Configuration struct {
+	Epoch         int64
+	SchemaVersion int
+	RulesVersion  int
+	OwnerUID      string // empty: nobody owns the schema, or its owner gave it up
+	Suspended     bool
+	Reward        *reward.Configuration
+}
+
+// LoadConfiguration reads the configuration with one statement, so that it is
+// one that was in force.
+func LoadConfiguration(ctx context.Context, db *DB) (Configuration, error) {
+	rows, err := db.Query(ctx, db.Qualify(query("load_configuration")))
+	if err != nil {
+		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+	}
+	config := Configuration{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
+	for rows.Next() {
+		if err := config.addRow(rows); err != nil {
+			rows.Close()
+			return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+	}
+	return config, nil
+}
+
+// addRow reads one revision of one campaign; both are null where there are none.
+func (c *Configuration) addRow(rows pgx.Rows) error {
+	var (
+		name, mode       *string
+		startsAt, endsAt *time.Time
+		window           *int64
+		revision         *int
+		recordedAt       *time.Time
+		terms            []byte
+	)
+	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
+		&name, &mode, &startsAt, &endsAt, &window, &revision, &recordedAt, &terms)
+	if err != nil || name == nil || revision == nil {
+		return err
+	}
+	campaign := c.Reward.Campaigns[*name]
+	if campaign == nil {
+		campaign = &reward.Campaign{
+			Name:              *name,
+			Mode:              reward.Mode(*mode),
+			StartsAt:          timeOf(startsAt),
+			EndsAt:            timeOf(endsAt),
+			AttributionWindow: time.Duration(*window) * time.Microsecond,
+		}
+		c.Reward.Campaigns[*name] = campaign
+	}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt)}
+	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
+		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
+	}
+	campaign.Revisions = append(campaign.Revisions, recorded)
+	return nil
+}
+
+// timeOf reads a time that may be null, which is the zero time.
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// nullable is the way back: the zero time is null. Postgres keeps microseconds.
+func nullable(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.Truncate(time.Microsecond)
+	return &t
+}

@@ -1,0 +1,61 @@
+-- How the rights that roles have on the schema differ from those they are to
+-- have: a row for each GRANT or REVOKE that is due, none where nothing is.
+-- $1 writers, $2 readers, $3 name of the schema. Reads the catalog only.
+WITH object AS (
+    SELECT c.oid, c.relname, c.relowner FROM pg_catalog.pg_class AS c
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = $3
+), privilege (access, object, privilege, by_column) AS (
+    SELECT access, object, 'SELECT', false
+      FROM unnest(ARRAY['Writer', 'Reader']) AS access,
+           unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
+                        'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside']) AS object
+    UNION ALL
+    SELECT 'Writer', object, privilege, privilege <> 'DELETE'
+      FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,
+           unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS privilege
+    UNION ALL
+    SELECT 'Writer', 'adjustment', 'INSERT', true
+), target (access, object, attribute, privilege) AS ( -- an empty object is the schema, an empty attribute the whole object
+    SELECT access, '', '', 'USAGE' FROM unnest(ARRAY['Writer', 'Reader']) AS access
+    UNION ALL
+    SELECT access, object, '', privilege FROM privilege WHERE NOT by_column
+    UNION ALL
+    SELECT p.access, p.object, a.attname, p.privilege
+      FROM privilege AS p
+      JOIN object AS o ON o.relname = p.object
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE p.by_column AND a.attname <> 'arrived_at' -- the database's own word
+), held (role, object, attribute, privilege) AS (
+    SELECT acl.grantee, '', '', acl.privilege_type
+      FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS acl WHERE n.nspname = $3
+    UNION ALL
+    SELECT acl.grantee, o.relname, '', acl.privilege_type
+      FROM object AS o JOIN pg_catalog.pg_class AS c ON c.oid = o.oid, pg_catalog.aclexplode(c.relacl) AS acl
+    UNION ALL
+    SELECT acl.grantee, o.relname, a.attname, acl.privilege_type
+      FROM object AS o JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid, pg_catalog.aclexplode(a.attacl) AS acl
+), listed (role, access) AS (
+    SELECT unnest($1::text[]), 'Writer' UNION SELECT unnest($2::text[]), 'Reader'
+), grantee AS ( -- owners have every right; to take one back from them would take it from the operator
+    SELECT r.oid, r.rolname FROM pg_catalog.pg_roles AS r
+     WHERE r.oid NOT IN (SELECT relowner FROM object WHERE relname = 'meta'
+                         UNION ALL SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = $3)
+), wanted AS (
+    SELECT g.oid, g.rolname, t.object, t.attribute, t.privilege
+      FROM listed AS l JOIN grantee AS g ON g.rolname = l.role JOIN target AS t ON t.access = l.access
+), given AS (
+    SELECT g.oid, g.rolname, t.object, t.attribute, t.privilege
+      FROM referral.role_grant AS l JOIN grantee AS g ON g.rolname = l.role JOIN target AS t ON t.access = l.access
+), due (action, role, object, attribute, privilege) AS (
+    SELECT 'GRANT', w.rolname, w.object, w.attribute, w.privilege FROM wanted AS w
+     WHERE NOT EXISTS (SELECT FROM held AS h WHERE (h.role, h.object, h.attribute, h.privilege) = (w.oid, w.object, w.attribute, w.privilege))
+    UNION
+    SELECT 'REVOKE', g.rolname, g.object, g.attribute, g.privilege FROM given AS g
+     WHERE NOT EXISTS (SELECT FROM wanted AS w WHERE (w.oid, w.object, w.attribute, w.privilege) = (g.oid, g.object, g.attribute, g.privilege))
+       AND EXISTS (SELECT FROM held AS h WHERE (h.role, h.object, h.attribute, h.privilege) = (g.oid, g.object, g.attribute, g.privilege))
+)
+SELECT action, role, object, privilege, array_agg(attribute ORDER BY attribute) FILTER (WHERE attribute <> '') AS attributes
+  FROM due
+ GROUP BY action, role, object, privilege, attribute <> ''
+ ORDER BY action DESC, role, object, privilege

@@ -1,0 +1,4 @@
+-- Records the next revision. Its campaign's row is locked, so the number is
+-- free. Rides on the key.
+INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+SELECT $1, 1 + coalesce(max(revision), 0), $2, $3, $4 FROM referral.revision WHERE campaign = $1

@@ -1,0 +1,13 @@
+-- What is in force for one campaign, whether it was declared or not: one row.
+-- Rides on the keys of campaign and revision.
+SELECT m.epoch,
+       coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
+       c.name IS NOT NULL AS declared,
+       coalesce(c.mode, ''), c.starts_at, c.ends_at, coalesce(c.attribution_window, 0), coalesce(c.destination, ''),
+       coalesce(c.uid, ''), coalesce(c.generation, 0),
+       coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
+       coalesce(r.revision, 0), coalesce(r.digest, '')
+  FROM referral.meta AS m
+  LEFT JOIN referral.campaign AS c ON c.name = $1
+  LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
+                      WHERE campaign = $1 ORDER BY revision DESC LIMIT 1) AS r ON true

@@ -1,0 +1,33 @@
+-- All that is reported of a database and its campaigns: a row for each
+-- campaign, or one without. It costs the same whatever the past: counters are
+-- kept in a row for each shard, and pending changes are counted up to $1.
+-- The oldest of them is found by sixteen probes of change's key, in which
+-- the first of each shard was noted first.
+SELECT split_part(current_setting('server_version'), ' ', 1),
+       m.epoch, m.schema_version, m.rules_version, m.suspended,
+       coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), o.heartbeat_at, o.released_at,
+       coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
+       (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
+       (SELECT min(first.noted_at)
+          FROM referral.shard AS s,
+               LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY id LIMIT 1) AS first),
+       (SELECT count(*) FROM referral.set_aside),
+       coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
+       coalesce(r.revision, 0), coalesce(r.digest, ''),
+       p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.changed_at,
+       k.credits
+  FROM referral.meta AS m
+  LEFT JOIN referral.owner AS o ON true
+  LEFT JOIN referral.campaign AS c ON true
+  LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
+                      WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
+ CROSS JOIN LATERAL (SELECT coalesce(sum(awaiting_purchase), 0)::bigint AS awaiting_purchase,
+                            coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(sum(held), 0)::bigint AS held,
+                            coalesce(sum(granted), 0)::bigint AS granted, coalesce(sum(reversed), 0)::bigint AS reversed,
+                            max(changed_at) AS changed_at
+                       FROM referral.pair_count WHERE campaign = c.name) AS p
+ CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'granted', granted,
+                                                                  'held', held, 'reversed', reversed) ORDER BY currency), '[]') AS credits
+                       FROM (SELECT currency, sum(granted) AS granted, sum(held) AS held, sum(reversed) AS reversed
+                               FROM referral.credit_count WHERE campaign = c.name GROUP BY currency) AS summed) AS k
+ ORDER BY c.name

@@ -1,0 +1,135 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Roles are Postgres roles by what they may do with the schema.
+//
+// Writers write facts, but not their arrived_at, and neither change nor delete
+// adjustments. Readers, and writers too, read facts, results and balances.
+// Neither gets at the engine's own tables.
+type Roles struct {
+	Writers []string
+	Readers []string
+}
+
+// ErrRolesNotFound says which roles do not exist. The others have their rights.
+type ErrRolesNotFound struct{ Roles []string }
+
+func (e *ErrRolesNotFound) Error() string {
+	quoted := make([]string, len(e.Roles))
+	for i, role := range e.Roles {
+		quoted[i] = fmt.Sprintf("%q", role)
+	}
+	return "the database has no role " + strings.Join(quoted, ", ") + ": create it, or take it off the list"
+}
+
+// ErrNotGranted says that a right could not be given: the user of the
+// connection URI does not own what it is about.
+type ErrNotGranted struct{ Statement string }
+
+func (e *ErrNotGranted) Error() string {
+	return "the user of the connection URI may not run " + e.Statement + ": let the owner of the schema do it"
+}
+
+// GrantRoles gives the listed roles their rights and takes back those that it
+// gave to roles which are not listed any more. Rights that somebody took away
+// meanwhile are given again. It writes nothing where nothing differs.
+func GrantRoles(ctx context.Context, db *DB, roles Roles) error {
+	// A nil slice would be null, which is neither listed nor not.
+	roles = Roles{Writers: append([]string{}, roles.Writers...), Readers: append([]string{}, roles.Readers...)}
+	due, missing, differs, err := compareRoles(ctx, db, db, roles)
+	if err == nil && (differs || len(due) > 0) {
+		err = transact(ctx, db, func(tx pgx.Tx) error { return grantRoles(ctx, tx, db, roles) })
+	}
+	if err != nil {
+		return fmt.Errorf("while granting the schema to roles: %w", err)
+	}
+	if len(missing) > 0 {
+		return &ErrRolesNotFound{Roles: missing}
+	}
+	return nil
+}
+
+func grantRoles(ctx context.Context, tx pgx.Tx, db *DB, roles Roles) error {
+	if _, err := tx.Exec(ctx, db.Qualify(query("lock_roles"))); err != nil {
+		return err
+	}
+	due, _, _, err := compareRoles(ctx, tx, db, roles)
+	if err != nil {
+		return err
+	}
+	for _, g := range due {
+		if _, err := tx.Exec(ctx, g.statement(db.Schema)); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.Exec(ctx, db.Qualify(query("remember_roles")), roles.Writers, roles.Readers); err != nil {
+		return err
+	}
+	// Postgres only warns when a right cannot be passed on.
+	due, _, _, err = compareRoles(ctx, tx, db, roles)
+	if err == nil && len(due) > 0 {
+		err = &ErrNotGranted{Statement: due[0].statement(db.Schema)}
+	}
+	return err
+}
+
+// grant is a right that is to be given or taken back.
+type grant struct {
+	Action     string // GRANT or REVOKE
+	Role       string
+	Object     string // empty: the schema
+	Privilege  string
+	Attributes []string // empty: the whole object
+}
+
+func (g grant) statement(schema Schema) string {
+	var b strings.Builder
+	b.WriteString(g.Action + " " + g.Privilege)
+	if len(g.Attributes) > 0 {
+		columns := make([]string, len(g.Attributes))
+		for i, attribute := range g.Attributes {
+			columns[i] = pgx.Identifier{attribute}.Sanitize()
+		}
+		b.WriteString(" (" + strings.Join(columns, ", ") + ")")
+	}
+	if g.Object == "" {
+		b.WriteString(" ON SCHEMA " + pgx.Identifier{string(schema)}.Sanitize())
+	} else {
+		b.WriteString(" ON " + pgx.Identifier{string(schema), g.Object}.Sanitize())
+	}
+	if g.Action == "GRANT" {
+		b.WriteString(" TO ")
+	} else {
+		b.WriteString(" FROM ")
+	}
+	b.WriteString(pgx.Identifier{g.Role}.Sanitize())
+	return b.String()
+}
+
+// reader is a pool or a transaction.
+type reader interface {
+	querier
+	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
+}
+
+// compareRoles returns the grants that are due, the roles that do not exist,
+// and whether what is remembered differs from the list.
+func compareRoles(ctx context.Context, from reader, db *DB, roles Roles) (due []grant, missing []string, differs bool, err error) {
+	err = from.QueryRow(ctx, db.Qualify(query("compare_roles")), roles.Writers, roles.Readers).Scan(&missing, &differs)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	rows, err := from.Query(ctx, db.Qualify(query("compare_grants")), roles.Writers, roles.Readers, string(db.Schema))
+	if err != nil {
+		return nil, nil, false, err
+	}
+	due, err = pgx.CollectRows(rows, pgx.RowToStructByPos[grant])
+	return due, missing, differs, err
+}

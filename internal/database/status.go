@@ -1,0 +1,102 @@
+package database
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// PendingLimit is how far pending changes are counted.
+const PendingLimit = 10_000
+
+// Status is what a database looks like at one moment.
+type Status struct {
+	ServerVersion       string // such as 15.18
+	Epoch               int64
+	SchemaVersion       int
+	RulesVersion        int
+	Suspended           bool
+	Owner               Owner     // zero: nobody
+	PendingChanges      int64     // at most PendingLimit
+	OldestPendingChange time.Time // zero: none is pending
+	SetAside            int64     // referees that could not be decided
+	Campaigns           []CampaignStatus
+}
+
+// CampaignStatus is what one declared campaign looks like.
+type CampaignStatus struct {
+	Name     string
+	Mode     reward.Mode
+	UID      string // of the object that declared it last
+	Policy   string
+	Revision int
+	Digest   string
+
+	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
+
+	ChangedAt time.Time      // when the engine last changed something; zero: never
+	Credits   []CreditStatus // by currency
+}
+
+// CreditStatus is a campaign's credit in one currency, in minor units. Sums
+// may leave the range of int64.
+type CreditStatus struct {
+	Currency string   `json:"currency"`
+	Granted  *big.Int `json:"granted"`  // net
+	Held     *big.Int `json:"held"`     // granted when its hold ends
+	Reversed *big.Int `json:"reversed"` // taken back, above zero
+}
+
+// ReadStatus reads everything that is reported, with one query.
+func ReadStatus(ctx context.Context, db *DB) (Status, error) {
+	var status Status
+	rows, err := db.Query(ctx, db.Qualify(query("read_status")), PendingLimit)
+	if err != nil {
+		return Status{}, fmt.Errorf("while reading the status: %w", err)
+	}
+	for rows.Next() {
+		if err := status.addRow(rows); err != nil {
+			rows.Close()
+			return Status{}, fmt.Errorf("while reading the status: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Status{}, fmt.Errorf("while reading the status: %w", err)
+	}
+	return status, nil
+}
+
+// addRow reads what there is of the database and, unless its name is empty,
+// one campaign.
+func (s *Status) addRow(rows pgx.Rows) error {
+	var (
+		heartbeat, released, oldest, changed *time.Time
+		c                                    CampaignStatus
+		credits                              []byte
+	)
+	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended,
+		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
+		&s.PendingChanges, &oldest, &s.SetAside,
+		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
+		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &changed, &credits)
+	if err != nil {
+		return err
+	}
+	s.Owner.HeartbeatAt, s.Owner.ReleasedAt = timeOf(heartbeat), timeOf(released)
+	s.OldestPendingChange = timeOf(oldest)
+	if c.Name == "" {
+		return nil
+	}
+	c.ChangedAt = timeOf(changed)
+	if err := json.Unmarshal(credits, &c.Credits); err != nil {
+		return fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
+	}
+	s.Campaigns = append(s.Campaigns, c)
+	return nil
+}
