@@ -1,0 +1,93 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestClusterInstallApplies(t *testing.T) {
+	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
+	apply(t, cluster.Kubeconfig(), "default")
+
+	t.Run("a second time it changes nothing", func(t *testing.T) {
+		kubectl(t, cluster.Kubeconfig(), "wait", "--for=condition=Established", "crd",
+			"--selector", "app.kubernetes.io/part-of=referral-operator")
+		before := versions(t, cluster)
+		apply(t, cluster.Kubeconfig(), "default")
+		if diff := cmp.Diff(before, versions(t, cluster)); diff != "" {
+			t.Errorf("versions of what was installed (-first +second):\n%s", diff)
+		}
+	})
+	t.Run("its namespace lets the manager's pods in without a warning", func(t *testing.T) {
+		if warnings, err := admit(t, cluster, func(*corev1.PodSpec) {}); err != nil || warnings != "" {
+			t.Errorf("the pod got error %v and warnings %q, want neither", err, warnings)
+		}
+	})
+	t.Run("its namespace refuses a pod that is less restricted", func(t *testing.T) {
+		loosen := map[string]func(*corev1.PodSpec){
+			"as root":             func(pod *corev1.PodSpec) { pod.SecurityContext.RunAsNonRoot = nil },
+			"without seccomp":     func(pod *corev1.PodSpec) { pod.SecurityContext.SeccompProfile = nil },
+			"with capabilities":   func(pod *corev1.PodSpec) { pod.Containers[0].SecurityContext.Capabilities = nil },
+			"with more privilege": func(pod *corev1.PodSpec) { pod.Containers[0].SecurityContext.AllowPrivilegeEscalation = nil },
+		}
+		for name, change := range loosen {
+			if _, err := admit(t, cluster, change); err == nil {
+				t.Errorf("a pod %s was let in", name)
+			}
+		}
+	})
+	t.Run("the samples apply on top of it", func(t *testing.T) {
+		kubectl(t, cluster.Kubeconfig(), "create", "namespace", "growth")
+		apply(t, cluster.Kubeconfig(), "samples")
+	})
+}
+
+// versions are the resource versions of everything the cluster install has, by kind and name.
+func versions(t *testing.T, cluster *testworld.ControlPlane) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	output, _ := kubectl(t, cluster.Kubeconfig(), "get", "-k", "default", "--output", "json")
+	for _, list := range decode(t, bytes.NewBufferString(output)) {
+		err := list.EachListItem(func(item runtime.Object) error {
+			object, ok := item.(*unstructured.Unstructured)
+			if !ok {
+				return fmt.Errorf("an item is a %T", item)
+			}
+			found[object.GetKind()+" "+object.GetName()] = object.GetResourceVersion()
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(found) != len(render(t, "default")) {
+		t.Errorf("found %d objects of %d", len(found), len(render(t, "default")))
+	}
+	return found
+}
+
+// admit asks the API server, as a dry run, for a pod as the Deployment would make it, changed by change.
+func admit(t *testing.T, cluster *testworld.ControlPlane, change func(*corev1.PodSpec)) (warnings string, err error) {
+	t.Helper()
+	template := managerDeployment(t, render(t, "default")).Spec.Template
+	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+	pod.GenerateName = managerName + "-"
+	change(&pod.Spec)
+
+	var said bytes.Buffer
+	config := cluster.Config()
+	config.WarningHandler = rest.NewWarningWriter(&said, rest.WarningWriterOptions{})
+	_, err = clientFor(t, config).CoreV1().Pods(systemNamespace).Create(t.Context(), pod,
+		metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	return said.String(), err
+}
