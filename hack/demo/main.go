@@ -52,8 +52,11 @@ func run(ctx context.Context, screen *screen, keep bool) (err error) {
 	if err := w.start(ctx); err != nil {
 		return fmt.Errorf("while starting the world: %w", err)
 	}
-	if err := play(ctx, w); err != nil {
-		return w.explain(ctx, err)
+	story, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w.abandon = cancel
+	if err := play(story, w); err != nil {
+		return w.explain(ctx, errors.Join(context.Cause(story), err))
 	}
 	if keep {
 		w.stayUp(ctx)

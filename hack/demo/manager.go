@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,20 +54,30 @@ func (w *world) startManager(ctx context.Context) error {
 		Args: args,
 		Dir:  w.scratch(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-w.manager.Exited()
+		w.abandon(errors.New("bin/manager has ended by itself"))
+	}()
+	return nil
 }
 
-// explain adds the end of the manager's log to an error of the story.
+// explain adds what the operator says to an error of the story: in conditions
+// and in its log.
 func (w *world) explain(ctx context.Context, err error) error {
 	const lines = 20
 	if w.manager == nil || ctx.Err() != nil {
 		return err
 	}
-	state := "it is running"
-	if !w.manager.Running() {
-		state = "it has ended"
+	objects, getErr := w.runKubectl(ctx, "get", "adb,rpol,rcamp", "--namespace", namespace, "--output", "custom-columns="+
+		`KIND:.kind,NAME:.metadata.name,READY:.status.conditions[?(@.type=="Ready")].reason,`+
+		`MESSAGE:.status.conditions[?(@.type=="Ready")].message`)
+	if getErr != nil {
+		objects = getErr.Error()
 	}
 	log := strings.Split(strings.TrimSpace(w.manager.Log()), "\n")
-	return fmt.Errorf("%w\n\nThe last lines of the manager's log (%s):\n%s",
-		err, state, strings.Join(log[max(0, len(log)-lines):], "\n"))
+	return fmt.Errorf("%w\n\n%s\nThe last lines of the manager's log:\n%s",
+		err, objects, strings.Join(log[max(0, len(log)-lines):], "\n"))
 }

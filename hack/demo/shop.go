@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 //go:embed story/*.sql
@@ -19,24 +21,30 @@ var statements embed.FS
 type shop struct {
 	screen     *screen
 	connection *pgx.Conn
+	decisions  *decisions
 }
 
-func openShop(ctx context.Context, screen *screen, uri string) (*shop, error) {
-	config, err := pgx.ParseConfig(uri)
+// openShop connects as the shop to a database that the operator has prepared.
+func openShop(ctx context.Context, screen *screen, database *testworld.Database) (*shop, error) {
+	config, err := pgx.ParseConfig(database.WriterURI)
 	if err != nil {
 		return nil, fmt.Errorf("while reading the shop's URI: %w", err)
 	}
 	// As psql does it: the server writes results as text.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	config.RuntimeParams["timezone"] = "UTC"
-	connection, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
+	s := &shop{screen: screen}
+	if s.connection, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("while connecting as the shop: %w", err)
 	}
-	return &shop{screen: screen, connection: connection}, nil
+	if s.decisions, err = watchDecisions(ctx, database.URI); err != nil {
+		return nil, errors.Join(err, s.connection.Close(ctx))
+	}
+	return s, nil
 }
 
-func (s *shop) close(ctx context.Context) error { return s.connection.Close(ctx) }
+func (s *shop) close(ctx context.Context) error {
+	return errors.Join(s.connection.Close(ctx), s.decisions.close(ctx))
+}
 
 // record shows statements that write facts, runs them, and waits until the
 // operator has decided what they change.
@@ -54,7 +62,12 @@ func (s *shop) record(ctx context.Context, name string) error {
 		}
 		s.screen.output(tag.String())
 	}
-	return s.awaitDecisions(ctx)
+	took, err := s.decisions.await(ctx)
+	if err != nil {
+		return err
+	}
+	s.screen.note("-- decided within %.2f s", took.Seconds())
+	return nil
 }
 
 // show shows a query and its result.
@@ -74,33 +87,6 @@ func (s *shop) show(ctx context.Context, name string) error {
 	}
 	s.screen.output(result.String())
 	return nil
-}
-
-// awaitDecisions waits until nothing is left on the change list.
-func (s *shop) awaitDecisions(ctx context.Context) error {
-	const pause = 10 * time.Millisecond
-	text, err := statement("pending")
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not decided after %s", patience))
-	defer cancel()
-	for {
-		var pending bool
-		if err := s.connection.QueryRow(ctx, text).Scan(&pending); err != nil {
-			return fmt.Errorf("while waiting for decisions: %w", err)
-		}
-		if !pending {
-			s.screen.note("-- decided within %.2f s", time.Since(began).Seconds())
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("while waiting for decisions: %w", context.Cause(ctx))
-		case <-time.After(pause):
-		}
-	}
 }
 
 // expect checks what somebody has, in minor units of US dollars.

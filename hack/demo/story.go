@@ -52,7 +52,7 @@ func declare(ctx context.Context, w *world) error {
 		"--for=condition=Ready", "--timeout="+patience.String()); err != nil {
 		return err
 	}
-	w.shop, err = openShop(ctx, w.screen, w.database.WriterURI)
+	w.shop, err = openShop(ctx, w.screen, w.database)
 	if err != nil {
 		return err
 	}

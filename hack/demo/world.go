@@ -15,7 +15,7 @@ import (
 
 const (
 	namespace = "growth" // of config/samples
-	patience  = time.Minute
+	patience  = 5 * time.Second
 )
 
 // world is everything the story runs on.
@@ -28,6 +28,8 @@ type world struct {
 	database *testworld.Database
 	manager  *testworld.Process
 	shop     *shop
+
+	abandon context.CancelCauseFunc // ends the story early
 }
 
 // scratch is where the demo may put files; they go with the control plane.
