@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
 // fuzzed are the fields that hold a string of some form: where they are, and what must be true of a value that the API
@@ -124,6 +125,23 @@ func set(t testing.TB, object *unstructured.Unstructured, path, value string) {
 	default:
 		t.Fatalf("the design's %s has no %s", object.GetKind(), path)
 	}
+}
+
+// converts holds for a policy that becomes terms, or is refused for what only knowledge of currencies can tell.
+func converts(object client.Object, _ string) error {
+	converted, err := terms.FromPolicy(&object.(*v1alpha1.RewardPolicy).Spec)
+	if err != nil {
+		if strings.Contains(err.Error(), "more decimals than") || strings.Contains(err.Error(), "is not known") || strings.Contains(err.Error(), "no purchase could ever count") {
+			return nil
+		}
+		return err
+	}
+	for _, r := range converted.Rewards {
+		if r.Name == "" || (r.Fixed == nil) == (r.Percentage == nil) || r.Fixed != nil && r.Fixed.Amount <= 0 {
+			return fmt.Errorf("its terms make no sense: %+v", r)
+		}
+	}
+	return nil
 }
 
 func sameDuration(got *v1alpha1.Duration, value string) error {
