@@ -29,7 +29,7 @@ func (p pinned) prebuilt(ctx context.Context, dir, name string) error {
 	}
 	say("asking setup-envtest for a prebuilt %s", name)
 	selector := minorOf(p.kubernetes) + ".x"
-	if _, err := run(ctx, reachTimeout, tool, "list", selector, "--remote-only"); err != nil {
+	if _, err := run(ctx, reachTimeout, tool, "list", selector); err != nil {
 		say("no prebuilt programs can be reached from here")
 		return err
 	}

@@ -1,0 +1,48 @@
+// Command assets makes sure of everything that tests, the demo and the bench
+// start: the programs of a Kubernetes control plane, linked into bin/k8s, and
+// Postgres. What is missing is fetched or built once, see
+// internal/testworld/binaries.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	root, err := binaries.ModuleRoot()
+	if err != nil {
+		return err
+	}
+	linked := filepath.Join("bin", "k8s")
+	if err := binaries.LinkControlPlane(ctx, filepath.Join(root, linked)); err != nil {
+		return fmt.Errorf("while getting a control plane: %w", err)
+	}
+	fmt.Printf("control plane: %s\n", linked)
+
+	if os.Getenv("DATABASE_URL") != "" {
+		fmt.Println("Postgres: the server of DATABASE_URL")
+		return nil
+	}
+	installed, err := binaries.Postgres(ctx)
+	if err != nil {
+		return fmt.Errorf("while getting Postgres: %w", err)
+	}
+	fmt.Printf("Postgres: %d in %s\n", installed.Major, installed.Dir)
+	return nil
+}
