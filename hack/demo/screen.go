@@ -46,9 +46,18 @@ func (s *screen) tell(text string) { s.print("\n" + text + "\n") }
 
 // command shows what is typed, and where: "$" is a shell.
 func (s *screen) command(prompt, text string) {
-	// Further lines of it stand below its first.
-	indented := strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(prompt)+1))
-	s.print("\n" + s.paint(green, prompt) + " " + s.paint(bold, indented) + "\n")
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case i == 0:
+			b.WriteString("\n" + s.paint(green, prompt) + " " + s.paint(bold, line))
+		case line == "":
+			b.WriteString("\n")
+		default: // below the first
+			b.WriteString("\n" + strings.Repeat(" ", len(prompt)+1) + s.paint(bold, line))
+		}
+	}
+	s.print(b.String() + "\n")
 }
 
 // output shows what a command answered.

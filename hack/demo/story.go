@@ -131,6 +131,7 @@ func secondFriend(ctx context.Context, w *world) error {
 	if err := w.shop.expect(ctx, "alice", 500); err != nil {
 		return err
 	}
+	w.screen.tell("$15.00 is below the policy's minimum: alice has what she had.")
 	if err := w.shop.record(ctx, "carol_purchase"); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (w *world) start(ctx context.Context) error {
 	if w.root, err = binaries.ModuleRoot(); err != nil {
 		return err
 	}
-	w.screen.note("Starting everything on loopback, in temporary directories:")
+	w.screen.note("Starting everything it takes, on loopback and in temporary directories:")
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error {
 		return w.screen.during("  kube-apiserver and etcd", func() (err error) {

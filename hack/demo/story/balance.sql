@@ -1,5 +1,3 @@
 -- What everybody has. Rides on the key of account, as an application's own
 -- query for one beneficiary would.
-SELECT beneficiary_id, available, held, currency, round(available / 100.0, 2) AS dollars
-  FROM referral.balance
- ORDER BY beneficiary_id, currency;
+SELECT *, round(available / 100.0, 2) AS dollars FROM referral.balance ORDER BY beneficiary_id;
