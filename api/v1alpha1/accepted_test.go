@@ -102,6 +102,7 @@ func TestAccepted(t *testing.T) {
 	cases := []acceptance{
 		{"the key of a CloudNativePG app Secret", "AttributionDatabase", `spec: {secretRef: {name: shop-db-app, key: fqdn-uri}}`},
 		{"TLS without verification", "AttributionDatabase", `spec: {tls: {mode: Require, caSecretRef: null}}`},
+		{"TLS that verifies the certificate and not the host name", "AttributionDatabase", `spec: {tls: {mode: Require}}`},
 		{"no TLS", "AttributionDatabase", `spec: {tls: {mode: Disable, caSecretRef: null}}`},
 		{"roles with capitals, blanks and at-signs", "AttributionDatabase", `spec: {roles: {writers: ["Shop App", "shop@project.iam"], readers: ["bi-tool", "Public"]}}`},
 		{"a role that reads and writes", "AttributionDatabase", `spec: {roles: {writers: [shop], readers: [shop]}}`},
@@ -132,7 +133,7 @@ func TestAccepted(t *testing.T) {
 	for _, url := range []string{"http://mysite.com", "https://mysite.com:8443/welcome?utm_source=friend&x=%20y#top", "http://localhost:8080", "http://127.0.0.1/", "https://[::1]:8080/", "https://xn--bcher-kva.example/", "https://mysite.com/user@home", "https://mysite.com?x[]=1"} {
 		cases = append(cases, acceptance{"a destination of " + url, "ReferralCampaign", fmt.Sprintf(`spec: {destination: %q}`, url)})
 	}
-	for _, schema := range []string{"r", "_referral", "referral_2", "select", "p_g", strings.Repeat("r", 63)} {
+	for _, schema := range []string{"r", "_referral", "referral_2", "selects", "p_g", strings.Repeat("r", 63)} {
 		cases = append(cases, acceptance{"a schema called " + schema, "AttributionDatabase", fmt.Sprintf(`spec: {schema: %q}`, schema)})
 	}
 	c := cluster(t)

@@ -43,7 +43,8 @@ type AttributionDatabaseSpec struct {
 	// +required
 	SecretRef URISecretReference `json:"secretRef"`
 
-	// tls decides how the connection is protected.
+	// tls decides how the connection is protected, whatever the URI says of it. Unset: the URI's sslmode decides, and
+	// without one the connection is encrypted if the server can, and nothing is verified.
 	//
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
@@ -56,6 +57,7 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z_][a-z0-9_]{0,62}$`
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z_][a-z0-9_]{0,62}$') && self != 'public' && self != 'information_schema' && !self.startsWith('pg_')",message="must be a plain Postgres identifier: lower-case letters, digits and '_', beginning with a letter or '_'; neither public nor information_schema nor anything that begins with pg_"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['all', 'analyse', 'analyze', 'and', 'any', 'array', 'as', 'asc', 'asymmetric', 'authorization', 'binary', 'both', 'case', 'cast', 'check', 'collate', 'collation', 'column', 'concurrently', 'constraint', 'create', 'cross', 'current_catalog', 'current_date', 'current_role', 'current_schema', 'current_time', 'current_timestamp', 'current_user', 'default', 'deferrable', 'desc', 'distinct', 'do', 'else', 'end', 'except', 'false', 'fetch', 'for', 'foreign', 'freeze', 'from', 'full', 'grant', 'group', 'having', 'ilike', 'in', 'initially', 'inner', 'intersect', 'into', 'is', 'isnull', 'join', 'lateral', 'leading', 'left', 'like', 'limit', 'localtime', 'localtimestamp', 'natural', 'not', 'notnull', 'null', 'offset', 'on', 'only', 'or', 'order', 'outer', 'overlaps', 'placing', 'primary', 'references', 'returning', 'right', 'select', 'session_user', 'similar', 'some', 'symmetric', 'system_user', 'table', 'tablesample', 'then', 'to', 'trailing', 'true', 'union', 'unique', 'user', 'using', 'variadic', 'verbose', 'when', 'where', 'window', 'with'])",message="must not be a word that SQL reserves: it would have to be quoted in every statement"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="schema is immutable; delete this AttributionDatabase and create another to use another schema"
 	Schema string `json:"schema,omitempty"`
 
@@ -99,16 +101,16 @@ const (
 
 // TLS decides how connections to the database are protected.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.caSecretRef) || self.mode == 'VerifyFull'",fieldPath=".caSecretRef",message="caSecretRef may only be set with mode VerifyFull: the other modes trust any certificate"
+// +kubebuilder:validation:XValidation:rule="!has(self.caSecretRef) || self.mode != 'Disable'",fieldPath=".caSecretRef",message="caSecretRef may only be set with mode VerifyFull or Require: there are no certificates with Disable"
 type TLS struct {
-	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted, nothing verified) or
-	// Disable (in the clear).
+	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted; the certificate verified if
+	// there is a caSecretRef, the host name never) or Disable (in the clear).
 	//
 	// +optional
 	// +kubebuilder:default=VerifyFull
 	Mode TLSMode `json:"mode,omitempty"`
 
-	// caSecretRef names the Secret with the certificate authorities to trust; the system's when unset.
+	// caSecretRef names the Secret with the certificate authorities to trust. Unset: VerifyFull trusts the system's.
 	//
 	// +optional
 	CASecretRef *CASecretReference `json:"caSecretRef,omitempty"`
@@ -122,7 +124,7 @@ type TLSMode string
 const (
 	// TLSVerifyFull encrypts, and verifies the server's certificate and host name.
 	TLSVerifyFull TLSMode = "VerifyFull"
-	// TLSRequire encrypts and verifies nothing.
+	// TLSRequire encrypts, and verifies the server's certificate if there are authorities to verify it with.
 	TLSRequire TLSMode = "Require"
 	// TLSDisable connects in the clear.
 	TLSDisable TLSMode = "Disable"

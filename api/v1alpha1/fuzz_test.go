@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
@@ -50,7 +51,10 @@ var fuzzed = []struct {
 	{"ReferralCampaign", "spec.policyRef.name", printable(253)},
 	{"AttributionDatabase", "spec.secretRef.name", printable(253)},
 	{"AttributionDatabase", "spec.secretRef.key", printable(253)},
-	{"AttributionDatabase", "spec.schema", printable(63)},
+	{"AttributionDatabase", "spec.schema", func(_ client.Object, v string) error {
+		_, err := database.ParseSchema(v)
+		return err
+	}},
 	{"AttributionDatabase", "spec.roles.writers.0", printable(63)},
 }
 
@@ -201,5 +205,5 @@ var seeds = []string{
 	// Addresses.
 	"https://mysite.com/", "http://mysite.com:8080/a?b=c#d", "https://user:password@mysite.com/", "https://", "//mysite.com", "javascript:alert(1)", "https://[::1]:80/", "https://[::::]/", "https://[1.2.3]/", "https://mysite.com/%zz", "https://mysite.com#%zz", "https://mysite.com:65536/", "https://mysite.com/\u00a0", "https://a?[", "http://1.2.3.4.5/",
 	// Names.
-	"shop", "shop-db", "shop.db", "a.b.c", "shop_db", "-shop", "shop-", "uri", "ca.crt", "..", "public", "pg_catalog", "information_schema", "_", "none", "Shop App", "inviter", "Referrer", "Referee", "referrer",
+	"shop", "shop-db", "shop.db", "a.b.c", "shop_db", "-shop", "shop-", "uri", "ca.crt", "..", "public", "pg_catalog", "information_schema", "order", "_", "none", "Shop App", "inviter", "Referrer", "Referee", "referrer",
 }

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // Who is refused learns from the message which field it is about and what is allowed there.
@@ -130,8 +133,7 @@ func TestRefusedAttributionDatabases(t *testing.T) {
 		{"a key that no Secret has", `spec: {secretRef: {key: "u r i"}}`, "spec.secretRef.key", "must be a key of a Secret"},
 		{"an empty key", `spec: {secretRef: {key: ""}}`, "spec.secretRef.key", "must be a key of a Secret"},
 		{"an empty name of a CA", `spec: {tls: {caSecretRef: {name: ""}}}`, "spec.tls.caSecretRef.name", aboutNames},
-		{"a CA where nothing is verified", `spec: {tls: {mode: Require}}`, "spec.tls.caSecretRef", "caSecretRef may only be set with mode VerifyFull"},
-		{"a CA where nothing is encrypted", `spec: {tls: {mode: Disable}}`, "spec.tls.caSecretRef", "caSecretRef may only be set with mode VerifyFull"},
+		{"a CA where nothing is encrypted", `spec: {tls: {mode: Disable}}`, "spec.tls.caSecretRef", "caSecretRef may only be set with mode VerifyFull or Require"},
 		{"a mode of libpq", `spec: {tls: {mode: verify-full}}`, "spec.tls.mode", `supported values: "VerifyFull", "Require", "Disable"`},
 		{"a model of another school", `spec: {attribution: Linear}`, "spec.attribution", `supported values: "LastTouch", "FirstTouch"`},
 		{"one role twice", `spec: {roles: {writers: [shop, shop]}}`, "spec.roles.writers[1]", `Duplicate value: "shop"`},
@@ -144,6 +146,9 @@ func TestRefusedAttributionDatabases(t *testing.T) {
 	}
 	for _, schema := range []string{"", "public", "pg_catalog", "pg_", "information_schema", "Referral", "1referral", "my-referral", "my.referral", "my referral", `"referral"`, "referral;drop table x", "référral"} {
 		cases = append(cases, refusal{"a schema called " + schema, fmt.Sprintf(`spec: {schema: %q}`, schema), "spec.schema", aboutSchemas})
+	}
+	for _, word := range reservedWords(t) {
+		cases = append(cases, refusal{"a schema called " + word, fmt.Sprintf(`spec: {schema: %q}`, word), "spec.schema", "must not be a word that SQL reserves"})
 	}
 	for _, role := range []string{"", "public", "none", "pg_read_all_data", " shop", "shop ", "sh\top", "schöp"} {
 		cases = append(cases,
@@ -193,4 +198,23 @@ func causes(err error) []string {
 		all = append(all, cause.Field+": "+cause.Message)
 	}
 	return all
+}
+
+// reservedWords asks a real Postgres which words cannot name a schema without quotes.
+func reservedWords(t *testing.T) []string {
+	t.Helper()
+	connection, err := pgx.Connect(t.Context(), testworld.NewDatabase(t).URI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close(context.Background())
+	rows, err := connection.Query(t.Context(), "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(words) < 50 {
+		t.Fatalf("%d words, error %v", len(words), err)
+	}
+	return words
 }
