@@ -19,7 +19,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	chosen := c.port != 0
 	for range startAttempts {
 		if !chosen {
-			if c.port, err = freePort(); err != nil {
+			if c.port, err = nextPort(); err != nil {
 				return err
 			}
 		}

@@ -15,7 +15,7 @@ func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 		return err
 	}
 	for range startAttempts {
-		port, err := freePort()
+		port, err := nextPort()
 		if err != nil {
 			return err
 		}

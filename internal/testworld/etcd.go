@@ -15,7 +15,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 		return err
 	}
 	for range startAttempts {
-		c.etcdPort, err = freePort()
+		c.etcdPort, err = nextPort()
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,9 @@ import (
 // somebody else took the port between our looking and its binding.
 const startAttempts = 5
 
+// nextPort is freePort, except in the test of what happens when it is wrong.
+var nextPort = freePort
+
 // freePort returns a loopback port nobody listens on at the moment.
 //
 // It keeps out of the range the kernel takes ports of outgoing connections

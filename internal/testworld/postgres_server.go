@@ -59,7 +59,7 @@ func (p *Postgres) create(ctx context.Context) error {
 		return err
 	}
 	for range startAttempts {
-		if server.port, err = freePort(); err != nil {
+		if server.port, err = nextPort(); err != nil {
 			return err
 		}
 		p.address = loopback(server.port)
