@@ -80,8 +80,8 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:Maximum=100
 	MaxConnections int32 `json:"maxConnections,omitempty"`
 
-	// suspend stops everything that writes to the database: nothing is migrated, declared, granted or reversed until it
-	// is false again. Facts are kept and nothing is lost. Status goes on.
+	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until it is false again. The
+	// application goes on recording facts, and nothing is lost. Status goes on.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`

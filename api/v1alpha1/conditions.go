@@ -26,19 +26,20 @@ const (
 	// TerminatingReason, Ready=False: the object is being deleted, and the message says what that waits for.
 	TerminatingReason = "Terminating"
 
+	// InvalidSpecReason, Stalled: the spec can never work, such as an amount with more decimals than its currency has.
+	// The message names the field.
+	InvalidSpecReason = "InvalidSpec"
+
 	// FailedReason, Ready=False: something went wrong that no other reason describes; it is tried again.
 	FailedReason = "Failed"
 )
 
 // Reasons of Reconciling, and of Ready=False meanwhile.
 const (
-	// ConnectingReason: AttributionDatabase; the first connection under this spec is being made.
+	// ConnectingReason: AttributionDatabase; the Secret is being read, the first connection under this spec made.
 	ConnectingReason = "Connecting"
 
-	// MigratingReason: AttributionDatabase; the schema is being created or brought to this version.
-	MigratingReason = "Migrating"
-
-	// DeclaringReason: AttributionDatabase and ReferralCampaign; what the spec says is being written to the database.
+	// DeclaringReason: ReferralCampaign; what the spec says is being written to the database.
 	DeclaringReason = "Declaring"
 
 	// RollingOutReason: RewardPolicy; not every campaign that uses it has its newest terms in force yet.
@@ -85,9 +86,6 @@ const (
 	// SchemaTooNewReason, Stalled: the schema was made by a newer version of the operator.
 	SchemaTooNewReason = "SchemaTooNew"
 
-	// SchemaTooOldReason: the schema waits for its migration, by another replica or until suspend ends.
-	SchemaTooOldReason = "SchemaTooOld"
-
 	// MigrationFailedReason: a migration was refused by the server; the message has its words. Tried again.
 	MigrationFailedReason = "MigrationFailed"
 
@@ -96,13 +94,6 @@ const (
 
 	// InUseReason: deletion waits for the campaigns that still refer to the database; the message names them.
 	InUseReason = "InUse"
-)
-
-// Reasons of a RewardPolicy.
-const (
-	// InvalidSpecReason, Stalled: the spec can never work, such as an amount with more decimals than its currency has.
-	// The message names the field.
-	InvalidSpecReason = "InvalidSpec"
 )
 
 // Reasons of a ReferralCampaign, all with Ready=False.
