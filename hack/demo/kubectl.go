@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -43,16 +42,16 @@ func (w *world) runKubectl(ctx context.Context, args ...string) (string, error) 
 		Env: []string{
 			"KUBECONFIG=" + w.cluster.Kubeconfig(),
 			"KUBERC=off", // a person's own preferences would change what is shown
-			"KUBECACHEDIR=" + filepath.Join(w.scratch(), "kubectl"),
+			"KUBECACHEDIR=" + filepath.Join(w.scratch, "kubectl"),
 		},
 		Dir: w.root,
 	})
 	if err != nil {
 		return "", err
 	}
-	code, err := process.Wait(ctx)
+	code, err := finish(ctx, process)
 	if err != nil {
-		return "", errors.Join(err, process.Kill())
+		return "", err
 	}
 	if code != 0 {
 		return "", fmt.Errorf("while running kubectl %s: exit status %d\n%s", args[0], code, strings.TrimSpace(process.Log()))

@@ -1,5 +1,5 @@
 // Command demo plays the whole product once, on real components: a
-// kube-apiserver with its etcd, a Postgres server, and bin/manager as a process
+// kube-apiserver with its etcd, a Postgres server, and the manager as a process
 // of its own, all on loopback and in temporary directories.
 //
 // A platform team installs the operator and applies config/samples with

@@ -4,35 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// buildManager makes bin/manager. It is put in its place in one step: another
-// demo may be about to run the one that is there.
+// buildManager builds cmd/manager where no other demo does.
 func (w *world) buildManager(ctx context.Context) error {
-	dir := filepath.Join(w.root, "bin")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("while making the directory of the manager: %w", err)
+	build, err := testworld.StartProcess(testworld.ProcessOptions{
+		Path: "go",
+		Args: []string{"build", "-o", filepath.Join(w.scratch, "manager"), "./cmd/manager"},
+		Env:  []string{"GOTMPDIR=" + w.scratch},
+		Dir:  w.root,
+	})
+	if err != nil {
+		return err
 	}
-	fresh := filepath.Join(dir, fmt.Sprintf(".manager.%d", os.Getpid()))
-	defer os.Remove(fresh) // there only if something failed
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", fresh, "./cmd/manager")
-	cmd.Dir = w.root
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("while building bin/manager: %w\n%s", err, output)
+	code, err := finish(ctx, build)
+	if err != nil {
+		return err
 	}
-	if err := os.Rename(fresh, filepath.Join(dir, "manager")); err != nil {
-		return fmt.Errorf("while putting bin/manager in its place: %w", err)
+	if code != 0 {
+		return fmt.Errorf("while building cmd/manager: exit status %d\n%s", code, build.Log())
 	}
 	return nil
 }
 
-// startManager runs bin/manager with the rights of its own ServiceAccount.
+// startManager runs the manager with the rights of its own ServiceAccount.
 func (w *world) startManager(ctx context.Context) error {
 	token, err := w.runKubectl(ctx, "create", "token", "referral-operator", "--namespace", "referral-operator-system")
 	if err != nil {
@@ -40,7 +39,7 @@ func (w *world) startManager(ctx context.Context) error {
 	}
 	const kubeconfig = "manager.kubeconfig"
 	config := w.cluster.ConfigForToken(strings.TrimSpace(token))
-	if err := testworld.WriteKubeconfig(filepath.Join(w.scratch(), kubeconfig), config); err != nil {
+	if err := testworld.WriteKubeconfig(filepath.Join(w.scratch, kubeconfig), config); err != nil {
 		return err
 	}
 	args := []string{
@@ -48,18 +47,18 @@ func (w *world) startManager(ctx context.Context) error {
 		// No ports, which another demo may have taken.
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 	}
-	w.screen.command("$", "bin/manager "+shellWords(args[:4])+" \\\n    "+shellWords(args[4:])+" &")
+	w.screen.command("$", "manager "+shellWords(args[:4])+" \\\n    "+shellWords(args[4:])+" &")
 	w.manager, err = testworld.StartProcess(testworld.ProcessOptions{
-		Path: filepath.Join(w.root, "bin", "manager"),
+		Path: filepath.Join(w.scratch, "manager"),
 		Args: args,
-		Dir:  w.scratch(),
+		Dir:  w.scratch,
 	})
 	if err != nil {
 		return err
 	}
 	go func() {
 		<-w.manager.Exited()
-		w.abandon(errors.New("bin/manager has ended by itself"))
+		w.abandon(errors.New("the manager has ended by itself"))
 	}()
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,8 +19,9 @@ const (
 
 // world is everything the story runs on.
 type world struct {
-	screen *screen
-	root   string // of the repository
+	screen  *screen
+	root    string // of the repository
+	scratch string // for files of the demo; it goes with the test world's
 
 	cluster  *testworld.ControlPlane
 	postgres *testworld.Postgres
@@ -32,13 +32,13 @@ type world struct {
 	abandon context.CancelCauseFunc // ends the story early
 }
 
-// scratch is where the demo may put files; they go with the control plane.
-func (w *world) scratch() string { return filepath.Dir(w.cluster.Kubeconfig()) }
-
 // start starts the servers and builds the manager. Nothing is installed yet.
 func (w *world) start(ctx context.Context) error {
 	var err error
 	if w.root, err = binaries.ModuleRoot(); err != nil {
+		return err
+	}
+	if w.scratch, err = testworld.ScratchDir("demo"); err != nil {
 		return err
 	}
 	w.screen.note("Starting everything it takes, on loopback and in temporary directories:")
@@ -59,7 +59,7 @@ func (w *world) start(ctx context.Context) error {
 		})
 	})
 	parts.Go(func() error {
-		return w.screen.during("  go build -o bin/manager ./cmd/manager", func() error { return w.buildManager(ctx) })
+		return w.screen.during("  go build ./cmd/manager", func() error { return w.buildManager(ctx) })
 	})
 	return parts.Wait()
 }

@@ -41,6 +41,10 @@ func scratchDir(prefix string) (string, error) {
 	return dir, nil
 }
 
+// ScratchDir returns a new directory for files that are to go with the rest of
+// this process's test world, however the process ends.
+func ScratchDir(prefix string) (string, error) { return scratchDir(prefix) }
+
 func newLogFile(name string) (*os.File, error) {
 	root, err := scratchRoot()
 	if err != nil {

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// The story checks its own numbers and fails where they are wrong; this checks
+// that it is told to the end, and says what a person should see.
+func TestStory(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), &screen{out: &out}, false); err != nil {
+		t.Fatalf("the demo failed: %v\n%s", err, out.String())
+	}
+	shown := out.String()
+	for _, want := range []string{
+		"$ kubectl get rcamp,rpol,adb -n growth\n",
+		" alice          | Grant |    500 | USD      |    5.00 | Qualified |",
+		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  |",
+		" frank          |       300 |    0 | USD      |    3.00\n",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the demo does not show %q", want)
+		}
+	}
+	if strings.Contains(shown, "\x1b") {
+		t.Error("the demo shows colours although this is no terminal")
+	}
+	if t.Failed() {
+		t.Log(shown)
+	}
+}
