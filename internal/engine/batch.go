@@ -87,7 +87,7 @@ func (b *batch) claim(ctx context.Context, first int) error {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	if err := b.tx.SendBatch(ctx, &queries).Close(); err != nil {
+	if err := b.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while claiming shards: %w", err)
 	}
 	return nil

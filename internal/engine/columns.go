@@ -3,8 +3,6 @@ package engine
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -147,53 +145,6 @@ type setAsideColumns struct{ userID, cause []string }
 func (c *setAsideColumns) add(userID string, cause error) {
 	c.userID = append(c.userID, userID)
 	c.cause = append(c.cause, cause.Error())
-}
-
-// queue queues a statement for each kind of row that there is; accounts last,
-// because those are what other batches may be waiting for.
-func (d *differences) queue(writes *pgx.Batch, statement func(string) string, shard int16) {
-	write := func(name string, rows int, arguments ...any) {
-		if rows > 0 {
-			writes.Queue(statement(name), arguments...)
-		}
-	}
-	a := &d.attributions
-	write("record_attribution", len(a.userID), a.userID, a.campaign, a.code, a.referrerID, a.touchedAt, a.source, a.visitorID, a.touchID)
-	write("remove_attribution", len(d.unattributed), d.unattributed)
-
-	var fresh, revised pairColumns
-	for i := range d.pairs {
-		if p := &d.pairs[i]; p.fresh {
-			fresh.add(p)
-		} else {
-			revised.add(p)
-		}
-	}
-	p := &fresh
-	write("record_pair", len(p.userID), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.ordinal,
-		p.qualifiedAt, p.maturesAt, p.state, p.reason, p.dueAt)
-	p = &revised
-	write("revise_pair", len(p.userID), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.ordinal,
-		p.qualifiedAt, p.maturesAt, p.state, p.reason, p.dueAt, p.admitted)
-
-	c := &d.credits
-	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
-	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
-	e := &d.entries
-	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
-		e.beneficiaryID, e.amount, e.currency, e.kind, e.reason)
-	write("park", len(d.parked.userID), d.parked.campaign, d.parked.userID)
-	write("rest", len(d.resting), d.resting)
-	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
-	write("readmit", len(d.decided), d.decided)
-
-	counts := countColumns(d.pairCounts)
-	write("record_pair_count", len(counts.campaign), shard, counts.campaign, counts.awaitingPurchase,
-		counts.waiting, counts.held, counts.granted, counts.reversed)
-	s := &d.creditCounts
-	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held)
-	b := &d.accounts
-	write("record_account", len(b.beneficiaryID), b.beneficiaryID, b.currency, b.available, b.held)
 }
 
 type pairCountColumns struct {

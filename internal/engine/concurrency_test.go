@@ -56,7 +56,7 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	for _, fact := range []string{
 		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 900 FROM generate_series(1, 600, 3) n`,
 		`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 600) n`,
-		`INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'c' || n % 7 FROM generate_series(1, 600) n`,
+		`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'c' || n % 7, now() - interval '1 h' FROM generate_series(1, 600) n`,
 		`INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite', 'r' || n FROM generate_series(0, 6) n`,
 		`UPDATE referral.purchase SET amount = amount + 1`,
 	} {

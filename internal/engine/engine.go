@@ -58,11 +58,12 @@ func New(db *database.DB, options Options) *Engine {
 // nil, or until the schema has another owner, which returns ErrNotOwner. Lost
 // connections and everything else that may pass are waited out; see Err.
 func (e *Engine) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-
+	ctx, cancel := context.WithCancel(ctx)
 	var workers sync.WaitGroup
-	defer workers.Wait()
+	defer func() {
+		cancel()
+		workers.Wait()
+	}()
 	wake := make(chan struct{}, e.options.Workers)
 	for number := range e.options.Workers {
 		w := newWorker(e, number)

@@ -251,6 +251,7 @@ func TestOneRefereeThatCannotBeDecidedDoesNotBlockTheRest(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	s.write(link)
+	s.converge()
 	// Whatever it is about this one, the database does not take its entry.
 	s.asOwner(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN IF NEW.user_id = 'u13' THEN RAISE numeric_value_out_of_range USING MESSAGE = 'too much for u13'; END IF; RETURN NEW; END $$`)

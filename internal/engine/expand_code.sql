@@ -16,6 +16,8 @@ WITH code AS (
                           ORDER BY user_id
                           LIMIT $3) AS s
      WHERE code.resume_after NOT LIKE 'visitor %'
+), unfinished AS (
+    SELECT key FROM typed GROUP BY key HAVING count(*) = $3
 ), came AS (
     SELECT code.key, t.visitor_id
       FROM code
@@ -24,7 +26,7 @@ WITH code AS (
                           WHERE lower(touch.code) = code.key AND visitor_id > code.last_visitor
                           ORDER BY visitor_id
                           LIMIT $3) AS t
-     WHERE NOT EXISTS (SELECT FROM typed WHERE typed.key = code.key HAVING count(*) = $3)
+     WHERE code.key NOT IN (SELECT key FROM unfinished)
 )
 INSERT INTO referral.change (shard, kind, key, resume_after)
 SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM typed

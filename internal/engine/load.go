@@ -92,7 +92,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	queue("load_ledger", []any{&l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}, func(r *referee) {
 		r.Ledger = append(r.Ledger, l)
 	})
-	return b.tx.SendBatch(ctx, &q).Close()
+	return b.send(ctx, &q)
 }
 
 // loadLinks loads the links of typed codes, and the touches of those referees
@@ -137,10 +137,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 			}
 		}))
 	}
-	if q.Len() == 0 {
-		return nil
-	}
-	return b.tx.SendBatch(ctx, &q).Close()
+	return b.send(ctx, &q)
 }
 
 // loadFingerprints loads those of every possible referrer of a referee that has

@@ -11,59 +11,68 @@ import (
 // record writes the difference between what is recorded of the batch's
 // referees and what was decided. Where there is none it writes nothing.
 //
-// Rows that other batches may want are locked in one order everywhere:
-// referrers by key, then accounts by key. All others belong to referees of
-// locked shards, or to the shards themselves.
+// Rows that other batches may want come last and are locked in one order
+// everywhere: referrers by key, then accounts by key. All others belong to
+// referees of locked shards, or to the shards themselves.
 func (b *batch) record(ctx context.Context) error {
 	var d differences
 	for _, r := range b.referees {
 		d.compare(r)
 	}
-	if err := b.countReferrers(ctx, &d); err != nil {
+	slices.SortFunc(d.pairs, inOrderOfAdmission)
+
+	var writes pgx.Batch
+	d.writeOwn(&writes, b.statement, b.shards[0])
+	d.countReferrers(&writes, b.statement)
+	if err := b.send(ctx, &writes); err != nil {
 		return err
 	}
-	var writes pgx.Batch
-	d.queue(&writes, b.statement, b.shards[0])
-	if writes.Len() == 0 {
+	writes = pgx.Batch{}
+	d.writePairs(&writes, b.statement)
+	d.writeAccounts(&writes, b.statement)
+	return b.send(ctx, &writes)
+}
+
+// send sends what was queued, if anything was.
+func (b *batch) send(ctx context.Context, queries *pgx.Batch) error {
+	if queries.Len() == 0 {
 		return nil
 	}
-	return b.tx.SendBatch(ctx, &writes).Close()
+	return b.tx.SendBatch(ctx, queries).Close()
 }
 
 // countReferrers counts admitted pairs per referrer and gives those that are
 // admitted now their ordinals, in the order of admission.
-func (b *batch) countReferrers(ctx context.Context, d *differences) error {
+func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) string) {
 	if len(d.referrers.campaign) == 0 {
-		return nil
+		return
 	}
-	slices.SortFunc(d.pairs, inOrderOfAdmission)
-	rows, err := b.tx.Query(ctx, b.statement("record_referrer"), d.referrers.campaign, d.referrers.referrerID, d.referrers.pairs)
-	if err != nil {
-		return err
-	}
-	// What is counted now includes what this batch admitted.
-	next := map[referrerKey]int64{}
-	var key referrerKey
-	var pairs int64
-	if _, err := pgx.ForEachRow(rows, []any{&key.campaign, &key.referrerID, &pairs}, func() error {
-		next[key] = pairs + 1
-		return nil
-	}); err != nil {
-		return err
-	}
-	for i := range d.pairs {
-		if p := &d.pairs[i]; p.admitted {
-			next[p.referrer()]--
+	c := &d.referrers
+	writes.Queue(statement("record_referrer"), c.campaign, c.referrerID, c.pairs).Query(func(rows pgx.Rows) error {
+		// What is counted now includes what this batch admits.
+		next := map[referrerKey]int64{}
+		var key referrerKey
+		var pairs int64
+		if _, err := pgx.ForEachRow(rows, []any{&key.campaign, &key.referrerID, &pairs}, func() error {
+			next[key] = pairs + 1
+			return nil
+		}); err != nil {
+			return err
 		}
-	}
-	for i := range d.pairs {
-		if p := &d.pairs[i]; p.admitted {
-			ordinal := next[p.referrer()]
-			p.ordinal = &ordinal
-			next[p.referrer()]++
+		for i := range d.pairs {
+			if p := &d.pairs[i]; p.admitted {
+				next[p.referrer()]--
+			}
 		}
-	}
-	return nil
+		for i := range d.pairs {
+			if p := &d.pairs[i]; p.admitted {
+				ordinal := next[p.referrer()]
+				p.ordinal = &ordinal
+				next[p.referrer()]++
+			}
+		}
+		return nil
+	})
 }
 
 func inOrderOfAdmission(a, b pairRow) int {

@@ -65,7 +65,7 @@ func (b *batch) take(ctx context.Context) error {
 		})
 		return err
 	})
-	if err := b.tx.SendBatch(ctx, &queries).Close(); err != nil {
+	if err := b.send(ctx, &queries); err != nil {
 		return err
 	}
 
@@ -88,8 +88,5 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}
-	if steps.Len() == 0 {
-		return nil
-	}
-	return b.tx.SendBatch(ctx, &steps).Close()
+	return b.send(ctx, &steps)
 }

@@ -39,7 +39,7 @@ type shop struct {
 func newShop(t testing.TB) *shop {
 	t.Helper()
 	ctx := t.Context()
-	own := testworld.NewMigratedDatabase(t, migrate)
+	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
@@ -168,3 +168,5 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestMain(m *testing.M) { testworld.Main(m) }
