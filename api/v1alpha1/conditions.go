@@ -39,9 +39,6 @@ const (
 	// ConnectingReason: AttributionDatabase; the Secret is being read, the first connection under this spec made.
 	ConnectingReason = "Connecting"
 
-	// DeclaringReason: ReferralCampaign; what the spec says is being written to the database.
-	DeclaringReason = "Declaring"
-
 	// RollingOutReason: RewardPolicy; not every campaign that uses it has its newest terms in force yet.
 	RollingOutReason = "RollingOut"
 )
@@ -80,7 +77,7 @@ const (
 	RoleNotFoundReason = "RoleNotFound"
 
 	// OwnedByAnotherReason, Stalled: another AttributionDatabase owns the schema; the message names it and the
-	// annotation that takes over.
+	// annotation that takes over. An earlier object of the same name makes way by itself: then it is not Stalled.
 	OwnedByAnotherReason = "OwnedByAnother"
 
 	// SchemaTooNewReason, Stalled: the schema was made by a newer version of the operator.
@@ -106,7 +103,4 @@ const (
 
 	// DatabaseNotReadyReason: databaseRef names no AttributionDatabase of the namespace, or one that is not Ready.
 	DatabaseNotReadyReason = "DatabaseNotReady"
-
-	// NameTakenReason, Stalled: the database already has a campaign of this name that another object declared.
-	NameTakenReason = "NameTaken"
 )
