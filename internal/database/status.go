@@ -22,6 +22,7 @@ type Status struct {
 	SchemaVersion       int
 	RulesVersion        int
 	Suspended           bool
+	Attribution         reward.AttributionModel
 	Owner               Owner     // zero: nobody
 	PendingChanges      int64     // at most PendingLimit
 	OldestPendingChange time.Time // zero: none is pending
@@ -80,7 +81,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		c                                    CampaignStatus
 		credits                              []byte
 	)
-	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended,
+	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
 		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,

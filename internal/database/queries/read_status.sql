@@ -4,7 +4,7 @@
 -- The oldest of them is found by sixteen probes of change's key, in which
 -- the first of each shard was noted first.
 SELECT split_part(current_setting('server_version'), ' ', 1),
-       m.epoch, m.schema_version, m.rules_version, m.suspended,
+       m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), o.heartbeat_at, o.released_at,
        coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),

@@ -1,0 +1,61 @@
+// Command manager is the operator: it declares what the resources say in the attribution databases, and decides credits
+// there.
+//
+// What lives here: flags, and the wiring of what runs. Two things run side by side for the life of the process. The
+// registry of hosted databases holds the connections and the engines and needs Postgres alone; controller-runtime's
+// manager holds the controllers and needs the API server. Losing the lease or the API server ends only the manager, and
+// it is built anew.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+func main() {
+	if err := command(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "manager:", err)
+		os.Exit(1)
+	}
+}
+
+func command(arguments []string) error {
+	options, err := parseFlags(arguments, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	case options.showVersion:
+		fmt.Println(version())
+		return nil
+	}
+	log := startLogging(options)
+	kubernetes, err := config.GetConfig()
+	if err != nil {
+		return fmt.Errorf("while looking for a way to the API server (set --kubeconfig, or run in a cluster): %w", err)
+	}
+	kubernetes.UserAgent = "referral-operator/" + version()
+
+	// The first SIGTERM or SIGINT ends this context, the second ends the process on the spot.
+	ctx := ctrl.SetupSignalHandler()
+	return run(ctx, options, kubernetes, log)
+}
+
+// startLogging gives everything in the process the same structured logger: ours, controller-runtime's, client-go's.
+func startLogging(options options) logr.Logger {
+	log := zap.New(zap.UseFlagOptions(&options.zap))
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	slog.SetDefault(slog.New(logr.ToSlogHandler(log)))
+	return log
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+// health answers probes for the life of the process.
+//
+// Alive is whoever answers: an outage of a database or of the API server is nothing that a restart would cure. Ready is
+// who has had the API server once; losing it later takes nothing away from the engines.
+type health struct {
+	address string
+	isReady atomic.Bool
+}
+
+func newHealth(address string) *health { return &health{address: address} }
+
+func (h *health) ready() { h.isReady.Store(true) }
+
+func (h *health) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !h.isReady.Load() {
+			http.Error(w, "waiting for the API server", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
+}
+
+// serve answers until ctx ends.
+func (h *health) serve(ctx context.Context) error {
+	if h.address == "" || h.address == "0" {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", h.address)
+	if err != nil {
+		return fmt.Errorf("while listening on --health-probe-bind-address: %w", err)
+	}
+	server := &http.Server{Handler: h.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stop := context.AfterFunc(ctx, func() {
+		h.isReady.Store(false)
+		_ = server.Close() // nobody waits for a probe's answer any more
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("while answering probes: %w", err)
+	}
+	return nil
+}
+
+// newMetricsServer returns the server of /metrics; nil: it is turned off. What it answers is for clients that the API
+// server knows and allows, unless it is told to serve in the clear.
+func newMetricsServer(options options, kubernetes *rest.Config) (metricsserver.Server, error) {
+	settings := metricsserver.Options{BindAddress: options.metricsAddress, SecureServing: options.metricsSecure}
+	if settings.BindAddress == "" {
+		settings.BindAddress = "0"
+	}
+	if options.metricsSecure {
+		settings.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	client, err := rest.HTTPClientFor(kubernetes)
+	if err != nil {
+		return nil, fmt.Errorf("while making a client of the API server: %w", err)
+	}
+	server, err := metricsserver.NewServer(settings, kubernetes, client)
+	if err != nil {
+		return nil, fmt.Errorf("while setting up the metrics server: %w", err)
+	}
+	return server, nil
+}

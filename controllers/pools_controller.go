@@ -1,0 +1,151 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+const (
+	// secretInterval is how often a Secret is read again, since nothing tells us when it changes.
+	secretInterval = time.Minute
+
+	// missingInterval is how often one is read that is not there, or that does not do.
+	missingInterval = 5 * time.Second
+)
+
+// PoolsReconciler gives this replica its databases. It runs on every replica and writes nothing to the API server: it
+// reads the Secrets that an AttributionDatabase names and passes on to the registry what follows from them.
+type PoolsReconciler struct {
+	client       client.Client
+	live         client.Reader // Secrets are got by name, never listed or watched
+	self         *self
+	registry     *hosting.Registry
+	installation string
+}
+
+// +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch
+
+// Reconcile has the database of one AttributionDatabase hosted as its spec and its Secrets say now. That the API server
+// does not answer changes nothing about what is hosted.
+func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var adb v1alpha1.AttributionDatabase
+	if err := r.client.Get(ctx, request.NamespacedName, &adb); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.registry.Drop(request.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	connection, err := r.connection(ctx, &adb)
+	var refused *settingsError
+	switch {
+	case errors.As(err, &refused):
+		r.registry.Refuse(request.NamespacedName, sourceOf(&adb), refused)
+		return ctrl.Result{RequeueAfter: jittered(missingInterval)}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	}
+	r.registry.Ensure(request.NamespacedName, hosting.Config{
+		Source:   sourceOf(&adb),
+		Identity: identityOf(&adb, r.installation),
+		Database: connection,
+	})
+	return ctrl.Result{RequeueAfter: jittered(secretInterval)}, nil
+}
+
+// connection gathers what it takes to connect. What the spec or a Secret lacks is a *settingsError.
+func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.AttributionDatabase) (database.Config, error) {
+	schema, err := database.ParseSchema(adb.Spec.Schema)
+	if err != nil {
+		return database.Config{}, &settingsError{reason: v1alpha1.InvalidSpecReason, hopeless: true, err: fmt.Errorf("spec.schema: %w", err)}
+	}
+	config := database.Config{Schema: schema, MaxConnections: adb.Spec.MaxConnections}
+	ref := adb.Spec.SecretRef
+	uri, err := r.secret(ctx, "spec.secretRef", adb.Namespace, ref.Name, ref.Key)
+	if err != nil {
+		return database.Config{}, err
+	}
+	config.URI = string(uri)
+	if adb.Spec.TLS != nil {
+		config.TLS = &database.TLS{Mode: database.TLSMode(adb.Spec.TLS.Mode)}
+		if ca := adb.Spec.TLS.CASecretRef; ca != nil {
+			config.TLS.CA, err = r.secret(ctx, "spec.tls.caSecretRef", adb.Namespace, ca.Name, ca.Key)
+			if err != nil {
+				return database.Config{}, err
+			}
+		}
+	}
+	if _, err := database.ParseConfig(config.URI, config.TLS); err != nil {
+		field := "spec.secretRef"
+		if errors.Is(err, database.ErrNoCertificate) {
+			field, ref.Name, ref.Key = "spec.tls.caSecretRef", adb.Spec.TLS.CASecretRef.Name, adb.Spec.TLS.CASecretRef.Key
+		}
+		return database.Config{}, &settingsError{
+			reason: v1alpha1.InvalidURIReason,
+			err:    fmt.Errorf("%s: key %q of Secret %s/%s: %w", field, ref.Key, adb.Namespace, ref.Name, err),
+		}
+	}
+	return config, nil
+}
+
+// secret gets one value of one Secret from the API server.
+func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, key string) ([]byte, error) {
+	var secret corev1.Secret
+	err := r.live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, &settingsError{
+			reason: v1alpha1.SecretNotFoundReason,
+			err:    fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
+		}
+	case apierrors.IsForbidden(err):
+		return nil, &settingsError{
+			reason: v1alpha1.SecretForbiddenReason,
+			err: fmt.Errorf("%s: the operator may not get Secret %s/%s; allow it with: %s",
+				field, namespace, name, r.self.bindingLine(ctx, namespace)),
+		}
+	case err != nil:
+		return nil, fmt.Errorf("while getting Secret %s/%s: %w", namespace, name, err)
+	}
+	value := secret.Data[key]
+	if len(value) == 0 {
+		return nil, &settingsError{
+			reason: v1alpha1.SecretKeyNotFoundReason,
+			err:    fmt.Errorf("%s: Secret %s/%s has no key %q, or nothing in it", field, namespace, name, key),
+		}
+	}
+	return value, nil
+}
+
+// settingsError says what a spec or its Secrets lack.
+type settingsError struct {
+	reason   string
+	hopeless bool // nothing but another spec can help
+	err      error
+}
+
+func (e *settingsError) Error() string { return e.err.Error() }
+func (e *settingsError) Unwrap() error { return e.err }
+
+func sourceOf(adb *v1alpha1.AttributionDatabase) hosting.Source {
+	return hosting.Source{UID: string(adb.UID), Generation: adb.Generation}
+}
+
+func identityOf(adb *v1alpha1.AttributionDatabase, installation string) database.Identity {
+	return database.Identity{
+		Installation: installation,
+		Name:         client.ObjectKeyFromObject(adb).String(),
+		UID:          string(adb.UID),
+	}
+}

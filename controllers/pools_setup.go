@@ -1,0 +1,58 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+// rejectionDelay spreads the reading of Secrets after a server has refused a password to all replicas at once.
+const rejectionDelay = 500 * time.Millisecond
+
+func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
+	if err := mgr.Add(pruning(r.prune)); err != nil {
+		return err
+	}
+	options := controllerOptions()
+	options.NeedLeaderElection = ptr.To(false)
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("pools").
+		For(&v1alpha1.AttributionDatabase{}, builder.WithPredicates(requested())).
+		WatchesRawSource(fed(r.registry.Rejected(), rejectionDelay)).
+		WithOptions(options).
+		Complete(r)
+}
+
+// prune drops the hosts whose objects went while no manager ran. The caches are filled when it is called, and a host that
+// was not there before they were looked at stays.
+func (r *PoolsReconciler) prune(ctx context.Context) error {
+	hosted := r.registry.Names()
+	var list v1alpha1.AttributionDatabaseList
+	if err := r.client.List(ctx, &list); err != nil {
+		return fmt.Errorf("while listing AttributionDatabases: %w", err)
+	}
+	exists := map[types.NamespacedName]bool{}
+	for i := range list.Items {
+		exists[client.ObjectKeyFromObject(&list.Items[i])] = true
+	}
+	for _, name := range hosted {
+		if !exists[name] {
+			r.registry.Drop(name)
+		}
+	}
+	return nil
+}
+
+// pruning is run once on every replica.
+type pruning func(context.Context) error
+
+func (p pruning) Start(ctx context.Context) error { return p(ctx) }
+func (p pruning) NeedLeaderElection() bool        { return false }

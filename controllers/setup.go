@@ -1,0 +1,152 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// Options hold for all controllers.
+type Options struct {
+	Registry       *hosting.Registry // outlives the manager
+	Installation   string            // tells this operator's schemas from those of another
+	StatusInterval time.Duration     // how often counters are read into status
+}
+
+// Setup adds all controllers to a manager.
+func Setup(mgr ctrl.Manager, options Options) error {
+	if err := indexCampaigns(mgr); err != nil {
+		return err
+	}
+	moved := hosting.NewFeed()
+	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
+	pools := &PoolsReconciler{
+		client:       mgr.GetClient(),
+		live:         mgr.GetAPIReader(),
+		self:         &self{client: mgr.GetClient()},
+		registry:     options.Registry,
+		installation: options.Installation,
+	}
+	databases := &AttributionDatabaseReconciler{
+		client:         mgr.GetClient(),
+		live:           mgr.GetAPIReader(),
+		reporter:       report,
+		registry:       options.Registry,
+		moved:          moved,
+		installation:   options.Installation,
+		statusInterval: options.StatusInterval,
+		granted:        newGrantMemory(),
+	}
+	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: report}
+	campaigns := &ReferralCampaignReconciler{
+		client:   mgr.GetClient(),
+		reporter: report,
+		registry: options.Registry,
+		now:      time.Now,
+	}
+	if err := pools.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the pools controller: %w", err)
+	}
+	if err := databases.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the AttributionDatabase controller: %w", err)
+	}
+	if err := policies.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the RewardPolicy controller: %w", err)
+	}
+	if err := campaigns.setup(mgr, moved); err != nil {
+		return fmt.Errorf("while setting up the ReferralCampaign controller: %w", err)
+	}
+	return nil
+}
+
+const (
+	campaignByDatabase = "spec.databaseRef.name"
+	campaignByPolicy   = "spec.policyRef.name"
+)
+
+func indexCampaigns(mgr ctrl.Manager) error {
+	indexes := map[string]func(*v1alpha1.ReferralCampaign) string{
+		campaignByDatabase: func(c *v1alpha1.ReferralCampaign) string { return c.Spec.DatabaseRef.Name },
+		campaignByPolicy:   func(c *v1alpha1.ReferralCampaign) string { return c.Spec.PolicyRef.Name },
+	}
+	for field, value := range indexes {
+		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field,
+			func(object client.Object) []string {
+				campaign, ok := object.(*v1alpha1.ReferralCampaign)
+				if !ok {
+					return nil
+				}
+				return []string{value(campaign)}
+			})
+		if err != nil {
+			return fmt.Errorf("while indexing campaigns by %s: %w", field, err)
+		}
+	}
+	return nil
+}
+
+// campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed field.
+func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, name string) ([]v1alpha1.ReferralCampaign, error) {
+	var list v1alpha1.ReferralCampaignList
+	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{field: name})
+	if err != nil {
+		return nil, fmt.Errorf("while listing campaigns by %s: %w", field, err)
+	}
+	return list.Items, nil
+}
+
+// requested lets through what a person does to an object: another spec, its deletion, and annotations that ask for
+// something. What we write to status wakes nobody.
+func requested() predicate.Predicate {
+	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		for _, annotation := range []string{v1alpha1.RequestedAtAnnotation, v1alpha1.TakeOverAnnotation} {
+			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
+				return true
+			}
+		}
+		return false
+	}}
+	return predicate.Or(predicate.GenerationChangedPredicate{}, asks)
+}
+
+// retries is how long after an error an object is looked at again: what is put right out of our sight has to show within
+// seconds, and nothing is hammered.
+func retries() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](200*time.Millisecond, 15*time.Second)
+}
+
+func controllerOptions() controller.Options {
+	return controller.Options{RateLimiter: retries()}
+}
+
+// fed reconciles what a feed names, each after a random part of delay.
+func fed(feed *hosting.Feed, delay time.Duration) source.Source {
+	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-feed.Arrived():
+				}
+				for _, name := range feed.Take() {
+					queue.AddAfter(reconcile.Request{NamespacedName: name}, rand.N(delay+1))
+				}
+			}
+		}()
+		return nil
+	})
+}

@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// reporter writes status and tells of transitions.
+type reporter struct {
+	client client.Client
+	events events.EventRecorder
+}
+
+// report applies the status of after if it differs from that of before, and records an event if Ready changed. An object
+// that went away meanwhile, or was replaced by another of its name, is no error.
+func (r reporter) report(ctx context.Context, before, after resource) error {
+	was, is, err := statuses(before, after)
+	if err != nil {
+		return err
+	}
+	if equality.Semantic.DeepEqual(was, is) {
+		return nil
+	}
+	gvk, err := apiutil.GVKForObject(after, r.client.Scheme())
+	if err != nil {
+		return fmt.Errorf("while naming the kind of %s: %w", after.GetName(), err)
+	}
+	// The UID makes the API server refuse when the name stands for another object by now.
+	patch := &unstructured.Unstructured{Object: map[string]any{"status": is}}
+	patch.SetGroupVersionKind(gvk)
+	patch.SetNamespace(after.GetNamespace())
+	patch.SetName(after.GetName())
+	patch.SetUID(after.GetUID())
+	err = r.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch),
+		client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("while writing status: %w", err)
+	}
+	r.tell(before, after)
+	return nil
+}
+
+// statuses returns both as they go over the wire, where zeros are written.
+func statuses(before, after resource) (was, is any, err error) {
+	for object, status := range map[resource]*any{before: &was, after: &is} {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		if err != nil {
+			return nil, nil, fmt.Errorf("while encoding the status of %s: %w", object.GetName(), err)
+		}
+		*status = content["status"]
+	}
+	return was, is, nil
+}
+
+// tell records an event when Ready changed its status or its reason.
+func (r reporter) tell(before, after resource) {
+	was, is := readyCondition(before), readyCondition(after)
+	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if is.Status == metav1.ConditionFalse {
+		kind = corev1.EventTypeWarning
+	}
+	r.event(after, kind, is.Reason, is.Message)
+}
+
+// tookOver tells that a schema has changed hands.
+func (r reporter) tookOver(adb *v1alpha1.AttributionDatabase, from database.Owner) {
+	r.event(adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
+		adb.Spec.Schema, from.Name, from.Installation, from.UID))
+}
+
+func (r reporter) event(about resource, kind, reason, note string) {
+	const longest = 1024 // what the API server takes
+	if len(note) > longest {
+		note = strings.ToValidUTF8(note[:longest], "")
+	}
+	r.events.Eventf(about, nil, kind, reason, "Reconcile", "%s", note)
+}
