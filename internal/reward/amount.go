@@ -19,7 +19,7 @@ func ParseAmount(amount, currency string) (int64, error) {
 	}
 	value, err := parseDecimal(amount)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("amount %w", err)
 	}
 	if int(-value.Exponent) > digits {
 		return 0, fmt.Errorf("amount %q has more decimals than %s, which has %s", amount, currency, decimals(digits))

@@ -24,7 +24,7 @@ var hundred = apd.New(100, 0)
 func rateOf(rate string) (*apd.Decimal, error) {
 	value, err := parseDecimal(rate)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rate %w", err)
 	}
 	if value.IsZero() || value.Cmp(hundred) > 0 {
 		return nil, fmt.Errorf("rate %q is out of range: must be above 0 and at most 100", rate)
