@@ -22,7 +22,7 @@ type Declaration struct {
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
-	Terms             []byte // JSON of reward.Terms
+	Terms             []byte // JSON of reward.Terms; nil: those in force stay, and the policy they are from
 	Scope             string // whom an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
 }
 
@@ -48,8 +48,8 @@ type Declared struct {
 //
 // A revision is recorded when the digest differs from the newest one's. A
 // declaration of a lower generation of the same campaign or policy object is
-// ignored. In mode PolicyMissing there are no terms, so that only the mode of
-// a campaign changes, and one that was never declared stays so.
+// ignored. Without terms a campaign that was never declared stays so. In mode
+// PolicyMissing, where there are none, only the mode of a campaign changes.
 func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), d.Name)
@@ -118,8 +118,12 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		case !present.exists:
 			statement = "insert_campaign"
 		}
+		policy := d.Policy
+		if d.Terms == nil {
+			policy = present.policy
+		}
 		tag, err := tx.Exec(ctx, db.Qualify(query(statement)), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
-			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, d.Policy.Name, d.Policy.UID, d.Policy.Generation)
+			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, policy.Name, policy.UID, policy.Generation)
 		if err != nil || tag.RowsAffected() > 0 {
 			return edits, err
 		}

@@ -48,7 +48,7 @@ func (e edits) decisions() bool { return e.terms || e.reach }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
-	case c.stale(d), d.Mode == reward.PolicyMissing && !c.exists:
+	case c.stale(d), d.Terms == nil && !c.exists:
 		return edits{}
 	case d.Mode == reward.PolicyMissing:
 		return edits{spec: c.mode != d.Mode, reach: c.mode != d.Mode}
@@ -56,10 +56,11 @@ func (c *campaignRow) edits(d Declaration) edits {
 		return edits{spec: true, terms: c.revision == 0 || c.digest != d.Digest, reach: true}
 	}
 	var e edits
-	e.terms = c.digest != d.Digest
+	e.terms = d.Terms != nil && c.digest != d.Digest
 	e.reach = c.mode != d.Mode || c.window != d.AttributionWindow ||
 		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
-	e.spec = e.reach || c.destination != d.Destination || c.uid != d.UID || c.generation != d.Generation || c.policy != d.Policy
+	e.spec = e.reach || c.destination != d.Destination || c.uid != d.UID || c.generation != d.Generation ||
+		d.Terms != nil && c.policy != d.Policy
 	return e
 }
 
@@ -70,7 +71,7 @@ func (c *campaignRow) stale(d Declaration) bool {
 		return false
 	}
 	return c.uid == d.UID && d.Generation < c.generation ||
-		d.Mode != reward.PolicyMissing && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
+		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
 }
 
 func (c *campaignRow) declared(d Declaration) Declared {

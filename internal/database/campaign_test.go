@@ -1,0 +1,392 @@
+package database_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// fiveDollars are the terms of the product's one sentence.
+func fiveDollars(amount int64) reward.Terms {
+	return reward.Terms{
+		Purchases: reward.FirstPurchase,
+		Rewards: []reward.Reward{{
+			Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: amount, Currency: "USD"},
+		}},
+	}
+}
+
+// invite is a campaign as first declared, edited.
+func invite(edits ...func(*database.Declaration)) database.Declaration {
+	d := database.Declaration{
+		OwnerUID: shop.UID, Name: "invite-friends", Mode: reward.Open,
+		StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), AttributionWindow: 720 * time.Hour,
+		Destination: "https://mysite.test/", UID: "c1", Generation: 1,
+		Policy: database.Policy{Name: "five-dollars", UID: "p1", Generation: 1}, Scope: "NewPairs",
+	}
+	withTerms(fiveDollars(500))(&d)
+	for _, edit := range edits {
+		edit(&d)
+	}
+	return d
+}
+
+func withTerms(terms reward.Terms) func(*database.Declaration) {
+	return func(d *database.Declaration) {
+		text, err := json.Marshal(terms)
+		if err != nil {
+			panic(err)
+		}
+		d.Terms, d.Digest = text, fmt.Sprintf("digest of %s", text)
+	}
+}
+
+func (w *world) declare(d database.Declaration) database.Declared {
+	w.Helper()
+	declared, err := database.Declare(w.Context(), w.DB, d)
+	check(w, err)
+	return declared
+}
+
+func (w *world) epoch() int64 {
+	w.Helper()
+	return value[int64](w, w, "SELECT epoch FROM referral.meta")
+}
+
+func TestDeclare(t *testing.T) {
+	w := newWorld(t)
+	generation := func(d *database.Declaration) { d.Generation++ }
+	for name, test := range map[string]struct {
+		edit     func(*database.Declaration)
+		revision int  // afterwards
+		bumps    bool // the epoch
+		notes    bool // the campaign as changed
+		writes   bool
+		stale    bool
+	}{
+		"the same again writes nothing": {
+			edit: func(*database.Declaration) {}, revision: 1,
+		},
+		"the same from a new object adds no revision": {
+			edit:     func(d *database.Declaration) { d.UID, d.Policy.UID, d.Policy.Generation = "c2", "p2", 1 },
+			revision: 1, writes: true,
+		},
+		"another mode has signups looked at again": {
+			edit: func(d *database.Declaration) { generation(d); d.Mode = reward.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"another start has signups looked at again": {
+			edit: func(d *database.Declaration) { generation(d); d.StartsAt = time.Time{} }, revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"another end has signups looked at again": {
+			edit:     func(d *database.Declaration) { generation(d); d.EndsAt = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) },
+			revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"another window has signups looked at again": {
+			edit: func(d *database.Declaration) { generation(d); d.AttributionWindow++ }, revision: 1, writes: true,
+		},
+		"a window longer by a microsecond": {
+			edit:     func(d *database.Declaration) { generation(d); d.AttributionWindow += time.Microsecond },
+			revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"another destination concerns nobody's credit": {
+			edit: func(d *database.Declaration) { generation(d); d.Destination = "https://other.test/" }, revision: 1, writes: true,
+		},
+		"other terms are a revision": {
+			edit: func(d *database.Declaration) { d.Policy.Generation++; withTerms(fiveDollars(700))(d) }, revision: 2, bumps: true, writes: true,
+		},
+		"another policy with the same terms is none": {
+			edit: func(d *database.Declaration) {
+				generation(d)
+				d.Policy = database.Policy{Name: "other", UID: "p9", Generation: 1}
+			},
+			revision: 1, writes: true,
+		},
+		"a lower generation of the same object is ignored": {
+			edit: func(d *database.Declaration) {
+				d.Generation--
+				d.Mode = reward.Suspended
+				withTerms(fiveDollars(700))(d)
+			},
+			revision: 1, stale: true,
+		},
+		"a lower generation of the same policy is ignored": {
+			edit: func(d *database.Declaration) { d.Policy.Generation--; withTerms(fiveDollars(700))(d) }, revision: 1, stale: true,
+		},
+		"a lower generation of another object is not": {
+			edit: func(d *database.Declaration) { d.UID, d.Generation, d.Mode = "c2", 0, reward.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"without terms the campaign's own settings change": {
+			edit: func(d *database.Declaration) {
+				generation(d)
+				d.Mode, d.Policy, d.Terms, d.Digest = reward.Suspended, database.Policy{}, nil, ""
+			},
+			revision: 1, bumps: true, notes: true, writes: true,
+		},
+		"without terms nothing else is an edit": {
+			edit: func(d *database.Declaration) { d.Policy, d.Terms, d.Digest = database.Policy{}, nil, "" }, revision: 1,
+		},
+		"without its policy only the mode changes": {
+			edit: func(d *database.Declaration) {
+				*d = database.Declaration{OwnerUID: d.OwnerUID, Name: d.Name, UID: d.UID, Generation: d.Generation, Mode: reward.PolicyMissing}
+			},
+			revision: 1, bumps: true, notes: true, writes: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			first := w.declare(invite())
+			if want := (database.Declared{Revision: 1, Digest: invite().Digest, Epoch: w.epoch()}); first != want {
+				t.Errorf("the first declared %+v, want %+v", first, want)
+			}
+			if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
+				t.Errorf("the first noted %s", diff)
+			}
+			before := value[string](t, w, footprint)
+
+			declared := w.declare(invite(test.edit))
+			want := database.Declared{Revision: test.revision, Digest: invite().Digest, Epoch: first.Epoch, Stale: test.stale}
+			if test.bumps {
+				want.Epoch++
+			}
+			if test.revision == 2 {
+				want.Digest = invite(test.edit).Digest
+			}
+			if diff := cmp.Diff(want, declared); diff != "" {
+				t.Error(diff)
+			}
+			if wrote := before != value[string](t, w, footprint); wrote != test.writes {
+				t.Errorf("wrote: %t", wrote)
+			}
+			if noted := len(w.changes()) > 0; noted != test.notes {
+				t.Errorf("noted: %t", noted)
+			}
+			if revisions := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); revisions != test.revision {
+				t.Errorf("%d revisions", revisions)
+			}
+		})
+	}
+}
+
+func TestWithoutItsPolicyACampaignKeepsWhatWasDeclared(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.declare(database.Declaration{OwnerUID: shop.UID, Name: "invite-friends", UID: "c1", Generation: 7, Mode: reward.PolicyMissing})
+	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	check(t, err)
+	got := config.Reward.Campaigns["invite-friends"]
+	if got.Mode != reward.PolicyMissing || got.AttributionWindow != 720*time.Hour || len(got.Revisions) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestACampaignThatNeverHadItsPolicyIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	before := value[string](t, w, footprint)
+	declared := w.declare(database.Declaration{OwnerUID: shop.UID, Name: "x", UID: "c", Generation: 1, Mode: reward.PolicyMissing})
+	if declared.Revision != 0 || declared.Digest != "" || before != value[string](t, w, footprint) {
+		t.Errorf("%+v, or something was written", declared)
+	}
+}
+
+func TestTermsThatComeBackAreARevisionOfTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.declare(invite(withTerms(fiveDollars(700))))
+	if declared := w.declare(invite()); declared.Revision != 3 {
+		t.Errorf("revision %d", declared.Revision)
+	}
+}
+
+func TestManyDeclareAtOnce(t *testing.T) {
+	w := newWorld(t)
+	const replicas = 8
+	epoch := w.epoch()
+	revisions := make(chan int, replicas)
+	for range replicas {
+		go func() {
+			declared, err := database.Declare(t.Context(), w.DB, invite())
+			if err != nil {
+				t.Error(err)
+			}
+			revisions <- declared.Revision
+		}()
+	}
+	for range replicas {
+		if revision := <-revisions; revision != 1 {
+			t.Errorf("revision %d", revision)
+		}
+	}
+	if n := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); n != 1 {
+		t.Errorf("%d revisions", n)
+	}
+	if now := w.epoch(); now != epoch+1 {
+		t.Errorf("the epoch went from %d to %d", epoch, now)
+	}
+}
+
+// A batch ends by reading the epoch FOR SHARE: Declare must wait for one that
+// has, and one that has not must see the new epoch.
+func TestNothingCommitsUnderWhatWasBefore(t *testing.T) {
+	w := newWorld(t)
+	first := w.declare(invite())
+	const last = "SELECT epoch FROM referral.meta FOR SHARE"
+	committing, err := w.Begin(t.Context())
+	check(t, err)
+	check(t, committing.QueryRow(t.Context(), last).Scan(new(int64)))
+
+	declared := make(chan error, 1)
+	go func() {
+		_, err := database.Declare(t.Context(), w.DB, invite(withTerms(fiveDollars(700))))
+		declared <- err
+	}()
+	admin := plainPool(t, w.own.AdminURI)
+	eventually(t, "Declare waits", func() bool {
+		return value[int](t, admin, "SELECT count(*)::int FROM pg_locks WHERE NOT granted") > 0
+	})
+	later := make(chan int64, 1)
+	go func() {
+		var epoch int64
+		if err := w.QueryRow(t.Context(), last).Scan(&epoch); err != nil {
+			t.Error(err)
+		}
+		later <- epoch
+	}()
+	before := value[time.Time](t, w, "SELECT clock_timestamp()")
+	check(t, committing.Commit(t.Context()))
+	check(t, <-declared)
+	if recorded := value[time.Time](t, w, "SELECT recorded_at FROM referral.revision WHERE revision = 2"); !recorded.After(before) {
+		t.Errorf("recorded at %v, while a batch under the first revision was committing at %v", recorded, before)
+	}
+	if epoch := <-later; epoch < first.Epoch {
+		t.Errorf("epoch %d", epoch)
+	}
+	if epoch := w.epoch(); epoch != first.Epoch+1 {
+		t.Errorf("epoch %d", epoch)
+	}
+}
+
+func TestOnlyTheOwnerDeclares(t *testing.T) {
+	w := newWorld(t)
+	stranger := func(d *database.Declaration) { d.OwnerUID = "stranger" }
+	for name, do := range map[string]func(w *world) error{
+		"a campaign": func(w *world) error {
+			_, err := database.Declare(w.Context(), w.DB, invite(stranger))
+			return err
+		},
+		"a campaign that is there already": func(w *world) error {
+			w.declare(invite())
+			w.changes()
+			_, err := database.Declare(w.Context(), w.DB, invite(stranger, func(d *database.Declaration) { d.Mode = reward.Suspended }))
+			return err
+		},
+		"a campaign closed": func(w *world) error {
+			return database.CloseCampaign(w.Context(), w.DB, "stranger", "invite-friends", "")
+		},
+		"attribution": func(w *world) error {
+			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", reward.FirstTouch)
+			return err
+		},
+		"suspension": func(w *world) error {
+			_, err := database.SetSuspended(w.Context(), w.DB, "stranger", true)
+			return err
+		},
+		"what is so already, after giving up": func(w *world) error {
+			w.declare(invite())
+			w.changes()
+			check(w, database.Release(w.Context(), w.DB, shop))
+			_, err := database.Declare(w.Context(), w.DB, invite())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			err := do(w)
+			var other *database.ErrOwnedByAnother
+			if !errors.As(err, &other) || other.Owner.Identity != shop {
+				t.Errorf("got %v", err)
+			}
+			if noted := w.changes(); len(noted) > 0 {
+				t.Errorf("noted %v", noted)
+			}
+		})
+	}
+}
+
+func TestCloseCampaign(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.changes()
+	closing := func(uid string) {
+		check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", uid))
+	}
+	mode := func() string { return value[string](t, w, "SELECT mode FROM referral.campaign") }
+
+	closing("an object before it")
+	if mode() != "Open" {
+		t.Error("closed for an object that did not declare it last")
+	}
+	epoch := w.epoch()
+	closing("c1")
+	if mode() != "Closed" || w.epoch() != epoch+1 {
+		t.Errorf("mode %s, epoch %d after %d", mode(), w.epoch(), epoch)
+	}
+	if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
+		t.Error(diff)
+	}
+	before := value[string](t, w, footprint)
+	closing("")
+	check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "never-declared", ""))
+	if before != value[string](t, w, footprint) {
+		t.Error("closing what is closed wrote something")
+	}
+	if declared := w.declare(invite(func(d *database.Declaration) { d.UID = "c2" })); declared.Revision != 1 || mode() != "Open" {
+		t.Errorf("declared again: %+v, %s", declared, mode())
+	}
+}
+
+func TestSettings(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.declare(invite(func(d *database.Declaration) { d.Name = "share-item" }))
+	w.changes()
+	for name, test := range map[string]struct {
+		set   func() (int64, error)
+		notes []string
+	}{
+		"attribution": {
+			set: func() (int64, error) {
+				return database.SetAttribution(t.Context(), w.DB, shop.UID, reward.FirstTouch)
+			},
+			notes: []string{"Campaign invite-friends", "Campaign share-item"},
+		},
+		"suspended": {set: func() (int64, error) { return database.SetSuspended(t.Context(), w.DB, shop.UID, true) }, notes: []string{}},
+	} {
+		before := w.epoch()
+		epoch, err := test.set()
+		check(t, err)
+		if epoch != before+1 || w.epoch() != epoch {
+			t.Errorf("%s: returned epoch %d, it was %d and is %d", name, epoch, before, w.epoch())
+		}
+		if diff := cmp.Diff(test.notes, w.changes()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		written := value[string](t, w, footprint)
+		again, err := test.set()
+		check(t, err)
+		if again != epoch || written != value[string](t, w, footprint) {
+			t.Errorf("%s: the same again wrote something", name)
+		}
+	}
+	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	check(t, err)
+	if !config.Suspended || config.Reward.Attribution != reward.FirstTouch {
+		t.Errorf("%+v", config)
+	}
+}
