@@ -29,7 +29,8 @@ func Message(err error) string {
 		return ""
 	}
 	words := said(err)
-	if remedy, ok := remedies[Classify(err)]; ok {
+	var refused *ErrNotGranted // has its own remedy
+	if remedy, ok := remedies[Classify(err)]; ok && !errors.As(err, &refused) {
 		words = remedy[0] + ": " + words
 		if remedy[1] != "" {
 			words += "; " + remedy[1]

@@ -111,6 +111,7 @@ func classifyLeaf(err error) Class {
 		invalid     x509.CertificateInvalidError
 		record      tls.RecordHeaderError
 		network     net.Error
+		refused     *ErrNotGranted
 	)
 	switch {
 	case errors.As(err, &server):
@@ -128,6 +129,8 @@ func classifyLeaf(err error) Class {
 		return ClassCertificateNotTrusted
 	case errors.Is(err, errReadOnly):
 		return ClassReadOnly
+	case errors.As(err, &refused):
+		return ClassPermissionDenied
 	case errors.Is(err, context.Canceled):
 		return ClassUnknown
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded),

@@ -1,0 +1,116 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestRolesGetWhatTheirListSays(t *testing.T) {
+	w := newWorld(t)
+	rights := func() []string {
+		return column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole})
+	}
+	granted := rights()
+	if len(granted) < 60 {
+		t.Fatalf("only %d rights: %v", len(granted), granted)
+	}
+	both := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
+
+	before := value[string](t, w, footprint)
+	check(t, database.GrantRoles(t.Context(), w.DB, both))
+	if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {
+		t.Errorf("the same again wrote something: %s", diff)
+	}
+
+	run(t, w, "REVOKE INSERT (amount) ON referral.purchase FROM shop; REVOKE SELECT ON referral.balance FROM bi")
+	check(t, database.GrantRoles(t.Context(), w.DB, both))
+	if diff := cmp.Diff(granted, rights()); diff != "" {
+		t.Errorf("what was taken away is not given again: %s", diff)
+	}
+
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
+	for _, right := range rights() {
+		if !strings.HasSuffix(right, "SELECT") && !strings.HasSuffix(right, "USAGE") {
+			t.Errorf("who became a reader kept %s", right)
+		}
+	}
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	if left := rights(); len(left) > 0 {
+		t.Errorf("who left the list kept %v", left)
+	}
+	if left := column[string](t, w, "SELECT role FROM referral.role_grant"); len(left) > 0 {
+		t.Errorf("remembered: %v", left)
+	}
+}
+
+// rightsOf lists the rights that were given to roles, on whatever of the schema.
+const rightsOf = `
+	SELECT grantee::regrole || ' ' || object || ' ' || privilege_type FROM (
+		SELECT acl.grantee, 'schema' AS object, acl.privilege_type FROM pg_namespace, aclexplode(nspacl) AS acl WHERE nspname = 'referral'
+		UNION ALL SELECT acl.grantee, relname, acl.privilege_type FROM pg_class, aclexplode(relacl) AS acl WHERE relnamespace = 'referral'::regnamespace
+		UNION ALL SELECT acl.grantee, relname || '.' || attname, acl.privilege_type
+		  FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid, aclexplode(attacl) AS acl WHERE relnamespace = 'referral'::regnamespace
+		UNION ALL SELECT acl.grantee, proname, acl.privilege_type FROM pg_proc, aclexplode(proacl) AS acl WHERE pronamespace = 'referral'::regnamespace
+	) AS given WHERE grantee <> 0 AND grantee::regrole::text = ANY ($1) ORDER BY 1`
+
+func TestRolesThatAreNotThere(t *testing.T) {
+	w := newWorld(t)
+	err := database.GrantRoles(t.Context(), w.DB, database.Roles{
+		Writers: []string{testworld.WriterRole, "nobody", `no"body`}, Readers: []string{"public", "nobody"},
+	})
+	var missing *database.ErrRolesNotFound
+	if !errors.As(err, &missing) {
+		t.Fatalf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{`no"body`, "nobody", "public"}, missing.Roles); diff != "" {
+		t.Error(diff)
+	}
+	if n := value[int](t, w, "SELECT count(*)::int FROM referral.role_grant WHERE role = 'shop'"); n != 1 {
+		t.Error("the role that is there has no rights")
+	}
+	if n := value[int](t, w, "SELECT count(*)::int FROM pg_class, aclexplode(relacl) AS acl WHERE relnamespace = 'referral'::regnamespace AND acl.grantee = 0"); n > 0 {
+		t.Error("everybody has rights")
+	}
+	run(t, w.writer, "INSERT INTO referral.signup (user_id) VALUES ('u')")
+}
+
+func TestTheOwnerOfTheSchemaKeepsItsRights(t *testing.T) {
+	w := newWorld(t)
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{w.own.Operator}}))
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	run(t, w, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, arrived_at) VALUES ('u', 'p', 1, 'EUR', now())")
+}
+
+func TestARoleWithAnOddName(t *testing.T) {
+	w := newWorld(t)
+	admin := plainPool(t, w.own.AdminURI)
+	const odd = `a "b'; DROP ROLE x; --`
+	const quoted = `"a ""b'; DROP ROLE x; --"`
+	run(t, admin, "CREATE ROLE "+quoted)
+	t.Cleanup(func() {
+		_, _ = admin.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted)
+	})
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{odd}}))
+	if !value[bool](t, admin, "SELECT has_column_privilege($1, 'referral.purchase', 'amount', 'INSERT')", odd) {
+		t.Error("it has no rights")
+	}
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+}
+
+func TestRightsThatCannotBePassedOn(t *testing.T) {
+	w := newWorld(t)
+	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	admin := plainPool(t, w.own.AdminURI)
+	run(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
+	err := database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.ReaderRole}})
+	if database.Classify(err) != database.ClassPermissionDenied || !strings.Contains(database.Message(err), "SCHEMA") {
+		t.Errorf("got %v, %s", err, database.Message(err))
+	}
+}
