@@ -1,0 +1,251 @@
+package database_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// SQLSTATEs that a writer meets.
+const (
+	checkViolation    = "23514"
+	notNullViolation  = "23502"
+	uniqueViolation   = "23505"
+	integrityViolated = "23000"
+	denied            = "42501"
+)
+
+const (
+	insertLink       = "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ($1, $2, $3)"
+	insertTouch      = "INSERT INTO referral.touch (visitor_id, touch_id, code) VALUES ($1, $2, $3)"
+	insertSignup     = "INSERT INTO referral.signup (user_id, visitor_id, code) VALUES ($1, $2, $3)"
+	insertPurchase   = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, $2, $3, $4)"
+	insertRefund     = "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ($1, $2, $3, $4)"
+	insertOverride   = "INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ($1, $2, $3)"
+	insertAdjustment = "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ($1, $2, $3, $4)"
+)
+
+func TestFactsThatAreRefused(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("é", 256)
+	for name, test := range map[string]struct {
+		sql       string
+		arguments []any
+	}{
+		"link: empty code":                  {insertLink, []any{"", "c", "r"}},
+		"link: code too long":               {insertLink, []any{long, "c", "r"}},
+		"link: upper-case code":             {insertLink, []any{"ABC", "c", "r"}},
+		"link: empty campaign":              {insertLink, []any{"a", "", "r"}},
+		"link: empty referrer":              {insertLink, []any{"a", "c", ""}},
+		"link: referrer too long":           {insertLink, []any{"a", "c", long}},
+		"touch: empty visitor":              {insertTouch, []any{"", "t", "c"}},
+		"touch: empty id":                   {insertTouch, []any{"v", "", "c"}},
+		"touch: empty code":                 {insertTouch, []any{"v", "t", ""}},
+		"touch: code too long":              {insertTouch, []any{"v", "t", long}},
+		"signup: empty user":                {insertSignup, []any{"", "v", "c"}},
+		"signup: user too long":             {insertSignup, []any{long, "v", "c"}},
+		"signup: empty visitor":             {insertSignup, []any{"u", "", "c"}},
+		"signup: code too long":             {insertSignup, []any{"u", "v", long}},
+		"signup: attributes are no object":  {"INSERT INTO referral.signup (user_id, attributes) VALUES ('u', '[]')", nil},
+		"signup: at infinity":               {"INSERT INTO referral.signup (user_id, signed_up_at) VALUES ('u', 'infinity')", nil},
+		"purchase: empty user":              {insertPurchase, []any{"", "p", 1, "USD"}},
+		"purchase: empty id":                {insertPurchase, []any{"u", "", 1, "USD"}},
+		"purchase: id too long":             {insertPurchase, []any{"u", long, 1, "USD"}},
+		"purchase: amount 0":                {insertPurchase, []any{"u", "p", 0, "USD"}},
+		"purchase: amount below 0":          {insertPurchase, []any{"u", "p", -1, "USD"}},
+		"purchase: lower-case currency":     {insertPurchase, []any{"u", "p", 1, "usd"}},
+		"purchase: two letters of currency": {insertPurchase, []any{"u", "p", 1, "US"}},
+		"purchase: a currency and a line":   {insertPurchase, []any{"u", "p", 1, "USD\n"}},
+		"refund: amount 0":                  {insertRefund, []any{"u", "p", "r", 0}},
+		"refund: amount below 0":            {insertRefund, []any{"u", "p", "r", -1}},
+		"refund: empty id":                  {insertRefund, []any{"u", "p", "", 1}},
+		"override: unknown verdict":         {insertOverride, []any{"u", "p", "Perhaps"}},
+		"override: empty purchase":          {insertOverride, []any{"u", "", "Deny"}},
+		"adjustment: amount 0":              {insertAdjustment, []any{"b", "a", 0, "USD"}},
+		"adjustment: lower-case currency":   {insertAdjustment, []any{"b", "a", 1, "usd"}},
+		"adjustment: empty id":              {insertAdjustment, []any{"b", "", 1, "USD"}},
+		"adjustment: empty beneficiary":     {insertAdjustment, []any{"", "a", 1, "USD"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := w.writer.Exec(t.Context(), test.sql, test.arguments...); sqlState(err) != checkViolation {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if _, err := w.writer.Exec(t.Context(), insertPurchase, "u", "p", nil, "USD"); sqlState(err) != notNullViolation {
+		t.Errorf("a purchase without amount: %v", err)
+	}
+}
+
+func TestFactsThatMakeNoSenseYetAreKept(t *testing.T) {
+	w := newWorld(t)
+	id := strings.Repeat("é", 255) // characters, not bytes
+	run(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
+	run(t, w.writer, insertPurchase, id, "of nobody", int64(1<<63-1), "XTS")
+	run(t, w.writer, insertSignup, id, id, "NoSuchCode")
+	run(t, w.writer, insertSignup, "alone", nil, nil)
+	run(t, w.writer, insertTouch, id, id, "NoSuchCode")
+	run(t, w.writer, insertLink, id, "no-such-campaign", id)
+	run(t, w.writer, insertOverride, id, id, "Allow")
+	run(t, w.writer, insertAdjustment, id, id, int64(-1<<63), "XTS")
+	run(t, w.writer, "INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'c'), ('v', 'c')")
+}
+
+func TestARetriedWriteIsHarmless(t *testing.T) {
+	w := newWorld(t)
+	for name, sql := range map[string]string{
+		"link":       insertLink,
+		"touch":      insertTouch,
+		"signup":     insertSignup,
+		"purchase":   insertPurchase,
+		"refund":     insertRefund,
+		"override":   insertOverride,
+		"adjustment": insertAdjustment,
+	} {
+		arguments := map[string][]any{
+			"link": {"c", "campaign", "r"}, "touch": {"v", "t", "c"}, "signup": {"u", "v", "c"},
+			"purchase": {"u", "p", 1, "USD"}, "refund": {"u", "p", "r", 1}, "override": {"u", "p", "Deny"}, "adjustment": {"b", "a", 5, "USD"},
+		}[name]
+		update := map[string]string{
+			"link": "(code) DO UPDATE SET referrer_id = excluded.referrer_id", "touch": "(visitor_id, touch_id) DO UPDATE SET code = excluded.code",
+			"signup":   "(user_id) DO UPDATE SET code = excluded.code, visitor_id = excluded.visitor_id",
+			"purchase": "(user_id, purchase_id) DO UPDATE SET amount = excluded.amount, currency = excluded.currency",
+			"refund":   "(user_id, purchase_id, refund_id) DO UPDATE SET amount = excluded.amount",
+			"override": "(user_id, purchase_id) DO UPDATE SET verdict = excluded.verdict",
+		}[name]
+		t.Run(name, func(t *testing.T) {
+			run(t, w.writer, sql, arguments...)
+			run(t, w.writer, sql+" ON CONFLICT DO NOTHING", arguments...)
+			if update != "" {
+				run(t, w.writer, sql+" ON CONFLICT "+update, arguments...)
+			}
+			if _, err := w.writer.Exec(t.Context(), sql, arguments...); sqlState(err) != uniqueViolation {
+				t.Errorf("got %v", err)
+			}
+			if n := value[int](t, w, "SELECT count(*)::int FROM referral."+name); n != 1 {
+				t.Errorf("%d rows", n)
+			}
+		})
+	}
+	if available := value[int](t, w.writer, "SELECT available::int FROM referral.balance WHERE beneficiary_id = 'b'"); available != 5 {
+		t.Errorf("adjusted by %d", available)
+	}
+}
+
+func TestArrivalIsTheDatabasesWord(t *testing.T) {
+	w := newWorld(t)
+	for _, sql := range []string{
+		"INSERT INTO referral.signup (user_id, arrived_at) VALUES ('u', '2000-01-01')",
+		"INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, arrived_at) VALUES ('u', 'p', 1, 'USD', '2000-01-01')",
+		"UPDATE referral.signup SET arrived_at = '2000-01-01'",
+		"UPDATE referral.purchase SET arrived_at = '2000-01-01'",
+	} {
+		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	run(t, w.writer, insertSignup, "u", "v", "c")
+	run(t, w.writer, insertPurchase, "u", "p", 1, "USD")
+	run(t, w.writer, "UPDATE referral.signup SET code = 'd'")
+	run(t, w.writer, "UPDATE referral.purchase SET amount = 2")
+	run(t, w, "UPDATE referral.signup SET arrived_at = '2000-01-01'") // as the owner
+	run(t, w, "UPDATE referral.purchase SET arrived_at = '2000-01-01'")
+	for _, arrived := range column[time.Time](t, w, "SELECT arrived_at FROM referral.signup UNION ALL SELECT arrived_at FROM referral.purchase") {
+		if arrived.Year() == 2000 {
+			t.Error("arrived_at was set")
+		}
+	}
+}
+
+func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
+	w := newWorld(t)
+	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside"}
+	for _, table := range append(facts, results...) {
+		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
+		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
+	}
+	others := column[string](t, w, `
+		SELECT relname::text FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind IN ('r', 'v', 'S') AND relname <> ALL ($1)`,
+		append(facts, results...))
+	if len(others) < 10 {
+		t.Fatalf("only %v beside facts and results", others)
+	}
+	for _, role := range []string{testworld.WriterRole, testworld.ReaderRole} {
+		for _, privilege := range []string{"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"} {
+			if left := column[string](t, w, `
+				SELECT relname::text FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind IN ('r', 'v') AND relname = ANY ($1)
+				   AND CASE $3 WHEN 'DELETE' THEN has_table_privilege($2, oid, $3) WHEN 'TRUNCATE' THEN has_table_privilege($2, oid, $3)
+				       ELSE has_any_column_privilege($2, oid, $3) END`, others, role, privilege); len(left) > 0 {
+				t.Errorf("%s may %s %v", role, privilege, left)
+			}
+		}
+		for _, table := range results {
+			if value[bool](t, w, "SELECT has_any_column_privilege($1, 'referral.' || $2, 'INSERT, UPDATE') OR has_table_privilege($1, 'referral.' || $2, 'DELETE, TRUNCATE')", role, table) {
+				t.Errorf("%s may write %s", role, table)
+			}
+		}
+	}
+	for _, sql := range []string{"DELETE FROM referral.adjustment", "UPDATE referral.adjustment SET amount = 1", "TRUNCATE referral.purchase", "CREATE TABLE referral.mine ()"} {
+		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
+			t.Errorf("a writer may %s: %v", sql, err)
+		}
+	}
+	if _, err := w.reader.Exec(t.Context(), "INSERT INTO referral.signup (user_id) VALUES ('u')"); sqlState(err) != denied {
+		t.Errorf("a reader may write: %v", err)
+	}
+}
+
+// Whoever may execute a trigger function with its owner's rights may feed it
+// rows of a table of his own, and give himself credit.
+func TestTriggerFunctionsCannotBeBorrowed(t *testing.T) {
+	w := newWorld(t)
+	functions := column[string](t, w, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'referral'::regnamespace AND prorettype = 'trigger'::regtype")
+	if len(functions) < 5 {
+		t.Fatalf("only %v", functions)
+	}
+	for _, function := range functions {
+		_, err := w.reader.Exec(t.Context(), `
+			CREATE TEMPORARY TABLE mine (beneficiary_id text, currency text, amount bigint);
+			CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION `+function)
+		if sqlState(err) != denied {
+			t.Errorf("%s: %v", function, err)
+		}
+	}
+}
+
+func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
+	w := newWorld(t)
+	run(t, w, `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
+	run(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
+	for _, table := range []string{"ledger", "adjustment"} {
+		for _, sql := range []string{
+			"UPDATE referral." + table + " SET amount = 1000",
+			"UPDATE referral." + table + " SET amount = 1000 WHERE false",
+			"DELETE FROM referral." + table,
+			"TRUNCATE referral." + table,
+		} {
+			_, err := w.Exec(t.Context(), sql)
+			if sqlState(err) != integrityViolated || !strings.Contains(err.Error(), "append-only") {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
+	if _, err := w.Exec(t.Context(), `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`); sqlState(err) != uniqueViolation {
+		t.Errorf("a second grant with the number of the first: %v", err)
+	}
+}
+
+func TestAdjustmentsCountAtOnce(t *testing.T) {
+	w := newWorld(t)
+	run(t, w.writer, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency)
+		VALUES ('b', '1', 9223372036854775807, 'USD'), ('b', '2', 9223372036854775807, 'USD'), ('b', '3', -5, 'EUR'), ('c', '1', 1, 'USD')`)
+	got := column[string](t, w.writer, `SELECT beneficiary_id || ' ' || available || ' ' || currency FROM referral.balance ORDER BY 1`)
+	if want := "b -5 EUR, b 18446744073709551614 USD, c 1 USD"; strings.Join(got, ", ") != want {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,135 @@
+package database_test
+
+import (
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+var bigInts = cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
+
+func TestReadStatusOfAnEmptySchema(t *testing.T) {
+	w := newWorld(t)
+	status, err := database.ReadStatus(t.Context(), w.DB)
+	check(t, err)
+	want := database.Status{
+		ServerVersion: status.ServerVersion, Epoch: status.Epoch,
+		SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion,
+		Attribution: reward.LastTouch, Owner: database.Owner{Identity: shop, HeartbeatAt: status.Owner.HeartbeatAt},
+	}
+	if diff := cmp.Diff(want, status); diff != "" {
+		t.Error(diff)
+	}
+	if status.Owner.HeartbeatAt.IsZero() || !strings.HasPrefix(value[string](t, w, "SHOW server_version"), status.ServerVersion) || strings.Contains(status.ServerVersion, " ") {
+		t.Errorf("heartbeat %v, server %q", status.Owner.HeartbeatAt, status.ServerVersion)
+	}
+	run(t, w, "DELETE FROM referral.owner")
+	status, err = database.ReadStatus(t.Context(), w.DB)
+	check(t, err)
+	if status.Owner != (database.Owner{}) {
+		t.Errorf("owned by %+v", status.Owner)
+	}
+}
+
+func TestReadStatusAddsUp(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.declare(invite(withTerms(fiveDollars(700))))
+	w.declare(invite(func(d *database.Declaration) { d.Name, d.UID, d.Mode = "share-item", "c2", reward.Suspended }))
+	w.changes()
+	run(t, w, `
+		INSERT INTO referral.pair_count (campaign, shard, awaiting_purchase, waiting, held, granted, reversed, changed_at)
+		VALUES ('invite-friends', 0, 1, 2, 3, 4, 5, '2026-01-01Z'), ('invite-friends', 7, -1, 20, 30, 40, 50, '2026-01-02Z'), ('gone', 0, 9, 9, 9, 9, 9, now());
+		INSERT INTO referral.credit_count (campaign, shard, currency, granted, held, reversed)
+		VALUES ('invite-friends', 0, 'USD', 9223372036854775807, 1, 2), ('invite-friends', 1, 'USD', 9223372036854775807, 10, 20),
+		       ('invite-friends', 1, 'EUR', -5, 0, 5), ('gone', 1, 'EUR', 9, 9, 9);
+		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x')`)
+	// The shard that comes last holds the oldest change.
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) VALUES (15, 'Referee', 'w', '2026-01-31Z'), (15, 'Referee', 'x', '2026-03-01Z')`)
+
+	status, err := database.ReadStatus(t.Context(), w.DB)
+	check(t, err)
+	if status.PendingChanges != 5 || status.SetAside != 2 || !status.OldestPendingChange.Equal(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%d pending since %v, %d set aside", status.PendingChanges, status.OldestPendingChange, status.SetAside)
+	}
+	sum, _ := new(big.Int).SetString("18446744073709551614", 10)
+	want := []database.CampaignStatus{
+		{
+			Name: "invite-friends", Mode: reward.Open, UID: "c1", Policy: "five-dollars", Revision: 2, Digest: invite(withTerms(fiveDollars(700))).Digest,
+			AwaitingPurchase: 0, Waiting: 22, Held: 33, Granted: 44, Reversed: 55, ChangedAt: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC),
+			Credits: []database.CreditStatus{
+				{Currency: "EUR", Granted: big.NewInt(-5), Held: big.NewInt(0), Reversed: big.NewInt(5)},
+				{Currency: "USD", Granted: sum, Held: big.NewInt(11), Reversed: big.NewInt(22)},
+			},
+		},
+		{Name: "share-item", Mode: reward.Suspended, UID: "c2", Policy: "five-dollars", Revision: 1, Digest: invite().Digest},
+	}
+	if diff := cmp.Diff(want, status.Campaigns, bigInts, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPendingChangesAreCountedToALimit(t *testing.T) {
+	w := newWorld(t)
+	run(t, w, "INSERT INTO referral.change (shard, kind, key) SELECT n % 16, 'Referee', n FROM generate_series(1, $1::int + 500) AS n", database.PendingLimit)
+	status, err := database.ReadStatus(t.Context(), w.DB)
+	check(t, err)
+	if status.PendingChanges != database.PendingLimit {
+		t.Errorf("%d", status.PendingChanges)
+	}
+}
+
+func TestLoadConfiguration(t *testing.T) {
+	w := newWorld(t)
+	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	check(t, err)
+	empty := database.Configuration{
+		Epoch: w.epoch(), SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion, OwnerUID: shop.UID,
+		Reward: &reward.Configuration{Attribution: reward.LastTouch, Campaigns: map[string]*reward.Campaign{}},
+	}
+	if diff := cmp.Diff(empty, config); diff != "" {
+		t.Errorf("nothing declared: %s", diff)
+	}
+
+	second := reward.Terms{
+		Purchases: reward.EveryPurchase, MinimumAmounts: map[string]int64{"USD": 2000}, WithinSignup: 720 * time.Hour, HoldPeriod: time.Nanosecond,
+		Rewards: []reward.Reward{{Name: "friend", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "2.5", MaximumAmounts: map[string]int64{"USD": 1500}}}},
+	}
+	w.declare(invite())
+	declared := w.declare(invite(withTerms(second), func(d *database.Declaration) {
+		d.EndsAt = time.Date(2027, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))
+		d.Policy.Generation++
+	}))
+	w.declare(invite(func(d *database.Declaration) { d.Name, d.StartsAt = "share-item", time.Time{} }))
+	config, err = database.LoadConfiguration(t.Context(), w.DB)
+	check(t, err)
+	want := map[string]*reward.Campaign{
+		"invite-friends": {
+			Name: "invite-friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+			StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), EndsAt: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC),
+			Revisions: []reward.Revision{{Number: 1, Terms: fiveDollars(500)}, {Number: 2, Terms: second}},
+		},
+		"share-item": {
+			Name: "share-item", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+			Revisions: []reward.Revision{{Number: 1, Terms: fiveDollars(500)}},
+		},
+	}
+	if diff := cmp.Diff(want, config.Reward.Campaigns, cmpopts.IgnoreFields(reward.Revision{}, "RecordedAt")); diff != "" {
+		t.Error(diff)
+	}
+	revisions := config.Reward.Campaigns["invite-friends"].Revisions
+	if revisions[0].RecordedAt.IsZero() || !revisions[1].RecordedAt.After(revisions[0].RecordedAt) {
+		t.Errorf("recorded at %v and %v", revisions[0].RecordedAt, revisions[1].RecordedAt)
+	}
+	if config.Epoch != declared.Epoch+1 {
+		t.Errorf("epoch %d after %d", config.Epoch, declared.Epoch)
+	}
+}
