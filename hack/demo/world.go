@@ -14,7 +14,7 @@ import (
 
 const (
 	namespace = "growth" // of config/samples
-	patience  = 5 * time.Second
+	patience  = 3 * time.Minute
 )
 
 // world is everything the story runs on.
