@@ -1,11 +1,13 @@
 // Command assets makes sure of everything that tests, the demo and the bench
 // start: the programs of a Kubernetes control plane, linked into bin/k8s, and
 // Postgres. What is missing is fetched or built once, see
-// internal/testworld/binaries.
+// internal/testworld/binaries. With -tests it also gets what only some tests
+// need.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,13 +20,15 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	tests := flag.Bool("tests", false, "also get "+binaries.ControllerManager)
+	flag.Parse()
+	if err := run(ctx, *tests); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, tests bool) error {
 	root, err := binaries.ModuleRoot()
 	if err != nil {
 		return err
@@ -32,6 +36,11 @@ func run(ctx context.Context) error {
 	linked := filepath.Join("bin", "k8s")
 	if err := binaries.LinkControlPlane(ctx, filepath.Join(root, linked)); err != nil {
 		return fmt.Errorf("while getting a control plane: %w", err)
+	}
+	if tests {
+		if _, err := binaries.ControlPlane(ctx, binaries.ControllerManager); err != nil {
+			return fmt.Errorf("while getting what some tests need: %w", err)
+		}
 	}
 	fmt.Printf("control plane: %s\n", linked)
 

@@ -1,0 +1,23 @@
+# One image per binary: docker build --build-arg BINARY=manager --build-arg VERSION=v1.2.3 .
+
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
+ARG BINARY=manager
+ARG VERSION=
+ARG TARGETOS
+ARG TARGETARCH
+WORKDIR /src
+# Modules first: they change less often than the code.
+COPY go.mod go.sum ./
+RUN go mod download
+COPY api/ api/
+COPY cmd/ cmd/
+COPY controllers/ controllers/
+COPY internal/ internal/
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -ldflags "-s -w -X main.stamped=$VERSION" -o /binary "./cmd/$BINARY"
+
+# No shell, no package manager, not root.
+FROM gcr.io/distroless/static-debian13:nonroot
+COPY --from=build /binary /binary
+USER 65532:65532
+ENTRYPOINT ["/binary"]

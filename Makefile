@@ -1,0 +1,86 @@
+# What can be done with this repository; `make help` lists it.
+# Everything that is not Go itself is pinned in hack/tools and hack/controlplane.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# PG=18 and the like ask the tests for one version of Postgres.
+export PG KEEP
+
+VERSION  ?=
+LDFLAGS  := -s -w$(if $(VERSION), -X main.stamped=$(VERSION))
+TOOL     := go tool -modfile=hack/tools/go.mod
+KUBECTL  ?= kubectl
+FUZZTIME ?= 10s
+# Empty: the image that config/manager names.
+IMG      ?=
+
+##@ Everyday
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Compile bin/manager (VERSION=v1.2.3 stamps a release)
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/manager ./cmd/manager
+
+.PHONY: demo
+demo: ## Play the whole story on real components (KEEP=1 stays up)
+	@go run ./hack/assets
+	@go run ./hack/demo
+
+.PHONY: test
+test: ## Run every test on real components (PG=18: on that Postgres)
+	@go run ./hack/assets -tests
+	@hack/test.sh
+
+.PHONY: verify
+verify: ## Check everything that needs no server: generated files, lint, links, modules
+	@hack/verify.sh
+
+.PHONY: clean
+clean: ## Remove what was built here; the user's cache stays
+	rm -rf bin
+
+##@ Now and then
+
+.PHONY: generate
+generate: ## Regenerate deepcopy code, CRDs, RBAC and the API reference
+	@hack/generate.sh
+
+.PHONY: assets
+assets: ## Put kube-apiserver, etcd and kubectl into bin/k8s, and find Postgres
+	@go run ./hack/assets
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@go run ./hack/assets
+	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
+
+.PHONY: bench
+bench: ## Measure the engine against its limits
+	@go run ./hack/assets
+	@go run ./hack/bench
+
+##@ On the cluster of your kubeconfig
+
+.PHONY: install
+install: ## Install the CRDs alone
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: deploy
+deploy: ## Install everything (IMG=… deploys another image)
+ifeq ($(IMG),)
+	$(KUBECTL) apply --server-side -k config/default
+else
+	$(KUBECTL) kustomize config/default | sed 's|^\( *image: \).*|\1$(IMG)|' | $(KUBECTL) apply --server-side -f -
+endif
+
+.PHONY: undeploy
+undeploy: ## Remove objects, manager and CRDs, in this order, and say what is left
+	@KUBECTL="$(KUBECTL)" hack/undeploy.sh

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Removes the operator from the cluster of the current kubeconfig: its objects
+# while there is a manager to let them go, then the manager, then the CRDs.
+# KUBECTL is the kubectl to use, with its flags; OVERLAY the kustomization.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+overlay=${OVERLAY:-config/default}
+patience=${PATIENCE:-5m}
+
+kubectl() { command ${KUBECTL:-kubectl} "$@"; }
+
+# manifests prints the manifests of the overlay: those of the kinds in $1, or
+# with "not" as $2 all others.
+manifests() {
+	kubectl kustomize "$overlay" | awk -v kinds="$1" -v not="${2:-}" '
+		function flush(   chosen) {
+			chosen = kind ~ ("^(" kinds ")$")
+			if (document != "" && (not == "" ? chosen : !chosen)) printf "---\n%s", document
+			document = ""; kind = ""
+		}
+		/^---$/ { flush(); next }
+		/^kind: / { kind = $2 }
+		{ document = document $0 "\n" }
+		END { flush() }'
+}
+
+# Campaigns first: a database is not let go while campaigns refer to it.
+for resource in referralcampaigns rewardpolicies attributiondatabases; do
+	name=$resource.referral-operator.io
+	if ! kubectl get customresourcedefinition "$name" >/dev/null 2>&1; then
+		continue
+	fi
+	echo "Deleting all $resource …"
+	if ! kubectl delete "$name" --all --all-namespaces --wait --timeout="$patience"; then
+		echo
+		echo "These are not let go yet; their conditions say why. Nothing else was removed."
+		kubectl get "$name" --all-namespaces
+		exit 1
+	fi
+done
+
+echo "Deleting the manager and its rights …"
+manifests 'CustomResourceDefinition|Namespace' not | kubectl delete --ignore-not-found --wait --timeout="$patience" -f -
+
+echo "Deleting the CRDs …"
+manifests CustomResourceDefinition | kubectl delete --ignore-not-found --wait --timeout="$patience" -f -
+
+echo
+echo "Left over, for you to keep or to remove:"
+echo "- In each attribution database: the schema with its facts, its ledger and the operator's own tables."
+echo "  DROP SCHEMA referral CASCADE removes one for good."
+echo "- RoleBindings to referral-operator-secret-reader, and the Secrets with database URIs, in your own namespaces."
+manifests Namespace | awk '/^  name: / { print "- The namespace " $2 ": kubectl delete namespace " $2 }'

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Checks everything about the tree that needs no server. All checks run; the
+# end says which failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+generated=(api config docs/reference)
+modules=(. hack/tools hack/controlplane)
+failed=()
+
+tool() { go tool -modfile=hack/tools/go.mod "$@"; }
+
+check() {
+	local name=$1
+	shift
+	echo "== $name"
+	"$@" || failed+=("$name")
+}
+
+generated_files() {
+	local before after
+	before=$(fingerprint)
+	hack/generate.sh || return
+	after=$(fingerprint)
+	if [[ $before != "$after" ]]; then
+		echo "Generated files were out of date; they are right now: commit them."
+		git status --short -- "${generated[@]}"
+		return 1
+	fi
+}
+
+# fingerprint of what is in the generated directories, committed or not.
+fingerprint() {
+	find "${generated[@]}" -type f -print0 2>/dev/null | sort --zero-terminated | xargs --null sha256sum
+}
+
+formatting() {
+	local files
+	files=$(git ls-files --cached --others --exclude-standard -- '*.go' | xargs gofmt -l)
+	[[ -z $files ]] || { echo "gofmt would change:"; echo "$files"; return 1; }
+}
+
+modules_tidy() {
+	local module status=0
+	for module in "${modules[@]}"; do
+		(cd "$module" && go mod tidy -diff) || status=1
+	done
+	return $status
+}
+
+# The database of vulnerabilities is asked over the network. Where it cannot be
+# reached that is said, and is no failure of the tree.
+vulnerabilities() {
+	local output status
+	output=$(tool govulncheck ./... 2>&1)
+	status=$?
+	case $status in
+	0) ;;
+	3) echo "$output"; return 1 ;;
+	*)
+		echo "$output" | tail -n 3
+		if grep -qE 'dial tcp|no such host|timeout|connection refused' <<<"$output"; then
+			echo "The database of vulnerabilities cannot be reached from here: not checked."
+		else
+			return 1
+		fi
+		;;
+	esac
+}
+
+check "generated files are up to date" generated_files
+check "gofmt" formatting
+check "go vet" go vet ./...
+check "golangci-lint" tool golangci-lint run ./...
+check "modules are tidy" modules_tidy
+check "links in the documentation" go run ./hack/links
+check "known vulnerabilities" vulnerabilities
+
+if ((${#failed[@]})); then
+	printf 'failed: %s\n' "${failed[@]}"
+	exit 1
+fi
+echo "All is well."
