@@ -3,21 +3,25 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
+	"syscall"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // finish waits until a child has ended by itself, and returns its exit code. If
-// ctx ends first, so does the child: asked to, so that it can clear up.
+// ctx ends first, so does the child, with those that it has started: asked to,
+// so that they can clear up.
 func finish(ctx context.Context, child *testworld.Process) (int, error) {
 	code, err := child.Wait(ctx)
 	if err == nil {
 		return code, nil
 	}
 	const patience = 5 * time.Second
-	err = errors.Join(err, child.Signal(os.Interrupt))
+	group := -child.Pid()
+	if killErr := syscall.Kill(group, syscall.SIGINT); killErr != nil && !errors.Is(killErr, syscall.ESRCH) {
+		err = errors.Join(err, killErr)
+	}
 	select {
 	case <-child.Exited():
 		return 0, err

@@ -28,7 +28,7 @@ func (w *world) kubectlAs(ctx context.Context, shown string, args ...string) err
 
 // awaitStatus waits until the field of an object's status has the value.
 func (w *world) awaitStatus(ctx context.Context, object, field, value string) error {
-	_, err := w.runKubectl(ctx, "wait", object, "--namespace", namespace, "--timeout", patience.String(),
+	_, err := w.runKubectl(ctx, "wait", object, "--namespace", namespace, "--timeout", timeout,
 		"--for", "jsonpath={.status."+field+"}="+value)
 	return err
 }

@@ -14,7 +14,8 @@ import (
 func (w *world) buildManager(ctx context.Context) error {
 	build, err := testworld.StartProcess(testworld.ProcessOptions{
 		Path: "go",
-		Args: []string{"build", "-o", filepath.Join(w.scratch, "manager"), "./cmd/manager"},
+		// Without what debuggers need: it links in a fraction of the time.
+		Args: []string{"build", "-ldflags=-s -w", "-o", filepath.Join(w.scratch, "manager"), "./cmd/manager"},
 		Env:  []string{"GOTMPDIR=" + w.scratch},
 		Dir:  w.root,
 	})

@@ -12,9 +12,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
+// What config/samples declares.
 const (
-	namespace = "growth" // of config/samples
-	patience  = 3 * time.Minute
+	namespace = "growth"
+	campaign  = "rcamp/invite-friends"
+)
+
+// patience is for machines that have much else to do.
+const (
+	patience = 3 * time.Minute
+	timeout  = "180s" // the same for kubectl
 )
 
 // world is everything the story runs on.
