@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// backlog is a template of shops in which so many referees, with two purchases
+// each, wait on the change list: all signups first, then all purchases.
+func (w *world) backlog(ctx context.Context, referees int) (*testworld.Template, error) {
+	return w.postgres.Template(ctx, fmt.Sprintf("backlog of %d", referees), func(ctx context.Context, own *testworld.Database) error {
+		w.say("writing the facts of %d referees", referees)
+		s, err := open(ctx, own)
+		if err != nil {
+			return err
+		}
+		defer s.close() // nobody may be connected to a template
+		if err := s.declare(ctx); err != nil {
+			return err
+		}
+		if err := s.invite(ctx); err != nil {
+			return err
+		}
+		// The campaign and the links have nobody to reach yet.
+		if err := s.newEngine().Converge(ctx); err != nil {
+			return err
+		}
+		return errors.Join(
+			s.signUp(ctx, 1, referees),
+			s.buy(ctx, 1, referees, 1),
+			s.buy(ctx, 1, referees, 2),
+			s.tidy(ctx),
+		)
+	})
+}
+
+// onCopy measures work on a copy of the template of its own, in pairs/s.
+func (w *world) onCopy(ctx context.Context, template *testworld.Template, pairs int,
+	work func(context.Context, *shop) (time.Duration, error)) (rate float64, err error) {
+	s, err := w.copyOf(ctx, template)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.drop(ctx)) }()
+	if err := errors.Join(w.checkpoint(ctx), w.forgetStatements(ctx)); err != nil {
+		return 0, err
+	}
+	before := w.processorTime()
+	took, err := work(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	w.detail("%d pairs in %.2fs, with %s", pairs, took.Seconds(), w.processorTime().since(before))
+	return float64(pairs) / took.Seconds(), w.showStatements(ctx, s)
+}
+
+// summary is the result of one table: its rows and a checksum of them.
+type summary struct {
+	What     string
+	Rows     int64
+	Checksum string
+}
+
+func (s *shop) result(ctx context.Context) ([]summary, error) {
+	rows, err := s.db.Query(ctx, statement("result"), pgx.QueryExecModeExec)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[summary])
+}
+
+// sameResult remembers the first result and refuses others: what is fast and
+// wrong is not measured.
+func (s *shop) sameResult(ctx context.Context, first *[]summary) error {
+	result, err := s.result(ctx)
+	if err != nil {
+		return err
+	}
+	if *first == nil {
+		*first = result
+	}
+	if !slices.Equal(result, *first) {
+		return fmt.Errorf("the results differ: %v, and before %v", result, *first)
+	}
+	return nil
+}

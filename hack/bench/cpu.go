@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// spent is processor time, which a busy machine stretches less than the clock.
+type spent struct{ server, here time.Duration }
+
+func (s spent) since(before spent) spent {
+	return spent{server: s.server - before.server, here: s.here - before.here}
+}
+
+func (s spent) String() string {
+	return fmt.Sprintf("%.2fs of the server's processor time, %.2fs of this process's", s.server.Seconds(), s.here.Seconds())
+}
+
+// processorTime is what the server, with all its processes, and this process
+// have used so far. Zero where there is no /proc.
+func (w *world) processorTime() spent {
+	var s spent
+	postmaster := w.postgres.Process().Pid()
+	own, _, reaped := processorTimeOf(postmaster)
+	s.server = own + reaped
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
+			if own, parent, reaped := processorTimeOf(pid); parent == postmaster {
+				s.server += own + reaped
+			}
+		}
+	}
+	s.here, _, _ = processorTimeOf(os.Getpid())
+	return s
+}
+
+// processorTimeOf reads a process's own time, its parent, and the time of its
+// children that have ended; see proc_pid_stat(5).
+func processorTimeOf(pid int) (own time.Duration, parent int, reaped time.Duration) {
+	const tick = time.Second / 100
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, 0, 0 // it has ended
+	}
+	// The name, in parentheses, may hold anything.
+	_, after, _ := strings.Cut(string(content[strings.LastIndexByte(string(content), ')'):]), " ")
+	fields := strings.Fields(after) // from the third on
+	number := func(field int) time.Duration {
+		n, _ := strconv.Atoi(fields[field-3])
+		return time.Duration(n)
+	}
+	return (number(14) + number(15)) * tick, int(number(4)), (number(16) + number(17)) * tick
+}

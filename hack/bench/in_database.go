@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// engineVersusInDatabase drains a backlog with one engine, over working out the
+// same rows by one INSERT … SELECT per table inside the database. Each round has
+// fresh copies of the same database, and all results are compared.
+func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
+	referees := w.scaled(300_000)
+	template, err := w.backlog(ctx, referees)
+	if err != nil {
+		return nil, err
+	}
+	var result []summary
+	measured := side{"engine", func(ctx context.Context) (float64, error) {
+		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
+			took, err := s.drain(ctx, referees)
+			if err != nil {
+				return 0, err
+			}
+			return took, s.sameResult(ctx, &result)
+		})
+	}}
+	baseline := side{"in-database", func(ctx context.Context) (float64, error) {
+		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
+			began := time.Now()
+			// As one text, since it has its own transactions.
+			if _, err := s.db.Exec(ctx, statement("in_database"), pgx.QueryExecModeSimpleProtocol); err != nil {
+				return 0, err
+			}
+			took := time.Since(began)
+			return took, s.sameResult(ctx, &result)
+		})
+	}}
+	ratios, err := w.compare(ctx, "pairs/s", measured, baseline)
+	return []series{ratios}, err
+}

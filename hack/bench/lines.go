@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+)
+
+// line is one number that the bench ends in, and what it must be.
+type line struct {
+	name   string
+	limit  float64
+	atMost bool // else: at least
+}
+
+func atLeast(name string, limit float64) line { return line{name: name, limit: limit} }
+func atMost(name string, limit float64) line  { return line{name: name, limit: limit, atMost: true} }
+
+func (l line) meets(value float64) bool {
+	if l.atMost {
+		return value <= l.limit
+	}
+	return value >= l.limit
+}
+
+func (l line) bound() string {
+	if l.atMost {
+		return fmt.Sprintf("at most %g", l.limit)
+	}
+	return fmt.Sprintf("at least %g", l.limit)
+}
+
+// measurement finds the values of some lines, one series each.
+type measurement struct {
+	lines []line
+	run   func(context.Context, *world) ([]series, error)
+}
+
+var measurements = []measurement{
+	{[]line{atLeast("engine_vs_in_database", 0.7)}, engineVersusInDatabase},
+	{[]line{atLeast("engine_vs_row_at_a_time", 5)}, engineVersusRowAtATime},
+	{[]line{atMost("step_cost_growth_100x", 2)}, stepCostGrowth},
+	{[]line{atLeast("insert_throughput_with_capture", 0.75)}, insertThroughput},
+	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
+	{[]line{atMost("latency_p99_over_poll_interval", 2)}, latency},
+	{[]line{atMost("manager_peak_rss_mib", 96)}, managerMemory},
+}
+
+// choose returns the measurements that have a line of a matching name.
+func choose(only *regexp.Regexp) []measurement {
+	var chosen []measurement
+	for _, m := range measurements {
+		for _, l := range m.lines {
+			if only.MatchString(l.name) {
+				chosen = append(chosen, m)
+				break
+			}
+		}
+	}
+	return chosen
+}
+
+// result is a line with what was measured, or with why it was not.
+type result struct {
+	line
+	series
+	err error
+}
+
+// measure runs the measurements one after the other. One that fails leaves its
+// lines out and the others alone.
+func measure(ctx context.Context, w *world, chosen []measurement) ([]result, error) {
+	var results []result
+	for _, m := range chosen {
+		w.subject = m.lines[0].name
+		all, err := m.run(ctx, w)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("while measuring %s: %w", w.subject, context.Cause(ctx))
+		}
+		if err != nil {
+			w.say("failed: %v", err)
+		}
+		for i, l := range m.lines {
+			r := result{line: l, err: err}
+			if err == nil {
+				r.series = all[i]
+			}
+			results = append(results, r)
+		}
+	}
+	return results, nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+//go:embed manager.yaml
+var manifests string
+
+// managerMemory is the most memory that the manager ever had resident while it
+// started on a database with a million pairs, decided 100,000 changed referees
+// on top of them, and idled.
+func managerMemory(ctx context.Context, w *world) (all []series, err error) {
+	s, err := w.million(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.say("starting a control plane and building the manager")
+	crds, err := testworld.CRDs()
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := testworld.StartControlPlane(ctx, testworld.ControlPlaneOptions{CRDs: []string{crds}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
+	program, err := testworld.Build("./cmd/manager")
+	if err != nil {
+		return nil, err
+	}
+	// The manager's AttributionDatabase is another object of the same name.
+	if err := database.Release(ctx, s.db, owner); err != nil {
+		return nil, err
+	}
+	changed := w.scaled(100_000)
+	w.say("changing %d referees", changed)
+	if err := s.buy(ctx, 1, changed, 2); err != nil {
+		return nil, err
+	}
+	if err := s.refund(ctx, changed); err != nil {
+		return nil, err
+	}
+	manager, err := testworld.StartProcess(testworld.ProcessOptions{
+		Path: program,
+		Args: []string{"--kubeconfig", cluster.Kubeconfig(), "--metrics-bind-address", "127.0.0.1:0", "--health-probe-bind-address", "127.0.0.1:0"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w\nThe manager's log:\n%s", err, lastLines(manager.Log()))
+		}
+		err = errors.Join(err, manager.Stop(30*time.Second))
+	}()
+	if err := s.host(ctx, cluster); err != nil {
+		return nil, err
+	}
+	if err := s.settled(ctx, manager); err != nil {
+		return nil, err
+	}
+	w.say("decided; idling")
+	const idle = 20 * time.Second // longer than a status interval
+	if err := w.wait(ctx, idle); err != nil {
+		return nil, err
+	}
+	peak, err := peakMemory(manager.Pid())
+	return []series{{peak}}, err
+}
+
+// refund gives back the first purchases of so many referees.
+func (s *shop) refund(ctx context.Context, referees int) error {
+	return s.inBulk(ctx, "write_refunds", 1, referees, 1)
+}
+
+// host puts the shop's database and campaign into the cluster.
+func (s *shop) host(ctx context.Context, cluster *testworld.ControlPlane) error {
+	for _, words := range [][]string{
+		{"create", "namespace", namespace},
+		{"create", "secret", "generic", "shop-db", "--namespace", namespace, "--from-literal=uri=" + s.own.URI},
+		{"apply", "--server-side", "-f", "-"},
+		{"wait", "--for=condition=Ready", "--timeout=120s", "--namespace", namespace, "adb/shop", "rcamp/" + campaign},
+	} {
+		if _, err := cluster.Kubectl(ctx, manifests, words...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled waits until the manager has decided everything.
+func (s *shop) settled(ctx context.Context, manager *testworld.Process) error {
+	deadline := time.After(10 * time.Minute)
+	for {
+		pending := true
+		if err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM referral.change)").Scan(&pending); err != nil || !pending {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-manager.Exited():
+			return errors.New("the manager has ended")
+		case <-deadline:
+			return errors.New("the manager did not decide everything within ten minutes")
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// peakMemory is the most that a process ever had resident, in MiB; see proc(5).
+func peakMemory(pid int) (float64, error) {
+	const path = "status"
+	content, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), path))
+	if err != nil {
+		return 0, fmt.Errorf("while reading what memory the manager used: %w", err)
+	}
+	for line := range strings.Lines(string(content)) {
+		var kib float64
+		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kib); err == nil {
+			return kib / 1024, nil
+		}
+	}
+	return 0, errors.New("the kernel does not tell what memory the manager used")
+}
+
+func lastLines(log string) string {
+	const count = 20
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+}

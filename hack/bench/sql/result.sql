@@ -1,0 +1,33 @@
+-- How many rows each result table has, and a checksum of all that does not
+-- depend on who wrote them when: times of writing, orders of admission and
+-- which worker's counter counted are left out. Rides on nothing: it reads all.
+SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
+           (user_id, campaign, code, referrer_id, touched_at, source, visitor_id, touch_id)::text, 0)), 0) AS checksum
+  FROM referral.attribution
+UNION ALL
+SELECT 'pair', count(*), coalesce(sum(hashtextextended(
+           (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, due_at)::text, 0)), 0)
+  FROM referral.pair
+UNION ALL
+SELECT 'ordinals', count(*), coalesce(sum(hashtextextended((campaign, referrer_id, ordinal)::text, 0)), 0)
+  FROM referral.pair
+UNION ALL
+SELECT 'credit', count(*), coalesce(sum(hashtextextended(c::text, 0)), 0)
+  FROM referral.credit AS c
+UNION ALL
+SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
+           (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)::text, 0)), 0)
+  FROM referral.ledger
+UNION ALL
+SELECT 'account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
+  FROM referral.account AS a
+UNION ALL
+SELECT 'referrer', count(*), coalesce(sum(hashtextextended(r::text, 0)), 0)
+  FROM referral.referrer AS r
+UNION ALL
+SELECT 'pair_count', count(DISTINCT campaign), sum(granted) + 3 * sum(held) + 5 * sum(waiting) + 7 * sum(reversed) + 11 * sum(awaiting_purchase)
+  FROM referral.pair_count
+UNION ALL
+SELECT 'credit_count', count(DISTINCT (campaign, currency)), sum(granted) + 3 * sum(held) + 5 * sum(reversed)
+  FROM referral.credit_count
+ ORDER BY what;

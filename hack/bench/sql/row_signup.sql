@@ -1,0 +1,5 @@
+-- Rides on signup_pkey and link_pkey.
+SELECT l.code, l.referrer_id, s.signed_up_at
+  FROM referral.signup AS s
+  JOIN referral.link AS l ON l.code = lower(s.code)
+ WHERE s.user_id = $1;
