@@ -80,7 +80,7 @@ func TestAPurchaseCounts(t *testing.T) {
 			friend.Percentage.MaximumAmounts = map[string]int64{"USD": 1500, "EUR": 1500}
 			s.terms().Rewards = append(s.terms().Rewards, friend)
 			s.terms().MinimumAmounts = map[string]int64{"USD": 4000}
-		}, says(granted+", friend ben 4.00 USD")},
+		}, says(granted + ", friend ben 4.00 USD")},
 	})
 }
 

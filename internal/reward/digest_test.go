@@ -24,7 +24,7 @@ func fullTerms() Terms {
 func TestDigestsNeverChange(t *testing.T) {
 	for want, terms := range map[string]Terms{
 		"sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9": fiveDollars(),
-		"sha256:5fad5530d0d572623d80e325d00d25a222e9bdbfd0dca3cc94e0c7505cd5f332":  fullTerms(),
+		"sha256:5fad5530d0d572623d80e325d00d25a222e9bdbfd0dca3cc94e0c7505cd5f332": fullTerms(),
 	} {
 		if got := terms.Digest(); got != want {
 			t.Errorf("digest is %s, want %s", got, want)

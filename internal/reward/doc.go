@@ -4,4 +4,18 @@
 // the caller gathers what is known of a referee, Decide answers, the caller
 // records. The package knows neither Postgres nor Kubernetes, reads no clock
 // and does no I/O, so that every rule can be read, tested and fuzzed alone.
+//
+// Where to find what:
+//
+//	attribution.go, touch.go  whom a signup is bound to
+//	revision.go               which version of the terms a pair follows
+//	checks.go                 the lists of checks, and when which of them applies
+//	period.go, window.go      checks of times
+//	net.go                    checks of what a purchase comes to
+//	selfreward.go             checks against rewarding oneself
+//	first.go                  which purchase is the first
+//	conclude.go, hold.go      state, reason and times of the decision
+//	credit.go, rate.go        what it earns
+//	settle.go                 what the ledger lacks
+//	amount.go, currency.go    money between people and minor units
 package reward

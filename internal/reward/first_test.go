@@ -77,6 +77,22 @@ func TestFirstIsKept(t *testing.T) {
 			s.record(t)
 		}
 	})
+	t.Run("no more when the Deny is withdrawn: then the earliest has it", func(t *testing.T) {
+		s := newStory().record(t)
+		s.buy("p0", 9000, day(1))
+		s.p1().Override = Deny
+		s.record(t)
+		s.p1().Override = NoVerdict
+		s.expect(t, "p0 Granted Qualified: inviter anna 5.00 USD", "p1 Reversed NotFirstPurchase")
+	})
+	t.Run("not by a denied one of a revision with Every", func(t *testing.T) {
+		s := newStory(both, func(s *story) {
+			s.terms().Purchases = EveryPurchase
+			s.p1().Override = Deny
+		})
+		s.revise(day(2, 12), fiveDollars())
+		s.expect(t, "p1 NotCounting Overridden", next)
+	})
 	t.Run("not by a denied one that is refunded too", func(t *testing.T) {
 		s := newStory(both).record(t)
 		s.p1().Override = Deny

@@ -4,12 +4,17 @@ import "time"
 
 // Outcome is what Decide finds about one referee.
 type Outcome struct {
-	Attribution *Attribution // nil: not attributed
-	Decisions   []Decision   // one per purchase known or decided before, by purchase id
+	Attribution *Attribution // nil: not attributed; the recorded one itself where it stays
+
+	// Decisions are one per purchase known or decided before, by purchase id. Only
+	// a purchase that nothing but a missing policy keeps from its first admission
+	// has none yet.
+	Decisions []Decision
 
 	// Deferred names a campaign that is not open and under which something is
 	// left to decide once it is; empty: nothing is. Of a suspended campaign
-	// nothing is decided: Frozen is true and nothing else is to be recorded.
+	// nothing is decided: Frozen is true, the attribution is the recorded one,
+	// and nothing else is to be recorded.
 	Deferred string
 	Frozen   bool
 }

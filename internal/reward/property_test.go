@@ -3,6 +3,7 @@ package reward
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +15,15 @@ import (
 // Whatever comes in whatever order, these hold after each step of a history.
 func TestDecideHolds(t *testing.T) { rapid.Check(t, decideHolds) }
 
-func FuzzDecide(f *testing.F) { f.Fuzz(rapid.MakeFuzz(decideHolds)) }
+// A history is read from the fuzzer's bytes, which therefore begin with plenty.
+func FuzzDecide(f *testing.F) {
+	for seed := range 32 {
+		history := make([]byte, 8192)
+		_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(history) // never fails
+		f.Add(history)
+	}
+	f.Fuzz(rapid.MakeFuzz(decideHolds))
+}
 
 func decideHolds(t *rapid.T) {
 	w := drawWorld(t)

@@ -47,6 +47,10 @@ func TestAdmittedPairFollowsItsOwnFacts(t *testing.T) {
 		{"purchase moved before the touch", func(s *story) { s.p1().PurchasedAt = day(-1) }, "p1 Reversed OutsideWindow"},
 		{"purchase moved past withinSignup", func(s *story) { s.p1().PurchasedAt = day(90) }, "p1 Reversed OutsideWindow"},
 		{"signup moved so that withinSignup is over", func(s *story) { s.ben.Signup.SignedUpAt = day(-80) }, "p1 Reversed OutsideWindow"},
+		{"signup by code moved behind the purchase", func(s *story) {
+			s.ben.Attribution.Source = FromCode
+			s.ben.Signup.SignedUpAt = day(2).Add(instant)
+		}, "p1 Reversed OutsideWindow"},
 		{"refunded", func(s *story) { s.p1().Refunded = 4000 }, "p1 Reversed Refunded"},
 		{"currency corrected to one that is not listed", func(s *story) { s.p1().Currency = "EUR" }, "p1 Reversed CurrencyMismatch"},
 		{"amount corrected below the minimum", func(s *story) { s.p1().Amount = 1999 }, "p1 Reversed BelowMinimum"},
@@ -118,6 +122,16 @@ func TestCountingAgain(t *testing.T) {
 		s.ben.Signup.Fingerprints = []string{"f"}
 		s.ben.ReferrerFingerprints = map[string][]string{"anna": {"f"}}
 		s.expect(t, "p1 Reversed SharedFingerprint")
+	})
+	t.Run("with a typed code there is no such window, wherever the signup was moved", func(t *testing.T) {
+		s := newStory(func(s *story) {
+			s.terms().Purchases = EveryPurchase
+			s.typed(linkOf("anna"))
+		}).record(t)
+		s.ben.Signup.SignedUpAt = day(40)
+		s.p1().PurchasedAt = day(50)
+		s.buy("p2", 4000, day(60))
+		s.expect(t, granted, "p2 Granted Qualified: inviter anna 5.00 USD")
 	})
 	t.Run("while it stays refunded it says so, whatever else comes", func(t *testing.T) {
 		s := reversed(t)
