@@ -16,6 +16,7 @@ import (
 func TestDecideHolds(t *testing.T) { rapid.Check(t, decideHolds) }
 
 // A history is read from the fuzzer's bytes, which therefore begin with plenty.
+// Run it with -fuzzminimizetime 5x: bytes that are drawn from shrink badly.
 func FuzzDecide(f *testing.F) {
 	for seed := range 32 {
 		history := make([]byte, 8192)
