@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -13,6 +14,19 @@ type attributionColumns struct {
 	userID, campaign, code, referrerID []string
 	touchedAt                          []time.Time
 	source, visitorID, touchID         []string
+}
+
+func newAttributionColumns(rows int) attributionColumns {
+	return attributionColumns{
+		userID:     make([]string, 0, rows),
+		campaign:   make([]string, 0, rows),
+		code:       make([]string, 0, rows),
+		referrerID: make([]string, 0, rows),
+		touchedAt:  make([]time.Time, 0, rows),
+		source:     make([]string, 0, rows),
+		visitorID:  make([]string, 0, rows),
+		touchID:    make([]string, 0, rows),
+	}
 }
 
 func (c *attributionColumns) add(userID string, a *reward.Attribution) {
@@ -36,6 +50,23 @@ type pairColumns struct {
 	admitted                                 []bool
 }
 
+func newPairColumns(rows int) pairColumns {
+	return pairColumns{
+		userID:      make([]string, 0, rows),
+		purchaseID:  make([]string, 0, rows),
+		campaign:    make([]string, 0, rows),
+		referrerID:  make([]string, 0, rows),
+		revision:    make([]int32, 0, rows),
+		ordinal:     make([]*int64, 0, rows),
+		qualifiedAt: make([]time.Time, 0, rows),
+		maturesAt:   make([]time.Time, 0, rows),
+		state:       make([]string, 0, rows),
+		reason:      make([]string, 0, rows),
+		dueAt:       make([]*time.Time, 0, rows),
+		admitted:    make([]bool, 0, rows),
+	}
+}
+
 func (c *pairColumns) add(p *pairRow) {
 	c.userID = append(c.userID, p.userID)
 	c.purchaseID = append(c.purchaseID, p.PurchaseID)
@@ -54,6 +85,18 @@ func (c *pairColumns) add(p *pairRow) {
 type creditColumns struct {
 	userID, purchaseID, reward, campaign, beneficiaryID, currency []string
 	amount                                                        []int64
+}
+
+func newCreditColumns(rows int) creditColumns {
+	return creditColumns{
+		userID:        make([]string, 0, rows),
+		purchaseID:    make([]string, 0, rows),
+		reward:        make([]string, 0, rows),
+		campaign:      make([]string, 0, rows),
+		beneficiaryID: make([]string, 0, rows),
+		currency:      make([]string, 0, rows),
+		amount:        make([]int64, 0, rows),
+	}
 }
 
 func (c *creditColumns) add(userID string, decision *reward.Decision, credit *reward.Credit) {
@@ -84,6 +127,22 @@ type entryColumns struct {
 	currency, kind, reason     []string
 }
 
+func newEntryColumns(rows int) entryColumns {
+	return entryColumns{
+		userID:        make([]string, 0, rows),
+		purchaseID:    make([]string, 0, rows),
+		reward:        make([]string, 0, rows),
+		seq:           make([]int32, 0, rows),
+		campaign:      make([]string, 0, rows),
+		revision:      make([]int32, 0, rows),
+		beneficiaryID: make([]string, 0, rows),
+		amount:        make([]int64, 0, rows),
+		currency:      make([]string, 0, rows),
+		kind:          make([]string, 0, rows),
+		reason:        make([]string, 0, rows),
+	}
+}
+
 func (c *entryColumns) add(userID string, e *reward.Entry) {
 	c.userID = append(c.userID, userID)
 	c.purchaseID = append(c.purchaseID, e.PurchaseID)
@@ -103,6 +162,14 @@ type referrerColumns struct {
 	pairs                []int64
 }
 
+func newReferrerColumns(rows int) referrerColumns {
+	return referrerColumns{
+		campaign:   make([]string, 0, rows),
+		referrerID: make([]string, 0, rows),
+		pairs:      make([]int64, 0, rows),
+	}
+}
+
 func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
 	c.campaign = append(c.campaign, campaign)
 	c.referrerID = append(c.referrerID, referrerID)
@@ -114,6 +181,15 @@ type accountColumns struct {
 	available, held         []int64
 }
 
+func newAccountColumns(rows int) accountColumns {
+	return accountColumns{
+		beneficiaryID: make([]string, 0, rows),
+		currency:      make([]string, 0, rows),
+		available:     make([]int64, 0, rows),
+		held:          make([]int64, 0, rows),
+	}
+}
+
 func (c *accountColumns) add(beneficiaryID, currency string, available, held int64) {
 	c.beneficiaryID = append(c.beneficiaryID, beneficiaryID)
 	c.currency = append(c.currency, currency)
@@ -122,16 +198,36 @@ func (c *accountColumns) add(beneficiaryID, currency string, available, held int
 }
 
 type creditCountColumns struct {
-	campaign, currency []string
-	granted, held      []int64
+	rows                    map[creditCountKey]int
+	campaign, currency      []string
+	granted, held, reversed []int64
 }
 
+type creditCountKey struct{ campaign, currency string }
+
+// add adds to the row of its key, or to a new one when sums would overflow.
 func (c *creditCountColumns) add(campaign, currency string, granted, held int64) {
-	c.campaign = append(c.campaign, campaign)
-	c.currency = append(c.currency, currency)
-	c.granted = append(c.granted, granted)
-	c.held = append(c.held, held)
+	reversed := -min(granted, 0)
+	key := creditCountKey{campaign, currency}
+	row, ok := c.rows[key]
+	if !ok || overflows(c.granted[row], granted) || overflows(c.held[row], held) || overflows(c.reversed[row], reversed) {
+		if c.rows == nil {
+			c.rows = map[creditCountKey]int{}
+		}
+		row = len(c.campaign)
+		c.rows[key] = row
+		c.campaign = append(c.campaign, campaign)
+		c.currency = append(c.currency, currency)
+		c.granted = append(c.granted, 0)
+		c.held = append(c.held, 0)
+		c.reversed = append(c.reversed, 0)
+	}
+	c.granted[row] += granted
+	c.held[row] += held
+	c.reversed[row] += reversed
 }
+
+func overflows(a, b int64) bool { return a > 0 && b > math.MaxInt64-a || a < 0 && b < math.MinInt64-a }
 
 type parkedColumns struct{ campaign, userID []string }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -33,6 +34,19 @@ type pairRow struct {
 	admitted bool // Held or Granted, and was not before
 	ordinal  *int64
 	dueAt    *time.Time
+}
+
+// newDifferences has room for what a batch of that many new referees comes to.
+func newDifferences(referees int) *differences {
+	return &differences{
+		attributions: newAttributionColumns(referees),
+		pairs:        make([]pairRow, 0, referees),
+		credits:      newCreditColumns(referees),
+		entries:      newEntryColumns(referees),
+		referrers:    newReferrerColumns(referees),
+		accounts:     newAccountColumns(referees),
+		decided:      make([]string, 0, referees),
+	}
 }
 
 type referrerKey struct{ campaign, referrerID string }
@@ -77,10 +91,13 @@ func (d *differences) compare(r *referee) {
 
 func (d *differences) compareAttribution(r *referee) {
 	was, is := r.Attribution, r.outcome.Attribution
-	switch {
-	case is == nil && was != nil:
+	if was != nil && is != nil && sameAttribution(was, is) {
+		return
+	}
+	if was != nil {
 		d.unattributed = append(d.unattributed, r.UserID)
-	case is != nil && (was == nil || !sameAttribution(was, is)):
+	}
+	if is != nil {
 		d.attributions.add(r.UserID, is)
 	}
 }
@@ -133,7 +150,7 @@ func sameDue(recorded time.Time, due *time.Time) bool {
 
 // compareCredits adds what the pair earns differently, and what is held of it.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
-	desired := decision.Credits
+	kept := 0
 	for i := range r.credits {
 		was := &r.credits[i]
 		if was.purchaseID != decision.PurchaseID {
@@ -142,38 +159,26 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 		if before != nil && before.State == reward.Held {
 			d.hold(was.campaign, &was.Credit, -1)
 		}
-		if !earns(desired, was.Reward) {
+		if was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit) {
+			kept++
+		} else {
 			d.gone.add(r.UserID, was.purchaseID, was.Reward)
 		}
 	}
-	for i := range desired {
-		credit := &desired[i]
+	for i := range decision.Credits {
+		credit := &decision.Credits[i]
 		if decision.State == reward.Held {
 			d.hold(decision.Campaign, credit, +1)
 		}
-		if !r.recorded(decision, credit) {
+		if kept == 0 || !r.recorded(decision, credit) {
 			d.credits.add(r.UserID, decision, credit)
 		}
 	}
 }
 
-func earns(credits []reward.Credit, name string) bool {
-	for i := range credits {
-		if credits[i].Reward == name {
-			return true
-		}
-	}
-	return false
-}
-
 // recorded tells whether the credit stands in the database as it was decided.
 func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
-	for i := range r.credits {
-		if was := &r.credits[i]; was.purchaseID == decision.PurchaseID && was.Reward == credit.Reward {
-			return was.campaign == decision.Campaign && was.Credit == *credit
-		}
-	}
-	return false
+	return slices.Contains(r.credits, recordedCredit{decision.PurchaseID, decision.Campaign, *credit})
 }
 
 // hold counts a credit as held, or with -1 as held no more.

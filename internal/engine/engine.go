@@ -34,6 +34,7 @@ type Engine struct {
 
 	config  atomic.Pointer[database.Configuration]
 	failure atomic.Pointer[error]
+	busy    atomic.Int32 // workers that are awake
 	stats   counters
 }
 
@@ -71,12 +72,15 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 
 	delay := newBackoff()
-	for {
-		work, err := e.poll(ctx)
+	for ctx.Err() == nil {
 		wait := jitter(e.options.PollInterval)
+		if int(e.busy.Load()) == e.options.Workers {
+			pause(ctx, wait) // they look for themselves
+			continue
+		}
+		work, err := e.poll(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
 		case errors.Is(err, ErrNotOwner):
 			return err
 		case err != nil:
@@ -95,12 +99,9 @@ func (e *Engine) Run(ctx context.Context) error {
 				}
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
+		pause(ctx, wait)
 	}
+	return nil
 }
 
 // Converge does every batch that there is to do now, one after the other, and
@@ -131,6 +132,7 @@ func (e *Engine) poll(ctx context.Context) (work bool, err error) {
 	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work); err != nil {
 		return false, fmt.Errorf("while looking for work: %w", err)
 	}
+	e.stats.polls.Add(1)
 	config := e.config.Load()
 	if config == nil || config.Epoch != epoch {
 		if config, err = e.reload(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 // everywhere: referrers by key, then accounts by key. All others belong to
 // referees of locked shards, or to the shards themselves.
 func (b *batch) record(ctx context.Context) error {
-	var d differences
+	d := newDifferences(len(b.referees))
 	for _, r := range b.referees {
 		d.compare(r)
 	}

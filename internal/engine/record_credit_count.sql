@@ -1,8 +1,9 @@
 -- Rides on credit_count_pkey. $1 is a shard that this batch holds, so that no
 -- other batch waits for the row.
 INSERT INTO referral.credit_count AS c (campaign, shard, currency, granted, held, reversed)
-SELECT campaign, $1, currency, sum(granted), sum(held), sum(-least(granted, 0))
-  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS delta(campaign, currency, granted, held)
+SELECT campaign, $1, currency, sum(granted), sum(held), sum(reversed)
+  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+       AS delta(campaign, currency, granted, held, reversed)
  GROUP BY campaign, currency
     ON CONFLICT (campaign, shard, currency) DO UPDATE
    SET granted = c.granted + excluded.granted, held = c.held + excluded.held,

@@ -4,6 +4,7 @@ import "sync/atomic"
 
 // Stats count what an engine did since it was made.
 type Stats struct {
+	Polls    uint64 // looks for work
 	Batches  uint64 // committed
 	Referees uint64 // decided in them
 	Entries  uint64 // appended to the ledger in them
@@ -12,12 +13,13 @@ type Stats struct {
 }
 
 type counters struct {
-	batches, referees, entries, failures, setAside atomic.Uint64
+	polls, batches, referees, entries, failures, setAside atomic.Uint64
 }
 
 // Stats returns the counts so far.
 func (e *Engine) Stats() Stats {
 	return Stats{
+		Polls:    e.stats.polls.Load(),
 		Batches:  e.stats.batches.Load(),
 		Referees: e.stats.referees.Load(),
 		Entries:  e.stats.entries.Load(),

@@ -27,28 +27,34 @@ func newWorker(e *Engine, number int) *worker {
 
 // run works until ctx ends, each time it is woken.
 func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
-	delay := newBackoff()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
+			w.engine.busy.Add(1)
+			w.work(ctx)
+			w.engine.busy.Add(-1)
 		}
-		for ctx.Err() == nil {
-			took, err := w.attempt(ctx)
-			if err == nil && !took {
-				break // nothing to do, or nothing that others are not doing
-			}
-			if err == nil {
-				w.engine.recover()
-				delay.Reset()
-				continue
-			}
-			if !w.accept(ctx, err) {
-				wait := delay.NextBackOff()
-				w.engine.log.Warn("Trying a batch again", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
-				pause(ctx, wait)
-			}
+	}
+}
+
+// work does batches until there is nothing to do, or nothing that others are
+// not doing.
+func (w *worker) work(ctx context.Context) {
+	delay := newBackoff()
+	for ctx.Err() == nil {
+		took, err := w.attempt(ctx)
+		switch {
+		case err == nil && !took:
+			return
+		case err == nil:
+			w.engine.recover()
+			delay.Reset()
+		case !w.accept(ctx, err):
+			wait := delay.NextBackOff()
+			w.engine.log.Warn("Trying a batch again", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			pause(ctx, wait)
 		}
 	}
 }

@@ -10,11 +10,11 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 			writes.Queue(statement(name), arguments...)
 		}
 	}
+	write("remove_attribution", len(d.unattributed), d.unattributed)
 	a := &d.attributions
 	write("record_attribution", len(a.userID), a.userID, a.campaign, a.code, a.referrerID, a.touchedAt, a.source, a.visitorID, a.touchID)
-	write("remove_attribution", len(d.unattributed), d.unattributed)
-	c := &d.credits
 	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
+	c := &d.credits
 	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
 	e := &d.entries
 	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
@@ -26,12 +26,12 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	n := countColumns(d.pairCounts)
 	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed)
 	s := &d.creditCounts
-	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held)
+	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
 }
 
 // writePairs queues pairs, whose ordinals the referrers' counters have given.
 func (d *differences) writePairs(writes *pgx.Batch, statement func(string) string) {
-	var fresh, revised pairColumns
+	fresh, revised := newPairColumns(len(d.pairs)), pairColumns{}
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.fresh {
 			fresh.add(p)

@@ -2,9 +2,9 @@
 -- natural, so that a retried write is harmless; rows may arrive in any order.
 
 CREATE TABLE referral.link (
-    code        text PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code)),
-    campaign    text NOT NULL CHECK (length(campaign) BETWEEN 1 AND 255),
-    referrer_id text NOT NULL CHECK (length(referrer_id) BETWEEN 1 AND 255),
+    code        text COLLATE "C" PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code COLLATE "default")),
+    campaign    text COLLATE "C" NOT NULL CHECK (length(campaign) BETWEEN 1 AND 255),
+    referrer_id text COLLATE "C" NOT NULL CHECK (length(referrer_id) BETWEEN 1 AND 255),
     label       text NOT NULL DEFAULT '' CHECK (length(label) <= 255),
     destination text CHECK (length(destination) BETWEEN 1 AND 2048),
     created_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
@@ -23,8 +23,8 @@ COMMENT ON COLUMN referral.link.expires_at IS 'From then on it binds nobody; nul
 COMMENT ON COLUMN referral.link.disabled_at IS 'From then on it binds nobody; null: not disabled.';
 
 CREATE TABLE referral.touch (
-    visitor_id  text NOT NULL CHECK (length(visitor_id) BETWEEN 1 AND 255),
-    touch_id    text NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(touch_id) BETWEEN 1 AND 255),
+    visitor_id  text COLLATE "C" NOT NULL CHECK (length(visitor_id) BETWEEN 1 AND 255),
+    touch_id    text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(touch_id) BETWEEN 1 AND 255),
     code        text NOT NULL CHECK (length(code) BETWEEN 1 AND 255),
     touched_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(touched_at)),
     landing_url text CHECK (length(landing_url) <= 8192),
@@ -41,8 +41,8 @@ COMMENT ON COLUMN referral.touch.landing_url IS 'The address arrived at, for rep
 COMMENT ON COLUMN referral.touch.referer IS 'The address come from, for reports.';
 
 CREATE TABLE referral.signup (
-    user_id      text PRIMARY KEY CHECK (length(user_id) BETWEEN 1 AND 255),
-    visitor_id   text CHECK (length(visitor_id) BETWEEN 1 AND 255),
+    user_id      text COLLATE "C" PRIMARY KEY CHECK (length(user_id) BETWEEN 1 AND 255),
+    visitor_id   text COLLATE "C" CHECK (length(visitor_id) BETWEEN 1 AND 255),
     code         text CHECK (length(code) <= 255),
     signed_up_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(signed_up_at)),
     fingerprints text[] NOT NULL DEFAULT '{}' CHECK (cardinality(fingerprints) <= 64),
@@ -61,10 +61,10 @@ COMMENT ON COLUMN referral.signup.attributes IS 'Anything else about the signup:
 COMMENT ON COLUMN referral.signup.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
 
 CREATE TABLE referral.purchase (
-    user_id      text   NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
-    purchase_id  text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id  text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
     amount       bigint NOT NULL CHECK (amount > 0),
-    currency     text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    currency     text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     purchased_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(purchased_at)),
     attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
     arrived_at   timestamptz NOT NULL DEFAULT now(),
@@ -80,9 +80,9 @@ COMMENT ON COLUMN referral.purchase.attributes IS 'Anything else about the purch
 COMMENT ON COLUMN referral.purchase.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
 
 CREATE TABLE referral.refund (
-    user_id     text   NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
-    purchase_id text   NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
-    refund_id   text   NOT NULL CHECK (length(refund_id) BETWEEN 1 AND 255),
+    user_id     text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    refund_id   text COLLATE "C" NOT NULL CHECK (length(refund_id) BETWEEN 1 AND 255),
     amount      bigint NOT NULL CHECK (amount > 0),
     refunded_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(refunded_at)),
     PRIMARY KEY (user_id, purchase_id, refund_id)
@@ -95,8 +95,8 @@ COMMENT ON COLUMN referral.refund.amount IS 'Minor units of the purchase''s curr
 COMMENT ON COLUMN referral.refund.refunded_at IS 'When it was given back.';
 
 CREATE TABLE referral.override (
-    user_id     text NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
-    purchase_id text NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    user_id     text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
     verdict     text NOT NULL CHECK (verdict IN ('Allow', 'Deny')),
     reason      text NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
     author      text NOT NULL DEFAULT '' CHECK (length(author) <= 255),
@@ -112,10 +112,10 @@ COMMENT ON COLUMN referral.override.author IS 'Who decided, for people.';
 COMMENT ON COLUMN referral.override.created_at IS 'When it was decided.';
 
 CREATE TABLE referral.adjustment (
-    beneficiary_id text   NOT NULL CHECK (length(beneficiary_id) BETWEEN 1 AND 255),
-    adjustment_id  text   NOT NULL CHECK (length(adjustment_id) BETWEEN 1 AND 255),
+    beneficiary_id text COLLATE "C" NOT NULL CHECK (length(beneficiary_id) BETWEEN 1 AND 255),
+    adjustment_id  text COLLATE "C" NOT NULL CHECK (length(adjustment_id) BETWEEN 1 AND 255),
     amount         bigint NOT NULL CHECK (amount <> 0),
-    currency       text   NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    currency       text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     reason         text   NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
     author         text   NOT NULL DEFAULT '' CHECK (length(author) <= 255),
     created_at     timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),

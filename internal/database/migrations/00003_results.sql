@@ -1,14 +1,14 @@
 -- Results: only the engine writes these.
 
 CREATE TABLE referral.attribution (
-    user_id     text PRIMARY KEY,
-    campaign    text NOT NULL,
-    code        text NOT NULL,
-    referrer_id text NOT NULL,
+    user_id     text COLLATE "C" PRIMARY KEY,
+    campaign    text COLLATE "C" NOT NULL,
+    code        text COLLATE "C" NOT NULL,
+    referrer_id text COLLATE "C" NOT NULL,
     touched_at  timestamptz NOT NULL,
     source      text NOT NULL CHECK (source IN ('Code', 'Touch')),
-    visitor_id  text,
-    touch_id    text,
+    visitor_id  text COLLATE "C",
+    touch_id    text COLLATE "C",
     resolved_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX attribution_referrer ON referral.attribution (referrer_id, user_id);
@@ -24,10 +24,10 @@ COMMENT ON COLUMN referral.attribution.touch_id IS 'The touch; null for a typed 
 COMMENT ON COLUMN referral.attribution.resolved_at IS 'When this was found.';
 
 CREATE TABLE referral.pair (
-    user_id         text        NOT NULL,
-    purchase_id     text        NOT NULL,
-    campaign        text        NOT NULL,
-    referrer_id     text        NOT NULL,
+    user_id         text COLLATE "C" NOT NULL,
+    purchase_id     text COLLATE "C" NOT NULL,
+    campaign        text COLLATE "C" NOT NULL,
+    referrer_id     text COLLATE "C" NOT NULL,
     revision        integer     NOT NULL,
     admission_order bigint      NOT NULL,
     ordinal         bigint,
@@ -55,12 +55,12 @@ COMMENT ON COLUMN referral.pair.decided_at IS 'When that was decided.';
 COMMENT ON COLUMN referral.pair.due_at IS 'When the engine looks at it again; null: when something changes.';
 
 CREATE TABLE referral.credit (
-    user_id        text   NOT NULL,
-    purchase_id    text   NOT NULL,
-    reward         text   NOT NULL,
-    campaign       text   NOT NULL,
-    beneficiary_id text   NOT NULL,
-    currency       text   NOT NULL,
+    user_id        text COLLATE "C" NOT NULL,
+    purchase_id    text COLLATE "C" NOT NULL,
+    reward         text COLLATE "C" NOT NULL,
+    campaign       text COLLATE "C" NOT NULL,
+    beneficiary_id text COLLATE "C" NOT NULL,
+    currency       text COLLATE "C" NOT NULL,
     amount         bigint NOT NULL CHECK (amount > 0),
     PRIMARY KEY (user_id, purchase_id, reward)
 );
@@ -74,15 +74,15 @@ COMMENT ON COLUMN referral.credit.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit.amount IS 'Minor units.';
 
 CREATE TABLE referral.ledger (
-    user_id        text        NOT NULL,
-    purchase_id    text        NOT NULL,
-    reward         text        NOT NULL,
+    user_id        text COLLATE "C" NOT NULL,
+    purchase_id    text COLLATE "C" NOT NULL,
+    reward         text COLLATE "C" NOT NULL,
     seq            integer     NOT NULL CHECK (seq > 0),
-    campaign       text        NOT NULL,
+    campaign       text COLLATE "C" NOT NULL,
     revision       integer     NOT NULL,
-    beneficiary_id text        NOT NULL,
+    beneficiary_id text COLLATE "C" NOT NULL,
     amount         bigint      NOT NULL CHECK (amount <> 0),
-    currency       text        NOT NULL,
+    currency       text COLLATE "C" NOT NULL,
     kind           text        NOT NULL CHECK (kind IN ('Grant', 'Reversal')),
     reason         text        NOT NULL,
     entered_at     timestamptz NOT NULL DEFAULT now(),
@@ -106,8 +106,8 @@ COMMENT ON COLUMN referral.ledger.entry_id IS 'Tells one entry from all others.'
 
 -- Sums may leave the range of bigint although no amount does, hence numeric.
 CREATE TABLE referral.account (
-    beneficiary_id text        NOT NULL,
-    currency       text        NOT NULL,
+    beneficiary_id text COLLATE "C" NOT NULL,
+    currency       text COLLATE "C" NOT NULL,
     available      numeric(38) NOT NULL DEFAULT 0,
     held           numeric(38) NOT NULL DEFAULT 0,
     PRIMARY KEY (beneficiary_id, currency)
@@ -127,7 +127,7 @@ COMMENT ON COLUMN referral.balance.available IS 'Minor units; below zero when mo
 COMMENT ON COLUMN referral.balance.held IS 'Minor units that are granted when their hold ends.';
 
 CREATE TABLE referral.set_aside (
-    user_id  text        PRIMARY KEY,
+    user_id  text COLLATE "C" PRIMARY KEY,
     cause    text        NOT NULL,
     since    timestamptz NOT NULL DEFAULT now(),
     attempts integer     NOT NULL DEFAULT 1

@@ -24,9 +24,9 @@ CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), due_at) WHER
 CREATE TABLE referral.change (
     shard        smallint    NOT NULL,
     id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    kind         text        NOT NULL CHECK (kind IN ('Referee', 'Visitor', 'Code', 'Campaign', 'Referrer')),
-    key          text        NOT NULL,
-    resume_after text        NOT NULL DEFAULT '',
+    kind         text COLLATE "C" NOT NULL CHECK (kind IN ('Referee', 'Visitor', 'Code', 'Campaign', 'Referrer')),
+    key          text COLLATE "C" NOT NULL,
+    resume_after text COLLATE "C" NOT NULL DEFAULT '',
     noted_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (shard, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
@@ -40,8 +40,8 @@ COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 
 CREATE TABLE referral.parked (
-    campaign text NOT NULL,
-    user_id  text NOT NULL,
+    campaign text COLLATE "C" NOT NULL,
+    user_id  text COLLATE "C" NOT NULL,
     PRIMARY KEY (campaign, user_id)
 );
 COMMENT ON TABLE  referral.parked IS 'Referees with something left to decide once their campaign is open again.';
@@ -49,8 +49,8 @@ COMMENT ON COLUMN referral.parked.campaign IS 'The campaign that is suspended, c
 COMMENT ON COLUMN referral.parked.user_id IS 'The referee.';
 
 CREATE TABLE referral.referrer (
-    campaign    text   NOT NULL,
-    referrer_id text   NOT NULL,
+    campaign    text COLLATE "C" NOT NULL,
+    referrer_id text COLLATE "C" NOT NULL,
     pairs       bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, referrer_id)
 ) WITH (fillfactor = 80);
@@ -60,7 +60,7 @@ COMMENT ON COLUMN referral.referrer.referrer_id IS 'The referrer.';
 COMMENT ON COLUMN referral.referrer.pairs IS 'Pairs that are held or granted.';
 
 CREATE TABLE referral.pair_count (
-    campaign          text        NOT NULL,
+    campaign          text COLLATE "C" NOT NULL,
     shard             smallint    NOT NULL,
     awaiting_purchase bigint      NOT NULL DEFAULT 0,
     waiting           bigint      NOT NULL DEFAULT 0,
@@ -81,9 +81,9 @@ COMMENT ON COLUMN referral.pair_count.reversed IS 'Pairs that are reversed.';
 COMMENT ON COLUMN referral.pair_count.changed_at IS 'When the engine last changed something.';
 
 CREATE TABLE referral.credit_count (
-    campaign text        NOT NULL,
+    campaign text COLLATE "C" NOT NULL,
     shard    smallint    NOT NULL,
-    currency text        NOT NULL,
+    currency text COLLATE "C" NOT NULL,
     granted  numeric(38) NOT NULL DEFAULT 0,
     held     numeric(38) NOT NULL DEFAULT 0,
     reversed numeric(38) NOT NULL DEFAULT 0,
