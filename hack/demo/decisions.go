@@ -30,7 +30,7 @@ func watchDecisions(ctx context.Context, operatorURI string) (*decisions, error)
 
 func (d *decisions) close(ctx context.Context) error { return d.connection.Close(ctx) }
 
-// await waits until nothing is left on the change list, and returns how long
+// await waits until there is nothing left to decide now, and returns how long
 // that took.
 func (d *decisions) await(ctx context.Context) (time.Duration, error) {
 	const pause = 10 * time.Millisecond
