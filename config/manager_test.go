@@ -51,8 +51,14 @@ func TestManagerOfTheNamespacedInstallNeedsOnlyRoles(t *testing.T) {
 		}
 	})
 	manager.checkElected(t)
-	manager.checkNothingElseWasForbidden(t)
-	manager.checkStop(t)
+	t.Run("its objects go, and then the install", func(t *testing.T) {
+		kubectl(t, cluster.Kubeconfig(), "delete", "referralcampaigns,rewardpolicies,attributiondatabases", "--all",
+			"--namespace", "growth", "--timeout", "2m")
+		manager.checkNothingElseWasForbidden(t)
+		manager.checkStop(t)
+		kubectl(t, cluster.Kubeconfig(), "delete", "-k", "namespaced")
+		shop.checkLedger(t)
+	})
 }
 
 // The line is the same as in the cluster install: it binds a ClusterRole that whoever prepared the cluster has applied.
