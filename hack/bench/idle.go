@@ -10,8 +10,8 @@ import (
 type activity struct {
 	queries int64
 	polls   int64
-	written int64 // rows
-	wal     int64 // bytes, of the whole server
+	written int64 // rows, and records of write-ahead log
+	wal     int64 // bytes of write-ahead log, of the whole server
 }
 
 // idleCost is what a running engine asks of a database in which there is
@@ -53,7 +53,7 @@ func idleCost(ctx context.Context, w *world) (all []series, err error) {
 			return nil, err
 		}
 		polls := after.polls - before.polls
-		w.say("round %d of %d: %d polls, %d queries, %d rows written, %d bytes of WAL on the whole server", round+1, w.rounds,
+		w.say("round %d of %d: %d polls, %d queries, %d writes, %d bytes of WAL on the whole server", round+1, w.rounds,
 			polls, after.queries-before.queries, after.written-before.written, after.wal-before.wal)
 		if polls == 0 {
 			return nil, errors.New("the engine did not poll")

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -26,6 +29,7 @@ func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	w.say("starting a control plane and building the manager")
+	log.SetLogger(logr.Discard()) // of the client that installs the CRDs
 	crds, err := testworld.CRDs()
 	if err != nil {
 		return nil, err
