@@ -28,9 +28,6 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 			return err
 		}
 		err = c.apiServer.waitUntil(ctx, c.probe(c.url()+"/readyz"))
-		if err == nil {
-			return nil
-		}
 		if !portTaken(c.apiServer) {
 			return err
 		}

@@ -119,15 +119,15 @@ func alreadyExists(err error) bool {
 
 func (p *Postgres) uri(database string, who login) string {
 	uri := url.URL{Scheme: "postgres", User: url.UserPassword(who.role, who.password), Host: p.address, Path: "/" + database}
-	if p.server == nil {
+	switch {
+	case p.server == nil:
 		// Whether a borrowed server wants TLS, only its own URL knows.
-		borrowed, err := url.Parse(p.AdminURI)
-		if err == nil {
+		if borrowed, err := url.Parse(p.AdminURI); err == nil {
 			uri.RawQuery = borrowed.RawQuery
 		}
-	} else if p.options.Certificate != nil {
+	case p.options.Certificate != nil:
 		uri.RawQuery = "sslmode=require"
-	} else {
+	default:
 		uri.RawQuery = "sslmode=disable"
 	}
 	return uri.String()

@@ -36,9 +36,6 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 			return err
 		}
 		err = c.etcd.waitUntil(ctx, c.probe(url+"/health"))
-		if err == nil {
-			return nil
-		}
 		if !portTaken(c.etcd) {
 			return err
 		}

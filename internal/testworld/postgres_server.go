@@ -64,12 +64,10 @@ func (p *Postgres) create(ctx context.Context) error {
 		}
 		p.address = loopback(server.port)
 		p.AdminURI = p.uri("postgres", login{superuser, password})
-		if err = server.run(); err != nil {
+		if err := server.run(); err != nil {
 			return err
 		}
-		if err = server.awaitReady(ctx, p.AdminURI); err == nil {
-			return nil
-		}
+		err := server.awaitReady(ctx, p.AdminURI)
 		if !portTaken(server.process) {
 			return err
 		}
@@ -132,7 +130,7 @@ func (s *ownServer) configure(options PostgresOptions) error {
 			return err
 		}
 		settings["ssl"], settings["ssl_cert_file"], settings["ssl_key_file"] = "on", files.certificate, files.key
-		const onlyTLS = "hostssl all all all scram-sha-256\n"
+		const onlyTLS = "hostssl all all 0.0.0.0/0 scram-sha-256\n"
 		if err := s.write(filepath.Join(s.data, "pg_hba.conf"), []byte(onlyTLS)); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func StartProcess(options ProcessOptions) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has its own descriptor of it
+	defer func() { _ = log.Close() }() // the child has its own descriptor of it
 
 	if options.orphaned == 0 {
 		options.orphaned = syscall.SIGKILL

@@ -88,7 +88,7 @@ func startJanitor(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("while making the janitor's pipe: %w", err)
 	}
-	defer read.Close()
+	defer func() { _ = read.Close() }() // the janitor has its own descriptor of it
 	cmd := exec.Command(shell, "-c", janitorScript, "janitor", dir)
 	cmd.Dir = "/"
 	cmd.Stdin = read

@@ -2,6 +2,7 @@ package binaries
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,7 +47,7 @@ func Postgres(ctx context.Context) (PostgresInstallation, error) {
 		if found, ok := installedPostgres(ctx, wanted); ok {
 			return found, nil
 		}
-		aptErr = fmt.Errorf("apt installed no Postgres that fits")
+		aptErr = errors.New("apt installed no Postgres that fits")
 	}
 	return PostgresInstallation{}, fmt.Errorf("no Postgres %s: install one, put its initdb on PATH, or set DATABASE_URL"+
 		" (npm: %w; apt: %w)", wantedText(wanted), npmErr, aptErr)
@@ -118,15 +119,15 @@ var majorVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 // inspect reads the version of the installation that an initdb belongs to. The
 // server lies beside the real initdb, not beside a link to it.
 func inspect(ctx context.Context, initdb string) (PostgresInstallation, bool) {
-	real, err := filepath.EvalSymlinks(initdb)
-	if err != nil || !isProgram(real) {
+	program, err := filepath.EvalSymlinks(initdb)
+	if err != nil || !isProgram(program) {
 		return PostgresInstallation{}, false
 	}
-	found := PostgresInstallation{Dir: filepath.Dir(real)}
+	found := PostgresInstallation{Dir: filepath.Dir(program)}
 	if !isProgram(found.Server()) {
 		return PostgresInstallation{}, false
 	}
-	output, err := exec.CommandContext(ctx, real, "--version").Output()
+	output, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return PostgresInstallation{}, false
 	}

@@ -16,18 +16,18 @@ func installation(t *testing.T, version string) PostgresInstallation {
 }
 
 func TestInstalledPostgresOfTheRightVersionIsFound(t *testing.T) {
-	old, oldest, new := installation(t, "13.9"), installation(t, "14.23"), installation(t, "18beta1 (Debian 18)")
+	old, oldest, newest := installation(t, "13.9"), installation(t, "14.23"), installation(t, "18beta1 (Debian 18)")
 	for name, c := range map[string]struct {
 		onPath string
 		places []string
 		wanted int
-		want   string // directory; empty: none
+		want   string // where; nowhere if empty
 	}{
-		"the one on PATH wins":             {oldest.Dir, []string{new.Dir}, 0, oldest.Dir},
-		"too old on PATH is passed over":   {old.Dir, []string{new.Dir}, 0, new.Dir},
-		"of the places, the newest":        {"", []string{old.Dir, oldest.Dir, new.Dir}, 0, new.Dir},
-		"a wanted version wins over PATH":  {new.Dir, []string{oldest.Dir}, 14, oldest.Dir},
-		"no other than the wanted version": {new.Dir, []string{oldest.Dir}, 16, ""},
+		"the one on PATH wins":             {oldest.Dir, []string{newest.Dir}, 0, oldest.Dir},
+		"too old on PATH is passed over":   {old.Dir, []string{newest.Dir}, 0, newest.Dir},
+		"of the places, the newest":        {"", []string{old.Dir, oldest.Dir, newest.Dir}, 0, newest.Dir},
+		"a wanted version wins over PATH":  {newest.Dir, []string{oldest.Dir}, 14, oldest.Dir},
+		"no other than the wanted version": {newest.Dir, []string{oldest.Dir}, 16, ""},
 		"too old is as good as none":       {old.Dir, []string{old.Dir}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,13 +43,13 @@ func TestInstalledPostgresOfTheRightVersionIsFound(t *testing.T) {
 }
 
 func TestAnInstallationLiesWhereItsLinkLeads(t *testing.T) {
-	real := installation(t, "15.18")
+	installed := installation(t, "15.18")
 	link := filepath.Join(t.TempDir(), "initdb")
-	if err := os.Symlink(real.Initdb(), link); err != nil {
+	if err := os.Symlink(installed.Initdb(), link); err != nil {
 		t.Fatal(err)
 	}
 	found, ok := inspect(t.Context(), link)
-	if want := (PostgresInstallation{Dir: real.Dir, Major: 15}); !ok || found != want {
+	if want := (PostgresInstallation{Dir: installed.Dir, Major: 15}); !ok || found != want {
 		t.Errorf("found %v, %v; want %v", found, ok, want)
 	}
 }

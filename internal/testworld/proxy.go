@@ -1,0 +1,160 @@
+package testworld
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Proxy stands before a server and can take it off the network in the ways that networks do it.
+type Proxy struct {
+	listener net.Listener
+	target   string
+
+	mu          sync.Mutex
+	swallow     chan struct{} // closed while packets pass
+	connections map[net.Conn]struct{}
+	accepted    int
+}
+
+// StartProxy listens on a free loopback port and passes everything on to target.
+func StartProxy(target string) (*Proxy, error) {
+	listener, err := net.Listen("tcp", loopback(0))
+	if err != nil {
+		return nil, fmt.Errorf("while starting a proxy: %w", err)
+	}
+	p := &Proxy{listener: listener, target: target, swallow: make(chan struct{}), connections: map[net.Conn]struct{}{}}
+	close(p.swallow)
+	go p.serve()
+	return p, nil
+}
+
+// NewProxy starts one for this test alone.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	proxy, err := StartProxy(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { report(t, proxy.Stop()) })
+	return proxy
+}
+
+// Address is where the proxy listens.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Accepted is how many connections were made so far.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
+// Swallow lets nothing through any more: connections stay, new ones are accepted, and nobody ever answers.
+func (p *Proxy) Swallow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.swallow:
+		p.swallow = make(chan struct{})
+	default: // does so already
+	}
+}
+
+// Pass lets everything through again, what was held back included.
+func (p *Proxy) Pass() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.swallow:
+	default:
+		close(p.swallow)
+	}
+}
+
+// Cut ends all connections there are.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for connection := range p.connections {
+		_ = connection.Close()
+	}
+}
+
+// Stop ends the proxy and its connections.
+func (p *Proxy) Stop() error {
+	err := p.listener.Close()
+	p.Pass()
+	p.Cut()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (p *Proxy) serve() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.accepted++
+		p.mu.Unlock()
+		go p.connect(client)
+	}
+}
+
+func (p *Proxy) connect(client net.Conn) {
+	defer p.track(client)()
+	p.await()
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer p.track(server)()
+	var directions sync.WaitGroup
+	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+		directions.Go(func() {
+			p.copy(way[1], way[0])
+			_ = way[0].Close()
+			_ = way[1].Close()
+		})
+	}
+	directions.Wait()
+}
+
+// track remembers a connection until it is closed.
+func (p *Proxy) track(connection net.Conn) (done func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.connections[connection] = struct{}{}
+	return func() {
+		_ = connection.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.connections, connection)
+	}
+}
+
+func (p *Proxy) copy(to io.Writer, from io.Reader) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		p.await()
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// await returns once packets pass.
+func (p *Proxy) await() {
+	p.mu.Lock()
+	passing := p.swallow
+	p.mu.Unlock()
+	<-passing
+}
