@@ -60,6 +60,8 @@ func run(ctx context.Context, screen *screen, keep bool) (err error) {
 	}
 	if keep {
 		w.stayUp(ctx)
+		return nil
 	}
+	screen.tell("That is all. With KEEP=1 it stays up, for kubectl and psql of your own.")
 	return nil
 }

@@ -17,7 +17,6 @@ func play(ctx context.Context, w *world) error {
 			return err
 		}
 	}
-	w.screen.tell("That is all. KEEP=1 keeps everything running after the story, for kubectl and psql of your own.")
 	return nil
 }
 
