@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Removes the operator from the cluster of the current kubeconfig: its objects
 # while there is a manager to let them go, then the manager, then the CRDs.
-# KUBECTL is the kubectl to use, with its flags; OVERLAY the kustomization.
+# KUBECTL is the kubectl to use, with its flags; PATIENCE how long each kind may
+# take to be let go.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-overlay=${OVERLAY:-config/default}
 patience=${PATIENCE:-5m}
 
 kubectl() { command ${KUBECTL:-kubectl} "$@"; }
 
-# manifests prints the manifests of the overlay: those of the kinds in $1, or
-# with "not" as $2 all others.
+# manifests prints what config/default installs: what is of the kinds in $1, or
+# with "not" as $2 everything else.
 manifests() {
-	kubectl kustomize "$overlay" | awk -v kinds="$1" -v not="${2:-}" '
+	kubectl kustomize config/default | awk -v kinds="$1" -v not="${2:-}" '
 		function flush(   chosen) {
 			chosen = kind ~ ("^(" kinds ")$")
 			if (document != "" && (not == "" ? chosen : !chosen)) printf "---\n%s", document
@@ -25,6 +25,9 @@ manifests() {
 		END { flush() }'
 }
 
+# Told at the end, when nobody could be asked any more.
+schemas=$(kubectl get attributiondatabases.referral-operator.io --all-namespaces --output=jsonpath='{range .items[*]}  {.metadata.namespace}/{.metadata.name}: schema {.spec.schema}{"\n"}{end}' 2>/dev/null || true)
+
 # Campaigns first: a database is not let go while campaigns refer to it.
 for resource in referralcampaigns rewardpolicies attributiondatabases; do
 	name=$resource.referral-operator.io
@@ -34,7 +37,7 @@ for resource in referralcampaigns rewardpolicies attributiondatabases; do
 	echo "Deleting all $resource …"
 	if ! kubectl delete "$name" --all --all-namespaces --wait --timeout="$patience"; then
 		echo
-		echo "These are not let go yet; their conditions say why. Nothing else was removed."
+		echo "These are not let go yet; their conditions say why. Manager and CRDs stay until they are."
 		kubectl get "$name" --all-namespaces
 		exit 1
 	fi
@@ -48,7 +51,8 @@ manifests CustomResourceDefinition | kubectl delete --ignore-not-found --wait --
 
 echo
 echo "Left over, for you to keep or to remove:"
-echo "- In each attribution database: the schema with its facts, its ledger and the operator's own tables."
-echo "  DROP SCHEMA referral CASCADE removes one for good."
+echo "- In each attribution database the schema, with facts, ledger and the operator's own tables; only"
+echo "  DROP SCHEMA … CASCADE removes it, for good."
+[[ -z $schemas ]] || echo "$schemas"
 echo "- RoleBindings to referral-operator-secret-reader, and the Secrets with database URIs, in your own namespaces."
 manifests Namespace | awk '/^  name: / { print "- The namespace " $2 ": kubectl delete namespace " $2 }'
