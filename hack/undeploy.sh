@@ -26,7 +26,7 @@ manifests() {
 }
 
 # Told at the end, when nobody could be asked any more.
-schemas=$(kubectl get attributiondatabases.referral-operator.io --all-namespaces --output=jsonpath='{range .items[*]}  {.metadata.namespace}/{.metadata.name}: schema {.spec.schema}{"\n"}{end}' 2>/dev/null || true)
+schemas=$(kubectl get attributiondatabases.referral-operator.io --all-namespaces --output=jsonpath='{range .items[*]}  {.metadata.namespace}/{.metadata.name}: DROP SCHEMA {.spec.schema} CASCADE{"\n"}{end}' 2>/dev/null || true)
 
 # Campaigns first: a database is not let go while campaigns refer to it.
 for resource in referralcampaigns rewardpolicies attributiondatabases; do
@@ -51,8 +51,7 @@ manifests CustomResourceDefinition | kubectl delete --ignore-not-found --wait --
 
 echo
 echo "Left over, for you to keep or to remove:"
-echo "- In each attribution database the schema, with facts, ledger and the operator's own tables; only"
-echo "  DROP SCHEMA … CASCADE removes it, for good."
-[[ -z $schemas ]] || echo "$schemas"
+echo "- In each attribution database the schema, with facts, ledger and the operator's own tables. Only you remove it:"
+echo "${schemas:-  DROP SCHEMA … CASCADE}"
 echo "- RoleBindings to referral-operator-secret-reader, and the Secrets with database URIs, in your own namespaces."
 manifests Namespace | awk '/^  name: / { print "- The namespace " $2 ": kubectl delete namespace " $2 }'
