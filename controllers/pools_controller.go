@@ -21,8 +21,8 @@ const (
 	// secretInterval is how often a Secret is read again, since nothing tells us when it changes.
 	secretInterval = time.Minute
 
-	// missingInterval is how often one is read that is not there, or that does not do.
-	missingInterval = 5 * time.Second
+	// doubtInterval is how often one is read that is not there, or that leads to no database.
+	doubtInterval = 5 * time.Second
 )
 
 // PoolsReconciler gives this replica its databases. It runs on every replica and writes nothing to the API server: it
@@ -52,7 +52,7 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	switch {
 	case errors.As(err, &refused):
 		r.registry.Refuse(request.NamespacedName, sourceOf(&adb), refused)
-		return ctrl.Result{RequeueAfter: jittered(missingInterval)}, nil
+		return ctrl.Result{RequeueAfter: jittered(doubtInterval)}, nil
 	case err != nil:
 		return ctrl.Result{}, err
 	}
@@ -61,7 +61,11 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		Identity: identityOf(&adb, r.installation),
 		Database: connection,
 	})
-	return ctrl.Result{RequeueAfter: jittered(secretInterval)}, nil
+	interval := secretInterval
+	if state := r.registry.State(request.NamespacedName); state.Phase == hosting.Connecting || state.Fault != nil {
+		interval = doubtInterval
+	}
+	return ctrl.Result{RequeueAfter: jittered(interval)}, nil
 }
 
 // connection gathers what it takes to connect. What the spec or a Secret lacks is a *settingsError.

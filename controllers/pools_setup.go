@@ -14,8 +14,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// rejectionDelay spreads the reading of Secrets after a server has refused a password to all replicas at once.
-const rejectionDelay = 500 * time.Millisecond
+// doubtDelay spreads the reading of Secrets after a server has refused a password to all replicas at once.
+const doubtDelay = 500 * time.Millisecond
 
 func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 	if err := mgr.Add(pruning(r.prune)); err != nil {
@@ -26,7 +26,7 @@ func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("pools").
 		For(&v1alpha1.AttributionDatabase{}, builder.WithPredicates(requested())).
-		WatchesRawSource(fed(r.registry.Rejected(), rejectionDelay)).
+		WatchesRawSource(fed(r.registry.Doubted(), doubtDelay)).
 		WithOptions(options).
 		Complete(r)
 }

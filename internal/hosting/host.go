@@ -146,7 +146,7 @@ func (h *host) connect(ctx context.Context, config database.Config) *database.DB
 		if ctx.Err() != nil {
 			return nil
 		}
-		h.fail(err)
+		h.cut(err) // whatever it was: there is no connection
 		wait := delay.NextBackOff()
 		h.log.Info("Could not connect to the database",
 			"reason", database.Message(err), "retryIn", wait.Round(time.Millisecond))
@@ -154,12 +154,6 @@ func (h *host) connect(ctx context.Context, config database.Config) *database.DB
 			return nil
 		}
 	}
-}
-
-// fail takes a failed attempt to connect into account: whatever went wrong, there is no connection.
-func (h *host) fail(err error) {
-	h.tellRejected(err)
-	h.change(func(c *condition) { c.outage = err })
 }
 
 // newBackoff waits 200 ms at first and 5 s at most, jittered, for ever: what is put right has to show within seconds.

@@ -41,9 +41,9 @@ func (c Config) sameConnection(other Config) bool {
 
 // Registry holds the hosts of this process by the name of their AttributionDatabase.
 type Registry struct {
-	options  Options
-	changes  *Feed
-	rejected *Feed
+	options Options
+	changes *Feed
+	doubted *Feed
 
 	ctx     context.Context // of all hosts; ends with Close
 	end     context.CancelFunc
@@ -59,10 +59,10 @@ func NewRegistry(options Options) *Registry {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Registry{
-		options:  options,
-		changes:  NewFeed(),
-		rejected: NewFeed(),
-		hosts:    map[types.NamespacedName]*host{},
+		options: options,
+		changes: NewFeed(),
+		doubted: NewFeed(),
+		hosts:   map[types.NamespacedName]*host{},
 	}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	return r
@@ -71,8 +71,9 @@ func NewRegistry(options Options) *Registry {
 // Changes names the hosts whose State is another than it was.
 func (r *Registry) Changes() *Feed { return r.changes }
 
-// Rejected names the hosts whose user or password the server has just refused (SQLSTATE class 28).
-func (r *Registry) Rejected() *Feed { return r.rejected }
+// Doubted names the hosts whose settings may be out of date: the server has just refused the user or password (SQLSTATE
+// class 28), or has become of no use otherwise.
+func (r *Registry) Doubted() *Feed { return r.doubted }
 
 // Ensure has the database hosted as config says. It returns at once: connecting happens in the background and shows in
 // State. Repeating it with an equal config does nothing; with another, the engine is ended and the pool closed before

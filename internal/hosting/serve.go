@@ -143,9 +143,12 @@ func (h *host) setEngine(e *engine.Engine) {
 	h.engine = e
 	h.mu.Unlock()
 	h.change(func(c *condition) {
-		c.phase, c.engine = Connected, nil
-		if e != nil {
+		c.engine = nil
+		switch {
+		case e != nil:
 			c.phase = Serving
+		case c.phase == Serving: // and not Connecting to something else by now
+			c.phase = Connected
 		}
 	})
 }

@@ -84,18 +84,23 @@ func (h *host) observe(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	h.tellRejected(err)
-	h.change(func(c *condition) {
-		c.outage = nil
-		if err != nil && cutsOff(database.Classify(err)) {
-			c.outage = err
-		}
-	})
+	if err != nil && cutsOff(database.Classify(err)) {
+		h.cut(err)
+		return
+	}
+	h.change(func(c *condition) { c.outage = nil })
 }
 
-func (h *host) tellRejected(err error) {
-	if database.Classify(err) == database.ClassAuthenticationFailed {
-		h.registry.rejected.Add(h.name)
+// cut opens the circuit. The settings may be what is wrong, so they are doubted: when the database was fine until now, and
+// each time that it refuses the password.
+func (h *host) cut(err error) {
+	doubted := database.Classify(err) == database.ClassAuthenticationFailed
+	h.change(func(c *condition) {
+		doubted = doubted || c.outage == nil
+		c.outage = err
+	})
+	if doubted {
+		h.registry.doubted.Add(h.name)
 	}
 }
 

@@ -15,7 +15,7 @@ type Proxy struct {
 	target   string
 
 	mu          sync.Mutex
-	swallow     chan struct{} // closed while packets pass
+	passing     chan struct{} // closed while packets pass
 	connections map[net.Conn]struct{}
 	accepted    int
 }
@@ -26,8 +26,8 @@ func StartProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("while starting a proxy: %w", err)
 	}
-	p := &Proxy{listener: listener, target: target, swallow: make(chan struct{}), connections: map[net.Conn]struct{}{}}
-	close(p.swallow)
+	p := &Proxy{listener: listener, target: target, passing: make(chan struct{}), connections: map[net.Conn]struct{}{}}
+	close(p.passing)
 	go p.serve()
 	return p, nil
 }
@@ -58,8 +58,8 @@ func (p *Proxy) Swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-p.swallow:
-		p.swallow = make(chan struct{})
+	case <-p.passing:
+		p.passing = make(chan struct{})
 	default: // does so already
 	}
 }
@@ -69,9 +69,9 @@ func (p *Proxy) Pass() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-p.swallow:
+	case <-p.passing:
 	default:
-		close(p.swallow)
+		close(p.passing)
 	}
 }
 
@@ -154,7 +154,7 @@ func (p *Proxy) copy(to io.Writer, from io.Reader) {
 // await returns once packets pass.
 func (p *Proxy) await() {
 	p.mu.Lock()
-	passing := p.swallow
+	passing := p.passing
 	p.mu.Unlock()
 	<-passing
 }

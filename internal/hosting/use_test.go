@@ -1,0 +1,96 @@
+package hosting_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+func TestOnlyAFewUseADatabaseAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	var users sync.WaitGroup
+	for range 2 {
+		users.Go(func() {
+			err := w.Use(t.Context(), shop, func(context.Context, *database.DB) error {
+				inside <- struct{}{}
+				<-leave
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-inside
+	}
+	if err := w.Use(t.Context(), shop, query); !errors.Is(err, hosting.ErrBusy) {
+		t.Errorf("the third: %v", err)
+	}
+	close(leave)
+	users.Wait()
+	if err := w.Use(t.Context(), shop, query); err != nil {
+		t.Errorf("once they have left: %v", err)
+	}
+}
+
+func TestADatabaseThatSwallowsPacketsIsGivenUpUntilItAnswers(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	w.proxy.Swallow()
+	if err := w.Use(t.Context(), shop, query); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the first to notice: %v", err)
+	}
+	w.await("given up", func(s hosting.State) bool { return s.Fault != nil })
+	err := w.Use(t.Context(), shop, func(context.Context, *database.DB) error {
+		t.Error("was let in although nothing answers")
+		return nil
+	})
+	if database.Classify(err) != database.ClassUnreachable {
+		t.Errorf("the next: %v", err)
+	}
+	w.proxy.Pass()
+	w.awaitPhase(hosting.Serving)
+	if err := w.Use(t.Context(), shop, query); err != nil {
+		t.Errorf("once it answers: %v", err)
+	}
+}
+
+func TestAnOutageIsToldAndItsEndToo(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	w.Changes().Take()
+	if err := w.proxy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.await("away", func(s hosting.State) bool { return database.Classify(s.Fault) == database.ClassUnreachable })
+	if told := w.Changes().Take(); len(told) != 1 || told[0] != shop {
+		t.Errorf("told about %v", told)
+	}
+	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI }))
+	w.awaitPhase(hosting.Serving)
+	if told := w.Changes().Take(); len(told) != 1 || told[0] != shop {
+		t.Errorf("told about %v", told)
+	}
+}
+
+func TestWhoeverWaitsForALockIsNoOutage(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	err := w.Use(t.Context(), shop, func(ctx context.Context, db *database.DB) error {
+		_, err := db.Exec(ctx, "SELECT pg_sleep(60)")
+		return err
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the one who waits: %v", err)
+	}
+	for range 100 {
+		if err := w.Use(t.Context(), shop, query); err != nil {
+			t.Fatalf("another, meanwhile: %v", err)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package hosting_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestMain(m *testing.M) { testworld.Main(m) }
+
+const patience = time.Minute
+
+var (
+	shop     = types.NamespacedName{Namespace: "growth", Name: "shop"}
+	identity = database.Identity{Installation: "default", Name: shop.String(), UID: "uid-1"}
+	source   = hosting.Source{UID: identity.UID, Generation: 1}
+)
+
+// world is a registry and a migrated database, behind a proxy, which nobody owns yet.
+type world struct {
+	testing.TB
+	*hosting.Registry
+	own   *testworld.Database
+	proxy *testworld.Proxy
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	own := testworld.NewDatabaseFrom(t, "hosting", func(ctx context.Context, own *testworld.Database) error {
+		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		_, err = database.Migrate(ctx, db)
+		return err
+	})
+	w := &world{TB: t, own: own, proxy: testworld.NewProxy(t, own.Server().Address())}
+	w.Registry = hosting.NewRegistry(hosting.Options{PollInterval: 20 * time.Millisecond})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := w.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// config is how the database is hosted, through the proxy, edited.
+func (w *world) config(edits ...func(*hosting.Config)) hosting.Config {
+	w.Helper()
+	uri, err := url.Parse(w.own.URI)
+	if err != nil {
+		w.Fatal(err)
+	}
+	uri.Host = w.proxy.Address()
+	config := hosting.Config{
+		Source: source, Identity: identity,
+		Database: database.Config{URI: uri.String(), Schema: database.DefaultSchema, MaxConnections: 4},
+	}
+	for _, edit := range edits {
+		edit(&config)
+	}
+	return config
+}
+
+// await waits until the state of the shop is as it should be.
+func (w *world) await(want string, is func(hosting.State) bool) hosting.State {
+	w.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		state := w.State(shop)
+		if is(state) {
+			return state
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("not %s: %+v", want, state)
+		}
+	}
+}
+
+func (w *world) awaitPhase(phase hosting.Phase) {
+	w.Helper()
+	w.await(string(phase), func(s hosting.State) bool { return s.Phase == phase && s.Fault == nil })
+}
+
+// serve has the database hosted and claims it.
+func (w *world) serve() {
+	w.Helper()
+	w.Ensure(shop, w.config())
+	w.awaitPhase(hosting.Connected)
+	w.claim()
+	w.awaitPhase(hosting.Serving)
+}
+
+func (w *world) claim() {
+	w.Helper()
+	err := w.Prepare(w.Context(), shop, func(ctx context.Context, db *database.DB) error {
+		_, err := database.Claim(ctx, db, identity, "")
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// connections is how many the operator has to the database, as the server sees it.
+func (w *world) connections() int {
+	w.Helper()
+	connection, err := pgx.Connect(w.Context(), w.own.AdminURI)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = connection.Close(context.Background()) }()
+	var count int
+	err = connection.QueryRow(w.Context(),
+		"SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'referral-operator'", w.own.Name).Scan(&count)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return count
+}
+
+// query is a use of the database that has nothing to wait for.
+func query(ctx context.Context, db *database.DB) error {
+	_, err := db.Exec(ctx, "SELECT 1")
+	return err
+}
