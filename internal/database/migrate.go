@@ -15,8 +15,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// migrationAttempts bounds how often a migration that stood in somebody's way,
-// or lost its connection, is tried again in one call.
+// migrationAttempts bounds how often a migration that stood in somebody's way
+// is tried again in one call.
 const migrationAttempts = 10
 
 // Migrate brings the schema, which it makes where there is none, to this
@@ -26,7 +26,7 @@ const migrationAttempts = 10
 func Migrate(ctx context.Context, db *DB) (version int, err error) {
 	for attempt := 1; ; attempt++ {
 		version, err = migrate(ctx, db)
-		if err == nil || attempt == migrationAttempts || !Retryable(err) && !errors.Is(err, errRaced) {
+		if err == nil || attempt == migrationAttempts || Classify(err) != ClassRetryable && !errors.Is(err, errRaced) {
 			return version, err
 		}
 		pause := time.Duration(attempt) * (100*time.Millisecond + rand.N(100*time.Millisecond))
@@ -125,9 +125,10 @@ func runMigrations(ctx context.Context, db *DB) (err error) {
 }
 
 // worthWaiting tells whether the lock may still be had: it is held, which is
-// an error without a class, or the connection was lost.
+// an error without a class. A lost server is for the caller to wait for.
 func worthWaiting(err error) bool {
-	return Classify(err) == ClassUnknown && !errors.Is(err, context.Canceled) || Retryable(err)
+	class := Classify(err)
+	return class == ClassUnknown && !errors.Is(err, context.Canceled) || class == ClassRetryable
 }
 
 // setRules puts this binary's rules into force, and what the older ones could

@@ -60,7 +60,9 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 	const replicas = 4
 	failures := make(chan error, replicas)
 	for range replicas {
-		db := open(t, own.URI, database.DefaultSchema)
+		db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 2})
+		check(t, err)
+		t.Cleanup(db.Close)
 		go func() {
 			_, err := database.Migrate(t.Context(), db)
 			failures <- err
