@@ -16,9 +16,9 @@ func TestStory(t *testing.T) {
 	shown := out.String()
 	for _, want := range []string{
 		"$ kubectl get rcamp,rpol,adb -n growth\n",
-		" alice          | Grant |    500 | USD      |    5.00 | Qualified |",
-		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  |",
-		" frank          |       300 |    0 | USD      |    3.00\n",
+		" alice          | Grant |    500 | USD      |    5.00 | Qualified | bob ",
+		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  | bob ",
+		" frank          | USD      |       300 |    0 |    3.00\n",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the demo does not show %q", want)
