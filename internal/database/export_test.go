@@ -19,3 +19,6 @@ func AppendMigration(text string) (restore func()) {
 		migrations = migrations[:SchemaVersion]
 	}
 }
+
+// Query is a statement by the name of its file.
+func Query(name string) string { return query(name) }

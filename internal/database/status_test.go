@@ -133,3 +133,27 @@ func TestLoadConfiguration(t *testing.T) {
 		t.Errorf("epoch %d after %d", config.Epoch, declared.Epoch)
 	}
 }
+
+// Above this estimate Postgres compiles a statement, which takes seconds. Small
+// tables that nobody has analyzed are easily thought large.
+func TestNoStatementIsThoughtDear(t *testing.T) {
+	w := newWorld(t)
+	for name, arguments := range map[string][]any{
+		"read_status":        {database.PendingLimit},
+		"load_configuration": nil,
+		"read_campaign":      {"invite-friends"},
+		"read_owner":         nil,
+		"compare_roles":      {[]string{"shop"}, []string{"bi"}},
+		"compare_grants":     {[]string{"shop"}, []string{"bi"}, "referral"},
+	} {
+		var plan []struct {
+			Plan struct {
+				Cost float64 `json:"Total Cost"`
+			}
+		}
+		check(t, w.QueryRow(t.Context(), "EXPLAIN (FORMAT json) "+database.Query(name), arguments...).Scan(&plan))
+		if cost := plan[0].Plan.Cost; cost <= 0 || cost > 50_000 {
+			t.Errorf("%s: %f", name, cost)
+		}
+	}
+}

@@ -7,7 +7,7 @@ SELECT m.epoch,
        coalesce(c.uid, ''), coalesce(c.generation, 0),
        coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
        coalesce(r.revision, 0), coalesce(r.digest, '')
-  FROM referral.meta AS m
+  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN referral.campaign AS c ON c.name = $1
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = $1 ORDER BY revision DESC LIMIT 1) AS r ON true

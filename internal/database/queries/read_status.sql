@@ -9,15 +9,15 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
        (SELECT min(first.noted_at)
-          FROM referral.shard AS s,
+          FROM (SELECT shard FROM referral.shard LIMIT 16) AS s,
                LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY id LIMIT 1) AS first),
        (SELECT count(*) FROM referral.set_aside),
        coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
        coalesce(r.revision, 0), coalesce(r.digest, ''),
        p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.changed_at,
        k.credits
-  FROM referral.meta AS m
-  LEFT JOIN referral.owner AS o ON true
+  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
+  LEFT JOIN (SELECT * FROM referral.owner LIMIT 1) AS o ON true
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
