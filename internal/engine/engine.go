@@ -88,7 +88,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			wait = delay.NextBackOff()
 			e.log.Warn("Waiting for the database", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
-			e.recover()
+			if !work { // else a batch tells whether all is well again
+				e.recover()
+			}
 			delay.Reset()
 		}
 		if work {

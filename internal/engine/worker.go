@@ -15,6 +15,7 @@ type worker struct {
 	engine *Engine
 	first  int // shard to begin the next claim with
 	size   int // changes in the next batch
+	delay  *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
@@ -22,6 +23,7 @@ func newWorker(e *Engine, number int) *worker {
 		engine: e,
 		first:  number * shards / e.options.Workers,
 		size:   e.options.BatchSize,
+		delay:  newBackoff(),
 	}
 }
 
@@ -40,9 +42,9 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 }
 
 // work does batches until there is nothing to do, or nothing that others are
-// not doing.
+// not doing, or until the database is in trouble: the next poll that succeeds
+// wakes the worker again.
 func (w *worker) work(ctx context.Context) {
-	delay := newBackoff()
 	for ctx.Err() == nil {
 		took, err := w.attempt(ctx)
 		switch {
@@ -50,11 +52,12 @@ func (w *worker) work(ctx context.Context) {
 			return
 		case err == nil:
 			w.engine.recover()
-			delay.Reset()
+			w.delay.Reset()
 		case !w.accept(ctx, err):
-			wait := delay.NextBackOff()
-			w.engine.log.Warn("Trying a batch again", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			wait := w.delay.NextBackOff()
+			w.engine.log.Warn("A batch was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
+			return
 		}
 	}
 }
@@ -88,7 +91,7 @@ func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
 	case errors.Is(err, errBatchTooLarge), database.Data(err):
 		w.size = max(1, w.size/2)
 		return true
-	case database.Retryable(err):
+	case database.Classify(err) == database.ClassRetryable:
 		return false
 	default:
 		w.engine.fail(err)
@@ -96,11 +99,11 @@ func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
 	}
 }
 
-// newBackoff waits 50 ms at first and 10 s at most, jittered, for ever.
+// newBackoff waits 50 ms at first and 5 s at most, jittered, for ever.
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 50 * time.Millisecond
-	b.MaxInterval = 10 * time.Second
+	b.MaxInterval = 5 * time.Second
 	return b
 }
 

@@ -174,10 +174,13 @@ func (s *ownServer) awaitReady(ctx context.Context, uri string) error {
 	})
 }
 
-// kill ends the postmaster first, so that it starts no other backend, and then
-// all that it had started. It returns when they are gone: their memory is locked
-// until then, and the server could not be started again.
+// kill stops the postmaster first, so that it starts no other backend, and then
+// kills it and all that it had started. It returns when they are gone: their
+// memory is locked until then, and the server could not be started again.
 func (s *ownServer) kill() error {
+	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
 	backends := childrenOf(s.process.Pid())
 	if err := s.process.Kill(); err != nil {
 		return err

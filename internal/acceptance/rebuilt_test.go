@@ -1,0 +1,64 @@
+package acceptance
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+const everything = `SELECT 'ledger', user_id, purchase_id, reward, seq, amount FROM referral.ledger
+	UNION ALL SELECT 'revision', campaign, digest, '', revision, 0 FROM referral.revision ORDER BY 1, 2, 3, 4, 5`
+
+// TestNothingIsDecidedAnewForTheSameYAML deletes and applies all YAML again, and
+// then applies it on another cluster on the same database.
+func TestNothingIsDecidedAnewForTheSameYAML(t *testing.T) {
+	w := newWorld(t, testworld.Cluster(t), sharedPostgres(t))
+	manager := w.manager()
+	w.apply(fiveDollars)
+	w.tellLinks()
+	for n := range 6 {
+		must(t, w.tellPair(t.Context(), n))
+	}
+	w.eventually("four pairs are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "4")
+	w.converged()
+	before := w.rows(everything)
+
+	w.kubectl("", "delete", "referralcampaign,rewardpolicy,attributiondatabase", "--all", "--timeout=60s")
+	w.apply(fiveDollars)
+	w.converged()
+	if diff := cmp.Diff(before, w.rows(everything)); diff != "" {
+		t.Errorf("after deleting and applying everything (-before +after):\n%s", diff)
+	}
+
+	// The old cluster is gone without a word, and has been for a while.
+	must(t, manager.Kill())
+	other := *w
+	other.cluster = testworld.NewCluster(t, testworld.ControlPlaneOptions{CRDs: crds(t)})
+	other.kubectlCreateNamespace()
+	_, err := w.operator.Exec(t.Context(), "UPDATE referral.owner SET heartbeat_at = now() - interval '6 minutes'")
+	must(t, err)
+	other.manager()
+	other.apply(fiveDollars)
+	other.converged()
+	if diff := cmp.Diff(before, other.rows(everything)); diff != "" {
+		t.Errorf("on another cluster (-before +after):\n%s", diff)
+	}
+	must(t, other.tellPair(t.Context(), 7))
+	other.eventually("it goes on where the old one stopped", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "5")
+}
+
+// kubectlCreateNamespace makes the world's namespace on its cluster.
+func (w *world) kubectlCreateNamespace() {
+	w.Helper()
+	_, err := w.cluster.Kubectl(w.Context(), "", "create", "namespace", w.namespace)
+	must(w, err)
+}
+
+func crds(t testing.TB) []string {
+	t.Helper()
+	path, err := testworld.CRDs()
+	must(t, err)
+	return []string{path}
+}

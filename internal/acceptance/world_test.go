@@ -1,0 +1,173 @@
+// Package acceptance holds the tests that see the product as its users do: YAML
+// goes in through a real API server, facts through SQL as the shop's plain role,
+// the real manager runs as its own process, and what counts is the balance.
+package acceptance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestMain(m *testing.M) { testworld.Main(m) }
+
+// world is a namespace with a shop's database and the objects about it.
+type world struct {
+	testing.TB
+	cluster   *testworld.ControlPlane
+	namespace string
+	own       *testworld.Database
+	shop      *pgxpool.Pool // the plain writer
+	operator  *pgxpool.Pool // looks, and does what only an administrator does
+}
+
+// manifests are a shop's database and campaign; the policy is the test's.
+const manifests = `
+apiVersion: v1
+kind: Secret
+metadata: {name: shop-db}
+stringData: {uri: %q}
+---
+apiVersion: referral-operator.io/v1alpha1
+kind: AttributionDatabase
+metadata: {name: shop}
+spec:
+  secretRef: {name: shop-db}
+  roles: {writers: [shop]}
+---
+apiVersion: referral-operator.io/v1alpha1
+kind: ReferralCampaign
+metadata: {name: invite-friends}
+spec:
+  databaseRef: {name: shop}
+  policyRef: {name: terms}
+  attributionWindow: 720h
+  destination: https://mysite.test/
+`
+
+// fiveDollars is the policy of the product's one sentence.
+const fiveDollars = `
+apiVersion: referral-operator.io/v1alpha1
+kind: RewardPolicy
+metadata: {name: terms}
+spec:
+  rewards:
+  - {name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: USD}}
+`
+
+func newWorld(t testing.TB, cluster *testworld.ControlPlane, postgres *testworld.Postgres) *world {
+	t.Helper()
+	own, err := postgres.CreateDatabase(t.Context())
+	must(t, err)
+	return &world{
+		TB: t, cluster: cluster, namespace: testworld.NewNamespace(t, cluster), own: own,
+		shop: pool(t, own.WriterURI), operator: pool(t, own.URI),
+	}
+}
+
+func pool(t testing.TB, uri string) *pgxpool.Pool {
+	t.Helper()
+	p, err := pgxpool.New(t.Context(), uri)
+	must(t, err)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// apply applies the world's manifests and what the test adds, and waits until
+// the campaign is ready.
+func (w *world) apply(policy string) {
+	w.Helper()
+	w.kubectl(fmt.Sprintf(manifests, w.own.URI)+"---\n"+policy, "apply", "--server-side", "-f", "-")
+	w.kubectl("", "wait", "--for=condition=Ready", "--timeout=60s", "referralcampaign/invite-friends")
+}
+
+func (w *world) kubectl(input string, args ...string) string {
+	w.Helper()
+	output, err := w.cluster.Kubectl(w.Context(), input, append([]string{"--namespace", w.namespace}, args...)...)
+	must(w, err)
+	return output
+}
+
+// manager starts a manager of this world without leader election.
+func (w *world) manager(args ...string) *testworld.Process {
+	w.Helper()
+	return testworld.Run(w, testworld.ProcessOptions{
+		Path: testworld.BuildManager(w),
+		Args: append([]string{
+			"--kubeconfig", w.cluster.Kubeconfig(), "--watch-namespaces", w.namespace, "--leader-elect=false",
+			"--metrics-bind-address=0", "--health-probe-bind-address=0", "--status-interval=1s",
+		}, args...),
+	})
+}
+
+// insist writes a fact as a shop that is determined to: until it is there,
+// whatever happens to the server meanwhile.
+func (w *world) insist(ctx context.Context, sql string, arguments ...any) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
+		_, err := w.shop.Exec(attempt, sql, arguments...)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// converged waits until nothing is left to decide.
+func (w *world) converged() {
+	w.Helper()
+	w.eventually("every change is decided", "SELECT count(*) FROM referral.change", "0")
+}
+
+// eventually waits for a query to return just this row.
+func (w *world) eventually(what, sql, want string) {
+	w.Helper()
+	var got []string
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		var err error
+		if got, err = w.try(sql); err == nil && len(got) == 1 && got[0] == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("waited in vain until %s: want %s, last got %v (%v)", what, want, got, err)
+		}
+	}
+}
+
+// rows returns each row with its columns parted by spaces.
+func (w *world) rows(sql string) []string {
+	w.Helper()
+	rows, err := w.try(sql)
+	must(w, err)
+	return rows
+}
+
+func (w *world) try(sql string) ([]string, error) {
+	rows, err := w.operator.Query(w.Context(), sql)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		values, err := row.Values()
+		words := make([]string, len(values))
+		for i, value := range values {
+			words[i] = fmt.Sprint(value)
+		}
+		return strings.Join(words, " "), err
+	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
