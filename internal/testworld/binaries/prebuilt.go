@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,11 +18,15 @@ const (
 	fetchTimeout = 10 * time.Minute
 )
 
+// unreachable is set once the place of the prebuilt programs did not answer:
+// the next program need not wait for it again.
+var unreachable atomic.Bool
+
 // prebuilt lets setup-envtest fetch the programs of the pinned minor version
 // and links name from there into dir.
 func (p pinned) prebuilt(ctx context.Context, dir, name string) error {
-	if name == ControllerManager {
-		return fmt.Errorf("prebuilt sets come without %s", name)
+	if name == ControllerManager || unreachable.Load() {
+		return fmt.Errorf("there is no prebuilt %s", name)
 	}
 	tool, err := p.setupEnvtest(ctx, dir)
 	if err != nil {
@@ -31,6 +36,7 @@ func (p pinned) prebuilt(ctx context.Context, dir, name string) error {
 	selector := minorOf(p.kubernetes) + ".x"
 	if _, err := run(ctx, reachTimeout, tool, "list", selector); err != nil {
 		say("no prebuilt programs can be reached from here")
+		unreachable.Store(true)
 		return err
 	}
 	stop := sayWhile("fetching prebuilt programs")
