@@ -25,22 +25,25 @@ import (
 
 const exitInterrupted = 130 // 128 + SIGINT, as shells have it
 
-func main() {
+func main() { os.Exit(command()) }
+
+// command returns the exit code.
+func command() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	ctx, cancel := untilOrphaned(ctx)
 	defer cancel()
 
-	screen := newScreen(os.Stdout)
-	err := run(ctx, screen, os.Getenv("KEEP") == "1")
+	err := run(ctx, newScreen(os.Stdout), os.Getenv("KEEP") == "1")
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
+		return 0
+	case ctx.Err() != nil && !errors.Is(err, errLeftBehind):
 		fmt.Fprintln(os.Stderr, "demo: interrupted; everything is stopped and removed")
-		os.Exit(exitInterrupted)
+		return exitInterrupted
 	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
+		return 1
 	}
 }
 

@@ -71,7 +71,9 @@ func (w *world) start(ctx context.Context) error {
 	return parts.Wait()
 }
 
-// close stops everything and removes every file.
+var errLeftBehind = errors.New("something of the demo is left behind")
+
+// close stops everything and removes every file. Its error is an errLeftBehind.
 func (w *world) close() error {
 	const forManager, forDatabase = 10 * time.Second, 10 * time.Second
 	// What ends the demo must not keep it from clearing up.
@@ -95,7 +97,7 @@ func (w *world) close() error {
 	}
 	errs = append(errs, testworld.StopAll(ctx))
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("while taking the world down: %w", err)
+		return fmt.Errorf("%w: %w", errLeftBehind, err)
 	}
 	return nil
 }
