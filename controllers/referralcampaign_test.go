@@ -1,10 +1,15 @@
 package controllers_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -24,6 +29,7 @@ func newShop(t testing.TB) (*world, *testworld.Database) {
 }
 
 func TestFromYAMLToCredits(t *testing.T) {
+	t.Parallel()
 	w, own := newShop(t)
 
 	campaign := await(w, w.rcamp("invite-friends"), "counted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs != nil })
@@ -64,5 +70,190 @@ func TestFromYAMLToCredits(t *testing.T) {
 	}
 	if meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.ReconcilingCondition) {
 		t.Error("Reconciling although nothing declared is on its way")
+	}
+}
+
+func TestWithoutItsPolicyACampaignAdmitsNothingNew(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign := w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), w.rpol("five-dollars")))
+	missing := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.PolicyNotFoundReason)
+	if !strings.Contains(missing.Message, "there is no RewardPolicy "+w.namespace+"/five-dollars") {
+		t.Errorf("message: %s", missing.Message)
+	}
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "PolicyMissing" {
+		t.Errorf("mode: %s", mode)
+	}
+	w.shop(own, oneFriend)
+	w.apply(fiveDollarsYAML)
+	w.awaitReady(campaign)
+	await(w, campaign, "granted later", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	if campaign.Status.Policy.Revision != 1 {
+		t.Errorf("the same policy is revision %d", campaign.Status.Policy.Revision)
+	}
+}
+
+func TestACampaignWaitsForWhatItRefersTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	campaign := w.rcamp("invite-friends")
+	w.apply(inviteFriendsYAML)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	w.apply(shopYAML)
+	await(w, campaign, "naming what the database says", func(c *v1alpha1.ReferralCampaign) bool {
+		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
+		return strings.Contains(ready.Message, v1alpha1.SecretNotFoundReason)
+	})
+	if campaign.Status.ObservedGeneration != -1 || !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.ReconcilingCondition) {
+		t.Errorf("observed generation %d, conditions %v", campaign.Status.ObservedGeneration, campaign.Status.Conditions)
+	}
+	w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.PolicyNotFoundReason)
+	w.apply(fiveDollarsYAML)
+	w.awaitReady(campaign)
+}
+
+const yenYAML = `
+apiVersion: referral-operator.io/v1alpha1
+kind: RewardPolicy
+metadata: {name: five-dollars}
+spec:
+  rewards:
+  - {name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: JPY}}
+`
+
+func TestAPolicyThatCannotWorkNeverReplacesOneThatDoes(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
+	w.apply(yenYAML)
+	for object, reason := range map[conditioned]string{
+		policy: v1alpha1.InvalidSpecReason, campaign: v1alpha1.PolicyInvalidReason,
+	} {
+		invalid := w.awaitReason(object, metav1.ConditionFalse, reason)
+		if !strings.Contains(invalid.Message, "spec.rewards[inviter].fixed.amount") {
+			t.Errorf("message: %s", invalid.Message)
+		}
+	}
+	if !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.StalledCondition) {
+		t.Error("the policy is not Stalled")
+	}
+	w.shop(own, oneFriend)
+	await(w, campaign, "granted under the old terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
+
+	// What the campaign itself says goes on being declared.
+	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Suspended" {
+		t.Errorf("mode: %s", mode)
+	}
+	w.apply(fiveDollarsYAML)
+	w.awaitReady(policy)
+}
+
+func TestAnEditOfThePolicyIsARevision(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	w.apply(strings.Replace(fiveDollarsYAML, "5.00", "7.00", 1))
+	await(w, campaign, "under the new terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Policy.Revision == 2 })
+	w.awaitReady(policy)
+	if policy.Status.Digest != campaign.Status.Policy.Digest || policy.Status.Campaigns != 1 {
+		t.Errorf("policy: %+v, campaign: %+v", policy.Status, campaign.Status.Policy)
+	}
+	w.shop(own, `
+		INSERT INTO referral.signup (user_id, code) VALUES ('carol', 'alice-1');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'order-2', 2500, 'USD')`)
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "12.00 USD" })
+}
+
+func TestDeletingAndApplyingAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	campaign := w.rcamp("invite-friends")
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	const (
+		ledger    = "SELECT string_agg(l::text, ';' ORDER BY entry_id) FROM referral.ledger AS l"
+		revisions = "SELECT string_agg(r::text, ';' ORDER BY campaign, revision) FROM referral.revision AS r"
+	)
+	before := value[string](w, own, ledger) + value[string](w, own, revisions)
+
+	w.kubectl(allYAML, "delete", "-f", "-") // waits until all are gone
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
+		t.Errorf("deleted, the campaign is %s", mode)
+	}
+	w.apply(allYAML)
+	w.awaitReady(campaign)
+	await(w, campaign, "counted again", func(c *v1alpha1.ReferralCampaign) bool {
+		return c.Status.Pairs != nil && c.Status.Pairs.Granted == 1 && c.Status.Credit == "5.00 USD"
+	})
+	if diff := cmp.Diff(before, value[string](w, own, ledger)+value[string](w, own, revisions)); diff != "" {
+		t.Error(diff)
+	}
+	// And it goes on where it stopped.
+	w.shop(own, `
+		INSERT INTO referral.signup (user_id, code) VALUES ('carol', 'alice-1');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'order-2', 2500, 'USD')`)
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 2 })
+}
+
+func TestACampaignThatMovesToAnotherDatabaseIsClosedInTheFirst(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	other := w.newDatabase()
+	w.secret("other-db", map[string]string{"uri": other.URI})
+	w.apply(strings.NewReplacer("name: shop}", "name: other}", "shop-db", "other-db").Replace(shopYAML))
+	w.awaitReady(w.adb("other"))
+	w.kubectl(inviteFriendsYAML, "delete", "-f", "-")
+	w.apply(strings.Replace(inviteFriendsYAML, "databaseRef: {name: shop}", "databaseRef: {name: other}", 1))
+	w.awaitReady(w.rcamp("invite-friends"))
+	w.eventually("closed in the first", func() bool {
+		return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed"
+	})
+	if mode := value[string](w, other, "SELECT mode FROM referral.campaign"); mode != "Open" {
+		t.Errorf("in the second it is %s", mode)
+	}
+}
+
+// Once a status says Suspended there is no ledger entry after it, whatever was under way.
+func TestASuspendThatWasAcknowledgedIsMeant(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice-1', 'invite-friends', 'alice')")
+	ctx, cancel := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	defer writers.Wait()
+	defer cancel()
+	pool := w.pool(own.WriterURI)
+	for writer := range 2 {
+		writers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				user := fmt.Sprintf("user-%d-%d", writer, n)
+				_, _ = pool.Exec(ctx, "INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice-1')", user)
+				_, _ = pool.Exec(ctx, `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency)
+					VALUES ($1, 'order', 2500, 'USD')`, user)
+			}
+		})
+	}
+	const entries = "SELECT count(*)::int FROM referral.ledger"
+	campaign := w.rcamp("invite-friends")
+	for range 3 {
+		granted := value[int](w, own, entries)
+		w.eventually("granting", func() bool { return value[int](w, own, entries) > granted+5 })
+		w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+		w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
+		acknowledged := value[int](w, own, entries)
+		w.eventually("piling up", func() bool {
+			return value[int](w, own, "SELECT count(*)::int FROM referral.parked") > 5
+		})
+		if after := value[int](w, own, entries); after != acknowledged {
+			t.Fatalf("%d ledger entries when it was acknowledged, %d later", acknowledged, after)
+		}
+		w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+		w.awaitReady(campaign)
 	}
 }

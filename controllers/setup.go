@@ -24,10 +24,14 @@ type Options struct {
 	Registry       *hosting.Registry // outlives the manager
 	Installation   string            // tells this operator's schemas from those of another
 	StatusInterval time.Duration     // how often counters are read into status
+	Now            func() time.Time  // default: time.Now
 }
 
 // Setup adds all controllers to a manager.
 func Setup(mgr ctrl.Manager, options Options) error {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
 	if err := indexCampaigns(mgr); err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		client:   mgr.GetClient(),
 		reporter: report,
 		registry: options.Registry,
-		now:      time.Now,
+		now:      options.Now,
 	}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)

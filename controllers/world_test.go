@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,9 @@ func TestMain(m *testing.M) { testworld.Main(m) }
 // patience is how long something that has to happen may take on a machine that does much else.
 const patience = time.Minute
 
+// statusInterval is that of every manager here.
+const statusInterval = 300 * time.Millisecond
+
 // world is a namespace on a real API server with a manager of its own, which has the rights that config gives it and nothing
 // else, and an administrator who looks at it.
 type world struct {
@@ -58,7 +62,10 @@ type world struct {
 	manager   *rest.Config
 	registry  *hosting.Registry
 	log       *logBuffer
-	secrets   []string // passwords that must not show up anywhere
+	logger    logr.Logger
+	ahead     atomic.Int64 // how far the manager's clock is, in nanoseconds
+	stop      func()       // ends the manager
+	secrets   []string     // passwords that must not show up anywhere
 }
 
 var scheme = func() *runtime.Scheme {
@@ -89,7 +96,10 @@ func newQuietWorld(t testing.TB) *world {
 	w.manager, err = cluster.ConfigFor(w.operator)
 	check(t, err)
 	w.grantRights()
+	w.logger = zap.New(zap.WriteTo(w.log), zap.UseDevMode(true))
+	ctrl.SetLogger(w.logger)
 	t.Cleanup(w.lookForPasswords)
+	w.registry = w.newRegistry()
 	return w
 }
 
@@ -108,43 +118,42 @@ func (w *world) grantRights() {
 	}
 }
 
-// startManager runs a manager until stop is called, or the test ends.
-func (w *world) startManager() (stop func()) {
-	w.Helper()
-	log := zap.New(zap.WriteTo(w.log), zap.UseDevMode(true))
-	ctrl.SetLogger(log)
-	registry := hosting.NewRegistry(hosting.Options{
-		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(log)),
-	})
-	w.registry = registry
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	w.runManager(ctx, log, registry, ended)
-	stop = sync.OnceFunc(func() {
-		cancel()
-		check(w, <-ended)
-		closing, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		check(w, registry.Close(closing))
-	})
-	w.Cleanup(stop)
-	return stop
-}
-
-func (w *world) runManager(ctx context.Context, log logr.Logger, registry *hosting.Registry, ended chan<- error) {
+// startManager runs a manager on the world's registry until w.stop is called, or the test ends.
+func (w *world) startManager() {
 	w.Helper()
 	mgr, err := ctrl.NewManager(w.manager, ctrl.Options{
 		Scheme:     scheme,
-		Logger:     log,
+		Logger:     w.logger,
 		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true), MaxConcurrentReconciles: 8},
 	})
 	check(w, err)
 	check(w, controllers.Setup(mgr, controllers.Options{
-		Registry: registry, Installation: "default", StatusInterval: 300 * time.Millisecond,
+		Registry: w.registry, Installation: "default", StatusInterval: statusInterval,
+		Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 	}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		check(w, <-ended)
+	})
+	w.Cleanup(w.stop)
+}
+
+// newRegistry is closed after the managers that use it have ended.
+func (w *world) newRegistry() *hosting.Registry {
+	registry := hosting.NewRegistry(hosting.Options{
+		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
+	})
+	w.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		check(w, registry.Close(ctx))
+	})
+	return registry
 }
 
 // lookForPasswords is the last thing in every test.

@@ -1,0 +1,258 @@
+package controllers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestADatabaseIsMigratedOwnedAndGranted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := testworld.NewDatabase(t) // nothing in it
+	w.secrets = append(w.secrets, passwordOf(t, own.URI))
+	w.secret("shop-db", map[string]string{"uri": own.URI})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+
+	want := v1alpha1.AttributionDatabaseStatus{
+		ObservedGeneration: 1,
+		ServerVersion:      value[string](w, own, "SELECT split_part(current_setting('server_version'), ' ', 1)"),
+		SchemaVersion:      int64(database.SchemaVersion),
+		Owner:              w.namespace + "/shop",
+		Conditions:         adb.Status.Conditions,
+	}
+	if diff := cmp.Diff(want, adb.Status); diff != "" {
+		t.Error(diff)
+	}
+	if uid := value[string](w, own, "SELECT uid FROM referral.owner WHERE released_at IS NULL"); uid != string(adb.UID) {
+		t.Errorf("owned by %s", uid)
+	}
+	w.shop(own, oneFriend)
+	w.exec(own.ReaderURI, "SELECT FROM referral.balance")
+}
+
+func TestRolesThatLeaveTheListLoseTheirRights(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"writers":null},"attribution":"FirstTouch"}}`)
+	w.awaitReady(w.adb("shop"))
+	const mayWrite = "SELECT has_table_privilege('shop', 'referral.link', 'INSERT')"
+	if value[bool](w, own, mayWrite) {
+		t.Error("shop may still write")
+	}
+	if model := value[string](w, own, "SELECT attribution FROM referral.meta"); model != "FirstTouch" {
+		t.Errorf("attribution: %s", model)
+	}
+}
+
+func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := testworld.NewDatabase(t)
+	w.secret("shop-db", map[string]string{"uri": own.URI})
+	w.apply(strings.Replace(shopYAML, "spec:", "spec:\n  suspend: true", 1))
+	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	if value[bool](w, own, "SELECT to_regnamespace('referral') IS NOT NULL") {
+		t.Error("a schema was made")
+	}
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+	w.awaitReady(w.adb("shop"))
+}
+
+func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	w.shop(own, oneFriend)
+	// Status goes on.
+	await(w, w.adb("shop"), "counted", func(d *v1alpha1.AttributionDatabase) bool {
+		return d.Status.PendingChanges == 3 && d.Status.OldestPendingChange != nil
+	})
+	if entries := value[int](w, own, "SELECT count(*)::int FROM referral.ledger"); entries > 0 {
+		t.Errorf("%d ledger entries", entries)
+	}
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
+}
+
+func TestAPasswordThatChangesIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := testworld.NewDatabase(t) // with a role of its own
+	w.secret("shop-db", map[string]string{"uri": own.URI})
+	w.apply(allYAML)
+	w.awaitReady(w.rcamp("invite-friends"))
+
+	w.sql(own, `ALTER ROLE "`+own.Operator+`" PASSWORD 'second-password'`)
+	w.sql(own, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+own.Operator+"'")
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.AuthenticationFailedReason)
+	w.secret("shop-db", map[string]string{"uri": strings.Replace(own.URI, passwordOf(t, own.URI), "second-password", 1)})
+	w.awaitReady(w.adb("shop"))
+	w.secrets = append(w.secrets, passwordOf(t, own.URI), "second-password")
+
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+}
+
+func TestACertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ours, err := testworld.NewAuthority("ours")
+	check(t, err)
+	theirs, err := testworld.NewAuthority("theirs")
+	check(t, err)
+	certificate, err := ours.Server("127.0.0.1", "localhost")
+	check(t, err)
+	server := testworld.NewPostgres(t, testworld.PostgresOptions{Certificate: &certificate})
+	own, err := server.CreateDatabase(t.Context())
+	check(t, err)
+	w.secret("shop-db", map[string]string{"uri": own.URI})
+	w.apply(strings.Replace(shopYAML, "spec:", "spec:\n  tls: {mode: VerifyFull, caSecretRef: {name: shop-ca}}", 1))
+	adb := w.adb("shop")
+
+	missing := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretNotFoundReason)
+	if !strings.Contains(missing.Message, "spec.tls.caSecretRef") {
+		t.Errorf("message: %s", missing.Message)
+	}
+	w.secret("shop-ca", map[string]string{"ca.crt": string(theirs.PEM())})
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.CertificateNotTrustedReason)
+	w.secret("shop-ca", map[string]string{"ca.crt": "no certificate"})
+	invalid := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InvalidURIReason)
+	if !strings.Contains(invalid.Message, "spec.tls.caSecretRef") {
+		t.Errorf("message: %s", invalid.Message)
+	}
+	w.secret("shop-ca", map[string]string{"ca.crt": string(ours.PEM())})
+	w.awaitReady(adb)
+}
+
+func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
+	rival := w.adb("rival")
+	refused := w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	if !meta.IsStatusConditionTrue(rival.Status.Conditions, v1alpha1.StalledCondition) {
+		t.Error("not Stalled")
+	}
+	if rival.Status.Owner != w.namespace+"/shop" {
+		t.Errorf("status.owner: %s", rival.Status.Owner)
+	}
+	// Deleting the loser leaves the winner what it has.
+	check(t, w.client.Delete(t.Context(), rival))
+	w.awaitGone(rival)
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+
+	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
+	refused = w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	asTold(w, own, refused.Message)
+	w.awaitReady(rival)
+	lost := w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	if !strings.Contains(lost.Message, w.namespace+"/rival") {
+		t.Errorf("message: %s", lost.Message)
+	}
+}
+
+func TestARebuiltClusterWaitsForTheOldOneToFallSilent(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	old := w.adb("shop")
+	check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(old), old))
+	// The object goes without having given up anything, as with a cluster that burnt down.
+	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+	w.sql(own, "UPDATE referral.owner SET installation = 'default', uid = 'of-the-old-cluster', heartbeat_at = now()")
+	waits := w.awaitReason(old, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	if meta.IsStatusConditionTrue(old.Status.Conditions, v1alpha1.StalledCondition) || !strings.Contains(waits.Message, "five minutes") {
+		t.Errorf("%v", old.Status.Conditions)
+	}
+	w.sql(own, "UPDATE referral.owner SET heartbeat_at = now() - interval '6 minutes'")
+	w.awaitReady(old)
+}
+
+func TestADatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	adb := w.adb("shop")
+	check(t, w.client.Delete(t.Context(), adb))
+	used := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
+	if !strings.Contains(used.Message, "1 ReferralCampaigns") || !strings.Contains(used.Message, "invite-friends") {
+		t.Errorf("message: %s", used.Message)
+	}
+	// It is in use: credits go on.
+	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
+	await(w, w.rcamp("invite-friends"), "reversed", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Reversed == 1 })
+
+	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+	w.awaitGone(adb)
+	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
+		t.Error("the ownership was not given up")
+	}
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
+		t.Errorf("the campaign is %s", mode)
+	}
+	if entries := value[int](w, own, "SELECT count(*)::int FROM referral.ledger"); entries != 2 {
+		t.Errorf("%d ledger entries", entries)
+	}
+}
+
+func TestUnreachableIsNotGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := testworld.NewProxy(t, own.Server().Address())
+	w.secret("shop-db", map[string]string{"uri": strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1)})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	check(t, proxy.Stop())
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), adb))
+	await(w, adb, "told how to let go", func(d *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready.Reason == v1alpha1.TerminatingReason &&
+			strings.Contains(ready.Message, "delete Secret "+w.namespace+"/shop-db")
+	})
+	w.kubectl("", "delete", "secret", "shop-db")
+	w.awaitGone(adb)
+}
+
+func TestAnObjectThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.secret("shop-db", map[string]string{"uri": "postgres://somebody:secret@" + unusedAddress() + "/shop"})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), adb))
+	w.awaitGone(adb)
+}
+
+func TestAReplicaForgetsDatabasesThatWentWhileNoManagerRan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	if hosted := w.registry.Names(); len(hosted) != 1 || hosted[0] != client.ObjectKeyFromObject(adb) {
+		t.Errorf("hosted: %v", hosted)
+	}
+	w.stop()
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	check(t, w.client.Delete(t.Context(), adb))
+	w.startManager()
+	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })
+}

@@ -1,0 +1,192 @@
+package controllers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// behind has a database reached through a proxy.
+func (w *world) behind(own *testworld.Database, secret string) *testworld.Proxy {
+	w.Helper()
+	proxy := testworld.NewProxy(w, own.Server().Address())
+	w.secret(secret, map[string]string{"uri": strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1)})
+	return proxy
+}
+
+func TestAnOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(allYAML)
+	campaign, policy, adb := w.rcamp("invite-friends"), w.rpol("five-dollars"), w.adb("shop")
+	for _, object := range []conditioned{campaign, policy, adb} {
+		w.awaitReady(object)
+	}
+	w.awaitQuiet(campaign, policy, adb)
+	before := w.versions(campaign, policy)
+
+	proxy.Swallow()
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	proxy.Pass()
+	w.awaitReady(adb)
+	w.awaitQuiet(campaign, policy, adb)
+	after := w.versions(campaign, policy)
+	check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(campaign), campaign))
+	if manager := lastManager(campaign); manager != "kubectl-annotate" {
+		t.Errorf("the campaign was last written by %s", manager)
+	}
+	if before["five-dollars"] != after["five-dollars"] {
+		t.Error("the policy was written")
+	}
+}
+
+func TestALongOutageShowsOnTheCampaigns(t *testing.T) {
+	t.Parallel()
+	w := newQuietWorld(t)
+	w.ahead.Store(int64(2 * time.Minute)) // so that every outage has lasted long enough
+	w.startManager()
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(allYAML)
+	campaign := w.rcamp("invite-friends")
+	w.awaitReady(campaign)
+	proxy.Swallow()
+	away := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	if !strings.Contains(away.Message, v1alpha1.UnreachableReason) {
+		t.Errorf("message: %s", away.Message)
+	}
+	if len(campaign.Status.Conditions) != 1 {
+		t.Errorf("nothing declared is on its way: %v", campaign.Status.Conditions)
+	}
+	proxy.Pass()
+	w.awaitReady(campaign)
+}
+
+// crowd is enough campaigns to keep all reconcilers from everything else for longer than patience, if each of them had to
+// find out by itself that its database does not answer.
+const crowd = 200
+
+// A database that swallows packets costs its neighbours nothing, however many campaigns have something to declare there.
+func TestABlackHoledDatabaseDelaysNobodyElse(t *testing.T) {
+	for name, readyBefore := range map[string]bool{"from the start": false, "after it was Ready": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			hole := w.behind(w.newDatabase(), "hole-db")
+			if !readyBefore {
+				hole.Swallow()
+			}
+			in := strings.NewReplacer("name: shop}", "name: hole}", "shop-db", "hole-db")
+			w.apply(in.Replace(shopYAML) + "---" + fiveDollarsYAML + campaigns(crowd, in))
+			w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
+			if readyBefore {
+				w.awaitReady(w.rpol("five-dollars")) // and so every campaign
+				hole.Swallow()
+				w.kubectl("", "patch", "rpol", "five-dollars", "--type=merge", "-p", `{"spec":{"holdPeriod":"1h"}}`)
+			}
+			w.apply(shopYAML + "---" + inviteFriendsYAML)
+			w.awaitReady(w.rcamp("invite-friends"))
+			w.awaitReason(w.adb("hole"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+			healthy := meta.FindStatusCondition(w.ready(w.rcamp("invite-friends")), v1alpha1.ReadyCondition)
+			black := meta.FindStatusCondition(w.ready(w.adb("hole")), v1alpha1.ReadyCondition)
+			t.Logf("healthy Ready at %s, the other Unreachable at %s", healthy.LastTransitionTime, black.LastTransitionTime)
+
+			// What was to be declared there is declared once it answers.
+			hole.Pass()
+			w.awaitReady(w.adb("hole"))
+			w.awaitReady(w.rpol("five-dollars"))
+		})
+	}
+}
+
+// campaigns are so many manifests.
+func campaigns(count int, in *strings.Replacer) string {
+	var manifests strings.Builder
+	for n := range count {
+		manifests.WriteString("---" + strings.Replace(in.Replace(inviteFriendsYAML), "invite-friends", fmt.Sprintf("campaign-%d", n), 1))
+	}
+	return manifests.String()
+}
+
+func (w *world) ready(object conditioned) []metav1.Condition {
+	w.Helper()
+	check(w, w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object))
+	return object.GetConditions()
+}
+
+// lastManager is who wrote an object last.
+func lastManager(object client.Object) string {
+	var last metav1.ManagedFieldsEntry
+	for _, entry := range object.GetManagedFields() {
+		if last.Time == nil || !entry.Time.Before(last.Time) {
+			last = entry
+		}
+	}
+	return last.Manager
+}
+
+// versions are the resource versions of objects by name.
+func (w *world) versions(objects ...conditioned) map[string]string {
+	w.Helper()
+	versions := map[string]string{}
+	for _, object := range objects {
+		check(w, w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object))
+		versions[object.GetName()] = object.GetResourceVersion()
+	}
+	return versions
+}
+
+// awaitQuiet waits until objects have not been written for ten status intervals.
+func (w *world) awaitQuiet(objects ...conditioned) {
+	w.Helper()
+	last, since := w.versions(objects...), time.Now()
+	w.eventually("quiet", func() bool {
+		now := w.versions(objects...)
+		if !cmp.Equal(last, now) {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 10*statusInterval
+	})
+}
+
+// A manager that has nothing to do writes nothing, whatever it reads meanwhile.
+func TestAConvergedManagerWritesNothing(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	campaign := w.rcamp("invite-friends")
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	objects := []conditioned{campaign, w.rpol("five-dollars"), w.adb("shop")}
+	w.awaitQuiet(objects...)
+	before := w.versions(objects...)
+
+	// Neither does another manager that comes in its place: nothing is told twice.
+	w.stop()
+	w.startManager()
+	pause(20 * statusInterval)
+	if diff := cmp.Diff(before, w.versions(objects...)); diff != "" {
+		for _, object := range objects {
+			object.SetManagedFields(nil)
+			t.Logf("%s: %+v", object.GetName(), object.GetConditions())
+		}
+		t.Error(diff)
+	}
+	const row = "SELECT (SELECT string_agg(x::text, ';' ORDER BY campaign, shard) FROM referral.pair_count AS x) || (SELECT m::text FROM referral.meta AS m)"
+	state := value[string](w, own, row)
+	pause(5 * statusInterval)
+	if diff := cmp.Diff(state, value[string](w, own, row)); diff != "" {
+		t.Error(diff)
+	}
+}
