@@ -79,7 +79,7 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 		return nil, err
 	}
 	if edits.decisions() {
-		if _, err := bumpEpoch(ctx, tx, db); err != nil {
+		if err := bumpEpoch(ctx, tx, db); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +164,7 @@ func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) erro
 			if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Closed); err != nil {
 				return err
 			}
-			if _, err := bumpEpoch(ctx, tx, db); err != nil {
+			if err := bumpEpoch(ctx, tx, db); err != nil {
 				return err
 			}
 			_, err = tx.Exec(ctx, db.Qualify(query("note_campaign")), name)

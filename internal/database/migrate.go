@@ -81,8 +81,7 @@ func bootstrap(ctx context.Context, db *DB) error {
 		_, err := tx.Exec(ctx, db.Qualify(query("bootstrap_tables")))
 		return err
 	})
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch server.Code {
 		case "42P06", "42P07", "42710", "23505": // another replica made it at the same time
 			return errRaced

@@ -195,7 +195,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 
 func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 	for name, age := range map[string]func(w *world){
-		"of the schema": func(w *world) { w.TB.Cleanup(database.AppendMigration("SELECT")) },
+		"of the schema": func(w *world) { w.Cleanup(database.AppendMigration("SELECT")) },
 		"of the rules":  func(w *world) { run(w, w, "UPDATE referral.meta SET rules_version = $1", database.RulesVersion-1) },
 	} {
 		t.Run(name, func(t *testing.T) {

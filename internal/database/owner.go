@@ -50,8 +50,7 @@ type Claimed struct {
 // rolled back.
 func Claim(ctx context.Context, db *DB, id Identity, takeOver string) (Claimed, error) {
 	err := Heartbeat(ctx, db, id)
-	var other *ErrOwnedByAnother
-	if !errors.As(err, &other) {
+	if _, another := errors.AsType[*ErrOwnedByAnother](err); !another {
 		return Claimed{}, err
 	}
 	var claimed Claimed
@@ -89,8 +88,7 @@ func claim(ctx context.Context, tx pgx.Tx, db *DB, id Identity, takeOver string)
 			return Claimed{}, err
 		}
 	}
-	_, err = bumpEpoch(ctx, tx, db)
-	return claimed, err
+	return claimed, bumpEpoch(ctx, tx, db)
 }
 
 // mayTakeOver tells whether id may own what owner owns or has given up.
@@ -132,8 +130,7 @@ func Release(ctx context.Context, db *DB, id Identity) error {
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		_, err = bumpEpoch(ctx, tx, db)
-		return err
+		return bumpEpoch(ctx, tx, db)
 	})
 	if err != nil {
 		return fmt.Errorf("while giving up schema %s: %w", db.Schema, err)
@@ -178,7 +175,7 @@ func requireOwner(ctx context.Context, tx pgx.Tx, db *DB, uid string) error {
 
 // bumpEpoch makes every batch decided so far roll back. It waits for those
 // that are committing, and is the last lock of its transaction.
-func bumpEpoch(ctx context.Context, tx pgx.Tx, db *DB) (epoch int64, err error) {
-	err = tx.QueryRow(ctx, db.Qualify(query("bump_epoch"))).Scan(&epoch)
-	return epoch, err
+func bumpEpoch(ctx context.Context, tx pgx.Tx, db *DB) error {
+	_, err := tx.Exec(ctx, db.Qualify(query("bump_epoch")))
+	return err
 }

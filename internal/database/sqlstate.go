@@ -83,7 +83,7 @@ func Classify(err error) Class {
 // leaves are the ends of a tree of wrapped and joined errors: one for each
 // host that was tried.
 func leaves(err error) []error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, one error at a time
 	case nil:
 		return nil
 	case interface{ Unwrap() []error }:

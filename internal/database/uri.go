@@ -111,7 +111,8 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.
 
 func (u *uri) readHosts(text string) error {
 	for element := range strings.SplitSeq(text, ",") {
-		host, port, hasPort := "", "", false
+		var host, port string
+		var hasPort bool
 		if inner, after, closed := strings.Cut(strings.TrimPrefix(element, "["), "]"); closed && element[0] == '[' {
 			ip, err := netip.ParseAddr(inner)
 			if err != nil || !ip.Is6() || ip.Zone() != "" {

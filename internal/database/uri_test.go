@@ -152,6 +152,7 @@ func FuzzURIsNameNoFile(f *testing.F) {
 // hostile are variables by which the driver would otherwise be led elsewhere,
 // and files in the home directory that say the same.
 func hostile(t *testing.T) []string {
+	t.Helper()
 	home := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(home, name)

@@ -133,8 +133,7 @@ func check(t testing.TB, err error) {
 
 // sqlState is the SQLSTATE in an error; empty where there is none.
 func sqlState(err error) string {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return server.Code
 	}
 	return ""
