@@ -43,7 +43,7 @@ formatting() {
 modules_tidy() {
 	local module status=0
 	for module in "${modules[@]}"; do
-		(cd "$module" && go mod tidy -diff) || status=1
+		(cd "$module" && go mod tidy -diff >/dev/null) || { echo "$module: go mod tidy would change something"; status=1; }
 	done
 	return $status
 }
