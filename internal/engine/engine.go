@@ -157,10 +157,11 @@ func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
 	return &config, nil
 }
 
-// mayDecide is false while the database is suspended, has another owner, or
-// follows rules of another version than this binary's.
+// mayDecide is false while the database is suspended, has another owner, or has
+// a schema or rules of another version than this binary's.
 func (e *Engine) mayDecide(config *database.Configuration) bool {
-	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && config.RulesVersion == database.RulesVersion
+	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
+	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }
 
 // Err tells why the engine makes no progress at present; nil when it does.

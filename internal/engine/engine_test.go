@@ -301,9 +301,10 @@ func TestAnotherOwnersSchemaIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestForeignRulesAndSuspendedDatabasesAreLeftAlone(t *testing.T) {
+func TestForeignVersionsAndSuspendedDatabasesAreLeftAlone(t *testing.T) {
 	for what, meta := range map[string]string{
 		"rules of another version": "rules_version = " + strconv.Itoa(database.RulesVersion+1),
+		"a newer schema":           "schema_version = schema_version + 1",
 		"a suspended database":     "suspended = true",
 	} {
 		s := newShop(t)
