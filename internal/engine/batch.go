@@ -79,10 +79,7 @@ func (b *batch) run(ctx context.Context, firstShard int) (took bool, err error) 
 // claim locks shards that have work and that nobody else has locked.
 func (b *batch) claim(ctx context.Context, first int) error {
 	var queries pgx.Batch
-	queries.Queue(b.statement("begin")).QueryRow(func(row pgx.Row) error {
-		var ignored string
-		return row.Scan(&b.now, &ignored, &ignored, &ignored, &ignored, &ignored, &ignored, &ignored)
-	})
+	queries.Queue(b.statement("begin"))
 	queries.Queue(b.statement("claim"), first, min(shardsPerBatch, b.size)).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err

@@ -1,8 +1,7 @@
 -- First statement of a batch. The timeouts free a lost node's shards in half a
 -- minute. Every statement that follows knows its keys and has an index for
 -- them; the planner must not trade that for a scan of everything that ever was.
-SELECT now(),
-       set_config('idle_in_transaction_session_timeout', '30s', true),
+SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
        set_config('statement_timeout', '30s', true),
        set_config('lock_timeout', '30s', true),
        set_config('enable_seqscan', 'off', true),

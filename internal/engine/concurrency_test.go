@@ -3,10 +3,12 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -43,8 +45,14 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var running sync.WaitGroup
+	uri, err := url.Parse(s.uri)
+	must(t, err)
+	uri.RawQuery += "&application_name=engines"
+	db, err := database.Open(t.Context(), database.Config{URI: uri.String(), Schema: database.DefaultSchema, MaxConnections: 16})
+	must(t, err)
+	t.Cleanup(db.Close)
 	for range engines {
-		e := s.newEngine(engine.Options{BatchSize: 50, PollInterval: 5 * time.Millisecond})
+		e := engine.New(db, engine.Options{OwnerUID: uid, BatchSize: 50, PollInterval: 5 * time.Millisecond})
 		running.Go(func() {
 			if err := e.Run(ctx); err != nil {
 				t.Error(err)
@@ -71,7 +79,7 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	// Connections are lost all the while.
 	for range 5 {
 		time.Sleep(20 * time.Millisecond)
-		s.asOwner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid() AND query ILIKE '%referral.%'")
+		s.asOwner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'engines'")
 	}
 	writers.Wait()
 	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")

@@ -317,3 +317,31 @@ func TestForeignVersionsAndSuspendedDatabasesAreLeftAlone(t *testing.T) {
 		s.expect(what, ledger)
 	}
 }
+
+// A purchase that commits while a batch has begun but not yet taken its changes
+// is later than that batch's transaction, and still needs no second look.
+func TestAPurchaseIsNeverInTheFutureOfItsDecision(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for _, fact := range []string{link, touch, signup} {
+		s.write(fact)
+	}
+	s.converge()
+	before := s.engine.Stats().Batches
+	// The batch waits for the shards, having begun.
+	s.write(`UPDATE referral.signup SET visitor_id = visitor_id`)
+	blocker, err := s.db.Begin(t.Context())
+	must(t, err)
+	_, err = blocker.Exec(t.Context(), "LOCK TABLE referral.shard")
+	must(t, err)
+	converged := make(chan error, 1)
+	go func() { converged <- s.engine.Converge(t.Context()) }()
+	s.eventually("the batch waits for a shard", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	s.write(purchase)
+	must(t, blocker.Rollback(t.Context()))
+	must(t, <-converged)
+	s.expect("pairs", pairs, "bob p1 Granted Qualified")
+	if got := s.engine.Stats().Batches - before; got != 1 {
+		t.Errorf("it took %d batches", got)
+	}
+}

@@ -65,6 +65,7 @@ func (b *batch) take(ctx context.Context) error {
 		})
 		return err
 	})
+	queries.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now) })
 	if err := b.send(ctx, &queries); err != nil {
 		return err
 	}
