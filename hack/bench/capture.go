@@ -34,10 +34,12 @@ func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 			if err := w.checkpoint(ctx); err != nil {
 				return 0, err
 			}
+			before := w.processorTime()
 			rate, err := s.insert(ctx, period)
 			if err != nil {
 				return 0, err
 			}
+			w.detail("%s: %.0f purchases/s for %s, with %s", name, rate, period, w.processorTime().since(before))
 			return rate, s.noted(ctx, mode == "ENABLE")
 		}}
 	}

@@ -10,10 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	purchasesPerSecond = 200
-	pollInterval       = 100 * time.Millisecond // the engine's default
-)
+const purchasesPerSecond = 200
 
 // latency is the time from the commit of a purchase, whose signup is there, to
 // the commit of its ledger entry, at 200 purchases a second: the 99th percentile

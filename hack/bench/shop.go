@@ -24,9 +24,10 @@ var owner = database.Identity{
 }
 
 const (
-	namespace   = "growth"
-	campaign    = "invite-friends"
-	connections = 8 // of the shop
+	namespace    = "growth"
+	campaign     = "invite-friends"
+	connections  = 8                      // of the shop
+	pollInterval = 100 * time.Millisecond // the engine's default
 )
 
 // shop is a database with the schema, a declared campaign and the roles'
@@ -128,7 +129,7 @@ func fiveDollars() reward.Terms {
 // newEngine is an engine as the manager has it.
 func (s *shop) newEngine() *engine.Engine {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return engine.New(s.db, engine.Options{OwnerUID: owner.UID, Log: log})
+	return engine.New(s.db, engine.Options{OwnerUID: owner.UID, PollInterval: pollInterval, Log: log})
 }
 
 // drain runs a new engine until the change list is empty, and returns how long

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -133,4 +134,14 @@ func (w *world) detail(format string, arguments ...any) {
 func (w *world) checkpoint(ctx context.Context) error {
 	_, err := w.admin.Exec(ctx, "CHECKPOINT")
 	return err
+}
+
+// wait waits, or returns why it must not go on.
+func (w *world) wait(ctx context.Context, period time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(period):
+		return nil
+	}
 }

@@ -1,8 +1,7 @@
--- What a database was asked for so far: statements; how often the most frequent
--- of them, which is the poll when there is nothing else to do; rows written and
--- records of write-ahead log; and where the server's write-ahead log is. Asked
--- from another database, so that asking does not count.
-SELECT coalesce(sum(s.calls), 0)::bigint, coalesce(max(s.calls), 0)::bigint,
+-- What a database was asked for so far: statements; rows written and records of
+-- write-ahead log; and where the server's write-ahead log is. Asked from another
+-- database, so that asking does not count.
+SELECT coalesce(sum(s.calls), 0)::bigint,
        coalesce(sum(s.wal_records), 0)::bigint
        + (SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = $1),
        pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint
