@@ -11,11 +11,13 @@ COMMENT ON TABLE  referral.shard IS 'Sixteen rows to lock: whoever holds one dec
 COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
 INSERT INTO referral.shard SELECT generate_series(0, 15);
 
--- From sha256, whose result is the same on every version, so that a dump
--- restored elsewhere still has its changes in the right shards.
+-- Everything in it is IMMUTABLE, so that Postgres puts it in place of the call:
+-- it runs in each writer's trigger. Should another version hash differently, a
+-- restored change may be taken beside another of the same referee, and the keys
+-- of ledger and pair let only one of them commit.
 CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (get_byte(sha256(convert_to(key, 'UTF8')), 0) & 15)::smallint;
+    RETURN (hashtextextended(key COLLATE "C", 0) & 15)::smallint;
 COMMENT ON FUNCTION referral.shard_of IS 'The shard of a referee, visitor, code, campaign or referrer.';
 
 -- Pairs to look at again as time passes: one probe per shard finds the earliest.
@@ -24,13 +26,13 @@ CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), due_at) WHER
 CREATE TABLE referral.change (
     shard        smallint    NOT NULL,
     id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    kind         text COLLATE "C" NOT NULL CHECK (kind IN ('Referee', 'Visitor', 'Code', 'Campaign', 'Referrer')),
+    kind         text COLLATE "C" NOT NULL,
     key          text COLLATE "C" NOT NULL,
     resume_after text COLLATE "C" NOT NULL DEFAULT '',
     noted_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (shard, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX change_key ON referral.change (shard, kind, key);
+CREATE INDEX change_key ON referral.change (shard, key, kind);
 COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet. Written by triggers in the writer''s own transaction.';
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
