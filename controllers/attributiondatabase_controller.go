@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,8 +79,12 @@ func (r *AttributionDatabaseReconciler) addFinalizer(ctx context.Context, adb *v
 func (r *AttributionDatabaseReconciler) patchFinalizers(ctx context.Context, original, adb *v1alpha1.AttributionDatabase) error {
 	// Another's finalizer must not get lost, hence the lock.
 	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
-	if err := r.client.Patch(ctx, adb, patch, client.FieldOwner(v1alpha1.FieldManager)); err != nil {
-		return fmt.Errorf("while changing the finalizers: %w", client.IgnoreNotFound(err))
+	err := r.client.Patch(ctx, adb, patch, client.FieldOwner(v1alpha1.FieldManager))
+	switch {
+	case apierrors.IsConflict(err):
+		return &waitingError{after: staleInterval, shown: never, err: err}
+	case client.IgnoreNotFound(err) != nil:
+		return fmt.Errorf("while changing the finalizers: %w", err)
 	}
 	return nil
 }

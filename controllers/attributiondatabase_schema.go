@@ -40,10 +40,11 @@ func (r *AttributionDatabaseReconciler) schema(adb *v1alpha1.AttributionDatabase
 	return &schema{reconciler: r, adb: adb, db: db, identity: identityOf(adb, r.installation)}
 }
 
-// converge is the list of phases. In the usual case, where nothing differs, it is one query.
+// converge is the list of phases. In the usual case, where nothing differs, it is one query. Roles come last: that one of
+// them does not exist keeps nothing else from being done.
 func (s *schema) converge(ctx context.Context) error {
 	for _, phase := range []func(context.Context) error{
-		s.observe, s.checkVersions, s.own, s.suspend, s.migrate, s.own, s.grant, s.attribute, s.closeAbsent, s.resume, s.report,
+		s.observe, s.checkVersions, s.own, s.suspend, s.migrate, s.own, s.attribute, s.closeAbsent, s.resume, s.report, s.grant,
 	} {
 		if err := phase(ctx); err != nil {
 			return err
@@ -111,7 +112,7 @@ func (s *schema) suspend(ctx context.Context) error {
 	return s.setSuspended(ctx, true)
 }
 
-// resume comes last, when everything is as it should be.
+// resume comes when everything that decides about credits is as it should be.
 func (s *schema) resume(ctx context.Context) error {
 	if s.adb.Spec.Suspend || !s.is.Suspended {
 		return nil
@@ -141,36 +142,6 @@ func (s *schema) migrate(ctx context.Context) error {
 	}
 	s.reconciler.granted.forget(client.ObjectKeyFromObject(s.adb)) // new tables, or a new schema
 	return s.observe(ctx)
-}
-
-// grant gives the roles of the spec their rights, and takes them from those that left it. Conditions: RoleNotFound,
-// PermissionDenied.
-func (s *schema) grant(ctx context.Context) error {
-	memory, name, what := s.reconciler.granted, client.ObjectKeyFromObject(s.adb), granted{source: sourceOf(s.adb), db: s.db}
-	if !s.current() || memory.recently(name, what) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	if err := database.GrantRoles(ctx, s.db, rolesOf(s.adb)); err != nil {
-		return err
-	}
-	memory.remember(name, what)
-	return nil
-}
-
-func rolesOf(adb *v1alpha1.AttributionDatabase) database.Roles {
-	var roles database.Roles
-	if adb.Spec.Roles == nil {
-		return roles
-	}
-	for _, role := range adb.Spec.Roles.Writers {
-		roles.Writers = append(roles.Writers, string(role))
-	}
-	for _, role := range adb.Spec.Roles.Readers {
-		roles.Readers = append(roles.Readers, string(role))
-	}
-	return roles
 }
 
 // attribute declares which touch wins.
@@ -239,6 +210,36 @@ func (s *schema) report(ctx context.Context) error {
 		s.reconciler.moved.Add(client.ObjectKey{Namespace: s.adb.Namespace, Name: campaign})
 	}
 	return nil
+}
+
+// grant gives the roles of the spec their rights, and takes them from those that left it. Conditions: RoleNotFound,
+// PermissionDenied.
+func (s *schema) grant(ctx context.Context) error {
+	memory, name, what := s.reconciler.granted, client.ObjectKeyFromObject(s.adb), granted{source: sourceOf(s.adb), db: s.db}
+	if !s.current() || memory.recently(name, what) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if err := database.GrantRoles(ctx, s.db, rolesOf(s.adb)); err != nil {
+		return err
+	}
+	memory.remember(name, what)
+	return nil
+}
+
+func rolesOf(adb *v1alpha1.AttributionDatabase) database.Roles {
+	var roles database.Roles
+	if adb.Spec.Roles == nil {
+		return roles
+	}
+	for _, role := range adb.Spec.Roles.Writers {
+		roles.Writers = append(roles.Writers, string(role))
+	}
+	for _, role := range adb.Spec.Roles.Readers {
+		roles.Readers = append(roles.Readers, string(role))
+	}
+	return roles
 }
 
 // differing names the campaigns that are not the same on both sides, or only on one.

@@ -256,3 +256,29 @@ func TestAReplicaForgetsDatabasesThatWentWhileNoManagerRan(t *testing.T) {
 	w.startManager()
 	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })
 }
+
+func TestAnEngineThatCannotGoOnShows(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.sql(own, "ALTER TABLE referral.ledger RENAME TO elsewhere")
+	w.shop(own, oneFriend)
+	adb := w.adb("shop")
+	failing := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.EngineFailingReason)
+	if !strings.Contains(failing.Message, "ledger") {
+		t.Errorf("message: %s", failing.Message)
+	}
+	w.sql(own, "ALTER TABLE referral.elsewhere RENAME TO ledger")
+	w.awaitReady(adb)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+}
+
+func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"readers":["nobody_`+own.Name+`"]}}}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.RoleNotFoundReason)
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
+}

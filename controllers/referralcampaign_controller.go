@@ -62,10 +62,13 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	r.count(&campaign, adb, follows)
+	if err := r.usable(adb); err != nil {
+		return ctrl.Result{}, err
+	}
 	if err := r.declare(ctx, &campaign, adb, follows); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.count(&campaign, adb, follows)
 	if campaign.Spec.Suspend {
 		return ctrl.Result{}, nil // which is what was asked for, policy or not
 	}

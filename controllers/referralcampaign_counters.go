@@ -33,18 +33,21 @@ func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, 
 		Granted:          counters.Granted,
 		Reversed:         counters.Reversed,
 	}
-	campaign.Status.Credits = creditsOf(counters.Credits, promised(follows.terms))
+	campaign.Status.Credits = creditsOf(counters.Credits, promised(campaign, follows.terms))
 	campaign.Status.Credit = summary(campaign.Status.Credits)
 	campaign.Status.LastSyncTime = timeOf(counters.ChangedAt)
 }
 
 // promised are the currencies in which a policy is certain to grant something, so that a campaign shows a zero of them
-// before it has granted anything.
-func promised(terms *reward.Terms) []string {
-	if terms == nil {
-		return nil
-	}
+// before it has granted anything. Without its policy a campaign goes on showing those it shows.
+func promised(campaign *v1alpha1.ReferralCampaign, terms *reward.Terms) []string {
 	var currencies []string
+	if terms == nil {
+		for _, credit := range campaign.Status.Credits {
+			currencies = append(currencies, credit.Currency)
+		}
+		return currencies
+	}
 	for _, reward := range terms.Rewards {
 		if reward.Fixed != nil {
 			currencies = append(currencies, reward.Fixed.Currency)

@@ -33,9 +33,13 @@ var outages = map[string]bool{
 	v1alpha1.ConnectingReason:           true,
 }
 
-// database finds the campaign's database and waits until it is Ready.
-//
-// Conditions: DatabaseNotReady.
+// harmless are the reasons for which a database that is not Ready can be used all the same.
+var harmless = map[string]bool{
+	v1alpha1.InUseReason:        true,
+	v1alpha1.RoleNotFoundReason: true,
+}
+
+// database finds the campaign's database. Conditions: DatabaseNotReady.
 func (r *ReferralCampaignReconciler) database(ctx context.Context, campaign *v1alpha1.ReferralCampaign) (*v1alpha1.AttributionDatabase, error) {
 	name := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
 	var adb v1alpha1.AttributionDatabase
@@ -46,12 +50,17 @@ func (r *ReferralCampaignReconciler) database(ctx context.Context, campaign *v1a
 	if err != nil {
 		return nil, fmt.Errorf("while getting AttributionDatabase %s: %w", name, err)
 	}
-	ready := readyCondition(&adb)
+	return &adb, nil
+}
+
+// usable waits until a database can be declared in. Conditions: DatabaseNotReady.
+func (r *ReferralCampaignReconciler) usable(adb *v1alpha1.AttributionDatabase) error {
+	name, ready := client.ObjectKeyFromObject(adb), readyCondition(adb)
 	switch {
 	case ready == nil:
-		return nil, waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been looked at yet", name)
-	case ready.Status == metav1.ConditionTrue, ready.Reason == v1alpha1.InUseReason:
-		return &adb, nil
+		return waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been looked at yet", name)
+	case ready.Status == metav1.ConditionTrue, harmless[ready.Reason]:
+		return nil
 	}
 	wait := &waitingError{
 		reason: v1alpha1.DatabaseNotReadyReason,
@@ -60,7 +69,7 @@ func (r *ReferralCampaignReconciler) database(ctx context.Context, campaign *v1a
 	if left := outagePatience - r.now().Sub(ready.LastTransitionTime.Time); outages[ready.Reason] && left > 0 {
 		wait.after, wait.shown = left, unlessInForce
 	}
-	return nil, wait
+	return wait
 }
 
 // notReady is for a database that turns out not to be usable although its AttributionDatabase does not say so yet.

@@ -35,6 +35,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := indexCampaigns(mgr); err != nil {
 		return err
 	}
+	options.Registry.ForgetReports() // of an earlier manager; since then another replica may have led
 	moved := hosting.NewFeed()
 	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
 	pools := &PoolsReconciler{

@@ -28,12 +28,13 @@ type reporter struct {
 // report applies the status of after if it differs from that of before, and records an event if Ready changed. An object
 // that went away meanwhile, or was replaced by another of its name, is no error.
 func (r reporter) report(ctx context.Context, before, after resource) error {
-	was, is, err := statuses(before, after)
+	was, err := statusOf(before)
 	if err != nil {
 		return err
 	}
-	if equality.Semantic.DeepEqual(was, is) {
-		return nil
+	is, err := statusOf(after)
+	if err != nil || equality.Semantic.DeepEqual(was, is) {
+		return err
 	}
 	gvk, err := apiutil.GVKForObject(after, r.client.Scheme())
 	if err != nil {
@@ -57,16 +58,18 @@ func (r reporter) report(ctx context.Context, before, after resource) error {
 	return nil
 }
 
-// statuses returns both as they go over the wire, where zeros are written.
-func statuses(before, after resource) (was, is any, err error) {
-	for object, status := range map[resource]*any{before: &was, after: &is} {
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-		if err != nil {
-			return nil, nil, fmt.Errorf("while encoding the status of %s: %w", object.GetName(), err)
-		}
-		*status = content["status"]
+// statusOf is the status as it goes over the wire, where zeros are written.
+func statusOf(object resource) (any, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("while encoding the status of %s: %w", object.GetName(), err)
 	}
-	return was, is, nil
+	return content["status"], nil
+}
+
+// underWay are the reasons of Ready=False that are nobody's worry.
+var underWay = map[string]bool{
+	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
 }
 
 // tell records an event when Ready changed its status or its reason.
@@ -76,7 +79,7 @@ func (r reporter) tell(before, after resource) {
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if is.Status == metav1.ConditionFalse {
+	if is.Status == metav1.ConditionFalse && !underWay[is.Reason] {
 		kind = corev1.EventTypeWarning
 	}
 	r.event(after, kind, is.Reason, is.Message)

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
@@ -32,16 +34,16 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 		return fmt.Errorf("while making a client of the API server: %w", err)
 	}
 	for asked := 0; ; asked++ {
-		_, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
-		if err == nil {
+		missing, err := missingKinds(client)
+		if err == nil && len(missing) == 0 {
 			if asked > 0 {
 				log.Info("The API server is there")
 			}
 			return nil
 		}
 		if asked%remindEvery == 0 {
-			if apierrors.IsNotFound(err) {
-				log.Info("Waiting for the CustomResourceDefinitions; apply config/crd", "group", v1alpha1.GroupVersion.String())
+			if err == nil {
+				log.Info("Waiting for CustomResourceDefinitions; apply config/crd", "missing", missing)
 			} else {
 				log.Info("Waiting for the API server", "host", config.Host, "reason", err.Error())
 			}
@@ -52,4 +54,21 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 		case <-time.After(wait.Jitter(askInterval, askJitterPart)):
 		}
 	}
+}
+
+// kinds are those that the controllers cannot do without.
+var kinds = []string{"AttributionDatabase", "ReferralCampaign", "RewardPolicy"}
+
+// missingKinds are those that the API server does not serve.
+func missingKinds(client discovery.DiscoveryInterface) ([]string, error) {
+	list, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	if apierrors.IsNotFound(err) {
+		return kinds, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool {
+		return slices.ContainsFunc(list.APIResources, func(served metav1.APIResource) bool { return served.Kind == kind })
+	}), nil
 }

@@ -40,3 +40,14 @@ func (r *Registry) Report(name types.NamespacedName) (database.Status, bool) {
 	}
 	return h.report.status, true
 }
+
+// ForgetReports is for whoever begins to read anew: what was reported here before may have been overtaken elsewhere.
+func (r *Registry) ForgetReports() {
+	for _, name := range r.Names() {
+		if h := r.find(name); h != nil {
+			h.mu.Lock()
+			h.report = nil
+			h.mu.Unlock()
+		}
+	}
+}
