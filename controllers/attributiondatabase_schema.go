@@ -87,8 +87,7 @@ func (s *schema) own(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	claimed, err := database.Claim(ctx, s.db, s.identity, s.adb.Annotations[v1alpha1.TakeOverAnnotation])
-	var other *database.ErrOwnedByAnother
-	if errors.As(err, &other) {
+	if other, found := errors.AsType[*database.ErrOwnedByAnother](err); found {
 		s.adb.Status.Owner = other.Owner.Name
 	}
 	if err != nil {
@@ -194,7 +193,7 @@ func (s *schema) closeCampaign(ctx context.Context, declared database.CampaignSt
 }
 
 // report puts what was observed into status, and wakes the campaigns whose counters moved.
-func (s *schema) report(ctx context.Context) error {
+func (s *schema) report(context.Context) error {
 	status := &s.adb.Status
 	status.ServerVersion = s.is.ServerVersion
 	status.SchemaVersion = int64(s.is.SchemaVersion)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,7 +21,7 @@ func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 		return err
 	}
 	options := controllerOptions()
-	options.NeedLeaderElection = ptr.To(false)
+	options.NeedLeaderElection = new(false)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("pools").
 		For(&v1alpha1.AttributionDatabase{}, builder.WithPredicates(requested())).

@@ -88,7 +88,7 @@ func indexCampaigns(mgr ctrl.Manager) error {
 		campaignByPolicy:   func(c *v1alpha1.ReferralCampaign) string { return c.Spec.PolicyRef.Name },
 	}
 	for field, value := range indexes {
-		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field,
+		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field, //nolint:forbidigo // nothing runs yet that could be cancelled
 			func(object client.Object) []string {
 				campaign, ok := object.(*v1alpha1.ReferralCampaign)
 				if !ok {

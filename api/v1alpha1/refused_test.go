@@ -159,6 +159,7 @@ func TestRefusedAttributionDatabases(t *testing.T) {
 }
 
 func refused(t *testing.T, kind string, cases []refusal) {
+	t.Helper()
 	c := cluster(t)
 	for _, tc := range cases {
 		t.Run(tc.rule, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgo "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -75,7 +74,7 @@ func managerOptions(options options) manager.Options {
 		Controller: config.Controller{
 			MaxConcurrentReconciles: options.concurrent,
 			ReconciliationTimeout:   reconcileTimeout,
-			SkipNameValidation:      ptr.To(true), // another manager of this process used the names before
+			SkipNameValidation:      new(true), // another manager of this process used the names before
 		},
 		// The servers of this process outlive its managers.
 		Metrics:                metricsserver.Options{BindAddress: "0"},
@@ -86,7 +85,7 @@ func managerOptions(options options) manager.Options {
 		LeaderElectionNamespace: options.leaderElectionNamespace,
 		// The database is the fence, not the lease: nothing is lost when a reconcile outlives it by a moment.
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       ptr.To(stopTimeout),
+		GracefulShutdownTimeout:       new(stopTimeout),
 	}
 }
 

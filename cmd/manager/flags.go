@@ -66,7 +66,8 @@ func parseFlags(arguments []string, output io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", flags.Arg(0))
 	}
-	return o, o.complete(podNamespace())
+	err = o.complete(podNamespace())
+	return o, err
 }
 
 func (o *options) define(flags *flag.FlagSet) {

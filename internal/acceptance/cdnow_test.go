@@ -90,6 +90,7 @@ spec:
 // sample, date, number of CDs, dollars. Some orders are refunded in part, in
 // two parts, or in whole.
 func readOrders(t *testing.T) []order {
+	t.Helper()
 	path := filepath.Join("..", "..", "..", "shared", "data", "cdnow_sample.txt")
 	file, err := os.Open(path)
 	if err != nil {

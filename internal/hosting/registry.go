@@ -64,7 +64,7 @@ func NewRegistry(options Options) *Registry {
 		doubted: NewFeed(),
 		hosts:   map[types.NamespacedName]*host{},
 	}
-	r.ctx, r.end = context.WithCancel(context.Background())
+	r.ctx, r.end = context.WithCancel(context.Background()) //nolint:forbidigo // hosts outlive whoever asks for them; Close ends them
 	return r
 }
 

@@ -54,8 +54,7 @@ func mayServe(ctx context.Context, db *database.DB, identity database.Identity) 
 		return false, err
 	}
 	err = database.Heartbeat(ctx, db, identity)
-	var other *database.ErrOwnedByAnother
-	if errors.As(err, &other) {
+	if _, another := errors.AsType[*database.ErrOwnedByAnother](err); another {
 		return false, nil
 	}
 	return err == nil, err
@@ -91,7 +90,10 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 	failed := 0
 	for {
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil {
+				h.log.Info("The engine has ended", "reason", err)
+			}
 			return
 		case <-h.suspected:
 			h.observe(ping(ctx, db))
@@ -106,7 +108,7 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 		switch {
 		case h.cutOff() != nil:
 			h.observe(ping(ctx, db))
-		case failure != last && cutsOff(database.Classify(failure)):
+		case !alike(failure, last) && cutsOff(database.Classify(failure)):
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {

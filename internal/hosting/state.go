@@ -74,7 +74,7 @@ func (c *condition) looksLike(other condition) bool {
 
 func alike(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return (a == nil) == (b == nil)
 	}
 	return a.Error() == b.Error() || database.Classify(a) == database.Classify(b) && database.Classify(a) != database.ClassUnknown
 }

@@ -10,16 +10,18 @@ func TestSuspendedCampaignFreezesTheReferee(t *testing.T) {
 	for name, prepare := range map[string]func(*testing.T) *story{
 		"before anything was decided": func(*testing.T) *story { return newStory() },
 		"after a grant, with a refund since": func(t *testing.T) *story {
+			t.Helper()
 			s := newStory().record(t)
 			s.p1().Refunded = 4000
 			return s
 		},
 		"after a grant, with the signup gone": func(t *testing.T) *story {
+			t.Helper()
 			s := newStory().record(t)
 			s.ben.Signup = nil
 			return s
 		},
-		"with a pair left from it, though bound elsewhere now": func(t *testing.T) *story {
+		"with a pair left from it, though bound elsewhere now": func(*testing.T) *story {
 			s := newStory(func(s *story) {
 				s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", Revision: 1, State: Waiting}}
 				s.link().Campaign = "other"

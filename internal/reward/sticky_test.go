@@ -88,6 +88,7 @@ func TestSignupGoneWhileHeldOrWaiting(t *testing.T) {
 
 func TestCountingAgain(t *testing.T) {
 	reversed := func(t *testing.T) *story {
+		t.Helper()
 		s := newStory().record(t)
 		s.p1().Refunded = 4000
 		return s.record(t)
