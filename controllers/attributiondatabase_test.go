@@ -141,7 +141,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	w, own := newShop(t)
 	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
 	rival := w.adb("rival")
-	refused := w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
 	if !meta.IsStatusConditionTrue(rival.Status.Conditions, v1alpha1.StalledCondition) {
 		t.Error("not Stalled")
 	}
@@ -155,7 +155,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 
 	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
-	refused = w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
+	refused := w.awaitReason(rival, metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
 	asTold(w, own, refused.Message)
 	w.awaitReady(rival)
 	lost := w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason)
