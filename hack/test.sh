@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 module=$(go list -m)
-raced=$(go list ./internal/... | grep -vE "^$module/internal/testworld" || true)
+raced=$(go list ./controllers/... ./internal/... | grep -vE "^$module/internal/testworld" || true)
 plain=$(go list ./... | grep -vxF "$raced")
 
 race=-race
