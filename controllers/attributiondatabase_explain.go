@@ -40,6 +40,8 @@ func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabas
 	switch {
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, after: recheckInterval, shown: unlessInForce, err: err}
+	case errors.Is(err, database.ErrStale):
+		return &waitingError{after: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):
 		return &waitingError{reason: refused.reason, after: recheckInterval, err: refused}
 	case errors.As(err, &owned):

@@ -122,7 +122,7 @@ func (s *schema) resume(ctx context.Context) error {
 func (s *schema) setSuspended(ctx context.Context, suspended bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if _, err := database.SetSuspended(ctx, s.db, s.identity.UID, suspended); err != nil {
+	if _, err := database.SetSuspended(ctx, s.db, s.identity.UID, s.adb.Generation, suspended); err != nil {
 		return err
 	}
 	s.is.Suspended = suspended
@@ -151,7 +151,7 @@ func (s *schema) attribute(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, err := database.SetAttribution(ctx, s.db, s.identity.UID, model)
+	_, err := database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model)
 	return err
 }
 

@@ -290,11 +290,11 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			return database.CloseCampaign(w.Context(), w.DB, "stranger", "invite-friends", "")
 		},
 		"attribution": func(w *world) error {
-			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", reward.FirstTouch)
+			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", 1, reward.FirstTouch)
 			return err
 		},
 		"suspension": func(w *world) error {
-			_, err := database.SetSuspended(w.Context(), w.DB, "stranger", true)
+			_, err := database.SetSuspended(w.Context(), w.DB, "stranger", 1, true)
 			return err
 		},
 		"what is so already, after giving up": func(w *world) error {
@@ -362,11 +362,11 @@ func TestSettings(t *testing.T) {
 	}{
 		"attribution": {
 			set: func() (int64, error) {
-				return database.SetAttribution(t.Context(), w.DB, shop.UID, reward.FirstTouch)
+				return database.SetAttribution(t.Context(), w.DB, shop.UID, 1, reward.FirstTouch)
 			},
 			notes: []string{"Campaign invite-friends", "Campaign share-item"},
 		},
-		"suspended": {set: func() (int64, error) { return database.SetSuspended(t.Context(), w.DB, shop.UID, true) }, notes: []string{}},
+		"suspended": {set: func() (int64, error) { return database.SetSuspended(t.Context(), w.DB, shop.UID, 1, true) }, notes: []string{}},
 	} {
 		before := w.epoch()
 		epoch, err := test.set()
@@ -389,4 +389,27 @@ func TestSettings(t *testing.T) {
 	if !config.Suspended || config.Reward.Attribution != reward.FirstTouch {
 		t.Errorf("%+v", config)
 	}
+}
+
+func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
+	w := newWorld(t)
+	_, err := database.SetSuspended(t.Context(), w.DB, shop.UID, 2, true)
+	check(t, err)
+	const settings = "SELECT m::text FROM referral.meta AS m"
+	before := value[string](t, w, settings)
+	if _, err := database.SetSuspended(t.Context(), w.DB, shop.UID, 1, false); !errors.Is(err, database.ErrStale) {
+		t.Errorf("from a cache that lags behind: %v", err)
+	}
+	if diff := cmp.Diff(before, value[string](t, w, settings)); diff != "" {
+		t.Error(diff)
+	}
+	_, err = database.SetSuspended(t.Context(), w.DB, shop.UID, 3, false)
+	check(t, err)
+
+	// Another object counts its generations anew.
+	another := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: "another"}
+	_, err = database.Claim(t.Context(), w.DB, another, shop.UID)
+	check(t, err)
+	_, err = database.SetSuspended(t.Context(), w.DB, another.UID, 1, true)
+	check(t, err)
 }

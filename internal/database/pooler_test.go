@@ -110,7 +110,7 @@ func useAll(ctx context.Context, db *database.DB, d database.Declaration) error 
 	if err := database.Heartbeat(ctx, db, shop); err != nil {
 		return err
 	}
-	if _, err := database.SetAttribution(ctx, db, shop.UID, reward.LastTouch); err != nil {
+	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, reward.LastTouch); err != nil {
 		return err
 	}
 	if _, err := database.LoadConfiguration(ctx, db); err != nil {

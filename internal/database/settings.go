@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -9,11 +10,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
+// ErrStale says that settings of a later generation are in force: whoever
+// meant to change them follows a cache that lags behind.
+var ErrStale = errors.New("settings of a later generation are in force")
+
 // SetAttribution declares which touch binds a signup. A change has the signups
 // of every campaign looked at again. Once it returns nothing commits that was
-// decided under another; it writes nothing where nothing differs.
-func SetAttribution(ctx context.Context, db *DB, ownerUID string, model reward.AttributionModel) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, "set_attribution", model)
+// decided under another; it writes nothing where nothing differs. A generation
+// lower than that of an earlier change is ErrStale.
+func SetAttribution(ctx context.Context, db *DB, ownerUID string, generation int64, model reward.AttributionModel) (epoch int64, err error) {
+	epoch, err = set(ctx, db, ownerUID, generation, "set_attribution", model)
 	if err != nil {
 		return 0, fmt.Errorf("while setting the attribution model: %w", err)
 	}
@@ -21,9 +27,10 @@ func SetAttribution(ctx context.Context, db *DB, ownerUID string, model reward.A
 }
 
 // SetSuspended declares whether batches are taken at all. Once it returns with
-// true, none commits.
-func SetSuspended(ctx context.Context, db *DB, ownerUID string, suspended bool) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, "set_suspended", suspended)
+// true, none commits. A generation lower than that of an earlier change is
+// ErrStale.
+func SetSuspended(ctx context.Context, db *DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
+	epoch, err = set(ctx, db, ownerUID, generation, "set_suspended", suspended)
 	if err != nil {
 		return 0, fmt.Errorf("while setting whether batches are taken: %w", err)
 	}
@@ -32,7 +39,7 @@ func SetSuspended(ctx context.Context, db *DB, ownerUID string, suspended bool) 
 
 // set gives a column of meta another value by the named statement, whose
 // neighbour of the same name with _is tells whether it has it already.
-func set(ctx context.Context, db *DB, ownerUID, statement string, value any) (epoch int64, err error) {
+func set(ctx context.Context, db *DB, ownerUID string, generation int64, statement string, value any) (epoch int64, err error) {
 	var owner string
 	var same bool
 	err = db.QueryRow(ctx, db.Qualify(query(statement+"_is")), value).Scan(&epoch, &owner, &same)
@@ -40,8 +47,15 @@ func set(ctx context.Context, db *DB, ownerUID, statement string, value any) (ep
 		return epoch, err
 	}
 	err = transact(ctx, db, func(tx pgx.Tx) error {
-		if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
+		tag, err := tx.Exec(ctx, db.Qualify(query("advance_owner")), ownerUID, generation)
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
+				return err
+			}
+			return ErrStale
 		}
 		return tx.QueryRow(ctx, db.Qualify(query(statement)), value).Scan(&epoch)
 	})

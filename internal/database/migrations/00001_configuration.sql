@@ -32,6 +32,7 @@ CREATE TABLE referral.owner (
     installation text        NOT NULL,
     name         text        NOT NULL,
     uid          text        NOT NULL,
+    generation   bigint      NOT NULL DEFAULT 0,
     heartbeat_at timestamptz NOT NULL DEFAULT now(),
     released_at  timestamptz
 );
@@ -40,6 +41,7 @@ COMMENT ON COLUMN referral.owner.singleton IS 'Always true: there is one owner.'
 COMMENT ON COLUMN referral.owner.installation IS 'The operator''s --installation.';
 COMMENT ON COLUMN referral.owner.name IS 'namespace/name of the object.';
 COMMENT ON COLUMN referral.owner.uid IS 'The object''s UID; changes when it is deleted and created again.';
+COMMENT ON COLUMN referral.owner.generation IS 'Generation of the object that last changed a setting in meta; a lower one is ignored.';
 COMMENT ON COLUMN referral.owner.heartbeat_at IS 'Last sign of life, about once a minute.';
 COMMENT ON COLUMN referral.owner.released_at IS 'When the owner gave the schema up by being deleted; null while it owns.';
 
