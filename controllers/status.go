@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -54,7 +55,7 @@ func (r reporter) report(ctx context.Context, before, after resource) error {
 	case err != nil:
 		return fmt.Errorf("while writing status: %w", err)
 	}
-	r.tell(before, after)
+	r.tell(ctx, before, after)
 	return nil
 }
 
@@ -72,8 +73,8 @@ var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
 }
 
-// tell records an event when Ready changed its status or its reason.
-func (r reporter) tell(before, after resource) {
+// tell records an event, and logs, when Ready changed its status or its reason.
+func (r reporter) tell(ctx context.Context, before, after resource) {
 	was, is := readyCondition(before), readyCondition(after)
 	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
 		return
@@ -83,6 +84,7 @@ func (r reporter) tell(before, after resource) {
 		kind = corev1.EventTypeWarning
 	}
 	r.event(after, kind, is.Reason, is.Message)
+	ctrl.LoggerFrom(ctx).Info("Ready has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
 }
 
 // tookOver tells that a schema has changed hands.
