@@ -34,8 +34,8 @@ func (w *world) backlog(ctx context.Context, referees int) (*testworld.Template,
 		}
 		return errors.Join(
 			s.signUp(ctx, 1, referees),
-			s.buy(ctx, 1, referees, 1),
-			s.buy(ctx, 1, referees, 2),
+			s.buy(ctx, referees, 1),
+			s.buy(ctx, referees, 2),
 			s.tidy(ctx),
 		)
 	})

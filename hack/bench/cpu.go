@@ -41,7 +41,6 @@ func (w *world) processorTime() spent {
 // processorTimeOf reads a process's own time, its parent, and the time of its
 // children that have ended; see proc_pid_stat(5).
 func processorTimeOf(pid int) (own time.Duration, parent int, reaped time.Duration) {
-	const tick = time.Second / 100
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, 0, 0 // it has ended
@@ -49,9 +48,12 @@ func processorTimeOf(pid int) (own time.Duration, parent int, reaped time.Durati
 	// The name, in parentheses, may hold anything.
 	_, after, _ := strings.Cut(string(content[strings.LastIndexByte(string(content), ')'):]), " ")
 	fields := strings.Fields(after) // from the third on
-	number := func(field int) time.Duration {
+	number := func(field int) int {
 		n, _ := strconv.Atoi(fields[field-3])
-		return time.Duration(n)
+		return n
 	}
-	return (number(14) + number(15)) * tick, int(number(4)), (number(16) + number(17)) * tick
+	return ticks(number(14) + number(15)), number(4), ticks(number(16) + number(17))
 }
+
+// ticks turns clock ticks, of which Linux has a hundred a second, into time.
+func ticks(count int) time.Duration { return time.Duration(count) * time.Second / 100 }

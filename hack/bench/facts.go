@@ -35,9 +35,9 @@ func (s *shop) signUp(ctx context.Context, first, last int) error {
 	return s.inBulk(ctx, "write_signups", first, last, links)
 }
 
-// buy writes one purchase of each referee, the ordinal-th.
-func (s *shop) buy(ctx context.Context, first, last, ordinal int) error {
-	return s.inBulk(ctx, "write_purchases", first, last, ordinal)
+// buy writes one purchase of each of the first referees, the ordinal-th.
+func (s *shop) buy(ctx context.Context, referees, ordinal int) error {
+	return s.inBulk(ctx, "write_purchases", 1, referees, ordinal)
 }
 
 // inBulk writes facts of referees first to last, some thousand a transaction.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,7 +48,7 @@ func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 	}
 	changed := w.scaled(100_000)
 	w.say("changing %d referees", changed)
-	if err := s.buy(ctx, 1, changed, 2); err != nil {
+	if err := s.buy(ctx, changed, 2); err != nil {
 		return nil, err
 	}
 	if err := s.refund(ctx, changed); err != nil {
@@ -125,8 +124,7 @@ func (s *shop) settled(ctx context.Context, manager *testworld.Process) error {
 
 // peakMemory is the most that a process ever had resident, in MiB; see proc(5).
 func peakMemory(pid int) (float64, error) {
-	const path = "status"
-	content, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), path))
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("while reading what memory the manager used: %w", err)
 	}

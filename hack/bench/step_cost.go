@@ -70,7 +70,7 @@ func (w *world) converged(ctx context.Context, pairs int) (*shop, error) {
 	}
 	w.say("writing and deciding %d pairs", pairs)
 	err = func() error {
-		if err := errors.Join(s.invite(ctx), s.signUp(ctx, 1, pairs), s.buy(ctx, 1, pairs, 1)); err != nil {
+		if err := errors.Join(s.invite(ctx), s.signUp(ctx, 1, pairs), s.buy(ctx, pairs, 1)); err != nil {
 			return err
 		}
 		if _, err := s.drain(ctx, pairs); err != nil {
