@@ -10,9 +10,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// ownerInterval is how often it is looked whether another owner still is one.
-const ownerInterval = 15 * time.Second
-
 // reasons are what errors of a database are called in conditions.
 var reasons = map[database.Class]string{
 	database.ClassUnreachable:           v1alpha1.UnreachableReason,
@@ -47,7 +44,7 @@ func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabas
 	case errors.As(err, &owned):
 		return r.explainOwner(adb, owned)
 	case errors.As(err, &tooNew):
-		return &stalledError{reason: v1alpha1.SchemaTooNewReason, recheck: ownerInterval, err: tooNew}
+		return &stalledError{reason: v1alpha1.SchemaTooNewReason, recheck: recheckInterval, err: tooNew}
 	case errors.As(err, &noRoles):
 		return wait(v1alpha1.RoleNotFoundReason)
 	case errors.As(err, &notGranted):
@@ -77,7 +74,7 @@ func (r *AttributionDatabaseReconciler) explainOwner(adb *v1alpha1.AttributionDa
 		}
 	}
 	return &stalledError{
-		reason: v1alpha1.OwnedByAnotherReason, recheck: ownerInterval,
+		reason: v1alpha1.OwnedByAnotherReason, recheck: recheckInterval,
 		err: fmt.Errorf("schema %s is owned by AttributionDatabase %s of installation %s (uid %s); if that is no longer in use, "+
 			"take over with: %s", adb.Spec.Schema, owner.Name, owner.Installation, owner.UID, line),
 	}

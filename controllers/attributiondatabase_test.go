@@ -229,6 +229,26 @@ func TestUnreachableIsNotGone(t *testing.T) {
 	w.awaitGone(adb)
 }
 
+// Everything of a namespace may be deleted at once, in any order.
+func TestWhatIsConnectedGoesOnWithoutItsSecretAndIsGivenUpInTheEnd(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	adb := w.adb("shop")
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	w.kubectl("", "annotate", "adb", "shop", v1alpha1.RequestedAtAnnotation+"=now")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
+	w.shop(own, oneFriend)
+	w.eventually("granted", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.ledger") == 1 })
+
+	w.kubectl("", "delete", "adb/shop", "rcamp/invite-friends")
+	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
+		t.Error("the ownership was not given up")
+	}
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
+		t.Errorf("the campaign is %s", mode)
+	}
+}
+
 func TestAnObjectThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
