@@ -39,6 +39,7 @@ func command(arguments []string) error {
 		fmt.Println(version())
 		return nil
 	}
+	limitMemory()
 	log := startLogging(options)
 	kubernetes, err := config.GetConfig()
 	if err != nil {

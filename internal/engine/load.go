@@ -15,13 +15,16 @@ func (b *batch) load(ctx context.Context) error {
 	if err := b.loadOwn(ctx); err != nil {
 		return err
 	}
+	if err := b.loadEarned(ctx); err != nil {
+		return err
+	}
 	if err := b.loadLinks(ctx); err != nil {
 		return err
 	}
 	return b.loadFingerprints(ctx)
 }
 
-// loadOwn loads each referee's own facts and what was decided before.
+// loadOwn loads each referee's own facts and how they were decided before.
 func (b *batch) loadOwn(ctx context.Context) error {
 	ids := make([]string, len(b.referees))
 	for i, r := range b.referees {
@@ -82,16 +85,33 @@ func (b *batch) loadOwn(ctx context.Context) error {
 			r.due[pair.PurchaseID] = *due
 		}
 	})
+	return b.send(ctx, &q)
+}
 
+// loadEarned loads credits and ledger of those who have been attributed: nobody
+// else can have any.
+func (b *batch) loadEarned(ctx context.Context) error {
+	var ids []string
+	for _, r := range b.referees {
+		if r.Attribution != nil || len(r.Pairs) > 0 {
+			ids = append(ids, r.UserID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var q pgx.Batch
+	var id string
 	var c recordedCredit
-	queue("load_credit", []any{&c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount}, func(r *referee) {
-		r.credits = append(r.credits, c)
-	})
-
+	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount}
+	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
+		b.byID[id].credits = append(b.byID[id].credits, c)
+	}))
 	var l reward.LedgerSum
-	queue("load_ledger", []any{&l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}, func(r *referee) {
-		r.Ledger = append(r.Ledger, l)
-	})
+	sum := []any{&id, &l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}
+	q.Queue(b.statement("load_ledger"), ids).Query(b.each(sum, func() {
+		b.byID[id].Ledger = append(b.byID[id].Ledger, l)
+	}))
 	return b.send(ctx, &q)
 }
 
