@@ -84,6 +84,8 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = 256
 
+	config.AfterConnect = useTextColumns
+
 	config.MaxConns = defaultMaxConnections
 	config.MinConns = 0
 	config.MinIdleConns = 0
