@@ -59,10 +59,11 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 			}
 		})
 	}
-	// Facts in the worst order, each twice over, from several sides at once.
+	// Facts in the worst order, each twice over, from several sides at once. A
+	// refund is more than its purchase, corrected or not.
 	var writers sync.WaitGroup
 	for _, fact := range []string{
-		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 900 FROM generate_series(1, 600, 3) n`,
+		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 1000 FROM generate_series(1, 600, 3) n`,
 		`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 600) n`,
 		`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'c' || n % 7, now() - interval '1 h' FROM generate_series(1, 600) n`,
 		`INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite', 'r' || n FROM generate_series(0, 6) n`,
