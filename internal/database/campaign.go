@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -18,13 +19,17 @@ type Declaration struct {
 	StartsAt, EndsAt  time.Time // zero: no bound
 	AttributionWindow time.Duration
 	Destination       string
-	UID               string // of the object that declares the campaign
+	Budget            *reward.Money // nil: no limit
+	ResyncInterval    time.Duration // longest time between two full comparisons; zero: 30 minutes
+	UID               string        // of the object that declares the campaign
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
 	Terms             []byte // JSON of reward.Terms; nil: those in force stay, and the policy they are from
 	Scope             string // whom an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
 }
+
+const defaultResyncInterval = 30 * time.Minute
 
 // Policy is the object that a declaration's terms are from.
 type Policy struct {
@@ -52,6 +57,7 @@ type Declared struct {
 // PolicyMissing, where there are none, only the mode of a campaign changes.
 func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
+	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
 	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), d.Name)
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
@@ -90,6 +96,16 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 			return nil, err
 		}
 	}
+	if edits.terms && d.Scope != string(reward.NewPairs) {
+		if _, err := tx.Exec(ctx, db.Qualify(query("begin_rollout")), d.Name); err != nil {
+			return nil, err
+		}
+	}
+	if edits.room {
+		if _, err := tx.Exec(ctx, db.Qualify(query("note_line")), d.Name); err != nil {
+			return nil, err
+		}
+	}
 	if edits.reach {
 		if _, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), d.Name); err != nil {
 			return nil, err
@@ -122,8 +138,14 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		if d.Terms == nil {
 			policy = present.policy
 		}
+		var budget *int64
+		var currency *string
+		if d.Budget != nil {
+			budget, currency = &d.Budget.Amount, &d.Budget.Currency
+		}
 		tag, err := tx.Exec(ctx, db.Qualify(query(statement)), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
-			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, policy.Name, policy.UID, policy.Generation)
+			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, policy.Name, policy.UID, policy.Generation,
+			budget, currency, d.ResyncInterval.Microseconds())
 		if err != nil || tag.RowsAffected() > 0 {
 			return edits, err
 		}

@@ -18,6 +18,8 @@ type campaignRow struct {
 	startsAt, endsAt time.Time
 	window           time.Duration
 	destination      string
+	budget           reward.Money // zero: no limit
+	resyncInterval   time.Duration
 	uid              string
 	generation       int64
 	policy           Policy
@@ -28,11 +30,12 @@ type campaignRow struct {
 func readCampaign(ctx context.Context, from querier, sql, name string) (*campaignRow, error) {
 	var c campaignRow
 	var startsAt, endsAt *time.Time
-	var window int64
+	var window, resyncInterval int64
 	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
-		&c.destination, &c.uid, &c.generation, &c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest)
+		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation, &c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
+	c.resyncInterval = time.Duration(resyncInterval) * time.Microsecond
 	return &c, err
 }
 
@@ -40,11 +43,12 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 type edits struct {
 	spec  bool // anything of the campaign's row
 	terms bool // a revision is to be recorded
+	room  bool // those in line may be served
 	reach bool // other signups may be bound, or other pairs admitted
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.reach }
-func (e edits) decisions() bool { return e.terms || e.reach }
+func (e edits) any() bool       { return e.spec || e.terms || e.room || e.reach }
+func (e edits) decisions() bool { return e.terms || e.room || e.reach }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
@@ -59,7 +63,13 @@ func (c *campaignRow) edits(d Declaration) edits {
 	e.terms = d.Terms != nil && c.digest != d.Digest
 	e.reach = c.mode != d.Mode || c.window != d.AttributionWindow ||
 		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
-	e.spec = e.reach || c.destination != d.Destination || c.uid != d.UID || c.generation != d.Generation ||
+	budget := reward.Money{}
+	if d.Budget != nil {
+		budget = *d.Budget
+	}
+	// The cap is one of the terms.
+	e.room = e.terms || c.budget != budget
+	e.spec = e.reach || c.budget != budget || c.destination != d.Destination || c.resyncInterval != d.ResyncInterval || c.uid != d.UID || c.generation != d.Generation ||
 		d.Terms != nil && c.policy != d.Policy
 	return e
 }

@@ -47,12 +47,15 @@ func (c *Configuration) addRow(rows pgx.Rows) error {
 		name, mode       *string
 		startsAt, endsAt *time.Time
 		window           *int64
+		budget           *int64
+		currency         *string
 		revision         *int
+		scope            *reward.RevisionScope
 		recordedAt       *time.Time
 		terms            []byte
 	)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
-		&name, &mode, &startsAt, &endsAt, &window, &revision, &recordedAt, &terms)
+		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &revision, &recordedAt, &scope, &terms)
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -65,9 +68,12 @@ func (c *Configuration) addRow(rows pgx.Rows) error {
 			EndsAt:            timeOf(endsAt),
 			AttributionWindow: time.Duration(*window) * time.Microsecond,
 		}
+		if budget != nil {
+			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+		}
 		c.Reward.Campaigns[*name] = campaign
 	}
-	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt)}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope}
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}

@@ -41,8 +41,38 @@ type CampaignStatus struct {
 
 	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
 
+	Budget          *reward.Money  // nil: no limit
+	Rollout         *RolloutStatus // nil: no revision has reached pairs of before
+	ConditionErrors int64
+	Resync          ResyncStatus
+
 	ChangedAt time.Time      // when the engine last changed something; zero: never
 	Credits   []CreditStatus // by currency
+}
+
+// RolloutStatus is how far the newest revision that reaches pairs of before has
+// come, in pairs.
+type RolloutStatus struct {
+	Revision       int
+	Decided, Total int64
+	Done           bool
+}
+
+// ResyncStatus is what full comparisons of a campaign have come to.
+type ResyncStatus struct {
+	EndedAt        time.Time // of the last that went through; zero: none has
+	Handled        string    // the last request that one has answered
+	DriftCorrected int64     // differences that nobody declared, put right so far
+	Found          string    // what the last one found, for people; empty: nothing
+	MassReversal   *MassReversal
+}
+
+// MassReversal is an incident: so many rows of facts are missing that their
+// loss rather than a shop's decision is to be assumed.
+type MassReversal struct {
+	ID    string // what a permission has to name
+	Pairs int64  // that would be reversed
+	Of    int64  // pairs granted
 }
 
 // CreditStatus is a campaign's credit in one currency, in minor units. Sums
@@ -80,12 +110,17 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		heartbeat, released, oldest, changed *time.Time
 		c                                    CampaignStatus
 		credits                              []byte
+		budget                               *int64
+		currency                             *string
+		rollout                              rolloutRow
 	)
 	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
 		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
-		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &changed, &credits)
+		&budget, &currency,
+		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
+		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits)
 	if err != nil {
 		return err
 	}
@@ -95,9 +130,32 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		return nil
 	}
 	c.ChangedAt = timeOf(changed)
+	if budget != nil {
+		c.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+	}
+	c.Rollout = rollout.status()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
 		return fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
 	}
 	s.Campaigns = append(s.Campaigns, c)
 	return nil
+}
+
+// rolloutRow is a row of rollout; null where there is none.
+type rolloutRow struct {
+	revision       *int
+	decided, total *int64
+	done           *bool
+}
+
+func (r *rolloutRow) status() *RolloutStatus {
+	if r.revision == nil {
+		return nil
+	}
+	status := RolloutStatus{Revision: *r.revision, Decided: *r.decided, Total: *r.total, Done: *r.done}
+	if status.Done {
+		// What matured or was reversed meanwhile is no concern of the revision any more.
+		status.Decided = status.Total
+	}
+	return &status
 }

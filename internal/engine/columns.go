@@ -11,9 +11,9 @@ import (
 // writes all of them at once. Their order is that of the statement's parameters.
 
 type attributionColumns struct {
-	userID, campaign, code, referrerID []string
-	touchedAt                          []time.Time
-	source, visitorID, touchID         []string
+	userID, campaign, code, referrerID, label []string
+	touchedAt                                 []time.Time
+	source, visitorID, touchID                []string
 }
 
 func newAttributionColumns(rows int) attributionColumns {
@@ -22,6 +22,7 @@ func newAttributionColumns(rows int) attributionColumns {
 		campaign:   make([]string, 0, rows),
 		code:       make([]string, 0, rows),
 		referrerID: make([]string, 0, rows),
+		label:      make([]string, 0, rows),
 		touchedAt:  make([]time.Time, 0, rows),
 		source:     make([]string, 0, rows),
 		visitorID:  make([]string, 0, rows),
@@ -34,6 +35,7 @@ func (c *attributionColumns) add(userID string, a *reward.Attribution) {
 	c.campaign = append(c.campaign, a.Campaign)
 	c.code = append(c.code, a.Code)
 	c.referrerID = append(c.referrerID, a.ReferrerID)
+	c.label = append(c.label, a.Label)
 	c.touchedAt = append(c.touchedAt, a.TouchedAt)
 	c.source = append(c.source, string(a.Source))
 	c.visitorID = append(c.visitorID, a.VisitorID)

@@ -104,7 +104,7 @@ func (d *differences) compareAttribution(r *referee) {
 
 func sameAttribution(a, b *reward.Attribution) bool {
 	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
-		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID
+		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }
 
 // comparePair adds the pair if it is new or differs, and counts it where it is

@@ -66,17 +66,15 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	})
 
 	var a reward.Attribution
-	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID}, func(r *referee) {
+	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
 	})
 
 	var pair reward.Pair
-	var ordinal *int64
 	var due *time.Time
-	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.State, &pair.Reason, &due}, func(r *referee) {
-		pair.Admitted = ordinal != nil
+	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
 		if due != nil {
 			if r.due == nil {
@@ -138,7 +136,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 		return &l
 	}
 	if len(byCode) > 0 {
-		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &expiresAt, &disabledAt}
+		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt}
 		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
 			l := read()
 			for _, r := range byCode[l.Code] {
@@ -149,7 +147,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	if len(byVisitor) > 0 {
 		var touch reward.Touch
 		columns := []any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
-			&link.Code, &link.Campaign, &link.ReferrerID, &expiresAt, &disabledAt}
+			&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt}
 		q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(columns, func() {
 			touch.Link = read()
 			for _, r := range byVisitor[touch.VisitorID] {

@@ -37,7 +37,7 @@ func byUserID(a, b *referee) int { return strings.Compare(a.UserID, b.UserID) }
 // links say: it does once a pair was admitted under it.
 func (r *referee) bound() bool {
 	for i := range r.Pairs {
-		if r.Pairs[i].Admitted {
+		if r.Pairs[i].Ordinal > 0 {
 			return true
 		}
 	}

@@ -52,6 +52,7 @@ func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reas
 		Campaign:   link.Campaign,
 		Code:       link.Code,
 		ReferrerID: link.ReferrerID,
+		Label:      link.Label,
 		TouchedAt:  at,
 		Source:     FromCode,
 	}, ""
@@ -80,5 +81,5 @@ func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
 // is tells whether both say the same.
 func (a *Attribution) is(b *Attribution) bool {
 	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
-		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID
+		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }

@@ -23,6 +23,7 @@ type Campaign struct {
 	StartsAt          time.Time // signups from then on; zero: no bound
 	EndsAt            time.Time // signups before then; zero: no bound
 	AttributionWindow time.Duration
+	Budget            *Money     // most that held and granted pairs may come to; nil: no limit
 	Revisions         []Revision // by Number, ascending; at least one
 }
 
@@ -34,11 +35,22 @@ const (
 	Suspended     Mode = "Suspended"     // nothing is granted or reversed; all of it later
 	PolicyMissing Mode = "PolicyMissing" // admitted pairs live on; nothing is admitted until the policy is there
 	Closed        Mode = "Closed"        // deleted: admitted pairs live on; binds and admits nothing
+	Reversing     Mode = "Reversing"     // deleted: all that was given is taken back
 )
 
 // Revision is one recorded version of a campaign's terms.
 type Revision struct {
 	Number     int
 	RecordedAt time.Time
+	Scope      RevisionScope
 	Terms      Terms
 }
+
+// RevisionScope says whom a revision reaches of those who were there before it.
+type RevisionScope string
+
+const (
+	NewPairs  RevisionScope = "NewPairs"  // pairs that arrived later and are not admitted
+	HeldPairs RevisionScope = "HeldPairs" // also those that wait, and those that mature later
+	AllPairs  RevisionScope = "AllPairs"  // all
+)

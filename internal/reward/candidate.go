@@ -91,4 +91,4 @@ func (c *candidate) campaignName() string {
 
 func (p *Pair) occupies() bool { return p.State == Held || p.State == Granted }
 
-func (p *Pair) wasAdmitted() bool { return p.Admitted || p.occupies() }
+func (p *Pair) wasAdmitted() bool { return p.Ordinal > 0 || p.occupies() }

@@ -34,7 +34,7 @@ func TestNoSelfReward(t *testing.T) {
 		{"a referrer's fingerprints are found under the kept attribution too", func(s *story) {
 			s.terms().Purchases = EveryPurchase
 			s.ben.Attribution = &Attribution{Campaign: "invite", Code: "gone", ReferrerID: "anna", TouchedAt: day(0), Source: FromTouch}
-			s.ben.Pairs = []Pair{{PurchaseID: "p0", Campaign: "invite", Revision: 1, Admitted: true, State: Reversed, Reason: PurchaseRemoved}}
+			s.ben.Pairs = []Pair{{PurchaseID: "p0", Campaign: "invite", Revision: 1, Ordinal: 1, State: Reversed, Reason: PurchaseRemoved}}
 			s.ben.Touches = nil
 			shared(s)
 		}, says("p0 Reversed PurchaseRemoved", "p1 NotCounting SharedFingerprint")},

@@ -25,6 +25,7 @@ type Signup struct {
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
+	Attributes   []byte // a JSON object; nil: not loaded, since no condition could ask
 }
 
 // Purchase is one purchase with its refunds and override.
@@ -35,6 +36,7 @@ type Purchase struct {
 	Currency    string
 	PurchasedAt time.Time
 	ArrivedAt   time.Time
+	Attributes  []byte // a JSON object; nil: not loaded, since no condition could ask
 	Override    Verdict
 }
 
@@ -52,6 +54,7 @@ type Link struct {
 	Code       string
 	Campaign   string
 	ReferrerID string
+	Label      string
 	ExpiresAt  time.Time // binds nobody from then on; zero: never
 	DisabledAt time.Time // binds nobody from then on; zero: never
 }
@@ -69,6 +72,7 @@ type Attribution struct {
 	Campaign   string
 	Code       string
 	ReferrerID string
+	Label      string    // of the link
 	TouchedAt  time.Time // for a typed code, the time of signup
 	Source     Source
 	VisitorID  string // empty for a typed code
@@ -89,9 +93,14 @@ type Pair struct {
 	Campaign    string
 	ReferrerID  string
 	Revision    int
-	Admitted    bool // ever: it was Held or Granted at some time
 	State       State
 	Reason      Reason
 	QualifiedAt time.Time
 	MaturesAt   time.Time
+	CountedAt   time.Time // when it began to count: with Order
+	Order       int64     // its place in the campaign's line
+	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it never was
+	Allowed     bool      // an Allow stood when it was admitted
+	Needs       *int64    // what it lacks of the budget, minor units; nil: it stands in no line
+	Credits     []Credit  // what it earns so far
 }

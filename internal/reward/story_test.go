@@ -156,7 +156,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 		}
 		pair := Pair{
 			PurchaseID: d.PurchaseID, Campaign: d.Campaign, ReferrerID: d.ReferrerID, Revision: d.Revision,
-			Admitted: d.State == Held || d.State == Granted, State: d.State, Reason: d.Reason,
+			State: d.State, Reason: d.Reason,
 			QualifiedAt: d.QualifiedAt, MaturesAt: d.MaturesAt,
 		}
 		i := slices.IndexFunc(r.Pairs, func(p Pair) bool { return p.PurchaseID == d.PurchaseID })
@@ -164,7 +164,9 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			r.Pairs = append(r.Pairs, pair)
 			continue
 		}
-		pair.Admitted = pair.Admitted || r.Pairs[i].wasAdmitted()
+		if pair.occupies() || r.Pairs[i].wasAdmitted() {
+			pair.Ordinal = 1
+		}
 		r.Pairs[i] = pair
 	}
 	for _, e := range entries {

@@ -10,8 +10,16 @@ type Terms struct {
 	Purchases      PurchaseScope    `json:"purchases"`
 	MinimumAmounts map[string]int64 `json:"minimumAmounts,omitempty"` // by currency, minor units
 	WithinSignup   time.Duration    `json:"withinSignup,omitempty"`   // zero: any time after signup
+	Condition      string           `json:"condition,omitempty"`      // CEL; empty: none
 	HoldPeriod     time.Duration    `json:"holdPeriod,omitempty"`     // zero: none
 	Rewards        []Reward         `json:"rewards"`
+	Limits         Limits           `json:"limits,omitzero"`
+}
+
+// Limits bound what is admitted. They are never pinned to a pair: those of the
+// newest revision decide, about admissions only.
+type Limits struct {
+	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"` // held or granted at a time; zero: no limit
 }
 
 // PurchaseScope says which of a referee's purchases earn.
@@ -22,12 +30,19 @@ const (
 	EveryPurchase PurchaseScope = "Every" // each one
 )
 
-// Reward is one thing that a pair earns somebody: Fixed or Percentage, never both.
+// Reward is one thing that a pair earns somebody: one of Fixed, Percentage and Tiers.
 type Reward struct {
 	Name        string      `json:"name"`
 	Beneficiary Beneficiary `json:"beneficiary"`
 	Fixed       *Money      `json:"fixed,omitempty"`
 	Percentage  *Percentage `json:"percentage,omitempty"`
+	Tiers       []Tier      `json:"tiers,omitempty"` // by FromPair, the first of which is 1
+}
+
+// Tier is what a pair earns from the n-th of its referrer in the campaign on.
+type Tier struct {
+	FromPair int64 `json:"fromPair"`
+	Fixed    Money `json:"fixed"`
 }
 
 // Beneficiary says whom a reward is for.

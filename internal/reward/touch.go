@@ -25,6 +25,7 @@ func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Rea
 		Campaign:   picked.Link.Campaign,
 		Code:       picked.Link.Code,
 		ReferrerID: picked.Link.ReferrerID,
+		Label:      picked.Link.Label,
 		TouchedAt:  picked.TouchedAt,
 		Source:     FromTouch,
 		VisitorID:  picked.VisitorID,

@@ -135,7 +135,7 @@ func (w *world) drawPast(t *rapid.T) {
 		}
 		r.Pairs = append(r.Pairs, Pair{
 			PurchaseID: id, Campaign: rapid.SampledFrom(campaigns).Draw(t, "campaign"), ReferrerID: "anna", Revision: rapid.IntRange(0, 2).Draw(t, "revision"),
-			Admitted: rapid.Bool().Draw(t, "admitted"), State: rapid.SampledFrom([]State{Held, Granted, Waiting, Reversed}).Draw(t, "state"),
+			Ordinal: rapid.Int64Range(0, 2).Draw(t, "ordinal"), State: rapid.SampledFrom([]State{Held, Granted, Waiting, Reversed}).Draw(t, "state"),
 			Reason:      rapid.SampledFrom([]Reason{Qualified, Overridden, Refunded, HoldPeriod}).Draw(t, "reason"),
 			QualifiedAt: drawTime(t, "qualified"), MaturesAt: drawTime(t, "matures"),
 		})

@@ -3,7 +3,8 @@
 SELECT m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
        c.name, c.mode, c.starts_at, c.ends_at, c.attribution_window,
-       r.revision, r.recorded_at, r.terms
+       c.budget_amount, c.budget_currency,
+       r.revision, r.recorded_at, r.scope, r.terms
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN referral.revision AS r ON r.campaign = c.name

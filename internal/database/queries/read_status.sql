@@ -14,16 +14,24 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        (SELECT count(*) FROM referral.set_aside),
        coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
        coalesce(r.revision, 0), coalesce(r.digest, ''),
-       p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.changed_at,
+       c.budget_amount, c.budget_currency,
+       p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.condition_errors, p.changed_at,
+       ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
+       ro.noted_up_to IS NOT NULL
+           AND NOT EXISTS (SELECT FROM (SELECT shard FROM referral.shard LIMIT 16) AS s
+                            WHERE EXISTS (SELECT FROM referral.change AS h WHERE h.shard = s.shard AND h.id <= ro.noted_up_to)),
        k.credits
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN (SELECT * FROM referral.owner LIMIT 1) AS o ON true
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
+  LEFT JOIN referral.rollout AS ro ON ro.campaign = c.name
  CROSS JOIN LATERAL (SELECT coalesce(sum(awaiting_purchase), 0)::bigint AS awaiting_purchase,
                             coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(sum(held), 0)::bigint AS held,
                             coalesce(sum(granted), 0)::bigint AS granted, coalesce(sum(reversed), 0)::bigint AS reversed,
+                            coalesce(sum(revised), 0)::bigint AS revised,
+                            coalesce(sum(condition_errors), 0)::bigint AS condition_errors,
                             max(changed_at) AS changed_at
                        FROM referral.pair_count WHERE campaign = c.name) AS p
  CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'granted', granted,
