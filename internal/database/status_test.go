@@ -115,11 +115,11 @@ func TestLoadConfiguration(t *testing.T) {
 		"invite-friends": {
 			Name: "invite-friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
 			StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), EndsAt: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC),
-			Revisions: []reward.Revision{{Number: 1, Terms: fiveDollars(500)}, {Number: 2, Terms: second}},
+			Revisions: []reward.Revision{{Number: 1, Scope: reward.NewPairs, Terms: fiveDollars(500)}, {Number: 2, Scope: reward.NewPairs, Terms: second}},
 		},
 		"share-item": {
 			Name: "share-item", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
-			Revisions: []reward.Revision{{Number: 1, Terms: fiveDollars(500)}},
+			Revisions: []reward.Revision{{Number: 1, Scope: reward.NewPairs, Terms: fiveDollars(500)}},
 		},
 	}
 	if diff := cmp.Diff(want, config.Reward.Campaigns, cmpopts.IgnoreFields(reward.Revision{}, "RecordedAt")); diff != "" {
