@@ -55,18 +55,18 @@ func TestDefaults(t *testing.T) {
 		},
 		{
 			"a policy needs no more than a reward", "RewardPolicy",
-			`spec: {qualification: null, holdPeriod: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			`spec: {qualification: null, holdPeriod: null, limits: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 			`{qualification: {purchases: First}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 		},
 		{
 			"a qualification is about the first purchase", "RewardPolicy",
-			`spec: {qualification: {purchases: null, withinSignup: 1h, minimumAmounts: null}, holdPeriod: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			`spec: {qualification: {purchases: null, withinSignup: 1h, minimumAmounts: null, condition: null}, holdPeriod: null, limits: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 			`{qualification: {purchases: First, withinSignup: 1h}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 		},
 		{
 			"a campaign needs no more than its references", "ReferralCampaign",
-			`spec: {startsAt: null, endsAt: null, attributionWindow: null, destination: null, deletionPolicy: null, suspend: null}`,
-			`{databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWindow: 720h, deletionPolicy: Retain}`,
+			`spec: {startsAt: null, endsAt: null, attributionWindow: null, destination: null, budget: null, deletionPolicy: null, suspend: null, resyncInterval: null}`,
+			`{databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWindow: 720h, deletionPolicy: Retain, resyncInterval: 30m}`,
 		},
 	}
 	c := cluster(t)
@@ -114,6 +114,25 @@ func TestAccepted(t *testing.T) {
 		{"every purchase", "RewardPolicy", `spec: {qualification: {purchases: Every}}`},
 		{"minimums in several currencies", "RewardPolicy", `spec: {qualification: {minimumAmounts: [{amount: "20.00", currency: USD}, {amount: "2000", currency: JPY}]}}`},
 		{"a reward named by a digit", "RewardPolicy", reward(`{name: "1", beneficiary: Referrer, fixed: {amount: "1", currency: USD}}`)},
+		{"one tier", "RewardPolicy", tiers(manyTiers(1))},
+		{"32 tiers", "RewardPolicy", tiers(manyTiers(32))},
+		{"tiers with gaps", "RewardPolicy", tiers(`{fromPair: 1, fixed: {amount: "5.00", currency: USD}}, {fromPair: 10, fixed: {amount: "7.50", currency: USD}}, {fromPair: 1000000000, fixed: {amount: "10", currency: USD}}`)},
+		{"tiers that fall", "RewardPolicy", tiers(`{fromPair: 1, fixed: {amount: "5.00", currency: USD}}, {fromPair: 2, fixed: {amount: "1.00", currency: USD}}`)},
+		{"rewards of each form", "RewardPolicy", reward(`{name: a, beneficiary: Referrer, tiers: [` + manyTiers(2) + `]}, {name: b, beneficiary: Referee, fixed: {amount: "1", currency: EUR}}, {name: c, beneficiary: Referee, percentage: {rate: "1"}}`)},
+		{"eight rewards of 32 tiers", "RewardPolicy", strings.NewReplacer(`fixed: {amount: "1", currency: USD}`, "tiers: ["+manyTiers(32)+"]", `{name: r8, beneficiary: Referrer, fixed: {amount: "1", currency: USD}}`, "").Replace(nineRewards())},
+		{"a cap of one", "RewardPolicy", `spec: {limits: {pairsPerReferrer: 1}}`},
+		{"the largest cap", "RewardPolicy", `spec: {limits: {pairsPerReferrer: 1000000000}}`},
+		{"a cap written as a number of its own kind", "RewardPolicy", `spec: {limits: {pairsPerReferrer: 5e1}}`},
+		{"limits of nothing", "RewardPolicy", `spec: {limits: {pairsPerReferrer: null}}`},
+		{"a condition over several lines", "RewardPolicy", `spec: {qualification: {condition: "link.label != 'press'\n\t&& purchase.amount > 5000 // fifty dollars\n"}}`},
+		{"a condition about bücher", "RewardPolicy", `spec: {qualification: {condition: "purchase.attributes['kategorie'] == 'bücher 📚'"}}`},
+		{"a condition of 4096 characters", "RewardPolicy", fmt.Sprintf(`spec: {qualification: {condition: %q}}`, strings.Repeat("x", 4096))},
+		{"an edit that reaches held pairs", "RewardPolicy", `spec: {revisionScope: HeldPairs}`},
+		{"an edit that reaches all pairs", "RewardPolicy", `spec: {revisionScope: AllPairs}`},
+		{"no budget", "ReferralCampaign", `spec: {budget: null}`},
+		{"the least budget", "ReferralCampaign", `spec: {budget: {amount: "0.01"}}`},
+		{"the largest budget", "ReferralCampaign", `spec: {budget: {amount: "99999999999999.9999", currency: CLF}}`},
+		{"credits that go with the campaign", "ReferralCampaign", `spec: {deletionPolicy: Reverse}`},
 		{"an open end", "ReferralCampaign", `spec: {endsAt: null}`},
 		{"an open start", "ReferralCampaign", `spec: {startsAt: null}`},
 		{"times of two zones", "ReferralCampaign", `spec: {startsAt: "2026-12-31T23:00:00-05:00", endsAt: "2027-01-01T15:00:00+10:00"}`},
@@ -129,6 +148,9 @@ func TestAccepted(t *testing.T) {
 	}
 	for _, duration := range []string{"1s", "1m", "336h", "1h30m", "720h0m0s", "0h5m", "87600h", "87599h59m60s", "315360000s", "5256000m"} {
 		cases = append(cases, acceptance{"a hold of " + duration, "RewardPolicy", fmt.Sprintf(`spec: {holdPeriod: %q}`, duration)})
+	}
+	for _, interval := range []string{"1m", "60s", "0h1m0s", "30m0s", "87600h"} {
+		cases = append(cases, acceptance{"a resync each " + interval, "ReferralCampaign", fmt.Sprintf(`spec: {resyncInterval: %q}`, interval)})
 	}
 	for _, url := range []string{"http://mysite.com", "https://mysite.com:8443/welcome?utm_source=friend&x=%20y#top", "http://localhost:8080", "http://127.0.0.1/", "https://[::1]:8080/", "https://xn--bcher-kva.example/", "https://mysite.com/user@home", "https://mysite.com?x[]=1"} {
 		cases = append(cases, acceptance{"a destination of " + url, "ReferralCampaign", fmt.Sprintf(`spec: {destination: %q}`, url)})
@@ -161,6 +183,11 @@ func TestEdits(t *testing.T) {
 		{"a campaign stays with its database", "ReferralCampaign", `spec: {databaseRef: {name: other}}`, "spec.databaseRef: Invalid value: databaseRef is immutable; delete this ReferralCampaign"},
 		{"a campaign may change its policy", "ReferralCampaign", `spec: {policyRef: {name: other}}`, ""},
 		{"a campaign may lose its period", "ReferralCampaign", `spec: {startsAt: null, endsAt: null}`, ""},
+		{"a campaign may lose its budget", "ReferralCampaign", `spec: {budget: null}`, ""},
+		{"a campaign may change its budget's currency", "ReferralCampaign", `spec: {budget: {currency: EUR}}`, ""},
+		{"a campaign may change its mind about its credits", "ReferralCampaign", `spec: {deletionPolicy: Reverse}`, ""},
+		{"a policy may change its scope", "RewardPolicy", `spec: {revisionScope: AllPairs}`, ""},
+		{"a fixed reward may get tiers", "RewardPolicy", tiers(manyTiers(3)), ""},
 		{"a policy may change its rewards", "RewardPolicy", reward(`{name: other, beneficiary: Referee, percentage: {rate: "1"}}`), ""},
 	}
 	c := cluster(t)
@@ -208,7 +235,8 @@ func TestStatusKeepsZeros(t *testing.T) {
 	campaign.Status = v1alpha1.ReferralCampaignStatus{
 		ObservedGeneration: 1,
 		Pairs:              &v1alpha1.PairCounts{},
-		Credits:            []v1alpha1.CurrencyCredit{{Currency: "USD", Granted: "0.00", Held: "0.00", Reversed: "0.00"}},
+		Credits:            []v1alpha1.CurrencyCredit{{Currency: "USD", Granted: "0.00", Held: "0.00", Reversed: "0.00", BudgetRemaining: "0.00"}},
+		Rollout:            &v1alpha1.Rollout{},
 	}
 	if err := c.Status().Update(context.Background(), campaign, strict); err != nil {
 		t.Fatal(err)
@@ -221,7 +249,11 @@ func TestStatusKeepsZeros(t *testing.T) {
 	want := parse(t, `
 observedGeneration: 1
 pairs: {awaitingPurchase: 0, waiting: 0, held: 0, granted: 0, reversed: 0}
-credits: [{currency: USD, granted: "0.00", held: "0.00", reversed: "0.00"}]`)
+credits: [{currency: USD, granted: "0.00", held: "0.00", reversed: "0.00", budgetRemaining: "0.00"}]
+rollout: {revision: 0, decided: 0, total: 0}
+lastHandledReconcileAt: ""
+driftCorrected: 0
+conditionErrors: 0`)
 	if diff := cmp.Diff(whole(want), whole(stored.Object["status"])); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}

@@ -1,9 +1,12 @@
 package v1alpha1_test
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +40,31 @@ var fuzzed = []struct {
 	{"RewardPolicy", "spec.rewards.0.fixed.currency", converts},
 	{"RewardPolicy", "spec.rewards.1.percentage.rate", converts},
 	{"RewardPolicy", "spec.rewards.1.percentage.maximumAmounts.0.amount", converts},
+	{"RewardPolicy", "spec.rewards.2.tiers.0.fixed.amount", converts},
+	{"RewardPolicy", "spec.rewards.2.tiers.1.fixed.currency", converts},
+	{"RewardPolicy", "spec.revisionScope", converts},
+	{"RewardPolicy", "spec.qualification.condition", func(o client.Object, v string) error {
+		if got := o.(*v1alpha1.RewardPolicy).Spec.Qualification.Condition; got != v || v == "" || strings.Contains(v, "\x00") {
+			return fmt.Errorf("decoded as %q", got)
+		}
+		return nil
+	}},
+	{"RewardPolicy", "spec.limits.pairsPerReferrer", func(o client.Object, v string) error {
+		return sameNumber(o.(*v1alpha1.RewardPolicy).Spec.Limits.PairsPerReferrer, v)
+	}},
+	{"RewardPolicy", "spec.rewards.2.tiers.1.fromPair", func(o client.Object, v string) error {
+		return errors.Join(converts(o, v), sameNumber(o.(*v1alpha1.RewardPolicy).Spec.Rewards[2].Tiers[1].FromPair, v))
+	}},
+	{"ReferralCampaign", "spec.budget.amount", budgets},
+	{"ReferralCampaign", "spec.budget.currency", budgets},
+	{"ReferralCampaign", "spec.deletionPolicy", printable(7)},
+	{"ReferralCampaign", "spec.resyncInterval", func(o client.Object, v string) error {
+		interval := o.(*v1alpha1.ReferralCampaign).Spec.ResyncInterval
+		if interval.Duration < time.Minute {
+			return fmt.Errorf("decoded as %s", interval)
+		}
+		return sameDuration(interval, v)
+	}},
 	{"ReferralCampaign", "spec.startsAt", func(o client.Object, v string) error {
 		return sameTime(o.(*v1alpha1.ReferralCampaign).Spec.StartsAt.Time, v)
 	}},
@@ -58,6 +86,13 @@ var fuzzed = []struct {
 	{"AttributionDatabase", "spec.roles.writers.0", printable(63)},
 }
 
+// manyKinds has what the design's example has not.
+var manyKinds = map[string]string{"RewardPolicy": reward(`
+	{name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: USD}},
+	{name: friend, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: [{amount: "15.00", currency: USD}]}},
+	{name: regular, beneficiary: Referrer, tiers: [
+		{fromPair: 1, fixed: {amount: "1.00", currency: USD}}, {fromPair: 10, fixed: {amount: "2.00", currency: USD}}]}`)}
+
 // FuzzAcceptedValuesDecode throws values at a real API server. One that is accepted must decode into the Go types, mean
 // what it says, and be accepted once more the way Go spells it: anything else could stop the informers of all tenants.
 func FuzzAcceptedValuesDecode(f *testing.F) {
@@ -69,7 +104,7 @@ func FuzzAcceptedValuesDecode(f *testing.F) {
 	c := cluster(f)
 	f.Fuzz(func(t *testing.T, field uint8, value string) {
 		subject := fuzzed[int(field)%len(fuzzed)]
-		object := example(t, subject.kind, "")
+		object := example(t, subject.kind, manyKinds[subject.kind])
 		set(t, object, subject.path, value)
 		if err := c.Create(t.Context(), object, strict, client.DryRunAll); err != nil {
 			if unexpected(err) {
@@ -121,27 +156,68 @@ func set(t testing.TB, object *unstructured.Unstructured, path, value string) {
 			at = level[int(key[0]-'0')]
 		}
 	}
+	var written any = value
+	if keys[last] == "fromPair" || keys[last] == "pairsPerReferrer" {
+		written = number(value)
+	}
 	switch level := at.(type) {
 	case map[string]any:
-		level[keys[last]] = value
+		level[keys[last]] = written
 	case []any:
-		level[int(keys[last][0]-'0')] = value
+		level[int(keys[last][0]-'0')] = written
 	default:
 		t.Fatalf("the design's %s has no %s", object.GetKind(), path)
 	}
+}
+
+// number is a value as YAML reads it: a number where it looks like one.
+func number(value string) any {
+	if whole, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return whole
+	}
+	if real, err := strconv.ParseFloat(value, 64); err == nil && !math.IsInf(real, 0) && !math.IsNaN(real) {
+		return real
+	}
+	return value
+}
+
+func sameNumber(got int64, value string) error {
+	if want, err := strconv.ParseFloat(value, 64); err != nil || float64(got) != want || got < 1 || got > 1_000_000_000 {
+		return fmt.Errorf("decoded as %d", got)
+	}
+	return nil
+}
+
+// budgets holds for a budget that becomes minor units, or is refused for what only knowledge of currencies can tell.
+func budgets(object client.Object, _ string) error {
+	budget, err := terms.Budget(&object.(*v1alpha1.ReferralCampaign).Spec)
+	if err != nil {
+		return onlyCurrencies(err)
+	}
+	if budget.Amount <= 0 || len(budget.Currency) != 3 {
+		return fmt.Errorf("it makes no sense: %+v", budget)
+	}
+	return nil
+}
+
+func onlyCurrencies(err error) error {
+	for _, cause := range []string{"more decimals than", "is not known", "no purchase could ever count"} {
+		if strings.Contains(err.Error(), cause) {
+			return nil
+		}
+	}
+	return err
 }
 
 // converts holds for a policy that becomes terms, or is refused for what only knowledge of currencies can tell.
 func converts(object client.Object, _ string) error {
 	converted, err := terms.FromPolicy(&object.(*v1alpha1.RewardPolicy).Spec)
 	if err != nil {
-		if strings.Contains(err.Error(), "more decimals than") || strings.Contains(err.Error(), "is not known") || strings.Contains(err.Error(), "no purchase could ever count") {
-			return nil
-		}
-		return err
+		return onlyCurrencies(err)
 	}
 	for _, r := range converted.Rewards {
-		if r.Name == "" || (r.Fixed == nil) == (r.Percentage == nil) || r.Fixed != nil && r.Fixed.Amount <= 0 {
+		if r.Name == "" || r.Fixed != nil && r.Fixed.Amount <= 0 || len(r.Tiers) > 0 && r.Tiers[0].Fixed.Amount <= 0 ||
+			r.Fixed == nil && r.Percentage == nil && len(r.Tiers) == 0 {
 			return fmt.Errorf("its terms make no sense: %+v", r)
 		}
 	}
@@ -196,6 +272,10 @@ var seeds = []string{
 	"", " ", "a", "A", "-", ".", "0", "1", "null", "~", "true", "\x00", "\n", "a\nb", "é", "💸", "%s", "'", `"`, `\`, "$(id)", strings.Repeat("a", 300),
 	// Amounts and rates.
 	"5.00", "0.00", "-5", "5,00", "1e3", "12345678901234567890", "99999999999999.9999", "0.0001", "1.23456", "00", "05", "5.", ".5", "+5", "1_000", "0x5", "٥", "NaN", "Inf", "100", "100.0000", "100.0001", "99.9999",
+	// Counts.
+	"2", "9", "10", "11", "1.0", "1.5", "1e1", "1e9", "1000000000", "1000000001", "9007199254740993", "9223372036854775807", "1e20", "1e400", "-1", "1e-1",
+	// Conditions.
+	"link.label != 'press'", "purchase.attributes[?'category'].orValue('') != 'gift-card'", "a\tb\r\n", "\u0001", "\u2028",
 	// Currencies.
 	"USD", "usd", "JPY", "BHD", "CLF", "XXX", "ABC",
 	// Durations.
@@ -204,6 +284,8 @@ var seeds = []string{
 	"2026-11-01T00:00:00Z", "2026-12-31T23:59:60Z", "2026-11-01t00:00:00z", "2026-11-01T00:00:00.5Z", "2026-11-01T00:00:00+24:00", "2026-11-01T00:00:00+19:59", "2026-02-30T00:00:00Z", "2024-02-29T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-19:59", "2026-11-01T24:00:00Z", "2026-11-01", "2026-11-01T00:00:00", "2026-11-01 00:00:00Z", "10000-01-01T00:00:00Z",
 	// Addresses.
 	"https://mysite.com/", "http://mysite.com:8080/a?b=c#d", "https://user:password@mysite.com/", "https://", "//mysite.com", "javascript:alert(1)", "https://[::1]:80/", "https://[::::]/", "https://[1.2.3]/", "https://mysite.com/%zz", "https://mysite.com#%zz", "https://mysite.com:65536/", "https://mysite.com/\u00a0", "https://a?[", "http://1.2.3.4.5/",
+	// Policies.
+	"Retain", "Reverse", "NewPairs", "HeldPairs", "AllPairs",
 	// Names.
 	"shop", "shop-db", "shop.db", "a.b.c", "shop_db", "-shop", "shop-", "uri", "ca.crt", "..", "public", "pg_catalog", "information_schema", "order", "_", "none", "Shop App", "inviter", "Referrer", "Referee", "referrer",
 }

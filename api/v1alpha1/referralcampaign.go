@@ -91,8 +91,14 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|[[][0-9A-Fa-f:.]+[]])(:[1-9][0-9]{0,4})?([/?#]([A-Za-z0-9._~:/?#@!$&()*+,;=-]|[[]|[]]|%[0-9A-Fa-f]{2})*)?$') && isURL(self) && (size(url(self).getPort()) == 0 || int(url(self).getPort()) <= 65535)",message="must be an http or https URL with a host and without user name or blanks, such as https://mysite.com/"
 	Destination string `json:"destination,omitempty"`
 
+	// budget is the most that all held and granted pairs of the campaign may come to. A pair for which there is no room
+	// waits. Every reward of the policy must be in its currency. Unset: no limit.
+	//
+	// +optional
+	Budget *Money `json:"budget,omitempty"`
+
 	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds still mature and refunds
-	// still reverse, but no new pair is admitted.
+	// still reverse, but no new pair is admitted. Reverse: all of it is taken back before the object goes.
 	//
 	// +optional
 	// +kubebuilder:default=Retain
@@ -102,15 +108,27 @@ type ReferralCampaignSpec struct {
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+
+	// resyncInterval is the longest time between two full comparisons of everything that was decided in the campaign with
+	// the facts it was decided from. At least a minute.
+	//
+	// +optional
+	// +kubebuilder:default="30m"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^([0-9]{1,6}h)?([0-9]{1,8}m)?([0-9]{1,9}s)?$') || size(self) == 0 || duration(self) >= duration('1m')",message="must be at least one minute, such as 1m or 30m"
+	ResyncInterval *Duration `json:"resyncInterval,omitempty"`
 }
 
 // DeletionPolicy is what deleting a campaign does to its credits.
 //
-// +kubebuilder:validation:Enum=Retain
+// +kubebuilder:validation:Enum=Retain;Reverse
 type DeletionPolicy string
 
-// RetainCredits leaves all credits as they are.
-const RetainCredits DeletionPolicy = "Retain"
+const (
+	// RetainCredits leaves all credits as they are.
+	RetainCredits DeletionPolicy = "Retain"
+	// ReverseCredits takes all credits back.
+	ReverseCredits DeletionPolicy = "Reverse"
+)
 
 // ReferralCampaignStatus is what the campaign has come to.
 type ReferralCampaignStatus struct {
@@ -129,7 +147,7 @@ type ReferralCampaignStatus struct {
 	// +optional
 	Pairs *PairCounts `json:"pairs,omitempty"`
 
-	// credit is the net granted credit of all currencies, for people: "5.00 USD".
+	// credit is the net granted credit of all currencies, for people: "5.00 USD". The budget's currency comes first.
 	//
 	// +optional
 	Credit string `json:"credit,omitempty"`
@@ -141,10 +159,36 @@ type ReferralCampaignStatus struct {
 	// +listMapKey=currency
 	Credits []CurrencyCredit `json:"credits,omitempty"`
 
+	// rollout is how far an edit of the policy has come that reaches pairs of before.
+	//
+	// +optional
+	Rollout *Rollout `json:"rollout,omitempty"`
+
 	// lastSyncTime is when the engine last changed a decision or credit of this campaign.
 	//
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
+
+	// lastResyncTime is when the last full comparison ended.
+	//
+	// +optional
+	LastResyncTime *metav1.Time `json:"lastResyncTime,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation reconcile.referral-operator.io/requestedAt that a full
+	// comparison has answered.
+	//
+	// +optional
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt"`
+
+	// driftCorrected counts the differences that nobody declared and that full comparisons have put right.
+	//
+	// +optional
+	DriftCorrected int64 `json:"driftCorrected"`
+
+	// conditionErrors counts how often the policy's condition broke off with an error when a purchase was decided.
+	//
+	// +optional
+	ConditionErrors int64 `json:"conditionErrors"`
 
 	// conditions: Ready always; Reconciling and Stalled only while true.
 	//
@@ -222,6 +266,30 @@ type CurrencyCredit struct {
 	//
 	// +optional
 	Reversed string `json:"reversed"`
+
+	// budgetRemaining is what is left of the budget; only in its currency. It is below zero while a budget was lowered
+	// to less than what is held and granted.
+	//
+	// +optional
+	BudgetRemaining string `json:"budgetRemaining,omitempty"`
+}
+
+// Rollout is how far the newest revision has come that reaches pairs of before.
+type Rollout struct {
+	// revision is the number of that revision; that of the terms in force when there has been none.
+	//
+	// +optional
+	Revision int64 `json:"revision"`
+
+	// decided is how many of them have been decided again.
+	//
+	// +optional
+	Decided int64 `json:"decided"`
+
+	// total is how many pairs it reached when it was recorded.
+	//
+	// +optional
+	Total int64 `json:"total"`
 }
 
 // GetConditions returns the conditions of the status.

@@ -26,7 +26,10 @@ const (
 	aboutDestinations = "must be an http or https URL with a host and without user name or blanks, such as https://mysite.com/"
 	aboutSchemas      = "must be a plain Postgres identifier"
 	aboutRoles        = "must be the name of an existing Postgres role"
-	aboutRewards      = "exactly one of fixed and percentage must be set"
+	aboutRewards      = "exactly one of fixed, percentage and tiers must be set"
+	aboutFirstTier    = "the first tier must have fromPair: 1"
+	aboutTierOrder    = "tiers must be in the order of fromPair, the lowest first"
+	aboutResyncs      = "must be at least one minute, such as 1m or 30m"
 )
 
 type refusal struct {
@@ -49,14 +52,40 @@ func TestRefusedRewardPolicies(t *testing.T) {
 		{"a reward needs a beneficiary", reward(`{name: a, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].beneficiary", "Required value"},
 		{"an unknown beneficiary", reward(`{name: a, beneficiary: Everybody, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].beneficiary", `supported values: "Referrer", "Referee"`},
 		{"a beneficiary's case counts", reward(`{name: a, beneficiary: referrer, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].beneficiary", `supported values: "Referrer", "Referee"`},
-		{"neither fixed nor percentage", reward(`{name: a, beneficiary: Referrer}`), "spec.rewards[0]", aboutRewards},
+		{"neither fixed nor percentage nor tiers", reward(`{name: a, beneficiary: Referrer}`), "spec.rewards[0]", aboutRewards},
 		{"both fixed and percentage", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD}, percentage: {rate: "1"}}`), "spec.rewards[0]", aboutRewards},
+		{"both fixed and tiers", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD}, tiers: [{fromPair: 1, fixed: {amount: "1", currency: USD}}]}`), "spec.rewards[0]", aboutRewards},
+		{"both percentage and tiers", reward(`{name: a, beneficiary: Referrer, percentage: {rate: "1"}, tiers: [{fromPair: 1, fixed: {amount: "1", currency: USD}}]}`), "spec.rewards[0]", aboutRewards},
+		{"fixed, percentage and tiers", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD}, percentage: {rate: "1"}, tiers: [{fromPair: 1, fixed: {amount: "1", currency: USD}}]}`), "spec.rewards[0]", aboutRewards},
+		{"no tier is no reward", tiers(``), "spec.rewards[0].tiers", "should have at least 1 items"},
+		{"33 tiers are too many", tiers(manyTiers(33)), "spec.rewards[0].tiers", "must have at most 32 items"},
+		{"tiers that begin at the second pair", tiers(`{fromPair: 2, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers", aboutFirstTier},
+		{"tiers that begin before the first pair", tiers(`{fromPair: 0, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[0].fromPair", "greater than or equal to 1"},
+		{"tiers with the lowest last", tiers(`{fromPair: 10, fixed: {amount: "1", currency: USD}}, {fromPair: 1, fixed: {amount: "2", currency: USD}}`), "spec.rewards[0].tiers", aboutTierOrder},
+		{"tiers out of order in the middle", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 20, fixed: {amount: "2", currency: USD}}, {fromPair: 10, fixed: {amount: "3", currency: USD}}`), "spec.rewards[0].tiers", aboutTierOrder},
+		{"two tiers from the same pair", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 1, fixed: {amount: "2", currency: USD}}`), "spec.rewards[0].tiers[1]", `Duplicate value: {"fromPair":1}`},
+		{"tiers of two currencies", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 2, fixed: {amount: "2", currency: EUR}}`), "spec.rewards[0].tiers", "all tiers of a reward must be in the same currency"},
+		{"a tier needs to say from where", tiers(`{fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[0].fromPair", "Required value"},
+		{"a tier needs an amount", tiers(`{fromPair: 1}`), "spec.rewards[0].tiers[0].fixed", "Required value"},
+		{"a tier is no percentage", tiers(`{fromPair: 1, percentage: {rate: "1"}}`), "spec.rewards[0].tiers[0].percentage", "unknown field"},
+		{"a tier of zero", tiers(`{fromPair: 1, fixed: {amount: "0.00", currency: USD}}`), "spec.rewards[0].tiers[0].fixed.amount", aboutAmounts},
+		{"a tier in between", tiers(`{fromPair: 1.5, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[0].fromPair", "must be of type integer"},
+		{"a tier nobody comes to", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 1000000001, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[1].fromPair", "less than or equal to 1000000000"},
+		{"a cap of nothing", `spec: {limits: {pairsPerReferrer: 0}}`, "spec.limits.pairsPerReferrer", "greater than or equal to 1"},
+		{"a cap below nothing", `spec: {limits: {pairsPerReferrer: -1}}`, "spec.limits.pairsPerReferrer", "greater than or equal to 1"},
+		{"a cap that is none", `spec: {limits: {pairsPerReferrer: 10000000000000000000}}`, "spec.limits.pairsPerReferrer", "must be of type integer"},
+		{"a cap in words", `spec: {limits: {pairsPerReferrer: "50"}}`, "spec.limits.pairsPerReferrer", `must be of type integer: "string"`},
+		{"a budget is the campaign's", `spec: {limits: {budget: {amount: "1", currency: USD}}}`, "spec.limits.budget", "unknown field"},
+		{"an empty condition", `spec: {qualification: {condition: ""}}`, "spec.qualification.condition", "should be at least 1 chars long"},
+		{"a condition of 4097 characters", fmt.Sprintf(`spec: {qualification: {condition: %q}}`, strings.Repeat("x", 4097)), "spec.qualification.condition", "may not be more than 4096 bytes"},
+		{"a condition that no database takes", `spec: {qualification: {condition: "link.label == '\0'"}}`, "spec.qualification.condition", "must not contain the character NUL"},
+		{"a condition is a string", `spec: {qualification: {condition: true}}`, "spec.qualification.condition", `must be of type string: "boolean"`},
 		{"fixed is nothing without an amount", reward(`{name: a, beneficiary: Referrer, fixed: {currency: USD}}`), "spec.rewards[0].fixed.amount", "Required value"},
 		{"fixed is nothing without a currency", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1"}}`), "spec.rewards[0].fixed.currency", "Required value"},
 		{"percentage is nothing without a rate", reward(`{name: a, beneficiary: Referrer, percentage: {}}`), "spec.rewards[0].percentage.rate", "Required value"},
 		{"an amount is a string", reward(`{name: a, beneficiary: Referrer, fixed: {amount: 5, currency: USD}}`), "spec.rewards[0].fixed.amount", `must be of type string: "integer"`},
 		{"purchases of another kind", `spec: {qualification: {purchases: Second}}`, "spec.qualification.purchases", `supported values: "First", "Every"`},
-		{"a scope of the future", `spec: {revisionScope: AllPairs}`, "spec.revisionScope", `supported values: "NewPairs"`},
+		{"an unknown scope", `spec: {revisionScope: SomePairs}`, "spec.revisionScope", `supported values: "NewPairs", "HeldPairs", "AllPairs"`},
 		{"a hold in days", `spec: {holdPeriod: 14d}`, "spec.holdPeriod", aboutDurations},
 		{"one minimum per currency", `spec: {qualification: {minimumAmounts: [{amount: "1", currency: USD}, {amount: "2", currency: USD}]}}`, "spec.qualification.minimumAmounts[1]", `Duplicate value: {"currency":"USD"}`},
 		{"a minimum of zero", `spec: {qualification: {minimumAmounts: [{amount: "0", currency: USD}]}}`, "spec.qualification.minimumAmounts[0].amount", aboutAmounts},
@@ -64,8 +93,6 @@ func TestRefusedRewardPolicies(t *testing.T) {
 		{"a maximum below zero", reward(`{name: a, beneficiary: Referrer, percentage: {rate: "1", maximumAmounts: [{amount: "-1", currency: USD}]}}`), "spec.rewards[0].percentage.maximumAmounts[0].amount", aboutAmounts},
 		{"a field nobody knows", `spec: {holdperiod: 14h}`, "spec.holdperiod", "unknown field"},
 		{"a field nobody knows, in a list", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD, cents: 5}}`), "spec.rewards[0].fixed.cents", "unknown field"},
-		{"limits are not there yet", `spec: {limits: {pairsPerReferrer: 50}}`, "spec.limits", "unknown field"},
-		{"conditions are not there yet", `spec: {qualification: {condition: "true"}}`, "spec.qualification.condition", "unknown field"},
 		{"a policy without spec", `spec: null`, "spec", "Required value"},
 	}
 	for _, amount := range []string{"", "0", "0.00", "0.0000", "-5", "-0.01", "+5", "5,00", "1,000.00", "1e3", "1E3", "0x10", " 5", "5 ", "5.", ".5", "05", "00.5", "5.00000", "５", "NaN", "Infinity", "5.00 USD", "$5", "12345678901234567890", "123456789012345"} {
@@ -94,9 +121,12 @@ func TestRefusedReferralCampaigns(t *testing.T) {
 		{"an end before the start", `spec: {startsAt: "2027-01-02T00:00:00Z"}`, "spec.endsAt", "endsAt must be after startsAt"},
 		{"an end at the start", `spec: {startsAt: "2027-01-01T00:00:00Z"}`, "spec.endsAt", "endsAt must be after startsAt"},
 		{"an end before the start in another zone", `spec: {startsAt: "2026-12-31T20:00:00-05:00"}`, "spec.endsAt", "endsAt must be after startsAt"},
-		{"deleting reverses nothing yet", `spec: {deletionPolicy: Reverse}`, "spec.deletionPolicy", `supported values: "Retain"`},
-		{"budgets are not there yet", `spec: {budget: {amount: "1", currency: USD}}`, "spec.budget", "unknown field"},
-		{"resyncs are not there yet", `spec: {resyncInterval: 30m}`, "spec.resyncInterval", "unknown field"},
+		{"an unknown deletion policy", `spec: {deletionPolicy: Delete}`, "spec.deletionPolicy", `supported values: "Retain", "Reverse"`},
+		{"a budget is nothing without an amount", `spec: {budget: {amount: null}}`, "spec.budget.amount", "Required value"},
+		{"a budget is nothing without a currency", `spec: {budget: {currency: null}}`, "spec.budget.currency", "Required value"},
+		{"a budget of nothing", `spec: {budget: {amount: "0.00"}}`, "spec.budget.amount", aboutAmounts},
+		{"a budget in a currency of two letters", `spec: {budget: {currency: US}}`, "spec.budget.currency", aboutCurrencies},
+		{"a budget is money", `spec: {budget: "10000 USD"}`, "spec.budget", `must be of type object: "string"`},
 		{"suspend is no string", `spec: {suspend: "true"}`, "spec.suspend", `must be of type boolean: "string"`},
 		{"a destination beyond 2048 characters", fmt.Sprintf(`spec: {destination: "https://mysite.com/%s"}`, strings.Repeat("x", 2048)), "spec.destination", "may not be more than 2048 bytes"},
 	}
@@ -107,6 +137,12 @@ func TestRefusedReferralCampaigns(t *testing.T) {
 	}
 	for _, window := range []string{"", "0s", "-720h", "30d", "99999h"} {
 		cases = append(cases, refusal{"a window of " + window, fmt.Sprintf(`spec: {attributionWindow: %q}`, window), "spec.attributionWindow", aboutDurations})
+	}
+	for _, interval := range []string{"1s", "59s", "0h0m59s", "000000059s"} {
+		cases = append(cases, refusal{"a resync each " + interval, fmt.Sprintf(`spec: {resyncInterval: %q}`, interval), "spec.resyncInterval", aboutResyncs})
+	}
+	for _, interval := range []string{"", "0s", "1d", "-1m", "99999h", "999999h99999999m999999999s"} {
+		cases = append(cases, refusal{"a resync each " + interval, fmt.Sprintf(`spec: {resyncInterval: %q}`, interval), "spec.resyncInterval", aboutDurations})
 	}
 	for _, time := range []string{"2026-11-01T00:00:00.5Z", "1899-12-31T23:59:59Z", "1900-01-01T00:00:00+05:00", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
 		cases = append(cases, refusal{"a start at " + time, fmt.Sprintf(`spec: {startsAt: %q}`, time), "spec.startsAt", aboutTimes})
@@ -179,6 +215,18 @@ func refused(t *testing.T, kind string, cases []refusal) {
 }
 
 func reward(body string) string { return "spec: {rewards: [" + body + "]}" }
+
+func tiers(list string) string {
+	return reward("{name: a, beneficiary: Referrer, tiers: [" + list + "]}")
+}
+
+func manyTiers(count int) string {
+	var all []string
+	for i := range count {
+		all = append(all, fmt.Sprintf(`{fromPair: %d, fixed: {amount: "1", currency: USD}}`, i+1))
+	}
+	return strings.Join(all, ", ")
+}
 
 func nineRewards() string {
 	var all []string

@@ -58,8 +58,15 @@ type RewardPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	Rewards []Reward `json:"rewards"`
 
+	// limits bound which pairs are admitted. They are never pinned: those of the newest edit hold for all, whatever its
+	// scope. What is admitted stays so when they are lowered.
+	//
+	// +optional
+	Limits *Limits `json:"limits,omitempty"`
+
 	// revisionScope says which pairs an edit of this policy reaches. NewPairs: those whose signup or purchase arrives
-	// after the edit; what came in before keeps the terms it came in under.
+	// after the edit; what came in before keeps the terms it came in under. HeldPairs: also those that wait or are held.
+	// AllPairs: all, so that granted credit changes as well. What holds is the scope at the time of the edit.
 	//
 	// +optional
 	// +kubebuilder:default=NewPairs
@@ -87,6 +94,26 @@ type Qualification struct {
 	//
 	// +optional
 	WithinSignup *Duration `json:"withinSignup,omitempty"`
+
+	// condition is an expression in the Common Expression Language (CEL) that must be true for a purchase to count, such
+	// as "link.label != 'press'". It knows purchase, signup and link. A purchase for which it breaks off does not count.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00]')",message="must not contain the character NUL"
+	Condition string `json:"condition,omitempty"`
+}
+
+// Limits bound which pairs are admitted.
+type Limits struct {
+	// pairsPerReferrer is how many pairs of one referrer may be held or granted at a time in one campaign. Further ones
+	// wait. Unset: any number.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000000
+	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"`
 }
 
 // Purchases says how many purchases of one referee count.
@@ -103,15 +130,21 @@ const (
 
 // RevisionScope says which pairs an edit of a policy reaches.
 //
-// +kubebuilder:validation:Enum=NewPairs
+// +kubebuilder:validation:Enum=NewPairs;HeldPairs;AllPairs
 type RevisionScope string
 
-// NewPairs is the scope that reaches only pairs whose facts arrive after the edit.
-const NewPairs RevisionScope = "NewPairs"
+const (
+	// NewPairs reaches only pairs whose facts arrive after the edit.
+	NewPairs RevisionScope = "NewPairs"
+	// HeldPairs also reaches pairs that wait, and those whose hold ends after the edit.
+	HeldPairs RevisionScope = "HeldPairs"
+	// AllPairs reaches every pair.
+	AllPairs RevisionScope = "AllPairs"
+)
 
 // Reward is one credit that a pair earns.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.fixed) != has(self.percentage)",message="exactly one of fixed and percentage must be set"
+// +kubebuilder:validation:XValidation:rule="[has(self.fixed), has(self.percentage), has(self.tiers)].exists_one(is, is)",message="exactly one of fixed, percentage and tiers must be set"
 type Reward struct {
 	// name tells the rewards of a policy apart. It is part of each ledger entry: another name is another reward.
 	//
@@ -135,6 +168,34 @@ type Reward struct {
 	//
 	// +optional
 	Percentage *Percentage `json:"percentage,omitempty"`
+
+	// tiers are amounts that depend on how many pairs the referrer has in the campaign when a pair is admitted: the last
+	// tier that the pair's number has come to holds, and goes on holding for that pair.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=fromPair
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.exists(tier, tier.fromPair == 1)",message="the first tier must have fromPair: 1, so that each pair has a tier"
+	// +kubebuilder:validation:XValidation:rule="self.map(tier, tier.fromPair).isSorted()",message="tiers must be in the order of fromPair, the lowest first"
+	// +kubebuilder:validation:XValidation:rule="size(self) == 0 || self.all(tier, tier.fixed.currency == self[0].fixed.currency)",message="all tiers of a reward must be in the same currency"
+	Tiers []Tier `json:"tiers,omitempty"`
+}
+
+// Tier is what a pair earns from a certain pair of its referrer on.
+type Tier struct {
+	// fromPair is the number, counted from 1, of the referrer's first pair in the campaign that earns this.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000000
+	FromPair int64 `json:"fromPair"`
+
+	// fixed is what a pair of this tier earns.
+	//
+	// +required
+	Fixed Money `json:"fixed"`
 }
 
 // Beneficiary is one of the two people of a pair.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -20,12 +21,16 @@ func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	terms := reward.Terms{
 		Purchases:      reward.PurchaseScope(spec.Qualification.Purchases),
 		MinimumAmounts: p.amounts(at.Child("qualification", "minimumAmounts"), spec.Qualification.MinimumAmounts),
+		Condition:      spec.Qualification.Condition,
 	}
 	if within := spec.Qualification.WithinSignup; within != nil {
 		terms.WithinSignup = within.Duration
 	}
 	if hold := spec.HoldPeriod; hold != nil {
 		terms.HoldPeriod = hold.Duration
+	}
+	if limits := spec.Limits; limits != nil {
+		terms.Limits.PairsPerReferrer = limits.PairsPerReferrer
 	}
 	for i := range spec.Rewards {
 		terms.Rewards = append(terms.Rewards, p.reward(at.Child("rewards").Key(spec.Rewards[i].Name), &spec.Rewards[i]))
@@ -63,6 +68,13 @@ func (p *problems) reward(at *field.Path, from *v1alpha1.Reward) reward.Reward {
 			Rate:           rate,
 			MaximumAmounts: p.amounts(at.Child("maximumAmounts"), from.Percentage.MaximumAmounts),
 		}
+	}
+	for _, tier := range from.Tiers {
+		at := at.Child("tiers").Key(strconv.FormatInt(tier.FromPair, 10)).Child("fixed")
+		to.Tiers = append(to.Tiers, reward.Tier{
+			FromPair: tier.FromPair,
+			Fixed:    reward.Money{Amount: p.amount(at, tier.Fixed), Currency: tier.Fixed.Currency},
+		})
 	}
 	return to
 }

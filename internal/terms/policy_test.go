@@ -67,6 +67,25 @@ func TestFromPolicy(t *testing.T) {
 			}},
 		},
 		{
+			"tiers become minor units, limits and conditions are taken over",
+			`{qualification: {purchases: First, condition: "purchase.amount > 100"}, limits: {pairsPerReferrer: 50}, revisionScope: AllPairs,
+				rewards: [{name: a, beneficiary: Referrer, tiers: [{fromPair: 1, fixed: {amount: "5", currency: USD}}, {fromPair: 10, fixed: {amount: "7.50", currency: USD}}]}]}`,
+			reward.Terms{
+				Purchases: reward.FirstPurchase, Condition: "purchase.amount > 100", Limits: reward.Limits{PairsPerReferrer: 50},
+				Rewards: []reward.Reward{{Name: "a", Beneficiary: reward.ToReferrer, Tiers: []reward.Tier{
+					{FromPair: 1, Fixed: reward.Money{Amount: 500, Currency: "USD"}},
+					{FromPair: 10, Fixed: reward.Money{Amount: 750, Currency: "USD"}},
+				}}},
+			},
+		},
+		{
+			"limits of nothing are none",
+			`{qualification: {purchases: First}, limits: {}, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+				{Name: "a", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10"}},
+			}},
+		},
+		{
 			"the largest amount of the most divided currency fits",
 			`{qualification: {purchases: First}, rewards: [{name: a, beneficiary: Referrer, fixed: {amount: "99999999999999.9999", currency: CLF}}]}`,
 			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
@@ -110,6 +129,11 @@ func TestFromPolicyNamesTheFieldThatCannotWork(t *testing.T) {
 			`spec.rewards[friend].percentage.maximumAmounts[EUR].amount: amount "1.2345" has more decimals than EUR, which has at most 2`,
 		},
 		{
+			"a tier with too many decimals",
+			`{rewards: [{name: inviter, beneficiary: Referrer, tiers: [{fromPair: 1, fixed: {amount: "5", currency: JPY}}, {fromPair: 10, fixed: {amount: "5.5", currency: JPY}}]}]}`,
+			`spec.rewards[inviter].tiers[10].fixed.amount: amount "5.5" has more decimals than JPY, which has none`,
+		},
+		{
 			"everything that is wrong, at once",
 			`{rewards: [
 				{name: inviter, beneficiary: Referrer, fixed: {amount: "5.005", currency: USD}},
@@ -147,7 +171,7 @@ func TestFromPolicyNamesTheFieldThatCannotWork(t *testing.T) {
 func TestFromPolicyIsIndifferentToSpelling(t *testing.T) {
 	one := `{qualification: {purchases: First, withinSignup: 60m, minimumAmounts: [{amount: "20", currency: USD}, {amount: "20", currency: EUR}]}, rewards: [
 		{name: a, beneficiary: Referrer, fixed: {amount: "5", currency: USD}}, {name: b, beneficiary: Referee, percentage: {rate: "10"}}]}`
-	other := `{qualification: {purchases: First, withinSignup: 1h0m0s, minimumAmounts: [{amount: "20.0", currency: EUR}, {amount: "20.00", currency: USD}]}, revisionScope: NewPairs, rewards: [
+	other := `{qualification: {purchases: First, withinSignup: 1h0m0s, minimumAmounts: [{amount: "20.0", currency: EUR}, {amount: "20.00", currency: USD}]}, limits: {}, revisionScope: AllPairs, rewards: [
 		{name: b, beneficiary: Referee, percentage: {rate: "10.0000"}}, {name: a, beneficiary: Referrer, fixed: {amount: "5.00", currency: USD}}]}`
 	var digests []string
 	for _, spec := range []string{one, other} {
