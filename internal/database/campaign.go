@@ -101,8 +101,13 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 			return nil, err
 		}
 	}
-	if edits.room {
+	if edits.line {
 		if _, err := tx.Exec(ctx, db.Qualify(query("note_line")), d.Name); err != nil {
+			return nil, err
+		}
+	}
+	if edits.room {
+		if _, err := tx.Exec(ctx, db.Qualify(query("note_room")), d.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -43,12 +43,13 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 type edits struct {
 	spec  bool // anything of the campaign's row
 	terms bool // a revision is to be recorded
-	room  bool // those in line may be served
+	line  bool // those in line may be served, or lack something else
+	room  bool // whoever is next in line may be served
 	reach bool // other signups may be bound, or other pairs admitted
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.room || e.reach }
-func (e edits) decisions() bool { return e.terms || e.room || e.reach }
+func (e edits) any() bool       { return e.spec || e.terms || e.line || e.room || e.reach }
+func (e edits) decisions() bool { return e.terms || e.line || e.room || e.reach }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
@@ -68,7 +69,8 @@ func (c *campaignRow) edits(d Declaration) edits {
 		budget = *d.Budget
 	}
 	// The cap is one of the terms.
-	e.room = e.terms || c.budget != budget
+	e.line = e.terms || c.budget.Currency != budget.Currency
+	e.room = c.budget.Amount != budget.Amount
 	e.spec = e.reach || c.budget != budget || c.destination != d.Destination || c.resyncInterval != d.ResyncInterval || c.uid != d.UID || c.generation != d.Generation ||
 		d.Terms != nil && c.policy != d.Policy
 	return e

@@ -35,6 +35,8 @@ type batch struct {
 	shards   []int16   // locked
 	referees []*referee
 	byID     map[string]*referee
+	rooms    []string // campaigns whose budget has changed
+	blocked  bool     // somebody had to stay in line for another's turn
 	facts    int
 }
 
@@ -44,7 +46,7 @@ func newBatch(e *Engine, config *database.Configuration, size int) *batch {
 
 // run does the whole batch and reports whether there was anything to do. On an
 // error nothing of it remains.
-func (b *batch) run(ctx context.Context, firstShard int) (took bool, err error) {
+func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err error) {
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -57,7 +59,7 @@ func (b *batch) run(ctx context.Context, firstShard int) (took bool, err error) 
 		_ = b.tx.Rollback(ctx)
 	}()
 
-	if err := b.claim(ctx, firstShard); err != nil || len(b.shards) == 0 {
+	if err := b.claim(ctx, firstShard, most); err != nil || len(b.shards) == 0 {
 		return false, err
 	}
 	if err := b.take(ctx); err != nil {
@@ -77,10 +79,10 @@ func (b *batch) run(ctx context.Context, firstShard int) (took bool, err error) 
 }
 
 // claim locks shards that have work and that nobody else has locked.
-func (b *batch) claim(ctx context.Context, first int) error {
+func (b *batch) claim(ctx context.Context, first, most int) error {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim"), first, min(shardsPerBatch, b.size)).Query(func(rows pgx.Rows) (err error) {
+	queries.Queue(b.statement("claim"), first, min(most, b.size)).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
@@ -115,18 +117,25 @@ func (b *batch) converge(ctx context.Context) error {
 	}
 	b.tx = whole
 	b.referees[0].setAside(err)
+	if err := b.admit(ctx); err != nil { // what else was taken
+		return err
+	}
 	return b.record(ctx)
 }
 
 // attempt does what converge is about.
 func (b *batch) attempt(ctx context.Context) error {
-	if len(b.referees) == 0 {
+	if len(b.referees) == 0 && len(b.rooms) == 0 {
 		return nil
 	}
 	if err := b.load(ctx); err != nil {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
 	b.decide()
+	if err := b.admit(ctx); err != nil {
+		return fmt.Errorf("while admitting pairs: %w", err)
+	}
+	b.settle()
 	if err := b.record(ctx); err != nil {
 		return fmt.Errorf("while recording results: %w", err)
 	}

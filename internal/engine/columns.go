@@ -45,11 +45,13 @@ func (c *attributionColumns) add(userID string, a *reward.Attribution) {
 type pairColumns struct {
 	userID, purchaseID, campaign, referrerID []string
 	revision                                 []int32
-	ordinal                                  []*int64
+	order                                    []*int64
+	ordinal                                  []int64
 	qualifiedAt, maturesAt                   []time.Time
 	state, reason                            []string
+	allowed                                  []bool
+	needs                                    []*int64
 	dueAt                                    []*time.Time
-	admitted                                 []bool
 }
 
 func newPairColumns(rows int) pairColumns {
@@ -59,13 +61,15 @@ func newPairColumns(rows int) pairColumns {
 		campaign:    make([]string, 0, rows),
 		referrerID:  make([]string, 0, rows),
 		revision:    make([]int32, 0, rows),
-		ordinal:     make([]*int64, 0, rows),
+		order:       make([]*int64, 0, rows),
+		ordinal:     make([]int64, 0, rows),
 		qualifiedAt: make([]time.Time, 0, rows),
 		maturesAt:   make([]time.Time, 0, rows),
 		state:       make([]string, 0, rows),
 		reason:      make([]string, 0, rows),
+		allowed:     make([]bool, 0, rows),
+		needs:       make([]*int64, 0, rows),
 		dueAt:       make([]*time.Time, 0, rows),
-		admitted:    make([]bool, 0, rows),
 	}
 }
 
@@ -75,13 +79,15 @@ func (c *pairColumns) add(p *pairRow) {
 	c.campaign = append(c.campaign, p.Campaign)
 	c.referrerID = append(c.referrerID, p.ReferrerID)
 	c.revision = append(c.revision, int32(p.Revision))
-	c.ordinal = append(c.ordinal, p.ordinal)
+	c.order = append(c.order, p.order)
+	c.ordinal = append(c.ordinal, p.Ordinal)
 	c.qualifiedAt = append(c.qualifiedAt, p.QualifiedAt)
 	c.maturesAt = append(c.maturesAt, p.MaturesAt)
 	c.state = append(c.state, string(p.State))
 	c.reason = append(c.reason, string(p.Reason))
+	c.allowed = append(c.allowed, p.Allowed)
+	c.needs = append(c.needs, p.Needs)
 	c.dueAt = append(c.dueAt, p.dueAt)
-	c.admitted = append(c.admitted, p.admitted)
 }
 
 type creditColumns struct {
@@ -246,8 +252,8 @@ func (c *setAsideColumns) add(userID string, cause error) {
 }
 
 type pairCountColumns struct {
-	campaign                                           []string
-	awaitingPurchase, waiting, held, granted, reversed []int64
+	campaign                                                    []string
+	awaitingPurchase, waiting, held, granted, reversed, revised []int64
 }
 
 func countColumns(counts map[string]*pairCount) pairCountColumns {
@@ -259,6 +265,7 @@ func countColumns(counts map[string]*pairCount) pairCountColumns {
 		c.held = append(c.held, by.held)
 		c.granted = append(c.granted, by.granted)
 		c.reversed = append(c.reversed, by.reversed)
+		c.revised = append(c.revised, by.revised)
 	}
 	return c
 }

@@ -11,8 +11,7 @@ import (
 func (b *batch) decide() {
 	for _, r := range b.referees {
 		if err := r.decide(b); err != nil {
-			r.setAside(err)
-			b.engine.log.Error("Setting a referee aside", "user", r.UserID, "cause", err)
+			b.setAside(r, err)
 		}
 	}
 }
@@ -24,9 +23,25 @@ func (r *referee) decide(b *batch) (err error) {
 		}
 	}()
 	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
-	if err != nil || r.outcome.Frozen {
-		return err
-	}
-	r.entries, err = reward.Settle(r.outcome.Decisions, r.Ledger)
 	return err
+}
+
+// settle works out what the ledger lacks of what was decided.
+func (b *batch) settle() {
+	for _, r := range b.referees {
+		if r.cause != nil || r.outcome.Frozen {
+			continue
+		}
+		entries, err := reward.Settle(r.outcome.Decisions, r.Ledger)
+		if err != nil {
+			b.setAside(r, err)
+			continue
+		}
+		r.entries = entries
+	}
+}
+
+func (b *batch) setAside(r *referee, cause error) {
+	r.setAside(cause)
+	b.engine.log.Error("Setting a referee aside", "user", r.UserID, "cause", cause)
 }

@@ -30,9 +30,10 @@ type differences struct {
 type pairRow struct {
 	userID string
 	reward.Decision
-	fresh    bool // not recorded before
-	admitted bool // Held or Granted, and was not before
-	ordinal  *int64
+	fresh    bool   // not recorded before
+	admitted bool   // Held or Granted, and was not before
+	counts   bool   // from now on: it gets a place at the end of the line
+	order    *int64 // that place
 	dueAt    *time.Time
 }
 
@@ -122,8 +123,12 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	}
 	occupied := before != nil && occupies(before.State)
 	row.admitted = occupies(decision.State) && !occupied
+	row.counts = decision.State != reward.Reversed && (before == nil || before.State == reward.Reversed)
 	if before != nil {
 		d.count(before.Campaign).in(before.State, -1)
+		if before.Revision < decision.Revision {
+			d.count(decision.Campaign).revised++
+		}
 		if occupied {
 			d.referrers.add(before.Campaign, before.ReferrerID, -1)
 		}
@@ -141,7 +146,12 @@ func occupies(state reward.State) bool { return state == reward.Held || state ==
 func samePair(before *reward.Pair, now *reward.Decision) bool {
 	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&
 		before.Campaign == now.Campaign && before.ReferrerID == now.ReferrerID &&
+		before.Ordinal == now.Ordinal && before.Allowed == now.Allowed && sameNeeds(before.Needs, now.Needs) &&
 		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
+}
+
+func sameNeeds(a, b *int64) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
 func sameDue(recorded time.Time, due *time.Time) bool {

@@ -103,7 +103,11 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var c recordedCredit
 	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount}
 	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
-		b.byID[id].credits = append(b.byID[id].credits, c)
+		r := b.byID[id]
+		r.credits = append(r.credits, c)
+		if p := r.pair(c.purchaseID); p != nil {
+			p.Credits = append(p.Credits, c.Credit)
+		}
 	}))
 	var l reward.LedgerSum
 	sum := []any{&id, &l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}
@@ -120,7 +124,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	byVisitor := map[string][]*referee{}
 	for _, r := range b.referees {
 		switch {
-		case r.Signup == nil || r.bound():
+		case r.Signup == nil || b.config.Reward.Bound(r.Pairs):
 		case r.Signup.Code != "":
 			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
 		case r.visitorID != "":

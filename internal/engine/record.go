@@ -24,6 +24,7 @@ func (b *batch) record(ctx context.Context) error {
 	var writes pgx.Batch
 	d.writeOwn(&writes, b.statement, b.shards[0])
 	d.countReferrers(&writes, b.statement)
+	d.drawOrders(&writes, b.statement)
 	if err := b.send(ctx, &writes); err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (b *batch) send(ctx context.Context, queries *pgx.Batch) error {
 }
 
 // countReferrers counts admitted pairs per referrer and gives those that are
-// admitted now their ordinals, in the order of admission.
+// admitted now, and have none yet, their ordinals in the order of admission.
 func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) string) {
 	if len(d.referrers.campaign) == 0 {
 		return
@@ -65,13 +66,33 @@ func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) s
 			}
 		}
 		for i := range d.pairs {
-			if p := &d.pairs[i]; p.admitted {
-				ordinal := next[p.referrer()]
-				p.ordinal = &ordinal
+			if p := &d.pairs[i]; p.admitted && p.Ordinal == 0 {
+				p.Ordinal = next[p.referrer()]
 				next[p.referrer()]++
 			}
 		}
 		return nil
+	})
+}
+
+// drawOrders gives those that count from now on their places at the end of the
+// line.
+func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) string) {
+	var counts []*pairRow
+	for i := range d.pairs {
+		if p := &d.pairs[i]; p.counts {
+			counts = append(counts, p)
+		}
+	}
+	if len(counts) == 0 {
+		return
+	}
+	writes.Queue(statement("draw_order"), len(counts)).Query(func(rows pgx.Rows) error {
+		orders, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		for i := range orders {
+			counts[i].order = &orders[i]
+		}
+		return err
 	})
 }
 

@@ -1,10 +1,10 @@
--- Pairs that count for the first time, in the order in which they are admitted.
+-- Pairs that count for the first time.
 INSERT INTO referral.pair
        (user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
-        qualified_at, matures_at, state, reason, due_at)
-SELECT user_id, purchase_id, campaign, referrer_id, revision, nextval('referral.admission_order'), ordinal,
-       qualified_at, matures_at, state, reason, due_at
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[],
-              $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
-       AS decided(user_id, purchase_id, campaign, referrer_id, revision, ordinal,
-                  qualified_at, matures_at, state, reason, due_at);
+        qualified_at, matures_at, state, reason, allowed, needs, due_at)
+SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, nullif(ordinal, 0),
+       qualified_at, matures_at, state, reason, allowed, needs, due_at
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[],
+              $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bool[], $13::bigint[], $14::timestamptz[])
+       AS decided(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+                  qualified_at, matures_at, state, reason, allowed, needs, due_at);

@@ -1,11 +1,12 @@
 -- Rides on pair_count_pkey. $1 is a shard that this batch holds, so that no
 -- other batch waits for the row.
-INSERT INTO referral.pair_count AS c (campaign, shard, awaiting_purchase, waiting, held, granted, reversed)
-SELECT campaign, $1, awaiting_purchase, waiting, held, granted, reversed
-  FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-       AS delta(campaign, awaiting_purchase, waiting, held, granted, reversed)
+INSERT INTO referral.pair_count AS c (campaign, shard, awaiting_purchase, waiting, held, granted, reversed, revised)
+SELECT campaign, $1, awaiting_purchase, waiting, held, granted, reversed, revised
+  FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+       AS delta(campaign, awaiting_purchase, waiting, held, granted, reversed, revised)
     ON CONFLICT (campaign, shard) DO UPDATE
    SET awaiting_purchase = c.awaiting_purchase + excluded.awaiting_purchase,
        waiting = c.waiting + excluded.waiting, held = c.held + excluded.held,
        granted = c.granted + excluded.granted, reversed = c.reversed + excluded.reversed,
+       revised = c.revised + excluded.revised,
        changed_at = now();

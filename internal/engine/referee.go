@@ -33,15 +33,14 @@ func newReferee(userID string) *referee {
 
 func byUserID(a, b *referee) int { return strings.Compare(a.UserID, b.UserID) }
 
-// bound tells whether the recorded attribution stays, whatever touches and
-// links say: it does once a pair was admitted under it.
-func (r *referee) bound() bool {
+// pair finds a recorded pair; nil when there is none of that purchase.
+func (r *referee) pair(purchaseID string) *reward.Pair {
 	for i := range r.Pairs {
-		if r.Pairs[i].Ordinal > 0 {
-			return true
+		if r.Pairs[i].PurchaseID == purchaseID {
+			return &r.Pairs[i]
 		}
 	}
-	return false
+	return nil
 }
 
 // purchase finds a loaded purchase; nil when there is none of that id.

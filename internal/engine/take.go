@@ -14,6 +14,9 @@ const (
 	kindCode     = "Code"
 	kindCampaign = "Campaign"
 	kindReferrer = "Referrer"
+	kindLine     = "Line"    // of a campaign, or of one referrer in it: those in it
+	kindRollout  = "Rollout" // of a campaign: all its referees
+	kindRoom     = "Room"    // of a campaign: whoever is next in line
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -22,6 +25,8 @@ var expansions = map[string]string{
 	kindCode:     "expand_code",
 	kindCampaign: "expand_campaign",
 	kindReferrer: "expand_referrer",
+	kindLine:     "expand_line",
+	kindRollout:  "expand_rollout",
 }
 
 // expansion is a number of changes of one kind and how far each has come.
@@ -41,8 +46,12 @@ func (b *batch) take(ctx context.Context) error {
 	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
-			if kind == kindReferee {
+			switch kind {
+			case kindReferee:
 				found[key] = true
+				return nil
+			case kindRoom:
+				b.rooms = append(b.rooms, key)
 				return nil
 			}
 			if expand[kind] == nil {

@@ -15,7 +15,9 @@ type worker struct {
 	engine *Engine
 	first  int // shard to begin the next claim with
 	size   int // changes in the next batch
-	delay  *backoff.ExponentialBackOff
+	// blocked: the last batch left somebody in line for another's turn.
+	blocked bool
+	delay   *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
@@ -69,12 +71,23 @@ func (w *worker) attempt(ctx context.Context) (took bool, err error) {
 		return false, nil
 	}
 	b := newBatch(w.engine, config, w.size)
-	if took, err = b.run(ctx, w.first); err != nil || !took {
+	if took, err = b.run(ctx, w.first, w.claimed()); err != nil || !took {
 		return false, err
 	}
+	w.blocked = b.blocked
 	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
 	w.size = min(2*w.size, w.engine.options.BatchSize)
 	return true, nil
+}
+
+// claimed is how many shards a batch may have. While somebody stays in line
+// for the turn of another, whose shard others may be at, it takes all that are
+// free: whoever is first is then among them.
+func (w *worker) claimed() int {
+	if w.blocked {
+		return shards
+	}
+	return shardsPerBatch
 }
 
 // accept does what lets the next attempt do better, and tells whether that may

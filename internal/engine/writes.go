@@ -24,7 +24,7 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
 	write("readmit", len(d.decided), d.decided)
 	n := countColumns(d.pairCounts)
-	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed)
+	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised)
 	s := &d.creditCounts
 	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
 }
@@ -40,12 +40,12 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 		}
 	}
 	if p := &fresh; len(p.userID) > 0 {
-		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.dueAt)
+		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt)
 	}
 	if p := &revised; len(p.userID) > 0 {
-		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.dueAt, p.admitted)
+		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt)
 	}
 }
 

@@ -6,7 +6,7 @@ import "time"
 // is none. Once a pair of the referee was admitted, what is recorded stays,
 // whatever has become of touches, links and campaigns.
 func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
-	if bound(referee) {
+	if bound(config, referee) {
 		return referee.Attribution, NotAttributed
 	}
 	if referee.Signup == nil {
@@ -28,9 +28,14 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	return &found, ""
 }
 
-func bound(referee *Referee) bool {
-	for i := range referee.Pairs {
-		if referee.Pairs[i].wasAdmitted() {
+func bound(config *Configuration, referee *Referee) bool { return config.Bound(referee.Pairs) }
+
+// Bound tells whether a referee's recorded attribution stays: it does once a
+// pair was admitted, unless its campaign takes back all it gave.
+func (c *Configuration) Bound(pairs []Pair) bool {
+	for i := range pairs {
+		campaign := c.Campaigns[pairs[i].Campaign]
+		if pairs[i].wasAdmitted() && (campaign == nil || campaign.Mode != Reversing) {
 			return true
 		}
 	}
@@ -70,7 +75,7 @@ func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
 	switch {
 	case campaign == nil:
 		return NotAttributed
-	case campaign.Mode == Closed:
+	case campaign.Mode == Closed, campaign.Mode == Reversing:
 		return CampaignDeleted
 	case !campaign.contains(signedUpAt):
 		return OutsideCampaign

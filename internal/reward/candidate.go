@@ -12,23 +12,30 @@ type candidate struct {
 	attribution *Attribution // nil: the signup is bound to nothing
 	purchase    *Purchase    // nil: its row is gone
 	pair        *Pair        // nil: it has never counted
+	lapsed      bool         // the pair's campaign takes back all it gave, and the pair with it
 
 	// Under what it is judged; nil where nothing is left to judge.
 	campaign *Campaign
 	revision *Revision
 	net      int64 // minor units, amount less all refunds
 
+	condition *Condition // of the revision; nil: it has none
+	brokeOff  bool       // the condition ended in an error
+
 	reason Reason // why it does not count; empty: it does, First and Deny aside
 }
 
 // candidatesOf lists what is known or was decided before, by purchase id.
-func candidatesOf(referee *Referee) ([]candidate, error) {
+func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) {
 	candidates := make([]candidate, 0, len(referee.Purchases)+len(referee.Pairs))
 	for i := range referee.Purchases {
 		candidates = append(candidates, candidate{referee: referee, purchase: &referee.Purchases[i]})
 	}
 	for i := range referee.Pairs {
-		candidates = append(candidates, candidate{referee: referee, pair: &referee.Pairs[i]})
+		campaign := config.Campaigns[referee.Pairs[i].Campaign]
+		candidates = append(candidates, candidate{
+			referee: referee, pair: &referee.Pairs[i], lapsed: campaign != nil && campaign.Mode == Reversing,
+		})
 	}
 	if len(candidates) < 2 {
 		return candidates, nil
@@ -46,7 +53,7 @@ func candidatesOf(referee *Referee) ([]candidate, error) {
 		case last.id() != next.id():
 			merged = append(merged, next)
 		case last.pair == nil && next.pair != nil:
-			last.pair = next.pair
+			last.pair, last.lapsed = next.pair, next.lapsed
 		default:
 			return nil, fmt.Errorf("purchase %q is there twice", next.id())
 		}
@@ -73,10 +80,10 @@ func (c *candidate) parts() int {
 func (c *candidate) removed() bool { return c.purchase == nil || c.referee.Signup == nil }
 
 // admitted tells that it was Held or Granted at some time.
-func (c *candidate) admitted() bool { return c.pair != nil && c.pair.wasAdmitted() }
+func (c *candidate) admitted() bool { return c.pair != nil && !c.lapsed && c.pair.wasAdmitted() }
 
 // occupying tells that it is Held or Granted so far.
-func (c *candidate) occupying() bool { return c.pair != nil && c.pair.occupies() }
+func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.occupies() }
 
 func (c *candidate) denied() bool { return c.purchase != nil && c.purchase.Override == Deny }
 

@@ -7,8 +7,9 @@ import (
 
 // conclude turns what was judged into a decision. One without a state means
 // that nothing is to be recorded of the candidate yet. deferred tells that only
-// the mode of its campaign keeps it from being admitted.
-func (c *candidate) conclude(first bool, now time.Time) (decision Decision, deferred bool, err error) {
+// the mode of its campaign keeps it from being admitted. A claim tells that it
+// counts, and that the rest depends on the campaign's room.
+func (c *candidate) conclude(first bool, now time.Time) (decision Decision, claims, deferred bool, err error) {
 	reason := c.reason
 	switch {
 	case reason != "":
@@ -24,11 +25,11 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, defe
 		switch c.campaign.Mode {
 		case Open:
 		case PolicyMissing:
-			return c.unchanged(), true, nil
+			return c.unchanged(), false, true, nil
 		case Closed:
 			reason, deferred = CampaignDeleted, true
 		default:
-			return Decision{}, false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
+			return Decision{}, false, false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
 		}
 	}
 	decision = c.decision()
@@ -37,12 +38,27 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, defe
 		if c.pair != nil {
 			decision.State = Reversed
 		}
-		return decision, deferred, nil
+		return decision, false, deferred, nil
 	}
-	decision.Credits, err = c.credits()
+	// Working the credits out finds what is wrong with the terms, whatever
+	// Admit comes to.
+	credits, err := c.credits(max(1, decision.Ordinal))
 	if err != nil {
-		return Decision{}, false, err
+		return Decision{}, false, false, err
 	}
+	if !c.occupying() && c.campaign.Ordered() || c.occupying() && c.growth(credits) > 0 {
+		return decision, true, false, nil
+	}
+	if !c.occupying() {
+		decision.Ordinal = 0 // it gets one when it is recorded
+	}
+	c.earn(&decision, credits, now)
+	return decision, false, false, nil
+}
+
+// earn gives the pair its credits, at once or when its hold ends.
+func (c *candidate) earn(decision *Decision, credits []Credit, now time.Time) {
+	decision.Credits = credits
 	switch {
 	case now.Before(decision.MaturesAt):
 		decision.State, decision.Reason = Held, HoldPeriod
@@ -51,7 +67,6 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, defe
 	default:
 		decision.State, decision.Reason = Granted, Qualified
 	}
-	return decision, false, nil
 }
 
 // decision is all that does not depend on whether the candidate counts. Of what
@@ -59,20 +74,44 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, defe
 func (c *candidate) decision() Decision {
 	switch {
 	case c.revision != nil:
-		return Decision{
+		decision := Decision{
 			PurchaseID:  c.purchase.ID,
 			Campaign:    c.campaignName(),
 			ReferrerID:  c.attribution.ReferrerID,
 			Revision:    c.revision.Number,
 			QualifiedAt: later(c.referee.Signup.SignedUpAt, c.purchase.PurchasedAt),
 			MaturesAt:   maturesAt(c.purchase.PurchasedAt, c.revision.Terms.HoldPeriod),
+			Allowed:     c.purchase.Override == Allow,
 		}
+		if c.pair != nil {
+			decision.keep(c)
+		}
+		return decision
 	case c.pair != nil:
-		return c.unchanged()
+		decision := c.unchanged()
+		decision.Needs = nil
+		if c.lapsed {
+			decision.Ordinal = 0
+		}
+		return decision
 	case c.attribution != nil:
 		return Decision{PurchaseID: c.id(), Campaign: c.attribution.Campaign, ReferrerID: c.attribution.ReferrerID}
 	}
 	return Decision{PurchaseID: c.id()}
+}
+
+// keep takes over what a pair keeps: its ordinal once it was admitted, its place
+// in line until it is reversed, and that it was allowed until it stands without.
+func (d *Decision) keep(c *candidate) {
+	if c.admitted() {
+		d.Ordinal = c.pair.Ordinal
+	}
+	if c.pair.State != Reversed && !c.lapsed {
+		d.Order = c.pair.Order
+	}
+	if c.occupying() {
+		d.Allowed = c.pair.Allowed && c.purchase.Override != NoVerdict
+	}
 }
 
 // unchanged is what is recorded already; without a state where nothing is.
@@ -89,5 +128,9 @@ func (c *candidate) unchanged() Decision {
 		Reason:      c.pair.Reason,
 		QualifiedAt: c.pair.QualifiedAt,
 		MaturesAt:   c.pair.MaturesAt,
+		Order:       c.pair.Order,
+		Ordinal:     c.pair.Ordinal,
+		Allowed:     c.pair.Allowed,
+		Needs:       c.pair.Needs,
 	}
 }

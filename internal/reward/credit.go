@@ -6,13 +6,13 @@ import (
 )
 
 // credits are what each reward of the terms comes to for a purchase that
-// counts. One that rounds to nothing is left out.
-func (c *candidate) credits() ([]Credit, error) {
+// counts, as the referrer's pair of that ordinal. One that rounds to nothing is left out.
+func (c *candidate) credits(ordinal int64) ([]Credit, error) {
 	rewards := c.revision.Terms.Rewards
 	credits := make([]Credit, 0, len(rewards))
 	for i := range rewards {
 		reward := &rewards[i]
-		credit, err := c.credit(reward)
+		credit, err := c.credit(reward, ordinal)
 		if err == nil && named(rewards[:i], reward.Name) {
 			err = errors.New("another reward has the same name")
 		}
@@ -27,7 +27,7 @@ func (c *candidate) credits() ([]Credit, error) {
 	return credits, nil
 }
 
-func (c *candidate) credit(reward *Reward) (Credit, error) {
+func (c *candidate) credit(reward *Reward, ordinal int64) (Credit, error) {
 	credit := Credit{Reward: reward.Name}
 	switch reward.Beneficiary {
 	case ToReferrer:
@@ -37,12 +37,15 @@ func (c *candidate) credit(reward *Reward) (Credit, error) {
 	default:
 		return Credit{}, fmt.Errorf("beneficiary is %q: must be Referrer or Referee", reward.Beneficiary)
 	}
-	if (reward.Fixed == nil) == (reward.Percentage == nil) {
-		return Credit{}, errors.New("must have one of fixed and percentage")
-	}
-	if reward.Fixed != nil {
+	switch fixed, share, tiers := reward.Fixed != nil, reward.Percentage != nil, len(reward.Tiers) > 0; {
+	case fixed && !share && !tiers:
 		credit.Money = *reward.Fixed
 		return credit, inRange(credit.Amount)
+	case tiers && !fixed && !share:
+		credit.Money = reward.Tiers[tierOf(reward.Tiers, ordinal)].Fixed
+		return credit, validTiers(reward.Tiers)
+	case !share || fixed || tiers:
+		return Credit{}, errors.New("must have one of fixed, percentage and tiers")
 	}
 	amount, err := share(c.net, reward.Percentage.Rate)
 	if err != nil {

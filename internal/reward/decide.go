@@ -11,13 +11,16 @@ import (
 //
 //	attribute ─► candidates ─► follow a revision ─► judge each alone ─► first ─► conclude
 //
+// Where a decision depends on what other referees' pairs leave of a campaign's
+// room it is a claim, which Admit concludes.
+//
 // An error means that this referee cannot be decided; it names the purchase.
 func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {
 	attribution, unbound := attribute(config, referee)
 	if name := suspended(config, referee, attribution); name != "" {
 		return Outcome{Attribution: referee.Attribution, Deferred: name, Frozen: true}, nil
 	}
-	candidates, err := candidatesOf(referee)
+	candidates, err := candidatesOf(config, referee)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -37,17 +40,24 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 	}
 	for i := range candidates {
 		c := &candidates[i]
-		decision, deferred, err := c.conclude(i == place, now)
+		decision, claims, deferred, err := c.conclude(i == place, now)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 		if deferred {
 			outcome.Deferred = c.campaignName()
 		}
-		if decision.State != "" {
+		if c.brokeOff {
+			outcome.countConditionError(c.campaignName())
+		}
+		if claims {
+			outcome.Claims = append(outcome.Claims, Claim{candidate: c, now: now})
+		}
+		if claims || decision.State != "" {
 			outcome.Decisions = append(outcome.Decisions, decision)
 		}
 	}
+	outcome.linkClaims()
 	return outcome, nil
 }
 

@@ -12,10 +12,13 @@
 //	checks.go                 the lists of checks, and when which of them applies
 //	period.go, window.go      checks of times
 //	net.go                    checks of what a purchase comes to
+//	condition*.go             conditions in CEL: what they may look at, cost, and what is said of mistakes
 //	selfreward.go             checks against rewarding oneself
 //	first.go                  which purchase is the first
 //	conclude.go, hold.go      state, reason and times of the decision
-//	credit.go, rate.go        what it earns
+//	credit.go, rate.go, tier.go  what it earns
+//	ordered.go, claim.go      pairs whose admission depends on those before them
+//	admit.go                  who of them gets the room there is
 //	settle.go                 what the ledger lacks
 //	amount.go, currency.go    money between people and minor units
 package reward

@@ -26,6 +26,33 @@ func currencyMismatch(c *candidate) Reason {
 	return ""
 }
 
+// offBudget wants every reward in the currency of the campaign's budget, if it
+// has one.
+func offBudget(c *candidate) Reason {
+	budget := c.campaign.Budget
+	if budget == nil {
+		return ""
+	}
+	rewards := c.revision.Terms.Rewards
+	for i := range rewards {
+		if rewards[i].currency(c.purchase) != budget.Currency {
+			return CurrencyMismatch
+		}
+	}
+	return ""
+}
+
+// currency is what the reward of a purchase is in.
+func (r *Reward) currency(purchase *Purchase) string {
+	switch {
+	case r.Fixed != nil:
+		return r.Fixed.Currency
+	case len(r.Tiers) > 0:
+		return r.Tiers[0].Fixed.Currency
+	}
+	return purchase.Currency
+}
+
 // belowMinimum wants the net amount to reach the minimum of its currency.
 func belowMinimum(c *candidate) Reason {
 	if c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {

@@ -17,6 +17,24 @@ type Outcome struct {
 	// and nothing else is to be recorded.
 	Deferred string
 	Frozen   bool
+
+	// ConditionErrors counts, by campaign, the conditions that broke off.
+	ConditionErrors map[string]int64
+
+	// Claims are those Decisions that depend on what other referees' pairs leave
+	// of a campaign's room. Admit concludes them.
+	Claims []Claim
+}
+
+// linkClaims has each claim refer to its decision, once these do not move any more.
+func (o *Outcome) linkClaims() {
+	at := 0
+	for i := range o.Decisions {
+		if at < len(o.Claims) && o.Claims[at].candidate.id() == o.Decisions[i].PurchaseID {
+			o.Claims[at].Decision = &o.Decisions[i]
+			at++
+		}
+	}
 }
 
 // Decision is the state of one pair, why, and what it earns.
@@ -29,6 +47,10 @@ type Decision struct {
 	Reason      Reason
 	QualifiedAt time.Time // the later of signup and purchase
 	MaturesAt   time.Time
+	Order       int64    // its place in the campaign's line; zero: it gets one, at the end
+	Ordinal     int64    // which of its referrer's pairs it is; zero: it is not admitted, or is given one when it is recorded
+	Allowed     bool     // an Allow stood when it was admitted
+	Needs       *int64   // what it lacks of the budget, minor units; nil: it stands in no line
 	Credits     []Credit // by reward; empty unless Held or Granted
 }
 

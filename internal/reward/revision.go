@@ -3,18 +3,19 @@ package reward
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // follow finds the campaign and the revision that a candidate is judged under.
-// A pair that was admitted keeps both for ever, and one that only waited keeps
-// its revision as long as its signup is bound to the same campaign.
+// A pair that was admitted stays in its campaign for ever, and one that only
+// waited as long as its signup is bound to it.
 func (c *candidate) follow(config *Configuration) error {
 	if c.removed() {
 		return nil // nothing is judged
 	}
 	if c.attribution == nil {
-		if c.admitted() || bound(c.referee) {
+		if c.admitted() || bound(config, c.referee) {
 			return errors.New("the referee has an admitted pair but no attribution")
 		}
 		return nil
@@ -24,17 +25,9 @@ func (c *candidate) follow(config *Configuration) error {
 	if campaign == nil {
 		return fmt.Errorf("campaign %q is not declared", name)
 	}
-	var revision *Revision
-	if c.pair != nil && c.pair.Campaign == name {
-		revision = campaign.revision(c.pair.Revision)
-		if revision == nil {
-			return fmt.Errorf("campaign %q has no revision %d", name, c.pair.Revision)
-		}
-	} else {
-		revision = campaign.revisionFor(later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt))
-		if revision == nil {
-			return fmt.Errorf("campaign %q has no revision", name)
-		}
+	revision, err := c.revisionIn(campaign)
+	if err != nil {
+		return err
 	}
 	if scope := revision.Terms.Purchases; scope != FirstPurchase && scope != EveryPurchase {
 		return fmt.Errorf("campaign %q has purchases %q in revision %d: must be First or Every", name, scope, revision.Number)
@@ -42,30 +35,62 @@ func (c *candidate) follow(config *Configuration) error {
 	if c.purchase.Amount <= 0 || c.purchase.Refunded < 0 {
 		return fmt.Errorf("amount %d with refunds of %d is out of range", c.purchase.Amount, c.purchase.Refunded)
 	}
+	if c.condition, err = revision.ready(); err != nil {
+		return fmt.Errorf("campaign %q: %w", name, err)
+	}
 	c.campaign, c.revision = campaign, revision
 	c.net = c.purchase.Amount - c.purchase.Refunded
 	return nil
 }
 
-// revisionFor is the newest that was recorded before a new pair arrived; for
-// one that is older than all, the first.
-func (c *Campaign) revisionFor(arrivedAt time.Time) *Revision {
-	for i := len(c.Revisions) - 1; i >= 0; i-- {
-		if i == 0 || arrivedAt.After(c.Revisions[i].RecordedAt) {
-			return &c.Revisions[i]
+// revisionIn is the newest revision that reaches the candidate: it goes on from
+// the one that its pair follows, or from the first.
+func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
+	if len(campaign.Revisions) == 0 {
+		return nil, fmt.Errorf("campaign %q has no revision", campaign.Name)
+	}
+	at := 0
+	if c.continues(campaign) {
+		if at = campaign.index(c.pair.Revision); at < 0 {
+			return nil, fmt.Errorf("campaign %q has no revision %d", campaign.Name, c.pair.Revision)
 		}
 	}
-	return nil
+	followed := &campaign.Revisions[at]
+	for i := at + 1; i < len(campaign.Revisions); i++ {
+		next := &campaign.Revisions[i]
+		if next.reaches(c, campaign, maturesAt(c.purchase.PurchasedAt, followed.Terms.HoldPeriod)) {
+			followed = next
+		}
+	}
+	return followed, nil
 }
 
-// revision is the one of that number; nil: there is none.
-func (c *Campaign) revision(number int) *Revision {
-	for i := range c.Revisions {
-		if c.Revisions[i].Number == number {
-			return &c.Revisions[i]
-		}
+// continues tells whether the pair goes on under the revision it has. One that
+// a deleted campaign took back altogether is decided anew.
+func (c *candidate) continues(campaign *Campaign) bool {
+	return c.pair != nil && !c.lapsed && c.pair.Campaign == campaign.Name &&
+		(c.pair.Reason != CampaignDeleted || c.pair.wasAdmitted())
+}
+
+// reaches tells whether a revision is for the candidate, which until then was
+// to mature at the time given.
+func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) bool {
+	anew := !c.continues(campaign)
+	waits := !anew && c.pair.State == Waiting
+	switch {
+	case r.Scope == AllPairs:
+		return true
+	case r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waits && c.pair.CountedAt.Before(r.RecordedAt)):
+		return true
+	case anew || waits:
+		return later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt).After(r.RecordedAt)
 	}
-	return nil
+	return false
+}
+
+// index finds the revision of that number; -1: there is none.
+func (c *Campaign) index(number int) int {
+	return slices.IndexFunc(c.Revisions, func(r Revision) bool { return r.Number == number })
 }
 
 func later(a, b time.Time) time.Time {

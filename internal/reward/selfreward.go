@@ -34,7 +34,7 @@ func sharedFingerprint(c *candidate) Reason {
 // such a pair may have been admitted by the Allow alone. Other admitted pairs
 // lose nothing by a fingerprint that came later.
 func allowWithdrawn(c *candidate) Reason {
-	if c.pair.State == Granted && c.pair.Reason == Overridden && c.purchase.Override == NoVerdict {
+	if c.pair.Allowed && c.purchase.Override == NoVerdict {
 		return sharedFingerprint(c)
 	}
 	return ""

@@ -158,6 +158,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			PurchaseID: d.PurchaseID, Campaign: d.Campaign, ReferrerID: d.ReferrerID, Revision: d.Revision,
 			State: d.State, Reason: d.Reason,
 			QualifiedAt: d.QualifiedAt, MaturesAt: d.MaturesAt,
+			Allowed: d.Allowed, Needs: d.Needs, Credits: d.Credits,
 		}
 		i := slices.IndexFunc(r.Pairs, func(p Pair) bool { return p.PurchaseID == d.PurchaseID })
 		if i < 0 {

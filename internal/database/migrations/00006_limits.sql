@@ -24,7 +24,7 @@ COMMENT ON COLUMN referral.pair.counted_at IS 'When it began to count: with its 
 COMMENT ON COLUMN referral.pair.allowed IS 'Whether an Allow stood when it was admitted.';
 -- The line of a campaign, and of one referrer in it, in the order in which it is served.
 CREATE INDEX pair_line          ON referral.pair (campaign, admission_order) WHERE needs IS NOT NULL;
-CREATE INDEX pair_line_referrer ON referral.pair (campaign, referrer_id, admission_order) WHERE needs IS NOT NULL;
+CREATE INDEX pair_line_referrer ON referral.pair (campaign, referrer_id, reason, admission_order) WHERE needs IS NOT NULL;
 -- The least that would do for those who lack nothing but budget.
 CREATE INDEX pair_line_needs    ON referral.pair (campaign, needs) WHERE needs IS NOT NULL AND reason = 'BudgetExhausted';
 

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// admit concludes what depends on other referees' pairs: it locks the campaigns
+// concerned until the commit, reads what room they have, and lets package reward
+// give it away. Whoever of the other referees is next then goes on the change
+// list, so that nobody waits for room that is there.
+func (b *batch) admit(ctx context.Context) error {
+	lines := b.lines()
+	if len(lines) == 0 {
+		return nil
+	}
+	names := make([]string, len(lines))
+	for i, l := range lines {
+		names[i] = l.campaign.Name
+	}
+	if _, err := b.tx.Exec(ctx, b.statement("lock_line"), names); err != nil {
+		return err
+	}
+	if err := b.loadRooms(ctx, lines); err != nil {
+		return err
+	}
+	var notes lineNotes
+	for _, l := range lines {
+		others, err := b.loadOthers(ctx, l)
+		if err != nil {
+			return err
+		}
+		next, blocked, err := reward.Admit(&l.room, l.claims, others)
+		if err != nil {
+			return err
+		}
+		b.blocked = b.blocked || blocked
+		notes.add(l, next)
+	}
+	var writes pgx.Batch
+	notes.write(&writes, b.statement)
+	return b.send(ctx, &writes)
+}
+
+// loadRooms reads what each campaign has left, and adds what this batch frees.
+func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
+	byName := make(map[string]*line, len(lines))
+	var budgets, currencies, campaigns, referrers []string
+	for _, l := range lines {
+		name := l.campaign.Name
+		byName[name] = l
+		l.room = reward.Room{Campaign: l.campaign, Pairs: map[string]int64{}}
+		if l.campaign.Budget != nil {
+			budgets, currencies = append(budgets, name), append(currencies, l.campaign.Budget.Currency)
+		}
+		for _, id := range l.referrers() {
+			campaigns, referrers = append(campaigns, name), append(referrers, id)
+		}
+	}
+	var q pgx.Batch
+	var name, referrer string
+	var used, pairs int64
+	if len(budgets) > 0 {
+		q.Queue(b.statement("load_room"), budgets, currencies).Query(b.each([]any{&name, &used}, func() {
+			l := byName[name]
+			l.room.Left = l.campaign.Budget.Amount - used + l.freed
+		}))
+	}
+	if len(referrers) > 0 {
+		q.Queue(b.statement("load_referrer"), campaigns, referrers).Query(b.each([]any{&name, &referrer, &pairs}, func() {
+			byName[name].room.Pairs[referrer] = pairs
+		}))
+	}
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		for id, left := range l.left {
+			l.room.Pairs[id] -= left
+		}
+		l.before = maps.Clone(l.room.Pairs)
+	}
+	return nil
+}
+
+// loadOthers reads who else stands in a line and fits into the room that there
+// is, in order. About the batch's own referees the batch knows better.
+func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error) {
+	var others []reward.Place
+	var place reward.Place
+	columns := []any{&place.UserID, &place.PurchaseID, &place.ReferrerID, &place.Order, &place.Needs, &place.Growing}
+	collect := b.each(columns, func() {
+		if r := b.byID[place.UserID]; r == nil || r.cause != nil || r.outcome.Frozen {
+			others = append(others, place)
+		}
+	})
+	var q pgx.Batch
+	limit, most := l.campaign.Cap(), int64(b.engine.options.BatchSize)
+	admits := l.campaign.Mode == reward.Open
+	budget := int64(math.MaxInt64)
+	if l.campaign.Budget != nil {
+		budget = max(0, l.room.Left)
+		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, len(l.claims), most).Query(collect)
+	}
+	if limit > 0 && admits {
+		var referrers []string
+		var places []int64
+		for id, pairs := range l.room.Pairs {
+			if pairs < limit {
+				referrers, places = append(referrers, id), append(places, min(most, limit-pairs+int64(len(l.claims))))
+			}
+		}
+		if len(referrers) > 0 {
+			q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, places, budget).Query(collect)
+		}
+	}
+	err := b.send(ctx, &q)
+	slices.SortFunc(others, func(a, b reward.Place) int { return cmp.Compare(a.Order, b.Order) })
+	return others, err
+}

@@ -1,0 +1,37 @@
+-- A line reaches those who stand in it, in its order: at most $3 of each key a
+-- step. A key is a campaign, or a campaign and one referrer parted by a slash,
+-- which no campaign's name has; in a referrer's line, those come first who lack
+-- budget.
+-- Rides on pair_line and pair_line_referrer.
+WITH line AS (
+    SELECT key, split_part(key, '/', 1) AS campaign, nullif(strpos(key, '/'), 0) AS slash,
+           split_part(resume_after, ' ', 1) AS last_reason,
+           coalesce(nullif(split_part(resume_after, ' ', 2), ''), '0')::bigint AS last_order
+      FROM unnest($1::text[], $2::text[]) AS l(key, resume_after)
+), reached AS (
+    SELECT line.key, p.user_id, '' AS reason, p.admission_order
+      FROM line
+     CROSS JOIN LATERAL (SELECT user_id, admission_order
+                           FROM referral.pair
+                          WHERE campaign = line.campaign AND needs IS NOT NULL AND admission_order > line.last_order
+                          ORDER BY admission_order
+                          LIMIT $3) AS p
+     WHERE line.slash IS NULL
+    UNION ALL
+    SELECT line.key, p.user_id, p.reason, p.admission_order
+      FROM line
+     CROSS JOIN LATERAL (SELECT user_id, reason, admission_order
+                           FROM referral.pair
+                          WHERE campaign = line.campaign AND referrer_id = substr(line.key, line.slash + 1)
+                            AND needs IS NOT NULL AND (reason, admission_order) > (line.last_reason, line.last_order)
+                          ORDER BY reason, admission_order
+                          LIMIT $3) AS p
+     WHERE line.slash IS NOT NULL
+)
+INSERT INTO referral.change (shard, kind, key, resume_after)
+SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM reached
+UNION ALL
+SELECT referral.shard_of(r.key), 'Line', r.key, r.reason || ' ' || lpad(r.admission_order::text, 19, '0')
+  FROM (SELECT DISTINCT ON (key) key, reason, admission_order, count(*) OVER (PARTITION BY key) AS places
+          FROM reached ORDER BY key, reason DESC, admission_order DESC) AS r
+ WHERE r.places = $3;

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// line is what a batch has to do with one campaign whose pairs are admitted in
+// order: who claims room, and who gives some back.
+type line struct {
+	campaign *reward.Campaign
+	claims   []reward.Claim
+	freed    int64            // of the budget, minor units
+	left     map[string]int64 // pairs that are not admitted any more, by referrer
+
+	room   reward.Room
+	before map[string]int64 // room.Pairs before any was given
+}
+
+// lines lists the ordered campaigns that the batch's decisions concern, by name.
+// A campaign that nobody's place changes in is none of them.
+func (b *batch) lines() []*line {
+	byName := map[string]*line{}
+	of := func(name string) *line {
+		campaign := b.config.Reward.Campaigns[name]
+		if campaign == nil || !campaign.Ordered() {
+			return nil
+		}
+		if byName[name] == nil {
+			byName[name] = &line{campaign: campaign, left: map[string]int64{}}
+		}
+		return byName[name]
+	}
+	for _, name := range b.rooms {
+		of(name)
+	}
+	for _, r := range b.referees {
+		for i := range r.outcome.Claims {
+			claim := &r.outcome.Claims[i]
+			if l := of(claim.Decision.Campaign); l != nil {
+				l.claims = append(l.claims, *claim)
+			}
+		}
+		r.release(of)
+	}
+	lines := make([]*line, 0, len(byName))
+	for _, l := range byName {
+		slices.SortFunc(l.claims, inLine)
+		lines = append(lines, l)
+	}
+	slices.SortFunc(lines, func(a, b *line) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
+	return lines
+}
+
+// release finds what the referee's pairs give back, and what they leave to
+// those behind them, apart from what they claim.
+func (r *referee) release(of func(string) *line) {
+	for i := range r.outcome.Decisions {
+		decision := &r.outcome.Decisions[i]
+		before := r.pair(decision.PurchaseID)
+		if before == nil {
+			continue
+		}
+		claims, stays := r.claims(decision), before.Campaign == decision.Campaign
+		switch {
+		case occupies(before.State) && stays && claims: // it has what it has, and wants more
+		case occupies(before.State) && stays && occupies(decision.State):
+			if !slices.Equal(before.Credits, decision.Credits) || before.Needs != nil {
+				if l := of(before.Campaign); l != nil {
+					l.freed += l.spent(before.Credits) - l.spent(decision.Credits)
+				}
+			}
+		case occupies(before.State):
+			if l := of(before.Campaign); l != nil {
+				l.freed += l.spent(before.Credits)
+				l.left[before.ReferrerID]++
+			}
+		case before.Needs != nil && !(stays && claims):
+			of(before.Campaign) // whoever stands behind is next
+		}
+	}
+}
+
+// claims tells whether the decision is still a claim.
+func (r *referee) claims(decision *reward.Decision) bool {
+	return slices.ContainsFunc(r.outcome.Claims, func(c reward.Claim) bool { return c.Decision == decision })
+}
+
+// spent is what credits take of the campaign's budget.
+func (l *line) spent(credits []reward.Credit) int64 {
+	if l.campaign.Budget == nil {
+		return 0
+	}
+	return reward.Total(credits, l.campaign.Budget.Currency)
+}
+
+// referrers lists those whose number of pairs the line depends on.
+func (l *line) referrers() []string {
+	ids := make([]string, 0, len(l.claims)+len(l.left))
+	for i := range l.claims {
+		ids = append(ids, l.claims[i].Decision.ReferrerID)
+	}
+	for id := range l.left {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// inLine puts claims with a place before those that get one, who stand in the
+// order in which they qualified.
+func inLine(a, b reward.Claim) int {
+	switch {
+	case a.Decision.Order > 0 && b.Decision.Order > 0:
+		return cmp.Compare(a.Decision.Order, b.Decision.Order)
+	case a.Decision.Order > 0:
+		return -1
+	case b.Decision.Order > 0:
+		return 1
+	}
+	return cmp.Or(
+		a.Decision.QualifiedAt.Compare(b.Decision.QualifiedAt),
+		cmp.Compare(a.UserID(), b.UserID()),
+		cmp.Compare(a.Decision.PurchaseID, b.Decision.PurchaseID),
+	)
+}
