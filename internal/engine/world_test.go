@@ -170,3 +170,14 @@ func must(t testing.TB, err error) {
 }
 
 func TestMain(m *testing.M) { testworld.Main(m) }
+
+// withTerms puts other terms in place of those of a declaration.
+func withTerms(terms reward.Terms) func(*database.Declaration) {
+	return func(d *database.Declaration) {
+		text, err := json.Marshal(terms)
+		if err != nil {
+			panic(err) // terms are plain data
+		}
+		d.Digest, d.Terms = terms.Digest(), text
+	}
+}
