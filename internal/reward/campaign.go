@@ -44,6 +44,7 @@ type Revision struct {
 	RecordedAt time.Time
 	Scope      RevisionScope
 	Terms      Terms
+	Condition  *Condition // compiled from Terms; nil: there is none, or it is compiled when it is needed
 }
 
 // RevisionScope says whom a revision reaches of those who were there before it.

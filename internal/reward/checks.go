@@ -13,7 +13,9 @@ var counting = []check{
 	outsidePurchaseWindow,
 	refunded,
 	currencyMismatch,
+	offBudget,
 	belowMinimum,
+	conditionFalse,
 	selfReferral,
 	sharedFingerprint,
 }
@@ -25,6 +27,7 @@ var lasting = []check{
 	refunded,
 	currencyMismatch,
 	belowMinimum,
+	conditionFalse,
 	selfReferral,
 	allowWithdrawn,
 }
@@ -36,6 +39,7 @@ var lasting = []check{
 var entering = []check{
 	outsideCampaign,
 	outsideAttributionWindow,
+	offBudget,
 	sharedFingerprint,
 }
 
@@ -43,6 +47,8 @@ var entering = []check{
 // regard to other purchases of the referee, and to a Deny.
 func (c *candidate) judge(unbound Reason) {
 	switch {
+	case c.lapsed && (c.removed() || c.attribution == nil):
+		c.reason = CampaignDeleted
 	case c.removed():
 		c.reason = PurchaseRemoved
 	case c.attribution == nil:

@@ -1,0 +1,67 @@
+package reward
+
+import (
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+)
+
+// Condition is a compiled condition of a policy's terms. It is never changed
+// once it is made, and any number of decisions may evaluate it at a time.
+type Condition struct {
+	program cel.Program
+
+	// Warnings are about what is allowed but may not be meant.
+	Warnings []Finding
+}
+
+// Finding is something about one place of a condition's text.
+type Finding struct {
+	Line, Column int // from 1, in characters
+	Text         string
+}
+
+func (f Finding) String() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Text) }
+
+// CompileCondition checks a condition and makes it ready. Its error is one
+// line and says where the mistake is, what is wrong, and what would be right.
+func CompileCondition(text string) (*Condition, error) {
+	if err := readable(text); err != nil {
+		return nil, err
+	}
+	language := conditionLanguage()
+	parsed, issues := language.Parse(text)
+	if issues.Err() != nil {
+		return nil, syntaxErrors(text, issues)
+	}
+	checked, issues := language.Check(parsed)
+	if issues.Err() != nil {
+		return nil, typeErrors(parsed, issues)
+	}
+	if t := checked.OutputType(); !t.IsExactType(types.BoolType) {
+		return nil, errorOf(notBool(t))
+	}
+	if err := affordable(language, checked); err != nil {
+		return nil, err
+	}
+	program, err := language.Program(checked, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), cel.CostLimit(costLimit))
+	if err != nil {
+		return nil, errorOf(Finding{1, 1, "cannot be made ready: " + oneLine(err.Error())})
+	}
+	return &Condition{program: program, Warnings: unguardedReads(checked.NativeRep())}, nil
+}
+
+// holds tells whether the condition is true of a purchase. An error means that
+// it broke off, which is as good as false.
+func (c *Condition) holds(facts *conditionFacts) (bool, error) {
+	result, _, err := c.program.Eval(facts)
+	if err != nil {
+		return false, err
+	}
+	holds, ok := result.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("the condition is a %s: must be true or false", result.Type().TypeName())
+	}
+	return holds, nil
+}

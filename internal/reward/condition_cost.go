@@ -1,0 +1,188 @@
+package reward
+
+import (
+	"fmt"
+	"unicode"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
+)
+
+// A condition is evaluated for each purchase, thousands in one transaction, so
+// what it may cost is bounded twice: by an estimate when the policy is applied,
+// for facts as large as they may be, and by a count while it is evaluated. One
+// unit of cost is about a comparison.
+const (
+	estimateLimit = 10_000_000 // for facts of the sizes below
+	costLimit     = 200_000    // for the facts there are
+
+	// MaxAttributes is the most of a purchase's or signup's attributes that a
+	// condition can look at, in bytes of JSON.
+	MaxAttributes = 64 << 10
+
+	maxConditionLength = 4096 // characters
+	maxText            = 4096 // characters of one attribute
+	maxEntries         = 1000 // of one list or object in the attributes
+	maxName            = 255  // characters of a code or label
+)
+
+// affordable refuses a condition that could cost too much.
+func affordable(language *cel.Env, checked *cel.Ast) error {
+	tree := checked.NativeRep()
+	estimate, err := language.EstimateCost(checked, newSizes(tree))
+	if err != nil {
+		return errorOf(Finding{1, 1, "cannot tell what it costs: " + oneLine(err.Error())})
+	}
+	if estimate.Max <= estimateLimit {
+		return nil
+	}
+	at, cheaper := cheapen(tree)
+	return errorOf(findingAt(tree, at, fmt.Sprintf("may cost more than %d comparisons for one purchase: %s", estimateLimit, cheaper)))
+}
+
+// sizes tells the estimate how large facts may be.
+type sizes struct {
+	loops map[int64]bool // expressions that a macro goes through
+}
+
+func newSizes(tree *ast.AST) sizes {
+	s := sizes{loops: map[int64]bool{}}
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.ComprehensionKind {
+			s.loops[e.AsComprehension().IterRange().ID()] = true
+		}
+	}))
+	return s
+}
+
+// EstimateSize makes it a checker.CostEstimator.
+func (s sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
+	if path := node.Path(); len(path) == 1 {
+		switch path[0] {
+		case "purchase.currency":
+			return upTo(3)
+		case "link.code", "link.label":
+			return upTo(maxName)
+		}
+	}
+	t := node.Type()
+	if isOptional(t) {
+		t = t.Parameters()[0]
+	}
+	switch t.Kind() {
+	case types.ListKind, types.MapKind:
+		return upTo(maxEntries)
+	case types.StringKind, types.BytesKind:
+		return upTo(maxText)
+	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.TimestampKind, types.UintKind, types.NullTypeKind:
+		return nil // known
+	default:
+		// A value of attributes: a list if it is gone through, else the worst, a text.
+		if s.loops[node.Expr().ID()] {
+			return upTo(maxEntries)
+		}
+		return upTo(maxText)
+	}
+}
+
+// EstimateCallCost leaves functions to what they say themselves.
+func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
+	return nil
+}
+
+func upTo(size uint64) *checker.SizeEstimate { return &checker.SizeEstimate{Max: size} }
+
+// cheapen finds what costs most, and says what would cost less.
+func cheapen(tree *ast.AST) (at int64, cheaper string) {
+	if loop := innermostLoop(tree.Expr()); loop != 0 {
+		return loop, "a loop inside a loop multiplies: go through one list at a time, or have the application sum it up in one attribute"
+	}
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if at == 0 && e.Kind() == ast.CallKind && operands(e) && isFunction(e.AsCall().FunctionName()) {
+			at = e.ID()
+		}
+	}))
+	if at != 0 {
+		return at, "two texts of any length are searched or joined: use a text that is written in the condition for one of them"
+	}
+	return tree.Expr().ID(), "leave out what is not needed"
+}
+
+// operands tells whether a call is about several values, none written out.
+func operands(e ast.Expr) bool {
+	call := e.AsCall()
+	values := call.Args()
+	if call.IsMemberFunction() {
+		values = append([]ast.Expr{call.Target()}, values...)
+	}
+	unknown := 0
+	for _, value := range values {
+		if value.Kind() != ast.LiteralKind {
+			unknown++
+		}
+	}
+	return unknown > 1
+}
+
+// isFunction tells functions from operators, whose names begin with what they
+// look like.
+func isFunction(name string) bool { return name != "" && unicode.IsLetter(rune(name[0])) }
+
+// innermostLoop finds a loop that stands in another's body; zero: there is none.
+func innermostLoop(e ast.Expr) int64 {
+	var found int64
+	var visit func(e ast.Expr, depth int)
+	deepest := 1
+	visit = func(e ast.Expr, depth int) {
+		for _, child := range children(e) {
+			visit(child, depth)
+		}
+		if e.Kind() != ast.ComprehensionKind {
+			return
+		}
+		loop := e.AsComprehension()
+		if loop.IterRange().Kind() == ast.ListKind && loop.IterRange().AsList().Size() == 0 {
+			depth-- // a macro that only names a value
+		}
+		if depth++; depth > deepest {
+			deepest, found = depth, e.ID()
+		}
+		visit(loop.LoopCondition(), depth)
+		visit(loop.LoopStep(), depth)
+	}
+	visit(e, 0)
+	return found
+}
+
+// children are the parts of an expression that are evaluated once with it.
+func children(e ast.Expr) []ast.Expr {
+	switch e.Kind() {
+	case ast.CallKind:
+		if call := e.AsCall(); call.IsMemberFunction() {
+			return append([]ast.Expr{call.Target()}, call.Args()...)
+		}
+		return e.AsCall().Args()
+	case ast.SelectKind:
+		return []ast.Expr{e.AsSelect().Operand()}
+	case ast.ListKind:
+		return e.AsList().Elements()
+	case ast.MapKind:
+		var parts []ast.Expr
+		for _, entry := range e.AsMap().Entries() {
+			parts = append(parts, entry.AsMapEntry().Key(), entry.AsMapEntry().Value())
+		}
+		return parts
+	case ast.StructKind:
+		var parts []ast.Expr
+		for _, field := range e.AsStruct().Fields() {
+			parts = append(parts, field.AsStructField().Value())
+		}
+		return parts
+	case ast.ComprehensionKind:
+		loop := e.AsComprehension()
+		return []ast.Expr{loop.IterRange(), loop.AccuInit(), loop.Result()}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package reward
+
+import (
+	"sync"
+	_ "time/tzdata" // so that names of time zones mean the same everywhere
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/ext"
+)
+
+// conditionLanguage is CEL as the API server speaks it: optional values, numbers
+// compared across their types, UTC unless said otherwise, literals of one type,
+// and the libraries of strings, sets, lists and two-variable macros. (What
+// Kubernetes adds of its own, such as quantities, URLs and IPs, is not there.)
+//
+// Facts are variables with a point in their names, as in a package: each has
+// its type, so that a misspelt one is found when the policy is applied, and
+// there is no value "purchase" that could be compared or passed on whole.
+var conditionLanguage = sync.OnceValue(func() *cel.Env {
+	options := []cel.EnvOption{
+		cel.HomogeneousAggregateLiterals(),
+		cel.EagerlyValidateDeclarations(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.CrossTypeNumericComparisons(true),
+		cel.OptionalTypes(),
+		cel.ASTValidators(
+			cel.ValidateDurationLiterals(),
+			cel.ValidateTimestampLiterals(),
+			cel.ValidateRegexLiterals(),
+			cel.ValidateHomogeneousAggregateLiterals(),
+			timeZones{},
+		),
+		// The versions from which these know what they cost.
+		ext.Strings(ext.StringsVersion(5)),
+		ext.Sets(ext.SetsVersion(1)),
+		ext.Lists(ext.ListsVersion(3), ext.ListsMaxRangeSize(maxEntries)),
+		ext.TwoVarComprehensions(ext.TwoVarComprehensionsVersion(0)),
+		cel.ParserExpressionSizeLimit(maxConditionLength),
+		adaptFacts,
+	}
+	for _, fact := range facts {
+		options = append(options, cel.Variable(fact.name, fact.is))
+	}
+	language, err := cel.NewEnv(options...)
+	if err != nil {
+		panic("reward: the language of conditions is wrong: " + err.Error()) // it is constant
+	}
+	return language
+})
+
+// fact is a variable of a condition.
+type fact struct {
+	name string
+	is   *cel.Type
+}
+
+var attributeMap = cel.MapType(cel.StringType, cel.DynType)
+
+// facts are all that a condition may look at.
+var facts = []fact{
+	{"purchase.amount", cel.IntType}, // minor units, before refunds
+	{"purchase.currency", cel.StringType},
+	{"purchase.purchased_at", cel.TimestampType},
+	{"purchase.attributes", attributeMap},
+	{"signup.signed_up_at", cel.TimestampType},
+	{"signup.attributes", attributeMap},
+	{"link.code", cel.StringType},
+	{"link.label", cel.StringType},
+}
