@@ -5,6 +5,7 @@ SELECT campaign, $1, currency, sum(granted), sum(held), sum(reversed)
   FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
        AS delta(campaign, currency, granted, held, reversed)
  GROUP BY campaign, currency
+HAVING (sum(granted), sum(held), sum(reversed)) <> (0, 0, 0)
     ON CONFLICT (campaign, shard, currency) DO UPDATE
    SET granted = c.granted + excluded.granted, held = c.held + excluded.held,
        reversed = c.reversed + excluded.reversed;

@@ -1,0 +1,222 @@
+package model
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+//go:embed testdata/violations.sql
+var violationsSQL string
+
+// history is one run of operations on model and system.
+type history struct {
+	*model
+	*shop
+	t    fataler
+	seen *results // what the system has recorded, commit by commit
+}
+
+// play has the operations happen and compares model and system after each
+// convergence. At the end all is looked at once more.
+func (s *shop) play(t fataler, operations []operation) {
+	t.Helper()
+	s.begin(t)
+	h := &history{model: newModel(), shop: s, t: t, seen: newResults()}
+	h.seen.zero = &s.zero
+	for i, o := range operations {
+		before := len(operations) - i
+		_ = before
+		o.happen(h)
+	}
+	h.converge(converge{Again: true})
+}
+
+// disagree ends the history. What it says is the same whatever the details, so
+// that a failure can be told to be the same in a shorter history.
+func (h *history) disagree(what, details string) {
+	h.t.Helper()
+	h.t.Logf("%s:\n%s", what, details)
+	h.t.Fatalf("%s", what)
+}
+
+// converge has engines do all there is to do, as o says.
+func (h *history) converge(o converge) {
+	h.t.Helper()
+	if o.Crash > 0 {
+		h.crash(o)
+	}
+	if o.Two {
+		h.two(o)
+	}
+	h.quiet(h.t, o.Batch, h.suspended)
+	h.compareCommits()
+	h.compareAll()
+	if !o.Again || h.suspended {
+		return
+	}
+	h.execute(h.t, againSQL)
+	h.quiet(h.t, o.Batch, h.suspended)
+	if commits := h.commits(); len(commits) > 0 {
+		h.disagree("a converged engine wrote something", fmt.Sprint(commits))
+	}
+}
+
+// crash has an engine die at a statement.
+func (h *history) crash(o converge) {
+	db, err := h.cutter.open(h.t, o.Crash, o.Deaf)
+	if err != nil {
+		return // as early as that
+	}
+	defer db.Close()
+	// Whatever it says: it is dead, or it was done before.
+	_ = h.engine(db, o.Batch).Converge(context.Background())
+}
+
+// two has two engines converge at once.
+func (h *history) two(o converge) {
+	var both sync.WaitGroup
+	failures := make([]error, 2)
+	for i := range failures {
+		both.Go(func() { failures[i] = h.engine(h.db, o.Batch).Converge(context.Background()) })
+	}
+	both.Wait()
+	must(h.t, errors.Join(failures...))
+}
+
+// compareCommits follows the engine commit by commit.
+func (h *history) compareCommits() {
+	h.t.Helper()
+	for i, commit := range h.commits() {
+		users := map[string]bool{}
+		for _, w := range commit.writes {
+			if user := h.seen.apply(h.t, w); user != "" {
+				users[user] = true
+			}
+		}
+		complaints := h.commit(sortedKeys(users), h.seen.pairs)
+		if diff := h.differences(); diff != "" {
+			complaints = append(complaints, diff)
+		}
+		if len(complaints) > 0 {
+			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
+		}
+	}
+}
+
+// compareAll compares everything, has the model decide about everybody again,
+// and asks the database about itself.
+func (h *history) compareAll() {
+	h.t.Helper()
+	recorded := h.recorded()
+	if diff := cmp.Diff(h.seen.comparable(), recorded.comparable(), exported); diff != "" {
+		h.disagree("the results are not those of the commits", diff)
+	}
+	if !h.suspended {
+		complaints := h.commit(h.everybody(), h.seen.pairs)
+		if diff := h.differences(); diff != "" {
+			complaints = append(complaints, diff)
+		}
+		if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
+			h.disagree("the system is not done", strings.Join(complaints, "\n"))
+		}
+	}
+	if diff := cmp.Diff(h.ledger(), recorded.ledger); diff != "" {
+		h.disagree("ledger sums (-model +system)", diff)
+	}
+	if diff := cmp.Diff(h.balances(), recorded.balances); diff != "" {
+		h.disagree("balances (-model +system)", diff)
+	}
+	if len(recorded.setAside) > 0 {
+		h.disagree("somebody was set aside", fmt.Sprint(recorded.setAside))
+	}
+	rows, err := h.admin.Query(context.Background(), violationsSQL)
+	must(h.t, err)
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		must(h.t, err)
+		h.disagree("violation", fmt.Sprint(values...))
+	}
+	must(h.t, rows.Err())
+}
+
+// everybody lists all users that anything is known of.
+func (m *model) everybody() []string {
+	users := map[string]bool{}
+	for user := range m.signups {
+		users[user] = true
+	}
+	for user := range m.attributions {
+		users[user] = true
+	}
+	for key := range m.purchases {
+		users[key.user] = true
+	}
+	for key := range m.pairs {
+		users[key.user] = true
+	}
+	return sortedKeys(users)
+}
+
+// ledger is what the entries of each key have to add up to.
+func (m *model) ledger() map[ledgerKey]int64 {
+	sums := map[ledgerKey]int64{}
+	for key, p := range m.pairs {
+		if p.state != "Granted" {
+			continue
+		}
+		for reward, c := range p.credits {
+			sums[ledgerKey{key, reward, p.campaign, c.beneficiary, c.currency}] = c.amount
+		}
+	}
+	return sums
+}
+
+// balances are what is granted and adjusted, and what is held.
+func (m *model) balances() map[account]balance {
+	all := map[account]balance{}
+	add := func(beneficiary, currency string, available, held int64) {
+		b := all[account{beneficiary, currency}]
+		all[account{beneficiary, currency}] = balance{b.Available + available, b.Held + held}
+	}
+	for key, a := range m.adjustments {
+		add(key.beneficiary, a.currency, a.amount, 0)
+	}
+	for _, p := range m.pairs {
+		for _, c := range p.credits {
+			if p.state == "Held" {
+				add(c.beneficiary, c.currency, 0, c.amount)
+			} else {
+				add(c.beneficiary, c.currency, c.amount, 0)
+			}
+		}
+	}
+	for a, b := range all {
+		if b == (balance{}) {
+			delete(all, a)
+		}
+	}
+	return all
+}
+
+func sortedKeys(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for key := range set {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func openURI(uri string) (*database.DB, error) {
+	return database.Open(context.Background(), database.Config{URI: uri, Schema: database.DefaultSchema})
+}

@@ -1,0 +1,293 @@
+package model
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// An operation is one thing that happens in a history, to model and system
+// alike. Times are in hours on the history's clock, which starts at 100; zero
+// is no time. The zero value of everything else is "none" as well.
+type operation interface{ happen(h *history) }
+
+type (
+	addLink struct {
+		Code, Campaign, Referrer, Label string
+		Expires, Disabled               int
+	}
+	removeLink struct{ Code string }
+	addTouch   struct {
+		Visitor, ID, Code string
+		At                int
+	}
+	removeTouch struct{ Visitor, ID string }
+	addSignup   struct {
+		User, Visitor, Code string
+		At                  int
+		Prints              []string
+		VIP                 bool
+	}
+	removeSignup struct{ User string }
+	addPurchase  struct {
+		User, ID string
+		Amount   int64
+		Currency string
+		At       int
+		Category string
+	}
+	removePurchase struct{ User, ID string }
+	addRefund      struct {
+		User, Purchase, ID string
+		Amount             int64
+	}
+	removeRefund struct{ User, Purchase, ID string }
+	addOverride  struct{ User, Purchase, Verdict string }
+	noOverride   struct{ User, Purchase string }
+	adjust       struct {
+		Beneficiary, ID string
+		Amount          int64
+		Currency        string
+	}
+)
+
+func hours(n int) at { return at(n) * hour }
+
+func (o addLink) happen(h *history) {
+	h.links[o.Code] = link{o.Campaign, o.Referrer, o.Label, hours(o.Expires), hours(o.Disabled)}
+	h.write(h.t, `INSERT INTO referral.link (code, campaign, referrer_id, label, expires_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (code) DO UPDATE SET (campaign, referrer_id, label, expires_at, disabled_at)
+		= (excluded.campaign, excluded.referrer_id, excluded.label, excluded.expires_at, excluded.disabled_at)`,
+		o.Code, o.Campaign, o.Referrer, o.Label, h.time(hours(o.Expires)), h.time(hours(o.Disabled)))
+}
+
+func (o removeLink) happen(h *history) {
+	delete(h.links, o.Code)
+	h.write(h.t, `DELETE FROM referral.link WHERE code = $1`, o.Code)
+}
+
+func (o addTouch) happen(h *history) {
+	h.touches[touchKey{o.Visitor, o.ID}] = touch{strings.ToLower(o.Code), hours(o.At)}
+	h.write(h.t, `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (visitor_id, touch_id) DO UPDATE SET (code, touched_at) = (excluded.code, excluded.touched_at)`,
+		o.Visitor, o.ID, o.Code, h.time(hours(o.At)))
+}
+
+func (o removeTouch) happen(h *history) {
+	delete(h.touches, touchKey{o.Visitor, o.ID})
+	h.write(h.t, `DELETE FROM referral.touch WHERE (visitor_id, touch_id) = ($1, $2)`, o.Visitor, o.ID)
+}
+
+func (o addSignup) happen(h *history) {
+	arrived := h.signups[o.User].arrived
+	if arrived == 0 {
+		arrived = h.clock()
+	}
+	h.signups[o.User] = signup{o.Visitor, strings.ToLower(o.Code), hours(o.At), o.Prints, o.VIP, arrived}
+	attributes := map[string]any{}
+	if o.VIP {
+		attributes["vip"] = true
+	}
+	h.write(h.t, `INSERT INTO referral.signup (user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
+		VALUES ($1, nullif($2, ''), nullif($3, ''), $4, coalesce($5::text[], '{}'), $6)
+		ON CONFLICT (user_id) DO UPDATE SET (visitor_id, code, signed_up_at, fingerprints, attributes)
+		= (excluded.visitor_id, excluded.code, excluded.signed_up_at, excluded.fingerprints, excluded.attributes)`,
+		o.User, o.Visitor, o.Code, h.time(hours(o.At)), o.Prints, attributes)
+}
+
+func (o removeSignup) happen(h *history) {
+	delete(h.signups, o.User)
+	h.write(h.t, `DELETE FROM referral.signup WHERE user_id = $1`, o.User)
+}
+
+func (o addPurchase) happen(h *history) {
+	key := purchaseKey{o.User, o.ID}
+	arrived := h.purchases[key].arrived
+	if arrived == 0 {
+		arrived = h.clock()
+	}
+	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived}
+	attributes := map[string]any{}
+	if o.Category != "" {
+		attributes["category"] = o.Category
+	}
+	h.write(h.t, `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at, attributes) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (user_id, purchase_id) DO UPDATE SET (amount, currency, purchased_at, attributes)
+		= (excluded.amount, excluded.currency, excluded.purchased_at, excluded.attributes)`,
+		o.User, o.ID, o.Amount, o.Currency, h.time(hours(o.At)), attributes)
+}
+
+func (o removePurchase) happen(h *history) {
+	delete(h.purchases, purchaseKey{o.User, o.ID})
+	h.write(h.t, `DELETE FROM referral.purchase WHERE (user_id, purchase_id) = ($1, $2)`, o.User, o.ID)
+}
+
+func (o addRefund) happen(h *history) {
+	h.refunds[refundKey{o.User, o.Purchase, o.ID}] = o.Amount
+	h.write(h.t, `INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (user_id, purchase_id, refund_id) DO UPDATE SET amount = excluded.amount`, o.User, o.Purchase, o.ID, o.Amount)
+}
+
+func (o removeRefund) happen(h *history) {
+	delete(h.refunds, refundKey{o.User, o.Purchase, o.ID})
+	h.write(h.t, `DELETE FROM referral.refund WHERE (user_id, purchase_id, refund_id) = ($1, $2, $3)`, o.User, o.Purchase, o.ID)
+}
+
+func (o addOverride) happen(h *history) {
+	h.overrides[purchaseKey{o.User, o.Purchase}] = o.Verdict
+	h.write(h.t, `INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ($1, $2, $3)
+		ON CONFLICT (user_id, purchase_id) DO UPDATE SET verdict = excluded.verdict`, o.User, o.Purchase, o.Verdict)
+}
+
+func (o noOverride) happen(h *history) {
+	delete(h.overrides, purchaseKey{o.User, o.Purchase})
+	h.write(h.t, `DELETE FROM referral.override WHERE (user_id, purchase_id) = ($1, $2)`, o.User, o.Purchase)
+}
+
+// adjust is append-only: the second of one id is as if it had not been.
+func (o adjust) happen(h *history) {
+	if _, ok := h.adjustments[adjustmentKey{o.Beneficiary, o.ID}]; !ok {
+		h.adjustments[adjustmentKey{o.Beneficiary, o.ID}] = money{o.Amount, o.Currency}
+	}
+	h.write(h.t, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ($1, $2, $3, $4)
+		ON CONFLICT DO NOTHING`, o.Beneficiary, o.ID, o.Amount, o.Currency)
+}
+
+type (
+	// declare declares a campaign, for the first time or differently.
+	declare struct {
+		Campaign      string
+		Starts, Ends  int
+		Window        int
+		Budget        int64
+		Suspended     bool
+		Policy        terms
+		Scope         string
+		PolicyMissing bool // then nothing else matters
+	}
+	closeCampaign struct{ Campaign string }
+	// settings are those of the database.
+	settings struct{ FirstTouch, Suspended bool }
+	// advance lets hours pass.
+	advance struct{ Hours int }
+	// converge has engines do all there is to do.
+	converge struct {
+		Batch int // size of batches; zero: as they come
+		Crash int // one dies at this statement first
+		Deaf  bool
+		Two   bool // two at once
+		Again bool // and have them look at everything again
+	}
+)
+
+func (o declare) happen(h *history) {
+	h.generation++
+	declaration := database.Declaration{
+		OwnerUID: ownerUID, Name: o.Campaign, Mode: reward.Open,
+		StartsAt: orZero(h.time(hours(o.Starts))), EndsAt: orZero(h.time(hours(o.Ends))), AttributionWindow: time.Duration(o.Window) * time.Hour,
+		Destination: "https://mysite.test/", UID: o.Campaign + "-uid", Generation: h.generation,
+		Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: h.generation}, Scope: o.Scope,
+	}
+	if o.PolicyMissing {
+		declaration.Mode = reward.PolicyMissing
+		if c := h.campaigns[o.Campaign]; c != nil {
+			c.mode = policyMissing
+		}
+	} else {
+		h.declare(o, &declaration)
+	}
+	_, err := database.Declare(context.Background(), h.db, declaration)
+	must(h.t, err)
+}
+
+func (h *history) declare(o declare, declaration *database.Declaration) {
+	c := h.campaigns[o.Campaign]
+	if c == nil {
+		c = &campaign{}
+		h.campaigns[o.Campaign] = c
+	}
+	c.mode, c.starts, c.ends, c.window, c.budget = open, hours(o.Starts), hours(o.Ends), hours(o.Window), o.Budget
+	if o.Suspended {
+		c.mode, declaration.Mode = suspended, reward.Suspended
+	}
+	if c.differs(o.Policy) {
+		c.revisions = append(c.revisions, revision{o.Policy, o.Scope, h.clock()})
+	}
+	if o.Budget > 0 {
+		declaration.Budget = &reward.Money{Amount: o.Budget, Currency: budgetCurrency}
+	}
+	written := o.Policy.written()
+	text, err := json.Marshal(written)
+	must(h.t, err)
+	declaration.Terms, declaration.Digest = text, written.Digest()
+}
+
+// written is how the system writes these terms.
+func (t terms) written() reward.Terms {
+	w := reward.Terms{
+		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
+		WithinSignup: time.Duration(t.Within) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
+		Limits: reward.Limits{PairsPerReferrer: t.Cap},
+	}
+	if t.Every {
+		w.Purchases = reward.EveryPurchase
+	}
+	for _, from := range t.Rewards {
+		to := reward.Reward{Name: from.Name, Beneficiary: reward.ToReferrer}
+		if from.Referee {
+			to.Beneficiary = reward.ToReferee
+		}
+		if from.Rate != "" {
+			to.Percentage = &reward.Percentage{Rate: from.Rate, MaximumAmounts: from.Maximums}
+		}
+		if from.Amount > 0 {
+			to.Fixed = &reward.Money{Amount: from.Amount, Currency: from.Currency}
+		}
+		for _, tier := range from.Tiers {
+			to.Tiers = append(to.Tiers, reward.Tier{FromPair: tier.From, Fixed: reward.Money{Amount: tier.Amount, Currency: from.Currency}})
+		}
+		w.Rewards = append(w.Rewards, to)
+	}
+	return w
+}
+
+func (o closeCampaign) happen(h *history) {
+	if c := h.campaigns[o.Campaign]; c != nil {
+		c.mode = closed
+	}
+	must(h.t, database.CloseCampaign(context.Background(), h.db, ownerUID, o.Campaign, ""))
+}
+
+func (o settings) happen(h *history) {
+	h.generation++
+	model := reward.LastTouch
+	if o.FirstTouch {
+		model = reward.FirstTouch
+	}
+	h.firstTouch, h.suspended = o.FirstTouch, o.Suspended
+	_, err := database.SetAttribution(context.Background(), h.db, ownerUID, h.generation, model)
+	must(h.t, err)
+	_, err = database.SetSuspended(context.Background(), h.db, ownerUID, h.generation, o.Suspended)
+	must(h.t, err)
+}
+
+func (o advance) happen(h *history) {
+	h.now += hours(o.Hours)
+	h.advance(h.t, hours(o.Hours))
+}
+
+func (o converge) happen(h *history) { h.converge(o) }
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+var _ = slices.Sort[[]string]

@@ -1,0 +1,275 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Rules 7, 9, 10, 11 and 15: who is admitted, and what admitted pairs earn.
+
+// commit is one transaction of the engine: it decides about these referees. In
+// which order the engine takes them up, and which order numbers it draws, is
+// its own choice, which is read from what it recorded (chosen). What follows
+// from that choice is computed; what the rules do not allow comes back as
+// complaints.
+func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints []string) {
+	var line []*place
+	fresh := 0
+	for _, user := range users {
+		bound, verdicts, frozen := m.decide(user)
+		if frozen {
+			continue
+		}
+		delete(m.attributions, user)
+		if bound != nil {
+			m.attributions[user] = *bound
+		}
+		for _, v := range verdicts {
+			switch {
+			case v.stays, v.reason != "" && v.pair == nil:
+			case v.reason != "":
+				m.reverse(v)
+			case v.pair.occupies():
+				if wants := m.live(v); wants != nil {
+					line = append(line, &place{key: v.key, pair: v.pair, wants: wants})
+				}
+			default:
+				p := m.count(v, chosen[v.key])
+				if p == nil {
+					complaints = append(complaints, fmt.Sprintf("%v counts and has no order", v.key))
+					continue
+				}
+				if p.order > m.lastOrder {
+					fresh++
+				}
+				line = append(line, &place{key: v.key, pair: p, allowed: v.override == "Allow", first: true})
+			}
+		}
+	}
+	slices.SortFunc(line, func(a, b *place) int { return int(a.pair.order - b.pair.order) })
+	complaints = append(complaints, m.drawn(line, fresh)...)
+	for _, p := range line {
+		complaints = append(complaints, m.serve(p, chosen[p.key])...)
+	}
+	return complaints
+}
+
+// place is a pair that stands in line: to be admitted, or for more.
+type place struct {
+	key     purchaseKey
+	pair    *pair
+	first   bool              // to be admitted
+	wants   map[string]credit // what it would earn; nil: depends on when
+	allowed bool
+}
+
+// reverse: a counted pair that stops counting is Reversed, from any state.
+func (m *model) reverse(v *verdict) {
+	p := v.pair
+	p.state, p.reason, p.credits, p.growing = "Reversed", v.reason, nil, false
+	if !v.gone {
+		m.describe(p, v)
+	}
+}
+
+// describe records what the pair is judged by.
+func (m *model) describe(p *pair, v *verdict) {
+	p.campaign, p.referrer, p.revision = v.campaign, v.attribution.referrer, v.revision
+	p.qualified = max(v.signup.at, v.purchase.at)
+	p.matures = v.purchase.at + at(v.terms.Hold)*hour
+	p.terms, p.net = v.terms, v.net
+	p.allowedNow = v.override == "Allow"
+}
+
+// live lets an admitted pair go on under its revision, with what it earns now.
+// Growth needs room, which is what is returned.
+func (m *model) live(v *verdict) (growth map[string]credit) {
+	p := v.pair
+	m.describe(p, v)
+	wants := p.terms.earns(v.key.user, p.referrer, p.net, p.ordinal)
+	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants) > sum(p.credits) {
+		return wants
+	}
+	m.grant(p, wants)
+	return nil
+}
+
+// grant: held until purchased_at + holdPeriod, then granted.
+func (m *model) grant(p *pair, credits map[string]credit) {
+	p.credits, p.growing = credits, false
+	switch {
+	case m.now < p.matures:
+		p.state, p.reason = "Held", "HoldPeriod"
+	case p.allowedNow:
+		p.state, p.reason = "Granted", "Overridden"
+	default:
+		p.state, p.reason = "Granted", "Qualified"
+	}
+}
+
+// count puts a pair that counts in line: at the end if it begins to count, or
+// counts again.
+func (m *model) count(v *verdict, chosen *pair) *pair {
+	p := v.pair
+	if chosen == nil {
+		return nil
+	}
+	if p == nil || p.state == "Reversed" || p.campaign != v.campaign {
+		if p == nil {
+			p = &pair{}
+			m.pairs[v.key] = p
+		}
+		p.order, p.counted = chosen.order, m.clock()
+	}
+	p.state = "Waiting"
+	m.describe(p, v)
+	return p
+}
+
+// drawn: orders that are drawn now are the highest so far, and follow
+// qualified_at, user and purchase.
+func (m *model) drawn(line []*place, fresh int) (complaints []string) {
+	before := m.lastOrder
+	var last *place
+	for _, p := range line {
+		if p.pair.order <= before {
+			continue
+		}
+		fresh--
+		if last != nil && !last.qualifiedBefore(p) {
+			complaints = append(complaints, fmt.Sprintf("%v has a lower order than %v", last.key, p.key))
+		}
+		last = p
+		m.lastOrder = p.pair.order
+	}
+	if fresh != 0 {
+		complaints = append(complaints, "an order was drawn twice")
+	}
+	return complaints
+}
+
+func (p *place) qualifiedBefore(q *place) bool {
+	switch {
+	case p.pair.qualified != q.pair.qualified:
+		return p.pair.qualified < q.pair.qualified
+	case p.key.user != q.key.user:
+		return p.key.user < q.key.user
+	}
+	return p.key.id < q.key.id
+}
+
+// serve lets the engine's choice happen, if there is room and nobody is
+// overtaken. Who is passed over waits, which is always right for the moment:
+// whether somebody waits who need not is looked at when all is done.
+func (m *model) serve(p *place, chosen *pair) (complaints []string) {
+	wants := m.wants(p)
+	taken := chosen.occupies() && (p.first || maps.Equal(chosen.credits, wants))
+	if taken {
+		if why := m.lacks(p); why != "" {
+			complaints = append(complaints, fmt.Sprintf("%v was served: %s", p.key, why))
+		}
+		for _, other := range m.inLine(p.pair.campaign) {
+			if other.pair.order < p.pair.order && m.compete(p, other) && m.lacks(other) == "" {
+				complaints = append(complaints, fmt.Sprintf("%v overtook %v", p.key, other.key))
+			}
+		}
+		if p.first {
+			p.pair.ordinal = m.occupied(p.pair.campaign, p.pair.referrer) + 1
+			p.pair.allowed = p.allowed
+		}
+		m.grant(p.pair, wants)
+		return complaints
+	}
+	if p.first {
+		reason := m.lacks(p)
+		if chosen.reason != reason && (reason != "" || chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted") {
+			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, reason))
+		}
+		p.pair.state, p.pair.reason = "Waiting", chosen.reason
+		return complaints
+	}
+	// All rewards or none: it keeps what it has.
+	m.grant(p.pair, p.pair.credits)
+	p.pair.reason, p.pair.growing = "BudgetExhausted", true
+	return complaints
+}
+
+// wants is what it would earn if it were served now.
+func (m *model) wants(p *place) map[string]credit {
+	if p.wants != nil {
+		return p.wants
+	}
+	n := p.pair.ordinal
+	if p.first {
+		n = m.occupied(p.pair.campaign, p.pair.referrer) + 1
+	}
+	return p.pair.terms.earns(p.key.user, p.pair.referrer, p.pair.net, n)
+}
+
+// lacks: room for all its rewards, or nothing.
+func (m *model) lacks(p *place) string {
+	c := m.campaigns[p.pair.campaign]
+	if p.first && c.cap() > 0 && m.occupied(p.pair.campaign, p.pair.referrer) >= c.cap() {
+		return "CapReached"
+	}
+	more := sum(m.wants(p))
+	if !p.first {
+		more -= sum(p.pair.credits)
+	}
+	if c.budget > 0 && m.used(p.pair.campaign)+more > c.budget {
+		return "BudgetExhausted"
+	}
+	return ""
+}
+
+// compete: all of a campaign for its budget, those of a referrer for the cap.
+func (m *model) compete(a, b *place) bool {
+	return m.campaigns[a.pair.campaign].budget > 0 || a.pair.referrer == b.pair.referrer
+}
+
+// inLine lists who waits in a campaign, for admission or growth.
+func (m *model) inLine(campaign string) (line []*place) {
+	for key, p := range m.pairs {
+		if p.campaign == campaign && (p.state == "Waiting" || p.growing) {
+			line = append(line, &place{key: key, pair: p, first: p.state == "Waiting"})
+		}
+	}
+	return line
+}
+
+// occupied is how many Held and Granted pairs a referrer has in a campaign.
+func (m *model) occupied(campaign, referrer string) (n int64) {
+	for _, p := range m.pairs {
+		if p.occupies() && p.campaign == campaign && p.referrer == referrer {
+			n++
+		}
+	}
+	return n
+}
+
+// used is what the Held and Granted pairs of a campaign come to.
+func (m *model) used(campaign string) (total int64) {
+	for _, p := range m.pairs {
+		if p.occupies() && p.campaign == campaign {
+			total += sum(p.credits)
+		}
+	}
+	return total
+}
+
+// idle: nobody stands in an open campaign's line who would fit.
+func (m *model) idle() (complaints []string) {
+	for name, c := range m.campaigns {
+		if c.mode != open {
+			continue
+		}
+		for _, p := range m.inLine(name) {
+			if bound, _, frozen := m.decide(p.key.user); !frozen && bound != nil && m.lacks(p) == "" {
+				complaints = append(complaints, fmt.Sprintf("%v waits and would fit", p.key))
+			}
+		}
+	}
+	slices.Sort(complaints)
+	return complaints
+}

@@ -1,0 +1,109 @@
+package model
+
+import "slices"
+
+// Rules 3, 4, 8 and 14: whether a purchase counts by itself.
+
+// judge is the reason why a purchase does not count; empty: it does. It is
+// about everything but other purchases of the referee, a Deny, and room.
+func (m *model) judge(v *verdict) string {
+	switch {
+	case v.pair.occupies(), v.deniedPlace():
+		// Rule 8: sticky. Its own facts at its own revision, and nothing else.
+		return m.judgeOwn(v)
+	case v.pair.admitted():
+		// To be admitted again it has to pass what others say as well. What is
+		// wrong with itself is said first, so that the reason stays.
+		if reason := m.judgeOwn(v); reason != "" {
+			return reason
+		}
+		return m.judgeOthers(v)
+	}
+	own, others := m.judgeOwn(v), m.judgeOthers(v)
+	for _, reason := range []string{"OutsideCampaign", "OutsideWindow", "Refunded", "CurrencyMismatch", "BelowMinimum",
+		"ConditionFalse", "SelfReferral", "SharedFingerprint"} {
+		if own == reason || others == reason {
+			return reason
+		}
+	}
+	return ""
+}
+
+// judgeOwn looks at signup, purchase, refunds and override, at the revision.
+func (m *model) judgeOwn(v *verdict) string {
+	t := v.terms
+	from := v.attribution.touched
+	if v.attribution.source == "Code" {
+		from = v.signup.at
+	}
+	switch {
+	case v.purchase.at < from:
+		return "OutsideWindow"
+	case t.Within > 0 && v.purchase.at > v.signup.at+at(t.Within)*hour:
+		return "OutsideWindow"
+	case v.net.amount <= 0:
+		return "Refunded"
+	case !t.lists(v.net.currency):
+		return "CurrencyMismatch"
+	case v.net.amount < t.Minimums[v.net.currency]:
+		return "BelowMinimum"
+	case t.Condition != "" && !conditions[t.Condition](v):
+		return "ConditionFalse"
+	case v.attribution.referrer == v.key.user && v.override != "Allow":
+		return "SelfReferral"
+	// It was admitted by the word of somebody who has taken it back.
+	case v.pair.occupies() && v.pair.allowed && v.override == "" && m.sharesFingerprint(v):
+		return "SharedFingerprint"
+	}
+	return ""
+}
+
+// judgeOthers looks at the campaign as it is now and at the referrer.
+func (m *model) judgeOthers(v *verdict) string {
+	c := m.campaigns[v.campaign]
+	switch {
+	// Rule 16: edits reach what is admitted afterwards.
+	case !c.contains(v.signup.at):
+		return "OutsideCampaign"
+	case v.attribution.source == "Touch" && v.signup.at-v.attribution.touched > c.window:
+		return "OutsideWindow"
+	case c.budget > 0 && !onlyIn(budgetCurrency, v):
+		return "CurrencyMismatch"
+	case v.override != "Allow" && m.sharesFingerprint(v):
+		return "SharedFingerprint"
+	}
+	return ""
+}
+
+// lists: the currency is in each list that there is.
+func (t *terms) lists(currency string) bool {
+	in := func(list map[string]int64) bool {
+		_, ok := list[currency]
+		return ok || len(list) == 0
+	}
+	for _, r := range t.Rewards {
+		if r.Rate != "" && !in(r.Maximums) {
+			return false
+		}
+	}
+	return in(t.Minimums)
+}
+
+// onlyIn: every reward is in the budget's currency.
+func onlyIn(currency string, v *verdict) bool {
+	for _, r := range v.terms.Rewards {
+		if r.Rate != "" && v.net.currency != currency || r.Rate == "" && r.Currency != currency {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *model) sharesFingerprint(v *verdict) bool {
+	for _, print := range v.signup.prints {
+		if slices.Contains(m.signups[v.attribution.referrer].prints, print) {
+			return true
+		}
+	}
+	return false
+}

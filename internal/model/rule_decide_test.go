@@ -1,0 +1,116 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// verdict is what is found about one purchase of a referee.
+type verdict struct {
+	key         purchaseKey
+	attribution *attribution
+	signup      signup
+	purchase    purchase
+	override    string
+	net         money // amount less all refunds
+	pair        *pair // nil: it has never counted
+
+	campaign string
+	revision int
+	terms    *terms
+
+	gone   bool   // there is nothing to judge
+	reason string // why it does not count; empty: it does
+	stays  bool   // nothing is decided about it at present
+}
+
+// decide says what each purchase of a referee is, room aside. Frozen: the
+// campaign is suspended, so nothing is granted or reversed, and nothing else is
+// recorded.
+func (m *model) decide(user string) (bound *attribution, verdicts []*verdict, frozen bool) {
+	bound, unbound := m.attribute(user)
+	if m.frozen(user, bound) {
+		return nil, nil, true
+	}
+	for _, key := range m.known(user) {
+		verdicts = append(verdicts, m.consider(key, bound, unbound))
+	}
+	place := first(verdicts)
+	for i, v := range verdicts {
+		m.conclude(v, i == place)
+	}
+	return bound, verdicts, false
+}
+
+func (m *model) frozen(user string, bound *attribution) bool {
+	is := func(name string) bool { return m.campaigns[name] != nil && m.campaigns[name].mode == suspended }
+	for key, p := range m.pairs {
+		if key.user == user && is(p.campaign) {
+			return true
+		}
+	}
+	return bound != nil && is(bound.campaign)
+}
+
+// known lists the purchases that there are or that have counted.
+func (m *model) known(user string) []purchaseKey {
+	keys := map[purchaseKey]bool{}
+	for key := range m.purchases {
+		keys[key] = key.user == user
+	}
+	for key := range m.pairs {
+		keys[key] = key.user == user
+	}
+	maps.DeleteFunc(keys, func(_ purchaseKey, own bool) bool { return !own })
+	return slices.SortedFunc(maps.Keys(keys), func(a, b purchaseKey) int { return strings.Compare(a.id, b.id) })
+}
+
+// consider judges one purchase by itself.
+func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *verdict {
+	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], override: m.overrides[key]}
+	var bought, signedUp bool
+	v.purchase, bought = m.purchases[key]
+	v.signup, signedUp = m.signups[key.user]
+	switch {
+	case !bought || !signedUp:
+		v.gone, v.reason = true, "PurchaseRemoved"
+		return v
+	case bound == nil:
+		v.gone, v.reason = true, unbound
+		return v
+	}
+	v.campaign = bound.campaign
+	v.net = v.purchase.money
+	for refund, amount := range m.refunds {
+		if (purchaseKey{refund.user, refund.purchase}) == key {
+			v.net.amount -= amount
+		}
+	}
+	v.revision = m.follow(v)
+	v.terms = &m.campaigns[v.campaign].revisions[v.revision-1].terms
+	v.reason = m.judge(v)
+	return v
+}
+
+// conclude adds what other purchases, a Deny and the campaign's mode have to say.
+func (m *model) conclude(v *verdict, first bool) {
+	switch {
+	case v.reason != "":
+	case v.keeps():
+		if v.override == "Deny" {
+			v.reason = "Overridden"
+		}
+	case !v.terms.Every && !first:
+		v.reason = "NotFirstPurchase"
+	case v.override == "Deny": // rule 14
+		v.reason = "Overridden"
+	default:
+		switch m.campaigns[v.campaign].mode {
+		case policyMissing: // nothing new is admitted, and nothing is lost
+			v.stays = true
+		case closed: // rule 17
+			v.reason = "CampaignDeleted"
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package model
+
+// Rule 5: First.
+
+// first finds the purchase that has the place, or -1: of those that count the
+// earliest by (purchased_at, purchase_id), unless another is admitted already
+// and still counts. A denied one goes on occupying the place.
+func first(verdicts []*verdict) int {
+	place := -1
+	for i, v := range verdicts {
+		if v.reason != "" || v.gone || v.override == "Deny" && v.terms.Every {
+			continue
+		}
+		if place < 0 || v.before(verdicts[place]) {
+			place = i
+		}
+	}
+	return place
+}
+
+func (v *verdict) before(w *verdict) bool {
+	a, b := v.keeps(), w.keeps()
+	switch {
+	case a != b:
+		return a
+	case v.purchase.at != w.purchase.at:
+		return v.purchase.at < w.purchase.at
+	}
+	return v.key.id < w.key.id
+}
+
+// keeps: it was admitted and counts still, or would but for a Deny.
+func (v *verdict) keeps() bool { return v.pair.occupies() || v.deniedPlace() }
+
+func (v *verdict) deniedPlace() bool {
+	return v.pair.admitted() && v.pair.state == "Reversed" && v.pair.reason == "Overridden" && v.override == "Deny"
+}

@@ -1,0 +1,26 @@
+package model
+
+// Rule 6: the revision that a pair follows.
+
+// follow finds it: from the one that the pair has, or the first, on to each
+// later one that reaches the pair.
+func (m *model) follow(v *verdict) int {
+	c := m.campaigns[v.campaign]
+	number, counted := 1, false
+	if v.pair != nil && v.pair.campaign == v.campaign {
+		number, counted = v.pair.revision, true
+	}
+	arrived := max(v.signup.arrived, v.purchase.arrived)
+	for next := number + 1; next <= len(c.revisions); next++ {
+		r := c.revisions[next-1]
+		waited := counted && v.pair.state == "Waiting" && v.pair.counted < r.recorded
+		matures := v.purchase.at + at(c.revisions[number-1].terms.Hold)*hour
+		switch {
+		case r.scope == "AllPairs",
+			r.scope == "HeldPairs" && (waited || matures > r.recorded),
+			!counted && arrived > r.recorded:
+			number = next
+		}
+	}
+	return number
+}

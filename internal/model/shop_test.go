@@ -1,0 +1,189 @@
+package model
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+//go:embed testdata/record.sql
+var recordSQL string
+
+//go:embed testdata/reset.sql
+var resetSQL string
+
+//go:embed testdata/advance.sql
+var advanceSQL string
+
+//go:embed testdata/busy.sql
+var busySQL string
+
+//go:embed testdata/again.sql
+var againSQL string
+
+const ownerUID = "0b9d5a52-1111-4222-8333-444455556666"
+
+// shop is the system under test: a database of its own with engines on it, used
+// for one history after the other.
+type shop struct {
+	db     *database.DB  // the operator's way in
+	writer *pgxpool.Pool // the application's
+	admin  *pgxpool.Pool // who can turn back the clock
+	cutter *cutter       // stands before an engine that is to crash
+
+	zero       time.Time // time 0 of the history
+	generation int64
+}
+
+func newShop(t testing.TB) *shop {
+	t.Helper()
+	own := testworld.NewDatabaseFrom(t, "model", migrate)
+	s := &shop{
+		db:     open_(t, own.URI),
+		writer: newPool(t, own.WriterURI),
+		admin:  newPool(t, own.AdminURI),
+	}
+	s.cutter = newCutter(t, own.URI)
+	s.execute(t, recordSQL)
+	return s
+}
+
+func open_(t testing.TB, uri string) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	must(t, err)
+	t.Cleanup(db.Close)
+	return db
+}
+
+func newPool(t testing.TB, uri string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), uri)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// migrate fills the template that the database is copied from.
+func migrate(ctx context.Context, own *testworld.Database) error {
+	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := database.Migrate(ctx, db); err != nil {
+		return err
+	}
+	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: ownerUID}, ""); err != nil {
+		return err
+	}
+	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+}
+
+// execute runs statements as the superuser, all or none. Each $1 is given.
+func (s *shop) execute(t fataler, sql string, arguments ...any) {
+	t.Helper()
+	ctx := context.Background()
+	must(t, pgx.BeginFunc(ctx, s.admin, func(tx pgx.Tx) error {
+		if len(arguments) == 0 {
+			_, err := tx.Exec(ctx, sql)
+			return err
+		}
+		var batch pgx.Batch
+		for statement := range strings.SplitSeq(sql, ";") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if strings.Contains(statement, "$1") {
+				batch.Queue(statement, arguments...)
+			} else {
+				batch.Queue(statement)
+			}
+		}
+		return tx.SendBatch(ctx, &batch).Close()
+	}))
+}
+
+// begin forgets what was, and starts the clock.
+func (s *shop) begin(t fataler) {
+	t.Helper()
+	s.execute(t, resetSQL)
+	var now time.Time
+	must(t, s.admin.QueryRow(context.Background(), "SELECT now()").Scan(&now))
+	s.zero = now.Add(-time.Duration(start) * time.Microsecond)
+	s.generation = 0
+}
+
+// time is when something is for the database. What has no time is null.
+func (s *shop) time(t at) *time.Time {
+	if t == 0 {
+		return nil
+	}
+	when := s.zero.Add(time.Duration(t) * time.Microsecond)
+	return &when
+}
+
+// advance lets time pass.
+func (s *shop) advance(t fataler, by at) {
+	t.Helper()
+	passed := time.Duration(by) * time.Microsecond
+	s.execute(t, advanceSQL, passed)
+	s.zero = s.zero.Add(-passed)
+}
+
+// write writes a fact as the application does.
+func (s *shop) write(t fataler, sql string, arguments ...any) {
+	t.Helper()
+	_, err := s.writer.Exec(context.Background(), sql, arguments...)
+	must(t, err)
+}
+
+func (s *shop) engine(db *database.DB, batch int) *engine.Engine {
+	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch})
+}
+
+// quiet converges until there is nothing left, also of what somebody who
+// crashed has not let go of yet.
+func (s *shop) quiet(t fataler, batch int, suspended bool) {
+	t.Helper()
+	e := s.engine(s.db, batch)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		must(t, e.Converge(context.Background()))
+		var busy bool
+		must(t, s.admin.QueryRow(context.Background(), busySQL).Scan(&busy))
+		if !busy || suspended {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the engine does not come to an end")
+		}
+	}
+}
+
+// fataler is what *testing.T and *rapid.T have in common.
+type fataler interface {
+	Helper()
+	Logf(format string, arguments ...any)
+	Fatalf(format string, arguments ...any)
+}
+
+func must(t fataler, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+func (k purchaseKey) String() string { return fmt.Sprint(k.user, "/", k.id) }
+
+func TestMain(m *testing.M) { testworld.Main(m) }

@@ -1,0 +1,160 @@
+package model
+
+// This file: what the model knows. Facts as they were written, the
+// configuration as it was declared, and of the past only what the rules say is
+// kept.
+
+// at is a time on the history's own clock, in microseconds.
+type at int64
+
+const hour at = 3_600_000_000
+
+type model struct {
+	now  at // moves with advance
+	tick at // tells apart what happens at one now
+
+	// Facts.
+	links       map[string]link // by code
+	touches     map[touchKey]touch
+	signups     map[string]signup // by user
+	purchases   map[purchaseKey]purchase
+	refunds     map[refundKey]int64
+	overrides   map[purchaseKey]string // Allow or Deny
+	adjustments map[adjustmentKey]money
+
+	// Configuration.
+	firstTouch bool // else the last touch binds
+	suspended  bool // the whole database
+	campaigns  map[string]*campaign
+
+	// Results.
+	attributions map[string]attribution // by user
+	pairs        map[purchaseKey]*pair
+	lastOrder    int64 // the highest admission order drawn so far
+}
+
+type (
+	touchKey      struct{ visitor, id string }
+	purchaseKey   struct{ user, id string }
+	refundKey     struct{ user, purchase, id string }
+	adjustmentKey struct{ beneficiary, id string }
+)
+
+type money struct {
+	amount   int64 // minor units
+	currency string
+}
+
+type link struct {
+	campaign, referrer, label string
+	expires, disabled         at // zero: never
+}
+
+type touch struct {
+	code string // lower case
+	at   at
+}
+
+type signup struct {
+	visitor, code string // lower case
+	at            at
+	prints        []string
+	vip           bool // an attribute
+	arrived       at
+}
+
+type purchase struct {
+	money
+	at       at
+	category string // an attribute; empty: it has none
+	arrived  at
+}
+
+type campaign struct {
+	mode         string
+	starts, ends at // zero: no bound
+	window       at
+	budget       int64 // of USD; zero: no limit
+	revisions    []revision
+}
+
+// Modes of a campaign.
+const (
+	open          = "Open"
+	suspended     = "Suspended"
+	policyMissing = "PolicyMissing"
+	closed        = "Closed"
+	reversing     = "Reversing"
+)
+
+// budgetCurrency is that of all budgets in histories.
+const budgetCurrency = "USD"
+
+type revision struct {
+	terms    terms
+	scope    string
+	recorded at
+}
+
+// newest is what limits are taken from: they are never pinned (rule 6).
+func (c *campaign) newest() *revision { return &c.revisions[len(c.revisions)-1] }
+
+// cap is the limit of pairs per referrer; zero: there is none.
+func (c *campaign) cap() int64 { return c.newest().terms.Cap }
+
+type attribution struct {
+	campaign, code, referrer, label string
+	touched                         at
+	source                          string // Code or Touch
+	visitor, touch                  string
+}
+
+type pair struct {
+	campaign, referrer string
+	revision           int
+	order              int64
+	ordinal            int64 // zero: was never admitted
+	state, reason      string
+	qualified, matures at
+	credits            map[string]credit // by reward
+
+	counted at   // when it got its order
+	allowed bool // an Allow stood when it was admitted
+	growing bool // admitted, and waits for room for more
+
+	// As it was decided last.
+	terms      *terms
+	net        money
+	allowedNow bool // an Allow stands
+}
+
+type credit struct {
+	beneficiary string
+	money
+}
+
+// occupies: Held and Granted pairs take room, Waiting and Reversed ones do not
+// (rule 9).
+func (p *pair) occupies() bool { return p != nil && (p.state == "Held" || p.state == "Granted") }
+
+// admitted: it was Held or Granted at some time.
+func (p *pair) admitted() bool { return p != nil && p.ordinal > 0 }
+
+func newModel() *model {
+	return &model{
+		links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
+		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
+		adjustments: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
+		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
+		now: start,
+	}
+}
+
+// start is when histories begin: late enough for facts from before.
+const start = 100*hour + hour/2
+
+// clock is the database's: it never says the same twice.
+func (m *model) clock() at {
+	m.tick++
+	return m.now + m.tick
+}

@@ -1,0 +1,29 @@
+-- Records every change to a result, in the order of commits.
+CREATE SCHEMA proof;
+CREATE TABLE proof.commits (number bigint GENERATED ALWAYS AS IDENTITY, tx bigint PRIMARY KEY);
+CREATE TABLE proof.writes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tx bigint NOT NULL, of text NOT NULL, key text, was jsonb, is_now jsonb);
+
+CREATE FUNCTION proof.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO proof.writes (tx, of, was, is_now)
+    VALUES (pg_current_xact_id()::text::bigint, TG_TABLE_NAME,
+            CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END);
+    RETURN NULL;
+END $$;
+
+-- At the end of a transaction, and until it has committed alone.
+CREATE FUNCTION proof.order() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(7253);
+    INSERT INTO proof.commits (tx) VALUES (NEW.tx) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON proof.writes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION proof.order();
+
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['attribution', 'pair', 'credit', 'ledger', 'account', 'set_aside', 'referrer', 'pair_count', 'credit_count'] LOOP
+        EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
+    END LOOP;
+END $$;
