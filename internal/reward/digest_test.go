@@ -46,6 +46,9 @@ func TestDigestTellsTermsApart(t *testing.T) {
 		"a currency":   func(t *Terms) { t.Rewards[1].Fixed.Currency = "EUR" },
 		"beneficiary":  func(t *Terms) { t.Rewards[1].Beneficiary = ToReferee },
 		"a name":       func(t *Terms) { t.Rewards[1].Name = "x" },
+		"a cap":        func(t *Terms) { t.Limits.PairsPerReferrer = 1 },
+		"a condition":  func(t *Terms) { t.Condition = "true" },
+		"tiers":        func(t *Terms) { t.Rewards[1].Tiers = []Tier{{FromPair: 1}} },
 		"fewer":        func(t *Terms) { t.Rewards = t.Rewards[:1] },
 	} {
 		terms := fullTerms()

@@ -148,3 +148,34 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestReversingTakesAllBack(t *testing.T) {
+	reversing := func(s *story) { s.campaign().Mode = Reversing }
+	t.Run("what was granted", func(t *testing.T) {
+		s := newStory().record(t)
+		reversing(s)
+		s.expect(t, "p1 Reversed CampaignDeleted")
+		if got := s.record(t).balances(); got != "anna USD 0" {
+			t.Errorf("balances: %s", got)
+		}
+		s.expect(t, "p1 Reversed CampaignDeleted")
+	})
+	t.Run("what was granted of a purchase that is gone", func(t *testing.T) {
+		s := newStory().record(t)
+		s.remove("p1")
+		reversing(s)
+		s.expect(t, "p1 Reversed CampaignDeleted")
+	})
+	t.Run("what is new is not admitted", func(t *testing.T) {
+		newStory(reversing).expect(t, "p1 NotCounting CampaignDeleted")
+	})
+	t.Run("declared again it is decided anew", func(t *testing.T) {
+		s := newStory().record(t)
+		reversing(s)
+		s.record(t)
+		s.ben.Touches[0].Link = linkOf("carl")
+		s.campaign().Mode = Open
+		s.campaign().Revisions[0].Terms = Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(700)}}
+		s.expect(t, "p1 Granted Qualified: inviter carl 7.00 USD")
+	})
+}

@@ -56,6 +56,19 @@ func TestOverrides(t *testing.T) {
 		s.expect(t, "p1 Reversed SharedFingerprint")
 		s.record(t).expect(t, "p1 Reversed SharedFingerprint")
 	})
+	t.Run("an Allow withdrawn while the hold lasts takes it back too", func(t *testing.T) {
+		s := newStory(fingerprints, func(s *story) { s.p1().Override, s.terms().HoldPeriod, s.now = Allow, 1, day(2) }).record(t)
+		s.expect(t, "p1 Held HoldPeriod: inviter anna 5.00 USD")
+		s.p1().Override = NoVerdict
+		s.expect(t, "p1 Reversed SharedFingerprint")
+	})
+	t.Run("a fingerprint that comes after an Allow was withdrawn takes nothing back", func(t *testing.T) {
+		s := newStory(func(s *story) { s.p1().Override = Allow }).record(t)
+		s.p1().Override = NoVerdict
+		s.record(t)
+		fingerprints(s)
+		s.expect(t, granted)
+	})
 	t.Run("an Allow withdrawn takes back self-referral", func(t *testing.T) {
 		s := newStory(func(s *story) { s.typed(linkOf("ben")) }, func(s *story) { s.p1().Override = Allow }).record(t)
 		s.p1().Override = NoVerdict

@@ -67,3 +67,73 @@ func TestRevisionIsKept(t *testing.T) {
 		s.expect(t, granted)
 	})
 }
+
+func TestScopeOfARevision(t *testing.T) {
+	const five, ten = granted, "p1 Granted Qualified: inviter anna 10.00 USD"
+	dearer := func(at int, scope RevisionScope) func(*story) {
+		return func(s *story) {
+			s.revise(day(at), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(1000)}})
+			s.campaign().Revisions[1].Scope = scope
+		}
+	}
+	days := func(n int) func(*story) { return func(s *story) { s.terms().HoldPeriod = day(n).Sub(day(0)) } }
+	for _, c := range []struct {
+		rule     string
+		recorded bool // whether the pair was decided before the revision
+		story    []func(*story)
+		scope    func(*story)
+		want     string
+	}{
+		{"NewPairs leaves an admitted pair alone", true, nil, dearer(50, NewPairs), five},
+		{"HeldPairs leaves one alone that matured before", true, []func(*story){days(10)}, dearer(50, HeldPairs), five},
+		{"HeldPairs leaves one alone that matured just then", true, []func(*story){days(48)}, dearer(50, HeldPairs), five},
+		{"HeldPairs reaches one that matures later", true, []func(*story){days(49)}, dearer(50, HeldPairs), ten},
+		{"and reaches it just so when it is decided later", false, []func(*story){days(49)}, dearer(50, HeldPairs), ten},
+		{"and leaves alone what matured before and is decided later", false, []func(*story){days(10)}, dearer(50, HeldPairs), five},
+		{"AllPairs reaches a granted one", true, nil, dearer(50, AllPairs), ten},
+		{"AllPairs reaches one that is decided later", false, nil, dearer(50, AllPairs), ten},
+		{"a later NewPairs does not hide an AllPairs before it", true, nil, func(s *story) {
+			dearer(50, AllPairs)(s)
+			s.revise(day(60), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(2000)}})
+		}, ten},
+		{"a hold that an edit makes longer counts for the next", true, []func(*story){days(49)}, func(s *story) {
+			dearer(50, HeldPairs)(s)
+			s.campaign().Revisions[1].Terms.HoldPeriod = day(60).Sub(day(0))
+			s.revise(day(55), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(2000)}})
+			s.campaign().Revisions[2].Scope = HeldPairs
+		}, "p1 Granted Qualified: inviter anna 20.00 USD"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			s := newStory(c.story...)
+			if c.recorded {
+				s.record(t)
+			}
+			c.scope(s)
+			s.expect(t, c.want)
+			s.record(t).expect(t, c.want)
+		})
+	}
+}
+
+func TestARevisionReachesWhoWaits(t *testing.T) {
+	waiting := func(s *story) {
+		s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Reason: CapReached, CountedAt: day(10)}}
+		s.revise(day(20), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(1000)}})
+	}
+	for _, c := range []struct {
+		rule string
+		edit func(*story)
+		want string
+	}{
+		{"not with NewPairs", func(*story) {}, granted},
+		{"with HeldPairs", func(s *story) { s.campaign().Revisions[1].Scope = HeldPairs }, "p1 Granted Qualified: inviter anna 10.00 USD"},
+		{"not when it began to wait later", func(s *story) {
+			s.campaign().Revisions[1].Scope = HeldPairs
+			s.ben.Pairs[0].CountedAt = day(21)
+		}, granted},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			newStory(waiting, c.edit).expect(t, c.want)
+		})
+	}
+}

@@ -160,13 +160,14 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			QualifiedAt: d.QualifiedAt, MaturesAt: d.MaturesAt,
 			Allowed: d.Allowed, Needs: d.Needs, Credits: d.Credits,
 		}
+		pair.Ordinal = d.Ordinal
+		if pair.occupies() {
+			pair.Ordinal = max(1, d.Ordinal)
+		}
 		i := slices.IndexFunc(r.Pairs, func(p Pair) bool { return p.PurchaseID == d.PurchaseID })
 		if i < 0 {
 			r.Pairs = append(r.Pairs, pair)
 			continue
-		}
-		if pair.occupies() || r.Pairs[i].wasAdmitted() {
-			pair.Ordinal = 1
 		}
 		r.Pairs[i] = pair
 	}

@@ -133,9 +133,14 @@ func (w *world) drawPast(t *rapid.T) {
 		if !rapid.Bool().Draw(t, "pair") {
 			continue
 		}
+		state := rapid.SampledFrom([]State{Held, Granted, Waiting, Reversed}).Draw(t, "state")
+		ordinal := rapid.Int64Range(0, 2).Draw(t, "ordinal")
+		if state == Held || state == Granted {
+			ordinal++
+		}
 		r.Pairs = append(r.Pairs, Pair{
 			PurchaseID: id, Campaign: rapid.SampledFrom(campaigns).Draw(t, "campaign"), ReferrerID: "anna", Revision: rapid.IntRange(0, 2).Draw(t, "revision"),
-			Ordinal: rapid.Int64Range(0, 2).Draw(t, "ordinal"), State: rapid.SampledFrom([]State{Held, Granted, Waiting, Reversed}).Draw(t, "state"),
+			State: state, Ordinal: ordinal,
 			Reason:      rapid.SampledFrom([]Reason{Qualified, Overridden, Refunded, HoldPeriod}).Draw(t, "reason"),
 			QualifiedAt: drawTime(t, "qualified"), MaturesAt: drawTime(t, "matures"),
 		})
