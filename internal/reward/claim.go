@@ -66,7 +66,7 @@ func (c *Claim) admit(n int64, credits []Credit) {
 func (c *Claim) wait(reason Reason, needs int64) {
 	d := c.Decision
 	if c.entering() {
-		d.State, d.Reason = Waiting, reason
+		d.State, d.Reason, d.Allowed = Waiting, reason, false
 	} else {
 		// It keeps what it has, and goes on maturing.
 		c.candidate.earn(d, c.candidate.pair.Credits, c.now)

@@ -34,7 +34,7 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	}
 	decision = c.decision()
 	if reason != "" {
-		decision.State, decision.Reason = NotCounting, reason
+		decision.State, decision.Reason, decision.Allowed = NotCounting, reason, false
 		if c.pair != nil {
 			decision.State = Reversed
 		}
