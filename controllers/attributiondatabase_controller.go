@@ -3,23 +3,27 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// recheckInterval is how often a database is looked at again that is not as it should be, since what is put right there
-// does not show in the API server.
-const recheckInterval = 5 * time.Second
+const (
+	// recheckInterval is how often a database is looked at again that is not as it should be, since what is put right
+	// there does not show in the API server.
+	recheckInterval = 5 * time.Second
+
+	// progressInterval is how often the progress of something is looked at that somebody may be waiting for.
+	progressInterval = 2 * time.Second
+)
 
 // AttributionDatabaseReconciler makes a schema what its AttributionDatabase says, and reports what is in it. It uses the
 // connections of the registry and never dials by itself.
@@ -51,8 +55,11 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		good.reason, good.message = v1alpha1.SuspendedReason, "nothing is decided or migrated until spec.suspend is false"
 	}
 	defer func() {
-		if !adb.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(&adb, v1alpha1.Finalizer) {
-			return // given up: there is nothing left to report on
+		if letGo(&adb) {
+			return
+		}
+		if r.busy(&adb) {
+			good.again = min(good.again, progressInterval)
 		}
 		result, err = conclude(&adb, good, err)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})
@@ -61,32 +68,19 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 	if !adb.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, r.giveUp(ctx, &adb)
 	}
-	if err := r.addFinalizer(ctx, &adb); err != nil {
+	// Before the first write to the database.
+	if err := setFinalizer(ctx, r.client, &adb, true); err != nil {
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, r.converge(ctx, &adb)
 }
 
-// addFinalizer comes before the first write to the database.
-func (r *AttributionDatabaseReconciler) addFinalizer(ctx context.Context, adb *v1alpha1.AttributionDatabase) error {
-	original := adb.DeepCopy()
-	if !controllerutil.AddFinalizer(adb, v1alpha1.Finalizer) {
-		return nil
-	}
-	return r.patchFinalizers(ctx, original, adb)
-}
-
-func (r *AttributionDatabaseReconciler) patchFinalizers(ctx context.Context, original, adb *v1alpha1.AttributionDatabase) error {
-	// Another's finalizer must not get lost, hence the lock.
-	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
-	err := r.client.Patch(ctx, adb, patch, client.FieldOwner(v1alpha1.FieldManager))
-	switch {
-	case apierrors.IsConflict(err):
-		return &waitingError{after: staleInterval, shown: never, err: err}
-	case client.IgnoreNotFound(err) != nil:
-		return fmt.Errorf("while changing the finalizers: %w", err)
-	}
-	return nil
+// busy says whether a campaign's progress is to be seen: pairs are being decided again under new terms.
+func (r *AttributionDatabaseReconciler) busy(adb *v1alpha1.AttributionDatabase) bool {
+	report, _ := r.registry.Report(client.ObjectKeyFromObject(adb))
+	return !adb.Spec.Suspend && slices.ContainsFunc(report.Campaigns, func(c database.CampaignStatus) bool {
+		return c.Rollout != nil && !c.Rollout.Done && c.Mode != reward.Suspended
+	})
 }
 
 // converge takes a database through all phases, each of which writes only what differs.

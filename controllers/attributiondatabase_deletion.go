@@ -7,10 +7,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
 // giveUp lets an AttributionDatabase go once no campaign refers to it: it drops nothing, and gives up the ownership of the
@@ -21,7 +21,7 @@ import (
 //
 // Conditions: InUse, Terminating.
 func (r *AttributionDatabaseReconciler) giveUp(ctx context.Context, adb *v1alpha1.AttributionDatabase) error {
-	if !controllerutil.ContainsFinalizer(adb, v1alpha1.Finalizer) {
+	if letGo(adb) {
 		return nil
 	}
 	campaigns, err := campaignsBy(ctx, r.client, adb.Namespace, campaignByDatabase, adb.Name)
@@ -37,9 +37,7 @@ func (r *AttributionDatabaseReconciler) giveUp(ctx context.Context, adb *v1alpha
 	if err := r.release(ctx, adb); err != nil {
 		return err
 	}
-	original := adb.DeepCopy()
-	controllerutil.RemoveFinalizer(adb, v1alpha1.Finalizer)
-	return r.patchFinalizers(ctx, original, adb)
+	return setFinalizer(ctx, r.client, adb, false)
 }
 
 // release closes what campaigns left behind and gives up ownership, as far as there is any.
@@ -54,21 +52,29 @@ func (r *AttributionDatabaseReconciler) release(ctx context.Context, adb *v1alph
 	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *database.DB) error {
 		return r.schema(adb, db).release(ctx)
 	})
-	var refused *settingsError
-	secretGone := errors.As(state.Refusal, &refused) && refused.reason == v1alpha1.SecretNotFoundReason
-	neverOwned := adb.Status.Owner != name.String()
-	if err == nil || secretGone || neverOwned {
+	if err == nil || secretGone(state) || neverOwned(adb) {
 		return nil
 	}
 	cause := database.Message(err)
-	if refused != nil {
-		cause = refused.Error()
+	if state.Refusal != nil {
+		cause = state.Refusal.Error()
 	}
 	return &waitingError{
 		reason: v1alpha1.TerminatingReason, after: recheckInterval,
 		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; to let go without that, delete Secret %s/%s",
 			adb.Spec.Schema, cause, adb.Namespace, adb.Spec.SecretRef.Name),
 	}
+}
+
+// secretGone says whether the Secret with the database's URI does not exist, as far as is known.
+func secretGone(state hosting.State) bool {
+	var refused *settingsError
+	return errors.As(state.Refusal, &refused) && refused.gone
+}
+
+// neverOwned says whether this object never got as far as to write to its database.
+func neverOwned(adb *v1alpha1.AttributionDatabase) bool {
+	return adb.Status.Owner != client.ObjectKeyFromObject(adb).String()
 }
 
 // release is what is done in the database. What is not ours, or not there, is released already.

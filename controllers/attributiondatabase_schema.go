@@ -159,7 +159,8 @@ func (s *schema) attribute(ctx context.Context) error {
 // nothing.
 //
 // That a campaign is not in our cache is not enough, and neither is that one of its name exists: it has to refer to this
-// database.
+// database. One that is being deleted is there until it has taken back what it gave; one that was let go before it had is
+// meant to keep the rest, and is closed like any other.
 func (s *schema) closeAbsent(ctx context.Context) error {
 	if !s.current() {
 		return nil

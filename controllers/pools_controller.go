@@ -25,6 +25,9 @@ const (
 	doubtInterval = 5 * time.Second
 )
 
+// uriField is the field that names the Secret with the database's URI.
+const uriField = "spec.secretRef"
+
 // PoolsReconciler gives this replica its databases. It runs on every replica and writes nothing to the API server: it
 // reads the Secrets that an AttributionDatabase names and passes on to the registry what follows from them.
 type PoolsReconciler struct {
@@ -76,7 +79,7 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 	}
 	config := database.Config{Schema: schema, MaxConnections: adb.Spec.MaxConnections}
 	ref := adb.Spec.SecretRef
-	uri, err := r.secret(ctx, "spec.secretRef", adb.Namespace, ref.Name, ref.Key)
+	uri, err := r.secret(ctx, uriField, adb.Namespace, ref.Name, ref.Key)
 	if err != nil {
 		return database.Config{}, err
 	}
@@ -91,7 +94,7 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 		}
 	}
 	if _, err := database.ParseConfig(config.URI, config.TLS); err != nil {
-		field := "spec.secretRef"
+		field := uriField
 		if errors.Is(err, database.ErrNoCertificate) {
 			field, ref.Name, ref.Key = "spec.tls.caSecretRef", adb.Spec.TLS.CASecretRef.Name, adb.Spec.TLS.CASecretRef.Key
 		}
@@ -111,6 +114,7 @@ func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, ke
 	case apierrors.IsNotFound(err):
 		return nil, &settingsError{
 			reason: v1alpha1.SecretNotFoundReason,
+			gone:   field == uriField,
 			err:    fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
 		}
 	case apierrors.IsForbidden(err):
@@ -136,6 +140,7 @@ func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, ke
 type settingsError struct {
 	reason   string
 	hopeless bool // nothing but another spec can help
+	gone     bool // the Secret with the URI does not exist, and so neither does the database for us
 	err      error
 }
 

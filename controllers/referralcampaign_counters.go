@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 
@@ -12,18 +11,27 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// count reports the counters that the reconciler of the database has read last. Before it has read any, those of the
-// replica that led before stay.
-func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed) {
+// counters are those that the reconciler of the database has read last; false: it has read none. They are zero for a
+// campaign that was declared after that.
+func (r *ReferralCampaignReconciler) counters(
+	campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
+) (database.CampaignStatus, bool) {
 	report, ok := r.registry.Report(client.ObjectKeyFromObject(adb))
-	if !ok {
-		return
+	return find(report, campaign.Name), ok
+}
+
+func find(status database.Status, campaign string) database.CampaignStatus {
+	at := slices.IndexFunc(status.Campaigns, func(c database.CampaignStatus) bool { return c.Name == campaign })
+	if at < 0 {
+		return database.CampaignStatus{}
 	}
-	var counters database.CampaignStatus // zero for a campaign that was declared after the report
-	at := slices.IndexFunc(report.Campaigns, func(c database.CampaignStatus) bool { return c.Name == campaign.Name })
-	if at >= 0 {
-		counters = report.Campaigns[at]
-	} else if campaign.Status.Pairs != nil {
+	return status.Campaigns[at]
+}
+
+// count reports the counters. Before there are any, those of the replica that led before stay.
+func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed) {
+	counters, ok := r.counters(campaign, adb)
+	if !ok || counters.Name == "" && campaign.Status.Pairs != nil {
 		return
 	}
 	campaign.Status.Pairs = &v1alpha1.PairCounts{
@@ -33,9 +41,17 @@ func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, 
 		Granted:          counters.Granted,
 		Reversed:         counters.Reversed,
 	}
-	campaign.Status.Credits = creditsOf(counters.Credits, promised(campaign, follows.terms))
-	campaign.Status.Credit = summary(campaign.Status.Credits)
+	budget := follows.budget
+	if follows.terms == nil {
+		budget = counters.Budget // what the spec says of it is not declared, or was before
+	}
+	campaign.Status.Credits = creditsOf(counters.Credits, promised(campaign, follows.terms), budget)
+	campaign.Status.Credit = summary(campaign.Status.Credits, budget)
 	campaign.Status.LastSyncTime = timeOf(counters.ChangedAt)
+	campaign.Status.LastResyncTime = timeOf(counters.Resync.EndedAt)
+	campaign.Status.LastHandledReconcileAt = counters.Resync.Handled
+	campaign.Status.DriftCorrected = counters.Resync.DriftCorrected
+	campaign.Status.ConditionErrors = counters.ConditionErrors
 }
 
 // promised are the currencies in which a policy is certain to grant something, so that a campaign shows a zero of them
@@ -49,38 +65,52 @@ func promised(campaign *v1alpha1.ReferralCampaign, terms *reward.Terms) []string
 		return currencies
 	}
 	for _, reward := range terms.Rewards {
-		if reward.Fixed != nil {
+		switch {
+		case reward.Fixed != nil:
 			currencies = append(currencies, reward.Fixed.Currency)
+		case len(reward.Tiers) > 0:
+			currencies = append(currencies, reward.Tiers[0].Fixed.Currency)
 		}
 	}
 	return currencies
 }
 
-func creditsOf(sums []database.CreditStatus, promised []string) []v1alpha1.CurrencyCredit {
+func creditsOf(sums []database.CreditStatus, promised []string, budget *reward.Money) []v1alpha1.CurrencyCredit {
+	if budget != nil {
+		promised = append(promised, budget.Currency)
+	}
 	for _, currency := range promised {
 		if !slices.ContainsFunc(sums, func(sum database.CreditStatus) bool { return sum.Currency == currency }) {
-			zero := new(big.Int)
-			sums = append(slices.Clone(sums), database.CreditStatus{Currency: currency, Granted: zero, Held: zero, Reversed: zero})
+			sums = append(slices.Clone(sums), sumOf(sums, currency))
 		}
 	}
 	credits := make([]v1alpha1.CurrencyCredit, 0, len(sums))
 	for _, sum := range sums {
-		credits = append(credits, v1alpha1.CurrencyCredit{
+		credit := v1alpha1.CurrencyCredit{
 			Currency: sum.Currency,
 			Granted:  reward.FormatSum(sum.Granted, sum.Currency),
 			Held:     reward.FormatSum(sum.Held, sum.Currency),
 			Reversed: reward.FormatSum(sum.Reversed, sum.Currency),
-		})
+		}
+		if budget != nil && budget.Currency == sum.Currency {
+			credit.BudgetRemaining = reward.FormatSum(remaining(budget, sum), sum.Currency)
+		}
+		credits = append(credits, credit)
 	}
 	slices.SortFunc(credits, func(a, b v1alpha1.CurrencyCredit) int { return strings.Compare(a.Currency, b.Currency) })
 	return credits
 }
 
-// summary is what was granted, for people: "5.00 USD, 700 JPY".
-func summary(credits []v1alpha1.CurrencyCredit) string {
+// summary is what was granted, for people: "5.00 USD, 700 JPY". The budget's currency comes first.
+func summary(credits []v1alpha1.CurrencyCredit, budget *reward.Money) string {
 	var amounts []string
 	for _, credit := range credits {
-		amounts = append(amounts, credit.Granted+" "+credit.Currency)
+		amount := credit.Granted + " " + credit.Currency
+		if budget != nil && budget.Currency == credit.Currency {
+			amounts = slices.Insert(amounts, 0, amount)
+			continue
+		}
+		amounts = append(amounts, amount)
 	}
 	return strings.Join(amounts, ", ")
 }

@@ -41,6 +41,7 @@ func TestFromYAMLToCredits(t *testing.T) {
 		Pairs:              &v1alpha1.PairCounts{},
 		Credit:             "0.00 USD",
 		Credits:            []v1alpha1.CurrencyCredit{{Currency: "USD", Granted: "0.00", Held: "0.00", Reversed: "0.00"}},
+		Rollout:            &v1alpha1.Rollout{Revision: 1},
 	}
 	if diff := cmp.Diff(want, campaign.Status); diff != "" {
 		t.Errorf("before anything happened: %s", diff)

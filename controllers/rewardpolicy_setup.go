@@ -35,12 +35,13 @@ func policyOf(_ context.Context, object client.Object) []reconcile.Request {
 	}}
 }
 
-// policyMoved lets through campaigns that come, go, refer to another policy, or have another one in force.
+// policyMoved lets through campaigns that come, go, refer to another policy, have another one in force, or have all their
+// pairs decided under it.
 func policyMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.ReferralCampaign)
 		is, okToo := e.ObjectNew.(*v1alpha1.ReferralCampaign)
-		return ok && okToo && (was.Spec.PolicyRef != is.Spec.PolicyRef ||
+		return ok && okToo && (was.Spec.PolicyRef != is.Spec.PolicyRef || rollingOut(was) != rollingOut(is) ||
 			!equality.Semantic.DeepEqual(was.Status.Policy, is.Status.Policy))
 	}}
 }

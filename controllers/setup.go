@@ -58,6 +58,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: report}
 	campaigns := &ReferralCampaignReconciler{
 		client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
 		reporter: report,
 		registry: options.Registry,
 		now:      options.Now,
@@ -117,7 +118,9 @@ func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, na
 // something. What we write to status wakes nobody.
 func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		for _, annotation := range []string{v1alpha1.RequestedAtAnnotation, v1alpha1.TakeOverAnnotation} {
+		for _, annotation := range []string{
+			v1alpha1.RequestedAtAnnotation, v1alpha1.TakeOverAnnotation, v1alpha1.AllowReversalsAnnotation,
+		} {
 			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
 				return true
 			}

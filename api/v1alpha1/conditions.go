@@ -40,6 +40,7 @@ const (
 	ConnectingReason = "Connecting"
 
 	// RollingOutReason: RewardPolicy; not every campaign that uses it has its newest terms in force yet.
+	// ReferralCampaign; the newest terms reach pairs of before, and not all of them have been decided again.
 	RollingOutReason = "RollingOut"
 )
 
@@ -93,8 +94,17 @@ const (
 	InUseReason = "InUse"
 )
 
-// Reasons of a ReferralCampaign, all with Ready=False.
+// Reasons of a ReferralCampaign.
 const (
+	// BudgetExhaustedReason, Ready=True: in force, and less is left of the budget than any pair earns. What counts waits
+	// until credits are reversed or the budget is raised.
+	BudgetExhaustedReason = "BudgetExhausted"
+
+	// MassReversalReason, Stalled: so many signups or purchases of pairs that have credit are missing from the database
+	// that they were more likely lost than meant to go. Nothing is reversed for it until the annotation in the message
+	// allows it; everything else goes on.
+	MassReversalReason = "MassReversal"
+
 	// PolicyNotFoundReason: policyRef names no RewardPolicy of the namespace. Nothing new is admitted until there is one.
 	PolicyNotFoundReason = "PolicyNotFound"
 

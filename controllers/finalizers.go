@@ -1,0 +1,44 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+// setFinalizer has our finalizer on an object, or not. It writes only what differs. The status of the object becomes that
+// of the API server.
+func setFinalizer(ctx context.Context, c client.Client, object resource, wanted bool) error {
+	original, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("%T is no object of the API server", object)
+	}
+	change := controllerutil.RemoveFinalizer
+	if wanted {
+		change = controllerutil.AddFinalizer
+	}
+	if !change(object, v1alpha1.Finalizer) {
+		return nil
+	}
+	// Another's finalizer must not get lost, hence the lock.
+	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
+	err := c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager))
+	if client.IgnoreNotFound(err) == nil {
+		return nil
+	}
+	object.SetFinalizers(original.GetFinalizers())
+	if apierrors.IsConflict(err) {
+		return &waitingError{after: staleInterval, shown: never, err: err}
+	}
+	return fmt.Errorf("while changing the finalizers: %w", err)
+}
+
+// letGo says whether an object is being deleted and no longer waits for us: there is nothing left to report on.
+func letGo(object resource) bool {
+	return !object.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
+}
