@@ -19,6 +19,7 @@ type Configuration struct {
 	OwnerUID      string // empty: nobody owns the schema, or its owner gave it up
 	Suspended     bool
 	Reward        *reward.Configuration
+	Conditions    bool // whether some revision has a condition, so that attributes matter
 }
 
 // LoadConfiguration reads the configuration with one statement, so that it is
@@ -77,6 +78,8 @@ func (c *Configuration) addRow(rows pgx.Rows) error {
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
+	recorded.Ready()
+	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
 	return nil
 }

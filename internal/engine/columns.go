@@ -252,8 +252,8 @@ func (c *setAsideColumns) add(userID string, cause error) {
 }
 
 type pairCountColumns struct {
-	campaign                                                    []string
-	awaitingPurchase, waiting, held, granted, reversed, revised []int64
+	campaign                                                                     []string
+	awaitingPurchase, waiting, held, granted, reversed, revised, conditionErrors []int64
 }
 
 func countColumns(counts map[string]*pairCount) pairCountColumns {
@@ -266,6 +266,7 @@ func countColumns(counts map[string]*pairCount) pairCountColumns {
 		c.granted = append(c.granted, by.granted)
 		c.reversed = append(c.reversed, by.reversed)
 		c.revised = append(c.revised, by.revised)
+		c.conditionErrors = append(c.conditionErrors, by.conditionErrors)
 	}
 	return c
 }

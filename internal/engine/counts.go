@@ -4,7 +4,7 @@ import "github.com/referral-operator/referral-operator/internal/reward"
 
 // pairCount is by how much a campaign's counters move.
 type pairCount struct {
-	awaitingPurchase, waiting, held, granted, reversed, revised int64
+	awaitingPurchase, waiting, held, granted, reversed, revised, conditionErrors int64
 }
 
 // count returns the counters of a campaign.

@@ -85,6 +85,9 @@ func (d *differences) compare(r *referee) {
 		d.compareCredits(r, before, decision)
 	}
 	d.countAwaiting(r, known)
+	for campaign, broke := range r.outcome.ConditionErrors {
+		d.count(campaign).conditionErrors += broke
+	}
 	for i := range r.entries {
 		d.enter(r, &r.entries[i])
 	}

@@ -32,22 +32,26 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	}
 	var q pgx.Batch
 	var id string // every row begins with its user_id
-	queue := func(statement string, columns []any, add func(r *referee)) {
-		q.Queue(b.statement(statement), ids).Query(b.each(append([]any{&id}, columns...), func() { add(b.byID[id]) }))
+	queue := func(statement string, columns []any, add func(r *referee), more ...any) {
+		arguments := append([]any{ids}, more...)
+		q.Queue(b.statement(statement), arguments...).Query(b.each(append([]any{&id}, columns...), func() { add(b.byID[id]) }))
 	}
+	attributes := b.config.Conditions
 
 	var s reward.Signup
 	var visitorID string
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints}, func(r *referee) {
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Attributes}, func(r *referee) {
 		signup := s
 		r.Signup, r.visitorID = &signup, visitorID
 		s.Fingerprints = nil
-	})
+		b.weigh(s.Attributes)
+	}, attributes)
 
 	var p reward.Purchase
-	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt}, func(r *referee) {
+	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
-	})
+		b.weigh(p.Attributes)
+	}, attributes)
 
 	// A refund or override of an unknown purchase waits for it: its arrival is
 	// a change of its own.
@@ -207,6 +211,12 @@ func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 		})
 		return err
 	}
+}
+
+// weigh counts attributes as the facts that would fill as much memory.
+func (b *batch) weigh(attributes []byte) {
+	const bytesPerFact = 256
+	b.facts += len(attributes) / bytesPerFact
 }
 
 func orZero(t *time.Time) time.Time {

@@ -1,4 +1,6 @@
--- Rides on purchase_pkey.
-SELECT user_id, purchase_id, amount, currency, purchased_at, arrived_at
+-- Rides on purchase_pkey. Attributes only where $2 says that a condition may ask
+-- for them; of larger ones only so much that it is seen that they are too large.
+SELECT user_id, purchase_id, amount, currency, purchased_at, arrived_at,
+       CASE WHEN $2 THEN left(attributes::text, 65537) END
   FROM referral.purchase
  WHERE user_id = ANY ($1);

@@ -24,7 +24,7 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
 	write("readmit", len(d.decided), d.decided)
 	n := countColumns(d.pairCounts)
-	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised)
+	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised, n.conditionErrors)
 	s := &d.creditCounts
 	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
 }

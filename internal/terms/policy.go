@@ -21,7 +21,7 @@ func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	terms := reward.Terms{
 		Purchases:      reward.PurchaseScope(spec.Qualification.Purchases),
 		MinimumAmounts: p.amounts(at.Child("qualification", "minimumAmounts"), spec.Qualification.MinimumAmounts),
-		Condition:      spec.Qualification.Condition,
+		Condition:      p.condition(spec.Qualification.Condition),
 	}
 	if within := spec.Qualification.WithinSignup; within != nil {
 		terms.WithinSignup = within.Duration
