@@ -113,6 +113,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		budget                               *int64
 		currency                             *string
 		rollout                              rolloutRow
+		resync                               resyncRow
 	)
 	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
 		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
@@ -120,7 +121,9 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
 		&budget, &currency,
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
-		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits)
+		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
+		&resync.endedAt, &resync.status.Handled, &resync.status.DriftCorrected, &resync.status.Found,
+		&resync.incident, &resync.loss.Pairs, &resync.loss.Of)
 	if err != nil {
 		return err
 	}
@@ -134,6 +137,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		c.Budget = &reward.Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
+	c.Resync = resync.read()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
 		return fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
 	}

@@ -20,13 +20,17 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        ro.noted_up_to IS NOT NULL
            AND NOT EXISTS (SELECT FROM (SELECT shard FROM referral.shard LIMIT 16) AS s
                             WHERE EXISTS (SELECT FROM referral.change AS h WHERE h.shard = s.shard AND h.id <= ro.noted_up_to)),
-       k.credits
+       k.credits,
+       s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
+       i.incident, coalesce(i.pairs, 0), coalesce(i.granted, 0)
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN (SELECT * FROM referral.owner LIMIT 1) AS o ON true
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
   LEFT JOIN referral.rollout AS ro ON ro.campaign = c.name
+  LEFT JOIN referral.resync_campaign AS s ON s.campaign = c.name
+  LEFT JOIN referral.loss AS i ON i.campaign = c.name AND NOT i.allowed
  CROSS JOIN LATERAL (SELECT coalesce(sum(awaiting_purchase), 0)::bigint AS awaiting_purchase,
                             coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(sum(held), 0)::bigint AS held,
                             coalesce(sum(granted), 0)::bigint AS granted, coalesce(sum(reversed), 0)::bigint AS reversed,

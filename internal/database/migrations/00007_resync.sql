@@ -1,0 +1,166 @@
+-- Comparing what is recorded with what it rests on, and noticing facts that
+-- were lost rather than taken back.
+
+-- Seals. A row of results carries a hash of its own columns as the engine wrote
+-- them, and the attribution one of the facts that were decided, so that a
+-- comparison sees in one pass over the tables, without deciding anything, what
+-- was altered since. 0 stands for "from before seals": such rows are believed
+-- and sealed when they are next compared. A row that somebody else inserts has
+-- no seal at all. Seals tell accidents, not forgers.
+--
+-- Hashes of records are those that hash partitioning rests on: they stay the
+-- same across versions of Postgres, and need 14.
+CREATE FUNCTION referral.seal_of_attribution(
+    user_id text, campaign text, code text, referrer_id text, label text, touched_at timestamptz, source text, visitor_id text, touch_id text)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id), 0);
+COMMENT ON FUNCTION referral.seal_of_attribution IS 'What attribution.seal is when nobody altered the row.';
+
+CREATE FUNCTION referral.seal_of_pair(
+    user_id text, purchase_id text, campaign text, referrer_id text, revision integer, admission_order bigint, ordinal bigint,
+    qualified_at timestamptz, matures_at timestamptz, counted_at timestamptz, allowed boolean, needs bigint, state text, reason text, credits integer)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+                                    qualified_at, matures_at, counted_at, allowed, needs, state, reason, credits), 0);
+COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is when nobody altered the row.';
+
+CREATE FUNCTION referral.seal_of_credit(
+    user_id text, purchase_id text, reward text, campaign text, beneficiary_id text, currency text, amount bigint)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount), 0);
+COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody altered the row.';
+
+-- Hashes of facts, all that a decision may look at. Those of a referee's rows
+-- are combined by exclusive or, whatever their order.
+CREATE FUNCTION referral.hash_of_signup(
+    visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes), 1);
+COMMENT ON FUNCTION referral.hash_of_signup IS 'Hash of a signup.';
+
+CREATE FUNCTION referral.hash_of_purchase(
+    purchase_id text, amount bigint, currency text, purchased_at timestamptz, arrived_at timestamptz, attributes jsonb)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(purchase_id, amount, currency, purchased_at, arrived_at, attributes), 2);
+COMMENT ON FUNCTION referral.hash_of_purchase IS 'Hash of a purchase.';
+
+CREATE FUNCTION referral.hash_of_refund(purchase_id text, refund_id text, amount bigint)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(purchase_id, refund_id, amount), 3);
+COMMENT ON FUNCTION referral.hash_of_refund IS 'Hash of a refund.';
+
+CREATE FUNCTION referral.hash_of_override(purchase_id text, verdict text)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(purchase_id, verdict), 4);
+COMMENT ON FUNCTION referral.hash_of_override IS 'Hash of an override.';
+
+CREATE FUNCTION referral.hash_of_link(code text, campaign text, referrer_id text, label text, expires_at timestamptz, disabled_at timestamptz)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(code, campaign, referrer_id, label, expires_at, disabled_at), 5);
+COMMENT ON FUNCTION referral.hash_of_link IS 'Hash of the link of a typed code.';
+
+CREATE FUNCTION referral.hash_of_touch(touch_id text, touched_at timestamptz,
+    code text, campaign text, referrer_id text, label text, expires_at timestamptz, disabled_at timestamptz)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(touch_id, touched_at, code, campaign, referrer_id, label, expires_at, disabled_at), 6);
+COMMENT ON FUNCTION referral.hash_of_touch IS 'Hash of a touch with its link.';
+
+ALTER TABLE referral.attribution
+    ADD COLUMN facts bigint,
+    ADD COLUMN pairs integer,
+    ADD COLUMN seal  bigint DEFAULT 0;
+ALTER TABLE referral.attribution ALTER COLUMN seal DROP DEFAULT;
+COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided, and until a pair is admitted of touches and links too; null: not known.';
+COMMENT ON COLUMN referral.attribution.pairs IS 'How many pairs the referee has; null: not known.';
+COMMENT ON COLUMN referral.attribution.seal IS 'seal_of_attribution as the engine wrote it.';
+
+ALTER TABLE referral.pair
+    ADD COLUMN credits integer NOT NULL DEFAULT -1,
+    ADD COLUMN seal    bigint DEFAULT 0;
+ALTER TABLE referral.pair ALTER COLUMN seal DROP DEFAULT;
+COMMENT ON COLUMN referral.pair.credits IS 'How many credits the pair has; -1: not known.';
+COMMENT ON COLUMN referral.pair.seal IS 'seal_of_pair as the engine wrote it.';
+
+ALTER TABLE referral.credit ADD COLUMN seal bigint DEFAULT 0;
+ALTER TABLE referral.credit ALTER COLUMN seal DROP DEFAULT;
+COMMENT ON COLUMN referral.credit.seal IS 'seal_of_credit as the engine wrote it.';
+
+-- The ledger needs no seal, since nobody can alter it.
+ALTER TABLE referral.ledger ADD COLUMN decided boolean NOT NULL DEFAULT true;
+ALTER TABLE referral.ledger ALTER COLUMN decided SET DEFAULT false;
+COMMENT ON COLUMN referral.ledger.decided IS 'Whether the engine made the entry. One that somebody else made restores nothing.';
+
+-- The comparison under way. It is one for the whole database, so that it
+-- reads each table once however many campaigns there are, and one at a time:
+-- whoever does a step of it has locked the row.
+CREATE TABLE referral.resync (
+    singleton    boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
+    began_at     timestamptz,
+    resume_after text COLLATE "C" NOT NULL DEFAULT '',
+    rows_done    boolean     NOT NULL DEFAULT false,
+    next_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE  referral.resync IS 'One row: how far the comparison under way has come.';
+COMMENT ON COLUMN referral.resync.singleton IS 'Always true: there is one.';
+COMMENT ON COLUMN referral.resync.began_at IS 'When it began; null: none is under way.';
+COMMENT ON COLUMN referral.resync.resume_after IS 'The last user_id that was compared.';
+COMMENT ON COLUMN referral.resync.rows_done IS 'True: all referees were compared, and counters and accounts are left.';
+COMMENT ON COLUMN referral.resync.next_at IS 'Not before then comes the next step.';
+INSERT INTO referral.resync DEFAULT VALUES;
+
+CREATE TABLE referral.resync_campaign (
+    campaign        text COLLATE "C" PRIMARY KEY,
+    requested       text   NOT NULL DEFAULT '',
+    answers         text,
+    handled         text   NOT NULL DEFAULT '',
+    ended_at        timestamptz,
+    drift_corrected bigint NOT NULL DEFAULT 0,
+    attributions    bigint NOT NULL DEFAULT 0,
+    pairs           bigint NOT NULL DEFAULT 0,
+    sums            bigint NOT NULL DEFAULT 0,
+    found           text   NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE  referral.resync_campaign IS 'What full comparisons of each campaign have come to.';
+COMMENT ON COLUMN referral.resync_campaign.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.resync_campaign.requested IS 'The newest request for a comparison.';
+COMMENT ON COLUMN referral.resync_campaign.answers IS 'The request that the comparison under way answers when it ends; null: none is under way for the campaign.';
+COMMENT ON COLUMN referral.resync_campaign.handled IS 'The last request that was answered.';
+COMMENT ON COLUMN referral.resync_campaign.ended_at IS 'When the last comparison ended; null: none has.';
+COMMENT ON COLUMN referral.resync_campaign.drift_corrected IS 'Differences that nobody declared, put right so far.';
+COMMENT ON COLUMN referral.resync_campaign.attributions IS 'Attributions put right by the comparison under way.';
+COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs put right by the comparison under way, with credits and entries.';
+COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts put right by the comparison under way.';
+COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison put right, for people; empty: nothing.';
+
+-- Lost rows. Whoever reverses pairs because rows are missing has locked the row
+-- of their campaign, so that no two count beside each other.
+CREATE TABLE referral.loss (
+    campaign text COLLATE "C" PRIMARY KEY,
+    began_at timestamptz NOT NULL DEFAULT now(),
+    reversed bigint      NOT NULL DEFAULT 0,
+    incident text,
+    allowed  boolean     NOT NULL DEFAULT false,
+    pairs    bigint      NOT NULL DEFAULT 0,
+    granted  bigint      NOT NULL DEFAULT 0,
+    CHECK ((incident IS NULL) = (pairs = 0))
+);
+COMMENT ON TABLE  referral.loss IS 'Reversals because a purchase or signup is missing, per campaign over one resync interval.';
+COMMENT ON COLUMN referral.loss.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.loss.began_at IS 'When counting began; after a resync interval it begins anew.';
+COMMENT ON COLUMN referral.loss.reversed IS 'Pairs reversed since.';
+COMMENT ON COLUMN referral.loss.incident IS 'Set while reversals are withheld: what a permission has to name.';
+COMMENT ON COLUMN referral.loss.allowed IS 'Whether this incident''s reversals have been permitted.';
+COMMENT ON COLUMN referral.loss.pairs IS 'Pairs whose reversal is withheld.';
+COMMENT ON COLUMN referral.loss.granted IS 'Pairs that were held or granted when the incident began.';
+
+CREATE TABLE referral.withheld (
+    campaign text COLLATE "C" NOT NULL,
+    user_id  text COLLATE "C" NOT NULL,
+    pairs    bigint NOT NULL CHECK (pairs > 0),
+    PRIMARY KEY (campaign, user_id)
+);
+CREATE INDEX withheld_user ON referral.withheld (user_id);
+COMMENT ON TABLE  referral.withheld IS 'Referees of whom nothing is recorded, because too many rows are missing to believe that somebody took them back.';
+COMMENT ON COLUMN referral.withheld.campaign IS 'The campaign whose pairs would be reversed.';
+COMMENT ON COLUMN referral.withheld.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.withheld.pairs IS 'How many pairs would be reversed.';
