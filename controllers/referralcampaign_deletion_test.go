@@ -1,0 +1,235 @@
+package controllers_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+const reverses = `{"deletionPolicy":"Reverse"}`
+
+// newGiver is a shop whose campaign has granted five dollars for bob, and takes them back when it is deleted.
+func newGiver(t *testing.T) (*world, *testworld.Database, *testworld.Proxy) {
+	t.Helper()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(allYAML)
+	w.patch("rcamp", "invite-friends", reverses)
+	w.awaitReady(w.rcamp("invite-friends"))
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool {
+		return c.Status.Pairs.Granted == 1 && slices.Contains(c.Finalizers, v1alpha1.Finalizer)
+	})
+	return w, own, proxy
+}
+
+// outcome is what became of bob's pair: net credit, entries, and the campaign's mode.
+func outcome(w *world, own *testworld.Database) string {
+	w.Helper()
+	return value[string](w, own, `SELECT concat_ws(' ', (SELECT sum(amount) FROM referral.ledger), (SELECT count(*) FROM referral.ledger),
+		(SELECT state || ' ' || reason FROM referral.pair), (SELECT mode FROM referral.campaign))`)
+}
+
+// awaitTerminating waits until a campaign that is being deleted says what it waits for.
+func (w *world) awaitTerminating(says string) metav1.Condition {
+	w.Helper()
+	var ready metav1.Condition
+	await(w, w.rcamp("invite-friends"), "Terminating with "+says, func(c *v1alpha1.ReferralCampaign) bool {
+		ready = *meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready.Reason == v1alpha1.TerminatingReason && strings.Contains(ready.Message, says)
+	})
+	return ready
+}
+
+func TestReverseTakesBackAllThatTheCampaignGave(t *testing.T) {
+	for name, spec := range map[string]string{
+		"as it is": reverses, "suspended": `{"suspend":true}`, "without its policy": `{"policyRef":{"name":"missing"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, own, _ := newGiver(t)
+			campaign := w.rcamp("invite-friends")
+			w.patch("rcamp", "invite-friends", spec)
+			await(w, campaign, "observed", func(c *v1alpha1.ReferralCampaign) bool {
+				ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
+				return ready.ObservedGeneration == c.Generation
+			})
+			check(t, w.client.Delete(t.Context(), campaign))
+			w.awaitGone(campaign)
+			if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+				t.Errorf("gone, there is %q, want %q", got, want)
+			}
+			// Declared again it is decided anew.
+			w.apply(inviteFriendsYAML)
+			await(w, campaign, "granted again", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
+		})
+	}
+}
+
+func TestOnlyACampaignThatReversesHasAFinalizer(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	campaign := w.rcamp("invite-friends")
+	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
+	await(w, campaign, "without a finalizer", func(c *v1alpha1.ReferralCampaign) bool { return len(c.Finalizers) == 0 })
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitGone(campaign)
+	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
+}
+
+func TestReverseWaitsForADatabaseThatIsUnreachable(t *testing.T) {
+	t.Parallel()
+	w, own, proxy := newGiver(t)
+	proxy.Swallow()
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	campaign := w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating("its credits cannot be taken back")
+	w.awaitTerminating("AttributionDatabase " + w.namespace + "/shop is not ready: Unreachable")
+	proxy.Pass()
+	w.awaitGone(campaign)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
+func TestRetainLetsACampaignGoThatWaits(t *testing.T) {
+	t.Parallel()
+	w, own, proxy := newGiver(t)
+	proxy.Swallow()
+	campaign := w.rcamp("invite-friends")
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.asPasted(w.awaitTerminating("to keep them and let the campaign go: ").Message)
+	w.awaitGone(campaign)
+	proxy.Pass()
+	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
+}
+
+// asPasted has a shell run the kubectl line that a message ends with.
+func (w *world) asPasted(message string) {
+	w.Helper()
+	line := regexp.MustCompile(`kubectl -n .*$`).FindString(message)
+	cmd := exec.CommandContext(w.Context(), "sh", "-c", line)
+	cmd.Env = []string{"KUBECONFIG=" + w.cluster.Kubeconfig(), "PATH=" + filepath.Dir(w.cluster.KubectlPath())}
+	if output, err := cmd.CombinedOutput(); err != nil {
+		w.Fatalf("%s: %v\n%s", line, err, output)
+	}
+}
+
+// It is not closed while its object is there, and when that is let go early the rest stays.
+func TestWhatIsNotTakenBackYetIsKeptWhenTheCampaignIsLetGo(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	resume := w.stopEngine(own)
+	campaign := w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating("1 pairs are still to be reversed")
+	pause(3 * statusInterval)
+	if got, want := outcome(w, own), "500 1 Granted Qualified Reversing"; got != want {
+		t.Errorf("while it waits there is %q, want %q", got, want)
+	}
+	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
+	w.awaitGone(campaign)
+	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
+	resume()
+	w.eventually("decided", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
+	if got, want := outcome(w, own), "500 1 Granted Qualified Closed"; got != want {
+		t.Errorf("in the end there is %q, want %q", got, want)
+	}
+}
+
+func TestASuspendedDatabaseTakesNothingBackYet(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	w.patch("adb", "shop", `{"suspend":true}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	campaign := w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating("nothing is decided until spec.suspend of AttributionDatabase " + w.namespace + "/shop is false")
+	w.patch("adb", "shop", `{"suspend":false}`)
+	w.awaitGone(campaign)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
+func TestADatabaseThatIsGoneHasNothingToBeTakenBack(t *testing.T) {
+	for name, lose := range map[string]func(*world, *testworld.Proxy){
+		"its Secret does not exist": func(w *world, proxy *testworld.Proxy) {
+			w.kubectl("", "delete", "secret", "shop-db")
+			check(w, proxy.Stop()) // which has the Secret read again
+			w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.SecretNotFoundReason)
+		},
+		"its object does not exist": func(w *world, _ *testworld.Proxy) {
+			check(w, w.client.Delete(w.Context(), w.adb("shop")))
+			w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InUseReason)
+			w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+			w.awaitGone(w.adb("shop"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, own, proxy := newGiver(t)
+			lose(w, proxy)
+			campaign := w.rcamp("invite-friends")
+			check(t, w.client.Delete(t.Context(), campaign))
+			w.awaitGone(campaign)
+			if got := value[int](w, own, "SELECT sum(amount)::int FROM referral.ledger"); got != 500 {
+				t.Errorf("there is credit of %d", got)
+			}
+			w.awaitEvent("CreditsKept", "let go without taking back its credits")
+		})
+	}
+}
+
+func (w *world) awaitEvent(reason, says string) {
+	w.Helper()
+	w.eventually("told by an event "+reason, func() bool {
+		var list eventsv1.EventList
+		check(w, w.client.List(w.Context(), &list, client.InNamespace(w.namespace)))
+		return slices.ContainsFunc(list.Items, func(e eventsv1.Event) bool { return e.Reason == reason && strings.Contains(e.Note, says) })
+	})
+}
+
+func TestADatabaseThatIsDeletedTooStaysUntilAllIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	resume := w.stopEngine(own)
+	adb, campaign := w.adb("shop"), w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), adb))
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
+	w.awaitTerminating("1 pairs are still to be reversed")
+	resume()
+	w.awaitGone(campaign)
+	w.awaitGone(adb)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
+func TestACampaignThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.secret("shop-db", map[string]string{"uri": "postgres://somebody:secret@" + unusedAddress() + "/shop"})
+	w.apply(allYAML)
+	campaign := w.rcamp("invite-friends")
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	w.patch("rcamp", "invite-friends", reverses)
+	await(w, campaign, "with a finalizer", func(c *v1alpha1.ReferralCampaign) bool { return slices.Contains(c.Finalizers, v1alpha1.Finalizer) })
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitGone(campaign)
+}
