@@ -132,6 +132,9 @@ func (b *batch) attempt(ctx context.Context) error {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
 	b.decide()
+	if err := b.bind(ctx); err != nil {
+		return fmt.Errorf("while recording attributions: %w", err)
+	}
 	if err := b.admit(ctx); err != nil {
 		return fmt.Errorf("while admitting pairs: %w", err)
 	}

@@ -10,8 +10,6 @@ import (
 // differences are what has to be written so that what is recorded of a batch's
 // referees is what was decided.
 type differences struct {
-	attributions attributionColumns
-	unattributed []string // user_ids
 	pairs        []pairRow
 	credits      creditColumns
 	gone         goneCreditColumns
@@ -40,7 +38,6 @@ type pairRow struct {
 // newDifferences has room for what a batch of that many new referees comes to.
 func newDifferences(referees int) *differences {
 	return &differences{
-		attributions: newAttributionColumns(referees),
 		pairs:        make([]pairRow, 0, referees),
 		credits:      newCreditColumns(referees),
 		entries:      newEntryColumns(referees),
@@ -69,7 +66,6 @@ func (d *differences) compare(r *referee) {
 		d.parked.add(r.outcome.Deferred, r.UserID)
 	}
 	d.decided = append(d.decided, r.UserID)
-	d.compareAttribution(r)
 	recorded := make(map[string]*reward.Pair, len(r.Pairs))
 	for i := range r.Pairs {
 		recorded[r.Pairs[i].PurchaseID] = &r.Pairs[i]
@@ -91,24 +87,6 @@ func (d *differences) compare(r *referee) {
 	for i := range r.entries {
 		d.enter(r, &r.entries[i])
 	}
-}
-
-func (d *differences) compareAttribution(r *referee) {
-	was, is := r.Attribution, r.outcome.Attribution
-	if was != nil && is != nil && sameAttribution(was, is) {
-		return
-	}
-	if was != nil {
-		d.unattributed = append(d.unattributed, r.UserID)
-	}
-	if is != nil {
-		d.attributions.add(r.UserID, is)
-	}
-}
-
-func sameAttribution(a, b *reward.Attribution) bool {
-	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
-		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }
 
 // comparePair adds the pair if it is new or differs, and counts it where it is

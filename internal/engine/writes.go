@@ -10,9 +10,6 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 			writes.Queue(statement(name), arguments...)
 		}
 	}
-	write("remove_attribution", len(d.unattributed), d.unattributed)
-	a := &d.attributions
-	write("record_attribution", len(a.userID), a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID)
 	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
 	c := &d.credits
 	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
