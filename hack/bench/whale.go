@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// whaleCap is how many pairs of the one referrer are admitted; all others wait.
+const whaleCap = 5_000
+
+// whaleStep is the time that 100 refunds take with one referrer who has a
+// million referees, nearly all of whose pairs wait, over that with 10,000. Each
+// refund frees a place, which the next in line gets.
+func whaleStep(ctx context.Context, w *world) (all []series, err error) {
+	refunds := (w.rounds + 1) * batchesARound * batchChanges
+	limit := min(whaleCap, w.scaled(whaleCap))
+	var measured [2]*whale
+	for i, referees := range []int{2*limit + 2*refunds, max(w.scaled(1_000_000), 2*limit+2*refunds)} {
+		if measured[i], err = w.whale(ctx, referees, limit); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, measured[i].drop(ctx)) }()
+	}
+	var ratios series
+	for round := range w.rounds + 1 {
+		var took [2]series
+		for range batchesARound {
+			for i, whale := range measured {
+				seconds, err := whale.refund(ctx)
+				if err != nil {
+					return nil, err
+				}
+				took[i] = append(took[i], seconds)
+			}
+		}
+		few, many := took[0].median(), took[1].median()
+		if round == 0 {
+			continue // that one warms the caches
+		}
+		ratios = append(ratios, many/few)
+		w.say("round %d of %d: %.1f ms with many waiting, %.1f ms with few: %.3f", round, w.rounds, 1000*many, 1000*few, many/few)
+	}
+	return []series{ratios}, nil
+}
+
+// whale is a shop with one referrer.
+type whale struct {
+	steps
+	limit int
+}
+
+// whale makes one with so many referees, as many of them admitted as the cap
+// and the budget let.
+func (w *world) whale(ctx context.Context, referees, limit int) (*whale, error) {
+	s, err := w.newShop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.say("writing and deciding %d referees of one referrer", referees)
+	err = errors.Join(
+		s.limit(ctx, 2, reward.Limits{PairsPerReferrer: int64(limit)}, int64(500*limit)),
+		s.invite(ctx),
+		s.inBulk(ctx, "write_signups", 1, referees, 1),
+		s.buy(ctx, referees, 1),
+	)
+	if err == nil {
+		_, err = s.drain(ctx, referees)
+	}
+	if err == nil {
+		err = s.tidy(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.drop(ctx))
+	}
+	return &whale{steps: steps{shop: s, engine: s.newEngine()}, limit: limit}, nil
+}
+
+// refund refunds 100 admitted pairs and returns how long it took until as many
+// others have their places, without what it takes to find nothing to do.
+func (s *whale) refund(ctx context.Context) (seconds float64, err error) {
+	rows, err := s.db.Query(ctx, statement("whale_admitted"), batchChanges)
+	if err != nil {
+		return 0, err
+	}
+	chosen, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.writer.Exec(ctx, statement("refund_chosen"), chosen); err != nil {
+		return 0, err
+	}
+	before := s.engine.Stats()
+	took, err := s.converge(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if got := s.engine.Stats().Entries - before.Entries; got != 2*batchChanges {
+		return 0, fmt.Errorf("%d refunds were to make way for as many, but there were %d entries", batchChanges, got)
+	}
+	idle, err := s.converge(ctx)
+	return (took - idle).Seconds(), err
+}
