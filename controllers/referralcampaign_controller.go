@@ -46,7 +46,11 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 			return
 		}
 		result, err = conclude(&campaign, good, err)
-		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &campaign)})
+		reported := r.reporter.report(ctx, before, &campaign)
+		if reported == nil {
+			r.tellDrift(before, &campaign)
+		}
+		err = utilerrors.NewAggregate([]error{err, reported})
 	}()
 
 	if !campaign.DeletionTimestamp.IsZero() {
@@ -78,6 +82,9 @@ func (r *ReferralCampaignReconciler) converge(ctx context.Context, campaign *v1a
 	if err != nil {
 		return err
 	}
+	if err := r.ask(ctx, campaign, adb); err != nil {
+		return err
+	}
 	if campaign.Spec.Suspend { // which is what was asked for, policy or not
 		r.inForce(campaign, adb, follows, declared)
 		good.reason, good.message = v1alpha1.SuspendedReason, "nothing is granted or reversed until spec.suspend is false"
@@ -87,11 +94,10 @@ func (r *ReferralCampaignReconciler) converge(ctx context.Context, campaign *v1a
 		return err
 	}
 	r.inForce(campaign, adb, follows, declared)
-	if lacking != nil {
-		return lacking
-	}
-	if err := r.rollout(campaign, adb); err != nil {
-		return err
+	for _, err := range []error{r.massReversal(campaign, adb), lacking, r.rollout(campaign, adb)} {
+		if err != nil {
+			return err
+		}
 	}
 	r.room(campaign, adb, follows, good)
 	return nil

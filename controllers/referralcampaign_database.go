@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
 const (
@@ -72,8 +74,14 @@ func (r *ReferralCampaignReconciler) usable(adb *v1alpha1.AttributionDatabase) e
 	return wait
 }
 
-// notReady is for a database that turns out not to be usable although its AttributionDatabase does not say so yet.
-func notReady(adb *v1alpha1.AttributionDatabase, err error) error {
+// unusable is for a database that turns out not to be usable although its AttributionDatabase does not say so yet.
+func unusable(adb *v1alpha1.AttributionDatabase, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hosting.ErrBusy):
+		return &waitingError{after: busyInterval, shown: never, err: err}
+	}
 	return &waitingError{
 		reason: v1alpha1.DatabaseNotReadyReason,
 		after:  recheckInterval,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
 // declare puts the campaign into force. Once it has returned nothing commits that was decided under what was in force
@@ -37,15 +36,11 @@ func (r *ReferralCampaignReconciler) declare(
 		declared, err = database.Declare(ctx, db, declaration)
 		return err
 	})
-	switch {
-	case errors.Is(err, hosting.ErrBusy):
-		err = &waitingError{after: busyInterval, shown: never, err: err}
-	case err != nil:
-		err = notReady(adb, err)
-	case declared.Stale:
+	if err == nil && declared.Stale {
 		err = &waitingError{after: staleInterval, shown: never, err: errors.New("a newer generation is in force already")}
+		return declared, err
 	}
-	return declared, err
+	return declared, unusable(adb, err)
 }
 
 func declarationOf(
