@@ -19,6 +19,8 @@ func TestStory(t *testing.T) {
 		" alice          | Grant |    500 | USD      |    5.00 | Qualified | bob ",
 		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  | bob ",
 		" frank          | USD      |       300 |    0 |    3.00\n",
+		" gina    | order-7     | alice       | Waiting  | CapReached ",
+		" gina           | USD      |       500 |    0 |    5.00\n",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the demo does not show %q", want)

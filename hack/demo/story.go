@@ -11,7 +11,7 @@ import (
 // play is the story, in the order in which it is told.
 func play(ctx context.Context, w *world) error {
 	for _, part := range []func(context.Context, *world) error{
-		install, declare, share, signUp, buy, secondFriend, refund, outOfOrder, newTerms,
+		install, declare, share, signUp, buy, secondFriend, refund, outOfOrder, newTerms, limit,
 	} {
 		if err := part(ctx, w); err != nil {
 			return err
@@ -210,4 +210,42 @@ func newTerms(ctx context.Context, w *world) error {
 		return err
 	}
 	return w.showCampaign(ctx, "credit", "18.00 USD")
+}
+
+func limit(ctx context.Context, w *world) error {
+	w.screen.step("A limit: alice may have three friends, so the fourth waits until there is room")
+	const three = `{"spec": {"limits": {"pairsPerReferrer": 3}}}`
+	if err := w.kubectl(ctx, "patch", "rpol", "five-dollars", "-n", namespace, "--type=merge", "-p", three); err != nil {
+		return err
+	}
+	if err := w.awaitStatus(ctx, campaign, "policy.revision", "3"); err != nil {
+		return err
+	}
+	if err := w.shop.record(ctx, "gina"); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "pair"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "gina", 0); err != nil {
+		return err
+	}
+	w.screen.tell("Carol gets her money back, which makes room for gina:")
+	if err := w.shop.record(ctx, "carol_refund"); err != nil {
+		return err
+	}
+	if err := w.shop.show(ctx, "balance"); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "alice", 1500); err != nil {
+		return err
+	}
+	if err := w.shop.expect(ctx, "gina", 500); err != nil {
+		return err
+	}
+	if err := w.showCampaign(ctx, "credit", "23.00 USD"); err != nil {
+		return err
+	}
+	w.screen.tell("The campaign has a limit, too, its budget. What is left of it:")
+	return w.kubectl(ctx, "get", campaign, "-n", namespace, "-o", "jsonpath={.status.credits[0].budgetRemaining}")
 }

@@ -1,0 +1,3 @@
+-- All of order-3.
+INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount)
+VALUES ('carol', 'order-3', 'refund-3', 4000);
