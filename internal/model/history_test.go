@@ -32,12 +32,11 @@ func (s *shop) play(t fataler, operations []operation) {
 	s.begin(t)
 	h := &history{model: newModel(), shop: s, t: t, seen: newResults()}
 	h.seen.zero = &s.zero
-	for i, o := range operations {
-		before := len(operations) - i
-		_ = before
+	for _, o := range operations {
 		o.happen(h)
 	}
 	h.converge(converge{Again: true})
+	s.coverage.add("histories")
 }
 
 // disagree ends the history. What it says is the same whatever the details, so
@@ -60,6 +59,7 @@ func (h *history) converge(o converge) {
 	h.quiet(h.t, o.Batch, h.suspended)
 	h.compareCommits()
 	h.compareAll()
+	h.coverage.look(h.model)
 	if !o.Again || h.suspended {
 		return
 	}
@@ -96,6 +96,7 @@ func (h *history) two(o converge) {
 func (h *history) compareCommits() {
 	h.t.Helper()
 	for i, commit := range h.commits() {
+		h.coverage.add("commits")
 		users := map[string]bool{}
 		for _, w := range commit.writes {
 			if user := h.seen.apply(h.t, w); user != "" {
@@ -125,7 +126,7 @@ func (h *history) compareAll() {
 		if diff := h.differences(); diff != "" {
 			complaints = append(complaints, diff)
 		}
-		if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
+		if complaints = append(complaints, h.idle(h.seen.pairs)...); len(complaints) > 0 {
 			h.disagree("the system is not done", strings.Join(complaints, "\n"))
 		}
 	}

@@ -146,6 +146,9 @@ func (r *results) apply(t fataler, w write) (user string) {
 		if w.now != nil {
 			r.pairs[key] = &pair{campaign: is.Campaign, referrer: is.Referrer, revision: is.Revision, order: is.Order, ordinal: is.Ordinal,
 				state: is.State, reason: is.Reason, qualified: r.at(is.Qualified), matures: r.at(is.Matures), allowed: is.Allowed, growing: is.Needs != nil && is.State != "Waiting"}
+			if is.Needs != nil {
+				r.pairs[key].needs = *is.Needs
+			}
 		}
 	case "credit":
 		if r.credits[key] == nil {
@@ -186,7 +189,10 @@ func compare(attributions map[string]attribution, pairs map[purchaseKey]*pair) c
 	c := comparison{attributions, map[string]pair{}}
 	for key, p := range pairs {
 		shown := *p
-		shown.counted, shown.terms, shown.net, shown.allowedNow = 0, nil, money{}, false
+		shown.counted, shown.needs, shown.terms, shown.net, shown.allowedNow = 0, 0, nil, money{}, false
+		if !p.occupies() {
+			shown.allowed = false // means nothing
+		}
 		if len(shown.credits) == 0 {
 			shown.credits = nil
 		}

@@ -87,6 +87,9 @@ func (m *model) describe(p *pair, v *verdict) {
 func (m *model) live(v *verdict) (growth map[string]credit) {
 	p := v.pair
 	m.describe(p, v)
+	if v.override == "" {
+		p.allowed = false // it stands without
+	}
 	wants := p.terms.earns(v.key.user, p.referrer, p.net, p.ordinal)
 	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants) > sum(p.credits) {
 		return wants
@@ -213,14 +216,22 @@ func (m *model) lacks(p *place) string {
 	if p.first && c.cap() > 0 && m.occupied(p.pair.campaign, p.pair.referrer) >= c.cap() {
 		return "CapReached"
 	}
-	more := sum(m.wants(p))
-	if !p.first {
-		more -= sum(p.pair.credits)
-	}
-	if c.budget > 0 && m.used(p.pair.campaign)+more > c.budget {
+	more := m.needs(p)
+	if c.budget > 0 && more > 0 && m.used(p.pair.campaign)+more > c.budget {
 		return "BudgetExhausted"
 	}
 	return ""
+}
+
+// needs is what it would take of the budget on top of what it has.
+func (m *model) needs(p *place) int64 {
+	switch {
+	case m.campaigns[p.pair.campaign].budget == 0:
+		return 0
+	case p.first:
+		return sum(m.wants(p))
+	}
+	return sum(m.wants(p)) - sum(p.pair.credits)
 }
 
 // compete: all of a campaign for its budget, those of a referrer for the cap.
@@ -228,10 +239,11 @@ func (m *model) compete(a, b *place) bool {
 	return m.campaigns[a.pair.campaign].budget > 0 || a.pair.referrer == b.pair.referrer
 }
 
-// inLine lists who waits in a campaign, for admission or growth.
+// inLine lists who waits in a campaign: for growth, and while it is open for
+// admission.
 func (m *model) inLine(campaign string) (line []*place) {
 	for key, p := range m.pairs {
-		if p.campaign == campaign && (p.state == "Waiting" || p.growing) {
+		if p.campaign == campaign && (p.state == "Waiting" && m.campaigns[campaign].mode == open || p.growing) {
 			line = append(line, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}
@@ -258,15 +270,19 @@ func (m *model) used(campaign string) (total int64) {
 	return total
 }
 
-// idle: nobody stands in an open campaign's line who would fit.
-func (m *model) idle() (complaints []string) {
-	for name, c := range m.campaigns {
-		if c.mode != open {
-			continue
-		}
+// idle: nobody stands in line who would fit, and what everybody there needs is
+// known.
+func (m *model) idle(recorded map[purchaseKey]*pair) (complaints []string) {
+	for name := range m.campaigns {
 		for _, p := range m.inLine(name) {
-			if bound, _, frozen := m.decide(p.key.user); !frozen && bound != nil && m.lacks(p) == "" {
+			if _, _, frozen := m.decide(p.key.user); frozen {
+				continue
+			}
+			if m.lacks(p) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v waits and would fit", p.key))
+			}
+			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs {
+				complaints = append(complaints, fmt.Sprintf("%v needs %d, and recorded is %d", p.key, needs, recorded[p.key].needs))
 			}
 		}
 	}

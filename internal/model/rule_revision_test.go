@@ -1,6 +1,6 @@
 package model
 
-// Rule 6: the revision that a pair follows.
+// Rule 6 (and 15): the revision that a pair follows.
 
 // follow finds it: from the one that the pair has, or the first, on to each
 // later one that reaches the pair.
@@ -18,7 +18,7 @@ func (m *model) follow(v *verdict) int {
 		switch {
 		case r.scope == "AllPairs",
 			r.scope == "HeldPairs" && (waited || matures > r.recorded),
-			!counted && arrived > r.recorded:
+			(!counted || v.pair.state == "Waiting") && arrived > r.recorded:
 			number = next
 		}
 	}

@@ -41,6 +41,8 @@ type shop struct {
 	admin  *pgxpool.Pool // who can turn back the clock
 	cutter *cutter       // stands before an engine that is to crash
 
+	coverage coverage
+
 	zero       time.Time // time 0 of the history
 	generation int64
 }
@@ -157,18 +159,24 @@ func (s *shop) engine(db *database.DB, batch int) *engine.Engine {
 func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	t.Helper()
 	e := s.engine(s.db, batch)
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
-		must(t, e.Converge(context.Background()))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for ; ; time.Sleep(2 * time.Millisecond) {
+		if err := e.Converge(ctx); ctx.Err() != nil {
+			t.Fatalf("the engine does not come to an end")
+		} else if err != nil {
+			t.Fatalf("%v", err)
+		}
 		var busy bool
-		must(t, s.admin.QueryRow(context.Background(), busySQL).Scan(&busy))
+		must(t, s.admin.QueryRow(ctx, busySQL).Scan(&busy))
 		if !busy || suspended {
 			return
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the engine does not come to an end")
-		}
 	}
 }
+
+// patience is how long a few referees may take: a hundred times what they do.
+const patience = 10 * time.Second
 
 // fataler is what *testing.T and *rapid.T have in common.
 type fataler interface {

@@ -118,9 +118,10 @@ type pair struct {
 	qualified, matures at
 	credits            map[string]credit // by reward
 
-	counted at   // when it got its order
-	allowed bool // an Allow stood when it was admitted
-	growing bool // admitted, and waits for room for more
+	counted at    // when it got its order
+	allowed bool  // an Allow stood when it was admitted
+	growing bool  // admitted, and waits for room for more
+	needs   int64 // only as the system recorded it
 
 	// As it was decided last.
 	terms      *terms

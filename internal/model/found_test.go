@@ -1,0 +1,32 @@
+package model
+
+import "testing"
+
+// What histories have found, each named by what was wrong.
+
+var fiveDollars = []rewardTerms{{Name: "inviter", Amount: 500, Currency: "USD"}}
+
+func TestDecidingAHeldPairAgainWritesNothing(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Hold: 3, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "bob"},
+		addSignup{User: "cat", Code: "a", At: 85},
+		addPurchase{User: "cat", ID: "p1", Amount: 4500, Currency: "USD", At: 100},
+		converge{Again: true},
+	})
+}
+
+func TestEditingACampaignThatParksAsManyAsAStepFreesComesToAnEnd(t *testing.T) {
+	suspendedOne := declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs", Suspended: true}
+	edited := suspendedOne
+	edited.Ends = 120
+	newShop(t).play(t, []operation{
+		suspendedOne,
+		addLink{Code: "a", Campaign: "one", Referrer: "bob"},
+		addSignup{User: "cat", Code: "a", At: 85},
+		addSignup{User: "dan", Code: "a", At: 85},
+		converge{Batch: 1},
+		edited,
+		converge{Batch: 1},
+	})
+}

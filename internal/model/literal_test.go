@@ -1,0 +1,44 @@
+package model
+
+import (
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+)
+
+// asTest writes a history as a test ready to paste.
+func asTest(history []operation) string {
+	var b strings.Builder
+	b.WriteString("func TestFound(t *testing.T) {\n\tnewShop(t).play(t, []operation{\n")
+	for _, o := range history {
+		fmt.Fprintf(&b, "\t\t%s,\n", literal(reflect.ValueOf(o)))
+	}
+	b.WriteString("\t})\n}\n")
+	return b.String()
+}
+
+// literal writes a value as Go does, but for fields that are zero.
+func literal(v reflect.Value) string {
+	var parts []string
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if field := v.Field(i); !field.IsZero() {
+				parts = append(parts, v.Type().Field(i).Name+": "+literal(field))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			parts = append(parts, literal(v.Index(i)))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			parts = append(parts, literal(key)+": "+literal(v.MapIndex(key)))
+		}
+		sort.Strings(parts)
+	default:
+		return fmt.Sprintf("%#v", v.Interface())
+	}
+	return strings.ReplaceAll(v.Type().String(), "model.", "") + "{" + strings.Join(parts, ", ") + "}"
+}
