@@ -35,6 +35,9 @@ func CompileCondition(text string) (*Condition, error) {
 	if issues.Err() != nil {
 		return nil, syntaxErrors(text, issues)
 	}
+	if err := fewMacros(parsed.NativeRep()); err != nil {
+		return nil, err
+	}
 	checked, issues := language.Check(parsed)
 	if issues.Err() != nil {
 		return nil, typeErrors(parsed, issues)
@@ -42,10 +45,14 @@ func CompileCondition(text string) (*Condition, error) {
 	if t := checked.OutputType(); !t.IsExactType(types.BoolType) {
 		return nil, errorOf(notBool(t))
 	}
+	if err := modest(checked.NativeRep()); err != nil {
+		return nil, err
+	}
 	if err := affordable(language, checked); err != nil {
 		return nil, err
 	}
-	program, err := language.Program(checked, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), cel.CostLimit(costLimit))
+	program, err := language.Program(checked,
+		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), chargeGrowth, cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, errorOf(Finding{1, 1, "cannot be made ready: " + oneLine(err.Error())})
 	}

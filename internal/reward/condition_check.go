@@ -31,7 +31,7 @@ func conditionFalse(c *candidate) Reason {
 	if c.condition == nil {
 		return ""
 	}
-	holds, err := c.condition.holds(&conditionFacts{c})
+	holds, err := c.condition.holds(&conditionFacts{candidate: c})
 	if err != nil {
 		c.brokeOff = true
 	}

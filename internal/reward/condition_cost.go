@@ -7,7 +7,11 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
 	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
 )
 
 // A condition is evaluated for each purchase, thousands in one transaction, so
@@ -23,7 +27,10 @@ const (
 	MaxAttributes = 64 << 10
 
 	maxConditionLength = 4096 // characters
-	maxText            = 4096 // characters of one attribute
+	maxDepth           = 100  // levels of an expression in an expression
+	maxOptMaps         = 4    // optMap and optFlatMap: each doubles what stands before it
+	maxMacros          = 12   // since each that stands in another at least doubles what it takes to check it
+	maxText            = 2048 // characters of one attribute
 	maxEntries         = 1000 // of one list or object in the attributes
 	maxName            = 255  // characters of a code or label
 )
@@ -40,6 +47,20 @@ func affordable(language *cel.Env, checked *cel.Ast) error {
 	}
 	at, cheaper := cheapen(tree)
 	return errorOf(findingAt(tree, at, fmt.Sprintf("may cost more than %d comparisons for one purchase: %s", estimateLimit, cheaper)))
+}
+
+// fewMacros refuses what would take long to check.
+func fewMacros(tree *ast.AST) error {
+	macros := 0
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.ComprehensionKind {
+			macros++
+		}
+	}))
+	if macros > maxMacros {
+		return errorOf(Finding{1, 1, fmt.Sprintf("has %d macros such as exists or map: at most %d", macros, maxMacros)})
+	}
+	return nil
 }
 
 // sizes tells the estimate how large facts may be.
@@ -93,6 +114,30 @@ func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNod
 }
 
 func upTo(size uint64) *checker.SizeEstimate { return &checker.SizeEstimate{Max: size} }
+
+// chargeGrowth makes what puts lists and texts together cost by the size of the
+// result, so that none is made which a function could go through for minutes:
+// cost is counted only when a function has returned.
+var chargeGrowth = func() cel.ProgramOption {
+	var options []interpreter.CostTrackerOption
+	for _, overload := range []string{
+		overloads.AddList, overloads.AddString, overloads.AddBytes, overloads.ExtFormatString,
+		"list_flatten", "list_flatten_int", "list_join", "list_join_string",
+		"string_split_string", "string_split_string_int", "string_replace_string_string", "string_replace_string_string_int",
+	} {
+		options = append(options, interpreter.OverloadCostTracker(overload, func(_ []ref.Val, result ref.Val) *uint64 {
+			const costOfGrowth = 20
+			cost := uint64(1)
+			if sized, ok := result.(traits.Sizer); ok {
+				if size, ok := sized.Size().(types.Int); ok {
+					cost += costOfGrowth * uint64(size)
+				}
+			}
+			return &cost
+		}))
+	}
+	return cel.CostTrackerOptions(options...)
+}()
 
 // cheapen finds what costs most, and says what would cost less.
 func cheapen(tree *ast.AST) (at int64, cheaper string) {

@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -43,6 +44,9 @@ func readable(text string) error {
 	if length := utf8.RuneCountInString(text); length > maxConditionLength {
 		return errorOf(Finding{1, 1, fmt.Sprintf("has %d characters: at most %d", length, maxConditionLength)})
 	}
+	if doubling := strings.Count(text, "optMap") + strings.Count(text, "optFlatMap"); doubling > maxOptMaps {
+		return errorOf(Finding{1, 1, fmt.Sprintf("has %d of optMap and optFlatMap: at most %d", doubling, maxOptMaps)})
+	}
 	return nil
 }
 
@@ -59,10 +63,11 @@ func notBool(t *cel.Type) Finding {
 // syntaxErrors tells the first: the parser stumbles over the rest because of it.
 func syntaxErrors(text string, issues *cel.Issues) error {
 	found := slices.MinFunc(issues.Errors(), func(a, b *cel.Error) int {
-		if a.Location.Line() != b.Location.Line() {
-			return a.Location.Line() - b.Location.Line()
-		}
-		return a.Location.Column() - b.Location.Column()
+		return cmp.Or(
+			-cmp.Compare(min(a.Location.Line(), 1), min(b.Location.Line(), 1)), // those without a place last
+			cmp.Compare(a.Location.Line(), b.Location.Line()),
+			cmp.Compare(a.Location.Column(), b.Location.Column()),
+		)
 	})
 	f := placed(found)
 	before, rest := split(text, found.Location)
@@ -73,15 +78,20 @@ func syntaxErrors(text string, issues *cel.Issues) error {
 var (
 	// expectations lists each token that might have come instead.
 	expectations = regexp.MustCompile(` expecting .*`)
-	unexpected   = regexp.MustCompile(`^(?:extraneous|mismatched) input ('.*')$`)
+	unexpected   = regexp.MustCompile(`^(?:extraneous input|mismatched input|token recognition error at:) ('.*')$`)
+	tooDeep      = regexp.MustCompile(`recursion (limit|depth) exceeded`)
 )
 
 func syntaxHint(message, before, rest string) string {
 	message = expectations.ReplaceAllString(strings.TrimPrefix(message, "Syntax error: "), "")
 	word, _, _ := strings.Cut(rest, " ")
 	switch {
-	case rest == "" || strings.Contains(message, "<EOF>"):
+	case strings.Contains(message, "<EOF>"):
 		return "ends where a value should follow"
+	case tooDeep.MatchString(message):
+		return fmt.Sprintf("is nested more than %d levels deep", maxDepth)
+	case rest == "":
+		return oneLine(message)
 	case strings.HasPrefix(rest, "="):
 		return "'=' is no operator: write '==' to compare"
 	case strings.HasPrefix(rest, "&"), strings.HasPrefix(rest, "|"):

@@ -11,6 +11,10 @@ func TestConditionErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 	for _, c := range []struct{ rule, condition, want string }{
 		{"nothing", " \n", "1:1: is empty: leave the field out if there is no condition"},
 		{"too much", strings.Repeat("!", maxConditionLength) + "true", "1:1: has 4100 characters: at most 4096"},
+		{"brackets without end", strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200), "1:1: is nested more than 100 levels deep"},
+		{"macros without end", "[1]" + strings.Repeat(".map(i, i)", 13) + " == []", "1:1: has 13 macros such as exists or map: at most 12"},
+		{"macros that double", "optional.of(1)" + strings.Repeat(".optMap(i, i)", 40) + ".hasValue()", "1:1: has 40 of optMap and optFlatMap: at most 4"},
+		{"what is no CEL", "SELECT $1; FROM $2", "1:8: '$' is not expected here"},
 		{"no text", "link.code == '\xff'", "1:1: is not valid UTF-8"},
 
 		// Words of other languages.
@@ -73,8 +77,14 @@ func TestConditionErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 			"1:57: may cost more than 10000000 comparisons for one purchase: a loop inside a loop multiplies: " +
 				"go through one list at a time, or have the application sum it up in one attribute"},
 		{"a text of any length in each place of another", "purchase.attributes.a.replace('', purchase.attributes.b) == ''",
-			"1:30: may cost more than 10000000 comparisons for one purchase: two texts of any length are searched or joined: " +
+			"1:30: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
+		{"a text of any length searched in each of many", "purchase.attributes.items.all(i, i.contains(purchase.attributes.b))",
+			"1:44: may cost more than 10000000 comparisons for one purchase: two texts of any length are searched or joined: " +
 				"use a text that is written in the condition for one of them"},
+		{"a list repeated again and again", "[[1]]" + strings.Repeat(".map(a, [a, a, a, a, a, a, a, a, a, a])", 8) + " == []",
+			"1:209: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
+		{"the same unseen by types", "[dyn('a')]" + strings.Repeat(".map(a, dyn('%s%s%s%s%s%s%s%s%s'.format([a, a, a, a, a, a, a, a, a])))", 8) + " == [dyn('b')]",
+			"1:191: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
 		{"a list of any length made up", "lists.range(purchase.amount).size() > 4",
 			"1:37: may cost more than 10000000 comparisons for one purchase: leave out what is not needed"},
 	} {

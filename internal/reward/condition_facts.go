@@ -12,10 +12,13 @@ import (
 // conditionFacts are what a condition sees of one candidate. The link is that
 // of the attribution, which is the recorded one once a pair was admitted: what
 // becomes of the link afterwards takes nothing back.
-type conditionFacts struct{ candidate *candidate }
+type conditionFacts struct {
+	candidate        *candidate
+	purchase, signup any // decoded attributes; nil: not yet
+}
 
-// ResolveName is called by the evaluation for each fact that it reads.
-// Attributes are decoded only then.
+// ResolveName is called by the evaluation each time that it reads a fact.
+// Attributes are decoded only then, and once.
 func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	c := f.candidate
 	switch name {
@@ -26,11 +29,17 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "purchase.purchased_at":
 		return types.Timestamp{Time: c.purchase.PurchasedAt.UTC()}, true
 	case "purchase.attributes":
-		return decodeAttributes(c.purchase.Attributes), true
+		if f.purchase == nil {
+			f.purchase = decodeAttributes(c.purchase.Attributes)
+		}
+		return f.purchase, true
 	case "signup.signed_up_at":
 		return types.Timestamp{Time: c.referee.Signup.SignedUpAt.UTC()}, true
 	case "signup.attributes":
-		return decodeAttributes(c.referee.Signup.Attributes), true
+		if f.signup == nil {
+			f.signup = decodeAttributes(c.referee.Signup.Attributes)
+		}
+		return f.signup, true
 	case "link.code":
 		return types.String(c.attribution.Code), true
 	case "link.label":

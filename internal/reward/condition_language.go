@@ -36,6 +36,7 @@ var conditionLanguage = sync.OnceValue(func() *cel.Env {
 		ext.Lists(ext.ListsVersion(3), ext.ListsMaxRangeSize(maxEntries)),
 		ext.TwoVarComprehensions(ext.TwoVarComprehensionsVersion(0)),
 		cel.ParserExpressionSizeLimit(maxConditionLength),
+		cel.ParserRecursionLimit(maxDepth),
 		adaptFacts,
 	}
 	for _, fact := range facts {

@@ -103,10 +103,22 @@ func TestConditionThatBreaksOffIsFalseAndCounted(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what grows is refused, or broken off before it is gone through", func(t *testing.T) {
+		for _, condition := range []string{
+			`[[1]].map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a)[0].distinct() == []`,
+			`['abcdefghij'].map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a)[0].split('').distinct() == []`,
+			`[lists.range(300)].map(a, a.map(b, a))[0].flatten().distinct() == []`,
+			`['a'].map(a, a.replace('a', '` + strings.Repeat("a", 500) + `')).map(a, a.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'))[0].split('').distinct() == []`,
+		} {
+			if _, err := CompileCondition(condition); err == nil {
+				newStory(when("!("+condition+")", "", "")).expect(t, "p1 NotCounting ConditionFalse")
+			}
+		}
+	})
 	t.Run("at the limits nothing breaks off", func(t *testing.T) {
-		newStory(when(`purchase.attributes.a.size() == 4096 && purchase.attributes.list.size() == 1000`,
+		newStory(when(`purchase.attributes.a.size() == 2048 && purchase.attributes.list.size() == 1000`,
 			`{"a": "`+long+`", `+strings.Replace(many, "{", "", 1), "{}")).expect(t, "p1 NotCounting ConditionFalse")
-		newStory(when(`purchase.attributes.a.size() == 4096 && purchase.attributes.list.size() == 1000`,
+		newStory(when(`purchase.attributes.a.size() == 2048 && purchase.attributes.list.size() == 1000`,
 			`{"a": "`+long+`", `+strings.Replace(strings.Replace(many, "{", "", 1), "1,", "", 1), "{}")).expect(t, granted)
 	})
 	t.Run("what is too large but not looked at is of no consequence", func(t *testing.T) {
@@ -204,7 +216,7 @@ func TestConditionIsEvaluatedByManyAtATime(t *testing.T) {
 		workers.Go(func() {
 			for i := range 200 {
 				p := Purchase{Amount: int64(900 + 200*((n+i)%2)), PurchasedAt: time.Unix(0, 0), Attributes: []byte(`{"items": ["c", "abba"]}`)}
-				holds, err := condition.holds(&conditionFacts{&candidate{purchase: &p}})
+				holds, err := condition.holds(&conditionFacts{candidate: &candidate{purchase: &p}})
 				if err != nil || holds != (p.Amount > 1000) {
 					t.Errorf("%d: %v, %v", p.Amount, holds, err)
 				}
@@ -250,9 +262,9 @@ func FuzzCondition(f *testing.F) {
 		}
 		s := newStory(when("", attributes, attributes))
 		c := candidate{referee: &s.ben, purchase: s.p1(), attribution: &Attribution{Code: "abc", Label: attributes}}
-		holds, err := condition.holds(&conditionFacts{&c})
+		holds, err := condition.holds(&conditionFacts{candidate: &c})
 		for range 3 {
-			again, errAgain := condition.holds(&conditionFacts{&c})
+			again, errAgain := condition.holds(&conditionFacts{candidate: &c})
 			if holds != again || (err == nil) != (errAgain == nil) {
 				t.Fatalf("found %v, %v and then %v, %v", holds, err, again, errAgain)
 			}
@@ -268,7 +280,7 @@ func BenchmarkCondition(b *testing.B) {
 	p := Purchase{Amount: 4000, Attributes: []byte(`{"category": "book", "items": [{"sku": "a", "price": 1000}]}`)}
 	c := candidate{purchase: &p, attribution: &Attribution{Code: "abc", Label: "invite-friends"}}
 	for b.Loop() {
-		if holds, err := condition.holds(&conditionFacts{&c}); !holds || err != nil {
+		if holds, err := condition.holds(&conditionFacts{candidate: &c}); !holds || err != nil {
 			b.Fatal(holds, err)
 		}
 	}

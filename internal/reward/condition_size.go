@@ -1,0 +1,149 @@
+package reward
+
+import (
+	"fmt"
+	"maps"
+	"math"
+
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/types"
+)
+
+// What an expression makes may grow much faster than what it costs to make it:
+// a list of ten times the same list costs as much as any list of ten, and ten
+// times over it is more than a comparison ever gets through. So the size of
+// whatever could come out of each part is bounded ahead, counting characters and
+// entries, and those of shared parts as often as they are there.
+const largestValue = 4_000_000
+
+// growth works out these bounds.
+type growth struct {
+	tree *ast.AST
+	at   int64 // where a value first becomes too large; zero: nowhere
+}
+
+// modest refuses a condition in which some value could grow out of hand.
+func modest(tree *ast.AST) error {
+	g := growth{tree: tree}
+	g.size(tree.Expr(), nil)
+	if g.at == 0 {
+		return nil
+	}
+	return errorOf(findingAt(tree, g.at, fmt.Sprintf(
+		"may make a value of more than %d characters and entries: repeat less, and compare parts rather than what they are put together to", largestValue)))
+}
+
+// size bounds the value of an expression, given the bounds of variables.
+func (g *growth) size(e ast.Expr, variables map[string]float64) float64 {
+	bound := g.bound(e, variables)
+	if scalar(g.tree.GetType(e.ID())) {
+		return 1 // its parts have been looked at
+	}
+	if bound > largestValue && g.at == 0 {
+		g.at = e.ID()
+	}
+	return bound
+}
+
+func (g *growth) bound(e ast.Expr, variables map[string]float64) float64 {
+	switch e.Kind() {
+	case ast.IdentKind:
+		if bound, ok := variables[e.AsIdent()]; ok {
+			return bound
+		}
+		if g.tree.GetType(e.ID()).Kind() == types.MapKind {
+			return MaxAttributes
+		}
+		return maxName
+	case ast.LiteralKind:
+		if text, ok := e.AsLiteral().Value().(string); ok {
+			return float64(1 + len(text))
+		}
+		return 1
+	case ast.ComprehensionKind:
+		return g.loop(e.AsComprehension(), variables)
+	case ast.CallKind:
+		return g.call(e, variables)
+	case ast.SelectKind:
+		return g.size(e.AsSelect().Operand(), variables) // a part of it
+	}
+	sum := 1.0
+	for _, child := range children(e) {
+		sum += g.size(child, variables)
+	}
+	return sum
+}
+
+// call bounds what functions return: no more than they are given, but for a few.
+func (g *growth) call(e ast.Expr, variables map[string]float64) float64 {
+	var sizes []float64
+	sum := 0.0
+	for _, value := range children(e) {
+		size := g.size(value, variables)
+		sizes, sum = append(sizes, size), sum+size
+	}
+	switch name := e.AsCall().FunctionName(); {
+	case name == operators.Conditional && len(sizes) == 3:
+		return max(sizes[1], sizes[2])
+	case (name == operators.Index || name == operators.OptIndex || name == operators.OptSelect) && len(sizes) == 2:
+		return sizes[0]
+	case name == "replace" && len(sizes) >= 3:
+		return (sizes[0] + 1) * (sizes[2] + 1)
+	case name == "join" && len(sizes) == 2:
+		return sizes[0] * (sizes[1] + 1)
+	case name == "format" && len(sizes) == 2:
+		return 256*sizes[0] + 8*sizes[1] // a number may be written with some hundred digits
+	case name == "lists.range":
+		return maxEntries
+	case name == "split", name == "strings.quote":
+		return 2 * sum
+	}
+	return sum + 64
+}
+
+// loop bounds what a macro makes of a list or object of size s: what its step
+// adds for a value of nothing, for each entry, and what it adds for one entry of
+// the whole size. As steps grow at least in proportion, that is the worst way in
+// which the size can be shared out among entries.
+func (g *growth) loop(loop ast.ComprehensionExpr, variables map[string]float64) float64 {
+	s := g.size(loop.IterRange(), variables)
+	made := g.size(loop.AccuInit(), variables)
+	with := func(entry, accumulated float64) map[string]float64 {
+		inside := maps.Clone(variables)
+		if inside == nil {
+			inside = map[string]float64{}
+		}
+		inside[loop.IterVar()] = entry
+		if loop.HasIterVar2() {
+			inside[loop.IterVar2()] = entry
+		}
+		inside[loop.AccuVar()] = accumulated
+		return inside
+	}
+	if n := entries(loop.IterRange(), s); n > 0 {
+		g.size(loop.LoopCondition(), with(s, 0))
+		made += n*g.size(loop.LoopStep(), with(0, 0)) + g.size(loop.LoopStep(), with(s, 0))
+	}
+	return g.size(loop.Result(), with(s, made))
+}
+
+// entries bounds how many a list or object has.
+func entries(e ast.Expr, size float64) float64 {
+	switch e.Kind() {
+	case ast.ListKind:
+		return float64(e.AsList().Size())
+	case ast.ComprehensionKind:
+		return entries(e.AsComprehension().IterRange(), size)
+	}
+	return math.Min(size, maxEntries)
+}
+
+// scalar tells whether values of a type cannot grow.
+func scalar(t *types.Type) bool {
+	switch t.Kind() {
+	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.TimestampKind, types.UintKind, types.TypeKind:
+		return true
+	}
+	return false
+}
