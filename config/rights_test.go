@@ -33,7 +33,10 @@ func TestClusterInstallGivesTheRightsItNeedsAndNoOther(t *testing.T) {
 		checkRights(t, manager, append(secretRights("growth", false), secretRights("payroll", false)...))
 		checkRights(t, manager, []right{
 			{verb: "watch", group: "referral-operator.io", resource: "referralcampaigns", allowed: true},
+			{verb: "patch", group: "referral-operator.io", resource: "referralcampaigns", namespace: "growth", allowed: true},
 			{verb: "create", group: "referral-operator.io", resource: "referralcampaigns", namespace: "growth"},
+			{verb: "delete", group: "referral-operator.io", resource: "referralcampaigns", namespace: "growth"},
+			{verb: "patch", group: "referral-operator.io", resource: "rewardpolicies", namespace: "growth"},
 			{verb: "delete", group: "referral-operator.io", resource: "attributiondatabases", namespace: "growth"},
 			{verb: "patch", group: "referral-operator.io", resource: "rewardpolicies", subresource: "status",
 				namespace: "growth", allowed: true},

@@ -11,7 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// room tells when the budget is used up: less is left of it than any pair earns.
+// room tells when the budget is used up: less is left of it than any pair earns, or some wait who can wait for nothing
+// else.
 //
 // Conditions: BudgetExhausted, with which a campaign is Ready.
 func (r *ReferralCampaignReconciler) room(
@@ -22,7 +23,8 @@ func (r *ReferralCampaignReconciler) room(
 	}
 	counters, _ := r.counters(campaign, adb)
 	left := remaining(follows.budget, sumOf(counters.Credits, follows.budget.Currency))
-	if left.Cmp(least(follows.terms)) >= 0 {
+	waitForIt := counters.Waiting > 0 && follows.terms.Limits == reward.Limits{}
+	if left.Cmp(least(follows.terms)) >= 0 && !waitForIt {
 		return
 	}
 	currency := follows.budget.Currency

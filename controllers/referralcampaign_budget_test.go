@@ -66,6 +66,21 @@ func TestABudgetIsNotExceededAndSaysWhenItIsUsedUp(t *testing.T) {
 	w.awaitReady(campaign)
 }
 
+// Of a percentage nobody knows how much it will come to, but who waits without a cap waits for the budget.
+func TestABudgetIsUsedUpWhenItIsNotEnoughForThoseWhoWait(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign := w.rcamp("invite-friends")
+	w.apply(strings.Replace(fiveDollarsYAML, `fixed: {amount: "5.00", currency: USD}`, `percentage: {rate: "10"}`, 1))
+	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"4.00","currency":"USD"}}`)
+	await(w, campaign, "under a percentage", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Policy.Revision == 2 })
+	w.friends(own, "bob", "carol")
+	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.BudgetExhaustedReason)
+	await(w, campaign, "half full", func(c *v1alpha1.ReferralCampaign) bool {
+		return c.Status.Pairs.Granted == 1 && c.Status.Pairs.Waiting == 1 && c.Status.Credits[0].BudgetRemaining == "1.50"
+	})
+}
+
 func TestACapLetsTheNextOnesWait(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

@@ -141,6 +141,9 @@ func TestWhatIsNotTakenBackYetIsKeptWhenTheCampaignIsLetGo(t *testing.T) {
 	if got, want := outcome(w, own), "500 1 Granted Qualified Reversing"; got != want {
 		t.Errorf("while it waits there is %q, want %q", got, want)
 	}
+	// Nobody waits for it to follow new terms.
+	w.apply(strings.Replace(fiveDollarsYAML, "5.00", "7.00", 1))
+	w.awaitReady(w.rpol("five-dollars"))
 	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
 	w.awaitGone(campaign)
 	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -46,6 +47,7 @@ func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T
 	w, own := newHold(t)
 	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
 	resume := w.stopEngine(own)
+	seen := w.record(campaign)
 	w.apply(holding("7.00", "HeldPairs"))
 	rolling := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.RollingOutReason)
 	if !strings.Contains(rolling.Message, "revision 3 reaches pairs of before it: 0 of 1 have been decided again") {
@@ -62,6 +64,12 @@ func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T
 		t.Errorf("message: %s", behind.Message)
 	}
 
+	for _, state := range seen() {
+		if state.Status.Policy.Revision == 3 && meta.IsStatusConditionTrue(state.Status.Conditions, v1alpha1.ReadyCondition) {
+			t.Errorf("Ready under the new terms before bob was decided again: %+v", state.Status)
+		}
+	}
+
 	resume()
 	w.awaitReady(campaign)
 	if diff := cmp.Diff(&v1alpha1.Rollout{Revision: 3, Decided: 1, Total: 1}, campaign.Status.Rollout); diff != "" {
@@ -72,6 +80,30 @@ func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T
 	if ready := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ReadyCondition); !strings.Contains(ready.Message,
 		"revisionScope is HeldPairs: the next edit also reaches pairs there are") {
 		t.Errorf("message: %s", ready.Message)
+	}
+}
+
+// record keeps every state that a campaign has from now on, until the returned function is called.
+func (w *world) record(campaign *v1alpha1.ReferralCampaign) (states func() []*v1alpha1.ReferralCampaign) {
+	w.Helper()
+	watching, err := client.NewWithWatch(w.cluster.Config(), client.Options{Scheme: scheme})
+	check(w, err)
+	changes, err := watching.Watch(w.Context(), &v1alpha1.ReferralCampaignList{},
+		client.InNamespace(campaign.Namespace), client.MatchingFields{"metadata.name": campaign.Name})
+	check(w, err)
+	recorded := make(chan []*v1alpha1.ReferralCampaign, 1)
+	go func() {
+		var all []*v1alpha1.ReferralCampaign
+		for change := range changes.ResultChan() {
+			if state, ok := change.Object.(*v1alpha1.ReferralCampaign); ok {
+				all = append(all, state)
+			}
+		}
+		recorded <- all
+	}()
+	return func() []*v1alpha1.ReferralCampaign {
+		changes.Stop()
+		return <-recorded
 	}
 }
 

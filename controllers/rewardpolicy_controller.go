@@ -82,6 +82,9 @@ func warned(warnings []string) string {
 func (r *RewardPolicyReconciler) awaitCampaigns(policy *v1alpha1.RewardPolicy, campaigns []v1alpha1.ReferralCampaign) error {
 	var behind []string
 	for i := range campaigns {
+		if !campaigns[i].DeletionTimestamp.IsZero() {
+			continue // it declares nothing any more
+		}
 		in := campaigns[i].Status.Policy
 		if in == nil || in.Name != policy.Name || in.Digest != policy.Status.Digest || rollingOut(&campaigns[i]) {
 			behind = append(behind, campaigns[i].Name)

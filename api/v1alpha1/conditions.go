@@ -96,8 +96,8 @@ const (
 
 // Reasons of a ReferralCampaign.
 const (
-	// BudgetExhaustedReason, Ready=True: in force, and less is left of the budget than any pair earns. What counts waits
-	// until credits are reversed or the budget is raised.
+	// BudgetExhaustedReason, Ready=True: in force, and less is left of the budget than any pair earns, or than those need
+	// that wait for it. What counts waits until credits are reversed or the budget is raised.
 	BudgetExhaustedReason = "BudgetExhausted"
 
 	// MassReversalReason, Stalled: so many signups or purchases of pairs that have credit are missing from the database

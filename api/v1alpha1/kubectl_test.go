@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -72,5 +73,30 @@ func TestKubectlPrintsWhatMatters(t *testing.T) {
 				t.Errorf("columns %q, want %q", got, tc.columns)
 			}
 		})
+	}
+}
+
+// Tiers are told apart by fromPair, and their order counts: what is applied from git must arrive in the order it has there,
+// whichever tier came or went.
+func TestKubectlKeepsTheOrderOfTiers(t *testing.T) {
+	controlPlane := testworld.Cluster(t)
+	namespace := testworld.NewNamespace(t, controlPlane)
+	for _, how := range [][]string{{"apply", "--server-side"}, {"apply"}} {
+		name := strings.Trim(strings.Join(how, ""), "-")
+		for _, tiers := range [][]string{{"1", "10"}, {"1", "5", "10"}, {"1", "5", "7", "10", "20"}, {"1", "2", "7", "30"}, {"1"}, {"1", "10"}} {
+			var manifest strings.Builder
+			fmt.Fprintf(&manifest, "apiVersion: referral-operator.io/v1alpha1\nkind: RewardPolicy\nmetadata: {name: %s}\n"+
+				"spec:\n  rewards:\n  - name: inviter\n    beneficiary: Referrer\n    tiers:\n", name)
+			for _, from := range tiers {
+				fmt.Fprintf(&manifest, "    - {fromPair: %s, fixed: {amount: '5', currency: USD}}\n", from)
+			}
+			if output, err := controlPlane.Kubectl(t.Context(), manifest.String(), append(how, "--namespace", namespace, "-f", "-")...); err != nil {
+				t.Fatalf("%v, tiers from %v: %v\n%s", how, tiers, err, output)
+			}
+			kept, err := controlPlane.Kubectl(t.Context(), "", "get", "rpol", name, "--namespace", namespace, "-o", "jsonpath={.spec.rewards[0].tiers[*].fromPair}")
+			if err != nil || kept != strings.Join(tiers, " ") {
+				t.Errorf("%v: kept %q of %v: %v", how, kept, tiers, err)
+			}
+		}
 	}
 }
