@@ -228,6 +228,7 @@ func children(e ast.Expr) []ast.Expr {
 	case ast.ComprehensionKind:
 		loop := e.AsComprehension()
 		return []ast.Expr{loop.IterRange(), loop.AccuInit(), loop.Result()}
+	default:
+		return nil
 	}
-	return nil
 }

@@ -85,6 +85,7 @@ var (
 func syntaxHint(message, before, rest string) string {
 	message = expectations.ReplaceAllString(strings.TrimPrefix(message, "Syntax error: "), "")
 	word, _, _ := strings.Cut(rest, " ")
+	first, _ := utf8.DecodeRuneInString(rest)
 	switch {
 	case strings.Contains(message, "<EOF>"):
 		return "ends where a value should follow"
@@ -98,8 +99,8 @@ func syntaxHint(message, before, rest string) string {
 		return fmt.Sprintf("%q is no operator: write '&&' or '||'", rest[:1])
 	case strings.HasPrefix(rest, "<>"):
 		return "'<>' is no operator: write '!='"
-	case strings.ContainsRune("‘’“”„´`", []rune(rest)[0]):
-		return fmt.Sprintf("%q is no quotation mark of CEL: write ' or \"", string([]rune(rest)[0]))
+	case strings.ContainsRune("‘’“”„´`", first):
+		return fmt.Sprintf("%q is no quotation mark of CEL: write ' or \"", string(first))
 	case rest[0] == '\'' || rest[0] == '"':
 		if strings.Contains(message, "token recognition") {
 			return "the text that begins here does not end: close it with " + rest[:1]

@@ -81,10 +81,10 @@ func TestConditionErrorsSayWhereAndWhatWouldBeRight(t *testing.T) {
 		{"a text of any length searched in each of many", "purchase.attributes.items.all(i, i.contains(purchase.attributes.b))",
 			"1:44: may cost more than 10000000 comparisons for one purchase: two texts of any length are searched or joined: " +
 				"use a text that is written in the condition for one of them"},
-		{"a list repeated again and again", "[[1]]" + strings.Repeat(".map(a, [a, a, a, a, a, a, a, a, a, a])", 8) + " == []",
-			"1:209: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
-		{"the same unseen by types", "[dyn('a')]" + strings.Repeat(".map(a, dyn('%s%s%s%s%s%s%s%s%s'.format([a, a, a, a, a, a, a, a, a])))", 8) + " == [dyn('b')]",
-			"1:191: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
+		{"a list repeated again and again", "[[1]]" + strings.Repeat(".map(a, ["+strings.Repeat("a,", 9)+"a])", 8) + " == []",
+			"1:164: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
+		{"the same unseen by types", "[dyn('a')]" + strings.Repeat(".map(a, dyn('%s%s%s%s%s%s%s%s%s'.format(["+strings.Repeat("a,", 8)+"a])))", 8) + " == [dyn('b')]",
+			"1:175: may make a value of more than 4000000 characters and entries: repeat less, and compare parts rather than what they are put together to"},
 		{"a list of any length made up", "lists.range(purchase.amount).size() > 4",
 			"1:37: may cost more than 10000000 comparisons for one purchase: leave out what is not needed"},
 	} {

@@ -67,12 +67,13 @@ func (g *growth) bound(e ast.Expr, variables map[string]float64) float64 {
 		return g.call(e, variables)
 	case ast.SelectKind:
 		return g.size(e.AsSelect().Operand(), variables) // a part of it
+	default: // lists and objects that are written out
+		sum := 1.0
+		for _, child := range children(e) {
+			sum += g.size(child, variables)
+		}
+		return sum
 	}
-	sum := 1.0
-	for _, child := range children(e) {
-		sum += g.size(child, variables)
-	}
-	return sum
 }
 
 // call bounds what functions return: no more than they are given, but for a few.
@@ -135,8 +136,9 @@ func entries(e ast.Expr, size float64) float64 {
 		return float64(e.AsList().Size())
 	case ast.ComprehensionKind:
 		return entries(e.AsComprehension().IterRange(), size)
+	default:
+		return math.Min(size, maxEntries)
 	}
-	return math.Min(size, maxEntries)
 }
 
 // scalar tells whether values of a type cannot grow.
@@ -144,6 +146,7 @@ func scalar(t *types.Type) bool {
 	switch t.Kind() {
 	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.TimestampKind, types.UintKind, types.TypeKind:
 		return true
+	default:
+		return false
 	}
-	return false
 }

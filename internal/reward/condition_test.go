@@ -104,11 +104,12 @@ func TestConditionThatBreaksOffIsFalseAndCounted(t *testing.T) {
 		})
 	}
 	t.Run("what grows is refused, or broken off before it is gone through", func(t *testing.T) {
+		tenfold := ".map(a, a" + strings.Repeat("+a", 9) + ")"
 		for _, condition := range []string{
-			`[[1]].map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a)[0].distinct() == []`,
-			`['abcdefghij'].map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a).map(a, a+a+a+a+a+a+a+a+a+a)[0].split('').distinct() == []`,
-			`[lists.range(300)].map(a, a.map(b, a))[0].flatten().distinct() == []`,
-			`['a'].map(a, a.replace('a', '` + strings.Repeat("a", 500) + `')).map(a, a.replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'))[0].split('').distinct() == []`,
+			"[[1]]" + strings.Repeat(tenfold, 4) + "[0].distinct() == []",
+			"['abcdefghij']" + strings.Repeat(tenfold, 3) + "[0].split('').distinct() == []",
+			"[lists.range(300)].map(a, a.map(b, a))[0].flatten().distinct() == []",
+			"['" + strings.Repeat("a", 500) + "'].map(a, a.replace('a', '" + strings.Repeat("a", 32) + "'))[0].split('').distinct() == []",
 		} {
 			if _, err := CompileCondition(condition); err == nil {
 				newStory(when("!("+condition+")", "", "")).expect(t, "p1 NotCounting ConditionFalse")

@@ -58,11 +58,12 @@ func (r *reads) walk(e ast.Expr, known present) (unguarded bool) {
 	case ast.ComprehensionKind:
 		r.walkLoop(e.AsComprehension(), known)
 		return false
+	default:
+		for _, child := range children(e) {
+			r.walk(child, known)
+		}
+		return false
 	}
-	for _, child := range children(e) {
-		r.walk(child, known)
-	}
-	return false
 }
 
 func (r *reads) walkCall(e ast.Expr, known present) (unguarded bool) {
