@@ -136,7 +136,9 @@ func drawOverride(t *rapid.T) operation {
 
 // drawRare draws what happens once in a while.
 func drawRare(t *rapid.T) operation {
-	switch below(t, 8) {
+	switch below(t, 9) {
+	case 7:
+		return reverseCampaign{of(t, campaigns...)}
 	case 0:
 		return removePurchase{of(t, users...), of(t, ids...)}
 	case 1:
@@ -204,7 +206,7 @@ func drawTerms(t *rapid.T) terms {
 // What is drawn from: switched on with the rule.
 var (
 	scopes         = []string{"NewPairs", "NewPairs", "HeldPairs", "AllPairs"}
-	conditionTexts = slices.Sorted(maps.Keys(conditions))[:0]
+	conditionTexts = slices.Sorted(maps.Keys(conditions))
 	rewardTexts    = [][]rewardTerms{
 		{{Name: "inviter", Amount: 500, Currency: "USD"}},
 		{{Name: "inviter", Amount: 700, Currency: "USD"}},

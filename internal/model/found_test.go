@@ -30,3 +30,16 @@ func TestEditingACampaignThatParksAsManyAsAStepFreesComesToAnEnd(t *testing.T) {
 		converge{Batch: 1},
 	})
 }
+
+func TestWhatADeletedCampaignTookBackKeepsItsReason(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "dan", Code: "a", At: 60},
+		addPurchase{User: "dan", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		converge{},
+		removeSignup{User: "dan"},
+		reverseCampaign{Campaign: "one"},
+		converge{Again: true},
+	})
+}

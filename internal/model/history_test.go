@@ -21,8 +21,10 @@ var violationsSQL string
 type history struct {
 	*model
 	*shop
-	t    fataler
-	seen *results // what the system has recorded, commit by commit
+	t fataler
+
+	compared bool     // all there is, once
+	seen     *results // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each
@@ -57,9 +59,13 @@ func (h *history) converge(o converge) {
 		h.two(o)
 	}
 	h.quiet(h.t, o.Batch, h.suspended)
-	h.compareCommits()
-	h.compareAll()
+	if h.compareCommits() || !h.compared {
+		h.compareAll()
+		h.compared = true
+	}
+	h.compareDone()
 	h.coverage.look(h.model)
+	h.closeReversed()
 	if !o.Again || h.suspended {
 		return
 	}
@@ -92,10 +98,24 @@ func (h *history) two(o converge) {
 	must(h.t, errors.Join(failures...))
 }
 
-// compareCommits follows the engine commit by commit.
-func (h *history) compareCommits() {
+// closeReversed does what the controller does: it asks again.
+func (h *history) closeReversed() {
+	for name, c := range h.campaigns {
+		if c.mode == reversing && !h.suspended {
+			h.reverseCampaign(name)
+			if c.mode != closed {
+				h.disagree("a campaign was not reversed", name)
+			}
+		}
+	}
+}
+
+// compareCommits follows the engine commit by commit, and tells whether there
+// was any.
+func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
-	for i, commit := range h.commits() {
+	commits := h.commits()
+	for i, commit := range commits {
 		h.coverage.add("commits")
 		users := map[string]bool{}
 		for _, w := range commit.writes {
@@ -111,24 +131,30 @@ func (h *history) compareCommits() {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
+	return len(commits) > 0
 }
 
-// compareAll compares everything, has the model decide about everybody again,
-// and asks the database about itself.
+// compareDone has the model decide about everybody again: nothing may be left.
+func (h *history) compareDone() {
+	h.t.Helper()
+	if h.suspended {
+		return
+	}
+	complaints := h.commit(h.everybody(), h.seen.pairs)
+	if diff := h.differences(); diff != "" {
+		complaints = append(complaints, diff)
+	}
+	if complaints = append(complaints, h.idle(h.seen.pairs)...); len(complaints) > 0 {
+		h.disagree("the system is not done", strings.Join(complaints, "\n"))
+	}
+}
+
+// compareAll compares everything there is, and asks the database about itself.
 func (h *history) compareAll() {
 	h.t.Helper()
 	recorded := h.recorded()
 	if diff := cmp.Diff(h.seen.comparable(), recorded.comparable(), exported); diff != "" {
 		h.disagree("the results are not those of the commits", diff)
-	}
-	if !h.suspended {
-		complaints := h.commit(h.everybody(), h.seen.pairs)
-		if diff := h.differences(); diff != "" {
-			complaints = append(complaints, diff)
-		}
-		if complaints = append(complaints, h.idle(h.seen.pairs)...); len(complaints) > 0 {
-			h.disagree("the system is not done", strings.Join(complaints, "\n"))
-		}
 	}
 	if diff := cmp.Diff(h.ledger(), recorded.ledger); diff != "" {
 		h.disagree("ledger sums (-model +system)", diff)

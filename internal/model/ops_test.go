@@ -3,7 +3,7 @@ package model
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"fmt"
 	"strings"
 	"time"
 
@@ -170,7 +170,8 @@ type (
 		Scope         string
 		PolicyMissing bool // then nothing else matters
 	}
-	closeCampaign struct{ Campaign string }
+	closeCampaign   struct{ Campaign string }
+	reverseCampaign struct{ Campaign string }
 	// settings are those of the database.
 	settings struct{ FirstTouch, Suspended bool }
 	// advance lets hours pass.
@@ -263,6 +264,32 @@ func (o closeCampaign) happen(h *history) {
 	must(h.t, database.CloseCampaign(context.Background(), h.db, ownerUID, o.Campaign, ""))
 }
 
+// reverse is asked for until nothing is left to reverse.
+func (o reverseCampaign) happen(h *history) { h.reverseCampaign(o.Campaign) }
+
+func (h *history) reverseCampaign(name string) {
+	left, err := database.ReverseCampaign(context.Background(), h.db, ownerUID, name, "")
+	must(h.t, err)
+	if c := h.campaigns[name]; c != nil && c.mode != closed {
+		c.mode = reversing
+		if expected := h.unreversed(name); left != expected {
+			h.disagree("pairs that are left to reverse", fmt.Sprintf("of %s there are %d, the system says %d", name, expected, left))
+		}
+		if left == 0 {
+			c.mode = closed
+		}
+	}
+}
+
+func (m *model) unreversed(campaign string) (n int64) {
+	for _, p := range m.pairs {
+		if p.campaign == campaign && p.state != "Reversed" {
+			n++
+		}
+	}
+	return n
+}
+
 func (o settings) happen(h *history) {
 	h.generation++
 	model := reward.LastTouch
@@ -289,5 +316,3 @@ func orZero(t *time.Time) time.Time {
 	}
 	return *t
 }
-
-var _ = slices.Sort[[]string]

@@ -30,7 +30,7 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 			case v.stays, v.reason != "" && v.pair == nil:
 			case v.reason != "":
 				m.reverse(v)
-			case v.pair.occupies():
+			case v.pair.occupies() && !v.lapsed:
 				if wants := m.live(v); wants != nil {
 					line = append(line, &place{key: v.key, pair: v.pair, wants: wants})
 				}
@@ -68,6 +68,9 @@ type place struct {
 func (m *model) reverse(v *verdict) {
 	p := v.pair
 	p.state, p.reason, p.credits, p.growing = "Reversed", v.reason, nil, false
+	if v.lapsed {
+		p.ordinal = 0
+	}
 	if !v.gone {
 		m.describe(p, v)
 	}
@@ -118,12 +121,15 @@ func (m *model) count(v *verdict, chosen *pair) *pair {
 	if chosen == nil {
 		return nil
 	}
-	if p == nil || p.state == "Reversed" || p.campaign != v.campaign {
+	if p == nil || p.state == "Reversed" || p.campaign != v.campaign || v.lapsed {
 		if p == nil {
 			p = &pair{}
 			m.pairs[v.key] = p
 		}
 		p.order, p.counted = chosen.order, m.clock()
+	}
+	if v.lapsed {
+		p.credits, p.ordinal, p.growing = nil, 0, false
 	}
 	p.state = "Waiting"
 	m.describe(p, v)

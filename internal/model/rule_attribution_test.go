@@ -20,11 +20,21 @@ func (m *model) attribute(user string) (*attribution, string) {
 
 func (m *model) bound(user string) bool {
 	for key, p := range m.pairs {
-		if key.user == user && p.admitted() {
+		if key.user == user && p.admitted() && !m.lapsed(p) {
 			return true
 		}
 	}
 	return false
+}
+
+// lapsed: its campaign was deleted with Reverse, and takes the pair back as if
+// it had never been, or has taken it back and was not declared again (rule 17).
+func (m *model) lapsed(p *pair) bool {
+	if p == nil {
+		return false
+	}
+	mode := m.campaigns[p.campaign].mode
+	return mode == reversing || mode == closed && p.reason == "CampaignDeleted" && !p.admitted()
 }
 
 // A code decides alone, judged by its link's expiry and disabling at signup.

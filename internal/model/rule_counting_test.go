@@ -8,10 +8,10 @@ import "slices"
 // about everything but other purchases of the referee, a Deny, and room.
 func (m *model) judge(v *verdict) string {
 	switch {
-	case v.pair.occupies(), v.deniedPlace():
+	case v.keeps():
 		// Rule 8: sticky. Its own facts at its own revision, and nothing else.
 		return m.judgeOwn(v)
-	case v.pair.admitted():
+	case v.pair.admitted() && !v.lapsed:
 		// To be admitted again it has to pass what others say as well. What is
 		// wrong with itself is said first, so that the reason stays.
 		if reason := m.judgeOwn(v); reason != "" {

@@ -15,6 +15,7 @@ type verdict struct {
 	override    string
 	net         money // amount less all refunds
 	pair        *pair // nil: it has never counted
+	lapsed      bool  // its campaign takes the pair back
 
 	campaign string
 	revision int
@@ -68,11 +69,14 @@ func (m *model) known(user string) []purchaseKey {
 
 // consider judges one purchase by itself.
 func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *verdict {
-	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], override: m.overrides[key]}
+	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], lapsed: m.lapsed(m.pairs[key]), override: m.overrides[key]}
 	var bought, signedUp bool
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
 	switch {
+	case v.lapsed && (!bought || !signedUp || bound == nil):
+		v.gone, v.reason = true, "CampaignDeleted"
+		return v
 	case !bought || !signedUp:
 		v.gone, v.reason = true, "PurchaseRemoved"
 		return v

@@ -30,7 +30,7 @@ func (v *verdict) before(w *verdict) bool {
 }
 
 // keeps: it was admitted and counts still, or would but for a Deny.
-func (v *verdict) keeps() bool { return v.pair.occupies() || v.deniedPlace() }
+func (v *verdict) keeps() bool { return !v.lapsed && (v.pair.occupies() || v.deniedPlace()) }
 
 func (v *verdict) deniedPlace() bool {
 	return v.pair.admitted() && v.pair.state == "Reversed" && v.pair.reason == "Overridden" && v.override == "Deny"

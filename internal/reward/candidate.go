@@ -32,10 +32,8 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 		candidates = append(candidates, candidate{referee: referee, purchase: &referee.Purchases[i]})
 	}
 	for i := range referee.Pairs {
-		campaign := config.Campaigns[referee.Pairs[i].Campaign]
-		candidates = append(candidates, candidate{
-			referee: referee, pair: &referee.Pairs[i], lapsed: campaign != nil && campaign.Mode == Reversing,
-		})
+		pair := &referee.Pairs[i]
+		candidates = append(candidates, candidate{referee: referee, pair: pair, lapsed: config.lapsed(pair)})
 	}
 	if len(candidates) < 2 {
 		return candidates, nil
@@ -59,6 +57,19 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 		}
 	}
 	return merged, nil
+}
+
+// lapsed tells that a deleted campaign takes the pair back, or has done so and
+// was not declared again.
+func (c *Configuration) lapsed(pair *Pair) bool {
+	campaign := c.Campaigns[pair.Campaign]
+	switch {
+	case campaign == nil:
+		return false
+	case campaign.Mode == Closed:
+		return pair.Reason == CampaignDeleted && !pair.wasAdmitted()
+	}
+	return campaign.Mode == Reversing
 }
 
 func (c *candidate) id() string {
