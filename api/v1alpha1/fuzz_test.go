@@ -175,8 +175,8 @@ func number(value string) any {
 	if whole, err := strconv.ParseInt(value, 10, 64); err == nil {
 		return whole
 	}
-	if real, err := strconv.ParseFloat(value, 64); err == nil && !math.IsInf(real, 0) && !math.IsNaN(real) {
-		return real
+	if point, err := strconv.ParseFloat(value, 64); err == nil && !math.IsInf(point, 0) && !math.IsNaN(point) {
+		return point
 	}
 	return value
 }
