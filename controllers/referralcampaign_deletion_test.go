@@ -207,6 +207,23 @@ func (w *world) awaitEvent(reason, says string) {
 	})
 }
 
+// countEvents is how often something was told.
+func (w *world) countEvents(reason string) int {
+	w.Helper()
+	var list eventsv1.EventList
+	check(w, w.client.List(w.Context(), &list, client.InNamespace(w.namespace)))
+	count := 0
+	for _, e := range list.Items {
+		if e.Reason == reason {
+			count++
+			if e.Series != nil {
+				count += int(e.Series.Count) - 1
+			}
+		}
+	}
+	return count
+}
+
 func TestADatabaseThatIsDeletedTooStaysUntilAllIsTakenBack(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
