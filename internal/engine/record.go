@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -96,7 +97,17 @@ func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) strin
 	})
 }
 
+// inOrderOfAdmission puts pairs that have a place in line before those that get
+// one, as inLine does with claims.
 func inOrderOfAdmission(a, b pairRow) int {
+	switch {
+	case a.Order > 0 && b.Order > 0:
+		return cmp.Compare(a.Order, b.Order)
+	case a.Order > 0:
+		return -1
+	case b.Order > 0:
+		return 1
+	}
 	if c := a.QualifiedAt.Compare(b.QualifiedAt); c != 0 {
 		return c
 	}

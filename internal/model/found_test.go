@@ -43,3 +43,39 @@ func TestWhatADeletedCampaignTookBackKeepsItsReason(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+func TestWhatADeletedCampaignTookBackIsDecidedAnewOnlyOfWhoIsStillThere(t *testing.T) {
+	policy := terms{Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "a", At: 60},
+		addPurchase{User: "cat", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		addSignup{User: "dan", Code: "a", At: 60},
+		addPurchase{User: "dan", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		converge{},
+		removeSignup{User: "dan"},
+		reverseCampaign{Campaign: "one"},
+		converge{Again: true},
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		converge{Again: true},
+	})
+}
+
+func TestWhoWaitedIsAdmittedInOrderWhenTheLimitsAreGone(t *testing.T) {
+	capped := terms{Every: true, Rewards: fiveDollars, Cap: 1}
+	free := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: capped, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "dan", Code: "a", At: 90},
+		addPurchase{User: "bob", ID: "p2", Amount: 4500, Currency: "USD", At: 104},
+		addPurchase{User: "dan", ID: "p1", Amount: 1000, Currency: "USD", At: 99},
+		converge{},
+		addPurchase{User: "dan", ID: "p2", Amount: 2000, Currency: "USD", At: 98},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: free, Scope: "NewPairs"},
+		converge{},
+	})
+}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"flag"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -9,16 +10,31 @@ import (
 func TestHistories(t *testing.T) {
 	s := newShop(t)
 	t.Cleanup(func() { t.Logf("what happened:\n%s", &s.coverage) })
-	rapid.Check(t, s.check)
+	s.checkHistories(t)
 }
 
-// check plays one random history.
-func (s *shop) check(t *rapid.T) {
-	history := rapid.Custom(drawHistory).Draw(t, "history")
-	defer func() {
-		if t.Failed() {
-			t.Logf("as a test:\n\n%s", asTest(history))
+// checkHistories plays as many random histories as rapid is told to. They are
+// shrunk here rather than by rapid: leaving operations out is all it takes, and
+// playing one is slow.
+func (s *shop) checkHistories(t *testing.T) {
+	must(t, flag.Set("rapid.shrinktime", "0s"))
+	type failure struct {
+		history []operation
+		details string
+	}
+	shrunk := map[string]failure{} // rapid plays what failed once more
+	rapid.Check(t, func(t *rapid.T) {
+		history := rapid.Custom(drawHistory).Draw(t, "history")
+		wrong, details := s.playback(history)
+		if wrong == "" {
+			return
 		}
-	}()
-	s.play(t, history)
+		test := asTest(history)
+		if _, ok := shrunk[test]; !ok {
+			shorter, why := s.shrink(history, wrong, details)
+			shrunk[test] = failure{shorter, why}
+		}
+		t.Logf("%s\n\nas a test:\n\n%s", shrunk[test].details, asTest(shrunk[test].history))
+		t.Fatalf("%s", wrong)
+	})
 }

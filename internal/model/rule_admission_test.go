@@ -242,7 +242,8 @@ func (m *model) needs(p *place) int64 {
 
 // compete: all of a campaign for its budget, those of a referrer for the cap.
 func (m *model) compete(a, b *place) bool {
-	return m.campaigns[a.pair.campaign].budget > 0 || a.pair.referrer == b.pair.referrer
+	c := m.campaigns[a.pair.campaign]
+	return c.budget > 0 || c.cap() > 0 && a.pair.referrer == b.pair.referrer
 }
 
 // inLine lists who waits in a campaign: for growth, and while it is open for

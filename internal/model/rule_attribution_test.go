@@ -28,13 +28,12 @@ func (m *model) bound(user string) bool {
 }
 
 // lapsed: its campaign was deleted with Reverse, and takes the pair back as if
-// it had never been, or has taken it back and was not declared again (rule 17).
-func (m *model) lapsed(p *pair) bool {
-	if p == nil {
-		return false
-	}
-	mode := m.campaigns[p.campaign].mode
-	return mode == reversing || mode == closed && p.reason == "CampaignDeleted" && !p.admitted()
+// it had never been (rule 17).
+func (m *model) lapsed(p *pair) bool { return p != nil && m.campaigns[p.campaign].mode == reversing }
+
+// takenBack: its campaign does so, or has done so.
+func (m *model) takenBack(p *pair) bool {
+	return m.lapsed(p) || p != nil && p.reason == "CampaignDeleted" && !p.admitted()
 }
 
 // A code decides alone, judged by its link's expiry and disabling at signup.

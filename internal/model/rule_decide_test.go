@@ -74,7 +74,7 @@ func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *v
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
 	switch {
-	case v.lapsed && (!bought || !signedUp || bound == nil):
+	case m.takenBack(v.pair) && (!bought || !signedUp || bound == nil):
 		v.gone, v.reason = true, "CampaignDeleted"
 		return v
 	case !bought || !signedUp:

@@ -8,8 +8,7 @@ func (m *model) follow(v *verdict) int {
 	c := m.campaigns[v.campaign]
 	number, counted := 1, false
 	// What a deleted campaign took back is decided anew (rule 17).
-	anew := v.lapsed || v.pair != nil && v.pair.reason == "CampaignDeleted" && !v.pair.admitted()
-	if v.pair != nil && v.pair.campaign == v.campaign && !anew {
+	if v.pair != nil && v.pair.campaign == v.campaign && !m.takenBack(v.pair) {
 		number, counted = v.pair.revision, true
 	}
 	arrived := max(v.signup.arrived, v.purchase.arrived)

@@ -59,17 +59,16 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 	return merged, nil
 }
 
-// lapsed tells that a deleted campaign takes the pair back, or has done so and
-// was not declared again.
+// lapsed tells that a deleted campaign takes the pair back.
 func (c *Configuration) lapsed(pair *Pair) bool {
 	campaign := c.Campaigns[pair.Campaign]
-	switch {
-	case campaign == nil:
-		return false
-	case campaign.Mode == Closed:
-		return pair.Reason == CampaignDeleted && !pair.wasAdmitted()
-	}
-	return campaign.Mode == Reversing
+	return campaign != nil && campaign.Mode == Reversing
+}
+
+// takenBack tells that a deleted campaign takes the pair back, or has done so:
+// declared again, it decides about the pair anew.
+func (c *candidate) takenBack() bool {
+	return c.lapsed || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
 }
 
 func (c *candidate) id() string {

@@ -47,7 +47,7 @@ var entering = []check{
 // regard to other purchases of the referee, and to a Deny.
 func (c *candidate) judge(unbound Reason) {
 	switch {
-	case c.lapsed && (c.removed() || c.attribution == nil):
+	case c.takenBack() && (c.removed() || c.attribution == nil):
 		c.reason = CampaignDeleted
 	case c.removed():
 		c.reason = PurchaseRemoved

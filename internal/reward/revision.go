@@ -68,8 +68,7 @@ func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 // continues tells whether the pair goes on under the revision it has. One that
 // a deleted campaign took back altogether is decided anew.
 func (c *candidate) continues(campaign *Campaign) bool {
-	return c.pair != nil && !c.lapsed && c.pair.Campaign == campaign.Name &&
-		(c.pair.Reason != CampaignDeleted || c.pair.wasAdmitted())
+	return c.pair != nil && !c.takenBack() && c.pair.Campaign == campaign.Name
 }
 
 // reaches tells whether a revision is for the candidate, which until then was

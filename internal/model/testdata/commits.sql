@@ -1,3 +1,10 @@
--- What was written since it was asked for last, commit by commit.
+-- What was written since it was asked for last, commit by commit. That a
+-- condition broke off is counted each time that it does, beside pairs.
 WITH gone AS (DELETE FROM proof.writes RETURNING id, tx, of, was, is_now)
-SELECT c.number, g.of, g.was, g.is_now FROM gone AS g JOIN proof.commits AS c USING (tx) ORDER BY c.number, g.id
+SELECT c.number, g.of, g.was, g.is_now
+  FROM gone AS g JOIN proof.commits AS c USING (tx)
+ WHERE g.of <> 'pair_count'
+    OR coalesce(g.was, '{"awaiting_purchase": 0, "waiting": 0, "held": 0, "granted": 0, "reversed": 0, "revised": 0}')
+           - ARRAY['campaign', 'shard', 'condition_errors', 'changed_at']
+       <> g.is_now - ARRAY['campaign', 'shard', 'condition_errors', 'changed_at']
+ ORDER BY c.number, g.id

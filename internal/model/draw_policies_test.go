@@ -1,0 +1,62 @@
+package model
+
+import (
+	"maps"
+	"slices"
+)
+
+func (d drawing) campaign() string {
+	if d.odd(4) {
+		return "two"
+	}
+	return "one"
+}
+
+func (d drawing) declare() declare {
+	c := declare{Campaign: d.campaign(), Window: 720, Scope: of(d, "NewPairs", "NewPairs", "HeldPairs", "AllPairs"), Suspended: d.seldom(12)}
+	if d.odd(4) {
+		c.Window = of(d, 10, 1)
+	}
+	if d.odd(6) {
+		c.Starts = d.early()
+	}
+	if d.odd(6) {
+		c.Ends = d.late()
+	}
+	if d.seldom(2) {
+		c.Budget = of[int64](d, 500, 1000, 1200, 2500)
+	}
+	c.Policy = d.terms()
+	return c
+}
+
+// terms are variations on a few.
+func (d drawing) terms() terms {
+	p := terms{Every: d.crowded || d.seldom(2), Hold: of(d, 0, 0, 3, 24)}
+	if d.odd(5) {
+		p.Within = of(d, 2, 24)
+	}
+	if d.odd(4) {
+		p.Minimums = of(d, map[string]int64{"USD": 1000}, map[string]int64{"EUR": 500, "USD": 1})
+	}
+	if d.odd(4) {
+		p.Condition = of(d, slices.Sorted(maps.Keys(conditions))...)
+	}
+	if d.seldom(2) {
+		p.Cap = of[int64](d, 1, 2, 3)
+	}
+	p.Rewards = of(d, rewards[:len(rewards)-d.below(2)]...)
+	return p
+}
+
+// rewards are what policies give; the last are in a currency that no budget has.
+var rewards = [][]rewardTerms{
+	{{Name: "inviter", Amount: 500, Currency: "USD"}},
+	{{Name: "inviter", Amount: 700, Currency: "USD"}},
+	{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}},
+	{{Name: "friend", Referee: true, Rate: "10"}},
+	{{Name: "friend", Referee: true, Rate: "33.3333", Maximums: map[string]int64{"USD": 600}}, {Name: "inviter", Amount: 100, Currency: "USD"}},
+	{{Name: "inviter", Rate: "0.05"}},
+	{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{1, 200}, {2, 600}, {3, 300}}}},
+	{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}, {Name: "inviter", Amount: 500, Currency: "USD"}},
+}
