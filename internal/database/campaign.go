@@ -111,6 +111,11 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 			return nil, err
 		}
 	}
+	if edits.judge {
+		if _, err := tx.Exec(ctx, db.Qualify(query("note_rollout")), d.Name); err != nil {
+			return nil, err
+		}
+	}
 	if edits.reach {
 		if _, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), d.Name); err != nil {
 			return nil, err

@@ -46,10 +46,11 @@ type edits struct {
 	line  bool // those in line may be served, or lack something else
 	room  bool // whoever is next in line may be served
 	reach bool // other signups may be bound, or other pairs admitted
+	judge bool // purchases of those who are bound may count that did not
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.line || e.room || e.reach }
-func (e edits) decisions() bool { return e.terms || e.line || e.room || e.reach }
+func (e edits) any() bool       { return e.spec || e.terms || e.line || e.room || e.reach || e.judge }
+func (e edits) decisions() bool { return e.terms || e.line || e.room || e.reach || e.judge }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
@@ -62,8 +63,9 @@ func (c *campaignRow) edits(d Declaration) edits {
 	}
 	var e edits
 	e.terms = d.Terms != nil && c.digest != d.Digest
-	e.reach = c.mode != d.Mode || c.window != d.AttributionWindow ||
+	moved := c.window != d.AttributionWindow ||
 		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
+	e.reach = c.mode != d.Mode || moved
 	budget := reward.Money{}
 	if d.Budget != nil {
 		budget = *d.Budget
@@ -71,6 +73,8 @@ func (c *campaignRow) edits(d Declaration) edits {
 	// The cap is one of the terms.
 	e.line = e.terms || c.budget.Currency != budget.Currency
 	e.room = c.budget.Amount != budget.Amount
+	// Who is bound may not have the link any more that reach goes by.
+	e.judge = moved || c.budget.Currency != budget.Currency
 	e.spec = e.reach || c.budget != budget || c.destination != d.Destination || c.resyncInterval != d.ResyncInterval || c.uid != d.UID || c.generation != d.Generation ||
 		d.Terms != nil && c.policy != d.Policy
 	return e

@@ -30,14 +30,16 @@ type batch struct {
 	config *database.Configuration
 	size   int
 
-	tx       pgx.Tx
-	now      time.Time // the database's clock
-	shards   []int16   // locked
-	referees []*referee
-	byID     map[string]*referee
-	rooms    []string // campaigns whose budget has changed
-	blocked  bool     // somebody had to stay in line for another's turn
-	facts    int
+	tx        pgx.Tx
+	now       time.Time // the database's clock
+	shards    []int16   // locked
+	referees  []*referee
+	byID      map[string]*referee
+	rooms     []string // campaigns whose budget has changed
+	resyncs   bool     // nobody noted these referees: rows that were altered are not believed
+	withholds bool     // reversals of some campaign are withheld
+	blocked   bool     // somebody had to stay in line for another's turn
+	facts     int
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
@@ -98,7 +100,7 @@ func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) != 1 {
 		return b.attempt(ctx)
 	}
-	whole := b.tx
+	whole, alone := b.tx, b.referees[0]
 	defer func() { b.tx = whole }()
 	savepoint, err := whole.Begin(ctx)
 	if err != nil {
@@ -116,7 +118,8 @@ func (b *batch) converge(ctx context.Context) error {
 		return fmt.Errorf("while rolling back to a savepoint: %w", err)
 	}
 	b.tx = whole
-	b.referees[0].setAside(err)
+	alone.setAside(err)
+	b.referees = []*referee{alone}
 	if err := b.admit(ctx); err != nil { // what else was taken
 		return err
 	}
@@ -131,7 +134,18 @@ func (b *batch) attempt(ctx context.Context) error {
 	if err := b.load(ctx); err != nil {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
+	if b.resyncs {
+		if err := b.leavePending(ctx); err != nil {
+			return fmt.Errorf("while looking for changes: %w", err)
+		}
+	}
 	b.decide()
+	if b.resyncs {
+		b.leave(func(r *referee) bool { return r.outcome.Frozen })
+	}
+	if err := b.withhold(ctx); err != nil {
+		return fmt.Errorf("while counting lost rows: %w", err)
+	}
 	if err := b.bind(ctx); err != nil {
 		return fmt.Errorf("while recording attributions: %w", err)
 	}

@@ -13,19 +13,33 @@ import (
 func (b *batch) bind(ctx context.Context) error {
 	bound := newAttributionColumns(len(b.referees))
 	var unbound []string // user_ids
+	var moved digestColumns
 	for _, r := range b.referees {
 		if r.cause != nil || r.outcome.Frozen {
 			continue
 		}
 		was, is := r.Attribution, r.outcome.Attribution
-		if was != nil && is != nil && sameAttribution(was, is) {
+		if r.lostAttribution {
+			was = nil
+		}
+		rests := r.restsOn(b.config.Reward)
+		if was == nil && is == nil {
 			continue
+		}
+		if was != nil && is != nil && sameAttribution(was, is) && !r.unsealed(attributionRow) {
+			if !r.digest.is(rests) {
+				moved.add(r.UserID, rests)
+			}
+			continue
+		}
+		if r.altered(attributionRow) || was == nil || is == nil || !sameAttribution(was, is) {
+			r.drifted(attributionRow)
 		}
 		if was != nil {
 			unbound = append(unbound, r.UserID)
 		}
 		if is != nil {
-			bound.add(r.UserID, is)
+			bound.add(r.UserID, is, &rests)
 		}
 	}
 	var writes pgx.Batch
@@ -34,7 +48,10 @@ func (b *batch) bind(ctx context.Context) error {
 	}
 	if a := &bound; len(a.userID) > 0 {
 		writes.Queue(b.statement("record_attribution"),
-			a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID)
+			a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID, a.facts, a.via, a.pairs)
+	}
+	if m := &moved; len(m.userID) > 0 {
+		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)
 	}
 	return b.send(ctx, &writes)
 }

@@ -14,6 +14,9 @@ type attributionColumns struct {
 	userID, campaign, code, referrerID, label []string
 	touchedAt                                 []time.Time
 	source, visitorID, touchID                []string
+	facts                                     []int64
+	via                                       []*int64
+	pairs                                     []int32
 }
 
 func newAttributionColumns(rows int) attributionColumns {
@@ -27,10 +30,13 @@ func newAttributionColumns(rows int) attributionColumns {
 		source:     make([]string, 0, rows),
 		visitorID:  make([]string, 0, rows),
 		touchID:    make([]string, 0, rows),
+		facts:      make([]int64, 0, rows),
+		via:        make([]*int64, 0, rows),
+		pairs:      make([]int32, 0, rows),
 	}
 }
 
-func (c *attributionColumns) add(userID string, a *reward.Attribution) {
+func (c *attributionColumns) add(userID string, a *reward.Attribution, rests *digest) {
 	c.userID = append(c.userID, userID)
 	c.campaign = append(c.campaign, a.Campaign)
 	c.code = append(c.code, a.Code)
@@ -40,6 +46,9 @@ func (c *attributionColumns) add(userID string, a *reward.Attribution) {
 	c.source = append(c.source, string(a.Source))
 	c.visitorID = append(c.visitorID, a.VisitorID)
 	c.touchID = append(c.touchID, a.TouchID)
+	c.facts = append(c.facts, rests.facts)
+	c.via = append(c.via, rests.via)
+	c.pairs = append(c.pairs, rests.pairs)
 }
 
 type pairColumns struct {
@@ -52,6 +61,7 @@ type pairColumns struct {
 	allowed                                  []bool
 	needs                                    []*int64
 	dueAt                                    []*time.Time
+	credits                                  []int32
 }
 
 func newPairColumns(rows int) pairColumns {
@@ -70,6 +80,7 @@ func newPairColumns(rows int) pairColumns {
 		allowed:     make([]bool, 0, rows),
 		needs:       make([]*int64, 0, rows),
 		dueAt:       make([]*time.Time, 0, rows),
+		credits:     make([]int32, 0, rows),
 	}
 }
 
@@ -88,6 +99,7 @@ func (c *pairColumns) add(p *pairRow) {
 	c.allowed = append(c.allowed, p.Allowed)
 	c.needs = append(c.needs, p.Needs)
 	c.dueAt = append(c.dueAt, p.dueAt)
+	c.credits = append(c.credits, int32(len(p.Credits)))
 }
 
 type creditColumns struct {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -32,13 +33,35 @@ func (b *batch) settle() {
 		if r.cause != nil || r.outcome.Frozen {
 			continue
 		}
-		entries, err := reward.Settle(r.outcome.Decisions, r.Ledger)
+		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided()...), r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
 		}
 		r.entries = entries
 	}
+}
+
+// undecided are decisions about purchases that nothing is known of but ledger
+// entries: nobody decided these, and a resync takes them back.
+func (r *referee) undecided() []reward.Decision {
+	if !r.watched {
+		return nil
+	}
+	var decisions []reward.Decision
+	for i := range r.Ledger {
+		sum := &r.Ledger[i]
+		known := slices.ContainsFunc(slices.Concat(r.outcome.Decisions, decisions), func(d reward.Decision) bool { return d.PurchaseID == sum.PurchaseID })
+		if sum.Sum == 0 || known {
+			continue
+		}
+		reason := reward.PurchaseRemoved
+		if r.outcome.Attribution == nil {
+			reason = reward.NotAttributed
+		}
+		decisions = append(decisions, reward.Decision{PurchaseID: sum.PurchaseID, Campaign: sum.Campaign, State: reward.NotCounting, Reason: reason})
+	}
+	return decisions
 }
 
 func (b *batch) setAside(r *referee, cause error) {

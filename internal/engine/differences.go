@@ -38,12 +38,12 @@ type pairRow struct {
 // newDifferences has room for what a batch of that many new referees comes to.
 func newDifferences(referees int) *differences {
 	return &differences{
-		pairs:        make([]pairRow, 0, referees),
-		credits:      newCreditColumns(referees),
-		entries:      newEntryColumns(referees),
-		referrers:    newReferrerColumns(referees),
-		accounts:     newAccountColumns(referees),
-		decided:      make([]string, 0, referees),
+		pairs:     make([]pairRow, 0, referees),
+		credits:   newCreditColumns(referees),
+		entries:   newEntryColumns(referees),
+		referrers: newReferrerColumns(referees),
+		accounts:  newAccountColumns(referees),
+		decided:   make([]string, 0, referees),
 	}
 }
 
@@ -85,6 +85,7 @@ func (d *differences) compare(r *referee) {
 		d.count(campaign).conditionErrors += broke
 	}
 	for i := range r.entries {
+		r.drifted(r.entries[i].PurchaseID)
 		d.enter(r, &r.entries[i])
 	}
 }
@@ -96,11 +97,15 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 		return
 	}
 	row := pairRow{userID: r.UserID, Decision: *decision, fresh: before == nil}
+	gone, rebuilt := r.rebuilt[decision.PurchaseID]
 	if decision.State == reward.Held {
 		row.dueAt = &row.MaturesAt
 	}
-	if before != nil && samePair(before, decision) && sameDue(r.due[decision.PurchaseID], row.dueAt) {
+	if before != nil && samePair(before, decision) && sameDue(r.due[decision.PurchaseID], row.dueAt) && !rebuilt {
 		return
+	}
+	if !rebuilt || gone || r.altered(decision.PurchaseID) || !samePair(before, decision) {
+		r.drifted(decision.PurchaseID)
 	}
 	occupied := before != nil && occupies(before.State)
 	row.admitted = occupies(decision.State) && !occupied
@@ -118,6 +123,8 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	if occupies(decision.State) {
 		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
 	}
+	row.fresh = row.fresh || gone
+	row.counts = row.counts || gone
 	d.pairs = append(d.pairs, row)
 }
 
@@ -127,7 +134,7 @@ func occupies(state reward.State) bool { return state == reward.Held || state ==
 func samePair(before *reward.Pair, now *reward.Decision) bool {
 	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&
 		before.Campaign == now.Campaign && before.ReferrerID == now.ReferrerID &&
-		before.Ordinal == now.Ordinal && before.Allowed == now.Allowed && sameNeeds(before.Needs, now.Needs) &&
+		before.Ordinal == now.Ordinal && before.Allowed == now.Allowed && sameNeeds(before.Needs, now.Needs) && len(before.Credits) == len(now.Credits) &&
 		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
 }
 
@@ -142,26 +149,35 @@ func sameDue(recorded time.Time, due *time.Time) bool {
 // compareCredits adds what the pair earns differently, and what is held of it.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
 	kept := 0
+	mended := r.mended(before, decision)
 	for i := range r.credits {
 		was := &r.credits[i]
 		if was.purchaseID != decision.PurchaseID {
 			continue
 		}
-		if before != nil && before.State == reward.Held {
+		if before != nil && before.State == reward.Held && !mended {
 			d.hold(was.campaign, &was.Credit, -1)
 		}
-		if was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit) {
+		same := was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit)
+		switch {
+		case same && was.sealed:
 			kept++
-		} else {
+		case same && was.old:
+			kept++
+			d.gone.add(r.UserID, was.purchaseID, was.Reward)
+			d.credits.add(r.UserID, decision, &was.Credit)
+		default:
+			r.drifted(was.purchaseID)
 			d.gone.add(r.UserID, was.purchaseID, was.Reward)
 		}
 	}
 	for i := range decision.Credits {
 		credit := &decision.Credits[i]
-		if decision.State == reward.Held {
+		if decision.State == reward.Held && !mended {
 			d.hold(decision.Campaign, credit, +1)
 		}
 		if kept == 0 || !r.recorded(decision, credit) {
+			r.drifted(decision.PurchaseID)
 			d.credits.add(r.UserID, decision, credit)
 		}
 	}
@@ -169,7 +185,9 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 
 // recorded tells whether the credit stands in the database as it was decided.
 func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
-	return slices.Contains(r.credits, recordedCredit{decision.PurchaseID, decision.Campaign, *credit})
+	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
+		return c.purchaseID == decision.PurchaseID && c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
+	})
 }
 
 // hold counts a credit as held, or with -1 as held no more.

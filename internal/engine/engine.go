@@ -71,14 +71,18 @@ func (e *Engine) Run(ctx context.Context) error {
 		workers.Go(func() { w.run(ctx, wake) })
 	}
 
+	compare := make(chan struct{}, 1)
+	workers.Go(func() { newResyncer(e).run(ctx, compare) })
+
 	delay := newBackoff()
 	for ctx.Err() == nil {
 		wait := jitter(e.options.PollInterval)
 		if int(e.busy.Load()) == e.options.Workers {
+			wakeUp(compare, 1)
 			pause(ctx, wait) // they look for themselves
 			continue
 		}
-		work, err := e.poll(ctx)
+		work, resync, err := e.poll(ctx)
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrNotOwner):
@@ -94,12 +98,10 @@ func (e *Engine) Run(ctx context.Context) error {
 			delay.Reset()
 		}
 		if work {
-			for range e.options.Workers {
-				select {
-				case wake <- struct{}{}:
-				default: // already awake
-				}
-			}
+			wakeUp(wake, e.options.Workers)
+		}
+		if resync {
+			wakeUp(compare, 1)
 		}
 		pause(ctx, wait)
 	}
@@ -111,7 +113,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
 	for {
-		if _, err := e.poll(ctx); err != nil {
+		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
 		took, err := w.attempt(ctx)
@@ -127,24 +129,35 @@ func (e *Engine) Converge(ctx context.Context) error {
 // poll tells whether there is work that this engine may do, and follows the
 // configuration when it has moved. It is one query, and all that an idle
 // engine asks of the database.
-func (e *Engine) poll(ctx context.Context) (work bool, err error) {
+func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
-	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work); err != nil {
-		return false, fmt.Errorf("while looking for work: %w", err)
+	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
+		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	e.stats.polls.Add(1)
 	config := e.config.Load()
 	if config == nil || config.Epoch != epoch {
 		if config, err = e.reload(ctx); err != nil {
-			return false, err
+			return false, false, err
 		}
 	}
 	if config.OwnerUID != e.options.OwnerUID {
-		return false, ErrNotOwner
+		return false, false, ErrNotOwner
 	}
-	return work && e.mayDecide(config), nil
+	may := e.mayDecide(config)
+	return work && may, resync && may, nil
+}
+
+// wakeUp wakes so many, unless they are awake.
+func wakeUp(wake chan<- struct{}, most int) {
+	for range most {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // reload reads the configuration that batches are decided under.

@@ -18,8 +18,14 @@ func (b *batch) load(ctx context.Context) error {
 	if err := b.loadEarned(ctx); err != nil {
 		return err
 	}
+	if err := b.restore(ctx); err != nil {
+		return err
+	}
 	if err := b.loadLinks(ctx); err != nil {
 		return err
+	}
+	for _, r := range b.referees {
+		r.bindAgain(b.config.Reward)
 	}
 	return b.loadFingerprints(ctx)
 }
@@ -38,18 +44,21 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	}
 	attributes := b.config.Conditions
 
+	var hash int64 // of each fact
 	var s reward.Signup
 	var visitorID string
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Attributes}, func(r *referee) {
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
 		r.Signup, r.visitorID = &signup, visitorID
+		r.facts ^= hash
 		s.Fingerprints = nil
 		b.weigh(s.Attributes)
 	}, attributes)
 
 	var p reward.Purchase
-	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes}, func(r *referee) {
+	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
+		r.facts ^= hash
 		b.weigh(p.Attributes)
 	}, attributes)
 
@@ -57,29 +66,39 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	// a change of its own.
 	var purchaseID string
 	var refunded int64
-	queue("load_refund", []any{&purchaseID, &refunded}, func(r *referee) {
+	queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {
+		r.facts ^= hash
 		if p := r.purchase(purchaseID); p != nil {
 			p.Refunded = refunded
 		}
 	})
 	var verdict reward.Verdict
-	queue("load_override", []any{&purchaseID, &verdict}, func(r *referee) {
+	queue("load_override", []any{&purchaseID, &verdict, &hash}, func(r *referee) {
+		r.facts ^= hash
 		if p := r.purchase(purchaseID); p != nil {
 			p.Override = verdict
 		}
 	})
 
 	var a reward.Attribution
-	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID}, func(r *referee) {
+	var facts, via *int64
+	var pairs *int32
+	var sealed, old bool
+	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID,
+		&facts, &via, &pairs, &sealed, &old}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
+		r.digest = readDigest(facts, via, pairs)
+		r.seal(attributionRow, sealed, old)
 	})
 
 	var pair reward.Pair
 	var due *time.Time
 	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due}, func(r *referee) {
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due,
+		&sealed, &old}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
+		r.seal(pair.PurchaseID, sealed, old)
 		if due != nil {
 			if r.due == nil {
 				r.due = map[string]time.Time{}
@@ -95,7 +114,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 func (b *batch) loadEarned(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
-		if r.Attribution != nil || len(r.Pairs) > 0 {
+		if r.Attribution != nil || len(r.Pairs) > 0 || b.resyncs {
 			ids = append(ids, r.UserID)
 		}
 	}
@@ -105,9 +124,11 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var q pgx.Batch
 	var id string
 	var c recordedCredit
-	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount}
+	var sealed, old bool
+	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
 	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
 		r := b.byID[id]
+		c.sealed, c.old = sealed || !b.resyncs, old
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
@@ -128,7 +149,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	byVisitor := map[string][]*referee{}
 	for _, r := range b.referees {
 		switch {
-		case r.Signup == nil || b.config.Reward.Bound(r.Pairs):
+		case r.Signup == nil || r.boundTo == nil && b.config.Reward.Bound(r.Pairs):
 		case r.Signup.Code != "":
 			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
 		case r.visitorID != "":
@@ -138,28 +159,31 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	var q pgx.Batch
 	var link reward.Link
 	var expiresAt, disabledAt *time.Time
+	var hash int64
 	read := func() *reward.Link {
 		l := link
 		l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
 		return &l
 	}
 	if len(byCode) > 0 {
-		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt}
+		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
 		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
 			l := read()
 			for _, r := range byCode[l.Code] {
 				r.Code = l
+				r.via ^= hash
 			}
 		}))
 	}
 	if len(byVisitor) > 0 {
 		var touch reward.Touch
 		columns := []any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
-			&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt}
+			&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
 		q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(columns, func() {
 			touch.Link = read()
 			for _, r := range byVisitor[touch.VisitorID] {
 				r.Touches = append(r.Touches, touch)
+				r.via ^= hash
 			}
 		}))
 	}

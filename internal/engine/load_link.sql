@@ -1,4 +1,5 @@
 -- Rides on link_pkey.
-SELECT code, campaign, referrer_id, label, expires_at, disabled_at
+SELECT code, campaign, referrer_id, label, expires_at, disabled_at,
+       referral.hash_of_link(code, campaign, referrer_id, label, expires_at, disabled_at)
   FROM referral.link
  WHERE code = ANY ($1);

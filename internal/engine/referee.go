@@ -15,6 +15,17 @@ type referee struct {
 	purchases map[string]*reward.Purchase // by id, made when first asked for
 	due       map[string]time.Time        // when recorded pairs are looked at again, by purchase
 	credits   []recordedCredit
+	facts     int64           // digest of the referee's own facts
+	via       int64           // digest of the link or touches that may bind the signup
+	digest    digest          // recorded: of what was decided last
+	rebuilt   map[string]bool // pairs that are not recorded as they are here, by purchase; true: not at all
+	boundTo   *reward.Pair    // whose attribution is lost
+
+	lostAttribution bool              // there is no row of it
+	watched         bool              // by a resync: nobody noted a change, so that any difference is drift
+	broken          map[string]broken // seals, by purchase or attributionRow
+
+	drift map[string]bool // what differed, by purchase or attributionRow
 
 	outcome reward.Outcome
 	entries []reward.Entry
@@ -25,6 +36,8 @@ type referee struct {
 type recordedCredit struct {
 	purchaseID, campaign string
 	reward.Credit
+	sealed bool // false: to be written anew, whatever it says
+	old    bool // it is only from before there were seals
 }
 
 func newReferee(userID string) *referee {

@@ -10,10 +10,11 @@ type Stats struct {
 	Entries  uint64 // appended to the ledger in them
 	Failures uint64 // batches that were rolled back
 	SetAside uint64 // referees that could not be decided
+	Drift    uint64 // differences put right that nobody declared
 }
 
 type counters struct {
-	polls, batches, referees, entries, failures, setAside atomic.Uint64
+	polls, batches, referees, entries, failures, setAside, drift atomic.Uint64
 }
 
 // Stats returns the counts so far.
@@ -25,5 +26,6 @@ func (e *Engine) Stats() Stats {
 		Entries:  e.stats.entries.Load(),
 		Failures: e.stats.failures.Load(),
 		SetAside: e.stats.setAside.Load(),
+		Drift:    e.stats.drift.Load(),
 	}
 }

@@ -14,9 +14,10 @@ const (
 	kindCode     = "Code"
 	kindCampaign = "Campaign"
 	kindReferrer = "Referrer"
-	kindLine     = "Line"    // of a campaign, or of one referrer in it: those in it
-	kindRollout  = "Rollout" // of a campaign: all its referees
-	kindRoom     = "Room"    // of a campaign: whoever is next in line
+	kindLine     = "Line"     // of a campaign, or of one referrer in it: those in it
+	kindRollout  = "Rollout"  // of a campaign: all its referees
+	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
+	kindRoom     = "Room"     // of a campaign: whoever is next in line
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -27,6 +28,7 @@ var expansions = map[string]string{
 	kindReferrer: "expand_referrer",
 	kindLine:     "expand_line",
 	kindRollout:  "expand_rollout",
+	kindWithheld: "expand_withheld",
 }
 
 // expansion is a number of changes of one kind and how far each has come.
@@ -74,7 +76,7 @@ func (b *batch) take(ctx context.Context) error {
 		})
 		return err
 	})
-	queries.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now) })
+	queries.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
 	if err := b.send(ctx, &queries); err != nil {
 		return err
 	}

@@ -38,11 +38,11 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 	}
 	if p := &fresh; len(p.userID) > 0 {
 		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt)
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt, p.credits)
 	}
 	if p := &revised; len(p.userID) > 0 {
 		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt)
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt, p.credits)
 	}
 }
 

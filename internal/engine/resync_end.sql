@@ -1,0 +1,12 @@
+-- The comparison is through: what was asked before it began is answered.
+WITH ended AS (
+    UPDATE referral.resync SET began_at = NULL, resume_after = '', rows_done = false, next_at = clock_timestamp()
+    RETURNING singleton
+)
+UPDATE referral.resync_campaign
+   SET ended_at = clock_timestamp(), handled = answers, answers = NULL,
+       found = concat_ws(', ', CASE pairs WHEN 0 THEN NULL WHEN 1 THEN '1 pair' ELSE pairs || ' pairs' END,
+                               CASE attributions WHEN 0 THEN NULL WHEN 1 THEN '1 attribution' ELSE attributions || ' attributions' END,
+                               CASE sums WHEN 0 THEN NULL WHEN 1 THEN '1 counter or account' ELSE sums || ' counters and accounts' END)
+  FROM ended
+ WHERE answers IS NOT NULL;

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// leavePending drops those of whom somebody noted a change, or whose time has
+// come: what differs of them is nobody's damage, and is decided soon.
+func (b *batch) leavePending(ctx context.Context) error {
+	var users, kinds, keys []string
+	for _, r := range b.referees {
+		note := func(kind, key string) {
+			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
+		}
+		note(kindReferee, r.UserID)
+		if r.visitorID != "" {
+			note(kindVisitor, r.visitorID)
+		}
+		for _, code := range r.codes() {
+			note(kindCode, code)
+		}
+		for _, id := range r.referrers() {
+			note(kindReferrer, id)
+		}
+		for _, campaign := range r.campaigns() {
+			for _, kind := range []string{kindCampaign, kindRollout, kindLine, kindWithheld} {
+				note(kind, campaign)
+			}
+		}
+	}
+	rows, err := b.tx.Query(ctx, b.statement("resync_pending"), users, kinds, keys)
+	if err != nil {
+		return err
+	}
+	pending, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	b.leave(func(r *referee) bool { return slices.Contains(pending, r.UserID) || r.isDue(b) })
+	return nil
+}
+
+// isDue tells whether a pair is about to be looked at because its time has come.
+func (r *referee) isDue(b *batch) bool {
+	for _, at := range r.due {
+		if !at.After(b.now) {
+			return true
+		}
+	}
+	return false
+}
+
+// leave drops referees from the batch.
+func (b *batch) leave(is func(*referee) bool) {
+	b.referees = slices.DeleteFunc(b.referees, func(r *referee) bool {
+		if !is(r) {
+			return false
+		}
+		delete(b.byID, r.UserID)
+		return true
+	})
+}
+
+// codes are those of the links that the signup may be bound by.
+func (r *referee) codes() []string {
+	var codes []string
+	if r.Signup != nil && r.Signup.Code != "" {
+		codes = append(codes, r.Signup.Code)
+	}
+	for i := range r.Touches {
+		codes = append(codes, r.Touches[i].Link.Code)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// campaigns are those that the referee is or may be of.
+func (r *referee) campaigns() []string {
+	var names []string
+	if r.Attribution != nil {
+		names = append(names, r.Attribution.Campaign)
+	}
+	if r.Code != nil {
+		names = append(names, r.Code.Campaign)
+	}
+	for i := range r.Touches {
+		names = append(names, r.Touches[i].Link.Campaign)
+	}
+	for i := range r.Pairs {
+		names = append(names, r.Pairs[i].Campaign)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

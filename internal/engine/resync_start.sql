@@ -1,0 +1,8 @@
+-- Begins a comparison, which will answer what has been asked for until now.
+WITH started AS (
+    UPDATE referral.resync SET began_at = clock_timestamp(), resume_after = '', rows_done = false
+    RETURNING began_at
+)
+INSERT INTO referral.resync_campaign AS r (campaign, answers)
+SELECT name, '' FROM referral.campaign, started WHERE mode <> 'Suspended'
+    ON CONFLICT (campaign) DO UPDATE SET answers = r.requested, attributions = 0, pairs = 0, sums = 0;

@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// resyncStep is one transaction of a comparison: a range of referees is
+// compared in one snapshot, and those of whom something does not fit are
+// decided and recorded as in any batch, with progress and counts.
+type resyncStep struct {
+	*batch
+	drift map[string]*drift // by campaign
+}
+
+// drift is what was put right of one campaign.
+type drift struct{ attributions, pairs, sums int64 }
+
+// step does one step if one is due and nobody else is at it.
+func (s *resyncer) step(ctx context.Context, config *database.Configuration, atOnce bool) (took bool, err error) {
+	step := resyncStep{batch: newBatch(s.engine, config, s.suspects), drift: map[string]*drift{}}
+	step.resyncs = true
+	step.byID = map[string]*referee{}
+	began := time.Now()
+	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
+		return false, fmt.Errorf("while beginning a resync's step: %w", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = step.tx.Rollback(ctx)
+	}()
+	at, err := step.claim(ctx, atOnce)
+	if err != nil || at == nil {
+		return false, err
+	}
+	var end *string
+	if at.rowsDone {
+		err = step.sums(ctx)
+	} else {
+		end, err = s.compare(ctx, &step, at.resumeAfter)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := step.count(ctx); err != nil {
+		return false, fmt.Errorf("while counting drift: %w", err)
+	}
+	if at.rowsDone {
+		_, err = step.tx.Exec(ctx, step.statement("resync_end"))
+	} else {
+		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), end, s.engine.pace(time.Since(began)).Microseconds())
+	}
+	if err != nil {
+		return false, fmt.Errorf("while recording how far a resync came: %w", err)
+	}
+	if err := step.fence(ctx); err != nil {
+		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+	}
+	if err := step.tx.Commit(ctx); err != nil {
+		return false, fmt.Errorf("while committing a resync's step: %w", err)
+	}
+	step.tell()
+	return true, nil
+}
+
+// position is how far a comparison has come.
+type position struct {
+	resumeAfter string
+	rowsDone    bool
+}
+
+// claim locks the comparison and begins one where none is under way. Nil: it is
+// not time for a step, or somebody else is at it.
+func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) {
+	var at *position
+	var fresh bool
+	var queries pgx.Batch
+	queries.Queue(s.statement("resync_begin"))
+	queries.Queue(s.statement("resync_claim"), atOnce).Query(func(rows pgx.Rows) error {
+		var p position
+		_, err := pgx.ForEachRow(rows, []any{&fresh, &p.resumeAfter, &p.rowsDone}, func() error {
+			at = &p
+			return nil
+		})
+		return err
+	})
+	if err := s.send(ctx, &queries); err != nil || at == nil {
+		return nil, wrap("while claiming a resync's step", err)
+	}
+	statement := "resync_leave"
+	if fresh {
+		statement = "resync_start"
+	}
+	if _, err := s.tx.Exec(ctx, s.statement(statement)); err != nil {
+		return nil, fmt.Errorf("while beginning a resync: %w", err)
+	}
+	if fresh {
+		at = &position{}
+	}
+	return at, nil
+}
+
+// compare compares one range and returns where it ends; nil: at the last
+// referee. Where more do not fit than one batch should hold it ends early.
+func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
+	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.referees).Scan(&end); err != nil {
+		return nil, fmt.Errorf("while finding the end of a range: %w", err)
+	}
+	rows, err := step.tx.Query(ctx, step.statement("resync_find"), after, end, s.suspects+1)
+	if err != nil {
+		return nil, fmt.Errorf("while comparing: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("while comparing: %w", err)
+	}
+	if len(found) > s.suspects {
+		found = found[:s.suspects]
+		end = &found[len(found)-1]
+		s.referees = max(leastReferees, s.referees/2)
+	} else {
+		s.referees = min(2*s.referees, mostReferees)
+	}
+	if len(found) == 0 {
+		return end, nil
+	}
+	return end, step.repair(ctx, found)
+}
+
+// repair decides and records those found.
+func (s *resyncStep) repair(ctx context.Context, found []string) error {
+	var queries pgx.Batch
+	queries.Queue(s.statement("begin"))
+	queries.Queue(s.statement("resync_shards"), found).Query(func(rows pgx.Rows) (err error) {
+		s.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+		return err
+	})
+	queries.Queue(s.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&s.now, &s.withholds) })
+	if err := s.send(ctx, &queries); err != nil {
+		return fmt.Errorf("while locking shards: %w", err)
+	}
+	for _, userID := range found {
+		r := newReferee(userID)
+		r.watched = true
+		s.byID[userID] = r
+		s.referees = append(s.referees, r)
+	}
+	if err := s.converge(ctx); err != nil {
+		return err
+	}
+	for _, r := range s.referees {
+		if r.cause != nil {
+			continue
+		}
+		for row := range r.drift {
+			d := s.of(r.campaignOf(row))
+			if row == attributionRow {
+				d.attributions++
+			} else {
+				d.pairs++
+			}
+		}
+	}
+	return nil
+}
+
+// of returns what is counted of a campaign.
+func (s *resyncStep) of(campaign string) *drift {
+	if s.drift[campaign] == nil {
+		s.drift[campaign] = &drift{}
+	}
+	return s.drift[campaign]
+}
+
+// campaignOf is the campaign that a difference belongs to.
+func (r *referee) campaignOf(row string) string {
+	if p := r.pair(row); p != nil {
+		return p.Campaign
+	}
+	for _, a := range []*reward.Attribution{r.outcome.Attribution, r.Attribution} {
+		if a != nil {
+			return a.Campaign
+		}
+	}
+	for i := range r.Ledger {
+		if r.Ledger[i].PurchaseID == row {
+			return r.Ledger[i].Campaign
+		}
+	}
+	return ""
+}
+
+// count adds what was put right to what has been so far.
+func (s *resyncStep) count(ctx context.Context) error {
+	var campaigns []string
+	var attributions, pairs, sums []int64
+	for campaign, d := range s.drift {
+		campaigns = append(campaigns, campaign)
+		attributions = append(attributions, d.attributions)
+		pairs = append(pairs, d.pairs)
+		sums = append(sums, d.sums)
+	}
+	if len(campaigns) == 0 {
+		return nil
+	}
+	_, err := s.tx.Exec(ctx, s.statement("resync_count"), campaigns, attributions, pairs, sums)
+	return err
+}
+
+// tell logs what was put right, once it is.
+func (s *resyncStep) tell() {
+	for campaign, d := range s.drift {
+		s.engine.stats.drift.Add(uint64(d.attributions + d.pairs + d.sums))
+		s.engine.log.Warn("Put drift right", "campaign", campaign, "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
+	}
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// mostSums is how many counters and accounts are put right in one step; a
+// comparison that finds more leaves the rest to the next.
+const mostSums = 10_000
+
+// sums puts counters and accounts right that are off what they count. Each is
+// locked and added up again, in the order in which batches lock them: whoever
+// counts beside adds to what is right.
+func (s *resyncStep) sums(ctx context.Context) error {
+	rows, err := s.tx.Query(ctx, s.statement("resync_sums"))
+	if err != nil {
+		return fmt.Errorf("while adding up: %w", err)
+	}
+	var pairs, credits, referrers, accounts sumKeys
+	kinds := map[string]*sumKeys{"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers, "Account": &accounts}
+	var what, campaign, key, currency string
+	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error {
+		if k := kinds[what]; len(k.campaign) < mostSums {
+			k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
+			s.of(campaign).sums++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("while adding up: %w", err)
+	}
+	var writes pgx.Batch
+	mend := func(name string, rows int, arguments ...any) {
+		if rows > 0 {
+			writes.Queue(s.statement("lock_"+name), arguments...)
+			writes.Queue(s.statement("mend_"+name), arguments...)
+		}
+	}
+	mend("pair_count", len(pairs.campaign), pairs.campaign)
+	mend("credit_count", len(credits.campaign), credits.campaign, credits.currency)
+	mend("referrer", len(referrers.campaign), referrers.campaign, referrers.key)
+	mend("account", len(accounts.campaign), accounts.key, accounts.currency)
+	if err := s.send(ctx, &writes); err != nil {
+		return fmt.Errorf("while adding counters and accounts up again: %w", err)
+	}
+	return nil
+}
+
+// sumKeys name counters or accounts.
+type sumKeys struct{ campaign, key, currency []string }

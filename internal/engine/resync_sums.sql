@@ -1,0 +1,60 @@
+-- Counters and accounts that are off their sums, all in one snapshot: what they
+-- count is kept in the transactions that write it, so a difference here is one.
+-- It reads results whole, since entries are in no order of their beneficiaries.
+WITH entered AS MATERIALIZED (
+    SELECT campaign, beneficiary_id, currency, sum(amount) AS amount, -sum(least(amount, 0)) AS reversed
+      FROM referral.ledger
+     GROUP BY campaign, beneficiary_id, currency
+), held AS MATERIALIZED (
+    SELECT c.campaign, c.beneficiary_id, c.currency, sum(c.amount) AS amount
+      FROM referral.credit AS c
+      JOIN referral.pair AS p ON p.user_id = c.user_id AND p.purchase_id = c.purchase_id
+     WHERE p.state = 'Held'
+     GROUP BY c.campaign, c.beneficiary_id, c.currency
+), pairs AS MATERIALIZED (
+    SELECT campaign, referrer_id, state, count(*) AS pairs
+      FROM referral.pair
+     GROUP BY campaign, referrer_id, state
+), balance AS (
+    SELECT min(campaign) AS campaign, beneficiary_id, currency, sum(available) AS available, sum(held) AS held
+      FROM (SELECT campaign, beneficiary_id, currency, amount AS available, 0 AS held FROM entered
+            UNION ALL
+            SELECT NULL, beneficiary_id, currency, amount, 0 FROM referral.adjustment
+            UNION ALL
+            SELECT campaign, beneficiary_id, currency, 0, amount FROM held) AS part
+     GROUP BY beneficiary_id, currency
+)
+SELECT 'Account' AS what, coalesce(b.campaign, '') AS campaign, beneficiary_id AS key, currency
+  FROM referral.account AS a
+  FULL JOIN balance AS b USING (beneficiary_id, currency)
+ WHERE coalesce(a.available, 0) <> coalesce(b.available, 0) OR coalesce(a.held, 0) <> coalesce(b.held, 0)
+UNION ALL
+SELECT 'Credits', campaign, '', currency
+  FROM (SELECT campaign, currency, sum(granted) AS granted, sum(held) AS held, sum(reversed) AS reversed
+          FROM referral.credit_count GROUP BY campaign, currency) AS k
+  FULL JOIN (SELECT campaign, currency, sum(amount) AS granted, sum(reversed) AS reversed FROM entered GROUP BY campaign, currency) AS l
+      USING (campaign, currency)
+  FULL JOIN (SELECT campaign, currency, sum(amount) AS held FROM held GROUP BY campaign, currency) AS h USING (campaign, currency)
+ WHERE coalesce(k.granted, 0) <> coalesce(l.granted, 0) OR coalesce(k.held, 0) <> coalesce(h.held, 0)
+    OR coalesce(k.reversed, 0) <> coalesce(l.reversed, 0)
+UNION ALL
+SELECT 'Referrer', campaign, referrer_id, ''
+  FROM referral.referrer AS r
+  FULL JOIN (SELECT campaign, referrer_id, sum(pairs) AS pairs FROM pairs WHERE state IN ('Held', 'Granted')
+              GROUP BY campaign, referrer_id) AS p USING (campaign, referrer_id)
+ WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
+UNION ALL
+SELECT 'Pairs', campaign, '', ''
+  FROM (SELECT campaign, sum(waiting) AS waiting, sum(held) AS held, sum(granted) AS granted, sum(reversed) AS reversed,
+               sum(awaiting_purchase) AS awaiting FROM referral.pair_count GROUP BY campaign) AS k
+  FULL JOIN (SELECT campaign, coalesce(sum(pairs) FILTER (WHERE state = 'Waiting'), 0) AS waiting,
+                    coalesce(sum(pairs) FILTER (WHERE state = 'Held'), 0) AS held,
+                    coalesce(sum(pairs) FILTER (WHERE state = 'Granted'), 0) AS granted,
+                    coalesce(sum(pairs) FILTER (WHERE state = 'Reversed'), 0) AS reversed
+               FROM pairs GROUP BY campaign) AS p USING (campaign)
+  FULL JOIN (SELECT campaign, count(*) AS awaiting FROM referral.attribution AS a WHERE coalesce(pairs, 0) = 0
+                AND NOT EXISTS (SELECT FROM referral.pair AS p WHERE p.user_id = a.user_id)
+              GROUP BY campaign) AS a USING (campaign)
+ WHERE coalesce(k.waiting, 0) <> coalesce(p.waiting, 0) OR coalesce(k.held, 0) <> coalesce(p.held, 0)
+    OR coalesce(k.granted, 0) <> coalesce(p.granted, 0) OR coalesce(k.reversed, 0) <> coalesce(p.reversed, 0)
+    OR coalesce(k.awaiting, 0) <> coalesce(a.awaiting, 0);

@@ -1,0 +1,45 @@
+package engine
+
+// attributionRow stands for the attribution where others are named by their
+// purchase, whose id is never empty.
+const attributionRow = ""
+
+// broken is a seal that does not fit its row: somebody altered the row, or it
+// is from before there were seals and is believed.
+type broken struct{ old bool }
+
+// seal remembers a seal that does not fit. Ordinary batches believe what they
+// read: looking for damage is a resync's work.
+func (r *referee) seal(row string, sealed, old bool) {
+	if sealed || !r.watched {
+		return
+	}
+	if r.broken == nil {
+		r.broken = map[string]broken{}
+	}
+	r.broken[row] = broken{old: old}
+}
+
+// altered tells whether a row does not say what the engine wrote.
+func (r *referee) altered(row string) bool {
+	seal, is := r.broken[row]
+	return is && !seal.old
+}
+
+// unsealed tells whether a row has to be written anew, whatever it says.
+func (r *referee) unsealed(row string) bool {
+	_, is := r.broken[row]
+	return is
+}
+
+// drifted counts a row, or a pair with what it earns, that a resync finds to
+// differ.
+func (r *referee) drifted(row string) {
+	if !r.watched {
+		return
+	}
+	if r.drift == nil {
+		r.drift = map[string]bool{}
+	}
+	r.drift[row] = true
+}
