@@ -1,0 +1,252 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Each test of this file goes the same way twice: with a guard, where no harm
+// is done, and without it, where the harm must show. A guard that can be taken
+// away without anybody noticing is not tested, or not needed.
+
+func guarded(t *testing.T, scene func(t *testing.T, guard bool) (harm string)) {
+	t.Helper()
+	t.Run("with the guard", func(t *testing.T) {
+		if harm := scene(t, true); harm != "" {
+			t.Errorf("harm was done: %s", harm)
+		}
+	})
+	t.Run("without it", func(t *testing.T) {
+		if harm := scene(t, false); harm == "" {
+			t.Error("nothing happened: what is the guard for?")
+		} else {
+			t.Logf("harm, as there must be: %s", harm)
+		}
+	})
+}
+
+// harm is what is wrong that may never be.
+func (s *shop) harm() string {
+	s.Helper()
+	return strings.Join(s.rows(violations), "; ")
+}
+
+// anyShard claims the shards with work, whoever else is at them.
+const anyShard = `SELECT s.shard FROM referral.shard AS s
+                   WHERE $1::int >= 0
+                     AND (EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
+                          OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now()))
+                   LIMIT $2`
+
+// mature lets the hold of every pair end by moving the past further back.
+func (s *shop) mature() {
+	s.Helper()
+	s.asOwner("UPDATE referral.signup SET signed_up_at = signed_up_at - interval '1000 h'")
+	s.asOwner("UPDATE referral.purchase SET purchased_at = purchased_at - interval '1000 h'")
+	s.asOwner("UPDATE referral.attribution SET touched_at = touched_at - interval '1000 h'")
+	s.asOwner(`UPDATE referral.pair SET qualified_at = qualified_at - interval '1000 h',
+	                  matures_at = matures_at - interval '1000 h', due_at = due_at - interval '1000 h'`)
+	s.asOwner("DELETE FROM referral.change")
+}
+
+// twice has two batches decide about u001 at the same time: one because its hold
+// is over, another because of what is written meanwhile.
+func (s *shop) twice(guard bool, meanwhile string) {
+	s.Helper()
+	terms := fiveDollars()
+	terms.HoldPeriod = 500 * time.Hour
+	s.declare("invite", terms)
+	s.friends(1, 1)
+	s.mature()
+	another := s.newEngine(engine.Options{})
+	if !guard {
+		s.engine.Replace("claim", anyShard)
+		another.Replace("claim", anyShard)
+	}
+	s.holdUp("anna", func() {
+		s.write(meanwhile)
+		background(s, another)
+	})
+	must(s, another.Converge(s.Context()))
+}
+
+// holdUp has a batch wait where it writes the account of somebody, lets the rest
+// of the story happen, and lets that batch come to its end.
+func (s *shop) holdUp(beneficiary string, meanwhile func()) {
+	s.Helper()
+	blocker, err := s.db.Begin(s.Context())
+	must(s, err)
+	defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
+	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
+	must(s, err)
+	ctx, cancel := context.WithCancel(s.Context())
+	done := make(chan struct{})
+	before := s.engine.Stats()
+	go func() {
+		defer close(done)
+		_ = s.engine.Converge(ctx)
+	}()
+	s.eventually("a batch waits", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	meanwhile()
+	must(s, blocker.Rollback(s.Context()))
+	waitFor(s, "the batch ends", func() bool {
+		now := s.engine.Stats()
+		return now.Batches+now.Failures > before.Batches+before.Failures
+	})
+	cancel()
+	<-done
+}
+
+// Two batches that decide about one referee at the same time both see what was
+// before either: what one grants the other does not know of.
+func TestGuardShardLock(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.twice(guard, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('u001', 'p', 'r', 2000)")
+		return s.harm()
+	})
+}
+
+// Should it happen all the same, such as after a restore where keys hash
+// otherwise, the ledger's key lets only one of two grants commit.
+func TestGuardLedgerKey(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		if !guard {
+			s.asOwner("ALTER TABLE referral.ledger DROP CONSTRAINT ledger_pkey")
+		}
+		s.twice(false, "UPDATE referral.signup SET attributes = '{}'")
+		return strings.Join(s.rows("SELECT beneficiary_id, 'was granted', sum(amount)::text FROM referral.ledger GROUP BY 1 HAVING sum(amount) > 500"), "; ")
+	})
+}
+
+// background lets an engine do what it can while something else is held up. It
+// may have to wait for that, and then goes on by itself; what becomes of its
+// batch is the scene's business.
+func background(s *shop, e *engine.Engine) {
+	done := make(chan struct{})
+	ctx := s.Context()
+	go func() {
+		defer close(done)
+		_ = e.Converge(ctx)
+	}()
+	s.Cleanup(func() { <-done })
+	select {
+	case <-done:
+	case <-time.After(300 * time.Millisecond):
+	}
+}
+
+// What was decided under terms that are not in force any more must not commit.
+func TestGuardEpoch(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.declare("invite", fiveDollars())
+		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD')")
+		s.arrive(1, 1)
+		if !guard {
+			epoch := s.rows("SELECT epoch FROM referral.meta")[0]
+			s.engine.Replace("fence", fmt.Sprintf("SELECT %s::bigint", epoch))
+		}
+		s.holdUp("anna", func() { s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2)) })
+		return strings.Join(s.rows("SELECT 'granted while suspended', user_id FROM referral.ledger"), "; ")
+	})
+}
+
+// Whoever stands first in line is served first, though his shard is at work.
+func TestGuardNoOvertaking(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.declare("invite", fiveDollars(), limited(1, 0, 100))
+		s.friends(1, 8)
+		if !guard {
+			s.engine.Replace("load_line_budget", strings.ReplaceAll(nobody, "$N", "$2::bigint, $3::bigint, $4::bool, $5::bigint, $6::bigint"))
+		}
+		blocker, err := s.db.Begin(t.Context())
+		must(t, err)
+		defer func() { _ = blocker.Rollback(context.WithoutCancel(t.Context())) }()
+		_, err = blocker.Exec(t.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
+		must(t, err)
+		s.declare("invite", fiveDollars(), limited(2, 0, 500))
+		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")
+		must(t, s.engine.Converge(t.Context()))
+		return strings.Join(s.rows("SELECT 'overtook u001', user_id FROM referral.pair WHERE state = 'Granted' AND user_id <> 'u001'"), "; ")
+	})
+}
+
+const nobody = `SELECT '', '', '', 0::bigint, 0::bigint, false WHERE $1::text IS NULL AND ($N) IS NULL`
+
+// A budget holds at every commit, since the room is read from what has been
+// given.
+func TestGuardBudget(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.declare("invite", fiveDollars(), limited(1, 0, 1200))
+		if !guard {
+			s.engine.Replace("load_room", "SELECT unnest($1::text[]), 0::bigint WHERE $2::text[] IS NOT NULL")
+		}
+		for n := 1; n <= 4; n++ {
+			s.arrive(n, n)
+			must(t, s.engine.Converge(t.Context()))
+		}
+		return s.overspent()
+	})
+}
+
+// And since nobody else gives any meanwhile.
+func TestGuardLineLock(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.declare("invite", fiveDollars(), limited(1, 0, 500))
+		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
+		s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('carl', 'invite', 'carl')")
+		another := s.newEngine(engine.Options{})
+		if !guard {
+			s.engine.Replace("lock_line", "SELECT WHERE $1::text[] IS NOT NULL")
+			another.Replace("lock_line", "SELECT WHERE $1::text[] IS NOT NULL")
+		}
+		s.arrive(1, 1)
+		s.holdUp("anna", func() {
+			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT u, 'carl', now() - interval '1 h' FROM ` + elsewhere)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT u, 'p', 2000, 'USD' FROM ` + elsewhere)
+			background(s, another)
+		})
+		must(t, s.engine.Converge(t.Context()))
+		return s.overspent()
+	})
+}
+
+// elsewhere is a user of another shard than u001's.
+const elsewhere = `(SELECT 'x' || n AS u FROM generate_series(1, 50) AS n
+                     WHERE referral.shard_of('x' || n) NOT IN (SELECT (referral.shard_of('u001') + k) % 16 FROM generate_series(0, 4) k) LIMIT 1) AS one`
+
+// overspent tells of a campaign that gave more than its budget.
+func (s *shop) overspent() string {
+	s.Helper()
+	return strings.Join(s.rows(`SELECT c.name, 'gave', sum(amount)::text, 'of', c.budget_amount
+	                              FROM referral.credit JOIN referral.campaign AS c ON c.name = campaign
+	                             GROUP BY c.name, c.budget_amount HAVING sum(amount) > c.budget_amount`), "; ")
+}
+
+// The ledger tells what was given, whoever wishes that it did not.
+func TestGuardAppendOnly(t *testing.T) {
+	guarded(t, func(t *testing.T, guard bool) string {
+		s := newShop(t)
+		s.declare("invite", fiveDollars())
+		s.friends(1, 1)
+		if !guard {
+			s.asOwner("DROP TRIGGER ledger_append_only ON referral.ledger")
+		}
+		_, err := s.db.Exec(t.Context(), "UPDATE referral.ledger SET amount = 5000000")
+		if guard && err == nil {
+			t.Error("the ledger was changed")
+		}
+		return s.harm()
+	})
+}
