@@ -79,3 +79,33 @@ func TestWhoWaitedIsAdmittedInOrderWhenTheLimitsAreGone(t *testing.T) {
 		converge{},
 	})
 }
+
+func TestWhatTheBudgetsCurrencyKeptFromCountingCountsWithoutIt(t *testing.T) {
+	policy := terms{Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "a", At: 90},
+		addPurchase{User: "cat", ID: "p1", Amount: 1005, Currency: "USD", At: 98},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+	})
+}
+
+func TestAnEditReachesWhoIsBoundByALinkThatIsGone(t *testing.T) {
+	policy := terms{Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "a", At: 90},
+		addPurchase{User: "cat", ID: "p1", Amount: 1005, Currency: "USD", At: 98},
+		converge{},
+		addRefund{User: "cat", Purchase: "p1", ID: "r1", Amount: 1005},
+		converge{},
+		declare{Campaign: "one", Window: 720, Ends: 85, Policy: policy, Scope: "NewPairs"},
+		removeRefund{User: "cat", Purchase: "p1", ID: "r1"},
+		removeLink{Code: "a"},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+	})
+}
