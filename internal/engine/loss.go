@@ -26,7 +26,7 @@ type loss struct {
 	incident       string
 	allowed        bool
 	pairs, granted int64 // withheld, and of how many
-	present        int64 // pairs held or granted now
+	present        int64 // pairs held or granted when counting began
 }
 
 // withhold keeps the batch from reversing more pairs because rows are missing
@@ -100,13 +100,13 @@ func (r *referee) losing() (campaign string, pairs int64) {
 // believes tells whether so many more reversals are to be believed.
 func (l *loss) believes(pairs int64) bool {
 	count := l.reversed + pairs
-	return l.allowed || l.incident == "" && (count <= lossFloor || count*100 <= lossPercent*(l.present+l.reversed))
+	return l.allowed || l.incident == "" && (count <= lossFloor || count*100 <= lossPercent*l.present)
 }
 
 // hold counts pairs as withheld, which the first of them makes an incident.
 func (l *loss) hold(pairs int64) {
 	if l.incident == "" {
-		l.incident, l.granted = rand.Text()[:8], l.present+l.reversed
+		l.incident, l.granted = rand.Text()[:8], l.present
 	}
 	l.pairs += pairs
 }
@@ -170,6 +170,7 @@ func (b *batch) lockLosses(ctx context.Context, lacking map[string][]*referee, w
 		if found.over {
 			found.reversed = 0
 		}
+		found.present += found.reversed
 		losses = append(losses, &found)
 		return nil
 	})

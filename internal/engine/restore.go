@@ -65,7 +65,7 @@ func (b *batch) restore(ctx context.Context) error {
 // lacksPair tells whether the ledger knows of a pair that there is no row of.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
-		if r.Ledger[i].Sum != 0 && r.pair(r.Ledger[i].PurchaseID) == nil {
+		if r.pair(r.Ledger[i].PurchaseID) == nil {
 			return true
 		}
 	}
@@ -139,6 +139,7 @@ func (r *referee) remnant(purchaseID string, e *entered) reward.Pair {
 		pair.State, pair.Reason, pair.Credits = reward.Held, reward.HoldPeriod, earned
 	case e != nil:
 		pair.Reason, pair.Campaign, pair.Revision = e.reason, e.campaign, e.revision
+		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
 	case row != nil && !occupies(row.State):
 		return *row
 	default: // it says that it earns something, and nothing bears that out

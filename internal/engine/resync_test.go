@@ -1,0 +1,349 @@
+package engine_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// resync compares everything now and checks what must hold afterwards.
+func (s *shop) resync() database.ResyncStatus {
+	s.Helper()
+	s.request()
+	must(s, s.engine.Resync(s.Context()))
+	s.consistent()
+	return s.status().Resync
+}
+
+// request asks for a resync of every campaign.
+func (s *shop) request() {
+	s.Helper()
+	for _, name := range s.rows("SELECT name FROM referral.campaign") {
+		must(s, database.RequestResync(s.Context(), s.db, uid, name, time.Now().String()))
+	}
+}
+
+// status is that of the first campaign.
+func (s *shop) status() database.CampaignStatus {
+	s.Helper()
+	status, err := database.ReadStatus(s.Context(), s.db)
+	must(s, err)
+	return status.Campaigns[0]
+}
+
+// behind writes where no trigger sees it.
+func (s *shop) behind(statements ...string) {
+	s.Helper()
+	var off, on string
+	for _, table := range []string{"link", "touch", "signup", "purchase", "refund", "override", "ledger"} {
+		off += "ALTER TABLE referral." + table + " DISABLE TRIGGER USER; "
+		on += "; ALTER TABLE referral." + table + " ENABLE TRIGGER USER"
+	}
+	s.asOwner("BEGIN; " + off + strings.Join(statements, "; ") + on + "; COMMIT")
+}
+
+// results are all that a resync could put right, without when that was.
+func (s *shop) results() []string {
+	s.Helper()
+	var all []string
+	for _, sql := range []string{
+		"SELECT user_id, campaign, code, referrer_id, label, touched_at::text, source, visitor_id, touch_id, facts, via, pairs, seal FROM referral.attribution ORDER BY 1",
+		"SELECT user_id, purchase_id, campaign, referrer_id, revision, ordinal, qualified_at::text, matures_at::text, state, reason, allowed, due_at::text, credits FROM referral.pair ORDER BY 1, 2",
+		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, seal FROM referral.credit ORDER BY 1, 2, 3",
+		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount)::text FROM referral.ledger GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3",
+		"SELECT beneficiary_id, currency, available::text, held::text FROM referral.account WHERE (available, held) <> (0, 0) ORDER BY 1, 2",
+		"SELECT campaign, sum(awaiting_purchase)::int, sum(waiting)::int, sum(held)::int, sum(granted)::int, sum(reversed)::int FROM referral.pair_count GROUP BY 1 ORDER BY 1",
+		"SELECT campaign, currency, sum(granted)::text, sum(held)::text FROM referral.credit_count GROUP BY 1, 2 ORDER BY 1, 2",
+		"SELECT * FROM referral.referrer WHERE pairs <> 0 ORDER BY 1, 2",
+	} {
+		all = append(all, s.rows(sql)...)
+	}
+	return all
+}
+
+// written is when each row of results, and of the change list, was written.
+func (s *shop) written() string {
+	s.Helper()
+	var all []string
+	for _, table := range []string{"attribution", "pair", "credit", "ledger", "account", "pair_count", "credit_count", "referrer", "change", "loss", "withheld", "parked", "set_aside"} {
+		all = append(all, s.rows("SELECT '"+table+"', xmin::text, ctid::text FROM referral."+table+" ORDER BY 2, 3")...)
+	}
+	return strings.Join(all, "\n")
+}
+
+// newCrowd is a shop in which bob's pair is granted, dave's held, carol's
+// reversed, erin waits to buy and zoe is nobody's.
+func newCrowd(t *testing.T) *shop {
+	const converge = ""
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	held := fiveDollars()
+	held.HoldPeriod = 48 * time.Hour
+	held.Rewards = append(held.Rewards, reward.Reward{Name: "friend", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10"}})
+	s.declare("slow", held)
+	for _, fact := range []string{
+		link, touch, signup, purchase, converge,
+		`INSERT INTO referral.link (code, campaign, referrer_id, label) VALUES ('alice2', 'slow', 'alice', 'share-item'), ('ann1', 'invite', 'ann', '')`,
+		`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carol', 'ann1', now() - interval '1 h'), ('dave', 'alice2', now() - interval '1 h'),
+			('erin', 'alice1', now() - interval '1 h'), ('zoe', NULL, now() - interval '1 h')`,
+		`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v9', 't9', 'alice1', now() - interval '2 h')`,
+		`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('finn', 'v9', now() - interval '1 h')`,
+		`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'p2', 2500, 'USD'), ('dave', 'p3', 4000, 'USD')`,
+	} {
+		if fact == converge {
+			s.converge()
+			continue
+		}
+		s.write(fact)
+	}
+	s.converge()
+	s.write(`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('carol', 'p2', 'r', 2500)`)
+	s.converge()
+	return s
+}
+
+func TestAFalseAlarmCostsNothing(t *testing.T) {
+	s := newCrowd(t)
+	before := s.written()
+	status := s.resync()
+	if diff := cmp.Diff(before, s.written()); diff != "" {
+		t.Errorf("a resync of what is right wrote something (-before +after):\n%s", diff)
+	}
+	if status.DriftCorrected != 0 || status.Found != "" || status.EndedAt.IsZero() {
+		t.Errorf("status %+v", status)
+	}
+}
+
+// What was altered, or lost, in results comes back just as it was.
+func TestDamagedResultsAreRestored(t *testing.T) {
+	for name, damage := range map[string]struct {
+		sql   string
+		drift int64
+	}{
+		"nothing":                          {`SELECT`, 0},
+		"attribution deleted":              {`DELETE FROM referral.attribution WHERE user_id = 'bob'`, 1},
+		"attribution altered":              {`UPDATE referral.attribution SET referrer_id = 'mallory' WHERE user_id = 'bob'`, 1},
+		"attribution altered, no pair yet": {`UPDATE referral.attribution SET touched_at = now() WHERE user_id = 'erin'`, 1},
+		"label altered":                    {`UPDATE referral.attribution SET label = 'x' WHERE user_id = 'finn'`, 1},
+		"attribution of a held pair lost":  {`DELETE FROM referral.attribution WHERE user_id = 'dave'`, 1},
+		"attribution of nobody's signup":   {`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) VALUES ('zoe', 'invite', 'alice1', 'alice', now(), 'Code')`, 2},
+		"granted pair deleted":             {`DELETE FROM referral.pair WHERE user_id = 'bob'`, 1},
+		"granted pair and credit deleted":  {`DELETE FROM referral.pair WHERE user_id = 'bob'; DELETE FROM referral.credit WHERE user_id = 'bob'`, 1},
+		"all of it deleted":                {`DELETE FROM referral.pair WHERE user_id = 'bob'; DELETE FROM referral.credit WHERE user_id = 'bob'; DELETE FROM referral.attribution WHERE user_id = 'bob'`, 2},
+		"granted pair called reversed":     {`UPDATE referral.pair SET state = 'Reversed', reason = 'Refunded' WHERE user_id = 'bob'`, 1},
+		"granted pair of another revision": {`UPDATE referral.pair SET revision = 7 WHERE user_id = 'bob'`, 1},
+		"granted pair of another referrer": {`UPDATE referral.pair SET referrer_id = 'mallory' WHERE user_id = 'bob'`, 1},
+		"reversed pair called granted":     {`UPDATE referral.pair SET state = 'Granted' WHERE user_id = 'carol'`, 1},
+		"reversed pair deleted":            {`DELETE FROM referral.pair WHERE user_id = 'carol'`, 1},
+		"held pair deleted":                {`DELETE FROM referral.pair WHERE user_id = 'dave'`, 1},
+		"held pair called granted":         {`UPDATE referral.pair SET state = 'Granted' WHERE user_id = 'dave'`, 1},
+		"held pair that is never due":      {`UPDATE referral.pair SET due_at = NULL WHERE user_id = 'dave'`, 1},
+		"granted credit raised":            {`UPDATE referral.credit SET amount = 99999 WHERE user_id = 'bob'`, 1},
+		"granted credit of another":        {`UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'bob'`, 1},
+		"granted credit deleted":           {`DELETE FROM referral.credit WHERE user_id = 'bob'`, 1},
+		"held credit raised":               {`UPDATE referral.credit SET amount = amount + 1 WHERE user_id = 'dave' AND reward = 'friend'`, 1},
+		"held credit deleted":              {`DELETE FROM referral.credit WHERE user_id = 'dave' AND reward = 'friend'`, 1},
+		"held credits deleted":             {`DELETE FROM referral.credit WHERE user_id = 'dave'`, 1},
+		"credit of a reversed pair":        {`INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) VALUES ('carol', 'p2', 'inviter', 'invite', 'alice', 'USD', 500)`, 1},
+		"pair counter":                     {`UPDATE referral.pair_count SET granted = granted + 5 WHERE campaign = 'invite'`, 1},
+		"awaiting counter":                 {`DELETE FROM referral.pair_count WHERE campaign = 'invite'`, 1},
+		"credit counter":                   {`UPDATE referral.credit_count SET granted = 0, held = 3 WHERE campaign = 'slow'`, 1},
+		"referrer counter":                 {`UPDATE referral.referrer SET pairs = 9 WHERE campaign = 'invite'`, 1},
+		"referrer lost":                    {`DELETE FROM referral.referrer WHERE campaign = 'invite'`, 1},
+		"account raised":                   {`UPDATE referral.account SET available = available + 100000 WHERE beneficiary_id = 'alice'`, 1},
+		"account lost":                     {`DELETE FROM referral.account WHERE beneficiary_id = 'dave'`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			before, entries := s.results(), s.rows(ledger)
+			s.behind(damage.sql)
+			s.resync()
+			if diff := cmp.Diff(before, s.results()); diff != "" {
+				t.Errorf("not as it was (-before +after):\n%s", diff)
+			}
+			if diff := cmp.Diff(entries, s.rows(ledger)); diff != "" {
+				t.Errorf("the ledger has other entries (-before +after):\n%s", diff)
+			}
+			s.drifted(damage.drift)
+		})
+	}
+}
+
+// drifted expects so much to have been counted, and nothing more to be found.
+func (s *shop) drifted(want int64) {
+	s.Helper()
+	const counted = "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign"
+	s.expect("drift", counted, fmt.Sprint(want))
+	before := s.written()
+	s.resync()
+	s.expect("drift after a second resync", counted, fmt.Sprint(want))
+	if diff := cmp.Diff(before, s.written()); diff != "" {
+		s.Errorf("the second resync wrote something:\n%s", diff)
+	}
+}
+
+func TestFactsThatChangedBehindTheTriggersAreDecided(t *testing.T) {
+	for name, fact := range map[string]struct {
+		sql   string
+		pairs []string
+		drift int64
+	}{
+		"refund":              {`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'p1', 'r1', 2500)`, []string{"bob p1 Reversed Refunded", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"refund withdrawn":    {`DELETE FROM referral.refund`, []string{"bob p1 Granted Qualified", "carol p2 Granted Qualified", "dave p3 Held HoldPeriod"}, 1},
+		"purchase corrected":  {`UPDATE referral.purchase SET amount = 8000 WHERE user_id = 'dave'`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"purchase deleted":    {`DELETE FROM referral.purchase WHERE user_id = 'bob'`, []string{"bob p1 Reversed PurchaseRemoved", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"signup deleted":      {`DELETE FROM referral.signup WHERE user_id = 'bob'`, []string{"bob p1 Reversed PurchaseRemoved", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"denied":              {`INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ('bob', 'p1', 'Deny')`, []string{"bob p1 Reversed Overridden", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"purchase added":      {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('erin', 'p9', 100, 'USD')`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod", "erin p9 Granted Qualified"}, 1},
+		"another link":        {`UPDATE referral.link SET referrer_id = 'ann' WHERE code = 'alice1'`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 2},
+		"touch deleted":       {`DELETE FROM referral.touch WHERE visitor_id = 'v9'`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"signup to be bound":  {`UPDATE referral.signup SET code = 'alice1' WHERE user_id = 'zoe'`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+		"touch of a newcomer": {`UPDATE referral.signup SET visitor_id = 'v9' WHERE user_id = 'zoe'`, []string{"bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			s.behind(fact.sql)
+			s.resync()
+			s.expect("pairs", pairs, fact.pairs...)
+			s.drifted(fact.drift)
+		})
+	}
+}
+
+func TestEntriesThatNobodyDecidedAreTakenBack(t *testing.T) {
+	for name, entry := range map[string]string{
+		"beside a granted one":     `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', 700, 'USD', 'Grant', 'Qualified')`,
+		"for somebody else":        `('bob', 'p1', 'bonus', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
+		"for a purchase of nobody": `('mallory', 'p9', 'inviter', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
+		"for a held pair":          `('dave', 'p3', 'inviter', 1, 'slow', 1, 'alice', 500, 'USD', 'Grant', 'Qualified')`,
+		"for a reversed pair":      `('carol', 'p2', 'inviter', 3, 'invite', 1, 'ann', 500, 'USD', 'Grant', 'Qualified')`,
+		"that takes":               `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', -500, 'USD', 'Reversal', 'Refunded')`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			before := s.results()
+			s.behind(`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason) VALUES ` + entry)
+			s.resync()
+			if diff := cmp.Diff(before, s.results()); diff != "" {
+				t.Errorf("not as it was (-before +after):\n%s", diff)
+			}
+			s.expect("entries added", "SELECT count(*) - 3 FROM referral.ledger", "2")
+		})
+	}
+}
+
+func TestAPairThatIsGoneIsNotDecidedAnew(t *testing.T) {
+	s := newCrowd(t)
+	terms := fiveDollars()
+	terms.Rewards[0].Fixed.Amount = 1000
+	s.declare("invite", terms, func(d *database.Declaration) { d.Policy.Generation = 2 })
+	s.behind(`DELETE FROM referral.pair WHERE user_id = 'bob'`, `DELETE FROM referral.credit WHERE user_id = 'bob'`)
+	s.write(`UPDATE referral.purchase SET amount = amount + 1 WHERE user_id = 'bob'`) // an ordinary batch finds it so
+	s.converge()
+	s.expect("pair", "SELECT state, revision, ordinal FROM referral.pair WHERE user_id = 'bob'", "Granted 1 1")
+	s.expect("credit", "SELECT amount FROM referral.credit WHERE user_id = 'bob'", "500")
+	s.expect("entries", "SELECT amount FROM referral.ledger WHERE user_id = 'bob'", "500")
+}
+
+func TestWhatIsPendingIsLeftOut(t *testing.T) {
+	s := newCrowd(t)
+	s.write(refund)
+	s.write(`DELETE FROM referral.touch WHERE visitor_id = 'v9'`)
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("pairs", pairs, "bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod")
+	s.expect("drift", "SELECT sum(drift_corrected)::int FROM referral.resync_campaign", "0")
+	s.converge()
+	s.drifted(0)
+}
+
+func TestASuspendedCampaignIsLeftAlone(t *testing.T) {
+	s := newCrowd(t)
+	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
+	s.behind(`DELETE FROM referral.pair`)
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("pairs", pairs, "dave p3 Held HoldPeriod")
+	s.expect("ended", "SELECT campaign FROM referral.resync_campaign WHERE ended_at IS NOT NULL", "slow")
+	s.declare("invite", fiveDollars(), inMode(reward.Open, 3))
+	must(t, s.engine.Converge(t.Context()))
+	must(t, s.engine.Resync(t.Context()))
+	s.consistent()
+	s.expect("pairs", pairs, "bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod")
+	s.expect("entries", "SELECT count(*) FROM referral.ledger", "3")
+}
+
+func TestASuspendedDatabaseIsNotCompared(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.pair WHERE user_id = 'bob'`)
+	s.asOwner("UPDATE referral.meta SET suspended = true, epoch = epoch + 1")
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("pairs", "SELECT FROM referral.pair WHERE user_id = 'bob'")
+	s.asOwner("UPDATE referral.meta SET suspended = false, epoch = epoch + 1")
+	must(t, s.engine.Resync(t.Context()))
+	s.consistent()
+	s.expect("pairs", "SELECT state FROM referral.pair WHERE user_id = 'bob'", "Granted")
+}
+
+func TestAResyncGoesOnWhereItStopped(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.credit WHERE user_id IN ('bob', 'dave')`)
+	s.engine = s.newEngine(engine.Options{BatchSize: 1})
+	s.request()
+	s.engine.Replace("resync_end", "SELECT 1/0")
+	if err := s.engine.Resync(t.Context()); err == nil {
+		t.Fatal("it went through")
+	}
+	s.expect("repaired so far", "SELECT count(*) FROM referral.credit", "3")
+	s.expect("under way", "SELECT rows_done, began_at IS NOT NULL FROM referral.resync", "true true")
+	s.engine = s.newEngine(engine.Options{})
+	s.engine.Replace("resync_find", "SELECT 1/0 WHERE $1 = '' AND $2 = '' AND $3 = 0") // all referees have been compared
+	must(t, s.engine.Resync(t.Context()))
+	s.engine = s.newEngine(engine.Options{})
+	s.drifted(2)
+}
+
+func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
+	s := newCrowd(t)
+	ask := func(what string) { must(t, database.RequestResync(t.Context(), s.db, uid, "invite", what)) }
+	ask("monday")
+	ask("tuesday")
+	must(t, s.engine.Resync(t.Context()))
+	if got := s.status().Resync; got.Handled != "tuesday" || got.EndedAt.IsZero() {
+		t.Errorf("status %+v", got)
+	}
+	before := s.written()
+	ask("tuesday")
+	must(t, s.engine.Resync(t.Context()))
+	if s.written() != before {
+		t.Error("asking the same again did something")
+	}
+	if err := database.RequestResync(t.Context(), s.db, "somebody", "invite", "x"); err == nil {
+		t.Error("somebody else may ask")
+	}
+}
+
+func TestTwoEnginesCompareOnce(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.credit WHERE user_id IN ('bob', 'dave')`)
+	s.request()
+	done := make(chan error, 2)
+	for range cap(done) {
+		e := s.newEngine(engine.Options{BatchSize: 1})
+		go func() { done <- e.Resync(t.Context()) }()
+	}
+	for range cap(done) {
+		must(t, <-done)
+	}
+	must(t, s.engine.Resync(t.Context()))
+	s.consistent()
+	s.drifted(2)
+}
