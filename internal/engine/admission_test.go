@@ -261,3 +261,22 @@ func TestReversedCampaign(t *testing.T) {
 	s.expect("declared again it is decided anew", "SELECT user_id, state, revision FROM referral.pair ORDER BY 1",
 		"u001 Granted 1", "u002 Granted 1", "u003 Granted 1")
 }
+
+// After an edit of the limits nobody is admitted past those who waited before,
+// although their reasons are of before the edit.
+func TestEditedLimitsLetNobodyOvertake(t *testing.T) {
+	s := newShop(t)
+	s.engine = s.newEngine(engine.Options{BatchSize: 1})
+	s.declare("invite", fiveDollars(), limited(1, 1, 1000))
+	s.friends(1, 2)
+	s.expect("the cap is reached", standing, "u001 Granted Qualified", "u002 Waiting CapReached")
+	s.arrive(3, 3)
+	s.declare("invite", fiveDollars(), limited(2, 0, 1000))
+	s.asOwner("CREATE TABLE admitted (user_id text, at bigint GENERATED ALWAYS AS IDENTITY)")
+	s.asOwner(`CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF NEW.state = 'Granted' THEN INSERT INTO admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
+	s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
+	s.converge()
+	s.expect("the one who waited has the room", "SELECT user_id FROM admitted ORDER BY at", "u002")
+	s.expect("the new one waits", standing, "u001 Granted Qualified", "u002 Granted Qualified", "u003 Waiting BudgetExhausted")
+}

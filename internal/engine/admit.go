@@ -78,6 +78,9 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 			byName[name].room.Pairs[referrer] = pairs
 		}))
 	}
+	if len(budgets) > 0 {
+		q.Queue(b.statement("load_refiling"), budgets).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
+	}
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
@@ -105,11 +108,14 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	limit, most := l.campaign.Cap(), int64(b.engine.options.BatchSize)
 	admits := l.campaign.Mode == reward.Open
 	budget := int64(math.MaxInt64)
-	if l.campaign.Budget != nil {
+	switch {
+	case l.refiling: // the first of them is enough to know
+		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, l.room.Left, limit, admits, len(l.claims)+1).Query(collect)
+	case l.campaign.Budget != nil:
 		budget = max(0, l.room.Left)
 		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, len(l.claims), most).Query(collect)
 	}
-	if limit > 0 && admits {
+	if limit > 0 && admits && !l.refiling {
 		var referrers []string
 		var places []int64
 		for id, pairs := range l.room.Pairs {

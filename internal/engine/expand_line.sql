@@ -2,7 +2,8 @@
 -- step. A key is a campaign, or a campaign and one referrer parted by a slash,
 -- which no campaign's name has; in a referrer's line, those come first who lack
 -- budget.
--- Rides on pair_line and pair_line_referrer.
+-- At the end of a campaign's line it leaves the id up to which it has noted.
+-- Rides on pair_line, pair_line_referrer and refiling_pkey.
 WITH line AS (
     SELECT key, split_part(key, '/', 1) AS campaign, nullif(strpos(key, '/'), 0) AS slash,
            split_part(resume_after, ' ', 1) AS last_reason,
@@ -27,11 +28,19 @@ WITH line AS (
                           ORDER BY reason, admission_order
                           LIMIT $3) AS p
      WHERE line.slash IS NOT NULL
+), unfinished AS (
+    SELECT r.key, r.reason || ' ' || lpad(r.admission_order::text, 19, '0') AS last_place
+      FROM (SELECT DISTINCT ON (key) key, reason, admission_order, count(*) OVER (PARTITION BY key) AS places
+              FROM reached ORDER BY key, reason DESC, admission_order DESC) AS r
+     WHERE r.places = $3
+), noted AS (
+    INSERT INTO referral.change (shard, kind, key, resume_after)
+    SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM reached
+    UNION ALL
+    SELECT referral.shard_of(key), 'Line', key, last_place FROM unfinished
+    RETURNING id
 )
-INSERT INTO referral.change (shard, kind, key, resume_after)
-SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM reached
-UNION ALL
-SELECT referral.shard_of(r.key), 'Line', r.key, r.reason || ' ' || lpad(r.admission_order::text, 19, '0')
-  FROM (SELECT DISTINCT ON (key) key, reason, admission_order, count(*) OVER (PARTITION BY key) AS places
-          FROM reached ORDER BY key, reason DESC, admission_order DESC) AS r
- WHERE r.places = $3;
+UPDATE referral.refiling AS f
+   SET noted_up_to = greatest((SELECT max(id) FROM noted), (SELECT last_value FROM referral.change_id_seq))
+  FROM line
+ WHERE f.campaign = line.key AND line.key NOT IN (SELECT key FROM unfinished);

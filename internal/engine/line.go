@@ -15,8 +15,9 @@ type line struct {
 	freed    int64            // of the budget, minor units
 	left     map[string]int64 // pairs that are not admitted any more, by referrer
 
-	room   reward.Room
-	before map[string]int64 // room.Pairs before any was given
+	room     reward.Room
+	before   map[string]int64 // room.Pairs before any was given
+	refiling bool             // others may stand for a reason that is not theirs any more
 }
 
 // lines lists the ordered campaigns that the batch's decisions concern, by name.

@@ -28,6 +28,16 @@ CREATE INDEX pair_line_referrer ON referral.pair (campaign, referrer_id, reason,
 -- The least that would do for those who lack nothing but budget.
 CREATE INDEX pair_line_needs    ON referral.pair (campaign, needs) WHERE needs IS NOT NULL AND reason = 'BudgetExhausted';
 
+-- After an edit of limits those in line may stand for a reason that is not
+-- theirs any more, until all of them have been looked at.
+CREATE TABLE referral.refiling (
+    campaign    text COLLATE "C" PRIMARY KEY,
+    noted_up_to bigint
+);
+COMMENT ON TABLE  referral.refiling IS 'One row per campaign whose limits were edited: whether all in its line have been looked at since.';
+COMMENT ON COLUMN referral.refiling.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.refiling.noted_up_to IS 'Id of a change after all that stood in line; it is over when none up to there is left. Null: they are still being noted.';
+
 -- Conditions may look at the label of the link, as it was when the signup was bound.
 ALTER TABLE referral.attribution ADD COLUMN label text NOT NULL DEFAULT '';
 COMMENT ON COLUMN referral.attribution.label IS 'Label of the link.';
