@@ -38,7 +38,7 @@ func TestAnOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
 
 	proxy.Swallow()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at
 	proxy.Pass()
 	w.awaitReady(adb)
 	w.awaitQuiet(campaign, policy, adb)

@@ -58,16 +58,22 @@ func (r *ReferralCampaignReconciler) massReversal(campaign *v1alpha1.ReferralCam
 		loss.Pairs, loss.Of, campaign.Namespace, campaign.Name, v1alpha1.AllowReversalsAnnotation, loss.ID)
 }
 
-// tellDrift records an event when differences were put right that nobody declared.
+// tellDrift records an event when a comparison has ended that put right what nobody declared. What it found is known then;
+// that of one that ended while nobody looked is only counted.
 func (r *ReferralCampaignReconciler) tellDrift(before, after *v1alpha1.ReferralCampaign) {
-	corrected := after.Status.DriftCorrected - before.Status.DriftCorrected
-	if before.Status.Pairs == nil || corrected <= 0 { // what was there before this object is no news
+	was, is := before.Status, after.Status
+	if was.Pairs == nil { // what was there before this object is no news
+		return
+	}
+	if was.LastResyncTime.Equal(is.LastResyncTime) && was.LastHandledReconcileAt == is.LastHandledReconcileAt {
 		return
 	}
 	report, _ := r.registry.Report(client.ObjectKey{Namespace: after.Namespace, Name: after.Spec.DatabaseRef.Name})
-	note := fmt.Sprintf("%d differences that nobody declared were put right", corrected)
-	if found := find(report, after.Name).Resync.Found; found != "" {
-		note += ": " + found
+	found := find(report, after.Name).Resync.Found
+	if corrected := is.DriftCorrected - was.DriftCorrected; found == "" && corrected > 0 {
+		found = fmt.Sprintf("%d differences", corrected)
 	}
-	r.reporter.event(after, corev1.EventTypeWarning, "DriftCorrected", note)
+	if found != "" {
+		r.reporter.event(after, corev1.EventTypeWarning, "DriftCorrected", "put right what nobody declared: "+found)
+	}
 }
