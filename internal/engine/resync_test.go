@@ -155,8 +155,8 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"pair counter":                     {`UPDATE referral.pair_count SET granted = granted + 5 WHERE campaign = 'invite'`, 1},
 		"awaiting counter":                 {`DELETE FROM referral.pair_count WHERE campaign = 'invite'`, 1},
 		"credit counter":                   {`UPDATE referral.credit_count SET granted = 0, held = 3 WHERE campaign = 'slow'`, 1},
-		"referrer counter":                 {`UPDATE referral.referrer SET pairs = 9 WHERE campaign = 'invite'`, 1},
-		"referrer lost":                    {`DELETE FROM referral.referrer WHERE campaign = 'invite'`, 1},
+		"referrer counter":                 {`UPDATE referral.referrer SET pairs = 9 WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
+		"referrer lost":                    {`DELETE FROM referral.referrer WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
 		"account raised":                   {`UPDATE referral.account SET available = available + 100000 WHERE beneficiary_id = 'alice'`, 1},
 		"account lost":                     {`DELETE FROM referral.account WHERE beneficiary_id = 'dave'`, 1},
 	} {
