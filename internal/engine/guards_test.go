@@ -15,15 +15,15 @@ import (
 // is done, and without it, where the harm must show. A guard that can be taken
 // away without anybody noticing is not tested, or not needed.
 
-func guarded(t *testing.T, scene func(t *testing.T, guard bool) (harm string)) {
+func guarded(t *testing.T, scene func(s *shop, guard bool) (harm string)) {
 	t.Helper()
 	t.Run("with the guard", func(t *testing.T) {
-		if harm := scene(t, true); harm != "" {
+		if harm := scene(newShop(t), true); harm != "" {
 			t.Errorf("harm was done: %s", harm)
 		}
 	})
 	t.Run("without it", func(t *testing.T) {
-		if harm := scene(t, false); harm == "" {
+		if harm := scene(newShop(t), false); harm == "" {
 			t.Error("nothing happened: what is the guard for?")
 		} else {
 			t.Logf("harm, as there must be: %s", harm)
@@ -106,8 +106,7 @@ func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 // Two batches that decide about one referee at the same time both see what was
 // before either: what one grants the other does not know of.
 func TestGuardShardLock(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.twice(guard, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('u001', 'p', 'r', 2000)")
 		return s.harm()
 	})
@@ -116,8 +115,7 @@ func TestGuardShardLock(t *testing.T) {
 // Should it happen all the same, such as after a restore where keys hash
 // otherwise, the ledger's key lets only one of two grants commit.
 func TestGuardLedgerKey(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		if !guard {
 			s.asOwner("ALTER TABLE referral.ledger DROP CONSTRAINT ledger_pkey")
 		}
@@ -145,8 +143,7 @@ func background(s *shop, e *engine.Engine) {
 
 // What was decided under terms that are not in force any more must not commit.
 func TestGuardEpoch(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
 		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD')")
 		s.arrive(1, 1)
@@ -161,21 +158,20 @@ func TestGuardEpoch(t *testing.T) {
 
 // Whoever stands first in line is served first, though his shard is at work.
 func TestGuardNoOvertaking(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 100))
 		s.friends(1, 8)
 		if !guard {
 			s.engine.Replace("load_line_budget", strings.ReplaceAll(nobody, "$N", "$2::bigint, $3::bigint, $4::bool, $5::bigint, $6::bigint"))
 		}
-		blocker, err := s.db.Begin(t.Context())
-		must(t, err)
-		defer func() { _ = blocker.Rollback(context.WithoutCancel(t.Context())) }()
-		_, err = blocker.Exec(t.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
-		must(t, err)
+		blocker, err := s.db.Begin(s.Context())
+		must(s, err)
+		defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
+		_, err = blocker.Exec(s.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
+		must(s, err)
 		s.declare("invite", fiveDollars(), limited(2, 0, 500))
 		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")
-		must(t, s.engine.Converge(t.Context()))
+		must(s, s.engine.Converge(s.Context()))
 		return strings.Join(s.rows("SELECT 'overtook u001', user_id FROM referral.pair WHERE state = 'Granted' AND user_id <> 'u001'"), "; ")
 	})
 }
@@ -185,15 +181,14 @@ const nobody = `SELECT '', '', '', 0::bigint, 0::bigint, false WHERE $1::text IS
 // A budget holds at every commit, since the room is read from what has been
 // given.
 func TestGuardBudget(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 1200))
 		if !guard {
 			s.engine.Replace("load_room", "SELECT unnest($1::text[]), 0::bigint WHERE $2::text[] IS NOT NULL")
 		}
 		for n := 1; n <= 4; n++ {
 			s.arrive(n, n)
-			must(t, s.engine.Converge(t.Context()))
+			must(s, s.engine.Converge(s.Context()))
 		}
 		return s.overspent()
 	})
@@ -201,8 +196,7 @@ func TestGuardBudget(t *testing.T) {
 
 // And since nobody else gives any meanwhile.
 func TestGuardLineLock(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 500))
 		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
 		s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('carl', 'invite', 'carl')")
@@ -217,7 +211,7 @@ func TestGuardLineLock(t *testing.T) {
 			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT u, 'p', 2000, 'USD' FROM ` + elsewhere)
 			background(s, another)
 		})
-		must(t, s.engine.Converge(t.Context()))
+		must(s, s.engine.Converge(s.Context()))
 		return s.overspent()
 	})
 }
@@ -236,16 +230,15 @@ func (s *shop) overspent() string {
 
 // The ledger tells what was given, whoever wishes that it did not.
 func TestGuardAppendOnly(t *testing.T) {
-	guarded(t, func(t *testing.T, guard bool) string {
-		s := newShop(t)
+	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
 		s.friends(1, 1)
 		if !guard {
 			s.asOwner("DROP TRIGGER ledger_append_only ON referral.ledger")
 		}
-		_, err := s.db.Exec(t.Context(), "UPDATE referral.ledger SET amount = 5000000")
+		_, err := s.db.Exec(s.Context(), "UPDATE referral.ledger SET amount = 5000000")
 		if guard && err == nil {
-			t.Error("the ledger was changed")
+			s.Error("the ledger was changed")
 		}
 		return s.harm()
 	})

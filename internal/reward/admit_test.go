@@ -12,6 +12,7 @@ import (
 // A queue is a campaign's line as tests tell it: who stands where and needs how
 // much of the budget, what there is, and what comes of it.
 type queue struct {
+	rapid.TB
 	campaign *Campaign
 	room     Room
 	claims   []Claim
@@ -20,9 +21,9 @@ type queue struct {
 
 // newQueue has a campaign that pays ten per cent, so that a purchase of $40
 // needs 400.
-func newQueue(limit, left int64) *queue {
+func newQueue(t rapid.TB, limit, left int64) *queue {
 	campaign := openCampaign("invite", Terms{Purchases: EveryPurchase, Rewards: []Reward{toBen("10")}, Limits: Limits{PairsPerReferrer: limit}})
-	q := &queue{campaign: campaign, room: Room{Campaign: campaign, Left: left, Pairs: map[string]int64{}}}
+	q := &queue{TB: t, campaign: campaign, room: Room{Campaign: campaign, Left: left, Pairs: map[string]int64{}}}
 	if left >= 0 {
 		campaign.Budget = &Money{Amount: 100_000, Currency: "USD"}
 	}
@@ -30,8 +31,8 @@ func newQueue(limit, left int64) *queue {
 }
 
 // claim has a pair of a referrer stand in line at that place; order 0: it is new.
-func (q *queue) claim(t rapid.TB, user, referrer string, order, needs int64) {
-	t.Helper()
+func (q *queue) claim(user, referrer string, order, needs int64) {
+	q.Helper()
 	s := newStory(func(s *story) {
 		s.ben.UserID = user
 		s.config.Campaigns["invite"] = q.campaign
@@ -44,7 +45,7 @@ func (q *queue) claim(t rapid.TB, user, referrer string, order, needs int64) {
 	})
 	outcome, err := Decide(&s.config, &s.ben, s.now)
 	if err != nil || len(outcome.Claims) != 1 {
-		t.Fatalf("no claim: %+v, %v", outcome, err)
+		q.Fatalf("no claim: %+v, %v", outcome, err)
 	}
 	q.claims = append(q.claims, outcome.Claims...)
 }
@@ -54,11 +55,11 @@ func (q *queue) other(user, referrer string, order, needs int64) {
 }
 
 // admit tells each claim's state, then who of the others is next.
-func (q *queue) admit(t rapid.TB) string {
-	t.Helper()
+func (q *queue) admit() string {
+	q.Helper()
 	next, _, err := Admit(&q.room, q.claims, q.others)
 	if err != nil {
-		t.Fatalf("Admit: %v", err)
+		q.Fatalf("Admit: %v", err)
 	}
 	var words []string
 	for i := range q.claims {
@@ -75,65 +76,65 @@ func TestAdmit(t *testing.T) {
 	for _, c := range []struct {
 		rule        string
 		limit, left int64 // left below zero: no budget
-		stand       func(t *testing.T, q *queue)
+		stand       func(q *queue)
 		want        string
 	}{
-		{"in order, as long as there is room", 0, 900, func(t *testing.T, q *queue) {
-			q.claim(t, "a", "anna", 1, 400)
-			q.claim(t, "b", "anna", 2, 400)
-			q.claim(t, "c", "anna", 0, 400)
+		{"in order, as long as there is room", 0, 900, func(q *queue) {
+			q.claim("a", "anna", 1, 400)
+			q.claim("b", "anna", 2, 400)
+			q.claim("c", "anna", 0, 400)
 		}, "a in, b in, c BudgetExhausted"},
-		{"who does not fit is passed over", 0, 500, func(t *testing.T, q *queue) {
-			q.claim(t, "a", "anna", 1, 600)
-			q.claim(t, "b", "anna", 2, 500)
+		{"who does not fit is passed over", 0, 500, func(q *queue) {
+			q.claim("a", "anna", 1, 600)
+			q.claim("b", "anna", 2, 500)
 		}, "a BudgetExhausted, b in"},
-		{"a budget may be used to the last cent", 0, 400, func(t *testing.T, q *queue) { q.claim(t, "a", "anna", 0, 400) }, "a in"},
-		{"nobody overtakes one that is decided elsewhere", 0, 400, func(t *testing.T, q *queue) {
+		{"a budget may be used to the last cent", 0, 400, func(q *queue) { q.claim("a", "anna", 0, 400) }, "a in"},
+		{"nobody overtakes one that is decided elsewhere", 0, 400, func(q *queue) {
 			q.other("a", "anna", 1, 400)
-			q.claim(t, "b", "carl", 0, 300)
+			q.claim("b", "carl", 0, 300)
 		}, "b BudgetExhausted, next a"},
-		{"unless there is no room for that one", 0, 400, func(t *testing.T, q *queue) {
+		{"unless there is no room for that one", 0, 400, func(q *queue) {
 			q.other("a", "anna", 1, 500)
-			q.claim(t, "b", "carl", 0, 300)
+			q.claim("b", "carl", 0, 300)
 		}, "b in"},
-		{"who had to let somebody pass is next, after that one", 0, 900, func(t *testing.T, q *queue) {
+		{"who had to let somebody pass is next, after that one", 0, 900, func(q *queue) {
 			q.other("a", "anna", 1, 400)
-			q.claim(t, "b", "carl", 2, 300)
+			q.claim("b", "carl", 2, 300)
 			q.other("c", "anna", 3, 300)
 			q.other("d", "anna", 4, 200)
 		}, "b BudgetExhausted, next a, next b, next d"},
-		{"what is given is not there for those behind", 0, 700, func(t *testing.T, q *queue) {
-			q.claim(t, "a", "anna", 1, 400)
+		{"what is given is not there for those behind", 0, 700, func(q *queue) {
+			q.claim("a", "anna", 1, 400)
 			q.other("b", "anna", 2, 400)
 			q.other("c", "anna", 3, 300)
 		}, "a in, next c"},
-		{"the cap is each referrer's own", 1, -1, func(t *testing.T, q *queue) {
-			q.claim(t, "a", "anna", 0, 400)
-			q.claim(t, "b", "anna", 0, 400)
-			q.claim(t, "c", "carl", 0, 400)
+		{"the cap is each referrer's own", 1, -1, func(q *queue) {
+			q.claim("a", "anna", 0, 400)
+			q.claim("b", "anna", 0, 400)
+			q.claim("c", "carl", 0, 400)
 		}, "a in, b CapReached, c in"},
-		{"pairs that are admitted count", 2, -1, func(t *testing.T, q *queue) {
+		{"pairs that are admitted count", 2, -1, func(q *queue) {
 			q.room.Pairs["anna"] = 2
-			q.claim(t, "a", "anna", 0, 400)
+			q.claim("a", "anna", 0, 400)
 		}, "a CapReached"},
-		{"without a budget the line of one referrer holds up no other's", 1, -1, func(t *testing.T, q *queue) {
+		{"without a budget the line of one referrer holds up no other's", 1, -1, func(q *queue) {
 			q.other("a", "anna", 1, 0)
-			q.claim(t, "b", "anna", 2, 400)
-			q.claim(t, "c", "carl", 0, 400)
+			q.claim("b", "anna", 2, 400)
+			q.claim("c", "carl", 0, 400)
 		}, "b CapReached, c in, next a"},
-		{"lacking both says the cap", 1, 100, func(t *testing.T, q *queue) {
+		{"lacking both says the cap", 1, 100, func(q *queue) {
 			q.room.Pairs["anna"] = 1
-			q.claim(t, "a", "anna", 0, 400)
+			q.claim("a", "anna", 0, 400)
 		}, "a CapReached"},
-		{"an overdrawn budget gives nothing, but to whom needs nothing", 0, 0, func(t *testing.T, q *queue) {
+		{"an overdrawn budget gives nothing, but to whom needs nothing", 0, 0, func(q *queue) {
 			q.room.Left = -50
-			q.claim(t, "a", "anna", 0, 400)
+			q.claim("a", "anna", 0, 400)
 		}, "a BudgetExhausted"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			q := newQueue(c.limit, c.left)
-			c.stand(t, q)
-			if got := q.admit(t); got != c.want {
+			q := newQueue(t, c.limit, c.left)
+			c.stand(q)
+			if got := q.admit(); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
@@ -149,14 +150,14 @@ func TestAdmitInParts(t *testing.T) {
 		if left < 0 {
 			limit = max(1, limit)
 		}
-		whole, part := newQueue(limit, left), newQueue(limit, left)
+		whole, part := newQueue(t, limit, left), newQueue(t, limit, left)
 		var mine []string
 		for i := range rapid.IntRange(1, 8).Draw(t, "line") {
 			user, referrer := fmt.Sprint("u", i), rapid.SampledFrom([]string{"anna", "carl"}).Draw(t, "referrer")
 			needs := rapid.Int64Range(1, 5).Draw(t, "needs")
-			whole.claim(t, user, referrer, int64(i+1), needs)
+			whole.claim(user, referrer, int64(i+1), needs)
 			if rapid.Bool().Draw(t, "mine") {
-				part.claim(t, user, referrer, int64(i+1), needs)
+				part.claim(user, referrer, int64(i+1), needs)
 				mine = append(mine, user)
 			} else if left < 0 {
 				part.other(user, referrer, int64(i+1), 0)
@@ -164,7 +165,7 @@ func TestAdmitInParts(t *testing.T) {
 				part.other(user, referrer, int64(i+1), needs)
 			}
 		}
-		whole.admit(t)
+		whole.admit()
 		next, _, err := Admit(&part.room, part.claims, part.others)
 		if err != nil {
 			t.Fatal(err)
