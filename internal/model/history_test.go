@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 )
-
-//go:embed testdata/violations.sql
-var violationsSQL string
 
 // history is one run of operations on model and system.
 type history struct {
@@ -165,7 +161,7 @@ func (h *history) compareAll() {
 	if len(recorded.setAside) > 0 {
 		h.disagree("somebody was set aside", fmt.Sprint(recorded.setAside))
 	}
-	rows, err := h.admin.Query(context.Background(), violationsSQL)
+	rows, err := h.admin.Query(context.Background(), "SELECT wrong, what FROM referral.violations()")
 	must(h.t, err)
 	defer rows.Close()
 	for rows.Next() {

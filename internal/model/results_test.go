@@ -190,6 +190,7 @@ func compare(attributions map[string]attribution, pairs map[purchaseKey]*pair) c
 	for key, p := range pairs {
 		shown := *p
 		shown.counted, shown.needs, shown.terms, shown.net, shown.allowedNow = 0, 0, nil, money{}, false
+		shown.growing, shown.resting = p.growing && !p.resting, false
 		if !p.occupies() {
 			shown.allowed = false // means nothing
 		}

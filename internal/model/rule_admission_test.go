@@ -18,6 +18,7 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	fresh := 0
 	for _, user := range users {
 		bound, verdicts, frozen := m.decide(user)
+		m.rest(user, frozen)
 		if frozen {
 			continue
 		}
@@ -53,6 +54,16 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 		complaints = append(complaints, m.serve(p, chosen[p.key])...)
 	}
 	return complaints
+}
+
+// rest takes a referee's pairs out of line while nothing can be decided about
+// them: nobody waits for those who cannot be served.
+func (m *model) rest(user string, resting bool) {
+	for key, p := range m.pairs {
+		if key.user == user {
+			p.resting = resting
+		}
+	}
 }
 
 // place is a pair that stands in line: to be admitted, or for more.
@@ -179,6 +190,9 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 			complaints = append(complaints, fmt.Sprintf("%v was served: %s", p.key, why))
 		}
 		for _, other := range m.inLine(p.pair.campaign) {
+			if misfiled := m.refilingIsOpen && m.campaigns[p.pair.campaign].budget == 0 && other.pair.reason == "BudgetExhausted"; misfiled {
+				continue
+			}
 			if other.pair.order < p.pair.order && m.compete(p, other) && m.lacks(other) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v overtook %v", p.key, other.key))
 			}
@@ -192,7 +206,7 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 	}
 	if p.first {
 		reason := m.lacks(p)
-		if chosen.reason != reason && (reason != "" || chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted") {
+		if !m.refilingIsOpen && chosen.reason != reason && (reason != "" || chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted") {
 			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, reason))
 		}
 		p.pair.state, p.pair.reason = "Waiting", chosen.reason
@@ -250,7 +264,7 @@ func (m *model) compete(a, b *place) bool {
 // admission.
 func (m *model) inLine(campaign string) (line []*place) {
 	for key, p := range m.pairs {
-		if p.campaign == campaign && (p.state == "Waiting" && m.campaigns[campaign].mode == open || p.growing) {
+		if p.campaign == campaign && !p.resting && (p.state == "Waiting" && m.campaigns[campaign].mode == open || p.growing) {
 			line = append(line, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}
@@ -288,7 +302,7 @@ func (m *model) idle(recorded map[purchaseKey]*pair) (complaints []string) {
 			if m.lacks(p) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v waits and would fit", p.key))
 			}
-			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs {
+			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs && !m.refilingIsOpen {
 				complaints = append(complaints, fmt.Sprintf("%v needs %d, and recorded is %d", p.key, needs, recorded[p.key].needs))
 			}
 		}

@@ -28,9 +28,10 @@ type model struct {
 	campaigns  map[string]*campaign
 
 	// Results.
-	attributions map[string]attribution // by user
-	pairs        map[purchaseKey]*pair
-	lastOrder    int64 // the highest admission order drawn so far
+	attributions   map[string]attribution // by user
+	pairs          map[purchaseKey]*pair
+	refilingIsOpen bool  // tolerates reasons and needs that are out of date
+	lastOrder      int64 // the highest admission order drawn so far
 }
 
 type (
@@ -121,6 +122,7 @@ type pair struct {
 	counted at    // when it got its order
 	allowed bool  // an Allow stood when it was admitted
 	growing bool  // admitted, and waits for room for more
+	resting bool  // its campaign is suspended
 	needs   int64 // only as the system recorded it
 
 	// As it was decided last.
@@ -147,7 +149,7 @@ func newModel() *model {
 		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
 		adjustments: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
 		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
-		now: start,
+		now: start, refilingIsOpen: true,
 	}
 }
 

@@ -1,5 +1,6 @@
 -- Lets time pass: all that ever happened was that much longer ago.
 SET LOCAL session_replication_role = replica;
+CALL proof.rehash();
 UPDATE referral.campaign SET starts_at = starts_at - $1::interval, ends_at = ends_at - $1::interval, declared_at = declared_at - $1::interval;
 UPDATE referral.revision SET recorded_at = recorded_at - $1::interval;
 UPDATE referral.link SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval, disabled_at = disabled_at - $1::interval;
@@ -16,3 +17,10 @@ UPDATE referral.ledger SET entered_at = entered_at - $1::interval;
 UPDATE referral.change SET noted_at = noted_at - $1::interval;
 UPDATE referral.set_aside SET since = since - $1::interval;
 UPDATE referral.pair_count SET changed_at = changed_at - $1::interval;
+UPDATE referral.loss SET began_at = began_at - $1::interval;
+UPDATE referral.resync SET began_at = began_at - $1::interval, next_at = next_at - $1::interval;
+UPDATE referral.resync_campaign SET ended_at = ended_at - $1::interval;
+CALL proof.rehash();
+UPDATE referral.attribution SET seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id);
+UPDATE referral.pair SET seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+                                                      qualified_at, matures_at, counted_at, allowed, state, reason, credits);
