@@ -14,23 +14,27 @@ import (
 const whaleCap = 5_000
 
 // whaleStep is the time that 100 refunds take with one referrer who has a
-// million referees, nearly all of whose pairs wait, over that with 10,000. Each
+// million referees, nearly all of whose pairs wait, over that with some ten thousands. Each
 // refund frees a place, which the next in line gets.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 	refunds := (w.rounds + 1) * batchesARound * batchChanges
 	limit := min(whaleCap, w.scaled(whaleCap))
-	var measured [2]*whale
-	for i, referees := range []int{2*limit + 2*refunds, max(w.scaled(1_000_000), 2*limit+2*refunds)} {
-		if measured[i], err = w.whale(ctx, referees, limit); err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, measured[i].drop(ctx)) }()
+	few := 2*limit + 2*refunds
+	small, err := w.whale(ctx, few, limit)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, small.drop(ctx)) }()
+	large, err := w.whale(ctx, max(w.scaled(1_000_000), few), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, large.drop(ctx)) }()
 	var ratios series
 	for round := range w.rounds + 1 {
 		var took [2]series
 		for range batchesARound {
-			for i, whale := range measured {
+			for i, whale := range [...]*whale{small, large} {
 				seconds, err := whale.refund(ctx)
 				if err != nil {
 					return nil, err

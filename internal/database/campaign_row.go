@@ -61,23 +61,46 @@ func (c *campaignRow) edits(d Declaration) edits {
 	case !c.exists:
 		return edits{spec: true, terms: c.revision == 0 || c.digest != d.Digest, reach: true}
 	}
-	var e edits
-	e.terms = d.Terms != nil && c.digest != d.Digest
-	moved := c.window != d.AttributionWindow ||
-		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
-	e.reach = c.mode != d.Mode || moved
-	budget := reward.Money{}
-	if d.Budget != nil {
-		budget = *d.Budget
+	moved, budget := c.moved(d), budgetOf(d)
+	currency := c.budget.Currency != budget.Currency
+	e := edits{
+		terms: d.Terms != nil && c.digest != d.Digest,
+		room:  c.budget.Amount != budget.Amount,
+		reach: c.mode != d.Mode || moved,
+		judge: moved || currency, // who is bound may not have the link any more that reach goes by
 	}
-	// The cap is one of the terms.
-	e.line = e.terms || c.budget.Currency != budget.Currency
-	e.room = c.budget.Amount != budget.Amount
-	// Who is bound may not have the link any more that reach goes by.
-	e.judge = moved || c.budget.Currency != budget.Currency
-	e.spec = e.reach || c.budget != budget || c.destination != d.Destination || c.resyncInterval != d.ResyncInterval || c.uid != d.UID || c.generation != d.Generation ||
-		d.Terms != nil && c.policy != d.Policy
+	e.line = e.terms || currency // the cap is one of the terms
+	e.spec = e.reach || e.room || currency || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e
+}
+
+// moved tells whether the campaign's period or window is another.
+func (c *campaignRow) moved(d Declaration) bool {
+	return c.window != d.AttributionWindow ||
+		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
+}
+
+func budgetOf(d Declaration) reward.Money {
+	if d.Budget == nil {
+		return reward.Money{}
+	}
+	return *d.Budget
+}
+
+// identity is what of a campaign no decision depends on.
+type identity struct {
+	uid            string
+	generation     int64
+	destination    string
+	resyncInterval time.Duration
+}
+
+func (c *campaignRow) identity() identity {
+	return identity{c.uid, c.generation, c.destination, c.resyncInterval}
+}
+
+func identityOf(d Declaration) identity {
+	return identity{d.UID, d.Generation, d.Destination, d.ResyncInterval}
 }
 
 // stale tells whether the declaration is from a cache that lags behind what

@@ -78,7 +78,7 @@ func (r *referee) release(of func(string) *line) {
 				l.freed += l.spent(before.Credits)
 				l.left[before.ReferrerID]++
 			}
-		case before.Needs != nil && !(stays && claims):
+		case before.Needs != nil && (!stays || !claims):
 			of(before.Campaign) // whoever stands behind is next
 		}
 	}

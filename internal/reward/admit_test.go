@@ -156,12 +156,13 @@ func TestAdmitInParts(t *testing.T) {
 			user, referrer := fmt.Sprint("u", i), rapid.SampledFrom([]string{"anna", "carl"}).Draw(t, "referrer")
 			needs := rapid.Int64Range(1, 5).Draw(t, "needs")
 			whole.claim(user, referrer, int64(i+1), needs)
-			if rapid.Bool().Draw(t, "mine") {
+			switch {
+			case rapid.Bool().Draw(t, "mine"):
 				part.claim(user, referrer, int64(i+1), needs)
 				mine = append(mine, user)
-			} else if left < 0 {
+			case left < 0:
 				part.other(user, referrer, int64(i+1), 0)
-			} else {
+			default:
 				part.other(user, referrer, int64(i+1), needs)
 			}
 		}
