@@ -104,12 +104,13 @@ func identityOf(d Declaration) identity {
 }
 
 // stale tells whether the declaration is from a cache that lags behind what
-// was declared already.
+// was declared already: also one of an object that is being deleted, whose
+// credits are taken back.
 func (c *campaignRow) stale(d Declaration) bool {
 	if !c.exists {
 		return false
 	}
-	return c.uid == d.UID && d.Generation < c.generation ||
+	return c.uid == d.UID && (d.Generation < c.generation || c.mode == reward.Reversing) ||
 		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
 }
 

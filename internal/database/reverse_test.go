@@ -1,0 +1,53 @@
+package database_test
+
+import (
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+func TestReverseCampaign(t *testing.T) {
+	w := newWorld(t)
+	reverse := func(name, uid string) int64 {
+		t.Helper()
+		left, err := database.ReverseCampaign(t.Context(), w.DB, shop.UID, name, uid)
+		check(t, err)
+		return left
+	}
+	mode := func() string { return value[string](t, w, "SELECT mode FROM referral.campaign") }
+
+	if left := reverse("undeclared", ""); left != 0 {
+		t.Errorf("%d left of a campaign that never was", left)
+	}
+	first := w.declare(invite())
+	_, err := w.DB.Exec(t.Context(), "INSERT INTO referral.pair_count (campaign, shard, waiting, held, granted, reversed) VALUES ('invite-friends', 1, 1, 2, 3, 4)")
+	check(t, err)
+
+	if left := reverse("invite-friends", "another object"); left != 0 || mode() != "Open" {
+		t.Errorf("%d left, mode %s: another object's campaign was touched", left, mode())
+	}
+	if left := reverse("invite-friends", "c1"); left != 6 || mode() != "Reversing" {
+		t.Errorf("%d left, mode %s", left, mode())
+	}
+	epoch := w.epoch()
+	if epoch == first.Epoch {
+		t.Error("the epoch has not moved: batches may commit what was decided before")
+	}
+	if left := reverse("invite-friends", "c1"); left != 6 || w.epoch() != epoch {
+		t.Errorf("asked again: %d left, epoch %d after %d", left, w.epoch(), epoch)
+	}
+	if declared := w.declare(invite(func(d *database.Declaration) { d.Generation++ })); !declared.Stale || mode() != "Reversing" {
+		t.Errorf("whoever has not heard of the deletion opened it again: %+v", declared)
+	}
+
+	_, err = w.DB.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
+	check(t, err)
+	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(reward.Closed) {
+		t.Errorf("%d left, mode %s", left, mode())
+	}
+	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
+	if mode() != string(reward.Open) {
+		t.Error("another object of that name cannot declare it")
+	}
+}
