@@ -149,7 +149,8 @@ func sameDue(recorded time.Time, due *time.Time) bool {
 // compareCredits adds what the pair earns differently, and what is held of it.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
 	kept := 0
-	mended := r.mended(before, decision)
+	// Of a mended pair accounts and counters know what is decided, not what was read.
+	mended := before != nil && before.Mended && decision.State == reward.Held
 	for i := range r.credits {
 		was := &r.credits[i]
 		if was.purchaseID != decision.PurchaseID {

@@ -94,11 +94,13 @@ func (b *batch) loadOwn(ctx context.Context) error {
 
 	var pair reward.Pair
 	var due *time.Time
+	var credits int
 	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
 		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due,
-		&sealed, &old}, func(r *referee) {
+		&sealed, &old, &credits}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
 		r.seal(pair.PurchaseID, sealed, old)
+		r.expect(pair.PurchaseID, credits)
 		if due != nil {
 			if r.due == nil {
 				r.due = map[string]time.Time{}

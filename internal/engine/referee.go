@@ -18,6 +18,7 @@ type referee struct {
 	facts     int64           // digest of the referee's own facts
 	via       int64           // digest of the link or touches that may bind the signup
 	digest    digest          // recorded: of what was decided last
+	expected  map[string]int  // how many credits the engine gave each pair, by purchase
 	rebuilt   map[string]bool // pairs that are not recorded as they are here, by purchase; true: not at all
 	boundTo   *reward.Pair    // whose attribution is lost
 

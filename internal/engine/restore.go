@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -84,6 +85,8 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 			r.rebuild(p.PurchaseID, false)
 		case r.watched && p.State == reward.Granted && e != nil && len(e.credits) > 0:
 			p.Credits = e.credits
+		case p.State == reward.Held && p.Needs == nil:
+			p.Mended = r.damaged(p)
 		}
 	}
 	for id := range ledger {
@@ -137,6 +140,7 @@ func (r *referee) remnant(purchaseID string, e *entered) reward.Pair {
 		pair.Campaign, pair.Revision = e.campaign, e.revision
 	case len(earned) > 0:
 		pair.State, pair.Reason, pair.Credits = reward.Held, reward.HoldPeriod, earned
+		pair.Mended = true
 	case e != nil:
 		pair.Reason, pair.Campaign, pair.Revision = e.reason, e.campaign, e.revision
 		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
@@ -148,19 +152,15 @@ func (r *referee) remnant(purchaseID string, e *entered) reward.Pair {
 	return pair
 }
 
-// mended tells that a held pair's credits were altered or lost. Accounts and
-// counters know of those that are decided, not of those that were read.
-func (r *referee) mended(before *reward.Pair, decision *reward.Decision) bool {
-	if !r.watched || before == nil || before.State != reward.Held || decision.State != reward.Held {
+// damaged tells whether credits of a pair are missing, were altered or added.
+func (r *referee) damaged(pair *reward.Pair) bool {
+	if !r.watched {
 		return false
 	}
-	if _, rebuilt := r.rebuilt[before.PurchaseID]; rebuilt || len(before.Credits) != len(decision.Credits) {
+	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}
-	for i := range r.credits {
-		if c := &r.credits[i]; c.purchaseID == before.PurchaseID && !c.sealed && !c.old {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
+		return c.purchaseID == pair.PurchaseID && !c.sealed && !c.old
+	})
 }

@@ -15,6 +15,10 @@ const mostSums = 10_000
 // locked and added up again, in the order in which batches lock them: whoever
 // counts beside adds to what is right.
 func (s *resyncStep) sums(ctx context.Context) error {
+	// Reading all there is takes longer, but locks nothing that a batch wants.
+	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {
+		return fmt.Errorf("while adding up: %w", err)
+	}
 	rows, err := s.tx.Query(ctx, s.statement("resync_sums"))
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
@@ -33,6 +37,7 @@ func (s *resyncStep) sums(ctx context.Context) error {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	var writes pgx.Batch
+	writes.Queue(s.statement("resync_patience"), "30s")
 	mend := func(name string, rows int, arguments ...any) {
 		if rows > 0 {
 			writes.Queue(s.statement("lock_"+name), arguments...)

@@ -311,6 +311,51 @@ func TestAResyncGoesOnWhereItStopped(t *testing.T) {
 	s.drifted(2)
 }
 
+// Results that were written before there were seals are believed, and sealed.
+func TestResultsFromBeforeSealsAreSealed(t *testing.T) {
+	s := newCrowd(t)
+	before := s.results()
+	s.behind(`UPDATE referral.attribution SET seal = 0, facts = NULL, via = NULL, pairs = NULL`,
+		`UPDATE referral.pair SET seal = 0, credits = -1`, `UPDATE referral.credit SET seal = 0`)
+	s.resync()
+	if diff := cmp.Diff(before, s.results()); diff != "" {
+		t.Errorf("not as it was (-before +after):\n%s", diff)
+	}
+	s.drifted(0)
+}
+
+// What was lost is restored even where it would find no room any more.
+func TestLostCreditsNeedNoRoom(t *testing.T) {
+	for name, damage := range map[string]string{
+		"held credit":  `DELETE FROM referral.credit WHERE user_id = 'dave' AND reward = 'friend'`,
+		"held credits": `DELETE FROM referral.credit WHERE user_id = 'dave'`,
+		"held pair":    `DELETE FROM referral.pair WHERE user_id = 'dave'`,
+		"granted pair": `DELETE FROM referral.pair WHERE user_id = 'bob'`,
+		"all credits":  `DELETE FROM referral.credit`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			limited := func(name string, hold time.Duration, rewards ...reward.Reward) {
+				terms := fiveDollars()
+				terms.HoldPeriod, terms.Limits.PairsPerReferrer = hold, 1
+				terms.Rewards = append(terms.Rewards, rewards...)
+				s.declare(name, terms, func(d *database.Declaration) {
+					d.Generation, d.Policy.Generation, d.Budget = 2, 2, &reward.Money{Amount: 900, Currency: "USD"}
+				})
+			}
+			limited("invite", 0)
+			limited("slow", 48*time.Hour, reward.Reward{Name: "friend", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10"}})
+			s.converge()
+			before := s.results()
+			s.behind(damage)
+			s.resync()
+			if diff := cmp.Diff(before, s.results()); diff != "" {
+				t.Errorf("not as it was (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	s := newCrowd(t)
 	ask := func(what string) { must(t, database.RequestResync(t.Context(), s.db, uid, "invite", what)) }

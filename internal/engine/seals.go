@@ -20,6 +20,17 @@ func (r *referee) seal(row string, sealed, old bool) {
 	r.broken[row] = broken{old: old}
 }
 
+// expect remembers how many credits the engine gave a pair.
+func (r *referee) expect(purchaseID string, credits int) {
+	if !r.watched || credits < 0 {
+		return
+	}
+	if r.expected == nil {
+		r.expected = map[string]int{}
+	}
+	r.expected[purchaseID] = credits
+}
+
 // altered tells whether a row does not say what the engine wrote.
 func (r *referee) altered(row string) bool {
 	seal, is := r.broken[row]
