@@ -41,6 +41,7 @@ COMMENT ON COLUMN referral.refiling.noted_up_to IS 'Id of a change after all tha
 -- Conditions may look at the label of the link, as it was when the signup was bound.
 ALTER TABLE referral.attribution ADD COLUMN label text NOT NULL DEFAULT '';
 COMMENT ON COLUMN referral.attribution.label IS 'Label of the link.';
+UPDATE referral.attribution AS a SET label = l.label FROM referral.link AS l WHERE l.code = a.code AND l.label <> '';
 
 ALTER TABLE referral.pair_count
     ADD COLUMN revised          bigint NOT NULL DEFAULT 0,
