@@ -1,5 +1,5 @@
 -- How many rows each result table has, and a checksum of all that does not
--- depend on who wrote them when: times of writing, orders of admission and
+-- depend on who wrote them when: times of writing, orders of admission, seals, and
 -- which worker's counter counted are left out. Rides on nothing: it reads all.
 SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
            (user_id, campaign, code, referrer_id, touched_at, source, visitor_id, touch_id)::text, 0)), 0) AS checksum
@@ -12,8 +12,9 @@ UNION ALL
 SELECT 'ordinals', count(*), coalesce(sum(hashtextextended((campaign, referrer_id, ordinal)::text, 0)), 0)
   FROM referral.pair
 UNION ALL
-SELECT 'credit', count(*), coalesce(sum(hashtextextended(c::text, 0)), 0)
-  FROM referral.credit AS c
+SELECT 'credit', count(*), coalesce(sum(hashtextextended(
+           (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount)::text, 0)), 0)
+  FROM referral.credit
 UNION ALL
 SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
            (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)::text, 0)), 0)
