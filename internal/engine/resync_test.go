@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -374,6 +375,24 @@ func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	if err := database.RequestResync(t.Context(), s.db, "somebody", "invite", "x"); err == nil {
 		t.Error("somebody else may ask")
 	}
+}
+
+func TestARunningEngineComparesWhenItIsAskedAndWhenItIsTime(t *testing.T) {
+	s := newCrowd(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond}).Run(ctx) }()
+	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
+	s.request()
+	s.eventually("the credit is back", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
+	s.eventually("the request is answered", "SELECT count(*) FROM referral.resync_campaign WHERE handled = requested", "2")
+	s.asOwner("UPDATE referral.resync_campaign SET ended_at = ended_at - interval '29 min'")
+	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
+	s.asOwner("UPDATE referral.resync_campaign SET ended_at = ended_at - interval '1 min' WHERE campaign = 'invite'")
+	s.eventually("the credit is back", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
+	stop()
+	must(t, <-done)
+	s.consistent()
 }
 
 func TestTwoEnginesCompareOnce(t *testing.T) {
