@@ -62,6 +62,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@go run ./hack/assets
 	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
+.PHONY: soak
+soak: ## Prove the engine on HISTORIES (10000) random histories
+	@hack/soak.sh
+
 .PHONY: bench
 bench: ## Measure the engine against its limits
 	@go run ./hack/assets

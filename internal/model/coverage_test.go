@@ -3,9 +3,11 @@ package model
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // coverage counts what histories come to, since a proof that never meets a case
@@ -13,6 +15,25 @@ import (
 type coverage struct {
 	mu     sync.Mutex
 	counts map[string]int
+}
+
+const (
+	histories    = "histories"
+	convergences = "convergences"
+	commits      = "commits"
+)
+
+// expected is what many histories have to come to.
+var expected = []string{
+	"pair Held HoldPeriod", "pair Held BudgetExhausted",
+	"pair Granted Qualified", "pair Granted Overridden", "pair Granted BudgetExhausted",
+	"pair Waiting CapReached", "pair Waiting BudgetExhausted",
+	"pair Reversed CampaignDeleted", "pair Reversed PurchaseRemoved", "pair Reversed NotAttributed",
+	"pair Reversed OutsideCampaign", "pair Reversed OutsideWindow", "pair Reversed Refunded",
+	"pair Reversed CurrencyMismatch", "pair Reversed BelowMinimum", "pair Reversed ConditionFalse",
+	"pair Reversed SelfReferral", "pair Reversed SharedFingerprint", "pair Reversed NotFirstPurchase", "pair Reversed Overridden",
+	"pair that waits for more", "pair of a later revision", "pair with a higher ordinal",
+	"attribution by Code", "attribution by Touch",
 }
 
 func (c *coverage) add(what string) {
@@ -42,7 +63,7 @@ func (c *coverage) String() string {
 
 // look counts what there is after a convergence.
 func (c *coverage) look(m *model) {
-	c.add("convergences")
+	c.add(convergences)
 	for _, p := range m.pairs {
 		c.add("pair " + p.state + " " + p.reason)
 		if p.growing {
@@ -57,5 +78,35 @@ func (c *coverage) look(m *model) {
 	}
 	for _, a := range m.attributions {
 		c.add("attribution by " + a.source)
+	}
+}
+
+// report tells every few seconds how far it has come.
+func (c *coverage) report(wanted int) (stop func()) {
+	done := make(chan struct{})
+	began := time.Now()
+	say := func() {
+		played := c.of(histories)
+		left := "?"
+		if played > 0 {
+			left = (time.Since(began) / time.Duration(played) * time.Duration(max(0, wanted-played))).Round(time.Second).String()
+		}
+		fmt.Fprintf(os.Stderr, "%d of %d histories, %d convergences, %d commits; %s, %s to go\n",
+			played, wanted, c.of(convergences), c.of(commits), time.Since(began).Round(time.Second), left)
+	}
+	go func() {
+		const often = 5 * time.Second
+		for tick := time.NewTicker(often); ; {
+			select {
+			case <-tick.C:
+				say()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		say()
 	}
 }

@@ -61,6 +61,11 @@ func drawHistory(t *rapid.T) []operation {
 		s.User = user
 		operations = append(operations, s)
 	}
+	for range 3 {
+		if !d.crowded {
+			operations = append(operations, d.touch())
+		}
+	}
 	drawn := rapid.Custom(func(t *rapid.T) operation { return drawing{t, d.crowded}.operation() })
 	for _, o := range rapid.SliceOfN(drawn, 20, 60).Draw(t, "operations") {
 		if o != nil {
@@ -102,7 +107,9 @@ func (d drawing) operation() operation {
 
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
-	switch d.below(10) {
+	switch d.below(11) {
+	case 10:
+		return d.resync()
 	case 0:
 		return d.signup()
 	case 1:
@@ -125,13 +132,23 @@ func (d drawing) rare() operation {
 	return adjust{of(d, users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
 }
 
+func (d drawing) resync() resync {
+	if d.seldom(2) {
+		return resync{}
+	}
+	// No signups: of a referrer's fingerprints a comparison knows nothing.
+	return resync{of[operation](d, d.purchase(), d.link(), d.touch(),
+		removePurchase{of(d, users...), of(d, ids...)}, addRefund{of(d, users...), of(d, ids...), "r1", of(d, amounts...)},
+		removeRefund{of(d, users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
+}
+
 func (d drawing) converge() converge {
 	c := converge{Batch: of(d, 0, 1, 2, 3, 7), Again: d.seldom(3)}
 	switch d.below(6) {
 	case 4:
 		c.Two = true
 	case 5:
-		c.Crash, c.Deaf = 1+d.below(60), d.seldom(2)
+		c.Crash, c.Deaf = 1+d.below(120), d.seldom(2)
 	}
 	return c
 }

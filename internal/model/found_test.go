@@ -109,3 +109,18 @@ func TestAnEditReachesWhoIsBoundByALinkThatIsGone(t *testing.T) {
 		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
 	})
 }
+
+func TestWhoWaitedWhenTheCampaignWasClosedKeepsItsRevisionMeanwhile(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "b", At: 80},
+		addPurchase{User: "cat", ID: "p1", Amount: 2000, Currency: "USD", At: 95},
+		addPurchase{User: "cat", ID: "p2", Amount: 1005, Currency: "USD", At: 99},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1, Within: 100}, Scope: "HeldPairs"},
+		converge{},
+		closeCampaign{Campaign: "one"},
+		converge{Again: true},
+	})
+}

@@ -2,22 +2,62 @@ package model
 
 import (
 	"flag"
+	"os"
+	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
 
+// TestHistories plays some hundred random histories, fewer where that takes
+// longer than everybody has time for.
 func TestHistories(t *testing.T) {
+	const some, chunk, enough = 300, 25, time.Minute
 	s := newShop(t)
-	t.Cleanup(func() { t.Logf("what happened:\n%s", &s.coverage) })
-	s.checkHistories(t)
+	t.Cleanup(func() { t.Logf("what happened:\n%s", s.coverage) })
+	for began := time.Now(); s.coverage.of(histories) < some && time.Since(began) < enough; {
+		s.playRandom(t, chunk)
+	}
 }
 
-// checkHistories plays as many random histories as rapid is told to. They are
-// shrunk here rather than by rapid: leaving operations out is all it takes, and
-// playing one is slow.
-func (s *shop) checkHistories(t *testing.T) {
-	must(t, flag.Set("rapid.shrinktime", "0s"))
+// TestSoak plays as many as HISTORIES says, and says how far it is.
+func TestSoak(t *testing.T) {
+	wanted, err := strconv.Atoi(os.Getenv("HISTORIES"))
+	if err != nil || wanted <= 0 {
+		t.Skip("HISTORIES says how many histories to play")
+	}
+	all := &coverage{}
+	t.Cleanup(all.report(wanted))
+	t.Run("workers", func(t *testing.T) {
+		const workers = 2
+		for range workers {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				s := newShop(t)
+				s.coverage = all
+				s.playRandom(t, (wanted+workers-1)/workers)
+			})
+		}
+	})
+	t.Logf("what happened:\n%s", all)
+	const plenty = 2000
+	if wanted >= plenty && !t.Failed() {
+		for _, what := range expected {
+			if all.of(what) == 0 {
+				t.Errorf("no history had a %s: what it proves says nothing about that", what)
+			}
+		}
+	}
+}
+
+// playRandom plays that many. They are shrunk here rather than by rapid: leaving
+// operations out is all it takes, and playing one is slow.
+func (s *shop) playRandom(t *testing.T, number int) {
+	t.Helper()
+	must(t, setOnce("rapid.shrinktime", "0s"))
+	must(t, setOnce("rapid.nofailfile", "true"))
+	must(t, setOnce("rapid.checks", strconv.Itoa(number)))
 	type failure struct {
 		history []operation
 		details string
@@ -37,4 +77,12 @@ func (s *shop) checkHistories(t *testing.T) {
 		t.Logf("%s\n\nas a test:\n\n%s", shrunk[test].details, asTest(shrunk[test].history))
 		t.Fatalf("%s", wrong)
 	})
+}
+
+// setOnce leaves a flag alone that has the value already: others may be reading it.
+func setOnce(name, value string) error {
+	if flag.Lookup(name).Value.String() == value {
+		return nil
+	}
+	return flag.Set(name, value)
 }

@@ -19,8 +19,10 @@ type history struct {
 	*shop
 	t fataler
 
-	compared bool     // all there is, once
-	seen     *results // what the system has recorded, commit by commit
+	compared bool // all there is, once
+	requests int
+	deleted  map[string]int // how many objects of a name were
+	seen     *results       // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each
@@ -28,13 +30,13 @@ type history struct {
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
-	h := &history{model: newModel(), shop: s, t: t, seen: newResults()}
+	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
 		o.happen(h)
 	}
 	h.converge(converge{Again: true})
-	s.coverage.add("histories")
+	s.coverage.add(histories)
 }
 
 // disagree ends the history. What it says is the same whatever the details, so
@@ -67,8 +69,36 @@ func (h *history) converge(o converge) {
 	}
 	h.execute(h.t, againSQL)
 	h.quiet(h.t, o.Batch, h.suspended)
-	if commits := h.commits(); len(commits) > 0 {
-		h.disagree("a converged engine wrote something", fmt.Sprint(commits))
+	if written := h.commits(); len(written) > 0 {
+		h.disagree("a converged engine wrote something", fmt.Sprint(written))
+	}
+}
+
+// resync has the engine compare everything, which finds nothing to put right but
+// what was hidden from it.
+func (h *history) resync(o resync) {
+	h.t.Helper()
+	h.converge(converge{})
+	compares := !h.suspended
+	for _, c := range h.campaigns {
+		compares = compares && c.mode != suspended
+	}
+	if o.Hidden != nil {
+		h.hidden = compares
+		o.Hidden.happen(h)
+		h.hidden = false
+	}
+	for name := range h.campaigns {
+		h.requests++
+		must(h.t, database.RequestResync(context.Background(), h.db, ownerUID, name, fmt.Sprint(h.requests)))
+	}
+	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
+	if o.Hidden != nil || !compares {
+		h.converge(converge{})
+		return
+	}
+	if written := h.commits(); len(written) > 0 {
+		h.disagree("a resync of what is right wrote something", fmt.Sprint(written))
 	}
 }
 
@@ -110,9 +140,9 @@ func (h *history) closeReversed() {
 // was any.
 func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
-	commits := h.commits()
-	for i, commit := range commits {
-		h.coverage.add("commits")
+	written := h.commits()
+	for i, commit := range written {
+		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
 			if user := h.seen.apply(h.t, w); user != "" {
@@ -127,7 +157,7 @@ func (h *history) compareCommits() (some bool) {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
-	return len(commits) > 0
+	return len(written) > 0
 }
 
 // compareDone has the model decide about everybody again: nothing may be left.

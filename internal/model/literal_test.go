@@ -22,6 +22,8 @@ func asTest(history []operation) string {
 func literal(v reflect.Value) string {
 	var parts []string
 	switch v.Kind() {
+	case reflect.Interface:
+		return literal(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if field := v.Field(i); !field.IsZero() {

@@ -184,6 +184,9 @@ type (
 		Two   bool // two at once
 		Again bool // and have them look at everything again
 	}
+	// resync has everything compared. What happened before behind the triggers'
+	// back is noticed by that alone.
+	resync struct{ Hidden operation }
 )
 
 func (o declare) happen(h *history) {
@@ -191,7 +194,7 @@ func (o declare) happen(h *history) {
 	declaration := database.Declaration{
 		OwnerUID: ownerUID, Name: o.Campaign, Mode: reward.Open,
 		StartsAt: orZero(h.time(hours(o.Starts))), EndsAt: orZero(h.time(hours(o.Ends))), AttributionWindow: time.Duration(o.Window) * time.Hour,
-		Destination: "https://mysite.test/", UID: o.Campaign + "-uid", Generation: h.generation,
+		Destination: "https://mysite.test/", UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign]), Generation: h.generation,
 		Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: h.generation}, Scope: o.Scope,
 	}
 	if o.PolicyMissing {
@@ -258,6 +261,7 @@ func (t terms) written() reward.Terms {
 }
 
 func (o closeCampaign) happen(h *history) {
+	h.deleted[o.Campaign]++
 	if c := h.campaigns[o.Campaign]; c != nil {
 		c.mode = closed
 	}
@@ -265,7 +269,10 @@ func (o closeCampaign) happen(h *history) {
 }
 
 // reverse is asked for until nothing is left to reverse.
-func (o reverseCampaign) happen(h *history) { h.reverseCampaign(o.Campaign) }
+func (o reverseCampaign) happen(h *history) {
+	h.deleted[o.Campaign]++
+	h.reverseCampaign(o.Campaign)
+}
 
 func (h *history) reverseCampaign(name string) {
 	left, err := database.ReverseCampaign(context.Background(), h.db, ownerUID, name, "")
@@ -309,6 +316,8 @@ func (o advance) happen(h *history) {
 }
 
 func (o converge) happen(h *history) { h.converge(o) }
+
+func (o resync) happen(h *history) { h.resync(o) }
 
 func orZero(t *time.Time) time.Time {
 	if t == nil {

@@ -7,8 +7,9 @@ package model
 func (m *model) follow(v *verdict) int {
 	c := m.campaigns[v.campaign]
 	number, counted := 1, false
-	// What a deleted campaign took back is decided anew (rule 17).
-	if v.pair != nil && v.pair.campaign == v.campaign && !m.takenBack(v.pair) {
+	// What a deleted campaign took back is decided anew once it is declared again
+	// (rule 17).
+	if v.pair != nil && v.pair.campaign == v.campaign && (c.mode == closed || !m.takenBack(v.pair)) {
 		number, counted = v.pair.revision, true
 	}
 	arrived := max(v.signup.arrived, v.purchase.arrived)

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,12 @@ func (s *shop) playback(history []operation) (wrong, details string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer func() {
+			if fault := recover(); fault != nil {
+				listener.wrong = fmt.Sprint("panic: ", fault)
+				listener.log = append(listener.log, string(debug.Stack()))
+			}
+		}()
 		s.play(&listener, history)
 	}()
 	<-done

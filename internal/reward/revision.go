@@ -68,7 +68,7 @@ func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 // continues tells whether the pair goes on under the revision it has. One that
 // a deleted campaign took back altogether is decided anew.
 func (c *candidate) continues(campaign *Campaign) bool {
-	return c.pair != nil && !c.takenBack() && c.pair.Campaign == campaign.Name
+	return c.pair != nil && c.pair.Campaign == campaign.Name && (campaign.Mode == Closed || !c.takenBack())
 }
 
 // reaches tells whether a revision is for the candidate, which until then was
