@@ -124,3 +124,16 @@ func TestWhoWaitedWhenTheCampaignWasClosedKeepsItsRevisionMeanwhile(t *testing.T
 		converge{Again: true},
 	})
 }
+
+func TestWhatEarnsNothingIsAdmittedPastAnExceededBudget(t *testing.T) {
+	policy := terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addSignup{User: "ann", Code: "a", At: 92},
+		addPurchase{User: "ann", ID: "p1", Amount: 6000, Currency: "USD", At: 98},
+		converge{},
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addPurchase{User: "ann", ID: "p2", Amount: 1, Currency: "USD", At: 98},
+	})
+}

@@ -253,7 +253,8 @@ SELECT 'budget exceeded', c.name
   FROM referral.campaign AS c
  WHERE c.budget_amount < (SELECT sum(granted + held) FROM referral.credit_count AS k
                            WHERE k.campaign = c.name AND k.currency = c.budget_currency)
-   AND c.declared_at < (SELECT max(counted_at) FROM referral.pair AS p WHERE p.campaign = c.name AND p.state IN ('Held', 'Granted'))
+   AND c.declared_at < (SELECT max(counted_at) FROM referral.pair AS p JOIN referral.credit AS e USING (user_id, purchase_id)
+                         WHERE p.campaign = c.name AND p.state IN ('Held', 'Granted') AND e.currency = c.budget_currency)
 UNION ALL
 SELECT 'cap exceeded', r.campaign || '/' || r.referrer_id
   FROM referral.referrer AS r
