@@ -11,49 +11,59 @@ import (
 // bind records the attributions that differ. They depend on nobody else, so
 // they are written before a campaign is locked for what does.
 func (b *batch) bind(ctx context.Context) error {
-	bound := newAttributionColumns(len(b.referees))
-	var unbound []string // user_ids
-	var moved digestColumns
+	d := bindings{bound: newAttributionColumns(len(b.referees))}
 	for _, r := range b.referees {
-		if r.cause != nil || r.outcome.Frozen {
-			continue
-		}
-		was, is := r.Attribution, r.outcome.Attribution
-		if r.lostAttribution {
-			was = nil
-		}
-		rests := r.restsOn(b.config.Reward)
-		if was == nil && is == nil {
-			continue
-		}
-		if was != nil && is != nil && sameAttribution(was, is) && !r.unsealed(attributionRow) {
-			if !r.digest.is(rests) {
-				moved.add(r.UserID, rests)
-			}
-			continue
-		}
-		if r.altered(attributionRow) || was == nil || is == nil || !sameAttribution(was, is) {
-			r.drifted(attributionRow)
-		}
-		if was != nil {
-			unbound = append(unbound, r.UserID)
-		}
-		if is != nil {
-			bound.add(r.UserID, is, &rests)
+		if r.cause == nil && !r.outcome.Frozen {
+			d.compare(r, r.restsOn(b.config.Reward))
 		}
 	}
 	var writes pgx.Batch
-	if len(unbound) > 0 {
-		writes.Queue(b.statement("remove_attribution"), unbound)
+	if len(d.unbound) > 0 {
+		writes.Queue(b.statement("remove_attribution"), d.unbound)
 	}
-	if a := &bound; len(a.userID) > 0 {
+	if a := &d.bound; len(a.userID) > 0 {
 		writes.Queue(b.statement("record_attribution"),
 			a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID, a.facts, a.via, a.pairs)
 	}
-	if m := &moved; len(m.userID) > 0 {
+	if m := &d.moved; len(m.userID) > 0 {
 		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)
 	}
 	return b.send(ctx, &writes)
+}
+
+// bindings are what differs about attributions.
+type bindings struct {
+	bound   attributionColumns
+	unbound []string // user_ids
+	moved   digestColumns
+}
+
+// compare adds what differs about one referee, whose attribution rests on these
+// facts now.
+func (d *bindings) compare(r *referee, rests digest) {
+	was, is := r.Attribution, r.outcome.Attribution
+	if r.lostAttribution {
+		was = nil
+	}
+	if was == nil && is == nil {
+		return
+	}
+	same := was != nil && is != nil && sameAttribution(was, is)
+	if same && !r.unsealed(attributionRow) {
+		if !r.digest.is(rests) {
+			d.moved.add(r.UserID, rests)
+		}
+		return
+	}
+	if !same || r.altered(attributionRow) {
+		r.drifted(attributionRow)
+	}
+	if was != nil {
+		d.unbound = append(d.unbound, r.UserID)
+	}
+	if is != nil {
+		d.bound.add(r.UserID, is, &rests)
+	}
 }
 
 func sameAttribution(a, b *reward.Attribution) bool {

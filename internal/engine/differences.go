@@ -90,32 +90,38 @@ func (d *differences) compare(r *referee) {
 	}
 }
 
-// comparePair adds the pair if it is new or differs, and counts it where it is
-// now and no more where it was.
+// comparePair adds the pair if it is new or differs.
 func (d *differences) comparePair(r *referee, before *reward.Pair, decision *reward.Decision) {
 	if decision.State == reward.NotCounting {
 		return
 	}
-	row := pairRow{userID: r.UserID, Decision: *decision, fresh: before == nil}
-	gone, rebuilt := r.rebuilt[decision.PurchaseID]
+	row := pairRow{userID: r.UserID, Decision: *decision}
 	if decision.State == reward.Held {
 		row.dueAt = &row.MaturesAt
 	}
-	if before != nil && samePair(before, decision) && sameDue(r.due[decision.PurchaseID], row.dueAt) && !rebuilt {
+	gone, rebuilt := r.rebuilt[decision.PurchaseID]
+	same := before != nil && samePair(before, decision)
+	if same && !rebuilt && sameDue(r.due[decision.PurchaseID], row.dueAt) {
 		return
 	}
-	if !rebuilt || gone || r.altered(decision.PurchaseID) || !samePair(before, decision) {
+	if !same || !rebuilt || gone || r.altered(decision.PurchaseID) {
 		r.drifted(decision.PurchaseID)
 	}
-	occupied := before != nil && occupies(before.State)
-	row.admitted = occupies(decision.State) && !occupied
-	row.counts = decision.State != reward.Reversed && (before == nil || before.State == reward.Reversed)
+	row.fresh = before == nil || gone
+	row.admitted = occupies(decision.State) && (before == nil || !occupies(before.State))
+	row.counts = gone || decision.State != reward.Reversed && (before == nil || before.State == reward.Reversed)
+	d.countPair(before, decision)
+	d.pairs = append(d.pairs, row)
+}
+
+// countPair counts the pair where it is now and no more where it was.
+func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) {
 	if before != nil {
 		d.count(before.Campaign).in(before.State, -1)
 		if before.Revision < decision.Revision {
 			d.count(decision.Campaign).revised++
 		}
-		if occupied {
+		if occupies(before.State) {
 			d.referrers.add(before.Campaign, before.ReferrerID, -1)
 		}
 	}
@@ -123,9 +129,6 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	if occupies(decision.State) {
 		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
 	}
-	row.fresh = row.fresh || gone
-	row.counts = row.counts || gone
-	d.pairs = append(d.pairs, row)
 }
 
 // occupies tells whether a pair in that state is admitted.

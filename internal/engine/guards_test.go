@@ -243,3 +243,17 @@ func TestGuardAppendOnly(t *testing.T) {
 		return s.harm()
 	})
 }
+
+// So many lost rows are no refunds, however small the steps they are noticed in.
+func TestGuardMassReversal(t *testing.T) {
+	guarded(t, func(s *shop, guard bool) string {
+		s.many(engine.Options{BatchSize: 64})
+		if !guard {
+			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL,
+				$4::text[] IS NULL, $5::bool[] IS NULL, $6::bigint[] IS NULL, $7::bigint[] IS NULL)`)
+		}
+		s.write("DELETE FROM referral.purchase")
+		must(s, s.engine.Converge(s.Context()))
+		return strings.Join(s.rows("SELECT count(*), 'pairs reversed' FROM referral.pair WHERE state = 'Reversed' HAVING count(*) > 100"), "; ")
+	})
+}

@@ -51,31 +51,41 @@ func (b *batch) withhold(ctx context.Context) error {
 	kept := map[string]bool{}
 	for _, l := range losses {
 		for _, r := range lacking[l.campaign] {
-			_, pairs := r.losing()
-			if l.believes(pairs) {
-				l.reversed += pairs
-				continue
-			}
-			kept[r.UserID] = true
-			writes.resting = append(writes.resting, r.UserID)
-			if before, is := withheld[r.UserID]; !is || before.pairs != pairs || before.campaign != l.campaign {
-				l.hold(pairs)
-				writes.keep(l.campaign, r.UserID, pairs)
+			before := withheld[r.UserID]
+			if _, pairs := r.losing(); !writes.weigh(l, r, pairs, before) {
+				kept[r.UserID] = true
 			}
 		}
 		for id, before := range withheld {
 			now, pairs := b.byID[id].losing()
-			if before.campaign == l.campaign && !(kept[id] && now == l.campaign && pairs == before.pairs) {
-				l.release(before.pairs)
-				if !kept[id] || now != l.campaign {
-					writes.forget(l.campaign, id)
-				}
+			still := kept[id] && now == l.campaign
+			if before.campaign != l.campaign || still && pairs == before.pairs {
+				continue
+			}
+			l.release(before.pairs)
+			if !still {
+				writes.forget(l.campaign, id)
 			}
 		}
 		writes.losses = append(writes.losses, l)
 	}
 	b.leave(func(r *referee) bool { return kept[r.UserID] })
 	return writes.send(ctx, b)
+}
+
+// weigh tells whether a referee's reversals are believed, and writes down whom
+// they are withheld from.
+func (w *lossWrites) weigh(l *loss, r *referee, pairs int64, before withheldRow) (believed bool) {
+	if l.believes(pairs) {
+		l.reversed += pairs
+		return true
+	}
+	w.resting = append(w.resting, r.UserID)
+	if before.pairs != pairs || before.campaign != l.campaign {
+		l.hold(pairs)
+		w.keep(l.campaign, r.UserID, pairs)
+	}
+	return false
 }
 
 // losing is how many pairs, and of which campaign, would be reversed because the

@@ -19,7 +19,14 @@ const (
 
 // newMany is a shop with 400 granted pairs, and the purchases kept aside.
 func newMany(t *testing.T, options engine.Options) *shop {
+	t.Helper()
 	s := newShop(t)
+	s.many(options)
+	return s
+}
+
+func (s *shop) many(options engine.Options) {
+	s.Helper()
 	s.engine = s.newEngine(options)
 	s.declare("invite", fiveDollars())
 	s.write(link)
@@ -28,7 +35,6 @@ func newMany(t *testing.T, options engine.Options) *shop {
 	s.converge()
 	s.expect("pairs", states, keptAll)
 	s.asOwner("CREATE TABLE kept AS SELECT * FROM referral.purchase")
-	return s
 }
 
 // lose loses all purchases in each of the ways in which that happens.

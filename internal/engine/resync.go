@@ -98,9 +98,8 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 
 // pace is how long to wait after a step that took so long: batches go first.
 func (e *Engine) pace(took time.Duration) time.Duration {
-	factor := time.Duration(1)
 	if e.busy.Load() > 0 {
-		factor = 3
+		took *= 3
 	}
-	return jitter(factor*took + time.Millisecond)
+	return jitter(took + time.Millisecond)
 }

@@ -80,6 +80,7 @@ func (s *shop) written() string {
 // newCrowd is a shop in which bob's pair is granted, dave's held, carol's
 // reversed, erin waits to buy and zoe is nobody's.
 func newCrowd(t *testing.T) *shop {
+	t.Helper()
 	const converge = ""
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
