@@ -56,9 +56,9 @@ type commit struct{ writes []write }
 func (c commit) String() string { return fmt.Sprint(c.writes) }
 
 // commits are those since it was asked last.
-func (s *history) commits() (commits []commit) {
-	rows, err := s.admin.Query(context.Background(), commitsSQL)
-	must(s.t, err)
+func (h *history) commits() (commits []commit) {
+	rows, err := h.admin.Query(context.Background(), commitsSQL)
+	must(h.t, err)
 	var number, last int64
 	var w write
 	_, err = pgx.ForEachRow(rows, []any{&number, &w.of, &w.was, &w.now}, func() error {
@@ -70,14 +70,14 @@ func (s *history) commits() (commits []commit) {
 		w.was, w.now = nil, nil
 		return nil
 	})
-	must(s.t, err)
+	must(h.t, err)
 	return commits
 }
 
 // recorded reads all there is.
 func (h *history) recorded() *results {
 	all := newResults()
-	all.zero = &h.shop.zero
+	all.zero = &h.zero
 	rows, err := h.admin.Query(context.Background(), resultsSQL)
 	must(h.t, err)
 	var w write

@@ -100,8 +100,8 @@ func onlyIn(currency string, v *verdict) bool {
 }
 
 func (m *model) sharesFingerprint(v *verdict) bool {
-	for _, print := range v.signup.prints {
-		if slices.Contains(m.signups[v.attribution.referrer].prints, print) {
+	for _, fingerprint := range v.signup.prints {
+		if slices.Contains(m.signups[v.attribution.referrer].prints, fingerprint) {
 			return true
 		}
 	}

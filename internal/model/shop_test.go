@@ -52,7 +52,7 @@ func newShop(t testing.TB) *shop {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "model", migrate)
 	s := &shop{
-		db:       open_(t, own.URI),
+		db:       openFor(t, own.URI),
 		writer:   newPool(t, own.WriterURI),
 		admin:    newPool(t, own.AdminURI),
 		coverage: &coverage{},
@@ -62,7 +62,7 @@ func newShop(t testing.TB) *shop {
 	return s
 }
 
-func open_(t testing.TB, uri string) *database.DB {
+func openFor(t testing.TB, uri string) *database.DB {
 	t.Helper()
 	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
 	must(t, err)
