@@ -21,7 +21,7 @@ func TestReverseCampaign(t *testing.T) {
 		t.Errorf("%d left of a campaign that never was", left)
 	}
 	first := w.declare(invite())
-	_, err := w.DB.Exec(t.Context(), "INSERT INTO referral.pair_count (campaign, shard, waiting, held, granted, reversed) VALUES ('invite-friends', 1, 1, 2, 3, 4)")
+	_, err := w.Exec(t.Context(), "INSERT INTO referral.pair_count (campaign, shard, waiting, held, granted, reversed) VALUES ('invite-friends', 1, 1, 2, 3, 4)")
 	check(t, err)
 
 	if left := reverse("invite-friends", "another object"); left != 0 || mode() != "Open" {
@@ -41,7 +41,7 @@ func TestReverseCampaign(t *testing.T) {
 		t.Errorf("whoever has not heard of the deletion opened it again: %+v", declared)
 	}
 
-	_, err = w.DB.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
+	_, err = w.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
 	check(t, err)
 	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(reward.Closed) {
 		t.Errorf("%d left, mode %s", left, mode())

@@ -10,27 +10,12 @@ import (
 // the mode of its campaign keeps it from being admitted. A claim tells that it
 // counts, and that the rest depends on the campaign's room.
 func (c *candidate) conclude(first bool, now time.Time) (decision Decision, claims, deferred bool, err error) {
-	reason := c.reason
-	switch {
-	case reason != "":
-	case c.keepsPlace():
-		if c.denied() {
-			reason = Overridden
-		}
-	case c.wantsPlace() && !first:
-		reason = NotFirstPurchase
-	case c.denied():
-		reason = Overridden
-	default:
-		switch c.campaign.Mode {
-		case Open:
-		case PolicyMissing:
-			return c.unchanged(), false, true, nil
-		case Closed:
-			reason, deferred = CampaignDeleted, true
-		default:
-			return Decision{}, false, false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
-		}
+	reason, deferred, err := c.excluded(first)
+	if err != nil {
+		return Decision{}, false, false, err
+	}
+	if reason == "" && deferred {
+		return c.unchanged(), false, true, nil
 	}
 	decision = c.decision()
 	if reason != "" {
@@ -54,6 +39,31 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	}
 	c.earn(&decision, credits, now)
 	return decision, false, false, nil
+}
+
+// excluded is the reason why a candidate does not count after all; empty: it
+// does. deferred tells that there is none but the mode of its campaign.
+func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err error) {
+	switch {
+	case c.reason != "":
+		return c.reason, false, nil
+	case c.denied() && (c.keepsPlace() || !c.wantsPlace() || first):
+		return Overridden, false, nil
+	case c.keepsPlace():
+		return "", false, nil
+	case c.wantsPlace() && !first:
+		return NotFirstPurchase, false, nil
+	}
+	switch c.campaign.Mode {
+	case Open:
+		return "", false, nil
+	case PolicyMissing:
+		return "", true, nil
+	case Closed:
+		return CampaignDeleted, true, nil
+	case Suspended, Reversing: // nothing is left to judge in these
+	}
+	return "", false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
 }
 
 // earn gives the pair its credits, at once or when its hold ends.
