@@ -14,9 +14,10 @@ import (
 
 // admit concludes what depends on other referees' pairs: it locks the campaigns
 // concerned until the commit, reads what room they have, and lets package reward
-// give it away. Whoever of the other referees is next then goes on the change
-// list, so that nobody waits for room that is there.
+// give it away. Whoever of the other referees is next goes on the change list
+// with what is recorded, so that nobody waits for room that is there.
 func (b *batch) admit(ctx context.Context) error {
+	b.notes = lineNotes{}
 	lines := b.lines()
 	if len(lines) == 0 {
 		return nil
@@ -31,7 +32,6 @@ func (b *batch) admit(ctx context.Context) error {
 	if err := b.loadRooms(ctx, lines); err != nil {
 		return err
 	}
-	var notes lineNotes
 	for _, l := range lines {
 		others, err := b.loadOthers(ctx, l)
 		if err != nil {
@@ -42,11 +42,9 @@ func (b *batch) admit(ctx context.Context) error {
 			return err
 		}
 		b.blocked = b.blocked || blocked
-		notes.add(l, next)
+		b.notes.add(l, next)
 	}
-	var writes pgx.Batch
-	notes.write(&writes, b.statement)
-	return b.send(ctx, &writes)
+	return nil
 }
 
 // loadRooms reads what each campaign has left, and adds what this batch frees.

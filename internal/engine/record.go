@@ -31,6 +31,7 @@ func (b *batch) record(ctx context.Context) error {
 	}
 	writes = pgx.Batch{}
 	d.writePairs(&writes, b.statement)
+	b.notes.write(&writes, b.statement) // of what stands in line now
 	d.writeAccounts(&writes, b.statement)
 	return b.send(ctx, &writes)
 }

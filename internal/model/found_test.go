@@ -137,3 +137,15 @@ func TestWhatEarnsNothingIsAdmittedPastAnExceededBudget(t *testing.T) {
 		addPurchase{User: "ann", ID: "p2", Amount: 1, Currency: "USD", At: 98},
 	})
 }
+
+func TestWhoWaitsSinceTheSameBatchReachedTheCapSaysSo(t *testing.T) {
+	rewards := []rewardTerms{{Name: "friend", Referee: true, Rate: "33.3333"}, {Name: "inviter", Amount: 100, Currency: "USD"}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: rewards, Cap: 1}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "dan", Code: "a", At: 90},
+		converge{},
+		addPurchase{User: "dan", ID: "p1", Amount: 1000, Currency: "USD", At: 99},
+		addPurchase{User: "dan", ID: "p2", Amount: 4500, Currency: "USD", At: 95},
+	})
+}

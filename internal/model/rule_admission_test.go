@@ -190,7 +190,9 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 			complaints = append(complaints, fmt.Sprintf("%v was served: %s", p.key, why))
 		}
 		for _, other := range m.inLine(p.pair.campaign) {
-			if misfiled := m.refilingIsOpen && m.campaigns[p.pair.campaign].budget == 0 && other.pair.reason == "BudgetExhausted"; misfiled {
+			// Between an edit that takes the budget away and when they are looked
+			// at, those who waited for it are overtaken by who waits for the cap.
+			if misfiled := m.campaigns[p.pair.campaign].budget == 0 && other.pair.reason == "BudgetExhausted"; misfiled {
 				continue
 			}
 			if other.pair.order < p.pair.order && m.compete(p, other) && m.lacks(other) == "" {
@@ -205,9 +207,8 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 		return complaints
 	}
 	if p.first {
-		reason := m.lacks(p)
-		if !m.refilingIsOpen && chosen.reason != reason && (reason != "" || chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted") {
-			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, reason))
+		if chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted" {
+			complaints = append(complaints, fmt.Sprintf("%v waits for %s", p.key, chosen.reason))
 		}
 		p.pair.state, p.pair.reason = "Waiting", chosen.reason
 		return complaints
@@ -302,7 +303,10 @@ func (m *model) idle(recorded map[purchaseKey]*pair) (complaints []string) {
 			if m.lacks(p) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v waits and would fit", p.key))
 			}
-			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs && !m.refilingIsOpen {
+			if lacks := m.lacks(p); p.first && lacks != "" && p.pair.reason != lacks {
+				complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, p.pair.reason, lacks))
+			}
+			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs {
 				complaints = append(complaints, fmt.Sprintf("%v needs %d, and recorded is %d", p.key, needs, recorded[p.key].needs))
 			}
 		}

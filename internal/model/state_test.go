@@ -28,10 +28,9 @@ type model struct {
 	campaigns  map[string]*campaign
 
 	// Results.
-	attributions   map[string]attribution // by user
-	pairs          map[purchaseKey]*pair
-	refilingIsOpen bool  // tolerates reasons and needs that are out of date
-	lastOrder      int64 // the highest admission order drawn so far
+	attributions map[string]attribution // by user
+	pairs        map[purchaseKey]*pair
+	lastOrder    int64 // the highest admission order drawn so far
 }
 
 type (
@@ -149,7 +148,7 @@ func newModel() *model {
 		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
 		adjustments: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
 		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
-		now: start, refilingIsOpen: true,
+		now: start,
 	}
 }
 
