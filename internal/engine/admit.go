@@ -103,22 +103,23 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 		}
 	})
 	var q pgx.Batch
+	own := len(l.claims) + l.leaving // who may be found, and is passed over
 	limit, most := l.campaign.Cap(), int64(b.engine.options.BatchSize)
 	admits := l.campaign.Mode == reward.Open
 	budget := int64(math.MaxInt64)
 	switch {
 	case l.refiling: // the first of them is enough to know
-		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, l.room.Left, limit, admits, len(l.claims)+1).Query(collect)
+		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, l.room.Left, limit, admits, own+1).Query(collect)
 	case l.campaign.Budget != nil:
 		budget = max(0, l.room.Left)
-		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, len(l.claims), most).Query(collect)
+		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, own, most).Query(collect)
 	}
 	if limit > 0 && admits && !l.refiling {
 		var referrers []string
 		var places []int64
 		for id, pairs := range l.room.Pairs {
 			if pairs < limit {
-				referrers, places = append(referrers, id), append(places, min(most, limit-pairs+int64(len(l.claims))))
+				referrers, places = append(referrers, id), append(places, min(most, limit-pairs+int64(own)))
 			}
 		}
 		if len(referrers) > 0 {

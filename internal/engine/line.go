@@ -15,6 +15,7 @@ type line struct {
 	freed    int64            // of the budget, minor units
 	left     map[string]int64 // pairs that are not admitted any more, by referrer
 
+	leaving  int // of the batch's own that are recorded in line, and claim nothing
 	room     reward.Room
 	before   map[string]int64 // room.Pairs before any was given
 	refiling bool             // others may stand for a reason that is not theirs any more
@@ -65,6 +66,11 @@ func (r *referee) release(of func(string) *line) {
 			continue
 		}
 		claims, stays := r.claims(decision), before.Campaign == decision.Campaign
+		if before.Needs != nil && !claims {
+			if l := of(before.Campaign); l != nil {
+				l.leaving++
+			}
+		}
 		switch {
 		case occupies(before.State) && stays && claims: // it has what it has, and wants more
 		case occupies(before.State) && stays && occupies(decision.State):

@@ -149,3 +149,21 @@ func TestWhoWaitsSinceTheSameBatchReachedTheCapSaysSo(t *testing.T) {
 		addPurchase{User: "dan", ID: "p2", Amount: 4500, Currency: "USD", At: 95},
 	})
 }
+
+func TestRoomThatALostSignupFreesGoesToWhoWaits(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 10, Budget: 1000, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat", Label: "press"},
+		addLink{Code: "b", Campaign: "one", Referrer: "cat", Label: "press", Disabled: 104},
+		addTouch{Visitor: "v2", ID: "t2", Code: "B", At: 90},
+		addPurchase{User: "ann", ID: "p3", Amount: 4500, Currency: "USD", At: 99},
+		addPurchase{User: "bob", ID: "p2", Amount: 4500, Currency: "USD", At: 104},
+		addSignup{User: "ann", Visitor: "v2", At: 95},
+		addPurchase{User: "ann", ID: "p2", Amount: 999, Currency: "EUR", At: 99},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 99},
+		addSignup{User: "bob", Code: "a", At: 100},
+		converge{Batch: 1},
+		removeSignup{User: "ann"},
+		converge{},
+	})
+}
