@@ -167,3 +167,21 @@ func TestRoomThatALostSignupFreesGoesToWhoWaits(t *testing.T) {
 		converge{},
 	})
 }
+
+func TestWhoIsBoundToNothingIsNotReachedByADeletedCampaign(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 600, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "dan", Code: "a", At: 90},
+		addPurchase{User: "dan", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		converge{},
+		addSignup{User: "cat", Code: "b", At: 90},
+		addPurchase{User: "cat", ID: "p1", Amount: 333, Currency: "USD", At: 95},
+		converge{},
+		removeLink{Code: "b"},
+		converge{},
+		reverseCampaign{Campaign: "one"},
+		converge{Again: true},
+	})
+}

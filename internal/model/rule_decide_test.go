@@ -73,7 +73,12 @@ func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *v
 	var bought, signedUp bool
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
+	_, recorded := m.attributions[key.user]
 	switch {
+	case v.lapsed && !recorded && bound == nil && v.pair.state == "Reversed" && !v.pair.admitted():
+		// It had nothing that could be taken back, and nothing leads to it.
+		v.gone, v.reason = true, v.pair.reason
+		return v
 	case m.takenBack(v.pair) && (!bought || !signedUp || bound == nil):
 		v.gone, v.reason = true, "CampaignDeleted"
 		return v
