@@ -265,18 +265,28 @@ func TestReversedCampaign(t *testing.T) {
 // After an edit of the limits nobody is admitted past those who waited before,
 // although their reasons are of before the edit.
 func TestEditedLimitsLetNobodyOvertake(t *testing.T) {
-	s := newShop(t)
-	s.engine = s.newEngine(engine.Options{BatchSize: 1})
-	s.declare("invite", fiveDollars(), limited(1, 1, 1000))
-	s.friends(1, 2)
-	s.expect("the cap is reached", standing, "u001 Granted Qualified", "u002 Waiting CapReached")
-	s.arrive(3, 3)
-	s.declare("invite", fiveDollars(), limited(2, 0, 1000))
-	s.asOwner("CREATE TABLE admitted (user_id text, at bigint GENERATED ALWAYS AS IDENTITY)")
-	s.asOwner(`CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN IF NEW.state = 'Granted' THEN INSERT INTO admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
-	s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
-	s.converge()
-	s.expect("the one who waited has the room", "SELECT user_id FROM admitted ORDER BY at", "u002")
-	s.expect("the new one waits", standing, "u001 Granted Qualified", "u002 Granted Qualified", "u003 Waiting BudgetExhausted")
+	for edit, c := range map[string]struct {
+		before, after func(*database.Declaration)
+		waits         string
+		admitted      []string
+	}{
+		"a cap goes":                    {limited(1, 1, 1000), limited(2, 0, 1000), "CapReached", []string{"u002"}},
+		"a budget goes and a cap comes": {limited(1, 0, 500), limited(2, 2, 0), "BudgetExhausted", []string{"u002"}},
+	} {
+		t.Run(edit, func(t *testing.T) {
+			s := newShop(t)
+			s.engine = s.newEngine(engine.Options{BatchSize: 1})
+			s.declare("invite", fiveDollars(), c.before)
+			s.friends(1, 2)
+			s.expect("before", standing, "u001 Granted Qualified", "u002 Waiting "+c.waits)
+			s.arrive(3, 3)
+			s.declare("invite", fiveDollars(), c.after)
+			s.asOwner("CREATE TABLE admitted (user_id text, at bigint GENERATED ALWAYS AS IDENTITY)")
+			s.asOwner(`CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
+				BEGIN IF NEW.state = 'Granted' THEN INSERT INTO admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
+			s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
+			s.converge()
+			s.expect("the one who waited has the room, and the new one waits", "SELECT user_id FROM admitted ORDER BY at", c.admitted...)
+		})
+	}
 }

@@ -50,10 +50,10 @@ func (b *batch) admit(ctx context.Context) error {
 // loadRooms reads what each campaign has left, and adds what this batch frees.
 func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 	byName := make(map[string]*line, len(lines))
-	var budgets, currencies, campaigns, referrers []string
+	var names, budgets, currencies, campaigns, referrers []string
 	for _, l := range lines {
 		name := l.campaign.Name
-		byName[name] = l
+		byName[name], names = l, append(names, name)
 		l.room = reward.Room{Campaign: l.campaign, Pairs: map[string]int64{}}
 		if l.campaign.Budget != nil {
 			budgets, currencies = append(budgets, name), append(currencies, l.campaign.Budget.Currency)
@@ -76,9 +76,7 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 			byName[name].room.Pairs[referrer] = pairs
 		}))
 	}
-	if len(budgets) > 0 {
-		q.Queue(b.statement("load_refiling"), budgets).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
-	}
+	q.Queue(b.statement("load_refiling"), names).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
@@ -108,22 +106,17 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	admits := l.campaign.Mode == reward.Open
 	budget := int64(math.MaxInt64)
 	switch {
+	case l.campaign.Budget == nil:
 	case l.refiling: // the first of them is enough to know
 		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, l.room.Left, limit, admits, own+1).Query(collect)
-	case l.campaign.Budget != nil:
+		limit = 0 // heeded already
+	default:
 		budget = max(0, l.room.Left)
 		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, own, most).Query(collect)
 	}
-	if limit > 0 && admits && !l.refiling {
-		var referrers []string
-		var places []int64
-		for id, pairs := range l.room.Pairs {
-			if pairs < limit {
-				referrers, places = append(referrers, id), append(places, min(most, limit-pairs+int64(own)))
-			}
-		}
-		if len(referrers) > 0 {
-			q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, places, budget).Query(collect)
+	if limit > 0 && admits {
+		if referrers, places := l.vacancies(limit, int64(own), most); len(referrers) > 0 {
+			q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, places, budget, l.reasons()).Query(collect)
 		}
 	}
 	err := b.send(ctx, &q)

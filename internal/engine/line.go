@@ -116,6 +116,26 @@ func (l *line) referrers() []string {
 	return slices.Compact(ids)
 }
 
+// vacancies lists the line's referrers whose cap is not reached, and how many
+// places to ask for so that those free are filled whomever of the batch's own is
+// found: at most so many.
+func (l *line) vacancies(limit, own, most int64) (referrers []string, places []int64) {
+	for _, id := range l.referrers() {
+		if free := limit - l.room.Pairs[id]; free > 0 {
+			referrers, places = append(referrers, id), append(places, min(most, free+own))
+		}
+	}
+	return referrers, places
+}
+
+// reasons are those for which somebody may stand in the line of a referrer.
+func (l *line) reasons() []string {
+	if l.refiling {
+		return []string{string(reward.CapReached), string(reward.BudgetExhausted)}
+	}
+	return []string{string(reward.CapReached)}
+}
+
 // inLine puts claims with a place before those that get one, who stand in the
 // order in which they qualified.
 func inLine(a, b reward.Claim) int {

@@ -190,11 +190,6 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 			complaints = append(complaints, fmt.Sprintf("%v was served: %s", p.key, why))
 		}
 		for _, other := range m.inLine(p.pair.campaign) {
-			// Between an edit that takes the budget away and when they are looked
-			// at, those who waited for it are overtaken by who waits for the cap.
-			if misfiled := m.campaigns[p.pair.campaign].budget == 0 && other.pair.reason == "BudgetExhausted"; misfiled {
-				continue
-			}
 			if other.pair.order < p.pair.order && m.compete(p, other) && m.lacks(other) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v overtook %v", p.key, other.key))
 			}
