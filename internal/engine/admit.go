@@ -54,7 +54,7 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 	for _, l := range lines {
 		name := l.campaign.Name
 		byName[name], names = l, append(names, name)
-		l.room = reward.Room{Campaign: l.campaign, Pairs: map[string]int64{}}
+		l.room = reward.Room{Campaign: l.campaign, Pairs: map[string]int64{}, Filed: map[string]int64{}}
 		if l.campaign.Budget != nil {
 			budgets, currencies = append(budgets, name), append(currencies, l.campaign.Budget.Currency)
 		}
@@ -73,7 +73,8 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 	}
 	if len(referrers) > 0 {
 		q.Queue(b.statement("load_referrer"), campaigns, referrers).Query(b.each([]any{&name, &referrer, &pairs}, func() {
-			byName[name].room.Pairs[referrer] = pairs
+			room := byName[name].room
+			room.Pairs[referrer], room.Filed[referrer] = pairs, pairs
 		}))
 	}
 	q.Queue(b.statement("load_refiling"), names).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
@@ -102,7 +103,7 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	})
 	var q pgx.Batch
 	own := len(l.claims) + l.leaving // who may be found, and is passed over
-	limit, most := l.campaign.Cap(), int64(b.engine.options.BatchSize)
+	limit, most := l.campaign.Cap(), int64(own+b.engine.options.BatchSize)
 	admits := l.campaign.Mode == reward.Open
 	budget := int64(math.MaxInt64)
 	switch {
@@ -114,6 +115,12 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 		budget = max(0, l.room.Left)
 		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, own, most).Query(collect)
 	}
+	if l.campaign.Tiered() && l.campaign.Budget != nil && admits {
+		// What these need may change as pairs of their referrer are admitted.
+		referrers := l.referrers()
+		q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, slices.Repeat([]int64{int64(own) + 1}, len(referrers)),
+			int64(math.MaxInt64), []string{string(reward.CapReached), string(reward.BudgetExhausted)}).Query(collect)
+	}
 	if limit > 0 && admits {
 		if referrers, places := l.vacancies(limit, int64(own), most); len(referrers) > 0 {
 			q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, places, budget, l.reasons()).Query(collect)
@@ -121,5 +128,5 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	}
 	err := b.send(ctx, &q)
 	slices.SortFunc(others, func(a, b reward.Place) int { return cmp.Compare(a.Order, b.Order) })
-	return others, err
+	return slices.CompactFunc(others, func(a, b reward.Place) bool { return a.Order == b.Order }), err
 }

@@ -14,7 +14,8 @@ func (b *batch) bind(ctx context.Context) error {
 	d := bindings{bound: newAttributionColumns(len(b.referees))}
 	for _, r := range b.referees {
 		if r.cause == nil && !r.outcome.Frozen {
-			d.compare(r, r.restsOn(b.config.Reward))
+			r.rests = r.restsOn(b.config.Reward)
+			d.compare(r, r.rests)
 		}
 	}
 	var writes pgx.Batch

@@ -10,6 +10,7 @@ import (
 // differences are what has to be written so that what is recorded of a batch's
 // referees is what was decided.
 type differences struct {
+	digests      digestColumns
 	pairs        []pairRow
 	credits      creditColumns
 	gone         goneCreditColumns

@@ -25,13 +25,17 @@ func (d *digest) is(now digest) bool {
 }
 
 // restsOn digests what the outcome rests on, and counts the pairs there will be.
+// As long as claims are open, who waits is expected to go on waiting and who is
+// new to be admitted.
 func (r *referee) restsOn(config *reward.Configuration) digest {
 	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), known: true}
 	bound := config.Bound(r.Pairs)
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
-		bound = bound || occupies(decision.State)
-		if decision.State != reward.NotCounting && r.pair(decision.PurchaseID) == nil {
+		before := r.pair(decision.PurchaseID)
+		open := decision.State == ""
+		bound = bound || occupies(decision.State) || open && (before == nil || before.State != reward.Waiting)
+		if decision.State != reward.NotCounting && before == nil {
 			now.pairs++
 		}
 	}
@@ -39,6 +43,14 @@ func (r *referee) restsOn(config *reward.Configuration) digest {
 		now.via = &r.via
 	}
 	return now
+}
+
+// compareDigest adds the digest of a referee whose claims turned out otherwise
+// than was expected.
+func (d *differences) compareDigest(r *referee, rests digest) {
+	if r.outcome.Attribution != nil && !r.rests.is(rests) {
+		d.digests.add(r.UserID, rests)
+	}
 }
 
 // digestColumns are digests to record where nothing else of the row differs.

@@ -19,6 +19,9 @@ func (b *batch) record(ctx context.Context) error {
 	d := newDifferences(len(b.referees))
 	for _, r := range b.referees {
 		d.compare(r)
+		if r.cause == nil && len(r.outcome.Claims) > 0 {
+			d.compareDigest(r, r.restsOn(b.config.Reward))
+		}
 	}
 	slices.SortFunc(d.pairs, inOrderOfAdmission)
 

@@ -28,6 +28,7 @@ type referee struct {
 
 	drift map[string]bool // what differed, by purchase or attributionRow
 
+	rests   digest // what is recorded of the outcome's
 	outcome reward.Outcome
 	entries []reward.Entry
 	cause   error // why nothing could be decided

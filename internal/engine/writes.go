@@ -10,6 +10,8 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 			writes.Queue(statement(name), arguments...)
 		}
 	}
+	g := &d.digests
+	write("record_digest", len(g.userID), g.userID, g.facts, g.via, g.pairs)
 	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
 	c := &d.credits
 	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)

@@ -185,3 +185,36 @@ func TestWhoIsBoundToNothingIsNotReachedByADeletedCampaign(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+func TestFreedRoomReachesThoseBehindTheBatchsOwn(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "a", Campaign: "one", Referrer: "ann", Label: "press"},
+		addLink{Code: "b", Campaign: "one", Referrer: "bob", Label: "press"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "b", At: 90},
+		addPurchase{User: "bob", ID: "p2", Amount: 4500, Currency: "USD", At: 95},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 99},
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 3}, Scope: "AllPairs"},
+		converge{Batch: 7},
+		addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 98},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 104},
+		converge{Batch: 1},
+	})
+}
+
+func TestAnotherTierLetsNobodyOvertake(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 2}, Scope: "HeldPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "b", At: 92},
+		addSignup{User: "dan", Code: "b", At: 92},
+		addPurchase{User: "bob", ID: "p2", Amount: 1, Currency: "USD", At: 95},
+		converge{Two: true},
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD",
+			Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}, Cap: 3}, Scope: "AllPairs"},
+		addRefund{User: "bob", Purchase: "p2", ID: "r2", Amount: 6000},
+		addPurchase{User: "dan", ID: "p1", Amount: 2000, Currency: "USD", At: 98},
+		addPurchase{User: "bob", ID: "p1", Amount: 1, Currency: "USD", At: 98},
+		converge{Batch: 3},
+	})
+}

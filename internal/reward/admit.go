@@ -7,6 +7,7 @@ type Room struct {
 	Campaign *Campaign
 	Left     int64            // of the budget, in minor units; may be below zero after the budget was lowered
 	Pairs    map[string]int64 // held and granted, by referrer
+	Filed    map[string]int64 // the same when those in line were last looked at
 }
 
 // Place is somebody in a campaign's line whom this decision is not about.
@@ -30,7 +31,7 @@ type Place struct {
 //
 // An error names the claim that cannot be worked out.
 func Admit(room *Room, claims []Claim, others []Place) (next []Place, blocked bool, err error) {
-	l := line{room: room, taken: map[string]bool{}}
+	l := line{room: room, taken: map[string]bool{}, passed: map[string]bool{}}
 	for i := range claims {
 		claim := &claims[i]
 		for len(others) > 0 && (claim.Decision.Order == 0 || others[0].Order < claim.Decision.Order) {
@@ -54,6 +55,7 @@ type line struct {
 	blocked bool
 	closed  bool            // the budget is for somebody in next first
 	taken   map[string]bool // referrers whose cap is
+	passed  map[string]bool // referrers of whom somebody did not fit
 }
 
 // serve gives a claim what it asks for, if there is room and it is its turn.
@@ -75,6 +77,10 @@ func (l *line) serve(claim *Claim) error {
 	default:
 		l.take(place)
 		claim.admit(l.room.Pairs[place.ReferrerID], credits)
+		// Who was passed over may fit into another tier.
+		if l.passed[place.ReferrerID] && l.room.repriced(place.ReferrerID) {
+			l.closed = l.room.Campaign.Budget != nil
+		}
 		return nil
 	}
 	if lacks == "" {
@@ -84,15 +90,26 @@ func (l *line) serve(claim *Claim) error {
 	return nil
 }
 
-// reserve keeps the room for a place that is served elsewhere, if it fits.
+// reserve keeps the room for a place that is served elsewhere, if it fits. One
+// that another tier is for by now has to be asked what it needs.
 func (l *line) reserve(place Place) {
+	if !place.Growing && l.room.repriced(place.ReferrerID) {
+		place.Needs = 0
+	}
 	if l.lacks(place) != "" {
+		l.passed[place.ReferrerID] = true
 		return
 	}
 	l.take(place)
 	l.next = append(l.next, place)
 	l.closed = l.room.Campaign.Budget != nil
 	l.taken[place.ReferrerID] = true
+}
+
+// repriced tells whether the referrer's next pair earns something else than when
+// those in line were last looked at.
+func (r *Room) repriced(referrer string) bool {
+	return r.Campaign.Repriced(r.Filed[referrer], r.Pairs[referrer])
 }
 
 // lacks is the reason why a place does not fit; empty: it does.

@@ -4,7 +4,7 @@ package reward
 // the campaign's line: with a cap, a budget or tiers one admission depends on
 // those before it.
 func (c *Campaign) Ordered() bool {
-	return c.Budget != nil || c.Cap() > 0 || c.tiered()
+	return c.Budget != nil || c.Cap() > 0 || c.Tiered()
 }
 
 // Cap is how many pairs of one referrer may be held or granted at a time; zero:
@@ -16,7 +16,8 @@ func (c *Campaign) Cap() int64 {
 	return c.Revisions[len(c.Revisions)-1].Terms.Limits.PairsPerReferrer
 }
 
-func (c *Campaign) tiered() bool {
+// Tiered tells whether what a pair earns may depend on how many its referrer has.
+func (c *Campaign) Tiered() bool {
 	for i := range c.Revisions {
 		rewards := c.Revisions[i].Terms.Rewards
 		for j := range rewards {

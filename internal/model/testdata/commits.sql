@@ -3,8 +3,7 @@
 WITH gone AS (DELETE FROM proof.writes RETURNING id, tx, of, was, is_now)
 SELECT c.number, g.of, g.was, g.is_now
   FROM gone AS g JOIN proof.commits AS c USING (tx)
- WHERE g.of NOT IN ('pair_count', 'attribution')
-    OR g.of = 'attribution' AND (g.was - 'via' <> g.is_now - 'via' OR g.was IS NULL OR g.is_now IS NULL)
+ WHERE g.of <> 'pair_count'
     OR g.of = 'pair_count' AND coalesce(g.was, '{"awaiting_purchase": 0, "waiting": 0, "held": 0, "granted": 0, "reversed": 0, "revised": 0}')
            - ARRAY['campaign', 'shard', 'condition_errors', 'changed_at']
        <> g.is_now - ARRAY['campaign', 'shard', 'condition_errors', 'changed_at']
