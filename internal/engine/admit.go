@@ -44,7 +44,25 @@ func (b *batch) admit(ctx context.Context) error {
 		b.blocked = b.blocked || blocked
 		b.notes.add(l, next)
 	}
+	for _, r := range b.referees {
+		if r.divided() {
+			b.notes.next = append(b.notes.next, r.UserID)
+		}
+	}
 	return nil
+}
+
+// divided tells whether a pair of the referee is admitted and another is not:
+// it may have taken the place of the first from who waits.
+func (r *referee) divided() bool {
+	admitted, waiting := false, false
+	for i := range r.outcome.Claims {
+		decision := r.outcome.Claims[i].Decision
+		before := r.pair(decision.PurchaseID)
+		admitted = admitted || occupies(decision.State) && (before == nil || !occupies(before.State))
+		waiting = waiting || decision.State == reward.Waiting
+	}
+	return admitted && waiting
 }
 
 // loadRooms reads what each campaign has left, and adds what this batch frees.
@@ -106,13 +124,14 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	limit, most := l.campaign.Cap(), int64(own+b.engine.options.BatchSize)
 	admits := l.campaign.Mode == reward.Open
 	budget := int64(math.MaxInt64)
+	if l.campaign.Budget != nil {
+		budget = max(0, l.room.Left)
+	}
 	switch {
 	case l.campaign.Budget == nil:
 	case l.refiling: // the first of them is enough to know
-		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, l.room.Left, limit, admits, own+1).Query(collect)
-		limit = 0 // heeded already
+		q.Queue(b.statement("load_line_refiling"), l.campaign.Name, budget, limit, admits, own+1).Query(collect)
 	default:
-		budget = max(0, l.room.Left)
 		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, own, most).Query(collect)
 	}
 	if l.campaign.Tiered() && l.campaign.Budget != nil && admits {

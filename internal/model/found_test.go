@@ -218,3 +218,39 @@ func TestAnotherTierLetsNobodyOvertake(t *testing.T) {
 		converge{Batch: 3},
 	})
 }
+
+func TestWhoTakesTheFirstPlaceTakesItFromWhoWaits(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Starts: 90, Window: 720, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{
+			{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 1}, Scope: "AllPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "bob"},
+		addSignup{User: "cat", Visitor: "v2", At: 100, Prints: []string{"x", "y"}},
+		addPurchase{User: "cat", ID: "p1", Amount: 6000, Currency: "USD", At: 99},
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Rewards: []rewardTerms{
+			{Name: "friend", Referee: true, Rate: "33.3333", Maximums: map[string]int64{"USD": 600}}, {Name: "inviter", Amount: 100, Currency: "USD"}}, Cap: 1}, Scope: "NewPairs"},
+		addPurchase{User: "cat", ID: "p2", Amount: 1, Currency: "USD", At: 98, Category: "book"},
+		converge{Batch: 7},
+		addTouch{Visitor: "v2", ID: "t2", Code: "b", At: 92},
+	})
+}
+
+func TestPlacesFreedWhileALineIsRefiledAreSeen(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "a", Campaign: "one", Referrer: "bob", Label: "press"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann", Label: "press"},
+		addSignup{User: "ann", Code: "a", At: 92},
+		addSignup{User: "bob", Code: "b", At: 92},
+		addSignup{User: "cat", Code: "b", At: 92},
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "NewPairs"},
+		addPurchase{User: "ann", ID: "p3", Amount: 6000, Currency: "USD", At: 95},
+		addPurchase{User: "cat", ID: "p2", Amount: 6000, Currency: "USD", At: 99, Category: "book"},
+		converge{Again: true},
+		addPurchase{User: "bob", ID: "p2", Amount: 999, Currency: "USD", At: 99, Category: "book"},
+		addPurchase{User: "ann", ID: "p2", Amount: 4500, Currency: "USD", At: 95, Category: "book"},
+		converge{Batch: 1, Again: true},
+		addOverride{User: "ann", Purchase: "p3", Verdict: "Deny"},
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{
+			{Name: "friend", Referee: true, Rate: "33.3333", Maximums: map[string]int64{"USD": 600}}, {Name: "inviter", Amount: 100, Currency: "USD"}}, Cap: 1}, Scope: "NewPairs"},
+		addRefund{User: "bob", Purchase: "p2", ID: "r1", Amount: 2000},
+	})
+}
