@@ -254,3 +254,21 @@ func TestPlacesFreedWhileALineIsRefiledAreSeen(t *testing.T) {
 		addRefund{User: "bob", Purchase: "p2", ID: "r1", Amount: 2000},
 	})
 }
+
+func TestWhoCountsAgainAndHasToWaitKeepsTheRevision(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat", Label: "press"},
+		addSignup{User: "ann", Code: "a", At: 90},
+		addSignup{User: "bob", Code: "a", At: 92},
+		addSignup{User: "dan", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p2", Amount: 6000, Currency: "USD", At: 95, Category: "book"},
+		addPurchase{User: "dan", ID: "p1", Amount: 2000, Currency: "USD", At: 98, Category: "book"},
+		converge{Batch: 2},
+		removeSignup{User: "dan"},
+		addPurchase{User: "bob", ID: "p2", Amount: 999, Currency: "USD", At: 95, Category: "book"},
+		declare{Campaign: "one", Window: 720, Budget: 1200, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 3}, Scope: "NewPairs"},
+		converge{Batch: 7},
+		addSignup{User: "dan", Code: "b", At: 92},
+	})
+}

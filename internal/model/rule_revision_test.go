@@ -20,7 +20,7 @@ func (m *model) follow(v *verdict) int {
 		switch {
 		case r.scope == "AllPairs",
 			r.scope == "HeldPairs" && (waited || matures > r.recorded),
-			(!counted || v.pair.state == "Waiting") && arrived > r.recorded:
+			(!counted || waited) && arrived > r.recorded:
 			number = next
 		}
 	}

@@ -75,13 +75,14 @@ func (c *candidate) continues(campaign *Campaign) bool {
 // to mature at the time given.
 func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) bool {
 	anew := !c.continues(campaign)
-	waits := !anew && c.pair.State == Waiting
+	// One that began to wait later had its revision by then.
+	waited := !anew && c.pair.State == Waiting && c.pair.CountedAt.Before(r.RecordedAt)
 	switch {
 	case r.Scope == AllPairs:
 		return true
-	case r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waits && c.pair.CountedAt.Before(r.RecordedAt)):
+	case r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited):
 		return true
-	case anew || waits:
+	case anew || waited:
 		return later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt).After(r.RecordedAt)
 	}
 	return false

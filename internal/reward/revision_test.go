@@ -127,6 +127,10 @@ func TestARevisionReachesWhoWaits(t *testing.T) {
 	}{
 		{"not with NewPairs", func(*story) {}, granted},
 		{"with HeldPairs", func(s *story) { s.campaign().Revisions[1].Scope = HeldPairs }, "p1 Granted Qualified: inviter anna 10.00 USD"},
+		{"with NewPairs when its facts were written anew since", func(s *story) { s.p1().ArrivedAt = day(30) }, "p1 Granted Qualified: inviter anna 10.00 USD"},
+		{"not when it began to wait later, whatever arrived since", func(s *story) {
+			s.p1().ArrivedAt, s.ben.Pairs[0].CountedAt = day(30), day(31)
+		}, granted},
 		{"not when it began to wait later", func(s *story) {
 			s.campaign().Revisions[1].Scope = HeldPairs
 			s.ben.Pairs[0].CountedAt = day(21)
