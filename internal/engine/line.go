@@ -65,29 +65,37 @@ func (r *referee) release(of func(string) *line) {
 		if before == nil {
 			continue
 		}
-		claims, stays := r.claims(decision), before.Campaign == decision.Campaign
-		if before.Needs != nil && !claims {
-			if l := of(before.Campaign); l != nil {
-				l.leaving++
-			}
+		claims := r.claims(decision)
+		stays := before.Campaign == decision.Campaign && (claims || occupies(decision.State))
+		gone := occupies(before.State) && !stays
+		leaves := before.Needs != nil && (!stays || !claims)
+		kept := kept(before, decision, stays, claims)
+		if !gone && !leaves && slices.Equal(before.Credits, kept) {
+			continue
 		}
-		switch {
-		case occupies(before.State) && stays && claims: // it has what it has, and wants more
-		case occupies(before.State) && stays && occupies(decision.State):
-			if !slices.Equal(before.Credits, decision.Credits) || before.Needs != nil {
-				if l := of(before.Campaign); l != nil {
-					l.freed += l.spent(before.Credits) - l.spent(decision.Credits)
-				}
-			}
-		case occupies(before.State):
-			if l := of(before.Campaign); l != nil {
-				l.freed += l.spent(before.Credits)
-				l.left[before.ReferrerID]++
-			}
-		case before.Needs != nil && (!stays || !claims):
-			of(before.Campaign) // whoever stands behind is next
+		l := of(before.Campaign)
+		if l == nil {
+			continue
+		}
+		l.freed += l.spent(before.Credits) - l.spent(kept)
+		if gone {
+			l.left[before.ReferrerID]++
+		}
+		if leaves {
+			l.leaving++ // whoever stands behind is next
 		}
 	}
+}
+
+// kept are the credits that a pair has whatever comes of its claim.
+func kept(before *reward.Pair, decision *reward.Decision, stays, claims bool) []reward.Credit {
+	switch {
+	case stays && claims:
+		return before.Credits
+	case stays && occupies(before.State):
+		return decision.Credits
+	}
+	return nil
 }
 
 // claims tells whether the decision is still a claim.
