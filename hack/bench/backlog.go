@@ -15,14 +15,19 @@ import (
 // backlog is a template of shops in which so many referees, with two purchases
 // each, wait on the change list: all signups first, then all purchases.
 func (w *world) backlog(ctx context.Context, referees int) (*testworld.Template, error) {
-	return w.postgres.Template(ctx, fmt.Sprintf("backlog of %d", referees), func(ctx context.Context, own *testworld.Database) error {
+	return w.backlogUnder(ctx, "no limits", referees, func(context.Context, *shop) error { return nil })
+}
+
+// backlogUnder is the same in a campaign that was edited before.
+func (w *world) backlogUnder(ctx context.Context, what string, referees int, edit func(context.Context, *shop) error) (*testworld.Template, error) {
+	return w.postgres.Template(ctx, fmt.Sprintf("backlog of %d, %s", referees, what), func(ctx context.Context, own *testworld.Database) error {
 		w.say("writing the facts of %d referees", referees)
 		s, err := open(ctx, own)
 		if err != nil {
 			return err
 		}
 		defer s.close() // nobody may be connected to a template
-		if err := s.declare(ctx); err != nil {
+		if err := errors.Join(s.declare(ctx), edit(ctx, s)); err != nil {
 			return err
 		}
 		if err := s.invite(ctx); err != nil {

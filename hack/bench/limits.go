@@ -8,26 +8,27 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // engineWithBudget drains a backlog of a campaign with a cap and a budget that
-// have room for all, over draining the same of one without either. The results
-// are the same.
+// have room for all, over draining the same of one without either.
 func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
-	template, err := w.backlog(ctx, referees)
+	limited, err := w.backlogUnder(ctx, "with room for all", referees, func(ctx context.Context, s *shop) error {
+		return s.limit(ctx, 2, reward.Limits{PairsPerReferrer: 1_000_000}, 1_000_000_000_000)
+	})
 	if err != nil {
 		return nil, err
 	}
-	var result []summary
-	drains := func(limits reward.Limits, budget int64) func(context.Context) (float64, error) {
+	unlimited, err := w.backlog(ctx, referees)
+	if err != nil {
+		return nil, err
+	}
+	drains := func(template *testworld.Template) func(context.Context) (float64, error) {
+		var result []summary
 		return func(ctx context.Context) (float64, error) {
 			return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
-				if budget > 0 {
-					if err := s.limit(ctx, 2, limits, budget); err != nil {
-						return 0, err
-					}
-				}
 				took, err := s.drain(ctx, referees)
 				if err != nil {
 					return 0, err
@@ -36,9 +37,7 @@ func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 			})
 		}
 	}
-	ratios, err := w.compare(ctx, "pairs/s",
-		side{"with cap and budget", drains(reward.Limits{PairsPerReferrer: 1_000_000}, 1_000_000_000_000)},
-		side{"without", drains(reward.Limits{}, 0)})
+	ratios, err := w.compare(ctx, "pairs/s", side{"with cap and budget", drains(limited)}, side{"without", drains(unlimited)})
 	return []series{ratios}, err
 }
 
