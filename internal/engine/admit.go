@@ -95,6 +95,7 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 			room.Pairs[referrer], room.Filed[referrer] = pairs, pairs
 		}))
 	}
+	q.Queue(b.statement("load_standing"), names).Query(b.each([]any{&name}, func() { byName[name].standing = true }))
 	q.Queue(b.statement("load_refiling"), names).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
 	if err := b.send(ctx, &q); err != nil {
 		return err
@@ -111,6 +112,9 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 // loadOthers reads who else stands in a line and fits into the room that there
 // is, in order. About the batch's own referees the batch knows better.
 func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error) {
+	if !l.standing {
+		return nil, nil
+	}
 	var others []reward.Place
 	var place reward.Place
 	columns := []any{&place.UserID, &place.PurchaseID, &place.ReferrerID, &place.Order, &place.Needs, &place.Growing}

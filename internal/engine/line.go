@@ -18,6 +18,7 @@ type line struct {
 	leaving  int // of the batch's own that are recorded in line, and claim nothing
 	room     reward.Room
 	before   map[string]int64 // room.Pairs before any was given
+	standing bool             // somebody stands in line
 	refiling bool             // others may stand for a reason that is not theirs any more
 }
 
@@ -122,6 +123,11 @@ func (l *line) referrers() []string {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// waits tells whether a claim has come to stand in line.
+func (l *line) waits() bool {
+	return slices.ContainsFunc(l.claims, func(c reward.Claim) bool { return c.Decision.Needs != nil })
 }
 
 // vacancies lists the line's referrers whose cap is not reached, and how many

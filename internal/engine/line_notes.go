@@ -18,8 +18,8 @@ func (n *lineNotes) add(l *line, next []reward.Place) {
 	for i := range next {
 		n.next = append(n.next, next[i].UserID)
 	}
-	if l.campaign.Budget == nil {
-		return // those who wait can lack nothing but the cap, and need nothing
+	if l.campaign.Budget == nil || !l.standing && !l.waits() {
+		return // without a budget those who wait can lack nothing but the cap
 	}
 	limit := l.campaign.Cap()
 	for referrer, pairs := range l.room.Pairs {
