@@ -37,12 +37,18 @@ func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 			return nil, fmt.Errorf("while choosing referees: %w", err)
 		}
 	}
-	var ratios series
+	ratios, err := w.alternate("pairs", func() (float64, error) { return steps[0].batch(ctx) }, func() (float64, error) { return steps[1].batch(ctx) })
+	return []series{ratios}, err
+}
+
+// alternate takes turns with steps of a few and of many of something, and
+// returns each round's time of the latter over that of the former.
+func (w *world) alternate(what string, few, many func() (seconds float64, err error)) (ratios series, err error) {
 	for round := range w.rounds + 1 {
 		var took [2]series
 		for range batchesARound {
-			for i, s := range steps {
-				seconds, err := s.batch(ctx)
+			for i, step := range [...]func() (float64, error){few, many} {
+				seconds, err := step()
 				if err != nil {
 					return nil, err
 				}
@@ -54,9 +60,9 @@ func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 			continue // that one warms the caches
 		}
 		ratios = append(ratios, many/few)
-		w.say("round %d of %d: %.1f ms with many pairs, %.1f ms with few: %.3f", round, w.rounds, 1000*many, 1000*few, many/few)
+		w.say("round %d of %d: %.1f ms with many %s, %.1f ms with few: %.3f", round, w.rounds, 1000*many, what, 1000*few, many/few)
 	}
-	return []series{ratios}, nil
+	return ratios, nil
 }
 
 // stepReferees are enough for all batches, though groups are not of one size.

@@ -14,8 +14,8 @@ import (
 const whaleCap = 5_000
 
 // whaleStep is the time that 100 refunds take with one referrer who has a
-// million referees, nearly all of whose pairs wait, over that with some ten thousands. Each
-// refund frees a place, which the next in line gets.
+// million referees, nearly all of whose pairs wait, over that with some ten
+// thousands. Each refund frees a place, which the next in line gets.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 	refunds := (w.rounds + 1) * batchesARound * batchChanges
 	limit := min(whaleCap, w.scaled(whaleCap))
@@ -30,33 +30,12 @@ func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, large.drop(ctx)) }()
-	var ratios series
-	for round := range w.rounds + 1 {
-		var took [2]series
-		for range batchesARound {
-			for i, whale := range [...]*whale{small, large} {
-				seconds, err := whale.refund(ctx)
-				if err != nil {
-					return nil, err
-				}
-				took[i] = append(took[i], seconds)
-			}
-		}
-		few, many := took[0].median(), took[1].median()
-		if round == 0 {
-			continue // that one warms the caches
-		}
-		ratios = append(ratios, many/few)
-		w.say("round %d of %d: %.1f ms with many waiting, %.1f ms with few: %.3f", round, w.rounds, 1000*many, 1000*few, many/few)
-	}
-	return []series{ratios}, nil
+	ratios, err := w.alternate("waiting", func() (float64, error) { return small.refund(ctx) }, func() (float64, error) { return large.refund(ctx) })
+	return []series{ratios}, err
 }
 
 // whale is a shop with one referrer.
-type whale struct {
-	steps
-	limit int
-}
+type whale struct{ steps }
 
 // whale makes one with so many referees, as many of them admitted as the cap
 // and the budget let.
@@ -81,7 +60,7 @@ func (w *world) whale(ctx context.Context, referees, limit int) (*whale, error) 
 	if err != nil {
 		return nil, errors.Join(err, s.drop(ctx))
 	}
-	return &whale{steps: steps{shop: s, engine: s.newEngine()}, limit: limit}, nil
+	return &whale{steps: steps{shop: s, engine: s.newEngine()}}, nil
 }
 
 // refund refunds 100 admitted pairs and returns how long it took until as many

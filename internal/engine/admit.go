@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
 	"slices"
 
@@ -104,7 +103,6 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 		for id, left := range l.left {
 			l.room.Pairs[id] -= left
 		}
-		l.before = maps.Clone(l.room.Pairs)
 	}
 	return nil
 }
@@ -142,7 +140,7 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 		// What these need may change as pairs of their referrer are admitted.
 		referrers := l.referrers()
 		q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, slices.Repeat([]int64{int64(own) + 1}, len(referrers)),
-			int64(math.MaxInt64), []string{string(reward.CapReached), string(reward.BudgetExhausted)}).Query(collect)
+			int64(math.MaxInt64), lacking).Query(collect)
 	}
 	if limit > 0 && admits {
 		if referrers, places := l.vacancies(limit, int64(own), most); len(referrers) > 0 {

@@ -17,9 +17,8 @@ type line struct {
 
 	leaving  int // of the batch's own that are recorded in line, and claim nothing
 	room     reward.Room
-	before   map[string]int64 // room.Pairs before any was given
-	standing bool             // somebody stands in line
-	refiling bool             // others may stand for a reason that is not theirs any more
+	standing bool // somebody stands in line
+	refiling bool // others may stand for a reason that is not theirs any more
 }
 
 // lines lists the ordered campaigns that the batch's decisions concern, by name.
@@ -142,12 +141,15 @@ func (l *line) vacancies(limit, own, most int64) (referrers []string, places []i
 	return referrers, places
 }
 
+// lacking are the reasons for which a pair waits.
+var lacking = []string{string(reward.CapReached), string(reward.BudgetExhausted)}
+
 // reasons are those for which somebody may stand in the line of a referrer.
 func (l *line) reasons() []string {
 	if l.refiling {
-		return []string{string(reward.CapReached), string(reward.BudgetExhausted)}
+		return lacking
 	}
-	return []string{string(reward.CapReached)}
+	return lacking[:1]
 }
 
 // inLine puts claims with a place before those that get one, who stand in the

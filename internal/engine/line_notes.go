@@ -25,7 +25,7 @@ func (n *lineNotes) add(l *line, next []reward.Place) {
 	for referrer, pairs := range l.room.Pairs {
 		misfiled := ""
 		switch {
-		case l.campaign.Repriced(l.before[referrer]+l.left[referrer], pairs):
+		case l.campaign.Repriced(l.room.Filed[referrer], pairs):
 		case limit == 0:
 			continue
 		case pairs >= limit:

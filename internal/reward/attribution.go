@@ -6,7 +6,7 @@ import "time"
 // is none. Once a pair of the referee was admitted, what is recorded stays,
 // whatever has become of touches, links and campaigns.
 func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
-	if bound(config, referee) {
+	if config.Bound(referee.Pairs) {
 		return referee.Attribution, NotAttributed
 	}
 	if referee.Signup == nil {
@@ -27,8 +27,6 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	}
 	return &found, ""
 }
-
-func bound(config *Configuration, referee *Referee) bool { return config.Bound(referee.Pairs) }
 
 // Bound tells whether a referee's recorded attribution stays: it does once a
 // pair was admitted, unless its campaign takes back all it gave.
