@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -69,6 +71,8 @@ func WriteKubeconfig(path string, config *rest.Config) error {
 // output. Manifests can be passed with "-f", "-" and input.
 func (c *ControlPlane) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.kubectl, append([]string{"--kubeconfig", c.files.kubeconfig}, args...)...)
+	// What kubectl remembers of a server goes with the server, not into a home directory or, without one, into the tree.
+	cmd.Env = append(os.Environ(), "KUBECACHEDIR="+filepath.Join(c.files.dir, "kubectl"))
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = time.Second
 	var output bytes.Buffer
