@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	tests := flag.Bool("tests", false, "also get "+binaries.ControllerManager)
+	tests := flag.Bool("tests", false, "also get "+binaries.ControllerManager+", nginx and Chromium")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, *tests)
@@ -44,6 +44,9 @@ func run(ctx context.Context, tests bool) error {
 		}
 	}
 	fmt.Printf("control plane: %s\n", linked)
+	if tests {
+		getEdge(ctx)
+	}
 
 	if os.Getenv("DATABASE_URL") != "" {
 		fmt.Println("Postgres: the server of DATABASE_URL")
@@ -55,4 +58,22 @@ func run(ctx context.Context, tests bool) error {
 	}
 	fmt.Printf("Postgres: %d in %s\n", installed.Major, installed.Dir)
 	return nil
+}
+
+// getEdge gets what stands before the tracker in some tests. Those are left out where it cannot be had.
+func getEdge(ctx context.Context) {
+	for _, program := range []struct {
+		name string
+		find func(context.Context) (string, error)
+	}{
+		{"nginx", binaries.Nginx},
+		{"Chromium", binaries.Chromium},
+	} {
+		path, err := program.find(ctx)
+		if err != nil {
+			fmt.Printf("%s: tests with it will be left out: %v\n", program.name, err)
+			continue
+		}
+		fmt.Printf("%s: %s\n", program.name, path)
+	}
 }

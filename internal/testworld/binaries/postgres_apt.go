@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
 )
 
-// aptPostgres installs the distribution's packages, which only root can.
+// aptPostgres installs the distribution's packages.
 func aptPostgres(ctx context.Context, wanted int) error {
 	if os.Geteuid() != 0 {
 		return errors.New("needs root")
-	}
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
-		return fmt.Errorf("while looking for apt-get: %w", err)
 	}
 	name := "postgresql"
 	if wanted != 0 {
@@ -27,18 +21,7 @@ func aptPostgres(ctx context.Context, wanted int) error {
 	if err := keepAptFromStartingServers(); err != nil {
 		return err
 	}
-	say("installing the package %s, once", name)
-	stop := sayWhile("installing " + name)
-	defer stop()
-	for _, args := range [][]string{{"update"}, {"install", "--yes", "--no-install-recommends", name}} {
-		cmd := exec.CommandContext(ctx, apt, args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		cmd.WaitDelay = 5 * time.Second
-		if output, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("while running apt-get %s: %w\n%s", args[0], err, output)
-		}
-	}
-	return nil
+	return aptInstall(ctx, name)
 }
 
 // keepAptFromStartingServers is for the package's own script: it would make
