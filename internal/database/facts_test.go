@@ -14,6 +14,7 @@ const (
 	notNullViolation  = "23502"
 	uniqueViolation   = "23505"
 	integrityViolated = "23000"
+	objectInUse       = "55006"
 	denied            = "42501"
 )
 
@@ -24,6 +25,7 @@ const (
 	insertPurchase   = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, $2, $3, $4)"
 	insertRefund     = "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ($1, $2, $3, $4)"
 	insertOverride   = "INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ($1, $2, $3)"
+	insertRedemption = "INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ($1, $2, $3, $4)"
 	insertAdjustment = "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ($1, $2, $3, $4)"
 )
 
@@ -67,6 +69,12 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"adjustment: lower-case currency":   {insertAdjustment, []any{"b", "a", 1, "usd"}},
 		"adjustment: empty id":              {insertAdjustment, []any{"b", "", 1, "USD"}},
 		"adjustment: empty beneficiary":     {insertAdjustment, []any{"", "a", 1, "USD"}},
+		"redemption: amount 0":              {insertRedemption, []any{"b", "r", 0, "USD"}},
+		"redemption: amount below 0":        {insertRedemption, []any{"b", "r", -1, "USD"}},
+		"redemption: more than there is":    {insertRedemption, []any{"b", "r", 1, "USD"}},
+		"action: of what":                   {"INSERT INTO referral.action (user_id, action) VALUES ('u', '')", nil},
+		"action: upper-case code":           {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', 'A')", nil},
+		"erasure: of nobody":                {"SELECT referral.erase_user('')", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := w.writer.Exec(t.Context(), test.sql, test.arguments...); sqlState(err) != checkViolation {
@@ -161,8 +169,8 @@ func TestArrivalIsTheDatabasesWord(t *testing.T) {
 
 func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	w := newWorld(t)
-	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment"}
-	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside"}
+	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "campaign", "revision", "meta"}
 	for _, table := range append(facts, results...) {
 		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
 		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
@@ -188,7 +196,12 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 			}
 		}
 	}
-	for _, sql := range []string{"DELETE FROM referral.adjustment", "UPDATE referral.adjustment SET amount = 1", "TRUNCATE referral.purchase", "CREATE TABLE referral.mine ()"} {
+	for _, sql := range []string{
+		"DELETE FROM referral.adjustment", "UPDATE referral.adjustment SET amount = 1", "TRUNCATE referral.purchase", "CREATE TABLE referral.mine ()",
+		"DELETE FROM referral.redemption", "UPDATE referral.redemption SET amount = 1", "DELETE FROM referral.action", "DELETE FROM referral.erasure",
+		"UPDATE referral.signup SET erased_at = now()", "UPDATE referral.signup SET shared_with = '{}'",
+		"INSERT INTO referral.erasure (user_id, erased_at) VALUES ('u', now())", "INSERT INTO referral.signup (user_id, erased_at) VALUES ('u', now())",
+	} {
 		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
 			t.Errorf("a writer may %s: %v", sql, err)
 		}
@@ -221,10 +234,12 @@ func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
 	run(t, w, `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
 		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
 	run(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
-	for _, table := range []string{"ledger", "adjustment"} {
+	for table, assignment := range map[string]string{
+		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "erased_at = now()",
+	} {
 		for _, sql := range []string{
-			"UPDATE referral." + table + " SET amount = 1000",
-			"UPDATE referral." + table + " SET amount = 1000 WHERE false",
+			"UPDATE referral." + table + " SET " + assignment,
+			"UPDATE referral." + table + " SET " + assignment + " WHERE false",
 			"DELETE FROM referral." + table,
 			"TRUNCATE referral." + table,
 		} {

@@ -10,8 +10,9 @@ import (
 
 // Roles are Postgres roles by what they may do with the schema.
 //
-// Writers write facts, but not their arrived_at, and neither change nor delete
-// adjustments. Readers, and writers too, read facts, results and balances.
+// Writers write facts, but not what is the database's own word in them, and
+// neither change nor delete adjustments, actions, redemptions and erasures.
+// Readers, and writers too, read facts, results, balances and what is declared.
 // Neither gets at the engine's own tables.
 type Roles struct {
 	Writers []string

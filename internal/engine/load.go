@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,11 +48,13 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	var hash int64 // of each fact
 	var s reward.Signup
 	var visitorID string
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Attributes, &hash}, func(r *referee) {
+	var erasedAt *time.Time
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &erasedAt, &s.SharedWith, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
+		signup.ErasedAt = orZero(erasedAt)
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
-		s.Fingerprints = nil
+		s.Fingerprints, s.SharedWith = nil, nil
 		b.weigh(s.Attributes)
 	}, attributes)
 
@@ -212,15 +215,18 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 		return err
 	}
 	var id string
-	var fingerprints []string
-	return b.each([]any{&id, &fingerprints}, func() {
+	var fingerprints, sharedWith []string
+	return b.each([]any{&id, &fingerprints, &sharedWith}, func() {
 		for _, r := range wanted[id] {
 			if r.ReferrerFingerprints == nil {
 				r.ReferrerFingerprints = map[string][]string{}
 			}
 			r.ReferrerFingerprints[id] = fingerprints
+			if slices.Contains(sharedWith, r.UserID) {
+				r.Signup.SharedWith = append(r.Signup.SharedWith, id)
+			}
 		}
-		fingerprints = nil
+		fingerprints, sharedWith = nil, nil
 	})(rows)
 }
 

@@ -8,6 +8,8 @@ UPDATE referral.account AS a
                      UNION ALL
                      SELECT beneficiary_id, currency, amount, 0 FROM referral.adjustment WHERE beneficiary_id = ANY ($1)
                      UNION ALL
+                     SELECT beneficiary_id, currency, -amount, 0 FROM referral.redemption WHERE beneficiary_id = ANY ($1)
+                     UNION ALL
                      SELECT c.beneficiary_id, c.currency, 0, c.amount
                        FROM referral.credit AS c JOIN referral.pair AS p ON p.user_id = c.user_id AND p.purchase_id = c.purchase_id
                       WHERE p.state = 'Held' AND c.beneficiary_id = ANY ($1)) AS part

@@ -21,6 +21,8 @@ WITH entered AS MATERIALIZED (
             UNION ALL
             SELECT NULL, beneficiary_id, currency, amount, 0 FROM referral.adjustment
             UNION ALL
+            SELECT NULL, beneficiary_id, currency, -amount, 0 FROM referral.redemption
+            UNION ALL
             SELECT campaign, beneficiary_id, currency, 0, amount FROM held) AS part
      GROUP BY beneficiary_id, currency
 )

@@ -14,9 +14,12 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	}
 	var found Attribution
 	var reason Reason
-	if referee.Signup.Code != "" {
+	switch {
+	case referee.Signup.Code != "":
 		found, reason = attributeByCode(config, referee)
-	} else {
+	case referee.forgottenTouch():
+		found, reason = *referee.Attribution, unbinding(config.Campaigns[referee.Attribution.Campaign], referee.Signup.SignedUpAt)
+	default:
 		found, reason = attributeByTouch(config, referee)
 	}
 	switch {

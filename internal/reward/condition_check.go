@@ -28,8 +28,13 @@ func (r *Revision) ready() (*Condition, error) {
 // conditionFalse wants the condition to be true. One that breaks off with an
 // error is false, and counted.
 func conditionFalse(c *candidate) Reason {
-	if c.condition == nil {
+	switch {
+	case c.condition == nil:
 		return ""
+	case c.forgotten() && c.didHold():
+		return ""
+	case c.forgotten():
+		return ConditionFalse
 	}
 	holds, err := c.condition.holds(&conditionFacts{candidate: c})
 	if err != nil {

@@ -26,6 +26,10 @@ type Signup struct {
 	ArrivedAt    time.Time
 	Fingerprints []string
 	Attributes   []byte // a JSON object; nil: not loaded, since no condition could ask
+
+	// Of a person who was forgotten: what was concluded from what is gone.
+	ErasedAt   time.Time // zero: not forgotten
+	SharedWith []string  // referrers with whom a fingerprint was shared when either was forgotten
 }
 
 // Purchase is one purchase with its refunds and override.

@@ -19,6 +19,9 @@ func sharedFingerprint(c *candidate) Reason {
 		return ""
 	}
 	own := c.referee.Signup.Fingerprints
+	if slices.Contains(c.referee.Signup.SharedWith, c.attribution.ReferrerID) {
+		return SharedFingerprint
+	}
 	if len(own) == 0 {
 		return ""
 	}

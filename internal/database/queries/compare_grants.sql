@@ -9,13 +9,14 @@ WITH object AS (
     SELECT access, object, 'SELECT', false
       FROM unnest(ARRAY['Writer', 'Reader']) AS access,
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
-                        'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside']) AS object
+                        'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
+                        'campaign', 'revision', 'meta']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
       FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,
            unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS privilege
     UNION ALL
-    SELECT 'Writer', 'adjustment', 'INSERT', true
+    SELECT 'Writer', object, 'INSERT', true FROM unnest(ARRAY['adjustment', 'action', 'redemption', 'erasure']) AS object
 ), target (access, object, attribute, privilege) AS ( -- an empty object is the schema, an empty attribute the whole object
     SELECT access, '', '', 'USAGE' FROM unnest(ARRAY['Writer', 'Reader']) AS access
     UNION ALL
@@ -25,7 +26,7 @@ WITH object AS (
       FROM privilege AS p
       JOIN object AS o ON o.relname = p.object
       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE p.by_column AND a.attname <> 'arrived_at' -- the database's own word
+     WHERE p.by_column AND a.attname <> ALL ('{arrived_at,erased_at,shared_with}') -- the database's own word
 ), held (role, object, attribute, privilege) AS (
     SELECT acl.grantee, '', '', acl.privilege_type
       FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS acl WHERE n.nspname = $3

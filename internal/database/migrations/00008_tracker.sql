@@ -1,0 +1,148 @@
+-- What the tracker brings: actions worth remembering, credit that is spent, and
+-- people who are forgotten. Whoever writes SQL may use all of it without one.
+
+CREATE TABLE referral.action (
+    actor_id   text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(user_id, visitor_id)) STORED,
+    action_id  text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(action_id) BETWEEN 1 AND 255),
+    user_id    text COLLATE "C" CHECK (length(user_id) BETWEEN 1 AND 255),
+    visitor_id text COLLATE "C" CHECK (length(visitor_id) BETWEEN 1 AND 255),
+    code       text COLLATE "C" CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code COLLATE "default")),
+    action     text COLLATE "C" NOT NULL CHECK (length(action) BETWEEN 1 AND 255),
+    target     text NOT NULL DEFAULT '' CHECK (length(target) <= 2048),
+    acted_at   timestamptz NOT NULL DEFAULT now() CHECK (isfinite(acted_at)),
+    PRIMARY KEY (actor_id, action_id)
+);
+CREATE INDEX action_code ON referral.action (code, action) WHERE code IS NOT NULL;
+COMMENT ON TABLE  referral.action IS 'Fact: anything else worth remembering that a visitor or user did. No policy looks at it.';
+COMMENT ON COLUMN referral.action.actor_id IS 'Who did it: the user, or the visitor where no user is known.';
+COMMENT ON COLUMN referral.action.action_id IS 'Tells one action from another; give your own to make a retried write harmless.';
+COMMENT ON COLUMN referral.action.user_id IS 'The user; null if not known.';
+COMMENT ON COLUMN referral.action.visitor_id IS 'The visitor; null if not known.';
+COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, lower case; null: of none.';
+COMMENT ON COLUMN referral.action.action IS 'What was done, such as view, download or invite.';
+COMMENT ON COLUMN referral.action.target IS 'What it was done to, in the application''s words.';
+COMMENT ON COLUMN referral.action.acted_at IS 'When it was done.';
+
+CREATE TABLE referral.redemption (
+    beneficiary_id text COLLATE "C" NOT NULL CHECK (length(beneficiary_id) BETWEEN 1 AND 255),
+    redemption_id  text COLLATE "C" NOT NULL CHECK (length(redemption_id) BETWEEN 1 AND 255),
+    amount         bigint NOT NULL CHECK (amount > 0),
+    currency       text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    reason         text NOT NULL DEFAULT '' CHECK (length(reason) <= 2048),
+    author         text NOT NULL DEFAULT '' CHECK (length(author) <= 255),
+    created_at     timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    PRIMARY KEY (beneficiary_id, redemption_id)
+);
+COMMENT ON TABLE  referral.redemption IS 'Fact: available credit was spent. Append-only; what was spent by mistake is given back by an adjustment.';
+COMMENT ON COLUMN referral.redemption.beneficiary_id IS 'Whose credit.';
+COMMENT ON COLUMN referral.redemption.redemption_id IS 'The application''s number of it, such as the order it was spent on.';
+COMMENT ON COLUMN referral.redemption.amount IS 'Minor units, above zero.';
+COMMENT ON COLUMN referral.redemption.currency IS 'ISO 4217, three capital letters.';
+COMMENT ON COLUMN referral.redemption.reason IS 'What for, for people.';
+COMMENT ON COLUMN referral.redemption.author IS 'Who spent it, for people.';
+COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
+
+COMMENT ON COLUMN referral.account.available IS 'Sum of ledger entries and adjustments less redemptions, minor units; may be below zero after a reversal.';
+COMMENT ON TABLE  referral.account IS 'Result: one row per beneficiary and currency, kept in the transactions that write ledger, credits, adjustments and redemptions.';
+
+-- Credit is spent in the transaction that records it, and only where there is
+-- enough of it. Whoever else changes the account waits for the row: of two
+-- redemptions, or a redemption and a reversal, the second sees what the first left.
+CREATE FUNCTION referral.apply_redemption() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    spent record;
+BEGIN
+    FOR spent IN
+        SELECT beneficiary_id, currency, sum(amount) AS amount FROM new_rows
+         GROUP BY beneficiary_id, currency
+         ORDER BY beneficiary_id, currency -- in which accounts are locked everywhere
+    LOOP
+        UPDATE referral.account AS a SET available = a.available - spent.amount
+         WHERE a.beneficiary_id = spent.beneficiary_id AND a.currency = spent.currency AND a.available >= spent.amount;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'beneficiary % has less than % minor units of % available', spent.beneficiary_id, spent.amount, spent.currency
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'redemption_covered', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION referral.apply_redemption() IS 'Takes new redemptions from their accounts, or refuses them.';
+
+CREATE TRIGGER redemption_inserted AFTER INSERT ON referral.redemption REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_redemption();
+CREATE TRIGGER redemption_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.redemption
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
+
+-- Forgetting somebody takes what tells about the person and leaves what money
+-- rests on. What was concluded from it stays: a touch's attribution, that a
+-- condition held, and whom a fingerprint was shared with.
+ALTER TABLE referral.signup
+    ADD COLUMN erased_at   timestamptz,
+    ADD COLUMN shared_with text[];
+COMMENT ON COLUMN referral.signup.erased_at IS 'When the person was forgotten; null: not. Set by the database, never by the writer.';
+COMMENT ON COLUMN referral.signup.shared_with IS 'With which referrers and referees a fingerprint was shared when it was forgotten. Set by the database, never by the writer.';
+
+CREATE TABLE referral.erasure (
+    user_id   text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    erased_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (user_id, erased_at)
+);
+COMMENT ON TABLE  referral.erasure IS 'Fact: somebody was to be forgotten. Write it by erase_user.';
+COMMENT ON COLUMN referral.erasure.user_id IS 'Who.';
+COMMENT ON COLUMN referral.erasure.erased_at IS 'When. Set by the database, never by the writer.';
+
+CREATE FUNCTION referral.apply_erasure() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    own referral.signup;
+BEGIN
+    -- Nobody decides about the user meanwhile, and what is still to be decided
+    -- is to be decided on the facts as they are.
+    PERFORM FROM referral.shard WHERE shard = referral.shard_of(NEW.user_id) FOR UPDATE;
+    SELECT * INTO own FROM referral.signup WHERE user_id = NEW.user_id;
+    IF EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(NEW.user_id) AND key = NEW.user_id)
+       OR EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(own.visitor_id) AND key = own.visitor_id AND kind = 'Visitor')
+       OR EXISTS (SELECT FROM referral.parked WHERE user_id = NEW.user_id) THEN
+        RAISE EXCEPTION 'facts of user % are still to be decided', NEW.user_id
+            USING ERRCODE = 'object_in_use', HINT = 'Try again in a moment; if the database or the campaign is suspended, when it is resumed.';
+    END IF;
+
+    UPDATE referral.touch SET landing_url = NULL, referer = NULL
+     WHERE visitor_id IN (own.visitor_id, (SELECT visitor_id FROM referral.attribution WHERE user_id = NEW.user_id))
+       AND (landing_url IS NOT NULL OR referer IS NOT NULL);
+    UPDATE referral.action SET visitor_id = NULL WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL;
+    UPDATE referral.purchase SET attributes = '{}' WHERE user_id = NEW.user_id AND attributes <> '{}';
+    -- The seal goes with the row, unless it was broken before.
+    UPDATE referral.attribution SET visitor_id = NULL, touch_id = NULL,
+           seal = CASE WHEN seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
+                       THEN referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, NULL, NULL)
+                       ELSE seal END
+     WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL;
+    UPDATE referral.signup SET attributes = '{}', fingerprints = '{}', visitor_id = NULL, erased_at = NEW.erased_at,
+           shared_with = ARRAY(
+               SELECT unnest(own.shared_with)
+               UNION
+               SELECT a.referrer_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.referrer_id
+                WHERE a.user_id = NEW.user_id AND s.fingerprints && own.fingerprints
+               UNION
+               SELECT a.user_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.user_id
+                WHERE a.referrer_id = NEW.user_id AND s.fingerprints && own.fingerprints)
+     WHERE user_id = NEW.user_id;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION referral.apply_erasure() IS 'Blanks what tells about a person, and notes what was concluded from it.';
+
+CREATE TRIGGER erasure_inserted AFTER INSERT ON referral.erasure
+    FOR EACH ROW EXECUTE FUNCTION referral.apply_erasure();
+CREATE TRIGGER erasure_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.erasure
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
+
+CREATE FUNCTION referral.erase_user(user_id text) RETURNS void
+    LANGUAGE sql
+    BEGIN ATOMIC
+        INSERT INTO referral.erasure (user_id) VALUES (erase_user.user_id) ON CONFLICT DO NOTHING;
+    END;
+COMMENT ON FUNCTION referral.erase_user IS 'Forgets a person: blanks attributes, fingerprints, landing URLs, referers and visitor links. Deletes no fact, changes no amount and no decision. Do it again for what is written afterwards.';
+
+REVOKE EXECUTE ON FUNCTION referral.apply_redemption(), referral.apply_erasure() FROM PUBLIC;
