@@ -1,0 +1,85 @@
+package links
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// alphabet leaves out what looks like another when it is printed or written by
+// hand: i, l and 1; o and 0.
+const alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+
+const (
+	newLength   = 13 // of 31 letters and digits: 64 bits
+	longestCode = 255
+
+	shortestVanity = 3
+	longestVanity  = 64
+)
+
+// NewCode draws a code that nobody guesses.
+func NewCode() string {
+	// Each letter is as likely as any other only because bytes past the last
+	// multiple of the alphabet's length are drawn again.
+	const fair = 256 / len(alphabet) * len(alphabet)
+	code := make([]byte, 0, newLength)
+	var random [2 * newLength]byte
+	for {
+		_, _ = rand.Read(random[:]) // never fails
+		for _, b := range random {
+			if int(b) >= fair {
+				continue
+			}
+			if code = append(code, alphabet[int(b)%len(alphabet)]); len(code) == newLength {
+				return string(code)
+			}
+		}
+	}
+}
+
+// Normalize makes of what somebody typed or followed the code as it is stored.
+func Normalize(code string) string { return strings.ToLower(strings.TrimSpace(code)) }
+
+// Valid tells whether a normalized code may be that of a link: who writes links
+// with SQL may choose any. What is not valid need not be looked up.
+func Valid(code string) bool {
+	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
+		return false
+	}
+	for _, c := range code {
+		// HTML and JSON write some of these at six times their length, which
+		// a cookie has no room for.
+		if unicode.IsControl(c) || unicode.IsSpace(c) || strings.ContainsRune(`<>&"\`, c) {
+			return false
+		}
+	}
+	return true
+}
+
+var vanity = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$`)
+
+// reserved are words that a path of the tracker has, or that people would take
+// for the shop's own.
+var reserved = []string{
+	"admin", "api", "capture", "docs", "favicon", "healthz", "help", "login", "logout", "metrics", "new", "null", "openapi",
+	"r", "readyz", "ref", "referral", "referrals", "robots", "signup", "support", "undefined", "v1", "www",
+}
+
+// CheckVanity tells what keeps a normalized code from being chosen by somebody.
+func CheckVanity(code string) error {
+	switch {
+	case len(code) < shortestVanity, len(code) > longestVanity:
+		return fmt.Errorf("the code must have %d to %d characters", shortestVanity, longestVanity)
+	case !vanity.MatchString(code):
+		return errors.New("the code must be of lower-case letters a to z, digits, '-' and '_', and begin and end with a letter or digit")
+	case slices.Contains(reserved, code):
+		return fmt.Errorf("the code %q is reserved: choose another", code)
+	}
+	return nil
+}

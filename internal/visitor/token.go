@@ -1,0 +1,65 @@
+package visitor
+
+import (
+	"crypto/rand"
+	"strings"
+	"time"
+)
+
+// Touch is one arrival of a visitor through a link.
+type Touch struct {
+	ID   string    // the same here and in the touch's row, so that it is one touch wherever it is read
+	Code string    // of the link, lower case
+	At   time.Time // to the microsecond, as the database keeps it
+}
+
+// IsZero tells that there was no touch.
+func (t Touch) IsZero() bool { return t.ID == "" && t.Code == "" && t.At.IsZero() }
+
+// NewTouch is an arrival at this moment.
+func NewTouch(code string, at time.Time) Touch {
+	return Touch{ID: newID(), Code: code, At: at.UTC().Truncate(time.Microsecond)}
+}
+
+// Token is what a browser carries. The zero Token belongs to nobody.
+type Token struct {
+	VisitorID string
+	First     Touch // the earliest that could still bind a signup when the last one came
+	Last      Touch
+}
+
+// New is the token of a visitor who was never seen before.
+func New() Token { return Token{VisitorID: newID()} }
+
+// newID draws an id that nobody guesses: 130 bits.
+func newID() string { return strings.ToLower(rand.Text()) }
+
+// Touched is the token after another touch. The first one stays as long as it
+// could bind a signup now, that is within the longest attribution window; then
+// the last one takes its place if that could, else the new one.
+func (t Token) Touched(touch Touch, window time.Duration) Token {
+	outdated := func(earlier Touch) bool { return earlier.IsZero() || touch.At.Sub(earlier.At) > window }
+	switch {
+	case !outdated(t.First):
+	case !outdated(t.Last):
+		t.First = t.Last
+	default:
+		t.First = touch
+	}
+	t.Last = touch
+	return t
+}
+
+// Touches are the touches that the token remembers, earliest first: none, one
+// or two.
+func (t Token) Touches() []Touch {
+	switch {
+	case t.Last.IsZero() && t.First.IsZero():
+		return nil
+	case t.First.IsZero(), t.First.ID == t.Last.ID:
+		return []Touch{t.Last}
+	case t.Last.IsZero():
+		return []Touch{t.First}
+	}
+	return []Touch{t.First, t.Last}
+}
