@@ -21,6 +21,7 @@ type ProcessOptions struct {
 
 	user     *syscall.Credential // nil: as this process
 	orphaned syscall.Signal      // sent when this process dies; zero: SIGKILL
+	files    []*os.File          // its descriptors from 3 on
 }
 
 // Process is a running child. Its standard output and error are in one file,
@@ -49,6 +50,7 @@ func StartProcess(options ProcessOptions) (*Process, error) {
 	cmd.Env = append(os.Environ(), options.Env...)
 	cmd.Dir = options.Dir
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = options.files
 	cmd.SysProcAttr = childAttributes(options.user, options.orphaned)
 	if err := onForkThread(cmd.Start); err != nil {
 		return nil, fmt.Errorf("while starting %s: %w", name, err)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
 // Main runs the tests of a package and takes the test world down afterwards:
@@ -114,6 +116,46 @@ func BuildManager(t testing.TB) string {
 	return path
 }
 
+// BuildTracker compiles cmd/tracker, once per process, and returns its path.
+func BuildTracker(t testing.TB) string {
+	t.Helper()
+	path, err := Build("./cmd/tracker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// NewNginx starts an nginx for this test alone. Where none can be had the test
+// is skipped, and says so.
+func NewNginx(t testing.TB, options NginxOptions) *Nginx {
+	t.Helper()
+	if _, err := binaries.Nginx(t.Context()); err != nil {
+		t.Skip(err)
+	}
+	nginx, err := StartNginx(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endWith(t, nginx.Process)
+	return nginx
+}
+
+// NewBrowser starts a Chromium for this test alone. Where none can be had the
+// test is skipped, and says so.
+func NewBrowser(t testing.TB, options BrowserOptions) *Browser {
+	t.Helper()
+	if _, err := binaries.Chromium(t.Context()); err != nil {
+		t.Skip(err)
+	}
+	browser, err := StartBrowser(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endWith(t, browser.Process)
+	return browser
+}
+
 // Run starts a program for this test alone. It is killed when the test ends,
 // and the end of its output is shown if the test failed.
 func Run(t testing.TB, options ProcessOptions) *Process {
@@ -122,13 +164,20 @@ func Run(t testing.TB, options ProcessOptions) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	endWith(t, process)
+	return process
+}
+
+// endWith kills a process when the test ends, and shows the end of its output
+// if the test failed.
+func endWith(t testing.TB, process *Process) {
+	t.Helper()
 	t.Cleanup(func() {
 		report(t, process.Kill())
 		if t.Failed() {
 			t.Logf("output of %s (pid %d):\n%s", process.name, process.Pid(), process.logTail(200))
 		}
 	})
-	return process
 }
 
 // cleanUp runs work when the test has ended, whose context is over by then.

@@ -1,0 +1,93 @@
+package testworld
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
+)
+
+// Nginx is a running nginx with one configuration.
+type Nginx struct {
+	*Process
+	Address string // host:port that it listens on
+}
+
+// NginxOptions say what an nginx does.
+type NginxOptions struct {
+	// HTTP is the content of the http block, for the address to listen on.
+	HTTP func(address string) string
+	// Certificate, if any, lies in server.crt and server.key beside the configuration.
+	Certificate *KeyPair
+}
+
+// StartNginx starts an nginx and returns when it takes connections.
+func StartNginx(ctx context.Context, options NginxOptions) (*Nginx, error) {
+	program, err := binaries.Nginx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := scratchDir("nginx")
+	if err != nil {
+		return nil, err
+	}
+	if options.Certificate != nil {
+		if _, err := options.Certificate.write(dir, "server"); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for range startAttempts {
+		port, err := nextPort()
+		if err != nil {
+			return nil, err
+		}
+		nginx := &Nginx{Address: loopback(port)}
+		configuration := filepath.Join(dir, "nginx.conf")
+		if err := os.WriteFile(configuration, []byte(nginxConfiguration(options.HTTP(nginx.Address))), 0o600); err != nil {
+			return nil, fmt.Errorf("while writing the configuration of nginx: %w", err)
+		}
+		nginx.Process, err = StartProcess(ProcessOptions{
+			Path: program, Args: []string{"-p", dir, "-c", configuration, "-e", "stderr"}, Dir: dir,
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = nginx.waitUntil(ctx, nginx.answers)
+		if !portTaken(nginx.Process) {
+			if err != nil {
+				err = errors.Join(err, nginx.Kill())
+			}
+			return nginx, err
+		}
+	}
+	return nil, errNoPort("nginx")
+}
+
+// nginxConfiguration puts the http block into a server of one process, which
+// leaves no worker behind when it is killed and writes nowhere but in its own
+// directory.
+func nginxConfiguration(http string) string {
+	var temporary strings.Builder
+	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&temporary, "%s_temp_path temp_%s;\n", of, of)
+	}
+	return "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr warn;\n" +
+		"events { worker_connections 512; }\nhttp {\naccess_log off;\n" + temporary.String() + http + "\n}\n"
+}
+
+func (n *Nginx) answers(ctx context.Context) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	connection, err := dialer.DialContext(ctx, "tcp", n.Address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
