@@ -1,0 +1,37 @@
+package clients
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"time"
+)
+
+// AddressHash makes of addresses what may be stored and logged: hashes under a
+// key that changes each day, so that what a client did can be put together
+// within a day, by whoever has the key, and never across days.
+type AddressHash struct{ secret []byte }
+
+// NewAddressHash hashes under keys of the secret's. Without one it is off.
+func NewAddressHash(secret []byte) AddressHash { return AddressHash{secret: secret} }
+
+// Of is the hash of an address today, of an IPv6 one's /64; empty when hashing is off.
+func (h AddressHash) Of(addr netip.Addr, now time.Time) string {
+	if len(h.secret) == 0 || !addr.IsValid() {
+		return ""
+	}
+	key := sum(h.secret, []byte("referral-operator.io/client-address "+now.UTC().Format(time.DateOnly)))
+	text, err := network(addr).MarshalBinary()
+	if err != nil {
+		return ""
+	}
+	const length = 16
+	return hex.EncodeToString(sum(key, text)[:length])
+}
+
+func sum(key, text []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(text)
+	return mac.Sum(nil)
+}
