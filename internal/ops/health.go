@@ -1,0 +1,47 @@
+package ops
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+)
+
+// Health answers probes.
+//
+// Alive is whoever answers. Ready is who has its keys and tokens and is not
+// about to stop. An outage of the database is neither: redirects go on without
+// it, and taking every replica out of service would end them.
+type Health struct {
+	state atomic.Int32
+}
+
+const (
+	starting int32 = iota
+	ready
+	draining
+)
+
+// Ready says that requests are welcome.
+func (h *Health) Ready() { h.state.CompareAndSwap(starting, ready) }
+
+// Drain says that no more are, for good. Those that come all the same are
+// answered.
+func (h *Health) Drain() { h.state.Store(draining) }
+
+// Draining tells whether the process is about to stop.
+func (h *Health) Draining() bool { return h.state.Load() == draining }
+
+// Register adds /healthz and /readyz.
+func (h *Health) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch h.state.Load() {
+		case ready:
+			fmt.Fprintln(w, "ok")
+		case draining:
+			http.Error(w, "stopping", http.StatusServiceUnavailable)
+		default:
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}
+	})
+}

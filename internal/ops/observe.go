@@ -1,0 +1,104 @@
+package ops
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// AccessLog says which requests are told in the log.
+type AccessLog string
+
+// Choices of an access log. A line costs more than a redirect does, so only
+// failures of the tracker's own are told unless somebody asks for more.
+const (
+	LogNone   AccessLog = "none"
+	LogErrors AccessLog = "errors" // status 500 and above
+	LogAll    AccessLog = "all"
+)
+
+// unmatched is the route of what no handler is there for.
+const unmatched = "unmatched"
+
+// Observe counts and logs what next answers.
+//
+// The route is the pattern of the innermost mux that was handed this very
+// request. A panic is answered with status 500: the server's own way would tell
+// the client's address in the log.
+func Observe(next http.Handler, metrics *Metrics, log *slog.Logger, which AccessLog) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		metrics.running.Inc()
+		a := &answer{ResponseWriter: w}
+		defer func() {
+			metrics.running.Dec()
+			if cause := recover(); cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+				log.Error("A request failed for a mistake in the program", "route", route(r), "stack", string(debug.Stack()))
+				if a.status == 0 {
+					a.WriteHeader(http.StatusInternalServerError)
+				}
+			}
+			a.end(r, metrics, log, which, time.Since(began))
+		}()
+		next.ServeHTTP(a, r)
+	})
+}
+
+// route is a pattern without its method, which has a limited number of values.
+func route(r *http.Request) string {
+	pattern := r.Pattern
+	if _, path, found := strings.Cut(pattern, " "); found {
+		pattern = path
+	}
+	if pattern == "" || pattern == "/" {
+		return unmatched
+	}
+	return pattern
+}
+
+// answer remembers the status that it passes on.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= http.StatusOK { // those below announce another
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(content []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(content)
+}
+
+// Unwrap lets http.ResponseController through.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) end(r *http.Request, metrics *Metrics, log *slog.Logger, which AccessLog, took time.Duration) {
+	status := a.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	route := route(r)
+	metrics.observe(route, status, took)
+	if which == LogAll || which == LogErrors && status >= http.StatusInternalServerError {
+		log.Info("Answered", "method", method(r.Method), "route", route, "status", status,
+			"milliseconds", float64(took.Microseconds())/1000)
+	}
+}
+
+// method is one of those there are; the text is the client's.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	}
+	return "other"
+}
