@@ -61,6 +61,7 @@ var states = map[string]Class{
 	"42P01": ClassMissingObject, // table
 	"42P05": ClassRetryable,     // a pooler gave another connection: statement exists
 	"53300": ClassUnreachable,   // too many connections
+	"55006": ClassRetryable,     // facts of a user who is to be forgotten are still to be decided
 	"55P03": ClassRetryable,     // lock timeout
 	"57014": ClassRetryable,     // statement timeout
 	"57P01": ClassUnreachable,   // shut down by an administrator
@@ -151,3 +152,13 @@ func Retryable(err error) bool {
 // Data tells whether the values of a statement are at fault, so that others
 // would go through.
 func Data(err error) bool { return Classify(err) == ClassData }
+
+// Constraint is the name of the constraint that refused a statement; empty
+// where none did.
+func Constraint(err error) string {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return server.ConstraintName
+	}
+	return ""
+}

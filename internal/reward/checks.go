@@ -46,22 +46,38 @@ var entering = []check{
 // judge finds the reason why a candidate does not count by itself: without
 // regard to other purchases of the referee, and to a Deny.
 func (c *candidate) judge(unbound Reason) {
+	if c.reason = c.nothingToJudge(unbound); c.reason != "" {
+		return
+	}
+	first, then := c.heldTo()
+	if c.reason = c.run(first); c.reason == "" {
+		c.reason = c.run(then)
+	}
+}
+
+// nothingToJudge is the reason why no check could look at a candidate; empty:
+// they can.
+func (c *candidate) nothingToJudge(unbound Reason) Reason {
 	switch {
 	case c.takenBack() && (c.removed() || c.attribution == nil):
-		c.reason = CampaignDeleted
+		return CampaignDeleted
 	case c.removed():
-		c.reason = PurchaseRemoved
+		return PurchaseRemoved
 	case c.attribution == nil:
-		c.reason = unbound
-	case c.keepsPlace():
-		c.reason = c.run(lasting)
-	case c.admitted():
-		if c.reason = c.run(lasting); c.reason == "" {
-			c.reason = c.run(entering)
-		}
-	default:
-		c.reason = c.run(counting)
+		return unbound
 	}
+	return ""
+}
+
+// heldTo are the checks that a candidate has to pass, and those that come second.
+func (c *candidate) heldTo() (first, then []check) {
+	switch {
+	case c.keepsPlace():
+		return lasting, nil
+	case c.admitted():
+		return lasting, entering
+	}
+	return counting, nil
 }
 
 // run is the reason of the first check that fails; empty: all pass.

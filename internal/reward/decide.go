@@ -20,17 +20,9 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 	if name := suspended(config, referee, attribution); name != "" {
 		return Outcome{Attribution: referee.Attribution, Deferred: name, Frozen: true}, nil
 	}
-	candidates, err := candidatesOf(config, referee)
+	candidates, err := judged(config, referee, attribution, unbound)
 	if err != nil {
 		return Outcome{}, err
-	}
-	for i := range candidates {
-		c := &candidates[i]
-		c.attribution = attribution
-		if err := c.follow(config); err != nil {
-			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
-		}
-		c.judge(unbound)
 	}
 	place := firstOf(candidates)
 
@@ -59,6 +51,23 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 	}
 	outcome.linkClaims()
 	return outcome, nil
+}
+
+// judged are the candidates, each judged alone.
+func judged(config *Configuration, referee *Referee, attribution *Attribution, unbound Reason) ([]candidate, error) {
+	candidates, err := candidatesOf(config, referee)
+	if err != nil {
+		return nil, err
+	}
+	for i := range candidates {
+		c := &candidates[i]
+		c.attribution = attribution
+		if err := c.follow(config); err != nil {
+			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
+		}
+		c.judge(unbound)
+	}
+	return candidates, nil
 }
 
 // suspended names a suspended campaign that the referee's pairs are of or would

@@ -21,5 +21,6 @@
 //	ordered.go, claim.go      pairs whose admission depends on those before them
 //	admit.go                  who of them gets the room there is
 //	settle.go                 what the ledger lacks
+//	explain.go                every reason, for whoever asks why
 //	amount.go, currency.go    money between people and minor units
 package reward

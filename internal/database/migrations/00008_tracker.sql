@@ -124,10 +124,10 @@ BEGIN
                SELECT unnest(own.shared_with)
                UNION
                SELECT a.referrer_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.referrer_id
-                WHERE a.user_id = NEW.user_id AND s.fingerprints && own.fingerprints
+                WHERE a.user_id = NEW.user_id AND (s.fingerprints && own.fingerprints OR NEW.user_id = ANY (s.shared_with))
                UNION
                SELECT a.user_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.user_id
-                WHERE a.referrer_id = NEW.user_id AND s.fingerprints && own.fingerprints)
+                WHERE a.referrer_id = NEW.user_id AND (s.fingerprints && own.fingerprints OR NEW.user_id = ANY (s.shared_with)))
      WHERE user_id = NEW.user_id;
     RETURN NULL;
 END $$;

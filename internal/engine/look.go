@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Known is all that a decision about one referee rests on, as it was at one
+// moment.
+type Known struct {
+	Config  *reward.Configuration
+	Referee *reward.Referee
+	At      time.Time // the database's clock
+}
+
+// Look loads what a batch would, in one snapshot, and locks and writes nothing.
+// Who reads needs the rights of a reader alone.
+func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
+	config, err := database.LoadConfiguration(ctx, db)
+	if err != nil {
+		return Known{}, err
+	}
+	r := newReferee(userID)
+	b := newBatch(New(db, Options{}), &config, 1)
+	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
+	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		b.tx = tx
+		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
+			return err
+		}
+		for _, load := range []func(context.Context) error{b.loadOwn, b.loadEarned, b.loadLinks, b.loadFingerprints} {
+			if err := load(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Known{}, fmt.Errorf("while loading what is known of a referee: %w", err)
+	}
+	return Known{Config: config.Reward, Referee: &r.Referee, At: b.now}, nil
+}

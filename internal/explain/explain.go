@@ -1,0 +1,133 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Explanation is why one user's purchases earn what they earn.
+type Explanation struct {
+	UserID      string       `json:"user_id"`
+	SignedUp    bool         `json:"signed_up" doc:"Whether the user's signup is known"`
+	Attribution *Attribution `json:"attribution" doc:"The link that the signup is bound to; null: none"`
+	Unbound     string       `json:"unbound,omitempty" doc:"Why the signup is bound to no link"`
+	Suspended   string       `json:"suspended,omitempty" doc:"The campaign that has to be resumed before anything moves"`
+	Purchases   []Purchase   `json:"purchases"`
+}
+
+// Attribution is the link, and so referrer and campaign, that a signup is bound to.
+type Attribution struct {
+	Campaign   string    `json:"campaign"`
+	Code       string    `json:"code"`
+	ReferrerID string    `json:"referrer_id"`
+	Label      string    `json:"label"`
+	TouchedAt  time.Time `json:"touched_at"`
+	Source     string    `json:"source" enum:"Code,Touch"`
+}
+
+// Purchase is one purchase, and what is decided about it and its signup.
+type Purchase struct {
+	PurchaseID string     `json:"purchase_id"`
+	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 where nothing was judged"`
+	Currency   string     `json:"currency,omitempty"`
+	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is held to"`
+	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine is about to see whether there is room"`
+	Reason     string     `json:"reason,omitempty" doc:"Why it is in that state"`
+	Against    []string   `json:"against" doc:"Everything that keeps it from counting, not only the first of it"`
+	Pending    bool       `json:"pending" doc:"True: the engine has not recorded this yet"`
+	MaturesAt  *time.Time `json:"matures_at,omitempty" doc:"When a held pair is granted"`
+	Credits    []Credit   `json:"credits"`
+}
+
+// Credit is what one reward of a pair comes to.
+type Credit struct {
+	Reward        string `json:"reward"`
+	BeneficiaryID string `json:"beneficiary_id"`
+	Amount        int64  `json:"amount" doc:"Minor units of the currency"`
+	Currency      string `json:"currency"`
+}
+
+// Of explains a user's purchases, with the rights of a reader. A user that
+// nothing is known of has an explanation as well: there is no signup.
+func Of(ctx context.Context, db *database.DB, userID string) (Explanation, error) {
+	known, err := engine.Look(ctx, db, userID)
+	if err != nil {
+		return Explanation{}, err
+	}
+	found, err := reward.Explain(known.Config, known.Referee, known.At)
+	if err != nil {
+		return Explanation{}, fmt.Errorf("while explaining: %w", err)
+	}
+	explanation := Explanation{
+		UserID: userID, SignedUp: known.Referee.Signup != nil, Unbound: string(found.Unbound), Purchases: []Purchase{},
+	}
+	if found.Frozen {
+		explanation.Suspended = found.Deferred
+	}
+	if a := found.Attribution; a != nil {
+		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source)}
+	}
+	for i := range found.Purchases {
+		explanation.Purchases = append(explanation.Purchases, explain(&known, &found, &found.Purchases[i]))
+	}
+	return explanation, nil
+}
+
+// explain puts side by side what is recorded of a purchase and what is decided.
+func explain(known *engine.Known, found *reward.Explanation, judged *reward.ExplainedPurchase) Purchase {
+	p := Purchase{
+		PurchaseID: judged.PurchaseID, Amount: judged.Net.Amount, Currency: judged.Net.Currency, Revision: judged.Revision,
+		State: string(reward.NotCounting), Against: []string{}, Credits: []Credit{},
+	}
+	for _, reason := range judged.Reasons {
+		p.Against = append(p.Against, string(reason))
+	}
+	recorded := pairOf(known.Referee, judged.PurchaseID)
+	decided := decisionOf(found, judged.PurchaseID)
+	switch {
+	case decided != nil && decided.State != "": // nobody else has a say
+		p.tell(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
+		p.Pending = recorded == nil && decided.State != reward.NotCounting ||
+			recorded != nil && (recorded.State != decided.State || recorded.Reason != decided.Reason)
+	case recorded != nil:
+		p.tell(recorded.State, recorded.Reason, recorded.MaturesAt, recorded.Credits)
+	case len(judged.Reasons) > 0:
+		p.Reason = p.Against[0]
+	default:
+		p.State, p.Pending = "Undecided", true
+	}
+	return p
+}
+
+func (p *Purchase) tell(state reward.State, reason reward.Reason, maturesAt time.Time, credits []reward.Credit) {
+	p.State, p.Reason = string(state), string(reason)
+	if state == reward.Held {
+		p.MaturesAt = &maturesAt
+	}
+	for _, c := range credits {
+		p.Credits = append(p.Credits, Credit{c.Reward, c.BeneficiaryID, c.Amount, c.Currency})
+	}
+}
+
+func pairOf(referee *reward.Referee, purchaseID string) *reward.Pair {
+	for i := range referee.Pairs {
+		if referee.Pairs[i].PurchaseID == purchaseID {
+			return &referee.Pairs[i]
+		}
+	}
+	return nil
+}
+
+func decisionOf(found *reward.Explanation, purchaseID string) *reward.Decision {
+	for i := range found.Decisions {
+		if found.Decisions[i].PurchaseID == purchaseID {
+			return &found.Decisions[i]
+		}
+	}
+	return nil
+}

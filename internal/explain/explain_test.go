@@ -1,0 +1,177 @@
+package explain_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestMain(m *testing.M) { testworld.Main(m) }
+
+const uid = "0b9d5a52-1111-4222-8333-444455556666"
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// world has a campaign of five dollars from a purchase of ten on, for at most
+// one friend.
+type world struct {
+	testing.TB
+	db     *database.DB
+	reader *database.DB // the plain role that reads
+	writer *pgxpool.Pool
+	engine *engine.Engine
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	own := testworld.NewDatabaseFrom(t, "explain", func(ctx context.Context, own *testworld.Database) error {
+		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		if _, err := database.Migrate(ctx, db); err != nil {
+			return err
+		}
+		if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
+			return err
+		}
+		return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}})
+	})
+	open := func(uri string) *database.DB {
+		db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+		check(t, err)
+		t.Cleanup(db.Close)
+		return db
+	}
+	w := &world{TB: t, db: open(own.URI), reader: open(own.ReaderURI), writer: open(own.WriterURI).Pool}
+	w.engine = engine.New(w.db, engine.Options{OwnerUID: uid})
+	terms := reward.Terms{
+		Purchases: reward.FirstPurchase, HoldPeriod: time.Hour, MinimumAmounts: map[string]int64{"USD": 1000}, Limits: reward.Limits{PairsPerReferrer: 1},
+		Rewards: []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
+	}
+	text, err := json.Marshal(terms)
+	check(t, err)
+	_, err = database.Declare(t.Context(), w.db, database.Declaration{
+		Name: "friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/", UID: "c", Generation: 1,
+		Policy: database.Policy{Name: "p", UID: "p", Generation: 1}, Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
+	})
+	check(t, err)
+	w.write(`INSERT INTO referral.link (code, campaign, referrer_id, label) VALUES ('a', 'friends', 'anna', 'story');
+		INSERT INTO referral.signup (user_id, code, fingerprints) VALUES ('anna', NULL, '{card}'), ('ben', 'A', '{}')`)
+	return w
+}
+
+func (w *world) write(sql string) {
+	w.Helper()
+	_, err := w.writer.Exec(w.Context(), sql)
+	check(w, err)
+}
+
+// of is an explanation with the rights of a reader.
+func (w *world) of(user string) explain.Explanation {
+	w.Helper()
+	e, err := explain.Of(w.Context(), w.reader, user)
+	check(w, err)
+	return e
+}
+
+func TestEachPurchaseIsExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		facts, later string // later: after the engine has decided
+		want         []explain.Purchase
+	}{
+		"a purchase that was decided": {
+			facts: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 2000, 'USD', now() + interval '1 minute')",
+			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Held", Reason: "HoldPeriod", Against: []string{},
+				Credits: []explain.Credit{{Reward: "inviter", BeneficiaryID: "anna", Amount: 500, Currency: "USD"}}}},
+		},
+		"all that stands against a purchase": {
+			facts: `UPDATE referral.signup SET fingerprints = '{card}' WHERE user_id = 'ben';
+				INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 900, 'USD', now() - interval '1 day');
+				INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ('ben', 'p', 'Deny')`,
+			want: []explain.Purchase{{PurchaseID: "p", Amount: 900, Currency: "USD", Revision: 1, State: "NotCounting", Reason: "OutsideWindow",
+				Against: []string{"OutsideWindow", "BelowMinimum", "SharedFingerprint", "Overridden"}, Credits: []explain.Credit{}}},
+		},
+		"one that waits for room": {
+			facts: `INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carl', 'a', now() - interval '1 day');
+				INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+				VALUES ('carl', 'p', 2000, 'USD', now() - interval '1 hour'), ('ben', 'p', 2000, 'USD', now())`,
+			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Waiting", Reason: "CapReached",
+				Against: []string{}, Credits: []explain.Credit{}}},
+		},
+		"one that nobody has decided yet": {
+			later: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD')",
+			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Undecided", Pending: true,
+				Against: []string{}, Credits: []explain.Credit{}}},
+		},
+		"a refund that nobody has looked at yet": {
+			facts: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 2000, 'USD', now() + interval '1 minute')",
+			later: "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 1500)",
+			want: []explain.Purchase{{PurchaseID: "p", Amount: 500, Currency: "USD", Revision: 1, State: "Reversed", Reason: "BelowMinimum", Pending: true,
+				Against: []string{"BelowMinimum"}, Credits: []explain.Credit{}}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if test.facts != "" {
+				w.write(test.facts)
+			}
+			check(t, w.engine.Converge(t.Context()))
+			if test.later != "" {
+				w.write(test.later)
+			}
+			e := w.of("ben")
+			for i := range e.Purchases {
+				e.Purchases[i].MaturesAt = nil // as late as the purchase
+			}
+			if diff := cmp.Diff(test.want, e.Purchases); diff != "" {
+				t.Error(diff)
+			}
+			if !e.SignedUp || e.Attribution == nil || e.Attribution.ReferrerID != "anna" || e.Attribution.Label != "story" || e.Attribution.Source != "Code" {
+				t.Errorf("%+v, bound by %+v", e, e.Attribution)
+			}
+		})
+	}
+}
+
+func TestWhyASignupIsBoundToNothing(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO referral.signup (user_id, code) VALUES ('dora', 'unknown'); INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dora', 'p', 1000, 'USD')")
+	check(t, w.engine.Converge(t.Context()))
+	for user, want := range map[string]explain.Explanation{
+		"dora": {UserID: "dora", SignedUp: true, Unbound: "NotAttributed", Purchases: []explain.Purchase{{PurchaseID: "p", State: "NotCounting", Reason: "NotAttributed",
+			Against: []string{"NotAttributed"}, Credits: []explain.Credit{}}}},
+		"nobody": {UserID: "nobody", Unbound: "NotAttributed", Purchases: []explain.Purchase{}},
+	} {
+		if diff := cmp.Diff(want, w.of(user)); diff != "" {
+			t.Errorf("%s: %s", user, diff)
+		}
+	}
+}
+
+func TestASuspendedCampaignIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD'), ('ben', 'q', 100, 'USD')")
+	_, err := w.db.Exec(t.Context(), "UPDATE referral.campaign SET mode = 'Suspended'; UPDATE referral.meta SET epoch = epoch + 1")
+	check(t, err)
+	e := w.of("ben")
+	if e.Suspended != "friends" || len(e.Purchases) != 2 || e.Purchases[0].State != "Undecided" || e.Purchases[1].Reason != "BelowMinimum" {
+		t.Errorf("%+v", e)
+	}
+}
