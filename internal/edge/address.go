@@ -1,0 +1,68 @@
+package edge
+
+import (
+	"net/url"
+	"strings"
+)
+
+// webAddress is an address as somebody asked for it, taken apart without
+// looking closely: shops answer addresses that a strict parser refuses.
+type webAddress struct {
+	scheme, host string // lower case; either may be missing
+	path         string // begins with a slash
+	query        string
+}
+
+// parseAddress takes any text apart. What is before an @ in the host's place,
+// and the fragment, are left out.
+func parseAddress(text string) webAddress {
+	var a webAddress
+	text, _, _ = strings.Cut(text, "#")
+	text, a.query, _ = strings.Cut(text, "?")
+	if scheme, rest, ok := strings.Cut(text, "://"); ok && !strings.Contains(scheme, "/") {
+		host, path, _ := strings.Cut(rest, "/")
+		a.scheme, a.host = strings.ToLower(scheme), strings.ToLower(host[strings.LastIndexByte(host, '@')+1:])
+		text = path
+	}
+	a.path = "/" + strings.TrimPrefix(text, "/")
+	return a
+}
+
+// String puts it together again.
+func (a webAddress) String() string {
+	text := a.path
+	if a.host != "" {
+		text = a.scheme + "://" + a.host + a.path
+	}
+	if a.query != "" {
+		text += "?" + a.query
+	}
+	return text
+}
+
+// parameter is the first value of a query's parameter that is not empty.
+func parameter(query, name string) string {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		if !named(key, name) || value == "" {
+			continue
+		}
+		if text, err := url.QueryUnescape(value); err == nil && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func named(key, name string) bool {
+	if key == name {
+		return true
+	}
+	if strings.IndexByte(key, '%') < 0 && strings.IndexByte(key, '+') < 0 {
+		return false
+	}
+	text, err := url.QueryUnescape(key)
+	return err == nil && text == name
+}
