@@ -1,0 +1,8 @@
+-- Refunds that are new; what was left out is filled in.
+-- Rides on refund_pkey.
+INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount, refunded_at)
+SELECT user_id, purchase_id, refund_id, amount, coalesce(refunded_at, now())
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])
+       AS given(user_id, purchase_id, refund_id, amount, refunded_at)
+    ON CONFLICT (user_id, purchase_id, refund_id) DO NOTHING
+RETURNING user_id, purchase_id, refund_id, amount, refunded_at;

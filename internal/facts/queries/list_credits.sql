@@ -1,0 +1,23 @@
+-- What somebody's invitations came to, pair by pair after a key, and what he
+-- earns as the one who was invited.
+-- Rides on attribution_referrer, pair_pkey and credit_pkey.
+(SELECT p.user_id, p.purchase_id, coalesce(c.reward, '') AS reward, p.campaign, p.state, p.reason,
+        c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
+   FROM referral.attribution AS a
+   JOIN referral.pair AS p ON p.user_id = a.user_id AND p.referrer_id = $1
+   LEFT JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = $1
+  WHERE a.referrer_id = $1 AND a.user_id >= $2
+    AND (p.user_id, p.purchase_id, coalesce(c.reward, '')) > ($2, $3, $4)
+  ORDER BY p.user_id, p.purchase_id, coalesce(c.reward, '')
+  LIMIT $5)
+UNION ALL
+(SELECT p.user_id, p.purchase_id, c.reward, p.campaign, p.state, p.reason,
+        c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
+   FROM referral.pair AS p
+   JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = $1
+  WHERE p.user_id = $1 AND p.referrer_id <> $1
+    AND (p.user_id, p.purchase_id, c.reward) > ($2, $3, $4)
+  ORDER BY p.user_id, p.purchase_id, c.reward
+  LIMIT $5)
+ ORDER BY user_id, purchase_id, reward
+ LIMIT $5;
