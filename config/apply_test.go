@@ -22,9 +22,9 @@ func TestClusterInstallApplies(t *testing.T) {
 	t.Run("a second time it changes nothing", func(t *testing.T) {
 		kubectl(t, cluster.Kubeconfig(), "wait", "--for=condition=Established", "crd",
 			"--selector", "app.kubernetes.io/part-of=referral-operator")
-		before := versions(t, cluster)
+		before := versions(t, cluster, "default")
 		apply(t, cluster.Kubeconfig(), "default")
-		if diff := cmp.Diff(before, versions(t, cluster)); diff != "" {
+		if diff := cmp.Diff(before, versions(t, cluster, "default")); diff != "" {
 			t.Errorf("versions of what was installed (-first +second):\n%s", diff)
 		}
 	})
@@ -52,11 +52,11 @@ func TestClusterInstallApplies(t *testing.T) {
 	})
 }
 
-// versions are the resource versions of everything the cluster install has, by kind and name.
-func versions(t *testing.T, cluster *testworld.ControlPlane) map[string]string {
+// versions are the resource versions of everything an install has, by kind and name.
+func versions(t *testing.T, cluster *testworld.ControlPlane, install string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	output, _ := kubectl(t, cluster.Kubeconfig(), "get", "-k", "default", "--output", "json")
+	output, _ := kubectl(t, cluster.Kubeconfig(), "get", "-k", install, "--output", "json")
 	for _, list := range decode(t, bytes.NewBufferString(output)) {
 		err := list.EachListItem(func(item runtime.Object) error {
 			object, ok := item.(*unstructured.Unstructured)
@@ -70,8 +70,8 @@ func versions(t *testing.T, cluster *testworld.ControlPlane) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	if len(found) != len(render(t, "default")) {
-		t.Errorf("found %d objects of %d", len(found), len(render(t, "default")))
+	if len(found) != len(render(t, install)) {
+		t.Errorf("found %d objects of %d", len(found), len(render(t, install)))
 	}
 	return found
 }
@@ -79,9 +79,15 @@ func versions(t *testing.T, cluster *testworld.ControlPlane) map[string]string {
 // admit asks the API server, as a dry run, for a pod as the Deployment would make it, changed by change.
 func admit(t *testing.T, cluster *testworld.ControlPlane, change func(*corev1.PodSpec)) (warnings string, err error) {
 	t.Helper()
-	template := managerDeployment(t, render(t, "default")).Spec.Template
+	return admitPod(t, cluster, managerDeployment(t, render(t, "default")).Spec.Template, change)
+}
+
+func admitPod(
+	t *testing.T, cluster *testworld.ControlPlane, template corev1.PodTemplateSpec, change func(*corev1.PodSpec),
+) (warnings string, err error) {
+	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
-	pod.GenerateName = managerName + "-"
+	pod.GenerateName = "any-"
 	change(&pod.Spec)
 
 	var said bytes.Buffer

@@ -2,8 +2,8 @@
 // manager needs no right but those it is given here.
 //
 // rendered_test.go reads what kustomize renders, apply_test.go applies it, rights_test.go asks the API server what the
-// ServiceAccount may do, manager_test.go runs the manager with those rights and nothing else, and undeploy_test.go takes
-// everything away again.
+// ServiceAccount may do, manager_test.go runs the manager with those rights and nothing else, tracker_test.go has the
+// tracker beside it, and undeploy_test.go takes everything away again.
 package config_test
 
 import (
@@ -95,11 +95,16 @@ func decode(t *testing.T, manifests io.Reader) []*unstructured.Unstructured {
 	}
 }
 
-// managerDeployment is the one Deployment of an install.
+// managerDeployment is the Deployment that every install has.
 func managerDeployment(t *testing.T, objects []*unstructured.Unstructured) *appsv1.Deployment {
 	t.Helper()
+	return findDeployment(t, objects, managerName)
+}
+
+func findDeployment(t *testing.T, objects []*unstructured.Unstructured, name string) *appsv1.Deployment {
+	t.Helper()
 	for _, object := range objects {
-		if object.GetKind() != "Deployment" || object.GetName() != managerName {
+		if object.GetKind() != "Deployment" || object.GetName() != name {
 			continue
 		}
 		deployment := &appsv1.Deployment{}
@@ -108,6 +113,6 @@ func managerDeployment(t *testing.T, objects []*unstructured.Unstructured) *apps
 		}
 		return deployment
 	}
-	t.Fatalf("there is no Deployment %s", managerName)
+	t.Fatalf("there is no Deployment %s", name)
 	return nil
 }

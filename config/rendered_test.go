@@ -106,7 +106,7 @@ func TestNamespacedInstallHasNothingOutsideOfItsNamespace(t *testing.T) {
 // Every name of a namespace follows the "namespace:" of a kustomization that builds on an install: of the objects, and
 // of the subjects of bindings.
 func TestAnInstallFollowsAnotherNamespace(t *testing.T) {
-	for _, install := range []string{"default", "namespaced"} {
+	for _, install := range []string{"default", "default-with-tracker", "namespaced"} {
 		t.Run(install, func(t *testing.T) {
 			for _, object := range render(t, overlay(t, install, "namespace: elsewhere\n")) {
 				if namespace := object.GetNamespace(); namespace != "" && namespace != "elsewhere" {
@@ -138,7 +138,8 @@ func TestAnInstallTakesAnotherImage(t *testing.T) {
 	}
 }
 
-// overlay writes a kustomization that builds on one of the installs, as a user would, and returns its directory.
+// overlay writes a kustomization that builds on one of the installs, as a user would, and returns its directory. CONFIG in
+// its settings stands for this directory.
 func overlay(t *testing.T, install, settings string) string {
 	t.Helper()
 	base, err := filepath.Abs(install)
@@ -158,7 +159,7 @@ func overlay(t *testing.T, install, settings string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content := settings + "resources:\n- " + relative + "\n"
+	content := strings.ReplaceAll(settings, "CONFIG", filepath.Dir(relative)) + "resources:\n- " + relative + "\n"
 	if err := os.WriteFile(filepath.Join(resolved, "kustomization.yaml"), []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
