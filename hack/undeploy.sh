@@ -10,10 +10,10 @@ patience=${PATIENCE:-5m}
 
 kubectl() { command ${KUBECTL:-kubectl} "$@"; }
 
-# manifests prints what config/default installs: what is of the kinds in $1, or
-# with "not" as $2 everything else.
+# manifests prints what an install has, with or without a tracker: what is of
+# the kinds in $1, or with "not" as $2 everything else.
 manifests() {
-	kubectl kustomize config/default | awk -v kinds="$1" -v not="${2:-}" '
+	kubectl kustomize config/default-with-tracker | awk -v kinds="$1" -v not="${2:-}" '
 		function flush(   chosen) {
 			chosen = kind ~ ("^(" kinds ")$")
 			if (document != "" && (not == "" ? chosen : !chosen)) printf "---\n%s", document
@@ -43,7 +43,7 @@ for resource in referralcampaigns rewardpolicies attributiondatabases; do
 	fi
 done
 
-echo "Deleting the manager and its rights …"
+echo "Deleting the manager, the tracker if there is one, and their rights …"
 manifests 'CustomResourceDefinition|Namespace' not | kubectl delete --ignore-not-found --wait --timeout="$patience" -f -
 
 echo "Deleting the CRDs …"
