@@ -16,18 +16,18 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	running  prometheus.Gauge
+	arrivals *prometheus.CounterVec
 	refused  *prometheus.CounterVec
-	limited  prometheus.Counter
 }
 
 // seconds that requests take: a redirect well under a millisecond, a fact about
 // as long as its commit.
 var buckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}
 
-// NewMetrics makes a registry. reasons are those for which visitor tokens are
-// refused; each is shown from the start, so that its first time is seen to be a
-// change.
-func NewMetrics(reasons []string) *Metrics {
+// NewMetrics makes a registry. arrivals are what becomes of those who come with
+// a code, and reasons those for which visitor tokens are refused; each is shown
+// from the start, so that its first time is seen to be a change.
+func NewMetrics(arrivals, reasons []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -43,13 +43,16 @@ func NewMetrics(reasons []string) *Metrics {
 			Name: "referral_tracker_tokens_refused_total",
 			Help: "Visitor tokens that were ignored, by reason.",
 		}, []string{"reason"}),
-		limited: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "referral_tracker_requests_limited_total",
-			Help: "Requests refused because their client asked for too many unknown codes.",
-		}),
+		arrivals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "referral_tracker_arrivals_total",
+			Help: "Visitors who came with a code, by what became of it.",
+		}, []string{"result"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.running, m.refused, m.limited,
+	m.registry.MustRegister(m.requests, m.seconds, m.running, m.arrivals, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, arrival := range arrivals {
+		m.arrivals.WithLabelValues(arrival)
+	}
 	for _, reason := range reasons {
 		m.refused.WithLabelValues(reason)
 	}
@@ -59,8 +62,8 @@ func NewMetrics(reasons []string) *Metrics {
 // TokenRefused counts a visitor token that was ignored.
 func (m *Metrics) TokenRefused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
-// Limited counts a request refused for its client's rate.
-func (m *Metrics) Limited() { m.limited.Inc() }
+// Arrived counts a visitor who came with a code.
+func (m *Metrics) Arrived(result string) { m.arrivals.WithLabelValues(result).Inc() }
 
 // Register adds /metrics.
 func (m *Metrics) Register(mux *http.ServeMux) {

@@ -19,6 +19,14 @@ const (
 	LogAll    AccessLog = "all"
 )
 
+// Log says how requests are logged.
+type Log struct {
+	*slog.Logger
+	Which AccessLog
+	// Client tells clients apart without telling who they are; nil: not at all.
+	Client func(*http.Request) string
+}
+
 // unmatched is the route of what no handler is there for.
 const unmatched = "unmatched"
 
@@ -27,7 +35,7 @@ const unmatched = "unmatched"
 // The route is the pattern of the innermost mux that was handed this very
 // request. A panic is answered with status 500: the server's own way would tell
 // the client's address in the log.
-func Observe(next http.Handler, metrics *Metrics, log *slog.Logger, which AccessLog) http.Handler {
+func Observe(next http.Handler, metrics *Metrics, log Log) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		metrics.running.Inc()
@@ -40,7 +48,7 @@ func Observe(next http.Handler, metrics *Metrics, log *slog.Logger, which Access
 					a.WriteHeader(http.StatusInternalServerError)
 				}
 			}
-			a.end(r, metrics, log, which, time.Since(began))
+			a.end(r, metrics, log, time.Since(began))
 		}()
 		next.ServeHTTP(a, r)
 	})
@@ -81,17 +89,24 @@ func (a *answer) Write(content []byte) (int, error) {
 // Unwrap lets http.ResponseController through.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func (a *answer) end(r *http.Request, metrics *Metrics, log *slog.Logger, which AccessLog, took time.Duration) {
+func (a *answer) end(r *http.Request, metrics *Metrics, log Log, took time.Duration) {
 	status := a.status
 	if status == 0 {
 		status = http.StatusOK
 	}
 	route := route(r)
 	metrics.observe(route, status, took)
-	if which == LogAll || which == LogErrors && status >= http.StatusInternalServerError {
-		log.Info("Answered", "method", method(r.Method), "route", route, "status", status,
-			"milliseconds", float64(took.Microseconds())/1000)
+	if log.Which != LogAll && (log.Which != LogErrors || status < http.StatusInternalServerError) {
+		return
 	}
+	attributes := []slog.Attr{
+		slog.String("method", method(r.Method)), slog.String("route", route), slog.Int("status", status),
+		slog.Float64("milliseconds", float64(took.Microseconds())/1000),
+	}
+	if log.Client != nil {
+		attributes = append(attributes, slog.String("client", log.Client(r)))
+	}
+	log.LogAttrs(r.Context(), slog.LevelInfo, "Answered", attributes...)
 }
 
 // method is one of those there are; the text is the client's.

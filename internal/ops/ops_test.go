@@ -55,20 +55,20 @@ func TestRequestsAreCountedByRouteAndCode(t *testing.T) {
 	mux.HandleFunc("GET /r/{code}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) })
 	mux.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
 	mux.Handle("/v1/", inner)
-	metrics := ops.NewMetrics([]string{"foreign"})
-	handler := ops.Observe(mux, metrics, slog.New(slog.DiscardHandler), ops.LogNone)
+	metrics := ops.NewMetrics([]string{"touched", "limited"}, []string{"foreign"})
+	handler := ops.Observe(mux, metrics, ops.Log{Logger: slog.New(slog.DiscardHandler), Which: ops.LogNone})
 	answer(handler, http.MethodGet, "/r/alice")
 	answer(handler, http.MethodHead, "/r/bob")
 	answer(handler, http.MethodPost, "/v1/purchases")
 	answer(handler, http.MethodGet, "/silent")
 	answer(handler, http.MethodGet, "/wp-login.php")
 	metrics.TokenRefused("foreign")
-	metrics.Limited()
+	metrics.Arrived("limited")
 	metrics.WatchQueue(ops.Queue{
 		Written: func() uint64 { return 7 }, Shed: func() uint64 { return 2 },
-		Depth: func() int { return 3 }, Capacity: func() int { return 4096 },
+		Refused: func() uint64 { return 1 }, Depth: func() int { return 3 },
 	})
-	metrics.WatchConnections(func() (used, idle, most int32) { return 1, 2, 8 })
+	metrics.WatchConnections("facts", func() (used, idle, most int32) { return 1, 2, 8 })
 
 	got := scrape(metrics)
 	for _, line := range []string{
@@ -79,12 +79,13 @@ func TestRequestsAreCountedByRouteAndCode(t *testing.T) {
 		`referral_tracker_request_seconds_count{route="/r/{code}"} 2`,
 		`referral_tracker_requests_running 0`,
 		`referral_tracker_tokens_refused_total{reason="foreign"} 1`,
-		`referral_tracker_requests_limited_total 1`,
+		`referral_tracker_arrivals_total{result="touched"} 0`,
+		`referral_tracker_arrivals_total{result="limited"} 1`,
 		`referral_tracker_touches_written_total 7`,
 		`referral_tracker_touches_shed_total 2`,
 		`referral_tracker_touches_queued 3`,
-		`referral_tracker_touches_queue_capacity 4096`,
-		`referral_tracker_database_connections{state="most"} 8`,
+		`referral_tracker_touches_refused_total 1`,
+		`referral_tracker_database_connections{pool="facts",state="most"} 8`,
 	} {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("missing: %s", line)
@@ -120,12 +121,15 @@ func TestTheLogTellsNobodysVisits(t *testing.T) {
 		for pattern, handler := range handlers {
 			mux.Handle(pattern, handler)
 		}
-		log := slog.New(slog.NewJSONHandler(&written, nil))
+		log := ops.Log{
+			Logger: slog.New(slog.NewJSONHandler(&written, nil)), Which: test.which,
+			Client: func(*http.Request) string { return "somebody" },
+		}
 		recorder := httptest.NewRecorder()
 		request := httptest.NewRequest(http.MethodGet, test.target, nil)
 		request.Header.Set("Cookie", "__Host-referral="+secret)
 		request.Header.Set("X-Forwarded-For", "203.0.113.7")
-		ops.Observe(mux, ops.NewMetrics(nil), log, test.which).ServeHTTP(recorder, request)
+		ops.Observe(mux, ops.NewMetrics(nil, nil), log).ServeHTTP(recorder, request)
 		if recorder.Code != test.status || strings.Count(written.String(), "\n") != test.lines {
 			t.Errorf("%s with log %s: status %d and\n%s", test.target, test.which, recorder.Code, &written)
 		}
