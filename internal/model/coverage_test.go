@@ -34,6 +34,7 @@ var expected = []string{
 	"pair Reversed SelfReferral", "pair Reversed SharedFingerprint", "pair Reversed NotFirstPurchase", "pair Reversed Overridden",
 	"pair that waits for more", "pair of a later revision", "pair with a higher ordinal",
 	"attribution by Code", "attribution by Touch",
+	"attribution of a person who was forgotten", "credit spent",
 }
 
 func (c *coverage) add(what string) {
@@ -78,6 +79,12 @@ func (c *coverage) look(m *model) {
 	}
 	for _, a := range m.attributions {
 		c.add("attribution by " + a.source)
+		if a.source == "Touch" && a.visitor == "" {
+			c.add("attribution of a person who was forgotten")
+		}
+	}
+	for range m.redemptions {
+		c.add("credit spent")
 	}
 }
 

@@ -107,9 +107,13 @@ func (d drawing) operation() operation {
 
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
-	switch d.below(11) {
+	switch d.below(16) {
 	case 10:
 		return d.resync()
+	case 11, 12:
+		return redeem{of(d, users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
+	case 13, 14, 15:
+		return erase{of(d, users...)}
 	case 0:
 		return d.signup()
 	case 1:

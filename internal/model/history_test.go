@@ -234,7 +234,7 @@ func (m *model) ledger() map[ledgerKey]int64 {
 	return sums
 }
 
-// balances are what is granted and adjusted, and what is held.
+// balances are what is granted and adjusted but not spent, and what is held.
 func (m *model) balances() map[account]balance {
 	all := map[account]balance{}
 	add := func(beneficiary, currency string, available, held int64) {
@@ -243,6 +243,9 @@ func (m *model) balances() map[account]balance {
 	}
 	for key, a := range m.adjustments {
 		add(key.beneficiary, a.currency, a.amount, 0)
+	}
+	for key, r := range m.redemptions {
+		add(key.beneficiary, r.currency, -r.amount, 0)
 	}
 	for _, p := range m.pairs {
 		for _, c := range p.credits {

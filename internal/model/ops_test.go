@@ -3,9 +3,12 @@ package model
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -54,6 +57,12 @@ type (
 		Amount          int64
 		Currency        string
 	}
+	redeem struct {
+		Beneficiary, ID string
+		Amount          int64
+		Currency        string
+	}
+	erase struct{ User string }
 )
 
 func hours(n int) at { return at(n) * hour }
@@ -88,7 +97,9 @@ func (o addSignup) happen(h *history) {
 	if arrived == 0 {
 		arrived = h.clock()
 	}
-	h.signups[o.User] = signup{o.Visitor, strings.ToLower(o.Code), hours(o.At), o.Prints, o.VIP, arrived}
+	was := h.signups[o.User]
+	h.signups[o.User] = signup{visitor: o.Visitor, code: strings.ToLower(o.Code), at: hours(o.At), prints: o.Prints, vip: o.VIP,
+		arrived: arrived, erased: was.erased, shared: was.shared}
 	attributes := map[string]any{}
 	if o.VIP {
 		attributes["vip"] = true
@@ -156,6 +167,53 @@ func (o adjust) happen(h *history) {
 	}
 	h.write(h.t, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING`, o.Beneficiary, o.ID, o.Amount, o.Currency)
+}
+
+// redeem is append-only as well, and refused where less is available.
+func (o redeem) happen(h *history) {
+	_, spent := h.redemptions[adjustmentKey{o.Beneficiary, o.ID}]
+	covered := h.balances()[account{o.Beneficiary, o.Currency}].Available >= o.Amount
+	_, err := h.writer.Exec(context.Background(), `INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency)
+		VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, o.Beneficiary, o.ID, o.Amount, o.Currency)
+	switch refused := sqlState(err) == "23514"; {
+	case err != nil && !refused:
+		must(h.t, err)
+	case refused == (spent || covered):
+		h.disagree("whether credit may be spent", fmt.Sprintf("%+v: spent before %t, covered %t, the system says %v", o, spent, covered, err))
+	case !spent && covered:
+		h.redemptions[adjustmentKey{o.Beneficiary, o.ID}] = money{o.Amount, o.Currency}
+	}
+}
+
+// erase is about somebody of whom all is decided.
+func (o erase) happen(h *history) {
+	h.converge(converge{})
+	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
+	if sqlState(err) == "55006" {
+		if !h.anythingSuspended() {
+			h.disagree("whether a person may be forgotten", fmt.Sprint(o, err))
+		}
+		return
+	}
+	must(h.t, err)
+	h.forget(o.User)
+	h.converge(converge{}) // before anything else happens: erasing writes to results
+}
+
+func (h *history) anythingSuspended() bool {
+	for _, c := range h.campaigns {
+		if c.mode == suspended {
+			return true
+		}
+	}
+	return h.suspended
+}
+
+func sqlState(err error) string {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return server.Code
+	}
+	return ""
 }
 
 type (

@@ -15,6 +15,13 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if s.code != "" {
 		return m.attributeByCode(s)
 	}
+	if kept, ok := m.attributions[user]; ok && s.erased > 0 && kept.source == "Touch" {
+		// The way to the touches is gone.
+		if reason := m.binds(kept.campaign, s.at); reason != "" {
+			return nil, reason
+		}
+		return &kept, ""
+	}
 	return m.attributeByTouch(user, s)
 }
 

@@ -1,5 +1,14 @@
 package model
 
+// holds: of a person who was forgotten, what was true before is, and what is not
+// known to have been is not. Later purchases are judged by what there is.
+func (v *verdict) holds() bool {
+	if v.signup.erased > 0 && v.purchase.arrived <= v.signup.erased {
+		return v.pair != nil && v.pair.reason != "ConditionFalse"
+	}
+	return conditions[v.terms.Condition](v)
+}
+
 // Rule 4's condition: a few texts, and what they mean. One that breaks off is
 // false.
 var conditions = map[string]func(*verdict) bool{

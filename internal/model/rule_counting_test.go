@@ -47,7 +47,7 @@ func (m *model) judgeOwn(v *verdict) string {
 		return "CurrencyMismatch"
 	case v.net.amount < t.Minimums[v.net.currency]:
 		return "BelowMinimum"
-	case t.Condition != "" && !conditions[t.Condition](v):
+	case t.Condition != "" && !v.holds():
 		return "ConditionFalse"
 	case v.attribution.referrer == v.key.user && v.override != "Allow":
 		return "SelfReferral"
@@ -100,8 +100,12 @@ func onlyIn(currency string, v *verdict) bool {
 }
 
 func (m *model) sharesFingerprint(v *verdict) bool {
+	referrer := v.attribution.referrer
+	if v.signup.shared[referrer] || len(v.signup.prints) > 0 && m.signups[referrer].shared[v.key.user] {
+		return true
+	}
 	for _, fingerprint := range v.signup.prints {
-		if slices.Contains(m.signups[v.attribution.referrer].prints, fingerprint) {
+		if slices.Contains(m.signups[referrer].prints, fingerprint) {
 			return true
 		}
 	}

@@ -21,6 +21,7 @@ type model struct {
 	refunds     map[refundKey]int64
 	overrides   map[purchaseKey]string // Allow or Deny
 	adjustments map[adjustmentKey]money
+	redemptions map[adjustmentKey]money
 
 	// Configuration.
 	firstTouch bool // else the last touch binds
@@ -61,6 +62,9 @@ type signup struct {
 	prints        []string
 	vip           bool // an attribute
 	arrived       at
+
+	erased at              // when the person was forgotten; zero: not
+	shared map[string]bool // with whom a fingerprint was shared then
 }
 
 type purchase struct {
@@ -146,7 +150,7 @@ func newModel() *model {
 	return &model{
 		links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
 		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
-		adjustments: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
+		adjustments: map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
 		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
 		now: start,
 	}

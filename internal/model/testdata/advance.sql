@@ -5,11 +5,12 @@ UPDATE referral.campaign SET starts_at = starts_at - $1::interval, ends_at = end
 UPDATE referral.revision SET recorded_at = recorded_at - $1::interval;
 UPDATE referral.link SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval, disabled_at = disabled_at - $1::interval;
 UPDATE referral.touch SET touched_at = touched_at - $1::interval;
-UPDATE referral.signup SET signed_up_at = signed_up_at - $1::interval, arrived_at = arrived_at - $1::interval;
+UPDATE referral.signup SET signed_up_at = signed_up_at - $1::interval, arrived_at = arrived_at - $1::interval, erased_at = erased_at - $1::interval;
 UPDATE referral.purchase SET purchased_at = purchased_at - $1::interval, arrived_at = arrived_at - $1::interval;
 UPDATE referral.refund SET refunded_at = refunded_at - $1::interval;
 UPDATE referral.override SET created_at = created_at - $1::interval;
 UPDATE referral.adjustment SET created_at = created_at - $1::interval;
+UPDATE referral.redemption SET created_at = created_at - $1::interval;
 UPDATE referral.attribution SET touched_at = touched_at - $1::interval, resolved_at = resolved_at - $1::interval;
 UPDATE referral.pair SET qualified_at = qualified_at - $1::interval, matures_at = matures_at - $1::interval, due_at = due_at - $1::interval,
                          counted_at = counted_at - $1::interval, decided_at = decided_at - $1::interval;
