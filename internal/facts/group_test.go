@@ -106,7 +106,7 @@ func TestNobodySpendsWhatIsNotThere(t *testing.T) {
 	spent := 0
 	for i := range 30 {
 		group.Go(func() {
-			_, err := w.store.Redeem(t.Context(), &facts.Redemption{BeneficiaryID: "b", RedemptionID: fmt.Sprint(i), Amount: 90, Currency: "USD"})
+			_, err := w.store.Redeem(t.Context(), &facts.Redemption{BeneficiaryID: "b", RedemptionID: fmt.Sprint(i), Amount: 90, Currency: "USD"}, "")
 			var insufficient *facts.Insufficient
 			switch {
 			case err == nil:

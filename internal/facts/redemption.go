@@ -16,6 +16,8 @@ type Redemption struct {
 	Reason        *string    `json:"reason,omitempty" maxLength:"2048" doc:"What for, for people."`
 	Author        *string    `json:"author,omitempty" maxLength:"255" doc:"Who spent it, for people."`
 	CreatedAt     *time.Time `json:"created_at,omitempty" doc:"When it was spent. Left out: now."`
+
+	caller string // stands in for the author
 }
 
 // Insufficient says that there is less credit than was to be spent.
@@ -64,14 +66,19 @@ func redemptionColumns(rows []*Redemption) []any {
 	for i, r := range rows {
 		beneficiaryID[i], redemptionID[i] = r.BeneficiaryID, r.RedemptionID
 		amount[i], currency[i] = r.Amount, r.Currency
-		reason[i], author[i], createdAt[i] = valueOf(r.Reason), valueOf(r.Author), r.CreatedAt
+		reason[i], author[i], createdAt[i] = valueOf(r.Reason), r.caller, r.CreatedAt
+		if r.Author != nil {
+			author[i] = *r.Author
+		}
 	}
 	return []any{beneficiaryID, redemptionID, amount, currency, reason, author, createdAt}
 }
 
-// Redeem spends credit, or returns *Insufficient. It shares no commit, since
-// what refuses one must not make others wait.
-func (s *Store) Redeem(ctx context.Context, r *Redemption) (outcome Outcome[Redemption], err error) {
+// Redeem spends credit, or returns *Insufficient. author is who does so where
+// the redemption does not say. It shares no commit, since what refuses one must
+// not make others wait.
+func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outcome Outcome[Redemption], err error) {
+	r.caller = author
 	err = again(ctx, func() error {
 		outcomes, err := s.redemptions.write(ctx, s.db, []*Redemption{r})
 		if err == nil {

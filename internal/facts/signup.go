@@ -14,7 +14,7 @@ type Signup struct {
 	VisitorID    *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
 	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; when not empty it decides alone."`
 	SignedUpAt   *time.Time `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
-	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
+	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
 	Attributes   Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`
 
 	// Touches that the visitor's token carries, in case their rows were lost.

@@ -1,0 +1,240 @@
+package factsapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/facts"
+	"github.com/referral-operator/referral-operator/internal/factsapi"
+	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/visitor"
+)
+
+const (
+	uid    = "0b9d5a52-1111-4222-8333-444455556666" // of the owner of every test's schema
+	secret = "a-token-of-the-shop"
+)
+
+// world is the API on a migrated database of the test's own, in which it has a
+// writer's rights; and the engine.
+type world struct {
+	testing.TB
+	handler  http.Handler
+	operator *database.DB
+	own      *testworld.Database
+	engine   *engine.Engine
+	keys     *visitor.Keys
+	tokens   *factsapi.Tokens // those in force
+	refused  []visitor.Reason
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{TB: t, own: testworld.NewDatabaseFrom(t, "factsapi", migrate)}
+	w.operator = w.open(w.own.URI)
+	w.serve(w.open(w.own.WriterURI))
+	w.engine = engine.New(w.operator, engine.Options{OwnerUID: uid, Log: w.log()})
+	return w
+}
+
+func (w *world) log() *slog.Logger { return slog.New(slog.NewTextHandler(w.Output(), nil)) }
+
+func (w *world) serve(writer *database.DB) {
+	w.Helper()
+	var err error
+	w.keys, err = visitor.ParseKeys([]byte(strings.Repeat("ab", 32)))
+	must(w, err)
+	w.tokens, err = factsapi.ParseTokens([]byte("shop: " + secret))
+	must(w, err)
+	mux := http.NewServeMux()
+	factsapi.Register(mux, factsapi.Options{
+		Store:  facts.New(writer),
+		Tokens: func() *factsapi.Tokens { return w.tokens },
+		Keys:   func() *visitor.Keys { return w.keys },
+		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
+			return explain.Of(ctx, writer, userID)
+		},
+		PublicURL: "https://go.mysite.test", Version: "test", Log: w.log(),
+		TokenRefused: func(reason visitor.Reason) { w.refused = append(w.refused, reason) },
+	})
+	w.handler = mux
+}
+
+func (w *world) open(uri string) *database.DB {
+	w.Helper()
+	db, err := database.Open(w.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	must(w, err)
+	w.Cleanup(db.Close)
+	return db
+}
+
+// migrate fills the template that every test's database is copied from.
+func migrate(ctx context.Context, own *testworld.Database) error {
+	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := database.Migrate(ctx, db); err != nil {
+		return err
+	}
+	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
+		return err
+	}
+	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
+}
+
+// declare declares a campaign of the product's one sentence.
+func (w *world) declare(name string) {
+	w.Helper()
+	terms := reward.Terms{
+		Purchases: reward.FirstPurchase,
+		Rewards:   []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
+	}
+	text, err := json.Marshal(terms)
+	must(w, err)
+	_, err = database.Declare(w.Context(), w.operator, database.Declaration{
+		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
+	})
+	must(w, err)
+}
+
+func (w *world) converge() {
+	w.Helper()
+	must(w, w.engine.Converge(w.Context()))
+}
+
+// answer is what a request was answered with.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send sends a request with the shop's token.
+func (w *world) send(method, target, body string) answer {
+	return w.sendAs("Bearer "+secret, method, target, body)
+}
+
+func (w *world) sendAs(authorization, method, target, body string) answer {
+	r := httptest.NewRequestWithContext(w.Context(), method, target, strings.NewReader(body))
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	return w.do(r)
+}
+
+func (w *world) do(r *http.Request) answer {
+	recorder := httptest.NewRecorder()
+	w.handler.ServeHTTP(recorder, r)
+	result := recorder.Result()
+	body, err := io.ReadAll(result.Body)
+	must(w, err)
+	return answer{status: result.StatusCode, header: result.Header, body: string(body)}
+}
+
+// post posts a body and expects a status.
+func (w *world) post(target, body string, status int) answer {
+	w.Helper()
+	got := w.send(http.MethodPost, target, body)
+	if got.status != status {
+		w.Errorf("POST %s %.200s: %d %s, want %d", target, body, got.status, got.body, status)
+	}
+	return got
+}
+
+// get reads JSON into a value.
+func (w *world) get(target string, into any) {
+	w.Helper()
+	got := w.send(http.MethodGet, target, "")
+	if got.status != http.StatusOK {
+		w.Fatalf("GET %s: %d %s", target, got.status, got.body)
+	}
+	decoder := json.NewDecoder(bytes.NewReader([]byte(got.body)))
+	decoder.DisallowUnknownFields()
+	must(w, decoder.Decode(into))
+}
+
+// problem is a problem as RFC 9457 has it, with the places of its errors.
+type problem struct {
+	Type   string
+	Status int
+	Detail string
+	Errors []struct {
+		Location, Message string
+		Value             any
+	}
+	Available json.Number
+}
+
+func (a answer) problem(t testing.TB) (p problem) {
+	t.Helper()
+	if kind := a.header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("the problem is %s: %s", kind, a.body)
+	}
+	must(t, json.Unmarshal([]byte(a.body), &p))
+	if p.Status != a.status {
+		t.Errorf("status %d says that it is %d", a.status, p.Status)
+	}
+	return p
+}
+
+// places are where the errors of a problem are.
+func (a answer) places(t testing.TB) (places []string) {
+	t.Helper()
+	for _, e := range a.problem(t).Errors {
+		places = append(places, e.Location)
+	}
+	return places
+}
+
+// rows returns each row with its columns parted by spaces.
+func (w *world) rows(sql string, arguments ...any) []string {
+	w.Helper()
+	rows, err := w.operator.Query(w.Context(), sql, arguments...)
+	must(w, err)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		values, err := row.Values()
+		words := make([]string, len(values))
+		for i, value := range values {
+			words[i] = fmt.Sprint(value)
+		}
+		return strings.Join(words, " "), err
+	})
+	must(w, err)
+	return all
+}
+
+func (w *world) expect(what, sql string, want ...string) {
+	w.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, w.rows(sql)...)); diff != "" {
+		w.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMain(m *testing.M) { testworld.Main(m) }
