@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -35,7 +36,7 @@ func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 				return 0, err
 			}
 			before := w.processorTime()
-			rate, err := s.insert(ctx, period)
+			rate, err := insert(ctx, s.writer, connections, period)
 			if err != nil {
 				return 0, err
 			}
@@ -47,9 +48,9 @@ func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 	return []series{ratios}, err
 }
 
-// insert records purchases for as long as period, as fast as 8 connections do,
-// and returns how many that is in a second.
-func (s *shop) insert(ctx context.Context, period time.Duration) (float64, error) {
+// insert records purchases for as long as period, one a transaction, as fast as
+// so many connections do, and returns how many that is in a second.
+func insert(ctx context.Context, as *pgxpool.Pool, connections int, period time.Duration) (float64, error) {
 	var written atomic.Int64
 	began := time.Now()
 	parts, writing := errgroup.WithContext(ctx)
@@ -57,7 +58,7 @@ func (s *shop) insert(ctx context.Context, period time.Duration) (float64, error
 		parts.Go(func() error {
 			for n := 0; time.Since(began) < period; n++ {
 				id := fmt.Sprintf("%d-%d", part, n)
-				if _, err := s.writer.Exec(writing, statement("write_purchase"), "u"+id, "o"+id); err != nil {
+				if _, err := as.Exec(writing, statement("write_purchase"), "u"+id, "o"+id); err != nil {
 					return err
 				}
 				written.Add(1)

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+const visitors = 64 // connections at a time
+
+// redirects are links followed a second, by new visitors and by such that come
+// back in turn, over the same requests to a handler that redirects and does
+// nothing else. The tracker's touches are written to the database meanwhile.
+func redirects(ctx context.Context, w *world) (all []series, err error) {
+	s, err := w.newShop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.drop(ctx)) }()
+	if err := s.invite(ctx); err != nil {
+		return nil, err
+	}
+	null, err := startServer(ctx, "./hack/bench/nullhandler", func(address string) testworld.ProcessOptions {
+		return testworld.ProcessOptions{Args: []string{address}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, null.Kill()) }()
+	tracker, err := s.startTracker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tracker.stop()) }()
+
+	side := func(name string, of *server) side {
+		return side{name, func(ctx context.Context) (float64, error) {
+			before := w.processorTime()
+			rate, err := of.follow(ctx, time.Duration(w.scale*float64(5*time.Second)), 0)
+			w.detail("%s: %.0f requests/s, with %s", name, rate, w.processorTime().since(before))
+			return rate, err
+		}}
+	}
+	ratios, err := w.compare(ctx, "requests/s", side("tracker", tracker), side("null handler", null))
+	return []series{ratios}, errors.Join(err, s.touched(ctx))
+}
+
+// follow follows links for as long as period; perSecond 0 is as fast as they are
+// answered.
+func (s *server) follow(ctx context.Context, period time.Duration, perSecond float64) (float64, error) {
+	return load{
+		address: s.address, connections: visitors, period: period, perSecond: perSecond, status: "302",
+		request: func(c *client, number, n int, to []byte) []byte {
+			to = append(to, "GET /r/c"...)
+			to = strconv.AppendInt(to, int64(1+(number*977+n)%links), 10)
+			to = append(to, " HTTP/1.1\r\nHost: "...)
+			to = append(to, s.address...)
+			if n%2 == 1 && c.cookie != nil {
+				to = append(to, "\r\nCookie: "...)
+				to = append(to, c.cookie...)
+			}
+			return append(to, "\r\nReferer: https://forum.example/\r\n\r\n"...)
+		},
+	}.send(ctx)
+}
+
+// touched makes sure that the tracker wrote touches.
+func (s *shop) touched(ctx context.Context) error {
+	var some bool
+	if err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM referral.touch)").Scan(&some); err != nil {
+		return err
+	}
+	if !some {
+		return fmt.Errorf("the tracker of %s wrote no touch", s.own.Name)
+	}
+	return nil
+}
+
+// trackerMemory is the most memory that the tracker ever had resident while
+// 10,000 links a second were followed, or as many as the machine gives.
+func trackerMemory(ctx context.Context, w *world) (all []series, err error) {
+	const perSecond = 10_000
+	s, err := w.newShop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.drop(ctx)) }()
+	if err := s.invite(ctx); err != nil {
+		return nil, err
+	}
+	tracker, err := s.startTracker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, tracker.stop()) }()
+	rate, err := tracker.follow(ctx, max(5*time.Second, time.Duration(w.scale*float64(20*time.Second))), perSecond)
+	if err != nil {
+		return nil, err
+	}
+	w.say("%.0f redirects/s", rate)
+	peak, err := peakMemory(tracker.Pid())
+	return []series{{peak}}, err
+}
