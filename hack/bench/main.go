@@ -1,4 +1,4 @@
-// Command bench measures the engine against its limits and ends in a line
+// Command bench measures engine and tracker against their limits and ends in a line
 // "name number" for each of them. docs/benchmarks.md says what the numbers mean.
 //
 // Whatever is compared is compared in the same run on the same server, in turn,
