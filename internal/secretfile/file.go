@@ -32,17 +32,25 @@ type File[T any] struct {
 	last   string // what was logged last; empty: all is well
 }
 
-// Watch reads a file and follows it until ctx ends. It fails when the file
-// cannot be used now; later on, a file that turns bad leaves the last good value
-// in force.
+// Watch opens a file and follows it until ctx ends.
+func Watch[T any](ctx context.Context, path string, parse func([]byte) (T, error), log *slog.Logger) (*File[T], error) {
+	f, err := Open(path, parse, log)
+	if err != nil {
+		return nil, err
+	}
+	go f.follow(ctx)
+	return f, nil
+}
+
+// Open reads a file. It fails when the file cannot be used now; later on, a file
+// that turns bad leaves the last good value in force.
 //
 // Errors of parse are logged: they must have nothing of the content in them.
-func Watch[T any](ctx context.Context, path string, parse func([]byte) (T, error), log *slog.Logger) (*File[T], error) {
+func Open[T any](path string, parse func([]byte) (T, error), log *slog.Logger) (*File[T], error) {
 	f := &File[T]{path: path, parse: parse, log: log}
 	if _, err := f.look(); err != nil {
 		return nil, err
 	}
-	go f.follow(ctx)
 	return f, nil
 }
 
