@@ -146,11 +146,12 @@ func (g *group[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outco
 	return outcomes, err
 }
 
-// again repeats what lost against another transaction.
+// again repeats what lost against another transaction, or its connection: what
+// was committed all the same is found there the second time.
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, errVanished) || database.Classify(err) == database.ClassRetryable
+		lost := errors.Is(err, errVanished) || database.Retryable(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}

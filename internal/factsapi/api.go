@@ -56,7 +56,9 @@ func init() {
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
-func Register(mux *http.ServeMux, options Options) {
+func Register(mux *http.ServeMux, options Options) { register(mux, options) }
+
+func register(mux *http.ServeMux, options Options) *api {
 	if options.TokenRefused == nil {
 		options.TokenRefused = func(visitor.Reason) {}
 	}
@@ -69,6 +71,7 @@ func Register(mux *http.ServeMux, options Options) {
 	a.registerReads()
 	registerDocs(mux, a.huma.OpenAPI())
 	mux.HandleFunc("/v1/", nowhere(mux))
+	return a
 }
 
 func configuration(options Options) huma.Config {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
@@ -36,6 +37,7 @@ const (
 type world struct {
 	testing.TB
 	handler  http.Handler
+	document *huma.OpenAPI // every answer is compared with it
 	operator *database.DB
 	own      *testworld.Database
 	engine   *engine.Engine
@@ -63,7 +65,7 @@ func (w *world) serve(writer *database.DB) {
 	w.tokens, err = factsapi.ParseTokens([]byte("shop: " + secret))
 	must(w, err)
 	mux := http.NewServeMux()
-	factsapi.Register(mux, factsapi.Options{
+	w.document = factsapi.RegisterAndTell(mux, factsapi.Options{
 		Store:  facts.New(writer),
 		Tokens: func() *factsapi.Tokens { return w.tokens },
 		Keys:   func() *visitor.Keys { return w.keys },
@@ -148,6 +150,9 @@ func (w *world) do(r *http.Request) answer {
 	result := recorder.Result()
 	body, err := io.ReadAll(result.Body)
 	must(w, err)
+	if err := factsapi.Conforms(w.document, r, result, body); err != nil {
+		w.Errorf("%s %s: %v", r.Method, r.Pattern, err)
+	}
 	return answer{status: result.StatusCode, header: result.Header, body: string(body)}
 }
 
