@@ -1,4 +1,4 @@
-# One image per binary: docker build --build-arg BINARY=manager --build-arg VERSION=v1.2.3 .
+# One image per binary, manager or tracker: docker build --build-arg BINARY=tracker --build-arg VERSION=v1.2.3 .
 
 FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 ARG BINARY=manager

@@ -26,8 +26,9 @@ help: ## Show this list
 		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Compile bin/manager (VERSION=v1.2.3 stamps a release)
+build: ## Compile bin/manager and bin/tracker (VERSION=v1.2.3 stamps a release)
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/manager ./cmd/manager
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tracker ./cmd/tracker
 
 .PHONY: demo
 demo: ## Play the whole story on real components (KEEP=1 stays up)
@@ -67,7 +68,7 @@ soak: ## Prove the engine on HISTORIES (10000) random histories
 	@hack/soak.sh
 
 .PHONY: bench
-bench: ## Measure the engine against its limits
+bench: ## Measure engine and tracker against their limits
 	@go run ./hack/assets
 	@go run ./hack/bench
 

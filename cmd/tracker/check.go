@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/clients"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/ops"
+)
+
+const privateRanges = clients.PrivateRanges
+
+// check refuses what cannot work. Each error names the flag and what it takes; what the edge itself checks is left to it.
+func (o *options) check() error {
+	errs := []error{
+		o.checkDatabase(),
+		checkAddress("listen", o.listen),
+		checkBetween("max-connections", o.connections, 5, 200),
+		checkBetween("drain-delay", o.drainDelay, 0, time.Hour),
+		checkBetween("drain-timeout", o.drainTimeout, time.Second, time.Hour),
+	}
+	if o.opsListen != "" {
+		errs = append(errs, checkAddress("ops-listen", o.opsListen))
+	}
+	if !slices.Contains([]ops.AccessLog{ops.LogNone, ops.LogErrors, ops.LogAll}, ops.AccessLog(o.accessLog)) {
+		errs = append(errs, fmt.Errorf("--access-log=%s: must be none, errors or all", o.accessLog))
+	}
+	if len(o.parameterNames()) == 0 {
+		errs = append(errs, errors.New("--parameters=: must name at least one, such as r"))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *options) checkDatabase() error {
+	if o.databaseURL == "" {
+		return errors.New("the environment variable DATABASE_URL is not set: " +
+			"it must be postgresql://user:password@host:5432/database, of a role in the AttributionDatabase's spec.roles.writers")
+	}
+	if _, err := database.ParseConfig(o.databaseURL, nil); err != nil {
+		return fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if _, err := database.ParseSchema(o.schema); err != nil {
+		return fmt.Errorf("--schema: %w", err)
+	}
+	return nil
+}
+
+func checkAddress(name, address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return fmt.Errorf("--%s=%s: must be host:port or :port, such as :8080", name, address)
+	}
+	return nil
+}
+
+func checkBetween[T int | time.Duration](name string, value, low, high T) error {
+	if value < low || value > high {
+		return fmt.Errorf("--%s=%v: must be between %v and %v", name, value, low, high)
+	}
+	return nil
+}
+
+// parameterNames are those of --parameters.
+func (o *options) parameterNames() []string {
+	names := strings.Split(o.parameters, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+const usage = `tracker leads visitors along referral links, remembers that they came, and takes facts over HTTP.
+
+Usage:
+  DATABASE_URL=postgresql://shop:…@host:5432/shop tracker --public-url=https://shop.example [flags]
+
+Each flag can also be given by an environment variable: --public-url by TRACKER_PUBLIC_URL, and so on. The
+database's URI, which has a password in it, is taken from DATABASE_URL alone. SIGTERM and SIGINT let what
+has begun be finished, a second one ends the tracker at once.
+
+Flags:
+`
+
+type options struct {
+	databaseURL    string
+	databaseCAFile string
+	schema         string
+	connections    int
+
+	listen         string
+	opsListen      string
+	trustedProxies string
+	drainDelay     time.Duration
+	drainTimeout   time.Duration
+
+	publicURL     string
+	cookieDomain  string
+	fallbackURL   string
+	parameters    string
+	respectGPC    bool
+	consentCookie string
+
+	keysFile       string
+	tokensFile     string
+	addressKeyFile string
+
+	accessLog   string
+	logLevel    slog.Level
+	showVersion bool
+}
+
+// lookup finds an environment variable.
+type lookup func(name string) (string, bool)
+
+// parseFlags returns flag.ErrHelp when help was asked for, and has printed it then.
+func parseFlags(arguments []string, environment lookup, output io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("tracker", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	o.define(flags)
+	if err := fromEnvironment(flags, environment); err != nil {
+		return options{}, err
+	}
+	err := flags.Parse(arguments)
+	if errors.Is(err, flag.ErrHelp) {
+		flags.SetOutput(output)
+		fmt.Fprint(output, usage)
+		flags.PrintDefaults()
+	}
+	if err != nil {
+		return options{}, err
+	}
+	if flags.NArg() > 0 {
+		return options{}, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", flags.Arg(0))
+	}
+	o.databaseURL, _ = environment("DATABASE_URL")
+	if o.showVersion {
+		return o, nil
+	}
+	err = o.check()
+	return o, err
+}
+
+// fromEnvironment sets each flag that has a variable. What is set by the command line counts more.
+func fromEnvironment(flags *flag.FlagSet, environment lookup) error {
+	var errs []error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := variable(f.Name)
+		value, ok := environment(name)
+		if !ok || value == "" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%s: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// variable is the environment variable of a flag.
+func variable(name string) string {
+	return "TRACKER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+func (o *options) define(flags *flag.FlagSet) {
+	flags.StringVar(&o.listen, "listen", ":8080", "`address` that visitors and the shop reach, host:port")
+	flags.StringVar(&o.opsListen, "ops-listen", "",
+		"`address` that serves /healthz, /readyz and /metrics alone (default: they are served at --listen, like the rest)")
+	flags.StringVar(&o.publicURL, "public-url", "http://localhost:8080",
+		"`URL` that visitors know the tracker by; links begin with it")
+	flags.StringVar(&o.cookieDomain, "cookie-domain", "",
+		"`domain` all of whose hosts get the visitor's cookie (default: the public URL's host alone)")
+	flags.StringVar(&o.fallbackURL, "fallback-url", "", "`URL` that unknown links lead to (default: they answer 404)")
+	flags.StringVar(&o.parameters, "parameters", "r,ref",
+		"comma-separated `names` of parameters that have a code on any URL of the shop")
+	flags.BoolVar(&o.respectGPC, "respect-gpc", false,
+		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
+	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",
+		"`name` of a cookie without which visitors are not remembered (default: all are)")
+
+	flags.StringVar(&o.keysFile, "keys-file", "",
+		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+
+			"Read again when it changes (default: a key that is forgotten when the tracker ends)")
+	flags.StringVar(&o.tokensFile, "tokens-file", "",
+		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
+			"Read again when it changes (default: nobody may use /v1)")
+	flags.StringVar(&o.addressKeyFile, "address-key-file", "",
+		"`file` with a secret that clients' addresses are hashed with, under another key each day, in the access log "+
+			"(default: the log does not tell clients apart). Addresses themselves are written nowhere")
+	flags.StringVar(&o.trustedProxies, "trusted-proxies", privateRanges,
+		"comma-separated addresses and `ranges` of gateways, whose X-Forwarded-For and X-Original-URL are believed; empty: none")
+
+	flags.StringVar(&o.schema, "schema", "referral", "`schema` of the attribution database")
+	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
+		"`file` with certificates of authorities that the database's is verified with (default: sslmode in DATABASE_URL decides)")
+	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
+
+	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
+		"how long to go on as ever after SIGTERM, unready, until nobody sends requests any more")
+	flags.DurationVar(&o.drainTimeout, "drain-timeout", 20*time.Second,
+		"how long what has begun may take after that, touches that wait to be written included")
+	flags.StringVar(&o.accessLog, "access-log", "errors",
+		"`which` requests to log: none, errors (status 500 and above) or all. Lines tell route, status and duration only")
+	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
+	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
+}

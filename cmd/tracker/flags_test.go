@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const anyDatabase = "postgresql://shop:hush@db.example:5432/shop"
+
+// environment is one with a database, and what else is given.
+func environment(variables map[string]string) lookup {
+	return func(name string) (string, bool) {
+		value, ok := variables[name]
+		if !ok && name == "DATABASE_URL" {
+			return anyDatabase, true
+		}
+		return value, ok
+	}
+}
+
+func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
+	for name, test := range map[string]struct {
+		arguments []string
+		variables map[string]string
+		says      []string
+	}{
+		"no database":                    {nil, map[string]string{"DATABASE_URL": ""}, []string{"DATABASE_URL", "postgresql://"}},
+		"a database that is no URI":      {nil, map[string]string{"DATABASE_URL": "hush"}, []string{"DATABASE_URL", "postgresql://"}},
+		"a schema that is Postgres' own": {[]string{"--schema=pg_catalog"}, nil, []string{"--schema", "pg_catalog"}},
+		"an address without a port":      {[]string{"--listen=localhost"}, nil, []string{"--listen=localhost", ":8080"}},
+		"a port without a colon":         {[]string{"--ops-listen=8081"}, nil, []string{"--ops-listen=8081", ":8080"}},
+		"too few connections":            {[]string{"--max-connections=4"}, nil, []string{"--max-connections=4", "between 5 and 200"}},
+		"a log of something else":        {[]string{"--access-log=some"}, nil, []string{"--access-log=some", "none, errors or all"}},
+		"a level that is none":           {[]string{"--log-level=loud"}, nil, []string{"log-level", "loud"}},
+		"no parameter":                   {[]string{"--parameters= ,"}, nil, []string{"--parameters"}},
+		"no time to drain":               {[]string{"--drain-timeout=0"}, nil, []string{"--drain-timeout=0s"}},
+		"an argument":                    {[]string{"start"}, nil, []string{`"start"`, "--help"}},
+		"a flag that does not exist":     {[]string{"--database-url=x"}, nil, []string{"-database-url"}},
+		"a variable that does not fit":   {nil, map[string]string{"TRACKER_DRAIN_DELAY": "soon"}, []string{"TRACKER_DRAIN_DELAY=soon"}},
+		"two at once":                    {[]string{"--listen=x", "--max-connections=1"}, nil, []string{"--listen", "--max-connections"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseFlags(test.arguments, environment(test.variables), &bytes.Buffer{})
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, part := range test.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q is not in: %v", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "hush") {
+				t.Errorf("a password is in: %v", err)
+			}
+		})
+	}
+}
+
+func TestAVariableSetsAFlagUnlessTheCommandLineDoes(t *testing.T) {
+	got, err := parseFlags([]string{"--listen=:1"}, environment(map[string]string{
+		"TRACKER_LISTEN": ":2", "TRACKER_PUBLIC_URL": "https://shop.example", "TRACKER_RESPECT_GPC": "true",
+		"TRACKER_DRAIN_DELAY": "3s", "TRACKER_PARAMETERS": "r, via", "TRACKER_FALLBACK_URL": "",
+	}), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := options{
+		databaseURL: anyDatabase, schema: "referral", connections: 10,
+		listen: ":1", trustedProxies: privateRanges, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
+		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, accessLog: "errors",
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"r", "via"}, got.parameterNames()); diff != "" {
+		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheVersionNeedsNoDatabase(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	if got, err := parseFlags([]string{"--version"}, none, &bytes.Buffer{}); err != nil || !got.showVersion {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

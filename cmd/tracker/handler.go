@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/clients"
+	"github.com/referral-operator/referral-operator/internal/edge"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/facts"
+	"github.com/referral-operator/referral-operator/internal/factsapi"
+	"github.com/referral-operator/referral-operator/internal/ops"
+	"github.com/referral-operator/referral-operator/internal/visitor"
+)
+
+// handler answers everything at --listen: links and gateways first, then the facts' API and, where they have no address
+// of their own, probes and metrics.
+func (t *tracker) handler() (http.Handler, error) {
+	public, err := url.Parse(t.options.publicURL)
+	if err != nil {
+		return nil, fmt.Errorf("--public-url=%s: must be a URL such as https://shop.example", t.options.publicURL)
+	}
+	proxies, err := clients.ParseProxies(t.options.trustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	rest := http.NewServeMux()
+	factsapi.Register(rest, factsapi.Options{
+		Store: facts.New(t.pools.facts),
+		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
+			return explain.Of(ctx, t.pools.facts, userID)
+		},
+		Tokens: t.secrets.tokens, Keys: t.secrets.keys, PublicURL: t.options.publicURL, Version: version(), Log: t.log,
+		TokenRefused: t.tokenRefused,
+	})
+	if t.options.opsListen == "" {
+		t.health.Register(rest)
+		t.metrics.Register(rest)
+	}
+	visitors, err := edge.New(edge.Options{
+		PublicURL: public, CookieDomain: t.options.cookieDomain, FallbackURL: t.options.fallbackURL,
+		Parameters: t.options.parameterNames(), RespectGPC: t.options.respectGPC, ConsentCookie: t.options.consentCookie,
+		Keys: t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
+		Limiter: clients.NewLimiter(clients.DefaultLimit),
+		Observer: edge.Observer{
+			Arrived:      func(arrival edge.Arrival) { t.metrics.Arrived(string(arrival)) },
+			TokenRefused: t.tokenRefused,
+		},
+		Next: rest,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !visitors.SecureCookie() {
+		t.log.Warn("Visitors' cookies travel without TLS: --public-url is for a developer's own machine", "public_url", t.options.publicURL)
+	}
+	return ops.Observe(visitors, t.metrics, t.accessLog(proxies)), nil
+}
+
+func (t *tracker) tokenRefused(reason visitor.Reason) { t.metrics.TokenRefused(string(reason)) }
+
+func (t *tracker) accessLog(proxies *clients.Proxies) ops.Log {
+	log := ops.Log{Logger: t.log, Which: ops.AccessLog(t.options.accessLog)}
+	if key := t.secrets.addressKey; key != nil {
+		log.Client = func(r *http.Request) string {
+			return clients.NewAddressHash(key()).Of(proxies.Address(r), time.Now())
+		}
+	}
+	return log
+}

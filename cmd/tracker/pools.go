@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/ops"
+)
+
+// visitorConnections are those that look links up and write touches. They are apart, so that no batch of facts that
+// waits for a lock keeps a visitor waiting.
+const visitorConnections = 3
+
+// pools are the ways to the database. They connect when they are needed: the tracker starts, and leads visitors on,
+// without one.
+type pools struct{ visitors, facts *database.DB }
+
+func openPools(ctx context.Context, options options) (*pools, error) {
+	tls, err := databaseTLS(options.databaseCAFile)
+	if err != nil {
+		return nil, err
+	}
+	visitors, err := openPool(ctx, options, tls, visitorConnections)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := openPool(ctx, options, tls, options.connections-visitorConnections)
+	if err != nil {
+		visitors.Close()
+		return nil, err
+	}
+	return &pools{visitors: visitors, facts: facts}, nil
+}
+
+func openPool(ctx context.Context, options options, tls *database.TLS, connections int) (*database.DB, error) {
+	schema, err := database.ParseSchema(options.schema)
+	if err != nil {
+		return nil, fmt.Errorf("--schema: %w", err)
+	}
+	config, err := database.ParseConfig(options.databaseURL, tls)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	config.MaxConns = int32(connections)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("while making a pool of connections: %w", err)
+	}
+	return &database.DB{Pool: pool, Schema: schema}, nil
+}
+
+func databaseTLS(file string) (*database.TLS, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--database-ca-file: %w", err)
+	}
+	return &database.TLS{Mode: database.VerifyFull, CA: content}, nil
+}
+
+func (p *pools) watch(metrics *ops.Metrics) {
+	for name, db := range map[string]*database.DB{"visitors": p.visitors, "facts": p.facts} {
+		metrics.WatchConnections(name, func() (used, idle, most int32) {
+			stat := db.Stat()
+			return stat.AcquiredConns(), stat.IdleConns(), stat.MaxConns()
+		})
+	}
+}
+
+func (p *pools) close() {
+	p.visitors.Close()
+	p.facts.Close()
+}

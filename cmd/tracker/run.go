@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/referral-operator/referral-operator/internal/edge"
+	"github.com/referral-operator/referral-operator/internal/links"
+	"github.com/referral-operator/referral-operator/internal/ops"
+	"github.com/referral-operator/referral-operator/internal/touches"
+	"github.com/referral-operator/referral-operator/internal/visitor"
+)
+
+// tracker is what runs.
+type tracker struct {
+	options   options
+	log       *slog.Logger
+	health    *ops.Health
+	metrics   *ops.Metrics
+	secrets   secrets
+	pools     *pools
+	directory *links.Directory
+	queue     *touches.Queue
+}
+
+// run is the life of the process. It returns when ctx has ended and what had begun is finished, or when something without
+// which the process makes no sense, such as an address to listen on, cannot be had.
+func run(ctx context.Context, options options, log *slog.Logger) error {
+	log.Info("Starting", "version", version(), "public_url", options.publicURL, "schema", options.schema)
+	// Files are followed and windows read until the last request is answered, which is after ctx.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	t, err := build(life, options, log)
+	if err != nil {
+		return err
+	}
+	defer t.pools.close()
+	handler, err := t.handler()
+	if err != nil {
+		return err
+	}
+	// Once before anybody asks, so that the first cookie lives as long as it should. Without a database that is later.
+	_ = t.directory.Refresh(life)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { t.directory.Run(life); return nil })
+	group.Go(func() error {
+		defer end()
+		err := t.serve(ctx, handler)
+		return errors.Join(err, t.writeTouches(context.WithoutCancel(ctx)))
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	log.Info("Stopped")
+	return nil
+}
+
+// build makes everything that needs no network.
+func build(ctx context.Context, options options, log *slog.Logger) (*tracker, error) {
+	t := &tracker{
+		options: options, log: log, health: new(ops.Health),
+		metrics: ops.NewMetrics(names(edge.Arrivals()), names(visitor.Reasons())),
+	}
+	var err error
+	if t.secrets, err = readSecrets(ctx, options, log); err != nil {
+		return nil, err
+	}
+	if t.pools, err = openPools(ctx, options); err != nil {
+		return nil, err
+	}
+	t.pools.watch(t.metrics)
+	t.directory = links.NewDirectory(t.pools.visitors, links.Options{Log: log})
+	t.queue = touches.NewQueue(ctx, t.pools.visitors, touches.Options{Log: log})
+	t.metrics.WatchQueue(ops.Queue{
+		Written: func() uint64 { return t.queue.Stats().Written },
+		Shed:    func() uint64 { return t.queue.Stats().Shed },
+		Refused: func() uint64 { return t.queue.Stats().Refused },
+		Depth:   func() int { return t.queue.Stats().Depth },
+	})
+	return t, nil
+}
+
+// writeTouches writes those that wait, once nobody adds any.
+func (t *tracker) writeTouches(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.options.drainTimeout)
+	defer cancel()
+	if err := t.queue.Close(ctx); err != nil {
+		return fmt.Errorf("%d touches were not written in time; the visitors' tokens remember them: %w",
+			t.queue.Stats().Depth, err)
+	}
+	return nil
+}
+
+func names[T ~string](values []T) []string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return texts
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/ops"
+)
+
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 30 * time.Second // of a request; the longest is a batch of facts
+	writeTimeout  = 45 * time.Second // of an answer, from the end of its request's header on
+	idleTimeout   = 2 * time.Minute
+
+	// longestHeader lets cookies of other applications through, however many: a visitor who has too many of them is
+	// still a visitor, and a gateway takes a refusal for a failure.
+	longestHeader = 256 << 10
+)
+
+// serve answers until ctx ends, and then finishes what has begun.
+func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
+	listener, err := listen(ctx, "listen", t.options.listen)
+	if err != nil {
+		return err
+	}
+	server := t.server(t.parting(handler))
+	served := make(chan error, 2)
+	go func() { served <- server.Serve(listener) }()
+	var opsServer *http.Server
+	if t.options.opsListen != "" {
+		opsListener, err := listen(ctx, "ops-listen", t.options.opsListen)
+		if err != nil {
+			_ = server.Close() // nobody knows of it yet
+			return err
+		}
+		opsServer = t.server(t.opsHandler())
+		defer opsServer.Close() //nolint:errcheck // nobody waits for a probe's answer any more
+		go func() { served <- opsServer.Serve(opsListener) }()
+	}
+	t.health.Ready()
+	t.log.Info("Listening", "address", listener.Addr().String())
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("while serving: %w", err), server.Close())
+	case <-ctx.Done():
+	}
+	return t.drain(context.WithoutCancel(ctx), server)
+}
+
+// drain ends a server so that nobody notices: first it is unready, and goes on as ever while those who send requests find
+// out; then it takes no more, and what has begun is finished.
+func (t *tracker) drain(ctx context.Context, server *http.Server) error {
+	t.log.Info("Stopping", "drain_delay", t.options.drainDelay.String(), "drain_timeout", t.options.drainTimeout.String())
+	t.health.Drain()
+	if t.options.drainDelay > 0 {
+		<-time.After(t.options.drainDelay)
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.options.drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests were cut off after %s: %w", t.options.drainTimeout, err), server.Close())
+	}
+	return nil
+}
+
+// parting asks clients to come back over another connection, once this process is about to stop. To close connections
+// that are idle, as the server does in the end, can hit one that a request is just on its way over.
+func (t *tracker) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if t.health.Draining() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (t *tracker) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ErrorLog: ops.ServerLog(t.log),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: longestHeader,
+	}
+}
+
+// opsHandler is for --ops-listen.
+func (t *tracker) opsHandler() http.Handler {
+	mux := http.NewServeMux()
+	t.health.Register(mux)
+	t.metrics.Register(mux)
+	return mux
+}
+
+func listen(ctx context.Context, name, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("while listening on --%s: %w", name, err)
+	}
+	return listener, nil
+}
