@@ -1,0 +1,220 @@
+package edge_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/clients"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/edge"
+	"github.com/referral-operator/referral-operator/internal/links"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/touches"
+	"github.com/referral-operator/referral-operator/internal/visitor"
+)
+
+func TestMain(m *testing.M) { testworld.Main(m) }
+
+const (
+	home    = "https://shop.example/welcome"
+	spring  = "https://shop.example/spring"
+	gateway = "10.0.0.1:4321" // a trusted proxy
+	key     = "2222222222222222222222222222222222222222222222222222222222222222"
+)
+
+// world is an edge with all that it stands on: a real database, a directory
+// and a queue that use it as the plain writer.
+type world struct {
+	testing.TB
+	*edge.Edge
+	owner     *database.DB
+	proxy     *testworld.Proxy // between the edge and the database
+	directory *links.Directory
+	queue     *touches.Queue
+	keys      *visitor.Keys
+	now       time.Time
+	arrived   map[edge.Arrival]int
+	refused   map[visitor.Reason]int
+}
+
+func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
+	t.Helper()
+	own := testworld.NewDatabaseFrom(t, "edge", fill)
+	w := &world{
+		TB: t, proxy: testworld.NewProxy(t, own.Server().Address()), now: time.Now(),
+		arrived: map[edge.Arrival]int{}, refused: map[visitor.Reason]int{},
+	}
+	w.owner = w.open(own.URI)
+	db := w.open(strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
+	must(t, w.directory.Refresh(t.Context()))
+	w.queue = touches.NewQueue(t.Context(), db, touches.Options{Log: log})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = w.queue.Close(ctx)
+	})
+	var err error
+	w.keys, err = visitor.ParseKeys([]byte(key))
+	must(t, err)
+	proxies, err := clients.ParseProxies("10.0.0.0/8")
+	must(t, err)
+	options := edge.Options{
+		PublicURL: &url.URL{Scheme: "https", Host: "go.shop.example"},
+		Keys:      func() *visitor.Keys { return w.keys },
+		Links:     w.directory,
+		Touches:   w.queue,
+		Proxies:   proxies,
+		Limiter:   clients.NewLimiter(clients.DefaultLimit),
+		Observer: edge.Observer{
+			Arrived:      func(a edge.Arrival) { w.arrived[a]++ },
+			TokenRefused: func(r visitor.Reason) { w.refused[r]++ },
+		},
+		Now: func() time.Time { return w.now },
+	}
+	for _, edit := range edits {
+		edit(&options)
+	}
+	w.Edge, err = edge.New(options)
+	must(t, err)
+	return w
+}
+
+func (w *world) open(uri string) *database.DB {
+	w.Helper()
+	db, err := database.Open(w.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	must(w, err)
+	w.Cleanup(db.Close)
+	return db
+}
+
+// fill makes the template that every test's database is copied from: ann's
+// links, of whom it is known as which visitor she signed up.
+func fill(ctx context.Context, own *testworld.Database) error {
+	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := database.Migrate(ctx, db); err != nil {
+		return err
+	}
+	who := database.Identity{Installation: "default", Name: "growth/shop", UID: "uid"}
+	if _, err := database.Claim(ctx, db, who, ""); err != nil {
+		return err
+	}
+	if err := database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
+		return err
+	}
+	_, err = db.Exec(ctx, `
+		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
+		VALUES ('spring', 'Open', 2592000000000, '`+spring+`', 'uid', 1, 'policy');
+		INSERT INTO referral.link (code, campaign, referrer_id, destination, expires_at, disabled_at) VALUES
+		    ('ann1', 'spring', 'ann', '`+home+`', NULL, NULL),
+		    ('ann2', 'spring', 'ann', NULL, NULL, NULL),
+		    ('bob1', 'spring', 'bob', '`+home+`', NULL, NULL),
+		    ('nowhere', 'undeclared', 'ann', NULL, NULL, NULL),
+		    ('expired', 'spring', 'ann', '`+home+`', '2020-01-01', NULL),
+		    ('disabled', 'spring', 'ann', '`+home+`', NULL, '2020-01-01');
+		INSERT INTO referral.signup (user_id, visitor_id) VALUES ('ann', 'visitor-of-ann')`)
+	return err
+}
+
+// browser keeps cookies as browsers do, if only by name.
+type browser struct {
+	*world
+	cookies map[string]string
+	remote  string
+}
+
+func (w *world) browser() *browser {
+	return &browser{world: w, cookies: map[string]string{}, remote: "203.0.113.9:1234"}
+}
+
+// do asks for something; headers are name and value by turns.
+func (b *browser) do(method, target string, headers ...string) *http.Response {
+	b.Helper()
+	r := httptest.NewRequestWithContext(b.Context(), method, target, nil)
+	r.RemoteAddr = b.remote
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	b.ServeHTTP(recorder, r)
+	response := recorder.Result()
+	for _, cookie := range response.Cookies() {
+		b.cookies[cookie.Name] = cookie.Value
+	}
+	return response
+}
+
+const cookieName = "__Host-referral"
+
+// token is what the browser carries.
+func (b *browser) token() visitor.Token {
+	b.Helper()
+	if b.cookies[cookieName] == "" {
+		return visitor.Token{}
+	}
+	token, err := b.keys.Open(b.cookies[cookieName], b.now)
+	must(b, err)
+	return token
+}
+
+// codes are the codes of the touches that the browser carries.
+func (b *browser) codes() []string {
+	b.Helper()
+	codes := []string{}
+	for _, touch := range b.token().Touches() {
+		codes = append(codes, touch.Code)
+	}
+	return codes
+}
+
+// leads checks status and Location of an answer.
+func (b *browser) leads(response *http.Response, status int, location string) {
+	b.Helper()
+	if response.StatusCode != status || response.Header.Get("Location") != location {
+		b.Errorf("%d to %q, want %d to %q", response.StatusCode, response.Header.Get("Location"), status, location)
+	}
+}
+
+// written has the queue write what waits, and returns the touches that the
+// database has, one a line.
+func (w *world) written() []string {
+	w.Helper()
+	must(w, w.queue.Close(w.Context()))
+	rows, err := w.owner.Query(w.Context(), `SELECT concat_ws(' ', code, coalesce(landing_url, '-'), coalesce(referer, '-'))
+		FROM referral.touch ORDER BY touched_at, code`)
+	must(w, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(w, err)
+	return lines
+}
+
+func same[T any](t testing.TB, what string, want, got T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
