@@ -9,7 +9,6 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 )
@@ -35,6 +34,7 @@ type Options struct {
 
 const (
 	freshLink    = 10 * time.Second // an edit of a link is seen after this long
+	renewLink    = 5 * time.Second  // or sooner, if the link is followed all the time
 	freshUnknown = 2 * time.Second  // a new link after this long
 	freshWindow  = 10 * time.Second
 	askTimeout   = time.Second
@@ -44,20 +44,15 @@ const (
 // Directory finds links by their codes.
 type Directory struct {
 	db      *database.DB
-	sql     struct{ link, window string }
+	sql     struct{ links, window string }
 	log     *slog.Logger
 	now     func() time.Time
 	links   *lru.Cache[string, remembered]
 	unknown *lru.Cache[string, time.Time] // since when
-	asking  singleflight.Group
+	loader  loader
 	window  atomic.Int64  // nanoseconds
 	away    atomic.Bool   // nobody waits for a database that did not answer the last question
 	probe   chan struct{} // wakes Run
-}
-
-type remembered struct {
-	link  *Link
-	since time.Time
 }
 
 // NewDirectory returns a directory that remembers nothing yet. Run it, or it
@@ -76,7 +71,8 @@ func NewDirectory(db *database.DB, options Options) *Directory {
 		options.Now = time.Now
 	}
 	d := &Directory{db: db, log: options.Log, now: options.Now, probe: make(chan struct{}, 1)}
-	d.sql.link, d.sql.window = db.Qualify(findLink), db.Qualify(longestWindow)
+	d.sql.links, d.sql.window = db.Qualify(findLinks), db.Qualify(longestWindow)
+	d.loader.load = d.load
 	// They fail only for a size that is not positive.
 	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
 	d.unknown, _ = lru.New[string, time.Time](orDefault(options.Unknown))
@@ -119,7 +115,9 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	defer cancel()
 	var microseconds int64
 	if err := d.db.QueryRow(ctx, d.sql.window).Scan(&microseconds); err != nil {
-		d.lost(ctx, err)
+		if !errors.Is(ctx.Err(), context.Canceled) { // or it is us who did not wait
+			d.lost(err)
+		}
 		return err
 	}
 	window := time.Duration(microseconds) * time.Microsecond
@@ -134,10 +132,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 }
 
 // lost notes that the database did not answer.
-func (d *Directory) lost(ctx context.Context, err error) {
-	if errors.Is(context.Cause(ctx), context.Canceled) {
-		return // it was us who did not wait
-	}
+func (d *Directory) lost(err error) {
 	if !d.away.Swap(true) {
 		d.log.Warn("Answering from memory until the database is back", "error", database.Message(err))
 	}

@@ -3,34 +3,44 @@ package links
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-//go:embed find_link.sql
-var findLink string
+//go:embed find_links.sql
+var findLinks string
 
 //go:embed longest_window.sql
 var longestWindow string
 
+// remembered is a link, or a code that there is none of.
+type remembered struct {
+	link  *Link
+	since time.Time
+}
+
 // Find returns the link of a normalized code, ErrUnknown or ErrUnavailable.
 //
-// A link is asked for again when it was remembered for some seconds. While the
-// database is away, what is remembered goes on being the answer, however old.
+// A link that is followed all the time is asked for again before it is too old,
+// and nobody waits for that. While the database is away, what is remembered
+// goes on being the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	now := d.now()
 	if known, ok := d.links.Get(code); ok {
-		if now.Sub(known.since) < freshLink || d.away.Load() {
+		age := now.Sub(known.since)
+		switch {
+		case age < renewLink, d.away.Load():
+			return known.answer(now)
+		case age < freshLink:
+			d.loader.ask(ctx, code)
 			return known.answer(now)
 		}
-		switch link, err := d.ask(ctx, code); {
-		case errors.Is(err, ErrUnavailable):
+		link, err := d.await(ctx, code)
+		if err == ErrUnavailable { //nolint:errorlint // await wraps nothing
 			return known.answer(now)
-		default:
-			return link, err
 		}
+		return link, err
 	}
 	if since, ok := d.unknown.Get(code); ok && now.Sub(since) < freshUnknown {
 		return nil, ErrUnknown
@@ -38,7 +48,7 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	if d.away.Load() {
 		return nil, ErrUnavailable
 	}
-	return d.ask(ctx, code)
+	return d.await(ctx, code)
 }
 
 // Remembers tells whether a link of that code is known without asking.
@@ -57,49 +67,64 @@ func (r remembered) answer(now time.Time) (*Link, error) {
 	return r.link, nil
 }
 
-// ask has the database answer: one question at a time about one code.
-func (d *Directory) ask(ctx context.Context, code string) (*Link, error) {
-	// Whoever asked first may leave while others wait for the same answer.
-	shared := context.WithoutCancel(ctx)
-	answer, err, _ := d.asking.Do(code, func() (any, error) { return d.load(shared, code) })
-	link, _ := answer.(*Link)
-	return link, err
-}
-
-func (d *Directory) load(ctx context.Context, code string) (*Link, error) {
+// await asks for a code and waits for the answer, if not for ever.
+func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	link := &Link{Code: code}
-	var expires, disabled *time.Time
-	now := d.now()
-	err := d.db.QueryRow(ctx, d.sql.link, code).Scan(&link.Campaign, &link.ReferrerID, &link.Destination,
-		&link.CampaignDestination, &expires, &disabled, &link.ReferrerVisitor)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, d.rememberUnknown(code, now)
-	case err != nil:
-		d.lost(ctx, err)
+	call := d.loader.ask(ctx, code)
+	select {
+	case <-call.done:
+		return call.link, call.err
+	case <-ctx.Done():
 		return nil, ErrUnavailable
 	}
-	link.Destination, link.CampaignDestination = followable(link.Destination), followable(link.CampaignDestination)
+}
+
+// load is the loader's way to the database. What it finds is remembered.
+func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	now := d.now()
+	rows, err := d.db.Query(ctx, d.sql.links, codes)
+	var found []*Link
+	if err == nil {
+		found, err = pgx.CollectRows(rows, scan)
+	}
+	if err != nil {
+		d.lost(err)
+		return nil, ErrUnavailable
+	}
+	links := make(map[string]*Link, len(found))
+	for _, link := range found {
+		if link.live(now) {
+			links[link.Code] = link
+		}
+	}
+	for _, code := range codes {
+		if link := links[code]; link != nil {
+			d.unknown.Remove(code)
+			d.links.Add(code, remembered{link: link, since: now})
+		} else {
+			d.links.Remove(code)
+			d.unknown.Add(code, now)
+		}
+	}
+	return links, nil
+}
+
+func scan(row pgx.CollectableRow) (*Link, error) {
+	link := new(Link)
+	var expires, disabled *time.Time
+	err := row.Scan(&link.Code, &link.Campaign, &link.ReferrerID, &link.Destination, &link.CampaignDestination,
+		&expires, &disabled, &link.ReferrerVisitor)
 	if expires != nil {
 		link.ExpiresAt = *expires
 	}
 	if disabled != nil {
 		link.DisabledAt = *disabled
 	}
-	if !link.live(now) {
-		return nil, d.rememberUnknown(code, now)
-	}
-	d.unknown.Remove(code)
-	d.links.Add(code, remembered{link: link, since: now})
-	return link, nil
-}
-
-func (d *Directory) rememberUnknown(code string, now time.Time) error {
-	d.links.Remove(code)
-	d.unknown.Add(code, now)
-	return ErrUnknown
+	link.Destination, link.CampaignDestination = followable(link.Destination), followable(link.CampaignDestination)
+	return link, err
 }
 
 // followable is a stored destination as it may stand in a header, or nothing if

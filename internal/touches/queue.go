@@ -15,7 +15,7 @@ type Options struct {
 	Capacity int           // most touches waiting; default 20,000
 	Bytes    int           // most memory of what is waiting, in bytes; default 8 MiB
 	Group    int           // most touches in one statement; default 1,000
-	Delay    time.Duration // how long the first of a group waits for others; default 5 ms
+	Delay    time.Duration // how long the first of a group waits for others; default 10 ms
 	Log      *slog.Logger  // default: discards
 }
 
@@ -59,7 +59,7 @@ func NewQueue(ctx context.Context, db *database.DB, options Options) *Queue {
 	set(&options.Bytes, 8<<20)
 	set(&options.Group, 1000)
 	if options.Delay <= 0 {
-		options.Delay = 5 * time.Millisecond
+		options.Delay = 10 * time.Millisecond
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
