@@ -53,11 +53,11 @@ func TestPurchaseAgain(t *testing.T) {
 		"the same":                             {edit: func(*facts.Purchase) {}},
 		"without what may be left out":         {edit: func(p *facts.Purchase) { p.PurchasedAt, p.Attributes = nil, nil }},
 		"attributes the same by value":         {edit: func(p *facts.Purchase) { p.Attributes = attributes(`{"tags": ["a"], "n": 1}`) }},
-		"the same time elsewhere":              {edit: func(p *facts.Purchase) { p.PurchasedAt = ptr(noon.In(time.FixedZone("", 3600))) }},
-		"finer than a microsecond":             {edit: func(p *facts.Purchase) { p.PurchasedAt = ptr(noon.Add(700 * time.Nanosecond)) }},
+		"the same time elsewhere":              {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.In(time.FixedZone("", 3600))) }},
+		"finer than a microsecond":             {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.Add(700 * time.Nanosecond)) }},
 		"another amount":                       {edit: func(p *facts.Purchase) { p.Amount++ }, want: []string{"amount"}},
 		"another currency":                     {edit: func(p *facts.Purchase) { p.Currency = "EUR" }, want: []string{"currency"}},
-		"another time":                         {edit: func(p *facts.Purchase) { p.PurchasedAt = ptr(noon.Add(time.Microsecond)) }, want: []string{"purchased_at"}},
+		"another time":                         {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.Add(time.Microsecond)) }, want: []string{"purchased_at"}},
 		"other attributes":                     {edit: func(p *facts.Purchase) { p.Attributes = attributes(`{"n": 2}`) }, want: []string{"attributes"}},
 		"empty attributes where there are any": {edit: func(p *facts.Purchase) { p.Attributes = attributes(`{}`) }, want: []string{"attributes"}},
 	} {
@@ -81,7 +81,7 @@ func TestPurchaseAgain(t *testing.T) {
 
 func TestSignupAgain(t *testing.T) {
 	w := newWorld(t)
-	first := facts.Signup{UserID: "u", VisitorID: ptr("v"), Code: ptr("abc"), Fingerprints: []string{"x", "y"}, Touches: []touches.Touch{
+	first := facts.Signup{UserID: "u", VisitorID: new("v"), Code: new("abc"), Fingerprints: []string{"x", "y"}, Touches: []touches.Touch{
 		{VisitorID: "v", ID: "t1", Code: "abc", At: noon},
 	}}
 	_, err := w.store.SignUp(t.Context(), &first)
@@ -94,9 +94,9 @@ func TestSignupAgain(t *testing.T) {
 		"without anything":               {edit: func(s *facts.Signup) { *s = facts.Signup{UserID: "u"} }},
 		"fingerprints in another order":  {edit: func(s *facts.Signup) { s.Fingerprints = []string{"y", "x"} }},
 		"with a newer touch of the same": {edit: func(s *facts.Signup) { s.Touches = []touches.Touch{{VisitorID: "v", ID: "t2", Code: "def", At: noon}} }},
-		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = ptr("w") }, want: []string{"visitor"}},
+		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = new("w") }, want: []string{"visitor"}},
 		"another code and fingerprint": {
-			edit: func(s *facts.Signup) { s.Code, s.Fingerprints = ptr("def"), []string{"z"} }, want: []string{"code", "fingerprints"},
+			edit: func(s *facts.Signup) { s.Code, s.Fingerprints = new("def"), []string{"z"} }, want: []string{"code", "fingerprints"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -121,11 +121,11 @@ func TestActionsAreCountedForTheLinkThatLedToThem(t *testing.T) {
 		action facts.Action
 		want   *string
 	}{
-		"the one that is named":              {facts.Action{VisitorID: ptr("v"), Code: ptr("named"), Action: "a"}, ptr("named")},
-		"the one the token says":             {facts.Action{VisitorID: ptr("v"), Followed: "token", Action: "b"}, ptr("token")},
-		"the last one followed before":       {facts.Action{VisitorID: ptr("v"), Action: "c", ActedAt: &noon}, ptr("second")},
-		"none for somebody who never came":   {facts.Action{VisitorID: ptr("w"), Action: "d"}, nil},
-		"none for a user who is not invited": {facts.Action{UserID: ptr("u"), Action: "e"}, nil},
+		"the one that is named":              {facts.Action{VisitorID: new("v"), Code: new("named"), Action: "a"}, new("named")},
+		"the one the token says":             {facts.Action{VisitorID: new("v"), Followed: "token", Action: "b"}, new("token")},
+		"the last one followed before":       {facts.Action{VisitorID: new("v"), Action: "c", ActedAt: &noon}, new("second")},
+		"none for somebody who never came":   {facts.Action{VisitorID: new("w"), Action: "d"}, nil},
+		"none for a user who is not invited": {facts.Action{UserID: new("u"), Action: "e"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, created := range []bool{true, false} {

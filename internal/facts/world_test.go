@@ -98,6 +98,4 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func ptr[T any](value T) *T { return &value }
-
 func TestMain(m *testing.M) { testworld.Main(m) }

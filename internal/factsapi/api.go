@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/facts"
@@ -47,6 +48,7 @@ type api struct {
 	log    *slog.Logger
 	tokens func() *Tokens
 	kinds  map[string]*shape // of the facts of a batch
+	outage rate.Sometimes
 }
 
 func init() {
@@ -63,7 +65,7 @@ func register(mux *http.ServeMux, options Options) *api {
 		options.TokenRefused = func(visitor.Reason) {}
 	}
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
-	a := &api{Options: options, log: options.Log, tokens: options.Tokens}
+	a := &api{Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval}}
 	a.huma = humago.New(mux, configuration(options))
 	a.huma.UseMiddleware(a.guard)
 	a.registerFacts()

@@ -3,7 +3,6 @@ package factsapi_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -101,19 +100,18 @@ func (op operation) check(t *testing.T, where string) {
 
 func TestThePageNeedsNothingFromOutside(t *testing.T) {
 	handler, _ := document(t)
-	get := func(target string, unpacked bool) (*http.Response, string) {
+	get := func(target string, unpacked bool) answer {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
 		if !unpacked {
 			r.Header.Set("Accept-Encoding", "gzip")
 		}
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, r)
-		body, err := io.ReadAll(recorder.Result().Body)
-		must(t, err)
-		return recorder.Result(), string(body)
+		return answer{status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
 	}
-	answer, page := get("/docs", true)
-	if policy := answer.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "http") {
+	got := get("/docs", true)
+	page := got.body
+	if policy := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "http") {
 		t.Errorf("the page's policy is %s", policy)
 	}
 	if strings.Contains(page, "//") {
@@ -125,9 +123,8 @@ func TestThePageNeedsNothingFromOutside(t *testing.T) {
 	}
 	for _, file := range loaded {
 		for _, unpacked := range []bool{true, false} {
-			answer, body := get("/"+file[1], unpacked)
-			if answer.StatusCode != http.StatusOK || len(body) < 100 {
-				t.Errorf("%s: %d, %d bytes", file[1], answer.StatusCode, len(body))
+			if got := get("/"+file[1], unpacked); got.status != http.StatusOK || len(got.body) < 100 {
+				t.Errorf("%s: %d, %d bytes", file[1], got.status, len(got.body))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -25,6 +26,8 @@ const (
 	mostErrors = 20
 	// longestEcho is how long a value may be that is told back.
 	longestEcho = 64
+	// outageInterval is how often an outage is logged at most.
+	outageInterval = 10 * time.Second
 	// retryAfter is how many seconds to wait before asking again.
 	retryAfter = 2
 )
@@ -77,7 +80,7 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 	case class == database.ClassRetryable:
 		return unavailable(database.Message(err))
 	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != database.ClassUnknown:
-		a.log.WarnContext(ctx, "A request has to be tried again", "error", database.Message(err))
+		a.outage.Do(func() { a.log.WarnContext(ctx, "Requests have to be tried again", "error", database.Message(err)) })
 		return unavailable("the database is away or behind")
 	}
 	a.log.ErrorContext(ctx, "A request failed", "error", database.Message(err))

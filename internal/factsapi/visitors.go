@@ -32,8 +32,7 @@ func (a *api) visitor(given *string) known {
 	}
 	token, err := a.Keys().Open(*given, time.Now())
 	if err != nil {
-		var refused *visitor.Refused
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*visitor.Refused](err); ok {
 			a.TokenRefused(refused.Reason)
 		}
 		return known{warning: "visitor was left out: " + err.Error()}
