@@ -104,3 +104,23 @@ func TestParseTokens(t *testing.T) {
 		})
 	}
 }
+
+func FuzzParseTokens(f *testing.F) {
+	f.Add("shop: 0123456789abcdef")
+	f.Add("# none\nshop sha256:" + strings.Repeat("0f", 32))
+	f.Add("shop: short\nbi")
+	f.Fuzz(func(t *testing.T, content string) {
+		tokens, err := factsapi.ParseTokens([]byte(content))
+		if err != nil {
+			for _, word := range strings.Fields(content) {
+				if len(word) >= 16 && strings.Contains(err.Error(), word) {
+					t.Errorf("the error tells %q: %v", word, err)
+				}
+			}
+			return
+		}
+		if _, ok := tokens.Name(""); ok {
+			t.Error("no token at all is one")
+		}
+	})
+}
