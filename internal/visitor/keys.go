@@ -1,26 +1,28 @@
 package visitor
 
 import (
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
-
-	"aidanwoods.dev/go-paseto"
 )
 
 const (
 	paserkPrefix = "k4.local." // of a PASERK, the usual way to write a PASETO key down
-	keyBytes     = 32
 	mostKeys     = 8
 	keyShape     = "write a key as 64 hexadecimal digits, or as k4.local. and 43 characters (openssl rand -hex 32 makes one)"
 )
 
 // Keys seal and open visitor tokens.
 type Keys struct {
-	all []paseto.V4SymmetricKey // the first seals, all open
+	all []secret // the first seals, all open
 }
+
+// String keeps keys out of whatever is printed.
+func (k *Keys) String() string { return fmt.Sprintf("%d keys", len(k.all)) }
+
+// String likewise.
+func (k secret) String() string { return "a key" }
 
 // ParseKeys reads a file of keys, one a line: the first seals, all of them
 // open. To change keys, put the new one first, and remove the old one when all
@@ -29,7 +31,7 @@ type Keys struct {
 // Errors never have any of the content in them.
 func ParseKeys(content []byte) (*Keys, error) {
 	keys := new(Keys)
-	seen := map[paseto.V4SymmetricKey]bool{}
+	seen := map[secret]bool{}
 	number := 0
 	for line := range strings.Lines(string(content)) {
 		number++
@@ -56,23 +58,19 @@ func ParseKeys(content []byte) (*Keys, error) {
 	return keys, nil
 }
 
-func parseKey(text string) (paseto.V4SymmetricKey, error) {
-	var none paseto.V4SymmetricKey
+func parseKey(text string) (secret, error) {
 	decode := hex.DecodeString
 	if rest, ok := strings.CutPrefix(text, paserkPrefix); ok {
-		text, decode = rest, base64.RawURLEncoding.Strict().DecodeString
+		text, decode = rest, encoding.DecodeString
 	}
 	// The decoders' own errors quote what they could not read.
 	material, err := decode(text)
 	if err != nil || len(material) != keyBytes {
-		return none, errors.New(keyShape)
+		return secret{}, errors.New(keyShape)
 	}
-	key, err := paseto.V4SymmetricKeyFromBytes(material)
-	if err != nil {
-		return none, errors.New(keyShape)
-	}
-	if key == none {
-		return none, errors.New("it is all zeros, which everybody guesses: draw one at random")
+	key := secret(material)
+	if key == (secret{}) {
+		return secret{}, errors.New("it is all zeros, which everybody guesses: draw one at random")
 	}
 	return key, nil
 }
