@@ -272,3 +272,14 @@ func TestWhoCountsAgainAndHasToWaitKeepsTheRevision(t *testing.T) {
 		addSignup{User: "dan", Code: "b", At: 92},
 	})
 }
+
+func TestFoundAForgottenPersonWhomNoLinkLeadsTo(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "bob"},
+		addSignup{User: "cat", Visitor: "v1", At: 92, Prints: []string{"x", "y"}, VIP: true},
+		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 92},
+		erase{User: "cat"},
+		closeCampaign{Campaign: "one"},
+	})
+}

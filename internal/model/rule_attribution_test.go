@@ -17,8 +17,8 @@ func (m *model) attribute(user string) (*attribution, string) {
 	}
 	if kept, ok := m.attributions[user]; ok && s.erased > 0 && kept.source == "Touch" {
 		// The way to the touches is gone.
-		if reason := m.binds(kept.campaign, s.at); reason != "" {
-			return nil, reason
+		if m.campaigns[kept.campaign].mode == reversing {
+			return nil, "CampaignDeleted"
 		}
 		return &kept, ""
 	}

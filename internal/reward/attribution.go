@@ -18,7 +18,7 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	case referee.Signup.Code != "":
 		found, reason = attributeByCode(config, referee)
 	case referee.forgottenTouch():
-		found, reason = *referee.Attribution, unbinding(config.Campaigns[referee.Attribution.Campaign], referee.Signup.SignedUpAt)
+		found, reason = attributeAsBefore(config, referee)
 	default:
 		found, reason = attributeByTouch(config, referee)
 	}

@@ -5,10 +5,19 @@ package reward
 // concluded from them stands in for them.
 
 // forgottenTouch tells that the signup was bound by a touch to which nothing
-// leads any more: what is recorded stands in for it, as long as its campaign
-// binds the signup.
+// leads any more.
 func (r *Referee) forgottenTouch() bool {
 	return !r.Signup.ErasedAt.IsZero() && r.Attribution != nil && r.Attribution.Source == FromTouch
+}
+
+// attributeAsBefore keeps what is recorded, as of who was admitted, unless its
+// campaign takes back all it gave.
+func attributeAsBefore(config *Configuration, referee *Referee) (Attribution, Reason) {
+	campaign := config.Campaigns[referee.Attribution.Campaign]
+	if campaign == nil || campaign.Mode == Reversing {
+		return Attribution{}, CampaignDeleted
+	}
+	return *referee.Attribution, ""
 }
 
 // forgotten tells that attributes which a condition could ask for are gone. Those

@@ -83,6 +83,9 @@ ALTER TABLE referral.signup
 COMMENT ON COLUMN referral.signup.erased_at IS 'When the person was forgotten; null: not. Set by the database, never by the writer.';
 COMMENT ON COLUMN referral.signup.shared_with IS 'With which referrers and referees a fingerprint was shared when it was forgotten. Set by the database, never by the writer.';
 
+-- Those to whom no link leads any more when their campaign changes.
+CREATE INDEX attribution_forgotten ON referral.attribution (campaign, user_id) WHERE source = 'Touch' AND visitor_id IS NULL;
+
 CREATE TABLE referral.erasure (
     user_id   text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
     erased_at timestamptz NOT NULL DEFAULT now(),
