@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -131,7 +132,7 @@ func FuzzCapture(f *testing.F) {
 	f.Fuzz(func(t *testing.T, original string) {
 		b := w.browser()
 		b.TB, b.remote = t, gateway
-		if response := b.do("GET", "/capture", "X-Original-URL", original); response.StatusCode != 200 {
+		if response := b.do("GET", "/capture", "X-Original-URL", original); response.StatusCode != http.StatusOK {
 			t.Errorf("%q: %d", original, response.StatusCode)
 		}
 	})

@@ -119,13 +119,11 @@ func fill(ctx context.Context, own *testworld.Database) error {
 	_, err = db.Exec(ctx, `
 		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
 		VALUES ('spring', 'Open', 2592000000000, '`+spring+`', 'uid', 1, 'policy');
-		INSERT INTO referral.link (code, campaign, referrer_id, destination, expires_at, disabled_at) VALUES
-		    ('ann1', 'spring', 'ann', '`+home+`', NULL, NULL),
-		    ('ann2', 'spring', 'ann', NULL, NULL, NULL),
-		    ('bob1', 'spring', 'bob', '`+home+`', NULL, NULL),
-		    ('nowhere', 'undeclared', 'ann', NULL, NULL, NULL),
-		    ('expired', 'spring', 'ann', '`+home+`', '2020-01-01', NULL),
-		    ('disabled', 'spring', 'ann', '`+home+`', NULL, '2020-01-01');
+		INSERT INTO referral.link (code, campaign, referrer_id, destination) VALUES
+		    ('ann1', 'spring', 'ann', '`+home+`'), ('ann2', 'spring', 'ann', NULL), ('bob1', 'spring', 'bob', '`+home+`'),
+		    ('nowhere', 'undeclared', 'ann', NULL), ('expired', 'spring', 'ann', '`+home+`'), ('disabled', 'spring', 'ann', '`+home+`');
+		UPDATE referral.link SET expires_at = '2020-01-01' WHERE code = 'expired';
+		UPDATE referral.link SET disabled_at = '2020-01-01' WHERE code = 'disabled';
 		INSERT INTO referral.signup (user_id, visitor_id) VALUES ('ann', 'visitor-of-ann')`)
 	return err
 }
@@ -141,8 +139,14 @@ func (w *world) browser() *browser {
 	return &browser{world: w, cookies: map[string]string{}, remote: "203.0.113.9:1234"}
 }
 
+// answer is what matters of a response.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // do asks for something; headers are name and value by turns.
-func (b *browser) do(method, target string, headers ...string) *http.Response {
+func (b *browser) do(method, target string, headers ...string) answer {
 	b.Helper()
 	r := httptest.NewRequestWithContext(b.Context(), method, target, nil)
 	r.RemoteAddr = b.remote
@@ -155,10 +159,11 @@ func (b *browser) do(method, target string, headers ...string) *http.Response {
 	recorder := httptest.NewRecorder()
 	b.ServeHTTP(recorder, r)
 	response := recorder.Result()
+	must(b, response.Body.Close())
 	for _, cookie := range response.Cookies() {
 		b.cookies[cookie.Name] = cookie.Value
 	}
-	return response
+	return answer{response.StatusCode, response.Header}
 }
 
 const cookieName = "__Host-referral"
@@ -185,7 +190,7 @@ func (b *browser) codes() []string {
 }
 
 // leads checks status and Location of an answer.
-func (b *browser) leads(response *http.Response, status int, location string) {
+func (b *browser) leads(response answer, status int, location string) {
 	b.Helper()
 	if response.StatusCode != status || response.Header.Get("Location") != location {
 		b.Errorf("%d to %q, want %d to %q", response.StatusCode, response.Header.Get("Location"), status, location)

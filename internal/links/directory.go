@@ -14,10 +14,11 @@ import (
 )
 
 var (
-	// ErrUnknown: there is no such link, or none any more. Which of the two is
-	// nobody's business, and takes the same time to find out.
+	// ErrUnknown says that there is no such link, or none any more. Which of the
+	// two is nobody's business, and takes the same time to find out.
 	ErrUnknown = errors.New("there is no such link")
-	// ErrUnavailable: the database cannot be asked, and nothing is remembered.
+	// ErrUnavailable says that the database cannot be asked, and nothing is
+	// remembered.
 	ErrUnavailable = errors.New("the database cannot be asked about this link")
 )
 

@@ -111,7 +111,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err // names path and cause
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // what was read is read
 	content, err := io.ReadAll(io.LimitReader(file, largest+1))
 	switch {
 	case err != nil:
