@@ -64,6 +64,7 @@ func BenchmarkPlainInserts(b *testing.B) {
 }
 
 func inParallel(b *testing.B, do func(n int64) error) {
+	b.Helper()
 	var numbers atomic.Int64
 	b.SetParallelism(connections / 2)
 	b.ResetTimer()

@@ -112,7 +112,7 @@ func FuzzParseTokens(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string) {
 		tokens, err := factsapi.ParseTokens([]byte(content))
 		if err != nil {
-			for _, word := range strings.Fields(content) {
+			for word := range strings.FieldsSeq(content) {
 				if len(word) >= 16 && strings.Contains(err.Error(), word) {
 					t.Errorf("the error tells %q: %v", word, err)
 				}

@@ -39,9 +39,9 @@ func parse(body []byte) (any, *fault) {
 	if at := loneSurrogate(body); at >= 0 {
 		return nil, &fault{message: "has half of a surrogate pair at byte " + strconv.Itoa(at)}
 	}
-	p := parser{decoder: json.NewDecoder(bytes.NewReader(body))}
+	p := parser{decoder: json.NewDecoder(bytes.NewReader(body)), at: []string{"body"}}
 	p.decoder.UseNumber()
-	tree, wrong := p.value("body", 0)
+	tree, wrong := p.value()
 	if wrong != nil {
 		return nil, wrong
 	}
@@ -51,31 +51,49 @@ func parse(body []byte) (any, *fault) {
 	return tree, nil
 }
 
-type parser struct{ decoder *json.Decoder }
+// parser keeps where it is in pieces: written out for each value, a long name
+// around many values would take for ever.
+type parser struct {
+	decoder *json.Decoder
+	at      []string
+}
 
-func (p *parser) value(at string, depth int) (any, *fault) {
+// fault is what is wrong with the value at which the parser is.
+func (p *parser) fault(message string) *fault {
+	return &fault{location: place(strings.Join(p.at, "")), message: message}
+}
+
+func (p *parser) value() (any, *fault) {
 	token, wrong := p.token()
 	if wrong != nil {
 		return nil, wrong
 	}
 	switch token := token.(type) {
 	case json.Delim:
-		if depth == deepest {
-			return nil, &fault{location: at, message: "is nested more than " + strconv.Itoa(deepest) + " deep"}
+		if len(p.at) > deepest {
+			return nil, p.fault("is nested more than " + strconv.Itoa(deepest) + " deep")
 		}
 		if token == '{' {
-			return p.object(at, depth)
+			return p.object()
 		}
-		return p.array(at, depth)
+		return p.array()
 	case string:
-		return token, legible(at, token)
+		return token, p.legible(token)
 	case json.Number:
-		return numeral(at, string(token))
+		return p.numeral(string(token))
 	}
 	return token, nil // a bool, or nil
 }
 
-func (p *parser) object(at string, depth int) (any, *fault) {
+// within reads the value of a member or item.
+func (p *parser) within(step string) (any, *fault) {
+	p.at = append(p.at, step)
+	value, wrong := p.value()
+	p.at = p.at[:len(p.at)-1]
+	return value, wrong
+}
+
+func (p *parser) object() (any, *fault) {
 	members := map[string]any{}
 	for p.decoder.More() {
 		token, wrong := p.token()
@@ -83,14 +101,14 @@ func (p *parser) object(at string, depth int) (any, *fault) {
 			return nil, wrong
 		}
 		name, _ := token.(string) // the decoder takes nothing else
-		if wrong := legible(at, name); wrong != nil {
+		if wrong := p.legible(name); wrong != nil {
 			return nil, wrong
 		}
-		place := at + "." + name
 		if _, twice := members[name]; twice {
-			return nil, &fault{location: place, message: "is given twice"}
+			p.at = append(p.at, "."+name)
+			return nil, p.fault("is given twice")
 		}
-		if members[name], wrong = p.value(place, depth+1); wrong != nil {
+		if members[name], wrong = p.within("." + name); wrong != nil {
 			return nil, wrong
 		}
 	}
@@ -98,10 +116,10 @@ func (p *parser) object(at string, depth int) (any, *fault) {
 	return members, wrong
 }
 
-func (p *parser) array(at string, depth int) (any, *fault) {
+func (p *parser) array() (any, *fault) {
 	items := []any{}
 	for p.decoder.More() {
-		item, wrong := p.value(at+"["+strconv.Itoa(len(items))+"]", depth+1)
+		item, wrong := p.within("[" + strconv.Itoa(len(items)) + "]")
 		if wrong != nil {
 			return nil, wrong
 		}
@@ -120,16 +138,16 @@ func (p *parser) token() (json.Token, *fault) {
 }
 
 // legible refuses the one character that Postgres keeps in no text.
-func legible(at, text string) *fault {
+func (p *parser) legible(text string) *fault {
 	if strings.IndexByte(text, 0) >= 0 {
-		return &fault{location: at, message: "has the character U+0000, which cannot be stored"}
+		return p.fault("has the character U+0000, which cannot be stored")
 	}
 	return nil
 }
 
 // numeral reads a number as an int64 if it is written as one. Others must be
 // such as every program reads: within the range of a float64.
-func numeral(at, text string) (any, *fault) {
+func (p *parser) numeral(text string) (any, *fault) {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return whole, nil
 	}
@@ -138,9 +156,9 @@ func numeral(at, text string) (any, *fault) {
 	vanishes := approximate == 0 && strings.ContainsAny(mantissa, "123456789")
 	switch {
 	case len(text) > longestNumber:
-		return nil, &fault{location: at, message: "is a number of more than " + strconv.Itoa(longestNumber) + " characters"}
+		return nil, p.fault("is a number of more than " + strconv.Itoa(longestNumber) + " characters")
 	case err != nil, math.IsInf(approximate, 0), vanishes:
-		return nil, &fault{location: at, message: "is a number that few programs can read"}
+		return nil, p.fault("is a number that few programs can read")
 	}
 	return number(text), nil
 }

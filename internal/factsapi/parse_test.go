@@ -90,15 +90,7 @@ func FuzzParse(f *testing.F) {
 func spelled(tree any) string {
 	switch tree := tree.(type) {
 	case map[string]any:
-		text, err := json.Marshal(tree) // sorts names
-		if err != nil {
-			return err.Error()
-		}
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(text, &members); err != nil {
-			return err.Error()
-		}
-		return fmt.Sprint(len(members), keys(tree))
+		return "{" + keys(tree) + "}"
 	case []any:
 		var b strings.Builder
 		for _, item := range tree {

@@ -26,6 +26,8 @@ const (
 	mostErrors = 20
 	// longestEcho is how long a value may be that is told back.
 	longestEcho = 64
+	// longestPlace is how many bytes tell where a value is.
+	longestPlace = 256
 	// outageInterval is how often an outage is logged at most.
 	outageInterval = 10 * time.Second
 	// retryAfter is how many seconds to wait before asking again.

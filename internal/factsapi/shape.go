@@ -135,7 +135,15 @@ func plain(detail *huma.ErrorDetail) *huma.ErrorDetail {
 		message = "expected a whole number from -9223372036854775808 to 9223372036854775807, written without point or exponent"
 		detail.Value = json.Number(n)
 	}
-	return &huma.ErrorDetail{Location: detail.Location, Message: message, Value: echo(detail.Value)}
+	return &huma.ErrorDetail{Location: place(detail.Location), Message: message, Value: echo(detail.Value)}
+}
+
+// place is where a value is, as it is told back.
+func place(location string) string {
+	if len(location) > longestPlace {
+		return strings.ToValidUTF8(location[:longestPlace], "") + "…"
+	}
+	return location
 }
 
 // echo is a value as it is told back; nil where it says too much.
