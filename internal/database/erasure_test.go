@@ -35,8 +35,13 @@ func TestErasingBlanksWhatTellsAboutAPersonAndDeletesNoFact(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	run(t, w.writer, "SELECT referral.erase_user('u')") // at once: there is nothing new to forget
+	run(t, w.writer, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes) VALUES ('u', 'q', 1, 'USD', '{\"to\": \"U\"}')")
 	run(t, w, "DELETE FROM referral.change")
 	run(t, w.writer, "SELECT referral.erase_user('u')")
+	if left := column[string](t, w, "SELECT attributes::text FROM referral.purchase WHERE user_id = 'u' AND attributes <> '{}'"); len(left) > 0 {
+		t.Errorf("of what came afterwards is left: %v", left)
+	}
 	run(t, w.writer, "SELECT referral.erase_user('nobody')")
 	if _, err := w.reader.Exec(t.Context(), "SELECT referral.erase_user('o')"); sqlState(err) != denied {
 		t.Errorf("a reader may erase: %v", err)

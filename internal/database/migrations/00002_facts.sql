@@ -12,6 +12,7 @@ CREATE TABLE referral.link (
     disabled_at timestamptz CHECK (isfinite(disabled_at))
 );
 CREATE INDEX link_campaign ON referral.link (campaign, code);
+CREATE INDEX link_referrer ON referral.link (referrer_id, code);
 COMMENT ON TABLE  referral.link IS 'Fact: a shareable link of one referrer in one campaign.';
 COMMENT ON COLUMN referral.link.code IS 'What the link is found by; lower case.';
 COMMENT ON COLUMN referral.link.campaign IS 'Name of the campaign; may be declared later.';

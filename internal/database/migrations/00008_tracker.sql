@@ -104,6 +104,11 @@ BEGIN
     -- is to be decided on the facts as they are.
     PERFORM FROM referral.shard WHERE shard = referral.shard_of(NEW.user_id) FOR UPDATE;
     SELECT * INTO own FROM referral.signup WHERE user_id = NEW.user_id;
+    IF own.erased_at IS NOT NULL AND own.visitor_id IS NULL AND own.fingerprints = '{}' AND own.attributes = '{}'
+       AND NOT EXISTS (SELECT FROM referral.purchase WHERE user_id = NEW.user_id AND attributes <> '{}')
+       AND NOT EXISTS (SELECT FROM referral.action WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL) THEN
+        RETURN NULL; -- asked again, with nothing new to forget
+    END IF;
     IF EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(NEW.user_id) AND key = NEW.user_id)
        OR EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(own.visitor_id) AND key = own.visitor_id AND kind = 'Visitor')
        OR EXISTS (SELECT FROM referral.parked AS p JOIN referral.campaign AS c ON c.name = p.campaign
