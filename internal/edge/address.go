@@ -2,16 +2,19 @@ package edge
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
 // webAddress is an address as somebody asked for it, taken apart without
 // looking closely: shops answer addresses that a strict parser refuses.
 type webAddress struct {
-	scheme, host string // lower case; either may be missing
+	scheme, host string // either may be missing
 	path         string // begins with a slash
 	query        string
 }
+
+var schemeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
 
 // parseAddress takes any text apart. What is before an @ in the host's place,
 // and the fragment, are left out.
@@ -19,12 +22,14 @@ func parseAddress(text string) webAddress {
 	var a webAddress
 	text, _, _ = strings.Cut(text, "#")
 	text, a.query, _ = strings.Cut(text, "?")
-	if scheme, rest, ok := strings.Cut(text, "://"); ok && !strings.Contains(scheme, "/") {
+	if scheme, rest, ok := strings.Cut(text, "://"); ok && schemeName.MatchString(scheme) {
 		host, path, _ := strings.Cut(rest, "/")
-		a.scheme, a.host = strings.ToLower(scheme), strings.ToLower(host[strings.LastIndexByte(host, '@')+1:])
-		text = path
+		a.scheme, a.host = strings.ToLower(scheme), host[strings.LastIndexByte(host, '@')+1:]
+		text = "/" + path
 	}
-	a.path = "/" + strings.TrimPrefix(text, "/")
+	if a.path = text; !strings.HasPrefix(text, "/") {
+		a.path = "/" + text
+	}
 	return a
 }
 
