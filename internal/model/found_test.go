@@ -273,7 +273,7 @@ func TestWhoCountsAgainAndHasToWaitKeepsTheRevision(t *testing.T) {
 	})
 }
 
-func TestFoundAForgottenPersonWhomNoLinkLeadsTo(t *testing.T) {
+func TestAForgottenPersonWhomNoLinkLeadsToIsReached(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "bob"},
@@ -281,5 +281,39 @@ func TestFoundAForgottenPersonWhomNoLinkLeadsTo(t *testing.T) {
 		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 92},
 		erase{User: "cat"},
 		closeCampaign{Campaign: "one"},
+	})
+}
+
+func TestWhatAReversedCampaignHadNothingOfKeepsItsReason(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Ends: 99, Window: 720, Budget: 500, Policy: terms{Hold: 3, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}}, Scope: "AllPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "bob", Label: "press"},
+		addSignup{User: "ann", Visitor: "v1", At: 85},
+		addSignup{User: "cat", Visitor: "v1", At: 90},
+		addPurchase{User: "ann", ID: "p3", Amount: 4500, Currency: "USD", At: 120, Category: "book"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 85},
+		addPurchase{User: "cat", ID: "p2", Amount: 2000, Currency: "EUR", At: 104, Category: "gift-card"},
+		converge{Batch: 1},
+		addSignup{User: "ann", Visitor: "v1", At: 100},
+		converge{Batch: 3},
+		settings{FirstTouch: true},
+		reverseCampaign{Campaign: "one"},
+	})
+}
+
+func TestWhoWaitsForMoreTakesNobodysPlaceUnderACap(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Rate: "0.05"}}}, Scope: "HeldPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann", Label: "press"},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addSignup{User: "dan", Code: "b", At: 80},
+		addPurchase{User: "dan", ID: "p2", Amount: 2000, Currency: "USD", At: 99, Category: "gift-card"},
+		addPurchase{User: "cat", ID: "p2", Amount: 2000, Currency: "USD", At: 99},
+		converge{Batch: 1},
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 500, Currency: "USD"}}, Cap: 2}, Scope: "AllPairs"},
+		converge{Batch: 1},
+		addPurchase{User: "cat", ID: "p1", Amount: 1005, Currency: "USD", At: 99},
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 3}, Scope: "AllPairs"},
 	})
 }

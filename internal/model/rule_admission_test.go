@@ -250,10 +250,11 @@ func (m *model) needs(p *place) int64 {
 	return sum(m.wants(p)) - sum(p.pair.credits)
 }
 
-// compete: all of a campaign for its budget, those of a referrer for the cap.
+// compete: all of a campaign for its budget, those of a referrer who are to be
+// admitted for the cap.
 func (m *model) compete(a, b *place) bool {
 	c := m.campaigns[a.pair.campaign]
-	return c.budget > 0 || c.cap() > 0 && a.pair.referrer == b.pair.referrer
+	return c.budget > 0 || c.cap() > 0 && a.first && b.first && a.pair.referrer == b.pair.referrer
 }
 
 // inLine lists who waits in a campaign: for growth, and while it is open for

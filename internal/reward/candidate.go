@@ -71,6 +71,13 @@ func (c *candidate) takenBack() bool {
 	return c.lapsed || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
 }
 
+// hadNothing tells that the pair had nothing which a deleted campaign could take
+// back, and that nothing leads to the campaign. Who never looks at it again and
+// who does say the same.
+func (c *candidate) hadNothing() bool {
+	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
+}
+
 func (c *candidate) id() string {
 	if c.purchase != nil {
 		return c.purchase.ID

@@ -59,6 +59,8 @@ func (c *candidate) judge(unbound Reason) {
 // they can.
 func (c *candidate) nothingToJudge(unbound Reason) Reason {
 	switch {
+	case c.lapsed && c.hadNothing():
+		return c.pair.Reason
 	case c.takenBack() && (c.removed() || c.attribution == nil):
 		return CampaignDeleted
 	case c.removed():
