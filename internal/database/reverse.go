@@ -39,7 +39,13 @@ func ReverseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) (l
 		if err := bumpEpoch(ctx, tx, db); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, db.Qualify(query("note_rollout")), name)
+		// Attributions lead to all that was given; whom links alone lead to hears
+		// of it when the campaign is closed, as without anything to take back.
+		reach := "note_rollout"
+		if mode == reward.Closed {
+			reach = "note_campaign"
+		}
+		_, err = tx.Exec(ctx, db.Qualify(query(reach)), name)
 		return err
 	})
 	if err != nil {

@@ -63,7 +63,10 @@ func (h *history) converge(o converge) {
 	}
 	h.compareDone()
 	h.coverage.look(h.model)
-	h.closeReversed()
+	if h.closeReversed() {
+		h.converge(converge{Batch: o.Batch, Again: o.Again})
+		return
+	}
 	if !o.Again || h.suspended {
 		return
 	}
@@ -124,16 +127,19 @@ func (h *history) two(o converge) {
 	must(h.t, errors.Join(failures...))
 }
 
-// closeReversed does what the controller does: it asks again.
-func (h *history) closeReversed() {
+// closeReversed does what the controller does: it asks again. What becomes
+// closed by that has more looked at.
+func (h *history) closeReversed() (closes bool) {
 	for name, c := range h.campaigns {
 		if c.mode == reversing && !h.suspended {
 			h.reverseCampaign(name)
 			if c.mode != closed {
 				h.disagree("a campaign was not reversed", name)
 			}
+			closes = true
 		}
 	}
+	return closes
 }
 
 // compareCommits follows the engine commit by commit, and tells whether there
