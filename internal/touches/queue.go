@@ -16,7 +16,14 @@ type Options struct {
 	Bytes    int           // most memory of what is waiting, in bytes; default 8 MiB
 	Group    int           // most touches in one statement; default 1,000
 	Delay    time.Duration // how long the first of a group waits for others; default 10 ms
-	Log      *slog.Logger  // default: discards
+
+	// PerSecond is how many touches are written a second in the long run;
+	// default 5,000, negative: as many as the database takes. The shop sells
+	// from the same database: a flood of clicks must not become one of writes,
+	// when the visitors' tokens remember them all the same.
+	PerSecond int
+
+	Log *slog.Logger // default: discards
 }
 
 // Queue takes touches and writes them. It never makes anybody wait.
@@ -58,6 +65,9 @@ func NewQueue(ctx context.Context, db *database.DB, options Options) *Queue {
 	set(&options.Capacity, 20_000)
 	set(&options.Bytes, 8<<20)
 	set(&options.Group, 1000)
+	if options.PerSecond == 0 {
+		options.PerSecond = 5000
+	}
 	if options.Delay <= 0 {
 		options.Delay = 10 * time.Millisecond
 	}

@@ -52,6 +52,18 @@ func TestTouchesOfAMomentShareAStatement(t *testing.T) {
 	}
 }
 
+func TestTheEndWaitsForNoPace(t *testing.T) {
+	w := newWorld(t)
+	q := w.queue(touches.Options{Group: 10, PerSecond: 1}) // else it would take as many seconds
+	for n := range 3000 {
+		q.Add(touch(fmt.Sprint(n)))
+	}
+	w.close(q)
+	if got := q.Stats(); got != (touches.Stats{Written: 3000}) {
+		t.Errorf("stats: %+v", got)
+	}
+}
+
 func TestAFullQueueShedsAndMakesNobodyWait(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.Swallow()

@@ -20,7 +20,7 @@ func (q *Queue) write() {
 	delay.InitialInterval, delay.MaxInterval = 50*time.Millisecond, 2*time.Second
 	failing := false
 	for q.await() {
-		group := q.first()
+		group, began := q.first(), time.Now()
 		err := q.record(group)
 		switch {
 		case err == nil:
@@ -30,6 +30,7 @@ func (q *Queue) write() {
 			}
 			failing = false
 			delay.Reset()
+			q.pause(q.pace(len(group)) - time.Since(began))
 		case database.Data(err):
 			q.recordEach(group)
 		default:
@@ -43,6 +44,17 @@ func (q *Queue) write() {
 			return
 		}
 	}
+}
+
+// pace is how long so many touches may take to write at the least. There is no
+// such time for those that are written at the end.
+func (q *Queue) pace(touches int) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.options.PerSecond < 0 || q.closed {
+		return 0
+	}
+	return time.Duration(touches) * time.Second / time.Duration(q.options.PerSecond)
 }
 
 // await returns once there is a group to write, or false when there will be none.
@@ -70,6 +82,9 @@ func (q *Queue) await() bool {
 // pause is cut short when nobody waits any longer. While the queue is being
 // closed the database is asked again soon: there is not much time.
 func (q *Queue) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	const soon = 100 * time.Millisecond
 	timer := time.NewTimer(d)
 	defer timer.Stop()

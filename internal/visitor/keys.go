@@ -15,14 +15,11 @@ const (
 
 // Keys seal and open visitor tokens.
 type Keys struct {
-	all []secret // the first seals, all open
+	all []*sealer // the first seals, all open
 }
 
 // String keeps keys out of whatever is printed.
 func (k *Keys) String() string { return fmt.Sprintf("%d keys", len(k.all)) }
-
-// String likewise.
-func (k secret) String() string { return "a key" }
 
 // ParseKeys reads a file of keys, one a line: the first seals, all of them
 // open. To change keys, put the new one first, and remove the old one when all
@@ -50,7 +47,7 @@ func ParseKeys(content []byte) (*Keys, error) {
 			return nil, fmt.Errorf("line %d is one key too many: keep at most %d, two are enough to change keys", number, mostKeys)
 		}
 		seen[key] = true
-		keys.all = append(keys.all, key)
+		keys.all = append(keys.all, newSealer(key))
 	}
 	if len(keys.all) == 0 {
 		return nil, errors.New("there is no key: " + keyShape)

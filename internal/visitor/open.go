@@ -48,8 +48,8 @@ func (k *Keys) Open(text string, now time.Time) (Token, error) {
 	if err != nil || len(raw) <= envelope {
 		return Token{}, &Refused{Malformed}
 	}
-	for i := range k.all {
-		if content, ok := k.all[i].decrypt(raw, purpose); ok {
+	for _, key := range k.all {
+		if content, ok := key.decrypt(raw, purpose); ok {
 			return read(content, now)
 		}
 	}

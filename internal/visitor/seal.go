@@ -3,6 +3,7 @@ package visitor
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -30,9 +31,39 @@ func (k *Keys) Seal(t Token, now time.Time, lifetime time.Duration) string {
 	for _, touch := range t.Touches() {
 		c.Touches = append(c.Touches, sealed{ID: touch.ID, Code: touch.Code, At: touch.At.UnixMicro()})
 	}
-	content, err := json.Marshal(c)
-	if err != nil {
-		panic(fmt.Sprintf("while writing a token: %v", err)) // strings, numbers and a time of this age
+	return k.all[0].encrypt(c.json(), purpose)
+}
+
+// json is what encoding/json makes of the claims, sooner.
+func (c *claims) json() []byte {
+	const usual = 300 // bytes
+	text := append(make([]byte, 0, usual), `{"exp":"`...)
+	text = c.Expires.AppendFormat(text, time.RFC3339)
+	text = appendString(append(text, `","vis":`...), c.Visitor)
+	text = append(text, `,"tch":[`...)
+	for i, touch := range c.Touches {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = appendString(append(text, `{"i":`...), touch.ID)
+		text = appendString(append(text, `,"c":`...), touch.Code)
+		text = strconv.AppendInt(append(text, `,"t":`...), touch.At, 10)
+		text = append(text, '}')
 	}
-	return k.all[0].encrypt(content, purpose)
+	return append(text, "]}"...)
+}
+
+// appendString leaves to encoding/json what takes more than two quotes.
+func appendString(to []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				panic(fmt.Sprintf("while writing a token: %v", err)) // any string can be
+			}
+			return append(to, quoted...)
+		}
+	}
+	to = append(append(to, '"'), text...)
+	return append(to, '"')
 }

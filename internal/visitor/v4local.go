@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
+	"sync"
 
 	"golang.org/x/crypto/blake2b"
 	"golang.org/x/crypto/chacha20"
@@ -28,12 +29,29 @@ var encoding = base64.RawURLEncoding.Strict()
 
 type secret [keyBytes]byte
 
+// sealer seals and opens under one key.
+type sealer struct {
+	key  secret
+	pool sync.Pool // of *derivation
+}
+
+// derivation are hashes under the key, ready to use again.
+type derivation struct{ encryption, authentication hash.Hash }
+
+func newSealer(key secret) *sealer {
+	s := &sealer{key: key}
+	s.pool.New = func() any {
+		return &derivation{encryption: keyed(chacha20.KeySize+chacha20.NonceSizeX, key[:]), authentication: keyed(keyBytes, key[:])}
+	}
+	return s
+}
+
 // encrypt writes content as a token. What implicit says is authenticated with
 // it, and whoever opens it must know.
-func (k *secret) encrypt(content, implicit []byte) string {
+func (s *sealer) encrypt(content, implicit []byte) string {
 	raw := make([]byte, nonceBytes, envelope+len(content))
 	_, _ = rand.Read(raw) // never fails
-	cipher, tag := k.begin(raw)
+	cipher, tag := s.begin(raw)
 	raw = raw[:nonceBytes+len(content)]
 	cipher.XORKeyStream(raw[nonceBytes:], content)
 	raw = authenticate(tag, raw, implicit).Sum(raw)
@@ -45,9 +63,9 @@ func (k *secret) encrypt(content, implicit []byte) string {
 
 // decrypt returns the content of what encrypt wrote under this key, from what
 // was encoded. It writes over raw.
-func (k *secret) decrypt(raw, implicit []byte) (content []byte, ok bool) {
+func (s *sealer) decrypt(raw, implicit []byte) (content []byte, ok bool) {
 	end := len(raw) - tagBytes
-	cipher, tag := k.begin(raw[:nonceBytes])
+	cipher, tag := s.begin(raw[:nonceBytes])
 	if !hmac.Equal(authenticate(tag, raw[:end], implicit).Sum(nil), raw[end:]) {
 		return nil, false
 	}
@@ -57,19 +75,26 @@ func (k *secret) decrypt(raw, implicit []byte) (content []byte, ok bool) {
 }
 
 // begin derives what encrypts and what authenticates one message.
-func (k *secret) begin(nonce []byte) (*chacha20.Cipher, hash.Hash) {
-	var buffer [chacha20.KeySize + chacha20.NonceSizeX]byte
-	derived := k.derive(buffer[:0], len(buffer), "paseto-encryption-key", nonce)
-	cipher, err := chacha20.NewUnauthenticatedCipher(derived[:chacha20.KeySize], derived[chacha20.KeySize:])
+func (s *sealer) begin(nonce []byte) (*chacha20.Cipher, hash.Hash) {
+	derived := make([]byte, 0, chacha20.KeySize+chacha20.NonceSizeX+keyBytes)
+	d, ok := s.pool.Get().(*derivation)
+	if !ok {
+		panic("the pool has something else in it")
+	}
+	derived = derive(derived, d.encryption, "paseto-encryption-key", nonce)
+	derived = derive(derived, d.authentication, "paseto-auth-key-for-aead", nonce)
+	s.pool.Put(d)
+
+	key, rest := derived[:chacha20.KeySize], derived[chacha20.KeySize:]
+	cipher, err := chacha20.NewUnauthenticatedCipher(key, rest[:chacha20.NonceSizeX])
 	if err != nil {
 		panic(err) // the lengths are constant
 	}
-	var key [keyBytes]byte
-	return cipher, keyed(tagBytes, k.derive(key[:0], keyBytes, "paseto-auth-key-for-aead", nonce))
+	return cipher, keyed(tagBytes, rest[chacha20.NonceSizeX:])
 }
 
-func (k *secret) derive(into []byte, size int, purpose string, nonce []byte) []byte {
-	h := keyed(size, k[:])
+func derive(into []byte, h hash.Hash, purpose string, nonce []byte) []byte {
+	h.Reset()
 	_, _ = h.Write([]byte(purpose)) // hashes take everything
 	_, _ = h.Write(nonce)
 	return h.Sum(into)
