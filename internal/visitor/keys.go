@@ -1,25 +1,26 @@
 package visitor
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
+
+	"aidanwoods.dev/go-paseto"
 )
 
 const (
 	paserkPrefix = "k4.local." // of a PASERK, the usual way to write a PASETO key down
+	keyBytes     = 32
 	mostKeys     = 8
 	keyShape     = "write a key as 64 hexadecimal digits, or as k4.local. and 43 characters (openssl rand -hex 32 makes one)"
 )
 
 // Keys seal and open visitor tokens.
 type Keys struct {
-	all []*sealer // the first seals, all open
+	all []paseto.V4SymmetricKey // the first seals, all open
 }
-
-// String keeps keys out of whatever is printed.
-func (k *Keys) String() string { return fmt.Sprintf("%d keys", len(k.all)) }
 
 // ParseKeys reads a file of keys, one a line: the first seals, all of them
 // open. To change keys, put the new one first, and remove the old one when all
@@ -28,7 +29,7 @@ func (k *Keys) String() string { return fmt.Sprintf("%d keys", len(k.all)) }
 // Errors never have any of the content in them.
 func ParseKeys(content []byte) (*Keys, error) {
 	keys := new(Keys)
-	seen := map[secret]bool{}
+	seen := map[paseto.V4SymmetricKey]bool{}
 	number := 0
 	for line := range strings.Lines(string(content)) {
 		number++
@@ -47,7 +48,7 @@ func ParseKeys(content []byte) (*Keys, error) {
 			return nil, fmt.Errorf("line %d is one key too many: keep at most %d, two are enough to change keys", number, mostKeys)
 		}
 		seen[key] = true
-		keys.all = append(keys.all, newSealer(key))
+		keys.all = append(keys.all, key)
 	}
 	if len(keys.all) == 0 {
 		return nil, errors.New("there is no key: " + keyShape)
@@ -55,19 +56,23 @@ func ParseKeys(content []byte) (*Keys, error) {
 	return keys, nil
 }
 
-func parseKey(text string) (secret, error) {
+func parseKey(text string) (paseto.V4SymmetricKey, error) {
+	var none paseto.V4SymmetricKey
 	decode := hex.DecodeString
 	if rest, ok := strings.CutPrefix(text, paserkPrefix); ok {
-		text, decode = rest, encoding.DecodeString
+		text, decode = rest, base64.RawURLEncoding.Strict().DecodeString
 	}
 	// The decoders' own errors quote what they could not read.
 	material, err := decode(text)
 	if err != nil || len(material) != keyBytes {
-		return secret{}, errors.New(keyShape)
+		return none, errors.New(keyShape)
 	}
-	key := secret(material)
-	if key == (secret{}) {
-		return secret{}, errors.New("it is all zeros, which everybody guesses: draw one at random")
+	key, err := paseto.V4SymmetricKeyFromBytes(material)
+	if err != nil {
+		return none, errors.New(keyShape)
+	}
+	if key == none {
+		return none, errors.New("it is all zeros, which everybody guesses: draw one at random")
 	}
 	return key, nil
 }
