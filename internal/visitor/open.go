@@ -61,24 +61,16 @@ func (k *Keys) Open(text string, now time.Time) (Token, error) {
 }
 
 func read(token *paseto.Token, now time.Time) (Token, error) {
-	var (
-		t       Token
-		touches []sealed
-	)
-	expiration, err := token.GetExpiration()
-	if err == nil {
-		t.VisitorID, err = token.GetString(claimVisitor)
-	}
-	if err == nil {
-		err = token.Get(claimTouches, &touches)
-	}
+	var c contents
+	err := token.Get(claim, &c)
 	switch {
-	case err != nil, !fits(t.VisitorID), len(touches) > 2:
+	case err != nil, !fits(c.Visitor), len(c.Touches) > 2:
 		return Token{}, &Refused{Malformed}
-	case !now.Before(expiration):
+	case !now.Before(time.Unix(c.Expires, 0)):
 		return Token{}, &Refused{Outdated}
 	}
-	for i, s := range touches {
+	t := Token{VisitorID: c.Visitor}
+	for i, s := range c.Touches {
 		if !fits(s.ID) || !fits(s.Code) {
 			return Token{}, &Refused{Malformed}
 		}

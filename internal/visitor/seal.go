@@ -11,11 +11,16 @@ import (
 // keys seal for anything else does not open as a visitor's token.
 var purpose = []byte("referral-operator.io/visitor")
 
-// Claims of a token. Its exp is PASETO's own, to the second.
-const (
-	claimVisitor = "vis"
-	claimTouches = "tch" // those of Token.Touches
-)
+// claim is the only one of a token: each that the library knows by name is JSON
+// of its own to it, and a redirect is mostly made of reading and writing tokens.
+const claim = "visitor"
+
+// contents are what a token says.
+type contents struct {
+	Expires int64    `json:"e"` // seconds since 1970
+	Visitor string   `json:"v"`
+	Touches []sealed `json:"t"` // those of Token.Touches
+}
 
 // sealed is a touch as a token carries it.
 type sealed struct {
@@ -26,15 +31,13 @@ type sealed struct {
 
 // Seal writes a token that opens until its lifetime is over.
 func (k *Keys) Seal(t Token, now time.Time, lifetime time.Duration) string {
-	touches := make([]sealed, 0, 2)
+	c := contents{Expires: now.Add(lifetime).Unix(), Visitor: t.VisitorID, Touches: make([]sealed, 0, 2)}
 	for _, touch := range t.Touches() {
-		touches = append(touches, sealed{ID: touch.ID, Code: touch.Code, At: touch.At.UnixMicro()})
+		c.Touches = append(c.Touches, sealed{ID: touch.ID, Code: touch.Code, At: touch.At.UnixMicro()})
 	}
 	token := paseto.NewToken()
-	token.SetExpiration(now.Add(lifetime).UTC())
-	token.SetString(claimVisitor, t.VisitorID)
-	if err := token.Set(claimTouches, touches); err != nil {
-		panic(fmt.Sprintf("while writing touches: %v", err)) // strings and numbers
+	if err := token.Set(claim, c); err != nil {
+		panic(fmt.Sprintf("while writing a token: %v", err)) // strings and numbers
 	}
 	return token.V4Encrypt(k.all[0], purpose)
 }

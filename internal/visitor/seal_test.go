@@ -90,15 +90,15 @@ func TestABadTokenIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealWith := func(implicit string, claims map[string]any) string {
-		token, err := paseto.MakeToken(claims, nil)
+	sealWith := func(implicit string, contents map[string]any) string {
+		token, err := paseto.MakeToken(map[string]any{"visitor": contents}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return token.V4Encrypt(key, []byte(implicit))
 	}
 	const ours = "referral-operator.io/visitor"
-	expires := noon.Add(window).Format(time.RFC3339)
+	expires := noon.Add(window).Unix()
 	for name, test := range map[string]struct {
 		text string
 		want visitor.Reason
@@ -113,13 +113,13 @@ func TestABadTokenIsRefused(t *testing.T) {
 		"64 KiB":                     {good + strings.Repeat("A", 64<<10), visitor.Oversized},
 		"a footer was added":         {good + ".Zm9v", visitor.Malformed},
 		"of other keys":              {keys(t, oldKey).Seal(visitor.New(), noon, window), visitor.Foreign},
-		"for another purpose":        {sealWith("session", map[string]any{"vis": "v", "exp": expires, "tch": []string{}}), visitor.Foreign},
-		"no visitor":                 {sealWith(ours, map[string]any{"exp": expires, "tch": []string{}}), visitor.Malformed},
-		"an empty visitor":           {sealWith(ours, map[string]any{"vis": "", "exp": expires, "tch": []string{}}), visitor.Malformed},
-		"a visitor that is a number": {sealWith(ours, map[string]any{"vis": 7, "exp": expires, "tch": []string{}}), visitor.Malformed},
-		"no end":                     {sealWith(ours, map[string]any{"vis": "v", "tch": []string{}}), visitor.Malformed},
-		"three touches":              {sealWith(ours, map[string]any{"vis": "v", "exp": expires, "tch": []any{nil, nil, nil}}), visitor.Malformed},
-		"a touch without a code":     {sealWith(ours, map[string]any{"vis": "v", "exp": expires, "tch": []any{map[string]any{"i": "x"}}}), visitor.Malformed},
+		"for another purpose":        {sealWith("session", map[string]any{"v": "v", "e": expires, "t": []string{}}), visitor.Foreign},
+		"no visitor":                 {sealWith(ours, map[string]any{"e": expires, "t": []string{}}), visitor.Malformed},
+		"an empty visitor":           {sealWith(ours, map[string]any{"v": "", "e": expires, "t": []string{}}), visitor.Malformed},
+		"a visitor that is a number": {sealWith(ours, map[string]any{"v": 7, "e": expires, "t": []string{}}), visitor.Malformed},
+		"no end":                     {sealWith(ours, map[string]any{"v": "v", "t": []string{}}), visitor.Outdated},
+		"three touches":              {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{nil, nil, nil}}), visitor.Malformed},
+		"a touch without a code":     {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{map[string]any{"i": "x"}}}), visitor.Malformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if token, err := k.Open(test.text, noon); !refusedAs(err, test.want) {
