@@ -12,9 +12,9 @@ import (
 
 const visitors = 64 // connections at a time
 
-// redirects are links followed a second, by new visitors and by such that come
-// back in turn, over the same requests to a handler that redirects and does
-// nothing else. The tracker's touches are written to the database meanwhile.
+// redirects are links followed a second, four times in five by new visitors, over
+// the same requests to a handler that redirects and does nothing else. The
+// tracker's touches are written to the database meanwhile.
 func redirects(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.newShop(ctx)
 	if err != nil {
@@ -59,7 +59,8 @@ func (s *server) follow(ctx context.Context, period time.Duration, perSecond flo
 			to = strconv.AppendInt(to, int64(1+(number*977+n)%links), 10)
 			to = append(to, " HTTP/1.1\r\nHost: "...)
 			to = append(to, s.address...)
-			if n%2 == 1 && c.cookie != nil {
+			const comesBack = 5 // every so many
+			if n%comesBack == 1 && c.cookie != nil {
 				to = append(to, "\r\nCookie: "...)
 				to = append(to, c.cookie...)
 			}
