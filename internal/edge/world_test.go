@@ -18,6 +18,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/edge"
 	"github.com/referral-operator/referral-operator/internal/links"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/touches"
 	"github.com/referral-operator/referral-operator/internal/visitor"
 )
@@ -48,13 +49,13 @@ type world struct {
 
 func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	t.Helper()
-	own := testworld.NewDatabaseFrom(t, "edge", fill)
+	own := migrated.With(t, "edge", fill)
 	w := &world{
 		TB: t, proxy: testworld.NewProxy(t, own.Server().Address()), now: time.Now(),
 		arrived: map[edge.Arrival]int{}, refused: map[visitor.Reason]int{},
 	}
-	w.owner = w.open(own.URI)
-	db := w.open(strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
+	w.owner = migrated.Open(t, own.URI)
+	db := migrated.Open(t, strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
 	must(t, w.directory.Refresh(t.Context()))
@@ -90,33 +91,9 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	return w
 }
 
-func (w *world) open(uri string) *database.DB {
-	w.Helper()
-	db, err := database.Open(w.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
-	must(w, err)
-	w.Cleanup(db.Close)
-	return db
-}
-
-// fill makes the template that every test's database is copied from: ann's
-// links, of whom it is known as which visitor she signed up.
-func fill(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := database.Migrate(ctx, db); err != nil {
-		return err
-	}
-	who := database.Identity{Installation: "default", Name: "growth/shop", UID: "uid"}
-	if _, err := database.Claim(ctx, db, who, ""); err != nil {
-		return err
-	}
-	if err := database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
-		return err
-	}
-	_, err = db.Exec(ctx, `
+// fill adds ann's links, of whom it is known as which visitor she signed up.
+func fill(ctx context.Context, db *database.DB) error {
+	_, err := db.Exec(ctx, `
 		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
 		VALUES ('spring', 'Open', 2592000000000, '`+spring+`', 'uid', 1, 'policy');
 		INSERT INTO referral.link (code, campaign, referrer_id, destination) VALUES

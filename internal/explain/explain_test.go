@@ -1,24 +1,20 @@
 package explain_test
 
 import (
-	"context"
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
 func TestMain(m *testing.M) { testworld.Main(m) }
-
-const uid = "0b9d5a52-1111-4222-8333-444455556666"
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -33,45 +29,20 @@ type world struct {
 	testing.TB
 	db     *database.DB
 	reader *database.DB // the plain role that reads
-	writer *pgxpool.Pool
+	writer *database.DB // the plain role that writes
 	engine *engine.Engine
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	own := testworld.NewDatabaseFrom(t, "explain", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		if _, err := database.Migrate(ctx, db); err != nil {
-			return err
-		}
-		if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
-			return err
-		}
-		return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}})
-	})
-	open := func(uri string) *database.DB {
-		db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
-		check(t, err)
-		t.Cleanup(db.Close)
-		return db
-	}
-	w := &world{TB: t, db: open(own.URI), reader: open(own.ReaderURI), writer: open(own.WriterURI).Pool}
-	w.engine = engine.New(w.db, engine.Options{OwnerUID: uid})
+	own := migrated.New(t)
+	w := &world{TB: t, db: migrated.Open(t, own.URI), reader: migrated.Open(t, own.ReaderURI), writer: migrated.Open(t, own.WriterURI)}
+	w.engine = engine.New(w.db, engine.Options{OwnerUID: migrated.Owner.UID})
 	terms := reward.Terms{
 		Purchases: reward.FirstPurchase, HoldPeriod: time.Hour, MinimumAmounts: map[string]int64{"USD": 1000}, Limits: reward.Limits{PairsPerReferrer: 1},
 		Rewards: []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
 	}
-	text, err := json.Marshal(terms)
-	check(t, err)
-	_, err = database.Declare(t.Context(), w.db, database.Declaration{
-		Name: "friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/", UID: "c", Generation: 1,
-		Policy: database.Policy{Name: "p", UID: "p", Generation: 1}, Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
-	})
-	check(t, err)
+	migrated.Declare(t, w.db, "friends", terms)
 	w.write(`INSERT INTO referral.link (code, campaign, referrer_id, label) VALUES ('a', 'friends', 'anna', 'story');
 		INSERT INTO referral.signup (user_id, code, fingerprints) VALUES ('anna', NULL, '{card}'), ('ben', 'A', '{}')`)
 	return w

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
 // unreachable is a pool on an address where nobody listens.
@@ -88,7 +89,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	if cut == 0 || len(acknowledged) == 0 {
 		t.Errorf("%d connections were cut, %d facts acknowledged: the test shows nothing", cut, len(acknowledged))
 	}
-	missing := w.rows("SELECT id FROM unnest($1::text[]) AS id WHERE id NOT IN (SELECT purchase_id FROM referral.purchase)", acknowledged)
+	missing := migrated.Rows(w, w.operator, "SELECT id FROM unnest($1::text[]) AS id WHERE id NOT IN (SELECT purchase_id FROM referral.purchase)", acknowledged)
 	if len(missing) > 0 {
 		t.Errorf("acknowledged and lost: %v", missing)
 	}

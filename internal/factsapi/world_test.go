@@ -4,31 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/facts"
 	"github.com/referral-operator/referral-operator/internal/factsapi"
-	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/visitor"
 )
 
 const (
-	uid    = "0b9d5a52-1111-4222-8333-444455556666" // of the owner of every test's schema
 	secret = "a-token-of-the-shop"
 )
 
@@ -48,10 +44,10 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, own: testworld.NewDatabaseFrom(t, "factsapi", migrate)}
-	w.operator = w.open(w.own.URI)
-	w.serve(w.open(w.own.WriterURI))
-	w.engine = engine.New(w.operator, engine.Options{OwnerUID: uid, Log: w.log()})
+	w := &world{TB: t, own: migrated.New(t)}
+	w.operator = migrated.Open(t, w.own.URI)
+	w.serve(migrated.Open(t, w.own.WriterURI))
+	w.engine = engine.New(w.operator, engine.Options{OwnerUID: migrated.Owner.UID, Log: w.log()})
 	return w
 }
 
@@ -78,45 +74,10 @@ func (w *world) serve(writer *database.DB) {
 	w.handler = mux
 }
 
-func (w *world) open(uri string) *database.DB {
-	w.Helper()
-	db, err := database.Open(w.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
-	must(w, err)
-	w.Cleanup(db.Close)
-	return db
-}
-
-// migrate fills the template that every test's database is copied from.
-func migrate(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := database.Migrate(ctx, db); err != nil {
-		return err
-	}
-	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: uid}, ""); err != nil {
-		return err
-	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
-}
-
 // declare declares a campaign of the product's one sentence.
 func (w *world) declare(name string) {
 	w.Helper()
-	terms := reward.Terms{
-		Purchases: reward.FirstPurchase,
-		Rewards:   []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
-	}
-	text, err := json.Marshal(terms)
-	must(w, err)
-	_, err = database.Declare(w.Context(), w.operator, database.Declaration{
-		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
-		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
-	})
-	must(w, err)
+	migrated.Declare(w, w.operator, name, migrated.FiveDollars())
 }
 
 func (w *world) converge() {
@@ -211,26 +172,9 @@ func (a answer) places(t testing.TB) (places []string) {
 	return places
 }
 
-// rows returns each row with its columns parted by spaces.
-func (w *world) rows(sql string, arguments ...any) []string {
-	w.Helper()
-	rows, err := w.operator.Query(w.Context(), sql, arguments...)
-	must(w, err)
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		values, err := row.Values()
-		words := make([]string, len(values))
-		for i, value := range values {
-			words[i] = fmt.Sprint(value)
-		}
-		return strings.Join(words, " "), err
-	})
-	must(w, err)
-	return all
-}
-
 func (w *world) expect(what, sql string, want ...string) {
 	w.Helper()
-	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, w.rows(sql)...)); diff != "" {
+	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, migrated.Rows(w, w.operator, sql)...)); diff != "" {
 		w.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }

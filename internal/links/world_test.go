@@ -1,7 +1,6 @@
 package links_test
 
 import (
-	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/links"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
 func TestMain(m *testing.M) { testworld.Main(m) }
@@ -30,36 +30,16 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, own: testworld.NewDatabaseFrom(t, "links", migrate), now: time.Now()}
+	w := &world{TB: t, own: migrated.New(t), now: time.Now()}
 	w.owner = pool(t, w.own.URI)
 	w.proxy = testworld.NewProxy(t, w.own.Server().Address())
 	uri := strings.Replace(w.own.WriterURI, w.own.Server().Address(), w.proxy.Address(), 1)
-	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
-	must(t, err)
-	t.Cleanup(db.Close)
-	w.db = db
-	w.directory = links.NewDirectory(db, links.Options{
+	w.db = migrated.Open(t, uri)
+	w.directory = links.NewDirectory(w.db, links.Options{
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Now: func() time.Time { return w.now },
 	})
 	return w
-}
-
-// migrate fills the template that every test's database is copied from.
-func migrate(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := database.Migrate(ctx, db); err != nil {
-		return err
-	}
-	who := database.Identity{Installation: "default", Name: "growth/shop", UID: "uid"}
-	if _, err := database.Claim(ctx, db, who, ""); err != nil {
-		return err
-	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
 func pool(t testing.TB, uri string) *pgxpool.Pool {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/touches"
 )
 
@@ -27,36 +28,11 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	own := testworld.NewDatabaseFrom(t, "touches", migrate)
+	own := migrated.New(t)
 	w := &world{TB: t, proxy: testworld.NewProxy(t, own.Server().Address())}
-	w.db = w.open(strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
-	w.owner = w.open(own.URI)
+	w.db = migrated.Open(t, strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
+	w.owner = migrated.Open(t, own.URI)
 	return w
-}
-
-func (w *world) open(uri string) *database.DB {
-	w.Helper()
-	db, err := database.Open(w.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
-	must(w, err)
-	w.Cleanup(db.Close)
-	return db
-}
-
-// migrate fills the template that every test's database is copied from.
-func migrate(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	if _, err := database.Migrate(ctx, db); err != nil {
-		return err
-	}
-	who := database.Identity{Installation: "default", Name: "growth/shop", UID: "uid"}
-	if _, err := database.Claim(ctx, db, who, ""); err != nil {
-		return err
-	}
-	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
 func (w *world) queue(options touches.Options) *touches.Queue {

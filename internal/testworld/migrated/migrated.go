@@ -1,0 +1,112 @@
+// Package migrated gives tests a database with the schema in it: migrated,
+// owned, and granted to the plain roles. It knows package database, which the
+// test world itself does not; what is about one package's tests stays there.
+package migrated
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// Owner owns the schema.
+var Owner = database.Identity{Installation: "default", Name: "growth/shop", UID: "0b9d5a52-1111-4222-8333-444455556666"}
+
+// New makes a database for this test alone.
+func New(t testing.TB) *testworld.Database {
+	t.Helper()
+	return With(t, "migrated", func(context.Context, *database.DB) error { return nil })
+}
+
+// With makes one that has more in it. What the first who asks for a key adds is
+// what all of them get.
+func With(t testing.TB, key string, add func(context.Context, *database.DB) error) *testworld.Database {
+	t.Helper()
+	return testworld.NewDatabaseFrom(t, key, func(ctx context.Context, own *testworld.Database) error {
+		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		if err != nil {
+			return err
+		}
+		defer db.Close() // nobody may be connected to a template
+		if _, err := database.Migrate(ctx, db); err != nil {
+			return err
+		}
+		if _, err := database.Claim(ctx, db, Owner, ""); err != nil {
+			return err
+		}
+		roles := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
+		if err := database.GrantRoles(ctx, db, roles); err != nil {
+			return err
+		}
+		return add(ctx, db)
+	})
+}
+
+// Open connects as whoever the URI says, until the test ends.
+func Open(t testing.TB, uri string) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+// FiveDollars is the policy of the product's one sentence.
+func FiveDollars() reward.Terms {
+	return reward.Terms{
+		Purchases: reward.FirstPurchase,
+		Rewards:   []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}}},
+	}
+}
+
+// Declare declares a campaign as its controller would.
+func Declare(t testing.TB, operator *database.DB, name string, terms reward.Terms, edits ...func(*database.Declaration)) {
+	t.Helper()
+	text, err := json.Marshal(terms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := database.Declaration{
+		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
+		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs), OwnerUID: Owner.UID,
+	}
+	for _, edit := range edits {
+		edit(&d)
+	}
+	if _, err := database.Declare(t.Context(), operator, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Rows returns each row of what a query finds, its columns parted by spaces.
+func Rows(t testing.TB, from *database.DB, sql string, arguments ...any) []string {
+	t.Helper()
+	rows, err := from.Query(t.Context(), sql, arguments...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		values, err := row.Values()
+		words := make([]string, len(values))
+		for i, value := range values {
+			words[i] = fmt.Sprint(value)
+		}
+		return strings.Join(words, " "), err
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return all
+}
