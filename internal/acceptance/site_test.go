@@ -1,0 +1,169 @@
+package acceptance
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
+)
+
+// siteName is what visitors call the shop.
+const siteName = "mysite.test"
+
+// site is a shop on the web: nginx with the configuration of the documentation,
+// a small shop and the tracker behind it, and the manager beside them.
+type site struct {
+	*world
+	tracker     *tracker
+	shop        *shopApp
+	url         string // https://mysite.test:…
+	certificate testworld.KeyPair
+	authority   *testworld.Authority
+}
+
+// tracker is a running bin/tracker.
+type tracker struct {
+	*testworld.Process
+	address, ops string
+	token, key   string // what its files hold
+}
+
+// startTracker starts the tracker of a world, as its plain writer.
+func (w *world) startTracker(address, publicURL, databaseURI string) *tracker {
+	w.Helper()
+	t := &tracker{address: address, ops: freeAddress(w), token: secret(), key: secret()}
+	dir := w.TempDir()
+	keys, tokens := filepath.Join(dir, "keys"), filepath.Join(dir, "tokens")
+	must(w, os.WriteFile(keys, []byte(t.key+"\n"), 0o600))
+	must(w, os.WriteFile(tokens, []byte("shop: "+t.token+"\n"), 0o600))
+	t.Process = testworld.Run(w, testworld.ProcessOptions{
+		Path: testworld.BuildTracker(w),
+		Args: []string{
+			"--listen", t.address, "--ops-listen", t.ops, "--public-url", publicURL, "--keys-file", keys, "--tokens-file", tokens,
+			"--access-log=all", "--log-level=debug",
+		},
+		Env: []string{"DATABASE_URL=" + databaseURI},
+	})
+	w.until("the tracker is ready", func() bool { return t.status(w, "/readyz") == http.StatusOK })
+	return t
+}
+
+// status is what a path of the tracker's operators answers; 0: nothing.
+func (t *tracker) status(tb testing.TB, path string) int {
+	tb.Helper()
+	response, err := http.Get("http://" + t.ops + path)
+	if err != nil {
+		return 0
+	}
+	must(tb, response.Body.Close())
+	return response.StatusCode
+}
+
+// newSite starts everything of a shop on the web.
+func newSite(t testing.TB) *site {
+	t.Helper()
+	s := &site{world: newWorld(t, testworld.Cluster(t), sharedPostgres(t))}
+	s.manager()
+	s.apply(fiveDollars)
+
+	var err error
+	s.authority, err = testworld.NewAuthority("an authority")
+	must(t, err)
+	s.certificate, err = s.authority.Server(siteName)
+	must(t, err)
+	trackerAddress := freeAddress(t)
+	s.shop = &shopApp{TB: t, tracker: "http://" + trackerAddress, seen: make(chan http.Header, 64)}
+	app := httptest.NewServer(s.shop)
+	t.Cleanup(app.Close)
+	nginx := testworld.NewNginx(t, testworld.NginxOptions{
+		Certificate: &s.certificate,
+		HTTP: func(address string) string {
+			return documented(t, address, trackerAddress, app.Listener.Addr().String())
+		},
+	})
+	_, port, err := net.SplitHostPort(nginx.Address)
+	must(t, err)
+	s.url = "https://" + net.JoinHostPort(siteName, port)
+	s.shop.site = s.url
+	s.tracker = s.startTracker(trackerAddress, s.url, s.own.WriterURI)
+	s.shop.token = s.tracker.token
+	return s
+}
+
+// documented is docs/gateways/nginx.conf with addresses of this machine.
+func documented(t testing.TB, address, tracker, shop string) string {
+	t.Helper()
+	root, err := binaries.ModuleRoot()
+	must(t, err)
+	content, err := os.ReadFile(filepath.Join(root, "docs", "gateways", "nginx.conf"))
+	must(t, err)
+	text := string(content)
+	for placeholder, value := range map[string]string{
+		"listen 443 ssl":            "listen " + address + " ssl",
+		"tracker.internal:8080":     tracker,
+		"shop.internal:3000":        shop,
+		"mysite.com;":               siteName + ";",
+		"/etc/nginx/mysite.com.crt": "server.crt",
+		"/etc/nginx/mysite.com.key": "server.key",
+	} {
+		if !strings.Contains(text, placeholder) {
+			t.Fatalf("docs/gateways/nginx.conf has no %q", placeholder)
+		}
+		text = strings.ReplaceAll(text, placeholder, value)
+	}
+	return text
+}
+
+// newJar is an HTTP client that keeps cookies as a browser does, and knows the
+// site's certificate.
+func (s *site) newJar() *http.Client {
+	s.Helper()
+	jar, err := cookiejar.New(nil)
+	must(s, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.authority.PEM())
+	site, err := url.Parse(s.url)
+	must(s, err)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	transport.DialContext = loopbackDial(dialer, site.Port())
+	s.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport, Timeout: time.Minute}
+}
+
+// until waits for something that has to happen.
+func (w *world) until(what string, is func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(3 * time.Minute); !is(); time.Sleep(25 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func secret() string {
+	bytes := make([]byte, 32)
+	_, _ = rand.Read(bytes)
+	return hex.EncodeToString(bytes)
+}
