@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
@@ -50,8 +48,7 @@ func run(ctx context.Context, options options, log *slog.Logger) error {
 	group.Go(func() error { t.directory.Run(life); return nil })
 	group.Go(func() error {
 		defer end()
-		err := t.serve(ctx, handler)
-		return errors.Join(err, t.writeTouches(context.WithoutCancel(ctx)))
+		return t.serve(ctx, handler)
 	})
 	if err := group.Wait(); err != nil {
 		return err
@@ -83,17 +80,6 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 		Depth:   func() int { return t.queue.Stats().Depth },
 	})
 	return t, nil
-}
-
-// writeTouches writes those that wait, once nobody adds any.
-func (t *tracker) writeTouches(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, t.options.drainTimeout)
-	defer cancel()
-	if err := t.queue.Close(ctx); err != nil {
-		return fmt.Errorf("%d touches were not written in time; the visitors' tokens remember them: %w",
-			t.queue.Stats().Depth, err)
-	}
-	return nil
 }
 
 func names[T ~string](values []T) []string {

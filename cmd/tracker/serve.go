@@ -53,7 +53,7 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 }
 
 // drain ends a server so that nobody notices: first it is unready, and goes on as ever while those who send requests find
-// out; then it takes no more, and what has begun is finished.
+// out; then it takes no more, what has begun is finished, and the touches that wait are written.
 func (t *tracker) drain(ctx context.Context, server *http.Server) error {
 	t.log.Info("Stopping", "drain_delay", t.options.drainDelay.String(), "drain_timeout", t.options.drainTimeout.String())
 	t.health.Drain()
@@ -62,8 +62,25 @@ func (t *tracker) drain(ctx context.Context, server *http.Server) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.options.drainTimeout)
 	defer cancel()
+	return errors.Join(t.finish(ctx, server), t.writeTouches(ctx))
+}
+
+// finish lets requests end. One that hangs leaves some of the time to the touches.
+func (t *tracker) finish(ctx context.Context, server *http.Server) error {
+	patience := t.options.drainTimeout * 3 / 4
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("requests were cut off after %s: %w", t.options.drainTimeout, err), server.Close())
+		return errors.Join(fmt.Errorf("requests were cut off after %s: %w", patience, err), server.Close())
+	}
+	return nil
+}
+
+// writeTouches writes those that wait, once nobody adds any.
+func (t *tracker) writeTouches(ctx context.Context) error {
+	if err := t.queue.Close(ctx); err != nil {
+		return fmt.Errorf("%d touches were not written in time; the visitors' tokens remember them: %w",
+			t.queue.Stats().Depth, err)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 		carol.post("/buy", "order", "order-2")
 		alice.has("10.00 USD")
 	})
-	t.Run("of the last of two who shared", func(t *testing.T) {
+	t.Run("of the last of two who shared", func(*testing.T) {
 		dora, other := s.shares("dora")
 		erin := s.somebody()
 		erin.open(link)
