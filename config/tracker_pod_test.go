@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -107,9 +108,7 @@ func trackerEnvironment(t *testing.T, objects []*unstructured.Unstructured, cont
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, value := range data {
-				environment[name] = value
-			}
+			maps.Copy(environment, data)
 		}
 	}
 	for _, variable := range container.Env {
