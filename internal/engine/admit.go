@@ -67,7 +67,7 @@ func (r *referee) divided() bool {
 // loadRooms reads what each campaign has left, and adds what this batch frees.
 func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 	byName := make(map[string]*line, len(lines))
-	var names, budgets, currencies, campaigns, referrers []string
+	var names, budgets, currencies, campaigns, referrers, priced []string
 	for _, l := range lines {
 		name := l.campaign.Name
 		byName[name], names = l, append(names, name)
@@ -77,6 +77,9 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 		}
 		for _, id := range l.referrers() {
 			campaigns, referrers = append(campaigns, name), append(referrers, id)
+		}
+		if l.priced() {
+			priced = append(priced, l.referrers()...)
 		}
 	}
 	var q pgx.Batch
@@ -95,7 +98,7 @@ func (b *batch) loadRooms(ctx context.Context, lines []*line) error {
 		}))
 	}
 	q.Queue(b.statement("load_standing"), names).Query(b.each([]any{&name}, func() { byName[name].standing = true }))
-	q.Queue(b.statement("load_refiling"), names).Query(b.each([]any{&name}, func() { byName[name].refiling = true }))
+	q.Queue(b.statement("load_refiling"), names, priced).Query(b.each([]any{&name, &referrer}, func() { byName[name].refile(referrer) }))
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
@@ -116,11 +119,12 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	var others []reward.Place
 	var place reward.Place
 	columns := []any{&place.UserID, &place.PurchaseID, &place.ReferrerID, &place.Order, &place.Needs, &place.Growing}
-	collect := b.each(columns, func() {
+	keep := func() {
 		if r := b.byID[place.UserID]; r == nil || r.cause != nil || r.outcome.Frozen {
 			others = append(others, place)
 		}
-	})
+	}
+	collect := b.each(columns, keep)
 	var q pgx.Batch
 	own := len(l.claims) + l.leaving // who may be found, and is passed over
 	limit, most := l.campaign.Cap(), int64(own+b.engine.options.BatchSize)
@@ -136,11 +140,16 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 	default:
 		q.Queue(b.statement("load_line_budget"), l.campaign.Name, budget, limit, admits, own, most).Query(collect)
 	}
-	if l.campaign.Tiered() && l.campaign.Budget != nil && admits {
+	if l.priced() && admits {
 		// What these need may change as pairs of their referrer are admitted.
 		referrers := l.referrers()
 		q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, slices.Repeat([]int64{int64(own) + 1}, len(referrers)),
 			int64(math.MaxInt64), lacking).Query(collect)
+		// What these need may have changed already.
+		q.Queue(b.statement("load_line_repriced"), l.campaign.Name, referrers, limit, own+1, lacking).Query(b.each(columns, func() {
+			l.repriced[place.ReferrerID] = true
+			keep()
+		}))
 	}
 	if limit > 0 && admits {
 		if referrers, places := l.vacancies(limit, int64(own), most); len(referrers) > 0 {
@@ -148,6 +157,9 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 		}
 	}
 	err := b.send(ctx, &q)
+	for i := range others {
+		others[i].Repriced = l.repriced[others[i].ReferrerID]
+	}
 	slices.SortFunc(others, func(a, b reward.Place) int { return cmp.Compare(a.Order, b.Order) })
 	return slices.CompactFunc(others, func(a, b reward.Place) bool { return a.Order == b.Order }), err
 }

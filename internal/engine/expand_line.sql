@@ -2,10 +2,11 @@
 -- step. A key is a campaign, or a campaign and one referrer parted by a slash,
 -- which no campaign's name has; in a referrer's line, those come first who lack
 -- budget.
--- At the end of a campaign's line it leaves the id up to which it has noted.
+-- While a line is being refiled it leaves the id up to which it has noted.
 -- Rides on pair_line, pair_line_referrer and refiling_pkey.
 WITH line AS (
-    SELECT key, split_part(key, '/', 1) AS campaign, nullif(strpos(key, '/'), 0) AS slash,
+    SELECT key, split_part(key, '/', 1) AS campaign, strpos(key, '/') = 0 AS whole,
+           CASE strpos(key, '/') WHEN 0 THEN '' ELSE substr(key, strpos(key, '/') + 1) END AS referrer_id,
            split_part(resume_after, ' ', 1) AS last_reason,
            coalesce(nullif(split_part(resume_after, ' ', 2), ''), '0')::bigint AS last_order
       FROM unnest($1::text[], $2::text[]) AS l(key, resume_after)
@@ -17,17 +18,17 @@ WITH line AS (
                           WHERE campaign = line.campaign AND needs IS NOT NULL AND admission_order > line.last_order
                           ORDER BY admission_order
                           LIMIT $3) AS p
-     WHERE line.slash IS NULL
+     WHERE line.whole
     UNION ALL
     SELECT line.key, p.user_id, p.reason, p.admission_order
       FROM line
      CROSS JOIN LATERAL (SELECT user_id, reason, admission_order
                            FROM referral.pair
-                          WHERE campaign = line.campaign AND referrer_id = substr(line.key, line.slash + 1)
+                          WHERE campaign = line.campaign AND referrer_id = line.referrer_id
                             AND needs IS NOT NULL AND (reason, admission_order) > (line.last_reason, line.last_order)
                           ORDER BY reason, admission_order
                           LIMIT $3) AS p
-     WHERE line.slash IS NOT NULL
+     WHERE NOT line.whole
 ), unfinished AS (
     SELECT r.key, r.reason || ' ' || lpad(r.admission_order::text, 19, '0') AS last_place
       FROM (SELECT DISTINCT ON (key) key, reason, admission_order, count(*) OVER (PARTITION BY key) AS places
@@ -40,7 +41,10 @@ WITH line AS (
     SELECT referral.shard_of(key), 'Line', key, last_place FROM unfinished
     RETURNING id
 )
-UPDATE referral.refiling AS f
-   SET noted_up_to = greatest((SELECT max(id) FROM noted), (SELECT last_value FROM referral.change_id_seq))
+INSERT INTO referral.refiling (campaign, referrer_id, noted_up_to)
+SELECT line.campaign, line.referrer_id, last.id
   FROM line
- WHERE f.campaign = line.key AND line.key NOT IN (SELECT key FROM unfinished);
+ CROSS JOIN (SELECT max(id) AS id FROM noted) AS last
+ WHERE last.id IS NOT NULL
+   AND EXISTS (SELECT FROM referral.refiling AS f
+                WHERE f.campaign = line.campaign AND f.referrer_id = line.referrer_id);

@@ -19,6 +19,8 @@ type line struct {
 	room     reward.Room
 	standing bool // somebody stands in line
 	refiling bool // others may stand for a reason that is not theirs any more
+	// Of the referrers, in whose line some may stand for what another tier needs.
+	repriced map[string]bool
 }
 
 // lines lists the ordered campaigns that the batch's decisions concern, by name.
@@ -31,7 +33,7 @@ func (b *batch) lines() []*line {
 			return nil
 		}
 		if byName[name] == nil {
-			byName[name] = &line{campaign: campaign, left: map[string]int64{}}
+			byName[name] = &line{campaign: campaign, left: map[string]int64{}, repriced: map[string]bool{}}
 		}
 		return byName[name]
 	}
@@ -122,6 +124,43 @@ func (l *line) referrers() []string {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// priced tells whether what those in line need of the budget may depend on how
+// many pairs their referrer has.
+func (l *line) priced() bool { return l.campaign.Budget != nil && l.campaign.Tiered() }
+
+// refile remembers that a referrer's line is being refiled, or, without one,
+// that all of it is.
+func (l *line) refile(referrer string) {
+	if referrer == "" {
+		l.refiling = true
+	} else {
+		l.repriced[referrer] = true
+	}
+}
+
+// repricedNow lists the referrers whose next pair earns something else after what
+// the batch has admitted and taken back. Places that are kept for others do not
+// count: they may turn out not to be taken.
+func (l *line) repricedNow() map[string]bool {
+	if !l.priced() {
+		return nil
+	}
+	grown := map[string]int64{}
+	for i := range l.claims {
+		if l.claims[i].Admitted() {
+			grown[l.claims[i].Decision.ReferrerID]++
+		}
+	}
+	for id, left := range l.left {
+		grown[id] -= left
+	}
+	repriced := map[string]bool{}
+	for id, more := range grown {
+		repriced[id] = l.campaign.Repriced(l.room.Filed[id], l.room.Filed[id]+more)
+	}
+	return repriced
 }
 
 // waits tells whether a claim has come to stand in line.

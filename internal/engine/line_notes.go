@@ -21,11 +21,11 @@ func (n *lineNotes) add(l *line, next []reward.Place) {
 	if l.campaign.Budget == nil || !l.standing && !l.waits() {
 		return // without a budget those who wait can lack nothing but the cap
 	}
-	limit := l.campaign.Cap()
+	limit, repriced := l.campaign.Cap(), l.repricedNow()
 	for referrer, pairs := range l.room.Pairs {
 		misfiled := ""
 		switch {
-		case l.campaign.Repriced(l.room.Filed[referrer], pairs):
+		case repriced[referrer]:
 		case limit == 0:
 			continue
 		case pairs >= limit:

@@ -317,3 +317,39 @@ func TestWhoWaitsForMoreTakesNobodysPlaceUnderACap(t *testing.T) {
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 3}, Scope: "AllPairs"},
 	})
 }
+
+func TestAnotherTierLetsNobodyOfAnotherReferrerOvertakeMeanwhile(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 1, Budget: 2500, Policy: terms{Hold: 24, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 2}, Scope: "AllPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat", Disabled: 120},
+		addSignup{User: "bob", Code: "a", At: 95},
+		addPurchase{User: "bob", ID: "p1", Amount: 1005, Currency: "USD", At: 95, Category: "gift-card"},
+		declare{Campaign: "one", Window: 1, Suspended: true, Policy: terms{Every: true, Condition: "purchase.amount >= 1000 && purchase.currency == 'USD'", Hold: 3, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}}, Scope: "NewPairs"},
+		addPurchase{User: "bob", ID: "p2", Amount: 4500, Currency: "USD", At: 120, Category: "book"},
+		declare{Campaign: "one", Ends: 99, Window: 720, Budget: 500, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Rate: "0.05"}}}, Scope: "NewPairs"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addSignup{User: "dan", Code: "B", At: 95, Prints: []string{"x"}},
+		addLink{Code: "b", Campaign: "one", Referrer: "bob", Label: "press", Expires: 98},
+		converge{Batch: 1},
+		addPurchase{User: "ann", ID: "p2", Amount: 4500, Currency: "USD", At: 92, Category: "gift-card"},
+		addPurchase{User: "dan", ID: "p3", Amount: 4500, Currency: "USD", At: 120, Category: "book"},
+	})
+}
+
+func TestAnotherTierLetsNobodyOfTheSameBatchOvertake(t *testing.T) {
+	tiers := []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 100}}
+	dollar := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 1, Currency: "USD"}}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: dollar, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		addSignup{User: "dan", Code: "b", At: 80},
+		addPurchase{User: "bob", ID: "p3", Amount: 1000, Currency: "USD", At: 91},
+		declare{Campaign: "one", Window: 720, Budget: 401, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: tiers}}}, Scope: "NewPairs"},
+		addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 90},
+		addPurchase{User: "dan", ID: "p4", Amount: 1000, Currency: "USD", At: 95},
+		converge{Batch: 100},
+	})
+}

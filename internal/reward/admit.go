@@ -17,6 +17,7 @@ type Place struct {
 	Order              int64
 	Needs              int64
 	Growing            bool // admitted already: takes budget only
+	Repriced           bool // Needs is what was right for another tier
 }
 
 // Admit gives a campaign's room to those who claim some, in the order in which
@@ -70,6 +71,7 @@ func (l *line) serve(claim *Claim) error {
 	switch {
 	case lacks != "":
 		claim.wait(lacks, needs)
+		l.passed[place.ReferrerID] = l.passed[place.ReferrerID] || !place.Growing
 	case l.closed:
 		claim.wait(BudgetExhausted, needs)
 	case l.taken[place.ReferrerID]:
@@ -91,16 +93,20 @@ func (l *line) serve(claim *Claim) error {
 }
 
 // reserve keeps the room for a place that is served elsewhere, if it fits. One
-// that another tier is for by now has to be asked what it needs.
+// that another tier is for by now has to be asked what it needs: it holds up who
+// comes behind, and may turn out to take nothing.
 func (l *line) reserve(place Place) {
-	if !place.Growing && l.room.repriced(place.ReferrerID) {
+	asked := l.room.Campaign.Budget != nil && !place.Growing && (place.Repriced || l.room.repriced(place.ReferrerID))
+	if asked {
 		place.Needs = 0
 	}
 	if l.lacks(place) != "" {
 		l.passed[place.ReferrerID] = true
 		return
 	}
-	l.take(place)
+	if !asked {
+		l.take(place)
+	}
 	l.next = append(l.next, place)
 	l.closed = l.room.Campaign.Budget != nil
 	l.taken[place.ReferrerID] = true

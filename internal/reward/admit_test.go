@@ -103,6 +103,16 @@ func TestAdmit(t *testing.T) {
 			q.other("c", "anna", 3, 300)
 			q.other("d", "anna", 4, 200)
 		}, "b BudgetExhausted, next a, next b, next d"},
+		{"one that another tier is for holds up who comes behind, and takes nothing", 1, 400, func(q *queue) {
+			q.others = append(q.others, Place{UserID: "a", PurchaseID: "p1", ReferrerID: "anna", Order: 1, Needs: 900, Repriced: true})
+			q.claim("b", "anna", 2, 400)
+			q.claim("c", "carl", 3, 400)
+		}, "b BudgetExhausted, c BudgetExhausted, next a, next b"},
+		{"unless its referrer's cap is reached", 1, 400, func(q *queue) {
+			q.room.Pairs["anna"] = 1
+			q.others = append(q.others, Place{UserID: "a", PurchaseID: "p1", ReferrerID: "anna", Order: 1, Repriced: true})
+			q.claim("b", "carl", 2, 400)
+		}, "b in"},
 		{"what is given is not there for those behind", 0, 700, func(q *queue) {
 			q.claim("a", "anna", 1, 400)
 			q.other("b", "anna", 2, 400)

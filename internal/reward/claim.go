@@ -19,6 +19,11 @@ func (c *Claim) UserID() string { return c.candidate.referee.UserID }
 // entering tells that the pair is not admitted so far.
 func (c *Claim) entering() bool { return !c.candidate.occupying() }
 
+// Admitted tells that the pair is admitted by this decision.
+func (c *Claim) Admitted() bool {
+	return c.entering() && (c.Decision.State == Held || c.Decision.State == Granted)
+}
+
 // place is where the claim stands in line.
 func (c *Claim) place() Place {
 	d := c.Decision

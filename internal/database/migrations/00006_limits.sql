@@ -29,14 +29,19 @@ CREATE INDEX pair_line_referrer ON referral.pair (campaign, referrer_id, reason,
 CREATE INDEX pair_line_needs    ON referral.pair (campaign, needs) WHERE needs IS NOT NULL AND reason = 'BudgetExhausted';
 
 -- After an edit of limits those in line may stand for a reason that is not
--- theirs any more, until all of them have been looked at.
+-- theirs any more, and those in a referrer's line for the needs of another tier
+-- after an admission, until all of them have been looked at. Rows are only added
+-- and, when they are over, removed: who notes a line waits for nobody who holds it.
 CREATE TABLE referral.refiling (
-    campaign    text COLLATE "C" PRIMARY KEY,
-    noted_up_to bigint
+    campaign    text COLLATE "C" NOT NULL,
+    referrer_id text COLLATE "C" NOT NULL,
+    noted_up_to bigint NOT NULL,
+    PRIMARY KEY (campaign, referrer_id, noted_up_to)
 );
-COMMENT ON TABLE  referral.refiling IS 'One row per campaign whose limits were edited: whether all in its line have been looked at since.';
+COMMENT ON TABLE  referral.refiling IS 'Lines in which some may stand for a reason, or a need, that is not theirs any more: a row for each time that those in it were noted, removed when all of them have been looked at.';
 COMMENT ON COLUMN referral.refiling.campaign IS 'The campaign.';
-COMMENT ON COLUMN referral.refiling.noted_up_to IS 'Id of a change after all that stood in line; it is over when none up to there is left. Null: they are still being noted.';
+COMMENT ON COLUMN referral.refiling.referrer_id IS 'Whose line in it; empty: the whole line, because limits were edited.';
+COMMENT ON COLUMN referral.refiling.noted_up_to IS 'Id of the last change that was noted; it is over when none up to there is left.';
 
 -- Conditions may look at the label of the link, as it was when the signup was bound.
 ALTER TABLE referral.attribution ADD COLUMN label text NOT NULL DEFAULT '';
