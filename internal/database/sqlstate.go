@@ -156,8 +156,7 @@ func Data(err error) bool { return Classify(err) == ClassData }
 // Constraint is the name of the constraint that refused a statement; empty
 // where none did.
 func Constraint(err error) string {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return server.ConstraintName
 	}
 	return ""

@@ -131,14 +131,6 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// constraintOf names the constraint in an error; empty where there is none.
-func constraintOf(err error) string {
-	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return server.ConstraintName
-	}
-	return ""
-}
-
 // sqlState is the SQLSTATE in an error; empty where there is none.
 func sqlState(err error) string {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
