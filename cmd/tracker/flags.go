@@ -27,6 +27,7 @@ type options struct {
 	databaseCAFile string
 	schema         string
 	connections    int
+	touchPace      int
 
 	listen         string
 	opsListen      string
@@ -135,6 +136,10 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
 		"`file` with certificates of authorities that the database's is verified with (default: sslmode in DATABASE_URL decides)")
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
+
+	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
+		"touches to write a second at most, so that a flood of clicks is none of writes; those that find no room to wait "+
+			"are counted as shed and remembered by their visitors' tokens alone. 0: as many as the database takes")
 
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
 		"how long to go on as ever after SIGTERM, unready, until nobody sends requests any more")

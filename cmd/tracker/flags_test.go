@@ -34,6 +34,7 @@ func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
 		"an address without a port":      {[]string{"--listen=localhost"}, nil, []string{"--listen=localhost", ":8080"}},
 		"a port without a colon":         {[]string{"--ops-listen=8081"}, nil, []string{"--ops-listen=8081", ":8080"}},
 		"too few connections":            {[]string{"--max-connections=4"}, nil, []string{"--max-connections=4", "between 5 and 200"}},
+		"touches at no pace":             {[]string{"--touches-per-second=-1"}, nil, []string{"--touches-per-second=-1", "between 0 and"}},
 		"a log of something else":        {[]string{"--access-log=some"}, nil, []string{"--access-log=some", "none, errors or all"}},
 		"a level that is none":           {[]string{"--log-level=loud"}, nil, []string{"log-level", "loud"}},
 		"no parameter":                   {[]string{"--parameters= ,"}, nil, []string{"--parameters"}},

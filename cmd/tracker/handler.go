@@ -34,7 +34,8 @@ func (t *tracker) handler() (http.Handler, error) {
 			return explain.Of(ctx, t.pools.facts, userID)
 		},
 		Tokens: t.secrets.tokens, Keys: t.secrets.keys, PublicURL: t.options.publicURL, Version: version(), Log: t.log,
-		TokenRefused: t.tokenRefused,
+		// Somebody may have followed it before it was there.
+		LinkMade: t.directory.Forget, TokenRefused: t.tokenRefused,
 	})
 	if t.options.opsListen == "" {
 		t.health.Register(rest)

@@ -72,7 +72,7 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 	}
 	t.pools.watch(t.metrics)
 	t.directory = links.NewDirectory(t.pools.visitors, links.Options{Log: log})
-	t.queue = touches.NewQueue(ctx, t.pools.visitors, touches.Options{Log: log})
+	t.queue = touches.NewQueue(ctx, t.pools.visitors, touches.Options{PerSecond: t.options.pace(), Log: log})
 	t.metrics.WatchQueue(ops.Queue{
 		Written: func() uint64 { return t.queue.Stats().Written },
 		Shed:    func() uint64 { return t.queue.Stats().Shed },
@@ -80,6 +80,14 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 		Depth:   func() int { return t.queue.Stats().Depth },
 	})
 	return t, nil
+}
+
+// pace is that of a queue, to which no limit is a number below zero.
+func (o *options) pace() int {
+	if o.touchPace == 0 {
+		return -1
+	}
+	return o.touchPace
 }
 
 func names[T ~string](values []T) []string {

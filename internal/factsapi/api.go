@@ -37,6 +37,9 @@ type Options struct {
 	Version   string // of this program, for the document
 	Log       *slog.Logger
 
+	// LinkMade is told the code of a new link; nil: nobody is.
+	LinkMade func(code string)
+
 	// TokenRefused is told why a visitor's token was not believed; nil: nobody is.
 	TokenRefused func(reason visitor.Reason)
 }
@@ -63,6 +66,9 @@ func Register(mux *http.ServeMux, options Options) { register(mux, options) }
 func register(mux *http.ServeMux, options Options) *api {
 	if options.TokenRefused == nil {
 		options.TokenRefused = func(visitor.Reason) {}
+	}
+	if options.LinkMade == nil {
+		options.LinkMade = func(string) {}
 	}
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
 	a := &api{Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval}}

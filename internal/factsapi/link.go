@@ -44,6 +44,9 @@ func (a *api) link(ctx context.Context, l *facts.Link) (recordedLink, bool, erro
 		}
 	}
 	outcome, err := a.Store.Link(ctx, l, links.NewCode)
+	if err == nil && outcome.Created && outcome.Stored.Code != nil {
+		a.LinkMade(*outcome.Stored.Code)
+	}
 	return recordedLink{StoredLink: outcome.Stored, URL: a.address(outcome.Stored.Code)}, outcome.Created, err
 }
 

@@ -21,6 +21,10 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	if link.URL != "https://go.mysite.test/r/"+link.Code {
 		t.Errorf("the link is %s", link.URL)
 	}
+	w.post("/v1/links", `{"campaign": "invite-friends", "referrer_id": "ann"}`, 200)
+	if diff := cmp.Diff([]string{link.Code}, w.made); diff != "" {
+		t.Errorf("links told to be new: %s", diff)
+	}
 	// The touch's row was never written: the token alone knows.
 	cookie := visitor.New().Touched(visitor.NewTouch(link.Code, time.Now().Add(-time.Minute)), time.Hour)
 	token := w.keys.Seal(cookie, time.Now(), time.Hour)

@@ -40,6 +40,7 @@ type world struct {
 	keys     *visitor.Keys
 	tokens   *factsapi.Tokens // those in force
 	refused  []visitor.Reason
+	made     []string // codes of new links, as they were told
 }
 
 func newWorld(t testing.TB) *world {
@@ -69,6 +70,7 @@ func (w *world) serve(writer *database.DB) {
 			return explain.Of(ctx, writer, userID)
 		},
 		PublicURL: "https://go.mysite.test", Version: "test", Log: w.log(),
+		LinkMade:     func(code string) { w.made = append(w.made, code) },
 		TokenRefused: func(reason visitor.Reason) { w.refused = append(w.refused, reason) },
 	})
 	w.handler = mux
