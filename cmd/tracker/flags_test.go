@@ -70,7 +70,7 @@ func TestAVariableSetsAFlagUnlessTheCommandLineDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := options{
-		databaseURL: anyDatabase, schema: "referral", connections: 10,
+		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000,
 		listen: ":1", trustedProxies: privateRanges, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
 		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, accessLog: "errors",
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/touches"
 	"github.com/referral-operator/referral-operator/internal/visitor"
 )
@@ -38,6 +39,21 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 		Scan(&got.Code, &got.At, &got.Landing, &got.Referer))
 	if diff := cmp.Diff(row{"ann1", noon, "https://shop.example/", nil}, got); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
+	}
+}
+
+// A signup may come sooner than the touch that waits to be written.
+func TestATouchThatATokenBroughtIsToldWhereItCameFrom(t *testing.T) {
+	w := newWorld(t)
+	brought, queued := touch("a"), touch("a")
+	brought.LandingURL, queued.Referer = "", "https://forum.example/"
+	for _, all := range [][]touches.Touch{{brought}, {brought, queued}, {brought}} {
+		_, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
+		must(t, err)
+	}
+	got := migrated.Rows(t, w.owner, "SELECT touch_id, landing_url, referer FROM referral.touch")
+	if diff := cmp.Diff([]string{"a https://shop.example/ https://forum.example/"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

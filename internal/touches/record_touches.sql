@@ -1,10 +1,13 @@
 -- Records touches, in one order so that two writers do not wait for each other.
 -- A touch that is there already, from a retried write or from its visitor's
--- signup, stays as it is.
+-- signup, stays as it is; one that came with the signup is told where it landed
+-- and came from, which tokens do not carry.
 -- Rides on touch_pkey.
-INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, landing_url, referer)
-SELECT visitor_id, touch_id, code, touched_at, nullif(landing_url, ''), nullif(referer, '')
+INSERT INTO referral.touch AS t (visitor_id, touch_id, code, touched_at, landing_url, referer)
+SELECT DISTINCT ON (visitor_id, touch_id)
+       visitor_id, touch_id, code, touched_at, nullif(landing_url, ''), nullif(referer, '')
   FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
-       AS t (visitor_id, touch_id, code, touched_at, landing_url, referer)
- ORDER BY visitor_id, touch_id
-    ON CONFLICT (visitor_id, touch_id) DO NOTHING;
+       AS came (visitor_id, touch_id, code, touched_at, landing_url, referer)
+ ORDER BY visitor_id, touch_id, landing_url DESC
+    ON CONFLICT (visitor_id, touch_id) DO UPDATE SET landing_url = excluded.landing_url, referer = excluded.referer
+ WHERE t.landing_url IS NULL AND t.referer IS NULL AND (excluded.landing_url IS NOT NULL OR excluded.referer IS NOT NULL);
