@@ -145,16 +145,21 @@ func (b *batch) loadOthers(ctx context.Context, l *line) ([]reward.Place, error)
 		referrers := l.referrers()
 		q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, slices.Repeat([]int64{int64(own) + 1}, len(referrers)),
 			int64(math.MaxInt64), lacking).Query(collect)
-		// What these need may have changed already.
-		q.Queue(b.statement("load_line_repriced"), l.campaign.Name, referrers, limit, own+1, lacking).Query(b.each(columns, func() {
-			l.repriced[place.ReferrerID] = true
-			keep()
-		}))
 	}
 	if limit > 0 && admits {
 		if referrers, places := l.vacancies(limit, int64(own), most); len(referrers) > 0 {
 			q.Queue(b.statement("load_line_referrer"), l.campaign.Name, referrers, places, budget, l.reasons()).Query(collect)
 		}
+	}
+	if l.refiles() && admits {
+		reasons := lacking[:1] // who lacks budget is found anyway
+		if l.priced() {
+			reasons, budget = lacking, math.MaxInt64 // what these need may have changed already
+		}
+		q.Queue(b.statement("load_line_refiled"), l.campaign.Name, l.referrers(), limit, budget, own+1, reasons).Query(b.each(columns, func() {
+			l.repriced[place.ReferrerID] = l.priced()
+			keep()
+		}))
 	}
 	err := b.send(ctx, &q)
 	for i := range others {

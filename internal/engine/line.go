@@ -140,27 +140,24 @@ func (l *line) refile(referrer string) {
 	}
 }
 
-// repricedNow lists the referrers whose next pair earns something else after what
-// the batch has admitted and taken back. Places that are kept for others do not
-// count: they may turn out not to be taken.
-func (l *line) repricedNow() map[string]bool {
-	if !l.priced() {
-		return nil
+// refiles tells whether those in one referrer's line may come to stand for a
+// reason, or a need, that is not theirs, while others are after the same budget.
+func (l *line) refiles() bool { return l.priced() || l.campaign.Budget != nil && l.campaign.Cap() > 0 }
+
+// pairs are how many each of the referrers has after what the batch has admitted
+// and taken back. Places that are kept for others do not count: they may turn
+// out not to be taken.
+func (l *line) pairs() map[string]int64 {
+	pairs := make(map[string]int64, len(l.room.Filed))
+	for _, id := range l.referrers() {
+		pairs[id] = l.room.Filed[id] - l.left[id]
 	}
-	grown := map[string]int64{}
 	for i := range l.claims {
 		if l.claims[i].Admitted() {
-			grown[l.claims[i].Decision.ReferrerID]++
+			pairs[l.claims[i].Decision.ReferrerID]++
 		}
 	}
-	for id, left := range l.left {
-		grown[id] -= left
-	}
-	repriced := map[string]bool{}
-	for id, more := range grown {
-		repriced[id] = l.campaign.Repriced(l.room.Filed[id], l.room.Filed[id]+more)
-	}
-	return repriced
+	return pairs
 }
 
 // waits tells whether a claim has come to stand in line.

@@ -353,3 +353,21 @@ func TestAnotherTierLetsNobodyOfTheSameBatchOvertake(t *testing.T) {
 		converge{Batch: 100},
 	})
 }
+
+func TestWhoHasAPlaceUnderTheCapAgainIsNotOvertakenMeanwhile(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addLink{Code: "b", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addSignup{User: "dan", Code: "a", At: 80},
+		addPurchase{User: "dan", ID: "p1", Amount: 1000, Currency: "USD", At: 90},
+		converge{},
+		addSignup{User: "bob", Code: "b", At: 80},
+		addRefund{User: "ann", Purchase: "p1", ID: "r1", Amount: 1000},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 95},
+		converge{Batch: 1},
+	})
+}

@@ -29,9 +29,10 @@ CREATE INDEX pair_line_referrer ON referral.pair (campaign, referrer_id, reason,
 CREATE INDEX pair_line_needs    ON referral.pair (campaign, needs) WHERE needs IS NOT NULL AND reason = 'BudgetExhausted';
 
 -- After an edit of limits those in line may stand for a reason that is not
--- theirs any more, and those in a referrer's line for the needs of another tier
--- after an admission, until all of them have been looked at. Rows are only added
--- and, when they are over, removed: who notes a line waits for nobody who holds it.
+-- theirs any more, and so may those in a referrer's line when there is a place
+-- under the cap again, or another tier is next, until all of them have been looked
+-- at. Rows are only added and, when they are over, removed: who notes a line never
+-- waits for who expands it.
 CREATE TABLE referral.refiling (
     campaign    text COLLATE "C" NOT NULL,
     referrer_id text COLLATE "C" NOT NULL,
