@@ -35,7 +35,7 @@ func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 	must(t, blocker.Rollback(t.Context()))
 	must(t, <-converged)
 	s.expect("ledger", ledger)
-	s.expect("parked", "SELECT user_id FROM referral.parked", "bob")
+	s.expect("deferred", "SELECT user_id FROM referral.deferred", "bob")
 }
 
 func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {

@@ -47,7 +47,7 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"reversed pair deleted":            {`DELETE FROM referral.pair WHERE user_id = 'carol'`, 1},
 		"held pair deleted":                {`DELETE FROM referral.pair WHERE user_id = 'dave'`, 1},
 		"held pair called granted":         {`UPDATE referral.pair SET state = 'Granted' WHERE user_id = 'dave'`, 1},
-		"held pair that is never due":      {`UPDATE referral.pair SET due_at = NULL WHERE user_id = 'dave'`, 1},
+		"held pair that is never due":      {`UPDATE referral.pair SET postponed = true WHERE user_id = 'dave'`, 1},
 		"granted credit raised":            {`UPDATE referral.credit SET amount = 99999 WHERE user_id = 'bob'`, 1},
 		"granted credit of another":        {`UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'bob'`, 1},
 		"granted credit deleted":           {`DELETE FROM referral.credit WHERE user_id = 'bob'`, 1},

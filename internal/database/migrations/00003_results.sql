@@ -36,7 +36,7 @@ CREATE TABLE referral.pair (
     state           text        NOT NULL CHECK (state IN ('Held', 'Granted', 'Waiting', 'Reversed')),
     reason          text        NOT NULL,
     decided_at      timestamptz NOT NULL DEFAULT now(),
-    due_at          timestamptz,
+    postponed       boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, purchase_id)
 );
 COMMENT ON TABLE  referral.pair IS 'Result: what was decided about one referee''s signup with one purchase, once it has counted.';
@@ -45,14 +45,14 @@ COMMENT ON COLUMN referral.pair.purchase_id IS 'The purchase.';
 COMMENT ON COLUMN referral.pair.campaign IS 'The campaign it counts in.';
 COMMENT ON COLUMN referral.pair.referrer_id IS 'Who invited.';
 COMMENT ON COLUMN referral.pair.revision IS 'The revision of the campaign''s terms it follows.';
-COMMENT ON COLUMN referral.pair.admission_order IS 'Its place in the campaign''s queue for cap and budget.';
+COMMENT ON COLUMN referral.pair.admission_order IS 'The order in which pairs of the campaign are admitted; drawn when the pair begins to count.';
 COMMENT ON COLUMN referral.pair.ordinal IS 'The how-manieth admitted pair of its referrer in the campaign it was, at admission; null while it never was admitted.';
 COMMENT ON COLUMN referral.pair.qualified_at IS 'The later of signup and purchase.';
 COMMENT ON COLUMN referral.pair.matures_at IS 'When its hold ends.';
-COMMENT ON COLUMN referral.pair.state IS 'Held, Granted, Waiting (counts, but no room) or Reversed.';
+COMMENT ON COLUMN referral.pair.state IS 'Held, Granted, Waiting (counts, but there is no capacity) or Reversed.';
 COMMENT ON COLUMN referral.pair.reason IS 'Why it is in that state.';
 COMMENT ON COLUMN referral.pair.decided_at IS 'When that was decided.';
-COMMENT ON COLUMN referral.pair.due_at IS 'When the engine looks at it again; null: when something changes.';
+COMMENT ON COLUMN referral.pair.postponed IS 'True while its referee is deferred, set aside or withheld: the end of its hold is not due then.';
 
 CREATE TABLE referral.credit (
     user_id        text COLLATE "C" NOT NULL,

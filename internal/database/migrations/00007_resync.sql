@@ -22,7 +22,7 @@ CREATE FUNCTION referral.seal_of_pair(
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                     qualified_at, matures_at, counted_at, allowed, state, reason, credits), 0);
-COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is when nobody altered the row. Not under it is what comes and goes while a pair cannot be decided: needs and due_at.';
+COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is unless the row was altered. postponed is compared with deferred, set_aside and withheld instead.';
 
 CREATE FUNCTION referral.seal_of_credit(
     user_id text, purchase_id text, reward text, campaign text, beneficiary_id text, currency text, amount bigint)

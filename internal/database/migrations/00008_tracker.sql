@@ -111,7 +111,7 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(NEW.user_id) AND key = NEW.user_id)
        OR EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(own.visitor_id) AND key = own.visitor_id AND kind = 'Visitor')
-       OR EXISTS (SELECT FROM referral.parked AS p JOIN referral.campaign AS c ON c.name = p.campaign
+       OR EXISTS (SELECT FROM referral.deferred AS p JOIN referral.campaign AS c ON c.name = p.campaign
                    WHERE p.user_id = NEW.user_id AND c.mode = 'Suspended') THEN
         RAISE EXCEPTION 'facts of user % are still to be decided', NEW.user_id
             USING ERRCODE = 'object_in_use', HINT = 'Try again in a moment; if the database or the campaign is suspended, when it is resumed.';

@@ -1,5 +1,4 @@
--- What may never be wrong, at any commit. Tests and whoever wonders ask for it;
--- the engine does not.
+-- What may never be wrong, at any commit. Tests and people ask for it; the engine does not.
 --
 -- Of cap and budget it says what can be told from one moment. Admissions leave
 -- room, but both may be lowered below what was admitted before. So a budget that
@@ -68,10 +67,10 @@ SELECT 'referrer counter is off', campaign || '/' || referrer_id
               WHERE state IN ('Held', 'Granted') GROUP BY 1, 2) AS p USING (campaign, referrer_id)
  WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
 UNION ALL
-SELECT 'held pair that nobody will look at', user_id || '/' || purchase_id
+SELECT 'held pair that is postponed for no reason', user_id || '/' || purchase_id
   FROM referral.pair
- WHERE state = 'Held' AND due_at IS DISTINCT FROM matures_at
-   AND user_id NOT IN (SELECT user_id FROM referral.parked UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
+ WHERE state = 'Held' AND postponed
+   AND user_id NOT IN (SELECT user_id FROM referral.deferred UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
 UNION ALL
 SELECT 'budget exceeded', c.name
   FROM referral.campaign AS c
@@ -85,14 +84,28 @@ SELECT 'cap exceeded', r.campaign || '/' || r.referrer_id
  WHERE r.pairs > (SELECT max(coalesce((v.terms #>> '{limits,pairsPerReferrer}')::bigint, 9223372036854775807))
                     FROM referral.revision AS v WHERE v.campaign = r.campaign)
 UNION ALL
-SELECT 'stands in line without a reason', user_id || '/' || purchase_id
-  FROM referral.pair
- WHERE needs IS NOT NULL AND NOT (state = 'Waiting' OR state IN ('Held', 'Granted') AND reason = 'BudgetExhausted')
+SELECT 'waits and is not on the waitlist, or not in its place', p.user_id || '/' || p.purchase_id
+  FROM referral.pair AS p
+  LEFT JOIN referral.waitlist AS w USING (user_id, purchase_id)
+ WHERE p.state = 'Waiting'
+   AND (w.campaign, w.referrer_id, w.admission_order, w.growing) IS DISTINCT FROM (p.campaign, p.referrer_id, p.admission_order, false)
 UNION ALL
-SELECT 'waits in no line', user_id || '/' || purchase_id
-  FROM referral.pair
- WHERE needs IS NULL AND state = 'Waiting'
-   AND user_id NOT IN (SELECT user_id FROM referral.parked UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
+SELECT 'is on the waitlist and does not wait', w.user_id || '/' || w.purchase_id
+  FROM referral.waitlist AS w
+  LEFT JOIN referral.pair AS p USING (user_id, purchase_id)
+ WHERE p.state IS NULL OR p.state <> 'Waiting' AND (NOT w.growing OR p.state NOT IN ('Held', 'Granted') OR p.reason <> 'BudgetExhausted')
+UNION ALL
+SELECT 'is passed over for no reason', user_id || '/' || purchase_id
+  FROM referral.waitlist
+ WHERE passed_over
+   AND user_id NOT IN (SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
+UNION ALL
+SELECT 'what waits of a referrer is off', campaign || '/' || referrer_id
+  FROM referral.waitlist_referrer AS r
+  FULL JOIN (SELECT campaign, referrer_id, min(least_need) AS least_need FROM referral.waitlist
+              WHERE NOT growing AND NOT passed_over GROUP BY campaign, referrer_id) AS w USING (campaign, referrer_id)
+  LEFT JOIN referral.referrer AS c USING (campaign, referrer_id)
+ WHERE (r.least_need, r.admitted) IS DISTINCT FROM (w.least_need, coalesce(c.pairs, 0))
 UNION ALL
 SELECT 'more reversals than withheld pairs say', l.campaign
   FROM referral.loss AS l
