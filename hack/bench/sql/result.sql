@@ -8,7 +8,7 @@ SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
   FROM referral.attribution
 UNION ALL
 SELECT 'pair', count(*), coalesce(sum(hashtextextended(
-           (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, due_at, allowed, credits,
+           (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, postponed, allowed, credits,
             seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                          qualified_at, matures_at, counted_at, allowed, state, reason, credits))::text, 0)), 0)
   FROM referral.pair
