@@ -62,6 +62,13 @@ func (s *shop) holding(query string, meanwhile func()) {
 	must(s, tx.Rollback(s.Context()))
 }
 
+// settles waits until engines in the background have nothing left to do.
+func (s *shop) settles() {
+	s.Helper()
+	s.eventually("all is decided", `SELECT (SELECT count(*) FROM referral.change) + (SELECT count(*) FROM referral.allocation_request)
+		+ (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle')`, "0")
+}
+
 func shardOf(user string) string {
 	return fmt.Sprintf("SELECT FROM referral.shard WHERE shard = referral.shard_of('%s') FOR UPDATE", user)
 }
@@ -97,7 +104,7 @@ func TestLowerPricesReachTheFirstWaitingPairFirst(t *testing.T) {
 		background(s, s.engine)
 		s.expect("none overtakes", waits, "u1 Granted", "u2 Waiting", late+" Waiting")
 	})
-	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")
+	s.settles()
 	s.converge()
 	s.expect("after", waits, "u1 Granted", "u2 Granted", late+" Waiting")
 }
@@ -133,7 +140,7 @@ func TestPairBehindOneThatDoesNotFitAfterAllIsAdmitted(t *testing.T) {
 		background(s, s.newEngine(engine.Options{}))
 		s.expect("it waits behind one that may fit", waits, "u0 Granted", "u1 Waiting", late+" Waiting")
 	})
-	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")
+	s.settles()
 	s.converge()
 	s.expect("and is admitted once that one does not", waits, "u0 Granted", "u1 Waiting", late+" Granted")
 }
@@ -183,7 +190,7 @@ func TestAllocationWaitsForAShardWithoutADeadlock(t *testing.T) {
 		s.asOwner("INSERT INTO referral.allocation_request (campaign) VALUES ('invite')")
 		background(s, another)
 	})
-	s.eventually("all is decided", "SELECT (SELECT count(*) FROM referral.change) + (SELECT count(*) FROM referral.allocation_request)", "0")
+	s.settles()
 	s.converge()
 	s.expect("after", waits, "u001 Granted", "u002 Granted", "u003 Waiting")
 	if failures := s.engine.Stats().Failures + another.Stats().Failures; failures > 0 {
