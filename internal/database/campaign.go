@@ -102,7 +102,7 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 		}
 	}
 	if edits.decisions() {
-		if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), d.Name, edits.waiting()); err != nil {
+		if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +194,7 @@ func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) erro
 			if err := bumpEpoch(ctx, tx, db); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true); err != nil {
+			if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true, false); err != nil {
 				return err
 			}
 			_, err = tx.Exec(ctx, db.Qualify(query("note_campaign")), name)

@@ -6,6 +6,7 @@ ALTER TABLE referral.campaign
     ADD COLUMN budget_currency text COLLATE "C",
     ADD COLUMN resync_interval bigint NOT NULL DEFAULT 1800000000 CHECK (resync_interval > 0),
     ADD COLUMN edit            bigint NOT NULL DEFAULT 1,
+    ADD COLUMN spent_before    numeric(38) NOT NULL DEFAULT 0,
     ADD CHECK ((budget_amount IS NULL) = (budget_currency IS NULL)),
     DROP CONSTRAINT campaign_mode_check,
     ADD CONSTRAINT campaign_mode_check CHECK (mode IN ('Open', 'Suspended', 'PolicyMissing', 'Closed', 'Reversing'));
@@ -13,6 +14,7 @@ COMMENT ON COLUMN referral.campaign.mode IS 'Open: attributes signups and admits
 COMMENT ON COLUMN referral.campaign.budget_amount IS 'Most that held and granted pairs may come to together, in minor units; null: no limit.';
 COMMENT ON COLUMN referral.campaign.budget_currency IS 'ISO 4217; every reward must be in it.';
 COMMENT ON COLUMN referral.campaign.edit IS 'Counts the edits that decisions about waiting pairs depend on. Written under the row''s lock.';
+COMMENT ON COLUMN referral.campaign.spent_before IS 'What held and granted pairs came to in the budget''s currency when the budget was last edited, minor units: it may be above the budget.';
 COMMENT ON COLUMN referral.campaign.resync_interval IS 'Longest time between two full comparisons, in microseconds.';
 
 ALTER TABLE referral.pair

@@ -1,10 +1,5 @@
--- What may never be wrong, at any commit. Tests and people ask for it; the engine does not.
---
--- Of cap and budget it says what can be told from one moment. Admissions leave
--- room, but both may be lowered below what was admitted before. So a budget that
--- is exceeded is called wrong only where a pair that began to count after the last
--- declaration was admitted all the same, which takes room under it; a cap, only
--- where no revision ever allowed so many.
+-- What may never be wrong, at any commit. Tests and people ask for it; the engine does not. What is
+-- still to be decided, expanded or allocated is not wrong.
 CREATE FUNCTION referral.violations() RETURNS TABLE (wrong text, what text)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -67,18 +62,45 @@ SELECT 'referrer counter is off', campaign || '/' || referrer_id
               WHERE state IN ('Held', 'Granted') GROUP BY 1, 2) AS p USING (campaign, referrer_id)
  WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
 UNION ALL
+SELECT 'credit of a stranger', user_id || '/' || purchase_id || '/' || reward
+  FROM referral.credit JOIN referral.pair USING (user_id, purchase_id)
+ WHERE beneficiary_id NOT IN (user_id, referrer_id)
+UNION ALL
+SELECT 'admitted pair without the credits it should have', p.user_id || '/' || p.purchase_id
+  FROM referral.pair AS p
+ WHERE p.state IN ('Held', 'Granted') AND p.credits >= 0
+   AND p.credits <> (SELECT count(*) FROM referral.credit AS c WHERE c.user_id = p.user_id AND c.purchase_id = p.purchase_id)
+UNION ALL
+SELECT 'pair without its attribution', p.user_id || '/' || p.purchase_id
+  FROM referral.pair AS p
+  LEFT JOIN referral.attribution AS a ON a.user_id = p.user_id
+ WHERE p.state IN ('Held', 'Granted', 'Waiting') AND (a.campaign, a.referrer_id) IS DISTINCT FROM (p.campaign, p.referrer_id)
+UNION ALL
+SELECT 'two first purchases', user_id
+  FROM referral.pair AS p JOIN referral.revision AS r USING (campaign, revision)
+ WHERE p.state IN ('Held', 'Granted') AND r.terms ->> 'purchases' = 'First' AND p.counted_at > r.recorded_at -- counted under it
+ GROUP BY user_id
+HAVING count(*) > 1
+UNION ALL
+SELECT 'hold that is overdue for a month', p.user_id || '/' || p.purchase_id
+  FROM referral.pair AS p
+ WHERE p.state = 'Held' AND NOT p.postponed AND p.matures_at < now() - interval '30 days'
+   AND NOT (SELECT suspended FROM referral.meta)
+   AND NOT EXISTS (SELECT FROM referral.change)
+UNION ALL
 SELECT 'held pair that is postponed for no reason', user_id || '/' || purchase_id
   FROM referral.pair
  WHERE state = 'Held' AND postponed
-   AND user_id NOT IN (SELECT user_id FROM referral.deferred UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
+   AND user_id NOT IN (SELECT user_id FROM referral.deferred UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld
+                       UNION SELECT key FROM referral.change WHERE kind = 'Referee')
 UNION ALL
+-- A budget may be lowered below what was admitted before, and what is above it then only goes down.
 SELECT 'budget exceeded', c.name
   FROM referral.campaign AS c
- WHERE c.budget_amount < (SELECT sum(granted + held) FROM referral.credit_count AS k
-                           WHERE k.campaign = c.name AND k.currency = c.budget_currency)
-   AND c.declared_at < (SELECT max(counted_at) FROM referral.pair AS p JOIN referral.credit AS e USING (user_id, purchase_id)
-                         WHERE p.campaign = c.name AND p.state IN ('Held', 'Granted') AND e.currency = c.budget_currency)
+ WHERE greatest(c.budget_amount, c.spent_before) < (SELECT sum(granted + held) FROM referral.credit_count AS k
+                                                     WHERE k.campaign = c.name AND k.currency = c.budget_currency)
 UNION ALL
+-- A cap may be lowered as well; more than any revision ever allowed there never are.
 SELECT 'cap exceeded', r.campaign || '/' || r.referrer_id
   FROM referral.referrer AS r
  WHERE r.pairs > (SELECT max(coalesce((v.terms #>> '{limits,pairsPerReferrer}')::bigint, 9223372036854775807))
@@ -106,6 +128,25 @@ SELECT 'what waits of a referrer is off', campaign || '/' || referrer_id
               WHERE NOT growing AND NOT passed_over GROUP BY campaign, referrer_id) AS w USING (campaign, referrer_id)
   LEFT JOIN referral.referrer AS c USING (campaign, referrer_id)
  WHERE (r.least_need, r.admitted) IS DISTINCT FROM (w.least_need, coalesce(c.pairs, 0))
+UNION ALL
+SELECT 'waits and would fit', w.user_id || '/' || w.purchase_id
+  FROM referral.waitlist AS w
+  JOIN referral.campaign AS c ON c.name = w.campaign
+  LEFT JOIN referral.referrer AS r ON r.campaign = w.campaign AND r.referrer_id = w.referrer_id
+ CROSS JOIN LATERAL (SELECT (terms #>> '{limits,pairsPerReferrer}')::bigint AS cap FROM referral.revision AS v
+                      WHERE v.campaign = c.name ORDER BY v.revision DESC LIMIT 1) AS newest
+ CROSS JOIN LATERAL (SELECT coalesce(sum(granted + held), 0) AS spent FROM referral.credit_count AS k
+                      WHERE k.campaign = c.name AND k.currency = c.budget_currency) AS budget
+ WHERE NOT w.passed_over
+   AND (c.mode = 'Open' OR w.growing AND c.mode <> 'Suspended')
+   AND (w.edit < c.edit
+        OR (w.growing OR newest.cap IS NULL OR coalesce(r.pairs, 0) < newest.cap)
+           AND (c.budget_amount IS NULL
+                OR c.budget_amount - budget.spent >= CASE WHEN w.tier_starts IS NULL THEN w.least_need
+                                                          ELSE w.tier_needs[width_bucket(1 + coalesce(r.pairs, 0), w.tier_starts)] END))
+   AND NOT EXISTS (SELECT FROM referral.allocation_request AS q WHERE q.campaign = c.name)
+   AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.campaign = c.name)
+   AND NOT EXISTS (SELECT FROM referral.change)
 UNION ALL
 SELECT 'more reversals than withheld pairs say', l.campaign
   FROM referral.loss AS l
