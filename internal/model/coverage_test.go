@@ -32,6 +32,8 @@ var expected = []string{
 	"pair Reversed OutsideCampaign", "pair Reversed OutsideWindow", "pair Reversed Refunded",
 	"pair Reversed CurrencyMismatch", "pair Reversed BelowMinimum", "pair Reversed ConditionFalse",
 	"pair Reversed SelfReferral", "pair Reversed SharedFingerprint", "pair Reversed NotFirstPurchase", "pair Reversed Overridden",
+	"pair that waits in a campaign that is Open", "pair that waits in a campaign that is Suspended",
+	"pair that waits in a campaign that is PolicyMissing", "pair that waits in a campaign that is Closed", "pair that waits and is taken back",
 	"pair that waits for more", "pair of a later revision", "pair with a higher ordinal",
 	"attribution by Code", "attribution by Touch",
 	"attribution of a person who was forgotten", "credit spent",
@@ -67,6 +69,9 @@ func (c *coverage) look(m *model) {
 	c.add(convergences)
 	for _, p := range m.pairs {
 		c.add("pair " + p.state + " " + p.reason)
+		if p.state == "Waiting" {
+			c.add("pair that waits in a campaign that is " + m.campaigns[p.campaign].mode)
+		}
 		if p.growing {
 			c.add("pair that waits for more")
 		}

@@ -17,6 +17,9 @@ func (d drawing) late() int {
 }
 
 func (d drawing) typed() string {
+	if d.mixed {
+		return of(d, "a", "b", "B", "c")
+	}
 	if d.crowded {
 		return of(d, "a", "b")
 	}
@@ -53,7 +56,7 @@ func (d drawing) signup() addSignup {
 
 func (d drawing) purchase() addPurchase {
 	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, amounts...), Currency: "USD", At: d.late()}
-	if d.odd(6) {
+	if d.odd(6) || d.mixed && d.seldom(4) {
 		p.Currency = "EUR"
 	}
 	p.Category = of(d, "", "book", "gift-card")

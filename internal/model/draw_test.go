@@ -14,11 +14,11 @@ var (
 	amounts   = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
 )
 
-// drawing is one history that is drawn. Half of them are crowded: nearly
-// everything counts, in one campaign that has not room for all.
+// drawing is one history that is drawn. Most are crowded: nearly everything counts, in campaigns
+// that have not the capacity for all. Of these most are mixed: everything else happens as well.
 type drawing struct {
 	*rapid.T
-	crowded bool
+	crowded, mixed bool
 }
 
 // below draws a number from 0 to n-1, each as often as any other: rapid itself
@@ -38,16 +38,22 @@ func of[T any](d drawing, from ...T) T { return from[d.below(len(from))] }
 // seldom is true once in n times, and false when a history is shrunk.
 func (d drawing) seldom(n int) bool { return d.below(n) == n-1 }
 
-// odd is true once in n times, but not where it is crowded.
-func (d drawing) odd(n int) bool { return !d.crowded && d.seldom(n) }
+// odd is true once in n times, but not where it is crowded and nothing else.
+func (d drawing) odd(n int) bool { return (!d.crowded || d.mixed) && d.seldom(n) }
 
 // drawHistory begins with what is needed for anything to happen at all.
 func drawHistory(t *rapid.T) []operation {
 	d := drawing{T: t}
-	d.crowded = d.seldom(2)
+	d.crowded = d.below(4) > 0
+	d.mixed = d.crowded && d.seldom(2)
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
+	if d.mixed {
+		second := d.declare()
+		second.Campaign, second.Suspended = "two", false
+		operations = append(operations, second)
+	}
 	for i, code := range codes {
 		l := d.link()
 		l.Code = code
@@ -62,11 +68,11 @@ func drawHistory(t *rapid.T) []operation {
 		operations = append(operations, s)
 	}
 	for range 3 {
-		if !d.crowded {
+		if !d.crowded || d.mixed {
 			operations = append(operations, d.touch())
 		}
 	}
-	drawn := rapid.Custom(func(t *rapid.T) operation { return drawing{t, d.crowded}.operation() })
+	drawn := rapid.Custom(func(t *rapid.T) operation { return drawing{t, d.crowded, d.mixed}.operation() })
 	for _, o := range rapid.SliceOfN(drawn, 20, 60).Draw(t, "operations") {
 		if o != nil {
 			operations = append(operations, o)
@@ -81,6 +87,8 @@ func (d drawing) operation() operation {
 	switch n := d.below(32); {
 	case n < 1:
 		return nil
+	case d.mixed && n < 3:
+		return d.mode()
 	case n < 10:
 		return d.purchase()
 	case n < 13:
@@ -97,6 +105,8 @@ func (d drawing) operation() operation {
 		return d.override()
 	case n < 30:
 		return d.rare()
+	case d.mixed:
+		return of[operation](d, d.mode(), d.mode(), d.signup(), d.touch(), d.link(), removeLink{of(d, codes...)})
 	case d.crowded:
 		return d.purchase()
 	case n < 31:
@@ -127,7 +137,7 @@ func (d drawing) rare() operation {
 	case 5:
 		return removePurchase{of(d, users...), of(d, ids...)}
 	case 6:
-		return of[operation](d, closeCampaign{d.campaign()}, reverseCampaign{d.campaign()})
+		return d.mode()
 	case 7:
 		return settings{FirstTouch: d.seldom(2), Suspended: d.seldom(4)}
 	case 8:

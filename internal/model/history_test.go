@@ -22,8 +22,10 @@ type history struct {
 
 	compared bool // all there is, once
 	requests int
-	deleted  map[string]int // how many objects of a name were
-	seen     *results       // what the system has recorded, commit by commit
+	deleted  map[string]int                    // how many objects of a name were
+	last     map[string]declare                // by campaign, its policy there
+	sent     map[string][]database.Declaration // the same, as they were declared
+	seen     *results                          // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each
@@ -31,7 +33,8 @@ type history struct {
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
-	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{}}
+	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{},
+		last: map[string]declare{}, sent: map[string][]database.Declaration{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
 		o.happen(h)

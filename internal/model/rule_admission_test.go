@@ -91,7 +91,7 @@ func (m *model) live(v *verdict) (growth map[string]credit) {
 		p.allowed = false // it stands without
 	}
 	wants := p.terms.earns(v.key.user, p.referrer, p.net, p.ordinal)
-	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants) > sum(p.credits) {
+	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants, c.currency) > sum(p.credits, c.currency) {
 		return wants
 	}
 	m.grant(p, wants)
@@ -227,13 +227,14 @@ func (m *model) lacks(p *place) string {
 
 // needs is what it would take of the budget on top of what it has.
 func (m *model) needs(p *place) int64 {
+	c := m.campaigns[p.pair.campaign]
 	switch {
-	case m.campaigns[p.pair.campaign].budget == 0:
+	case c.budget == 0:
 		return 0
 	case p.first:
-		return sum(m.wants(p))
+		return sum(m.wants(p), c.currency)
 	}
-	return sum(m.wants(p)) - sum(p.pair.credits)
+	return sum(m.wants(p), c.currency) - sum(p.pair.credits, c.currency)
 }
 
 // waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
@@ -262,7 +263,7 @@ func (m *model) occupied(campaign, referrer string) (n int64) {
 func (m *model) used(campaign string) (total int64) {
 	for _, p := range m.pairs {
 		if p.occupies() && p.campaign == campaign {
-			total += sum(p.credits)
+			total += sum(p.credits, m.campaigns[campaign].currency)
 		}
 	}
 	return total

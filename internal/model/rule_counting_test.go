@@ -67,7 +67,7 @@ func (m *model) judgeOthers(v *verdict) string {
 		return "OutsideCampaign"
 	case v.attribution.source == "Touch" && v.signup.at-v.attribution.touched > c.window:
 		return "OutsideWindow"
-	case c.budget > 0 && !onlyIn(budgetCurrency, v):
+	case c.budget > 0 && !onlyIn(c.currency, v):
 		return "CurrencyMismatch"
 	case v.override != "Allow" && m.sharesFingerprint(v):
 		return "SharedFingerprint"

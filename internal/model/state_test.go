@@ -79,7 +79,8 @@ type campaign struct {
 	mode         string
 	starts, ends at // zero: no bound
 	window       at
-	budget       int64 // of USD; zero: no limit
+	budget       int64 // zero: no limit
+	currency     string
 	revisions    []revision
 }
 
@@ -91,9 +92,6 @@ const (
 	closed        = "Closed"
 	reversing     = "Reversing"
 )
-
-// budgetCurrency is that of all budgets in histories.
-const budgetCurrency = "USD"
 
 type revision struct {
 	terms    terms
