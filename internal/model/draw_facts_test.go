@@ -27,7 +27,7 @@ func (d drawing) typed() string {
 }
 
 func (d drawing) link() addLink {
-	l := addLink{Code: of(d, codes...), Campaign: d.campaign(), Referrer: of(d, referrers...), Label: of(d, "", "press")}
+	l := addLink{Code: of(d, codes...), Campaign: d.campaign(), Referrer: of(d, d.referrers...), Label: of(d, "", "press")}
 	if d.odd(8) {
 		l.Expires = d.late()
 	}
@@ -42,7 +42,7 @@ func (d drawing) touch() addTouch {
 }
 
 func (d drawing) signup() addSignup {
-	s := addSignup{User: of(d, users...), At: d.early(), VIP: d.seldom(4)}
+	s := addSignup{User: of(d, d.users...), At: d.early(), VIP: d.seldom(4)}
 	if d.odd(2) {
 		s.Visitor = of(d, visitors...)
 	} else {
@@ -55,7 +55,7 @@ func (d drawing) signup() addSignup {
 }
 
 func (d drawing) purchase() addPurchase {
-	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, amounts...), Currency: "USD", At: d.late()}
+	p := addPurchase{User: of(d, d.users...), ID: of(d, ids...), Amount: of(d, amounts...), Currency: "USD", At: d.late()}
 	if d.odd(6) || d.mixed && d.seldom(4) {
 		p.Currency = "EUR"
 	}
@@ -64,7 +64,7 @@ func (d drawing) purchase() addPurchase {
 }
 
 func (d drawing) override() operation {
-	user, purchase := of(d, users...), of(d, ids...)
+	user, purchase := of(d, d.users...), of(d, ids...)
 	if d.seldom(3) {
 		return noOverride{user, purchase}
 	}

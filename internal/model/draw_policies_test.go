@@ -26,6 +26,9 @@ func (d drawing) declare() declare {
 	if d.seldom(2) {
 		c.Budget = of[int64](d, 500, 1000, 1200, 2500)
 	}
+	if d.many() && d.seldom(2) {
+		c.Budget *= 4
+	}
 	c.Policy = d.terms()
 	if d.odd(4) {
 		c.PolicyName = "another"

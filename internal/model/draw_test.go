@@ -1,25 +1,45 @@
 package model
 
-import "pgregory.net/rapid"
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+)
 
 // Random histories, of so few people, links and amounts that they meet all the
 // time.
 
 var (
-	users     = []string{"ann", "bob", "cat", "dan"}
-	referrers = []string{"ann", "ann", "bob", "cat"}
-	codes     = []string{"a", "b", "c"}
-	visitors  = []string{"v1", "v2"}
-	ids       = []string{"p1", "p2", "p3"}
-	amounts   = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
+	codes    = []string{"a", "b", "c"}
+	visitors = []string{"v1", "v2"}
+	ids      = []string{"p1", "p2", "p3"}
+	amounts  = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
 )
 
 // drawing is one history that is drawn. Most are crowded: nearly everything counts, in campaigns
 // that have not the capacity for all. Of these most are mixed: everything else happens as well.
 type drawing struct {
 	*rapid.T
-	crowded, mixed bool
+	crowded, mixed   bool
+	users, referrers []string
 }
+
+// people draws users and referrers: few who are both, or many. Their names differ from history to
+// history, and with them their shards.
+func (d drawing) people() (users, referrers []string) {
+	suffix := of(d, "", "1", "2", "3", "4", "5", "6", "7")
+	if d.crowded && d.seldom(4) {
+		for n := range 20 + d.below(20) {
+			users = append(users, fmt.Sprintf("u%s%02d", suffix, n))
+		}
+		return users, users[:3]
+	}
+	users = []string{"ann" + suffix, "bob" + suffix, "cat" + suffix, "dan" + suffix}
+	return users, []string{users[0], users[0], users[1], users[2]}
+}
+
+// many reports whether there are more people than fit into one of the small batches.
+func (d drawing) many() bool { return len(d.users) > 4 }
 
 // below draws a number from 0 to n-1, each as often as any other: rapid itself
 // prefers the lower ones, of which a history soon has enough. Shrunk, it is 0.
@@ -46,6 +66,7 @@ func drawHistory(t *rapid.T) []operation {
 	d := drawing{T: t}
 	d.crowded = d.below(4) > 0
 	d.mixed = d.crowded && d.seldom(2)
+	d.users, d.referrers = d.people()
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
@@ -62,23 +83,39 @@ func drawHistory(t *rapid.T) []operation {
 		}
 		operations = append(operations, l)
 	}
-	for _, user := range users {
+	for _, user := range d.users {
 		s := d.signup()
 		s.User = user
 		operations = append(operations, s)
+	}
+	if d.many() {
+		for _, user := range d.users {
+			p := d.purchase()
+			p.User = user
+			operations = append(operations, p)
+			if d.seldom(8) {
+				operations = append(operations, d.converge())
+			}
+		}
 	}
 	for range 3 {
 		if !d.crowded || d.mixed {
 			operations = append(operations, d.touch())
 		}
 	}
-	drawn := rapid.Custom(func(t *rapid.T) operation { return drawing{t, d.crowded, d.mixed}.operation() })
+	drawn := rapid.Custom(func(t *rapid.T) operation { return d.with(t).operation() })
 	for _, o := range rapid.SliceOfN(drawn, 20, 60).Draw(t, "operations") {
 		if o != nil {
 			operations = append(operations, o)
 		}
 	}
 	return operations
+}
+
+// with is the same history, drawn from t.
+func (d drawing) with(t *rapid.T) drawing {
+	d.T = t
+	return d
 }
 
 // operation draws what happens, and how often it does. The first is what
@@ -92,9 +129,9 @@ func (d drawing) operation() operation {
 	case n < 10:
 		return d.purchase()
 	case n < 13:
-		return addRefund{of(d, users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
+		return addRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
 	case n < 15:
-		return removeRefund{of(d, users...), of(d, ids...), of(d, "r1", "r2")}
+		return removeRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2")}
 	case n < 22:
 		return d.converge()
 	case n < 24:
@@ -121,9 +158,9 @@ func (d drawing) rare() operation {
 	case 10:
 		return d.resync()
 	case 11, 12:
-		return redeem{of(d, users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
+		return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
 	case 13, 14, 15:
-		return erase{of(d, users...)}
+		return erase{of(d, d.users...)}
 	case 0:
 		return d.signup()
 	case 1:
@@ -131,11 +168,11 @@ func (d drawing) rare() operation {
 	case 2:
 		return d.touch()
 	case 3:
-		return removeSignup{of(d, users...)}
+		return removeSignup{of(d, d.users...)}
 	case 4:
 		return of[operation](d, removeLink{of(d, codes...)}, removeTouch{of(d, visitors...), of(d, "t1", "t2", "t3")})
 	case 5:
-		return removePurchase{of(d, users...), of(d, ids...)}
+		return removePurchase{of(d, d.users...), of(d, ids...)}
 	case 6:
 		return d.mode()
 	case 7:
@@ -143,7 +180,7 @@ func (d drawing) rare() operation {
 	case 8:
 		return declare{Campaign: d.campaign(), PolicyMissing: true}
 	}
-	return adjust{of(d, users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
+	return adjust{of(d, d.users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
 }
 
 func (d drawing) resync() resync {
@@ -152,8 +189,8 @@ func (d drawing) resync() resync {
 	}
 	// No signups: of a referrer's fingerprints a comparison knows nothing.
 	return resync{of[operation](d, d.purchase(), d.link(), d.touch(),
-		removePurchase{of(d, users...), of(d, ids...)}, addRefund{of(d, users...), of(d, ids...), "r1", of(d, amounts...)},
-		removeRefund{of(d, users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
+		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
+		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
 }
 
 func (d drawing) converge() converge {
