@@ -132,8 +132,10 @@ func (d drawing) operation() operation {
 		return addRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
 	case n < 15:
 		return removeRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2")}
-	case n < 22:
+	case n < 20:
 		return d.converge()
+	case n < 22:
+		return d.beside()
 	case n < 24:
 		return d.declare()
 	case n < 26:
@@ -191,6 +193,15 @@ func (d drawing) resync() resync {
 	return resync{of[operation](d, d.purchase(), d.link(), d.touch(),
 		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
+}
+
+// beside draws what happens beside a convergence.
+func (d drawing) beside() operation {
+	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
+		d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)}, d.override(),
+		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, d.signup(), d.link(), d.touch(), removeLink{of(d, codes...)},
+		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
+		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }
 
 func (d drawing) converge() converge {

@@ -20,7 +20,8 @@ type history struct {
 	*shop
 	t fataler
 
-	compared bool // all there is, once
+	unsure   *unsure // something happened beside a batch
+	compared bool    // all there is, once
 	requests int
 	deleted  map[string]int                    // how many objects of a name were
 	last     map[string]declare                // by campaign, its policy there
@@ -172,11 +173,7 @@ func (h *history) compareCommits() (some bool) {
 				users[user] = true
 			}
 		}
-		complaints := h.commit(sortedKeys(users), h.seen.pairs)
-		if diff := h.differences(); diff != "" {
-			complaints = append(complaints, diff)
-		}
-		if len(complaints) > 0 {
+		if complaints := h.commitAsSeen(sortedKeys(users)); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
@@ -190,11 +187,8 @@ func (h *history) compareDone() {
 		return
 	}
 	h.done = true
-	complaints := h.commit(h.everybody(), h.seen.pairs)
+	complaints := h.agrees(h.everybody())
 	h.done = false
-	if diff := h.differences(); diff != "" {
-		complaints = append(complaints, diff)
-	}
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))
 	}

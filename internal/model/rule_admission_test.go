@@ -17,6 +17,9 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	var claims []*place
 	fresh := 0
 	for _, user := range users {
+		if m.seenBy != nil {
+			m.facts = m.seenBy(user)
+		}
 		bound, verdicts := m.decide(user)
 		delete(m.attributions, user)
 		if bound != nil {

@@ -14,22 +14,35 @@ type model struct {
 	tick at   // tells apart what happens at one now
 	done bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
 
-	// Facts.
-	links       map[string]link // by code
-	touches     map[touchKey]touch
-	signups     map[string]signup // by user
-	purchases   map[purchaseKey]purchase
-	refunds     map[refundKey]int64
-	overrides   map[purchaseKey]string // Allow or Deny
+	facts
+	configuration
+	outcome
+
 	adjustments map[adjustmentKey]money
 	redemptions map[adjustmentKey]money
 
-	// Configuration.
+	// seenBy is what a batch saw of the facts when it decided about a referee; nil: all there are.
+	seenBy func(user string) facts
+}
+
+// facts are what decisions rest on.
+type facts struct {
+	links     map[string]link // by code
+	touches   map[touchKey]touch
+	signups   map[string]signup // by user
+	purchases map[purchaseKey]purchase
+	refunds   map[refundKey]int64
+	overrides map[purchaseKey]string // Allow or Deny
+}
+
+type configuration struct {
 	firstTouch bool // else the last touch binds
 	suspended  bool // the whole database
 	campaigns  map[string]*campaign
+}
 
-	// Results.
+// outcome is what was decided.
+type outcome struct {
 	attributions map[string]attribution // by user
 	pairs        map[purchaseKey]*pair
 	lastOrder    int64 // the highest admission order drawn so far
@@ -145,10 +158,13 @@ func (p *pair) admitted() bool { return p != nil && p.ordinal > 0 }
 
 func newModel() *model {
 	return &model{
-		links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
-		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
-		adjustments: map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
-		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
+		facts: facts{
+			links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
+			purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
+		},
+		configuration: configuration{campaigns: map[string]*campaign{}},
+		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}},
+		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
 		now: start,
 	}
 }
