@@ -126,8 +126,10 @@ func (d drawing) operation() operation {
 		return nil
 	case d.mixed && n < 3:
 		return d.mode()
-	case n < 10:
+	case n < 9:
 		return d.purchase()
+	case n < 10:
+		return d.transaction()
 	case n < 13:
 		return addRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
 	case n < 15:
@@ -195,11 +197,29 @@ func (d drawing) resync() resync {
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
 }
 
+// fact draws one that is written, corrected or deleted.
+func (d drawing) fact() operation {
+	return of[operation](d, d.purchase(), d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
+		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), d.signup(), d.link(), d.touch(),
+		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, removeLink{of(d, codes...)})
+}
+
+// transaction draws what happens to one that stays open.
+func (d drawing) transaction() operation {
+	if d.seldom(3) {
+		return finish{Commit: !d.seldom(3)}
+	}
+	o := transaction{Repeatable: d.seldom(3)}
+	for range 1 + d.below(4) {
+		o.What = append(o.What, d.fact())
+	}
+	return o
+}
+
 // beside draws what happens beside a convergence.
 func (d drawing) beside() operation {
 	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
-		d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)}, d.override(),
-		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, d.signup(), d.link(), d.touch(), removeLink{of(d, codes...)},
+		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(),
 		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
 		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }

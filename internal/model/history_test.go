@@ -38,8 +38,12 @@ func (s *shop) play(t fataler, operations []operation) {
 		last: map[string]declare{}, sent: map[string][]database.Declaration{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
+		if h.waitsForPending(o) {
+			finish{Commit: true}.happen(h)
+		}
 		o.happen(h)
 	}
+	finish{Commit: true}.happen(h)
 	h.converge(converge{Again: true})
 	s.coverage.add(histories)
 }
@@ -55,12 +59,7 @@ func (h *history) disagree(what, details string) {
 // converge has engines do all there is to do, as o says.
 func (h *history) converge(o converge) {
 	h.t.Helper()
-	if o.Crash > 0 {
-		h.crash(o)
-	}
-	if o.Two {
-		h.two(o)
-	}
+	h.together(o)
 	h.quiet(h.t, o.Batch, h.suspended)
 	if h.compareCommits() || !h.compared {
 		h.compareAll()
@@ -134,14 +133,30 @@ func (h *history) crash(o converge) {
 	_ = h.engine(db, o.Batch).Converge(context.Background())
 }
 
-// two has two engines converge at once.
-func (h *history) two(o converge) {
-	var both sync.WaitGroup
-	failures := make([]error, 2)
-	for i := range failures {
-		both.Go(func() { failures[i] = h.engine(h.db, o.Batch).Converge(context.Background()) })
+// together has several engines converge at once, as many as o or the soak says; one may die.
+func (h *history) together(o converge) {
+	engines := h.engines
+	if o.Two {
+		engines = max(engines, 2)
 	}
-	both.Wait()
+	if engines == 1 {
+		if o.Crash > 0 {
+			h.crash(o)
+		}
+		return // the last to converge does so alone
+	}
+	var all sync.WaitGroup
+	failures := make([]error, engines)
+	for i := range failures {
+		all.Go(func() {
+			if i == 0 && o.Crash > 0 {
+				h.crash(o)
+			} else {
+				failures[i] = h.engine(h.db, o.Batch).Converge(context.Background())
+			}
+		})
+	}
+	all.Wait()
 	must(h.t, errors.Join(failures...))
 }
 

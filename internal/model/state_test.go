@@ -10,9 +10,10 @@ type at int64
 const hour at = 3_600_000_000
 
 type model struct {
-	now  at   // moves with advance
-	tick at   // tells apart what happens at one now
-	done bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
+	now    at   // moves with advance
+	tick   at   // tells apart what happens at one now
+	moment at   // what is written is dated by; zero: by when it is
+	done   bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
 
 	facts
 	configuration
@@ -174,6 +175,9 @@ const start = 100*hour + hour/2
 
 // clock is the database's: it never says the same twice.
 func (m *model) clock() at {
+	if m.moment != 0 {
+		return m.moment
+	}
 	m.tick++
 	return m.now + m.tick
 }
