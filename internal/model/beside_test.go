@@ -44,8 +44,10 @@ func (o beside) happen(h *history) {
 		if waited || !o.declares() {
 			h.unsure = &unsure{before: before, batches: 1}
 		}
+		h.coverage.add("something beside a batch")
 		if waited {
 			h.unsure.batches = someBatches
+			h.coverage.add("something that waits for a batch")
 		}
 		err = <-converged
 	case err = <-converged: // in fewer statements
@@ -164,6 +166,7 @@ func (h *history) commitAsSeen(users []string) (complaints []string) {
 		h.unsure.before.tick = h.tick
 		h.seenBy, h.facts, h.configuration, h.tick = nil, now.facts, now.configuration, now.tick
 		if len(wrong) == 0 {
+			h.coverage.add("batch that saw the facts of before")
 			return nil
 		}
 	}

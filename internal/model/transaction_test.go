@@ -65,6 +65,7 @@ func (o finish) happen(h *history) {
 	}
 	h.moment, h.mute = 0, false
 	must(h.t, p.Commit(context.Background()))
+	h.coverage.add("transaction that stayed open")
 }
 
 // waitsForPending reports whether an operation would wait for the transaction that is open.
