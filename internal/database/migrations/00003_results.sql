@@ -136,13 +136,13 @@ COMMENT ON COLUMN referral.writer_account.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.writer_account.adjusted IS 'Sum of adjustments, minor units; may be below zero.';
 COMMENT ON COLUMN referral.writer_account.redeemed IS 'Sum of redemptions, minor units.';
 
--- Grouped rather than joined: a condition on beneficiary_id reaches the keys of
--- both tables whatever its form, and so does an order by it.
+-- Grouped rather than joined, so that any condition on beneficiary_id, a list of
+-- them too, is looked up in the keys of both tables.
 CREATE VIEW referral.balance AS
     SELECT beneficiary_id, currency, sum(available) AS available, sum(held) AS held
       FROM (SELECT beneficiary_id, currency, earned AS available, held FROM referral.engine_account
             UNION ALL
-            SELECT beneficiary_id, currency, adjusted - redeemed, 0 FROM referral.writer_account) AS account
+            SELECT beneficiary_id, currency, adjusted - redeemed, 0::numeric FROM referral.writer_account) AS account
      GROUP BY beneficiary_id, currency;
 COMMENT ON VIEW   referral.balance IS 'What each beneficiary has, in minor units: available now, and held until it matures.';
 COMMENT ON COLUMN referral.balance.beneficiary_id IS 'The beneficiary.';
