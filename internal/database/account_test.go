@@ -152,13 +152,16 @@ func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 		amount    int
 		committed string // state of a READ COMMITTED redemption
 	}{
-		"a reversal":              {func(t *testing.T, w *world) { run(t, w, earn, "b", -500) }, 100, checkViolation},
-		"a reversal of a part":    {func(t *testing.T, w *world) { run(t, w, earn, "b", -400) }, 100, ""},
-		"a grant":                 {func(t *testing.T, w *world) { run(t, w, earn, "b", 100) }, 600, ""},
-		"a redemption":            {func(t *testing.T, w *world) { run(t, w.writer, insertRedemption, "b", "other", 450, "USD") }, 100, checkViolation},
-		"an adjustment":           {func(t *testing.T, w *world) { run(t, w.writer, insertAdjustment, "b", "other", -450, "USD") }, 100, checkViolation},
-		"a reversal, then a lock": {func(t *testing.T, w *world) { run(t, w, earn, "b", -500); run(t, w.begin(t, w, pgx.ReadCommitted), earn, "b", 1) }, 100, checkViolation},
-		"a row that was lost":     {func(t *testing.T, w *world) { run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
+		"a reversal":           {func(t *testing.T, w *world) { run(t, w, earn, "b", -500) }, 100, checkViolation},
+		"a reversal of a part": {func(t *testing.T, w *world) { run(t, w, earn, "b", -400) }, 100, ""},
+		"a grant":              {func(t *testing.T, w *world) { run(t, w, earn, "b", 100) }, 600, ""},
+		"a redemption":         {func(t *testing.T, w *world) { run(t, w.writer, insertRedemption, "b", "other", 450, "USD") }, 100, checkViolation},
+		"an adjustment":        {func(t *testing.T, w *world) { run(t, w.writer, insertAdjustment, "b", "other", -450, "USD") }, 100, checkViolation},
+		"a reversal, then a lock": {func(t *testing.T, w *world) {
+			run(t, w, earn, "b", -500)
+			run(t, w.begin(t, w, pgx.ReadCommitted), earn, "b", 1)
+		}, 100, checkViolation},
+		"a row that was lost": {func(t *testing.T, w *world) { run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
 	} {
 		for _, isolation := range isolations {
 			t.Run(name+"/"+string(isolation), func(t *testing.T) {
