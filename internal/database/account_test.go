@@ -144,6 +144,40 @@ func TestOpenWriterDelaysNoBatch(t *testing.T) {
 	}
 }
 
+// Whatever a writer's transaction has locked, a row that the engine updates is not among it.
+func TestWritersLockOnlyTablesOfWriters(t *testing.T) {
+	for _, isolation := range isolations {
+		t.Run(string(isolation), func(t *testing.T) {
+			w := newWorld(t)
+			run(t, w, earn, "b", 500)
+			writer := w.begin(t, w.writer, isolation)
+			for _, sql := range []string{
+				"INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'c', 'b')",
+				"INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'a')",
+				"INSERT INTO referral.signup (user_id, visitor_id, fingerprints) VALUES ('u', 'v', '{x}')",
+				"INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u', 'p', 1, 'USD')",
+				"INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('u', 'p', 'r', 1)",
+				"INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ('u', 'p', 'Deny')",
+				"INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ('b', '1', 1, 'USD')",
+				"INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('b', '1', 501, 'USD')",
+				"INSERT INTO referral.action (visitor_id, action) VALUES ('v', 'view')",
+				"UPDATE referral.link SET label = 'x'", "UPDATE referral.touch SET code = 'b'", "UPDATE referral.signup SET code = 'a'",
+				"UPDATE referral.purchase SET amount = 2", "UPDATE referral.refund SET amount = 2", "UPDATE referral.override SET verdict = 'Allow'",
+				"DELETE FROM referral.link", "DELETE FROM referral.touch", "DELETE FROM referral.signup",
+				"DELETE FROM referral.purchase", "DELETE FROM referral.refund", "DELETE FROM referral.override",
+			} {
+				run(t, writer, sql)
+			}
+			got := column[string](t, writer, `SELECT DISTINCT c.relname::text FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+				WHERE l.pid = pg_backend_pid() AND c.relkind = 'r' AND l.mode NOT IN ('AccessShareLock', 'SIReadLock') ORDER BY 1`)
+			want := []string{"action", "adjustment", "change", "link", "override", "purchase", "redemption", "refund", "signup", "touch", "writer_account"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // In READ COMMITTED a redemption sees what was committed before it, however old the transaction is.
 // Any other transaction would see less: it has to be done again.
 func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {

@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,4 +88,76 @@ func (s *shop) resyncWithin(limit time.Duration) {
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()
 	must(s, s.engine.Resync(ctx))
+}
+
+// Whatever a writer does beside a resync that puts its row right, the row is the sum of the facts
+// once both have committed.
+func TestResyncOfAWriterAccountBesideItsWriter(t *testing.T) {
+	mend, err := os.ReadFile("mend_writer_account.sql")
+	must(t, err)
+	for name, pause := range map[string]struct{ statement, sql string }{
+		"writer commits before the row is locked": {"create_writer_account", `SELECT pg_advisory_xact_lock(7) WHERE coalesce($1::text[], $2::text[]) IS NOT NULL`},
+		"writer waits for the locked row": {"mend_writer_account", strings.NewReplacer(
+			"UPDATE", "WITH pause AS (SELECT pg_advisory_xact_lock(7)) UPDATE", "\n WHERE w.", "\n WHERE EXISTS (SELECT FROM pause) AND w.").Replace(string(mend))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSpender(t)
+			s.behind(`UPDATE referral.writer_account SET adjusted = adjusted + 1000`)
+			s.engine.Replace(pause.statement, pause.sql)
+			s.request()
+			resynced, written := make(chan error, 1), make(chan error, 1)
+			s.whileLocked(func() {
+				go func() { resynced <- s.engine.Resync(t.Context()) }()
+				s.eventually("the resync has come so far", waitingFor7, "1")
+				go func() {
+					_, err := s.writer.Exec(t.Context(), redeem, "alice", "r2", 150)
+					written <- err
+				}()
+				if pause.statement == "create_writer_account" {
+					must(t, <-written)
+				} else {
+					s.eventually("the writer waits", "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'", "1")
+				}
+			})
+			must(t, <-resynced)
+			if pause.statement != "create_writer_account" {
+				must(t, <-written)
+			}
+			s.expect("balances", "SELECT beneficiary_id, available::text FROM referral.balance WHERE beneficiary_id IN ('alice', 'zoe') ORDER BY 1", "alice 250", "zoe 70")
+			s.consistent()
+		})
+	}
+	t.Run("writer has written the fact and not the row", func(t *testing.T) {
+		s := newSpender(t)
+		s.behind(`UPDATE referral.writer_account SET adjusted = adjusted + 1000`)
+		s.asOwner(`CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'`)
+		s.asOwner(`CREATE TRIGGER a_pause AFTER INSERT ON referral.redemption FOR EACH STATEMENT EXECUTE FUNCTION pause()`)
+		s.request()
+		written := make(chan error, 1)
+		s.whileLocked(func() {
+			go func() {
+				_, err := s.writer.Exec(t.Context(), redeem, "alice", "r2", 150)
+				written <- err
+			}()
+			s.eventually("the writer has come so far", waitingFor7, "1")
+			s.resyncWithin(20 * time.Second)
+		})
+		must(t, <-written)
+		s.expect("balances", "SELECT beneficiary_id, available::text FROM referral.balance WHERE beneficiary_id IN ('alice', 'zoe') ORDER BY 1", "alice 250", "zoe 70")
+		s.consistent()
+	})
+}
+
+const waitingFor7 = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
+// whileLocked holds advisory lock 7 while something happens.
+func (s *shop) whileLocked(do func()) {
+	s.Helper()
+	tx, err := s.db.Begin(s.Context())
+	must(s, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
+	_, err = tx.Exec(s.Context(), "SELECT pg_advisory_xact_lock(7)")
+	must(s, err)
+	do()
+	must(s, tx.Rollback(s.Context()))
 }
