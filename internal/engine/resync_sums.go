@@ -12,9 +12,9 @@ import (
 const mostSums = 10_000
 
 // sums puts counters and accounts right that are off what they count. Each is
-// locked and added up again, in the order in which batches lock them: whoever
-// counts beside adds to what is right. The writers' rows of accounts come last,
-// so that they are locked for a moment only.
+// locked and added up again, in the order in which batches lock them: a batch that
+// waits for the lock adds to the right value. The writers' rows of accounts come
+// last, so that they are locked for a moment only.
 func (s *resyncStep) sums(ctx context.Context) error {
 	// Reading all there is takes longer, but locks nothing that a batch wants.
 	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {

@@ -134,8 +134,9 @@ COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs put right by the comp
 COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts put right by the comparison under way.';
 COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison put right, for people; empty: nothing.';
 
--- TRUNCATE enqueues no change: it names no rows. So it requests a comparison of every
--- campaign. Rows are only added by whoever truncates, and removed by the comparison.
+-- TRUNCATE enqueues no change, since it names no rows. It requests a comparison of
+-- every campaign instead. The triggers only add rows; the comparison that
+-- answers them removes them.
 CREATE TABLE referral.resync_request (
     id           bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     campaign     text COLLATE "C" NOT NULL,
@@ -174,7 +175,7 @@ CREATE FUNCTION referral.resync_due() RETURNS boolean LANGUAGE sql STABLE PARALL
                       AND (coalesce(r.requested <> r.handled, false)
                            OR coalesce(r.ended_at, c.declared_at) + c.resync_interval * interval '1 microsecond' <= clock_timestamp()
                            OR EXISTS (SELECT FROM referral.resync_request AS q WHERE q.campaign = c.name)));
-COMMENT ON FUNCTION referral.resync_due() IS 'Whether any campaign that is not suspended is to be compared: its interval is over, somebody asked, or facts were truncated.';
+COMMENT ON FUNCTION referral.resync_due() IS 'Whether any campaign that is not suspended is to be compared: its interval is over, there is a request, or facts were truncated.';
 
 -- A missing row of the writers is created only if no open transaction of a writer is
 -- creating it: an INSERT cannot skip what is locked, so it gives up after a millisecond.

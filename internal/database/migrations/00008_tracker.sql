@@ -55,8 +55,9 @@ COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
 CREATE FUNCTION referral.apply_redemption() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    spent     record;
-    available numeric;
+    spent  record;
+    own    numeric; -- what the writers' row comes to
+    earned numeric;
 BEGIN
     FOR spent IN
         SELECT beneficiary_id, currency, sum(amount) AS amount FROM new_rows
@@ -65,14 +66,15 @@ BEGIN
     LOOP
         INSERT INTO referral.writer_account AS w (beneficiary_id, currency, redeemed)
         VALUES (spent.beneficiary_id, spent.currency, spent.amount)
-            ON CONFLICT (beneficiary_id, currency) DO UPDATE SET redeemed = w.redeemed + excluded.redeemed;
+            ON CONFLICT (beneficiary_id, currency) DO UPDATE SET redeemed = w.redeemed + excluded.redeemed
+        RETURNING w.adjusted - w.redeemed INTO own;
         IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
             PERFORM referral.require_current_earnings(spent.beneficiary_id, spent.currency);
         END IF;
         -- A statement of its own: in READ COMMITTED it sees what was committed before the lock.
-        SELECT b.available INTO available FROM referral.balance AS b
-         WHERE b.beneficiary_id = spent.beneficiary_id AND b.currency = spent.currency;
-        IF available < 0 THEN
+        SELECT e.earned INTO earned FROM referral.engine_account AS e
+         WHERE e.beneficiary_id = spent.beneficiary_id AND e.currency = spent.currency;
+        IF coalesce(earned, 0) + own < 0 THEN
             RAISE EXCEPTION 'beneficiary % has less than % minor units of % available', spent.beneficiary_id, spent.amount, spent.currency
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'redemption_covered', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
         END IF;
