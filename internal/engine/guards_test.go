@@ -83,7 +83,7 @@ func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	blocker, err := s.db.Begin(s.Context())
 	must(s, err)
 	defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
-	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
+	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
 	must(s, err)
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan struct{})
@@ -145,7 +145,7 @@ func background(s *shop, e *engine.Engine) {
 func TestGuardEpoch(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
-		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD')")
+		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD')")
 		s.arrive(1, 1)
 		if !guard {
 			epoch := s.rows("SELECT epoch FROM referral.meta")[0]
@@ -197,7 +197,7 @@ func TestGuardBudget(t *testing.T) {
 func TestGuardCampaignLock(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 500))
-		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
+		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
 		s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('carl', 'invite', 'carl')")
 		another := s.newEngine(engine.Options{})
 		if !guard {
