@@ -55,7 +55,6 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"purchase: empty user":              {insertPurchase, []any{"", "p", 1, "USD"}},
 		"purchase: empty id":                {insertPurchase, []any{"u", "", 1, "USD"}},
 		"purchase: id too long":             {insertPurchase, []any{"u", long, 1, "USD"}},
-		"purchase: amount 0":                {insertPurchase, []any{"u", "p", 0, "USD"}},
 		"purchase: amount below 0":          {insertPurchase, []any{"u", "p", -1, "USD"}},
 		"purchase: lower-case currency":     {insertPurchase, []any{"u", "p", 1, "usd"}},
 		"purchase: two letters of currency": {insertPurchase, []any{"u", "p", 1, "US"}},
@@ -92,6 +91,7 @@ func TestFactsThatMakeNoSenseYetAreKept(t *testing.T) {
 	id := strings.Repeat("é", 255) // characters, not bytes
 	run(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
 	run(t, w.writer, insertPurchase, id, "of nobody", int64(1<<63-1), "XTS")
+	run(t, w.writer, insertPurchase, id, "free of charge", 0, "USD")
 	run(t, w.writer, insertSignup, id, id, "NoSuchCode")
 	run(t, w.writer, insertSignup, "alone", nil, nil)
 	run(t, w.writer, insertTouch, id, id, "NoSuchCode")

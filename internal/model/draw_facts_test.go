@@ -52,7 +52,7 @@ func (d drawing) signup() addSignup {
 }
 
 func (d drawing) purchase() addPurchase {
-	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, amounts...), Currency: "USD", At: d.late()}
+	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, paid...), Currency: "USD", At: d.late()}
 	if d.odd(6) {
 		p.Currency = "EUR"
 	}

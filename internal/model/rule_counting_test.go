@@ -41,11 +41,11 @@ func (m *model) judgeOwn(v *verdict) string {
 		return "OutsideWindow"
 	case t.Within > 0 && v.purchase.at > v.signup.at+at(t.Within)*hour:
 		return "OutsideWindow"
-	case v.net.amount <= 0:
+	case v.net.amount <= 0 && v.purchase.amount > 0:
 		return "Refunded"
 	case !t.lists(v.net.currency):
 		return "CurrencyMismatch"
-	case v.net.amount < t.Minimums[v.net.currency]:
+	case v.purchase.amount == 0 || v.net.amount < t.Minimums[v.net.currency]:
 		return "BelowMinimum"
 	case t.Condition != "" && !v.holds():
 		return "ConditionFalse"

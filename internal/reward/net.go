@@ -3,9 +3,10 @@ package reward
 // The checks of this file are about what a purchase comes to: its net amount,
 // which is what is left of it after all refunds together.
 
-// refunded wants something left.
+// refunded wants something left of the amount. A purchase of 0 had nothing to
+// refund: it is belowMinimum.
 func refunded(c *candidate) Reason {
-	if c.net <= 0 {
+	if c.net <= 0 && c.purchase.Amount > 0 {
 		return Refunded
 	}
 	return ""
@@ -53,9 +54,10 @@ func (r *Reward) currency(purchase *Purchase) string {
 	return purchase.Currency
 }
 
-// belowMinimum wants the net amount to reach the minimum of its currency.
+// belowMinimum wants an amount above zero, and the net amount to reach the
+// minimum of its currency.
 func belowMinimum(c *candidate) Reason {
-	if c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {
+	if c.purchase.Amount == 0 || c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {
 		return BelowMinimum
 	}
 	return ""

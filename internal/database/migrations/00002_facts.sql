@@ -64,7 +64,7 @@ COMMENT ON COLUMN referral.signup.arrived_at IS 'When the row arrived. Set by th
 CREATE TABLE referral.purchase (
     user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
     purchase_id  text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
-    amount       bigint NOT NULL CHECK (amount > 0),
+    amount       bigint NOT NULL CHECK (amount >= 0),
     currency     text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     purchased_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(purchased_at)),
     attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
@@ -74,7 +74,7 @@ CREATE TABLE referral.purchase (
 COMMENT ON TABLE  referral.purchase IS 'Fact: a user bought something.';
 COMMENT ON COLUMN referral.purchase.user_id IS 'Who bought; the signup may arrive later.';
 COMMENT ON COLUMN referral.purchase.purchase_id IS 'The application''s order number.';
-COMMENT ON COLUMN referral.purchase.amount IS 'Minor units of the currency, above zero, before refunds.';
+COMMENT ON COLUMN referral.purchase.amount IS 'Minor units of the currency, before refunds; 0 is allowed and never counts.';
 COMMENT ON COLUMN referral.purchase.currency IS 'ISO 4217, three capital letters.';
 COMMENT ON COLUMN referral.purchase.purchased_at IS 'When it was bought; a hold counts from here.';
 COMMENT ON COLUMN referral.purchase.attributes IS 'Anything else about the purchase: a JSON object.';
