@@ -39,6 +39,9 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"link: empty code":                  {insertLink, []any{"", "c", "r"}},
 		"link: code too long":               {insertLink, []any{long, "c", "r"}},
 		"link: upper-case code":             {insertLink, []any{"ABC", "c", "r"}},
+		"link: blanks around a code":        {insertLink, []any{" a", "c", "r"}},
+		"link: a tab after a code":          {insertLink, []any{"a\t", "c", "r"}},
+		"link: blank code":                  {insertLink, []any{"  ", "c", "r"}},
 		"link: empty campaign":              {insertLink, []any{"a", "", "r"}},
 		"link: empty referrer":              {insertLink, []any{"a", "c", ""}},
 		"link: referrer too long":           {insertLink, []any{"a", "c", long}},
@@ -73,6 +76,8 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"redemption: more than there is":    {insertRedemption, []any{"b", "r", 1, "USD"}},
 		"action: of what":                   {"INSERT INTO referral.action (user_id, action) VALUES ('u', '')", nil},
 		"action: upper-case code":           {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', 'A')", nil},
+		"action: blanks around a code":      {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' a')", nil},
+		"action: blank code":                {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' ')", nil},
 		"erasure: of nobody":                {"SELECT referral.erase_user('')", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

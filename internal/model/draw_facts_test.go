@@ -20,7 +20,7 @@ func (d drawing) typed() string {
 	if d.crowded {
 		return of(d, "a", "b")
 	}
-	return of(d, "a", "a", "B", "b", "c", "nobody")
+	return of(d, "a", " a", "B\t", "b", "c", "nobody")
 }
 
 func (d drawing) link() addLink {
@@ -44,6 +44,9 @@ func (d drawing) signup() addSignup {
 		s.Visitor = of(d, visitors...)
 	} else {
 		s.Code = d.typed()
+	}
+	if d.odd(8) { // blank, which is none
+		s.Code = of(d, " ", "\t\n")
 	}
 	if d.odd(2) {
 		s.Prints = of(d, nil, []string{"x"}, []string{"x", "y"}, []string{"y"})

@@ -37,7 +37,7 @@ COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet.
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
 COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
-COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower case), campaign or referrer_id.';
+COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 
