@@ -12,7 +12,7 @@ import (
 type Signup struct {
 	UserID       string     `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 	VisitorID    *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
-	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; when it is not blank it decides alone."`
+	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; one that names a link decides alone, one that names none is as if it were not there."`
 	SignedUpAt   *time.Time `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
 	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
 	Attributes   Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`

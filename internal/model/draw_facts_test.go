@@ -44,6 +44,9 @@ func (d drawing) signup() addSignup {
 		s.Visitor = of(d, visitors...)
 	} else {
 		s.Code = d.typed()
+		if d.odd(2) { // whose touches decide where the code names no link
+			s.Visitor = of(d, visitors...)
+		}
 	}
 	if d.odd(8) { // blank, which is none
 		s.Code = of(d, " ", "\t\n")

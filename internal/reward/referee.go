@@ -21,7 +21,7 @@ type Referee struct {
 
 // Signup is the fact that a user signed up.
 type Signup struct {
-	Code         string // as typed; empty: none
+	Code         string // that was typed; empty: none
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string

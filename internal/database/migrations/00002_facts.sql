@@ -63,7 +63,7 @@ CREATE INDEX signup_code ON referral.signup (referral.normal_code(code), user_id
 COMMENT ON TABLE  referral.signup IS 'Fact: a user signed up.';
 COMMENT ON COLUMN referral.signup.user_id IS 'The application''s pseudonym of the user.';
 COMMENT ON COLUMN referral.signup.visitor_id IS 'The visitor that became this user; null if not known.';
-COMMENT ON COLUMN referral.signup.code IS 'Code that was typed in; when it is not blank it decides alone.';
+COMMENT ON COLUMN referral.signup.code IS 'Code that was typed in; one that names a link decides alone, one that names none is as if it were not there.';
 COMMENT ON COLUMN referral.signup.signed_up_at IS 'When the user signed up.';
 COMMENT ON COLUMN referral.signup.fingerprints IS 'Keyed hashes of device, card or address; one shared with the referrer is self-referral.';
 COMMENT ON COLUMN referral.signup.attributes IS 'Anything else about the signup: a JSON object.';
