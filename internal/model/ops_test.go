@@ -297,7 +297,7 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 func (t terms) written() reward.Terms {
 	w := reward.Terms{
 		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
-		WithinSignup: time.Duration(t.Within) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
+		WithinSignup: time.Duration(t.Within) * time.Hour, BeforeSignup: time.Duration(t.Before) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
 		Limits: reward.Limits{PairsPerReferrer: t.Cap},
 	}
 	if t.Every {

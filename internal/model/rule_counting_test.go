@@ -34,7 +34,7 @@ func (m *model) judgeOwn(v *verdict) string {
 	t := v.terms
 	from := v.attribution.touched
 	if v.attribution.source == "Code" {
-		from = v.signup.at
+		from = v.signup.at - at(t.Before)*hour
 	}
 	switch {
 	case v.purchase.at < from:

@@ -52,7 +52,21 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 			s.campaign().EndsAt = day(1)
 		}, says("p1 NotCounting OutsideCampaign")},
 		{"one's own code binds, and earns nothing", func(s *story) { s.typed(linkOf("ben")) }, says("p1 NotCounting SelfReferral")},
-		{"a purchase before the signup by code does not count", func(s *story) {
+		{"a purchase beforeSignup before the signup by code counts", func(s *story) {
+			s.typed(linkOf("anna"))
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(1).Add(-time.Hour)
+		}, says(granted)},
+		{"a purchase earlier than beforeSignup does not count", func(s *story) {
+			s.typed(linkOf("anna"))
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(1).Add(-time.Hour - instant)
+		}, says("p1 NotCounting OutsideWindow")},
+		{"beforeSignup is not about touches", func(s *story) {
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(0).Add(-instant)
+		}, says("p1 NotCounting OutsideWindow")},
+		{"a purchase before the signup by code does not count without beforeSignup", func(s *story) {
 			s.typed(linkOf("anna"))
 			s.p1().PurchasedAt = day(1).Add(-instant)
 		}, says("p1 NotCounting OutsideWindow")},
