@@ -1,5 +1,7 @@
 package reward
 
+import "slices"
+
 // The checks of this file are about what a purchase comes to: its net amount,
 // which is what is left of it after all refunds together.
 
@@ -41,6 +43,24 @@ func offBudget(c *candidate) Reason {
 		}
 	}
 	return ""
+}
+
+// leavesBudget reports whether a revision that newly reaches an admitted pair puts
+// a reward into another currency than the budget's, so that offBudget applies to
+// the pair. An edit of the budget alone takes nothing back: a reward that was in
+// that currency before stays.
+func (c *candidate) leavesBudget() bool {
+	budget := c.campaign.Budget
+	if budget == nil || c.revision.Number == c.pair.Revision {
+		return false
+	}
+	before := c.campaign.Revisions[c.campaign.index(c.pair.Revision)].Terms.Rewards
+	return slices.ContainsFunc(c.revision.Terms.Rewards, func(r Reward) bool {
+		currency := r.currency(c.purchase)
+		return currency != budget.Currency && !slices.ContainsFunc(before, func(was Reward) bool {
+			return was.Name == r.Name && was.currency(c.purchase) == currency
+		})
+	})
 }
 
 // currency is what the reward of a purchase is in.
