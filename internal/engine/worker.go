@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -13,7 +14,7 @@ import (
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine *Engine
-	first  int // shard to begin the next claim with
+	first  int // shard to begin the next claim with; behind the last, it begins with the first
 	size   int // changes in the next batch
 	// blocked: the last batch left somebody in line for another's turn.
 	blocked bool
@@ -23,7 +24,7 @@ type worker struct {
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
-		first:  number * shards / e.options.Workers,
+		first:  number * shardsPerBatch, // each worker behind the shards of the one before
 		size:   e.options.BatchSize,
 		delay:  newBackoff(),
 	}
@@ -75,7 +76,7 @@ func (w *worker) attempt(ctx context.Context) (took bool, err error) {
 		return false, err
 	}
 	w.blocked = b.blocked
-	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
+	w.first = int(b.shards[len(b.shards)-1]) + 1
 	w.size = min(2*w.size, w.engine.options.BatchSize)
 	return true, nil
 }
@@ -85,7 +86,7 @@ func (w *worker) attempt(ctx context.Context) (took bool, err error) {
 // free: whoever is first is then among them.
 func (w *worker) claimed() int {
 	if w.blocked {
-		return shards
+		return math.MaxInt32
 	}
 	return shardsPerBatch
 }
