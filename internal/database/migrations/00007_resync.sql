@@ -72,7 +72,7 @@ ALTER TABLE referral.attribution
     ADD COLUMN seal  bigint DEFAULT 0;
 ALTER TABLE referral.attribution ALTER COLUMN seal DROP DEFAULT;
 COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided; null: not known.';
-COMMENT ON COLUMN referral.attribution.via IS 'The same of the link or touches that the signup could be bound by; null once a pair was admitted, since it is bound for good.';
+COMMENT ON COLUMN referral.attribution.via IS 'The same of the link of the typed code, else of the touches that the signup could be bound by; null once a pair was admitted, since it is bound for good.';
 COMMENT ON COLUMN referral.attribution.pairs IS 'How many pairs the referee has; null: not known.';
 COMMENT ON COLUMN referral.attribution.seal IS 'seal_of_attribution as the engine wrote it.';
 

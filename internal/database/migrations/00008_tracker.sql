@@ -6,7 +6,7 @@ CREATE TABLE referral.action (
     action_id  text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(action_id) BETWEEN 1 AND 255),
     user_id    text COLLATE "C" CHECK (length(user_id) BETWEEN 1 AND 255),
     visitor_id text COLLATE "C" CHECK (length(visitor_id) BETWEEN 1 AND 255),
-    code       text COLLATE "C" CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code COLLATE "default")),
+    code       text COLLATE "C" CHECK (length(code) BETWEEN 1 AND 255 AND code IS NOT DISTINCT FROM referral.normal_code(code)),
     action     text COLLATE "C" NOT NULL CHECK (length(action) BETWEEN 1 AND 255),
     target     text NOT NULL DEFAULT '' CHECK (length(target) <= 2048),
     acted_at   timestamptz NOT NULL DEFAULT now() CHECK (isfinite(acted_at)),
@@ -18,7 +18,7 @@ COMMENT ON COLUMN referral.action.actor_id IS 'Who did it: the user, or the visi
 COMMENT ON COLUMN referral.action.action_id IS 'Tells one action from another; give your own to make a retried write harmless.';
 COMMENT ON COLUMN referral.action.user_id IS 'The user; null if not known.';
 COMMENT ON COLUMN referral.action.visitor_id IS 'The visitor; null if not known.';
-COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, lower case; null: of none.';
+COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, as normal_code writes it; null: of none.';
 COMMENT ON COLUMN referral.action.action IS 'What was done, such as view, download or invite.';
 COMMENT ON COLUMN referral.action.target IS 'What it was done to, in the application''s words.';
 COMMENT ON COLUMN referral.action.acted_at IS 'When it was done.';

@@ -39,9 +39,9 @@ UPDATE referral.attribution AS a
                            FROM referral.purchase AS p WHERE p.user_id = a.user_id), 0),
        via = via
              # coalesce((SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
-                           FROM referral.signup AS s JOIN referral.link AS l ON l.code = lower(s.code)
-                          WHERE s.user_id = a.user_id AND s.code <> ''), 0)
+                           FROM referral.signup AS s JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
+                          WHERE s.user_id = a.user_id), 0)
              # coalesce((SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
-                           FROM referral.signup AS s JOIN referral.touch AS t USING (visitor_id) JOIN referral.link AS l ON l.code = lower(t.code)
-                          WHERE s.user_id = a.user_id AND coalesce(s.code, '') = ''), 0);
+                           FROM referral.signup AS s JOIN referral.touch AS t USING (visitor_id) JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+                          WHERE s.user_id = a.user_id AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))), 0);
 $$;
