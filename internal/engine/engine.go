@@ -133,7 +133,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
-	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
+	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	e.stats.polls.Add(1)
