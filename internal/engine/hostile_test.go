@@ -21,7 +21,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
-	s := &shop{TB: t, db: db, uri: own.URI} // facts come from the owner, whose transactions ignore the defaults
+	s := &shop{TB: t, db: db, owner: db, uri: own.URI}
 	s.engine = s.newEngine(engine.Options{})
 	return s
 }
