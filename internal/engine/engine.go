@@ -73,10 +73,15 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	compare := make(chan struct{}, 1)
 	workers.Go(func() { newResyncer(e).run(ctx, compare) })
+	reverse := make(chan struct{}, 1)
+	workers.Go(func() { e.runReversals(ctx, reverse) })
 
 	delay := newBackoff()
 	for ctx.Err() == nil {
 		wait := jitter(e.options.PollInterval)
+		if e.reversing() {
+			wakeUp(reverse, 1)
+		}
 		if int(e.busy.Load()) == e.options.Workers {
 			wakeUp(compare, 1)
 			pause(ctx, wait) // they look for themselves
@@ -117,6 +122,9 @@ func (e *Engine) Converge(ctx context.Context) error {
 			return err
 		}
 		took, err := w.attempt(ctx)
+		if err == nil && !took {
+			took, err = e.reverse(ctx, w.size)
+		}
 		switch {
 		case err == nil && !took:
 			return nil
