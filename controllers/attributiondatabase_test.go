@@ -72,6 +72,7 @@ func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
 func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
+	w.eventually("nothing is pending", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
 	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	w.shop(own, oneFriend)
