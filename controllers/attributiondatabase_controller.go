@@ -65,6 +65,7 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		}
 		result, err = conclude(&adb, good, err)
 		r.absence.observe(&adb, usable(&adb))
+		r.reportResync(&adb)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})
 	}()
 
@@ -76,6 +77,17 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, r.converge(ctx, &adb)
+}
+
+// reportResync tells whether full comparisons fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
+func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDatabase) {
+	fault := r.registry.State(client.ObjectKeyFromObject(adb)).ResyncFault
+	if fault == nil {
+		removeCondition(adb, v1alpha1.ResyncFailingCondition)
+		return
+	}
+	setCondition(adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
+		"full comparisons fail; facts go on being decided: "+database.Message(fault))
 }
 
 // usable reports whether a database is Ready, or can be used although it is not.

@@ -36,6 +36,8 @@ type Engine struct {
 	failure atomic.Pointer[error]
 	busy    atomic.Int32 // workers that are awake
 	stats   counters
+
+	resyncHealth resyncHealth
 }
 
 // New returns an engine on a migrated database; Run starts it.
