@@ -169,7 +169,12 @@ func (h *history) compareCommits() (some bool) {
 				users[user] = true
 			}
 		}
-		complaints := h.commit(sortedKeys(users), h.seen.pairs)
+		var complaints []string
+		if after, end := commit.reversal(h.t); end != nil {
+			h.takeBack(after, end)
+		} else {
+			complaints = h.commit(sortedKeys(users), h.seen.pairs)
+		}
 		if diff := h.differences(); diff != "" {
 			complaints = append(complaints, diff)
 		}

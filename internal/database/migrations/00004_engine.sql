@@ -100,3 +100,17 @@ COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
 COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
 COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';
+
+-- Campaigns that take back all they gave. A walk over all keys, each in its
+-- order, finds what was given by rows; no counter decides that it is over.
+CREATE TABLE referral.reversal (
+    campaign        text COLLATE "C" PRIMARY KEY,
+    resume_user     text COLLATE "C" NOT NULL DEFAULT '',
+    resume_purchase text COLLATE "C" NOT NULL DEFAULT '',
+    done            boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE  referral.reversal IS 'How far the engine has come with taking back what a campaign gave: one row for each campaign that was reversed since it was last declared.';
+COMMENT ON COLUMN referral.reversal.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.reversal.resume_user IS 'user_id of the last key that was reversed.';
+COMMENT ON COLUMN referral.reversal.resume_purchase IS 'purchase_id of that key.';
+COMMENT ON COLUMN referral.reversal.done IS 'True: nothing is left.';

@@ -27,6 +27,9 @@ BEGIN
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;
+-- The engine's steps of a reversal, and not its beginning.
+CREATE TRIGGER proof AFTER UPDATE ON referral.reversal FOR EACH ROW
+    WHEN (NEW.done OR (NEW.resume_user, NEW.resume_purchase) > (OLD.resume_user, OLD.resume_purchase)) EXECUTE FUNCTION proof.note();
 
 -- What decisions rested on is recorded as an exclusive or of hashes, from which
 -- those of facts as they are now are taken out before, and put back after.
