@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	shards         = 16 // rows of referral.shard
-	shardsPerBatch = 4  // the rest is left to other workers and replicas
+	shardsPerBatch = 4 // the rest is left to other workers and replicas
 	factsPerBatch  = 400_000
 )
 

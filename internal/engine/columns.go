@@ -194,22 +194,22 @@ func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
 
 type accountColumns struct {
 	beneficiaryID, currency []string
-	available, held         []int64
+	earned, held            []int64
 }
 
 func newAccountColumns(rows int) accountColumns {
 	return accountColumns{
 		beneficiaryID: make([]string, 0, rows),
 		currency:      make([]string, 0, rows),
-		available:     make([]int64, 0, rows),
+		earned:        make([]int64, 0, rows),
 		held:          make([]int64, 0, rows),
 	}
 }
 
-func (c *accountColumns) add(beneficiaryID, currency string, available, held int64) {
+func (c *accountColumns) add(beneficiaryID, currency string, earned, held int64) {
 	c.beneficiaryID = append(c.beneficiaryID, beneficiaryID)
 	c.currency = append(c.currency, currency)
-	c.available = append(c.available, available)
+	c.earned = append(c.earned, earned)
 	c.held = append(c.held, held)
 }
 

@@ -103,7 +103,7 @@ func TestConvergedIsAtRest(t *testing.T) {
 	s.converge()
 	state := func() []string {
 		return s.rows(`SELECT xmin::text FROM referral.pair UNION ALL SELECT xmin::text FROM referral.attribution
-			UNION ALL SELECT xmin::text FROM referral.credit UNION ALL SELECT xmin::text FROM referral.account
+			UNION ALL SELECT xmin::text FROM referral.credit UNION ALL SELECT xmin::text FROM referral.engine_account
 			UNION ALL SELECT xmin::text FROM referral.ledger UNION ALL SELECT xmin::text FROM referral.pair_count`)
 	}
 	before := state()

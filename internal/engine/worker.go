@@ -13,7 +13,7 @@ import (
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine    *Engine
-	first     int  // shard to begin the next claim with
+	first     int  // shard to begin the next claim with; behind the last, it begins with the first
 	size      int  // changes in the next batch
 	allocates bool // the next attempt begins with allocation requests
 	delay     *backoff.ExponentialBackOff
@@ -22,7 +22,7 @@ type worker struct {
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
-		first:  number * shards / e.options.Workers,
+		first:  number * shardsPerBatch, // each worker behind the shards of the one before
 		size:   e.options.BatchSize,
 		delay:  newBackoff(),
 	}
@@ -92,7 +92,7 @@ func (w *worker) attempt(ctx context.Context) (did bool, err error) {
 // after lets the next batch begin with other shards, and be larger again.
 func (w *worker) after(b *batch) {
 	if b.allocates == "" {
-		w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
+		w.first = int(b.shards[len(b.shards)-1]) + 1
 	}
 	w.size = min(2*w.size, w.engine.options.BatchSize)
 }

@@ -141,9 +141,9 @@ func (o outcome) clone() outcome {
 //
 // A batch reads the facts of its referees first and what these refer to later: the link of a typed
 // code, then touches with their links, then the fingerprints of referrers.
-func (h *history) commitAsSeen(users []string) (complaints []string) {
+func (h *history) commitAsSeen(apply func() []string) (complaints []string) {
 	before, sure := h.outcome.clone(), h.unsure == nil || h.unsure.batches == 0
-	if complaints = h.agrees(users); len(complaints) == 0 || sure {
+	if complaints = h.agrees(apply); len(complaints) == 0 || sure {
 		return complaints
 	}
 	h.unsure.batches--
@@ -162,7 +162,7 @@ func (h *history) commitAsSeen(users []string) (complaints []string) {
 	}
 	for _, view := range views {
 		h.outcome, h.configuration, h.tick, h.seenBy = before.clone(), was.configuration, was.tick, view
-		wrong := h.agrees(users)
+		wrong := h.agrees(apply)
 		h.unsure.before.tick = h.tick
 		h.seenBy, h.facts, h.configuration, h.tick = nil, now.facts, now.configuration, now.tick
 		if len(wrong) == 0 {
@@ -174,8 +174,8 @@ func (h *history) commitAsSeen(users []string) (complaints []string) {
 }
 
 // agrees applies a commit and compares what is recorded.
-func (h *history) agrees(users []string) []string {
-	complaints := h.commit(users, h.seen.pairs)
+func (h *history) agrees(apply func() []string) []string {
+	complaints := apply()
 	if diff := h.differences(); diff != "" {
 		complaints = append(complaints, diff)
 	}

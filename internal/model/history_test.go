@@ -188,7 +188,11 @@ func (h *history) compareCommits() (some bool) {
 				users[user] = true
 			}
 		}
-		if complaints := h.commitAsSeen(sortedKeys(users)); len(complaints) > 0 {
+		apply := func() []string { return h.commit(sortedKeys(users), h.seen.pairs) }
+		if after, end := commit.reversal(h.t); end != nil {
+			apply = func() []string { h.takeBack(after, end); return nil }
+		}
+		if complaints := h.commitAsSeen(apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
@@ -202,7 +206,7 @@ func (h *history) compareDone() {
 		return
 	}
 	h.done = true
-	complaints := h.agrees(h.everybody())
+	complaints := h.agrees(func() []string { return h.commit(h.everybody(), h.seen.pairs) })
 	h.done = false
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))

@@ -67,12 +67,12 @@ type link struct {
 }
 
 type touch struct {
-	code string // lower case
+	code string // normal
 	at   at
 }
 
 type signup struct {
-	visitor, code string // lower case
+	visitor, code string // the code is normal; empty: none
 	at            at
 	prints        []string
 	vip           bool // an attribute

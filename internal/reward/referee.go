@@ -21,7 +21,7 @@ type Referee struct {
 
 // Signup is the fact that a user signed up.
 type Signup struct {
-	Code         string // as typed; empty: none
+	Code         string // that was typed; empty: none
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
@@ -35,7 +35,7 @@ type Signup struct {
 // Purchase is one purchase with its refunds and override.
 type Purchase struct {
 	ID          string
-	Amount      int64 // minor units, above zero
+	Amount      int64 // minor units, not below zero
 	Refunded    int64 // minor units, the sum of all refunds, at most math.MaxInt64
 	Currency    string
 	PurchasedAt time.Time

@@ -24,8 +24,8 @@ SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
            (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, decided)::text, 0)), 0)
   FROM referral.ledger
 UNION ALL
-SELECT 'account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
-  FROM referral.account AS a
+SELECT 'engine_account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
+  FROM referral.engine_account AS a
 UNION ALL
 SELECT 'referrer', count(*), coalesce(sum(hashtextextended(r::text, 0)), 0)
   FROM referral.referrer AS r

@@ -4,10 +4,12 @@
 CREATE SEQUENCE referral.admission_order;
 COMMENT ON SEQUENCE referral.admission_order IS 'Where pairs draw their admission order from.';
 
+-- There are sixteen shards. Their rows and shard_of say so together, and nothing
+-- else does: whatever has to know how many there are counts the rows.
 CREATE TABLE referral.shard (
-    shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 15)
+    shard smallint PRIMARY KEY CHECK (shard >= 0)
 );
-COMMENT ON TABLE  referral.shard IS 'Sixteen rows to lock: whoever holds one decides about its referees, and nobody else does.';
+COMMENT ON TABLE  referral.shard IS 'Rows to lock: a batch that holds a shard''s row decides about its referees, and no other batch does.';
 COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
 INSERT INTO referral.shard SELECT generate_series(0, 15);
 
@@ -37,7 +39,7 @@ COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet.
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
 COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
-COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower case), campaign or referrer_id.';
+COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 
@@ -98,3 +100,17 @@ COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
 COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
 COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';
+
+-- Campaigns that take back all they gave. A walk over all keys, each in its
+-- order, finds what was given by rows; no counter decides that it is over.
+CREATE TABLE referral.reversal (
+    campaign        text COLLATE "C" PRIMARY KEY,
+    resume_user     text COLLATE "C" NOT NULL DEFAULT '',
+    resume_purchase text COLLATE "C" NOT NULL DEFAULT '',
+    done            boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE  referral.reversal IS 'How far the engine has come with taking back what a campaign gave: one row for each campaign that was reversed since it was last declared.';
+COMMENT ON COLUMN referral.reversal.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.reversal.resume_user IS 'user_id of the last key that was reversed.';
+COMMENT ON COLUMN referral.reversal.resume_purchase IS 'purchase_id of that key.';
+COMMENT ON COLUMN referral.reversal.done IS 'True: nothing is left.';

@@ -20,20 +20,22 @@ SELECT 'credit of a pair that is neither held nor granted', c.user_id || '/' || 
   FROM referral.credit AS c LEFT JOIN referral.pair AS p USING (user_id, purchase_id)
  WHERE p.state IS NULL OR p.state NOT IN ('Held', 'Granted')
 UNION ALL
-SELECT 'account is off its sums', coalesce(a.beneficiary_id, s.beneficiary_id) || ' ' || coalesce(a.currency, s.currency)
-  FROM referral.account AS a
-  FULL JOIN (SELECT beneficiary_id, currency, sum(available) AS available, sum(held) AS held
-               FROM (SELECT beneficiary_id, currency, amount AS available, 0 AS held FROM referral.ledger
-                     UNION ALL
-                     SELECT beneficiary_id, currency, amount, 0 FROM referral.adjustment
-                     UNION ALL
-                     SELECT beneficiary_id, currency, -amount, 0 FROM referral.redemption
-                     UNION ALL
-                     SELECT c.beneficiary_id, c.currency, 0, c.amount
-                       FROM referral.credit AS c JOIN referral.pair AS p USING (user_id, purchase_id)
-                      WHERE p.state = 'Held') AS x
-              GROUP BY 1, 2) AS s USING (beneficiary_id, currency)
- WHERE coalesce(a.available, 0) <> coalesce(s.available, 0) OR coalesce(a.held, 0) <> coalesce(s.held, 0)
+SELECT 'engine''s row of an account is off its sums', beneficiary_id || ' ' || currency
+  FROM referral.engine_account AS a
+  FULL JOIN (SELECT beneficiary_id, currency, sum(amount) AS earned
+               FROM referral.ledger GROUP BY 1, 2) AS l USING (beneficiary_id, currency)
+  FULL JOIN (SELECT c.beneficiary_id, c.currency, sum(c.amount) AS held
+               FROM referral.credit AS c JOIN referral.pair AS p USING (user_id, purchase_id)
+              WHERE p.state = 'Held' GROUP BY 1, 2) AS h USING (beneficiary_id, currency)
+ WHERE (coalesce(a.earned, 0), coalesce(a.held, 0)) <> (coalesce(l.earned, 0), coalesce(h.held, 0))
+UNION ALL
+SELECT 'writers'' row of an account is off its sums', beneficiary_id || ' ' || currency
+  FROM referral.writer_account AS a
+  FULL JOIN (SELECT beneficiary_id, currency, sum(amount) AS adjusted
+               FROM referral.adjustment GROUP BY 1, 2) AS j USING (beneficiary_id, currency)
+  FULL JOIN (SELECT beneficiary_id, currency, sum(amount) AS redeemed
+               FROM referral.redemption GROUP BY 1, 2) AS r USING (beneficiary_id, currency)
+ WHERE (coalesce(a.adjusted, 0), coalesce(a.redeemed, 0)) <> (coalesce(j.adjusted, 0), coalesce(r.redeemed, 0))
 UNION ALL
 SELECT 'pair counters are off', campaign
   FROM (SELECT campaign, sum(held) AS held, sum(granted) AS granted, sum(reversed) AS reversed, sum(waiting) AS waiting,
