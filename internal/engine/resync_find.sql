@@ -66,6 +66,21 @@ WITH told AS (
     UNION ALL
     SELECT user_id, 0, 0, 0, 0, 9 FROM referral.withheld WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
+    -- Rows of the waitlist that were altered, or whose pair does not wait.
+    SELECT w.user_id, 0, 0, 0, 0, 9
+      FROM referral.waitlist AS w
+      LEFT JOIN referral.pair AS p ON p.user_id = w.user_id AND p.purchase_id = w.purchase_id
+     WHERE w.user_id > $1 AND ($2::text IS NULL OR w.user_id <= $2)
+       AND (w.passed_over OR coalesce(p.state <> 'Waiting' AND NOT w.growing, true)
+            OR w.checksum <> referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
+                                                          w.least_need, w.tier_starts, w.tier_needs, w.edit))
+    UNION ALL
+    -- Waiting pairs that are not on the waitlist.
+    SELECT p.user_id, 0, 0, 0, 0, 9
+      FROM referral.pair AS p
+     WHERE p.state = 'Waiting' AND p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
+       AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
+    UNION ALL
     -- Signups that are bound to nothing though something may bind them.
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s

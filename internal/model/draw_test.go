@@ -189,11 +189,14 @@ func (d drawing) rare() operation {
 }
 
 func (d drawing) resync() resync {
-	if d.seldom(2) {
+	switch d.below(4) {
+	case 0:
 		return resync{}
+	case 1, 2:
+		return resync{Tampered: of(d, tampered...)}
 	}
 	// No signups: of a referrer's fingerprints a comparison knows nothing.
-	return resync{of[operation](d, d.purchase(), d.link(), d.touch(),
+	return resync{Hidden: of[operation](d, d.purchase(), d.link(), d.touch(),
 		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
 }

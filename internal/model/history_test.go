@@ -108,12 +108,16 @@ func (h *history) resync(o resync) {
 		o.Hidden.happen(h)
 		h.hidden = false
 	}
+	if o.Tampered != "" && compares {
+		h.tamper(o.Tampered)
+		h.coverage.add("altered " + o.Tampered)
+	}
 	for name := range h.campaigns {
 		h.requests++
 		must(h.t, database.RequestResync(context.Background(), h.db, ownerUID, name, fmt.Sprint(h.requests)))
 	}
 	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
-	if o.Hidden != nil || !compares {
+	if o.Hidden != nil || o.Tampered != "" || !compares {
 		h.converge(converge{})
 		return
 	}

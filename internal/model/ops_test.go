@@ -259,7 +259,10 @@ type (
 	}
 	// resync has everything compared. What happened before behind the triggers'
 	// back is noticed by that alone.
-	resync struct{ Hidden operation }
+	resync struct {
+		Hidden   operation
+		Tampered string // one of tampers; empty: none
+	}
 )
 
 func (o declare) happen(h *history) {
