@@ -128,7 +128,7 @@ func (f facts) clone() facts {
 }
 
 func (o outcome) clone() outcome {
-	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder}
+	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder, maps.Clone(o.setAside)}
 	for key, p := range o.pairs {
 		copied := *p
 		same.pairs[key] = &copied

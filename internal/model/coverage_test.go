@@ -36,6 +36,7 @@ var expected = []string{
 	"pair that waits in a campaign that is PolicyMissing", "pair that waits in a campaign that is Closed", "pair that waits and is taken back",
 	"pair that waits for more", "waitlist longer than a batch", "pair of a later revision", "pair with a higher ordinal",
 	"something beside a batch", "something that waits for a batch", "batch that saw the facts of before", "transaction that stayed open",
+	"referee that is set aside",
 	"attribution by Code", "attribution by Touch",
 	"attribution of a person who was forgotten", "credit spent",
 }

@@ -167,7 +167,7 @@ func (d drawing) rare() operation {
 	case 13, 14, 15:
 		return erase{of(d, d.users...)}
 	case 0:
-		return d.signup()
+		return of[operation](d, d.signup(), refuse{of(d, d.users...)}, refuse{of(d, d.users...)}, refuse{})
 	case 1:
 		return d.link()
 	case 2:

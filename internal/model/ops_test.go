@@ -192,6 +192,7 @@ func (o redeem) happen(h *history) {
 
 // erase is about somebody of whom all is decided.
 func (o erase) happen(h *history) {
+	refuse{}.happen(h)
 	h.converge(converge{})
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
 	if sqlState(err) == "55006" {

@@ -17,6 +17,9 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	var claims []*place
 	fresh := 0
 	for _, user := range users {
+		if m.setAside[user] {
+			continue
+		}
 		if m.seenBy != nil {
 			m.facts = m.seenBy(user)
 		}
@@ -241,11 +244,11 @@ func (m *model) needs(p *place) int64 {
 }
 
 // waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
-// No pair of a suspended campaign does.
+// No pair of a suspended campaign does, and none of a referee that is set aside.
 func (m *model) waitlist(campaign string) (waiting []*place) {
 	mode := m.campaigns[campaign].mode
 	for key, p := range m.pairs {
-		if p.campaign == campaign && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
+		if p.campaign == campaign && !m.setAside[key.user] && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
 			waiting = append(waiting, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}

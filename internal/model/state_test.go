@@ -46,7 +46,8 @@ type configuration struct {
 type outcome struct {
 	attributions map[string]attribution // by user
 	pairs        map[purchaseKey]*pair
-	lastOrder    int64 // the highest admission order drawn so far
+	lastOrder    int64           // the highest admission order drawn so far
+	setAside     map[string]bool // users
 }
 
 type (
@@ -164,7 +165,7 @@ func newModel() *model {
 			purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
 		},
 		configuration: configuration{campaigns: map[string]*campaign{}},
-		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}},
+		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
 		now: start,
 	}
