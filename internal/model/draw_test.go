@@ -160,11 +160,11 @@ func (d drawing) operation() operation {
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
 	switch d.below(16) {
-	case 10:
+	case 10, 13:
 		return d.resync()
 	case 11, 12:
 		return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
-	case 13, 14, 15:
+	case 14, 15:
 		return erase{of(d, d.users...)}
 	case 0:
 		return of[operation](d, d.signup(), refuse{of(d, d.users...)}, refuse{of(d, d.users...)}, refuse{})
