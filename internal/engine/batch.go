@@ -41,6 +41,9 @@ type batch struct {
 	notes     lineNotes // written with the pairs
 	blocked   bool      // somebody had to stay in line for another's turn
 	facts     int
+
+	erasures []*erasure // whose next step this batch does
+	fixes    []string   // user_ids whose attribution is to stay
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
@@ -69,6 +72,9 @@ func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err e
 		return false, fmt.Errorf("while taking changes: %w", err)
 	}
 	if err := b.converge(ctx); err != nil {
+		return false, err
+	}
+	if err := b.erase(ctx); err != nil {
 		return false, err
 	}
 	if err := b.fence(ctx); err != nil {

@@ -39,7 +39,7 @@ func (r *referee) restsOn(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !bound {
+	if !bound && !r.fixed() {
 		now.via = &r.via
 	}
 	return now

@@ -18,6 +18,8 @@ const (
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
 	kindRoom     = "Room"     // of a campaign: whoever is next in line
+	kindErasure  = "Erasure"  // of a user: the next step of an erasure
+	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -43,6 +45,7 @@ func (b *batch) take(ctx context.Context) error {
 	perShard := max(1, b.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
+	var erased []string
 
 	var queries pgx.Batch
 	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
@@ -54,6 +57,14 @@ func (b *batch) take(ctx context.Context) error {
 				return nil
 			case kindRoom:
 				b.rooms = append(b.rooms, key)
+				return nil
+			case kindErasure:
+				found[key] = true
+				erased = append(erased, key)
+				return nil
+			case kindFix:
+				found[key] = true
+				b.fixes = append(b.fixes, key)
 				return nil
 			}
 			if expand[kind] == nil {
@@ -86,6 +97,11 @@ func (b *batch) take(ctx context.Context) error {
 		r := newReferee(userID)
 		b.byID[userID] = r
 		b.referees = append(b.referees, r)
+	}
+	for _, userID := range erased {
+		r := b.byID[userID]
+		r.erases = &erasure{referee: r}
+		b.erasures = append(b.erasures, r.erases)
 	}
 	slices.SortFunc(b.referees, byUserID)
 	return b.expand(ctx, expand)

@@ -7,7 +7,7 @@ SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
                 (SELECT a.code FROM referral.attribution AS a WHERE a.user_id = given.user_id),
                 nullif(followed, ''),
                 (SELECT lower(t.code) FROM referral.touch AS t
-                  WHERE t.visitor_id = given.visitor_id AND t.touched_at <= coalesce(given.acted_at, now())
+                  WHERE t.visitor_id = given.visitor_id AND NOT t.blanked AND t.touched_at <= coalesce(given.acted_at, now())
                   ORDER BY t.touched_at DESC, lower(t.code), t.touch_id LIMIT 1)),
        action, target, coalesce(acted_at, now())
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
