@@ -123,9 +123,10 @@ CREATE TABLE referral.erasing_visitor (
     settled_after text COLLATE "C" NOT NULL DEFAULT '',
     settled       boolean NOT NULL DEFAULT false,
     moved_after   text COLLATE "C" NOT NULL DEFAULT '',
+    moved         boolean NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, visitor_id)
 );
-COMMENT ON TABLE  referral.erasing_visitor IS 'Visitors of users in erasing, whose touches are to be moved. A row goes with the last touch.';
+COMMENT ON TABLE  referral.erasing_visitor IS 'Visitors of users in erasing, whose touches are to be moved.';
 COMMENT ON COLUMN referral.erasing_visitor.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasing_visitor.visitor_id IS 'The visitor.';
 COMMENT ON COLUMN referral.erasing_visitor.salt IS 'What the random visitors of the moved touches are made from, one per code.';
@@ -134,6 +135,7 @@ COMMENT ON COLUMN referral.erasing_visitor.listed IS 'Whether all other signups 
 COMMENT ON COLUMN referral.erasing_visitor.settled_after IS 'The last other signup of the visitor that is known to have been decided since.';
 COMMENT ON COLUMN referral.erasing_visitor.settled IS 'Whether all of them are, so that touches may be moved.';
 COMMENT ON COLUMN referral.erasing_visitor.moved_after IS 'The last touch that was moved or skipped.';
+COMMENT ON COLUMN referral.erasing_visitor.moved IS 'Whether all touches are moved.';
 
 CREATE TABLE referral.shared_fingerprint (
     user_id  text COLLATE "C" NOT NULL,
