@@ -14,7 +14,6 @@ const (
 	notNullViolation  = "23502"
 	uniqueViolation   = "23505"
 	integrityViolated = "23000"
-	objectInUse       = "55006"
 	denied            = "42501"
 )
 

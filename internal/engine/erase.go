@@ -84,11 +84,11 @@ func (b *batch) erase(ctx context.Context) error {
 
 // eraseStep does one step of an erasure, and sees to the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
-	if _, err := b.tx.Exec(ctx, b.statement("erase_begin"), e.UserID); err != nil {
-		return err
-	}
 	if campaign := b.suspends(e.referee); campaign != "" {
 		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
+		return err
+	}
+	if _, err := b.tx.Exec(ctx, b.statement("erase_begin"), e.UserID); err != nil {
 		return err
 	}
 	if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), []string{e.UserID}); err != nil {

@@ -1,15 +1,10 @@
--- Records with whom the user $1 shares one of the fingerprints $2, where one of both has a link or
--- is attributed to the other: at most $3 that are not recorded yet. Each is recorded both ways, in
--- the order in which all engines insert them.
--- Uses signup_fingerprint, link_referrer, attribution_pkey and shared_fingerprint_pkey.
+-- Records with whom the user $1 shares one of the fingerprints $2: at most $3 that are not recorded
+-- yet. Each is recorded both ways, in the order in which all engines insert them.
+-- Uses signup_fingerprint and shared_fingerprint_pkey.
 WITH sharing AS (
     SELECT s.user_id
       FROM referral.signup AS s
      WHERE s.fingerprints && $2::text[] AND s.fingerprints <> '{}' AND s.user_id <> $1
-       AND (EXISTS (SELECT FROM referral.link AS l WHERE l.referrer_id = s.user_id)
-            OR EXISTS (SELECT FROM referral.link AS l WHERE l.referrer_id = $1)
-            OR EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id AND a.referrer_id = $1)
-            OR EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = $1 AND a.referrer_id = s.user_id))
        AND NOT EXISTS (SELECT FROM referral.shared_fingerprint AS f WHERE f.user_id = $1 AND f.other_id = s.user_id)
      LIMIT $3
 )

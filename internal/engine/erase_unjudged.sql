@@ -3,7 +3,7 @@
 SELECT p.purchase_id,
        referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes, p.blanked, p.condition_held),
        EXISTS (SELECT FROM referral.pair AS r
-                WHERE r.user_id = p.user_id AND r.purchase_id = p.purchase_id AND r.reason <> 'ConditionFalse')
+                WHERE r.user_id = p.user_id AND r.purchase_id = p.purchase_id AND r.ordinal > 0)
   FROM referral.purchase AS p
  WHERE p.user_id = $1 AND NOT p.blanked
  ORDER BY p.purchase_id

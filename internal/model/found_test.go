@@ -280,6 +280,7 @@ func TestAForgottenPersonWhomNoLinkLeadsToIsReached(t *testing.T) {
 		addSignup{User: "cat", Visitor: "v1", At: 92, Prints: []string{"x", "y"}, VIP: true},
 		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 92},
 		erase{User: "cat"},
+		converge{},
 		closeCampaign{Campaign: "one"},
 	})
 }

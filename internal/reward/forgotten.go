@@ -30,7 +30,7 @@ func attributeAsBefore(config *Configuration, referee *Referee) (Attribution, Re
 
 // ConditionsHeld reports, by purchase id, for which purchases the condition of
 // their revision is true, or would have to be: it is asked before an erasure
-// blanks attributes. Where that cannot be found out, it is true of what counted.
+// blanks attributes. Where that cannot be found out, it is true of what was admitted.
 func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 	held := make(map[string]bool, len(referee.Purchases))
 	attribution, _ := attribute(config, referee)
@@ -46,7 +46,7 @@ func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 		c.attribution = attribution
 		holds, err := c.conditionHeld(config)
 		if err != nil {
-			holds = c.pair != nil && c.pair.Reason != ConditionFalse
+			holds = c.pair != nil && c.pair.wasAdmitted()
 		}
 		held[c.id()] = holds
 	}

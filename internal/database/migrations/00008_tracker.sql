@@ -109,7 +109,7 @@ CREATE TABLE referral.erasing (
     campaign text COLLATE "C"
 );
 CREATE INDEX erasing_retry ON referral.erasing (retry_at) WHERE retry_at IS NOT NULL;
-COMMENT ON TABLE  referral.erasing IS 'Users whose erasure has begun and is not completed.';
+COMMENT ON TABLE  referral.erasing IS 'Users whose erasure waits or has begun, and is not completed.';
 COMMENT ON COLUMN referral.erasing.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasing.retry_at IS 'When the next step is enqueued; null: it is in the change queue.';
 COMMENT ON COLUMN referral.erasing.campaign IS 'The suspended campaign that the next step waits for; null: none.';
@@ -142,7 +142,7 @@ CREATE TABLE referral.shared_fingerprint (
     other_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (user_id, other_id)
 );
-COMMENT ON TABLE  referral.shared_fingerprint IS 'Result: two users whose signups had a fingerprint in common when one of them was erased, and of whom one has a link. Each pair of users is there both ways.';
+COMMENT ON TABLE  referral.shared_fingerprint IS 'Result: two users whose signups had a fingerprint in common when one of them was erased. Each pair of users is there both ways.';
 COMMENT ON COLUMN referral.shared_fingerprint.user_id IS 'One of the users.';
 COMMENT ON COLUMN referral.shared_fingerprint.other_id IS 'The other.';
 
