@@ -234,7 +234,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	return blanked == int64(len(ids)), err
 }
 
-// eraseSignup records with whom a fingerprint is shared, and once all of them
+// eraseSignup records the users that share a fingerprint, and once all of them
 // are recorded blanks the signup.
 func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 	if len(e.Signup.Fingerprints) > 0 {

@@ -1,4 +1,4 @@
--- Records with whom the user $1 shares one of the fingerprints $2: at most $3 that are not recorded
+-- Records the users that share one of the fingerprints $2 with the user $1: at most $3 that are not recorded
 -- yet. Each is recorded both ways, in the order in which all engines insert them.
 -- Uses signup_fingerprint and shared_fingerprint_pkey.
 WITH sharing AS (

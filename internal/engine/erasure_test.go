@@ -29,8 +29,8 @@ const benByTouch = `
 
 const annasLink = "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'friends', 'anna')"
 
-// erase requests erasures and lets the engine do all there is to do; then
-// everybody is decided again.
+// erase requests erasures and lets the engine do all there is to do; then every
+// referee is decided again.
 func (s *shop) erase(users ...string) {
 	s.Helper()
 	for _, user := range users {
@@ -41,7 +41,7 @@ func (s *shop) erase(users ...string) {
 	s.decideAll()
 }
 
-// decideAll has everybody decided again, though nothing has changed.
+// decideAll has every referee decided again, though nothing has changed.
 func (s *shop) decideAll() {
 	s.Helper()
 	s.asOwner("INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(user_id), 'Referee', user_id FROM referral.signup")

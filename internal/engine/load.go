@@ -201,7 +201,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	wanted := map[string][]*referee{}
 	var users, others []string
 	for _, r := range b.referees {
-		if r.Signup == nil || len(r.Signup.Fingerprints) == 0 && !r.Signup.Blanked {
+		if r.Signup == nil {
 			continue
 		}
 		for _, id := range r.referrers() {

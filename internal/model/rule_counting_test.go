@@ -101,7 +101,7 @@ func onlyIn(currency string, v *verdict) bool {
 
 func (m *model) sharesFingerprint(v *verdict) bool {
 	referrer := v.attribution.referrer
-	if m.shared[v.key.user][referrer] && (v.signup.blanked || len(v.signup.prints) > 0) {
+	if m.shared[v.key.user][referrer] {
 		return true
 	}
 	for _, fingerprint := range v.signup.prints {
