@@ -43,6 +43,9 @@ type batch struct {
 	requests   []string        // campaigns to be allocated
 	again      []string        // user_ids to be decided again
 	passedOver referrerColumns // referrers of pairs that are passed over from now on
+
+	erasures []*erasure // whose next step this batch does
+	fixes    []string   // user_ids whose attribution is to stay
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
@@ -68,6 +71,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 		return false, err
 	}
 	if err := b.converge(ctx); err != nil {
+		return false, err
+	}
+	if err := b.erase(ctx); err != nil {
 		return false, err
 	}
 	if err := b.fence(ctx); err != nil {

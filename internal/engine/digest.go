@@ -33,7 +33,7 @@ func (r *referee) restsOn(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !config.Bound(r.pairsAfter()) {
+	if !config.Bound(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now

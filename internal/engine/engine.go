@@ -119,6 +119,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // returns when there is none left that others are not doing.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
+	retried := false // erasures that were put off
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
@@ -128,6 +129,14 @@ func (e *Engine) Converge(ctx context.Context) error {
 			took, err = e.reverse(ctx, w.size)
 		}
 		switch {
+		case err == nil && !took && !retried:
+			retried = true
+			if !e.mayDecide(e.config.Load()) {
+				return nil
+			}
+			if took, err := e.retryErasures(ctx, true); err != nil || !took {
+				return err
+			}
 		case err == nil && !took:
 			return nil
 		case err != nil && !w.accept(ctx, err):
@@ -143,7 +152,8 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
-	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
+	var erasures bool
+	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync, &erasures); err != nil {
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	e.stats.polls.Add(1)
@@ -157,6 +167,13 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 		return false, false, ErrNotOwner
 	}
 	may := e.mayDecide(config)
+	if may && erasures {
+		some, err := e.retryErasures(ctx, false)
+		if err != nil {
+			return false, false, err
+		}
+		work = work || some
+	}
 	return work && may, resync && may, nil
 }
 

@@ -21,6 +21,7 @@ type referee struct {
 	expected  map[string]int  // how many credits the engine gave each pair, by purchase
 	rebuilt   map[string]bool // pairs that are not recorded as they are here, by purchase; true: not at all
 	boundTo   *reward.Pair    // whose attribution is lost
+	erases    *erasure        // the step that the batch does; nil: none
 
 	lostAttribution bool              // there is no row of it
 	watched         bool              // by a resync: nobody noted a change, so that any difference is drift

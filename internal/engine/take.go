@@ -17,6 +17,8 @@ const (
 	kindReferrer = "Referrer"
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
+	kindErasure  = "Erasure"  // of a user: the next step of an erasure
+	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -41,13 +43,23 @@ func (b *batch) take(ctx context.Context) error {
 	perShard := max(1, b.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
+	var erased []string
 
 	var queries pgx.Batch
 	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
-			if kind == kindReferee {
+			switch kind {
+			case kindReferee:
 				found[key] = true
+				return nil
+			case kindErasure:
+				found[key] = true
+				erased = append(erased, key)
+				return nil
+			case kindFix:
+				found[key] = true
+				b.fixes = append(b.fixes, key)
 				return nil
 			}
 			if expand[kind] == nil {
@@ -76,6 +88,11 @@ func (b *batch) take(ctx context.Context) error {
 	}
 
 	b.setReferees(slices.Sorted(maps.Keys(found)))
+	for _, userID := range erased {
+		r := b.byID[userID]
+		r.erases = &erasure{referee: r}
+		b.erasures = append(b.erasures, r.erases)
+	}
 	return b.expand(ctx, expand)
 }
 
