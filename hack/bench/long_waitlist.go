@@ -26,7 +26,7 @@ func longWaitlist(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, long.drop(ctx)) }()
-	ratios, err := w.alternate("waiting", func() (float64, error) { return short.refund(ctx) }, func() (float64, error) { return long.refund(ctx) })
+	ratios, err := w.alternate(ctx, "waiting", stepSide{short.shop, short.refund}, stepSide{long.shop, long.refund})
 	return []series{ratios}, err
 }
 

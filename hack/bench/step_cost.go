@@ -36,32 +36,41 @@ func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 			return nil, fmt.Errorf("while choosing referees: %w", err)
 		}
 	}
-	ratios, err := w.alternate("pairs", func() (float64, error) { return steps[0].batch(ctx) }, func() (float64, error) { return steps[1].batch(ctx) })
+	ratios, err := w.alternate(ctx, "pairs", stepSide{small, steps[0].batch}, stepSide{large, steps[1].batch})
 	return []series{ratios}, err
+}
+
+// stepSide is a step in one of two shops that are compared; it returns its processor time.
+type stepSide struct {
+	shop *shop
+	run  func(context.Context) (seconds float64, err error)
 }
 
 // alternate takes turns with steps of a few and of many of something, and
 // returns each round's processor time of the latter over that of the former.
-func (w *world) alternate(what string, few, many func() (seconds float64, err error)) (ratios series, err error) {
+func (w *world) alternate(ctx context.Context, what string, few, many stepSide) (ratios series, err error) {
 	for round := range w.rounds + 1 {
 		var took [2]series
 		for range batchesARound {
-			for i, step := range [...]func() (float64, error){few, many} {
-				seconds, err := step()
+			for i, step := range [...]stepSide{few, many} {
+				seconds, err := step.run(ctx)
 				if err != nil {
 					return nil, err
 				}
 				took[i] = append(took[i], seconds)
 			}
 		}
-		few, many := took[0].median(), took[1].median()
-		if round == 0 {
-			continue // that one warms the caches
+		cheap, dear := took[0].median(), took[1].median()
+		if round == 0 { // that one warms the caches
+			if err := w.forgetStatements(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		ratios = append(ratios, many/few)
-		w.say("round %d of %d: %.1f ms with many %s, %.1f ms with few: %.3f", round, w.rounds, 1000*many, what, 1000*few, many/few)
+		ratios = append(ratios, dear/cheap)
+		w.say("round %d of %d: %.1f ms with many %s, %.1f ms with few: %.3f", round, w.rounds, 1000*dear, what, 1000*cheap, dear/cheap)
 	}
-	return ratios, nil
+	return ratios, errors.Join(w.showStatements(ctx, few.shop), w.showStatements(ctx, many.shop))
 }
 
 // stepReferees are enough for all batches, though groups are not of one size.

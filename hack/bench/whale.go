@@ -30,7 +30,7 @@ func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, large.drop(ctx)) }()
-	ratios, err := w.alternate("waiting", func() (float64, error) { return small.refund(ctx) }, func() (float64, error) { return large.refund(ctx) })
+	ratios, err := w.alternate(ctx, "waiting", stepSide{small.shop, small.refund}, stepSide{large.shop, large.refund})
 	return []series{ratios}, err
 }
 
