@@ -39,11 +39,12 @@ type batch struct {
 	withholds bool // reversals of some campaign are withheld
 	facts     int
 
-	allocates  string          // campaign whose waitlist's head the referees are; empty: they were dequeued
-	undecided  []string        // user_ids that are withheld
-	requests   []string        // campaigns to be allocated
-	again      []string        // user_ids to be decided again
-	passedOver referrerColumns // referrers of pairs that are passed over from now on
+	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
+	undecided  []string             // user_ids that are withheld
+	requests   []string             // campaigns to be allocated
+	again      []string             // user_ids to be decided again
+	passedOver referrerColumns      // referrers of pairs that are passed over from now on
+	waitless   map[referrerKey]bool // referrers no pair of whom was on the waitlist when the campaign was locked
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
