@@ -10,18 +10,19 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// waitlistStep is how many pairs are refunded at a time, and the length of the short waitlist.
+// waitlistStep is how many pairs are refunded at a time, and how many go on waiting on the short
+// waitlist.
 const waitlistStep = 10
 
 // longWaitlist is the processor time of ten refunds in a campaign with a budget, each of which makes
-// way for the first pair on the waitlist, with a million pairs on it, over that with ten.
+// way for the first pair on the waitlist, with a million pairs that go on waiting, over that with ten.
 func longWaitlist(ctx context.Context, w *world) (all []series, err error) {
-	short, err := w.waitlist(ctx, waitlistStep)
+	short, err := w.waitlist(ctx, 2*waitlistStep)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, short.drop(ctx)) }()
-	long, err := w.waitlist(ctx, max(w.scaled(1_000_000), waitlistStep))
+	long, err := w.waitlist(ctx, max(w.scaled(1_000_000), 2*waitlistStep))
 	if err != nil {
 		return nil, err
 	}
