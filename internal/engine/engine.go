@@ -21,7 +21,7 @@ type Options struct {
 	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
-	BatchSize    int           // most changes in a batch; default 2,000
+	BatchSize    int           // most changes in a batch, while there is a backlog; default 8,000
 	Log          *slog.Logger  // default: discards
 }
 
@@ -38,6 +38,7 @@ type Engine struct {
 	stats   counters
 
 	resyncHealth resyncHealth
+	exhausted    sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
 }
 
 // New returns an engine on a migrated database; Run starts it.
@@ -49,7 +50,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.PollInterval = 100 * time.Millisecond
 	}
 	if options.BatchSize <= 0 {
-		options.BatchSize = 2000
+		options.BatchSize = 8000
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

@@ -93,7 +93,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
 		r.seal(attributionRow, sealed, old)
-	})
+	}, b.resyncs)
 
 	var pair reward.Pair
 	var postponed, waits, intact bool
@@ -122,7 +122,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 			r.waitlist[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
-	})
+	}, b.resyncs)
 	return b.send(ctx, &q)
 }
 
@@ -143,9 +143,9 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var c recordedCredit
 	var sealed, old bool
 	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
-	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
+	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.sealed, c.old = sealed || !b.resyncs, old
+		c.sealed, c.old = sealed, old
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)

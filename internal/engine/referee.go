@@ -29,6 +29,8 @@ type referee struct {
 
 	drift map[string]bool // what differed, by purchase or attributionRow
 
+	exhausted map[string]bool // campaigns in which claims are expected to wait
+
 	rests   digest // what is recorded of the outcome's
 	outcome reward.Outcome
 	entries []reward.Entry

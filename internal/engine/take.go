@@ -101,7 +101,7 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expansions {
 		if e := all[kind]; e != nil {
-			limit := max(1, b.engine.options.BatchSize/len(e.keys))
+			limit := max(1, b.engine.usualBatch()/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}
