@@ -24,6 +24,10 @@ const (
 	erasureRetry  = time.Second     // for rows that a writer has locked, and signups still to be decided
 	suspendedWait = 5 * time.Second // for a campaign that is suspended
 	visitorsAStep = 100
+
+	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes
+	// as long as the decisions about hundreds of referees.
+	erasuresPerBatch = 20
 )
 
 // erasure is one step of erasing a user.
@@ -67,6 +71,23 @@ func (r *referee) fixed() bool {
 	return a != nil && a.Forgotten()
 }
 
+// dequeueErasures has the batch do the next steps of erasures of these users,
+// and puts those back for which there is no time.
+func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
+	if len(users) > erasuresPerBatch {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_again"), users[erasuresPerBatch:]); err != nil {
+			return err
+		}
+		users = users[:erasuresPerBatch]
+	}
+	for _, userID := range users {
+		r := b.byID[userID]
+		r.erases = &erasure{referee: r}
+		b.erasures = append(b.erasures, r.erases)
+	}
+	return nil
+}
+
 // erase does the batch's steps of erasures, once its referees are recorded.
 func (b *batch) erase(ctx context.Context) error {
 	if len(b.fixes) > 0 {
@@ -88,10 +109,10 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
 		return err
 	}
-	if _, err := b.tx.Exec(ctx, b.statement("erase_begin"), e.UserID); err != nil {
-		return err
-	}
-	if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), []string{e.UserID}); err != nil {
+	var begin pgx.Batch
+	begin.Queue(b.statement("erase_begin"), e.UserID)
+	begin.Queue(b.statement("erase_fix"), []string{e.UserID})
+	if err := b.send(ctx, &begin); err != nil {
 		return err
 	}
 	if err := b.eraseVisitors(ctx, e); err != nil {
@@ -189,10 +210,14 @@ func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) 
 	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
 		return err
 	}
+	e.moved = e.moved || moved > 0
+	if moved >= int64(b.portion()) {
+		return nil
+	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
 		return err
 	}
-	e.moved = e.moved || moved > 0 || done > 0
+	e.moved = e.moved || done > 0
 	return nil
 }
 
@@ -259,7 +284,7 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 	case !purchases && !signup && !actions && !visitors:
 		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
 	case e.moved:
-		_, err = b.tx.Exec(ctx, b.statement("erase_again"), e.UserID)
+		_, err = b.tx.Exec(ctx, b.statement("erase_again"), []string{e.UserID})
 	default:
 		_, err = b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, erasureRetry.Microseconds(), "")
 	}

@@ -59,8 +59,9 @@ func (b *batch) take(ctx context.Context) error {
 				b.rooms = append(b.rooms, key)
 				return nil
 			case kindErasure:
-				found[key] = true
-				erased = append(erased, key)
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
 				return nil
 			case kindFix:
 				found[key] = true
@@ -98,10 +99,8 @@ func (b *batch) take(ctx context.Context) error {
 		b.byID[userID] = r
 		b.referees = append(b.referees, r)
 	}
-	for _, userID := range erased {
-		r := b.byID[userID]
-		r.erases = &erasure{referee: r}
-		b.erasures = append(b.erasures, r.erases)
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
 	}
 	slices.SortFunc(b.referees, byUserID)
 	return b.expand(ctx, expand)
