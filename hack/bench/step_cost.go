@@ -13,7 +13,7 @@ import (
 
 const (
 	batchChanges  = 100
-	batchGroups   = 4 // of four shards each
+	batchGroups   = 4 // of a fourth of the shards each, which is as many as a batch takes
 	batchesARound = 12
 )
 
@@ -113,7 +113,7 @@ type steps struct {
 func (s *steps) choose(ctx context.Context, rounds int) error {
 	const groupsBatches = batchesARound / batchGroups
 	for group := range s.referees {
-		rows, err := s.db.Query(ctx, statement("step_referees"), group, rounds*groupsBatches*batchChanges)
+		rows, err := s.db.Query(ctx, statement("step_referees"), group, rounds*groupsBatches*batchChanges, batchGroups)
 		if err != nil {
 			return err
 		}

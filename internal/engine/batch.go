@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	shards         = 16 // rows of referral.shard
-	shardsPerBatch = 4  // the rest is left to other workers and replicas
+	shardsPerBatch = 4 // the rest is left to other workers and replicas
 	factsPerBatch  = 400_000
 )
 
@@ -24,7 +23,7 @@ var (
 	errBatchTooLarge = fmt.Errorf("more than %d facts in one batch", factsPerBatch)
 )
 
-// batch is one transaction: changes taken, referees decided, results recorded.
+// batch is one transaction: referees chosen and locked, decided, results recorded.
 type batch struct {
 	engine *Engine
 	config *database.Configuration
@@ -35,24 +34,26 @@ type batch struct {
 	shards    []int16   // locked
 	referees  []*referee
 	byID      map[string]*referee
-	rooms     []string  // campaigns whose budget has changed
-	resyncs   bool      // nobody noted these referees: rows that were altered are not believed
-	withholds bool      // reversals of some campaign are withheld
-	notes     lineNotes // written with the pairs
-	blocked   bool      // somebody had to stay in line for another's turn
+	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
+	withholds bool // reversals of some campaign are withheld
 	facts     int
 
-	erasures []*erasure // whose next step this batch does
-	fixes    []string   // user_ids whose attribution is to stay
+	erasures   []*erasure      // whose next step this batch does
+	fixes      []string        // user_ids whose attribution is to stay
+	allocates  string          // campaign whose waitlist's head the referees are; empty: they were dequeued
+	undecided  []string        // user_ids that are withheld
+	requests   []string        // campaigns to be allocated
+	again      []string        // user_ids to be decided again
+	passedOver referrerColumns // referrers of pairs that are passed over from now on
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
 	return &batch{engine: e, config: config, size: size}
 }
 
-// run does the whole batch and reports whether there was anything to do. On an
-// error nothing of it remains.
-func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err error) {
+// run does the whole batch. choose locks shards and says which referees the batch is about; it
+// reports whether there is anything to do. On an error nothing of the batch remains.
+func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -65,11 +66,8 @@ func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err e
 		_ = b.tx.Rollback(ctx)
 	}()
 
-	if err := b.claim(ctx, firstShard, most); err != nil || len(b.shards) == 0 {
+	if found, err := choose(ctx); err != nil || !found {
 		return false, err
-	}
-	if err := b.take(ctx); err != nil {
-		return false, fmt.Errorf("while taking changes: %w", err)
 	}
 	if err := b.converge(ctx); err != nil {
 		return false, err
@@ -87,18 +85,28 @@ func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err e
 	return true, nil
 }
 
-// claim locks shards that have work and that nobody else has locked.
-func (b *batch) claim(ctx context.Context, first, most int) error {
+// dequeue locks up to so many shards that have work and that no other batch has locked, and takes
+// changes from their queues.
+func (b *batch) dequeue(ctx context.Context, first, most int) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	queries.Queue(b.statement("claim"), first, min(most, b.size)).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	if err := b.send(ctx, &queries); err != nil {
-		return fmt.Errorf("while claiming shards: %w", err)
+	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
+		return false, wrap("while locking shards", err)
 	}
-	return nil
+	return true, wrap("while taking changes", b.take(ctx))
+}
+
+// setReferees makes these the referees of the batch, in order.
+func (b *batch) setReferees(users []string) {
+	b.referees, b.byID = make([]*referee, len(users)), make(map[string]*referee, len(users))
+	for i, userID := range users {
+		r := newReferee(userID)
+		b.referees[i], b.byID[userID] = r, r
+	}
 }
 
 // converge loads, decides and records the batch's referees. When the data of a
@@ -127,7 +135,7 @@ func (b *batch) converge(ctx context.Context) error {
 	b.tx = whole
 	alone.setAside(err)
 	b.referees = []*referee{alone}
-	if err := b.admit(ctx); err != nil { // what else was taken
+	if err := b.allocate(ctx); err != nil {
 		return err
 	}
 	return b.record(ctx)
@@ -135,7 +143,7 @@ func (b *batch) converge(ctx context.Context) error {
 
 // attempt does what converge is about.
 func (b *batch) attempt(ctx context.Context) error {
-	if len(b.referees) == 0 && len(b.rooms) == 0 {
+	if len(b.referees) == 0 && b.allocates == "" {
 		return nil
 	}
 	if err := b.load(ctx); err != nil {
@@ -147,17 +155,14 @@ func (b *batch) attempt(ctx context.Context) error {
 		}
 	}
 	b.decide()
-	if b.resyncs {
-		b.leave(func(r *referee) bool { return r.outcome.Frozen })
-	}
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}
 	if err := b.bind(ctx); err != nil {
 		return fmt.Errorf("while recording attributions: %w", err)
 	}
-	if err := b.admit(ctx); err != nil {
-		return fmt.Errorf("while admitting pairs: %w", err)
+	if err := b.allocate(ctx); err != nil {
+		return fmt.Errorf("while allocating capacity: %w", err)
 	}
 	b.settle()
 	if err := b.record(ctx); err != nil {

@@ -30,10 +30,10 @@ func (r *referee) decide(b *batch) (err error) {
 // settle works out what the ledger lacks of what was decided.
 func (b *batch) settle() {
 	for _, r := range b.referees {
-		if r.cause != nil || r.outcome.Frozen {
+		if r.cause != nil {
 			continue
 		}
-		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided()...), r.Ledger)
+		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided(b.config.Reward)...), r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
@@ -42,16 +42,17 @@ func (b *batch) settle() {
 	}
 }
 
-// undecided are decisions about purchases that nothing is known of but ledger
-// entries: nobody decided these, and a resync takes them back.
-func (r *referee) undecided() []reward.Decision {
+// undecided are decisions about purchases of which nothing is known but ledger
+// entries: no engine decided these, and a resync takes them back.
+func (r *referee) undecided(config *reward.Configuration) []reward.Decision {
 	if !r.watched {
 		return nil
 	}
 	var decisions []reward.Decision
 	for i := range r.Ledger {
 		sum := &r.Ledger[i]
-		known := slices.ContainsFunc(slices.Concat(r.outcome.Decisions, decisions), func(d reward.Decision) bool { return d.PurchaseID == sum.PurchaseID })
+		campaign := config.Campaigns[sum.Campaign]
+		known := r.pair(sum.PurchaseID) != nil || campaign != nil && campaign.Mode == reward.Suspended || slices.ContainsFunc(slices.Concat(r.outcome.Decisions, decisions), func(d reward.Decision) bool { return d.PurchaseID == sum.PurchaseID })
 		if sum.Sum == 0 || known {
 			continue
 		}

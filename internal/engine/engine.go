@@ -36,6 +36,8 @@ type Engine struct {
 	failure atomic.Pointer[error]
 	busy    atomic.Int32 // workers that are awake
 	stats   counters
+
+	resyncHealth resyncHealth
 }
 
 // New returns an engine on a migrated database; Run starts it.
@@ -73,10 +75,15 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	compare := make(chan struct{}, 1)
 	workers.Go(func() { newResyncer(e).run(ctx, compare) })
+	reverse := make(chan struct{}, 1)
+	workers.Go(func() { e.runReversals(ctx, reverse) })
 
 	delay := newBackoff()
 	for ctx.Err() == nil {
 		wait := jitter(e.options.PollInterval)
+		if e.reversing() {
+			wakeUp(reverse, 1)
+		}
 		if int(e.busy.Load()) == e.options.Workers {
 			wakeUp(compare, 1)
 			pause(ctx, wait) // they look for themselves
@@ -118,6 +125,9 @@ func (e *Engine) Converge(ctx context.Context) error {
 			return err
 		}
 		took, err := w.attempt(ctx)
+		if err == nil && !took {
+			took, err = e.reverse(ctx, w.size)
+		}
 		switch {
 		case err == nil && !took && !retried:
 			retried = true
@@ -143,7 +153,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	defer cancel()
 	var epoch int64
 	var erasures bool
-	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync, &erasures); err != nil {
+	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync, &erasures); err != nil {
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	e.stats.polls.Add(1)

@@ -137,18 +137,17 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 // suspends names the suspended campaign that the referee is attributed to;
 // empty: there is none. While it is suspended nothing is concluded.
 func (b *batch) suspends(r *referee) string {
-	if r.outcome.Frozen {
-		return r.outcome.Deferred
+	a := r.outcome.Attribution
+	if r.cause != nil {
+		a = r.Attribution
 	}
-	for _, a := range []*reward.Attribution{r.outcome.Attribution, r.Attribution} {
-		if a == nil {
-			continue
-		}
-		if campaign := b.config.Reward.Campaigns[a.Campaign]; campaign != nil && campaign.Mode == reward.Suspended {
-			return a.Campaign
-		}
+	if a == nil {
+		return ""
 	}
-	return ""
+	if campaign := b.config.Reward.Campaigns[a.Campaign]; campaign == nil || campaign.Mode != reward.Suspended {
+		return ""
+	}
+	return a.Campaign
 }
 
 // portion is how many rows one statement of an erasure changes at most.
@@ -294,14 +293,9 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 // retryErasures enqueues the steps that were put off until now, or all of them,
 // and reports whether there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
-	err = pgx.BeginTxFunc(ctx, e.db, options, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
-		some = tag.RowsAffected() > 0
-		return err
-	})
+	tag, err := e.db.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}
-	return some, nil
+	return tag.RowsAffected() > 0, nil
 }

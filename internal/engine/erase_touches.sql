@@ -13,7 +13,7 @@ WITH v AS MATERIALIZED (
        FOR UPDATE SKIP LOCKED
 ), moved AS (
     INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, blanked)
-    SELECT md5(salt || lower(code)), gen_random_uuid()::text, code,
+    SELECT md5(salt || referral.normal_code(code)), gen_random_uuid()::text, code,
            date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
       FROM portion, v
 ), kept AS (

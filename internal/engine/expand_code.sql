@@ -12,7 +12,7 @@ WITH code AS (
       FROM code
      CROSS JOIN LATERAL (SELECT user_id
                            FROM referral.signup
-                          WHERE lower(signup.code) = code.key AND signup.code <> '' AND user_id > code.last_user
+                          WHERE referral.normal_code(signup.code) = code.key AND user_id > code.last_user
                           ORDER BY user_id
                           LIMIT $3) AS s
      WHERE code.resume_after NOT LIKE 'visitor %'
@@ -23,7 +23,7 @@ WITH code AS (
       FROM code
      CROSS JOIN LATERAL (SELECT DISTINCT visitor_id
                            FROM referral.touch
-                          WHERE lower(touch.code) = code.key AND visitor_id > code.last_visitor
+                          WHERE referral.normal_code(touch.code) = code.key AND visitor_id > code.last_visitor
                           ORDER BY visitor_id
                           LIMIT $3) AS t
      WHERE code.key NOT IN (SELECT key FROM unfinished)

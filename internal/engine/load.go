@@ -96,20 +96,32 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	})
 
 	var pair reward.Pair
-	var due *time.Time
+	var postponed, waits, intact bool
 	var credits int
+	var w waitlistRow
+	var least int64
+	var starts, needs []int64
 	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due,
-		&sealed, &old, &credits}, func(r *referee) {
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
+		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
 		r.seal(pair.PurchaseID, sealed, old)
 		r.expect(pair.PurchaseID, credits)
-		if due != nil {
-			if r.due == nil {
-				r.due = map[string]time.Time{}
+		if postponed {
+			if r.postponed == nil {
+				r.postponed = map[string]bool{}
 			}
-			r.due[pair.PurchaseID] = *due
+			r.postponed[pair.PurchaseID] = true
 		}
+		if waits {
+			if r.waitlist == nil {
+				r.waitlist = map[string]*waitlistRow{}
+			}
+			row := w
+			row.need, row.altered = needOf(least, starts, needs), !intact && r.watched
+			r.waitlist[pair.PurchaseID] = &row
+		}
+		starts, needs = nil, nil
 	})
 	return b.send(ctx, &q)
 }
@@ -147,52 +159,84 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	return b.send(ctx, &q)
 }
 
-// loadLinks loads the links of typed codes, and the touches of those referees
-// whose signup still is to be bound by one.
+// loadLinks loads the links of typed codes, and then the touches of the referees
+// whose signup may be attributed by one: no code was typed, or one that names no
+// link.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
 	byVisitor := map[string][]*referee{}
+	open := func(r *referee) bool {
+		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
+	}
 	for _, r := range b.referees {
-		switch {
-		case r.Signup == nil || r.boundTo == nil && b.config.Reward.Bound(r.Pairs):
-		case r.Signup.Code != "":
+		if open(r) && r.Signup.Code != "" {
 			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
-		case r.visitorID != "":
+		}
+	}
+	if err := b.loadCodes(ctx, byCode); err != nil {
+		return err
+	}
+	for _, r := range b.referees {
+		// An attribution that is lost may have been by a touch before the code had a link.
+		if open(r) && (r.Code == nil || r.boundTo != nil) && r.visitorID != "" {
 			byVisitor[r.visitorID] = append(byVisitor[r.visitorID], r)
 		}
 	}
+	return b.loadTouches(ctx, byVisitor)
+}
+
+// loadCodes loads the links of codes.
+func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) error {
+	if len(byCode) == 0 {
+		return nil
+	}
 	var q pgx.Batch
-	var link reward.Link
-	var expiresAt, disabledAt *time.Time
+	var link linkRow
 	var hash int64
-	read := func() *reward.Link {
-		l := link
-		l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
-		return &l
-	}
-	if len(byCode) > 0 {
-		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
-			l := read()
-			for _, r := range byCode[l.Code] {
-				r.Code = l
-				r.via ^= hash
-			}
-		}))
-	}
-	if len(byVisitor) > 0 {
-		var touch reward.Touch
-		columns := []any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
-			&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-		q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(columns, func() {
-			touch.Link = read()
-			for _, r := range byVisitor[touch.VisitorID] {
-				r.Touches = append(r.Touches, touch)
-				r.via ^= hash
-			}
-		}))
-	}
+	q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(append(link.columns(), &hash), func() {
+		l := link.read()
+		for _, r := range byCode[l.Code] {
+			r.Code = l
+			r.via ^= hash
+		}
+	}))
 	return b.send(ctx, &q)
+}
+
+// loadTouches loads the touches of visitors.
+func (b *batch) loadTouches(ctx context.Context, byVisitor map[string][]*referee) error {
+	if len(byVisitor) == 0 {
+		return nil
+	}
+	var q pgx.Batch
+	var link linkRow
+	var touch reward.Touch
+	var hash int64
+	columns := append([]any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt}, link.columns()...)
+	q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(append(columns, &hash), func() {
+		touch.Link = link.read()
+		for _, r := range byVisitor[touch.VisitorID] {
+			r.Touches = append(r.Touches, touch)
+			r.via ^= hash
+		}
+	}))
+	return b.send(ctx, &q)
+}
+
+// linkRow is where the columns of a link are scanned.
+type linkRow struct {
+	reward.Link
+	expiresAt, disabledAt *time.Time
+}
+
+func (l *linkRow) columns() []any {
+	return []any{&l.Code, &l.Campaign, &l.ReferrerID, &l.Label, &l.expiresAt, &l.disabledAt}
+}
+
+func (l *linkRow) read() *reward.Link {
+	link := l.Link
+	link.ExpiresAt, link.DisabledAt = orZero(l.expiresAt), orZero(l.disabledAt)
+	return &link
 }
 
 // loadFingerprints loads those of every possible referrer of a referee that has

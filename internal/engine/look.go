@@ -29,7 +29,7 @@ func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
 	r := newReferee(userID)
 	b := newBatch(New(db, Options{}), &config, 1)
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
 			return err

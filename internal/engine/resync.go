@@ -57,8 +57,10 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 		}
 		switch _, err := s.attempt(ctx, false); {
 		case err == nil:
+			s.engine.resyncHealth.succeeded()
 			delay.Reset()
 		case !s.accept(ctx, err):
+			s.engine.resyncHealth.failed(err)
 			wait := delay.NextBackOff()
 			s.engine.log.Warn("A resync's step was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)

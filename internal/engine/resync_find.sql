@@ -16,12 +16,12 @@ WITH told AS (
     SELECT user_id, facts, 0::bigint AS earned, -65536::bigint * pairs AS rows, 0::bigint AS amount,
            CASE WHEN seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
                      AND facts IS NOT NULL AND pairs IS NOT NULL
-                     AND (via IS NULL OR via = coalesce((SELECT CASE WHEN s.code <> ''
-                              THEN (SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
-                                      FROM referral.link AS l WHERE l.code = lower(s.code))
-                              ELSE (SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
-                                      FROM referral.touch AS t JOIN referral.link AS l ON l.code = lower(t.code)
-                                     WHERE t.visitor_id = s.visitor_id) END
+                     AND (via IS NULL OR via = coalesce((SELECT coalesce(
+                                   (SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
+                                      FROM referral.link AS l WHERE l.code = referral.normal_code(s.code)),
+                                   (SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
+                                      FROM referral.touch AS t JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+                                     WHERE t.visitor_id = s.visitor_id))
                          FROM referral.signup AS s WHERE s.user_id = a.user_id), 0))
                 THEN 8 ELSE 9 END AS flags
       FROM referral.attribution AS a
@@ -47,7 +47,7 @@ WITH told AS (
     SELECT user_id, 0, 0, 65536 - credits, 0,
            CASE WHEN seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                   qualified_at, matures_at, counted_at, allowed, state, reason, credits)
-                     AND (due_at IS NOT NULL) = (state = 'Held')
+                     AND NOT postponed
                 THEN CASE state WHEN 'Held' THEN 18 WHEN 'Granted' THEN 20 ELSE 16 END ELSE 17 END
       FROM referral.pair
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
@@ -69,17 +69,18 @@ WITH told AS (
     -- Signups that are bound to nothing though something may bind them.
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
-      JOIN referral.link AS l ON l.code = lower(s.code)
+      JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
       JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
-     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND s.code <> ''
+     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
     UNION ALL
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
       JOIN referral.touch AS t ON t.visitor_id = s.visitor_id AND t.touched_at <= s.signed_up_at
-      JOIN referral.link AS l ON l.code = lower(t.code) AND l.referrer_id <> s.user_id
+      JOIN referral.link AS l ON l.code = referral.normal_code(t.code) AND l.referrer_id <> s.user_id
       JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
-     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND coalesce(s.code, '') = ''
+     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
+       AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
 ), summed AS (
     SELECT user_id, bit_xor(facts) AS facts, bit_xor(earned) AS earned, sum(rows) AS rows, sum(amount) AS amount, bit_or(flags) AS flags

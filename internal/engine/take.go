@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -14,10 +15,8 @@ const (
 	kindCode     = "Code"
 	kindCampaign = "Campaign"
 	kindReferrer = "Referrer"
-	kindLine     = "Line"     // of a campaign, or of one referrer in it: those in it
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
-	kindRoom     = "Room"     // of a campaign: whoever is next in line
 	kindErasure  = "Erasure"  // of a user: the next step of an erasure
 	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
@@ -28,7 +27,6 @@ var expansions = map[string]string{
 	kindCode:     "expand_code",
 	kindCampaign: "expand_campaign",
 	kindReferrer: "expand_referrer",
-	kindLine:     "expand_line",
 	kindRollout:  "expand_rollout",
 	kindWithheld: "expand_withheld",
 }
@@ -54,9 +52,6 @@ func (b *batch) take(ctx context.Context) error {
 			switch kind {
 			case kindReferee:
 				found[key] = true
-				return nil
-			case kindRoom:
-				b.rooms = append(b.rooms, key)
 				return nil
 			case kindErasure:
 				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
@@ -93,16 +88,10 @@ func (b *batch) take(ctx context.Context) error {
 		return err
 	}
 
-	b.byID = make(map[string]*referee, len(found))
-	for userID := range found {
-		r := newReferee(userID)
-		b.byID[userID] = r
-		b.referees = append(b.referees, r)
-	}
+	b.setReferees(slices.Sorted(maps.Keys(found)))
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
 	}
-	slices.SortFunc(b.referees, byUserID)
 	return b.expand(ctx, expand)
 }
 

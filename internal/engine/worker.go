@@ -12,18 +12,17 @@ import (
 
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
-	engine *Engine
-	first  int // shard to begin the next claim with
-	size   int // changes in the next batch
-	// blocked: the last batch left somebody in line for another's turn.
-	blocked bool
-	delay   *backoff.ExponentialBackOff
+	engine    *Engine
+	first     int  // shard to begin the next claim with; behind the last, it begins with the first
+	size      int  // changes in the next batch
+	allocates bool // the next attempt begins with allocation requests
+	delay     *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
-		first:  number * shards / e.options.Workers,
+		first:  number * shardsPerBatch, // each worker behind the shards of the one before
 		size:   e.options.BatchSize,
 		delay:  newBackoff(),
 	}
@@ -64,30 +63,38 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
-// attempt does one batch and reports whether there was one to do.
-func (w *worker) attempt(ctx context.Context) (took bool, err error) {
+// attempt does one batch and reports whether there was one to do. Changes and allocation requests
+// take turns, so that a stream of the one does not starve the other.
+func (w *worker) attempt(ctx context.Context) (did bool, err error) {
 	config := w.engine.config.Load()
 	if config == nil || !w.engine.mayDecide(config) {
 		return false, nil
 	}
-	b := newBatch(w.engine, config, w.size)
-	if took, err = b.run(ctx, w.first, w.claimed()); err != nil || !took {
-		return false, err
+	for range 2 {
+		w.allocates = !w.allocates
+		b := newBatch(w.engine, config, w.size)
+		if w.allocates {
+			did, err = b.run(ctx, b.head)
+		} else {
+			did, err = b.run(ctx, func(ctx context.Context) (bool, error) { return b.dequeue(ctx, w.first, shardsPerBatch) })
+		}
+		if err != nil {
+			return false, err
+		}
+		if did {
+			w.after(b)
+			return true, nil
+		}
 	}
-	w.blocked = b.blocked
-	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
-	w.size = min(2*w.size, w.engine.options.BatchSize)
-	return true, nil
+	return false, nil
 }
 
-// claimed is how many shards a batch may have. While somebody stays in line
-// for the turn of another, whose shard others may be at, it takes all that are
-// free: whoever is first is then among them.
-func (w *worker) claimed() int {
-	if w.blocked {
-		return shards
+// after lets the next batch begin with other shards, and be larger again.
+func (w *worker) after(b *batch) {
+	if b.allocates == "" {
+		w.first = int(b.shards[len(b.shards)-1]) + 1
 	}
-	return shardsPerBatch
+	w.size = min(2*w.size, w.engine.options.BatchSize)
 }
 
 // accept does what lets the next attempt do better, and tells whether that may

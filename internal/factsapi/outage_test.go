@@ -20,7 +20,7 @@ func unreachable(t testing.TB, config *pgxpool.Config) *database.DB {
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	must(t, err)
 	t.Cleanup(pool.Close)
-	return &database.DB{Pool: pool, Schema: database.DefaultSchema}
+	return database.NewDB(pool, database.DefaultSchema)
 }
 
 func sortedStrings(all []string) []string {

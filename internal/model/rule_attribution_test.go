@@ -12,8 +12,8 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if !ok {
 		return nil, "PurchaseRemoved"
 	}
-	if s.code != "" {
-		return m.attributeByCode(s)
+	if l, ok := m.links[s.code]; ok && s.code != "" {
+		return m.attributeByCode(s, l)
 	}
 	if fix, ok := m.fixing[user]; ok {
 		return fix.attribution, fix.reason
@@ -28,9 +28,14 @@ func (m *model) attribute(user string) (*attribution, string) {
 	return m.attributeByTouch(user, s)
 }
 
+// bound: a pair was admitted, or waits in a campaign that is not open.
 func (m *model) bound(user string) bool {
 	for key, p := range m.pairs {
-		if key.user == user && p.admitted() && !m.lapsed(p) {
+		if key.user != user {
+			continue
+		}
+		mode := m.campaigns[p.campaign].mode
+		if p.admitted() && !m.lapsed(p) || p.state == "Waiting" && mode != open && mode != reversing {
 			return true
 		}
 	}
@@ -46,10 +51,10 @@ func (m *model) takenBack(p *pair) bool {
 	return m.lapsed(p) || p != nil && p.reason == "CampaignDeleted" && !p.admitted()
 }
 
-// A code decides alone, judged by its link's expiry and disabling at signup.
-func (m *model) attributeByCode(s signup) (*attribution, string) {
-	l, ok := m.links[s.code]
-	if !ok || !l.alive(s.at) {
+// A code that names a link decides alone, judged by the link's expiry and
+// disabling at signup. One that names none is as none.
+func (m *model) attributeByCode(s signup, l link) (*attribution, string) {
+	if !l.alive(s.at) {
 		return nil, "NotAttributed"
 	}
 	if reason := m.binds(l.campaign, s.at); reason != "" {

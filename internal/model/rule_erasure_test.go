@@ -28,10 +28,7 @@ func (m *model) carryOut() {
 // erasureWaits: for the campaign that the user is attributed to.
 func (m *model) erasureWaits(user string) bool {
 	bound, _ := m.attribute(user)
-	if kept, ok := m.attributions[user]; ok && m.frozen(user, &kept) {
-		return true
-	}
-	return m.frozen(user, bound)
+	return bound != nil && m.campaigns[bound.campaign].mode == suspended
 }
 
 // erase blanks what tells about a person, and keeps what was concluded from it.
@@ -89,19 +86,12 @@ func (m *model) conditionHolds(key purchaseKey, bound *attribution, unbound stri
 	return v.terms.Condition == "" || v.holds()
 }
 
-// fix keeps the attribution by a touch, as the facts are. Of a referee whose
-// campaign is suspended it is what is recorded.
+// fix keeps the attribution by a touch, as the facts are.
 func (m *model) fix(user string) {
 	if _, ok := m.fixing[user]; ok {
 		return
 	}
 	bound, unbound := m.attribute(user)
-	if m.frozen(user, bound) {
-		bound, unbound = nil, "NotAttributed"
-		if kept, ok := m.attributions[user]; ok {
-			bound = &kept
-		}
-	}
 	if bound != nil && bound.source != "Touch" {
 		return
 	}

@@ -21,7 +21,7 @@ type Referee struct {
 
 // Signup is the fact that a user signed up.
 type Signup struct {
-	Code         string // as typed; empty: none
+	Code         string // that was typed; empty: none
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
@@ -33,7 +33,7 @@ type Signup struct {
 // Purchase is one purchase with its refunds and override.
 type Purchase struct {
 	ID          string
-	Amount      int64 // minor units, above zero
+	Amount      int64 // minor units, not below zero
 	Refunded    int64 // minor units, the sum of all refunds, at most math.MaxInt64
 	Currency    string
 	PurchasedAt time.Time
@@ -103,10 +103,9 @@ type Pair struct {
 	QualifiedAt time.Time
 	MaturesAt   time.Time
 	CountedAt   time.Time // when it began to count: with Order
-	Order       int64     // its place in the campaign's line
+	Order       int64     // its admission order
 	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it never was
 	Allowed     bool      // an Allow stood when it was admitted
-	Needs       *int64    // what it lacks of the budget, minor units; nil: it stands in no line
 	Credits     []Credit  // what it earns so far
-	Mended      bool      // these were lost or altered: it earns what it counts for, which it has room for
+	Mended      bool      // these were lost or altered: it earns what it counts for, which occupies capacity already
 }

@@ -15,7 +15,7 @@ SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'C
   JOIN (SELECT user_id, bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held)) AS hash
           FROM referral.purchase
          GROUP BY user_id) AS p ON p.user_id = s.user_id
-  JOIN referral.link AS l ON l.code = lower(s.code)
+  JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
   JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
  WHERE (l.expires_at > s.signed_up_at) IS NOT FALSE
    AND (l.disabled_at > s.signed_up_at) IS NOT FALSE
@@ -61,7 +61,7 @@ SELECT c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.benefici
 COMMIT;
 
 BEGIN;
-INSERT INTO referral.account (beneficiary_id, currency, available)
+INSERT INTO referral.engine_account (beneficiary_id, currency, earned)
 SELECT beneficiary_id, currency, sum(amount)
   FROM referral.ledger
  GROUP BY beneficiary_id, currency;

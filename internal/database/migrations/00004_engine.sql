@@ -4,10 +4,12 @@
 CREATE SEQUENCE referral.admission_order;
 COMMENT ON SEQUENCE referral.admission_order IS 'Where pairs draw their admission order from.';
 
+-- There are sixteen shards. Their rows and shard_of say so together, and nothing
+-- else does: whatever has to know how many there are counts the rows.
 CREATE TABLE referral.shard (
-    shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 15)
+    shard smallint PRIMARY KEY CHECK (shard >= 0)
 );
-COMMENT ON TABLE  referral.shard IS 'Sixteen rows to lock: whoever holds one decides about its referees, and nobody else does.';
+COMMENT ON TABLE  referral.shard IS 'Rows to lock: a batch that holds a shard''s row decides about its referees, and no other batch does.';
 COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
 INSERT INTO referral.shard SELECT generate_series(0, 15);
 
@@ -20,8 +22,8 @@ CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
     RETURN (hashtextextended(key COLLATE "C", 0) & 15)::smallint;
 COMMENT ON FUNCTION referral.shard_of IS 'The shard of a referee, visitor, code, campaign or referrer.';
 
--- Pairs to look at again as time passes: one probe per shard finds the earliest.
-CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), due_at) WHERE due_at IS NOT NULL;
+-- Pairs whose hold ends: one probe per shard finds the earliest.
+CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), matures_at) WHERE state = 'Held' AND NOT postponed;
 
 CREATE TABLE referral.change (
     shard        smallint    NOT NULL,
@@ -37,18 +39,18 @@ COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet.
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
 COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
-COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower case), campaign or referrer_id.';
+COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 
-CREATE TABLE referral.parked (
+CREATE TABLE referral.deferred (
     campaign text COLLATE "C" NOT NULL,
     user_id  text COLLATE "C" NOT NULL,
     PRIMARY KEY (campaign, user_id)
 );
-COMMENT ON TABLE  referral.parked IS 'Referees with something left to decide once their campaign is open again.';
-COMMENT ON COLUMN referral.parked.campaign IS 'The campaign that is suspended, closed or without a policy.';
-COMMENT ON COLUMN referral.parked.user_id IS 'The referee.';
+COMMENT ON TABLE  referral.deferred IS 'Referees with something left to decide once their campaign is open again.';
+COMMENT ON COLUMN referral.deferred.campaign IS 'The campaign that is suspended or closed.';
+COMMENT ON COLUMN referral.deferred.user_id IS 'The referee.';
 
 CREATE TABLE referral.referrer (
     campaign    text COLLATE "C" NOT NULL,
@@ -76,7 +78,7 @@ COMMENT ON TABLE  referral.pair_count IS 'Counters per campaign, in as many rows
 COMMENT ON COLUMN referral.pair_count.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.pair_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
 COMMENT ON COLUMN referral.pair_count.awaiting_purchase IS 'Attributed signups without a pair.';
-COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs that wait for room.';
+COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs on the waitlist that are not admitted.';
 COMMENT ON COLUMN referral.pair_count.held IS 'Pairs that are held.';
 COMMENT ON COLUMN referral.pair_count.granted IS 'Pairs that are granted.';
 COMMENT ON COLUMN referral.pair_count.reversed IS 'Pairs that are reversed.';
@@ -98,3 +100,17 @@ COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
 COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
 COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';
+
+-- Campaigns that take back all they gave. A walk over all keys, each in its
+-- order, finds what was given by rows; no counter decides that it is over.
+CREATE TABLE referral.reversal (
+    campaign        text COLLATE "C" PRIMARY KEY,
+    resume_user     text COLLATE "C" NOT NULL DEFAULT '',
+    resume_purchase text COLLATE "C" NOT NULL DEFAULT '',
+    done            boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE  referral.reversal IS 'How far the engine has come with taking back what a campaign gave: one row for each campaign that was reversed since it was last declared.';
+COMMENT ON COLUMN referral.reversal.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.reversal.resume_user IS 'user_id of the last key that was reversed.';
+COMMENT ON COLUMN referral.reversal.resume_purchase IS 'purchase_id of that key.';
+COMMENT ON COLUMN referral.reversal.done IS 'True: nothing is left.';

@@ -11,7 +11,7 @@ WITH object AS (
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
                         'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
                         'erasure_progress', 'shared_fingerprint',
-                        'campaign', 'revision', 'meta', 'owner']) AS object
+                        'campaign', 'revision', 'meta', 'owner', 'waitlist']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
       FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,
