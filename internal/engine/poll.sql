@@ -1,7 +1,8 @@
 -- Once a poll: is there anything to do, and under which configuration? And is it
 -- time for a step of a resync? It runs without a transaction (DB.QueryBare), so it
 -- qualifies functions and operators.
--- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and erasing_retry.
+-- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
+-- erasing_retry.
 SELECT m.epoch,
        EXISTS (SELECT
                  FROM referral.shard AS s

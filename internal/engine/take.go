@@ -54,8 +54,9 @@ func (b *batch) take(ctx context.Context) error {
 				found[key] = true
 				return nil
 			case kindErasure:
-				found[key] = true
-				erased = append(erased, key)
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
 				return nil
 			case kindFix:
 				found[key] = true
@@ -88,10 +89,8 @@ func (b *batch) take(ctx context.Context) error {
 	}
 
 	b.setReferees(slices.Sorted(maps.Keys(found)))
-	for _, userID := range erased {
-		r := b.byID[userID]
-		r.erases = &erasure{referee: r}
-		b.erasures = append(b.erasures, r.erases)
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
 	}
 	return b.expand(ctx, expand)
 }
