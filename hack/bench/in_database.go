@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// engineVersusInDatabase drains a backlog with one engine, over working out the
-// same rows by one INSERT … SELECT per table inside the database. Each round has
+// engineVersusInDatabase drains a backlog with one engine, over working out the same rows by one
+// INSERT … SELECT per table inside the database: by rate, and by processor time. Each round has
 // fresh copies of the same database, and all results are compared.
 func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
@@ -18,16 +18,13 @@ func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 		return nil, err
 	}
 	var result []summary
-	measured := side{"engine", func(ctx context.Context) (float64, error) {
+	same := func(ctx context.Context, s *shop) error { return s.sameResult(ctx, &result) }
+	measured := costSide{"engine", func(ctx context.Context) (cost, error) {
 		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
-			took, err := s.drain(ctx, referees)
-			if err != nil {
-				return 0, err
-			}
-			return took, s.sameResult(ctx, &result)
-		})
+			return s.drain(ctx, referees)
+		}, same)
 	}}
-	baseline := side{"in-database", func(ctx context.Context) (float64, error) {
+	baseline := costSide{"in-database", func(ctx context.Context) (cost, error) {
 		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
 			plain, err := pgx.Connect(ctx, s.own.URI) // it has its own transactions
 			if err != nil {
@@ -36,12 +33,8 @@ func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 			began := time.Now()
 			_, err = plain.Exec(ctx, statement("in_database"))
 			took := time.Since(began)
-			if err := errors.Join(err, plain.Close(ctx)); err != nil {
-				return 0, err
-			}
-			return took, s.sameResult(ctx, &result)
-		})
+			return took, errors.Join(err, plain.Close(ctx))
+		}, same)
 	}}
-	ratios, err := w.compare(ctx, "pairs/s", measured, baseline)
-	return []series{ratios}, err
+	return w.compareCosts(ctx, costUnits, measured, baseline)
 }

@@ -14,7 +14,6 @@ const (
 	notNullViolation  = "23502"
 	uniqueViolation   = "23505"
 	integrityViolated = "23000"
-	objectInUse       = "55006"
 	denied            = "42501"
 )
 
@@ -175,7 +174,7 @@ func TestArrivalIsTheDatabasesWord(t *testing.T) {
 func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	w := newWorld(t)
 	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
-	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "campaign", "revision", "meta", "owner", "waitlist"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "erasure_progress", "shared_fingerprint", "campaign", "revision", "meta", "owner", "waitlist"}
 	for _, table := range append(facts, results...) {
 		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
 		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
@@ -204,8 +203,8 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	for _, sql := range []string{
 		"DELETE FROM referral.adjustment", "UPDATE referral.adjustment SET amount = 1", "TRUNCATE referral.purchase", "CREATE TABLE referral.mine ()",
 		"DELETE FROM referral.redemption", "UPDATE referral.redemption SET amount = 1", "DELETE FROM referral.action", "DELETE FROM referral.erasure",
-		"UPDATE referral.signup SET erased_at = now()", "UPDATE referral.signup SET shared_with = '{}'",
-		"INSERT INTO referral.erasure (user_id, erased_at) VALUES ('u', now())", "INSERT INTO referral.signup (user_id, erased_at) VALUES ('u', now())",
+		"UPDATE referral.signup SET blanked = true", "UPDATE referral.purchase SET condition_held = true", "UPDATE referral.touch SET blanked = true",
+		"INSERT INTO referral.signup (user_id, blanked) VALUES ('u', true)", "INSERT INTO referral.touch (visitor_id, code, blanked) VALUES ('v', '', true)",
 	} {
 		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
 			t.Errorf("a writer may %s: %v", sql, err)
@@ -240,7 +239,7 @@ func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
 		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
 	run(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
 	for table, assignment := range map[string]string{
-		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "erased_at = now()",
+		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "requested_at = now()",
 	} {
 		for _, sql := range []string{
 			"UPDATE referral." + table + " SET " + assignment,

@@ -38,11 +38,15 @@ type batch struct {
 	withholds bool // reversals of some campaign are withheld
 	facts     int
 
-	allocates  string          // campaign whose waitlist's head the referees are; empty: they were dequeued
-	undecided  []string        // user_ids that are withheld
-	requests   []string        // campaigns to be allocated
-	again      []string        // user_ids to be decided again
-	passedOver referrerColumns // referrers of pairs that are passed over from now on
+	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
+	undecided  []string             // user_ids that are withheld
+	requests   []string             // campaigns to be allocated
+	again      []string             // user_ids to be decided again
+	passedOver referrerColumns      // referrers of pairs that are passed over from now on
+	waitless   map[referrerKey]bool // referrers no pair of whom was on the waitlist when the campaign was locked
+
+	erasures []*erasure // whose next step this batch does
+	fixes    []string   // user_ids whose attribution is to stay
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {
@@ -68,6 +72,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 		return false, err
 	}
 	if err := b.converge(ctx); err != nil {
+		return false, err
+	}
+	if err := b.erase(ctx); err != nil {
 		return false, err
 	}
 	if err := b.fence(ctx); err != nil {

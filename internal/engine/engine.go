@@ -21,7 +21,7 @@ type Options struct {
 	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
-	BatchSize    int           // most changes in a batch; default 2,000
+	BatchSize    int           // most changes in a batch, while there is a backlog; default 4,000
 	Log          *slog.Logger  // default: discards
 }
 
@@ -38,6 +38,7 @@ type Engine struct {
 	stats   counters
 
 	resyncHealth resyncHealth
+	exhausted    sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
 }
 
 // New returns an engine on a migrated database; Run starts it.
@@ -49,7 +50,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.PollInterval = 100 * time.Millisecond
 	}
 	if options.BatchSize <= 0 {
-		options.BatchSize = 2000
+		options.BatchSize = 4000
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -119,6 +120,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // returns when there is none left that others are not doing.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
+	retried := false // erasures that were put off
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
@@ -128,6 +130,14 @@ func (e *Engine) Converge(ctx context.Context) error {
 			took, err = e.reverse(ctx, w.size)
 		}
 		switch {
+		case err == nil && !took && !retried:
+			retried = true
+			if !e.mayDecide(e.config.Load()) {
+				return nil
+			}
+			if took, err := e.retryErasures(ctx, true); err != nil || !took {
+				return err
+			}
 		case err == nil && !took:
 			return nil
 		case err != nil && !w.accept(ctx, err):
@@ -143,7 +153,8 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
-	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
+	var erasures bool
+	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync, &erasures); err != nil {
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	e.stats.polls.Add(1)
@@ -157,6 +168,13 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 		return false, false, ErrNotOwner
 	}
 	may := e.mayDecide(config)
+	if may && erasures {
+		some, err := e.retryErasures(ctx, false)
+		if err != nil {
+			return false, false, err
+		}
+		work = work || some
+	}
 	return work && may, resync && may, nil
 }
 

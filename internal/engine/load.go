@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +26,7 @@ func (b *batch) load(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.bindAgain(b.config.Reward)
+		r.erases.loaded()
 	}
 	return b.loadFingerprints(ctx)
 }
@@ -48,20 +48,20 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	var hash int64 // of each fact
 	var s reward.Signup
 	var visitorID string
-	var erasedAt *time.Time
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &erasedAt, &s.SharedWith, &s.Attributes, &hash}, func(r *referee) {
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
-		signup.ErasedAt = orZero(erasedAt)
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
-		s.Fingerprints, s.SharedWith = nil, nil
+		r.erases.sawSignup(hash)
+		s.Fingerprints = nil
 		b.weigh(s.Attributes)
 	}, attributes)
 
 	var p reward.Purchase
-	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes, &hash}, func(r *referee) {
+	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
 		r.facts ^= hash
+		r.erases.sawPurchase(p.ID, hash)
 		b.weigh(p.Attributes)
 	}, attributes)
 
@@ -93,7 +93,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
 		r.seal(attributionRow, sealed, old)
-	})
+	}, b.resyncs)
 
 	var pair reward.Pair
 	var postponed, waits, intact bool
@@ -122,7 +122,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 			r.waitlist[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
-	})
+	}, b.resyncs)
 	return b.send(ctx, &q)
 }
 
@@ -143,9 +143,9 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var c recordedCredit
 	var sealed, old bool
 	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
-	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
+	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.sealed, c.old = sealed || !b.resyncs, old
+		c.sealed, c.old = sealed, old
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
@@ -240,38 +240,42 @@ func (l *linkRow) read() *reward.Link {
 }
 
 // loadFingerprints loads those of every possible referrer of a referee that has
-// some too.
+// some too, and what an erasure recorded in their place.
 func (b *batch) loadFingerprints(ctx context.Context) error {
 	wanted := map[string][]*referee{}
+	var users, others []string
 	for _, r := range b.referees {
-		if r.Signup == nil || len(r.Signup.Fingerprints) == 0 {
+		if r.Signup == nil {
 			continue
 		}
 		for _, id := range r.referrers() {
-			wanted[id] = append(wanted[id], r)
+			users, others = append(users, r.UserID), append(others, id)
+			if len(r.Signup.Fingerprints) > 0 {
+				wanted[id] = append(wanted[id], r)
+			}
 		}
 	}
-	if len(wanted) == 0 {
+	if len(users) == 0 {
 		return nil
 	}
-	rows, err := b.tx.Query(ctx, b.statement("load_fingerprint"), keys(wanted))
-	if err != nil {
-		return err
+	var q pgx.Batch
+	var id, other string
+	q.Queue(b.statement("load_shared"), users, others).Query(b.each([]any{&id, &other}, func() {
+		b.byID[id].Signup.SharedWith = append(b.byID[id].Signup.SharedWith, other)
+	}))
+	if len(wanted) > 0 {
+		var fingerprints []string
+		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
+			for _, r := range wanted[id] {
+				if r.ReferrerFingerprints == nil {
+					r.ReferrerFingerprints = map[string][]string{}
+				}
+				r.ReferrerFingerprints[id] = fingerprints
+			}
+			fingerprints = nil
+		}))
 	}
-	var id string
-	var fingerprints, sharedWith []string
-	return b.each([]any{&id, &fingerprints, &sharedWith}, func() {
-		for _, r := range wanted[id] {
-			if r.ReferrerFingerprints == nil {
-				r.ReferrerFingerprints = map[string][]string{}
-			}
-			r.ReferrerFingerprints[id] = fingerprints
-			if slices.Contains(sharedWith, r.UserID) {
-				r.Signup.SharedWith = append(r.Signup.SharedWith, id)
-			}
-		}
-		fingerprints, sharedWith = nil, nil
-	})(rows)
+	return b.send(ctx, &q)
 }
 
 // each scans every row into columns and calls add, up to as many facts as one

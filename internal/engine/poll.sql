@@ -1,7 +1,8 @@
 -- Once a poll: is there anything to do, and under which configuration? And is it
 -- time for a step of a resync? It runs without a transaction (DB.QueryBare), so it
 -- qualifies functions and operators.
--- Uses change_pkey and pair_due, one probe each per shard, and allocation_request_pkey.
+-- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
+-- erasing_retry.
 SELECT m.epoch,
        EXISTS (SELECT
                  FROM referral.shard AS s
@@ -11,5 +12,6 @@ SELECT m.epoch,
                                  AND p.state OPERATOR(pg_catalog.=) 'Held' AND NOT p.postponed
                                  AND p.matures_at OPERATOR(pg_catalog.<=) pg_catalog.now()))
            OR EXISTS (SELECT FROM referral.allocation_request) AS work,
-       (SELECT next_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() FROM referral.resync) AND referral.resync_due() AS resync
+       (SELECT next_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() FROM referral.resync) AND referral.resync_due() AS resync,
+       EXISTS (SELECT FROM referral.erasing WHERE retry_at OPERATOR(pg_catalog.<=) pg_catalog.now()) AS erasures
   FROM referral.meta AS m;

@@ -25,7 +25,7 @@ type resyncer struct {
 }
 
 func newResyncer(e *Engine) *resyncer {
-	return &resyncer{engine: e, referees: firstReferees, suspects: e.options.BatchSize}
+	return &resyncer{engine: e, referees: firstReferees, suspects: e.usualBatch()}
 }
 
 // Resync does every step of a comparison that is due now, without a pause, and
@@ -75,7 +75,7 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err err
 		return false, nil
 	}
 	if took, err = s.step(ctx, config, atOnce); err == nil && took {
-		s.suspects = min(2*s.suspects, s.engine.options.BatchSize)
+		s.suspects = min(2*s.suspects, s.engine.usualBatch())
 	}
 	return took, err
 }

@@ -27,11 +27,11 @@ WITH told AS (
       FROM referral.attribution AS a
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes), 0, 0, 0, 0
+    SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 0, 0, 0, 0
       FROM referral.signup
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes), 0, 0, 0, 0
+    SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 0, 0, 0, 0
       FROM referral.purchase
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL

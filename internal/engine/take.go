@@ -17,6 +17,8 @@ const (
 	kindReferrer = "Referrer"
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
+	kindErasure  = "Erasure"  // of a user: the next step of an erasure
+	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -41,13 +43,24 @@ func (b *batch) take(ctx context.Context) error {
 	perShard := max(1, b.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
+	var erased []string
 
 	var queries pgx.Batch
 	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
-			if kind == kindReferee {
+			switch kind {
+			case kindReferee:
 				found[key] = true
+				return nil
+			case kindErasure:
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
+				return nil
+			case kindFix:
+				found[key] = true
+				b.fixes = append(b.fixes, key)
 				return nil
 			}
 			if expand[kind] == nil {
@@ -76,6 +89,9 @@ func (b *batch) take(ctx context.Context) error {
 	}
 
 	b.setReferees(slices.Sorted(maps.Keys(found)))
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
+	}
 	return b.expand(ctx, expand)
 }
 
@@ -84,7 +100,7 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expansions {
 		if e := all[kind]; e != nil {
-			limit := max(1, b.engine.options.BatchSize/len(e.keys))
+			limit := max(1, b.engine.usualBatch()/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}

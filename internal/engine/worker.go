@@ -10,11 +10,19 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
+// backlogFactor is how many times larger than usual batches grow while there is a backlog. Referrers
+// and accounts are counted once a batch, however many referees of theirs are in it.
+const backlogFactor = 2
+
+// usualBatch is how many changes are in a batch while there is no backlog.
+func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFactor) }
+
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine    *Engine
 	first     int  // shard to begin the next claim with; behind the last, it begins with the first
 	size      int  // changes in the next batch
+	most      int  // changes in any batch
 	allocates bool // the next attempt begins with allocation requests
 	delay     *backoff.ExponentialBackOff
 }
@@ -23,7 +31,8 @@ func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
 		first:  number * shardsPerBatch, // each worker behind the shards of the one before
-		size:   e.options.BatchSize,
+		size:   e.usualBatch(),
+		most:   e.options.BatchSize,
 		delay:  newBackoff(),
 	}
 }
@@ -89,12 +98,17 @@ func (w *worker) attempt(ctx context.Context) (did bool, err error) {
 	return false, nil
 }
 
-// after lets the next batch begin with other shards, and be larger again.
+// after lets the next batch begin with other shards, and be larger: up to its usual size again after
+// a failure, and beyond it while there is a backlog.
 func (w *worker) after(b *batch) {
 	if b.allocates == "" {
 		w.first = int(b.shards[len(b.shards)-1]) + 1
 	}
-	w.size = min(2*w.size, w.engine.options.BatchSize)
+	most := w.engine.usualBatch()
+	if 2*len(b.referees) >= b.size {
+		most = w.most
+	}
+	w.size = min(2*w.size, most)
 }
 
 // accept does what lets the next attempt do better, and tells whether that may
@@ -109,6 +123,7 @@ func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
 		_, err := w.engine.reload(ctx)
 		return err == nil
 	case errors.Is(err, errBatchTooLarge), database.Data(err):
+		w.most = w.engine.usualBatch() // what there is does not suit larger ones
 		w.size = max(1, w.size/2)
 		return true
 	case database.Classify(err) == database.ClassRetryable:

@@ -47,6 +47,7 @@ func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
 		{http.MethodGet, "/v1/referrers/r/credits", ""},
 		{http.MethodGet, "/v1/users/u/explanation", ""},
 		{http.MethodDelete, "/v1/users/u", ""},
+		{http.MethodGet, "/v1/users/u/erasure", ""},
 	} {
 		got := w.send(request[0], request[1], request[2])
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {

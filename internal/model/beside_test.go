@@ -24,6 +24,13 @@ func (o another) happen(h *history) {
 }
 
 func (o beside) happen(h *history) {
+	if len(h.erasures) > 0 {
+		h.converge(converge{})
+	}
+	if len(h.erasures) > 0 { // some wait for a campaign to be resumed, and would be carried out beside it
+		o.What.happen(h)
+		return
+	}
 	reached, resume := h.cutter.pauseAt(o.At)
 	converged := make(chan error, 1)
 	go func() {

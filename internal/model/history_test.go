@@ -61,12 +61,16 @@ func (h *history) disagree(what, details string) {
 // converge has engines do all there is to do, as o says.
 func (h *history) converge(o converge) {
 	h.t.Helper()
+	if !h.suspended {
+		h.carryOut()
+	}
 	h.together(o)
 	h.quiet(h.t, o.Batch, h.suspended)
 	if h.compareCommits() || !h.compared {
 		h.compareAll()
 		h.compared = true
 	}
+	h.haveFixed()
 	h.compareDone()
 	h.coverage.look(h.model)
 	if h.closeReversed() {

@@ -86,7 +86,13 @@ func (o removeLink) happen(h *history) {
 }
 
 func (o addTouch) happen(h *history) {
-	h.touches[touchKey{o.Visitor, o.ID}] = touch{normal(o.Code), hours(o.At)}
+	key := touchKey{o.Visitor, o.ID}
+	if h.blanks[key] && h.hidden {
+		return // behind the triggers nothing keeps it from coming back
+	}
+	if !h.blanks[key] {
+		h.touches[key] = touch{normal(o.Code), hours(o.At)}
+	}
 	h.write(h.t, `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (visitor_id, touch_id) DO UPDATE SET (code, touched_at) = (excluded.code, excluded.touched_at)`,
 		o.Visitor, o.ID, o.Code, h.time(hours(o.At)))
@@ -94,6 +100,7 @@ func (o addTouch) happen(h *history) {
 
 func (o removeTouch) happen(h *history) {
 	delete(h.touches, touchKey{o.Visitor, o.ID})
+	delete(h.blanks, touchKey{o.Visitor, o.ID})
 	h.write(h.t, `DELETE FROM referral.touch WHERE (visitor_id, touch_id) = ($1, $2)`, o.Visitor, o.ID)
 }
 
@@ -104,7 +111,7 @@ func (o addSignup) happen(h *history) {
 	}
 	was := h.signups[o.User]
 	h.signups[o.User] = signup{visitor: o.Visitor, code: normal(o.Code), at: hours(o.At), prints: o.Prints, vip: o.VIP,
-		arrived: arrived, erased: was.erased, shared: was.shared}
+		arrived: arrived, blanked: was.blanked}
 	attributes := map[string]any{}
 	if o.VIP {
 		attributes["vip"] = true
@@ -123,11 +130,14 @@ func (o removeSignup) happen(h *history) {
 
 func (o addPurchase) happen(h *history) {
 	key := purchaseKey{o.User, o.ID}
-	arrived := h.purchases[key].arrived
+	was := h.purchases[key]
+	arrived := was.arrived
 	if arrived == 0 {
 		arrived = h.clock()
 	}
-	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived}
+	// With attributes again it is decided by these.
+	blanked := was.blanked && (o.Category == was.category || h.hidden)
+	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived, blanked, blanked && was.held}
 	attributes := map[string]any{}
 	if o.Category != "" {
 		attributes["category"] = o.Category
@@ -190,29 +200,13 @@ func (o redeem) happen(h *history) {
 	}
 }
 
-// erase is about somebody of whom all is decided.
+// erase requests an erasure, whatever is still to be decided. The engine carries
+// it out.
 func (o erase) happen(h *history) {
 	refuse{}.happen(h)
-	h.converge(converge{})
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
-	if sqlState(err) == "55006" {
-		if !h.anythingSuspended() {
-			h.disagree("whether a person may be forgotten", fmt.Sprint(o, err))
-		}
-		return
-	}
 	must(h.t, err)
-	h.forget(o.User)
-	h.converge(converge{}) // before anything else happens: erasing writes to results
-}
-
-func (h *history) anythingSuspended() bool {
-	for _, c := range h.campaigns {
-		if c.mode == suspended {
-			return true
-		}
-	}
-	return h.suspended
+	h.erasures[o.User] = true
 }
 
 func sqlState(err error) string {

@@ -10,6 +10,9 @@ import (
 type refuse struct{ User string }
 
 func (o refuse) happen(h *history) {
+	if o.User != "" && len(h.erasures) > 0 { // which a referee that is set aside would hold up
+		return
+	}
 	if o.User != "" {
 		h.execute(h.t, "INSERT INTO proof.refused SELECT $1 ON CONFLICT DO NOTHING", o.User)
 		h.refuses = true

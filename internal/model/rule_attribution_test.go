@@ -15,8 +15,11 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if l, ok := m.links[s.code]; ok && s.code != "" {
 		return m.attributeByCode(s, l)
 	}
-	if kept, ok := m.attributions[user]; ok && s.erased > 0 && kept.source == "Touch" {
-		// The way to the touches is gone.
+	if fix, ok := m.fixing[user]; ok {
+		return fix.attribution, fix.reason
+	}
+	if kept, ok := m.attributions[user]; ok && kept.source == "Touch" && kept.visitor == "" {
+		// An erasure has moved the touches.
 		if m.campaigns[kept.campaign].mode == reversing {
 			return nil, "CampaignDeleted"
 		}

@@ -128,7 +128,7 @@ func onlyIn(currency string, v *verdict) bool {
 
 func (m *model) sharesFingerprint(v *verdict) bool {
 	referrer := v.attribution.referrer
-	if v.signup.shared[referrer] || len(v.signup.prints) > 0 && m.signups[referrer].shared[v.key.user] {
+	if m.shared[v.key.user][referrer] {
 		return true
 	}
 	for _, fingerprint := range v.signup.prints {

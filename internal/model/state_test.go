@@ -22,6 +22,12 @@ type model struct {
 	adjustments map[adjustmentKey]money
 	redemptions map[adjustmentKey]money
 
+	// Erasures, and what they leave.
+	erasures map[string]bool            // requested of these users, and not carried out
+	fixing   map[string]fixed           // by user, while they are carried out
+	blanks   map[touchKey]bool          // left of touches
+	shared   map[string]map[string]bool // fingerprints, both ways
+
 	// seenBy is what a batch saw of the facts when it decided about a referee; nil: all there are.
 	seenBy func(user string) facts
 }
@@ -79,8 +85,7 @@ type signup struct {
 	vip           bool // an attribute
 	arrived       at
 
-	erased at              // when the person was forgotten; zero: not
-	shared map[string]bool // with whom a fingerprint was shared then
+	blanked bool // by an erasure
 }
 
 type purchase struct {
@@ -88,6 +93,8 @@ type purchase struct {
 	at       at
 	category string // an attribute; empty: it has none
 	arrived  at
+	blanked  bool // by an erasure
+	held     bool // the condition was true before
 }
 
 type campaign struct {
@@ -167,6 +174,7 @@ func newModel() *model {
 		configuration: configuration{campaigns: map[string]*campaign{}},
 		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
+		erasures: map[string]bool{}, fixing: map[string]fixed{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
 		now: start,
 	}
 }

@@ -26,6 +26,9 @@ type pending struct {
 }
 
 func (o transaction) happen(h *history) {
+	if len(h.erasures) > 0 { // which an open transaction would hold up
+		return
+	}
 	if p := h.pending; p != nil && (p.repeatable || o.Repeatable) {
 		finish{Commit: true}.happen(h)
 	}
@@ -72,6 +75,9 @@ func (o finish) happen(h *history) {
 func (h *history) waitsForPending(o operation) bool {
 	if h.pending == nil {
 		return false
+	}
+	if len(h.erasures) > 0 {
+		return true
 	}
 	switch o := o.(type) {
 	case advance, erase:

@@ -25,11 +25,9 @@ type Signup struct {
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
-	Attributes   []byte // a JSON object; nil: not loaded, since no condition could ask
-
-	// Of a person who was forgotten: what was concluded from what is gone.
-	ErasedAt   time.Time // zero: not forgotten
-	SharedWith []string  // referrers with whom a fingerprint was shared when either was forgotten
+	Attributes   []byte   // a JSON object; nil: not loaded, since no condition could ask
+	Blanked      bool     // an erasure took attributes, fingerprints and visitor
+	SharedWith   []string // users with whom a fingerprint was shared when either was erased
 }
 
 // Purchase is one purchase with its refunds and override.
@@ -42,6 +40,9 @@ type Purchase struct {
 	ArrivedAt   time.Time
 	Attributes  []byte // a JSON object; nil: not loaded, since no condition could ask
 	Override    Verdict
+
+	Blanked       bool // an erasure took the attributes
+	ConditionHeld bool // of a blanked purchase: the condition was true before
 }
 
 // Verdict is an override's word on one pair.

@@ -127,6 +127,9 @@ func (w *world) drawPast(t *rapid.T) {
 			Campaign: rapid.SampledFrom(campaigns).Draw(t, "campaign"), ReferrerID: rapid.SampledFrom(people).Draw(t, "referrer"),
 			TouchedAt: drawTime(t, "touched"), Source: rapid.SampledFrom([]Source{FromCode, FromTouch}).Draw(t, "source"),
 		}
+		if r.Attribution.Source == FromTouch {
+			r.Attribution.VisitorID = "v"
+		}
 	}
 	w.first = false // pairs of the past may have been admitted side by side
 	for _, id := range ids {

@@ -33,15 +33,16 @@ COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody 
 -- Hashes of facts, all that a decision may look at. Those of a referee's rows
 -- are combined by exclusive or, whatever their order.
 CREATE FUNCTION referral.hash_of_signup(
-    visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb)
+    visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb, blanked boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN hash_record_extended(ROW(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes), 1);
+    RETURN hash_record_extended(ROW(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 1);
 COMMENT ON FUNCTION referral.hash_of_signup IS 'Hash of a signup.';
 
 CREATE FUNCTION referral.hash_of_purchase(
-    purchase_id text, amount bigint, currency text, purchased_at timestamptz, arrived_at timestamptz, attributes jsonb)
+    purchase_id text, amount bigint, currency text, purchased_at timestamptz, arrived_at timestamptz, attributes jsonb,
+    blanked boolean, condition_held boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN hash_record_extended(ROW(purchase_id, amount, currency, purchased_at, arrived_at, attributes), 2);
+    RETURN hash_record_extended(ROW(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 2);
 COMMENT ON FUNCTION referral.hash_of_purchase IS 'Hash of a purchase.';
 
 CREATE FUNCTION referral.hash_of_refund(purchase_id text, refund_id text, amount bigint)

@@ -7,7 +7,7 @@ SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
                 (SELECT a.code FROM referral.attribution AS a WHERE a.user_id = given.user_id),
                 referral.normal_code(followed),
                 (SELECT referral.normal_code(t.code) FROM referral.touch AS t
-                  WHERE t.visitor_id = given.visitor_id AND t.touched_at <= coalesce(given.acted_at, now())
+                  WHERE t.visitor_id = given.visitor_id AND NOT t.blanked AND t.touched_at <= coalesce(given.acted_at, now())
                     AND referral.normal_code(t.code) IS NOT NULL
                   ORDER BY t.touched_at DESC, referral.normal_code(t.code), t.touch_id LIMIT 1)),
        action, target, coalesce(acted_at, now())

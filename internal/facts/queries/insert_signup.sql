@@ -6,4 +6,4 @@ SELECT user_id, nullif(visitor_id, ''), referral.normal_code(code), coalesce(sig
   FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
        AS given(user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
     ON CONFLICT (user_id) DO NOTHING
-RETURNING user_id, visitor_id, code, signed_up_at, fingerprints, attributes, arrived_at, erased_at IS NOT NULL, true;
+RETURNING user_id, visitor_id, code, signed_up_at, fingerprints, attributes, arrived_at, blanked, true;

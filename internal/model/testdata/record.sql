@@ -47,9 +47,9 @@ CREATE TRIGGER refuse BEFORE INSERT ON referral.credit FOR EACH ROW EXECUTE FUNC
 CREATE PROCEDURE proof.rehash() LANGUAGE sql AS $$
 UPDATE referral.attribution AS a
    SET facts = facts
-             # coalesce((SELECT referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes)
+             # coalesce((SELECT referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked)
                            FROM referral.signup AS s WHERE s.user_id = a.user_id), 0)
-             # coalesce((SELECT bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes))
+             # coalesce((SELECT bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held))
                            FROM referral.purchase AS p WHERE p.user_id = a.user_id), 0),
        via = via
              # coalesce((SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
