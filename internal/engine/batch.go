@@ -28,7 +28,7 @@ var (
 type batch struct {
 	engine *Engine
 	config *database.Configuration
-	size   int
+	turn   turn // what it may take
 
 	tx        pgx.Tx
 	now       time.Time // the database's clock
@@ -40,16 +40,22 @@ type batch struct {
 	withholds bool      // reversals of some campaign are withheld
 	notes     lineNotes // written with the pairs
 	blocked   bool      // somebody had to stay in line for another's turn
+	taken     int       // keys that were dequeued
 	facts     int
 }
 
-func newBatch(e *Engine, config *database.Configuration, size int) *batch {
-	return &batch{engine: e, config: config, size: size}
+func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
+	return &batch{engine: e, config: config, turn: turn}
 }
 
 // run does the whole batch and reports whether there was anything to do. On an
 // error nothing of it remains.
-func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err error) {
+func (b *batch) run(ctx context.Context) (took bool, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the batch broke off: %v", fault)
+		}
+	}()
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -62,7 +68,7 @@ func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err e
 		_ = b.tx.Rollback(ctx)
 	}()
 
-	if err := b.claim(ctx, firstShard, most); err != nil || len(b.shards) == 0 {
+	if err := b.claim(ctx); err != nil || len(b.shards) == 0 {
 		return false, err
 	}
 	if err := b.take(ctx); err != nil {
@@ -82,10 +88,10 @@ func (b *batch) run(ctx context.Context, firstShard, most int) (took bool, err e
 }
 
 // claim locks shards that have work and that nobody else has locked.
-func (b *batch) claim(ctx context.Context, first, most int) error {
+func (b *batch) claim(ctx context.Context) error {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim"), first, min(most, b.size)).Query(func(rows pgx.Rows) (err error) {
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.shards, b.turn.size), b.turn.without).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
@@ -95,36 +101,37 @@ func (b *batch) claim(ctx context.Context, first, most int) error {
 	return nil
 }
 
-// converge loads, decides and records the batch's referees. When the data of a
-// referee who is alone in the batch is at fault, the referee is set aside.
+// converge loads, decides and records the batch's referees. A referee that is
+// alone in the batch and cannot be decided for its size, or that has failed
+// alone before, is set aside.
 func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) != 1 {
 		return b.attempt(ctx)
 	}
-	whole, alone := b.tx, b.referees[0]
-	defer func() { b.tx = whole }()
-	savepoint, err := whole.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("while setting a savepoint: %w", err)
+	alone := b.referees[0]
+	cause := b.turn.cause
+	if alone.UserID != b.turn.aside {
+		err := b.attempt(ctx)
+		if !errors.Is(err, errBatchTooLarge) {
+			return err
+		}
+		cause = err // nothing was written before it was known
 	}
-	b.tx = savepoint
-	err = b.attempt(ctx)
-	if err == nil {
-		return savepoint.Commit(ctx)
-	}
-	if !database.Data(err) {
-		return err
-	}
-	if err := savepoint.Rollback(ctx); err != nil {
-		return fmt.Errorf("while rolling back to a savepoint: %w", err)
-	}
-	b.tx = whole
-	alone.setAside(err)
+	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
 	if err := b.admit(ctx); err != nil { // what else was taken
 		return err
 	}
 	return b.record(ctx)
+}
+
+// ending is how the batch ended, for the worker's split.
+func (b *batch) ending(began time.Time, err error) ending {
+	e := ending{began: began, at: time.Now(), shards: b.shards, taken: b.taken, fault: database.FaultOf(err), cause: err}
+	if b.taken == 1 && len(b.referees) == 1 {
+		e.alone = b.referees[0].UserID
+	}
+	return e
 }
 
 // attempt does what converge is about.

@@ -34,7 +34,8 @@ type Engine struct {
 
 	config  atomic.Pointer[database.Configuration]
 	failure atomic.Pointer[error]
-	busy    atomic.Int32 // workers that are awake
+	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
+	busy    atomic.Int32            // workers that are awake
 	stats   counters
 }
 
@@ -52,7 +53,10 @@ func New(db *database.DB, options Options) *Engine {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{db: db, sql: newStatements(db.Schema), options: options, log: options.Log}
+	return &Engine{
+		db: db, sql: newStatements(db.Schema), options: options, log: options.Log,
+		stuck: make([]atomic.Pointer[error], options.Workers),
+	}
 }
 
 // Run polls for work and hands it to the workers until ctx ends, which returns
@@ -116,11 +120,11 @@ func (e *Engine) Converge(ctx context.Context) error {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
-		took, err := w.attempt(ctx)
+		took, atOnce, err := w.attempt(ctx)
 		switch {
 		case err == nil && !took:
 			return nil
-		case err != nil && !w.accept(ctx, err):
+		case err != nil && !atOnce:
 			return err
 		}
 	}
@@ -177,12 +181,27 @@ func (e *Engine) mayDecide(config *database.Configuration) bool {
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }
 
-// Err tells why the engine makes no progress at present; nil when it does.
+// Err returns why the engine, or one of its shards, makes no progress at
+// present; nil when all do.
 func (e *Engine) Err() error {
 	if failure := e.failure.Load(); failure != nil {
 		return *failure
 	}
+	for i := range e.stuck {
+		if stuck := e.stuck[i].Load(); stuck != nil {
+			return *stuck
+		}
+	}
 	return nil
+}
+
+// report keeps why a worker's shard makes no progress; nil: each does.
+func (e *Engine) report(worker int, stuck error) {
+	if stuck == nil {
+		e.stuck[worker].Store(nil)
+		return
+	}
+	e.stuck[worker].Store(&stuck)
 }
 
 func (e *Engine) fail(err error) { e.failure.Store(&err) }

@@ -39,7 +39,7 @@ func (s *shop) harm() string {
 
 // anyShard claims the shards with work, whoever else is at them.
 const anyShard = `SELECT s.shard FROM referral.shard AS s
-                   WHERE $1::int >= 0
+                   WHERE $1::int >= 0 AND s.shard <> ALL (coalesce($3::smallint[], '{}'))
                      AND (EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
                           OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now()))
                    LIMIT $2`

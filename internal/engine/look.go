@@ -27,7 +27,7 @@ func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
 		return Known{}, err
 	}
 	r := newReferee(userID)
-	b := newBatch(New(db, Options{}), &config, 1)
+	b := newBatch(New(db, Options{}), &config, turn{size: 1})
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		b.tx = tx

@@ -20,8 +20,9 @@ const (
 // after the other, and then counters and accounts.
 type resyncer struct {
 	engine   *Engine
-	referees int // in the next range
-	suspects int // most to decide in one step
+	referees int  // in the next range
+	suspects int  // most to decide in one step
+	aside    turn // of the referee that failed alone in the last step
 }
 
 func newResyncer(e *Engine) *resyncer {

@@ -40,7 +40,7 @@ type expansion struct {
 // hold is over. Referees are remembered for this batch; anything else is
 // expanded into referees, who go back on the list, each in its own shard.
 func (b *batch) take(ctx context.Context) error {
-	perShard := max(1, b.size/len(b.shards))
+	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
 
@@ -53,9 +53,11 @@ func (b *batch) take(ctx context.Context) error {
 				found[key] = true
 				return nil
 			case kindRoom:
+				b.taken++
 				b.rooms = append(b.rooms, key)
 				return nil
 			}
+			b.taken++
 			if expand[kind] == nil {
 				expand[kind] = &expansion{}
 			}
@@ -69,7 +71,7 @@ func (b *batch) take(ctx context.Context) error {
 		var userID string
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
 			// What does not fit stays due for the next batch.
-			if len(found) < b.size {
+			if b.taken+len(found) < b.turn.size {
 				found[userID] = true
 			}
 			return nil
@@ -81,6 +83,7 @@ func (b *batch) take(ctx context.Context) error {
 		return err
 	}
 
+	b.taken += len(found)
 	b.byID = make(map[string]*referee, len(found))
 	for userID := range found {
 		r := newReferee(userID)
@@ -96,7 +99,7 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expansions {
 		if e := all[kind]; e != nil {
-			limit := max(1, b.engine.options.BatchSize/len(e.keys))
+			limit := max(1, b.turn.size/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}

@@ -13,18 +13,22 @@ import (
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine *Engine
+	number int
 	first  int // shard to begin the next claim with
 	size   int // changes in the next batch
 	// blocked: the last batch left somebody in line for another's turn.
 	blocked bool
+	split   split // what the next batch may take after failures
 	delay   *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
+		number: number,
 		first:  number * shards / e.options.Workers,
 		size:   e.options.BatchSize,
+		split:  split{size: e.options.BatchSize},
 		delay:  newBackoff(),
 	}
 }
@@ -48,14 +52,13 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 // wakes the worker again.
 func (w *worker) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		took, err := w.attempt(ctx)
+		took, atOnce, err := w.attempt(ctx)
 		switch {
 		case err == nil && !took:
 			return
 		case err == nil:
-			w.engine.recover()
 			w.delay.Reset()
-		case !w.accept(ctx, err):
+		case !atOnce:
 			wait := w.delay.NextBackOff()
 			w.engine.log.Warn("A batch was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
@@ -64,20 +67,43 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
-// attempt does one batch and reports whether there was one to do.
-func (w *worker) attempt(ctx context.Context) (took bool, err error) {
-	config := w.engine.config.Load()
-	if config == nil || !w.engine.mayDecide(config) {
-		return false, nil
+// attempt does one batch and reports whether there was one to do. After an error
+// it reports whether another attempt, which takes something else, may follow at
+// once.
+func (w *worker) attempt(ctx context.Context) (took, atOnce bool, err error) {
+	for {
+		config := w.engine.config.Load()
+		if config == nil || !w.engine.mayDecide(config) {
+			return false, true, nil
+		}
+		began := time.Now()
+		turn := w.split.next(began, w.first, w.claimed(), w.size)
+		b := newBatch(w.engine, config, turn)
+		took, err := b.run(ctx)
+		if err != nil {
+			return false, w.accept(ctx, b, began, err), err
+		}
+		_, more := w.split.report(turn, b.ending(began, nil))
+		w.engine.report(w.number, w.split.stuck())
+		if took {
+			w.committed(b)
+			return true, true, nil
+		}
+		if !more {
+			return false, true, nil
+		}
 	}
-	b := newBatch(w.engine, config, w.size)
-	if took, err = b.run(ctx, w.first, w.claimed()); err != nil || !took {
-		return false, err
+}
+
+// committed lets the next batch go on behind this one.
+func (w *worker) committed(b *batch) {
+	w.engine.recover()
+	if b.turn.own {
+		return
 	}
 	w.blocked = b.blocked
 	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
 	w.size = min(2*w.size, w.engine.options.BatchSize)
-	return true, nil
 }
 
 // claimed is how many shards a batch may have. While somebody stays in line
@@ -90,26 +116,27 @@ func (w *worker) claimed() int {
 	return shardsPerBatch
 }
 
-// accept does what lets the next attempt do better, and tells whether that may
-// follow at once. A batch that failed by its data is halved until the referee
-// at fault stands alone; that one is set aside by its batch.
-func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
+// accept does what lets the next attempt do better, and reports whether that may
+// follow at once.
+func (w *worker) accept(ctx context.Context, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
+	end := b.ending(began, err)
 	switch {
 	case ctx.Err() != nil:
 		return true
 	case errors.Is(err, errConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge), database.Data(err):
+	case errors.Is(err, errBatchTooLarge) && !b.turn.own && w.size > 1:
 		w.size = max(1, w.size/2)
 		return true
-	case database.Classify(err) == database.ClassRetryable:
-		return false
-	default:
+	case len(end.shards) == 0 || end.fault == database.FaultDatabase:
 		w.engine.fail(err)
 		return false
 	}
+	atOnce, _ = w.split.report(b.turn, end)
+	w.engine.report(w.number, w.split.stuck())
+	return atOnce
 }
 
 // newBackoff waits 50 ms at first and 5 s at most, jittered, for ever.
