@@ -14,14 +14,11 @@ import (
 const (
 	shards         = 16 // rows of referral.shard
 	shardsPerBatch = 4  // the rest is left to other workers and replicas
-	factsPerBatch  = 400_000
 )
 
 var (
 	// errConfigurationMoved: what was decided may not be what is declared now.
 	errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
-	// errBatchTooLarge: so many facts that they should not be held at once.
-	errBatchTooLarge = fmt.Errorf("more than %d facts in one batch", factsPerBatch)
 )
 
 // batch is one transaction: changes taken, referees decided, results recorded.
@@ -41,7 +38,8 @@ type batch struct {
 	notes     lineNotes // written with the pairs
 	blocked   bool      // somebody had to stay in line for another's turn
 	taken     int       // keys that were dequeued
-	facts     int
+	bytes     int       // about what it holds in memory
+	large     bool      // it has locked largeBatch
 }
 
 func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
@@ -56,6 +54,7 @@ func (b *batch) run(ctx context.Context) (took bool, err error) {
 			err = fmt.Errorf("the batch broke off: %v", fault)
 		}
 	}()
+	defer b.unlockMemory()
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -112,7 +111,7 @@ func (b *batch) converge(ctx context.Context) error {
 	cause := b.turn.cause
 	if alone.UserID != b.turn.aside {
 		err := b.attempt(ctx)
-		if !errors.Is(err, errBatchTooLarge) {
+		if !errors.Is(err, errRefereeTooLarge) {
 			return err
 		}
 		cause = err // nothing was written before it was known
@@ -128,6 +127,9 @@ func (b *batch) converge(ctx context.Context) error {
 // ending is how the batch ended, for the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
 	e := ending{began: began, at: time.Now(), shards: b.shards, taken: b.taken, fault: database.FaultOf(err), cause: err}
+	if errors.Is(err, errMemoryInUse) {
+		e.fault = database.FaultPassing
+	}
 	if b.taken == 1 && len(b.referees) == 1 {
 		e.alone = b.referees[0].UserID
 	}

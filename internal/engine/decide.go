@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -48,13 +47,17 @@ func (r *referee) undecided() []reward.Decision {
 	if !r.watched {
 		return nil
 	}
+	known := make(map[string]bool, len(r.outcome.Decisions))
+	for i := range r.outcome.Decisions {
+		known[r.outcome.Decisions[i].PurchaseID] = true
+	}
 	var decisions []reward.Decision
 	for i := range r.Ledger {
 		sum := &r.Ledger[i]
-		known := slices.ContainsFunc(slices.Concat(r.outcome.Decisions, decisions), func(d reward.Decision) bool { return d.PurchaseID == sum.PurchaseID })
-		if sum.Sum == 0 || known {
+		if sum.Sum == 0 || known[sum.PurchaseID] {
 			continue
 		}
+		known[sum.PurchaseID] = true
 		reason := reward.PurchaseRemoved
 		if r.outcome.Attribution == nil {
 			reason = reward.NotAttributed

@@ -28,7 +28,10 @@ func (b *batch) load(ctx context.Context) error {
 	for _, r := range b.referees {
 		r.bindAgain(b.config.Reward)
 	}
-	return b.loadFingerprints(ctx)
+	if err := b.loadFingerprints(ctx); err != nil {
+		return err
+	}
+	return b.fits()
 }
 
 // loadOwn loads each referee's own facts and how they were decided before.
@@ -55,14 +58,13 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
 		s.Fingerprints, s.SharedWith = nil, nil
-		b.weigh(s.Attributes)
 	}, attributes)
 
 	var p reward.Purchase
 	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
+		b.bytes += bytesPerPurchase - bytesPerRow
 		r.facts ^= hash
-		b.weigh(p.Attributes)
 	}, attributes)
 
 	// A refund or override of an unknown purchase waits for it: its arrival is
@@ -144,55 +146,110 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	q.Queue(b.statement("load_ledger"), ids).Query(b.each(sum, func() {
 		b.byID[id].Ledger = append(b.byID[id].Ledger, l)
 	}))
-	return b.send(ctx, &q)
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		b.byID[id].sortCredits()
+	}
+	return nil
 }
 
-// loadLinks loads the links of typed codes, and the touches of those referees
-// whose signup still is to be bound by one.
+// loadLinks loads the links of typed codes, and the touches that decide about
+// signups without one. A referee with an admitted pair needs neither, unless its
+// attribution is lost.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
-	byVisitor := map[string][]*referee{}
+	var visited, lost touchColumns
 	for _, r := range b.referees {
 		switch {
 		case r.Signup == nil || r.boundTo == nil && b.config.Reward.Bound(r.Pairs):
 		case r.Signup.Code != "":
 			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
-		case r.visitorID != "":
-			byVisitor[r.visitorID] = append(byVisitor[r.visitorID], r)
+		case r.visitorID == "":
+		case r.boundTo != nil:
+			lost.add(r)
+		default:
+			visited.add(r)
 		}
 	}
 	var q pgx.Batch
+	if len(byCode) > 0 {
+		var link reward.Link
+		var expiresAt, disabledAt *time.Time
+		var hash int64
+		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
+		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
+			l := link
+			l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
+			for _, r := range byCode[l.Code] {
+				r.Code, r.via = &l, hash
+			}
+		}))
+	}
+	if len(visited.userID) > 0 {
+		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
+	}
+	if len(lost.userID) > 0 {
+		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
+	}
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
+	return b.loadUnfit(ctx, &visited)
+}
+
+// loadUnfit loads touches that tell why none decides.
+func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
+	var unfit touchColumns
+	for _, id := range visited.userID {
+		if r := b.byID[id]; len(r.Touches) == 0 {
+			unfit.add(r)
+		}
+	}
+	if len(unfit.userID) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Query(ctx, b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt)
+	if err != nil {
+		return err
+	}
+	return b.eachTouch()(rows)
+}
+
+// eachTouch adds touches to their referees.
+func (b *batch) eachTouch() func(pgx.Rows) error {
+	var id string
+	var touch reward.Touch
 	var link reward.Link
 	var expiresAt, disabledAt *time.Time
 	var hash int64
-	read := func() *reward.Link {
-		l := link
+	columns := []any{&id, &touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
+		&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
+	return b.each(columns, func() {
+		l, r := link, b.byID[id]
 		l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
-		return &l
+		touch.Link = &l
+		r.Touches = append(r.Touches, touch)
+		r.via = hash
+	})
+}
+
+// touchColumns are signups whose touches are asked for.
+type touchColumns struct {
+	userID, visitorID    []string
+	signedUpAt           []time.Time
+	campaign, referrerID []string // of the pair whose attribution is lost
+}
+
+func (c *touchColumns) add(r *referee) {
+	c.userID = append(c.userID, r.UserID)
+	c.visitorID = append(c.visitorID, r.visitorID)
+	c.signedUpAt = append(c.signedUpAt, r.Signup.SignedUpAt)
+	if r.boundTo != nil {
+		c.campaign = append(c.campaign, r.boundTo.Campaign)
+		c.referrerID = append(c.referrerID, r.boundTo.ReferrerID)
 	}
-	if len(byCode) > 0 {
-		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
-			l := read()
-			for _, r := range byCode[l.Code] {
-				r.Code = l
-				r.via ^= hash
-			}
-		}))
-	}
-	if len(byVisitor) > 0 {
-		var touch reward.Touch
-		columns := []any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
-			&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-		q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(columns, func() {
-			touch.Link = read()
-			for _, r := range byVisitor[touch.VisitorID] {
-				r.Touches = append(r.Touches, touch)
-				r.via ^= hash
-			}
-		}))
-	}
-	return b.send(ctx, &q)
 }
 
 // loadFingerprints loads those of every possible referrer of a referee that has
@@ -217,6 +274,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	var id string
 	var fingerprints, sharedWith []string
 	return b.each([]any{&id, &fingerprints, &sharedWith}, func() {
+		b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
 		for _, r := range wanted[id] {
 			if r.ReferrerFingerprints == nil {
 				r.ReferrerFingerprints = map[string][]string{}
@@ -230,25 +288,26 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	})(rows)
 }
 
-// each scans every row into columns and calls add, up to as many facts as one
-// batch may hold. A referee who is alone in the batch is held whatever it takes.
+// each scans every row into columns and calls add, as long as the batch may hold
+// what it has read.
 func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, columns, func() error {
-			if b.facts++; b.facts > factsPerBatch && len(b.referees) > 1 {
-				return errBatchTooLarge
+		defer rows.Close()
+		for rows.Next() {
+			b.bytes += bytesPerRow
+			for _, value := range rows.RawValues() {
+				b.bytes += len(value)
+			}
+			if err := b.fits(); err != nil {
+				return err
+			}
+			if err := rows.Scan(columns...); err != nil {
+				return err
 			}
 			add()
-			return nil
-		})
-		return err
+		}
+		return rows.Err()
 	}
-}
-
-// weigh counts attributes as the facts that would fill as much memory.
-func (b *batch) weigh(attributes []byte) {
-	const bytesPerFact = 256
-	b.facts += len(attributes) / bytesPerFact
 }
 
 func orZero(t *time.Time) time.Time {

@@ -29,8 +29,12 @@ func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
 	r := newReferee(userID)
 	b := newBatch(New(db, Options{}), &config, turn{size: 1})
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
+	defer b.unlockMemory()
 	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		b.tx = tx
+		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
+			return err
+		}
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
 			return err
 		}

@@ -89,7 +89,7 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 	case errors.Is(err, errConfigurationMoved):
 		_, err := s.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge), database.Data(err):
+	case errors.Is(err, errBatchTooLarge), database.FaultOf(err) == database.FaultBatch:
 		atOnce = s.suspects > 1
 		s.suspects = max(1, s.suspects/2)
 	}

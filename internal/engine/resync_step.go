@@ -28,6 +28,7 @@ func (s *resyncer) step(ctx context.Context, config *database.Configuration, atO
 	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects, aside: s.aside.aside, cause: s.aside.cause}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
+	defer step.unlockMemory()
 	defer func() { s.aside = step.failedAlone(err) }()
 	began := time.Now()
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
@@ -75,7 +76,7 @@ func (s *resyncer) step(ctx context.Context, config *database.Configuration, atO
 // failedAlone is the turn that sets the step's only referee aside, when its data
 // or time made the step fail.
 func (s *resyncStep) failedAlone(err error) turn {
-	if len(s.byID) != 1 || database.FaultOf(err) != database.FaultBatch || errors.Is(err, errConfigurationMoved) {
+	if len(s.byID) != 1 || database.FaultOf(err) != database.FaultBatch || errors.Is(err, errConfigurationMoved) || errors.Is(err, errMemoryInUse) {
 		return turn{}
 	}
 	for userID := range s.byID {

@@ -33,6 +33,8 @@ CREATE TABLE referral.touch (
     PRIMARY KEY (visitor_id, touch_id)
 );
 CREATE INDEX touch_code ON referral.touch (lower(code), visitor_id);
+-- Finds the touch that decides, however many its visitor has: see deciding_touch.
+CREATE INDEX touch_visitor ON referral.touch (visitor_id, touched_at DESC, lower(code) COLLATE "C", touch_id);
 COMMENT ON TABLE  referral.touch IS 'Fact: one arrival of a visitor through a link.';
 COMMENT ON COLUMN referral.touch.visitor_id IS 'The visitor''s pseudonym.';
 COMMENT ON COLUMN referral.touch.touch_id IS 'Tells one arrival from another; give your own to make a retried write harmless.';
