@@ -249,7 +249,7 @@ func TestASuspendThatWasAcknowledgedIsMeant(t *testing.T) {
 		w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 		acknowledged := value[int](w, own, entries)
 		w.eventually("piling up", func() bool {
-			return value[int](w, own, "SELECT count(*)::int FROM referral.parked") > 5
+			return value[int](w, own, "SELECT count(*)::int FROM referral.deferred") > 5
 		})
 		if after := value[int](w, own, entries); after != acknowledged {
 			t.Fatalf("%d ledger entries when it was acknowledged, %d later", acknowledged, after)

@@ -101,13 +101,8 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 			return nil, err
 		}
 	}
-	if edits.line {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_line")), d.Name); err != nil {
-			return nil, err
-		}
-	}
-	if edits.room {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_room")), d.Name); err != nil {
+	if edits.decisions() {
+		if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
 			return nil, err
 		}
 	}
@@ -197,6 +192,9 @@ func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) erro
 				return err
 			}
 			if err := bumpEpoch(ctx, tx, db); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true, false); err != nil {
 				return err
 			}
 			_, err = tx.Exec(ctx, db.Qualify(query("note_campaign")), name)

@@ -43,14 +43,17 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 type edits struct {
 	spec  bool // anything of the campaign's row
 	terms bool // a revision is to be recorded
-	line  bool // those in line may be served, or lack something else
-	room  bool // whoever is next in line may be served
-	reach bool // other signups may be bound, or other pairs admitted
-	judge bool // purchases of those who are bound may count that did not
+	money bool // the budget's amount
+	unit  bool // the budget's currency
+	reach bool // other signups may be attributed, or other pairs admitted
+	judge bool // purchases of attributed signups may count that did not
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.line || e.room || e.reach || e.judge }
-func (e edits) decisions() bool { return e.terms || e.line || e.room || e.reach || e.judge }
+func (e edits) any() bool       { return e.spec || e.terms || e.money || e.unit || e.reach || e.judge }
+func (e edits) decisions() bool { return e.money || e.waiting() }
+
+// waiting reports whether decisions about waiting pairs may be others.
+func (e edits) waiting() bool { return e.terms || e.unit || e.reach || e.judge }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
@@ -62,15 +65,15 @@ func (c *campaignRow) edits(d Declaration) edits {
 		return edits{spec: true, terms: c.revision == 0 || c.digest != d.Digest, reach: true}
 	}
 	moved, budget := c.moved(d), budgetOf(d)
-	currency := c.budget.Currency != budget.Currency
+	unit := c.budget.Currency != budget.Currency
 	e := edits{
 		terms: d.Terms != nil && c.digest != d.Digest,
-		room:  c.budget.Amount != budget.Amount,
+		money: c.budget.Amount != budget.Amount,
+		unit:  unit,
 		reach: c.mode != d.Mode || moved,
-		judge: moved || currency, // who is bound may not have the link any more that reach goes by
+		judge: moved || unit, // an attributed signup may not have the link any more by which it is reached
 	}
-	e.line = e.terms || currency // the cap is one of the terms
-	e.spec = e.reach || e.room || currency || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
+	e.spec = e.reach || e.money || e.unit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e
 }
 

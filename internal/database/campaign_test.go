@@ -99,7 +99,7 @@ func TestDeclare(t *testing.T) {
 			edit: func(d *database.Declaration) { generation(d); d.Destination = "https://other.test/" }, revision: 1, writes: true,
 		},
 		"other terms are a revision": {
-			edit: func(d *database.Declaration) { d.Policy.Generation++; withTerms(fiveDollars(700))(d) }, revision: 2, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { d.Policy.Generation++; withTerms(fiveDollars(700))(d) }, revision: 2, bumps: true, writes: true,
 		},
 		"another policy with the same terms is none": {
 			edit: func(d *database.Declaration) {

@@ -50,13 +50,15 @@ func (c *Configuration) addRow(rows pgx.Rows) error {
 		window           *int64
 		budget           *int64
 		currency         *string
+		edit             *int64
+		waits            bool
 		revision         *int
 		scope            *reward.RevisionScope
 		recordedAt       *time.Time
 		terms            []byte
 	)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
-		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &revision, &recordedAt, &scope, &terms)
+		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &edit, &waits, &revision, &recordedAt, &scope, &terms)
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -68,6 +70,8 @@ func (c *Configuration) addRow(rows pgx.Rows) error {
 			StartsAt:          timeOf(startsAt),
 			EndsAt:            timeOf(endsAt),
 			AttributionWindow: time.Duration(*window) * time.Microsecond,
+			Edit:              *edit,
+			Waits:             waits,
 		}
 		if budget != nil {
 			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}

@@ -170,7 +170,7 @@ func TestArrivalIsTheDatabasesWord(t *testing.T) {
 func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	w := newWorld(t)
 	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
-	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "campaign", "revision", "meta", "owner"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "campaign", "revision", "meta", "owner", "waitlist"}
 	for _, table := range append(facts, results...) {
 		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
 		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")

@@ -62,7 +62,7 @@ func TestRedemptionsBesideEachOtherSpendNothingTwice(t *testing.T) {
 	for _, n := range spent {
 		sum += n
 	}
-	got := column[string](t, w, "SELECT available::text FROM referral.account UNION ALL SELECT sum(amount)::text FROM referral.redemption")
+	got := column[string](t, w, "SELECT available::text FROM referral.balance UNION ALL SELECT sum(amount)::text FROM referral.redemption")
 	if diff := cmp.Diff([]string{"0", "10"}, got); diff != "" || sum != 10 {
 		t.Errorf("%d were spent, %s", sum, diff)
 	}

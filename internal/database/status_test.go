@@ -113,12 +113,12 @@ func TestLoadConfiguration(t *testing.T) {
 	check(t, err)
 	want := map[string]*reward.Campaign{
 		"invite-friends": {
-			Name: "invite-friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+			Name: "invite-friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour, Edit: 3,
 			StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), EndsAt: time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC),
 			Revisions: []reward.Revision{{Number: 1, Scope: reward.NewPairs, Terms: fiveDollars(500)}, {Number: 2, Scope: reward.NewPairs, Terms: second}},
 		},
 		"share-item": {
-			Name: "share-item", Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+			Name: "share-item", Mode: reward.Open, AttributionWindow: 720 * time.Hour, Edit: 2,
 			Revisions: []reward.Revision{{Number: 1, Scope: reward.NewPairs, Terms: fiveDollars(500)}},
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,12 +17,10 @@ const (
 	shardsPerBatch = 4  // the rest is left to other workers and replicas
 )
 
-var (
-	// errConfigurationMoved: what was decided may not be what is declared now.
-	errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
-)
+// errConfigurationMoved: what was decided may not be what is declared now.
+var errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
 
-// batch is one transaction: changes taken, referees decided, results recorded.
+// batch is one transaction: referees chosen and locked, decided, results recorded.
 type batch struct {
 	engine *Engine
 	config *database.Configuration
@@ -32,23 +31,26 @@ type batch struct {
 	shards    []int16   // locked
 	referees  []*referee
 	byID      map[string]*referee
-	rooms     []string  // campaigns whose budget has changed
-	resyncs   bool      // nobody noted these referees: rows that were altered are not believed
-	withholds bool      // reversals of some campaign are withheld
-	notes     lineNotes // written with the pairs
-	blocked   bool      // somebody had to stay in line for another's turn
-	taken     int       // keys that were dequeued
-	bytes     int       // about what it holds in memory
-	large     bool      // it has locked largeBatch
+	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
+	withholds bool // reversals of some campaign are withheld
+	taken     int  // keys that were dequeued, or referees of the waitlist's head
+	bytes     int  // about what it holds in memory
+	large     bool // it has locked largeBatch
+
+	allocates  string          // campaign whose waitlist's head the referees are; empty: they were dequeued
+	undecided  []string        // user_ids that are withheld
+	requests   []string        // campaigns to be allocated
+	again      []string        // user_ids to be decided again
+	passedOver referrerColumns // referrers of pairs that are passed over from now on
 }
 
 func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
 	return &batch{engine: e, config: config, turn: turn}
 }
 
-// run does the whole batch and reports whether there was anything to do. On an
-// error nothing of it remains.
-func (b *batch) run(ctx context.Context) (took bool, err error) {
+// run does the whole batch. choose locks shards and says which referees the batch is about; it
+// reports whether there is anything to do. On an error nothing of the batch remains.
+func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("the batch broke off: %v", fault)
@@ -67,11 +69,8 @@ func (b *batch) run(ctx context.Context) (took bool, err error) {
 		_ = b.tx.Rollback(ctx)
 	}()
 
-	if err := b.claim(ctx); err != nil || len(b.shards) == 0 {
+	if found, err := choose(ctx); err != nil || !found {
 		return false, err
-	}
-	if err := b.take(ctx); err != nil {
-		return false, fmt.Errorf("while taking changes: %w", err)
 	}
 	if err := b.converge(ctx); err != nil {
 		return false, err
@@ -86,18 +85,28 @@ func (b *batch) run(ctx context.Context) (took bool, err error) {
 	return true, nil
 }
 
-// claim locks shards that have work and that nobody else has locked.
-func (b *batch) claim(ctx context.Context) error {
+// dequeue locks shards that have work and that no other batch has locked, as many as the batch's turn
+// allows, and takes changes from their queues.
+func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.shards, b.turn.size), b.turn.without).Query(func(rows pgx.Rows) (err error) {
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.otherShards()).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	if err := b.send(ctx, &queries); err != nil {
-		return fmt.Errorf("while claiming shards: %w", err)
+	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
+		return false, wrap("while locking shards", err)
 	}
-	return nil
+	return true, wrap("while taking changes", b.take(ctx))
+}
+
+// setReferees makes these the referees of the batch, in order.
+func (b *batch) setReferees(users []string) {
+	b.referees, b.byID = make([]*referee, len(users)), make(map[string]*referee, len(users))
+	for i, userID := range users {
+		r := newReferee(userID)
+		b.referees[i], b.byID[userID] = r, r
+	}
 }
 
 // converge loads, decides and records the batch's referees. A referee that is
@@ -118,7 +127,7 @@ func (b *batch) converge(ctx context.Context) error {
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
-	if err := b.admit(ctx); err != nil { // what else was taken
+	if err := b.allocate(ctx); err != nil {
 		return err
 	}
 	return b.record(ctx)
@@ -126,9 +135,17 @@ func (b *batch) converge(ctx context.Context) error {
 
 // ending is how the batch ended, for the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
-	e := ending{began: began, at: time.Now(), shards: b.shards, taken: b.taken, fault: database.FaultOf(err), cause: err}
+	e := ending{began: began, at: time.Now(), taken: b.taken, fault: database.FaultOf(err), cause: err}
 	if errors.Is(err, errMemoryInUse) {
 		e.fault = database.FaultPassing
+	}
+	switch {
+	case b.allocates != "":
+		e.units = []string{b.allocates}
+	default:
+		for _, shard := range b.shards {
+			e.units = append(e.units, strconv.Itoa(int(shard)))
+		}
 	}
 	if b.taken == 1 && len(b.referees) == 1 {
 		e.alone = b.referees[0].UserID
@@ -138,7 +155,7 @@ func (b *batch) ending(began time.Time, err error) ending {
 
 // attempt does what converge is about.
 func (b *batch) attempt(ctx context.Context) error {
-	if len(b.referees) == 0 && len(b.rooms) == 0 {
+	if len(b.referees) == 0 && b.allocates == "" {
 		return nil
 	}
 	if err := b.load(ctx); err != nil {
@@ -150,17 +167,14 @@ func (b *batch) attempt(ctx context.Context) error {
 		}
 	}
 	b.decide()
-	if b.resyncs {
-		b.leave(func(r *referee) bool { return r.outcome.Frozen })
-	}
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}
 	if err := b.bind(ctx); err != nil {
 		return fmt.Errorf("while recording attributions: %w", err)
 	}
-	if err := b.admit(ctx); err != nil {
-		return fmt.Errorf("while admitting pairs: %w", err)
+	if err := b.allocate(ctx); err != nil {
+		return fmt.Errorf("while allocating capacity: %w", err)
 	}
 	b.settle()
 	if err := b.record(ctx); err != nil {

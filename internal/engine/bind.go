@@ -8,12 +8,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// bind records the attributions that differ. They depend on nobody else, so
+// bind records the attributions that differ. They depend on no other referee, so
 // they are written before a campaign is locked for what does.
 func (b *batch) bind(ctx context.Context) error {
 	d := bindings{bound: newAttributionColumns(len(b.referees))}
 	for _, r := range b.referees {
-		if r.cause == nil && !r.outcome.Frozen {
+		if r.cause == nil {
 			r.rests = r.restsOn(b.config.Reward)
 			d.compare(r, r.rests)
 		}

@@ -7,7 +7,7 @@ SELECT s.shard
  WHERE s.shard <> ALL (coalesce($3::smallint[], '{}'))
    AND (EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
         OR EXISTS (SELECT FROM referral.pair AS p
-                    WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now()))
+                    WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
  ORDER BY (s.shard + 16 - $1::int) % 16
  LIMIT $2
    FOR UPDATE OF s SKIP LOCKED;

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -59,8 +61,6 @@ type pairColumns struct {
 	qualifiedAt, maturesAt                   []time.Time
 	state, reason                            []string
 	allowed                                  []bool
-	needs                                    []*int64
-	dueAt                                    []*time.Time
 	credits                                  []int32
 }
 
@@ -78,8 +78,6 @@ func newPairColumns(rows int) pairColumns {
 		state:       make([]string, 0, rows),
 		reason:      make([]string, 0, rows),
 		allowed:     make([]bool, 0, rows),
-		needs:       make([]*int64, 0, rows),
-		dueAt:       make([]*time.Time, 0, rows),
 		credits:     make([]int32, 0, rows),
 	}
 }
@@ -97,8 +95,6 @@ func (c *pairColumns) add(p *pairRow) {
 	c.state = append(c.state, string(p.State))
 	c.reason = append(c.reason, string(p.Reason))
 	c.allowed = append(c.allowed, p.Allowed)
-	c.needs = append(c.needs, p.Needs)
-	c.dueAt = append(c.dueAt, p.dueAt)
 	c.credits = append(c.credits, int32(len(p.Credits)))
 }
 
@@ -198,22 +194,22 @@ func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
 
 type accountColumns struct {
 	beneficiaryID, currency []string
-	available, held         []int64
+	earned, held            []int64
 }
 
 func newAccountColumns(rows int) accountColumns {
 	return accountColumns{
 		beneficiaryID: make([]string, 0, rows),
 		currency:      make([]string, 0, rows),
-		available:     make([]int64, 0, rows),
+		earned:        make([]int64, 0, rows),
 		held:          make([]int64, 0, rows),
 	}
 }
 
-func (c *accountColumns) add(beneficiaryID, currency string, available, held int64) {
+func (c *accountColumns) add(beneficiaryID, currency string, earned, held int64) {
 	c.beneficiaryID = append(c.beneficiaryID, beneficiaryID)
 	c.currency = append(c.currency, currency)
-	c.available = append(c.available, available)
+	c.earned = append(c.earned, earned)
 	c.held = append(c.held, held)
 }
 
@@ -249,9 +245,54 @@ func (c *creditCountColumns) add(campaign, currency string, granted, held int64)
 
 func overflows(a, b int64) bool { return a > 0 && b > math.MaxInt64-a || a < 0 && b < math.MinInt64-a }
 
-type parkedColumns struct{ campaign, userID []string }
+// waitingColumns are rows of the waitlist. Arrays of arrays do not travel, so tiers do as text.
+type waitingColumns struct {
+	userID, purchaseID, campaign, referrerID []string
+	order                                    []int64
+	growing                                  []bool
+	leastNeed                                []int64
+	tierStarts, tierNeeds                    []*string
+	edit                                     []int64
+}
 
-func (c *parkedColumns) add(campaign, userID string) {
+func (c *waitingColumns) add(w *waitingPair) {
+	c.userID = append(c.userID, w.userID)
+	c.purchaseID = append(c.purchaseID, w.purchaseID)
+	c.campaign = append(c.campaign, w.campaign)
+	c.referrerID = append(c.referrerID, w.referrerID)
+	c.order = append(c.order, w.order)
+	c.growing = append(c.growing, w.growing)
+	c.leastNeed = append(c.leastNeed, w.need.Least)
+	var starts, needs *string
+	if len(w.need.Tiers) > 0 {
+		starts = arrayText(w.need.Tiers, func(t reward.TierNeed) int64 { return t.FromPair })
+		needs = arrayText(w.need.Tiers, func(t reward.TierNeed) int64 { return t.Amount })
+	}
+	c.tierStarts, c.tierNeeds = append(c.tierStarts, starts), append(c.tierNeeds, needs)
+	c.edit = append(c.edit, w.edit)
+}
+
+// arrayText writes numbers as Postgres reads an array.
+func arrayText(tiers []reward.TierNeed, of func(reward.TierNeed) int64) *string {
+	numbers := make([]string, len(tiers))
+	for i := range tiers {
+		numbers[i] = strconv.FormatInt(of(tiers[i]), 10)
+	}
+	text := "{" + strings.Join(numbers, ",") + "}"
+	return &text
+}
+
+// pairKeyColumns name pairs.
+type pairKeyColumns struct{ userID, purchaseID []string }
+
+func (c *pairKeyColumns) add(userID, purchaseID string) {
+	c.userID = append(c.userID, userID)
+	c.purchaseID = append(c.purchaseID, purchaseID)
+}
+
+type deferredColumns struct{ campaign, userID []string }
+
+func (c *deferredColumns) add(campaign, userID string) {
 	c.campaign = append(c.campaign, campaign)
 	c.userID = append(c.userID, userID)
 }

@@ -22,10 +22,10 @@ func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 		s.write(fact)
 	}
 	// Hold up the batch where it records alice's account.
-	s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('alice', 'USD')")
+	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
 	blocker, err := s.db.Begin(t.Context())
 	must(t, err)
-	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.account FOR UPDATE")
+	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
 	must(t, err)
 	converged := make(chan error, 1)
 	go func() { converged <- s.engine.Converge(t.Context()) }()
@@ -35,7 +35,7 @@ func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 	must(t, blocker.Rollback(t.Context()))
 	must(t, <-converged)
 	s.expect("ledger", ledger)
-	s.expect("parked", "SELECT user_id FROM referral.parked", "bob")
+	s.expect("deferred", "SELECT user_id FROM referral.deferred", "bob")
 }
 
 func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {

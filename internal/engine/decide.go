@@ -29,10 +29,10 @@ func (r *referee) decide(b *batch) (err error) {
 // settle works out what the ledger lacks of what was decided.
 func (b *batch) settle() {
 	for _, r := range b.referees {
-		if r.cause != nil || r.outcome.Frozen {
+		if r.cause != nil {
 			continue
 		}
-		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided()...), r.Ledger)
+		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided(b.config.Reward)...), r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
@@ -41,9 +41,9 @@ func (b *batch) settle() {
 	}
 }
 
-// undecided are decisions about purchases that nothing is known of but ledger
-// entries: nobody decided these, and a resync takes them back.
-func (r *referee) undecided() []reward.Decision {
+// undecided are decisions about purchases of which nothing is known but ledger
+// entries: no engine decided these, and a resync takes them back.
+func (r *referee) undecided(config *reward.Configuration) []reward.Decision {
 	if !r.watched {
 		return nil
 	}
@@ -54,7 +54,9 @@ func (r *referee) undecided() []reward.Decision {
 	var decisions []reward.Decision
 	for i := range r.Ledger {
 		sum := &r.Ledger[i]
-		if sum.Sum == 0 || known[sum.PurchaseID] {
+		campaign := config.Campaigns[sum.Campaign]
+		suspended := campaign != nil && campaign.Mode == reward.Suspended
+		if sum.Sum == 0 || known[sum.PurchaseID] || suspended || r.pair(sum.PurchaseID) != nil {
 			continue
 		}
 		known[sum.PurchaseID] = true

@@ -11,7 +11,7 @@ import (
 // referees is what was decided.
 type differences struct {
 	digests      digestColumns
-	pairs        []pairRow
+	pairs        []*pairRow
 	credits      creditColumns
 	gone         goneCreditColumns
 	entries      entryColumns
@@ -19,8 +19,12 @@ type differences struct {
 	accounts     accountColumns
 	pairCounts   map[string]*pairCount // by campaign
 	creditCounts creditCountColumns
-	parked       parkedColumns
-	resting      []string // user_ids whose pairs are not looked at until something changes
+	deferred     deferredColumns
+	postponed    []string        // user_ids none of whose holds' ends are due until they are decided again
+	frozen       pairKeyColumns  // pairs whose hold's end is not due until their campaign is open again
+	waiting      []*waitingPair  // that join the waitlist, or stand in it otherwise than is recorded
+	unlisted     pairKeyColumns  // that leave it
+	waitlist     referrerColumns // referrers of whom something on it changes
 	setAside     setAsideColumns
 	decided      []string // user_ids
 }
@@ -31,15 +35,21 @@ type pairRow struct {
 	reward.Decision
 	fresh    bool   // not recorded before
 	admitted bool   // Held or Granted, and was not before
-	counts   bool   // from now on: it gets a place at the end of the line
-	order    *int64 // that place
-	dueAt    *time.Time
+	counts   bool   // from now on: it gets the next admission order
+	order    *int64 // that order
+	waiting  *waitingPair
+}
+
+// waitingPair is a row of the waitlist to be written.
+type waitingPair struct {
+	userID, purchaseID string
+	waitlistRow
 }
 
 // newDifferences has room for what a batch of that many new referees comes to.
 func newDifferences(referees int) *differences {
 	return &differences{
-		pairs:     make([]pairRow, 0, referees),
+		pairs:     make([]*pairRow, 0, referees),
 		credits:   newCreditColumns(referees),
 		entries:   newEntryColumns(referees),
 		referrers: newReferrerColumns(referees),
@@ -53,18 +63,14 @@ type referrerKey struct{ campaign, referrerID string }
 func (p *pairRow) referrer() referrerKey { return referrerKey{p.Campaign, p.ReferrerID} }
 
 // compare adds what is different about one referee.
-func (d *differences) compare(r *referee) {
-	switch {
-	case r.cause != nil:
+func (d *differences) compare(r *referee, config *reward.Configuration, now time.Time) {
+	if r.cause != nil {
 		d.setAside.add(r.UserID, r.cause)
-		d.resting = append(d.resting, r.UserID)
+		d.postponed = append(d.postponed, r.UserID)
 		return
-	case r.outcome.Frozen:
-		d.parked.add(r.outcome.Deferred, r.UserID)
-		d.resting = append(d.resting, r.UserID)
-		return
-	case r.outcome.Deferred != "":
-		d.parked.add(r.outcome.Deferred, r.UserID)
+	}
+	for _, campaign := range r.outcome.Deferred {
+		d.deferred.add(campaign, r.UserID)
 	}
 	d.decided = append(d.decided, r.UserID)
 	recorded := make(map[string]*reward.Pair, len(r.Pairs))
@@ -78,8 +84,15 @@ func (d *differences) compare(r *referee) {
 		if before == nil && decision.State != reward.NotCounting {
 			known++
 		}
-		d.comparePair(r, before, decision)
+		delete(recorded, decision.PurchaseID)
+		row := d.comparePair(r, before, decision)
+		d.compareWaiting(r, decision, row, config)
 		d.compareCredits(r, before, decision)
+	}
+	for _, frozen := range recorded {
+		if frozen.State == reward.Held && !frozen.MaturesAt.After(now) && !r.postponed[frozen.PurchaseID] {
+			d.frozen.add(r.UserID, frozen.PurchaseID)
+		}
 	}
 	d.countAwaiting(r, known)
 	for campaign, broke := range r.outcome.ConditionErrors {
@@ -91,28 +104,58 @@ func (d *differences) compare(r *referee) {
 	}
 }
 
-// comparePair adds the pair if it is new or differs.
-func (d *differences) comparePair(r *referee, before *reward.Pair, decision *reward.Decision) {
+// comparePair adds the pair, and returns it, if it is new or differs.
+func (d *differences) comparePair(r *referee, before *reward.Pair, decision *reward.Decision) *pairRow {
 	if decision.State == reward.NotCounting {
-		return
+		return nil
 	}
-	row := pairRow{userID: r.UserID, Decision: *decision}
-	if decision.State == reward.Held {
-		row.dueAt = &row.MaturesAt
-	}
+	row := &pairRow{userID: r.UserID, Decision: *decision}
 	gone, rebuilt := r.rebuilt[decision.PurchaseID]
 	same := before != nil && samePair(before, decision)
-	if same && !rebuilt && sameDue(r.due[decision.PurchaseID], row.dueAt) {
-		return
+	if same && !rebuilt && !r.postponed[decision.PurchaseID] {
+		return nil
 	}
 	if !same || !rebuilt || gone || r.altered(decision.PurchaseID) {
 		r.drifted(decision.PurchaseID)
 	}
 	row.fresh = before == nil || gone
 	row.admitted = occupies(decision.State) && (before == nil || !occupies(before.State))
-	row.counts = gone || decision.State != reward.Reversed && (before == nil || before.State == reward.Reversed)
+	row.counts = gone || decision.State != reward.Reversed && decision.Order == 0
 	d.countPair(before, decision)
 	d.pairs = append(d.pairs, row)
+	return row
+}
+
+// compareWaiting adds what differs about the pair's row on the waitlist. row is the pair's own, where
+// that is written.
+func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row *pairRow, config *reward.Configuration) {
+	was := r.waitlist[decision.PurchaseID]
+	if decision.Need == nil {
+		if was != nil {
+			d.unlisted.add(r.UserID, decision.PurchaseID)
+			d.waitlist.add(was.campaign, was.referrerID, 0)
+		}
+		return
+	}
+	is := waitlistRow{
+		campaign: decision.Campaign, referrerID: decision.ReferrerID, order: decision.Order,
+		growing: decision.State != reward.Waiting, need: *decision.Need, edit: config.Campaigns[decision.Campaign].Edit,
+	}
+	if was != nil && was.is(&is) {
+		return
+	}
+	if was == nil || was.altered {
+		r.drifted(decision.PurchaseID)
+	}
+	if was != nil {
+		d.waitlist.add(was.campaign, was.referrerID, 0)
+	}
+	w := &waitingPair{r.UserID, decision.PurchaseID, is}
+	d.waiting = append(d.waiting, w)
+	d.waitlist.add(is.campaign, is.referrerID, 0)
+	if row != nil {
+		row.waiting = w
+	}
 }
 
 // countPair counts the pair where it is now and no more where it was.
@@ -138,16 +181,8 @@ func occupies(state reward.State) bool { return state == reward.Held || state ==
 func samePair(before *reward.Pair, now *reward.Decision) bool {
 	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&
 		before.Campaign == now.Campaign && before.ReferrerID == now.ReferrerID &&
-		before.Ordinal == now.Ordinal && before.Allowed == now.Allowed && sameNeeds(before.Needs, now.Needs) && len(before.Credits) == len(now.Credits) &&
+		before.Ordinal == now.Ordinal && before.Allowed == now.Allowed && len(before.Credits) == len(now.Credits) &&
 		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
-}
-
-func sameNeeds(a, b *int64) bool {
-	return a == nil && b == nil || a != nil && b != nil && *a == *b
-}
-
-func sameDue(recorded time.Time, due *time.Time) bool {
-	return due == nil && recorded.IsZero() || due != nil && recorded.Equal(*due)
 }
 
 // compareCredits adds what the pair earns differently, and what is held of it.

@@ -21,28 +21,47 @@ func readDigest(facts, via *int64, pairs *int32) digest {
 
 // is tells whether what is recorded is what a decision rests on now.
 func (d *digest) is(now digest) bool {
-	return d.known && d.facts == now.facts && d.pairs == now.pairs && sameNeeds(d.via, now.via)
+	return d.known && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
 }
 
 // restsOn digests what the outcome rests on, and counts the pairs there will be.
-// As long as claims are open, who waits is expected to go on waiting and who is
-// new to be admitted.
 func (r *referee) restsOn(config *reward.Configuration) digest {
 	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), known: true}
-	bound := config.Bound(r.Pairs)
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
-		before := r.pair(decision.PurchaseID)
-		open := decision.State == ""
-		bound = bound || occupies(decision.State) || open && (before == nil || before.State != reward.Waiting)
-		if decision.State != reward.NotCounting && before == nil {
+		if decision.State != reward.NotCounting && r.pair(decision.PurchaseID) == nil {
 			now.pairs++
 		}
 	}
-	if !bound {
+	if !config.Bound(r.pairsAfter()) {
 		now.via = &r.via
 	}
 	return now
+}
+
+// pairsAfter are the pairs there will be, as far as they tell whether the attribution stays. As long
+// as claims are open, a pair that waits is expected to go on waiting, and any other to be admitted.
+func (r *referee) pairsAfter() []reward.Pair {
+	pairs := make([]reward.Pair, 0, len(r.Pairs)+len(r.outcome.Decisions))
+	decided := make(map[string]bool, len(r.outcome.Decisions))
+	for i := range r.outcome.Decisions {
+		decision := &r.outcome.Decisions[i]
+		decided[decision.PurchaseID] = true
+		after := reward.Pair{Campaign: decision.Campaign, State: decision.State, Ordinal: decision.Ordinal}
+		if after.State == "" {
+			after.State = reward.Granted
+			if before := r.pair(decision.PurchaseID); before != nil && before.State == reward.Waiting {
+				after.State = reward.Waiting
+			}
+		}
+		pairs = append(pairs, after)
+	}
+	for i := range r.Pairs {
+		if !decided[r.Pairs[i].PurchaseID] {
+			pairs = append(pairs, r.Pairs[i])
+		}
+	}
+	return pairs
 }
 
 // compareDigest adds the digest of a referee whose claims turned out otherwise
@@ -51,6 +70,10 @@ func (d *differences) compareDigest(r *referee, rests digest) {
 	if r.outcome.Attribution != nil && !r.rests.is(rests) {
 		d.digests.add(r.UserID, rests)
 	}
+}
+
+func sameVia(a, b *int64) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
 // digestColumns are digests to record where nothing else of the row differs.

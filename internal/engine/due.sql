@@ -1,10 +1,10 @@
--- Referees of the locked shards with a pair to look at again, longest due
+-- Referees of the locked shards with a pair whose hold has ended, longest due
 -- first, at most $2 a shard.
--- Rides on pair_due.
+-- Uses pair_due.
 SELECT DISTINCT due.user_id
   FROM unnest($1::smallint[]) AS s(shard)
  CROSS JOIN LATERAL (SELECT p.user_id
                        FROM referral.pair AS p
-                      WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now()
-                      ORDER BY p.due_at
+                      WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()
+                      ORDER BY p.matures_at
                       LIMIT $2) AS due;

@@ -103,7 +103,7 @@ func TestConvergedIsAtRest(t *testing.T) {
 	s.converge()
 	state := func() []string {
 		return s.rows(`SELECT xmin::text FROM referral.pair UNION ALL SELECT xmin::text FROM referral.attribution
-			UNION ALL SELECT xmin::text FROM referral.credit UNION ALL SELECT xmin::text FROM referral.account
+			UNION ALL SELECT xmin::text FROM referral.credit UNION ALL SELECT xmin::text FROM referral.engine_account
 			UNION ALL SELECT xmin::text FROM referral.ledger UNION ALL SELECT xmin::text FROM referral.pair_count`)
 	}
 	before := state()
@@ -128,7 +128,7 @@ func TestHeldUntilMature(t *testing.T) {
 	s.expect("balances", balances, "alice USD 0 500")
 
 	// The hold has ended by the time the engine looks again; no fact changes.
-	s.asOwner("UPDATE referral.pair SET due_at = now()")
+	s.asOwner("UPDATE referral.pair SET matures_at = now()")
 	s.asOwner("ALTER TABLE referral.purchase DISABLE TRIGGER USER")
 	s.asOwner("UPDATE referral.purchase SET purchased_at = purchased_at - interval '1 h'")
 	s.asOwner("UPDATE referral.attribution SET touched_at = touched_at - interval '1 h'")
@@ -157,7 +157,7 @@ func TestSuspendedCampaignMovesNothingAndLosesNothing(t *testing.T) {
 	s.converge()
 	s.expect("ledger after", ledger, granted, "bob p1 inviter 2 Reversal Refunded -500 USD alice",
 		"carol p2 inviter 1 Grant Qualified 500 USD alice")
-	s.expect("parked", "SELECT FROM referral.parked")
+	s.expect("deferred", "SELECT FROM referral.deferred")
 }
 
 func TestMaturedPairOfASuspendedCampaignIsNotLookedAtAgainAndAgain(t *testing.T) {
@@ -170,12 +170,12 @@ func TestMaturedPairOfASuspendedCampaignIsNotLookedAtAgainAndAgain(t *testing.T)
 	}
 	s.converge()
 	s.declare("invite", terms, inMode(reward.Suspended, 2))
-	s.asOwner("UPDATE referral.pair SET due_at = now()")
+	s.asOwner("UPDATE referral.pair SET matures_at = now()")
 	s.converge() // returns only when nothing is due
 	s.expect("pairs", pairs, "bob p1 Held HoldPeriod")
 	s.declare("invite", terms, inMode(reward.Open, 3))
 	s.converge()
-	s.expect("due again", "SELECT due_at = matures_at FROM referral.pair", "true")
+	s.expect("due again", "SELECT postponed FROM referral.pair", "false")
 }
 
 func TestWithoutItsPolicyACampaignAdmitsNothingUntilItIsBack(t *testing.T) {
@@ -190,7 +190,7 @@ func TestWithoutItsPolicyACampaignAdmitsNothingUntilItIsBack(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'p2', 900, 'USD')`)
 	s.write(refund)
 	s.converge()
-	s.expect("pairs", pairs, "bob p1 Reversed Refunded")
+	s.expect("pairs", pairs, "bob p1 Reversed Refunded", "carol p2 Waiting Qualified")
 	s.declare("invite", fiveDollars(), inMode(reward.Open, 1))
 	s.converge()
 	s.expect("pairs", pairs, "bob p1 Reversed Refunded", "carol p2 Granted Qualified")

@@ -41,7 +41,7 @@ func (s *shop) harm() string {
 const anyShard = `SELECT s.shard FROM referral.shard AS s
                    WHERE $1::int >= 0 AND s.shard <> ALL (coalesce($3::smallint[], '{}'))
                      AND (EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
-                          OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.due_at <= now()))
+                          OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
                    LIMIT $2`
 
 // mature lets the hold of every pair end by moving the past further back.
@@ -51,7 +51,7 @@ func (s *shop) mature() {
 	s.asOwner("UPDATE referral.purchase SET purchased_at = purchased_at - interval '1000 h'")
 	s.asOwner("UPDATE referral.attribution SET touched_at = touched_at - interval '1000 h'")
 	s.asOwner(`UPDATE referral.pair SET qualified_at = qualified_at - interval '1000 h',
-	                  matures_at = matures_at - interval '1000 h', due_at = due_at - interval '1000 h'`)
+	                  matures_at = matures_at - interval '1000 h'`)
 	s.asOwner("DELETE FROM referral.change")
 }
 
@@ -83,7 +83,7 @@ func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	blocker, err := s.db.Begin(s.Context())
 	must(s, err)
 	defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
-	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
+	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
 	must(s, err)
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan struct{})
@@ -145,7 +145,7 @@ func background(s *shop, e *engine.Engine) {
 func TestGuardEpoch(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
-		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD')")
+		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD')")
 		s.arrive(1, 1)
 		if !guard {
 			epoch := s.rows("SELECT epoch FROM referral.meta")[0]
@@ -156,13 +156,14 @@ func TestGuardEpoch(t *testing.T) {
 	})
 }
 
-// Whoever stands first in line is served first, though his shard is at work.
+// The first waiting pair is admitted first, though another batch has locked its shard.
 func TestGuardNoOvertaking(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 100))
 		s.friends(1, 8)
 		if !guard {
-			s.engine.Replace("load_line_budget", strings.ReplaceAll(nobody, "$N", "$2::bigint, $3::bigint, $4::bool, $5::bigint, $6::bigint"))
+			s.engine.Replace("waiting_by_need", `SELECT '', '', '', 0::bigint, false, 0::bigint, '{}'::bigint[], '{}'::bigint[], 0::bigint, false
+				WHERE $1::text IS NULL AND ($2::bigint, $3::bool[], $4::bigint, $5::bigint) IS NULL`)
 		}
 		blocker, err := s.db.Begin(s.Context())
 		must(s, err)
@@ -171,20 +172,18 @@ func TestGuardNoOvertaking(t *testing.T) {
 		must(s, err)
 		s.declare("invite", fiveDollars(), limited(2, 0, 500))
 		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")
-		must(s, s.engine.Converge(s.Context()))
+		background(s, s.engine)
+		defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
 		return strings.Join(s.rows("SELECT 'overtook u001', user_id FROM referral.pair WHERE state = 'Granted' AND user_id <> 'u001'"), "; ")
 	})
 }
 
-const nobody = `SELECT '', '', '', 0::bigint, 0::bigint, false WHERE $1::text IS NULL AND ($N) IS NULL`
-
-// A budget holds at every commit, since the room is read from what has been
-// given.
+// A budget holds at every commit, since what is left is read from what has been given.
 func TestGuardBudget(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 1200))
 		if !guard {
-			s.engine.Replace("load_room", "SELECT unnest($1::text[]), 0::bigint WHERE $2::text[] IS NOT NULL")
+			s.engine.Replace("load_budget", "SELECT unnest($1::text[]), 0::bigint WHERE $2::text[] IS NOT NULL")
 		}
 		for n := 1; n <= 4; n++ {
 			s.arrive(n, n)
@@ -194,16 +193,16 @@ func TestGuardBudget(t *testing.T) {
 	})
 }
 
-// And since nobody else gives any meanwhile.
-func TestGuardLineLock(t *testing.T) {
+// And since no other batch gives any meanwhile.
+func TestGuardCampaignLock(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 500))
-		s.asOwner("INSERT INTO referral.account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
+		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
 		s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('carl', 'invite', 'carl')")
 		another := s.newEngine(engine.Options{})
 		if !guard {
-			s.engine.Replace("lock_line", "SELECT WHERE $1::text[] IS NOT NULL")
-			another.Replace("lock_line", "SELECT WHERE $1::text[] IS NOT NULL")
+			s.engine.Replace("lock_campaign", "SELECT WHERE coalesce($1::text[], $2::text[]) IS NOT NULL")
+			another.Replace("lock_campaign", "SELECT WHERE coalesce($1::text[], $2::text[]) IS NOT NULL")
 		}
 		s.arrive(1, 1)
 		s.holdUp("anna", func() {

@@ -98,20 +98,32 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	})
 
 	var pair reward.Pair
-	var due *time.Time
+	var postponed, waits, intact bool
 	var credits int
+	var w waitlistRow
+	var least int64
+	var starts, needs []int64
 	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.Needs, &pair.State, &pair.Reason, &due,
-		&sealed, &old, &credits}, func(r *referee) {
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
+		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
 		r.seal(pair.PurchaseID, sealed, old)
 		r.expect(pair.PurchaseID, credits)
-		if due != nil {
-			if r.due == nil {
-				r.due = map[string]time.Time{}
+		if postponed {
+			if r.postponed == nil {
+				r.postponed = map[string]bool{}
 			}
-			r.due[pair.PurchaseID] = *due
+			r.postponed[pair.PurchaseID] = true
 		}
+		if waits {
+			if r.waitlist == nil {
+				r.waitlist = map[string]*waitlistRow{}
+			}
+			row := w
+			row.need, row.altered = needOf(least, starts, needs), !intact && r.watched
+			r.waitlist[pair.PurchaseID] = &row
+		}
+		starts, needs = nil, nil
 	})
 	return b.send(ctx, &q)
 }

@@ -1,8 +1,14 @@
--- Rides on pair_pkey.
-SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, coalesce(ordinal, 0),
-       qualified_at, matures_at, counted_at, allowed, needs, state, reason, due_at,
-       seal IS NOT DISTINCT FROM referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
-                                                       qualified_at, matures_at, counted_at, allowed, state, reason, credits) AS sealed,
-       seal IS NOT DISTINCT FROM 0 AS before_seals, credits
-  FROM referral.pair
- WHERE user_id = ANY ($1);
+-- Pairs, and what the waitlist says of them.
+-- Uses pair_pkey and waitlist_pkey.
+SELECT p.user_id, p.purchase_id, p.campaign, p.referrer_id, p.revision, p.admission_order, coalesce(p.ordinal, 0),
+       p.qualified_at, p.matures_at, p.counted_at, p.allowed, p.state, p.reason, p.postponed,
+       p.seal IS NOT DISTINCT FROM referral.seal_of_pair(p.user_id, p.purchase_id, p.campaign, p.referrer_id, p.revision, p.admission_order, p.ordinal,
+                                                         p.qualified_at, p.matures_at, p.counted_at, p.allowed, p.state, p.reason, p.credits) AS sealed,
+       p.seal IS NOT DISTINCT FROM 0 AS before_seals, p.credits,
+       w.user_id IS NOT NULL, coalesce(w.campaign, ''), coalesce(w.referrer_id, ''), coalesce(w.admission_order, 0), coalesce(w.growing, false),
+       coalesce(w.least_need, 0), coalesce(w.tier_starts, '{}'), coalesce(w.tier_needs, '{}'), coalesce(w.edit, 0), coalesce(w.passed_over, false),
+       w.checksum IS NOT DISTINCT FROM referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
+                                                                    w.least_need, w.tier_starts, w.tier_needs, w.edit)
+  FROM referral.pair AS p
+  LEFT JOIN referral.waitlist AS w ON w.user_id = p.user_id AND w.purchase_id = p.purchase_id
+ WHERE p.user_id = ANY ($1);

@@ -1,5 +1,6 @@
--- How many pairs these referrers have in each campaign.
--- Rides on referrer_pkey.
-SELECT r.campaign, r.referrer_id, r.pairs
-  FROM unnest($1::text[], $2::text[]) AS asked(campaign, referrer_id)
-  JOIN referral.referrer AS r USING (campaign, referrer_id);
+-- How many admitted pairs these referrers have in each campaign, and whether pairs of theirs wait.
+-- Uses referrer_pkey and waitlist_referrer_pkey.
+SELECT a.campaign, a.referrer_id, coalesce(r.pairs, 0), w.referrer_id IS NOT NULL
+  FROM unnest($1::text[], $2::text[]) AS a(campaign, referrer_id)
+  LEFT JOIN referral.referrer AS r ON r.campaign = a.campaign AND r.referrer_id = a.referrer_id
+  LEFT JOIN referral.waitlist_referrer AS w ON w.campaign = a.campaign AND w.referrer_id = a.referrer_id;

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,7 @@ func (b *batch) withhold(ctx context.Context) error {
 		}
 		writes.losses = append(writes.losses, l)
 	}
+	b.undecided = slices.Sorted(maps.Keys(kept))
 	b.leave(func(r *referee) bool { return kept[r.UserID] })
 	return writes.send(ctx, b)
 }
@@ -80,7 +82,6 @@ func (w *lossWrites) weigh(l *loss, r *referee, pairs int64, before withheldRow)
 		l.reversed += pairs
 		return true
 	}
-	w.resting = append(w.resting, r.UserID)
 	if before.pairs != pairs || before.campaign != l.campaign {
 		l.hold(pairs)
 		w.keep(l.campaign, r.UserID, pairs)
@@ -91,7 +92,7 @@ func (w *lossWrites) weigh(l *loss, r *referee, pairs int64, before withheldRow)
 // losing is how many pairs, and of which campaign, would be reversed because the
 // purchase or the signup is not there.
 func (r *referee) losing() (campaign string, pairs int64) {
-	if r.cause != nil || r.outcome.Frozen {
+	if r.cause != nil {
 		return "", 0
 	}
 	for i := range r.outcome.Decisions {
@@ -151,7 +152,7 @@ func (b *batch) loadWithheld(ctx context.Context) (map[string]withheldRow, error
 	var id string
 	var row withheldRow
 	_, err = pgx.ForEachRow(rows, []any{&row.campaign, &id, &row.pairs}, func() error {
-		if r := b.byID[id]; r.cause == nil && !r.outcome.Frozen {
+		if r := b.byID[id]; r.cause == nil {
 			found[id] = row
 		}
 		return nil
@@ -193,7 +194,6 @@ type lossWrites struct {
 	campaign, userID         []string
 	pairs                    []int64
 	goneCampaign, goneUserID []string
-	resting                  []string // user_ids whose pairs are not looked at by themselves
 }
 
 func (w *lossWrites) keep(campaign, userID string, pairs int64) {
@@ -206,9 +206,6 @@ func (w *lossWrites) forget(campaign, userID string) {
 
 func (w *lossWrites) send(ctx context.Context, b *batch) error {
 	var writes pgx.Batch
-	if len(w.resting) > 0 {
-		writes.Queue(b.statement("rest"), w.resting)
-	}
 	if len(w.goneUserID) > 0 {
 		writes.Queue(b.statement("remove_withheld"), w.goneCampaign, w.goneUserID)
 	}

@@ -184,7 +184,7 @@ func TestAHeldPairThatIsWithheldIsNotLookedAtForEver(t *testing.T) {
 	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 400) AS n`)
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 400) AS n`)
 	s.converge()
-	s.behind("DELETE FROM referral.purchase", "UPDATE referral.pair SET due_at = now() - interval '1 min'")
+	s.behind("DELETE FROM referral.purchase", "UPDATE referral.pair SET matures_at = now() - interval '1 min'")
 	must(t, s.engine.Converge(t.Context()))
 	s.consistent()
 	s.expect("pairs", states, fmt.Sprintf("%s HoldPeriod 300", reward.Held), "Reversed PurchaseRemoved 100")

@@ -1,12 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // record writes the difference between what is recorded of the batch's
@@ -17,16 +17,29 @@ import (
 // referees of locked shards, or to the shards themselves.
 func (b *batch) record(ctx context.Context) error {
 	d := newDifferences(len(b.referees))
+	d.postponed = b.undecided
 	for _, r := range b.referees {
-		d.compare(r)
-		if r.cause == nil && len(r.outcome.Claims) > 0 {
+		d.compare(r, b.config.Reward, b.now)
+		if r.cause != nil {
+			continue
+		}
+		if len(r.outcome.Claims) > 0 {
 			d.compareDigest(r, r.restsOn(b.config.Reward))
 		}
+		if b.config.Reward.Bound(r.Pairs) && !b.config.Reward.Bound(r.pairsAfter()) {
+			b.again = append(b.again, r.UserID) // from now on its attribution follows the facts
+		}
 	}
-	slices.SortFunc(d.pairs, inOrderOfAdmission)
+	slices.SortFunc(d.pairs, func(a, b *pairRow) int {
+		return reward.CompareAdmission(a.userID, &a.Decision, b.userID, &b.Decision)
+	})
 
+	var shard int16
+	if len(b.shards) > 0 {
+		shard = b.shards[0]
+	}
 	var writes pgx.Batch
-	d.writeOwn(&writes, b.statement, b.shards[0])
+	d.writeOwn(&writes, b.statement, shard)
 	d.countReferrers(&writes, b.statement)
 	d.drawOrders(&writes, b.statement)
 	if err := b.send(ctx, &writes); err != nil {
@@ -34,7 +47,7 @@ func (b *batch) record(ctx context.Context) error {
 	}
 	writes = pgx.Batch{}
 	d.writePairs(&writes, b.statement)
-	b.notes.write(&writes, b.statement) // of what stands in line now
+	b.writeWaitlist(&writes, d)
 	d.writeAccounts(&writes, b.statement)
 	return b.send(ctx, &writes)
 }
@@ -66,12 +79,12 @@ func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) s
 			return err
 		}
 		for i := range d.pairs {
-			if p := &d.pairs[i]; p.admitted {
+			if p := d.pairs[i]; p.admitted {
 				next[p.referrer()]--
 			}
 		}
 		for i := range d.pairs {
-			if p := &d.pairs[i]; p.admitted && p.Ordinal == 0 {
+			if p := d.pairs[i]; p.admitted && p.Ordinal == 0 {
 				p.Ordinal = next[p.referrer()]
 				next[p.referrer()]++
 			}
@@ -80,12 +93,11 @@ func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) s
 	})
 }
 
-// drawOrders gives those that count from now on their places at the end of the
-// line.
+// drawOrders gives pairs that count from now on the next admission orders.
 func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) string) {
 	var counts []*pairRow
 	for i := range d.pairs {
-		if p := &d.pairs[i]; p.counts {
+		if p := d.pairs[i]; p.counts {
 			counts = append(counts, p)
 		}
 	}
@@ -96,27 +108,10 @@ func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) strin
 		orders, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		for i := range orders {
 			counts[i].order = &orders[i]
+			if w := counts[i].waiting; w != nil {
+				w.order = orders[i]
+			}
 		}
 		return err
 	})
-}
-
-// inOrderOfAdmission puts pairs that have a place in line before those that get
-// one, as inLine does with claims.
-func inOrderOfAdmission(a, b pairRow) int {
-	switch {
-	case a.Order > 0 && b.Order > 0:
-		return cmp.Compare(a.Order, b.Order)
-	case a.Order > 0:
-		return -1
-	case b.Order > 0:
-		return 1
-	}
-	if c := a.QualifiedAt.Compare(b.QualifiedAt); c != 0 {
-		return c
-	}
-	if c := strings.Compare(a.userID, b.userID); c != 0 {
-		return c
-	}
-	return strings.Compare(a.PurchaseID, b.PurchaseID)
 }

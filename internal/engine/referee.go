@@ -3,7 +3,6 @@ package engine
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -13,7 +12,8 @@ type referee struct {
 	reward.Referee
 	visitorID string
 	purchases map[string]*reward.Purchase // by id, made when first asked for
-	due       map[string]time.Time        // when recorded pairs are looked at again, by purchase
+	postponed map[string]bool             // pairs whose hold's end is not due, by purchase
+	waitlist  map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
 	credits   []recordedCredit            // by purchase
 	pairAt    map[string]int              // of Pairs by purchase, made when first asked for
 	facts     int64                       // digest of the referee's own facts

@@ -85,7 +85,7 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 			r.rebuild(p.PurchaseID, false)
 		case r.watched && p.State == reward.Granted && e != nil && len(e.credits) > 0:
 			p.Credits = e.credits
-		case p.State == reward.Held && p.Needs == nil:
+		case p.State == reward.Held && r.waitlist[p.PurchaseID] == nil:
 			p.Mended = r.damaged(p)
 		}
 	}

@@ -2,6 +2,8 @@
 WITH ended AS (
     UPDATE referral.resync SET began_at = NULL, resume_after = '', rows_done = false, next_at = clock_timestamp()
     RETURNING singleton
+), requested AS (
+    DELETE FROM referral.resync_request WHERE begun
 )
 UPDATE referral.resync_campaign
    SET ended_at = clock_timestamp(), handled = answers, answers = NULL,

@@ -46,7 +46,7 @@ WITH told AS (
     SELECT user_id, 0, 0, 65536 - credits, 0,
            CASE WHEN seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                   qualified_at, matures_at, counted_at, allowed, state, reason, credits)
-                     AND (due_at IS NOT NULL) = (state = 'Held')
+                     AND NOT postponed
                 THEN CASE state WHEN 'Held' THEN 18 WHEN 'Granted' THEN 20 ELSE 16 END ELSE 17 END
       FROM referral.pair
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)

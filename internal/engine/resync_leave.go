@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // leavePending drops those of whom somebody noted a change, or whose time has
@@ -26,7 +28,7 @@ func (b *batch) leavePending(ctx context.Context) error {
 			note(kindReferrer, id)
 		}
 		for _, campaign := range r.campaigns() {
-			for _, kind := range []string{kindCampaign, kindRollout, kindLine, kindWithheld} {
+			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
 				note(kind, campaign)
 			}
 		}
@@ -43,10 +45,11 @@ func (b *batch) leavePending(ctx context.Context) error {
 	return nil
 }
 
-// isDue tells whether a pair is about to be looked at because its time has come.
+// isDue reports whether the hold of a pair has ended, so that a batch is about to decide it.
 func (r *referee) isDue(b *batch) bool {
-	for _, at := range r.due {
-		if !at.After(b.now) {
+	for i := range r.Pairs {
+		p := &r.Pairs[i]
+		if p.State == reward.Held && !r.postponed[p.PurchaseID] && !p.MaturesAt.After(b.now) {
 			return true
 		}
 	}

@@ -2,6 +2,9 @@
 WITH started AS (
     UPDATE referral.resync SET began_at = clock_timestamp(), resume_after = '', rows_done = false
     RETURNING began_at
+), requested AS (
+    UPDATE referral.resync_request SET begun = true
+     WHERE campaign IN (SELECT name FROM referral.campaign WHERE mode <> 'Suspended')
 )
 INSERT INTO referral.resync_campaign AS r (campaign, answers)
 SELECT name, '' FROM referral.campaign, started WHERE mode <> 'Suspended'

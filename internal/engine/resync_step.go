@@ -153,7 +153,7 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	var queries pgx.Batch
 	queries.Queue(s.statement("begin"))
-	queries.Queue(s.statement("resync_shards"), found).Query(func(rows pgx.Rows) (err error) {
+	queries.Queue(s.statement("lock_shards"), found).Query(func(rows pgx.Rows) (err error) {
 		s.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})

@@ -12,8 +12,9 @@ import (
 const mostSums = 10_000
 
 // sums puts counters and accounts right that are off what they count. Each is
-// locked and added up again, in the order in which batches lock them: whoever
-// counts beside adds to what is right.
+// locked and added up again, in the order in which batches lock them: a batch that
+// waits for the lock adds to the right value. The writers' rows of accounts come
+// last, so that they are locked for a moment only.
 func (s *resyncStep) sums(ctx context.Context) error {
 	// Reading all there is takes longer, but locks nothing that a batch wants.
 	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {
@@ -23,13 +24,15 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
-	var pairs, credits, referrers, accounts sumKeys
-	kinds := map[string]*sumKeys{"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers, "Account": &accounts}
+	var pairs, credits, referrers, engineAccounts, writerAccounts sumKeys
+	kinds := map[string]*sumKeys{
+		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers,
+		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
+	}
 	var what, campaign, key, currency string
 	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error {
 		if k := kinds[what]; len(k.campaign) < mostSums {
-			k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
-			s.of(campaign).sums++
+			k.add(campaign, key, currency)
 		}
 		return nil
 	})
@@ -38,21 +41,73 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	}
 	var writes pgx.Batch
 	writes.Queue(s.statement("resync_patience"), "30s")
-	mend := func(name string, rows int, arguments ...any) {
-		if rows > 0 {
-			writes.Queue(s.statement("lock_"+name), arguments...)
-			writes.Queue(s.statement("mend_"+name), arguments...)
-		}
+	if k := &pairs; len(k.campaign) > 0 {
+		writes.Queue(s.statement("lock_pair_count"), k.campaign)
+		writes.Queue(s.statement("mend_pair_count"), k.campaign)
 	}
-	mend("pair_count", len(pairs.campaign), pairs.campaign)
-	mend("credit_count", len(credits.campaign), credits.campaign, credits.currency)
-	mend("referrer", len(referrers.campaign), referrers.campaign, referrers.key)
-	mend("account", len(accounts.campaign), accounts.key, accounts.currency)
+	if k := &credits; len(k.campaign) > 0 {
+		writes.Queue(s.statement("lock_credit_count"), k.campaign, k.currency)
+		writes.Queue(s.statement("mend_credit_count"), k.campaign, k.currency)
+	}
+	if k := &referrers; len(k.campaign) > 0 {
+		writes.Queue(s.statement("lock_referrer"), k.campaign, k.key)
+		writes.Queue(s.statement("mend_referrer"), k.campaign, k.key)
+	}
+	if k := &engineAccounts; len(k.campaign) > 0 {
+		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
+		writes.Queue(s.statement("mend_engine_account"), k.key, k.currency)
+	}
+	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &engineAccounts} {
+		s.countSums(k)
+	}
 	if err := s.send(ctx, &writes); err != nil {
 		return fmt.Errorf("while adding counters and accounts up again: %w", err)
 	}
+	return s.writerAccounts(ctx, &writerAccounts)
+}
+
+// writerAccounts puts the writers' rows of accounts right. Those that a writer
+// has locked are left to the next comparison: its transaction may stay open.
+func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
+	if len(off.key) == 0 {
+		return nil
+	}
+	type account struct{ beneficiaryID, currency string }
+	campaigns := make(map[account]string, len(off.key))
+	for i, campaign := range off.campaign {
+		campaigns[account{off.key[i], off.currency[i]}] = campaign
+	}
+	var locked sumKeys
+	var queries pgx.Batch
+	queries.Queue(s.statement("create_writer_account"), off.key, off.currency)
+	queries.Queue(s.statement("lock_writer_account"), off.key, off.currency).Query(func(rows pgx.Rows) error {
+		var a account
+		_, err := pgx.ForEachRow(rows, []any{&a.beneficiaryID, &a.currency}, func() error {
+			locked.add(campaigns[a], a.beneficiaryID, a.currency)
+			return nil
+		})
+		return err
+	})
+	if err := s.send(ctx, &queries); err != nil {
+		return fmt.Errorf("while locking the writers' rows of accounts: %w", err)
+	}
+	if _, err := s.tx.Exec(ctx, s.statement("mend_writer_account"), locked.key, locked.currency); err != nil {
+		return fmt.Errorf("while adding the writers' rows of accounts up again: %w", err)
+	}
+	s.countSums(&locked)
 	return nil
 }
 
 // sumKeys name counters or accounts.
 type sumKeys struct{ campaign, key, currency []string }
+
+func (k *sumKeys) add(campaign, key, currency string) {
+	k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
+}
+
+// countSums counts what is put right as drift of its campaigns.
+func (s *resyncStep) countSums(k *sumKeys) {
+	for _, campaign := range k.campaign {
+		s.of(campaign).sums++
+	}
+}

@@ -15,21 +15,29 @@ WITH entered AS MATERIALIZED (
     SELECT campaign, referrer_id, state, count(*) AS pairs
       FROM referral.pair
      GROUP BY campaign, referrer_id, state
-), balance AS (
-    SELECT min(campaign) AS campaign, beneficiary_id, currency, sum(available) AS available, sum(held) AS held
-      FROM (SELECT campaign, beneficiary_id, currency, amount AS available, 0 AS held FROM entered
-            UNION ALL
-            SELECT NULL, beneficiary_id, currency, amount, 0 FROM referral.adjustment
-            UNION ALL
-            SELECT NULL, beneficiary_id, currency, -amount, 0 FROM referral.redemption
+), earned AS MATERIALIZED (
+    SELECT min(campaign) AS campaign, beneficiary_id, currency, sum(earned) AS earned, sum(held) AS held
+      FROM (SELECT campaign, beneficiary_id, currency, amount AS earned, 0 AS held FROM entered
             UNION ALL
             SELECT campaign, beneficiary_id, currency, 0, amount FROM held) AS part
      GROUP BY beneficiary_id, currency
+), spent AS (
+    SELECT beneficiary_id, currency, sum(adjusted) AS adjusted, sum(redeemed) AS redeemed
+      FROM (SELECT beneficiary_id, currency, amount AS adjusted, 0 AS redeemed FROM referral.adjustment
+            UNION ALL
+            SELECT beneficiary_id, currency, 0, amount FROM referral.redemption) AS part
+     GROUP BY beneficiary_id, currency
 )
-SELECT 'Account' AS what, coalesce(b.campaign, '') AS campaign, beneficiary_id AS key, currency
-  FROM referral.account AS a
-  FULL JOIN balance AS b USING (beneficiary_id, currency)
- WHERE coalesce(a.available, 0) <> coalesce(b.available, 0) OR coalesce(a.held, 0) <> coalesce(b.held, 0)
+SELECT 'EngineAccount' AS what, coalesce(e.campaign, '') AS campaign, beneficiary_id AS key, currency
+  FROM referral.engine_account AS a
+  FULL JOIN earned AS e USING (beneficiary_id, currency)
+ WHERE coalesce(a.earned, 0) <> coalesce(e.earned, 0) OR coalesce(a.held, 0) <> coalesce(e.held, 0)
+UNION ALL
+SELECT 'WriterAccount', coalesce(e.campaign, ''), beneficiary_id, currency
+  FROM referral.writer_account AS a
+  FULL JOIN spent AS s USING (beneficiary_id, currency)
+  LEFT JOIN earned AS e USING (beneficiary_id, currency)
+ WHERE coalesce(a.adjusted, 0) <> coalesce(s.adjusted, 0) OR coalesce(a.redeemed, 0) <> coalesce(s.redeemed, 0)
 UNION ALL
 SELECT 'Credits', campaign, '', currency
   FROM (SELECT campaign, currency, sum(granted) AS granted, sum(held) AS held, sum(reversed) AS reversed

@@ -47,7 +47,7 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"reversed pair deleted":            {`DELETE FROM referral.pair WHERE user_id = 'carol'`, 1},
 		"held pair deleted":                {`DELETE FROM referral.pair WHERE user_id = 'dave'`, 1},
 		"held pair called granted":         {`UPDATE referral.pair SET state = 'Granted' WHERE user_id = 'dave'`, 1},
-		"held pair that is never due":      {`UPDATE referral.pair SET due_at = NULL WHERE user_id = 'dave'`, 1},
+		"held pair that is never due":      {`UPDATE referral.pair SET postponed = true WHERE user_id = 'dave'`, 1},
 		"granted credit raised":            {`UPDATE referral.credit SET amount = 99999 WHERE user_id = 'bob'`, 1},
 		"granted credit of another":        {`UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'bob'`, 1},
 		"granted credit deleted":           {`DELETE FROM referral.credit WHERE user_id = 'bob'`, 1},
@@ -60,8 +60,9 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"credit counter":                   {`UPDATE referral.credit_count SET granted = 0, held = 3 WHERE campaign = 'slow'`, 1},
 		"referrer counter":                 {`UPDATE referral.referrer SET pairs = 9 WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
 		"referrer lost":                    {`DELETE FROM referral.referrer WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
-		"account raised":                   {`UPDATE referral.account SET available = available + 100000 WHERE beneficiary_id = 'alice'`, 1},
-		"account lost":                     {`DELETE FROM referral.account WHERE beneficiary_id = 'dave'`, 1},
+		"account raised":                   {`UPDATE referral.engine_account SET earned = earned + 100000 WHERE beneficiary_id = 'alice'`, 1},
+		"account held more":                {`UPDATE referral.engine_account SET held = held + 1 WHERE beneficiary_id = 'dave'`, 1},
+		"account lost":                     {`DELETE FROM referral.engine_account WHERE beneficiary_id = 'dave'`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCrowd(t)

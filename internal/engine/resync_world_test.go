@@ -54,10 +54,11 @@ func (s *shop) results() []string {
 	var all []string
 	for _, sql := range []string{
 		"SELECT user_id, campaign, code, referrer_id, label, touched_at::text, source, visitor_id, touch_id, facts, via, pairs, seal FROM referral.attribution ORDER BY 1",
-		"SELECT user_id, purchase_id, campaign, referrer_id, revision, ordinal, qualified_at::text, matures_at::text, state, reason, allowed, due_at::text, credits FROM referral.pair ORDER BY 1, 2",
+		"SELECT user_id, purchase_id, campaign, referrer_id, revision, ordinal, qualified_at::text, matures_at::text, state, reason, allowed, postponed, credits FROM referral.pair ORDER BY 1, 2",
 		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, seal FROM referral.credit ORDER BY 1, 2, 3",
 		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount)::text FROM referral.ledger GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3",
-		"SELECT beneficiary_id, currency, available::text, held::text FROM referral.account WHERE (available, held) <> (0, 0) ORDER BY 1, 2",
+		"SELECT beneficiary_id, currency, earned::text, held::text FROM referral.engine_account WHERE (earned, held) <> (0, 0) ORDER BY 1, 2",
+		"SELECT beneficiary_id, currency, adjusted::text, redeemed::text FROM referral.writer_account ORDER BY 1, 2",
 		"SELECT campaign, sum(awaiting_purchase)::int, sum(waiting)::int, sum(held)::int, sum(granted)::int, sum(reversed)::int FROM referral.pair_count GROUP BY 1 ORDER BY 1",
 		"SELECT campaign, currency, sum(granted)::text, sum(held)::text FROM referral.credit_count GROUP BY 1, 2 ORDER BY 1, 2",
 		"SELECT * FROM referral.referrer WHERE pairs <> 0 ORDER BY 1, 2",
@@ -71,7 +72,7 @@ func (s *shop) results() []string {
 func (s *shop) written() string {
 	s.Helper()
 	var all []string
-	for _, table := range []string{"attribution", "pair", "credit", "ledger", "account", "pair_count", "credit_count", "referrer", "change", "loss", "withheld", "parked", "set_aside"} {
+	for _, table := range []string{"attribution", "pair", "credit", "ledger", "engine_account", "writer_account", "pair_count", "credit_count", "referrer", "change", "loss", "withheld", "deferred", "set_aside", "waitlist", "waitlist_referrer"} {
 		all = append(all, s.rows("SELECT '"+table+"', xmin::text, ctid::text FROM referral."+table+" ORDER BY 2, 3")...)
 	}
 	return strings.Join(all, "\n")

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -15,10 +16,11 @@ const aloneAtMost = 3
 // ended so far. It only reads and changes its own fields, so that a table of
 // outcomes tests it.
 //
-// A shard whose batch failed becomes a suspect. From then on turns alternate:
-// one for the other shards, one for a suspect, which is then the only shard of
-// its batch. While the other shards have work, a suspect waits for as long as
-// its failed batch took, so that a timeout takes at most half of the time:
+// A unit of work, which is a shard of the change queue or a campaign's waitlist,
+// becomes a suspect when its batch failed. From then on turns alternate: one for
+// the other units, one for a suspect, which is then the only unit of its batch.
+// While the other units have work, a suspect waits for as long as its failed
+// batch took, so that a timeout takes at most half of the time:
 //
 //	failed by its data, size or time ─► half as many changes the next time, down to one
 //	one referee failed alone twice, and another batch was decided since ─► set aside
@@ -28,45 +30,45 @@ const aloneAtMost = 3
 // A failure of the whole database therefore sets no referee aside: no batch is
 // decided meanwhile.
 type split struct {
-	size     int // most changes of a batch that is not limited
+	full     int // size from which a suspect is none any more
 	suspects []suspect
-	own      bool // the next turn is for a suspect, not for the other shards
-	idle     bool // the other shards have nothing to do
+	own      bool // the next turn is for a suspect, not for the other units
+	idle     bool // the other units have nothing to do
 	decided  int  // batches that decided a referee
 	failed   int  // batches that failed by their data, size or time
 	barren   int  // failures since the last batch that committed
 }
 
-// suspect is a shard whose last batch failed.
+// suspect is a unit whose last batch failed.
 type suspect struct {
-	shard   int16
-	size    int       // most changes in its next batch
+	unit    string
+	size    int       // most referees in its next batch
 	alone   string    // the referee that failed alone; empty: none has
 	times   int       // how often in a row that referee failed alone
-	decided int       // split.decided when the shard became a suspect
+	decided int       // split.decided when the unit became a suspect
 	failed  int       // split.failed when the referee first failed alone
 	passing int       // failures in a row that were no fault of the batch
 	cause   error     // of the last failure
-	after   time.Time // no turn before then while other shards have work
+	after   time.Time // no turn before then while other units have work
 }
 
 // turn is what the next batch may take.
 type turn struct {
-	first   int     // shard to begin with
-	shards  int     // most shards
-	without []int16 // shards that are left to other turns
-	size    int     // most changes
-	aside   string  // referee to set aside without deciding it, when it is the only one; empty: none
-	cause   error   // why
-	own     bool    // of a suspect
+	first   int      // shard to begin with
+	most    int      // shards
+	own     string   // the suspect, which is the only unit; empty: none
+	without []string // units that are left to other turns
+	size    int      // most changes, or waiting pairs
+	aside   string   // referee to set aside without deciding it, when it is the only one; empty: none
+	cause   error    // why
 }
 
 // ending is how a batch ended.
 type ending struct {
 	began, at time.Time
-	shards    []int16 // that were locked; empty: there was nothing to do, or no shard could be locked
-	taken     int     // keys that were dequeued
-	alone     string  // the only key that was dequeued, a referee; empty: there were none or several
+	units     []string // that were locked; empty: there was nothing to do, or none could be locked
+	taken     int      // keys that were dequeued, or referees of the waitlist's head
+	alone     string   // the only one of these, a referee; empty: there were none or several
 	fault     database.Fault
 	cause     error
 }
@@ -75,25 +77,20 @@ type ending struct {
 // without a suspect begins with and may take.
 func (s *split) next(now time.Time, first, most, size int) turn {
 	if p := s.due(now); p != nil {
-		t := turn{first: int(p.shard), shards: 1, size: p.size, own: true}
-		for shard := range int16(shards) {
-			if shard != p.shard {
-				t.without = append(t.without, shard)
-			}
-		}
+		t := turn{first: first, most: 1, size: p.size, own: p.unit}
 		if s.condemns(p) {
 			t.aside, t.cause = p.alone, p.cause
 		}
 		return t
 	}
-	t := turn{first: first, shards: most, size: size}
+	t := turn{first: first, most: most, size: size}
 	for i := range s.suspects {
-		t.without = append(t.without, s.suspects[i].shard)
+		t.without = append(t.without, s.suspects[i].unit)
 	}
 	return t
 }
 
-// due is the suspect whose turn it is; nil: it is the other shards' turn.
+// due is the suspect whose turn it is; nil: it is the other units' turn.
 func (s *split) due(now time.Time) *suspect {
 	if !s.own {
 		return nil
@@ -107,7 +104,7 @@ func (s *split) due(now time.Time) *suspect {
 }
 
 // condemns reports whether the suspect's referee is at fault, and not the
-// database: another batch was decided since the shard failed, or there was
+// database: another batch was decided since the unit failed, or there was
 // nothing else to do and nothing else failed.
 func (s *split) condemns(p *suspect) bool {
 	switch {
@@ -123,45 +120,45 @@ func (s *split) condemns(p *suspect) bool {
 // follow at once, and whether there may be anything left to do in it.
 func (s *split) report(t turn, e ending) (atOnce, more bool) {
 	switch {
-	case e.fault == database.FaultNone && len(e.shards) == 0:
+	case e.fault == database.FaultNone && len(e.units) == 0:
 		return true, s.nothingToDo(t)
 	case e.fault == database.FaultNone:
 		s.committed(t, e)
 		return true, true
-	case len(e.shards) == 0 || e.fault == database.FaultDatabase:
-		return false, true // of no shard in particular
+	case len(e.units) == 0 || e.fault == database.FaultDatabase:
+		return false, true // of no unit in particular
 	}
 	return s.failure(t, e), true
 }
 
 // nothingToDo forgets a suspect without work: another engine has done it.
 func (s *split) nothingToDo(t turn) (more bool) {
-	if t.own {
+	if t.own != "" {
 		s.remove(t)
 	} else {
 		s.idle = true
 	}
-	s.own = !t.own
+	s.own = t.own == ""
 	return len(s.suspects) > 0
 }
 
 func (s *split) committed(t turn, e ending) {
-	s.own, s.idle = !t.own, false
+	s.own, s.idle = t.own == "", false
 	s.barren = 0
 	if e.taken > 0 && t.aside == "" {
 		s.decided++
 	}
-	if !t.own {
+	if t.own == "" {
 		return
 	}
 	p := s.remove(t)
-	if e.taken < p.size && t.aside == "" || p.size >= s.size/shardsPerBatch {
+	if e.taken < p.size && t.aside == "" || p.size >= s.full {
 		return // its queue is empty, or its batches are as large as any
 	}
-	s.suspects = append(s.suspects, suspect{shard: p.shard, size: 2 * p.size, decided: s.decided})
+	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
 }
 
-// failure makes suspects of the shards of a batch that failed, and reports
+// failure makes suspects of the units of a batch that failed, and reports
 // whether the next turn may follow at once: it may while it is another attempt
 // than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
@@ -171,9 +168,9 @@ func (s *split) failure(t turn, e ending) (atOnce bool) {
 		s.failed++
 	}
 	s.own, s.idle = false, false
-	if !t.own {
-		for _, shard := range e.shards {
-			p := suspect{shard: shard, size: max(1, t.size/len(e.shards)), decided: s.decided}
+	if t.own == "" {
+		for _, unit := range e.units {
+			p := suspect{unit: unit, size: max(1, t.size/len(e.units)), decided: s.decided}
 			p.fail(e, byBatch, s.failed)
 			s.suspects = append(s.suspects, p)
 		}
@@ -188,7 +185,7 @@ func (s *split) failure(t turn, e ending) (atOnce bool) {
 
 // remove takes the suspect that the turn was for off the suspects.
 func (s *split) remove(t turn) suspect {
-	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return int(p.shard) == t.first })
+	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.own })
 	p := s.suspects[at]
 	s.suspects = slices.Delete(s.suspects, at, at+1)
 	return p
@@ -213,12 +210,12 @@ func (p *suspect) fail(e ending, byBatch bool, failed int) {
 	switch {
 	case e.alone != "":
 		p.size = 1
-	case len(e.shards) == 1:
+	case len(e.units) == 1:
 		p.size = max(1, min(p.size, e.taken)/2)
 	}
 }
 
-// stuck is why a shard makes no progress that splitting could bring; nil: each
+// stuck is why a unit makes no progress that splitting could bring; nil: each
 // does. A lock that does not end shows by it.
 func (s *split) stuck() error {
 	at := slices.IndexFunc(s.suspects, func(p suspect) bool {
@@ -228,4 +225,16 @@ func (s *split) stuck() error {
 		return nil
 	}
 	return s.suspects[at].cause
+}
+
+// otherShards are the shards that are left to other turns.
+func (t *turn) otherShards() []int16 {
+	var others []int16
+	for shard := range int16(shards) {
+		unit := strconv.Itoa(int(shard))
+		if t.own != "" && t.own != unit || slices.Contains(t.without, unit) {
+			others = append(others, shard)
+		}
+	}
+	return others
 }

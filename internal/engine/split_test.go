@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,16 +21,18 @@ type queue map[int16][]string
 func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, batches []string) {
 	now := time.Unix(0, 0)
 	for range 300 {
-		t := s.next(now, 0, shardsPerBatch, s.size)
+		t := s.next(now, 0, shardsPerBatch, 2000)
 		e := ending{began: now}
 		var keys []string
+		var locked []int16
 		for shard := range int16(shards) {
-			if len(e.shards) < min(t.shards, t.size) && len(q[shard]) > 0 && !slices.Contains(t.without, shard) {
-				e.shards = append(e.shards, shard)
+			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && !slices.Contains(t.otherShards(), shard) {
+				locked = append(locked, shard)
+				e.units = append(e.units, strconv.Itoa(int(shard)))
 			}
 		}
-		for _, shard := range e.shards {
-			keys = append(keys, q[shard][:min(len(q[shard]), max(1, t.size/len(e.shards)))]...)
+		for _, shard := range locked {
+			keys = append(keys, q[shard][:min(len(q[shard]), max(1, t.size/len(locked)))]...)
 		}
 		e.taken = len(keys)
 		if len(keys) == 1 {
@@ -51,7 +54,7 @@ func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, 
 			}
 		}
 		if e.fault == database.FaultNone {
-			for _, shard := range e.shards {
+			for _, shard := range locked {
 				q[shard] = slices.DeleteFunc(q[shard], func(key string) bool { return slices.Contains(keys, key) })
 			}
 		}
@@ -111,7 +114,7 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 			}, nil, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, q := split{size: 2000}, test.queue()
+			s, q := split{full: 500}, test.queue()
 			aside, batches := play(&s, q, test.broken)
 			slices.Sort(aside)
 			if diff := cmp.Diff(test.wantAside, aside); diff != "" {
@@ -132,10 +135,10 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 }
 
 func TestSplitTriesOtherShardsFirst(t *testing.T) {
-	s := split{size: 2000}
+	s := split{full: 500}
 	at := time.Unix(0, 0)
-	t1 := s.next(at, 0, shardsPerBatch, s.size)
-	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), shards: []int16{0, 1}, taken: 9, fault: database.FaultPassing, cause: errors.New("lock")})
+	t1 := s.next(at, 0, shardsPerBatch, 2000)
+	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: database.FaultPassing, cause: errors.New("lock")})
 	for _, test := range []struct {
 		after time.Duration
 		own   bool
@@ -145,19 +148,19 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 		{40 * time.Second, true},
 		{41 * time.Second, false}, // then they alternate
 	} {
-		turn := s.next(at.Add(test.after), 0, shardsPerBatch, s.size)
-		if turn.own != test.own {
-			t.Errorf("after %v the turn is a suspect's: %t", test.after, turn.own)
+		turn := s.next(at.Add(test.after), 0, shardsPerBatch, 2000)
+		if own := turn.own != ""; own != test.own {
+			t.Errorf("after %v the turn is a suspect's: %t", test.after, own)
 		}
-		if !turn.own && !slices.Equal(turn.without, []int16{0, 1}) && len(s.suspects) == 2 {
+		if turn.own == "" && !slices.Equal(turn.without, []string{"0", "1"}) && len(s.suspects) == 2 {
 			t.Errorf("after %v the suspects are not left out: %v", test.after, turn.without)
 		}
-		s.report(turn, ending{began: at.Add(test.after), at: at.Add(test.after), shards: []int16{int16(turn.first)}, taken: 1})
+		s.report(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.own, "3")}, taken: 1})
 	}
 }
 
 func TestSplitForgetsASuspectWithoutWork(t *testing.T) {
-	s := split{size: 2000}
+	s := split{full: 500}
 	play(&s, queue{7: users("x", 9)}, fails(database.FaultPassing, "xaa"))
 	if len(s.suspects) != 1 {
 		t.Fatalf("%d suspects", len(s.suspects))

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -14,10 +15,8 @@ const (
 	kindCode     = "Code"
 	kindCampaign = "Campaign"
 	kindReferrer = "Referrer"
-	kindLine     = "Line"     // of a campaign, or of one referrer in it: those in it
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
-	kindRoom     = "Room"     // of a campaign: whoever is next in line
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -26,7 +25,6 @@ var expansions = map[string]string{
 	kindCode:     "expand_code",
 	kindCampaign: "expand_campaign",
 	kindReferrer: "expand_referrer",
-	kindLine:     "expand_line",
 	kindRollout:  "expand_rollout",
 	kindWithheld: "expand_withheld",
 }
@@ -48,13 +46,8 @@ func (b *batch) take(ctx context.Context) error {
 	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
-			switch kind {
-			case kindReferee:
+			if kind == kindReferee {
 				found[key] = true
-				return nil
-			case kindRoom:
-				b.taken++
-				b.rooms = append(b.rooms, key)
 				return nil
 			}
 			b.taken++
@@ -84,13 +77,7 @@ func (b *batch) take(ctx context.Context) error {
 	}
 
 	b.taken += len(found)
-	b.byID = make(map[string]*referee, len(found))
-	for userID := range found {
-		r := newReferee(userID)
-		b.byID[userID] = r
-		b.referees = append(b.referees, r)
-	}
-	slices.SortFunc(b.referees, byUserID)
+	b.setReferees(slices.Sorted(maps.Keys(found)))
 	return b.expand(ctx, expand)
 }
 

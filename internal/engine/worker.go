@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,14 +13,13 @@ import (
 
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
-	engine *Engine
-	number int
-	first  int // shard to begin the next claim with
-	size   int // changes in the next batch
-	// blocked: the last batch left somebody in line for another's turn.
-	blocked bool
-	split   split // what the next batch may take after failures
-	delay   *backoff.ExponentialBackOff
+	engine    *Engine
+	number    int
+	first     int      // shard to begin the next claim with
+	size      int      // changes in the next batch
+	allocates bool     // the next attempt begins with allocation requests
+	splits    [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
+	delay     *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
@@ -28,7 +28,7 @@ func newWorker(e *Engine, number int) *worker {
 		number: number,
 		first:  number * shards / e.options.Workers,
 		size:   e.options.BatchSize,
-		split:  split{size: e.options.BatchSize},
+		splits: [2]split{{full: e.options.BatchSize / shardsPerBatch}, {full: e.options.BatchSize}},
 		delay:  newBackoff(),
 	}
 }
@@ -52,9 +52,9 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 // wakes the worker again.
 func (w *worker) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		took, atOnce, err := w.attempt(ctx)
+		did, atOnce, err := w.attempt(ctx)
 		switch {
-		case err == nil && !took:
+		case err == nil && !did:
 			return
 		case err == nil:
 			w.delay.Reset()
@@ -67,58 +67,62 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
-// attempt does one batch and reports whether there was one to do. After an error
-// it reports whether another attempt, which takes something else, may follow at
-// once.
-func (w *worker) attempt(ctx context.Context) (took, atOnce bool, err error) {
-	for {
-		config := w.engine.config.Load()
-		if config == nil || !w.engine.mayDecide(config) {
-			return false, true, nil
+// attempt does one batch and reports whether there was one to do. Changes and allocation requests
+// take turns, so that a stream of the one does not starve the other. After an error it reports
+// whether another attempt, at something else, may follow at once.
+func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
+	config := w.engine.config.Load()
+	if config == nil || !w.engine.mayDecide(config) {
+		return false, true, nil
+	}
+	for more := [2]bool{true, true}; more[0] || more[1]; {
+		w.allocates = !w.allocates
+		of := 0
+		if w.allocates {
+			of = 1
 		}
-		began := time.Now()
-		turn := w.split.next(began, w.first, w.claimed(), w.size)
-		b := newBatch(w.engine, config, turn)
-		took, err := b.run(ctx)
-		if err != nil {
-			return false, w.accept(ctx, b, began, err), err
+		if !more[of] {
+			continue
 		}
-		_, more := w.split.report(turn, b.ending(began, nil))
-		w.engine.report(w.number, w.split.stuck())
-		if took {
-			w.committed(b)
+		split, began := &w.splits[of], time.Now()
+		b := newBatch(w.engine, config, split.next(began, w.first, shardsPerBatch, w.size))
+		choose := b.dequeue
+		if w.allocates {
+			choose = b.head
+		}
+		if did, err = b.run(ctx, choose); err != nil {
+			return false, w.accept(ctx, split, b, began, err), err
+		}
+		_, more[of] = split.report(b.turn, b.ending(began, nil))
+		w.engine.report(w.number, w.stuck())
+		if did {
+			w.after(b)
 			return true, true, nil
 		}
-		if !more {
-			return false, true, nil
-		}
 	}
+	return false, true, nil
 }
 
-// committed lets the next batch go on behind this one.
-func (w *worker) committed(b *batch) {
+// stuck is why something that the worker has tried makes no progress; nil: all does.
+func (w *worker) stuck() error {
+	return cmp.Or(w.splits[0].stuck(), w.splits[1].stuck())
+}
+
+// after lets the next batch begin with other shards, and be larger again.
+func (w *worker) after(b *batch) {
 	w.engine.recover()
-	if b.turn.own {
+	if b.turn.own != "" {
 		return
 	}
-	w.blocked = b.blocked
-	w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
-	w.size = min(2*w.size, w.engine.options.BatchSize)
-}
-
-// claimed is how many shards a batch may have. While somebody stays in line
-// for the turn of another, whose shard others may be at, it takes all that are
-// free: whoever is first is then among them.
-func (w *worker) claimed() int {
-	if w.blocked {
-		return shards
+	if b.allocates == "" {
+		w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
 	}
-	return shardsPerBatch
+	w.size = min(2*w.size, w.engine.options.BatchSize)
 }
 
 // accept does what lets the next attempt do better, and reports whether that may
 // follow at once.
-func (w *worker) accept(ctx context.Context, b *batch, began time.Time, err error) (atOnce bool) {
+func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
 	end := b.ending(began, err)
 	switch {
@@ -127,15 +131,15 @@ func (w *worker) accept(ctx context.Context, b *batch, began time.Time, err erro
 	case errors.Is(err, errConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge) && !b.turn.own && w.size > 1:
+	case errors.Is(err, errBatchTooLarge) && b.turn.own == "" && w.size > 1:
 		w.size = max(1, w.size/2)
 		return true
-	case len(end.shards) == 0 || end.fault == database.FaultDatabase:
+	case len(end.units) == 0 || end.fault == database.FaultDatabase:
 		w.engine.fail(err)
 		return false
 	}
-	atOnce, _ = w.split.report(b.turn, end)
-	w.engine.report(w.number, w.split.stuck())
+	atOnce, _ = split.report(b.turn, end)
+	w.engine.report(w.number, w.stuck())
 	return atOnce
 }
 

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/jackc/pgx/v5"
+import (
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // writeOwn queues what no other batch is waiting for: rows of the batch's own
 // referees, and counters of a shard that it holds.
@@ -18,8 +22,9 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	e := &d.entries
 	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
 		e.beneficiaryID, e.amount, e.currency, e.kind, e.reason)
-	write("park", len(d.parked.userID), d.parked.campaign, d.parked.userID)
-	write("rest", len(d.resting), d.resting)
+	write("defer", len(d.deferred.userID), d.deferred.campaign, d.deferred.userID)
+	write("postpone", len(d.postponed), d.postponed)
+	write("postpone_pair", len(d.frozen.userID), d.frozen.userID, d.frozen.purchaseID)
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
 	write("readmit", len(d.decided), d.decided)
 	n := countColumns(d.pairCounts)
@@ -32,7 +37,7 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 func (d *differences) writePairs(writes *pgx.Batch, statement func(string) string) {
 	fresh, revised := newPairColumns(len(d.pairs)), pairColumns{}
 	for i := range d.pairs {
-		if p := &d.pairs[i]; p.fresh {
+		if p := d.pairs[i]; p.fresh {
 			fresh.add(p)
 		} else {
 			revised.add(p)
@@ -40,17 +45,56 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 	}
 	if p := &fresh; len(p.userID) > 0 {
 		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt, p.credits)
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
 	}
 	if p := &revised; len(p.userID) > 0 {
 		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.needs, p.dueAt, p.credits)
+			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	}
+}
+
+// writeWaitlist queues what changes on the waitlist of campaigns whose rows are locked, and requests
+// to allocate them. It comes after pairs and referrers.
+func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
+	if g := &d.unlisted; len(g.userID) > 0 {
+		writes.Queue(b.statement("remove_waiting"), g.userID, g.purchaseID)
+	}
+	if len(d.waiting) > 0 {
+		var c waitingColumns
+		for _, w := range d.waiting {
+			c.add(w)
+		}
+		writes.Queue(b.statement("record_waiting"), c.userID, c.purchaseID, c.campaign, c.referrerID, c.order, c.growing,
+			c.leastNeed, c.tierStarts, c.tierNeeds, c.edit)
+	}
+	concerned := d.waitlist
+	for i, campaign := range d.referrers.campaign {
+		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Limited() {
+			concerned.add(campaign, d.referrers.referrerID[i], 0)
+		}
+	}
+	concerned.campaign = append(concerned.campaign, b.passedOver.campaign...)
+	concerned.referrerID = append(concerned.referrerID, b.passedOver.referrerID...)
+	if len(concerned.campaign) > 0 {
+		writes.Queue(b.statement("record_waitlist_referrer"), concerned.campaign, concerned.referrerID)
+	}
+	if b.allocates != "" {
+		writes.Queue(b.statement("serve_allocation"), b.allocates)
+	}
+	requests := append(b.requests, d.waitlist.campaign...)
+	slices.Sort(requests)
+	if requests = slices.Compact(requests); len(requests) > 0 {
+		writes.Queue(b.statement("request_allocation"), requests)
+	}
+	slices.Sort(b.again)
+	if again := slices.Compact(b.again); len(again) > 0 {
+		writes.Queue(b.statement("enqueue_referee"), again)
 	}
 }
 
 // writeAccounts queues what entries and held credits come to per account.
 func (d *differences) writeAccounts(writes *pgx.Batch, statement func(string) string) {
 	if a := &d.accounts; len(a.beneficiaryID) > 0 {
-		writes.Queue(statement("record_account"), a.beneficiaryID, a.currency, a.available, a.held)
+		writes.Queue(statement("record_engine_account"), a.beneficiaryID, a.currency, a.earned, a.held)
 	}
 }

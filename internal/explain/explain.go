@@ -36,7 +36,7 @@ type Purchase struct {
 	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 where nothing was judged"`
 	Currency   string     `json:"currency,omitempty"`
 	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is held to"`
-	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine is about to see whether there is room"`
+	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine is about to see whether there is capacity"`
 	Reason     string     `json:"reason,omitempty" doc:"Why it is in that state"`
 	Against    []string   `json:"against" doc:"Everything that keeps it from counting, not only the first of it"`
 	Pending    bool       `json:"pending" doc:"True: the engine has not recorded this yet"`
@@ -66,9 +66,7 @@ func Of(ctx context.Context, db *database.DB, userID string) (Explanation, error
 	explanation := Explanation{
 		UserID: userID, SignedUp: known.Referee.Signup != nil, Unbound: string(found.Unbound), Purchases: []Purchase{},
 	}
-	if found.Frozen {
-		explanation.Suspended = found.Deferred
-	}
+	explanation.Suspended = suspended(&known, &found)
 	if a := found.Attribution; a != nil {
 		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source)}
 	}
@@ -76,6 +74,20 @@ func Of(ctx context.Context, db *database.DB, userID string) (Explanation, error
 		explanation.Purchases = append(explanation.Purchases, explain(&known, &found, &found.Purchases[i]))
 	}
 	return explanation, nil
+}
+
+// suspended names a suspended campaign of the user's; empty: there is none.
+func suspended(known *engine.Known, found *reward.Explanation) string {
+	names := found.Deferred
+	if found.Attribution != nil {
+		names = append([]string{found.Attribution.Campaign}, names...)
+	}
+	for _, name := range names {
+		if campaign := known.Config.Campaigns[name]; campaign != nil && campaign.Mode == reward.Suspended {
+			return name
+		}
+	}
+	return ""
 }
 
 // explain puts side by side what is recorded of a purchase and what is decided.
@@ -90,7 +102,7 @@ func explain(known *engine.Known, found *reward.Explanation, judged *reward.Expl
 	recorded := pairOf(known.Referee, judged.PurchaseID)
 	decided := decisionOf(found, judged.PurchaseID)
 	switch {
-	case decided != nil && decided.State != "": // nobody else has a say
+	case decided != nil && decided.State != "":
 		p.tell(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
 		p.Pending = recorded == nil && decided.State != reward.NotCounting ||
 			recorded != nil && (recorded.State != decided.State || recorded.Reason != decided.Reason)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,9 +73,22 @@ func (h *history) converge(o converge) {
 	}
 	h.execute(h.t, againSQL)
 	h.quiet(h.t, o.Batch, h.suspended)
-	if written := h.commits(); len(written) > 0 {
-		h.disagree("a converged engine wrote something", fmt.Sprint(written))
+	for _, commit := range h.commits() {
+		for _, w := range commit.writes {
+			if !w.isReason() {
+				h.disagree("a converged engine wrote something", fmt.Sprint(commit))
+			}
+			h.seen.apply(h.t, w)
+			h.takeReason(w)
+		}
 	}
+}
+
+// takeReason takes over why a pair waits, as of now.
+func (h *history) takeReason(w write) {
+	var is row
+	must(h.t, json.Unmarshal(w.now, &is))
+	h.pairs[purchaseKey{is.User, is.Purchase}].reason = is.Reason
 }
 
 // resync has the engine compare everything, which finds nothing to put right but
@@ -172,11 +186,13 @@ func (h *history) compareDone() {
 	if h.suspended {
 		return
 	}
+	h.done = true
 	complaints := h.commit(h.everybody(), h.seen.pairs)
+	h.done = false
 	if diff := h.differences(); diff != "" {
 		complaints = append(complaints, diff)
 	}
-	if complaints = append(complaints, h.idle(h.seen.pairs)...); len(complaints) > 0 {
+	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))
 	}
 }

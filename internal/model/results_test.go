@@ -27,6 +27,7 @@ type results struct {
 	ledger       map[ledgerKey]int64
 	balances     map[account]balance
 	setAside     []string
+	growing      map[purchaseKey]bool // pairs on the waitlist that are admitted
 }
 
 type ledgerKey struct {
@@ -40,7 +41,7 @@ type balance struct{ Available, Held int64 }
 
 func newResults() *results {
 	return &results{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, credits: map[purchaseKey]map[string]credit{},
-		ledger: map[ledgerKey]int64{}, balances: map[account]balance{}}
+		ledger: map[ledgerKey]int64{}, balances: map[account]balance{}, growing: map[purchaseKey]bool{}}
 }
 
 // write is one row that was written, as it was before and is now.
@@ -50,6 +51,22 @@ type write struct {
 }
 
 func (w write) String() string { return fmt.Sprintf("\n%s: %s → %s", w.of, w.was, w.now) }
+
+// isReason reports whether the write says nothing but why a pair waits, as of now.
+func (w write) isReason() bool {
+	if w.of != "pair" || w.was == nil || w.now == nil {
+		return false
+	}
+	var was, now map[string]any
+	if json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now["state"] != "Waiting" {
+		return false
+	}
+	for _, column := range []string{"reason", "decided_at", "seal"} {
+		delete(was, column)
+		delete(now, column)
+	}
+	return reflect.DeepEqual(was, now)
+}
 
 type commit struct{ writes []write }
 
@@ -114,7 +131,7 @@ type row struct {
 	Matures     time.Time `json:"matures_at"`
 	State       string    `json:"state"`
 	Reason      string    `json:"reason"`
-	Needs       *int64    `json:"needs"`
+	Growing     bool      `json:"growing"`
 	Allowed     bool      `json:"allowed"`
 	Reward      string    `json:"reward"`
 	Beneficiary string    `json:"beneficiary_id"`
@@ -145,10 +162,16 @@ func (r *results) apply(t fataler, w write) (user string) {
 		delete(r.pairs, key)
 		if w.now != nil {
 			r.pairs[key] = &pair{campaign: is.Campaign, referrer: is.Referrer, revision: is.Revision, order: is.Order, ordinal: is.Ordinal,
-				state: is.State, reason: is.Reason, qualified: r.at(is.Qualified), matures: r.at(is.Matures), allowed: is.Allowed, growing: is.Needs != nil && is.State != "Waiting"}
-			if is.Needs != nil {
-				r.pairs[key].needs = *is.Needs
-			}
+				state: is.State, reason: is.Reason, qualified: r.at(is.Qualified), matures: r.at(is.Matures), allowed: is.Allowed}
+			r.pairs[key].growing = r.growing[key]
+		}
+	case "waitlist":
+		delete(r.growing, key)
+		if w.now != nil && is.Growing {
+			r.growing[key] = true
+		}
+		if p := r.pairs[key]; p != nil {
+			p.growing = r.growing[key]
 		}
 	case "credit":
 		if r.credits[key] == nil {
@@ -189,8 +212,7 @@ func compare(attributions map[string]attribution, pairs map[purchaseKey]*pair) c
 	c := comparison{attributions, map[string]pair{}}
 	for key, p := range pairs {
 		shown := *p
-		shown.counted, shown.needs, shown.terms, shown.net, shown.allowedNow = 0, 0, nil, money{}, false
-		shown.growing, shown.resting = p.growing && !p.resting, false
+		shown.counted, shown.terms, shown.net, shown.allowedNow = 0, nil, money{}, false
 		if !p.occupies() {
 			shown.allowed = false // means nothing
 		}

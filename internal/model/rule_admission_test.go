@@ -14,14 +14,10 @@ import (
 // from that choice is computed; what the rules do not allow comes back as
 // complaints.
 func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints []string) {
-	var line []*place
+	var claims []*place
 	fresh := 0
 	for _, user := range users {
-		bound, verdicts, frozen := m.decide(user)
-		m.rest(user, frozen)
-		if frozen {
-			continue
-		}
+		bound, verdicts := m.decide(user)
 		delete(m.attributions, user)
 		if bound != nil {
 			m.attributions[user] = *bound
@@ -33,7 +29,7 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 				m.reverse(v)
 			case v.pair.occupies() && !v.lapsed:
 				if wants := m.live(v); wants != nil {
-					line = append(line, &place{key: v.key, pair: v.pair, wants: wants})
+					claims = append(claims, &place{key: v.key, pair: v.pair, wants: wants})
 				}
 			default:
 				p := m.count(v, chosen[v.key])
@@ -44,29 +40,19 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 				if p.order > m.lastOrder {
 					fresh++
 				}
-				line = append(line, &place{key: v.key, pair: p, allowed: v.override == "Allow", first: true})
+				claims = append(claims, &place{key: v.key, pair: p, allowed: v.override == "Allow", first: true})
 			}
 		}
 	}
-	slices.SortFunc(line, func(a, b *place) int { return int(a.pair.order - b.pair.order) })
-	complaints = append(complaints, m.drawn(line, fresh)...)
-	for _, p := range line {
+	slices.SortFunc(claims, func(a, b *place) int { return int(a.pair.order - b.pair.order) })
+	complaints = append(complaints, m.drawn(claims, fresh)...)
+	for _, p := range claims {
 		complaints = append(complaints, m.serve(p, chosen[p.key])...)
 	}
 	return complaints
 }
 
-// rest takes a referee's pairs out of line while nothing can be decided about
-// them: nobody waits for those who cannot be served.
-func (m *model) rest(user string, resting bool) {
-	for key, p := range m.pairs {
-		if key.user == user {
-			p.resting = resting
-		}
-	}
-}
-
-// place is a pair that stands in line: to be admitted, or for more.
+// place is a pair that claims capacity or waits for it: to be admitted, or for more.
 type place struct {
 	key     purchaseKey
 	pair    *pair
@@ -97,7 +83,7 @@ func (m *model) describe(p *pair, v *verdict) {
 }
 
 // live lets an admitted pair go on under its revision, with what it earns now.
-// Growth needs room, which is what is returned.
+// Growth needs capacity, which is what is returned.
 func (m *model) live(v *verdict) (growth map[string]credit) {
 	p := v.pair
 	m.describe(p, v)
@@ -125,8 +111,7 @@ func (m *model) grant(p *pair, credits map[string]credit) {
 	}
 }
 
-// count puts a pair that counts in line: at the end if it begins to count, or
-// counts again.
+// count puts a pair that counts on the waitlist: at the end if it begins to count, or counts again.
 func (m *model) count(v *verdict, chosen *pair) *pair {
 	p := v.pair
 	if chosen == nil {
@@ -149,10 +134,10 @@ func (m *model) count(v *verdict, chosen *pair) *pair {
 
 // drawn: orders that are drawn now are the highest so far, and follow
 // qualified_at, user and purchase.
-func (m *model) drawn(line []*place, fresh int) (complaints []string) {
+func (m *model) drawn(claims []*place, fresh int) (complaints []string) {
 	before := m.lastOrder
 	var last *place
-	for _, p := range line {
+	for _, p := range claims {
 		if p.pair.order <= before {
 			continue
 		}
@@ -179,9 +164,9 @@ func (p *place) qualifiedBefore(q *place) bool {
 	return p.key.id < q.key.id
 }
 
-// serve lets the engine's choice happen, if there is room and nobody is
-// overtaken. Who is passed over waits, which is always right for the moment:
-// whether somebody waits who need not is looked at when all is done.
+// serve lets the engine's choice happen, if there is capacity and no waiting pair is overtaken. A
+// claim that is not admitted waits, which is always right for the moment: whether a pair waits that
+// need not is looked at when all is done.
 func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 	wants := m.wants(p)
 	taken := chosen.occupies() && (p.first || maps.Equal(chosen.credits, wants))
@@ -189,8 +174,8 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 		if why := m.lacks(p); why != "" {
 			complaints = append(complaints, fmt.Sprintf("%v was served: %s", p.key, why))
 		}
-		for _, other := range m.inLine(p.pair.campaign) {
-			if other.pair.order < p.pair.order && m.compete(p, other) && m.lacks(other) == "" {
+		for _, other := range m.waitlist(p.pair.campaign) {
+			if other.pair.order < p.pair.order && m.lacks(other) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v overtook %v", p.key, other.key))
 			}
 		}
@@ -202,8 +187,9 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 		return complaints
 	}
 	if p.first {
-		if chosen.reason != "CapReached" && chosen.reason != "BudgetExhausted" {
-			complaints = append(complaints, fmt.Sprintf("%v waits for %s", p.key, chosen.reason))
+		// What it lacks at the moment; else what pairs before it take, or that its campaign is not open.
+		if lacks := m.lacks(p); !m.done && lacks != "" && chosen.reason != lacks {
+			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, lacks))
 		}
 		p.pair.state, p.pair.reason = "Waiting", chosen.reason
 		return complaints
@@ -250,22 +236,16 @@ func (m *model) needs(p *place) int64 {
 	return sum(m.wants(p)) - sum(p.pair.credits)
 }
 
-// compete: all of a campaign for its budget, those of a referrer who are to be
-// admitted for the cap.
-func (m *model) compete(a, b *place) bool {
-	c := m.campaigns[a.pair.campaign]
-	return c.budget > 0 || c.cap() > 0 && a.first && b.first && a.pair.referrer == b.pair.referrer
-}
-
-// inLine lists who waits in a campaign: for growth, and while it is open for
-// admission.
-func (m *model) inLine(campaign string) (line []*place) {
+// waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
+// No pair of a suspended campaign does.
+func (m *model) waitlist(campaign string) (waiting []*place) {
+	mode := m.campaigns[campaign].mode
 	for key, p := range m.pairs {
-		if p.campaign == campaign && !p.resting && (p.state == "Waiting" && m.campaigns[campaign].mode == open || p.growing) {
-			line = append(line, &place{key: key, pair: p, first: p.state == "Waiting"})
+		if p.campaign == campaign && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
+			waiting = append(waiting, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}
-	return line
+	return waiting
 }
 
 // occupied is how many Held and Granted pairs a referrer has in a campaign.
@@ -288,22 +268,12 @@ func (m *model) used(campaign string) (total int64) {
 	return total
 }
 
-// idle: nobody stands in line who would fit, and what everybody there needs is
-// known.
-func (m *model) idle(recorded map[purchaseKey]*pair) (complaints []string) {
+// idle: no pair waits that would fit.
+func (m *model) idle() (complaints []string) {
 	for name := range m.campaigns {
-		for _, p := range m.inLine(name) {
-			if _, _, frozen := m.decide(p.key.user); frozen {
-				continue
-			}
+		for _, p := range m.waitlist(name) {
 			if m.lacks(p) == "" {
 				complaints = append(complaints, fmt.Sprintf("%v waits and would fit", p.key))
-			}
-			if lacks := m.lacks(p); p.first && lacks != "" && p.pair.reason != lacks {
-				complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, p.pair.reason, lacks))
-			}
-			if needs := m.needs(p); recorded[p.key] != nil && recorded[p.key].needs != needs {
-				complaints = append(complaints, fmt.Sprintf("%v needs %d, and recorded is %d", p.key, needs, recorded[p.key].needs))
 			}
 		}
 	}

@@ -25,9 +25,14 @@ func (m *model) attribute(user string) (*attribution, string) {
 	return m.attributeByTouch(user, s)
 }
 
+// bound: a pair was admitted, or waits in a campaign that is not open.
 func (m *model) bound(user string) bool {
 	for key, p := range m.pairs {
-		if key.user == user && p.admitted() && !m.lapsed(p) {
+		if key.user != user {
+			continue
+		}
+		mode := m.campaigns[p.campaign].mode
+		if p.admitted() && !m.lapsed(p) || p.state == "Waiting" && mode != open && mode != reversing {
 			return true
 		}
 	}

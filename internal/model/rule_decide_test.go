@@ -23,17 +23,12 @@ type verdict struct {
 
 	gone   bool   // there is nothing to judge
 	reason string // why it does not count; empty: it does
-	stays  bool   // nothing is decided about it at present
+	stays  bool   // its campaign is suspended, and the pair stays as it is
 }
 
-// decide says what each purchase of a referee is, room aside. Frozen: the
-// campaign is suspended, so nothing is granted or reversed, and nothing else is
-// recorded.
-func (m *model) decide(user string) (bound *attribution, verdicts []*verdict, frozen bool) {
+// decide says what each purchase of a referee is, capacity aside.
+func (m *model) decide(user string) (bound *attribution, verdicts []*verdict) {
 	bound, unbound := m.attribute(user)
-	if m.frozen(user, bound) {
-		return nil, nil, true
-	}
 	for _, key := range m.known(user) {
 		verdicts = append(verdicts, m.consider(key, bound, unbound))
 	}
@@ -41,17 +36,12 @@ func (m *model) decide(user string) (bound *attribution, verdicts []*verdict, fr
 	for i, v := range verdicts {
 		m.conclude(v, i == place)
 	}
-	return bound, verdicts, false
+	return bound, verdicts
 }
 
-func (m *model) frozen(user string, bound *attribution) bool {
-	is := func(name string) bool { return m.campaigns[name] != nil && m.campaigns[name].mode == suspended }
-	for key, p := range m.pairs {
-		if key.user == user && is(p.campaign) {
-			return true
-		}
-	}
-	return bound != nil && is(bound.campaign)
+// frozen: pairs of a suspended campaign stay as they are (rule 8).
+func (m *model) frozen(p *pair) bool {
+	return p != nil && p.state != "Reversed" && m.campaigns[p.campaign].mode == suspended
 }
 
 // known lists the purchases that there are or that have counted.
@@ -69,7 +59,8 @@ func (m *model) known(user string) []purchaseKey {
 
 // consider judges one purchase by itself.
 func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *verdict {
-	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], lapsed: m.lapsed(m.pairs[key]), override: m.overrides[key]}
+	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], lapsed: m.lapsed(m.pairs[key]), override: m.overrides[key],
+		stays: m.frozen(m.pairs[key])}
 	var bought, signedUp bool
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
@@ -90,6 +81,9 @@ func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *v
 		return v
 	}
 	v.campaign = bound.campaign
+	if v.stays {
+		v.campaign = v.pair.campaign
+	}
 	v.net = v.purchase.money
 	for refund, amount := range m.refunds {
 		if (purchaseKey{refund.user, refund.purchase}) == key {
@@ -114,12 +108,12 @@ func (m *model) conclude(v *verdict, first bool) {
 		v.reason = "NotFirstPurchase"
 	case v.override == "Deny": // rule 14
 		v.reason = "Overridden"
-	default:
-		switch m.campaigns[v.campaign].mode {
-		case policyMissing: // nothing new is admitted, and nothing is lost
-			v.stays = true
-		case closed: // rule 17
-			v.reason = "CampaignDeleted"
-		}
+	case m.campaigns[v.campaign].mode == closed && !v.waits():
+		v.reason = "CampaignDeleted" // rule 17: what waits goes on waiting, and no other pair is admitted
 	}
+}
+
+// waits: it waits in the campaign that it counts in.
+func (v *verdict) waits() bool {
+	return v.pair != nil && v.pair.state == "Waiting" && v.pair.campaign == v.campaign
 }

@@ -8,6 +8,9 @@ package model
 func first(verdicts []*verdict) int {
 	place := -1
 	for i, v := range verdicts {
+		if v.stays && v.pair.occupies() {
+			return i
+		}
 		if v.reason != "" || v.gone || v.override == "Deny" && v.terms.Every {
 			continue
 		}

@@ -10,8 +10,9 @@ type at int64
 const hour at = 3_600_000_000
 
 type model struct {
-	now  at // moves with advance
-	tick at // tells apart what happens at one now
+	now  at   // moves with advance
+	tick at   // tells apart what happens at one now
+	done bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
 
 	// Facts.
 	links       map[string]link // by code
@@ -122,11 +123,9 @@ type pair struct {
 	qualified, matures at
 	credits            map[string]credit // by reward
 
-	counted at    // when it got its order
-	allowed bool  // an Allow stood when it was admitted
-	growing bool  // admitted, and waits for room for more
-	resting bool  // its campaign is suspended
-	needs   int64 // only as the system recorded it
+	counted at   // when it got its order
+	allowed bool // an Allow stood when it was admitted
+	growing bool // admitted, and waits for capacity for more
 
 	// As it was decided last.
 	terms      *terms

@@ -31,17 +31,28 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	return &found, ""
 }
 
-// Bound tells whether a referee's recorded attribution stays: it does once a
-// pair was admitted, unless its campaign takes back all it gave.
+// Bound reports whether a referee's recorded attribution stays. It does once a pair was admitted,
+// unless its campaign takes back all it gave, and while a pair waits in a campaign that is not open.
 func (c *Configuration) Bound(pairs []Pair) bool {
 	for i := range pairs {
-		campaign := c.Campaigns[pairs[i].Campaign]
-		if pairs[i].wasAdmitted() && (campaign == nil || campaign.Mode != Reversing) {
+		mode := c.modeOf(&pairs[i])
+		if pairs[i].wasAdmitted() && mode != Reversing || pairs[i].State == Waiting && mode.holdsPlaces() {
 			return true
 		}
 	}
 	return false
 }
+
+// modeOf is the mode of the pair's campaign; empty: it is not declared.
+func (c *Configuration) modeOf(pair *Pair) Mode {
+	if campaign := c.Campaigns[pair.Campaign]; campaign != nil {
+		return campaign.Mode
+	}
+	return ""
+}
+
+// holdsPlaces reports whether waiting pairs stay where they are until the campaign is open again.
+func (m Mode) holdsPlaces() bool { return m == Suspended || m == PolicyMissing || m == Closed }
 
 // attributeByCode looks at nothing but the link whose code was typed. It binds
 // the referrer as well: what comes of that is SelfReferral.

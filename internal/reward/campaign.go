@@ -24,6 +24,8 @@ type Campaign struct {
 	EndsAt            time.Time // signups before then; zero: no bound
 	AttributionWindow time.Duration
 	Budget            *Money     // most that held and granted pairs may come to; nil: no limit
+	Waits             bool       // pairs waited in it when the configuration was loaded
+	Edit              int64      // number of its last edit that decisions depend on
 	Revisions         []Revision // by Number, ascending; at least one
 }
 
@@ -31,10 +33,10 @@ type Campaign struct {
 type Mode string
 
 const (
-	Open          Mode = "Open"          // binds signups, admits pairs
-	Suspended     Mode = "Suspended"     // nothing is granted or reversed; all of it later
-	PolicyMissing Mode = "PolicyMissing" // admitted pairs live on; nothing is admitted until the policy is there
-	Closed        Mode = "Closed"        // deleted: admitted pairs live on; binds and admits nothing
+	Open          Mode = "Open"          // attributes signups, admits pairs
+	Suspended     Mode = "Suspended"     // its pairs stay as they are; new ones join the waitlist
+	PolicyMissing Mode = "PolicyMissing" // admitted pairs live on; new ones join the waitlist
+	Closed        Mode = "Closed"        // deleted: admitted pairs live on, waiting ones wait; attributes and admits nothing
 	Reversing     Mode = "Reversing"     // deleted: all that was given is taken back
 )
 

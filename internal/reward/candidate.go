@@ -13,6 +13,7 @@ type candidate struct {
 	purchase    *Purchase    // nil: its row is gone
 	pair        *Pair        // nil: it has never counted
 	lapsed      bool         // the pair's campaign takes back all it gave, and the pair with it
+	frozen      bool         // the pair's campaign is suspended, and the pair with it
 
 	// Under what it is judged; nil where nothing is left to judge.
 	campaign *Campaign
@@ -33,7 +34,8 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 	}
 	for i := range referee.Pairs {
 		pair := &referee.Pairs[i]
-		candidates = append(candidates, candidate{referee: referee, pair: pair, lapsed: config.lapsed(pair)})
+		mode := config.modeOf(pair)
+		candidates = append(candidates, candidate{referee: referee, pair: pair, lapsed: mode == Reversing, frozen: mode == Suspended && pair.State != Reversed})
 	}
 	if len(candidates) < 2 {
 		return candidates, nil
@@ -51,18 +53,12 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 		case last.id() != next.id():
 			merged = append(merged, next)
 		case last.pair == nil && next.pair != nil:
-			last.pair, last.lapsed = next.pair, next.lapsed
+			last.pair, last.lapsed, last.frozen = next.pair, next.lapsed, next.frozen
 		default:
 			return nil, fmt.Errorf("purchase %q is there twice", next.id())
 		}
 	}
 	return merged, nil
-}
-
-// lapsed tells that a deleted campaign takes the pair back.
-func (c *Configuration) lapsed(pair *Pair) bool {
-	campaign := c.Campaigns[pair.Campaign]
-	return campaign != nil && campaign.Mode == Reversing
 }
 
 // takenBack tells that a deleted campaign takes the pair back, or has done so:
@@ -71,9 +67,8 @@ func (c *candidate) takenBack() bool {
 	return c.lapsed || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
 }
 
-// hadNothing tells that the pair had nothing which a deleted campaign could take
-// back, and that nothing leads to the campaign. Who never looks at it again and
-// who does say the same.
+// hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
+// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes nothing.
 func (c *candidate) hadNothing() bool {
 	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
 }
@@ -99,16 +94,32 @@ func (c *candidate) removed() bool { return c.purchase == nil || c.referee.Signu
 // admitted tells that it was Held or Granted at some time.
 func (c *candidate) admitted() bool { return c.pair != nil && !c.lapsed && c.pair.wasAdmitted() }
 
+// waiting reports whether the pair waits in the campaign it is judged in.
+func (c *candidate) waiting() bool {
+	return c.pair != nil && c.pair.State == Waiting && c.pair.Campaign == c.campaignName()
+}
+
 // occupying tells that it is Held or Granted so far.
 func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.occupies() }
 
+// ordinal is which of its referrer's pairs it is; zero: it was never admitted.
+func (c *candidate) ordinal() int64 {
+	if c.admitted() {
+		return c.pair.Ordinal
+	}
+	return 0
+}
+
 func (c *candidate) denied() bool { return c.purchase != nil && c.purchase.Override == Deny }
 
-// campaignName is that of the campaign it is judged in: the attribution's, but
-// an admitted pair stays where it is.
+// campaignName is that of the campaign it is judged in: the attribution's, but an admitted pair
+// and a suspended one stay where they are. Empty: it is judged in none.
 func (c *candidate) campaignName() string {
-	if c.admitted() {
+	switch {
+	case c.admitted() || c.frozen:
 		return c.pair.Campaign
+	case c.attribution == nil:
+		return ""
 	}
 	return c.attribution.Campaign
 }

@@ -1,14 +1,15 @@
 package reward
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
 
-// Claim is a pair that counts and asks its campaign for room: to be admitted,
-// or, being admitted, to earn more than it does.
+// Claim is a pair that counts and asks its campaign for capacity: to be admitted, or, being
+// admitted, to grow: to earn more than it does. Allocate concludes it.
 type Claim struct {
-	Decision  *Decision // what Admit concludes
+	Decision  *Decision
 	candidate *candidate
 	now       time.Time
 }
@@ -16,27 +17,16 @@ type Claim struct {
 // UserID is the referee whose pair it is.
 func (c *Claim) UserID() string { return c.candidate.referee.UserID }
 
-// entering tells that the pair is not admitted so far.
-func (c *Claim) entering() bool { return !c.candidate.occupying() }
+// growing reports whether the pair is admitted already.
+func (c *Claim) growing() bool { return c.candidate.occupying() }
 
-// Admitted tells that the pair is admitted by this decision.
-func (c *Claim) Admitted() bool {
-	return c.entering() && (c.Decision.State == Held || c.Decision.State == Granted)
-}
+// Admitted reports whether the claim admitted the pair.
+func (c *Claim) Admitted() bool { return !c.growing() && c.Decision.Need == nil }
 
-// place is where the claim stands in line.
-func (c *Claim) place() Place {
-	d := c.Decision
-	return Place{
-		UserID: c.UserID(), PurchaseID: d.PurchaseID, ReferrerID: d.ReferrerID,
-		Order: d.Order, Growing: !c.entering(),
-	}
-}
-
-// offer is what the pair would earn as its referrer's n-th, and by how much more
-// of the budget than it takes now.
-func (c *Claim) offer(n int64) (credits []Credit, needs int64, err error) {
-	if !c.entering() {
+// offer is what the pair would earn as its referrer's n-th, and by how much more of the budget
+// than it takes now, in minor units.
+func (c *Claim) offer(n int64) (credits []Credit, needed int64, err error) {
+	if c.growing() {
 		n = c.candidate.pair.Ordinal
 	}
 	credits, err = c.candidate.credits(n)
@@ -46,8 +36,8 @@ func (c *Claim) offer(n int64) (credits []Credit, needs int64, err error) {
 	return credits, c.candidate.growth(credits), nil
 }
 
-// growth is by how much more of the campaign's budget the credits take than
-// what the pair earns so far; it may be below zero.
+// growth is by how much more of the campaign's budget the credits take than what the pair earns
+// so far; it may be below zero.
 func (c *candidate) growth(credits []Credit) int64 {
 	if c.campaign.Budget == nil {
 		return 0
@@ -59,29 +49,51 @@ func (c *candidate) growth(credits []Credit) int64 {
 	return growth
 }
 
-// admit gives the pair what it claims.
+// admit gives the pair what it claims, as its referrer's n-th.
 func (c *Claim) admit(n int64, credits []Credit) {
-	if c.entering() {
+	if !c.growing() {
 		c.Decision.Ordinal = n
 	}
 	c.candidate.earn(c.Decision, credits, c.now)
 }
 
-// wait leaves the pair in line for what it needs.
-func (c *Claim) wait(reason Reason, needs int64) {
+// wait puts the pair on the waitlist. A growing one keeps what it has, and goes on maturing.
+func (c *Claim) wait(reason Reason) error {
+	need, err := c.candidate.need()
+	if err != nil {
+		return err
+	}
 	d := c.Decision
-	if c.entering() {
-		d.State, d.Reason, d.Allowed = Waiting, reason, false
-	} else {
-		// It keeps what it has, and goes on maturing.
+	if c.growing() {
 		c.candidate.earn(d, c.candidate.pair.Credits, c.now)
 		d.Reason = BudgetExhausted
+	} else {
+		d.State, d.Reason, d.Allowed = Waiting, reason, false
 	}
-	d.Needs = &needs
+	d.Need = &need
+	return nil
 }
 
-// Total adds up the credits in one currency. Sums that leave the range are as
-// good as its end: no budget has room for them.
+// CompareAdmission orders the decisions of two referees' pairs as they are admitted: by admission
+// order; pairs that have none yet come last, by the time at which they qualified, user and purchase.
+func CompareAdmission(userA string, a *Decision, userB string, b *Decision) int {
+	switch {
+	case a.Order > 0 && b.Order > 0:
+		return cmp.Compare(a.Order, b.Order)
+	case a.Order > 0:
+		return -1
+	case b.Order > 0:
+		return 1
+	}
+	return cmp.Or(
+		a.QualifiedAt.Compare(b.QualifiedAt),
+		cmp.Compare(userA, userB),
+		cmp.Compare(a.PurchaseID, b.PurchaseID),
+	)
+}
+
+// Total adds up the credits in one currency. A sum that leaves the range is as good as its end: no
+// budget has capacity for it.
 func Total(credits []Credit, currency string) int64 {
 	var sum int64
 	for i := range credits {

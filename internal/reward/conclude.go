@@ -5,17 +5,13 @@ import (
 	"time"
 )
 
-// conclude turns what was judged into a decision. One without a state means
-// that nothing is to be recorded of the candidate yet. deferred tells that only
-// the mode of its campaign keeps it from being admitted. A claim tells that it
-// counts, and that the rest depends on the campaign's room.
+// conclude turns what was judged into a decision. claims reports that the candidate counts and the
+// rest depends on its campaign's capacity: Allocate completes the decision. deferred reports that
+// nothing but the mode of its campaign keeps it from counting.
 func (c *candidate) conclude(first bool, now time.Time) (decision Decision, claims, deferred bool, err error) {
 	reason, deferred, err := c.excluded(first)
 	if err != nil {
 		return Decision{}, false, false, err
-	}
-	if reason == "" && deferred {
-		return c.unchanged(), false, true, nil
 	}
 	decision = c.decision()
 	if reason != "" {
@@ -26,12 +22,12 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 		return decision, false, deferred, nil
 	}
 	// Working the credits out finds what is wrong with the terms, whatever
-	// Admit comes to.
+	// Allocate comes to.
 	credits, err := c.credits(max(1, decision.Ordinal))
 	if err != nil {
 		return Decision{}, false, false, err
 	}
-	if !c.occupying() && c.campaign.Ordered() || c.occupying() && !c.pair.Mended && c.growth(credits) > 0 {
+	if c.claims(credits) {
 		return decision, true, false, nil
 	}
 	if !c.occupying() {
@@ -41,8 +37,16 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	return decision, false, false, nil
 }
 
-// excluded is the reason why a candidate does not count after all; empty: it
-// does. deferred tells that there is none but the mode of its campaign.
+// claims reports whether the candidate, which counts and would earn these credits, needs capacity.
+func (c *candidate) claims(credits []Credit) bool {
+	if c.occupying() {
+		return !c.pair.Mended && c.growth(credits) > 0
+	}
+	return c.campaign.Limited() || c.campaign.Mode != Open
+}
+
+// excluded is the reason why a candidate does not count after all; empty: it does. deferred
+// reports that it is nothing but the mode of its campaign.
 func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err error) {
 	switch {
 	case c.reason != "":
@@ -55,13 +59,14 @@ func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err erro
 		return NotFirstPurchase, false, nil
 	}
 	switch c.campaign.Mode {
-	case Open:
+	case Open, Suspended, PolicyMissing:
 		return "", false, nil
-	case PolicyMissing:
-		return "", true, nil
 	case Closed:
+		if c.waiting() {
+			return "", false, nil
+		}
 		return CampaignDeleted, true, nil
-	case Suspended, Reversing: // nothing is left to judge in these
+	case Reversing: // nothing is left to judge in it
 	}
 	return "", false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
 }
@@ -98,25 +103,18 @@ func (c *candidate) decision() Decision {
 		}
 		return decision
 	case c.pair != nil:
-		decision := c.unchanged()
-		decision.Needs = nil
-		if c.lapsed {
-			decision.Ordinal = 0
-		}
-		return decision
+		return c.recorded()
 	case c.attribution != nil:
 		return Decision{PurchaseID: c.id(), Campaign: c.attribution.Campaign, ReferrerID: c.attribution.ReferrerID}
 	}
 	return Decision{PurchaseID: c.id()}
 }
 
-// keep takes over what a pair keeps: its ordinal once it was admitted, its place
-// in line until it is reversed, and that it was allowed until it stands without.
+// keep takes over what a pair keeps: its ordinal once it was admitted, its admission order until it
+// is reversed or attributed to another campaign, and that it was allowed until the Allow is gone.
 func (d *Decision) keep(c *candidate) {
-	if c.admitted() {
-		d.Ordinal = c.pair.Ordinal
-	}
-	if c.pair.State != Reversed && !c.lapsed {
+	d.Ordinal = c.ordinal()
+	if c.pair.State != Reversed && c.pair.Campaign == d.Campaign && !c.lapsed {
 		d.Order = c.pair.Order
 	}
 	if c.occupying() {
@@ -124,11 +122,8 @@ func (d *Decision) keep(c *candidate) {
 	}
 }
 
-// unchanged is what is recorded already; without a state where nothing is.
-func (c *candidate) unchanged() Decision {
-	if c.pair == nil {
-		return Decision{}
-	}
+// recorded is what is recorded of a pair of which nothing can be judged any more.
+func (c *candidate) recorded() Decision {
 	return Decision{
 		PurchaseID:  c.pair.PurchaseID,
 		Campaign:    c.pair.Campaign,
@@ -139,8 +134,7 @@ func (c *candidate) unchanged() Decision {
 		QualifiedAt: c.pair.QualifiedAt,
 		MaturesAt:   c.pair.MaturesAt,
 		Order:       c.pair.Order,
-		Ordinal:     c.pair.Ordinal,
+		Ordinal:     c.ordinal(),
 		Allowed:     c.pair.Allowed,
-		Needs:       c.pair.Needs,
 	}
 }

@@ -11,15 +11,13 @@ import (
 //
 //	attribute ─► candidates ─► follow a revision ─► judge each alone ─► first ─► conclude
 //
-// Where a decision depends on what other referees' pairs leave of a campaign's
-// room it is a claim, which Admit concludes.
+// Where a decision depends on what other pairs leave of a campaign's capacity it
+// is a claim, which Allocate concludes. Pairs of a suspended campaign have no
+// decision: they stay as they are recorded.
 //
 // An error means that this referee cannot be decided; it names the purchase.
 func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {
 	attribution, unbound := attribute(config, referee)
-	if name := suspended(config, referee, attribution); name != "" {
-		return Outcome{Attribution: referee.Attribution, Deferred: name, Frozen: true}, nil
-	}
 	candidates, err := judged(config, referee, attribution, unbound)
 	if err != nil {
 		return Outcome{}, err
@@ -32,12 +30,16 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 	}
 	for i := range candidates {
 		c := &candidates[i]
+		if c.frozen {
+			outcome.deferTo(c.pair.Campaign)
+			continue
+		}
 		decision, claims, deferred, err := c.conclude(i == place, now)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 		if deferred {
-			outcome.Deferred = c.campaignName()
+			outcome.deferTo(c.campaignName())
 		}
 		if c.brokeOff {
 			outcome.countConditionError(c.campaignName())
@@ -45,9 +47,7 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 		if claims {
 			outcome.Claims = append(outcome.Claims, Claim{candidate: c, now: now})
 		}
-		if claims || decision.State != "" {
-			outcome.Decisions = append(outcome.Decisions, decision)
-		}
+		outcome.Decisions = append(outcome.Decisions, decision)
 	}
 	outcome.linkClaims()
 	return outcome, nil
@@ -68,23 +68,4 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, u
 		c.judge(unbound)
 	}
 	return candidates, nil
-}
-
-// suspended names a suspended campaign that the referee's pairs are of or would
-// be of; empty: there is none.
-func suspended(config *Configuration, referee *Referee, attribution *Attribution) string {
-	is := func(name string) bool {
-		campaign := config.Campaigns[name]
-		return campaign != nil && campaign.Mode == Suspended
-	}
-	if attribution != nil && is(attribution.Campaign) {
-		return attribution.Campaign
-	}
-	found := ""
-	for i := range referee.Pairs {
-		if name := referee.Pairs[i].Campaign; is(name) && (found == "" || name < found) {
-			found = name
-		}
-	}
-	return found
 }

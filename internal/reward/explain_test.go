@@ -14,8 +14,7 @@ func TestExplainBeginsWithWhatDecideSays(t *testing.T) {
 		w := drawWorld(t)
 		explanation, err := Explain(&w.config, &w.referee, w.now)
 		outcome, again := Decide(&w.config, &w.referee, w.now)
-		// Of a suspended campaign Decide does not look at what no history leaves.
-		if (err == nil) != (again == nil) && !outcome.Frozen {
+		if (err == nil) != (again == nil) {
 			t.Fatalf("Explain: %v, Decide: %v", err, again)
 		}
 		if err != nil {
@@ -48,7 +47,7 @@ func TestExplainBeginsWithWhatDecideSays(t *testing.T) {
 				if !slices.Contains(reasons, decision.Reason) {
 					t.Fatalf("%s is reversed for %s, explained by %v", decision.PurchaseID, decision.Reason, reasons)
 				}
-			case Waiting, "": // whether there is room, others decide
+			case Waiting, "": // Allocate decides
 			}
 		}
 	})

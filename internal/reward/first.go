@@ -8,7 +8,11 @@ package reward
 func firstOf(candidates []candidate) int {
 	first := -1
 	for i := range candidates {
-		if c := &candidates[i]; c.claimsPlace() && (first < 0 || c.comesBefore(&candidates[first])) {
+		c := &candidates[i]
+		if c.frozen && c.occupying() {
+			return i // whatever has become of its facts
+		}
+		if c.claimsPlace() && (first < 0 || c.comesBefore(&candidates[first])) {
 			first = i
 		}
 	}

@@ -1,71 +1,83 @@
 package reward
 
 import (
+	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
-func TestSuspendedCampaignFreezesTheReferee(t *testing.T) {
-	for name, prepare := range map[string]func(*testing.T) *story{
-		"before anything was decided": func(*testing.T) *story { return newStory() },
-		"after a grant, with a refund since": func(t *testing.T) *story {
-			t.Helper()
-			s := newStory().record(t)
-			s.p1().Refunded = 4000
-			return s
-		},
-		"after a grant, with the signup gone": func(t *testing.T) *story {
-			t.Helper()
-			s := newStory().record(t)
-			s.ben.Signup = nil
-			return s
-		},
-		"with a pair left from it, though bound elsewhere now": func(*testing.T) *story {
-			s := newStory(func(s *story) {
-				s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", Revision: 1, State: Waiting}}
-				s.link().Campaign = "other"
-				s.config.Campaigns["other"] = openCampaign("other", fiveDollars())
-			})
-			return s
-		},
+func TestSuspendedCampaignKeepsItsPairs(t *testing.T) {
+	suspend := func(s *story) { s.campaign().Mode = Suspended }
+	for name, change := range map[string]func(s *story){
+		"with a refund":          func(s *story) { s.p1().Refunded = 4000 },
+		"with the signup gone":   func(s *story) { s.ben.Signup = nil },
+		"with the purchase gone": func(s *story) { s.remove("p1") },
+		"with nothing new":       func(*story) {},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := prepare(t)
-			s.campaign().Mode = Suspended
-			want := Outcome{Attribution: s.ben.Attribution, Deferred: "invite", Frozen: true}
-			if diff := cmp.Diff(want, s.decide(t)); diff != "" {
-				t.Errorf("not frozen (-want +got):\n%s", diff)
+		t.Run("a granted pair stays as it is "+name, func(t *testing.T) {
+			s := newStory().record(t)
+			suspend(s)
+			change(s)
+			outcome := s.decide(t)
+			if len(outcome.Decisions) > 0 || !slices.Equal(outcome.Deferred, []string{"invite"}) || outcome.Attribution != s.ben.Attribution {
+				t.Errorf("got %+v", outcome)
 			}
 		})
 	}
-	t.Run("another's suspension is of no concern", func(t *testing.T) {
-		s := newStory(func(s *story) { s.config.Campaigns["other"] = &Campaign{Name: "other", Mode: Suspended} })
-		s.expect(t, granted)
+	t.Run("a pair that begins to count claims capacity", func(t *testing.T) {
+		s := newStory(suspend)
+		if outcome := s.decide(t); len(outcome.Claims) != 1 || len(outcome.Deferred) > 0 {
+			t.Errorf("got %+v", outcome)
+		}
+	})
+	t.Run("a pair that counts again claims capacity", func(t *testing.T) {
+		s := newStory().record(t)
+		s.p1().Refunded = 4000
+		s.record(t)
+		s.p1().Refunded = 0
+		suspend(s)
+		if outcome := s.decide(t); len(outcome.Claims) != 1 {
+			t.Errorf("got %+v", outcome)
+		}
+	})
+	t.Run("a waiting pair keeps its attribution", func(t *testing.T) {
+		s := newStory(suspend, func(s *story) {
+			s.ben.Attribution = s.decide(t).Attribution
+			s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Order: 3}}
+			s.link().Campaign = "other"
+			s.config.Campaigns["other"] = openCampaign("other", fiveDollars())
+		})
+		if outcome := s.decide(t); outcome.Attribution != s.ben.Attribution || len(outcome.Decisions) > 0 {
+			t.Errorf("got %+v", outcome)
+		}
+	})
+	t.Run("pairs of another campaign are decided", func(t *testing.T) {
+		s := newStory().record(t)
+		s.config.Campaigns["other"] = &Campaign{Name: "other", Mode: Suspended}
+		s.ben.Pairs = append(s.ben.Pairs, Pair{PurchaseID: "p0", Campaign: "other", ReferrerID: "carl", Revision: 1, State: Waiting, Order: 3})
+		s.p1().Refunded = 4000
+		s.expect(t, "p1 Reversed Refunded")
 	})
 	t.Run("nothing is lost when it is resumed", func(t *testing.T) {
-		s := newStory()
-		s.campaign().Mode = Suspended
+		s := newStory().record(t)
+		s.p1().Refunded = 4000
+		suspend(s)
 		s.record(t)
 		s.campaign().Mode = Open
-		s.expect(t, granted)
+		s.expect(t, "p1 Reversed Refunded")
 	})
 }
 
 func TestMissingPolicyAdmitsNothing(t *testing.T) {
 	missing := func(s *story) { s.campaign().Mode = PolicyMissing }
-	t.Run("a new pair waits for it, bound already", func(t *testing.T) {
+	t.Run("a new pair is attributed and claims capacity", func(t *testing.T) {
 		outcome := newStory(missing).decide(t)
-		if outcome.Attribution == nil || outcome.Deferred != "invite" || outcome.Frozen || len(outcome.Decisions) != 0 {
+		if outcome.Attribution == nil || len(outcome.Deferred) > 0 || len(outcome.Claims) != 1 {
 			t.Errorf("got %+v", outcome)
 		}
 	})
 	t.Run("what would not count anyway is decided", func(t *testing.T) {
 		s := newStory(missing, func(s *story) { s.p1().Refunded = 4000 })
 		s.expect(t, "p1 NotCounting Refunded")
-		if got := s.decide(t).Deferred; got != "" {
-			t.Errorf("deferred to %q", got)
-		}
 	})
 	t.Run("an admitted pair lives on", func(t *testing.T) {
 		s := newStory().record(t)
@@ -74,18 +86,15 @@ func TestMissingPolicyAdmitsNothing(t *testing.T) {
 		s.p1().Refunded = 4000
 		s.expect(t, "p1 Reversed Refunded")
 	})
-	t.Run("a reversed pair that counts again stays as it is until then", func(t *testing.T) {
+	t.Run("a reversed pair that counts again claims capacity", func(t *testing.T) {
 		s := newStory().record(t)
 		s.p1().Refunded = 4000
 		s.record(t)
 		s.p1().Refunded = 0
 		missing(s)
-		s.expect(t, "p1 Reversed Refunded")
-		if got := s.decide(t).Deferred; got != "invite" {
-			t.Errorf("deferred to %q", got)
+		if outcome := s.decide(t); len(outcome.Claims) != 1 {
+			t.Errorf("got %+v", outcome)
 		}
-		s.campaign().Mode = Open
-		s.expect(t, granted)
 	})
 }
 
@@ -94,7 +103,7 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 	t.Run("it binds no signup", func(t *testing.T) {
 		s := newStory(closed)
 		s.expect(t, "p1 NotCounting CampaignDeleted")
-		if outcome := s.decide(t); outcome.Attribution != nil || outcome.Deferred != "" {
+		if outcome := s.decide(t); outcome.Attribution != nil || len(outcome.Deferred) > 0 {
 			t.Errorf("got %+v", outcome)
 		}
 	})
@@ -120,7 +129,7 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 		s.buy("p2", 4000, day(3))
 		closed(s)
 		s.expect(t, granted, "p2 NotCounting CampaignDeleted")
-		if got := s.decide(t).Deferred; got != "invite" {
+		if got := s.decide(t).Deferred; !slices.Equal(got, []string{"invite"}) {
 			t.Errorf("deferred to %q", got)
 		}
 		s.record(t)
@@ -134,9 +143,20 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 		s.p1().Refunded = 0
 		closed(s)
 		s.expect(t, "p1 Reversed CampaignDeleted")
-		if got := s.decide(t).Deferred; got != "invite" {
+		if got := s.decide(t).Deferred; !slices.Equal(got, []string{"invite"}) {
 			t.Errorf("deferred to %q", got)
 		}
+	})
+	t.Run("a waiting pair goes on waiting in its place", func(t *testing.T) {
+		s := newStory(func(s *story) {
+			s.ben.Attribution = s.decide(t).Attribution
+			s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Order: 3}}
+		}, closed)
+		if outcome := s.decide(t); len(outcome.Claims) != 1 || outcome.Claims[0].Decision.Order != 3 {
+			t.Errorf("got %+v", outcome)
+		}
+		s.p1().Refunded = 4000
+		s.expect(t, "p1 Reversed Refunded")
 	})
 	t.Run("declared again it grants nothing twice", func(t *testing.T) {
 		s := newStory().record(t)

@@ -1,29 +1,35 @@
 package reward
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Outcome is what Decide finds about one referee.
 type Outcome struct {
 	Attribution *Attribution // nil: not attributed; the recorded one itself where it stays
 
-	// Decisions are one per purchase known or decided before, by purchase id. Only
-	// a purchase that nothing but a missing policy keeps from its first admission
-	// has none yet.
+	// Decisions are one per purchase known or decided before, by purchase id. Only pairs of a
+	// suspended campaign have none: they stay as they are recorded.
 	Decisions []Decision
 
-	// Deferred names a campaign that is not open and under which something is
-	// left to decide once it is; empty: nothing is. Of a suspended campaign
-	// nothing is decided: Frozen is true, the attribution is the recorded one,
-	// and nothing else is to be recorded.
-	Deferred string
-	Frozen   bool
+	// Deferred lists campaigns, by name, that are not open and under which something is left to
+	// decide once they are.
+	Deferred []string
 
 	// ConditionErrors counts, by campaign, the conditions that broke off.
 	ConditionErrors map[string]int64
 
-	// Claims are those Decisions that depend on what other referees' pairs leave
-	// of a campaign's room. Admit concludes them.
+	// Claims are those Decisions that depend on what other pairs leave of a campaign's capacity.
+	// Allocate concludes them.
 	Claims []Claim
+}
+
+// deferTo adds a campaign under which something is left to decide.
+func (o *Outcome) deferTo(campaign string) {
+	if at, found := slices.BinarySearch(o.Deferred, campaign); !found {
+		o.Deferred = slices.Insert(o.Deferred, at, campaign)
+	}
 }
 
 // linkClaims has each claim refer to its decision, once these do not move any more.
@@ -47,10 +53,10 @@ type Decision struct {
 	Reason      Reason
 	QualifiedAt time.Time // the later of signup and purchase
 	MaturesAt   time.Time
-	Order       int64    // its place in the campaign's line; zero: it gets one, at the end
+	Order       int64    // its admission order; zero: it gets the campaign's next one when it is recorded
 	Ordinal     int64    // which of its referrer's pairs it is; zero: it is not admitted, or is given one when it is recorded
 	Allowed     bool     // an Allow stood when it was admitted
-	Needs       *int64   // what it lacks of the budget, minor units; nil: it stands in no line
+	Need        *Need    // nil: it is not on the waitlist
 	Credits     []Credit // by reward; empty unless Held or Granted
 }
 
@@ -68,7 +74,7 @@ const (
 	NotCounting State = "NotCounting" // has never counted
 	Held        State = "Held"        // counts; granted when its hold ends
 	Granted     State = "Granted"     // counts and is credited
-	Waiting     State = "Waiting"     // counts, but there is no room
+	Waiting     State = "Waiting"     // counts, but there is no capacity
 	Reversed    State = "Reversed"    // has counted and does not any more
 )
 

@@ -102,10 +102,9 @@ type Pair struct {
 	QualifiedAt time.Time
 	MaturesAt   time.Time
 	CountedAt   time.Time // when it began to count: with Order
-	Order       int64     // its place in the campaign's line
+	Order       int64     // its admission order
 	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it never was
 	Allowed     bool      // an Allow stood when it was admitted
-	Needs       *int64    // what it lacks of the budget, minor units; nil: it stands in no line
 	Credits     []Credit  // what it earns so far
-	Mended      bool      // these were lost or altered: it earns what it counts for, which it has room for
+	Mended      bool      // these were lost or altered: it earns what it counts for, which occupies capacity already
 }

@@ -146,9 +146,6 @@ func (s *story) record(t *testing.T) *story {
 
 // keep makes of an outcome what was decided before.
 func (r *Referee) keep(outcome Outcome, entries []Entry) {
-	if outcome.Frozen {
-		return
-	}
 	r.Attribution = outcome.Attribution
 	for _, d := range outcome.Decisions {
 		if d.State == NotCounting {
@@ -158,7 +155,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			PurchaseID: d.PurchaseID, Campaign: d.Campaign, ReferrerID: d.ReferrerID, Revision: d.Revision,
 			State: d.State, Reason: d.Reason,
 			QualifiedAt: d.QualifiedAt, MaturesAt: d.MaturesAt,
-			Allowed: d.Allowed, Needs: d.Needs, Credits: d.Credits,
+			Allowed: d.Allowed, Credits: d.Credits,
 		}
 		pair.Ordinal = d.Ordinal
 		if pair.occupies() {

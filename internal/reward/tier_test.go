@@ -23,7 +23,7 @@ func TestRepriced(t *testing.T) {
 		{"and back", 2, 1, true},
 		{"both beyond the last", 5, 9, false},
 	} {
-		if got := campaign.Repriced(c.before, c.after); got != c.want {
+		if got := campaign.repriced(c.before+1, c.after+1); got != c.want {
 			t.Errorf("%s: %t", c.rule, got)
 		}
 	}

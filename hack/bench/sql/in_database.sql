@@ -61,7 +61,7 @@ SELECT c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.benefici
 COMMIT;
 
 BEGIN;
-INSERT INTO referral.account (beneficiary_id, currency, available)
+INSERT INTO referral.engine_account (beneficiary_id, currency, earned)
 SELECT beneficiary_id, currency, sum(amount)
   FROM referral.ledger
  GROUP BY beneficiary_id, currency;

@@ -8,7 +8,7 @@ SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
   FROM referral.attribution
 UNION ALL
 SELECT 'pair', count(*), coalesce(sum(hashtextextended(
-           (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, due_at, allowed, credits,
+           (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, postponed, allowed, credits,
             seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                          qualified_at, matures_at, counted_at, allowed, state, reason, credits))::text, 0)), 0)
   FROM referral.pair
@@ -24,8 +24,8 @@ SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
            (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, decided)::text, 0)), 0)
   FROM referral.ledger
 UNION ALL
-SELECT 'account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
-  FROM referral.account AS a
+SELECT 'engine_account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
+  FROM referral.engine_account AS a
 UNION ALL
 SELECT 'referrer', count(*), coalesce(sum(hashtextextended(r::text, 0)), 0)
   FROM referral.referrer AS r

@@ -1,3 +1,3 @@
-INSERT INTO referral.account AS a (beneficiary_id, currency, available)
+INSERT INTO referral.engine_account AS a (beneficiary_id, currency, earned)
 VALUES ($1, 'USD', 500)
-    ON CONFLICT (beneficiary_id, currency) DO UPDATE SET available = a.available + excluded.available;
+    ON CONFLICT (beneficiary_id, currency) DO UPDATE SET earned = a.earned + excluded.earned;

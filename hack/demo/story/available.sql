@@ -1,5 +1,5 @@
--- $1 beneficiary_id. What somebody has in US dollars, in cents. Rides on the
--- key of account.
+-- What a beneficiary ($1) has available in US dollars, in cents. Uses engine_account_pkey and
+-- writer_account_pkey.
 SELECT coalesce(sum(available), 0)::bigint
   FROM referral.balance
  WHERE beneficiary_id = $1

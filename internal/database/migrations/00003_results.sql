@@ -36,7 +36,7 @@ CREATE TABLE referral.pair (
     state           text        NOT NULL CHECK (state IN ('Held', 'Granted', 'Waiting', 'Reversed')),
     reason          text        NOT NULL,
     decided_at      timestamptz NOT NULL DEFAULT now(),
-    due_at          timestamptz,
+    postponed       boolean     NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, purchase_id)
 );
 COMMENT ON TABLE  referral.pair IS 'Result: what was decided about one referee''s signup with one purchase, once it has counted.';
@@ -45,14 +45,14 @@ COMMENT ON COLUMN referral.pair.purchase_id IS 'The purchase.';
 COMMENT ON COLUMN referral.pair.campaign IS 'The campaign it counts in.';
 COMMENT ON COLUMN referral.pair.referrer_id IS 'Who invited.';
 COMMENT ON COLUMN referral.pair.revision IS 'The revision of the campaign''s terms it follows.';
-COMMENT ON COLUMN referral.pair.admission_order IS 'Its place in the campaign''s queue for cap and budget.';
+COMMENT ON COLUMN referral.pair.admission_order IS 'The order in which pairs of the campaign are admitted; drawn when the pair begins to count.';
 COMMENT ON COLUMN referral.pair.ordinal IS 'The how-manieth admitted pair of its referrer in the campaign it was, at admission; null while it never was admitted.';
 COMMENT ON COLUMN referral.pair.qualified_at IS 'The later of signup and purchase.';
 COMMENT ON COLUMN referral.pair.matures_at IS 'When its hold ends.';
-COMMENT ON COLUMN referral.pair.state IS 'Held, Granted, Waiting (counts, but no room) or Reversed.';
+COMMENT ON COLUMN referral.pair.state IS 'Held, Granted, Waiting (counts, but there is no capacity) or Reversed.';
 COMMENT ON COLUMN referral.pair.reason IS 'Why it is in that state.';
 COMMENT ON COLUMN referral.pair.decided_at IS 'When that was decided.';
-COMMENT ON COLUMN referral.pair.due_at IS 'When the engine looks at it again; null: when something changes.';
+COMMENT ON COLUMN referral.pair.postponed IS 'True while its referee is deferred, set aside or withheld: the end of its hold is not due then.';
 
 CREATE TABLE referral.credit (
     user_id        text COLLATE "C" NOT NULL,
@@ -104,26 +104,50 @@ COMMENT ON COLUMN referral.ledger.reason IS 'Why.';
 COMMENT ON COLUMN referral.ledger.entered_at IS 'When.';
 COMMENT ON COLUMN referral.ledger.entry_id IS 'Tells one entry from all others.';
 
+-- An account has two rows that no transaction of the engine and of a writer both
+-- lock: one that the engine keeps, and one that the triggers of adjustment and
+-- redemption keep. So an open transaction of a writer delays no batch, and no
+-- batch delays a writer.
+--
 -- Sums may leave the range of bigint although no amount does, hence numeric.
-CREATE TABLE referral.account (
+CREATE TABLE referral.engine_account (
     beneficiary_id text COLLATE "C" NOT NULL,
     currency       text COLLATE "C" NOT NULL,
-    available      numeric(38) NOT NULL DEFAULT 0,
+    earned         numeric(38) NOT NULL DEFAULT 0,
     held           numeric(38) NOT NULL DEFAULT 0,
     PRIMARY KEY (beneficiary_id, currency)
 ) WITH (fillfactor = 80);
-COMMENT ON TABLE  referral.account IS 'Result: one row per beneficiary and currency, kept in the transactions that write ledger, credits and adjustments.';
-COMMENT ON COLUMN referral.account.beneficiary_id IS 'Whose account.';
-COMMENT ON COLUMN referral.account.currency IS 'ISO 4217.';
-COMMENT ON COLUMN referral.account.available IS 'Sum of ledger entries and adjustments, minor units; may be below zero after a reversal.';
-COMMENT ON COLUMN referral.account.held IS 'Sum of the credits of held pairs, minor units.';
+COMMENT ON TABLE  referral.engine_account IS 'Result: what the engine keeps of each beneficiary and currency, in the transactions that write ledger and credits. Writers never lock a row of it for longer than a statement.';
+COMMENT ON COLUMN referral.engine_account.beneficiary_id IS 'The beneficiary.';
+COMMENT ON COLUMN referral.engine_account.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.engine_account.earned IS 'Sum of ledger entries, minor units.';
+COMMENT ON COLUMN referral.engine_account.held IS 'Sum of the credits of held pairs, minor units.';
 
+CREATE TABLE referral.writer_account (
+    beneficiary_id text COLLATE "C" NOT NULL,
+    currency       text COLLATE "C" NOT NULL,
+    adjusted       numeric(38) NOT NULL DEFAULT 0,
+    redeemed       numeric(38) NOT NULL DEFAULT 0,
+    PRIMARY KEY (beneficiary_id, currency)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE  referral.writer_account IS 'What the triggers of adjustment and redemption keep of each beneficiary and currency, in the writer''s own transaction. The engine never waits for a row of it.';
+COMMENT ON COLUMN referral.writer_account.beneficiary_id IS 'The beneficiary.';
+COMMENT ON COLUMN referral.writer_account.currency IS 'ISO 4217.';
+COMMENT ON COLUMN referral.writer_account.adjusted IS 'Sum of adjustments, minor units; may be below zero.';
+COMMENT ON COLUMN referral.writer_account.redeemed IS 'Sum of redemptions, minor units.';
+
+-- Grouped rather than joined, so that any condition on beneficiary_id, a list of
+-- them too, is looked up in the keys of both tables.
 CREATE VIEW referral.balance AS
-    SELECT beneficiary_id, currency, available, held FROM referral.account;
+    SELECT beneficiary_id, currency, sum(available) AS available, sum(held) AS held
+      FROM (SELECT beneficiary_id, currency, earned AS available, held FROM referral.engine_account
+            UNION ALL
+            SELECT beneficiary_id, currency, adjusted - redeemed, 0::numeric FROM referral.writer_account) AS account
+     GROUP BY beneficiary_id, currency;
 COMMENT ON VIEW   referral.balance IS 'What each beneficiary has, in minor units: available now, and held until it matures.';
-COMMENT ON COLUMN referral.balance.beneficiary_id IS 'Whose balance.';
+COMMENT ON COLUMN referral.balance.beneficiary_id IS 'The beneficiary.';
 COMMENT ON COLUMN referral.balance.currency IS 'ISO 4217.';
-COMMENT ON COLUMN referral.balance.available IS 'Minor units; below zero when more was taken back than was left.';
+COMMENT ON COLUMN referral.balance.available IS 'Earned and adjusted less redeemed, minor units; below zero when more was taken back than was left.';
 COMMENT ON COLUMN referral.balance.held IS 'Minor units that are granted when their hold ends.';
 
 CREATE TABLE referral.set_aside (

@@ -20,8 +20,8 @@ CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
     RETURN (hashtextextended(key COLLATE "C", 0) & 15)::smallint;
 COMMENT ON FUNCTION referral.shard_of IS 'The shard of a referee, visitor, code, campaign or referrer.';
 
--- Pairs to look at again as time passes: one probe per shard finds the earliest.
-CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), due_at) WHERE due_at IS NOT NULL;
+-- Pairs whose hold ends: one probe per shard finds the earliest.
+CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), matures_at) WHERE state = 'Held' AND NOT postponed;
 
 CREATE TABLE referral.change (
     shard        smallint    NOT NULL,
@@ -41,14 +41,14 @@ COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower cas
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 
-CREATE TABLE referral.parked (
+CREATE TABLE referral.deferred (
     campaign text COLLATE "C" NOT NULL,
     user_id  text COLLATE "C" NOT NULL,
     PRIMARY KEY (campaign, user_id)
 );
-COMMENT ON TABLE  referral.parked IS 'Referees with something left to decide once their campaign is open again.';
-COMMENT ON COLUMN referral.parked.campaign IS 'The campaign that is suspended, closed or without a policy.';
-COMMENT ON COLUMN referral.parked.user_id IS 'The referee.';
+COMMENT ON TABLE  referral.deferred IS 'Referees with something left to decide once their campaign is open again.';
+COMMENT ON COLUMN referral.deferred.campaign IS 'The campaign that is suspended or closed.';
+COMMENT ON COLUMN referral.deferred.user_id IS 'The referee.';
 
 CREATE TABLE referral.referrer (
     campaign    text COLLATE "C" NOT NULL,
@@ -76,7 +76,7 @@ COMMENT ON TABLE  referral.pair_count IS 'Counters per campaign, in as many rows
 COMMENT ON COLUMN referral.pair_count.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.pair_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
 COMMENT ON COLUMN referral.pair_count.awaiting_purchase IS 'Attributed signups without a pair.';
-COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs that wait for room.';
+COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs on the waitlist that are not admitted.';
 COMMENT ON COLUMN referral.pair_count.held IS 'Pairs that are held.';
 COMMENT ON COLUMN referral.pair_count.granted IS 'Pairs that are granted.';
 COMMENT ON COLUMN referral.pair_count.reversed IS 'Pairs that are reversed.';

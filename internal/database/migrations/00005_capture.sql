@@ -162,14 +162,14 @@ CREATE TRIGGER adjustment_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ref
 CREATE FUNCTION referral.apply_adjustment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO referral.account AS a (beneficiary_id, currency, available)
+    INSERT INTO referral.writer_account AS w (beneficiary_id, currency, adjusted)
     SELECT beneficiary_id, currency, sum(amount) FROM new_rows
      GROUP BY beneficiary_id, currency
      ORDER BY beneficiary_id, currency
-    ON CONFLICT (beneficiary_id, currency) DO UPDATE SET available = a.available + excluded.available;
+    ON CONFLICT (beneficiary_id, currency) DO UPDATE SET adjusted = w.adjusted + excluded.adjusted;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to their accounts, in the order in which accounts are locked everywhere.';
+COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to the writers'' rows of their accounts, by key, as redemptions do.';
 
 CREATE TRIGGER adjustment_inserted AFTER INSERT ON referral.adjustment REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_adjustment();

@@ -22,7 +22,7 @@ CREATE FUNCTION referral.seal_of_pair(
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                     qualified_at, matures_at, counted_at, allowed, state, reason, credits), 0);
-COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is when nobody altered the row. Not under it is what comes and goes while a pair cannot be decided: needs and due_at.';
+COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is unless the row was altered. postponed is compared with deferred, set_aside and withheld instead.';
 
 CREATE FUNCTION referral.seal_of_credit(
     user_id text, purchase_id text, reward text, campaign text, beneficiary_id text, currency text, amount bigint)
@@ -189,14 +189,62 @@ COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs put right by the comp
 COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts put right by the comparison under way.';
 COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison put right, for people; empty: nothing.';
 
+-- TRUNCATE enqueues no change, since it names no rows. It requests a comparison of
+-- every campaign instead. The triggers only add rows; the comparison that
+-- answers them removes them.
+CREATE TABLE referral.resync_request (
+    id           bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    campaign     text COLLATE "C" NOT NULL,
+    fact         text        NOT NULL,
+    requested_at timestamptz NOT NULL DEFAULT now(),
+    begun        boolean     NOT NULL DEFAULT false
+);
+COMMENT ON TABLE  referral.resync_request IS 'Requests for a comparison because a table of facts was truncated.';
+COMMENT ON COLUMN referral.resync_request.id IS 'Tells one request from another.';
+COMMENT ON COLUMN referral.resync_request.campaign IS 'The campaign to compare.';
+COMMENT ON COLUMN referral.resync_request.fact IS 'The table that was truncated, for people.';
+COMMENT ON COLUMN referral.resync_request.requested_at IS 'When it was truncated.';
+COMMENT ON COLUMN referral.resync_request.begun IS 'Whether the comparison under way answers it. It is removed when that ends.';
+
+CREATE FUNCTION referral.request_resync() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO referral.resync_request (campaign, fact) SELECT name, TG_TABLE_NAME FROM referral.campaign;
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION referral.request_resync() IS 'Requests a comparison of every campaign.';
+
+CREATE TRIGGER link_truncated     AFTER TRUNCATE ON referral.link     FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+CREATE TRIGGER touch_truncated    AFTER TRUNCATE ON referral.touch    FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+CREATE TRIGGER signup_truncated   AFTER TRUNCATE ON referral.signup   FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+CREATE TRIGGER purchase_truncated AFTER TRUNCATE ON referral.purchase FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+CREATE TRIGGER refund_truncated   AFTER TRUNCATE ON referral.refund   FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+CREATE TRIGGER override_truncated AFTER TRUNCATE ON referral.override FOR EACH STATEMENT EXECUTE FUNCTION referral.request_resync();
+REVOKE EXECUTE ON FUNCTION referral.request_resync() FROM PUBLIC;
+
 CREATE FUNCTION referral.resync_due() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
     RETURN EXISTS (SELECT
                      FROM referral.campaign AS c
                      LEFT JOIN referral.resync_campaign AS r ON r.campaign = c.name
                     WHERE c.mode <> 'Suspended'
                       AND (coalesce(r.requested <> r.handled, false)
-                           OR coalesce(r.ended_at, c.declared_at) + c.resync_interval * interval '1 microsecond' <= clock_timestamp()));
-COMMENT ON FUNCTION referral.resync_due() IS 'Whether any campaign that is not suspended is to be compared: its interval is over, or somebody asked.';
+                           OR coalesce(r.ended_at, c.declared_at) + c.resync_interval * interval '1 microsecond' <= clock_timestamp()
+                           OR EXISTS (SELECT FROM referral.resync_request AS q WHERE q.campaign = c.name)));
+COMMENT ON FUNCTION referral.resync_due() IS 'Whether any campaign that is not suspended is to be compared: its interval is over, there is a request, or facts were truncated.';
+
+-- A missing row of the writers is created only if no open transaction of a writer is
+-- creating it: an INSERT cannot skip what is locked, so it gives up after a millisecond.
+CREATE FUNCTION referral.create_writer_account(beneficiary_id text, currency text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1ms' AS $$
+BEGIN
+    INSERT INTO referral.writer_account (beneficiary_id, currency)
+    VALUES (create_writer_account.beneficiary_id, create_writer_account.currency)
+        ON CONFLICT DO NOTHING;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN;
+END $$;
+COMMENT ON FUNCTION referral.create_writer_account IS 'Creates the writers'' row of an account, unless that would have to wait for a writer.';
+REVOKE EXECUTE ON FUNCTION referral.create_writer_account(text, text) FROM PUBLIC;
 
 -- Lost rows. Whoever reverses pairs because rows are missing has locked the row
 -- of their campaign, so that no two count beside each other.

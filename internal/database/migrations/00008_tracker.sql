@@ -42,32 +42,63 @@ COMMENT ON COLUMN referral.redemption.reason IS 'What for, for people.';
 COMMENT ON COLUMN referral.redemption.author IS 'Who spent it, for people.';
 COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
 
-COMMENT ON COLUMN referral.account.available IS 'Sum of ledger entries and adjustments less redemptions, minor units; may be below zero after a reversal.';
-COMMENT ON TABLE  referral.account IS 'Result: one row per beneficiary and currency, kept in the transactions that write ledger, credits, adjustments and redemptions.';
-
 -- Credit is spent in the transaction that records it, and only where there is
--- enough of it. Whoever else changes the account waits for the row: of two
--- redemptions, or a redemption and a reversal, the second sees what the first left.
+-- enough of it. A redemption locks the writers' row of the account, so that of two
+-- redemptions the second sees what the first left, and reads the engine's row after.
+-- It waits for no batch: a reversal that commits later may take the balance below
+-- zero.
+--
+-- A transaction that is not READ COMMITTED reads as of its beginning. Where the
+-- writers' row has changed since, Postgres refuses to lock it; where the engine's
+-- has, referral.require_current_earnings refuses. Both with SQLSTATE 40001: the
+-- transaction is to be done again.
 CREATE FUNCTION referral.apply_redemption() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    spent record;
+    spent  record;
+    own    numeric; -- what the writers' row comes to
+    earned numeric;
 BEGIN
     FOR spent IN
         SELECT beneficiary_id, currency, sum(amount) AS amount FROM new_rows
          GROUP BY beneficiary_id, currency
-         ORDER BY beneficiary_id, currency -- in which accounts are locked everywhere
+         ORDER BY beneficiary_id, currency -- as adjustments do
     LOOP
-        UPDATE referral.account AS a SET available = a.available - spent.amount
-         WHERE a.beneficiary_id = spent.beneficiary_id AND a.currency = spent.currency AND a.available >= spent.amount;
-        IF NOT FOUND THEN
+        INSERT INTO referral.writer_account AS w (beneficiary_id, currency, redeemed)
+        VALUES (spent.beneficiary_id, spent.currency, spent.amount)
+            ON CONFLICT (beneficiary_id, currency) DO UPDATE SET redeemed = w.redeemed + excluded.redeemed
+        RETURNING w.adjusted - w.redeemed INTO own;
+        IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+            PERFORM referral.require_current_earnings(spent.beneficiary_id, spent.currency);
+        END IF;
+        -- A statement of its own: in READ COMMITTED it sees what was committed before the lock.
+        SELECT e.earned INTO earned FROM referral.engine_account AS e
+         WHERE e.beneficiary_id = spent.beneficiary_id AND e.currency = spent.currency;
+        IF coalesce(earned, 0) + own < 0 THEN
             RAISE EXCEPTION 'beneficiary % has less than % minor units of % available', spent.beneficiary_id, spent.amount, spent.currency
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'redemption_covered', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
         END IF;
     END LOOP;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.apply_redemption() IS 'Takes new redemptions from their accounts, or refuses them.';
+COMMENT ON FUNCTION referral.apply_redemption() IS 'Adds new redemptions to the writers'' rows of their accounts, or refuses them.';
+
+-- The share lock fails where the row was changed after the transaction's snapshot
+-- was taken. A row that a batch is changing right now is skipped: until that
+-- commits, what the snapshot has is what there is. A row that the snapshot does not
+-- have counts as 0, never more than it holds. The lock ends with the inner block,
+-- before the function returns, so that no batch waits for the transaction.
+CREATE FUNCTION referral.require_current_earnings(beneficiary_id text, currency text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM referral.engine_account AS e
+      WHERE e.beneficiary_id = require_current_earnings.beneficiary_id AND e.currency = require_current_earnings.currency
+        FOR SHARE SKIP LOCKED;
+    RAISE EXCEPTION USING ERRCODE = 'RU001', MESSAGE = 'unlocks the row';
+EXCEPTION WHEN SQLSTATE 'RU001' THEN
+    RETURN;
+END $$;
+COMMENT ON FUNCTION referral.require_current_earnings IS 'Fails with a serialization failure if the engine''s row of an account is newer than the transaction''s snapshot. Locks nothing for longer.';
 
 CREATE TRIGGER redemption_inserted AFTER INSERT ON referral.redemption REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_redemption();
@@ -111,7 +142,7 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(NEW.user_id) AND key = NEW.user_id)
        OR EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(own.visitor_id) AND key = own.visitor_id AND kind = 'Visitor')
-       OR EXISTS (SELECT FROM referral.parked AS p JOIN referral.campaign AS c ON c.name = p.campaign
+       OR EXISTS (SELECT FROM referral.deferred AS p JOIN referral.campaign AS c ON c.name = p.campaign
                    WHERE p.user_id = NEW.user_id AND c.mode = 'Suspended') THEN
         RAISE EXCEPTION 'facts of user % are still to be decided', NEW.user_id
             USING ERRCODE = 'object_in_use', HINT = 'Try again in a moment; if the database or the campaign is suspended, when it is resumed.';
@@ -154,4 +185,6 @@ CREATE FUNCTION referral.erase_user(user_id text) RETURNS void
     END;
 COMMENT ON FUNCTION referral.erase_user IS 'Forgets a person: blanks attributes, fingerprints, landing URLs, referers and visitor links. Deletes no fact, changes no amount and no decision. Do it again for what is written afterwards.';
 
-REVOKE EXECUTE ON FUNCTION referral.apply_redemption(), referral.apply_erasure() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION
+    referral.apply_redemption(), referral.require_current_earnings(text, text), referral.apply_erasure()
+    FROM PUBLIC;

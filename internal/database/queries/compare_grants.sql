@@ -10,7 +10,7 @@ WITH object AS (
       FROM unnest(ARRAY['Writer', 'Reader']) AS access,
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
                         'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
-                        'campaign', 'revision', 'meta', 'owner']) AS object
+                        'campaign', 'revision', 'meta', 'owner', 'waitlist']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
       FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,

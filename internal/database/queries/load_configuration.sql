@@ -1,9 +1,11 @@
 -- All that batches are decided under, in one snapshot: a row for each revision
--- of each campaign, or one of nulls. Small tables, read whole and in key order.
+-- of each campaign, or one of nulls. Small tables, read whole and in key order; uses waitlist_order
+-- with one probe each.
 SELECT m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
        c.name, c.mode, c.starts_at, c.ends_at, c.attribution_window,
-       c.budget_amount, c.budget_currency,
+       c.budget_amount, c.budget_currency, c.edit,
+       EXISTS (SELECT FROM referral.waitlist AS w WHERE w.campaign = c.name) AS waits,
        r.revision, r.recorded_at, r.scope, r.terms
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN referral.campaign AS c ON true

@@ -1,9 +1,14 @@
--- Sets the attribution model, and has the signups that any campaign reaches
--- looked at again. Does nothing but return the epoch where it is set already.
+-- Sets the attribution model, enqueues all campaigns, and counts it as an edit of each. Does nothing
+-- but return the epoch where it is set already.
 WITH changed AS (
     UPDATE referral.meta SET attribution = $1, epoch = epoch + 1 WHERE attribution <> $1 RETURNING epoch
 ), noted AS (
     INSERT INTO referral.change (shard, kind, key)
     SELECT referral.shard_of(name), 'Campaign', name FROM referral.campaign, changed
+), edited AS (
+    UPDATE referral.campaign SET edit = edit + 1 FROM changed RETURNING name
+), asked AS (
+    INSERT INTO referral.allocation_request (campaign)
+    SELECT name FROM edited WHERE EXISTS (SELECT FROM referral.waitlist WHERE campaign = edited.name)
 )
 SELECT max(epoch) FROM (SELECT epoch FROM changed UNION ALL SELECT epoch FROM referral.meta) AS either

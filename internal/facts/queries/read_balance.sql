@@ -1,5 +1,5 @@
--- What somebody has, by currency.
--- Rides on account_pkey.
+-- The balance of a beneficiary, by currency.
+-- Uses engine_account_pkey and writer_account_pkey.
 SELECT currency, available::text, held::text
   FROM referral.balance WHERE beneficiary_id = $1
  ORDER BY currency;

@@ -12,7 +12,7 @@ UPDATE referral.override SET created_at = created_at - $1::interval;
 UPDATE referral.adjustment SET created_at = created_at - $1::interval;
 UPDATE referral.redemption SET created_at = created_at - $1::interval;
 UPDATE referral.attribution SET touched_at = touched_at - $1::interval, resolved_at = resolved_at - $1::interval;
-UPDATE referral.pair SET qualified_at = qualified_at - $1::interval, matures_at = matures_at - $1::interval, due_at = due_at - $1::interval,
+UPDATE referral.pair SET qualified_at = qualified_at - $1::interval, matures_at = matures_at - $1::interval,
                          counted_at = counted_at - $1::interval, decided_at = decided_at - $1::interval;
 UPDATE referral.ledger SET entered_at = entered_at - $1::interval;
 UPDATE referral.change SET noted_at = noted_at - $1::interval;

@@ -1,5 +1,6 @@
 -- All that the engine has recorded.
 SELECT 'attribution' AS of, to_jsonb(a) FROM referral.attribution AS a
+UNION ALL SELECT 'waitlist', to_jsonb(w) FROM referral.waitlist AS w
 UNION ALL SELECT 'pair', to_jsonb(p) FROM referral.pair AS p
 UNION ALL SELECT 'credit', to_jsonb(c) FROM referral.credit AS c
 UNION ALL SELECT 'ledger', to_jsonb(l) FROM referral.ledger AS l

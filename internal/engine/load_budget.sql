@@ -1,6 +1,6 @@
--- What held and granted pairs take of each budget. Sums beyond bigint are as
--- good as its limit.
--- Rides on credit_count_pkey.
+-- What Held and Granted pairs take of each budget, minor units. A sum beyond bigint is as good as
+-- its limit.
+-- Uses credit_count_pkey.
 SELECT b.campaign, least(coalesce(sum(c.granted + c.held), 0), 9223372036854775807)::bigint
   FROM unnest($1::text[], $2::text[]) AS b(campaign, currency)
   LEFT JOIN referral.credit_count AS c ON c.campaign = b.campaign AND c.currency = b.currency

@@ -1,5 +1,5 @@
 -- Remembers referees until their campaign is open again.
--- Rides on parked_pkey.
-INSERT INTO referral.parked (campaign, user_id)
+-- Uses deferred_pkey.
+INSERT INTO referral.deferred (campaign, user_id)
 SELECT * FROM unnest($1::text[], $2::text[])
     ON CONFLICT DO NOTHING;

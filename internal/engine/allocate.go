@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
+// what the batch gives back of it.
+type share struct {
+	campaign *reward.Campaign
+	claims   []reward.Claim
+	freed    int64            // of the budget, minor units
+	left     map[string]int64 // pairs that are not admitted any more, by referrer
+	waited   int              // pairs of the batch that are on the waitlist before it
+
+	capacity reward.Capacity
+	waitlist reward.Waitlist
+}
+
+// head chooses the referees of an allocation batch: the first pairs on the waitlist of a campaign
+// that asked for an allocation which its capacity could admit. It locks their shards, waiting for
+// other batches. None may be found: then only the request is to be served.
+func (b *batch) head(ctx context.Context) (found bool, err error) {
+	var queries pgx.Batch
+	queries.Queue(b.statement("begin"))
+	queries.Queue(b.statement("claim_allocation"), b.turn.own, b.turn.without).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&b.allocates}, func() error { return nil })
+		return err
+	})
+	if err := b.send(ctx, &queries); err != nil || b.allocates == "" {
+		return false, wrap("while looking for allocation requests", err)
+	}
+	var waiting []reward.WaitingPair
+	if campaign := b.config.Reward.Campaigns[b.allocates]; campaign != nil {
+		s := &share{campaign: campaign}
+		if err := b.loadCapacities(ctx, []*share{s}); err != nil {
+			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocates, err)
+		}
+		if waiting, err = b.waitingPairs(ctx, &s.capacity, b.turn.size, 0); err != nil {
+			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocates, err)
+		}
+		waiting = s.capacity.Fitting(waiting)
+	}
+	users := make([]string, len(waiting))
+	for i := range waiting {
+		users[i] = waiting[i].UserID
+	}
+	slices.Sort(users)
+	users = slices.Compact(users)
+	var locks pgx.Batch
+	locks.Queue(b.statement("lock_shards"), users).Query(func(rows pgx.Rows) (err error) {
+		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+		return err
+	})
+	locks.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
+	if err := b.send(ctx, &locks); err != nil {
+		return false, fmt.Errorf("while locking shards: %w", err)
+	}
+	b.setReferees(users)
+	b.taken = len(users)
+	return true, nil
+}
+
+// allocate concludes the claims on limited campaigns: it locks the campaigns until the commit, reads
+// their capacity and which waiting pairs could fit, and lets package reward give the capacity away.
+func (b *batch) allocate(ctx context.Context) error {
+	b.requests, b.again, b.passedOver = nil, nil, referrerColumns{}
+	shares, users := b.shares()
+	if len(shares) == 0 && len(users) == 0 {
+		return nil
+	}
+	if err := b.lockCampaigns(ctx, shares, users); err != nil {
+		return err
+	}
+	if err := b.loadCapacities(ctx, shares); err != nil {
+		return err
+	}
+	for _, s := range shares {
+		if err := b.loadOthers(ctx, s); err != nil {
+			return err
+		}
+		admitted, again, err := reward.Allocate(&s.capacity, s.claims, s.waitlist)
+		if err != nil {
+			return err
+		}
+		b.asks(s, admitted, again)
+	}
+	for _, r := range b.referees {
+		if r.divided() {
+			b.again = append(b.again, r.UserID)
+		}
+	}
+	return nil
+}
+
+// asks decides whether the campaign is to be allocated once more. A batch that touched it always
+// asks; an allocation batch only if it changed anything, or left a pair that fits. What it changed
+// on the waitlist is added when it is recorded.
+func (b *batch) asks(s *share, admitted int, again bool) {
+	if s.campaign.Name != b.allocates || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.left) > 0 {
+		b.requests = append(b.requests, s.campaign.Name)
+	}
+}
+
+// divided reports whether a pair of the referee is admitted and another waits: that one may have
+// lost the place of the first by it.
+func (r *referee) divided() bool {
+	admitted, waiting := false, false
+	for i := range r.outcome.Claims {
+		claim := &r.outcome.Claims[i]
+		admitted = admitted || claim.Admitted()
+		waiting = waiting || claim.Decision.State == reward.Waiting
+	}
+	return admitted && waiting
+}
+
+// shares lists what the batch has to do with limited campaigns, by name. Of referees that are not
+// decided (users) it is not known in which campaigns they wait.
+func (b *batch) shares() (shares []*share, users []string) {
+	byName := map[string]*share{}
+	of := func(name string) *share {
+		campaign := b.config.Reward.Campaigns[name]
+		if campaign == nil || !campaign.Limited() && campaign.Mode == reward.Open {
+			return nil
+		}
+		if byName[name] == nil {
+			byName[name] = &share{campaign: campaign, left: map[string]int64{}}
+		}
+		return byName[name]
+	}
+	of(b.allocates)
+	for _, r := range b.referees {
+		if r.cause != nil {
+			users = append(users, r.UserID)
+			continue
+		}
+		for i := range r.outcome.Claims {
+			s := of(r.outcome.Claims[i].Decision.Campaign)
+			s.claims = append(s.claims, r.outcome.Claims[i])
+		}
+		for i := range r.outcome.Decisions { // pairs of a suspended campaign have none, and stay where they are
+			if row := r.waitlist[r.outcome.Decisions[i].PurchaseID]; row != nil {
+				if s := of(row.campaign); s != nil {
+					s.waited++
+				}
+			}
+		}
+		r.giveBack(of)
+	}
+	users = append(users, b.undecided...)
+	for _, s := range byName {
+		shares = append(shares, s)
+	}
+	slices.SortFunc(shares, func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
+	return shares, users
+}
+
+// giveBack adds what the referee's pairs leave of limited campaigns, apart from what they claim.
+func (r *referee) giveBack(of func(string) *share) {
+	for i := range r.outcome.Decisions {
+		decision := &r.outcome.Decisions[i]
+		before := r.pair(decision.PurchaseID)
+		if before == nil || !occupies(before.State) {
+			continue
+		}
+		stays := before.Campaign == decision.Campaign && (decision.State == "" || occupies(decision.State))
+		kept := decision.Credits
+		switch {
+		case !stays:
+			kept = nil
+		case decision.State == "": // it claims more than it has
+			kept = before.Credits
+		}
+		if stays && slices.Equal(before.Credits, kept) {
+			continue
+		}
+		s := of(before.Campaign)
+		if s == nil {
+			continue
+		}
+		if budget := s.campaign.Budget; budget != nil {
+			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(kept, budget.Currency)
+		}
+		if !stays {
+			s.left[before.ReferrerID]++
+		}
+	}
+}
+
+// lockCampaigns locks the campaigns of the shares and those in which these referees wait, by name.
+// Pairs of these referees, who cannot be decided, are passed over.
+func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []string) error {
+	names := make([]string, len(shares))
+	for i, s := range shares {
+		names[i] = s.campaign.Name
+	}
+	var q pgx.Batch
+	q.Queue(b.statement("lock_campaign"), names, users)
+	if len(users) > 0 {
+		var campaign, referrer string
+		q.Queue(b.statement("pass_over"), users).Query(b.each([]any{&campaign, &referrer}, func() {
+			b.passedOver.add(campaign, referrer, 0)
+			b.requests = append(b.requests, campaign)
+		}))
+	}
+	return b.send(ctx, &q)
+}
+
+// loadCapacities reads what each campaign's cap and budget leave, with what this batch gives back.
+func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
+	byName := make(map[string]*share, len(shares))
+	var budgets, currencies, campaigns, referrers []string
+	for _, s := range shares {
+		name := s.campaign.Name
+		byName[name] = s
+		s.capacity = reward.Capacity{Campaign: s.campaign, Admitted: map[string]int64{}}
+		s.waitlist.Repricing = map[string]bool{}
+		if s.campaign.Budget != nil {
+			budgets, currencies = append(budgets, name), append(currencies, s.campaign.Budget.Currency)
+		}
+		for _, id := range s.referrers() {
+			campaigns, referrers = append(campaigns, name), append(referrers, id)
+		}
+	}
+	var q pgx.Batch
+	var name, referrer string
+	var used, pairs int64
+	var waits bool
+	if len(budgets) > 0 {
+		q.Queue(b.statement("load_budget"), budgets, currencies).Query(b.each([]any{&name, &used}, func() {
+			s := byName[name]
+			s.capacity.BudgetLeft = s.campaign.Budget.Amount - used + s.freed
+		}))
+	}
+	if len(referrers) > 0 {
+		q.Queue(b.statement("load_referrer"), campaigns, referrers).Query(b.each([]any{&name, &referrer, &pairs, &waits}, func() {
+			s := byName[name]
+			s.capacity.Admitted[referrer] = pairs - s.left[referrer]
+			s.waitlist.Repricing[referrer] = waits
+			s.waitlist.Freed = s.waitlist.Freed || waits && s.left[referrer] > 0
+		}))
+	}
+	return b.send(ctx, &q)
+}
+
+// loadOthers reads the waiting pairs that could fit and that the batch does not decide itself.
+func (b *batch) loadOthers(ctx context.Context, s *share) error {
+	if len(s.claims) == 0 && s.campaign.Name != b.allocates {
+		return nil // nothing is admitted
+	}
+	waiting, err := b.waitingPairs(ctx, &s.capacity, s.waited+othersLookedAt, s.waited)
+	s.waitlist.CouldFit = slices.DeleteFunc(waiting, func(w reward.WaitingPair) bool {
+		r := b.byID[w.UserID]
+		return r != nil && r.cause == nil
+	})
+	return err
+}
+
+// referrers lists those whose number of pairs the claims depend on.
+func (s *share) referrers() []string {
+	ids := make([]string, 0, len(s.claims)+len(s.left))
+	for i := range s.claims {
+		ids = append(ids, s.claims[i].Decision.ReferrerID)
+	}
+	for id := range s.left {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}

@@ -1,0 +1,6 @@
+-- Asks for an allocation batch for each of these campaigns in which pairs wait. Their rows are locked.
+-- Uses waitlist_order.
+INSERT INTO referral.allocation_request (campaign)
+SELECT c.campaign
+  FROM unnest($1::text[]) AS c(campaign)
+ WHERE EXISTS (SELECT FROM referral.waitlist AS w WHERE w.campaign = c.campaign);

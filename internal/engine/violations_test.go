@@ -1,0 +1,72 @@
+package engine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Each row does one thing that may never be, of which violations() has to tell.
+func TestViolationsSeeWhatMayNeverBe(t *testing.T) {
+	for wrong, damage := range map[string][]string{
+		"credit of a stranger":                             {"UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'u001'"},
+		"admitted pair without the credits it should have": {"DELETE FROM referral.credit WHERE user_id = 'u001'"},
+		"pair without its attribution":                     {"DELETE FROM referral.attribution WHERE user_id = 'u001'"},
+		"two first purchases": {`INSERT INTO referral.pair (user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, state, reason, credits)
+			VALUES ('u001', 'second', 'invite', 'anna', 1, 999, 9, now(), now(), 'Granted', 'Qualified', 0)`},
+		"hold that is overdue for a month": {"UPDATE referral.pair SET state = 'Held', matures_at = now() - interval '1 year' WHERE user_id = 'u001'"},
+		"held pair that is postponed for no reason": {
+			"UPDATE referral.pair SET state = 'Held', postponed = true WHERE user_id = 'u001'"},
+		"budget exceeded":     {"UPDATE referral.credit_count SET granted = granted + 5000"},
+		"waits and would fit": {"UPDATE referral.campaign SET budget_amount = 2000"},
+		"waits and is not on the waitlist, or not in its place": {"UPDATE referral.waitlist SET admission_order = 77"},
+		"is on the waitlist and does not wait":                  {"UPDATE referral.pair SET state = 'Reversed' WHERE user_id = 'u003'"},
+		"is passed over for no reason":                          {"UPDATE referral.waitlist SET passed_over = true"},
+		"what waits of a referrer is off":                       {"UPDATE referral.waitlist_referrer SET least_need = 1"},
+	} {
+		t.Run(wrong, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars(), budget(1000))
+			s.friends(1, 3)
+			s.behind(damage...)
+			if found := s.rows("SELECT DISTINCT wrong FROM referral.violations()"); !slices.Contains(found, wrong) {
+				t.Errorf("it says %s", strings.Join(found, "; "))
+			}
+		})
+	}
+}
+
+func TestOverspendIsSeenAfterTheCampaignWasDeclaredAgain(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars(), budget(1000))
+	s.friends(1, 2)
+	s.declare("invite", fiveDollars(), edited(2, budget(700)))
+	s.converge() // which finds no violation: the budget was lowered
+	s.behind("UPDATE referral.credit_count SET granted = granted + 500 WHERE granted > 0")
+	s.declare("invite", fiveDollars(), edited(3, budget(700)), func(d *database.Declaration) { d.Destination = "https://elsewhere.test/" })
+	if found := s.rows("SELECT what FROM referral.violations() WHERE wrong = 'budget exceeded'"); len(found) != 1 {
+		t.Errorf("it says %v", found)
+	}
+}
+
+// Resuming leaves nothing that looks wrong, at no moment.
+func TestResumingRaisesNoFalseAlarm(t *testing.T) {
+	s := newShop(t)
+	terms := fiveDollars()
+	terms.HoldPeriod = 2 * time.Hour
+	s.declare("invite", terms, budget(500))
+	s.friends(1, 2)
+	s.behind("UPDATE referral.pair SET state = 'Held', matures_at = now() - interval '1 hour' WHERE false")
+	s.arrive(3, 3)
+	s.declare("invite", terms, edited(2, budget(500)), inMode(reward.Suspended, 2))
+	s.write("UPDATE referral.signup SET attributes = '{}'")
+	s.converge()
+	s.declare("invite", terms, edited(3, budget(1500)))
+	s.consistent()
+	s.converge()
+}
