@@ -29,6 +29,7 @@ type batch struct {
 	tx        pgx.Tx
 	now       time.Time // the database's clock
 	shards    []int16   // locked
+	firsts    []first   // the beginnings of their queues
 	referees  []*referee
 	byID      map[string]*referee
 	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
@@ -90,8 +91,17 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.otherShards()).Query(func(rows pgx.Rows) (err error) {
-		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+	from := b.engine.queues.beginnings(time.Now())
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.otherShards(),
+		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
+		var oldest first
+		var snapshot string
+		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
+			b.shards = append(b.shards, oldest.shard)
+			b.firsts = append(b.firsts, oldest)
+			b.engine.queues.found(oldest, snapshot)
+			return nil
+		})
 		return err
 	})
 	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
@@ -127,6 +137,9 @@ func (b *batch) converge(ctx context.Context) error {
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
+	if _, err := b.tx.Exec(ctx, b.statement("remove_changes"), alone.UserID); err != nil {
+		return fmt.Errorf("while dequeueing a referee that is set aside: %w", err)
+	}
 	if err := b.allocate(ctx); err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ type Engine struct {
 	log     *slog.Logger
 
 	config  atomic.Pointer[database.Configuration]
+	queues  queues
 	failure atomic.Pointer[error]
 	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
 	busy    atomic.Int32            // workers that are awake
@@ -137,9 +138,19 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
-	if err := e.db.QueryRow(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync); err != nil {
+	var snapshot string
+	var firsts beginnings
+	from := e.queues.beginnings(time.Now())
+	err = e.db.QueryRow(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
+		Scan(&epoch, &work, &resync, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
+	if err != nil {
+		e.queues.forget()
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
+	for i, shard := range firsts.shard {
+		e.queues.found(first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
+	}
+	e.queues.empty(firsts.shard, snapshot)
 	e.stats.polls.Add(1)
 	config := e.config.Load()
 	if config == nil || config.Epoch != epoch {

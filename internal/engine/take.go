@@ -32,6 +32,17 @@ var expansions = map[string]string{
 // expansion is a number of changes of one kind and how far each has come.
 type expansion struct {
 	keys, resumeAfter []string
+	at                map[string]int // of keys
+}
+
+// add adds a change; of several with the same key the one that has come least far.
+func (e *expansion) add(key, resumeAfter string) {
+	if at, found := e.at[key]; found {
+		e.resumeAfter[at] = min(e.resumeAfter[at], resumeAfter)
+		return
+	}
+	e.at[key] = len(e.keys)
+	e.keys, e.resumeAfter = append(e.keys, key), append(e.resumeAfter, resumeAfter)
 }
 
 // take takes changes of the locked shards off the list, and referees whose
@@ -43,25 +54,32 @@ func (b *batch) take(ctx context.Context) error {
 	expand := map[string]*expansion{}
 
 	var queries pgx.Batch
-	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+	var from beginnings
+	for _, f := range b.firsts {
+		if f.xid != "" {
+			from.shard, from.xid, from.id = append(from.shard, f.shard), append(from.xid, f.xid), append(from.id, f.id)
+		}
+	}
+	queries.Queue(b.statement("take"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
 			if kind == kindReferee {
 				found[key] = true
 				return nil
 			}
-			b.taken++
 			if expand[kind] == nil {
-				expand[kind] = &expansion{}
+				expand[kind] = &expansion{at: map[string]int{}}
 			}
-			expand[kind].keys = append(expand[kind].keys, key)
-			expand[kind].resumeAfter = append(expand[kind].resumeAfter, resumeAfter)
+			expand[kind].add(key, resumeAfter)
 			return nil
 		})
 		return err
 	})
 	queries.Queue(b.statement("due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
+		for _, e := range expand {
+			b.taken += len(e.keys)
+		}
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
 			// What does not fit stays due for the next batch.
 			if b.taken+len(found) < b.turn.size {
