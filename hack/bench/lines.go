@@ -42,6 +42,7 @@ var measurements = []measurement{
 	{[]line{atMost("step_cost_growth_100x", 2)}, stepCostGrowth},
 	{[]line{atLeast("engine_with_budget_vs_without", 0.8)}, engineWithBudget},
 	{[]line{atMost("step_cost_whale_vs_small", 2)}, whaleStep},
+	{[]line{atMost("dequeue_with_old_writer", 2)}, dequeueWithOldWriter},
 	{[]line{atMost("drift_scan_vs_anti_join", 1.5)}, driftScan},
 	{[]line{atLeast("insert_throughput_with_capture", 0.75)}, insertThroughput},
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},

@@ -137,9 +137,6 @@ func (b *batch) converge(ctx context.Context) error {
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
-	if _, err := b.tx.Exec(ctx, b.statement("remove_changes"), alone.UserID); err != nil {
-		return fmt.Errorf("while dequeueing a referee that is set aside: %w", err)
-	}
 	if err := b.allocate(ctx); err != nil {
 		return err
 	}
