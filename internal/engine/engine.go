@@ -21,7 +21,7 @@ type Options struct {
 	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
-	BatchSize    int           // most changes in a batch, while there is a backlog; default 8,000
+	BatchSize    int           // most changes in a batch, while there is a backlog; default 4,000
 	Log          *slog.Logger  // default: discards
 }
 
@@ -52,7 +52,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.PollInterval = 100 * time.Millisecond
 	}
 	if options.BatchSize <= 0 {
-		options.BatchSize = 8000
+		options.BatchSize = 4000
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

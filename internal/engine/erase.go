@@ -25,6 +25,10 @@ const (
 	erasureRetry  = time.Second     // for rows that a writer has locked, and signups still to be decided
 	suspendedWait = 5 * time.Second // for a campaign that is suspended
 	visitorsAStep = 100
+
+	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes
+	// as long as the decisions about hundreds of referees.
+	erasuresPerBatch = 20
 )
 
 // erasure is one step of erasing a user.
@@ -68,6 +72,23 @@ func (r *referee) fixed() bool {
 	return a != nil && a.Forgotten()
 }
 
+// dequeueErasures has the batch do the next steps of erasures of these users,
+// and puts those back for which there is no time.
+func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
+	if len(users) > erasuresPerBatch {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_again"), users[erasuresPerBatch:]); err != nil {
+			return err
+		}
+		users = users[:erasuresPerBatch]
+	}
+	for _, userID := range users {
+		r := b.byID[userID]
+		r.erases = &erasure{referee: r}
+		b.erasures = append(b.erasures, r.erases)
+	}
+	return nil
+}
+
 // erase does the batch's steps of erasures, once its referees are recorded.
 func (b *batch) erase(ctx context.Context) error {
 	if len(b.fixes) > 0 {
@@ -89,10 +110,10 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
 		return err
 	}
-	if _, err := b.tx.Exec(ctx, b.statement("erase_begin"), e.UserID); err != nil {
-		return err
-	}
-	if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), []string{e.UserID}); err != nil {
+	var begin pgx.Batch
+	begin.Queue(b.statement("erase_begin"), e.UserID)
+	begin.Queue(b.statement("erase_fix"), []string{e.UserID})
+	if err := b.send(ctx, &begin); err != nil {
 		return err
 	}
 	if err := b.eraseVisitors(ctx, e); err != nil {
@@ -117,18 +138,17 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 // suspends names the suspended campaign that the referee is attributed to;
 // empty: there is none. While it is suspended nothing is concluded.
 func (b *batch) suspends(r *referee) string {
-	names := slices.Clone(r.outcome.Deferred)
-	for _, a := range []*reward.Attribution{r.outcome.Attribution, r.Attribution} {
-		if a != nil {
-			names = append(names, a.Campaign)
-		}
+	a := r.outcome.Attribution
+	if r.cause != nil {
+		a = r.Attribution
 	}
-	for _, name := range names {
-		if campaign := b.config.Reward.Campaigns[name]; campaign != nil && campaign.Mode == reward.Suspended {
-			return name
-		}
+	if a == nil {
+		return ""
 	}
-	return ""
+	if campaign := b.config.Reward.Campaigns[a.Campaign]; campaign == nil || campaign.Mode != reward.Suspended {
+		return ""
+	}
+	return a.Campaign
 }
 
 // portion is how many rows one statement of an erasure changes at most.
@@ -190,10 +210,14 @@ func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) 
 	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
 		return err
 	}
+	e.moved = e.moved || moved > 0
+	if moved >= int64(b.portion()) {
+		return nil
+	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
 		return err
 	}
-	e.moved = e.moved || moved > 0 || done > 0
+	e.moved = e.moved || done > 0
 	return nil
 }
 
@@ -260,7 +284,7 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 	case !purchases && !signup && !actions && !visitors:
 		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
 	case e.moved:
-		_, err = b.tx.Exec(ctx, b.statement("erase_again"), e.UserID)
+		_, err = b.tx.Exec(ctx, b.statement("erase_again"), []string{e.UserID})
 	default:
 		_, err = b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, erasureRetry.Microseconds(), "")
 	}
@@ -270,13 +294,9 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 // retryErasures enqueues the steps that were put off until now, or all of them,
 // and reports whether there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	err = pgx.BeginFunc(ctx, e.db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
-		some = tag.RowsAffected() > 0
-		return err
-	})
+	tag, err := e.db.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}
-	return some, nil
+	return tag.RowsAffected() > 0, nil
 }

@@ -467,6 +467,20 @@ func TestErasuresByThreeEngines(t *testing.T) {
 	s.drifted(0)
 }
 
+func TestManyErasuresTakeManyBatches(t *testing.T) {
+	const users = 100
+	s := newShop(t)
+	s.declare("friends", fiveDollars())
+	s.write(annasLink + fmt.Sprintf(`;
+		INSERT INTO referral.signup (user_id, code, visitor_id, attributes) SELECT 'u' || n, 'a', 'v' || n, '{"plan": "pro"}' FROM generate_series(1, %d) AS n;
+		INSERT INTO referral.erasure (user_id) SELECT user_id FROM referral.signup`, users))
+	s.converge()
+	s.erased(s.rows("SELECT user_id FROM referral.erasure")...)
+	if batches := s.engine.Stats().Batches; batches < users/20 {
+		t.Errorf("%d erasures in %d batches", users, batches)
+	}
+}
+
 func TestLostStepOfAnErasureIsFoundByResync(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars())

@@ -3,7 +3,8 @@
 -- begin: $1 to $4 say what is known of that, see oldest_change; of a shard that
 -- they leave out, nothing is. It runs without a transaction (DB.QueryBare), so it
 -- qualifies functions, operators and types.
--- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and erasing_retry.
+-- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
+-- erasing_retry.
 SELECT m.epoch,
        queue.has_changes
            OR EXISTS (SELECT

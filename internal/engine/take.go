@@ -71,8 +71,12 @@ func (b *batch) take(ctx context.Context) error {
 				found[key] = true
 				return nil
 			case kindErasure:
-				found[key] = true
-				erased = append(erased, key)
+				if slices.Contains(erased, key) {
+					return nil
+				}
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
 				return nil
 			case kindFix:
 				found[key] = true
@@ -108,10 +112,8 @@ func (b *batch) take(ctx context.Context) error {
 
 	b.taken += len(found)
 	b.setReferees(slices.Sorted(maps.Keys(found)))
-	for _, userID := range erased {
-		r := b.byID[userID]
-		r.erases = &erasure{referee: r}
-		b.erasures = append(b.erasures, r.erases)
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
 	}
 	return b.expand(ctx, expand)
 }

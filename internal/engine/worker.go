@@ -13,7 +13,7 @@ import (
 
 // backlogFactor is how many times larger than usual batches grow while there is a backlog. Referrers
 // and accounts are counted once a batch, however many referees of theirs are in it.
-const backlogFactor = 4
+const backlogFactor = 2
 
 // usualBatch is how many changes are in a batch while there is no backlog.
 func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFactor) }

@@ -27,17 +27,8 @@ func (m *model) carryOut() {
 
 // erasureWaits: for a suspended campaign that the user is attributed to, or has a pair in.
 func (m *model) erasureWaits(user string) bool {
-	suspends := func(a *attribution) bool {
-		return a != nil && m.campaigns[a.campaign] != nil && m.campaigns[a.campaign].mode == suspended
-	}
-	for key, p := range m.pairs {
-		if key.user == user && m.frozen(p) {
-			return true
-		}
-	}
 	bound, _ := m.attribute(user)
-	kept := m.attributions[user]
-	return suspends(bound) || suspends(&kept)
+	return bound != nil && m.campaigns[bound.campaign].mode == suspended
 }
 
 // erase blanks what tells about a person, and keeps what was concluded from it.
