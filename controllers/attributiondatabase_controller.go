@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,6 +37,7 @@ type AttributionDatabaseReconciler struct {
 	installation   string
 	statusInterval time.Duration
 	granted        *grantMemory
+	absence        *absence
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch;patch
@@ -62,6 +64,8 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 			good.again = min(good.again, progressInterval)
 		}
 		result, err = conclude(&adb, good, err)
+		r.absence.observe(&adb, usable(&adb))
+		r.reportResync(&adb)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})
 	}()
 
@@ -73,6 +77,23 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, r.converge(ctx, &adb)
+}
+
+// reportResync tells whether full comparisons fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
+func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDatabase) {
+	fault := r.registry.State(client.ObjectKeyFromObject(adb)).ResyncFault
+	if fault == nil {
+		removeCondition(adb, v1alpha1.ResyncFailingCondition)
+		return
+	}
+	setCondition(adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
+		"full comparisons fail; facts go on being decided: "+database.Message(fault))
+}
+
+// usable reports whether a database is Ready, or can be used although it is not.
+func usable(adb *v1alpha1.AttributionDatabase) bool {
+	ready := readyCondition(adb)
+	return ready != nil && (ready.Status == metav1.ConditionTrue || harmless[ready.Reason])
 }
 
 // busy says whether a campaign's progress is to be seen: pairs are being decided again under new terms.

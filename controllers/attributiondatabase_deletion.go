@@ -102,7 +102,7 @@ func inUse(campaigns []v1alpha1.ReferralCampaign) error {
 	return fmt.Errorf("%d ReferralCampaigns refer to this database: %s; delete them first", len(campaigns), some(names))
 }
 
-// campaignNames are the names of the campaigns that refer to a database, as our cache has them.
+// campaignNames are the names of the campaigns that refer to a database, as our cache has them. They have been seen then.
 func (r *AttributionDatabaseReconciler) campaignNames(ctx context.Context, adb *v1alpha1.AttributionDatabase) (map[string]bool, error) {
 	campaigns, err := campaignsBy(ctx, r.client, adb.Namespace, campaignByDatabase, adb.Name)
 	if err != nil {
@@ -110,6 +110,7 @@ func (r *AttributionDatabaseReconciler) campaignNames(ctx context.Context, adb *
 	}
 	names := make(map[string]bool, len(campaigns))
 	for i := range campaigns {
+		r.absence.saw(&campaigns[i])
 		names[campaigns[i].Name] = true
 	}
 	return names, nil

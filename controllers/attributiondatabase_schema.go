@@ -155,12 +155,11 @@ func (s *schema) attribute(ctx context.Context) error {
 	return err
 }
 
-// closeAbsent closes the campaigns whose objects are gone: they bind no signup and admit no pair any more. It reverses
-// nothing.
+// closeAbsent closes the campaigns whose objects are gone: they attribute no signup and admit no pair any more. It reverses
+// nothing. One that was deleted before our eyes is closed at once; one that is only absent after absenceGrace.
 //
 // That a campaign is not in our cache is not enough, and neither is that one of its name exists: it has to refer to this
-// database. One that is being deleted is there until it has taken back what it gave; one that was let go before it had is
-// meant to keep the rest, and is closed like any other.
+// database. One that is being deleted is attended to by its own reconciler as long as its object is there.
 func (s *schema) closeAbsent(ctx context.Context) error {
 	if !s.current() {
 		return nil
@@ -170,7 +169,8 @@ func (s *schema) closeAbsent(ctx context.Context) error {
 		return err
 	}
 	for _, declared := range s.is.Campaigns {
-		if declared.Mode == reward.Closed || present[declared.Name] {
+		deleted := s.reconciler.absence.wasSeen(client.ObjectKey{Namespace: s.adb.Namespace, Name: declared.Name}, declared.UID)
+		if declared.Mode == reward.Closed || present[declared.Name] || !deleted && !s.reconciler.absence.graceOver(s.adb) {
 			continue
 		}
 		gone, err := s.reconciler.isGone(ctx, s.adb, declared.Name)
@@ -180,16 +180,19 @@ func (s *schema) closeAbsent(ctx context.Context) error {
 		if !gone {
 			continue
 		}
-		if err := s.closeCampaign(ctx, declared); err != nil {
+		if err := s.closeCampaign(ctx, declared, deleted); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *schema) closeCampaign(ctx context.Context, declared database.CampaignStatus) error {
+func (s *schema) closeCampaign(ctx context.Context, declared database.CampaignStatus, deleted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	if deleted {
+		return database.DeleteCampaign(ctx, s.db, s.identity.UID, declared.Name, declared.UID)
+	}
 	return database.CloseCampaign(ctx, s.db, s.identity.UID, declared.Name, declared.UID)
 }
 

@@ -72,6 +72,7 @@ func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
 func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
+	w.eventually("nothing is pending", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
 	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	w.shop(own, oneFriend)
@@ -301,4 +302,27 @@ func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
 	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
+}
+
+func TestAResyncThatFailsAgainAndAgainShows(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.sql(own, `
+		CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no resync today'; END $$;
+		CREATE TRIGGER refuse BEFORE UPDATE ON referral.resync FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
+	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	adb := w.adb("shop")
+	await(w, adb, "failing", func(d *v1alpha1.AttributionDatabase) bool {
+		failing := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ResyncFailingCondition)
+		return failing != nil && failing.Status == metav1.ConditionTrue && failing.Reason == v1alpha1.ResyncFailingReason &&
+			strings.Contains(failing.Message, "no resync today") && meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ReadyCondition)
+	})
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+
+	w.sql(own, "DROP TRIGGER refuse ON referral.resync")
+	await(w, adb, "well again", func(d *v1alpha1.AttributionDatabase) bool {
+		return meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ResyncFailingCondition) == nil
+	})
+	await(w, w.rcamp("invite-friends"), "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "now" })
 }

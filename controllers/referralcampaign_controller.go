@@ -17,14 +17,15 @@ const compareInterval = 10 * time.Minute
 
 // ReferralCampaignReconciler declares a campaign in its database and reports what has come of it.
 //
-// A campaign that is deleted with Retain is closed by the reconciler of its database, which finds a declaration without an
-// object.
+// It attends to a campaign that is being deleted as long as its object is there. One that went before that was closed is
+// closed by the reconciler of its database, which finds a declaration without an object.
 type ReferralCampaignReconciler struct {
 	client   client.Client
 	live     client.Reader
 	reporter reporter
 	registry *hosting.Registry
 	now      func() time.Time
+	absence  *absence
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=referralcampaigns,verbs=get;list;watch;patch
@@ -36,13 +37,14 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	if err := r.client.Get(ctx, request.NamespacedName, &campaign); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	if letGo(&campaign) {
+	r.absence.saw(&campaign)
+	if gone(&campaign) {
 		return ctrl.Result{}, nil
 	}
 	before := campaign.DeepCopy()
 	good := verdict{reason: v1alpha1.ReadyReason, message: "in force", again: compareInterval}
 	defer func() {
-		if letGo(&campaign) {
+		if gone(&campaign) {
 			return
 		}
 		result, err = conclude(&campaign, good, err)
@@ -54,7 +56,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	}()
 
 	if !campaign.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.takeBack(ctx, &campaign)
+		return ctrl.Result{}, r.remove(ctx, &campaign)
 	}
 	// Before the first declaration.
 	if err := setFinalizer(ctx, r.client, &campaign, campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits); err != nil {

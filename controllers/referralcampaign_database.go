@@ -7,7 +7,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -61,7 +60,7 @@ func (r *ReferralCampaignReconciler) usable(adb *v1alpha1.AttributionDatabase) e
 	switch {
 	case ready == nil:
 		return waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been looked at yet", name)
-	case ready.Status == metav1.ConditionTrue, harmless[ready.Reason]:
+	case usable(adb):
 		return nil
 	}
 	wait := &waitingError{

@@ -15,7 +15,7 @@ import (
 // declare puts the campaign into force. Once it has returned nothing commits that was decided under what was in force
 // before, so that a status written afterwards is the truth.
 //
-// Conditions: DatabaseNotReady.
+// Conditions: DatabaseNotReady; Terminating, for an object that the database knows to be gone.
 func (r *ReferralCampaignReconciler) declare(
 	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed,
 ) (database.Declared, error) {
@@ -36,6 +36,11 @@ func (r *ReferralCampaignReconciler) declare(
 		declared, err = database.Declare(ctx, db, declaration)
 		return err
 	})
+	if err == nil && declared.Deleted {
+		return declared, &waitingError{reason: v1alpha1.TerminatingReason, after: compareInterval, err: fmt.Errorf(
+			"the database says that this object (uid %s) was deleted or replaced: what it declares is ignored; if it is there all the same, "+
+				"as after a restore of the API server's storage, delete it and apply it again", campaign.UID)}
+	}
 	if err == nil && declared.Stale {
 		err = &waitingError{after: staleInterval, shown: never, err: errors.New("a newer generation is in force already")}
 		return declared, err

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -19,14 +20,18 @@ import (
 // reversalInterval is how often it is looked at how much is left to be taken back.
 const reversalInterval = time.Second
 
-// takeBack has everything reversed that a campaign with deletionPolicy Reverse gave, and lets the campaign go once nothing
-// is left: also if it is suspended. A database that is gone has nothing that could be taken back; one that is merely
-// unreachable has, and the campaign stays. Whoever does not want to wait sets Retain.
+// remove brings the deletion of a campaign into force, which counts from its deletionTimestamp on, whoever else has a
+// finalizer on the object: with Retain the campaign is closed, with Reverse everything is taken back that it gave, also if it
+// is suspended. Our finalizer stays until that is done, and with Retain there is none. A database that is gone has nothing
+// that could be taken back; one that is merely unreachable has, and the campaign stays. Setting Retain lets it go.
 //
 // Conditions: Terminating.
-func (r *ReferralCampaignReconciler) takeBack(ctx context.Context, campaign *v1alpha1.ReferralCampaign) error {
-	if campaign.Spec.DeletionPolicy != v1alpha1.ReverseCredits {
-		return setFinalizer(ctx, r.client, campaign, false)
+func (r *ReferralCampaignReconciler) remove(ctx context.Context, campaign *v1alpha1.ReferralCampaign) error {
+	reverse := campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits
+	if !reverse {
+		if err := setFinalizer(ctx, r.client, campaign, false); err != nil || gone(campaign) {
+			return err
+		}
 	}
 	adb, err := r.databaseLeft(ctx, campaign)
 	if err != nil {
@@ -38,14 +43,30 @@ func (r *ReferralCampaignReconciler) takeBack(ctx context.Context, campaign *v1a
 	state := r.registry.State(client.ObjectKeyFromObject(adb))
 	switch {
 	case neverOwned(adb) && campaign.Status.Policy == nil: // and so was never declared
-		return setFinalizer(ctx, r.client, campaign, false)
+		return r.release(ctx, campaign, "it was never declared")
 	case state.Source == sourceOf(adb) && secretGone(state):
 		return r.abandon(ctx, campaign, state.Refusal.Error())
+	}
+	if !reverse {
+		if err := r.close(ctx, campaign, adb); err != nil {
+			return err
+		}
+		return r.release(ctx, campaign, "the campaign is closed, and keeps its credits")
 	}
 	if err := r.reverse(ctx, campaign, adb); err != nil {
 		return err
 	}
-	return setFinalizer(ctx, r.client, campaign, false)
+	return r.release(ctx, campaign, "the campaign is closed, and its credits have been taken back")
+}
+
+// release takes our finalizer off a campaign with which we are done. As long as others have theirs on it the campaign says
+// what has been done.
+func (r *ReferralCampaignReconciler) release(ctx context.Context, campaign *v1alpha1.ReferralCampaign, done string) error {
+	if err := setFinalizer(ctx, r.client, campaign, false); err != nil || gone(campaign) {
+		return err
+	}
+	return &waitingError{reason: v1alpha1.TerminatingReason, after: compareInterval, err: fmt.Errorf(
+		"%s; the object stays until its other finalizers are removed: %s", done, strings.Join(campaign.Finalizers, ", "))}
 }
 
 // databaseLeft is the campaign's database; nil: there is none, as the API server itself says.
@@ -69,12 +90,30 @@ func (r *ReferralCampaignReconciler) databaseLeft(
 
 // abandon lets a campaign go whose database is gone, credits and all.
 func (r *ReferralCampaignReconciler) abandon(ctx context.Context, campaign *v1alpha1.ReferralCampaign, cause string) error {
-	if err := setFinalizer(ctx, r.client, campaign, false); err != nil {
-		return err
+	waited := controllerutil.ContainsFinalizer(campaign, v1alpha1.Finalizer)
+	err := r.release(ctx, campaign, "its credits stay, since its database is gone: "+cause)
+	if waited && !controllerutil.ContainsFinalizer(campaign, v1alpha1.Finalizer) {
+		r.reporter.event(campaign, corev1.EventTypeWarning, "CreditsKept",
+			fmt.Sprintf("let go without taking back its credits, since its database is gone: %s", cause))
 	}
-	r.reporter.event(campaign, corev1.EventTypeWarning, "CreditsKept",
-		fmt.Sprintf("let go without taking back its credits, since its database is gone: %s", cause))
-	return nil
+	return err
+}
+
+// close closes a campaign whose object is still there because of another's finalizer.
+func (r *ReferralCampaignReconciler) close(
+	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
+) error {
+	err := r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *database.DB) error {
+		return database.DeleteCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hosting.ErrBusy):
+		return &waitingError{after: busyInterval, shown: never, err: err}
+	}
+	return &waitingError{reason: v1alpha1.TerminatingReason, after: recheckInterval, err: fmt.Errorf(
+		"it cannot be closed: %s%s", database.Message(err), hindrance(adb))}
 }
 
 // reverse waits until nothing is left to be taken back. The database is asked whatever its conditions say: it fails fast,
@@ -89,22 +128,27 @@ func (r *ReferralCampaignReconciler) reverse(
 		left, err = database.ReverseCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
 		return err
 	})
-	hindrance := ""
-	switch ready := readyCondition(adb); {
-	case adb.Spec.Suspend:
-		hindrance = "; " + suspendedDatabase(adb)
-	case ready != nil && ready.Status != metav1.ConditionTrue && !harmless[ready.Reason]:
-		hindrance = fmt.Sprintf("; AttributionDatabase %s is not ready: %s: %s", name, ready.Reason, ready.Message)
-	}
 	switch {
 	case errors.Is(err, hosting.ErrBusy):
 		return &waitingError{after: busyInterval, shown: never, err: err}
 	case err != nil:
-		return terminating(campaign, recheckInterval, fmt.Sprintf("its credits cannot be taken back: %s%s", database.Message(err), hindrance))
+		return terminating(campaign, recheckInterval, fmt.Sprintf("its credits cannot be taken back: %s%s", database.Message(err), hindrance(adb)))
 	case left > 0:
-		return terminating(campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", left, hindrance))
+		return terminating(campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", left, hindrance(adb)))
 	}
 	return nil
+}
+
+// hindrance is what of its database keeps a deletion from coming into force; empty: nothing.
+func hindrance(adb *v1alpha1.AttributionDatabase) string {
+	ready := readyCondition(adb)
+	switch {
+	case adb.Spec.Suspend:
+		return "; " + suspendedDatabase(adb)
+	case ready != nil && !usable(adb):
+		return fmt.Sprintf("; AttributionDatabase %s is not ready: %s: %s", client.ObjectKeyFromObject(adb), ready.Reason, ready.Message)
+	}
+	return ""
 }
 
 // terminating tells what a deletion waits for, and how to do without it.

@@ -123,7 +123,7 @@ func (w *world) asPasted(message string) {
 	w.Helper()
 	line := regexp.MustCompile(`kubectl -n .*$`).FindString(message)
 	cmd := exec.CommandContext(w.Context(), "sh", "-c", line)
-	cmd.Env = []string{"KUBECONFIG=" + w.cluster.Kubeconfig(), "PATH=" + filepath.Dir(w.cluster.KubectlPath())}
+	cmd.Env = []string{"KUBECONFIG=" + w.cluster.Kubeconfig(), "HOME=" + w.TempDir(), "PATH=" + filepath.Dir(w.cluster.KubectlPath())}
 	if output, err := cmd.CombinedOutput(); err != nil {
 		w.Fatalf("%s: %v\n%s", line, err, output)
 	}

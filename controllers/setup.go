@@ -38,6 +38,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	options.Registry.ForgetReports() // of an earlier manager; since then another replica may have led
 	moved := hosting.NewFeed()
 	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
+	missing := newAbsence(options.Now)
 	pools := &PoolsReconciler{
 		client:       mgr.GetClient(),
 		live:         mgr.GetAPIReader(),
@@ -54,6 +55,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		installation:   options.Installation,
 		statusInterval: options.StatusInterval,
 		granted:        newGrantMemory(),
+		absence:        missing,
 	}
 	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: report}
 	campaigns := &ReferralCampaignReconciler{
@@ -62,6 +64,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		reporter: report,
 		registry: options.Registry,
 		now:      options.Now,
+		absence:  missing,
 	}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)

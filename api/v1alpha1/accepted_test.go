@@ -56,12 +56,12 @@ func TestDefaults(t *testing.T) {
 		{
 			"a policy needs no more than a reward", "RewardPolicy",
 			`spec: {qualification: null, holdPeriod: null, limits: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
-			`{qualification: {purchases: First}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			`{qualification: {purchases: First, beforeSignup: 1h}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 		},
 		{
 			"a qualification is about the first purchase", "RewardPolicy",
-			`spec: {qualification: {purchases: null, withinSignup: 1h, minimumAmounts: null, condition: null}, holdPeriod: null, limits: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
-			`{qualification: {purchases: First, withinSignup: 1h}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			`spec: {qualification: {purchases: null, beforeSignup: null, withinSignup: 1h, minimumAmounts: null, condition: null}, holdPeriod: null, limits: null, revisionScope: null, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
+			`{qualification: {purchases: First, beforeSignup: 1h, withinSignup: 1h}, revisionScope: NewPairs, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
 		},
 		{
 			"a campaign needs no more than its references", "ReferralCampaign",

@@ -13,6 +13,10 @@ const (
 	// StalledCondition is there, and True, only while nothing but a person can help: trying again would fail in the same
 	// way. Its reason and message are also those of Ready=False.
 	StalledCondition = "Stalled"
+
+	// ResyncFailingCondition is there, and True, on an AttributionDatabase only while its full comparisons fail again and
+	// again. Ready stays as it is: facts go on being decided, and damage behind the triggers is not found.
+	ResyncFailingCondition = "ResyncFailing"
 )
 
 // Reasons every kind has.
@@ -89,6 +93,9 @@ const (
 
 	// EngineFailingReason: connected, but batches fail again and again; the message has the last error.
 	EngineFailingReason = "EngineFailing"
+
+	// ResyncFailingReason is that of the condition ResyncFailing; the message has the last error.
+	ResyncFailingReason = "ResyncFailing"
 
 	// InUseReason: deletion waits for the campaigns that still refer to the database; the message names them.
 	InUseReason = "InUse"

@@ -32,6 +32,9 @@ var fuzzed = []struct {
 	{"RewardPolicy", "spec.qualification.withinSignup", func(o client.Object, v string) error {
 		return sameDuration(o.(*v1alpha1.RewardPolicy).Spec.Qualification.WithinSignup, v)
 	}},
+	{"RewardPolicy", "spec.qualification.beforeSignup", func(o client.Object, v string) error {
+		return sameDuration(o.(*v1alpha1.RewardPolicy).Spec.Qualification.BeforeSignup, v)
+	}},
 	{"RewardPolicy", "spec.qualification.minimumAmounts.0.amount", converts},
 	{"RewardPolicy", "spec.qualification.minimumAmounts.0.currency", converts},
 	{"RewardPolicy", "spec.rewards.0.name", converts},

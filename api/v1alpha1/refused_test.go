@@ -107,7 +107,8 @@ func TestRefusedRewardPolicies(t *testing.T) {
 	for _, duration := range []string{"", "0", "0s", "0h0m0s", "-5h", "-1s", "5", "5d", "1w", "1.5h", "100ms", "1ns", "1s1h", "h", "1H", "87601h", "87600h1s", "999999h", "999999h99999999m999999999s", " 1h", "1 h", "P1D"} {
 		cases = append(cases,
 			refusal{"a hold of " + duration, fmt.Sprintf(`spec: {holdPeriod: %q}`, duration), "spec.holdPeriod", aboutDurations},
-			refusal{"a purchase within " + duration, fmt.Sprintf(`spec: {qualification: {withinSignup: %q}}`, duration), "spec.qualification.withinSignup", aboutDurations})
+			refusal{"a purchase within " + duration, fmt.Sprintf(`spec: {qualification: {withinSignup: %q}}`, duration), "spec.qualification.withinSignup", aboutDurations},
+			refusal{"a purchase before by " + duration, fmt.Sprintf(`spec: {qualification: {beforeSignup: %q}}`, duration), "spec.qualification.beforeSignup", aboutDurations})
 	}
 	refused(t, "RewardPolicy", cases)
 }

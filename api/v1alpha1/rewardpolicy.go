@@ -95,6 +95,15 @@ type Qualification struct {
 	// +optional
 	WithinSignup *Duration `json:"withinSignup,omitempty"`
 
+	// beforeSignup is how long before the signup a purchase still counts where the signup's code was typed: an account
+	// made in the checkout comes after its order. Purchases of a signup by touch count from the touch on. A campaign that
+	// has followed this policy since before the field existed goes on without it, under the default too, until an edit
+	// of the policy adds a revision.
+	//
+	// +optional
+	// +kubebuilder:default="1h"
+	BeforeSignup *Duration `json:"beforeSignup,omitempty"`
+
 	// condition is an expression in the Common Expression Language (CEL) that must be true for a purchase to count, such
 	// as "link.label != 'press'". It knows purchase, signup and link. A purchase for which it breaks off does not count.
 	//

@@ -50,7 +50,7 @@ func openPool(ctx context.Context, options options, tls *database.TLS, connectio
 	if err != nil {
 		return nil, fmt.Errorf("while making a pool of connections: %w", err)
 	}
-	return &database.DB{Pool: pool, Schema: schema}, nil
+	return database.NewDB(pool, schema), nil
 }
 
 func databaseTLS(file string) (*database.TLS, error) {

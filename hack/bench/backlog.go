@@ -46,25 +46,33 @@ func (w *world) backlogUnder(ctx context.Context, what string, referees int, edi
 	})
 }
 
-// onCopy measures work on a copy of the template of its own, in pairs/s.
+// onCopy measures work on a copy of the template of its own: its rate in pairs/s and the processor
+// time of a pair in microseconds. What check does afterwards is not measured.
 func (w *world) onCopy(ctx context.Context, template *testworld.Template, pairs int,
-	work func(context.Context, *shop) (time.Duration, error)) (rate float64, err error) {
+	work func(context.Context, *shop) (time.Duration, error), check func(context.Context, *shop) error) (result cost, err error) {
 	s, err := w.copyOf(ctx, template)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.drop(ctx)) }()
 	if err := errors.Join(w.checkpoint(ctx), w.forgetStatements(ctx)); err != nil {
-		return 0, err
+		return nil, err
 	}
 	before := w.processorTime()
 	took, err := work(ctx, s)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	w.detail("%d pairs in %.2fs, with %s", pairs, took.Seconds(), w.processorTime().since(before))
-	return float64(pairs) / took.Seconds(), w.showStatements(ctx, s)
+	spent := w.processorTime().since(before)
+	w.detail("%d pairs in %.2fs, with %s", pairs, took.Seconds(), spent)
+	if err := w.showStatements(ctx, s); err != nil {
+		return nil, err
+	}
+	return cost{float64(pairs) / took.Seconds(), 1e6 * spent.seconds() / float64(pairs)}, check(ctx, s)
 }
+
+// costUnits are those of onCopy.
+var costUnits = []string{"pairs/s", "µs of processor time a pair"}
 
 // summary is the result of one table: its rows and a checksum of them.
 type summary struct {

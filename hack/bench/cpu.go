@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +15,9 @@ type spent struct{ server, here time.Duration }
 func (s spent) since(before spent) spent {
 	return spent{server: s.server - before.server, here: s.here - before.here}
 }
+
+// seconds is the processor time of both.
+func (s spent) seconds() float64 { return (s.server + s.here).Seconds() }
 
 func (s spent) String() string {
 	return fmt.Sprintf("%.2fs of the server's processor time, %.2fs of this process's", s.server.Seconds(), s.here.Seconds())
@@ -34,7 +38,10 @@ func (w *world) processorTime() spent {
 			}
 		}
 	}
-	s.here, _, _ = processorTimeOf(os.Getpid())
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) == nil {
+		s.here = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	}
 	return s
 }
 
@@ -52,7 +59,22 @@ func processorTimeOf(pid int) (own time.Duration, parent int, reaped time.Durati
 		n, _ := strconv.Atoi(fields[field-3])
 		return n
 	}
-	return ticks(number(14) + number(15)), number(4), ticks(number(16) + number(17))
+	own = ticks(number(14) + number(15))
+	if exact, err := schedulerTimeOf(pid); err == nil {
+		own = exact
+	}
+	return own, number(4), ticks(number(16) + number(17))
+}
+
+// schedulerTimeOf is the time of a process of one thread in nanoseconds, where the kernel keeps it.
+func schedulerTimeOf(pid int) (time.Duration, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(content), " ")
+	ns, err := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns), err
 }
 
 // ticks turns clock ticks, of which Linux has a hundred a second, into time.

@@ -45,7 +45,7 @@ func (w *world) costs(what string, work func() error) (float64, error) {
 	err := work()
 	spent := w.processorTime().since(before)
 	w.detail("%s in %.2fs, with %s", what, time.Since(began).Seconds(), spent)
-	return (spent.server + spent.here).Seconds(), err
+	return spent.seconds(), err
 }
 
 // antiJoin finds nothing, as a good plan would: the planner expects too little

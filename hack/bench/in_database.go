@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// engineVersusInDatabase drains a backlog with one engine, over working out the
-// same rows by one INSERT … SELECT per table inside the database. Each round has
+// engineVersusInDatabase drains a backlog with one engine, over working out the same rows by one
+// INSERT … SELECT per table inside the database: by rate, and by processor time. Each round has
 // fresh copies of the same database, and all results are compared.
 func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
@@ -17,26 +18,23 @@ func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 		return nil, err
 	}
 	var result []summary
-	measured := side{"engine", func(ctx context.Context) (float64, error) {
+	same := func(ctx context.Context, s *shop) error { return s.sameResult(ctx, &result) }
+	measured := costSide{"engine", func(ctx context.Context) (cost, error) {
 		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
-			took, err := s.drain(ctx, referees)
+			return s.drain(ctx, referees)
+		}, same)
+	}}
+	baseline := costSide{"in-database", func(ctx context.Context) (cost, error) {
+		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
+			plain, err := pgx.Connect(ctx, s.own.URI) // it has its own transactions
 			if err != nil {
 				return 0, err
 			}
-			return took, s.sameResult(ctx, &result)
-		})
-	}}
-	baseline := side{"in-database", func(ctx context.Context) (float64, error) {
-		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
 			began := time.Now()
-			// As one text, since it has its own transactions.
-			if _, err := s.db.Exec(ctx, statement("in_database"), pgx.QueryExecModeSimpleProtocol); err != nil {
-				return 0, err
-			}
+			_, err = plain.Exec(ctx, statement("in_database"))
 			took := time.Since(began)
-			return took, s.sameResult(ctx, &result)
-		})
+			return took, errors.Join(err, plain.Close(ctx))
+		}, same)
 	}}
-	ratios, err := w.compare(ctx, "pairs/s", measured, baseline)
-	return []series{ratios}, err
+	return w.compareCosts(ctx, costUnits, measured, baseline)
 }

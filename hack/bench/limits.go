@@ -25,20 +25,62 @@ func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	if err != nil {
 		return nil, err
 	}
-	drains := func(template *testworld.Template) func(context.Context) (float64, error) {
+	drains := func(template *testworld.Template) func(context.Context) (cost, error) {
 		var result []summary
-		return func(ctx context.Context) (float64, error) {
-			return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
-				took, err := s.drain(ctx, referees)
-				if err != nil {
-					return 0, err
-				}
-				return took, s.sameResult(ctx, &result)
-			})
+		return func(ctx context.Context) (cost, error) {
+			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.sameResult(ctx, &result) })
 		}
 	}
-	ratios, err := w.compare(ctx, "pairs/s", side{"with cap and budget", drains(limited)}, side{"without", drains(unlimited)})
-	return []series{ratios}, err
+	ratios, err := w.compareCosts(ctx, costUnits, costSide{"with cap and budget", drains(limited)}, costSide{"without", drains(unlimited)})
+	if err != nil {
+		return nil, err
+	}
+	return ratios[:1], nil
+}
+
+// waitlistVersusFastPath is the processor time of a pair that joins the waitlist because the budget
+// of its campaign is exhausted, over that of one that a campaign without limits grants at once.
+func waitlistVersusFastPath(ctx context.Context, w *world) ([]series, error) {
+	referees := w.scaled(100_000)
+	exhausted, err := w.backlogUnder(ctx, "budget for one", referees, func(ctx context.Context, s *shop) error {
+		return s.limit(ctx, 2, reward.Limits{}, fiveDollars().Rewards[0].Fixed.Amount)
+	})
+	if err != nil {
+		return nil, err
+	}
+	unlimited, err := w.backlog(ctx, referees)
+	if err != nil {
+		return nil, err
+	}
+	drains := func(template *testworld.Template, waiting int) func(context.Context) (cost, error) {
+		return func(ctx context.Context) (cost, error) {
+			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.waits(ctx, waiting) })
+		}
+	}
+	ratios, err := w.compareCosts(ctx, costUnits, costSide{"waiting", drains(exhausted, referees-1)}, costSide{"granted", drains(unlimited, 0)})
+	if err != nil {
+		return nil, err
+	}
+	return ratios[1:], nil
+}
+
+// drained drains a backlog on a copy of its template.
+func (w *world) drained(ctx context.Context, template *testworld.Template, referees int, check func(context.Context, *shop) error) (cost, error) {
+	return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
+		return s.drain(ctx, referees)
+	}, check)
+}
+
+// waits makes sure that so many pairs are on the waitlist.
+func (s *shop) waits(ctx context.Context, pairs int) error {
+	var found int
+	if err := s.db.QueryRow(ctx, "SELECT count(*) FROM referral.waitlist").Scan(&found); err != nil {
+		return err
+	}
+	if found != pairs {
+		return fmt.Errorf("%d pairs wait, but %d were to", found, pairs)
+	}
+	return nil
 }
 
 // limit gives the campaign a cap and a budget, in minor units.

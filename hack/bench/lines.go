@@ -37,14 +37,16 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{[]line{atLeast("engine_vs_in_database", 0.7)}, engineVersusInDatabase},
+	{[]line{atLeast("engine_vs_in_database", 0.8), atMost("engine_cpu_vs_in_database", 2)}, engineVersusInDatabase},
 	{[]line{atLeast("engine_vs_row_at_a_time", 5)}, engineVersusRowAtATime},
-	{[]line{atMost("step_cost_growth_100x", 2)}, stepCostGrowth},
+	{[]line{atMost("step_cost_growth_100x", 1.3)}, stepCostGrowth},
 	{[]line{atLeast("engine_with_budget_vs_without", 0.8)}, engineWithBudget},
-	{[]line{atMost("step_cost_whale_vs_small", 2)}, whaleStep},
+	{[]line{atMost("waitlist_vs_fast_path", 2.5)}, waitlistVersusFastPath},
+	{[]line{atMost("refund_with_long_waitlist", 1.3)}, longWaitlist},
+	{[]line{atMost("step_cost_whale_vs_small", 1.5)}, whaleStep},
 	{[]line{atMost("dequeue_with_old_writer", 2)}, dequeueWithOldWriter},
 	{[]line{atMost("drift_scan_vs_anti_join", 1.5)}, driftScan},
-	{[]line{atLeast("insert_throughput_with_capture", 0.75)}, insertThroughput},
+	{[]line{atLeast("insert_throughput_with_capture", 0.78)}, insertThroughput},
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
 	{[]line{atMost("latency_p99_over_poll_interval", 2)}, latency},
 	{[]line{atMost("manager_peak_rss_mib", 96)}, managerMemory},

@@ -35,10 +35,34 @@ type side struct {
 // measured over baseline. Who begins changes, so that a machine that slows down
 // or speeds up favours neither.
 func (w *world) compare(ctx context.Context, unit string, measured, baseline side) (series, error) {
-	var ratios series
+	single := func(s side) costSide {
+		return costSide{s.name, func(ctx context.Context) (cost, error) {
+			value, err := s.run(ctx)
+			return cost{value}, err
+		}}
+	}
+	ratios, err := w.compareCosts(ctx, []string{unit}, single(measured), single(baseline))
+	if err != nil {
+		return nil, err
+	}
+	return ratios[0], nil
+}
+
+// cost is what one run of a side comes to: one number for each unit.
+type cost []float64
+
+// costSide is a side that is compared by several numbers of the same run.
+type costSide struct {
+	name string
+	run  func(context.Context) (cost, error)
+}
+
+// compareCosts is compare for several numbers, and returns a series for each.
+func (w *world) compareCosts(ctx context.Context, units []string, measured, baseline costSide) ([]series, error) {
+	ratios := make([]series, len(units))
 	for round := range w.rounds {
-		values := map[string]float64{}
-		order := []side{measured, baseline}
+		values := map[string]cost{}
+		order := []costSide{measured, baseline}
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
@@ -49,10 +73,12 @@ func (w *world) compare(ctx context.Context, unit string, measured, baseline sid
 			}
 			values[s.name] = value
 		}
-		ratio := values[measured.name] / values[baseline.name]
-		ratios = append(ratios, ratio)
-		w.say("round %d of %d: %s %.4g %s, %s %.4g: %.3f", round+1, w.rounds,
-			measured.name, values[measured.name], unit, baseline.name, values[baseline.name], ratio)
+		for i, unit := range units {
+			value, over := values[measured.name][i], values[baseline.name][i]
+			ratios[i] = append(ratios[i], value/over)
+			w.say("round %d of %d: %s %.4g %s, %s %.4g: %.3f", round+1, w.rounds,
+				measured.name, value, unit, baseline.name, over, value/over)
+		}
 	}
 	return ratios, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -166,6 +167,10 @@ func (s *shop) drain(ctx context.Context, referees int) (time.Duration, error) {
 
 // tidy does what autovacuum would have done by and by.
 func (s *shop) tidy(ctx context.Context) error {
-	_, err := s.db.Exec(ctx, "VACUUM (ANALYZE)")
-	return err
+	plain, err := pgx.Connect(ctx, s.own.URI) // it cannot run in a transaction
+	if err != nil {
+		return err
+	}
+	_, err = plain.Exec(ctx, "VACUUM (ANALYZE)")
+	return errors.Join(err, plain.Close(ctx))
 }

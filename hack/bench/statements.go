@@ -27,11 +27,11 @@ func (w *world) showStatements(ctx context.Context, s *shop) error {
 	if err != nil {
 		return err
 	}
-	var calls, written int64
+	var calls, written, pages int64
 	var seconds, share float64
 	var text string
-	_, err = pgx.ForEachRow(rows, []any{&seconds, &share, &calls, &written, &text}, func() error {
-		w.say("%7.2fs %4.1f%% %7d calls %6.1f MiB WAL  %s", seconds, 100*share, calls, float64(written)/(1<<20), brief(text))
+	_, err = pgx.ForEachRow(rows, []any{&seconds, &share, &calls, &written, &pages, &text}, func() error {
+		w.say("%7.2fs %4.1f%% %7d calls %6.1f MiB WAL %8d pages  %s", seconds, 100*share, calls, float64(written)/(1<<20), pages, brief(text))
 		return nil
 	})
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,11 +12,11 @@ import (
 
 const (
 	batchChanges  = 100
-	batchGroups   = 4 // of four shards each
+	batchGroups   = 4 // of a fourth of the shards each, which is as many as a batch takes
 	batchesARound = 12
 )
 
-// stepCostGrowth is the time of a batch of 100 changes with a million pairs in
+// stepCostGrowth is the processor time of a batch of 100 changes with a million pairs in
 // the database, over that with 10,000. The changes are refunds of pairs that
 // were granted, so each is felt in every result table. Batches alternate
 // between the two databases, so that the machine's moods meet both.
@@ -31,38 +30,47 @@ func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := [2]*steps{{shop: small, engine: small.newEngine()}, {shop: large, engine: large.newEngine()}}
+	steps := [2]*steps{{shop: small, world: w, engine: small.newEngine()}, {shop: large, world: w, engine: large.newEngine()}}
 	for _, s := range steps {
 		if err := s.choose(ctx, w.rounds+1); err != nil {
 			return nil, fmt.Errorf("while choosing referees: %w", err)
 		}
 	}
-	ratios, err := w.alternate("pairs", func() (float64, error) { return steps[0].batch(ctx) }, func() (float64, error) { return steps[1].batch(ctx) })
+	ratios, err := w.alternate(ctx, "pairs", stepSide{small, steps[0].batch}, stepSide{large, steps[1].batch})
 	return []series{ratios}, err
 }
 
+// stepSide is a step in one of two shops that are compared; it returns its processor time.
+type stepSide struct {
+	shop *shop
+	run  func(context.Context) (seconds float64, err error)
+}
+
 // alternate takes turns with steps of a few and of many of something, and
-// returns each round's time of the latter over that of the former.
-func (w *world) alternate(what string, few, many func() (seconds float64, err error)) (ratios series, err error) {
+// returns each round's processor time of the latter over that of the former.
+func (w *world) alternate(ctx context.Context, what string, few, many stepSide) (ratios series, err error) {
 	for round := range w.rounds + 1 {
 		var took [2]series
 		for range batchesARound {
-			for i, step := range [...]func() (float64, error){few, many} {
-				seconds, err := step()
+			for i, step := range [...]stepSide{few, many} {
+				seconds, err := step.run(ctx)
 				if err != nil {
 					return nil, err
 				}
 				took[i] = append(took[i], seconds)
 			}
 		}
-		few, many := took[0].median(), took[1].median()
-		if round == 0 {
-			continue // that one warms the caches
+		cheap, dear := took[0].median(), took[1].median()
+		if round == 0 { // that one warms the caches
+			if err := w.forgetStatements(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		ratios = append(ratios, many/few)
-		w.say("round %d of %d: %.1f ms with many %s, %.1f ms with few: %.3f", round, w.rounds, 1000*many, what, 1000*few, many/few)
+		ratios = append(ratios, dear/cheap)
+		w.say("round %d of %d: %.1f ms with many %s, %.1f ms with few: %.3f", round, w.rounds, 1000*dear, what, 1000*cheap, dear/cheap)
 	}
-	return ratios, nil
+	return ratios, errors.Join(w.showStatements(ctx, few.shop), w.showStatements(ctx, many.shop))
 }
 
 // stepReferees are enough for all batches, though groups are not of one size.
@@ -104,6 +112,7 @@ func (w *world) million(ctx context.Context) (*shop, error) {
 // steps makes one batch after the other in one shop.
 type steps struct {
 	*shop
+	world    *world
 	engine   *engine.Engine
 	referees [batchGroups][]string // not refunded yet
 	group    int
@@ -113,7 +122,7 @@ type steps struct {
 func (s *steps) choose(ctx context.Context, rounds int) error {
 	const groupsBatches = batchesARound / batchGroups
 	for group := range s.referees {
-		rows, err := s.db.Query(ctx, statement("step_referees"), group, rounds*groupsBatches*batchChanges)
+		rows, err := s.db.Query(ctx, statement("step_referees"), group, rounds*groupsBatches*batchChanges, batchGroups)
 		if err != nil {
 			return err
 		}
@@ -124,8 +133,8 @@ func (s *steps) choose(ctx context.Context, rounds int) error {
 	return nil
 }
 
-// batch refunds 100 purchases and returns how long the engine took to do it,
-// without what it takes to find nothing to do.
+// batch refunds 100 purchases and returns the processor time that the engine took to do it, without
+// what it takes to find nothing to do.
 func (s *steps) batch(ctx context.Context) (seconds float64, err error) {
 	left := s.referees[s.group]
 	if len(left) < batchChanges {
@@ -149,11 +158,12 @@ func (s *steps) batch(ctx context.Context) (seconds float64, err error) {
 			batchChanges, after.Batches-before.Batches, after.Entries-before.Entries)
 	}
 	idle, err := s.converge(ctx)
-	return (took - idle).Seconds(), err
+	return took - idle, err
 }
 
-func (s *steps) converge(ctx context.Context) (time.Duration, error) {
-	began := time.Now()
+// converge does all there is to do and returns the processor time that it took, in seconds.
+func (s *steps) converge(ctx context.Context) (float64, error) {
+	before := s.world.processorTime()
 	err := s.engine.Converge(ctx)
-	return time.Since(began), err
+	return s.world.processorTime().since(before).seconds(), err
 }

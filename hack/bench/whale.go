@@ -13,7 +13,7 @@ import (
 // whaleCap is how many pairs of the one referrer are admitted; all others wait.
 const whaleCap = 5_000
 
-// whaleStep is the time that 100 refunds take with one referrer who has a
+// whaleStep is the processor time that 100 refunds take with one referrer who has a
 // million referees, nearly all of whose pairs wait, over that with some ten
 // thousands. Each refund frees a place, which the next in line gets.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
@@ -30,7 +30,7 @@ func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, large.drop(ctx)) }()
-	ratios, err := w.alternate("waiting", func() (float64, error) { return small.refund(ctx) }, func() (float64, error) { return large.refund(ctx) })
+	ratios, err := w.alternate(ctx, "waiting", stepSide{small.shop, small.refund}, stepSide{large.shop, large.refund})
 	return []series{ratios}, err
 }
 
@@ -60,13 +60,19 @@ func (w *world) whale(ctx context.Context, referees, limit int) (*whale, error) 
 	if err != nil {
 		return nil, errors.Join(err, s.drop(ctx))
 	}
-	return &whale{steps: steps{shop: s, engine: s.newEngine()}}, nil
+	return &whale{steps: steps{shop: s, world: w, engine: s.newEngine()}}, nil
 }
 
-// refund refunds 100 admitted pairs and returns how long it took until as many
-// others have their places, without what it takes to find nothing to do.
+// refund refunds 100 admitted pairs and returns the processor time that it takes until as many
+// others are admitted.
 func (s *whale) refund(ctx context.Context) (seconds float64, err error) {
-	rows, err := s.db.Query(ctx, statement("whale_admitted"), batchChanges)
+	return s.makeWay(ctx, batchChanges)
+}
+
+// makeWay refunds the pairs that were admitted first and returns the processor time that it takes
+// until as many others are admitted, without what it takes to find nothing to do.
+func (s *steps) makeWay(ctx context.Context, refunds int) (seconds float64, err error) {
+	rows, err := s.db.Query(ctx, statement("whale_admitted"), refunds)
 	if err != nil {
 		return 0, err
 	}
@@ -82,9 +88,9 @@ func (s *whale) refund(ctx context.Context) (seconds float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if got := s.engine.Stats().Entries - before.Entries; got != 2*batchChanges {
-		return 0, fmt.Errorf("%d refunds were to make way for as many, but there were %d entries", batchChanges, got)
+	if got := s.engine.Stats().Entries - before.Entries; got != uint64(2*refunds) {
+		return 0, fmt.Errorf("%d refunds were to make way for as many, but there were %d entries", refunds, got)
 	}
 	idle, err := s.converge(ctx)
-	return (took - idle).Seconds(), err
+	return took - idle, err
 }

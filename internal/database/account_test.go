@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 )
@@ -23,13 +24,21 @@ const (
 
 var isolations = []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable}
 
-// begin begins a transaction in which nothing may wait for a lock, and takes its snapshot.
-func (w *world) begin(t testing.TB, on interface {
-	BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error)
-}, isolation pgx.TxIsoLevel,
-) pgx.Tx {
+// beginBatch begins a transaction as the engine does.
+func (w *world) beginBatch(t testing.TB) pgx.Tx {
 	t.Helper()
-	tx, err := on.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: isolation})
+	tx, err := w.Begin(t.Context())
+	check(t, err)
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	run(t, tx, "SET LOCAL lock_timeout = '2s'")
+	run(t, tx, "SELECT FROM referral.balance")
+	return tx
+}
+
+// begin begins a writer's transaction in which nothing may wait for a lock, and takes its snapshot.
+func (w *world) begin(t testing.TB, writer *pgxpool.Pool, isolation pgx.TxIsoLevel) pgx.Tx {
+	t.Helper()
+	tx, err := writer.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: isolation})
 	check(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
 	run(t, tx, "SET LOCAL lock_timeout = '2s'")
@@ -103,7 +112,7 @@ func TestOpenBatchDelaysNoWriter(t *testing.T) {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
 			run(t, w, earn, "b", 500)
-			batch := w.begin(t, w, pgx.ReadCommitted)
+			batch := w.beginBatch(t)
 			run(t, batch, earn, "b", -500)
 			run(t, batch, earn, "new", 500)
 
@@ -131,7 +140,7 @@ func TestOpenWriterDelaysNoBatch(t *testing.T) {
 			run(t, writer, insertAdjustment, "new", "1", 100, "USD")
 			run(t, writer, insertRedemption, "b", "1", 500, "USD")
 
-			batch := w.begin(t, w, pgx.ReadCommitted)
+			batch := w.beginBatch(t)
 			run(t, batch, earn, "b", 1)
 			run(t, batch, earn, "new", 1)
 			run(t, batch, "SELECT FROM referral.engine_account FOR UPDATE NOWAIT")
@@ -193,7 +202,7 @@ func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 		"an adjustment":        {func(t *testing.T, w *world) { run(t, w.writer, insertAdjustment, "b", "other", -450, "USD") }, 100, checkViolation},
 		"a reversal, then a lock": {func(t *testing.T, w *world) {
 			run(t, w, earn, "b", -500)
-			run(t, w.begin(t, w, pgx.ReadCommitted), earn, "b", 1)
+			run(t, w.beginBatch(t), earn, "b", 1)
 		}, 100, checkViolation},
 		"a row that was lost": {func(t *testing.T, w *world) { run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
 	} {

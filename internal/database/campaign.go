@@ -45,6 +45,7 @@ type Declared struct {
 	Digest   string // of its terms
 	Epoch    int64  // no batch decided before this one commits any more
 	Stale    bool   // the declaration was older than what is in force, and ignored
+	Deleted  bool   // it was ignored because the deletion of its object is recorded
 }
 
 // Declare puts a campaign into force. Once it returns nothing commits that was
@@ -53,8 +54,9 @@ type Declared struct {
 //
 // A revision is recorded when the digest differs from the newest one's. A
 // declaration of a lower generation of the same campaign or policy object is
-// ignored. Without terms a campaign that was never declared stays so. In mode
-// PolicyMissing, where there are none, only the mode of a campaign changes.
+// ignored, and so is one of an object whose deletion is recorded. Without terms
+// a campaign that was never declared stays so. In mode PolicyMissing, where there
+// are none, only the mode of a campaign changes, and the object that declared it.
 func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
@@ -134,7 +136,7 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		statement := "update_campaign"
 		switch {
 		case d.Mode == reward.PolicyMissing:
-			_, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), d.Name, d.Mode)
+			_, err := tx.Exec(ctx, db.Qualify(query("set_policy_missing")), d.Name, d.UID, d.Generation)
 			return edits, err
 		case !present.exists:
 			statement = "insert_campaign"
@@ -165,44 +167,4 @@ func lockCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) (*campaig
 		return nil, err
 	}
 	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), name)
-}
-
-// CloseCampaign is for a campaign whose object is gone: it binds no signup and
-// admits no pair any more, while admitted pairs live on. Unless uid is empty it
-// touches only what that object declared last. A campaign that was never
-// declared is closed already.
-func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
-	closable := func(c *campaignRow) bool {
-		return c.exists && c.mode != reward.Closed && (uid == "" || c.uid == uid)
-	}
-	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), name)
-	if err == nil && !closable(present) && present.ownerUID == ownerUID {
-		return nil
-	}
-	if err == nil {
-		err = transact(ctx, db, func(tx pgx.Tx) error {
-			if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
-				return err
-			}
-			present, err := lockCampaign(ctx, tx, db, name)
-			if err != nil || !closable(present) {
-				return err
-			}
-			if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Closed); err != nil {
-				return err
-			}
-			if err := bumpEpoch(ctx, tx, db); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true, false); err != nil {
-				return err
-			}
-			_, err = tx.Exec(ctx, db.Qualify(query("note_campaign")), name)
-			return err
-		})
-	}
-	if err != nil {
-		return fmt.Errorf("while closing campaign %s: %w", name, err)
-	}
-	return nil
 }

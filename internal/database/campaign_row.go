@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -25,6 +26,7 @@ type campaignRow struct {
 	policy           Policy
 	revision         int // the newest
 	digest           string
+	deletedUIDs      []string // of objects that declare nothing any more
 }
 
 func readCampaign(ctx context.Context, from querier, sql, name string) (*campaignRow, error) {
@@ -32,7 +34,7 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
 	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
-		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation, &c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest)
+		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation, &c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.deletedUIDs)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
 	c.resyncInterval = time.Duration(resyncInterval) * time.Microsecond
@@ -60,7 +62,8 @@ func (c *campaignRow) edits(d Declaration) edits {
 	case c.stale(d), d.Terms == nil && !c.exists:
 		return edits{}
 	case d.Mode == reward.PolicyMissing:
-		return edits{spec: c.mode != d.Mode, reach: c.mode != d.Mode}
+		same := c.uid == d.UID && c.generation == d.Generation
+		return edits{spec: c.mode != d.Mode || !same, reach: c.mode != d.Mode}
 	case !c.exists:
 		return edits{spec: true, terms: c.revision == 0 || c.digest != d.Digest, reach: true}
 	}
@@ -106,17 +109,21 @@ func identityOf(d Declaration) identity {
 	return identity{d.UID, d.Generation, d.Destination, d.ResyncInterval}
 }
 
-// stale tells whether the declaration is from a cache that lags behind what
-// was declared already: also one of an object that is being deleted, whose
-// credits are taken back.
+// stale reports whether the declaration is from a cache that lags behind what
+// was declared already. A deleted object declares nothing, whatever the campaign
+// went through since.
 func (c *campaignRow) stale(d Declaration) bool {
 	if !c.exists {
 		return false
 	}
-	return c.uid == d.UID && (d.Generation < c.generation || c.mode == reward.Reversing) ||
+	return c.deleted(d.UID) ||
+		c.uid == d.UID && (d.Generation < c.generation || c.mode == reward.Reversing) ||
 		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
 }
 
+// deleted reports whether the deletion of the object with this UID is recorded.
+func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.deletedUIDs, uid) }
+
 func (c *campaignRow) declared(d Declaration) Declared {
-	return Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d)}
+	return Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
 }

@@ -1,14 +1,5 @@
 package database
 
-import "time"
-
-// SetLease shortens the lock's lease, and returns what puts it back.
-func SetLease(d time.Duration) (restore func()) {
-	old := lease
-	lease = d
-	return func() { lease = old }
-}
-
 // AppendMigration makes this binary one version newer, and returns what makes
 // it older again.
 func AppendMigration(text string) (restore func()) {

@@ -14,7 +14,6 @@ const (
 	notNullViolation  = "23502"
 	uniqueViolation   = "23505"
 	integrityViolated = "23000"
-	objectInUse       = "55006"
 	denied            = "42501"
 )
 
@@ -39,6 +38,9 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"link: empty code":                  {insertLink, []any{"", "c", "r"}},
 		"link: code too long":               {insertLink, []any{long, "c", "r"}},
 		"link: upper-case code":             {insertLink, []any{"ABC", "c", "r"}},
+		"link: blanks around a code":        {insertLink, []any{" a", "c", "r"}},
+		"link: a tab after a code":          {insertLink, []any{"a\t", "c", "r"}},
+		"link: blank code":                  {insertLink, []any{"  ", "c", "r"}},
 		"link: empty campaign":              {insertLink, []any{"a", "", "r"}},
 		"link: empty referrer":              {insertLink, []any{"a", "c", ""}},
 		"link: referrer too long":           {insertLink, []any{"a", "c", long}},
@@ -55,7 +57,6 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"purchase: empty user":              {insertPurchase, []any{"", "p", 1, "USD"}},
 		"purchase: empty id":                {insertPurchase, []any{"u", "", 1, "USD"}},
 		"purchase: id too long":             {insertPurchase, []any{"u", long, 1, "USD"}},
-		"purchase: amount 0":                {insertPurchase, []any{"u", "p", 0, "USD"}},
 		"purchase: amount below 0":          {insertPurchase, []any{"u", "p", -1, "USD"}},
 		"purchase: lower-case currency":     {insertPurchase, []any{"u", "p", 1, "usd"}},
 		"purchase: two letters of currency": {insertPurchase, []any{"u", "p", 1, "US"}},
@@ -74,6 +75,8 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"redemption: more than there is":    {insertRedemption, []any{"b", "r", 1, "USD"}},
 		"action: of what":                   {"INSERT INTO referral.action (user_id, action) VALUES ('u', '')", nil},
 		"action: upper-case code":           {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', 'A')", nil},
+		"action: blanks around a code":      {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' a')", nil},
+		"action: blank code":                {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' ')", nil},
 		"erasure: of nobody":                {"SELECT referral.erase_user('')", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -92,6 +95,7 @@ func TestFactsThatMakeNoSenseYetAreKept(t *testing.T) {
 	id := strings.Repeat("é", 255) // characters, not bytes
 	run(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
 	run(t, w.writer, insertPurchase, id, "of nobody", int64(1<<63-1), "XTS")
+	run(t, w.writer, insertPurchase, id, "free of charge", 0, "USD")
 	run(t, w.writer, insertSignup, id, id, "NoSuchCode")
 	run(t, w.writer, insertSignup, "alone", nil, nil)
 	run(t, w.writer, insertTouch, id, id, "NoSuchCode")
@@ -170,7 +174,7 @@ func TestArrivalIsTheDatabasesWord(t *testing.T) {
 func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	w := newWorld(t)
 	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
-	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "campaign", "revision", "meta", "owner", "waitlist"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "erasure_progress", "shared_fingerprint", "campaign", "revision", "meta", "owner", "waitlist"}
 	for _, table := range append(facts, results...) {
 		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
 		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
@@ -199,8 +203,8 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	for _, sql := range []string{
 		"DELETE FROM referral.adjustment", "UPDATE referral.adjustment SET amount = 1", "TRUNCATE referral.purchase", "CREATE TABLE referral.mine ()",
 		"DELETE FROM referral.redemption", "UPDATE referral.redemption SET amount = 1", "DELETE FROM referral.action", "DELETE FROM referral.erasure",
-		"UPDATE referral.signup SET erased_at = now()", "UPDATE referral.signup SET shared_with = '{}'",
-		"INSERT INTO referral.erasure (user_id, erased_at) VALUES ('u', now())", "INSERT INTO referral.signup (user_id, erased_at) VALUES ('u', now())",
+		"UPDATE referral.signup SET blanked = true", "UPDATE referral.purchase SET condition_held = true", "UPDATE referral.touch SET blanked = true",
+		"INSERT INTO referral.signup (user_id, blanked) VALUES ('u', true)", "INSERT INTO referral.touch (visitor_id, code, blanked) VALUES ('v', '', true)",
 	} {
 		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
 			t.Errorf("a writer may %s: %v", sql, err)
@@ -235,7 +239,7 @@ func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
 		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
 	run(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
 	for table, assignment := range map[string]string{
-		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "erased_at = now()",
+		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "requested_at = now()",
 	} {
 		for _, sql := range []string{
 			"UPDATE referral." + table + " SET " + assignment,

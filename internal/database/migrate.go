@@ -4,15 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // migrationAttempts bounds how often a migration that stood in somebody's way
@@ -50,10 +46,12 @@ func migrate(ctx context.Context, db *DB) (int, error) {
 		if err := bootstrap(ctx, db); err != nil {
 			return schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
 		}
-		if err := runMigrations(ctx, db); err != nil {
-			return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
+		for _, m := range migrations[schema:] {
+			if err := db.runMigration(ctx, m); err != nil {
+				return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
+			}
 		}
-		db.Reset() // what connections remember of the columns is out of date
+		db.pool.Reset() // what connections remember of the columns is out of date
 	}
 	if rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {
@@ -63,13 +61,12 @@ func migrate(ctx context.Context, db *DB) (int, error) {
 	return SchemaVersion, nil
 }
 
-// bootstrap makes the schema and the two tables that the migrations' library
-// keeps its books in. A role that may not create schemas can do with one that
-// somebody made for it.
+// bootstrap makes the schema and the table that says which migrations ran. A
+// role that may not create schemas can do with one that was made for it.
 func bootstrap(ctx context.Context, db *DB) error {
-	var hasSchema, hasTables bool
-	err := db.QueryRow(ctx, query("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTables)
-	if err != nil || hasTables {
+	var hasSchema, hasTable bool
+	err := db.QueryRow(ctx, query("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
+	if err != nil || hasTable {
 		return err
 	}
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
@@ -88,46 +85,6 @@ func bootstrap(ctx context.Context, db *DB) error {
 		}
 	}
 	return err
-}
-
-// lease is how long the lock outlives a replica that was killed holding it.
-var lease = 15 * time.Second
-
-func runMigrations(ctx context.Context, db *DB) (err error) {
-	books := stdlib.OpenDBFromPool(db.Pool)
-	defer func() { err = errors.Join(err, books.Close()) }()
-
-	locker, err := lock.NewPostgresTableLocker(
-		lock.WithTableName(string(db.Schema)+".schema_lock"),
-		lock.WithTableLeaseDuration(lease),
-		lock.WithTableHeartbeatInterval(lease/5),
-		lock.WithTableLockTimeout(500*time.Millisecond, 600),
-		lock.WithTableUnlockTimeout(time.Second, 3),
-		lock.WithTableRetryPolicy(worthWaiting),
-		lock.WithTableLogger(slog.New(slog.DiscardHandler)), // what matters is in the error
-	)
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, books, nil,
-		goose.WithTableName(string(db.Schema)+".schema_migration"),
-		goose.WithGoMigrations(db.Schema.goMigrations()...),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithLocker(locker),
-		goose.WithLogger(goose.NopLogger()),
-	)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
-// worthWaiting tells whether the lock may still be had: it is held, which is
-// an error without a class. A lost server is for the caller to wait for.
-func worthWaiting(err error) bool {
-	class := Classify(err)
-	return class == ClassUnknown && !errors.Is(err, context.Canceled) || class == ClassRetryable
 }
 
 // setRules puts this binary's rules into force, and what the older ones could

@@ -22,7 +22,6 @@ const footprint = `
 		UNION ALL SELECT 'campaign', xmin, xmax, ctid FROM referral.campaign
 		UNION ALL SELECT 'revision', xmin, xmax, ctid FROM referral.revision
 		UNION ALL SELECT 'role', xmin, xmax, ctid FROM referral.role_grant
-		UNION ALL SELECT 'lock', xmin, xmax, ctid FROM referral.schema_lock
 		UNION ALL SELECT 'migration', xmin, xmax, ctid FROM referral.schema_migration
 		UNION ALL SELECT 'change', xmin, xmax, ctid FROM referral.change
 		UNION ALL SELECT 'namespace', xmin, xmax, ctid FROM pg_namespace WHERE nspname = 'referral'
@@ -87,7 +86,6 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 const victim = "MIGRATION_VICTIM"
 
 func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
-	defer database.SetLease(2 * time.Second)()
 	if uri := os.Getenv(victim); uri != "" {
 		_, err := database.Migrate(t.Context(), open(t, uri, database.DefaultSchema))
 		t.Fatalf("was not killed: %v", err)

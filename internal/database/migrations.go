@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -11,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
+	"github.com/jackc/pgx/v5"
 )
 
 //go:embed migrations/*.sql
@@ -56,46 +55,39 @@ const RulesVersion = 1
 // queues behind its request for a lock waits no longer than that.
 const lockTimeout = 3 * time.Second
 
-// idleTimeout ends the transaction of a migration whose replica was stopped.
-const idleTimeout = 30 * time.Second
+// migrationTimeout bounds one statement of a migration.
+const migrationTimeout = 5 * time.Minute
 
-// errRaced is returned by a migration that another replica has run meanwhile.
-var errRaced = errors.New("another replica ran this migration")
+// errRaced says that another replica made the schema at the same time.
+var errRaced = errors.New("another replica made the schema at the same time")
 
-// goMigrations are the embedded files as the library runs them, each in a
-// transaction with the row that says it ran.
-func (s Schema) goMigrations() []*goose.Migration {
-	all := make([]*goose.Migration, 0, len(migrations))
-	for _, m := range migrations {
-		run := func(ctx context.Context, tx *sql.Tx) error { return s.runMigration(ctx, tx, m) }
-		all = append(all, goose.NewGoMigration(int64(m.version), &goose.GoFunc{RunTx: run}, nil))
-	}
-	return all
-}
-
-func (s Schema) runMigration(ctx context.Context, tx *sql.Tx, m migration) error {
-	if _, err := tx.ExecContext(ctx, query("set_timeouts"), lockTimeout.String(), idleTimeout.String()); err != nil {
+// runMigration runs a migration that has not run yet, in one transaction with
+// the row that says it ran.
+func (db *DB) runMigration(ctx context.Context, m migration) error {
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, query("set_timeouts"), milliseconds(lockTimeout), milliseconds(migrationTimeout)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, db.Qualify(query("lock_migrations"))); err != nil {
+			return err
+		}
+		var ran bool
+		if err := tx.QueryRow(ctx, db.Qualify(query("has_migration")), m.version).Scan(&ran); err != nil || ran {
+			return err
+		}
+		if _, err := tx.Exec(ctx, db.Qualify(m.text)); err != nil {
+			return fmt.Errorf("migration %d: %w", m.version, err)
+		}
+		if _, err := tx.Exec(ctx, db.Qualify(query("insert_migration")), m.version); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, db.Qualify(query("set_schema_version")), m.version); err != nil {
+			return err
+		}
+		if m.version < SchemaVersion {
+			return nil
+		}
+		_, err := tx.Exec(ctx, db.Qualify(query("retry_set_aside")))
 		return err
-	}
-	if _, err := tx.ExecContext(ctx, s.Qualify(query("lock_migrations"))); err != nil {
-		return err
-	}
-	var ran bool
-	if err := tx.QueryRowContext(ctx, s.Qualify(query("has_migration")), m.version).Scan(&ran); err != nil {
-		return err
-	}
-	if ran {
-		return errRaced
-	}
-	if _, err := tx.ExecContext(ctx, s.Qualify(m.text)); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, s.Qualify(query("set_schema_version")), m.version); err != nil {
-		return err
-	}
-	if m.version < SchemaVersion {
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, s.Qualify(query("retry_set_aside")))
-	return err
+	})
 }

@@ -17,9 +17,13 @@ type Config struct {
 
 // DB is a pool of connections to a database, and the schema in it.
 type DB struct {
-	*pgxpool.Pool
+	pool   *pgxpool.Pool
 	Schema Schema
 }
+
+// NewDB returns a DB that uses the connections of a pool whose configuration
+// is ParseConfig's.
+func NewDB(pool *pgxpool.Pool, schema Schema) *DB { return &DB{pool: pool, Schema: schema} }
 
 // Open connects. It returns once the server has answered, or with what kept it
 // from it; see Classify.
@@ -43,9 +47,18 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("while connecting: %w", err)
 	}
-	return &DB{Pool: pool, Schema: schema}, nil
+	return NewDB(pool, schema), nil
 }
 
 // Qualify puts the schema's name into a statement written for "referral".
 // Who runs a statement often keeps the result.
 func (db *DB) Qualify(sql string) string { return db.Schema.Qualify(sql) }
+
+// Ping asks the server for a sign of life.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
+
+// Close closes all connections once they are given back.
+func (db *DB) Close() { db.pool.Close() }
+
+// Stat says how many connections there are and how many are in use.
+func (db *DB) Stat() *pgxpool.Stat { return db.pool.Stat() }

@@ -167,11 +167,11 @@ func TestALostConnectionIsReplaced(t *testing.T) {
 	kill := func() {
 		run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", own.Operator)
 	}
-	connection, err := db.Acquire(t.Context())
+	tx, err := db.Begin(t.Context())
 	check(t, err)
 	kill()
-	_, err = connection.Exec(t.Context(), "SELECT 1")
-	connection.Release()
+	_, err = tx.Exec(t.Context(), "SELECT 1")
+	_ = tx.Rollback(t.Context())
 	if !database.Retryable(err) || database.Classify(err) != database.ClassUnreachable {
 		t.Errorf("%v is %s", err, database.Classify(err))
 	}

@@ -27,8 +27,12 @@ func TestReverseCampaign(t *testing.T) {
 	if left := reverse("invite-friends", "another object"); left != 0 || mode() != "Open" {
 		t.Errorf("%d left, mode %s: another object's campaign was touched", left, mode())
 	}
+	w.changes()
 	if left := reverse("invite-friends", "c1"); left != 6 || mode() != "Reversing" {
 		t.Errorf("%d left, mode %s", left, mode())
+	}
+	if changes := w.changes(); len(changes) > 0 {
+		t.Errorf("enqueued %v: what was given is found by a walk over rows", changes)
 	}
 	epoch := w.epoch()
 	if epoch == first.Epoch {
@@ -43,8 +47,17 @@ func TestReverseCampaign(t *testing.T) {
 
 	_, err = w.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
 	check(t, err)
+	if left := reverse("invite-friends", "c1"); left != 1 || mode() != "Reversing" {
+		t.Errorf("%d left, mode %s: counters decided", left, mode())
+	}
+	_, err = w.Exec(t.Context(), "UPDATE referral.reversal SET done = true; UPDATE referral.pair_count SET granted = 5")
+	check(t, err)
 	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(reward.Closed) {
 		t.Errorf("%d left, mode %s", left, mode())
+	}
+	epoch = w.epoch()
+	if left := reverse("invite-friends", "c1"); left != 0 || w.epoch() != epoch {
+		t.Errorf("asked after the end: %d left, epoch %d after %d", left, w.epoch(), epoch)
 	}
 	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
 	if mode() != string(reward.Open) {

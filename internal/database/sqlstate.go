@@ -61,7 +61,6 @@ var states = map[string]Class{
 	"42P01": ClassMissingObject, // table
 	"42P05": ClassRetryable,     // a pooler gave another connection: statement exists
 	"53300": ClassUnreachable,   // too many connections
-	"55006": ClassRetryable,     // facts of a user who is to be forgotten are still to be decided
 	"55P03": ClassRetryable,     // lock timeout
 	"57014": ClassRetryable,     // statement timeout
 	"57P01": ClassUnreachable,   // shut down by an administrator

@@ -53,7 +53,8 @@ func TestReadStatusAddsUp(t *testing.T) {
 		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x')`)
 	// The shard that comes last holds the oldest change.
 	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) VALUES (15, 'Referee', 'w', '2026-01-31Z'), (15, 'Referee', 'x', '2026-03-01Z')`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT max(shard), 'Referee', 'x', '2026-03-01Z'::timestamptz FROM referral.shard`)
 
 	status, err := database.ReadStatus(t.Context(), w.DB)
 	check(t, err)
@@ -77,9 +78,22 @@ func TestReadStatusAddsUp(t *testing.T) {
 	}
 }
 
+func TestOldestChangeIsFoundInAnyShard(t *testing.T) {
+	w := newWorld(t)
+	run(t, w, "INSERT INTO referral.shard SELECT generate_series(count(*), 63) FROM referral.shard")
+	run(t, w, "INSERT INTO referral.change (shard, kind, key, noted_at) SELECT shard, 'Referee', 'u', '2026-02-01Z' FROM referral.shard")
+	run(t, w, "INSERT INTO referral.change (shard, kind, key, noted_at) SELECT 63, 'Referee', 'v', '2026-01-31Z'")
+	run(t, w, "DELETE FROM referral.change WHERE (shard, key) = (63, 'u')")
+	status, err := database.ReadStatus(t.Context(), w.DB)
+	check(t, err)
+	if want := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC); !status.OldestPendingChange.Equal(want) {
+		t.Errorf("oldest change of %v, want %v", status.OldestPendingChange, want)
+	}
+}
+
 func TestPendingChangesAreCountedToALimit(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, "INSERT INTO referral.change (shard, kind, key) SELECT n % 16, 'Referee', n FROM generate_series(1, $1::int + 500) AS n", database.PendingLimit)
+	run(t, w, "INSERT INTO referral.change (shard, kind, key) SELECT 0, 'Referee', n FROM generate_series(1, $1::int + 500) AS n", database.PendingLimit)
 	status, err := database.ReadStatus(t.Context(), w.DB)
 	check(t, err)
 	if status.PendingChanges != database.PendingLimit {

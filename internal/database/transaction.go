@@ -3,10 +3,13 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -16,15 +19,145 @@ const (
 	configurationTimeout = 40 * time.Second
 )
 
-// transact runs do in a READ COMMITTED transaction with bounded waits, and
-// again after a conflict with another.
+// A transaction begins in one round trip: several statements without
+// parameters travel in one message.
+var (
+	beginWriting  = query("begin") + query("set_defaults")
+	beginSnapshot = query("begin_snapshot") + query("set_defaults")
+)
+
+// Begin begins a READ COMMITTED transaction that may write. It owes nothing to
+// the defaults of server, database and role: its search_path is pg_catalog, so
+// every table has to be named with its schema, and statements, locks and
+// idleness end after 30 seconds.
+//
+// The pool is reached through DB alone, so that no transaction begins in
+// another way.
+func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, beginWriting) }
+
+// Snapshot runs do in a REPEATABLE READ transaction that only reads, which is
+// otherwise like one of Begin.
+func (db *DB) Snapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, snapshots{db}, do)
+}
+
+// snapshots begins transactions that read one snapshot each.
+type snapshots struct{ db *DB }
+
+func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) { return s.db.begin(ctx, beginSnapshot) }
+
+func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
+	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: statements})
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == "0A000" {
+		// A standby refuses READ WRITE as a feature that is not supported.
+		return nil, fmt.Errorf("%w: %w", errReadOnly, err)
+	}
+	return tx, err
+}
+
+// Exec runs one statement in a transaction of its own.
+func (db *DB) Exec(ctx context.Context, sql string, arguments ...any) (tag pgconn.CommandTag, err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		tag, err = tx.Exec(ctx, sql, arguments...)
+		return err
+	})
+	return tag, err
+}
+
+// QueryRow runs one statement in a transaction of its own when its row is
+// scanned, which has to happen.
+func (db *DB) QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row {
+	return &ownRow{ctx, db, sql, arguments}
+}
+
+type ownRow struct {
+	ctx       context.Context
+	db        *DB
+	sql       string
+	arguments []any
+}
+
+func (r *ownRow) Scan(values ...any) error {
+	return pgx.BeginFunc(r.ctx, r.db, func(tx pgx.Tx) error {
+		return tx.QueryRow(r.ctx, r.sql, r.arguments...).Scan(values...)
+	})
+}
+
+// Query runs one statement in a transaction of its own, which ends when its
+// rows are read or closed. Until then it has a connection.
+func (db *DB) Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error) {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, sql, arguments...)
+	own := &ownRows{Rows: rows, ctx: ctx, tx: tx}
+	if err != nil {
+		own.Close()
+		return nil, err
+	}
+	return own, nil
+}
+
+// ownRows are rows of a transaction of their own.
+type ownRows struct {
+	pgx.Rows
+	ctx       context.Context
+	tx        pgx.Tx
+	ended     bool
+	commitErr error
+}
+
+func (r *ownRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+func (r *ownRows) Scan(values ...any) error {
+	err := r.Rows.Scan(values...)
+	if err != nil {
+		r.Close()
+	}
+	return err
+}
+
+func (r *ownRows) Close() {
+	r.Rows.Close()
+	if r.ended {
+		return
+	}
+	r.ended = true
+	if r.Rows.Err() == nil {
+		r.commitErr = r.tx.Commit(r.ctx)
+		return
+	}
+	// A context that has ended must not keep the connection from being given back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Second)
+	defer cancel()
+	_ = r.tx.Rollback(ctx)
+}
+
+func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
+
+// QueryBare runs one statement without a transaction, in one round trip: for
+// what is asked ten times a second. The statement finds functions and
+// operators by the defaults of the role, so it has to qualify each of them.
+func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
+	return db.pool.QueryRow(ctx, sql, arguments...)
+}
+
+// transact runs do in a transaction with bounded waits, and again after a
+// conflict with another.
 //
 // Locks are taken in one order everywhere: owner, campaigns by name, meta.
 func transact(ctx context.Context, db *DB, do func(pgx.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, query("set_timeouts"), configurationTimeout.String(), idleTimeout.String())
-			if err != nil {
+			timeout := milliseconds(configurationTimeout)
+			if _, err := tx.Exec(ctx, query("set_timeouts"), timeout, timeout); err != nil {
 				return err
 			}
 			return do(tx)
@@ -39,3 +172,6 @@ func transact(ctx context.Context, db *DB, do func(pgx.Tx) error) error {
 		}
 	}
 }
+
+// milliseconds is a duration as the settings of Postgres have it.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -37,6 +37,9 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 	if code := e.codeOn(asked); code != "" && (method == http.MethodGet || method == http.MethodHead) {
 		link, err := e.find(r, code, now)
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
+			if link != nil {
+				code = link.Code
+			}
 			token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
 			return token.VisitorID, token.Last.Code
 		}
@@ -54,7 +57,7 @@ func (e *Edge) codeOn(a webAddress) string {
 		return ""
 	}
 	for _, name := range e.Parameters {
-		if code := links.Normalize(parameter(a.query, name)); links.Valid(code) {
+		if code := links.Trim(parameter(a.query, name)); links.Valid(code) {
 			return code
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // errLimited: the client asked for too many codes that are not there.
 var errLimited = errors.New("too many unknown codes")
 
-// find returns the link of a normalized code.
+// find returns the link of a trimmed code.
 //
 // Unknown codes are counted against the client. One that has none left learns
 // nothing about any code, known or not, but for links that many follow anyway:

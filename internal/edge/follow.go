@@ -32,7 +32,7 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		return
 	}
 	now := e.Now()
-	code = links.Normalize(code)
+	code = links.Trim(code)
 	link, err := e.find(r, code, now)
 	switch {
 	case errors.Is(err, links.ErrUnknown):
@@ -47,7 +47,7 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		wait(header, retryAfter)
 		e.lead(w, nil, http.StatusServiceUnavailable)
 	default:
-		e.remember(w, r, arrival{code: code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.remember(w, r, arrival{code: link.Code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
 		var location []string
 		if destination := links.Destination(link, parameter(r.URL.RawQuery, "to")); destination != "" {
 			location = []string{destination}

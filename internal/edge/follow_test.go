@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
 		{"HEAD", "/r/ann1", "ann1", home}, {"HEAD", "/r/ann1/", "ann1", home},
 		{"GET", "/referral/ann1", "ann1", home}, {"GET", "/referral/ann1/", "ann1", home}, {"HEAD", "/referral/ann1/", "ann1", home},
 		{"GET", "/r/ANN1", "ann1", home}, {"GET", "/r/%20Ann1%20", "ann1", home}, {"GET", "/r/ann1?utm_source=x", "ann1", home},
+		{"GET", "/r/%09ANN1%0D%0A", "ann1", home},
 		{"GET", "/r/ann2", "ann2", spring}, {"GET", "/r/ann2/?to=", "ann2", spring},
 	} {
 		t.Run(test.method+" "+test.target, func(t *testing.T) {
@@ -27,6 +29,23 @@ func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
 			same(t, "Referrer-Policy", "strict-origin", response.Header.Get("Referrer-Policy"))
 			same(t, "codes", []string{test.code}, b.codes())
 		})
+	}
+}
+
+// The database lowers codes, and some of them otherwise than Go.
+func TestCodesAreLoweredByTheDatabase(t *testing.T) {
+	for _, given := range []string{"ΟΔΟΣ", "İSTANBUL", "STRAẞE"} {
+		w := newWorld(t)
+		var code string
+		must(t, w.owner.QueryRow(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
+			VALUES (referral.normal_code($1), 'spring', 'ann', $2) RETURNING code`, given, home).Scan(&code))
+		b := w.browser()
+		b.leads(b.do("GET", "/r/"+url.PathEscape(given)), 302, home)
+		same(t, "codes", []string{code}, b.codes())
+		b = w.browser()
+		b.remote = gateway
+		response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r="+url.QueryEscape(" "+given))
+		same(t, "X-Referral-Code", code, response.Header.Get("X-Referral-Code"))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // arrival is somebody who came with a code.
 type arrival struct {
-	code    string
+	code    string      // of the link; where there is none, as it was given
 	link    *links.Link // nil: the database could not be asked
 	landing string      // the URL that was asked for
 	at      time.Time

@@ -281,12 +281,12 @@ func TestEditedLimitsLetNobodyOvertake(t *testing.T) {
 			s.expect("before", standing, "u001 Granted Qualified", "u002 Waiting "+c.waits)
 			s.arrive(3, 3)
 			s.declare("invite", fiveDollars(), c.after)
-			s.asOwner("CREATE TABLE admitted (user_id text, at bigint GENERATED ALWAYS AS IDENTITY)")
+			s.asOwner("CREATE TABLE public.admitted (user_id text, at bigint GENERATED ALWAYS AS IDENTITY)")
 			s.asOwner(`CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
-				BEGIN IF NEW.state = 'Granted' THEN INSERT INTO admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
+				BEGIN IF NEW.state = 'Granted' THEN INSERT INTO public.admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
 			s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
 			s.converge()
-			s.expect("the one who waited has the room, and the new one waits", "SELECT user_id FROM admitted ORDER BY at", c.admitted...)
+			s.expect("the one who waited has the room, and the new one waits", "SELECT user_id FROM public.admitted ORDER BY at", c.admitted...)
 		})
 	}
 }

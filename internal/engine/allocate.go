@@ -71,7 +71,7 @@ func (b *batch) head(ctx context.Context) (found bool, err error) {
 // allocate concludes the claims on limited campaigns: it locks the campaigns until the commit, reads
 // their capacity and which waiting pairs could fit, and lets package reward give the capacity away.
 func (b *batch) allocate(ctx context.Context) error {
-	b.requests, b.again, b.passedOver = nil, nil, referrerColumns{}
+	b.requests, b.again, b.passedOver, b.waitless = nil, nil, referrerColumns{}, map[referrerKey]bool{}
 	shares, users := b.shares()
 	if len(shares) == 0 && len(users) == 0 {
 		return nil
@@ -90,6 +90,9 @@ func (b *batch) allocate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(s.claims) > 0 {
+			b.engine.guess(s.campaign.Name, 2*admitted < len(s.claims))
+		}
 		b.asks(s, admitted, again)
 	}
 	for _, r := range b.referees {
@@ -98,6 +101,15 @@ func (b *batch) allocate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// guess remembers whether the next claims on the campaign are expected to join the waitlist.
+func (e *Engine) guess(campaign string, exhausted bool) {
+	if exhausted {
+		e.exhausted.Store(campaign, true)
+	} else {
+		e.exhausted.Delete(campaign)
+	}
 }
 
 // asks decides whether the campaign is to be allocated once more. A batch that touched it always
@@ -244,6 +256,9 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 			s := byName[name]
 			s.capacity.Admitted[referrer] = pairs - s.left[referrer]
 			s.waitlist.Repricing[referrer] = waits
+			if !waits && b.waitless != nil {
+				b.waitless[referrerKey{name, referrer}] = true
+			}
 			s.waitlist.Freed = s.waitlist.Freed || waits && s.left[referrer] > 0
 		}))
 	}

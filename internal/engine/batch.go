@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	shards         = 16 // rows of referral.shard
-	shardsPerBatch = 4  // the rest is left to other workers and replicas
+	shardsPerBatch = 4 // the rest is left to other workers and replicas
 )
 
 // errConfigurationMoved: what was decided may not be what is declared now.
@@ -38,11 +37,15 @@ type batch struct {
 	bytes     int  // about what it holds in memory
 	large     bool // it has locked largeBatch
 
-	allocates  string          // campaign whose waitlist's head the referees are; empty: they were dequeued
-	undecided  []string        // user_ids that are withheld
-	requests   []string        // campaigns to be allocated
-	again      []string        // user_ids to be decided again
-	passedOver referrerColumns // referrers of pairs that are passed over from now on
+	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
+	undecided  []string             // user_ids that are withheld
+	requests   []string             // campaigns to be allocated
+	again      []string             // user_ids to be decided again
+	passedOver referrerColumns      // referrers of pairs that are passed over from now on
+	waitless   map[referrerKey]bool // referrers no pair of whom was on the waitlist when the campaign was locked
+
+	erasures []*erasure // whose next step this batch does
+	fixes    []string   // user_ids whose attribution is to stay
 }
 
 func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
@@ -76,6 +79,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if err := b.converge(ctx); err != nil {
 		return false, err
 	}
+	if err := b.erase(ctx); err != nil {
+		return false, err
+	}
 	if err := b.fence(ctx); err != nil {
 		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
 	}
@@ -92,14 +98,14 @@ func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	from := b.engine.queues.beginnings(time.Now())
-	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.otherShards(),
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), shardOf(b.turn.own), shardsOf(b.turn.without),
 		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
 		var oldest first
 		var snapshot string
 		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
 			b.shards = append(b.shards, oldest.shard)
 			b.firsts = append(b.firsts, oldest)
-			b.engine.queues.found(oldest, snapshot)
+			b.engine.queues.found(time.Now(), oldest, snapshot)
 			return nil
 		})
 		return err

@@ -12,8 +12,14 @@ import (
 // they are written before a campaign is locked for what does.
 func (b *batch) bind(ctx context.Context) error {
 	d := bindings{bound: newAttributionColumns(len(b.referees))}
+	exhausted := map[string]bool{}
+	b.engine.exhausted.Range(func(campaign, _ any) bool {
+		exhausted[campaign.(string)] = true
+		return true
+	})
 	for _, r := range b.referees {
 		if r.cause == nil {
+			r.exhausted = exhausted
 			r.rests = r.restsOn(b.config.Reward)
 			d.compare(r, r.rests)
 		}

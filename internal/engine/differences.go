@@ -12,6 +12,7 @@ import (
 type differences struct {
 	digests      digestColumns
 	pairs        []*pairRow
+	claimed      bool // pairs claimed capacity: the order in which they are written is that of admission
 	credits      creditColumns
 	gone         goneCreditColumns
 	entries      entryColumns

@@ -33,14 +33,15 @@ func (r *referee) restsOn(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !config.Bound(r.pairsAfter()) {
+	if !config.Bound(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now
 }
 
 // pairsAfter are the pairs there will be, as far as they tell whether the attribution stays. As long
-// as claims are open, a pair that waits is expected to go on waiting, and any other to be admitted.
+// as claims are open, a pair that waits is expected to go on waiting, and any other to be admitted
+// unless its campaign is exhausted.
 func (r *referee) pairsAfter() []reward.Pair {
 	pairs := make([]reward.Pair, 0, len(r.Pairs)+len(r.outcome.Decisions))
 	decided := make(map[string]bool, len(r.outcome.Decisions))
@@ -50,7 +51,8 @@ func (r *referee) pairsAfter() []reward.Pair {
 		after := reward.Pair{Campaign: decision.Campaign, State: decision.State, Ordinal: decision.Ordinal}
 		if after.State == "" {
 			after.State = reward.Granted
-			if before := r.pair(decision.PurchaseID); before != nil && before.State == reward.Waiting {
+			before := r.pair(decision.PurchaseID)
+			if before != nil && before.State == reward.Waiting || (before == nil || !occupies(before.State)) && r.exhausted[decision.Campaign] {
 				after.State = reward.Waiting
 			}
 		}

@@ -21,7 +21,7 @@ type Options struct {
 	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
-	BatchSize    int           // most changes in a batch; default 2,000
+	BatchSize    int           // most changes in a batch, while there is a backlog; default 4,000
 	Log          *slog.Logger  // default: discards
 }
 
@@ -38,6 +38,9 @@ type Engine struct {
 	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
 	busy    atomic.Int32            // workers that are awake
 	stats   counters
+
+	resyncHealth resyncHealth
+	exhausted    sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
 }
 
 // New returns an engine on a migrated database; Run starts it.
@@ -49,7 +52,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.PollInterval = 100 * time.Millisecond
 	}
 	if options.BatchSize <= 0 {
-		options.BatchSize = 2000
+		options.BatchSize = 4000
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -78,10 +81,15 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	compare := make(chan struct{}, 1)
 	workers.Go(func() { newResyncer(e).run(ctx, compare) })
+	reverse := make(chan struct{}, 1)
+	workers.Go(func() { e.runReversals(ctx, reverse) })
 
 	delay := newBackoff()
 	for ctx.Err() == nil {
 		wait := jitter(e.options.PollInterval)
+		if e.reversing() {
+			wakeUp(reverse, 1)
+		}
 		if int(e.busy.Load()) == e.options.Workers {
 			wakeUp(compare, 1)
 			pause(ctx, wait) // they look for themselves
@@ -117,12 +125,25 @@ func (e *Engine) Run(ctx context.Context) error {
 // returns when there is none left that others are not doing.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
+	retried := false // erasures that were put off
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
 		took, atOnce, err := w.attempt(ctx)
+		if err == nil && !took {
+			took, err = e.reverse(ctx, w.size)
+			atOnce = database.Retryable(err)
+		}
 		switch {
+		case err == nil && !took && !retried:
+			retried = true
+			if !e.mayDecide(e.config.Load()) {
+				return nil
+			}
+			if took, err := e.retryErasures(ctx, true); err != nil || !took {
+				return err
+			}
 		case err == nil && !took:
 			return nil
 		case err != nil && !atOnce:
@@ -138,19 +159,19 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
+	var erasures bool
 	var snapshot string
 	var firsts beginnings
 	from := e.queues.beginnings(time.Now())
-	err = e.db.QueryRow(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
-		Scan(&epoch, &work, &resync, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
+	err = e.db.QueryBare(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
+		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
 	if err != nil {
 		e.queues.forget()
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	for i, shard := range firsts.shard {
-		e.queues.found(first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
+		e.queues.found(time.Now(), first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
 	}
-	e.queues.empty(firsts.shard, snapshot)
 	e.stats.polls.Add(1)
 	config := e.config.Load()
 	if config == nil || config.Epoch != epoch {
@@ -162,6 +183,13 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 		return false, false, ErrNotOwner
 	}
 	may := e.mayDecide(config)
+	if may && erasures {
+		some, err := e.retryErasures(ctx, false)
+		if err != nil {
+			return false, false, err
+		}
+		work = work || some
+	}
 	return work && may, resync && may, nil
 }
 

@@ -15,7 +15,7 @@ WITH RECURSIVE code AS (
       FROM code
      CROSS JOIN LATERAL (SELECT user_id
                            FROM referral.signup
-                          WHERE lower(signup.code) = code.key AND signup.code <> '' AND user_id > code.last_user
+                          WHERE referral.normal_code(signup.code) = code.key AND user_id > code.last_user
                           ORDER BY user_id
                           LIMIT $3) AS s
      WHERE code.resume_after NOT LIKE 'visitor %'
@@ -26,7 +26,7 @@ WITH RECURSIVE code AS (
       FROM code
      CROSS JOIN LATERAL (SELECT visitor_id
                            FROM referral.touch
-                          WHERE lower(touch.code) = code.key AND visitor_id > code.last_visitor
+                          WHERE referral.normal_code(touch.code) = code.key AND visitor_id > code.last_visitor
                           ORDER BY visitor_id
                           LIMIT 1) AS t
      WHERE code.key NOT IN (SELECT key FROM unfinished)
@@ -35,7 +35,7 @@ WITH RECURSIVE code AS (
       FROM came
      CROSS JOIN LATERAL (SELECT visitor_id
                            FROM referral.touch
-                          WHERE lower(touch.code) = came.key AND visitor_id > came.visitor_id
+                          WHERE referral.normal_code(touch.code) = came.key AND visitor_id > came.visitor_id
                           ORDER BY visitor_id
                           LIMIT 1) AS t
      WHERE came.visitors < $3

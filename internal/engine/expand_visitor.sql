@@ -1,5 +1,6 @@
--- A visitor reaches the signups made as that visitor: at most $3 of each key
--- a step, onwards from where the last step ended.
+-- A visitor reaches the signups made as that visitor, with a typed code too, which
+-- may name no link: at most $3 of each key a step, onwards from where the last step
+-- ended.
 -- Rides on signup_visitor.
 WITH reached AS (
     SELECT v.key AS visitor_id, s.user_id

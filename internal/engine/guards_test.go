@@ -220,7 +220,7 @@ func TestGuardCampaignLock(t *testing.T) {
 
 // elsewhere is a user of another shard than u001's.
 const elsewhere = `(SELECT 'x' || n AS u FROM generate_series(1, 50) AS n
-                     WHERE referral.shard_of('x' || n) NOT IN (SELECT (referral.shard_of('u001') + k) % 16 FROM generate_series(0, 4) k) LIMIT 1) AS one`
+                     WHERE referral.shard_of('x' || n) NOT IN (SELECT (referral.shard_of('u001') + k) % (SELECT count(DISTINCT referral.shard_of(i::text)) FROM generate_series(1, 1000) i) FROM generate_series(0, 4) k) LIMIT 1) AS one`
 
 // overspent tells of a campaign that gave more than its budget.
 func (s *shop) overspent() string {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +26,7 @@ func (b *batch) load(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.bindAgain(b.config.Reward)
+		r.erases.loaded()
 	}
 	if err := b.loadFingerprints(ctx); err != nil {
 		return err
@@ -51,20 +51,20 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	var hash int64 // of each fact
 	var s reward.Signup
 	var visitorID string
-	var erasedAt *time.Time
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &erasedAt, &s.SharedWith, &s.Attributes, &hash}, func(r *referee) {
+	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
-		signup.ErasedAt = orZero(erasedAt)
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
-		s.Fingerprints, s.SharedWith = nil, nil
+		s.Fingerprints = nil
+		r.erases.sawSignup(hash)
 	}, attributes)
 
 	var p reward.Purchase
-	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Attributes, &hash}, func(r *referee) {
+	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
 		b.bytes += bytesPerPurchase - bytesPerRow
 		r.facts ^= hash
+		r.erases.sawPurchase(p.ID, hash)
 	}, attributes)
 
 	// A refund or override of an unknown purchase waits for it: its arrival is
@@ -95,7 +95,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
 		r.seal(attributionRow, sealed, old)
-	})
+	}, b.resyncs)
 
 	var pair reward.Pair
 	var postponed, waits, intact bool
@@ -124,7 +124,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 			r.waitlist[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
-	})
+	}, b.resyncs)
 	return b.send(ctx, &q)
 }
 
@@ -145,9 +145,9 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var c recordedCredit
 	var sealed, old bool
 	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
-	q.Queue(b.statement("load_credit"), ids).Query(b.each(credit, func() {
+	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.sealed, c.old = sealed || !b.resyncs, old
+		c.sealed, c.old = sealed, old
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
@@ -167,38 +167,57 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	return nil
 }
 
-// loadLinks loads the links of typed codes, and the touches that decide about
-// signups without one. A referee with an admitted pair needs neither, unless its
-// attribution is lost.
+// loadLinks loads the links of typed codes, and then the touch that decides about
+// each referee whose signup may be attributed by one: no code was typed, or one that
+// names no link.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
 	var visited, lost touchColumns
+	open := func(r *referee) bool {
+		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
+	}
+	for _, r := range b.referees {
+		if open(r) && r.Signup.Code != "" {
+			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
+		}
+	}
+	if err := b.loadCodes(ctx, byCode); err != nil {
+		return err
+	}
 	for _, r := range b.referees {
 		switch {
-		case r.Signup == nil || r.boundTo == nil && b.config.Reward.Bound(r.Pairs):
-		case r.Signup.Code != "":
-			byCode[r.Signup.Code] = append(byCode[r.Signup.Code], r)
-		case r.visitorID == "":
-		case r.boundTo != nil:
+		case !open(r) || r.visitorID == "":
+		case r.boundTo != nil: // it may have been by a touch before the code had a link
 			lost.add(r)
-		default:
+		case r.Code == nil:
 			visited.add(r)
 		}
 	}
-	var q pgx.Batch
-	if len(byCode) > 0 {
-		var link reward.Link
-		var expiresAt, disabledAt *time.Time
-		var hash int64
-		columns := []any{&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-		q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(columns, func() {
-			l := link
-			l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
-			for _, r := range byCode[l.Code] {
-				r.Code, r.via = &l, hash
-			}
-		}))
+	return b.loadTouches(ctx, &visited, &lost)
+}
+
+// loadCodes loads the links of codes.
+func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) error {
+	if len(byCode) == 0 {
+		return nil
 	}
+	var q pgx.Batch
+	var link linkRow
+	var hash int64
+	q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(append(link.columns(), &hash), func() {
+		l := link.read()
+		for _, r := range byCode[l.Code] {
+			r.Code, r.via = l, hash
+		}
+	}))
+	return b.send(ctx, &q)
+}
+
+// loadTouches loads the touch that decides about each visited signup, or, where
+// none does, touches that tell why. Of a lost attribution it loads the touch that
+// it may have been by.
+func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
+	var q pgx.Batch
 	if len(visited.userID) > 0 {
 		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
 	}
@@ -208,11 +227,6 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
-	return b.loadUnfit(ctx, &visited)
-}
-
-// loadUnfit loads touches that tell why none decides.
-func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
 	var unfit touchColumns
 	for _, id := range visited.userID {
 		if r := b.byID[id]; len(r.Touches) == 0 {
@@ -222,26 +236,21 @@ func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
 	if len(unfit.userID) == 0 {
 		return nil
 	}
-	rows, err := b.tx.Query(ctx, b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt)
-	if err != nil {
-		return err
-	}
-	return b.eachTouch()(rows)
+	q = pgx.Batch{}
+	q.Queue(b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt).Query(b.eachTouch())
+	return b.send(ctx, &q)
 }
 
 // eachTouch adds touches to their referees.
 func (b *batch) eachTouch() func(pgx.Rows) error {
 	var id string
 	var touch reward.Touch
-	var link reward.Link
-	var expiresAt, disabledAt *time.Time
+	var link linkRow
 	var hash int64
-	columns := []any{&id, &touch.VisitorID, &touch.TouchID, &touch.TouchedAt,
-		&link.Code, &link.Campaign, &link.ReferrerID, &link.Label, &expiresAt, &disabledAt, &hash}
-	return b.each(columns, func() {
-		l, r := link, b.byID[id]
-		l.ExpiresAt, l.DisabledAt = orZero(expiresAt), orZero(disabledAt)
-		touch.Link = &l
+	columns := append([]any{&id, &touch.VisitorID, &touch.TouchID, &touch.TouchedAt}, link.columns()...)
+	return b.each(append(columns, &hash), func() {
+		r := b.byID[id]
+		touch.Link = link.read()
 		r.Touches = append(r.Touches, touch)
 		r.via = hash
 	})
@@ -264,40 +273,60 @@ func (c *touchColumns) add(r *referee) {
 	}
 }
 
+// linkRow is where the columns of a link are scanned.
+type linkRow struct {
+	reward.Link
+	expiresAt, disabledAt *time.Time
+}
+
+func (l *linkRow) columns() []any {
+	return []any{&l.Code, &l.Campaign, &l.ReferrerID, &l.Label, &l.expiresAt, &l.disabledAt}
+}
+
+func (l *linkRow) read() *reward.Link {
+	link := l.Link
+	link.ExpiresAt, link.DisabledAt = orZero(l.expiresAt), orZero(l.disabledAt)
+	return &link
+}
+
 // loadFingerprints loads those of every possible referrer of a referee that has
-// some too.
+// some too, and what an erasure recorded in their place.
 func (b *batch) loadFingerprints(ctx context.Context) error {
 	wanted := map[string][]*referee{}
+	var users, others []string
 	for _, r := range b.referees {
-		if r.Signup == nil || len(r.Signup.Fingerprints) == 0 {
+		if r.Signup == nil {
 			continue
 		}
 		for _, id := range r.referrers() {
-			wanted[id] = append(wanted[id], r)
+			users, others = append(users, r.UserID), append(others, id)
+			if len(r.Signup.Fingerprints) > 0 {
+				wanted[id] = append(wanted[id], r)
+			}
 		}
 	}
-	if len(wanted) == 0 {
+	if len(users) == 0 {
 		return nil
 	}
-	rows, err := b.tx.Query(ctx, b.statement("load_fingerprint"), keys(wanted))
-	if err != nil {
-		return err
+	var q pgx.Batch
+	var id, other string
+	q.Queue(b.statement("load_shared"), users, others).Query(b.each([]any{&id, &other}, func() {
+		b.byID[id].Signup.SharedWith = append(b.byID[id].Signup.SharedWith, other)
+	}))
+	if len(wanted) > 0 {
+		var fingerprints []string
+		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
+			b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
+			for _, r := range wanted[id] {
+				if r.ReferrerFingerprints == nil {
+					r.ReferrerFingerprints = map[string][]string{}
+				}
+				r.ReferrerFingerprints[id] = fingerprints
+			}
+			fingerprints = nil
+		}))
 	}
-	var id string
-	var fingerprints, sharedWith []string
-	return b.each([]any{&id, &fingerprints, &sharedWith}, func() {
-		b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
-		for _, r := range wanted[id] {
-			if r.ReferrerFingerprints == nil {
-				r.ReferrerFingerprints = map[string][]string{}
-			}
-			r.ReferrerFingerprints[id] = fingerprints
-			if slices.Contains(sharedWith, r.UserID) {
-				r.Signup.SharedWith = append(r.Signup.SharedWith, id)
-			}
-		}
-		fingerprints, sharedWith = nil, nil
-	})(rows)
+	return b.send(ctx, &q)
 }
 
 // each scans every row into columns and calls add, as long as the batch may hold

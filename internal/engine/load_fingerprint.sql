@@ -1,6 +1,5 @@
--- Fingerprints of referrers' own signups, and whom they were shared with when
--- they were erased.
--- Rides on signup_pkey.
-SELECT user_id, fingerprints, coalesce(shared_with, '{}')
+-- Fingerprints of referrers' own signups.
+-- Uses signup_pkey.
+SELECT user_id, fingerprints
   FROM referral.signup
- WHERE user_id = ANY ($1) AND (fingerprints <> '{}' OR shared_with <> '{}');
+ WHERE user_id = ANY ($1) AND fingerprints <> '{}';

@@ -6,7 +6,7 @@ SELECT s.user_id, s.visitor_id, t.*, 0::bigint
   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) AS s(user_id, visitor_id, signed_up_at, campaign, referrer_id)
  CROSS JOIN LATERAL (SELECT t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at
                        FROM referral.touch AS t
-                       JOIN referral.link AS l ON l.code = lower(t.code)
+                       JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
                       WHERE t.visitor_id = s.visitor_id AND t.touched_at <= s.signed_up_at
                         AND l.campaign = s.campaign AND l.referrer_id = s.referrer_id
                       ORDER BY CASE (SELECT attribution FROM referral.meta)

@@ -10,7 +10,7 @@ SELECT DISTINCT ON (s.user_id, l.campaign)
                       WHERE touch.visitor_id = s.visitor_id AND touched_at <= s.signed_up_at
                       ORDER BY touched_at DESC
                       LIMIT 1000) AS t
-  JOIN referral.link AS l ON l.code = lower(t.code)
+  JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
   JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
  WHERE l.referrer_id <> s.user_id
    AND (l.expires_at IS NULL OR t.touched_at < l.expires_at)

@@ -30,7 +30,7 @@ func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
 	b := newBatch(New(db, Options{}), &config, turn{size: 1})
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
 	defer b.unlockMemory()
-	err = pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
 			return err

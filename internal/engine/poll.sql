@@ -1,18 +1,28 @@
 -- Once a poll: is there anything to do, and under which configuration? Is it time
--- for a step of a resync? And where does each shard's queue begin: $1 to $4 say
--- what is known of that, see oldest_change.
--- Uses change_pkey and pair_due, one probe each per shard, and allocation_request_pkey.
+-- for a step of a resync? And where does each shard's queue begin: $1 to $4 say what
+-- is known of that, see oldest_change. It runs without a transaction (DB.QueryBare),
+-- so it qualifies functions, types and operators.
+-- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
+-- erasing_retry.
 SELECT m.epoch,
-       queue.xid <> '{}'
+       queue.work
            OR EXISTS (SELECT
                         FROM referral.shard AS s
                        WHERE EXISTS (SELECT FROM referral.pair AS p
-                                      WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
+                                      WHERE referral.shard_of(p.user_id) OPERATOR(pg_catalog.=) s.shard
+                                        AND p.state OPERATOR(pg_catalog.=) 'Held' AND NOT p.postponed
+                                        AND p.matures_at OPERATOR(pg_catalog.<=) pg_catalog.now()))
            OR EXISTS (SELECT FROM referral.allocation_request) AS work,
-       (SELECT next_at <= clock_timestamp() FROM referral.resync) AND referral.resync_due() AS resync,
-       pg_current_snapshot()::text, queue.shard, queue.xid, queue.id
+       (SELECT next_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() FROM referral.resync) AND referral.resync_due() AS resync,
+       EXISTS (SELECT FROM referral.erasing WHERE retry_at OPERATOR(pg_catalog.<=) pg_catalog.now()) AS erasures,
+       pg_catalog.pg_current_snapshot()::pg_catalog.text, queue.shard, queue.xid, queue.id
   FROM referral.meta AS m
- CROSS JOIN (SELECT coalesce(array_agg(known.shard), '{}') AS shard,
-                    coalesce(array_agg(oldest.xid::text), '{}') AS xid, coalesce(array_agg(oldest.id), '{}') AS id
-               FROM unnest($1::smallint[], $2::text[], $3::bigint[], $4::text[]) AS known(shard, xid, id, seen)
-              CROSS JOIN LATERAL referral.oldest_change(known.shard, known.xid::xid8, known.id, known.seen::pg_snapshot) AS oldest) AS queue;
+ CROSS JOIN (SELECT pg_catalog.bool_or(oldest.xid IS NOT NULL) AS work, pg_catalog.array_agg(s.shard) AS shard,
+                    pg_catalog.array_agg(coalesce(oldest.xid::pg_catalog.text, '')) AS xid,
+                    pg_catalog.array_agg(coalesce(oldest.id, 0)) AS id
+               FROM referral.shard AS s
+               LEFT JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.int2[]), pg_catalog.unnest($2::pg_catalog.text[]),
+                                    pg_catalog.unnest($3::pg_catalog.int8[]), pg_catalog.unnest($4::pg_catalog.text[]))
+                    AS known(shard, xid, id, seen) ON known.shard OPERATOR(pg_catalog.=) s.shard
+               LEFT JOIN LATERAL referral.oldest_change(s.shard, known.xid::pg_catalog.xid8, known.id, known.seen::pg_catalog.pg_snapshot)
+                    AS oldest ON true) AS queue;

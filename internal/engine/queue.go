@@ -26,12 +26,11 @@ const lookAgain = time.Minute
 // change that is committed late is found by the first look after its commit.
 type queues struct {
 	mu    sync.Mutex
-	known [shards]beginning
+	known map[int16]*beginning // by shard
 }
 
 // beginning is what the last look at a shard's queue found: each change is at
-// (xid, id) or behind, or of a transaction in progress at the snapshot seen. The
-// zero value knows nothing.
+// (xid, id) or behind, or of a transaction in progress at the snapshot seen.
 type beginning struct {
 	xid   uint64
 	id    int64
@@ -46,7 +45,8 @@ type first struct {
 	id    int64
 }
 
-// beginnings are the parameters of oldest_change for each shard.
+// beginnings are the parameters of oldest_change for each shard that something is
+// known of.
 type beginnings struct {
 	shard []int16
 	xid   []string
@@ -57,26 +57,22 @@ type beginnings struct {
 func (q *queues) beginnings(now time.Time) (b beginnings) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for shard := range int16(shards) {
-		known := &q.known[shard]
+	for shard, known := range q.known {
 		if !now.Before(known.until) {
-			*known = beginning{until: now.Add(lookAgain/2 + rand.N(lookAgain/2))}
-		}
-		seen := known.seen
-		if seen == "" {
-			seen = "1:1:"
+			delete(q.known, shard)
+			continue
 		}
 		b.shard = append(b.shard, shard)
 		b.xid = append(b.xid, strconv.FormatUint(known.xid, 10))
 		b.id = append(b.id, known.id)
-		b.seen = append(b.seen, seen)
+		b.seen = append(b.seen, known.seen)
 	}
 	return b
 }
 
 // found takes note of the first change of a shard's queue as of a snapshot; an
 // empty xid: there is none.
-func (q *queues) found(f first, snapshot string) {
+func (q *queues) found(now time.Time, f first, snapshot string) {
 	_, rest, _ := strings.Cut(snapshot, ":")
 	end, _, _ := strings.Cut(rest, ":")
 	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction is from here on
@@ -90,21 +86,15 @@ func (q *queues) found(f first, snapshot string) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	known := &q.known[f.shard]
-	known.xid, known.id, known.seen = xid, id, snapshot
-}
-
-// empty takes note that no shard has changes but those of shards.
-func (q *queues) empty(except []int16, snapshot string) {
-	has := map[int16]bool{}
-	for _, shard := range except {
-		has[shard] = true
-	}
-	for shard := range int16(shards) {
-		if !has[shard] {
-			q.found(first{shard: shard}, snapshot)
+	known := q.known[f.shard]
+	if known == nil {
+		known = &beginning{until: now.Add(lookAgain/2 + rand.N(lookAgain/2))}
+		if q.known == nil {
+			q.known = map[int16]*beginning{}
 		}
+		q.known[f.shard] = known
 	}
+	known.xid, known.id, known.seen = xid, id, snapshot
 }
 
 // forget has every queue looked at from its very beginning: the database was
@@ -112,5 +102,5 @@ func (q *queues) empty(except []int16, snapshot string) {
 func (q *queues) forget() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.known = [shards]beginning{}
+	q.known = nil
 }

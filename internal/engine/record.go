@@ -24,6 +24,7 @@ func (b *batch) record(ctx context.Context) error {
 			continue
 		}
 		if len(r.outcome.Claims) > 0 {
+			d.claimed = true
 			d.compareDigest(r, r.restsOn(b.config.Reward))
 		}
 		if b.config.Reward.Bound(r.Pairs) && !b.config.Reward.Bound(r.pairsAfter()) {

@@ -22,12 +22,15 @@ type referee struct {
 	expected  map[string]int              // how many credits the engine gave each pair, by purchase
 	rebuilt   map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
 	boundTo   *reward.Pair                // whose attribution is lost
+	erases    *erasure                    // the step that the batch does; nil: none
 
 	lostAttribution bool              // there is no row of it
 	watched         bool              // by a resync: nobody noted a change, so that any difference is drift
 	broken          map[string]broken // seals, by purchase or attributionRow
 
 	drift map[string]bool // what differed, by purchase or attributionRow
+
+	exhausted map[string]bool // campaigns in which claims are expected to wait
 
 	rests   digest // what is recorded of the outcome's
 	outcome reward.Outcome

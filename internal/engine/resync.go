@@ -26,7 +26,7 @@ type resyncer struct {
 }
 
 func newResyncer(e *Engine) *resyncer {
-	return &resyncer{engine: e, referees: firstReferees, suspects: e.options.BatchSize}
+	return &resyncer{engine: e, referees: firstReferees, suspects: e.usualBatch()}
 }
 
 // Resync does every step of a comparison that is due now, without a pause, and
@@ -58,8 +58,10 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 		}
 		switch _, err := s.attempt(ctx, false); {
 		case err == nil:
+			s.engine.resyncHealth.succeeded()
 			delay.Reset()
 		case !s.accept(ctx, err):
+			s.engine.resyncHealth.failed(err)
 			wait := delay.NextBackOff()
 			s.engine.log.Warn("A resync's step was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
@@ -74,7 +76,7 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err err
 		return false, nil
 	}
 	if took, err = s.step(ctx, config, atOnce); err == nil && took {
-		s.suspects = min(2*s.suspects, s.engine.options.BatchSize)
+		s.suspects = min(2*s.suspects, s.engine.usualBatch())
 	}
 	return took, err
 }

@@ -16,21 +16,21 @@ WITH told AS (
     SELECT user_id, facts, 0::bigint AS earned, -65536::bigint * pairs AS rows, 0::bigint AS amount,
            CASE WHEN seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
                      AND facts IS NOT NULL AND pairs IS NOT NULL
-                     AND (via IS NULL OR via = coalesce((SELECT CASE WHEN s.code <> ''
-                              THEN (SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
-                                      FROM referral.link AS l WHERE l.code = lower(s.code))
-                              ELSE (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)
-                                      FROM referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t) END
+                     AND (via IS NULL OR via = coalesce((SELECT coalesce(
+                                   (SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
+                                      FROM referral.link AS l WHERE l.code = referral.normal_code(s.code)),
+                                   (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)
+                                      FROM referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t))
                          FROM referral.signup AS s WHERE s.user_id = a.user_id), 0))
                 THEN 8 ELSE 9 END AS flags
       FROM referral.attribution AS a
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes), 0, 0, 0, 0
+    SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 0, 0, 0, 0
       FROM referral.signup
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes), 0, 0, 0, 0
+    SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 0, 0, 0, 0
       FROM referral.purchase
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
@@ -68,15 +68,16 @@ WITH told AS (
     -- Signups that are bound to nothing though something may bind them.
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
-      JOIN referral.link AS l ON l.code = lower(s.code)
+      JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
       JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
-     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND s.code <> ''
+     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
     UNION ALL
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
      CROSS JOIN LATERAL referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t
-     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND coalesce(s.code, '') = ''
+     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
+       AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
 ), summed AS (
     SELECT user_id, bit_xor(facts) AS facts, bit_xor(earned) AS earned, sum(rows) AS rows, sum(amount) AS amount, bit_or(flags) AS flags

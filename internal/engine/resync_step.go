@@ -118,6 +118,9 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 	}
 	if fresh {
 		at = &position{}
+		if _, err := s.tx.Exec(ctx, s.statement("erase_lost")); err != nil {
+			return nil, fmt.Errorf("while looking for erasures that were lost: %w", err)
+		}
 	}
 	return at, nil
 }

@@ -227,14 +227,20 @@ func (s *split) stuck() error {
 	return s.suspects[at].cause
 }
 
-// otherShards are the shards that are left to other turns.
-func (t *turn) otherShards() []int16 {
-	var others []int16
-	for shard := range int16(shards) {
-		unit := strconv.Itoa(int(shard))
-		if t.own != "" && t.own != unit || slices.Contains(t.without, unit) {
-			others = append(others, shard)
-		}
+// shardOf is the shard that a unit of the change queue stands for; nil: any.
+func shardOf(unit string) *int16 {
+	shard, err := strconv.ParseInt(unit, 10, 16)
+	if err != nil {
+		return nil
 	}
-	return others
+	return new(int16(shard))
+}
+
+// shardsOf are the shards that units of the change queue stand for.
+func shardsOf(units []string) []int16 {
+	all := make([]int16, 0, len(units))
+	for _, unit := range units {
+		all = append(all, *shardOf(unit))
+	}
+	return all
 }

@@ -25,8 +25,8 @@ func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, 
 		e := ending{began: now}
 		var keys []string
 		var locked []int16
-		for shard := range int16(shards) {
-			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && !slices.Contains(t.otherShards(), shard) {
+		for shard := range int16(16) {
+			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && (t.own == "" || *shardOf(t.own) == shard) && !slices.Contains(shardsOf(t.without), shard) {
 				locked = append(locked, shard)
 				e.units = append(e.units, strconv.Itoa(int(shard)))
 			}

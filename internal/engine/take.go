@@ -17,6 +17,8 @@ const (
 	kindReferrer = "Referrer"
 	kindRollout  = "Rollout"  // of a campaign: all its referees
 	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
+	kindErasure  = "Erasure"  // of a user: the next step of an erasure
+	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
 // expansions name the statements that turn other changes into referees.
@@ -52,6 +54,7 @@ func (b *batch) take(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
+	var erased []string
 
 	var queries pgx.Batch
 	var from beginnings
@@ -63,8 +66,21 @@ func (b *batch) take(ctx context.Context) error {
 	queries.Queue(b.statement("take"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
-			if kind == kindReferee {
+			switch kind {
+			case kindReferee:
 				found[key] = true
+				return nil
+			case kindErasure:
+				if slices.Contains(erased, key) {
+					return nil
+				}
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
+				return nil
+			case kindFix:
+				found[key] = true
+				b.fixes = append(b.fixes, key) // twice does no harm
 				return nil
 			}
 			if expand[kind] == nil {
@@ -96,6 +112,9 @@ func (b *batch) take(ctx context.Context) error {
 
 	b.taken += len(found)
 	b.setReferees(slices.Sorted(maps.Keys(found)))
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
+	}
 	return b.expand(ctx, expand)
 }
 
@@ -104,7 +123,7 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expansions {
 		if e := all[kind]; e != nil {
-			limit := max(1, b.turn.size/len(e.keys))
+			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}

@@ -11,12 +11,20 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
+// backlogFactor is how many times larger than usual batches grow while there is a backlog. Referrers
+// and accounts are counted once a batch, however many referees of theirs are in it.
+const backlogFactor = 2
+
+// usualBatch is how many changes are in a batch while there is no backlog.
+func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFactor) }
+
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine    *Engine
 	number    int
-	first     int      // shard to begin the next claim with
+	first     int      // shard to begin the next claim with; behind the last, it begins with the first
 	size      int      // changes in the next batch
+	most      int      // changes in any batch
 	allocates bool     // the next attempt begins with allocation requests
 	splits    [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
 	delay     *backoff.ExponentialBackOff
@@ -26,9 +34,10 @@ func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
 		number: number,
-		first:  number * shards / e.options.Workers,
-		size:   e.options.BatchSize,
-		splits: [2]split{{full: e.options.BatchSize / shardsPerBatch}, {full: e.options.BatchSize}},
+		first:  number * shardsPerBatch, // each worker behind the shards of the one before
+		size:   e.usualBatch(),
+		most:   e.options.BatchSize,
+		splits: [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
 		delay:  newBackoff(),
 	}
 }
@@ -108,16 +117,21 @@ func (w *worker) stuck() error {
 	return cmp.Or(w.splits[0].stuck(), w.splits[1].stuck())
 }
 
-// after lets the next batch begin with other shards, and be larger again.
+// after lets the next batch begin with other shards, and be larger: up to its usual size again after
+// a failure, and beyond it while there is a backlog.
 func (w *worker) after(b *batch) {
 	w.engine.recover()
 	if b.turn.own != "" {
 		return
 	}
 	if b.allocates == "" {
-		w.first = (int(b.shards[len(b.shards)-1]) + 1) % shards
+		w.first = int(b.shards[len(b.shards)-1]) + 1
 	}
-	w.size = min(2*w.size, w.engine.options.BatchSize)
+	most := w.engine.usualBatch()
+	if 2*len(b.referees) >= b.turn.size {
+		most = w.most
+	}
+	w.size = min(2*w.size, most)
 }
 
 // accept does what lets the next attempt do better, and reports whether that may
@@ -132,6 +146,7 @@ func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.
 		_, err := w.engine.reload(ctx)
 		return err == nil
 	case errors.Is(err, errBatchTooLarge) && b.turn.own == "" && w.size > 1:
+		w.most = w.engine.usualBatch() // what there is does not suit larger ones
 		w.size = max(1, w.size/2)
 		return true
 	case len(end.units) == 0 || end.fault == database.FaultDatabase:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -31,8 +32,15 @@ type shop struct {
 	testing.TB
 	db     *database.DB
 	writer *pgxpool.Pool // the plain role
+	owner  executor      // the schema's owner, by hand
 	engine *engine.Engine
 	uri    string
+}
+
+// executor is a pool or a *database.DB.
+type executor interface {
+	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
 func newShop(t testing.TB) *shop {
@@ -45,7 +53,10 @@ func newShop(t testing.TB) *shop {
 	writer, err := pgxpool.New(ctx, own.WriterURI)
 	must(t, err)
 	t.Cleanup(writer.Close)
-	s := &shop{TB: t, db: db, writer: writer, uri: own.URI}
+	owner, err := pgxpool.New(ctx, own.URI)
+	must(t, err)
+	t.Cleanup(owner.Close)
+	s := &shop{TB: t, db: db, writer: writer, owner: owner, uri: own.URI}
 	s.engine = s.newEngine(engine.Options{})
 	return s
 }
@@ -111,7 +122,7 @@ func (s *shop) write(sql string, arguments ...any) {
 // asOwner does by hand what nobody should.
 func (s *shop) asOwner(sql string, arguments ...any) {
 	s.Helper()
-	_, err := s.db.Exec(s.Context(), sql, arguments...)
+	_, err := s.owner.Exec(s.Context(), sql, arguments...)
 	must(s, err)
 }
 
@@ -133,7 +144,7 @@ func (s *shop) consistent() {
 // rows returns each row with its columns parted by spaces.
 func (s *shop) rows(sql string, arguments ...any) []string {
 	s.Helper()
-	rows, err := s.db.Query(s.Context(), sql, arguments...)
+	rows, err := s.owner.Query(s.Context(), sql, arguments...)
 	must(s, err)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		values, err := row.Values()

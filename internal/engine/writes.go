@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -33,8 +35,15 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
 }
 
-// writePairs queues pairs, whose ordinals the referrers' counters have given.
+// writePairs queues pairs, whose ordinals the referrers' counters have given. Those of limited
+// campaigns are written in admission order. Where there are none, pairs are written in the order of
+// their keys, so that neighbours share pages of the index.
 func (d *differences) writePairs(writes *pgx.Batch, statement func(string) string) {
+	if !d.claimed {
+		slices.SortFunc(d.pairs, func(a, b *pairRow) int {
+			return cmp.Or(strings.Compare(a.userID, b.userID), strings.Compare(a.PurchaseID, b.PurchaseID))
+		})
+	}
 	fresh, revised := newPairColumns(len(d.pairs)), pairColumns{}
 	for i := range d.pairs {
 		if p := d.pairs[i]; p.fresh {
@@ -69,8 +78,9 @@ func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 	}
 	concerned := d.waitlist
 	for i, campaign := range d.referrers.campaign {
-		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Limited() {
-			concerned.add(campaign, d.referrers.referrerID[i], 0)
+		referrer := d.referrers.referrerID[i]
+		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Limited() && !b.waitless[referrerKey{campaign, referrer}] {
+			concerned.add(campaign, referrer, 0)
 		}
 	}
 	concerned.campaign = append(concerned.campaign, b.passedOver.campaign...)

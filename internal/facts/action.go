@@ -18,6 +18,8 @@ type Action struct {
 
 	// Followed is the code that the visitor's token says was followed last.
 	Followed string `json:"-"`
+
+	sameCode bool // of a stored action: its code is the one that was given
 }
 
 // actor is who did it: the user, or the visitor where no user is known.
@@ -59,14 +61,16 @@ func actions(sql statements) *kind[Action, Action] {
 		key:     func(a *Action) key { return key{a.actor(), a.id()} },
 		stored:  func(s *Action) key { return key{s.actor(), s.id()} },
 		scan: func(s *Action) []any {
-			return []any{&s.ActionID, &s.UserID, &s.VisitorID, &s.Code, &s.Action, &s.Target, instant{&s.ActedAt}}
+			return []any{&s.ActionID, &s.UserID, &s.VisitorID, &s.Code, &s.Action, &s.Target, instant{&s.ActedAt}, &s.sameCode}
 		},
 		differ: func(a, s *Action, _ bool) []Difference {
 			var d differences
 			if s.VisitorID != nil { // else it was not known, or forgotten
 				d.optional("visitor", a.VisitorID, *s.VisitorID)
 			}
-			d.optional("code", a.Code, valueOf(s.Code))
+			if !s.sameCode {
+				d.note("code", a.Code, s.Code)
+			}
 			d.text("action", a.Action, s.Action)
 			d.optional("target", a.Target, valueOf(s.Target))
 			d.instant("acted_at", a.ActedAt, s.ActedAt)

@@ -2,34 +2,37 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/jackc/pgx/v5"
 )
 
-// The engine decides what is pending in a moment, as a rule.
-const (
-	erasePause    = 100 * time.Millisecond
-	eraseAttempts = 20
-)
+// Erasure is the newest request to erase a user, and whether all requests are
+// carried out.
+type Erasure struct {
+	RequestedAt time.Time
+	CompletedAt *time.Time // nil: the engine is not done
+}
 
-// Erase forgets a person; again, and for somebody unknown, it changes nothing.
-// While something of the person's is still to be decided it waits a moment, and
-// then fails as what may be tried again.
+// Erase requests that a user is erased. The engine carries it out; see Erasure.
 func (s *Store) Erase(ctx context.Context, userID string) error {
-	for attempt := 1; ; attempt++ {
-		_, err := s.db.Exec(ctx, s.sql.get("erase_user"), userID)
-		if err == nil {
-			return nil
-		}
-		if attempt == eraseAttempts || database.Classify(err) != database.ClassRetryable {
-			return fmt.Errorf("while forgetting a person: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("while forgetting a person: %w", err)
-		case <-time.After(erasePause):
-		}
+	if _, err := s.db.Exec(ctx, s.sql.get("erase_user"), userID); err != nil {
+		return fmt.Errorf("while requesting an erasure: %w", err)
 	}
+	return nil
+}
+
+// Erasure reads how far the erasure of a user is; nil: there was no request.
+func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
+	var e Erasure
+	err := s.db.QueryRow(ctx, s.sql.get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("while reading an erasure: %w", err)
+	}
+	return &e, nil
 }

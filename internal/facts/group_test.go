@@ -47,15 +47,15 @@ func TestOneBadFactFailsNoOther(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 40 {
 		group.Go(func() {
-			amount := int64(i - 1) // the border lets nothing below 1 through; the database does not either
+			amount := int64(i - 2) // the API and the database refuse an amount below 0
 			_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(i), Amount: amount, Currency: "USD"})
-			if (amount < 1) != database.Data(err) {
+			if (amount < 0) != database.Data(err) {
 				t.Errorf("amount %d: %v", amount, err)
 			}
 		})
 	}
 	group.Wait()
-	w.expect("purchases", "SELECT count(*), min(amount) FROM referral.purchase", "38 1")
+	w.expect("purchases", "SELECT count(*), min(amount) FROM referral.purchase", "38 0")
 }
 
 func TestWhoLeavesBeforeTheWriteIsNotWritten(t *testing.T) {

@@ -6,7 +6,7 @@ import "time"
 type Purchase struct {
 	UserID      string     `json:"user_id" minLength:"1" maxLength:"255" doc:"Who bought: the application's pseudonym. The signup may arrive later."`
 	PurchaseID  string     `json:"purchase_id" minLength:"1" maxLength:"255" doc:"The application's order number."`
-	Amount      int64      `json:"amount" minimum:"1" example:"2500" doc:"Minor units of the currency, above zero, before refunds."`
+	Amount      int64      `json:"amount" minimum:"0" example:"2500" doc:"Minor units of the currency, before refunds. 0 is recorded, and never counts (BelowMinimum)."`
 	Currency    string     `json:"currency" pattern:"^[A-Z]{3}$" example:"USD" doc:"ISO 4217, three capital letters."`
 	PurchasedAt *time.Time `json:"purchased_at,omitempty" doc:"When it was bought; a hold counts from here. Left out: now."`
 	Attributes  Attributes `json:"attributes,omitempty" doc:"Anything else about the purchase, for conditions of a policy."`

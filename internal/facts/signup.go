@@ -12,7 +12,7 @@ import (
 type Signup struct {
 	UserID       string     `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 	VisitorID    *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
-	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; when not empty it decides alone."`
+	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; one that names a link decides alone, one that names none is as if it were not there."`
 	SignedUpAt   *time.Time `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
 	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
 	Attributes   Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`
@@ -26,7 +26,7 @@ type StoredSignup struct {
 	Signup
 	ArrivedAt time.Time `json:"arrived_at" doc:"When it arrived, by the database's clock."`
 
-	erased bool
+	erased, sameCode bool
 }
 
 func signups(sql statements) *kind[Signup, StoredSignup] {
@@ -39,12 +39,14 @@ func signups(sql statements) *kind[Signup, StoredSignup] {
 		stored:  func(s *StoredSignup) key { return key{s.UserID} },
 		scan: func(s *StoredSignup) []any {
 			return []any{
-				&s.UserID, &s.VisitorID, &s.Code, instant{&s.SignedUpAt}, &s.Fingerprints, &s.Attributes, always{&s.ArrivedAt}, &s.erased,
+				&s.UserID, &s.VisitorID, &s.Code, instant{&s.SignedUpAt}, &s.Fingerprints, &s.Attributes, always{&s.ArrivedAt}, &s.erased, &s.sameCode,
 			}
 		},
 		differ: func(g *Signup, s *StoredSignup, same bool) []Difference {
 			var d differences
-			d.optional("code", g.Code, valueOf(s.Code))
+			if !s.sameCode {
+				d.note("code", g.Code, s.Code)
+			}
 			d.instant("signed_up_at", g.SignedUpAt, s.SignedUpAt)
 			if s.erased {
 				return d // the rest was forgotten, not stored otherwise

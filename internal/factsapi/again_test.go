@@ -69,6 +69,18 @@ func TestTheSameAgainIsTheSame(t *testing.T) {
 	}
 }
 
+func TestPurchaseOfZeroIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	free := `{"user_id": "u", "purchase_id": "free", "amount": 0, "currency": "USD"}`
+	w.post(purchases, free, http.StatusCreated)
+	w.post(purchases, free, http.StatusOK)
+	got := w.post("/v1/batch", `{"facts": [{"kind": "purchase", "user_id": "u", "purchase_id": "free2", "amount": 0, "currency": "USD"}]}`, http.StatusCreated)
+	if diff := cmp.Diff([]int{http.StatusCreated}, statuses(t, got.body)); diff != "" {
+		t.Errorf("in a batch (-want +got):\n%s", diff)
+	}
+	w.expect("purchases", "SELECT purchase_id, amount FROM referral.purchase ORDER BY 1", "free 0", "free2 0")
+}
+
 // valued is an object with what attributes are worth, not how they are written.
 func valued(t *testing.T, body string) (members map[string]any) {
 	t.Helper()

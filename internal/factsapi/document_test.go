@@ -53,7 +53,7 @@ func TestTheDocumentIsWhole(t *testing.T) {
 	slices.Sort(operations)
 	want := []string{
 		"DELETE /v1/users/{id}",
-		"GET /v1/referrers/{id}/balance", "GET /v1/referrers/{id}/credits", "GET /v1/referrers/{id}/links", "GET /v1/users/{id}/explanation",
+		"GET /v1/referrers/{id}/balance", "GET /v1/referrers/{id}/credits", "GET /v1/referrers/{id}/links", "GET /v1/users/{id}/erasure", "GET /v1/users/{id}/explanation",
 		"POST /v1/actions", "POST /v1/batch", "POST /v1/links", "POST /v1/purchases", "POST /v1/redemptions", "POST /v1/refunds", "POST /v1/signups",
 	}
 	if diff := cmp.Diff(want, operations); diff != "" {

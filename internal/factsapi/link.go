@@ -28,13 +28,13 @@ func (a *api) registerLinks() {
 	post(a, operation{
 		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get a referrer's link, made if there is none",
 		description: "Without a code there is one link for each referrer, campaign, label and destination; one that expired or was disabled is followed by another. " +
-			"A code that is chosen has 3 to 64 lower-case letters, digits, '-' and '_'.",
+			"A code that is chosen has 3 to 64 letters a to z, digits, '-' and '_', and is stored in lower case.",
 	}, a.link)
 }
 
 func (a *api) link(ctx context.Context, l *facts.Link) (recordedLink, bool, error) {
 	if l.Code = code(l.Code); l.Code != nil {
-		if err := links.CheckVanity(*l.Code); err != nil {
+		if err := links.CheckVanity(links.Trim(*l.Code)); err != nil {
 			return recordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.code", Message: err.Error(), Value: echo(*l.Code)})
 		}
 	}

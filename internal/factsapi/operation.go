@@ -60,9 +60,10 @@ func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, 
 	return documented
 }
 
-// get registers an operation that reads, with its parameters in I.
-func get[I, O any](a *api, o operation, do func(context.Context, *I) (O, error)) {
-	op := o.describe(http.MethodGet, http.StatusOK, http.StatusUnprocessableEntity)
+// get registers an operation that reads, with its parameters in I. errors are
+// statuses it may answer with beside the usual ones.
+func get[I, O any](a *api, o operation, do func(context.Context, *I) (O, error), errors ...int) {
+	op := o.describe(http.MethodGet, http.StatusOK, append(errors, http.StatusUnprocessableEntity)...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answered[O], error) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()

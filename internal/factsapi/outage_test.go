@@ -20,7 +20,7 @@ func unreachable(t testing.TB, config *pgxpool.Config) *database.DB {
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	must(t, err)
 	t.Cleanup(pool.Close)
-	return &database.DB{Pool: pool, Schema: database.DefaultSchema}
+	return database.NewDB(pool, database.DefaultSchema)
 }
 
 func sortedStrings(all []string) []string {
@@ -47,6 +47,7 @@ func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
 		{http.MethodGet, "/v1/referrers/r/credits", ""},
 		{http.MethodGet, "/v1/users/u/explanation", ""},
 		{http.MethodDelete, "/v1/users/u", ""},
+		{http.MethodGet, "/v1/users/u/erasure", ""},
 	} {
 		got := w.send(request[0], request[1], request[2])
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
 	"reflect"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/facts"
@@ -131,21 +128,4 @@ func (p *page) after(place any) error {
 		}
 	}
 	return refused(detail("query.cursor", "is no next_cursor that was given here"))
-}
-
-func (a *api) registerErasure() {
-	o := operation{
-		path: "/v1/users/{id}", id: "forget-user", tag: "Privacy", summary: "Forget a person",
-		description: "Blanks attributes, fingerprints, landing URLs, referers and visitor links. Deletes no fact, changes no amount and no decision. " +
-			"Again, and for somebody unknown, it changes nothing. While facts of the user are still to be decided it answers 503.",
-	}
-	op := o.describe(http.MethodDelete, http.StatusNoContent, http.StatusUnprocessableEntity)
-	huma.Register(a.huma, op, func(ctx context.Context, in *person) (*struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		if err := a.Store.Erase(ctx, in.ID); err != nil {
-			return nil, a.problemOf(ctx, err)
-		}
-		return nil, nil
-	})
 }

@@ -99,14 +99,14 @@ func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning 
 	return action, who.warning, nil
 }
 
-// code is a code as it is stored; nil where there is none.
+// code is a code as it was given, which the database reads; nil where it is blank.
 func code(given *string) *string {
 	if given == nil {
 		return nil
 	}
-	normal := links.Normalize(strings.ToValidUTF8(*given, ""))
-	if normal == "" {
+	text := strings.ToValidUTF8(*given, "")
+	if links.Trim(text) == "" {
 		return nil
 	}
-	return &normal
+	return &text
 }

@@ -79,11 +79,11 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	}
 	w.expect("who redeemed", "SELECT author, amount FROM referral.redemption", "shop 300")
 
-	if got := w.send(http.MethodDelete, "/v1/users/ben", ""); got.status != http.StatusNoContent || got.body != "" {
-		t.Errorf("forgetting: %d %s", got.status, got.body)
+	if got := w.send(http.MethodDelete, "/v1/users/ben", ""); got.status != http.StatusAccepted || !strings.HasSuffix(got.header.Get("Location"), "/v1/users/ben/erasure") {
+		t.Errorf("erasing: %d %v %s", got.status, got.header, got.body)
 	}
 	w.post("/v1/signups", `{"user_id": "ben", "visitor": "`+token+`"}`, 200)
 	w.converge()
-	w.expect("what is forgotten", "SELECT visitor_id IS NULL FROM referral.signup", "true")
+	w.expect("what is erased", "SELECT visitor_id IS NULL FROM referral.signup", "true")
 	w.expect("violations", "SELECT wrong, what FROM referral.violations()")
 }

@@ -75,7 +75,7 @@ func (h *host) configure(config Config) {
 	h.change(func(c *condition) {
 		c.refusal = nil
 		if !same {
-			c.phase, c.outage, c.engine = Connecting, nil, nil
+			c.phase, c.outage, c.engine, c.resync = Connecting, nil, nil, nil
 		}
 	})
 	if news {

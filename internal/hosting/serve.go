@@ -112,7 +112,7 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {
-			c.engine = nil
+			c.engine, c.resync = nil, e.ResyncErr()
 			if failed >= patience && !cutsOff(database.Classify(failure)) {
 				c.engine = failure
 			}
@@ -145,7 +145,7 @@ func (h *host) setEngine(e *engine.Engine) {
 	h.engine = e
 	h.mu.Unlock()
 	h.change(func(c *condition) {
-		c.engine = nil
+		c.engine, c.resync = nil, nil
 		switch {
 		case e != nil:
 			c.phase = Serving

@@ -29,6 +29,9 @@ type State struct {
 
 	// Fault is why the database cannot be used, or why the engine makes no progress; nil: neither is known.
 	Fault error
+
+	// ResyncFault is why resyncs make no progress while batches do; nil: they do, as far as is known.
+	ResyncFault error
 }
 
 // Reasons why a database cannot be used beside what the database itself says.
@@ -58,6 +61,7 @@ type condition struct {
 	refusal error
 	outage  error // opens the circuit
 	engine  error // the engine fails again and again although the database answers
+	resync  error // resyncs fail again and again
 }
 
 func (c *condition) fault() error {
@@ -69,7 +73,7 @@ func (c *condition) fault() error {
 
 // looksLike says whether a person would be told the same about both.
 func (c *condition) looksLike(other condition) bool {
-	return c.phase == other.phase && alike(c.refusal, other.refusal) && alike(c.fault(), other.fault())
+	return c.phase == other.phase && alike(c.refusal, other.refusal) && alike(c.fault(), other.fault()) && alike(c.resync, other.resync)
 }
 
 func alike(a, b error) bool {
@@ -133,5 +137,7 @@ func (h *host) state() State {
 		Phase:   h.condition.phase,
 		Refusal: h.condition.refusal,
 		Fault:   h.condition.fault(),
+
+		ResyncFault: h.condition.resync,
 	}
 }

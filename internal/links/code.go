@@ -43,11 +43,12 @@ func NewCode() string {
 	}
 }
 
-// Normalize makes of what somebody typed or followed the code as it is stored.
-func Normalize(code string) string { return strings.ToLower(strings.TrimSpace(code)) }
+// Trim cuts off the white space around a code that referral.normal_code cuts off
+// as well. The case of a code is the database's to lower.
+func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
-// Valid tells whether a normalized code may be that of a link: who writes links
-// with SQL may choose any. What is not valid need not be looked up.
+// Valid reports whether a trimmed code may be that of a link: a link that SQL
+// writes may have any. A code that is not valid need not be looked up.
 func Valid(code string) bool {
 	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
 		return false
@@ -62,7 +63,7 @@ func Valid(code string) bool {
 	return true
 }
 
-var vanity = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$`)
+var vanity = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$`)
 
 // reserved are words that a path of the tracker has, or that people would take
 // for the shop's own.
@@ -71,14 +72,14 @@ var reserved = []string{
 	"r", "readyz", "ref", "referral", "referrals", "robots", "signup", "support", "undefined", "v1", "www",
 }
 
-// CheckVanity tells what keeps a normalized code from being chosen by somebody.
+// CheckVanity returns what keeps a trimmed code from being chosen.
 func CheckVanity(code string) error {
 	switch {
 	case len(code) < shortestVanity, len(code) > longestVanity:
 		return fmt.Errorf("the code must have %d to %d characters", shortestVanity, longestVanity)
 	case !vanity.MatchString(code):
-		return errors.New("the code must be of lower-case letters a to z, digits, '-' and '_', and begin and end with a letter or digit")
-	case slices.Contains(reserved, code):
+		return errors.New("the code must be of letters a to z, digits, '-' and '_', and begin and end with a letter or digit")
+	case slices.ContainsFunc(reserved, func(word string) bool { return strings.EqualFold(word, code) }): // all ASCII
 		return fmt.Errorf("the code %q is reserved: choose another", code)
 	}
 	return nil

@@ -28,7 +28,7 @@ const DefaultWindow = 720 * time.Hour
 // Options of a Directory. Zero values get sensible defaults.
 type Options struct {
 	Links   int              // most links remembered; default 20,000
-	Unknown int              // most codes remembered to be unknown; default 20,000
+	Unknown int              // most codes remembered to be unknown, and most spellings; default 20,000
 	Log     *slog.Logger     // default: discards
 	Now     func() time.Time // default: time.Now
 }
@@ -42,7 +42,7 @@ const (
 	probePause   = 500 * time.Millisecond // between looks whether the database is back
 )
 
-// Directory finds links by their codes.
+// Directory finds links by their codes, which it asks about as they are given.
 type Directory struct {
 	db      *database.DB
 	sql     struct{ links, window string }
@@ -50,10 +50,14 @@ type Directory struct {
 	now     func() time.Time
 	links   *lru.Cache[string, remembered]
 	unknown *lru.Cache[string, time.Time] // since when
-	loader  loader
-	window  atomic.Int64  // nanoseconds
-	away    atomic.Bool   // nobody waits for a database that did not answer the last question
-	probe   chan struct{} // wakes Run
+	// spellings are codes as they were given, and as the database writes them, where
+	// that is not the same. It is a memory of its own, so that spellings of one code
+	// push out no link.
+	spellings *lru.Cache[string, string]
+	loader    loader
+	window    atomic.Int64  // nanoseconds
+	away      atomic.Bool   // nobody waits for a database that did not answer the last question
+	probe     chan struct{} // wakes Run
 }
 
 // NewDirectory returns a directory that remembers nothing yet. Run it, or it
@@ -77,6 +81,7 @@ func NewDirectory(db *database.DB, options Options) *Directory {
 	// They fail only for a size that is not positive.
 	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
 	d.unknown, _ = lru.New[string, time.Time](orDefault(options.Unknown))
+	d.spellings, _ = lru.New[string, string](orDefault(options.Unknown))
 	d.window.Store(int64(DefaultWindow))
 	return d
 }

@@ -116,6 +116,56 @@ func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
 	w.expect("mine", "https://shop.example/")
 }
 
+func TestCodeIsFoundHoweverItIsSpelled(t *testing.T) {
+	w := newWorld(t)
+	// The database lowers these, some of them otherwise than Go.
+	for _, given := range []string{"ann1", "Ann1", " ANN1\t\n", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "SIMIT"} {
+		w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
+			VALUES (referral.normal_code($1), 'spring', 'ann', 'https://shop.example/') ON CONFLICT DO NOTHING`, given)
+		for range 2 { // asked for, and then remembered
+			w.expect(given, "https://shop.example/")
+		}
+		if !w.directory.Remembers(given) {
+			t.Errorf("%q is not remembered", given)
+		}
+	}
+	w.expect("\u00a0ann1", "unknown")
+	w.expect(" ", "unknown")
+}
+
+func TestNewLinkIsSeenAtOnceHoweverItWasSpelled(t *testing.T) {
+	w := newWorld(t)
+	for _, given := range []string{"mine", " MINE", "Mine"} {
+		w.expect(given, "unknown")
+	}
+	w.asOwner(insertLink, "mine", "https://shop.example/", nil, nil)
+	w.directory.Forget("mine")
+	for _, given := range []string{"mine", " MINE", "Mine"} {
+		w.expect(given, "https://shop.example/")
+	}
+}
+
+// Whoever knows one code must not be able to push others out of memory.
+func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
+	w := newWorld(t)
+	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)
+	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
+	small := links.NewDirectory(w.db, links.Options{Links: 4, Unknown: 4})
+	_, err := small.Find(t.Context(), "bob")
+	must(t, err)
+	for n := range 1 << 6 {
+		spelling := []byte("abcdef")
+		for i := range spelling {
+			spelling[i] -= byte(n>>i&1) * ('a' - 'A')
+		}
+		_, err := small.Find(t.Context(), string(spelling))
+		must(t, err)
+	}
+	if !small.Remembers("bob") {
+		t.Error("bob's link was pushed out by spellings of another")
+	}
+}
+
 func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
 	w := newWorld(t)
 	const home = "https://shop.example/"

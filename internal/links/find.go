@@ -14,19 +14,21 @@ var findLinks string
 //go:embed longest_window.sql
 var longestWindow string
 
-// remembered is a link, or a code that there is none of.
+// remembered is a link, and since when.
 type remembered struct {
 	link  *Link
 	since time.Time
 }
 
-// Find returns the link of a normalized code, ErrUnknown or ErrUnavailable.
+// Find returns the link of a code, however it is spelled, ErrUnknown or
+// ErrUnavailable.
 //
 // A link that is followed all the time is asked for again before it is too old,
 // and nobody waits for that. While the database is away, what is remembered
 // goes on being the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	now := d.now()
+	code = d.normal(code)
 	if known, ok := d.links.Get(code); ok {
 		age := now.Sub(known.since)
 		switch {
@@ -51,10 +53,19 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	return d.await(ctx, code)
 }
 
-// Remembers tells whether a link of that code is known without asking.
-func (d *Directory) Remembers(code string) bool { return d.links.Contains(code) }
+// Remembers reports whether a link of that code is known without asking.
+func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
 
-// Forget has the code asked for again: its link was made or changed here.
+// normal is the code as links are remembered by it, where the database has said
+// so before; else as it was given.
+func (d *Directory) normal(given string) string {
+	if code, ok := d.spellings.Get(given); ok {
+		return code
+	}
+	return given
+}
+
+// Forget has the code of a link asked for again: the link was made or changed here.
 func (d *Directory) Forget(code string) {
 	d.links.Remove(code)
 	d.unknown.Remove(code)
@@ -86,7 +97,7 @@ func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link,
 	defer cancel()
 	now := d.now()
 	rows, err := d.db.Query(ctx, d.sql.links, codes)
-	var found []*Link
+	var found []answered
 	if err == nil {
 		found, err = pgx.CollectRows(rows, scan)
 	}
@@ -95,27 +106,34 @@ func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link,
 		return nil, ErrUnavailable
 	}
 	links := make(map[string]*Link, len(found))
-	for _, link := range found {
-		if link.live(now) {
-			links[link.Code] = link
+	for _, a := range found {
+		if a.code != a.given {
+			d.spellings.Add(a.given, a.code)
 		}
-	}
-	for _, code := range codes {
-		if link := links[code]; link != nil {
-			d.unknown.Remove(code)
-			d.links.Add(code, remembered{link: link, since: now})
+		if a.link.live(now) {
+			links[a.given] = a.link
+			d.unknown.Remove(a.code)
+			d.links.Add(a.code, remembered{link: a.link, since: now})
 		} else {
-			d.links.Remove(code)
-			d.unknown.Add(code, now)
+			d.links.Remove(a.code)
+			d.unknown.Add(a.code, now)
 		}
 	}
 	return links, nil
 }
 
-func scan(row pgx.CollectableRow) (*Link, error) {
+// answered is what the database says about one code.
+type answered struct {
+	given, code string // as it was asked for, and as links are stored by it
+	link        *Link  // nil: there is none
+}
+
+func scan(row pgx.CollectableRow) (answered, error) {
+	var a answered
+	var found bool
 	link := new(Link)
 	var expires, disabled *time.Time
-	err := row.Scan(&link.Code, &link.Campaign, &link.ReferrerID, &link.Destination, &link.CampaignDestination,
+	err := row.Scan(&a.given, &a.code, &found, &link.Campaign, &link.ReferrerID, &link.Destination, &link.CampaignDestination,
 		&expires, &disabled, &link.ReferrerVisitor)
 	if expires != nil {
 		link.ExpiresAt = *expires
@@ -124,7 +142,10 @@ func scan(row pgx.CollectableRow) (*Link, error) {
 		link.DisabledAt = *disabled
 	}
 	link.Destination, link.CampaignDestination = followable(link.Destination), followable(link.CampaignDestination)
-	return link, err
+	if link.Code = a.code; found {
+		a.link = link
+	}
+	return a, err
 }
 
 // followable is a stored destination as it may stand in a header, or nothing if

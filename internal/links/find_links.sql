@@ -1,9 +1,14 @@
--- Links by their codes ($1), where their campaigns lead, and as which visitors
--- their referrers signed up.
--- Rides on link_pkey, campaign_pkey and signup_pkey.
-SELECT l.code, l.campaign, l.referrer_id, coalesce(l.destination, ''), coalesce(c.destination, ''),
-       l.expires_at, l.disabled_at, coalesce(s.visitor_id, '')
-  FROM referral.link AS l
-  LEFT JOIN referral.campaign AS c ON c.name = l.campaign
-  LEFT JOIN referral.signup AS s ON s.user_id = l.referrer_id
- WHERE l.code = ANY ($1);
+-- Links by codes as they were given ($1), where their campaigns lead, and as which
+-- visitors their referrers signed up: a row for each code, also of no link.
+-- Uses link_pkey, campaign_pkey and signup_pkey, however many codes there are.
+SELECT given.code, coalesce(referral.normal_code(given.code), ''), l.code IS NOT NULL,
+       coalesce(l.campaign, ''), coalesce(l.referrer_id, ''), coalesce(l.destination, ''), coalesce(l.campaign_destination, ''),
+       l.expires_at, l.disabled_at, coalesce(l.visitor_id, '')
+  FROM unnest($1::text[]) AS given(code)
+  LEFT JOIN LATERAL (SELECT l.code, l.campaign, l.referrer_id, l.destination, c.destination AS campaign_destination,
+                            l.expires_at, l.disabled_at, s.visitor_id
+                       FROM referral.link AS l
+                       LEFT JOIN referral.campaign AS c ON c.name = l.campaign
+                       LEFT JOIN referral.signup AS s ON s.user_id = l.referrer_id
+                      WHERE l.code = referral.normal_code(given.code)
+                      LIMIT 1) AS l ON true;

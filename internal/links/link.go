@@ -17,7 +17,7 @@ type Link struct {
 	ReferrerVisitor string // as whom the referrer signed up; empty: not known
 }
 
-// live tells whether the link is there for a visitor who comes now.
+// live reports whether there is a link for a visit now.
 func (l *Link) live(now time.Time) bool {
-	return (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
+	return l != nil && (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
 }

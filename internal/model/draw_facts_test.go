@@ -20,7 +20,7 @@ func (d drawing) typed() string {
 	if d.crowded {
 		return of(d, "a", "b")
 	}
-	return of(d, "a", "a", "B", "b", "c", "nobody")
+	return of(d, "a", " a", "B\t", "b", "c", "nobody")
 }
 
 func (d drawing) link() addLink {
@@ -44,6 +44,12 @@ func (d drawing) signup() addSignup {
 		s.Visitor = of(d, visitors...)
 	} else {
 		s.Code = d.typed()
+		if d.odd(2) { // whose touches decide where the code names no link
+			s.Visitor = of(d, visitors...)
+		}
+	}
+	if d.odd(8) { // blank, which is none
+		s.Code = of(d, " ", "\t\n")
 	}
 	if d.odd(2) {
 		s.Prints = of(d, nil, []string{"x"}, []string{"x", "y"}, []string{"y"})
@@ -52,7 +58,7 @@ func (d drawing) signup() addSignup {
 }
 
 func (d drawing) purchase() addPurchase {
-	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, amounts...), Currency: "USD", At: d.late()}
+	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, paid...), Currency: "USD", At: d.late()}
 	if d.odd(6) {
 		p.Currency = "EUR"
 	}

@@ -36,6 +36,9 @@ func (d drawing) terms() terms {
 	if d.odd(5) {
 		p.Within = of(d, 2, 24)
 	}
+	if d.odd(3) {
+		p.Before = of(d, 1, 5)
+	}
 	if d.odd(4) {
 		p.Minimums = of(d, map[string]int64{"USD": 1000}, map[string]int64{"EUR": 500, "USD": 1})
 	}

@@ -12,6 +12,7 @@ var (
 	visitors  = []string{"v1", "v2"}
 	ids       = []string{"p1", "p2", "p3"}
 	amounts   = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
+	paid      = append([]int64{0}, amounts...)
 )
 
 // drawing is one history that is drawn. Half of them are crowded: nearly

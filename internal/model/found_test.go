@@ -280,6 +280,7 @@ func TestAForgottenPersonWhomNoLinkLeadsToIsReached(t *testing.T) {
 		addSignup{User: "cat", Visitor: "v1", At: 92, Prints: []string{"x", "y"}, VIP: true},
 		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 92},
 		erase{User: "cat"},
+		converge{},
 		closeCampaign{Campaign: "one"},
 	})
 }
@@ -369,5 +370,21 @@ func TestWhoHasAPlaceUnderTheCapAgainIsNotOvertakenMeanwhile(t *testing.T) {
 		addRefund{User: "ann", Purchase: "p1", ID: "r1", Amount: 1000},
 		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 95},
 		converge{Batch: 1},
+	})
+}
+
+func TestSharedFingerprintStaysRecordedWhateverIsBlankedLater(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Starts: 104, Ends: 99, Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
+		addSignup{User: "cat", Visitor: "v2", At: 92, Prints: []string{"y"}},
+		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 60},
+		addPurchase{User: "ann", ID: "p3", Amount: 2000, Currency: "USD", At: 120},
+		addSignup{User: "ann", Code: "c", At: 85, Prints: []string{"x", "y"}},
+		erase{User: "cat"},
+		declare{Campaign: "one", Window: 720, Policy: terms{Within: 2, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "NewPairs"},
+		converge{},
+		erase{User: "ann"},
+		addSignup{User: "ann", Visitor: "v1", At: 92},
 	})
 }

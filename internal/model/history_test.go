@@ -51,6 +51,9 @@ func (h *history) disagree(what, details string) {
 // converge has engines do all there is to do, as o says.
 func (h *history) converge(o converge) {
 	h.t.Helper()
+	if !h.suspended {
+		h.carryOut()
+	}
 	if o.Crash > 0 {
 		h.crash(o)
 	}
@@ -62,6 +65,7 @@ func (h *history) converge(o converge) {
 		h.compareAll()
 		h.compared = true
 	}
+	h.haveFixed()
 	h.compareDone()
 	h.coverage.look(h.model)
 	if h.closeReversed() {
@@ -169,7 +173,12 @@ func (h *history) compareCommits() (some bool) {
 				users[user] = true
 			}
 		}
-		complaints := h.commit(sortedKeys(users), h.seen.pairs)
+		var complaints []string
+		if after, end := commit.reversal(h.t); end != nil {
+			h.takeBack(after, end)
+		} else {
+			complaints = h.commit(sortedKeys(users), h.seen.pairs)
+		}
 		if diff := h.differences(); diff != "" {
 			complaints = append(complaints, diff)
 		}

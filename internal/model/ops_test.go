@@ -67,6 +67,10 @@ type (
 
 func hours(n int) at { return at(n) * hour }
 
+// normal is how codes are compared: without the ASCII white space around them
+// and in lower case. All codes of histories are ASCII.
+func normal(code string) string { return strings.ToLower(strings.Trim(code, " \t\n\v\f\r")) }
+
 func (o addLink) happen(h *history) {
 	h.links[o.Code] = link{o.Campaign, o.Referrer, o.Label, hours(o.Expires), hours(o.Disabled)}
 	h.write(h.t, `INSERT INTO referral.link (code, campaign, referrer_id, label, expires_at, disabled_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -81,7 +85,13 @@ func (o removeLink) happen(h *history) {
 }
 
 func (o addTouch) happen(h *history) {
-	h.touches[touchKey{o.Visitor, o.ID}] = touch{strings.ToLower(o.Code), hours(o.At)}
+	key := touchKey{o.Visitor, o.ID}
+	if h.blanks[key] && h.hidden {
+		return // behind the triggers nothing keeps it from coming back
+	}
+	if !h.blanks[key] {
+		h.touches[key] = touch{normal(o.Code), hours(o.At)}
+	}
 	h.write(h.t, `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (visitor_id, touch_id) DO UPDATE SET (code, touched_at) = (excluded.code, excluded.touched_at)`,
 		o.Visitor, o.ID, o.Code, h.time(hours(o.At)))
@@ -89,6 +99,7 @@ func (o addTouch) happen(h *history) {
 
 func (o removeTouch) happen(h *history) {
 	delete(h.touches, touchKey{o.Visitor, o.ID})
+	delete(h.blanks, touchKey{o.Visitor, o.ID})
 	h.write(h.t, `DELETE FROM referral.touch WHERE (visitor_id, touch_id) = ($1, $2)`, o.Visitor, o.ID)
 }
 
@@ -98,8 +109,8 @@ func (o addSignup) happen(h *history) {
 		arrived = h.clock()
 	}
 	was := h.signups[o.User]
-	h.signups[o.User] = signup{visitor: o.Visitor, code: strings.ToLower(o.Code), at: hours(o.At), prints: o.Prints, vip: o.VIP,
-		arrived: arrived, erased: was.erased, shared: was.shared}
+	h.signups[o.User] = signup{visitor: o.Visitor, code: normal(o.Code), at: hours(o.At), prints: o.Prints, vip: o.VIP,
+		arrived: arrived, blanked: was.blanked}
 	attributes := map[string]any{}
 	if o.VIP {
 		attributes["vip"] = true
@@ -118,11 +129,14 @@ func (o removeSignup) happen(h *history) {
 
 func (o addPurchase) happen(h *history) {
 	key := purchaseKey{o.User, o.ID}
-	arrived := h.purchases[key].arrived
+	was := h.purchases[key]
+	arrived := was.arrived
 	if arrived == 0 {
 		arrived = h.clock()
 	}
-	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived}
+	// With attributes again it is decided by these.
+	blanked := was.blanked && (o.Category == was.category || h.hidden)
+	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived, blanked, blanked && was.held}
 	attributes := map[string]any{}
 	if o.Category != "" {
 		attributes["category"] = o.Category
@@ -185,28 +199,12 @@ func (o redeem) happen(h *history) {
 	}
 }
 
-// erase is about somebody of whom all is decided.
+// erase requests an erasure, whatever is still to be decided. The engine carries
+// it out.
 func (o erase) happen(h *history) {
-	h.converge(converge{})
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
-	if sqlState(err) == "55006" {
-		if !h.anythingSuspended() {
-			h.disagree("whether a person may be forgotten", fmt.Sprint(o, err))
-		}
-		return
-	}
 	must(h.t, err)
-	h.forget(o.User)
-	h.converge(converge{}) // before anything else happens: erasing writes to results
-}
-
-func (h *history) anythingSuspended() bool {
-	for _, c := range h.campaigns {
-		if c.mode == suspended {
-			return true
-		}
-	}
-	return h.suspended
+	h.erasures[o.User] = true
 }
 
 func sqlState(err error) string {
@@ -293,7 +291,7 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 func (t terms) written() reward.Terms {
 	w := reward.Terms{
 		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
-		WithinSignup: time.Duration(t.Within) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
+		WithinSignup: time.Duration(t.Within) * time.Hour, BeforeSignup: time.Duration(t.Before) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
 		Limits: reward.Limits{PairsPerReferrer: t.Cap},
 	}
 	if t.Every {
@@ -337,7 +335,8 @@ func (h *history) reverseCampaign(name string) {
 	must(h.t, err)
 	if c := h.campaigns[name]; c != nil && c.mode != closed {
 		c.mode = reversing
-		if expected := h.unreversed(name); left != expected {
+		expected := h.unreversed(name)
+		if left != max(expected, 1) && (left != 0 || expected > 0) { // 1 as long as it is not known that nothing is left
 			h.disagree("pairs that are left to reverse", fmt.Sprintf("of %s there are %d, the system says %d", name, expected, left))
 		}
 		if left == 0 {

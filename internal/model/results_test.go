@@ -228,7 +228,7 @@ var exported = cmp.Exporter(func(reflect.Type) bool { return true })
 
 // differences compares what both recorded.
 func (h *history) differences() string {
-	diff := cmp.Diff(compare(h.attributions, h.pairs), h.seen.comparable(), exported)
+	diff := cmp.Diff(h.settled(compare(h.attributions, h.pairs)), h.settled(h.seen.comparable()), exported)
 	if diff == "" {
 		return ""
 	}

@@ -12,11 +12,14 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if !ok {
 		return nil, "PurchaseRemoved"
 	}
-	if s.code != "" {
-		return m.attributeByCode(s)
+	if l, ok := m.links[s.code]; ok && s.code != "" {
+		return m.attributeByCode(s, l)
 	}
-	if kept, ok := m.attributions[user]; ok && s.erased > 0 && kept.source == "Touch" {
-		// The way to the touches is gone.
+	if fix, ok := m.fixing[user]; ok {
+		return fix.attribution, fix.reason
+	}
+	if kept, ok := m.attributions[user]; ok && kept.source == "Touch" && kept.visitor == "" {
+		// An erasure has moved the touches.
 		if m.campaigns[kept.campaign].mode == reversing {
 			return nil, "CampaignDeleted"
 		}
@@ -48,10 +51,10 @@ func (m *model) takenBack(p *pair) bool {
 	return m.lapsed(p) || p != nil && p.reason == "CampaignDeleted" && !p.admitted()
 }
 
-// A code decides alone, judged by its link's expiry and disabling at signup.
-func (m *model) attributeByCode(s signup) (*attribution, string) {
-	l, ok := m.links[s.code]
-	if !ok || !l.alive(s.at) {
+// A code that names a link decides alone, judged by the link's expiry and
+// disabling at signup. One that names none is as none.
+func (m *model) attributeByCode(s signup, l link) (*attribution, string) {
+	if !l.alive(s.at) {
 		return nil, "NotAttributed"
 	}
 	if reason := m.binds(l.campaign, s.at); reason != "" {

@@ -1,10 +1,12 @@
 package model
 
-// holds: of a person who was forgotten, what was true before is, and what is not
-// known to have been is not. Later purchases are judged by what there is.
+import "strings"
+
+// holds: a condition that reads what an erasure took is what it was before.
 func (v *verdict) holds() bool {
-	if v.signup.erased > 0 && v.purchase.arrived <= v.signup.erased {
-		return v.pair != nil && v.pair.reason != "ConditionFalse"
+	if v.purchase.blanked && (strings.Contains(v.terms.Condition, "purchase.attributes") ||
+		v.signup.blanked && strings.Contains(v.terms.Condition, "signup.attributes")) {
+		return v.purchase.held
 	}
 	return conditions[v.terms.Condition](v)
 }

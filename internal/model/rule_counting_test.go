@@ -8,7 +8,7 @@ import "slices"
 // about everything but other purchases of the referee, a Deny, and room.
 func (m *model) judge(v *verdict) string {
 	switch {
-	case v.keeps():
+	case v.keeps() && !m.leavesBudget(v):
 		// Rule 8: sticky. Its own facts at its own revision, and nothing else.
 		return m.judgeOwn(v)
 	case v.pair.admitted() && !v.lapsed:
@@ -34,18 +34,18 @@ func (m *model) judgeOwn(v *verdict) string {
 	t := v.terms
 	from := v.attribution.touched
 	if v.attribution.source == "Code" {
-		from = v.signup.at
+		from = v.signup.at - at(t.Before)*hour
 	}
 	switch {
 	case v.purchase.at < from:
 		return "OutsideWindow"
 	case t.Within > 0 && v.purchase.at > v.signup.at+at(t.Within)*hour:
 		return "OutsideWindow"
-	case v.net.amount <= 0:
+	case v.net.amount <= 0 && v.purchase.amount > 0:
 		return "Refunded"
 	case !t.lists(v.net.currency):
 		return "CurrencyMismatch"
-	case v.net.amount < t.Minimums[v.net.currency]:
+	case v.purchase.amount == 0 || v.net.amount < t.Minimums[v.net.currency]:
 		return "BelowMinimum"
 	case t.Condition != "" && !v.holds():
 		return "ConditionFalse"
@@ -75,6 +75,33 @@ func (m *model) judgeOthers(v *verdict) string {
 	return ""
 }
 
+// leavesBudget: the revision that newly reaches an admitted pair puts one of its
+// rewards into a currency that the budget is not in (rule 4).
+func (m *model) leavesBudget(v *verdict) bool {
+	c := m.campaigns[v.campaign]
+	if c.budget == 0 || v.revision == v.pair.revision {
+		return false
+	}
+	was := map[string]string{}
+	for _, r := range c.revisions[v.pair.revision-1].terms.Rewards {
+		was[r.Name] = r.currencyOf(v.net.currency)
+	}
+	for _, r := range v.terms.Rewards {
+		if now := r.currencyOf(v.net.currency); now != budgetCurrency && now != was[r.Name] {
+			return true
+		}
+	}
+	return false
+}
+
+// currencyOf is what a reward for a purchase in that currency is in.
+func (r *rewardTerms) currencyOf(purchase string) string {
+	if r.Rate != "" {
+		return purchase
+	}
+	return r.Currency
+}
+
 // lists: the currency is in each list that there is.
 func (t *terms) lists(currency string) bool {
 	in := func(list map[string]int64) bool {
@@ -92,7 +119,7 @@ func (t *terms) lists(currency string) bool {
 // onlyIn: every reward is in the budget's currency.
 func onlyIn(currency string, v *verdict) bool {
 	for _, r := range v.terms.Rewards {
-		if r.Rate != "" && v.net.currency != currency || r.Rate == "" && r.Currency != currency {
+		if r.currencyOf(v.net.currency) != currency {
 			return false
 		}
 	}
@@ -101,7 +128,7 @@ func onlyIn(currency string, v *verdict) bool {
 
 func (m *model) sharesFingerprint(v *verdict) bool {
 	referrer := v.attribution.referrer
-	if v.signup.shared[referrer] || len(v.signup.prints) > 0 && m.signups[referrer].shared[v.key.user] {
+	if m.shared[v.key.user][referrer] {
 		return true
 	}
 	for _, fingerprint := range v.signup.prints {

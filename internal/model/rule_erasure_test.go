@@ -1,41 +1,141 @@
 package model
 
-import "slices"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
-// forget blanks what tells about a person, and keeps what was concluded from it.
-func (m *model) forget(user string) {
+// Erasures (design §4): what tells about a person goes, and no decision changes.
+
+// fixed is how the attribution of a signup is fixed before touches are moved.
+type fixed struct {
+	attribution *attribution // nil: there is none
+	reason      string       // why
+}
+
+// carryOut carries out the erasures that wait for nothing. Facts are those of
+// now, however long ago the erasure was requested.
+func (m *model) carryOut() {
+	for _, user := range sortedKeys(m.erasures) {
+		if !m.erasureWaits(user) {
+			m.erase(user)
+			delete(m.erasures, user)
+		}
+	}
+}
+
+// erasureWaits: for a suspended campaign that the user is attributed to, or has a pair in.
+func (m *model) erasureWaits(user string) bool {
+	bound, _ := m.attribute(user)
+	return bound != nil && m.campaigns[bound.campaign].mode == suspended
+}
+
+// erase blanks what tells about a person, and keeps what was concluded from it.
+func (m *model) erase(user string) {
+	bound, unbound := m.attribute(user)
 	for key, p := range m.purchases {
+		if key.user == user && !p.blanked {
+			p.held = m.conditionHolds(key, bound, unbound)
+		}
 		if key.user == user {
-			p.category = ""
+			p.category, p.blanked = "", true
 			m.purchases[key] = p
 		}
 	}
-	if a, ok := m.attributions[user]; ok {
-		a.visitor, a.touch = "", ""
-		m.attributions[user] = a
+	visitors := map[string]bool{}
+	if bound != nil && bound.visitor != "" {
+		visitors[bound.visitor] = true
 	}
-	s, ok := m.signups[user]
-	if !ok {
-		return
+	s, signedUp := m.signups[user]
+	if signedUp && s.visitor != "" {
+		visitors[s.visitor] = true
 	}
-	shared := map[string]bool{}
-	for other := range s.shared {
-		shared[other] = true
-	}
-	for referee, a := range m.attributions {
-		switch {
-		case referee == user && m.share(user, a.referrer):
-			shared[a.referrer] = true
-		case a.referrer == user && m.share(user, referee):
-			shared[referee] = true
+	m.fix(user)
+	for other, s := range m.signups {
+		if visitors[s.visitor] {
+			m.fix(other)
 		}
 	}
-	s.erased, s.shared, s.visitor, s.prints, s.vip = m.clock(), shared, "", nil, false
+	for key := range m.touches {
+		if visitors[key.visitor] {
+			delete(m.touches, key)
+			m.blanks[key] = true
+		}
+	}
+	if !signedUp {
+		return
+	}
+	for other := range m.signups {
+		if other != user && m.haveInCommon(user, other) {
+			m.share(user, other)
+			m.share(other, user)
+		}
+	}
+	s.visitor, s.prints, s.vip, s.blanked = "", nil, false, true
 	m.signups[user] = s
 }
 
-// share: both have a fingerprint in common, or had when the other was forgotten.
-func (m *model) share(user, other string) bool {
-	return m.signups[other].shared[user] ||
-		slices.ContainsFunc(m.signups[user].prints, func(p string) bool { return slices.Contains(m.signups[other].prints, p) })
+// conditionHolds: as it would be decided now; of what was not attributed it is
+// not known.
+func (m *model) conditionHolds(key purchaseKey, bound *attribution, unbound string) bool {
+	v := m.consider(key, bound, unbound)
+	if v.terms == nil {
+		return v.pair.admitted()
+	}
+	return v.terms.Condition == "" || v.holds()
+}
+
+// fix keeps the attribution by a touch, as the facts are.
+func (m *model) fix(user string) {
+	if _, ok := m.fixing[user]; ok {
+		return
+	}
+	bound, unbound := m.attribute(user)
+	if bound != nil && bound.source != "Touch" {
+		return
+	}
+	m.fixing[user] = fixed{bound, unbound}
+}
+
+// haveFixed: the engine is done, and the attributions name no touch.
+func (m *model) haveFixed() {
+	for user := range m.fixing {
+		if a, ok := m.attributions[user]; ok && a.source == "Touch" {
+			a.visitor, a.touch = "", ""
+			m.attributions[user] = a
+		}
+	}
+	clear(m.fixing)
+}
+
+// settled leaves out what differs while attributions are being fixed: whether
+// they name a touch, and why a pair that never was admitted is not attributed.
+func (m *model) settled(c comparison) comparison {
+	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
+	for user := range m.fixing {
+		if a, ok := c.Attributions[user]; ok && a.source == "Touch" {
+			a.visitor, a.touch = "", ""
+			c.Attributions[user] = a
+		}
+		for key, p := range c.Pairs {
+			if strings.HasPrefix(key, user+"/") && p.state == "Reversed" && p.ordinal == 0 && slices.Contains([]string{"OutsideCampaign", "OutsideWindow"}, p.reason) {
+				p.reason = "NotAttributed"
+				c.Pairs[key] = p
+			}
+		}
+	}
+	return c
+}
+
+func (m *model) share(user, other string) {
+	if m.shared[user] == nil {
+		m.shared[user] = map[string]bool{}
+	}
+	m.shared[user][other] = true
+}
+
+// haveInCommon: both signups have a fingerprint in common now.
+func (m *model) haveInCommon(user, other string) bool {
+	return slices.ContainsFunc(m.signups[user].prints, func(p string) bool { return slices.Contains(m.signups[other].prints, p) })
 }

@@ -10,6 +10,7 @@ type terms struct {
 	Every     bool             // else First
 	Minimums  map[string]int64 // by currency
 	Within    int              // hours after signup; zero: any time
+	Before    int              // hours before signup by code; zero: recorded without
 	Condition string           // one of conditions; empty: none
 	Hold      int              // hours
 	Rewards   []rewardTerms    // by name
@@ -30,10 +31,19 @@ type rewardTerms struct {
 type tierTerms struct{ From, Amount int64 }
 
 // Rule 6: a declaration adds a revision only when the terms differ from the
-// newest.
+// newest. The default of a field differs from none no more than the field missing.
 func (c *campaign) differs(t terms) bool {
-	return len(c.revisions) == 0 || !reflect.DeepEqual(c.newest().terms, t)
+	if len(c.revisions) == 0 {
+		return true
+	}
+	was := c.newest().terms
+	if defaulted(was.Before) && defaulted(t.Before) {
+		was.Before = t.Before
+	}
+	return !reflect.DeepEqual(was, t)
 }
+
+func defaulted(before int) bool { return before == 0 || before == 1 }
 
 // earns is what a purchase of that net amount earns whom, where it is its
 // referrer's n-th pair. What rounds to nothing is nothing.

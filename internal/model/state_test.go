@@ -24,6 +24,12 @@ type model struct {
 	adjustments map[adjustmentKey]money
 	redemptions map[adjustmentKey]money
 
+	// Erasures, and what they leave.
+	erasures map[string]bool            // requested of these users, and not carried out
+	fixing   map[string]fixed           // by user, while they are carried out
+	blanks   map[touchKey]bool          // left of touches
+	shared   map[string]map[string]bool // fingerprints, both ways
+
 	// Configuration.
 	firstTouch bool // else the last touch binds
 	suspended  bool // the whole database
@@ -53,19 +59,18 @@ type link struct {
 }
 
 type touch struct {
-	code string // lower case
+	code string // normal
 	at   at
 }
 
 type signup struct {
-	visitor, code string // lower case
+	visitor, code string // the code is normal; empty: none
 	at            at
 	prints        []string
 	vip           bool // an attribute
 	arrived       at
 
-	erased at              // when the person was forgotten; zero: not
-	shared map[string]bool // with whom a fingerprint was shared then
+	blanked bool // by an erasure
 }
 
 type purchase struct {
@@ -73,6 +78,8 @@ type purchase struct {
 	at       at
 	category string // an attribute; empty: it has none
 	arrived  at
+	blanked  bool // by an erasure
+	held     bool // the condition was true before
 }
 
 type campaign struct {
@@ -151,6 +158,7 @@ func newModel() *model {
 		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
 		adjustments: map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
 		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
+		erasures: map[string]bool{}, fixing: map[string]fixed{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
 		now: start,
 	}
 }

@@ -15,7 +15,7 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	var found Attribution
 	var reason Reason
 	switch {
-	case referee.Signup.Code != "":
+	case referee.Code != nil:
 		found, reason = attributeByCode(config, referee)
 	case referee.forgottenTouch():
 		found, reason = attributeAsBefore(config, referee)
@@ -54,11 +54,12 @@ func (c *Configuration) modeOf(pair *Pair) Mode {
 // holdsPlaces reports whether waiting pairs stay where they are until the campaign is open again.
 func (m Mode) holdsPlaces() bool { return m == Suspended || m == PolicyMissing || m == Closed }
 
-// attributeByCode looks at nothing but the link whose code was typed. It binds
-// the referrer as well: what comes of that is SelfReferral.
+// attributeByCode looks at nothing but the link whose code was typed: touches
+// decide only where a code names no link. It binds the referrer as well: what
+// comes of that is SelfReferral.
 func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reason) {
 	link, at := referee.Code, referee.Signup.SignedUpAt
-	if link == nil || !link.alive(at) {
+	if !link.alive(at) {
 		return Attribution{}, NotAttributed
 	}
 	campaign := config.Campaigns[link.Campaign]

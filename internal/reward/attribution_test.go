@@ -15,8 +15,18 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 		{"a typed code outweighs touches", func(s *story) {
 			s.ben.Signup.Code, s.ben.Code = "by-carl", linkOf("carl")
 		}, says("p1 Granted Qualified: inviter carl 5.00 USD")},
-		{"an unknown code binds nobody, touches or not", func(s *story) {
-			s.ben.Signup.Code, s.ben.Code = "nobodys", nil
+		{"a code that names no link is as none: touches decide", func(s *story) {
+			s.ben.Signup.Code, s.ben.Code = "coupon", nil
+		}, says(granted)},
+		{"a code that names no link, without touches", func(s *story) { s.typed(nil) }, says("p1 NotCounting NotAttributed")},
+		{"a code of an expired link decides alone, touches or not", func(s *story) {
+			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", ExpiresAt: day(1)}
+		}, says("p1 NotCounting NotAttributed")},
+		{"a code of a disabled link decides alone, touches or not", func(s *story) {
+			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", DisabledAt: day(1)}
+		}, says("p1 NotCounting NotAttributed")},
+		{"a code of an undeclared campaign decides alone, touches or not", func(s *story) {
+			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "later", ReferrerID: "carl"}
 		}, says("p1 NotCounting NotAttributed")},
 		{"a link expiring after signup binds", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: day(1).Add(instant)})
@@ -42,11 +52,45 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 			s.campaign().EndsAt = day(1)
 		}, says("p1 NotCounting OutsideCampaign")},
 		{"one's own code binds, and earns nothing", func(s *story) { s.typed(linkOf("ben")) }, says("p1 NotCounting SelfReferral")},
-		{"a purchase before the signup by code does not count", func(s *story) {
+		{"a purchase beforeSignup before the signup by code counts", func(s *story) {
+			s.typed(linkOf("anna"))
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(1).Add(-time.Hour)
+		}, says(granted)},
+		{"a purchase earlier than beforeSignup does not count", func(s *story) {
+			s.typed(linkOf("anna"))
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(1).Add(-time.Hour - instant)
+		}, says("p1 NotCounting OutsideWindow")},
+		{"beforeSignup is not about touches", func(s *story) {
+			s.terms().BeforeSignup = time.Hour
+			s.p1().PurchasedAt = day(0).Add(-instant)
+		}, says("p1 NotCounting OutsideWindow")},
+		{"a purchase before the signup by code does not count without beforeSignup", func(s *story) {
 			s.typed(linkOf("anna"))
 			s.p1().PurchasedAt = day(1).Add(-instant)
 		}, says("p1 NotCounting OutsideWindow")},
 	})
+}
+
+func TestLinkOfATypedCodeDecidesOnceItIsThere(t *testing.T) {
+	s := newStory(func(s *story) {
+		s.ben.Signup.Code, s.ben.Purchases = "by-carl", nil
+	})
+	s.record(t)
+	if got := s.ben.Attribution.ReferrerID; got != "anna" {
+		t.Fatalf("attributed to %s by the touch, want anna", got)
+	}
+	s.ben.Code = linkOf("carl")
+	s.record(t)
+	if got := s.ben.Attribution; got.ReferrerID != "carl" || got.Source != FromCode {
+		t.Errorf("attributed to %+v, want carl by the code", got)
+	}
+	s.ben.Code = nil // the link is removed again
+	s.buy("p1", 4000, day(2))
+	s.record(t)
+	s.ben.Code = linkOf("carl")
+	s.expect(t, granted) // anna's, who keeps what was admitted
 }
 
 func TestTouchBinds(t *testing.T) {

@@ -33,7 +33,7 @@ var lasting = []check{
 }
 
 // entering are those that a Reversed pair has to pass on top of the lasting
-// ones before it is admitted again. They come second, so that a refunded pair
+// ones before it is admitted again, and a pair that leavesBudget. They come second, so that a refunded pair
 // goes on saying Refunded whatever becomes of campaigns and other people's
 // facts meanwhile.
 var entering = []check{
@@ -74,7 +74,7 @@ func (c *candidate) nothingToJudge(unbound Reason) Reason {
 // heldTo are the checks that a candidate has to pass, and those that come second.
 func (c *candidate) heldTo() (first, then []check) {
 	switch {
-	case c.keepsPlace():
+	case c.keepsPlace() && !c.leavesBudget():
 		return lasting, nil
 	case c.admitted():
 		return lasting, entering

@@ -26,18 +26,18 @@ func (r *Revision) ready() (*Condition, error) {
 }
 
 // conditionFalse wants the condition to be true. One that breaks off with an
-// error is false, and counted.
+// error is false, and counted. One that reads what an erasure took is what it
+// was before.
 func conditionFalse(c *candidate) Reason {
-	switch {
-	case c.condition == nil:
+	if c.condition == nil {
 		return ""
-	case c.forgotten() && c.didHold():
-		return ""
-	case c.forgotten():
-		return ConditionFalse
 	}
-	holds, err := c.condition.holds(&conditionFacts{candidate: c})
-	if err != nil {
+	facts := conditionFacts{candidate: c}
+	holds, err := c.condition.holds(&facts)
+	switch {
+	case facts.readBlank:
+		holds = c.purchase.ConditionHeld
+	case err != nil:
 		c.brokeOff = true
 	}
 	if !holds {

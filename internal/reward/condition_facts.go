@@ -14,7 +14,8 @@ import (
 // becomes of the link afterwards takes nothing back.
 type conditionFacts struct {
 	candidate        *candidate
-	purchase, signup any // decoded attributes; nil: not yet
+	purchase, signup any  // decoded attributes; nil: not yet
+	readBlank        bool // attributes were read that an erasure took
 }
 
 // ResolveName is called by the evaluation each time that it reads a fact.
@@ -29,6 +30,7 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "purchase.purchased_at":
 		return types.Timestamp{Time: c.purchase.PurchasedAt.UTC()}, true
 	case "purchase.attributes":
+		f.readBlank = f.readBlank || c.purchase.Blanked
 		if f.purchase == nil {
 			f.purchase = decodeAttributes(c.purchase.Attributes)
 		}
@@ -36,6 +38,7 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "signup.signed_up_at":
 		return types.Timestamp{Time: c.referee.Signup.SignedUpAt.UTC()}, true
 	case "signup.attributes":
+		f.readBlank = f.readBlank || c.purchase.Blanked && c.referee.Signup.Blanked
 		if f.signup == nil {
 			f.signup = decodeAttributes(c.referee.Signup.Attributes)
 		}

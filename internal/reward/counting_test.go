@@ -66,6 +66,13 @@ func TestAPurchaseCounts(t *testing.T) {
 			s.terms().MinimumAmounts = map[string]int64{"USD": 4000}
 			s.p1().Refunded = 1
 		}, says("p1 NotCounting BelowMinimum")},
+		{"not with an amount of 0", func(s *story) { s.p1().Amount = 0 }, says("p1 NotCounting BelowMinimum")},
+		{"an amount of 0 is below the minimum, whatever was refunded", func(s *story) {
+			s.p1().Amount, s.p1().Refunded = 0, 4000
+		}, says("p1 NotCounting BelowMinimum")},
+		{"an amount of 0 never occupies First", func(s *story) {
+			s.buy("p0", 0, day(1))
+		}, says("p0 NotCounting BelowMinimum", granted)},
 		{"in any currency when none is listed", func(s *story) { s.p1().Currency = "JPY" }, says(granted)},
 		{"not in a currency without a minimum", func(s *story) {
 			s.terms().MinimumAmounts = map[string]int64{"EUR": 1}
@@ -82,6 +89,17 @@ func TestAPurchaseCounts(t *testing.T) {
 			s.terms().MinimumAmounts = map[string]int64{"USD": 4000}
 		}, says(granted + ", friend ben 4.00 USD")},
 	})
+}
+
+func TestCorrectionToZeroReversesBelowMinimum(t *testing.T) {
+	s := newStory().record(t)
+	s.p1().Amount = 0
+	s.expect(t, "p1 Reversed BelowMinimum")
+	s.record(t)
+	s.p1().Refunded = 1
+	s.expect(t, "p1 Reversed BelowMinimum")
+	s.buy("p2", 4000, day(3))
+	s.expect(t, "p1 Reversed BelowMinimum", "p2 Granted Qualified: inviter anna 5.00 USD")
 }
 
 func TestTheFirstReasonInTheListIsGiven(t *testing.T) {

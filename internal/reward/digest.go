@@ -13,6 +13,11 @@ import (
 func (t Terms) Digest() string {
 	t.Rewards = slices.Clone(t.Rewards)
 	slices.SortFunc(t.Rewards, func(a, b Reward) int { return strings.Compare(a.Name, b.Name) })
+	// The default and a revision that was recorded without the field have one digest:
+	// declaring an unchanged policy under a newer version adds no revision.
+	if t.BeforeSignup == DefaultBeforeSignup {
+		t.BeforeSignup = 0
+	}
 	// Fields come in the order of the struct and maps by key. Nothing in terms
 	// can fail to be written as JSON.
 	canonical, err := json.Marshal(t)

@@ -39,6 +39,7 @@ func TestDigestTellsTermsApart(t *testing.T) {
 		"a minimum":    func(t *Terms) { t.MinimumAmounts["USD"]++ },
 		"no minimum":   func(t *Terms) { t.MinimumAmounts = nil },
 		"withinSignup": func(t *Terms) { t.WithinSignup = 0 },
+		"beforeSignup": func(t *Terms) { t.BeforeSignup = 2 * time.Hour },
 		"holdPeriod":   func(t *Terms) { t.HoldPeriod++ },
 		"a rate":       func(t *Terms) { t.Rewards[0].Percentage.Rate = "11" },
 		"a maximum":    func(t *Terms) { t.Rewards[0].Percentage.MaximumAmounts["EUR"] = 1 },
@@ -57,6 +58,20 @@ func TestDigestTellsTermsApart(t *testing.T) {
 			t.Errorf("%s changed gives the digest of %s changed", name, other)
 		}
 		seen[terms.Digest()] = name
+	}
+}
+
+// A revision that was recorded before the field existed, and the policy under the
+// field's default, have one digest: a new version of the operator adds no
+// revision, and the pairs go on under the terms that were recorded.
+func TestDefaultOfBeforeSignupAddsNoRevision(t *testing.T) {
+	terms := fullTerms()
+	terms.BeforeSignup = DefaultBeforeSignup
+	if terms.Digest() != fullTerms().Digest() {
+		t.Error("the default has a digest of its own")
+	}
+	if terms.BeforeSignup != DefaultBeforeSignup {
+		t.Error("Digest changed the terms")
 	}
 }
 

@@ -14,7 +14,7 @@
 //	net.go                    checks of what a purchase comes to
 //	condition*.go             conditions in CEL: what they may look at, cost, and what is said of mistakes
 //	selfreward.go             checks against rewarding oneself
-//	forgotten.go              what stands in for what is gone of a person who was forgotten
+//	forgotten.go              what stands in for what an erasure took
 //	first.go                  which purchase is the first
 //	conclude.go, hold.go      state, reason and times of the decision
 //	credit.go, rate.go, tier.go  what it earns

@@ -1,11 +1,14 @@
 package reward
 
+import "slices"
+
 // The checks of this file are about what a purchase comes to: its net amount,
 // which is what is left of it after all refunds together.
 
-// refunded wants something left.
+// refunded wants something left of the amount. A purchase of 0 had nothing to
+// refund: it is belowMinimum.
 func refunded(c *candidate) Reason {
-	if c.net <= 0 {
+	if c.net <= 0 && c.purchase.Amount > 0 {
 		return Refunded
 	}
 	return ""
@@ -42,6 +45,24 @@ func offBudget(c *candidate) Reason {
 	return ""
 }
 
+// leavesBudget reports whether a revision that newly reaches an admitted pair puts
+// a reward into another currency than the budget's, so that offBudget applies to
+// the pair. An edit of the budget alone takes nothing back: a reward that was in
+// that currency before stays.
+func (c *candidate) leavesBudget() bool {
+	budget := c.campaign.Budget
+	if budget == nil || c.revision.Number == c.pair.Revision {
+		return false
+	}
+	before := c.campaign.Revisions[c.campaign.index(c.pair.Revision)].Terms.Rewards
+	return slices.ContainsFunc(c.revision.Terms.Rewards, func(r Reward) bool {
+		currency := r.currency(c.purchase)
+		return currency != budget.Currency && !slices.ContainsFunc(before, func(was Reward) bool {
+			return was.Name == r.Name && was.currency(c.purchase) == currency
+		})
+	})
+}
+
 // currency is what the reward of a purchase is in.
 func (r *Reward) currency(purchase *Purchase) string {
 	switch {
@@ -53,9 +74,10 @@ func (r *Reward) currency(purchase *Purchase) string {
 	return purchase.Currency
 }
 
-// belowMinimum wants the net amount to reach the minimum of its currency.
+// belowMinimum wants an amount above zero, and the net amount to reach the
+// minimum of its currency.
 func belowMinimum(c *candidate) Reason {
-	if c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {
+	if c.purchase.Amount == 0 || c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {
 		return BelowMinimum
 	}
 	return ""

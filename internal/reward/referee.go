@@ -21,27 +21,28 @@ type Referee struct {
 
 // Signup is the fact that a user signed up.
 type Signup struct {
-	Code         string // as typed; empty: none
+	Code         string // that was typed; empty: none
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
-	Attributes   []byte // a JSON object; nil: not loaded, since no condition could ask
-
-	// Of a person who was forgotten: what was concluded from what is gone.
-	ErasedAt   time.Time // zero: not forgotten
-	SharedWith []string  // referrers with whom a fingerprint was shared when either was forgotten
+	Attributes   []byte   // a JSON object; nil: not loaded, since no condition could ask
+	Blanked      bool     // an erasure took attributes, fingerprints and visitor
+	SharedWith   []string // users with whom a fingerprint was shared when either was erased
 }
 
 // Purchase is one purchase with its refunds and override.
 type Purchase struct {
 	ID          string
-	Amount      int64 // minor units, above zero
+	Amount      int64 // minor units, not below zero
 	Refunded    int64 // minor units, the sum of all refunds, at most math.MaxInt64
 	Currency    string
 	PurchasedAt time.Time
 	ArrivedAt   time.Time
 	Attributes  []byte // a JSON object; nil: not loaded, since no condition could ask
 	Override    Verdict
+
+	Blanked       bool // an erasure took the attributes
+	ConditionHeld bool // of a blanked purchase: the condition was true before
 }
 
 // Verdict is an override's word on one pair.

@@ -32,7 +32,7 @@ func (c *candidate) follow(config *Configuration) error {
 	if scope := revision.Terms.Purchases; scope != FirstPurchase && scope != EveryPurchase {
 		return fmt.Errorf("campaign %q has purchases %q in revision %d: must be First or Every", name, scope, revision.Number)
 	}
-	if c.purchase.Amount <= 0 || c.purchase.Refunded < 0 {
+	if c.purchase.Amount < 0 || c.purchase.Refunded < 0 {
 		return fmt.Errorf("amount %d with refunds of %d is out of range", c.purchase.Amount, c.purchase.Refunded)
 	}
 	if c.condition, err = revision.ready(); err != nil {

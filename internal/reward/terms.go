@@ -10,11 +10,16 @@ type Terms struct {
 	Purchases      PurchaseScope    `json:"purchases"`
 	MinimumAmounts map[string]int64 `json:"minimumAmounts,omitempty"` // by currency, minor units
 	WithinSignup   time.Duration    `json:"withinSignup,omitempty"`   // zero: any time after signup
+	BeforeSignup   time.Duration    `json:"beforeSignup,omitempty"`   // before a signup by code; zero: recorded without it
 	Condition      string           `json:"condition,omitempty"`      // CEL; empty: none
 	HoldPeriod     time.Duration    `json:"holdPeriod,omitempty"`     // zero: none
 	Rewards        []Reward         `json:"rewards"`
 	Limits         Limits           `json:"limits,omitzero"`
 }
+
+// DefaultBeforeSignup is the BeforeSignup of a policy that does not say. Revisions
+// that were recorded before the field existed have none.
+const DefaultBeforeSignup = time.Hour
 
 // Limits bound what is admitted. They are never pinned to a pair: those of the
 // newest revision decide, about admissions only.

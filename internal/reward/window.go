@@ -2,12 +2,13 @@ package reward
 
 import "time"
 
-// outsidePurchaseWindow wants the purchase not before the touch (or the signup
-// whose code was typed), and no later than withinSignup after signup. Bounds
-// are included. Between touch and signup it may lie: a guest's order.
+// outsidePurchaseWindow wants the purchase not before the touch (or not earlier
+// than beforeSignup before a signup by code), and no later than withinSignup after
+// signup. Bounds are included. A purchase before the signup is a guest's order, or
+// one whose checkout made the account.
 func outsidePurchaseWindow(c *candidate) Reason {
 	purchasedAt, signedUpAt := c.purchase.PurchasedAt, c.referee.Signup.SignedUpAt
-	if purchasedAt.Before(c.attribution.countsFrom(signedUpAt)) {
+	if purchasedAt.Before(c.attribution.countsFrom(signedUpAt, c.revision.Terms.BeforeSignup)) {
 		return OutsideWindow
 	}
 	if within := c.revision.Terms.WithinSignup; within > 0 && purchasedAt.After(signedUpAt.Add(within)) {
@@ -17,9 +18,9 @@ func outsidePurchaseWindow(c *candidate) Reason {
 }
 
 // countsFrom is the time from which purchases count.
-func (a *Attribution) countsFrom(signedUpAt time.Time) time.Time {
+func (a *Attribution) countsFrom(signedUpAt time.Time, beforeSignup time.Duration) time.Time {
 	if a.Source == FromCode {
-		return signedUpAt
+		return signedUpAt.Add(-beforeSignup)
 	}
 	return a.TouchedAt
 }

@@ -90,7 +90,7 @@ func (w *world) change(t *rapid.T) {
 		r.Touches = nil
 	case 6, 7, 8:
 		purchase := Purchase{
-			ID: id, Amount: drawAmount(t, "amount", 1), Refunded: drawAmount(t, "refunded", 0),
+			ID: id, Amount: drawAmount(t, "amount", 0), Refunded: drawAmount(t, "refunded", 0),
 			Currency:    rapid.SampledFrom([]string{"USD", "USD", "EUR"}).Draw(t, "currency"),
 			PurchasedAt: drawTime(t, "purchased"), ArrivedAt: drawTime(t, "arrived"),
 			Override: rapid.SampledFrom([]Verdict{NoVerdict, NoVerdict, Allow, Deny}).Draw(t, "override"),
@@ -126,6 +126,9 @@ func (w *world) drawPast(t *rapid.T) {
 		r.Attribution = &Attribution{
 			Campaign: rapid.SampledFrom(campaigns).Draw(t, "campaign"), ReferrerID: rapid.SampledFrom(people).Draw(t, "referrer"),
 			TouchedAt: drawTime(t, "touched"), Source: rapid.SampledFrom([]Source{FromCode, FromTouch}).Draw(t, "source"),
+		}
+		if r.Attribution.Source == FromTouch {
+			r.Attribution.VisitorID = "v"
 		}
 	}
 	w.first = false // pairs of the past may have been admitted side by side

@@ -20,11 +20,15 @@ func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	at := field.NewPath("spec")
 	terms := reward.Terms{
 		Purchases:      reward.PurchaseScope(spec.Qualification.Purchases),
+		BeforeSignup:   reward.DefaultBeforeSignup,
 		MinimumAmounts: p.amounts(at.Child("qualification", "minimumAmounts"), spec.Qualification.MinimumAmounts),
 		Condition:      p.condition(spec.Qualification.Condition),
 	}
 	if within := spec.Qualification.WithinSignup; within != nil {
 		terms.WithinSignup = within.Duration
+	}
+	if before := spec.Qualification.BeforeSignup; before != nil {
+		terms.BeforeSignup = before.Duration
 	}
 	if hold := spec.HoldPeriod; hold != nil {
 		terms.HoldPeriod = hold.Duration

@@ -24,7 +24,7 @@ func TestFromPolicy(t *testing.T) {
 				{name: b, beneficiary: Referrer, fixed: {amount: "5", currency: USD}},
 				{name: c, beneficiary: Referee, fixed: {amount: "500", currency: JPY}},
 				{name: d, beneficiary: Referee, fixed: {amount: "0.001", currency: BHD}}]}`,
-			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "a", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}},
 				{Name: "b", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}},
 				{Name: "c", Beneficiary: reward.ToReferee, Fixed: &reward.Money{Amount: 500, Currency: "JPY"}},
@@ -35,23 +35,23 @@ func TestFromPolicy(t *testing.T) {
 			"rates lose their superfluous zeros, maximums become minor units",
 			`{qualification: {purchases: Every}, rewards: [
 				{name: a, beneficiary: Referee, percentage: {rate: "10.00", maximumAmounts: [{amount: "15.00", currency: USD}, {amount: "1500", currency: JPY}]}}]}`,
-			reward.Terms{Purchases: reward.EveryPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.EveryPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "a", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10", MaximumAmounts: map[string]int64{"USD": 1500, "JPY": 1500}}},
 			}},
 		},
 		{
 			"an empty list is no list",
 			`{qualification: {purchases: First, minimumAmounts: []}, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: []}}]}`,
-			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "a", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10"}},
 			}},
 		},
 		{
 			"durations and minimums are taken over",
-			`{qualification: {purchases: First, withinSignup: 1h30m, minimumAmounts: [{amount: "20.00", currency: USD}]}, holdPeriod: 336h,
+			`{qualification: {purchases: First, withinSignup: 1h30m, beforeSignup: 10m, minimumAmounts: [{amount: "20.00", currency: USD}]}, holdPeriod: 336h,
 				rewards: [{name: a, beneficiary: Referrer, fixed: {amount: "5.00", currency: EUR}}]}`,
 			reward.Terms{
-				Purchases: reward.FirstPurchase, WithinSignup: 90 * time.Minute, HoldPeriod: 336 * time.Hour,
+				Purchases: reward.FirstPurchase, WithinSignup: 90 * time.Minute, BeforeSignup: 10 * time.Minute, HoldPeriod: 336 * time.Hour,
 				MinimumAmounts: map[string]int64{"USD": 2000},
 				Rewards:        []reward.Reward{{Name: "a", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "EUR"}}},
 			},
@@ -61,7 +61,7 @@ func TestFromPolicy(t *testing.T) {
 			`{qualification: {purchases: First}, rewards: [
 				{name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: USD}},
 				{name: friend, beneficiary: Referee, fixed: {amount: "5.00", currency: USD}}]}`,
-			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "friend", Beneficiary: reward.ToReferee, Fixed: &reward.Money{Amount: 500, Currency: "USD"}},
 				{Name: "inviter", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 500, Currency: "USD"}},
 			}},
@@ -71,7 +71,7 @@ func TestFromPolicy(t *testing.T) {
 			`{qualification: {purchases: First, condition: "purchase.amount > 100"}, limits: {pairsPerReferrer: 50}, revisionScope: AllPairs,
 				rewards: [{name: a, beneficiary: Referrer, tiers: [{fromPair: 1, fixed: {amount: "5", currency: USD}}, {fromPair: 10, fixed: {amount: "7.50", currency: USD}}]}]}`,
 			reward.Terms{
-				Purchases: reward.FirstPurchase, Condition: "purchase.amount > 100", Limits: reward.Limits{PairsPerReferrer: 50},
+				Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Condition: "purchase.amount > 100", Limits: reward.Limits{PairsPerReferrer: 50},
 				Rewards: []reward.Reward{{Name: "a", Beneficiary: reward.ToReferrer, Tiers: []reward.Tier{
 					{FromPair: 1, Fixed: reward.Money{Amount: 500, Currency: "USD"}},
 					{FromPair: 10, Fixed: reward.Money{Amount: 750, Currency: "USD"}},
@@ -81,14 +81,14 @@ func TestFromPolicy(t *testing.T) {
 		{
 			"limits of nothing are none",
 			`{qualification: {purchases: First}, limits: {}, rewards: [{name: a, beneficiary: Referee, percentage: {rate: "10"}}]}`,
-			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "a", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "10"}},
 			}},
 		},
 		{
 			"the largest amount of the most divided currency fits",
 			`{qualification: {purchases: First}, rewards: [{name: a, beneficiary: Referrer, fixed: {amount: "99999999999999.9999", currency: CLF}}]}`,
-			reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
+			reward.Terms{Purchases: reward.FirstPurchase, BeforeSignup: time.Hour, Rewards: []reward.Reward{
 				{Name: "a", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 999999999999999999, Currency: "CLF"}},
 			}},
 		},

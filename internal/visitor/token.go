@@ -9,7 +9,7 @@ import (
 // Touch is one arrival of a visitor through a link.
 type Touch struct {
 	ID   string    // the same here and in the touch's row, so that it is one touch wherever it is read
-	Code string    // of the link, lower case
+	Code string    // of the link; as it was given where the database could not be asked
 	At   time.Time // to the microsecond, as the database keeps it
 }
 

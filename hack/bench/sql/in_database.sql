@@ -9,13 +9,13 @@
 BEGIN;
 INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, pairs, seal)
 SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code',
-       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes) # p.hash, 1,
+       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked) # p.hash, 1,
        referral.seal_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
   FROM referral.signup AS s
-  JOIN (SELECT user_id, bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes)) AS hash
+  JOIN (SELECT user_id, bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held)) AS hash
           FROM referral.purchase
          GROUP BY user_id) AS p ON p.user_id = s.user_id
-  JOIN referral.link AS l ON l.code = lower(s.code)
+  JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
   JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
  WHERE (l.expires_at > s.signed_up_at) IS NOT FALSE
    AND (l.disabled_at > s.signed_up_at) IS NOT FALSE

@@ -1,7 +1,7 @@
--- $2 referees of four shards out of sixteen, in no order: those that one batch
--- can take together. Rides on nothing: it reads all, once, before measuring.
+-- $2 referees of one shard in $3, in no order: those that one batch can take
+-- together. Rides on nothing: it reads all, once, before measuring.
 SELECT user_id
   FROM referral.signup
- WHERE referral.shard_of(user_id) / 4 = $1::int
+ WHERE referral.shard_of(user_id) % $3::int = $1::int
  ORDER BY md5('step ' || user_id)
  LIMIT $2;

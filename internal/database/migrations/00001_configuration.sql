@@ -66,7 +66,8 @@ CREATE TABLE referral.campaign (
     policy             text        NOT NULL,
     policy_uid         text        NOT NULL DEFAULT '',
     policy_generation  bigint      NOT NULL DEFAULT 0,
-    declared_at        timestamptz NOT NULL DEFAULT now()
+    declared_at        timestamptz NOT NULL DEFAULT now(),
+    deleted_uids       text[]      NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE  referral.campaign IS 'Campaigns as declared by ReferralCampaign objects; a deleted one stays, Closed.';
 COMMENT ON COLUMN referral.campaign.name IS 'The object''s name; link.campaign refers to it.';
@@ -77,6 +78,7 @@ COMMENT ON COLUMN referral.campaign.attribution_window IS 'Longest time from tou
 COMMENT ON COLUMN referral.campaign.destination IS 'Where a link without a destination of its own leads.';
 COMMENT ON COLUMN referral.campaign.uid IS 'UID of the object that declared it last.';
 COMMENT ON COLUMN referral.campaign.generation IS 'Generation of that object; a lower one is ignored.';
+COMMENT ON COLUMN referral.campaign.deleted_uids IS 'UIDs of the last 16 objects of this name that were deleted or replaced; what they declare is ignored. A campaign that is Closed although its uid is not among them was closed because no object was found, and the same object may declare it again.';
 COMMENT ON COLUMN referral.campaign.policy IS 'Name of the RewardPolicy it follows.';
 COMMENT ON COLUMN referral.campaign.policy_uid IS 'UID of that policy when it was declared.';
 COMMENT ON COLUMN referral.campaign.policy_generation IS 'Generation of that policy; a lower one is ignored.';

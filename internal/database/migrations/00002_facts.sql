@@ -1,8 +1,16 @@
 -- Facts: the application writes these, in its own transactions. Keys are
 -- natural, so that a retried write is harmless; rows may arrive in any order.
 
+-- Codes are compared in this form alone: by constraints, indexes, engine and
+-- tracker. It is neither STRICT nor in another language than SQL, so that Postgres
+-- puts its body in place of the call.
+CREATE FUNCTION referral.normal_code(code text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN nullif(lower(btrim(code, E' \t\n\x0B\f\r') COLLATE "default"), '');
+COMMENT ON FUNCTION referral.normal_code IS 'A code without the ASCII white space around it and in lower case, as this database lowers; null where nothing is left.';
+
 CREATE TABLE referral.link (
-    code        text COLLATE "C" PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code COLLATE "default")),
+    code        text COLLATE "C" PRIMARY KEY CHECK (length(code) BETWEEN 1 AND 255 AND code IS NOT DISTINCT FROM referral.normal_code(code)),
     campaign    text COLLATE "C" NOT NULL CHECK (length(campaign) BETWEEN 1 AND 255),
     referrer_id text COLLATE "C" NOT NULL CHECK (length(referrer_id) BETWEEN 1 AND 255),
     label       text NOT NULL DEFAULT '' CHECK (length(label) <= 255),
@@ -14,7 +22,7 @@ CREATE TABLE referral.link (
 CREATE INDEX link_campaign ON referral.link (campaign, code);
 CREATE INDEX link_referrer ON referral.link (referrer_id, code);
 COMMENT ON TABLE  referral.link IS 'Fact: a shareable link of one referrer in one campaign.';
-COMMENT ON COLUMN referral.link.code IS 'What the link is found by; lower case.';
+COMMENT ON COLUMN referral.link.code IS 'What the link is found by, as normal_code writes it.';
 COMMENT ON COLUMN referral.link.campaign IS 'Name of the campaign; may be declared later.';
 COMMENT ON COLUMN referral.link.referrer_id IS 'Who shares it: the application''s pseudonym, not an e-mail address.';
 COMMENT ON COLUMN referral.link.label IS 'Kind of link, such as invite-friends or share-item.';
@@ -26,22 +34,25 @@ COMMENT ON COLUMN referral.link.disabled_at IS 'From then on it binds nobody; nu
 CREATE TABLE referral.touch (
     visitor_id  text COLLATE "C" NOT NULL CHECK (length(visitor_id) BETWEEN 1 AND 255),
     touch_id    text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(touch_id) BETWEEN 1 AND 255),
-    code        text NOT NULL CHECK (length(code) BETWEEN 1 AND 255),
+    code        text NOT NULL,
     touched_at  timestamptz NOT NULL DEFAULT now() CHECK (isfinite(touched_at)),
     landing_url text CHECK (length(landing_url) <= 8192),
     referer     text CHECK (length(referer) <= 8192),
-    PRIMARY KEY (visitor_id, touch_id)
+    blanked     boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (visitor_id, touch_id),
+    CONSTRAINT touch_code_check CHECK (length(code) <= 255 AND (code <> '' OR blanked))
 );
-CREATE INDEX touch_code ON referral.touch (lower(code), visitor_id);
+CREATE INDEX touch_code ON referral.touch (referral.normal_code(code), visitor_id);
 -- Finds the touch that decides, however many its visitor has: see deciding_touch.
-CREATE INDEX touch_visitor ON referral.touch (visitor_id, touched_at DESC, lower(code) COLLATE "C", touch_id);
+CREATE INDEX touch_visitor ON referral.touch (visitor_id, touched_at DESC, referral.normal_code(code) COLLATE "C", touch_id);
 COMMENT ON TABLE  referral.touch IS 'Fact: one arrival of a visitor through a link.';
 COMMENT ON COLUMN referral.touch.visitor_id IS 'The visitor''s pseudonym.';
 COMMENT ON COLUMN referral.touch.touch_id IS 'Tells one arrival from another; give your own to make a retried write harmless.';
-COMMENT ON COLUMN referral.touch.code IS 'Code of the link, in any case; the link may arrive later.';
+COMMENT ON COLUMN referral.touch.code IS 'Code of the link, in any case and with white space around it; the link may arrive later.';
 COMMENT ON COLUMN referral.touch.touched_at IS 'When the visitor arrived.';
 COMMENT ON COLUMN referral.touch.landing_url IS 'The address arrived at, for reports.';
 COMMENT ON COLUMN referral.touch.referer IS 'The address come from, for reports.';
+COMMENT ON COLUMN referral.touch.blanked IS 'True after an erasure: the touch under a random visitor, on its day at a random time; or, without a code, what is left under its old key so that a retried write does not bring the touch back. Set by the database, never by the writer.';
 
 CREATE TABLE referral.signup (
     user_id      text COLLATE "C" PRIMARY KEY CHECK (length(user_id) BETWEEN 1 AND 255),
@@ -50,37 +61,44 @@ CREATE TABLE referral.signup (
     signed_up_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(signed_up_at)),
     fingerprints text[] NOT NULL DEFAULT '{}' CHECK (cardinality(fingerprints) <= 64),
     attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
-    arrived_at   timestamptz NOT NULL DEFAULT now()
+    arrived_at   timestamptz NOT NULL DEFAULT now(),
+    blanked      boolean NOT NULL DEFAULT false
 );
 CREATE INDEX signup_visitor ON referral.signup (visitor_id, user_id) WHERE visitor_id IS NOT NULL;
-CREATE INDEX signup_code ON referral.signup (lower(code), user_id) WHERE code <> '';
+CREATE INDEX signup_code ON referral.signup (referral.normal_code(code), user_id) WHERE referral.normal_code(code) IS NOT NULL;
+CREATE INDEX signup_fingerprint ON referral.signup USING gin (fingerprints) WHERE fingerprints <> '{}';
 COMMENT ON TABLE  referral.signup IS 'Fact: a user signed up.';
 COMMENT ON COLUMN referral.signup.user_id IS 'The application''s pseudonym of the user.';
 COMMENT ON COLUMN referral.signup.visitor_id IS 'The visitor that became this user; null if not known.';
-COMMENT ON COLUMN referral.signup.code IS 'Code that was typed in; when not empty it decides alone.';
+COMMENT ON COLUMN referral.signup.code IS 'Code that was typed in; one that names a link decides alone, one that names none is as if it were not there.';
 COMMENT ON COLUMN referral.signup.signed_up_at IS 'When the user signed up.';
 COMMENT ON COLUMN referral.signup.fingerprints IS 'Keyed hashes of device, card or address; one shared with the referrer is self-referral.';
 COMMENT ON COLUMN referral.signup.attributes IS 'Anything else about the signup: a JSON object.';
 COMMENT ON COLUMN referral.signup.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
+COMMENT ON COLUMN referral.signup.blanked IS 'True after an erasure took attributes, fingerprints and visitor. Set by the database, never by the writer.';
 
 CREATE TABLE referral.purchase (
-    user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
-    purchase_id  text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
-    amount       bigint NOT NULL CHECK (amount > 0),
-    currency     text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
-    purchased_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(purchased_at)),
-    attributes   jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
-    arrived_at   timestamptz NOT NULL DEFAULT now(),
+    user_id        text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    purchase_id    text COLLATE "C" NOT NULL CHECK (length(purchase_id) BETWEEN 1 AND 255),
+    amount         bigint NOT NULL CHECK (amount >= 0),
+    currency       text COLLATE "C" NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
+    purchased_at   timestamptz NOT NULL DEFAULT now() CHECK (isfinite(purchased_at)),
+    attributes     jsonb  NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
+    arrived_at     timestamptz NOT NULL DEFAULT now(),
+    blanked        boolean NOT NULL DEFAULT false,
+    condition_held boolean CHECK (condition_held IS NULL OR blanked),
     PRIMARY KEY (user_id, purchase_id)
 );
 COMMENT ON TABLE  referral.purchase IS 'Fact: a user bought something.';
 COMMENT ON COLUMN referral.purchase.user_id IS 'Who bought; the signup may arrive later.';
 COMMENT ON COLUMN referral.purchase.purchase_id IS 'The application''s order number.';
-COMMENT ON COLUMN referral.purchase.amount IS 'Minor units of the currency, above zero, before refunds.';
+COMMENT ON COLUMN referral.purchase.amount IS 'Minor units of the currency, before refunds; 0 is allowed and never counts.';
 COMMENT ON COLUMN referral.purchase.currency IS 'ISO 4217, three capital letters.';
 COMMENT ON COLUMN referral.purchase.purchased_at IS 'When it was bought; a hold counts from here.';
 COMMENT ON COLUMN referral.purchase.attributes IS 'Anything else about the purchase: a JSON object.';
 COMMENT ON COLUMN referral.purchase.arrived_at IS 'When the row arrived. Set by the database, never by the writer.';
+COMMENT ON COLUMN referral.purchase.blanked IS 'True after an erasure took the attributes. Set by the database, never by the writer.';
+COMMENT ON COLUMN referral.purchase.condition_held IS 'Of a blanked purchase: whether the condition was true before. Set by the database, never by the writer.';
 
 CREATE TABLE referral.refund (
     user_id     text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),

@@ -4,10 +4,12 @@
 CREATE SEQUENCE referral.admission_order;
 COMMENT ON SEQUENCE referral.admission_order IS 'Where pairs draw their admission order from.';
 
+-- There are sixteen shards. Their rows and shard_of say so together, and nothing
+-- else does: whatever has to know how many there are counts the rows.
 CREATE TABLE referral.shard (
-    shard smallint PRIMARY KEY CHECK (shard BETWEEN 0 AND 15)
+    shard smallint PRIMARY KEY CHECK (shard >= 0)
 );
-COMMENT ON TABLE  referral.shard IS 'Sixteen rows to lock: whoever holds one decides about its referees, and nobody else does.';
+COMMENT ON TABLE  referral.shard IS 'Rows to lock: a batch that holds a shard''s row decides about its referees, and no other batch does.';
 COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
 INSERT INTO referral.shard SELECT generate_series(0, 15);
 
@@ -40,37 +42,38 @@ COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet.
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
 COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
-COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (lower case), campaign or referrer_id.';
+COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
 COMMENT ON COLUMN referral.change.xid IS 'The transaction that noted it. A snapshot tells which transactions can still add changes in front of others.';
 
 -- The oldest change of a shard, given what an earlier look at the queue has found:
 -- that all changes were at (from_xid, from_id) or behind, or were written by
--- transactions in progress at the snapshot "seen". Removed changes in front stay in
+-- transactions in progress at the snapshot "seen". Nulls: nothing is known. Removed changes in front stay in
 -- the index for as long as any older transaction is open, and are passed by.
 CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id bigint, seen pg_snapshot)
-    RETURNS TABLE (xid xid8, id bigint) LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    RETURNS TABLE (xid xid8, id bigint) LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
     SELECT oldest.xid, oldest.id
       FROM ((SELECT c.xid, c.id
-               FROM pg_snapshot_xip(seen) AS late(xid)
+               FROM pg_snapshot_xip(coalesce(seen, '1:1:')) AS late(xid)
               CROSS JOIN LATERAL (SELECT change.xid, change.id
                                     FROM referral.change
                                    WHERE change.shard = of_shard AND change.xid = late.xid
                                    ORDER BY change.xid, change.id
                                    LIMIT 1) AS c
-              WHERE late.xid < from_xid
+              WHERE late.xid < coalesce(from_xid, '0')
               ORDER BY c.xid
               LIMIT 1)
             UNION ALL
             (SELECT c.xid, c.id
                FROM referral.change AS c
-              WHERE c.shard = of_shard AND (c.xid, c.id) >= (from_xid, from_id)
+              WHERE c.shard = of_shard AND (c.xid, c.id) >= (coalesce(from_xid, '0'), coalesce(from_id, 0))
               ORDER BY c.xid, c.id
               LIMIT 1)) AS oldest
      ORDER BY oldest.xid
-     LIMIT 1
-    $$;
+     LIMIT 1;
+END;
 COMMENT ON FUNCTION referral.oldest_change IS 'The first change of a shard''s queue, found from where an earlier look ended.';
 
 CREATE TABLE referral.deferred (
@@ -130,3 +133,17 @@ COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
 COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
 COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';
+
+-- Campaigns that take back all they gave. A walk over all keys, each in its
+-- order, finds what was given by rows; no counter decides that it is over.
+CREATE TABLE referral.reversal (
+    campaign        text COLLATE "C" PRIMARY KEY,
+    resume_user     text COLLATE "C" NOT NULL DEFAULT '',
+    resume_purchase text COLLATE "C" NOT NULL DEFAULT '',
+    done            boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE  referral.reversal IS 'How far the engine has come with taking back what a campaign gave: one row for each campaign that was reversed since it was last declared.';
+COMMENT ON COLUMN referral.reversal.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.reversal.resume_user IS 'user_id of the last key that was reversed.';
+COMMENT ON COLUMN referral.reversal.resume_purchase IS 'purchase_id of that key.';
+COMMENT ON COLUMN referral.reversal.done IS 'True: nothing is left.';

@@ -38,14 +38,16 @@ BEGIN
         UNION ALL
         SELECT referral.shard_of(user_id), 'Referrer', user_id FROM old_rows WHERE fingerprints <> '{}';
     ELSE
+        -- An erasure records with which referees a fingerprint is shared before it blanks the
+        -- fingerprints, so the referees need not be decided again.
         INSERT INTO referral.change (shard, kind, key)
         SELECT referral.shard_of(user_id), 'Referee', user_id
           FROM (SELECT user_id FROM new_rows UNION SELECT user_id FROM old_rows) AS touched
         UNION ALL
         SELECT referral.shard_of(user_id), 'Referrer', user_id
-          FROM (SELECT user_id, fingerprints FROM new_rows UNION SELECT user_id, fingerprints FROM old_rows) AS touched
-         WHERE fingerprints <> '{}'
-         GROUP BY user_id;
+          FROM old_rows AS o FULL JOIN new_rows AS n USING (user_id)
+         WHERE (o.fingerprints <> '{}' OR n.fingerprints <> '{}')
+           AND NOT coalesce(n.blanked AND NOT o.blanked AND n.fingerprints = '{}', false);
     END IF;
     RETURN NULL;
 END $$;
@@ -56,18 +58,18 @@ CREATE FUNCTION referral.note_visitor() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO referral.change (shard, kind, key)
-        SELECT DISTINCT referral.shard_of(visitor_id), 'Visitor', visitor_id FROM new_rows;
+        SELECT DISTINCT referral.shard_of(visitor_id), 'Visitor', visitor_id FROM new_rows WHERE NOT blanked;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO referral.change (shard, kind, key)
         SELECT DISTINCT referral.shard_of(visitor_id), 'Visitor', visitor_id FROM old_rows;
-    ELSE
+    ELSIF EXISTS (SELECT FROM new_rows WHERE NOT blanked) THEN
         INSERT INTO referral.change (shard, kind, key)
         SELECT referral.shard_of(visitor_id), 'Visitor', visitor_id
           FROM (SELECT visitor_id FROM new_rows UNION SELECT visitor_id FROM old_rows) AS touched;
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_visitor() IS 'Notes the visitors of written touches.';
+COMMENT ON FUNCTION referral.note_visitor() IS 'Notes the visitors of written touches. Of those that an erasure blanks the engine notes the visitor once, at the end.';
 
 CREATE FUNCTION referral.note_code() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -144,6 +146,30 @@ CREATE TRIGGER signup_arrival BEFORE UPDATE ON referral.signup
 CREATE TRIGGER purchase_arrival BEFORE UPDATE ON referral.purchase
     FOR EACH ROW WHEN (NEW.arrived_at IS DISTINCT FROM OLD.arrived_at) EXECUTE FUNCTION referral.keep_arrival();
 
+-- A blanked touch stays as it is, whatever a retried write says. A blanked purchase that gets
+-- attributes again is decided by these.
+CREATE FUNCTION referral.keep_blank() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION referral.keep_blank() IS 'Ignores an update of a blanked touch.';
+
+CREATE TRIGGER touch_blanked BEFORE UPDATE ON referral.touch
+    FOR EACH ROW WHEN (OLD.blanked) EXECUTE FUNCTION referral.keep_blank();
+
+CREATE FUNCTION referral.fill_blank() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.blanked := false;
+    NEW.condition_held := NULL;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION referral.fill_blank() IS 'Takes the mark of an erasure off a purchase that has attributes again.';
+
+CREATE TRIGGER purchase_filled BEFORE UPDATE ON referral.purchase
+    FOR EACH ROW WHEN (OLD.blanked AND NEW.blanked AND NEW.attributes <> OLD.attributes) EXECUTE FUNCTION referral.fill_blank();
+
 -- What must only ever grow.
 CREATE FUNCTION referral.refuse_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -178,5 +204,5 @@ CREATE TRIGGER adjustment_inserted AFTER INSERT ON referral.adjustment REFERENCI
 -- feed it rows he made up, with its owner's rights. Firing needs no such right.
 REVOKE EXECUTE ON FUNCTION
     referral.note_referee(), referral.note_signup(), referral.note_visitor(), referral.note_code(),
-    referral.keep_arrival(), referral.refuse_change(), referral.apply_adjustment()
+    referral.keep_arrival(), referral.keep_blank(), referral.fill_blank(), referral.refuse_change(), referral.apply_adjustment()
     FROM PUBLIC;

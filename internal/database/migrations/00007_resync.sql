@@ -33,15 +33,16 @@ COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody 
 -- Hashes of facts, all that a decision may look at. Those of a referee's rows
 -- are combined by exclusive or, whatever their order.
 CREATE FUNCTION referral.hash_of_signup(
-    visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb)
+    visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb, blanked boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN hash_record_extended(ROW(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes), 1);
+    RETURN hash_record_extended(ROW(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 1);
 COMMENT ON FUNCTION referral.hash_of_signup IS 'Hash of a signup.';
 
 CREATE FUNCTION referral.hash_of_purchase(
-    purchase_id text, amount bigint, currency text, purchased_at timestamptz, arrived_at timestamptz, attributes jsonb)
+    purchase_id text, amount bigint, currency text, purchased_at timestamptz, arrived_at timestamptz, attributes jsonb,
+    blanked boolean, condition_held boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN hash_record_extended(ROW(purchase_id, amount, currency, purchased_at, arrived_at, attributes), 2);
+    RETURN hash_record_extended(ROW(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 2);
 COMMENT ON FUNCTION referral.hash_of_purchase IS 'Hash of a purchase.';
 
 CREATE FUNCTION referral.hash_of_refund(purchase_id text, refund_id text, amount bigint)
@@ -73,26 +74,26 @@ COMMENT ON FUNCTION referral.hash_of_touch IS 'Hash of a touch with its link.';
 -- touches that most visitors have as a walk along the index is for any number.
 CREATE FUNCTION referral.may_attribute(
     link referral.link, campaign referral.campaign, touched_at timestamptz, referee text, signed_up_at timestamptz)
-    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT touched_at <= signed_up_at
-       AND (link.expires_at IS NULL OR touched_at < link.expires_at)
-       AND (link.disabled_at IS NULL OR touched_at < link.disabled_at)
-       AND link.referrer_id <> referee
-       AND campaign.mode NOT IN ('Closed', 'Reversing')
-       AND (campaign.starts_at IS NULL OR signed_up_at >= campaign.starts_at)
-       AND (campaign.ends_at IS NULL OR signed_up_at < campaign.ends_at)
-       AND signed_up_at - touched_at <= campaign.attribution_window * interval '1 microsecond'
-    $$;
+    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN touched_at <= signed_up_at
+       AND ((link).expires_at IS NULL OR touched_at < (link).expires_at)
+       AND ((link).disabled_at IS NULL OR touched_at < (link).disabled_at)
+       AND (link).referrer_id <> referee
+       AND (campaign).mode NOT IN ('Closed', 'Reversing')
+       AND ((campaign).starts_at IS NULL OR signed_up_at >= (campaign).starts_at)
+       AND ((campaign).ends_at IS NULL OR signed_up_at < (campaign).ends_at)
+       AND signed_up_at - touched_at <= (campaign).attribution_window * interval '1 microsecond';
 COMMENT ON FUNCTION referral.may_attribute IS 'Whether a touch of the link can attribute the signup of the referee.';
 
 CREATE FUNCTION referral.deciding_touch(referee text, visitor text, signup timestamptz)
     RETURNS TABLE (touch_id text, touched_at timestamptz, code text, campaign text, referrer_id text, label text,
                    expires_at timestamptz, disabled_at timestamptz)
-    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
     SELECT first.*
       FROM ((SELECT t.touched_at
                FROM referral.touch AS t
-               JOIN referral.link AS l ON l.code = lower(t.code)
+               JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
                JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
               WHERE (SELECT m.attribution FROM referral.meta AS m) = 'LastTouch'
                 AND t.visitor_id = visitor AND t.touched_at <= signup
@@ -102,7 +103,7 @@ CREATE FUNCTION referral.deciding_touch(referee text, visitor text, signup times
             UNION ALL
             (SELECT t.touched_at
                FROM referral.touch AS t
-               JOIN referral.link AS l ON l.code = lower(t.code)
+               JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
                JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
               WHERE (SELECT m.attribution FROM referral.meta AS m) = 'FirstTouch'
                 AND t.visitor_id = visitor AND t.touched_at <= signup
@@ -111,13 +112,13 @@ CREATE FUNCTION referral.deciding_touch(referee text, visitor text, signup times
               LIMIT 1)) AS picked
      CROSS JOIN LATERAL (SELECT t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at
                            FROM referral.touch AS t
-                           JOIN referral.link AS l ON l.code = lower(t.code)
+                           JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
                            JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
                           WHERE t.visitor_id = visitor AND t.touched_at = picked.touched_at
                             AND referral.may_attribute(l, c, t.touched_at, referee, signup)
-                          ORDER BY lower(t.code) COLLATE "C", t.touch_id
-                          LIMIT 1) AS first
-    $$;
+                          ORDER BY referral.normal_code(t.code) COLLATE "C", t.touch_id
+                          LIMIT 1) AS first;
+END;
 COMMENT ON FUNCTION referral.deciding_touch IS 'The touch of a visitor that attributes the signup of a referee: the first or the last that can, of several at one time the lowest by code and touch_id. No row where none can.';
 
 ALTER TABLE referral.attribution
@@ -127,7 +128,7 @@ ALTER TABLE referral.attribution
     ADD COLUMN seal  bigint DEFAULT 0;
 ALTER TABLE referral.attribution ALTER COLUMN seal DROP DEFAULT;
 COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided; null: not known.';
-COMMENT ON COLUMN referral.attribution.via IS 'Hash of the link of the typed code, or of the touch that decides; 0: there is none. Null once a pair was admitted, since the attribution is kept from then on.';
+COMMENT ON COLUMN referral.attribution.via IS 'Hash of the link of the typed code, else of the touch that decides; 0: there is none. Null once a pair was admitted, since the attribution is kept from then on.';
 COMMENT ON COLUMN referral.attribution.pairs IS 'How many pairs the referee has; null: not known.';
 COMMENT ON COLUMN referral.attribution.seal IS 'seal_of_attribution as the engine wrote it.';
 

@@ -6,7 +6,7 @@ CREATE TABLE referral.action (
     action_id  text COLLATE "C" NOT NULL DEFAULT gen_random_uuid()::text CHECK (length(action_id) BETWEEN 1 AND 255),
     user_id    text COLLATE "C" CHECK (length(user_id) BETWEEN 1 AND 255),
     visitor_id text COLLATE "C" CHECK (length(visitor_id) BETWEEN 1 AND 255),
-    code       text COLLATE "C" CHECK (length(code) BETWEEN 1 AND 255 AND code = lower(code COLLATE "default")),
+    code       text COLLATE "C" CHECK (length(code) BETWEEN 1 AND 255 AND code IS NOT DISTINCT FROM referral.normal_code(code)),
     action     text COLLATE "C" NOT NULL CHECK (length(action) BETWEEN 1 AND 255),
     target     text NOT NULL DEFAULT '' CHECK (length(target) <= 2048),
     acted_at   timestamptz NOT NULL DEFAULT now() CHECK (isfinite(acted_at)),
@@ -18,7 +18,7 @@ COMMENT ON COLUMN referral.action.actor_id IS 'Who did it: the user, or the visi
 COMMENT ON COLUMN referral.action.action_id IS 'Tells one action from another; give your own to make a retried write harmless.';
 COMMENT ON COLUMN referral.action.user_id IS 'The user; null if not known.';
 COMMENT ON COLUMN referral.action.visitor_id IS 'The visitor; null if not known.';
-COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, lower case; null: of none.';
+COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, as normal_code writes it; null: of none.';
 COMMENT ON COLUMN referral.action.action IS 'What was done, such as view, download or invite.';
 COMMENT ON COLUMN referral.action.target IS 'What it was done to, in the application''s words.';
 COMMENT ON COLUMN referral.action.acted_at IS 'When it was done.';
@@ -105,76 +105,89 @@ CREATE TRIGGER redemption_inserted AFTER INSERT ON referral.redemption REFERENCI
 CREATE TRIGGER redemption_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.redemption
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
--- Forgetting somebody takes what tells about the person and leaves what money
--- rests on. What was concluded from it stays: a touch's attribution, that a
--- condition held, and whom a fingerprint was shared with.
-ALTER TABLE referral.signup
-    ADD COLUMN erased_at   timestamptz,
-    ADD COLUMN shared_with text[];
-COMMENT ON COLUMN referral.signup.erased_at IS 'When the person was forgotten; null: not. Set by the database, never by the writer.';
-COMMENT ON COLUMN referral.signup.shared_with IS 'With which referrers and referees a fingerprint was shared when it was forgotten. Set by the database, never by the writer.';
-
--- Those to whom no link leads any more when their campaign changes.
+-- Erasing a person takes what tells about the person and leaves what money rests on. Writers only
+-- ask for it; the engine carries it out in steps, each one batch under the user's shard. Before a
+-- step blanks a row, the same transaction records what was concluded from the row: that a condition
+-- held is a column of the purchase, shared fingerprints are rows of their own, and an attribution
+-- that came by a touch stays once it names no touch any more.
 CREATE INDEX attribution_forgotten ON referral.attribution (campaign, user_id) WHERE source = 'Touch' AND visitor_id IS NULL;
 
 CREATE TABLE referral.erasure (
-    user_id   text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
-    erased_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (user_id, erased_at)
+    user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
+    requested_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(requested_at)),
+    PRIMARY KEY (user_id, requested_at)
 );
-COMMENT ON TABLE  referral.erasure IS 'Fact: somebody was to be forgotten. Write it by erase_user.';
-COMMENT ON COLUMN referral.erasure.user_id IS 'Who.';
-COMMENT ON COLUMN referral.erasure.erased_at IS 'When. Set by the database, never by the writer.';
+COMMENT ON TABLE  referral.erasure IS 'Fact: a person is to be erased. Append-only; a later row erases what was written after an earlier one.';
+COMMENT ON COLUMN referral.erasure.user_id IS 'The user.';
+COMMENT ON COLUMN referral.erasure.requested_at IS 'When it was requested.';
 
-CREATE FUNCTION referral.apply_erasure() RETURNS trigger
+CREATE TABLE referral.erasure_progress (
+    user_id      text COLLATE "C" NOT NULL,
+    requested_at timestamptz NOT NULL,
+    began_at     timestamptz NOT NULL DEFAULT now(),
+    completed_at timestamptz,
+    PRIMARY KEY (user_id, requested_at)
+);
+COMMENT ON TABLE  referral.erasure_progress IS 'Result: how far the engine is with each row of erasure; none: not begun.';
+COMMENT ON COLUMN referral.erasure_progress.user_id IS 'The user.';
+COMMENT ON COLUMN referral.erasure_progress.requested_at IS 'The request.';
+COMMENT ON COLUMN referral.erasure_progress.began_at IS 'When the first step of it committed.';
+COMMENT ON COLUMN referral.erasure_progress.completed_at IS 'When the last step of it committed; null: steps are left.';
+
+CREATE TABLE referral.erasing (
+    user_id  text COLLATE "C" PRIMARY KEY,
+    retry_at timestamptz,
+    campaign text COLLATE "C"
+);
+CREATE INDEX erasing_retry ON referral.erasing (retry_at) WHERE retry_at IS NOT NULL;
+COMMENT ON TABLE  referral.erasing IS 'Users whose erasure waits or has begun, and is not completed.';
+COMMENT ON COLUMN referral.erasing.user_id IS 'The user.';
+COMMENT ON COLUMN referral.erasing.retry_at IS 'When the next step is enqueued; null: it is in the change queue.';
+COMMENT ON COLUMN referral.erasing.campaign IS 'The suspended campaign that the next step waits for; null: none.';
+
+CREATE TABLE referral.erasing_visitor (
+    user_id       text COLLATE "C" NOT NULL,
+    visitor_id    text COLLATE "C" NOT NULL,
+    salt          text NOT NULL DEFAULT gen_random_uuid()::text,
+    listed_after  text COLLATE "C" NOT NULL DEFAULT '',
+    listed        boolean NOT NULL DEFAULT false,
+    settled_after text COLLATE "C" NOT NULL DEFAULT '',
+    settled       boolean NOT NULL DEFAULT false,
+    moved_after   text COLLATE "C" NOT NULL DEFAULT '',
+    moved         boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (user_id, visitor_id)
+);
+COMMENT ON TABLE  referral.erasing_visitor IS 'Visitors of users in erasing, whose touches are to be moved.';
+COMMENT ON COLUMN referral.erasing_visitor.user_id IS 'The user.';
+COMMENT ON COLUMN referral.erasing_visitor.visitor_id IS 'The visitor.';
+COMMENT ON COLUMN referral.erasing_visitor.salt IS 'What the random visitors of the moved touches are made from, one per code.';
+COMMENT ON COLUMN referral.erasing_visitor.listed_after IS 'The last other signup of the visitor that was enqueued to keep its attribution.';
+COMMENT ON COLUMN referral.erasing_visitor.listed IS 'Whether all other signups of the visitor are enqueued.';
+COMMENT ON COLUMN referral.erasing_visitor.settled_after IS 'The last other signup of the visitor that is known to have been decided since.';
+COMMENT ON COLUMN referral.erasing_visitor.settled IS 'Whether all of them are, so that touches may be moved.';
+COMMENT ON COLUMN referral.erasing_visitor.moved_after IS 'The last touch that was moved or skipped.';
+COMMENT ON COLUMN referral.erasing_visitor.moved IS 'Whether all touches are moved.';
+
+CREATE TABLE referral.shared_fingerprint (
+    user_id  text COLLATE "C" NOT NULL,
+    other_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (user_id, other_id)
+);
+COMMENT ON TABLE  referral.shared_fingerprint IS 'Result: two users whose signups had a fingerprint in common when one of them was erased. Each pair of users is there both ways.';
+COMMENT ON COLUMN referral.shared_fingerprint.user_id IS 'One of the users.';
+COMMENT ON COLUMN referral.shared_fingerprint.other_id IS 'The other.';
+
+CREATE FUNCTION referral.note_erasure() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    own referral.signup;
 BEGIN
-    -- Nobody decides about the user meanwhile, and what is still to be decided
-    -- is to be decided on the facts as they are.
-    PERFORM FROM referral.shard WHERE shard = referral.shard_of(NEW.user_id) FOR UPDATE;
-    SELECT * INTO own FROM referral.signup WHERE user_id = NEW.user_id;
-    IF own.erased_at IS NOT NULL AND own.visitor_id IS NULL AND own.fingerprints = '{}' AND own.attributes = '{}'
-       AND NOT EXISTS (SELECT FROM referral.purchase WHERE user_id = NEW.user_id AND attributes <> '{}')
-       AND NOT EXISTS (SELECT FROM referral.action WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL) THEN
-        RETURN NULL; -- asked again, with nothing new to forget
-    END IF;
-    IF EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(NEW.user_id) AND key = NEW.user_id)
-       OR EXISTS (SELECT FROM referral.change WHERE shard = referral.shard_of(own.visitor_id) AND key = own.visitor_id AND kind = 'Visitor')
-       OR EXISTS (SELECT FROM referral.deferred AS p JOIN referral.campaign AS c ON c.name = p.campaign
-                   WHERE p.user_id = NEW.user_id AND c.mode = 'Suspended') THEN
-        RAISE EXCEPTION 'facts of user % are still to be decided', NEW.user_id
-            USING ERRCODE = 'object_in_use', HINT = 'Try again in a moment; if the database or the campaign is suspended, when it is resumed.';
-    END IF;
-
-    UPDATE referral.touch SET landing_url = NULL, referer = NULL
-     WHERE visitor_id IN (own.visitor_id, (SELECT visitor_id FROM referral.attribution WHERE user_id = NEW.user_id))
-       AND (landing_url IS NOT NULL OR referer IS NOT NULL);
-    UPDATE referral.action SET visitor_id = NULL WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL;
-    UPDATE referral.purchase SET attributes = '{}' WHERE user_id = NEW.user_id AND attributes <> '{}';
-    -- The seal goes with the row, unless it was broken before.
-    UPDATE referral.attribution SET visitor_id = NULL, touch_id = NULL,
-           seal = CASE WHEN seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
-                       THEN referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, NULL, NULL)
-                       ELSE seal END
-     WHERE user_id = NEW.user_id AND visitor_id IS NOT NULL;
-    UPDATE referral.signup SET attributes = '{}', fingerprints = '{}', visitor_id = NULL, erased_at = NEW.erased_at,
-           shared_with = ARRAY(
-               SELECT unnest(own.shared_with)
-               UNION
-               SELECT a.referrer_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.referrer_id
-                WHERE a.user_id = NEW.user_id AND (s.fingerprints && own.fingerprints OR NEW.user_id = ANY (s.shared_with))
-               UNION
-               SELECT a.user_id FROM referral.attribution AS a JOIN referral.signup AS s ON s.user_id = a.user_id
-                WHERE a.referrer_id = NEW.user_id AND (s.fingerprints && own.fingerprints OR NEW.user_id = ANY (s.shared_with)))
-     WHERE user_id = NEW.user_id;
+    INSERT INTO referral.change (shard, kind, key)
+    SELECT DISTINCT referral.shard_of(user_id), 'Erasure', user_id FROM new_rows;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.apply_erasure() IS 'Blanks what tells about a person, and notes what was concluded from it.';
+COMMENT ON FUNCTION referral.note_erasure() IS 'Notes users that are to be erased.';
 
-CREATE TRIGGER erasure_inserted AFTER INSERT ON referral.erasure
-    FOR EACH ROW EXECUTE FUNCTION referral.apply_erasure();
+CREATE TRIGGER erasure_inserted AFTER INSERT ON referral.erasure REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_erasure();
 CREATE TRIGGER erasure_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.erasure
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
@@ -183,8 +196,8 @@ CREATE FUNCTION referral.erase_user(user_id text) RETURNS void
     BEGIN ATOMIC
         INSERT INTO referral.erasure (user_id) VALUES (erase_user.user_id) ON CONFLICT DO NOTHING;
     END;
-COMMENT ON FUNCTION referral.erase_user IS 'Forgets a person: blanks attributes, fingerprints, landing URLs, referers and visitor links. Deletes no fact, changes no amount and no decision. Do it again for what is written afterwards.';
+COMMENT ON FUNCTION referral.erase_user IS 'Requests that a person is erased: attributes, fingerprints, landing URLs, referers and the tie to the visitor. Deletes no fact, changes no amount and no decision. Again, it erases what was written afterwards; see erasure_progress for when it is completed.';
 
 REVOKE EXECUTE ON FUNCTION
-    referral.apply_redemption(), referral.require_current_earnings(text, text), referral.apply_erasure()
+    referral.apply_redemption(), referral.require_current_earnings(text, text), referral.note_erasure()
     FROM PUBLIC;

@@ -10,6 +10,7 @@ WITH object AS (
       FROM unnest(ARRAY['Writer', 'Reader']) AS access,
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
                         'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
+                        'erasure_progress', 'shared_fingerprint',
                         'campaign', 'revision', 'meta', 'owner', 'waitlist']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
@@ -26,7 +27,7 @@ WITH object AS (
       FROM privilege AS p
       JOIN object AS o ON o.relname = p.object
       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE p.by_column AND a.attname <> ALL ('{arrived_at,erased_at,shared_with}') -- the database's own word
+     WHERE p.by_column AND a.attname <> ALL ('{arrived_at,blanked,condition_held}') -- the database's own word
 ), held (role, object, attribute, privilege) AS (
     SELECT acl.grantee, '', '', acl.privilege_type
       FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS acl WHERE n.nspname = $3

@@ -7,7 +7,7 @@ SELECT m.epoch,
        coalesce(c.budget_amount, 0), coalesce(c.budget_currency, ''), coalesce(c.resync_interval, 0),
        coalesce(c.uid, ''), coalesce(c.generation, 0),
        coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
-       coalesce(r.revision, 0), coalesce(r.digest, '')
+       coalesce(r.revision, 0), coalesce(r.digest, ''), coalesce(c.deleted_uids, '{}')
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN referral.campaign AS c ON c.name = $1
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision

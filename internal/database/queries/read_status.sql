@@ -1,15 +1,15 @@
 -- All that is reported of a database and its campaigns: a row for each
 -- campaign, or one without. It costs the same whatever the past: counters are
 -- kept in a row for each shard, and pending changes are counted up to $1.
--- The oldest of them is found by sixteen probes of change's key, in which
--- the first of each shard was noted first.
+-- The oldest of them is found by a probe of change's key for each shard, in
+-- which the first of each shard was noted first.
 SELECT split_part(current_setting('server_version'), ' ', 1),
        m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), o.heartbeat_at, o.released_at,
        coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
        (SELECT min(first.noted_at)
-          FROM (SELECT shard FROM referral.shard LIMIT 16) AS s,
+          FROM referral.shard AS s,
                LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first),
        (SELECT count(*) FROM referral.set_aside),
        coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
@@ -18,8 +18,10 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.condition_errors, p.changed_at,
        ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
        ro.noted_up_to IS NOT NULL
-           AND NOT EXISTS (SELECT FROM (SELECT shard FROM referral.shard LIMIT 16) AS s
-                            WHERE EXISTS (SELECT FROM referral.change AS h WHERE h.shard = s.shard AND h.xid <= ro.noted_up_to)),
+           AND NOT EXISTS (SELECT
+                             FROM referral.shard AS s,
+                                  LATERAL (SELECT xid FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first
+                            WHERE first.xid <= ro.noted_up_to),
        k.credits,
        s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.incident, coalesce(i.pairs, 0), coalesce(i.granted, 0)

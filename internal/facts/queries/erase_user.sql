@@ -1,2 +1,2 @@
--- Forgets a person; refuses while something of theirs is still to be decided.
+-- Requests that a user is erased. The engine carries it out.
 SELECT referral.erase_user($1);

@@ -1,9 +1,9 @@
 -- What is stored under the keys of given purchases, and whether attributes are
--- the same by value where they were given and not forgotten since.
--- Rides on purchase_pkey and signup_pkey.
+-- the same by value where they were given and not erased since.
+-- Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)
-       OR EXISTS (SELECT FROM referral.signup AS s WHERE s.user_id = p.user_id AND s.erased_at IS NOT NULL),
+       OR p.blanked,
        p.user_id, p.purchase_id, p.amount, p.currency, p.purchased_at, p.attributes, p.arrived_at
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[]) WITH ORDINALITY
        AS given(user_id, purchase_id, amount, currency, purchased_at, attributes, number)

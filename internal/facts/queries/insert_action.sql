@@ -3,14 +3,15 @@
 -- Rides on action_pkey, attribution_pkey and touch_pkey.
 INSERT INTO referral.action (action_id, user_id, visitor_id, code, action, target, acted_at)
 SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
-       coalesce(nullif(code, ''),
+       coalesce(referral.normal_code(code),
                 (SELECT a.code FROM referral.attribution AS a WHERE a.user_id = given.user_id),
-                nullif(followed, ''),
-                (SELECT lower(t.code) FROM referral.touch AS t
-                  WHERE t.visitor_id = given.visitor_id AND t.touched_at <= coalesce(given.acted_at, now())
-                  ORDER BY t.touched_at DESC, lower(t.code), t.touch_id LIMIT 1)),
+                referral.normal_code(followed),
+                (SELECT referral.normal_code(t.code) FROM referral.touch AS t
+                  WHERE t.visitor_id = given.visitor_id AND NOT t.blanked AND t.touched_at <= coalesce(given.acted_at, now())
+                    AND referral.normal_code(t.code) IS NOT NULL
+                  ORDER BY t.touched_at DESC, referral.normal_code(t.code), t.touch_id LIMIT 1)),
        action, target, coalesce(acted_at, now())
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
        AS given(action_id, user_id, visitor_id, code, followed, action, target, acted_at)
     ON CONFLICT (actor_id, action_id) DO NOTHING
-RETURNING action_id, user_id, visitor_id, code, action, target, acted_at;
+RETURNING action_id, user_id, visitor_id, code, action, target, acted_at, true;

@@ -2,7 +2,7 @@
 -- was done because of it.
 -- Rides on link_referrer, touch_code and action_code.
 SELECT l.code, l.campaign, l.referrer_id, l.label, l.destination, l.expires_at, l.created_at, l.disabled_at,
-       (SELECT count(*) FROM referral.touch AS t WHERE lower(t.code) = l.code COLLATE "default"),
+       (SELECT count(*) FROM referral.touch AS t WHERE referral.normal_code(t.code) = l.code COLLATE "default"),
        (SELECT coalesce(jsonb_object_agg(done.action, done.times), '{}')
           FROM (SELECT a.action, count(*) AS times FROM referral.action AS a WHERE a.code = l.code GROUP BY a.action) AS done)
   FROM referral.link AS l

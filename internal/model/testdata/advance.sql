@@ -5,7 +5,7 @@ UPDATE referral.campaign SET starts_at = starts_at - $1::interval, ends_at = end
 UPDATE referral.revision SET recorded_at = recorded_at - $1::interval;
 UPDATE referral.link SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval, disabled_at = disabled_at - $1::interval;
 UPDATE referral.touch SET touched_at = touched_at - $1::interval;
-UPDATE referral.signup SET signed_up_at = signed_up_at - $1::interval, arrived_at = arrived_at - $1::interval, erased_at = erased_at - $1::interval;
+UPDATE referral.signup SET signed_up_at = signed_up_at - $1::interval, arrived_at = arrived_at - $1::interval;
 UPDATE referral.purchase SET purchased_at = purchased_at - $1::interval, arrived_at = arrived_at - $1::interval;
 UPDATE referral.refund SET refunded_at = refunded_at - $1::interval;
 UPDATE referral.override SET created_at = created_at - $1::interval;

@@ -27,21 +27,24 @@ BEGIN
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;
+-- The engine's steps of a reversal, and not its beginning.
+CREATE TRIGGER proof AFTER UPDATE ON referral.reversal FOR EACH ROW
+    WHEN (NEW.done OR (NEW.resume_user, NEW.resume_purchase) > (OLD.resume_user, OLD.resume_purchase)) EXECUTE FUNCTION proof.note();
 
 -- What decisions rested on is recorded as an exclusive or of hashes, from which
 -- those of facts as they are now are taken out before, and put back after.
 CREATE PROCEDURE proof.rehash() LANGUAGE sql AS $$
 UPDATE referral.attribution AS a
    SET facts = facts
-             # coalesce((SELECT referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes)
+             # coalesce((SELECT referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked)
                            FROM referral.signup AS s WHERE s.user_id = a.user_id), 0)
-             # coalesce((SELECT bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes))
+             # coalesce((SELECT bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held))
                            FROM referral.purchase AS p WHERE p.user_id = a.user_id), 0),
        via = via
              # coalesce((SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
-                           FROM referral.signup AS s JOIN referral.link AS l ON l.code = lower(s.code)
-                          WHERE s.user_id = a.user_id AND s.code <> ''), 0)
+                           FROM referral.signup AS s JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
+                          WHERE s.user_id = a.user_id), 0)
              # coalesce((SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
-                           FROM referral.signup AS s JOIN referral.touch AS t USING (visitor_id) JOIN referral.link AS l ON l.code = lower(t.code)
-                          WHERE s.user_id = a.user_id AND coalesce(s.code, '') = ''), 0);
+                           FROM referral.signup AS s JOIN referral.touch AS t USING (visitor_id) JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+                          WHERE s.user_id = a.user_id AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))), 0);
 $$;

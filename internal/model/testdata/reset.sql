@@ -4,7 +4,7 @@ DO $$
 DECLARE name text;
 BEGIN
     FOR name IN SELECT tablename FROM pg_tables
-                 WHERE schemaname = 'referral' AND tablename NOT IN ('schema_migration', 'schema_lock', 'meta', 'owner', 'role_grant', 'shard', 'resync') LOOP
+                 WHERE schemaname = 'referral' AND tablename NOT IN ('schema_migration', 'meta', 'owner', 'role_grant', 'shard', 'resync') LOOP
         EXECUTE format('DELETE FROM referral.%I', name);
     END LOOP;
 END $$;

@@ -1,0 +1,147 @@
+package database_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+func (w *world) mode() reward.Mode {
+	w.Helper()
+	return value[reward.Mode](w, w, "SELECT mode FROM referral.campaign WHERE name = 'invite-friends'")
+}
+
+func (w *world) deleteCampaign(uid string) {
+	w.Helper()
+	check(w, database.DeleteCampaign(w.Context(), w.DB, shop.UID, "invite-friends", uid))
+}
+
+// reverseAll asks until nothing is left, and stands in for the engine.
+func (w *world) reverseAll() {
+	w.Helper()
+	for range 2 {
+		left, err := database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+		check(w, err)
+		if left == 0 {
+			return
+		}
+		run(w, w, "UPDATE referral.reversal SET done = true")
+	}
+	w.Fatal("something is left")
+}
+
+// A leader whose cache lags behind goes on declaring an object that is gone.
+func TestADeletedObjectDeclaresNothing(t *testing.T) {
+	w := newWorld(t)
+	as := func(uid string, generation int64, mode reward.Mode) func(*database.Declaration) {
+		return func(d *database.Declaration) {
+			d.UID, d.Generation, d.Mode = uid, generation, mode
+			if mode == reward.PolicyMissing {
+				d.Terms = nil
+			}
+		}
+	}
+	open := func(w *world) { w.declare(invite()) }
+	for name, happen := range map[string]func(w *world){
+		"deleted":  func(w *world) { open(w); w.deleteCampaign("c1") },
+		"reversed": func(w *world) { open(w); w.reverseAll() },
+		"being reversed": func(w *world) {
+			open(w)
+			_, _ = database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+		},
+		"let go while it was reversed": func(w *world) {
+			open(w)
+			_, _ = database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+			w.deleteCampaign("c1")
+		},
+		"suspended, deleted":       func(w *world) { w.declare(invite(as("c1", 1, reward.Suspended))); w.deleteCampaign("c1") },
+		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, reward.PolicyMissing))); w.reverseAll() },
+		"closed by absence, then deleted": func(w *world) {
+			open(w)
+			check(w, database.CloseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1"))
+			w.deleteCampaign("c1")
+		},
+		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, reward.Open))) },
+		"replaced without policy": func(w *world) { open(w); w.declare(invite(as("c2", 1, reward.PolicyMissing))) },
+		"deleted and replaced":    func(w *world) { open(w); w.deleteCampaign("c1"); w.declare(invite(as("c2", 1, reward.Open))) },
+		"replaced ten times": func(w *world) {
+			open(w)
+			for i := range 10 {
+				w.declare(invite(as(fmt.Sprint("another", i), 1, reward.Open)))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			happen(w)
+			before := value[string](w, w, footprint)
+			for _, generation := range []int64{1, 2} {
+				for _, mode := range []reward.Mode{reward.Open, reward.Suspended, reward.PolicyMissing} {
+					if declared := w.declare(invite(as("c1", generation, mode))); !declared.Stale || !declared.Deleted {
+						t.Errorf("generation %d in mode %s: %+v", generation, mode, declared)
+					}
+				}
+			}
+			if before != value[string](w, w, footprint) {
+				t.Error("declaring a deleted object wrote something")
+			}
+			if declared := w.declare(invite(as("new", 1, reward.Open))); declared.Stale || w.mode() != reward.Open {
+				t.Errorf("a new object cannot declare it: %+v, %s", declared, w.mode())
+			}
+		})
+	}
+}
+
+func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c1"))
+	if declared := w.declare(invite()); declared.Stale || w.mode() != reward.Open {
+		t.Errorf("%+v, %s", declared, w.mode())
+	}
+}
+
+func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
+	epoch := w.epoch()
+	w.deleteCampaign("c1")
+	if w.mode() != reward.Open || w.epoch() != epoch {
+		t.Errorf("mode %s, epoch %d after %d", w.mode(), w.epoch(), epoch)
+	}
+	if declared := w.declare(invite()); !declared.Deleted {
+		t.Errorf("%+v", declared)
+	}
+	before := value[string](t, w, footprint)
+	w.deleteCampaign("c1")
+	check(t, database.DeleteCampaign(t.Context(), w.DB, shop.UID, "never-declared", "c1"))
+	if before != value[string](t, w, footprint) {
+		t.Error("the same again wrote something")
+	}
+}
+
+// One campaign keeps no more than 16 UIDs, whatever its past.
+func TestDeletedObjectsAreForgottenInTheEnd(t *testing.T) {
+	w := newWorld(t)
+	for i := range 40 {
+		w.declare(invite(func(d *database.Declaration) { d.UID = fmt.Sprint("c", i) }))
+		w.deleteCampaign(fmt.Sprint("c", i))
+	}
+	if got := value[string](t, w, "SELECT cardinality(deleted_uids) || ' ' || deleted_uids[16] FROM referral.campaign"); got != "16 c39" {
+		t.Error(got)
+	}
+}
+
+func TestAnObjectWithoutItsPolicyIsReversedToo(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	w.deleteCampaign("c1")
+	w.declare(invite(func(d *database.Declaration) { d.UID, d.Mode, d.Terms = "c2", reward.PolicyMissing, nil }))
+	left, err := database.ReverseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c2")
+	check(t, err)
+	if left == 0 || w.mode() != reward.Reversing {
+		t.Errorf("%d left, %s", left, w.mode())
+	}
+}

@@ -1,0 +1,301 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// An erasure takes what tells about a person. It is carried out in steps, each
+// in a batch that has locked the user's shard and has just decided the user from
+// the facts as they are:
+//
+//	fix the attribution ─► blank purchases ─► record shared fingerprints, blank the signup ─► actions
+//	list other signups of the visitor ─► wait until each is decided ─► move the touches
+//
+// A step finds what is left by the marks on the rows, so it may be repeated at
+// will. It changes no fact that a writer has locked, and comes back for it.
+
+const (
+	erasureRetry  = time.Second     // for rows that a writer has locked, and signups still to be decided
+	suspendedWait = 5 * time.Second // for a campaign that is suspended
+	visitorsAStep = 100
+
+	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes
+	// as long as the decisions about hundreds of referees.
+	erasuresPerBatch = 20
+)
+
+// erasure is one step of erasing a user.
+type erasure struct {
+	*referee
+	signup    *int64           // hash of the signup as it was loaded; nil: there is none
+	purchases map[string]int64 // hashes of the purchases as they were loaded
+	whole     bool             // all that a decision needs was loaded
+	moved     bool             // the step came further
+}
+
+// sawSignup keeps the hash of the signup that the batch loaded.
+func (e *erasure) sawSignup(hash int64) {
+	if e != nil {
+		e.signup = &hash
+	}
+}
+
+// sawPurchase keeps the hash of a purchase that the batch loaded.
+func (e *erasure) sawPurchase(id string, hash int64) {
+	if e == nil {
+		return
+	}
+	if e.purchases == nil {
+		e.purchases = map[string]int64{}
+	}
+	e.purchases[id] = hash
+}
+
+// loaded remembers that nothing failed to load.
+func (e *erasure) loaded() {
+	if e != nil {
+		e.whole = true
+	}
+}
+
+// fixed reports whether the referee's attribution stays although nothing leads
+// to it any more.
+func (r *referee) fixed() bool {
+	a := r.outcome.Attribution
+	return a != nil && a.Forgotten()
+}
+
+// dequeueErasures has the batch do the next steps of erasures of these users,
+// and puts those back for which there is no time.
+func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
+	if len(users) > erasuresPerBatch {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_again"), users[erasuresPerBatch:]); err != nil {
+			return err
+		}
+		users = users[:erasuresPerBatch]
+	}
+	for _, userID := range users {
+		r := b.byID[userID]
+		r.erases = &erasure{referee: r}
+		b.erasures = append(b.erasures, r.erases)
+	}
+	return nil
+}
+
+// erase does the batch's steps of erasures, once its referees are recorded.
+func (b *batch) erase(ctx context.Context) error {
+	if len(b.fixes) > 0 {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), b.fixes); err != nil {
+			return fmt.Errorf("while fixing attributions: %w", err)
+		}
+	}
+	for _, e := range b.erasures {
+		if err := b.eraseStep(ctx, e); err != nil {
+			return fmt.Errorf("while erasing a user: %w", err)
+		}
+	}
+	return nil
+}
+
+// eraseStep does one step of an erasure, and sees to the next if there is one.
+func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
+	if campaign := b.suspends(e.referee); campaign != "" {
+		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
+		return err
+	}
+	var begin pgx.Batch
+	begin.Queue(b.statement("erase_begin"), e.UserID)
+	begin.Queue(b.statement("erase_fix"), []string{e.UserID})
+	if err := b.send(ctx, &begin); err != nil {
+		return err
+	}
+	if err := b.eraseVisitors(ctx, e); err != nil {
+		return err
+	}
+	whole, err := b.erasePurchases(ctx, e)
+	if err != nil {
+		return err
+	}
+	// A condition may read signup and purchase alike, so the signup comes last.
+	if whole && e.signup != nil {
+		if err := b.eraseSignup(ctx, e); err != nil {
+			return err
+		}
+	}
+	if _, err := b.eraseRows(ctx, e, "erase_actions", e.UserID, b.portion()); err != nil {
+		return err
+	}
+	return b.eraseNext(ctx, e)
+}
+
+// suspends names the suspended campaign that the referee is attributed to;
+// empty: there is none. While it is suspended nothing is concluded.
+func (b *batch) suspends(r *referee) string {
+	a := r.outcome.Attribution
+	if r.cause != nil {
+		a = r.Attribution
+	}
+	if a == nil {
+		return ""
+	}
+	if campaign := b.config.Reward.Campaigns[a.Campaign]; campaign == nil || campaign.Mode != reward.Suspended {
+		return ""
+	}
+	return a.Campaign
+}
+
+// portion is how many rows one statement of an erasure changes at most.
+func (b *batch) portion() int { return b.engine.options.BatchSize }
+
+// eraseRows runs a statement that changes rows, and notes whether it did.
+func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (int64, error) {
+	tag, err := b.tx.Exec(ctx, b.statement(statement), arguments...)
+	if err == nil && tag.RowsAffected() > 0 {
+		e.moved = true
+	}
+	return tag.RowsAffected(), err
+}
+
+// erasingVisitor is a row of referral.erasing_visitor.
+type erasingVisitor struct {
+	ID              string
+	Listed, Settled bool
+}
+
+// eraseVisitors comes one step further with each visitor: other signups are
+// enqueued so that their attributions stay, and once all of them are decided the
+// touches are moved.
+func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
+	rows, err := b.tx.Query(ctx, b.statement("erase_visitors"), e.UserID, visitorsAStep)
+	if err != nil {
+		return err
+	}
+	visitors, err := pgx.CollectRows(rows, pgx.RowToStructByPos[erasingVisitor])
+	if err != nil {
+		return err
+	}
+	for _, v := range visitors {
+		if !v.Listed {
+			if err := b.tx.QueryRow(ctx, b.statement("erase_list"), e.UserID, v.ID, b.portion()).Scan(&v.Listed); err != nil {
+				return err
+			}
+			e.moved = true
+		}
+		if v.Listed && !v.Settled {
+			var pending bool
+			if err := b.tx.QueryRow(ctx, b.statement("erase_settle"), e.UserID, v.ID, b.portion()).Scan(&v.Settled, &pending); err != nil {
+				return err
+			}
+			e.moved = e.moved || !pending
+		}
+		if v.Settled {
+			if err := b.eraseTouches(ctx, e, v.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eraseTouches moves touches of a visitor to random ones.
+func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) error {
+	var moved, done int64
+	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
+		return err
+	}
+	e.moved = e.moved || moved > 0
+	if moved >= int64(b.portion()) {
+		return nil
+	}
+	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
+		return err
+	}
+	e.moved = e.moved || done > 0
+	return nil
+}
+
+// erasePurchases blanks purchases and records whether the condition held. It
+// reports whether all those that were loaded are blanked.
+func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err error) {
+	var ids []string
+	var hashes []int64
+	var held []bool
+	add := func(id string, hash int64, holds bool) {
+		ids, hashes, held = append(ids, id), append(hashes, hash), append(held, holds)
+	}
+	if e.whole {
+		holds := reward.ConditionsHeld(b.config.Reward, &e.Referee)
+		for i := range e.Purchases {
+			if p := &e.Purchases[i]; !p.Blanked {
+				add(p.ID, e.purchases[p.ID], holds[p.ID])
+			}
+		}
+	} else {
+		rows, err := b.tx.Query(ctx, b.statement("erase_unjudged"), e.UserID, b.portion())
+		if err != nil {
+			return false, err
+		}
+		var id string
+		var hash int64
+		var holds bool
+		if _, err := pgx.ForEachRow(rows, []any{&id, &hash, &holds}, func() error {
+			add(id, hash, holds)
+			return nil
+		}); err != nil {
+			return false, err
+		}
+	}
+	if len(ids) == 0 {
+		return true, nil
+	}
+	blanked, err := b.eraseRows(ctx, e, "erase_purchases", e.UserID, ids, hashes, held, b.portion())
+	return blanked == int64(len(ids)), err
+}
+
+// eraseSignup records the users that share a fingerprint, and once all of them
+// are recorded blanks the signup.
+func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
+	if len(e.Signup.Fingerprints) > 0 {
+		recorded, err := b.eraseRows(ctx, e, "erase_share", e.UserID, e.Signup.Fingerprints, b.portion())
+		if err != nil || recorded >= int64(b.portion()) {
+			return err
+		}
+	}
+	_, err := b.eraseRows(ctx, e, "erase_signup", e.UserID, *e.signup)
+	return err
+}
+
+// eraseNext ends the erasure when nothing is left. Else the next step follows
+// at once, or later where this one came no further.
+func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
+	var purchases, signup, actions, visitors bool
+	if err := b.tx.QueryRow(ctx, b.statement("erase_left"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case !purchases && !signup && !actions && !visitors:
+		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
+	case e.moved:
+		_, err = b.tx.Exec(ctx, b.statement("erase_again"), []string{e.UserID})
+	default:
+		_, err = b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, erasureRetry.Microseconds(), "")
+	}
+	return err
+}
+
+// retryErasures enqueues the steps that were put off until now, or all of them,
+// and reports whether there were any.
+func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
+	tag, err := e.db.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
+	if err != nil {
+		return false, fmt.Errorf("while enqueueing erasures: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
+}

@@ -1,0 +1,13 @@
+-- Takes the visitor off actions of the user $1, at most $2. Those that a writer has locked are
+-- skipped. Uses action_pkey.
+WITH portion AS MATERIALIZED (
+    SELECT action_id
+      FROM referral.action
+     WHERE actor_id = $1 AND user_id = $1 AND visitor_id IS NOT NULL
+     LIMIT $2
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE referral.action AS a
+   SET visitor_id = NULL
+  FROM portion
+ WHERE a.actor_id = $1 AND a.action_id = portion.action_id;

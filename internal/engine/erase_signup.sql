@@ -1,0 +1,13 @@
+-- Blanks the signup of $1 if it is still the one of the hash $2, unless a writer has locked it.
+-- Uses signup_pkey.
+WITH whole AS MATERIALIZED (
+    SELECT user_id
+      FROM referral.signup
+     WHERE user_id = $1 AND NOT (blanked AND visitor_id IS NULL AND fingerprints = '{}' AND attributes = '{}')
+       AND $2 = referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked)
+       FOR UPDATE SKIP LOCKED
+)
+UPDATE referral.signup AS s
+   SET visitor_id = NULL, fingerprints = '{}', attributes = '{}', blanked = true
+  FROM whole
+ WHERE s.user_id = whole.user_id;

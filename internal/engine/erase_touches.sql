@@ -1,0 +1,28 @@
+-- Moves touches of a visitor ($2) of the user $1 to random visitors, one per code, each to a random
+-- time of its day: at most $3, onwards from where the last step ended. Under the old key a touch
+-- without a code is left, which a retried write meets. Touches that a writer has locked are skipped.
+-- Uses touch_pkey.
+WITH v AS MATERIALIZED (
+    SELECT salt, moved_after FROM referral.erasing_visitor WHERE user_id = $1 AND visitor_id = $2
+), portion AS MATERIALIZED (
+    SELECT touch_id, code, touched_at
+      FROM referral.touch
+     WHERE visitor_id = $2 AND touch_id > (SELECT moved_after FROM v) AND NOT blanked
+     ORDER BY touch_id
+     LIMIT $3
+       FOR UPDATE SKIP LOCKED
+), moved AS (
+    INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, blanked)
+    SELECT md5(salt || coalesce(referral.normal_code(code), '')), gen_random_uuid()::text, code,
+           date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
+      FROM portion, v
+), kept AS (
+    UPDATE referral.touch AS t
+       SET code = '', touched_at = now(), landing_url = NULL, referer = NULL, blanked = true
+      FROM portion AS p
+     WHERE t.visitor_id = $2 AND t.touch_id = p.touch_id
+)
+UPDATE referral.erasing_visitor
+   SET moved_after = CASE WHEN (SELECT count(*) FROM portion) < $3 THEN '' ELSE (SELECT max(touch_id) FROM portion) END
+ WHERE user_id = $1 AND visitor_id = $2
+RETURNING (SELECT count(*) FROM portion);

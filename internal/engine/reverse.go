@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// reversalRows is how many rows of each table one step of a reversal reads.
+const reversalRows = 1000
+
+// reversal is one transaction of a campaign that was deleted with Reverse: what
+// it gave in a range of keys is taken back. It decides nothing and loads no
+// facts, so that it also reaches referees that are set aside, withheld, or have
+// pairs in a campaign that is suspended. What is recorded says what there is to
+// take back; counters have no say.
+type reversal struct {
+	*batch
+	campaign string
+	after    rowKey  // last key of the range before
+	end      *rowKey // last key of this one; nil: there is none after it
+
+	waiting  pairKeyColumns  // rows of the waitlist
+	waitlist referrerColumns // their referrers
+}
+
+// rowKey is what pairs, credits and ledger entries have in common.
+type rowKey struct{ userID, purchaseID string }
+
+// reversing reports whether some campaign takes back what it gave, as far as
+// the engine knows.
+func (e *Engine) reversing() bool {
+	config := e.config.Load()
+	if config == nil || !e.mayDecide(config) {
+		return false
+	}
+	for _, campaign := range config.Reward.Campaigns {
+		if campaign.Mode == reward.Reversing {
+			return true
+		}
+	}
+	return false
+}
+
+// runReversals takes step after step each time it is woken, until ctx ends.
+// Batches go first: it pauses after each step for as long as the step took.
+func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
+	delay := newBackoff()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		}
+		for ctx.Err() == nil {
+			began := time.Now()
+			took, err := e.reverse(ctx, reversalRows)
+			if err != nil && ctx.Err() == nil {
+				wait := delay.NextBackOff()
+				e.log.Warn("A step of a reversal was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+				pause(ctx, wait)
+				break
+			}
+			delay.Reset()
+			if !took {
+				break
+			}
+			pause(ctx, e.pace(time.Since(began)))
+		}
+	}
+}
+
+// reverse does one step, and reports whether there was one to do that no other
+// engine is at.
+func (e *Engine) reverse(ctx context.Context, rows int) (took bool, err error) {
+	if !e.reversing() {
+		return false, nil
+	}
+	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
+	took, err = step.run(ctx, rows)
+	if errors.Is(err, errConfigurationMoved) {
+		_, err = e.reload(ctx)
+		return err == nil, err
+	}
+	return took, err
+}
+
+func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
+	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
+		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = s.tx.Rollback(ctx)
+	}()
+	if took, err = s.claim(ctx, rows); err != nil || !took {
+		return false, err
+	}
+	if err := s.load(ctx); err != nil {
+		return false, fmt.Errorf("while loading what campaign %s gave: %w", s.campaign, err)
+	}
+	if err := s.takeBack(); err != nil {
+		return false, err
+	}
+	if err := s.record(ctx); err != nil {
+		return false, fmt.Errorf("while taking back what campaign %s gave: %w", s.campaign, err)
+	}
+	if err := s.fence(ctx); err != nil {
+		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+	}
+	if err := s.tx.Commit(ctx); err != nil {
+		return false, fmt.Errorf("while committing a step of a reversal: %w", err)
+	}
+	s.engine.stats.entries.Add(uint64(s.entries()))
+	return true, nil
+}
+
+// claim locks a reversal, finds the end of the next range, and locks the shards
+// of the referees in it.
+func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) {
+	if _, err := s.tx.Exec(ctx, s.statement("begin")); err != nil {
+		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
+	}
+	err = s.tx.QueryRow(ctx, s.statement("reverse_claim")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("while claiming a reversal: %w", err)
+	}
+	var end rowKey
+	switch err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID); {
+	case err == nil:
+		s.end = &end
+	case !errors.Is(err, pgx.ErrNoRows):
+		return false, fmt.Errorf("while finding the next keys: %w", err)
+	}
+	locked, err := s.tx.Query(ctx, s.statement("reverse_shards"), s.rangeOf()...)
+	if err == nil {
+		s.shards, err = pgx.CollectRows(locked, pgx.RowTo[int16])
+	}
+	if err != nil {
+		return false, fmt.Errorf("while locking shards: %w", err)
+	}
+	return true, nil
+}
+
+// rangeOf are the parameters of statements about the range.
+func (s *reversal) rangeOf() []any {
+	userID, purchaseID := s.endKey()
+	return []any{s.campaign, s.after.userID, s.after.purchaseID, userID, purchaseID}
+}
+
+// endKey is the last key of the range; nil: there is none after it.
+func (s *reversal) endKey() (userID, purchaseID *string) {
+	if s.end == nil {
+		return nil, nil
+	}
+	return &s.end.userID, &s.end.purchaseID
+}

@@ -1,0 +1,16 @@
+-- The end of a range of keys behind ($1, $2) that has at most $3 rows of each table; no row: what is
+-- left has fewer. Uses pair_pkey, credit_pkey, ledger_pkey and attribution_pkey.
+SELECT user_id, purchase_id
+  FROM ((SELECT user_id, purchase_id FROM referral.pair
+          WHERE (user_id, purchase_id) > ($1, $2) ORDER BY user_id, purchase_id OFFSET $3 LIMIT 1)
+        UNION ALL
+        (SELECT user_id, purchase_id FROM referral.credit
+          WHERE (user_id, purchase_id) > ($1, $2) ORDER BY user_id, purchase_id OFFSET $3 LIMIT 1)
+        UNION ALL
+        (SELECT user_id, purchase_id FROM referral.ledger
+          WHERE (user_id, purchase_id) > ($1, $2) ORDER BY user_id, purchase_id OFFSET $3 LIMIT 1)
+        UNION ALL
+        (SELECT user_id, '' FROM referral.attribution
+          WHERE user_id > $1 ORDER BY user_id OFFSET $3 LIMIT 1)) AS ends
+ ORDER BY user_id, purchase_id
+ LIMIT 1;

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// load reads what is recorded of the campaign in the range. Its referees know
+// nothing else. Withheld rows are locked before the campaign, as everywhere.
+func (s *reversal) load(ctx context.Context) error {
+	s.byID = map[string]*referee{}
+	revisions := map[rowKey]int{} // of ledger entries
+	lastUser, _ := s.endKey()
+	var queries pgx.Batch
+	queries.Queue(s.statement("reverse_withheld"), s.campaign, s.after.userID, lastUser)
+	if len(s.shards) == 0 {
+		return s.send(ctx, &queries)
+	}
+	queries.Queue(s.statement("lock_campaign"), []string{s.campaign}, []string{})
+	var id, purchaseID, referrerID string
+	queries.Queue(s.statement("reverse_waiting"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
+			s.waiting.add(id, purchaseID)
+			s.waitlist.add(s.campaign, referrerID, 0)
+			return nil
+		})
+		return err
+	})
+	var p reward.Pair
+	queries.Queue(s.statement("reverse_pair"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
+			&p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() error {
+			p.Campaign = s.campaign
+			r := s.referee(id)
+			r.Pairs = append(r.Pairs, p)
+			return nil
+		})
+		return err
+	})
+	c := recordedCredit{campaign: s.campaign, sealed: true}
+	queries.Queue(s.statement("reverse_credit"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
+			r := s.referee(id)
+			r.credits = append(r.credits, c)
+			return nil
+		})
+		return err
+	})
+	l := reward.LedgerSum{LedgerKey: reward.LedgerKey{Campaign: s.campaign}}
+	var revision int
+	queries.Queue(s.statement("reverse_ledger"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
+			r := s.referee(id)
+			r.Ledger = append(r.Ledger, l)
+			key := rowKey{id, l.PurchaseID}
+			revisions[key] = max(revisions[key], revision)
+			return nil
+		})
+		return err
+	})
+	if err := s.send(ctx, &queries); err != nil {
+		return err
+	}
+	s.outcomes(revisions)
+	return nil
+}
+
+func (s *reversal) referee(userID string) *referee {
+	r := s.byID[userID]
+	if r == nil {
+		r = newReferee(userID)
+		s.byID[userID] = r
+		s.referees = append(s.referees, r)
+	}
+	return r
+}
+
+// outcomes say for each purchase what becomes of it: of pairs, and of credits
+// and entries without a pair.
+func (s *reversal) outcomes(revisions map[rowKey]int) {
+	for _, r := range s.referees {
+		known := map[string]bool{}
+		for i := range r.Pairs {
+			known[r.Pairs[i].PurchaseID] = true
+			r.outcome.Decisions = append(r.outcome.Decisions, reward.TakeBack(&r.Pairs[i]))
+		}
+		add := func(purchaseID string) {
+			if !known[purchaseID] {
+				known[purchaseID] = true
+				decision := reward.TakeBackUndecided(s.campaign, purchaseID, max(1, revisions[rowKey{r.UserID, purchaseID}]))
+				r.outcome.Decisions = append(r.outcome.Decisions, decision)
+			}
+		}
+		for i := range r.credits {
+			add(r.credits[i].purchaseID)
+		}
+		for i := range r.Ledger {
+			add(r.Ledger[i].PurchaseID)
+		}
+	}
+}
+
+// takeBack works out the ledger entries that bring each sum to zero.
+func (s *reversal) takeBack() error {
+	for _, r := range s.referees {
+		entries, err := reward.Settle(r.outcome.Decisions, r.Ledger)
+		if err != nil {
+			return err
+		}
+		r.entries = entries
+	}
+	return nil
+}
+
+func (s *reversal) entries() (n int) {
+	for _, r := range s.referees {
+		n += len(r.entries)
+	}
+	return n
+}
+
+// record writes what the outcomes differ in from what is recorded, and how far
+// the reversal has come.
+func (s *reversal) record(ctx context.Context) error {
+	user, purchase := s.endKey()
+	var writes pgx.Batch
+	writes.Queue(s.statement("reverse_attributed"), s.campaign, s.after.userID, user)
+	writes.Queue(s.statement("reverse_advance"), s.campaign, user, purchase)
+	if len(s.shards) > 0 {
+		d := s.differences()
+		d.writeOwn(&writes, s.statement, s.shards[0])
+		d.countReferrers(&writes, s.statement)
+		d.writePairs(&writes, s.statement)
+		s.writeWaitlist(&writes, d)
+		d.writeAccounts(&writes, s.statement)
+	}
+	return s.send(ctx, &writes)
+}
+
+func (s *reversal) differences() *differences {
+	d := newDifferences(len(s.referees))
+	d.unlisted, d.waitlist = s.waiting, s.waitlist
+	for _, r := range s.referees {
+		for i := range r.outcome.Decisions {
+			decision := &r.outcome.Decisions[i]
+			before := r.pair(decision.PurchaseID)
+			d.comparePair(r, before, decision)
+			d.compareCredits(r, before, decision)
+		}
+		for i := range r.entries {
+			d.enter(r, &r.entries[i])
+		}
+	}
+	return d
+}

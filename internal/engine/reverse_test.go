@@ -1,0 +1,215 @@
+package engine_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// askToReverse is what the controller of a deleted campaign does until nothing is left.
+func (s *shop) askToReverse(name string) (left int64) {
+	s.Helper()
+	left, err := database.ReverseCampaign(s.Context(), s.db, uid, name, name+"-uid")
+	must(s, err)
+	return left
+}
+
+// reverseAll deletes a campaign with Reverse, and expects nothing to be left in the end.
+func (s *shop) reverseAll(name string) {
+	s.Helper()
+	if left := s.askToReverse(name); left == 0 {
+		s.Errorf("nothing to reverse of %s", name)
+	}
+	must(s, s.engine.Converge(s.Context()))
+	if left := s.askToReverse(name); left != 0 {
+		s.Fatalf("%d pairs of %s are left", left, name)
+	}
+	must(s, s.engine.Converge(s.Context()))
+	s.expect("net credit of "+name, "SELECT coalesce(sum(amount), 0)::text FROM referral.ledger WHERE campaign = '"+name+"'", "0")
+	s.expect("credits of "+name, "SELECT count(*) FROM referral.credit WHERE campaign = '"+name+"'", "0")
+	s.expect("pairs of "+name, "SELECT DISTINCT state, reason, ordinal FROM referral.pair WHERE campaign = '"+name+"'", "Reversed CampaignDeleted <nil>")
+	s.expect("mode of "+name, "SELECT mode FROM referral.campaign WHERE name = '"+name+"'", "Closed")
+	s.expect("balances", balances)
+	s.consistent()
+}
+
+// everyKind is a campaign with granted, held and waiting pairs, and a refunded one.
+func (s *shop) everyKind() {
+	s.Helper()
+	held := func(d *database.Declaration) {
+		limited(1, 0, 1500)(d)
+		terms := fiveDollars()
+		terms.HoldPeriod = 36 * time.Hour
+		withTerms(terms)(d)
+	}
+	s.declare("invite", fiveDollars(), limited(1, 0, 1500))
+	s.friends(1, 2)
+	s.declare("invite", fiveDollars(), held, func(d *database.Declaration) { d.Generation, d.Policy.Generation = 2, 2 })
+	s.friends(3, 5)
+	s.expect("before", "SELECT state, count(*) FROM referral.pair GROUP BY 1 ORDER BY 1", "Granted 2", "Held 1", "Waiting 2")
+}
+
+func TestReverseTakesBackEveryKindOfPair(t *testing.T) {
+	s := newShop(t)
+	s.everyKind()
+	s.reverseAll("invite")
+	s.expect("entries", "SELECT kind, reason, count(*) FROM referral.ledger GROUP BY 1, 2 ORDER BY 1",
+		"Grant Qualified 2", "Reversal CampaignDeleted 2")
+}
+
+func TestReverseGoesInBoundedSteps(t *testing.T) {
+	s := newShop(t)
+	s.engine = s.newEngine(engine.Options{BatchSize: 1})
+	s.everyKind()
+	s.reverseAll("invite")
+}
+
+// Whatever keeps a referee from being decided keeps no credit of its.
+func TestReverseNeedsNoDecision(t *testing.T) {
+	for name, prepare := range map[string]func(s *shop){
+		"a referee that is set aside": func(s *shop) {
+			s.asOwner(`CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+				BEGIN IF OLD.user_id = 'u001' THEN RAISE numeric_value_out_of_range USING MESSAGE = 'not u001'; END IF; RETURN OLD; END $$`)
+			s.asOwner("CREATE TRIGGER refuse BEFORE UPDATE OR DELETE ON referral.attribution FOR EACH ROW EXECUTE FUNCTION public.refuse()")
+			s.refund("u001", 100)
+		},
+		"a touch of a suspended campaign": func(s *shop) {
+			s.declare("other", fiveDollars(), inMode(reward.Suspended, 1))
+			s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('other1', 'other', 'anna')")
+			s.write("UPDATE referral.signup SET visitor_id = 'v1'")
+			s.write("INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v1', 't1', 'other1', now() - interval '30 days')")
+		},
+		"suspended itself": func(s *shop) {
+			s.declare("invite", fiveDollars(), limited(9, 0, 1500), inMode(reward.Suspended, 9))
+		},
+		"its policy missing": func(s *shop) {
+			s.declare("invite", fiveDollars(), limited(9, 0, 1500), inMode(reward.PolicyMissing, 9))
+		},
+		"links that are gone": func(s *shop) { s.write("DELETE FROM referral.link") },
+		"a withheld referee": func(s *shop) {
+			s.asOwner("INSERT INTO referral.loss (campaign, incident, pairs, granted) VALUES ('invite', 'x', 1, 3)")
+			s.asOwner("INSERT INTO referral.withheld (campaign, user_id, pairs) VALUES ('invite', 'u001', 1)")
+		},
+		"a pair that is lost":         func(s *shop) { s.asOwner("DELETE FROM referral.pair WHERE user_id = 'u001'") },
+		"counters that say 0":         func(s *shop) { s.asOwner("UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0") },
+		"an attribution that is lost": func(s *shop) { s.asOwner("DELETE FROM referral.attribution") },
+		"credits that are lost":       func(s *shop) { s.asOwner("DELETE FROM referral.credit WHERE user_id = 'u001'") },
+		"a signup that is gone, unseen": func(s *shop) {
+			s.asOwner("ALTER TABLE referral.signup DISABLE TRIGGER USER")
+			s.asOwner("DELETE FROM referral.signup WHERE user_id = 'u002'")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.everyKind()
+			prepare(s)
+			if left := s.askToReverse("invite"); left == 0 {
+				t.Error("nothing to reverse")
+			}
+			must(t, s.engine.Converge(t.Context()))
+			if left := s.askToReverse("invite"); left != 0 {
+				t.Fatalf("%d pairs are left", left)
+			}
+			s.expect("net credit", "SELECT coalesce(sum(amount), 0)::text FROM referral.ledger", "0")
+			s.expect("credits", "SELECT count(*) FROM referral.credit", "0")
+			s.expect("pairs", "SELECT count(*) FROM referral.pair WHERE state <> 'Reversed' OR reason <> 'CampaignDeleted'", "0")
+			s.expect("available", "SELECT count(*) FROM referral.balance WHERE available <> 0", "0")
+			s.expect("withheld", "SELECT (SELECT count(*) FROM referral.withheld), (SELECT count(*) FROM referral.loss WHERE incident IS NOT NULL)", "0 0")
+		})
+	}
+}
+
+// What a campaign gave is taken back although pairs of the same referees live on in another.
+func TestReverseLeavesOtherCampaignsAlone(t *testing.T) {
+	s := newShop(t)
+	s.everyKind()
+	s.declare("other", fiveDollars())
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('bert', 'other', 'bert')")
+	s.write("INSERT INTO referral.signup (user_id, code) SELECT 'o' || n, 'bert' FROM generate_series(1, 3) AS n")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'o' || n, 'p', 2000, 'USD' FROM generate_series(1, 3) AS n")
+	s.converge()
+	const others = "SELECT p::text FROM referral.pair AS p WHERE campaign = 'other' ORDER BY user_id"
+	before := s.rows(others)
+	s.askToReverse("invite")
+	s.converge()
+	s.askToReverse("invite")
+	s.converge()
+	s.expect("the other campaign", others, before...)
+	s.expect("balances", balances, "bert USD 1500 0")
+}
+
+func TestReverseByTwoEnginesEntersNothingTwice(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 200)
+	s.converge()
+	s.askToReverse("invite")
+	var both sync.WaitGroup
+	for range 2 {
+		e := s.newEngine(engine.Options{BatchSize: 7})
+		both.Go(func() { must(t, e.Converge(t.Context())) })
+	}
+	both.Wait()
+	s.converge()
+	if left := s.askToReverse("invite"); left != 0 {
+		t.Fatalf("%d left", left)
+	}
+	s.converge()
+	s.expect("entries", "SELECT kind, count(*) FROM referral.ledger GROUP BY 1 ORDER BY 1", "Grant 200", "Reversal 200")
+	s.expect("balances", balances)
+}
+
+// A referee with more pairs than a step reads is taken back in several.
+func TestReverseSplitsAReferee(t *testing.T) {
+	s := newShop(t)
+	terms := fiveDollars()
+	terms.Purchases = reward.EveryPurchase
+	s.declare("invite", terms)
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna')")
+	s.write("INSERT INTO referral.signup (user_id, code) VALUES ('ben', 'anna')")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'ben', 'p' || n, 2000, 'USD' FROM generate_series(1, 25) AS n")
+	s.converge()
+	s.engine = s.newEngine(engine.Options{BatchSize: 4})
+	s.reverseAll("invite")
+	s.expect("entries", "SELECT kind, count(*) FROM referral.ledger GROUP BY 1 ORDER BY 1", "Grant 25", "Reversal 25")
+}
+
+func TestReversedSignupsMayBelongToAnotherCampaign(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.declare("other", fiveDollars())
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('zoe1', 'other', 'zoe')")
+	s.write("INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v1', 't0', 'zoe1', now() - interval '3 h')")
+	s.converge()
+	s.expect("balances", balances, "alice USD 500 0")
+	s.askToReverse("invite")
+	s.converge()
+	s.askToReverse("invite")
+	s.converge()
+	s.expect("balances", balances, "zoe USD 500 0")
+}
+
+func TestARunningEngineReversesByItself(t *testing.T) {
+	s := newShop(t)
+	s.everyKind()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond}).Run(ctx) }()
+	defer func() { stop(); must(t, <-ended) }()
+	s.askToReverse("invite")
+	s.eventually("all is reversed", "SELECT done FROM referral.reversal", "true")
+	if left := s.askToReverse("invite"); left != 0 {
+		t.Errorf("%d left", left)
+	}
+	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")
+	s.consistent()
+}
