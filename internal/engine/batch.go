@@ -98,14 +98,14 @@ func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	from := b.engine.queues.beginnings(time.Now())
-	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.own, b.turn.without,
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), shardOf(b.turn.own), shardsOf(b.turn.without),
 		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
 		var oldest first
 		var snapshot string
 		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
 			b.shards = append(b.shards, oldest.shard)
 			b.firsts = append(b.firsts, oldest)
-			b.engine.queues.found(oldest, snapshot)
+			b.engine.queues.found(time.Now(), oldest, snapshot)
 			return nil
 		})
 		return err

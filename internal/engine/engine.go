@@ -133,6 +133,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		took, atOnce, err := w.attempt(ctx)
 		if err == nil && !took {
 			took, err = e.reverse(ctx, w.size)
+			atOnce = database.Retryable(err)
 		}
 		switch {
 		case err == nil && !took && !retried:
@@ -169,7 +170,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	for i, shard := range firsts.shard {
-		e.queues.found(first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
+		e.queues.found(time.Now(), first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
 	}
 	e.stats.polls.Add(1)
 	config := e.config.Load()

@@ -55,8 +55,8 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		signup := s
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
-		r.erases.sawSignup(hash)
 		s.Fingerprints = nil
+		r.erases.sawSignup(hash)
 	}, attributes)
 
 	var p reward.Purchase
@@ -167,11 +167,12 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	return nil
 }
 
-// loadLinks loads the links of typed codes, and then the touches that decide about
-// the other signups: no code was typed, or one that names no link. A referee with
-// an admitted pair needs neither, unless its attribution is lost.
+// loadLinks loads the links of typed codes, and then the touch that decides about
+// each referee whose signup may be attributed by one: no code was typed, or one that
+// names no link.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
+	var visited, lost touchColumns
 	open := func(r *referee) bool {
 		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
 	}
@@ -183,20 +184,16 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	if err := b.loadCodes(ctx, byCode); err != nil {
 		return err
 	}
-	var visited, lost touchColumns
 	for _, r := range b.referees {
 		switch {
 		case !open(r) || r.visitorID == "":
-		case r.boundTo != nil:
-			lost.add(r) // it may have been by a touch before the code had a link
+		case r.boundTo != nil: // it may have been by a touch before the code had a link
+			lost.add(r)
 		case r.Code == nil:
 			visited.add(r)
 		}
 	}
-	if err := b.loadTouches(ctx, &visited, &lost); err != nil {
-		return err
-	}
-	return b.loadUnfit(ctx, &visited)
+	return b.loadTouches(ctx, &visited, &lost)
 }
 
 // loadCodes loads the links of codes.
@@ -216,8 +213,9 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 	return b.send(ctx, &q)
 }
 
-// loadTouches loads the touches that decide about visited signups, and those that
-// attributions which are lost came by.
+// loadTouches loads the touch that decides about each visited signup, or, where
+// none does, touches that tell why. Of a lost attribution it loads the touch that
+// it may have been by.
 func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
 	var q pgx.Batch
 	if len(visited.userID) > 0 {
@@ -226,11 +224,9 @@ func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) er
 	if len(lost.userID) > 0 {
 		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
 	}
-	return b.send(ctx, &q)
-}
-
-// loadUnfit loads touches that tell why none decides.
-func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
 	var unfit touchColumns
 	for _, id := range visited.userID {
 		if r := b.byID[id]; len(r.Touches) == 0 {
@@ -240,11 +236,9 @@ func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
 	if len(unfit.userID) == 0 {
 		return nil
 	}
-	rows, err := b.tx.Query(ctx, b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt)
-	if err != nil {
-		return err
-	}
-	return b.eachTouch()(rows)
+	q = pgx.Batch{}
+	q.Queue(b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt).Query(b.eachTouch())
+	return b.send(ctx, &q)
 }
 
 // eachTouch adds touches to their referees.
@@ -324,13 +318,13 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	if len(wanted) > 0 {
 		var fingerprints []string
 		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
+			b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
 			for _, r := range wanted[id] {
 				if r.ReferrerFingerprints == nil {
 					r.ReferrerFingerprints = map[string][]string{}
 				}
 				r.ReferrerFingerprints[id] = fingerprints
 			}
-			b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
 			fingerprints = nil
 		}))
 	}

@@ -26,7 +26,7 @@ const lookAgain = time.Minute
 // change that is committed late is found by the first look after its commit.
 type queues struct {
 	mu    sync.Mutex
-	known map[int16]beginning // by shard
+	known map[int16]*beginning // by shard
 }
 
 // beginning is what the last look at a shard's queue found: each change is at
@@ -45,7 +45,8 @@ type first struct {
 	id    int64
 }
 
-// beginnings are the parameters of oldest_change for the shards of which something is known.
+// beginnings are the parameters of oldest_change for each shard that something is
+// known of.
 type beginnings struct {
 	shard []int16
 	xid   []string
@@ -71,7 +72,7 @@ func (q *queues) beginnings(now time.Time) (b beginnings) {
 
 // found takes note of the first change of a shard's queue as of a snapshot; an
 // empty xid: there is none.
-func (q *queues) found(f first, snapshot string) {
+func (q *queues) found(now time.Time, f first, snapshot string) {
 	_, rest, _ := strings.Cut(snapshot, ":")
 	end, _, _ := strings.Cut(rest, ":")
 	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction is from here on
@@ -85,14 +86,15 @@ func (q *queues) found(f first, snapshot string) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	until := q.known[f.shard].until
-	if until.IsZero() {
-		until = time.Now().Add(lookAgain/2 + rand.N(lookAgain/2))
+	known := q.known[f.shard]
+	if known == nil {
+		known = &beginning{until: now.Add(lookAgain/2 + rand.N(lookAgain/2))}
+		if q.known == nil {
+			q.known = map[int16]*beginning{}
+		}
+		q.known[f.shard] = known
 	}
-	if q.known == nil {
-		q.known = map[int16]beginning{}
-	}
-	q.known[f.shard] = beginning{xid: xid, id: id, seen: snapshot, until: until}
+	known.xid, known.id, known.seen = xid, id, snapshot
 }
 
 // forget has every queue looked at from its very beginning: the database was

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -224,4 +225,22 @@ func (s *split) stuck() error {
 		return nil
 	}
 	return s.suspects[at].cause
+}
+
+// shardOf is the shard that a unit of the change queue stands for; nil: any.
+func shardOf(unit string) *int16 {
+	shard, err := strconv.ParseInt(unit, 10, 16)
+	if err != nil {
+		return nil
+	}
+	return new(int16(shard))
+}
+
+// shardsOf are the shards that units of the change queue stand for.
+func shardsOf(units []string) []int16 {
+	all := make([]int16, 0, len(units))
+	for _, unit := range units {
+		all = append(all, *shardOf(unit))
+	}
+	return all
 }

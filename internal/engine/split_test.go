@@ -26,11 +26,9 @@ func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, 
 		var keys []string
 		var locked []int16
 		for shard := range int16(16) {
-			unit := strconv.Itoa(int(shard))
-			other := t.own != "" && t.own != unit || slices.Contains(t.without, unit)
-			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && !other {
+			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && (t.own == "" || *shardOf(t.own) == shard) && !slices.Contains(shardsOf(t.without), shard) {
 				locked = append(locked, shard)
-				e.units = append(e.units, unit)
+				e.units = append(e.units, strconv.Itoa(int(shard)))
 			}
 		}
 		for _, shard := range locked {

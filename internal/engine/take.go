@@ -80,7 +80,7 @@ func (b *batch) take(ctx context.Context) error {
 				return nil
 			case kindFix:
 				found[key] = true
-				b.fixes = append(b.fixes, key)
+				b.fixes = append(b.fixes, key) // twice does no harm
 				return nil
 			}
 			if expand[kind] == nil {

@@ -35,7 +35,9 @@ CREATE TABLE referral.change (
     xid          xid8        NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (shard, xid, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX change_key ON referral.change (shard, key, kind);
+-- Without the shard, which the key tells: no second index may look as good for the
+-- beginning of a shard's queue.
+CREATE INDEX change_key ON referral.change (key, kind);
 COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet. Written by triggers in the writer''s own transaction.';
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
@@ -47,8 +49,9 @@ COMMENT ON COLUMN referral.change.xid IS 'The transaction that noted it. A snaps
 
 -- The oldest change of a shard, given what an earlier look at the queue has found:
 -- that all changes were at (from_xid, from_id) or behind, or were written by
--- transactions in progress at the snapshot "seen". Removed changes in front stay in
--- the index for as long as any older transaction is open, and are passed by.
+-- transactions in progress at the snapshot "seen"; nulls: nothing is known. Removed
+-- changes in front stay in the index for as long as any older transaction is open,
+-- and are passed by.
 -- Its body is read here and not where it is called, since the poll has no
 -- search_path of its own.
 CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id bigint, seen pg_snapshot)
@@ -56,19 +59,19 @@ CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id
 BEGIN ATOMIC
     SELECT oldest.xid, oldest.id
       FROM ((SELECT c.xid, c.id
-               FROM pg_snapshot_xip(seen) AS late(xid)
+               FROM pg_snapshot_xip(coalesce(seen, '1:1:')) AS late(xid)
               CROSS JOIN LATERAL (SELECT change.xid, change.id
                                     FROM referral.change
                                    WHERE change.shard = of_shard AND change.xid = late.xid
                                    ORDER BY change.xid, change.id
                                    LIMIT 1) AS c
-              WHERE late.xid < from_xid
+              WHERE late.xid < coalesce(from_xid, '0')
               ORDER BY c.xid
               LIMIT 1)
             UNION ALL
             (SELECT c.xid, c.id
                FROM referral.change AS c
-              WHERE c.shard = of_shard AND (c.xid, c.id) >= (from_xid, from_id)
+              WHERE c.shard = of_shard AND (c.xid, c.id) >= (coalesce(from_xid, '0'), coalesce(from_id, 0))
               ORDER BY c.xid, c.id
               LIMIT 1)) AS oldest
      ORDER BY oldest.xid
