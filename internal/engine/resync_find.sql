@@ -85,7 +85,7 @@ WITH told AS (
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
       JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
-      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
+      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode IN ('Open', 'PolicyMissing')
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
     UNION ALL
@@ -93,7 +93,7 @@ WITH told AS (
       FROM referral.signup AS s
       JOIN referral.touch AS t ON t.visitor_id = s.visitor_id AND t.touched_at <= s.signed_up_at
       JOIN referral.link AS l ON l.code = referral.normal_code(t.code) AND l.referrer_id <> s.user_id
-      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
+      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode IN ('Open', 'PolicyMissing')
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)

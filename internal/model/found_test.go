@@ -413,3 +413,15 @@ func TestPairThatBeganToWaitBeforeAnEditIsReachedByIt(t *testing.T) {
 		beside{Batch: 7, At: 38, What: declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Hold: 3, Rewards: fiveDollars, Cap: 2}, Scope: "HeldPairs"}},
 	})
 }
+
+func TestResyncAttributesASignupWhileThePolicyIsMissing(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Visitor: "v2", At: 92},
+		addSignup{User: "dan", Code: "b", At: 92},
+		declare{Campaign: "one", PolicyMissing: true},
+		resync{Hidden: addTouch{Visitor: "v2", ID: "t2", Code: "a", At: 92}},
+		resync{Hidden: addLink{Code: "b", Campaign: "one", Referrer: "ann"}},
+	})
+}
