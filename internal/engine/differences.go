@@ -191,11 +191,9 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 	kept := 0
 	// Of a mended pair accounts and counters know what is decided, not what was read.
 	mended := before != nil && before.Mended && decision.State == reward.Held
-	for i := range r.credits {
-		was := &r.credits[i]
-		if was.purchaseID != decision.PurchaseID {
-			continue
-		}
+	credits := r.creditsOf(decision.PurchaseID)
+	for i := range credits {
+		was := &credits[i]
 		if before != nil && before.State == reward.Held && !mended {
 			d.hold(was.campaign, &was.Credit, -1)
 		}
@@ -226,8 +224,8 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 
 // recorded tells whether the credit stands in the database as it was decided.
 func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
-	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
-		return c.purchaseID == decision.PurchaseID && c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
+	return slices.ContainsFunc(r.creditsOf(decision.PurchaseID), func(c recordedCredit) bool {
+		return c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
 	})
 }
 

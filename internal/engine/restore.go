@@ -101,7 +101,7 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 	for id, gone := range lost {
 		pair := r.remnant(id, ledger[id])
-		pair = config.Restore(&r.Referee, pair)
+		pair = config.Restore(&r.Referee, r.purchase(id), pair)
 		r.rebuild(id, gone)
 		if row := r.pair(id); row != nil {
 			*row = pair
@@ -129,10 +129,8 @@ func (r *referee) remnant(purchaseID string, e *entered) reward.Pair {
 		pair.Campaign, pair.Revision = row.Campaign, row.Revision
 	}
 	var earned []reward.Credit
-	for i := range r.credits {
-		if c := &r.credits[i]; c.purchaseID == purchaseID {
-			earned, pair.Campaign = append(earned, c.Credit), c.campaign
-		}
+	for _, c := range r.creditsOf(purchaseID) {
+		earned, pair.Campaign = append(earned, c.Credit), c.campaign
 	}
 	switch {
 	case e != nil && len(e.credits) > 0:
@@ -160,7 +158,5 @@ func (r *referee) damaged(pair *reward.Pair) bool {
 	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}
-	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
-		return c.purchaseID == pair.PurchaseID && !c.sealed && !c.old
-	})
+	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.sealed && !c.old })
 }

@@ -20,8 +20,9 @@ const (
 // after the other, and then counters and accounts.
 type resyncer struct {
 	engine   *Engine
-	referees int // in the next range
-	suspects int // most to decide in one step
+	referees int  // in the next range
+	suspects int  // most to decide in one step
+	aside    turn // of the referee that failed alone in the last step
 }
 
 func newResyncer(e *Engine) *resyncer {
@@ -90,7 +91,7 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 	case errors.Is(err, errConfigurationMoved):
 		_, err := s.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge), database.Data(err):
+	case errors.Is(err, errBatchTooLarge), database.FaultOf(err) == database.FaultBatch:
 		atOnce = s.suspects > 1
 		s.suspects = max(1, s.suspects/2)
 	}

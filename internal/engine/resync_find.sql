@@ -19,9 +19,8 @@ WITH told AS (
                      AND (via IS NULL OR via = coalesce((SELECT coalesce(
                                    (SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
                                       FROM referral.link AS l WHERE l.code = referral.normal_code(s.code)),
-                                   (SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
-                                      FROM referral.touch AS t JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
-                                     WHERE t.visitor_id = s.visitor_id))
+                                   (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)
+                                      FROM referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t))
                          FROM referral.signup AS s WHERE s.user_id = a.user_id), 0))
                 THEN 8 ELSE 9 END AS flags
       FROM referral.attribution AS a
@@ -91,9 +90,7 @@ WITH told AS (
     UNION ALL
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
-      JOIN referral.touch AS t ON t.visitor_id = s.visitor_id AND t.touched_at <= s.signed_up_at
-      JOIN referral.link AS l ON l.code = referral.normal_code(t.code) AND l.referrer_id <> s.user_id
-      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode IN ('Open', 'PolicyMissing')
+     CROSS JOIN LATERAL referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)

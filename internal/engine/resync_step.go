@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,9 +25,11 @@ type drift struct{ attributions, pairs, sums int64 }
 
 // step does one step if one is due and nobody else is at it.
 func (s *resyncer) step(ctx context.Context, config *database.Configuration, atOnce bool) (took bool, err error) {
-	step := resyncStep{batch: newBatch(s.engine, config, s.suspects), drift: map[string]*drift{}}
+	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects, aside: s.aside.aside, cause: s.aside.cause}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
+	defer step.unlockMemory()
+	defer func() { s.aside = step.failedAlone(err) }()
 	began := time.Now()
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a resync's step: %w", err)
@@ -68,6 +71,18 @@ func (s *resyncer) step(ctx context.Context, config *database.Configuration, atO
 	}
 	step.tell()
 	return true, nil
+}
+
+// failedAlone is the turn that sets the step's only referee aside, when its data
+// or time made the step fail.
+func (s *resyncStep) failedAlone(err error) turn {
+	if len(s.byID) != 1 || database.FaultOf(err) != database.FaultBatch || errors.Is(err, errConfigurationMoved) || errors.Is(err, errMemoryInUse) {
+		return turn{}
+	}
+	for userID := range s.byID {
+		return turn{aside: userID, cause: err}
+	}
+	return turn{}
 }
 
 // position is how far a comparison has come.

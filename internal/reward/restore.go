@@ -5,7 +5,9 @@ import "slices"
 // Restore completes a pair whose row was lost or altered, given what its ledger
 // entries or credits tell of it. Whatever is decided goes on from there: the
 // pair keeps its campaign, revision, beneficiaries and amounts.
-func (c *Configuration) Restore(referee *Referee, pair Pair) Pair {
+//
+// purchase is that of the pair; nil: its row is gone.
+func (c *Configuration) Restore(referee *Referee, purchase *Purchase, pair Pair) Pair {
 	if pair.ReferrerID = referrerOf(referee, &pair); pair.State != Held && pair.State != Granted {
 		if pair.Campaign == "" && referee.Attribution != nil {
 			pair.Campaign = referee.Attribution.Campaign
@@ -15,7 +17,6 @@ func (c *Configuration) Restore(referee *Referee, pair Pair) Pair {
 	if campaign == nil || len(campaign.Revisions) == 0 {
 		return pair
 	}
-	purchase := referee.purchase(pair.PurchaseID)
 	revision := campaign.index(pair.Revision)
 	if revision < 0 {
 		revision = campaign.arrived(referee.Signup, purchase)
@@ -72,13 +73,4 @@ func (t *Terms) ordinalOf(credits []Credit) int64 {
 		}
 	}
 	return 1
-}
-
-func (r *Referee) purchase(id string) *Purchase {
-	for i := range r.Purchases {
-		if r.Purchases[i].ID == id {
-			return &r.Purchases[i]
-		}
-	}
-	return nil
 }
