@@ -84,7 +84,7 @@ WITH told AS (
     SELECT s.user_id, 0, 0, 0, 0, 9
       FROM referral.signup AS s
       JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
-      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
+      JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode IN ('Open', 'PolicyMissing')
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
     UNION ALL

@@ -48,9 +48,7 @@ func (o beside) happen(h *history) {
 		before := h.snapshot()
 		h.tick += manyTicks // what the engine's batch does with the facts of before comes before
 		waited := h.happenBeside(o.What, resume)
-		if waited || !o.declares() {
-			h.unsure = &unsure{before: before, batches: 1}
-		}
+		h.unsure = &unsure{before: before, batches: 1, declares: o.declares()}
 		h.coverage.add("something beside a batch")
 		if waited {
 			h.unsure.batches = someBatches
@@ -70,8 +68,8 @@ const (
 	someBatches = 1000
 )
 
-// declares reports whether it is a declaration: once that has returned, nothing commits that was
-// decided before.
+// declares reports whether it is a declaration: after its commit nothing commits that was decided
+// before.
 func (o beside) declares() bool {
 	switch o.What.(type) {
 	case declare, again, lag, closeCampaign, settings:
@@ -118,6 +116,13 @@ type snapshot struct {
 type unsure struct {
 	before  snapshot
 	batches int // how many may
+
+	declares bool // it is the configuration that may not have been declared yet: its commit tells
+}
+
+// declared reports whether the commit is a declaration's.
+func (c commit) declared() bool {
+	return slices.ContainsFunc(c.writes, func(w write) bool { return w.of == "meta" })
 }
 
 func (m *model) snapshot() snapshot {
@@ -148,12 +153,17 @@ func (o outcome) clone() outcome {
 //
 // A batch reads the facts of its referees first and what these refer to later: the link of a typed
 // code, then touches with their links, then the fingerprints of referrers.
-func (h *history) commitAsSeen(apply func() []string) (complaints []string) {
-	before, sure := h.outcome.clone(), h.unsure == nil || h.unsure.batches == 0
-	if complaints = h.agrees(apply); len(complaints) == 0 || sure {
-		return complaints
+func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []string) {
+	if h.unsure != nil && h.unsure.declares && c.declared() {
+		h.unsure = nil
 	}
-	h.unsure.batches--
+	before, sure := h.outcome.clone(), h.unsure == nil || h.unsure.batches == 0
+	if sure || !h.unsure.declares {
+		if complaints = h.agrees(apply); len(complaints) == 0 || sure {
+			return complaints
+		}
+		h.unsure.batches--
+	}
 	now := h.model.snapshot()
 	was := h.unsure.before
 	views := []func(user string) facts{
@@ -175,6 +185,9 @@ func (h *history) commitAsSeen(apply func() []string) (complaints []string) {
 		if len(wrong) == 0 {
 			h.coverage.add("batch that saw the facts of before")
 			return nil
+		}
+		if h.unsure.declares {
+			return wrong
 		}
 	}
 	return complaints

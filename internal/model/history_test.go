@@ -204,7 +204,7 @@ func (h *history) compareCommits() (some bool) {
 		if after, end := commit.reversal(h.t); end != nil {
 			apply = func() []string { h.takeBack(after, end); return nil }
 		}
-		if complaints := h.commitAsSeen(apply); len(complaints) > 0 {
+		if complaints := h.commitAsSeen(commit, apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
