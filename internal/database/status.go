@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,14 +66,16 @@ type ResyncStatus struct {
 	DriftCorrected int64     // differences that nobody declared, put right so far
 	Found          string    // what the last one found, for people; empty: nothing
 	MassReversal   *MassReversal
+	unreported     bool // an incident has not been reported yet
 }
 
 // MassReversal is an incident: so many rows of facts are missing that their
-// loss rather than a shop's decision is to be assumed.
+// loss rather than a shop's decision is to be assumed. It stays as it was first
+// reported until it is permitted or over.
 type MassReversal struct {
 	ID    string // what a permission has to name
-	Pairs int64  // that would be reversed
-	Of    int64  // pairs granted
+	Pairs int64  // pairs whose reversal was withheld when it was reported
+	Of    int64  // pairs held or granted when counting began
 }
 
 // CreditStatus is a campaign's credit in one currency, in minor units. Sums
@@ -100,7 +103,33 @@ func ReadStatus(ctx context.Context, db *DB) (Status, error) {
 	if err := rows.Err(); err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	if err := status.reportIncidents(ctx, db); err != nil {
+		return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
+	}
 	return status, nil
+}
+
+// reportIncidents fixes the sets of pairs that are reported from now on, where there are any.
+func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
+	if !slices.ContainsFunc(s.Campaigns, func(c CampaignStatus) bool { return c.Resync.unreported }) {
+		return nil
+	}
+	rows, err := db.Query(ctx, db.Qualify(query("report_incident")))
+	if err != nil {
+		return err
+	}
+	var campaign string
+	var loss MassReversal
+	_, err = pgx.ForEachRow(rows, []any{&campaign, &loss.ID, &loss.Pairs, &loss.Of}, func() error {
+		for i := range s.Campaigns {
+			if c := &s.Campaigns[i]; c.Name == campaign {
+				reported := loss
+				c.Resync.MassReversal = &reported
+			}
+		}
+		return nil
+	})
+	return err
 }
 
 // addRow reads what there is of the database and, unless its name is empty,
@@ -123,7 +152,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
 		&resync.endedAt, &resync.status.Handled, &resync.status.DriftCorrected, &resync.status.Found,
-		&resync.incident, &resync.loss.Pairs, &resync.loss.Of)
+		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &resync.status.unreported)
 	if err != nil {
 		return err
 	}

@@ -35,12 +35,14 @@ type batch struct {
 	shards    []int16   // locked
 	referees  []*referee
 	byID      map[string]*referee
-	rooms     []string  // campaigns whose budget has changed
-	resyncs   bool      // nobody noted these referees: rows that were altered are not believed
-	withholds bool      // reversals of some campaign are withheld
-	notes     lineNotes // written with the pairs
-	blocked   bool      // somebody had to stay in line for another's turn
-	facts     int
+	rooms     []string // campaigns whose budget has changed
+	resyncs   bool     // nobody noted these referees: rows that were altered are not believed
+	withholds bool     // reversals of some campaign are withheld
+	// countsLosses: a resync has not counted yet what is missing in the whole.
+	countsLosses bool
+	notes        lineNotes // written with the pairs
+	blocked      bool      // somebody had to stay in line for another's turn
+	facts        int
 }
 
 func newBatch(e *Engine, config *database.Configuration, size int) *batch {

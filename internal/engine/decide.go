@@ -33,7 +33,7 @@ func (b *batch) settle() {
 		if r.cause != nil || r.outcome.Frozen {
 			continue
 		}
-		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided()...), r.Ledger)
+		entries, err := reward.Settle(append(r.outcome.Decisions, r.unknownEntries()...), r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
@@ -42,9 +42,9 @@ func (b *batch) settle() {
 	}
 }
 
-// undecided are decisions about purchases that nothing is known of but ledger
-// entries: nobody decided these, and a resync takes them back.
-func (r *referee) undecided() []reward.Decision {
+// unknownEntries are decisions about purchases that nothing is known of but
+// ledger entries: a resync takes these back.
+func (r *referee) unknownEntries() []reward.Decision {
 	if !r.watched {
 		return nil
 	}

@@ -35,7 +35,9 @@ type Engine struct {
 	config  atomic.Pointer[database.Configuration]
 	failure atomic.Pointer[error]
 	busy    atomic.Int32 // workers that are awake
-	stats   counters
+
+	resyncFailure atomic.Pointer[error]
+	stats         counters
 }
 
 // New returns an engine on a migrated database; Run starts it.

@@ -71,7 +71,7 @@ func (s *shop) results() []string {
 func (s *shop) written() string {
 	s.Helper()
 	var all []string
-	for _, table := range []string{"attribution", "pair", "credit", "ledger", "account", "pair_count", "credit_count", "referrer", "change", "loss", "withheld", "parked", "set_aside"} {
+	for _, table := range []string{"attribution", "pair", "credit", "ledger", "account", "pair_count", "credit_count", "referrer", "change", "loss", "lost_pair", "incident", "withheld", "parked", "set_aside"} {
 		all = append(all, s.rows("SELECT '"+table+"', xmin::text, ctid::text FROM referral."+table+" ORDER BY 2, 3")...)
 	}
 	return strings.Join(all, "\n")

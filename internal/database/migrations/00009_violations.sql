@@ -94,8 +94,9 @@ SELECT 'waits in no line', user_id || '/' || purchase_id
  WHERE needs IS NULL AND state = 'Waiting'
    AND user_id NOT IN (SELECT user_id FROM referral.parked UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)
 UNION ALL
-SELECT 'more reversals than withheld pairs say', l.campaign
-  FROM referral.loss AS l
- WHERE l.pairs <> coalesce((SELECT sum(pairs) FROM referral.withheld AS w WHERE w.campaign = l.campaign), 0);
+SELECT 'incident counts other pairs than are withheld', coalesce(i.id, w.incident)
+  FROM referral.incident AS i
+  FULL JOIN (SELECT incident, count(*) AS pairs FROM referral.withheld GROUP BY 1) AS w ON w.incident = i.id
+ WHERE i.withheld IS DISTINCT FROM w.pairs;
 END;
 COMMENT ON FUNCTION referral.violations() IS 'Rows only when something is wrong that may never be, at any commit.';
