@@ -3,3 +3,6 @@ package engine
 // Replace puts another statement in the place of one: a test takes a guard away
 // to see what it is for.
 func (e *Engine) Replace(name, sql string) { e.sql[name] = sql }
+
+// Statement is the text of a statement.
+func (e *Engine) Statement(name string) string { return e.sql.get(name) }
