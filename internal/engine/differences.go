@@ -153,14 +153,15 @@ func sameDue(recorded time.Time, due *time.Time) bool {
 // compareCredits adds what the pair earns differently, and what is held of it.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
 	kept := 0
-	// Of a mended pair accounts and counters know what is decided, not what was read.
-	mended := before != nil && before.Mended && decision.State == reward.Held
+	// Accounts and counters have what is decided, not what was read.
+	counted := r.counted[decision.PurchaseID] && decision.State == reward.Held
 	for i := range r.credits {
 		was := &r.credits[i]
 		if was.purchaseID != decision.PurchaseID {
 			continue
 		}
-		if before != nil && before.State == reward.Held && !mended {
+		// What was altered is not what accounts and counters have; a resync adds these up.
+		if before != nil && before.State == reward.Held && !counted && (was.sealed || was.old) {
 			d.hold(was.campaign, &was.Credit, -1)
 		}
 		same := was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit)
@@ -178,7 +179,7 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 	}
 	for i := range decision.Credits {
 		credit := &decision.Credits[i]
-		if decision.State == reward.Held && !mended {
+		if decision.State == reward.Held && !counted {
 			d.hold(decision.Campaign, credit, +1)
 		}
 		if kept == 0 || !r.recorded(decision, credit) {

@@ -20,6 +20,7 @@ type referee struct {
 	digest    digest          // recorded: of what was decided last
 	expected  map[string]int  // how many credits the engine gave each pair, by purchase
 	rebuilt   map[string]bool // pairs that are not recorded as they are here, by purchase; true: not at all
+	counted   map[string]bool // held pairs whose lost credits accounts and counters still have, by purchase
 	boundTo   *reward.Pair    // whose attribution is lost
 
 	lostAttribution bool              // there is no row of it

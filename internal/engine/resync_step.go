@@ -216,9 +216,16 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking shards: %w", err)
 	}
+	mended, err := s.mendPairs(ctx, found)
+	if err != nil {
+		return fmt.Errorf("while putting altered pairs back: %w", err)
+	}
 	for _, userID := range found {
 		r := newReferee(userID)
 		r.watched = true
+		for _, purchaseID := range mended[userID] {
+			r.drifted(purchaseID)
+		}
 		s.byID[userID] = r
 		s.referees = append(s.referees, r)
 	}
@@ -239,6 +246,22 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 		}
 	}
 	return nil
+}
+
+// mendPairs puts back the rows of pairs of which the checksum tells what they
+// were, and returns their purchases by referee.
+func (s *resyncStep) mendPairs(ctx context.Context, found []string) (map[string][]string, error) {
+	rows, err := s.tx.Query(ctx, s.statement("mend_pair"), found, reward.Reasons())
+	if err != nil {
+		return nil, err
+	}
+	mended := map[string][]string{}
+	var userID, purchaseID string
+	_, err = pgx.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
+		mended[userID] = append(mended[userID], purchaseID)
+		return nil
+	})
+	return mended, err
 }
 
 // of returns what is counted of a campaign.

@@ -31,7 +31,7 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	if err != nil {
 		return Decision{}, false, false, err
 	}
-	if !c.occupying() && c.campaign.Ordered() || c.occupying() && !c.pair.Mended && c.growth(credits) > 0 {
+	if !c.occupying() && c.campaign.Ordered() || c.occupying() && c.growth(credits) > 0 {
 		return decision, true, false, nil
 	}
 	if !c.occupying() {

@@ -107,5 +107,4 @@ type Pair struct {
 	Allowed     bool      // an Allow stood when it was admitted
 	Needs       *int64    // what it lacks of the budget, minor units; nil: it stands in no line
 	Credits     []Credit  // what it earns so far
-	Mended      bool      // these were lost or altered: it earns what it counts for, which it has room for
 }

@@ -30,6 +30,13 @@ CREATE FUNCTION referral.seal_of_credit(
     RETURN hash_record_extended(ROW(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount), 0);
 COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody altered the row.';
 
+CREATE FUNCTION referral.seal_of_entry(
+    user_id text, purchase_id text, reward text, seq integer, campaign text, revision integer, beneficiary_id text, amount bigint,
+    currency text, kind text, reason text)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason), 0);
+COMMENT ON FUNCTION referral.seal_of_entry IS 'What ledger.seal is when the engine made the entry and it was not altered.';
+
 -- Hashes of facts, all that a decision may look at. Those of a referee's rows
 -- are combined by exclusive or, whatever their order.
 CREATE FUNCTION referral.hash_of_signup(
@@ -87,10 +94,10 @@ ALTER TABLE referral.credit ADD COLUMN seal bigint DEFAULT 0;
 ALTER TABLE referral.credit ALTER COLUMN seal DROP DEFAULT;
 COMMENT ON COLUMN referral.credit.seal IS 'seal_of_credit as the engine wrote it.';
 
--- The ledger needs no seal, since nobody can alter it.
-ALTER TABLE referral.ledger ADD COLUMN decided boolean NOT NULL DEFAULT true;
-ALTER TABLE referral.ledger ALTER COLUMN decided SET DEFAULT false;
-COMMENT ON COLUMN referral.ledger.decided IS 'Whether the engine made the entry. One that somebody else made restores nothing.';
+-- An entry of the ledger counts whatever its checksum, since sums are compared; but only one that
+-- fits its checksum restores a pair that was lost.
+ALTER TABLE referral.ledger ADD COLUMN seal bigint;
+COMMENT ON COLUMN referral.ledger.seal IS 'seal_of_entry as the engine wrote it; null: the engine did not make the entry, which restores nothing.';
 
 -- The comparison under way. It is one for the whole database, so that it
 -- reads each table once however many campaigns there are, and one at a time:
