@@ -5,29 +5,45 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// leavePending drops those of whom somebody noted a change, or whose time has
-// come: what differs of them is nobody's damage, and is decided soon.
+// pendingErasure is the kind of a change that an erasure appends, by user_id.
+const pendingErasure = "Erasure"
+
+// leavePending drops the referees that a change in the queue reaches, of whatever
+// kind it is, and those whose hold is over: what differs of them is no drift, and
+// is decided soon.
 func (b *batch) leavePending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
-		note := func(kind, key string) {
+		pending := func(kind, key string) {
 			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
 		}
-		note(kindReferee, r.UserID)
+		pending(kindReferee, r.UserID)
+		pending(pendingErasure, r.UserID)
 		if r.visitorID != "" {
-			note(kindVisitor, r.visitorID)
+			pending(kindVisitor, r.visitorID)
 		}
 		for _, code := range r.codes() {
-			note(kindCode, code)
+			pending(kindCode, code)
 		}
 		for _, id := range r.referrers() {
-			note(kindReferrer, id)
+			pending(kindReferrer, id)
 		}
 		for _, campaign := range r.campaigns() {
-			for _, kind := range []string{kindCampaign, kindRollout, kindLine, kindWithheld} {
-				note(kind, campaign)
+			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
+				pending(kind, campaign)
+			}
+		}
+		// Of pairs that wait for capacity: their re-evaluation is requested for the campaign
+		// or for a referrer in it. A row of allocation_request belongs here, too.
+		for i := range r.Pairs {
+			if p := &r.Pairs[i]; p.State == reward.Waiting || p.Needs != nil {
+				pending(kindRoom, p.Campaign)
+				pending(kindLine, p.Campaign)
+				pending(kindLine, p.Campaign+"/"+p.ReferrerID)
 			}
 		}
 	}
@@ -35,15 +51,15 @@ func (b *batch) leavePending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pending, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
-	b.leave(func(r *referee) bool { return slices.Contains(pending, r.UserID) || r.isDue(b) })
+	b.leave(func(r *referee) bool { return slices.Contains(found, r.UserID) || r.isDue(b) })
 	return nil
 }
 
-// isDue tells whether a pair is about to be looked at because its time has come.
+// isDue reports whether the hold of a pair is over, so that a batch decides it.
 func (r *referee) isDue(b *batch) bool {
 	for _, at := range r.due {
 		if !at.After(b.now) {

@@ -92,7 +92,7 @@ func TestResyncFindsAHeldPairThatIsWokenAtAnotherTime(t *testing.T) {
 // whatever kind of change it is.
 func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 	for kind, key := range map[string]string{
-		"Referee": "carol", "Code": "ann1", "Campaign": "invite", "Referrer": "ann", "Line": "invite/ann", "Room": "invite", "Rollout": "invite", "Withheld": "invite",
+		"Referee": "carol", "Code": "ann1", "Campaign": "invite", "Referrer": "ann", "Erasure": "carol", "Rollout": "invite", "Withheld": "invite",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			s := newCrowd(t)
@@ -112,6 +112,37 @@ func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 		s.converge()
 		s.drifted(0)
 	})
+}
+
+// Input 17: of a pair that waits, a tier that is next for its referrer changes what
+// it needs, and its re-evaluation is pending.
+func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
+	for kind, key := range map[string]string{"Line": "invite/alice", "Room": "invite"} {
+		t.Run(kind, func(t *testing.T) {
+			s := newShop(t)
+			tiered := fiveDollars()
+			tiered.Rewards[0].Fixed = nil
+			tiered.Rewards[0].Tiers = []reward.Tier{{FromPair: 1, Fixed: reward.Money{Amount: 500, Currency: "USD"}}, {FromPair: 2, Fixed: reward.Money{Amount: 1000, Currency: "USD"}}}
+			s.declare("invite", tiered, withBudget(1400))
+			s.write(link)
+			for _, user := range []string{"a", "b"} {
+				s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, 'alice1', now() - interval '1 h')`, user)
+				s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 900, 'USD')`, user)
+				s.converge()
+			}
+			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
+			s.behind(`UPDATE referral.campaign SET budget_amount = 2000`, `UPDATE referral.meta SET epoch = epoch + 1`,
+				`UPDATE referral.attribution SET facts = 7`, // has both compared
+				fmt.Sprintf(`INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('%s'), '%s', '%[1]s')`, key, kind))
+			s.request()
+			must(t, s.engine.Resync(t.Context()))
+			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
+			s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
+			s.converge()
+			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Granted")
+			s.drifted(0)
+		})
+	}
 }
 
 // A counter of a limited campaign that is put right frees or takes capacity: its

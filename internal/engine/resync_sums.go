@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,8 +13,10 @@ import (
 const mostSums = 10_000
 
 // sums puts counters and accounts right that are off what they count. Each is
-// locked and added up again, in the order in which batches lock them: whoever
-// counts beside adds to what is right.
+// locked and added up again, in the order in which batches lock them: a batch
+// that counts meanwhile adds to what is right. Those of a campaign with limits
+// say what capacity it has: they are put right under the campaign's lock, and
+// allocation is requested.
 func (s *resyncStep) sums(ctx context.Context) error {
 	// Reading all there is takes longer, but locks nothing that a batch wants.
 	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {
@@ -38,6 +41,10 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	}
 	var writes pgx.Batch
 	writes.Queue(s.statement("resync_patience"), "30s")
+	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign)
+	if len(limited) > 0 {
+		writes.Queue(s.statement("lock_campaign"), limited)
+	}
 	mend := func(name string, rows int, arguments ...any) {
 		if rows > 0 {
 			writes.Queue(s.statement("lock_"+name), arguments...)
@@ -48,10 +55,23 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	mend("credit_count", len(credits.campaign), credits.campaign, credits.currency)
 	mend("referrer", len(referrers.campaign), referrers.campaign, referrers.key)
 	mend("account", len(accounts.campaign), accounts.key, accounts.currency)
+	if len(limited) > 0 {
+		writes.Queue(s.statement("request_allocation"), limited)
+	}
 	if err := s.send(ctx, &writes); err != nil {
 		return fmt.Errorf("while adding counters and accounts up again: %w", err)
 	}
 	return nil
+}
+
+// limited lists the campaigns with limits among these, by name.
+func (s *resyncStep) limited(names ...[]string) []string {
+	all := slices.Concat(names...)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
+		campaign := s.config.Reward.Campaigns[name]
+		return campaign == nil || !campaign.Ordered()
+	})
 }
 
 // sumKeys name counters or accounts.
