@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -151,6 +152,13 @@ func Retryable(err error) bool {
 // Data tells whether the values of a statement are at fault, so that others
 // would go through.
 func Data(err error) bool { return Classify(err) == ClassData }
+
+// TooSlow reports whether a transaction was ended because it took too long, so
+// that a smaller one may go through. Waiting for a lock is not part of it.
+func TooSlow(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"25P03", "25P04", "57014"}, server.Code)
+}
 
 // Constraint is the name of the constraint that refused a statement; empty
 // where none did.

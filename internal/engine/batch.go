@@ -36,7 +36,9 @@ type batch struct {
 	byID      map[string]*referee
 	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
 	withholds bool // reversals of some campaign are withheld
-	facts     int
+	// countsLosses: a resync has not counted yet what is missing in the whole.
+	countsLosses bool
+	facts        int
 
 	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
 	undecided  []string             // user_ids that are withheld
