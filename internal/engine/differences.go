@@ -113,7 +113,7 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	}
 	row := &pairRow{userID: r.UserID, Decision: *decision}
 	gone, rebuilt := r.rebuilt[decision.PurchaseID]
-	same := before != nil && samePair(before, decision)
+	same := before != nil && samePair(before, decision) && r.expects(decision)
 	if same && !rebuilt && !r.postponed[decision.PurchaseID] {
 		return nil
 	}

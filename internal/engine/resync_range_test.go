@@ -24,7 +24,7 @@ func TestResyncReadsTouchesOncePerVisitor(t *testing.T) {
 				// What a batch would record: all are bound by the last touch.
 				s.asOwner(`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, seal)
 					SELECT s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1',
-					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes), v.via, 0,
+					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked), v.via, 0,
 					       referral.seal_of_attribution(s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1')
 					  FROM referral.signup AS s, referral.touch AS t,
 					       (SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)) AS via

@@ -64,7 +64,7 @@ func TestResyncNoticesEachAlteredColumn(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s.%s where %s", row.table, column, row.where), func(t *testing.T) {
-				s := &shop{TB: t, db: s.db, writer: s.writer, engine: s.engine, uri: s.uri}
+				s := &shop{TB: t, db: s.db, writer: s.writer, owner: s.owner, engine: s.engine, uri: s.uri}
 				s.behind(fmt.Sprintf("UPDATE referral.%s SET %s = %s WHERE %s", row.table, column, tampered(row.table, column, kind), row.where))
 				if cmp.Equal(before, s.allResults()) {
 					t.Fatal("nothing was altered")
