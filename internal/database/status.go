@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,7 +65,6 @@ type ResyncStatus struct {
 	DriftCorrected int64     // differences that nobody declared, put right so far
 	Found          string    // what the last one found, for people; empty: nothing
 	MassReversal   *MassReversal
-	unreported     bool // an incident has not been reported yet
 }
 
 // MassReversal is an incident: so many rows of facts are missing that their
@@ -94,26 +92,28 @@ func ReadStatus(ctx context.Context, db *DB) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	unreported := false // an incident has not been reported yet
 	for rows.Next() {
-		if err := status.addRow(rows); err != nil {
+		open, err := status.addRow(rows)
+		if err != nil {
 			rows.Close()
 			return Status{}, fmt.Errorf("while reading the status: %w", err)
 		}
+		unreported = unreported || open
 	}
 	if err := rows.Err(); err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
-	if err := status.reportIncidents(ctx, db); err != nil {
-		return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
+	if unreported {
+		if err := status.reportIncidents(ctx, db); err != nil {
+			return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
+		}
 	}
 	return status, nil
 }
 
-// reportIncidents fixes the sets of pairs that are reported from now on, where there are any.
+// reportIncidents fixes the sets of pairs that are reported from now on.
 func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
-	if !slices.ContainsFunc(s.Campaigns, func(c CampaignStatus) bool { return c.Resync.unreported }) {
-		return nil
-	}
 	rows, err := db.Query(ctx, db.Qualify(query("report_incident")))
 	if err != nil {
 		return err
@@ -133,8 +133,8 @@ func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
 }
 
 // addRow reads what there is of the database and, unless its name is empty,
-// one campaign.
-func (s *Status) addRow(rows pgx.Rows) error {
+// one campaign, and whether the campaign has an incident to report.
+func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
 		c                                    CampaignStatus
@@ -144,7 +144,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
+	err = rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
 		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
@@ -152,14 +152,14 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
 		&resync.endedAt, &resync.status.Handled, &resync.status.DriftCorrected, &resync.status.Found,
-		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &resync.status.unreported)
+		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &unreported)
 	if err != nil {
-		return err
+		return false, err
 	}
 	s.Owner.HeartbeatAt, s.Owner.ReleasedAt = timeOf(heartbeat), timeOf(released)
 	s.OldestPendingChange = timeOf(oldest)
 	if c.Name == "" {
-		return nil
+		return false, nil
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil {
@@ -168,10 +168,10 @@ func (s *Status) addRow(rows pgx.Rows) error {
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
-		return fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
+		return false, fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
 	}
 	s.Campaigns = append(s.Campaigns, c)
-	return nil
+	return unreported, nil
 }
 
 // rolloutRow is a row of rollout; null where there is none.
