@@ -28,10 +28,13 @@ type resyncer struct {
 	referees int // in the next range
 	suspects int // most to decide in one step
 
-	alone   string    // the one referee that the step under way is about; empty: there are more
-	decides bool      // the step under way has compared, and decides
-	stuck   []failure // referees that failed alone; set aside as soon as another step goes through
-	failed  int       // steps in a row
+	// Of the step under way.
+	alone    string // the one referee that it is about; empty: there are more
+	compares bool   // it compares a range
+	decides  bool   // it decides what it has found
+
+	stuck  []failure // referees that failed alone; set aside as soon as another step goes through
+	failed int       // steps in a row
 }
 
 // failure is why a referee could not be compared or decided.
@@ -97,7 +100,7 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err err
 	if config == nil || !s.engine.mayDecide(config) {
 		return false, nil
 	}
-	s.alone, s.decides = "", false
+	s.alone, s.compares, s.decides = "", false, false
 	if took, err = s.step(ctx, config, atOnce); err == nil && took {
 		s.suspects = min(2*s.suspects, s.engine.options.BatchSize)
 		s.stuck, s.failed = nil, 0
@@ -129,7 +132,7 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 		s.stuck = append(s.stuck, failure{s.alone, err})
 	case s.decides && s.suspects > 1:
 		s.suspects = max(1, s.suspects/2)
-	case s.referees > 1:
+	case s.compares && !s.decides && s.referees > 1:
 		s.referees = max(1, s.referees/2)
 	default:
 		return false

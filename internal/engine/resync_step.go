@@ -147,6 +147,7 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 // compare compares one range and returns where it ends; nil: at the last
 // referee. Where more do not fit than one batch should hold it ends early.
 func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
+	s.compares = true
 	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.referees).Scan(&end); err != nil {
 		return nil, fmt.Errorf("while finding the end of a range: %w", err)
 	}
