@@ -44,6 +44,7 @@ var measurements = []measurement{
 	{[]line{atMost("waitlist_vs_fast_path", 2.5)}, waitlistVersusFastPath},
 	{[]line{atMost("refund_with_long_waitlist", 1.3)}, longWaitlist},
 	{[]line{atMost("step_cost_whale_vs_small", 1.5)}, whaleStep},
+	{[]line{atMost("dequeue_with_old_writer", 2)}, dequeueWithOldWriter},
 	{[]line{atMost("drift_scan_vs_anti_join", 1.5)}, driftScan},
 	{[]line{atLeast("insert_throughput_with_capture", 0.78)}, insertThroughput},
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -153,11 +152,48 @@ func Retryable(err error) bool {
 // would go through.
 func Data(err error) bool { return Classify(err) == ClassData }
 
-// TooSlow reports whether a transaction was ended because it took too long, so
-// that a smaller one may go through. Waiting for a lock is not part of it.
-func TooSlow(err error) bool {
-	server, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && slices.Contains([]string{"25P03", "25P04", "57014"}, server.Code)
+// Fault is what a failed batch of the engine is to blame for its failure.
+type Fault string
+
+const (
+	FaultNone     Fault = ""         // there is no error
+	FaultBatch    Fault = "Batch"    // its data, its size or its time: a smaller batch may go through
+	FaultPassing  Fault = "Passing"  // another transaction, the connection or the disk: the same batch may go through later
+	FaultDatabase Fault = "Database" // a schema, a right or a setting: no batch goes through until it is mended
+)
+
+// tooMuch are the SQLSTATEs of retryable errors that a smaller batch may avoid.
+// A wait for a lock ends sooner than a statement may take, so 57014 is never a
+// wait for another transaction.
+var tooMuch = map[string]bool{
+	"25P03": true, // idle in transaction for too long
+	"25P04": true, // transaction took too long
+	"53200": true, // out of memory
+	"53400": true, // a configured limit
+	"57014": true, // statement timeout
+}
+
+// FaultOf returns the fault of a batch that failed with err. An error that no
+// class is known for, such as a column that cannot be read, is the batch's own.
+func FaultOf(err error) Fault {
+	if err == nil {
+		return FaultNone
+	}
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok && tooMuch[server.Code] {
+		return FaultBatch
+	}
+	switch Classify(err) {
+	case ClassData:
+		return FaultBatch
+	case ClassRetryable, ClassUnreachable:
+		return FaultPassing
+	case ClassUnknown:
+		if errors.Is(err, context.Canceled) {
+			return FaultPassing
+		}
+		return FaultBatch
+	}
+	return FaultDatabase
 }
 
 // Constraint is the name of the constraint that refused a statement; empty

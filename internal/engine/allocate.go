@@ -30,7 +30,7 @@ type share struct {
 func (b *batch) head(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim_allocation")).Query(func(rows pgx.Rows) error {
+	queries.Queue(b.statement("claim_allocation"), b.turn.own, b.turn.without).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&b.allocates}, func() error { return nil })
 		return err
 	})
@@ -43,7 +43,7 @@ func (b *batch) head(ctx context.Context) (found bool, err error) {
 		if err := b.loadCapacities(ctx, []*share{s}); err != nil {
 			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocates, err)
 		}
-		if waiting, err = b.waitingPairs(ctx, &s.capacity, b.size, 0); err != nil {
+		if waiting, err = b.waitingPairs(ctx, &s.capacity, b.turn.size, 0); err != nil {
 			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocates, err)
 		}
 		waiting = s.capacity.Fitting(waiting)
@@ -64,6 +64,7 @@ func (b *batch) head(ctx context.Context) (found bool, err error) {
 		return false, fmt.Errorf("while locking shards: %w", err)
 	}
 	b.setReferees(users)
+	b.taken = len(users)
 	return true, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,32 +14,31 @@ import (
 
 const (
 	shardsPerBatch = 4 // the rest is left to other workers and replicas
-	factsPerBatch  = 400_000
 )
 
-var (
-	// errConfigurationMoved: what was decided may not be what is declared now.
-	errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
-	// errBatchTooLarge: so many facts that they should not be held at once.
-	errBatchTooLarge = fmt.Errorf("more than %d facts in one batch", factsPerBatch)
-)
+// errConfigurationMoved: what was decided may not be what is declared now.
+var errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
 
 // batch is one transaction: referees chosen and locked, decided, results recorded.
 type batch struct {
 	engine *Engine
 	config *database.Configuration
-	size   int
+	turn   turn // what it may take
 
 	tx        pgx.Tx
 	now       time.Time // the database's clock
 	shards    []int16   // locked
+	firsts    []first   // the beginnings of their queues
 	referees  []*referee
 	byID      map[string]*referee
 	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
 	withholds bool // reversals of some campaign are withheld
 	// countsLosses: a resync has not counted yet what is missing in the whole.
 	countsLosses bool
-	facts        int
+
+	taken int  // keys that were dequeued, or referees of the waitlist's head
+	bytes int  // about what it holds in memory
+	large bool // it has locked largeBatch
 
 	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
 	undecided  []string             // user_ids that are withheld
@@ -51,13 +51,19 @@ type batch struct {
 	fixes    []string   // user_ids whose attribution is to stay
 }
 
-func newBatch(e *Engine, config *database.Configuration, size int) *batch {
-	return &batch{engine: e, config: config, size: size}
+func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
+	return &batch{engine: e, config: config, turn: turn}
 }
 
 // run does the whole batch. choose locks shards and says which referees the batch is about; it
 // reports whether there is anything to do. On an error nothing of the batch remains.
 func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the batch broke off: %v", fault)
+		}
+	}()
+	defer b.unlockMemory()
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -89,13 +95,22 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	return true, nil
 }
 
-// dequeue locks up to so many shards that have work and that no other batch has locked, and takes
-// changes from their queues.
-func (b *batch) dequeue(ctx context.Context, first, most int) (found bool, err error) {
+// dequeue locks shards that have work and that no other batch has locked, as many as the batch's turn
+// allows, and takes changes from their queues.
+func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim"), first, min(most, b.size)).Query(func(rows pgx.Rows) (err error) {
-		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+	from := b.engine.queues.beginnings(time.Now())
+	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), b.turn.own, b.turn.without,
+		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
+		var oldest first
+		var snapshot string
+		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
+			b.shards = append(b.shards, oldest.shard)
+			b.firsts = append(b.firsts, oldest)
+			b.engine.queues.found(oldest, snapshot)
+			return nil
+		})
 		return err
 	})
 	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
@@ -113,36 +128,48 @@ func (b *batch) setReferees(users []string) {
 	}
 }
 
-// converge loads, decides and records the batch's referees. When the data of a
-// referee who is alone in the batch is at fault, the referee is set aside.
+// converge loads, decides and records the batch's referees. A referee that is
+// alone in the batch and cannot be decided for its size, or that has failed
+// alone before, is set aside.
 func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) != 1 {
 		return b.attempt(ctx)
 	}
-	whole, alone := b.tx, b.referees[0]
-	defer func() { b.tx = whole }()
-	savepoint, err := whole.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("while setting a savepoint: %w", err)
+	alone := b.referees[0]
+	cause := b.turn.cause
+	if alone.UserID != b.turn.aside {
+		err := b.attempt(ctx)
+		if !errors.Is(err, errRefereeTooLarge) {
+			return err
+		}
+		cause = err // nothing was written before it was known
 	}
-	b.tx = savepoint
-	err = b.attempt(ctx)
-	if err == nil {
-		return savepoint.Commit(ctx)
-	}
-	if !database.Data(err) {
-		return err
-	}
-	if err := savepoint.Rollback(ctx); err != nil {
-		return fmt.Errorf("while rolling back to a savepoint: %w", err)
-	}
-	b.tx = whole
-	alone.setAside(err)
+	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
 	if err := b.allocate(ctx); err != nil {
 		return err
 	}
 	return b.record(ctx)
+}
+
+// ending is how the batch ended, for the worker's split.
+func (b *batch) ending(began time.Time, err error) ending {
+	e := ending{began: began, at: time.Now(), taken: b.taken, fault: database.FaultOf(err), cause: err}
+	if errors.Is(err, errMemoryInUse) {
+		e.fault = database.FaultPassing
+	}
+	switch {
+	case b.allocates != "":
+		e.units = []string{b.allocates}
+	default:
+		for _, shard := range b.shards {
+			e.units = append(e.units, strconv.Itoa(int(shard)))
+		}
+	}
+	if b.taken == 1 && len(b.referees) == 1 {
+		e.alone = b.referees[0].UserID
+	}
+	return e
 }
 
 // attempt does what converge is about.

@@ -1,12 +1,19 @@
--- Locks up to $2 shards that have work and that nobody else is working on,
+-- Locks up to $2 shards that have work and that no other batch has locked,
 -- beginning with shard $1, or behind the last with the first of all, so that a
--- busy shard does not starve the others.
--- Rides on change_pkey and pair_due, one probe each per shard.
-SELECT s.shard
+-- busy shard does not starve the others: only shard $3 unless that is empty, and
+-- none of $4, which have batches of their own. $5 to $8 say what is known of where
+-- their queues begin, see oldest_change; of a shard that they leave out, nothing is.
+-- Uses change_pkey and pair_due, one probe each per shard.
+SELECT s.shard, coalesce(oldest.xid::text, ''), coalesce(oldest.id, 0), pg_current_snapshot()::text
   FROM referral.shard AS s
- WHERE EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
-    OR EXISTS (SELECT FROM referral.pair AS p
-                WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now())
+  LEFT JOIN unnest($5::smallint[], $6::text[], $7::bigint[], $8::text[]) AS known(shard, xid, id, seen) ON known.shard = s.shard
+  LEFT JOIN LATERAL referral.oldest_change(s.shard, coalesce(known.xid, '0')::xid8, coalesce(known.id, 0),
+                                           coalesce(known.seen, '1:1:')::pg_snapshot) AS oldest ON true
+ WHERE ($3::text = '' OR s.shard::text = $3)
+   AND s.shard::text <> ALL (coalesce($4::text[], '{}'))
+   AND (oldest.xid IS NOT NULL
+        OR EXISTS (SELECT FROM referral.pair AS p
+                    WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
  ORDER BY s.shard < $1::int, s.shard
  LIMIT $2
    FOR UPDATE OF s SKIP LOCKED;

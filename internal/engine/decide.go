@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -48,14 +47,19 @@ func (r *referee) unknownEntries(config *reward.Configuration) []reward.Decision
 	if !r.watched {
 		return nil
 	}
+	known := make(map[string]bool, len(r.outcome.Decisions))
+	for i := range r.outcome.Decisions {
+		known[r.outcome.Decisions[i].PurchaseID] = true
+	}
 	var decisions []reward.Decision
 	for i := range r.Ledger {
 		sum := &r.Ledger[i]
 		campaign := config.Campaigns[sum.Campaign]
-		known := r.pair(sum.PurchaseID) != nil || campaign != nil && campaign.Mode == reward.Suspended || slices.ContainsFunc(slices.Concat(r.outcome.Decisions, decisions), func(d reward.Decision) bool { return d.PurchaseID == sum.PurchaseID })
-		if sum.Sum == 0 || known {
+		suspended := campaign != nil && campaign.Mode == reward.Suspended
+		if sum.Sum == 0 || known[sum.PurchaseID] || suspended || r.pair(sum.PurchaseID) != nil {
 			continue
 		}
+		known[sum.PurchaseID] = true
 		reason := reward.PurchaseRemoved
 		if r.outcome.Attribution == nil {
 			reason = reward.NotAttributed

@@ -206,11 +206,9 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 	kept := 0
 	// Accounts and counters have what is decided, not what was read.
 	counted := r.counted[decision.PurchaseID] && decision.State == reward.Held
-	for i := range r.credits {
-		was := &r.credits[i]
-		if was.purchaseID != decision.PurchaseID {
-			continue
-		}
+	credits := r.creditsOf(decision.PurchaseID)
+	for i := range credits {
+		was := &credits[i]
 		// What was altered is not what accounts and counters have; a resync adds these up.
 		if before != nil && before.State == reward.Held && !counted && (was.sealed || was.old) {
 			d.hold(was.campaign, &was.Credit, -1)
@@ -242,8 +240,8 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 
 // recorded tells whether the credit stands in the database as it was decided.
 func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
-	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
-		return c.purchaseID == decision.PurchaseID && c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
+	return slices.ContainsFunc(r.creditsOf(decision.PurchaseID), func(c recordedCredit) bool {
+		return c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
 	})
 }
 

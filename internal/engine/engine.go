@@ -33,8 +33,10 @@ type Engine struct {
 	log     *slog.Logger
 
 	config  atomic.Pointer[database.Configuration]
+	queues  queues
 	failure atomic.Pointer[error]
-	busy    atomic.Int32 // workers that are awake
+	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
+	busy    atomic.Int32            // workers that are awake
 	stats   counters
 
 	resyncFailure atomic.Pointer[error]
@@ -55,7 +57,10 @@ func New(db *database.DB, options Options) *Engine {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{db: db, sql: newStatements(db.Schema), options: options, log: options.Log}
+	return &Engine{
+		db: db, sql: newStatements(db.Schema), options: options, log: options.Log,
+		stuck: make([]atomic.Pointer[error], options.Workers),
+	}
 }
 
 // Run polls for work and hands it to the workers until ctx ends, which returns
@@ -125,7 +130,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
-		took, err := w.attempt(ctx)
+		took, atOnce, err := w.attempt(ctx)
 		if err == nil && !took {
 			took, err = e.reverse(ctx, w.size)
 		}
@@ -140,7 +145,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 			}
 		case err == nil && !took:
 			return nil
-		case err != nil && !w.accept(ctx, err):
+		case err != nil && !atOnce:
 			return err
 		}
 	}
@@ -154,8 +159,17 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	defer cancel()
 	var epoch int64
 	var erasures bool
-	if err := e.db.QueryBare(ctx, e.sql.get("poll")).Scan(&epoch, &work, &resync, &erasures); err != nil {
+	var snapshot string
+	var firsts beginnings
+	from := e.queues.beginnings(time.Now())
+	err = e.db.QueryBare(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
+		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
+	if err != nil {
+		e.queues.forget()
 		return false, false, fmt.Errorf("while looking for work: %w", err)
+	}
+	for i, shard := range firsts.shard {
+		e.queues.found(first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
 	}
 	e.stats.polls.Add(1)
 	config := e.config.Load()
@@ -205,12 +219,27 @@ func (e *Engine) mayDecide(config *database.Configuration) bool {
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }
 
-// Err tells why the engine makes no progress at present; nil when it does.
+// Err returns why the engine, or one of its shards, makes no progress at
+// present; nil when all do.
 func (e *Engine) Err() error {
 	if failure := e.failure.Load(); failure != nil {
 		return *failure
 	}
+	for i := range e.stuck {
+		if stuck := e.stuck[i].Load(); stuck != nil {
+			return *stuck
+		}
+	}
 	return nil
+}
+
+// report keeps why a worker's shard makes no progress; nil: each does.
+func (e *Engine) report(worker int, stuck error) {
+	if stuck == nil {
+		e.stuck[worker].Store(nil)
+		return
+	}
+	e.stuck[worker].Store(&stuck)
 }
 
 func (e *Engine) fail(err error) { e.failure.Store(&err) }

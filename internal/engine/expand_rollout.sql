@@ -1,7 +1,7 @@
 -- A revision that reaches back, or a campaign that takes back all it gave,
 -- reaches everybody attributed to the campaign: the next $3 attributions a step,
 -- of whichever campaign they are, so that a step costs the same in a small one.
--- At the end of its walk it leaves the id up to which it has noted.
+-- At the end of its walk it leaves the transaction up to which it has noted.
 -- Rides on attribution_pkey and rollout_pkey.
 WITH rollout AS (
     SELECT * FROM unnest($1::text[], $2::text[]) AS r(campaign, resume_after)
@@ -20,11 +20,10 @@ WITH rollout AS (
     SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM step WHERE reached
     UNION ALL
     SELECT referral.shard_of(campaign), 'Rollout', campaign, last_user FROM unfinished
-    RETURNING id
 )
 UPDATE referral.rollout AS o
    SET resume_after = coalesce((SELECT last_user FROM unfinished AS u WHERE u.campaign = o.campaign), ''),
        noted_up_to = CASE WHEN o.campaign IN (SELECT campaign FROM unfinished) THEN NULL
-                          ELSE greatest((SELECT max(id) FROM noted), (SELECT last_value FROM referral.change_id_seq)) END
+                          ELSE pg_current_xact_id() END
   FROM rollout AS r
  WHERE o.campaign = r.campaign;

@@ -4,5 +4,5 @@ package engine
 // to see what it is for.
 func (e *Engine) Replace(name, sql string) { e.sql[name] = sql }
 
-// Statement is the text of a named statement.
+// Statement is the text of one of the engine's statements.
 func (e *Engine) Statement(name string) string { return e.sql.get(name) }

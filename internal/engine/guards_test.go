@@ -38,9 +38,12 @@ func (s *shop) harm() string {
 }
 
 // anyShard claims the shards with work, whoever else is at them.
-const anyShard = `SELECT s.shard FROM referral.shard AS s
-                   WHERE $1::int >= 0
-                     AND (EXISTS (SELECT FROM referral.change AS c WHERE c.shard = s.shard)
+const anyShard = `SELECT s.shard, coalesce(c.xid::text, ''), coalesce(c.id, 0), pg_current_snapshot()::text
+                    FROM referral.shard AS s
+                    LEFT JOIN LATERAL (SELECT xid, id FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS c ON true
+                   WHERE $1::int >= 0 AND s.shard <> ALL (coalesce($3::smallint[], '{}'))
+                     AND coalesce($4::smallint[] IS NULL, $5::text[] IS NULL, $6::bigint[] IS NULL, $7::text[] IS NULL) IS NOT NULL
+                     AND (c.xid IS NOT NULL
                           OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
                    LIMIT $2`
 

@@ -28,7 +28,10 @@ func (b *batch) load(ctx context.Context) error {
 		r.bindAgain(b.config.Reward)
 		r.erases.loaded()
 	}
-	return b.loadFingerprints(ctx)
+	if err := b.loadFingerprints(ctx); err != nil {
+		return err
+	}
+	return b.fits()
 }
 
 // loadOwn loads each referee's own facts and how they were decided before.
@@ -54,15 +57,14 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		r.facts ^= hash
 		r.erases.sawSignup(hash)
 		s.Fingerprints = nil
-		b.weigh(s.Attributes)
 	}, attributes)
 
 	var p reward.Purchase
 	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
+		b.bytes += bytesPerPurchase - bytesPerRow
 		r.facts ^= hash
 		r.erases.sawPurchase(p.ID, hash)
-		b.weigh(p.Attributes)
 	}, attributes)
 
 	// A refund or override of an unknown purchase waits for it: its arrival is
@@ -164,15 +166,20 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	q.Queue(b.statement("load_ledger"), ids).Query(b.each(sum, func() {
 		b.byID[id].Ledger = append(b.byID[id].Ledger, l)
 	}))
-	return b.send(ctx, &q)
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		b.byID[id].sortCredits()
+	}
+	return nil
 }
 
-// loadLinks loads the links of typed codes, and then the touches of the referees
-// whose signup may be attributed by one: no code was typed, or one that names no
-// link.
+// loadLinks loads the links of typed codes, and then the touches that decide about
+// the other signups: no code was typed, or one that names no link. A referee with
+// an admitted pair needs neither, unless its attribution is lost.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
-	byVisitor := map[string][]*referee{}
 	open := func(r *referee) bool {
 		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
 	}
@@ -184,13 +191,20 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	if err := b.loadCodes(ctx, byCode); err != nil {
 		return err
 	}
+	var visited, lost touchColumns
 	for _, r := range b.referees {
-		// An attribution that is lost may have been by a touch before the code had a link.
-		if open(r) && (r.Code == nil || r.boundTo != nil) && r.visitorID != "" {
-			byVisitor[r.visitorID] = append(byVisitor[r.visitorID], r)
+		switch {
+		case !open(r) || r.visitorID == "":
+		case r.boundTo != nil:
+			lost.add(r) // it may have been by a touch before the code had a link
+		case r.Code == nil:
+			visited.add(r)
 		}
 	}
-	return b.loadTouches(ctx, byVisitor)
+	if err := b.loadTouches(ctx, &visited, &lost); err != nil {
+		return err
+	}
+	return b.loadUnfit(ctx, &visited)
 }
 
 // loadCodes loads the links of codes.
@@ -204,31 +218,75 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 	q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(append(link.columns(), &hash), func() {
 		l := link.read()
 		for _, r := range byCode[l.Code] {
-			r.Code = l
-			r.via ^= hash
+			r.Code, r.via = l, hash
 		}
 	}))
 	return b.send(ctx, &q)
 }
 
-// loadTouches loads the touches of visitors.
-func (b *batch) loadTouches(ctx context.Context, byVisitor map[string][]*referee) error {
-	if len(byVisitor) == 0 {
+// loadTouches loads the touches that decide about visited signups, and those that
+// attributions which are lost came by.
+func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
+	var q pgx.Batch
+	if len(visited.userID) > 0 {
+		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
+	}
+	if len(lost.userID) > 0 {
+		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
+	}
+	return b.send(ctx, &q)
+}
+
+// loadUnfit loads touches that tell why none decides.
+func (b *batch) loadUnfit(ctx context.Context, visited *touchColumns) error {
+	var unfit touchColumns
+	for _, id := range visited.userID {
+		if r := b.byID[id]; len(r.Touches) == 0 {
+			unfit.add(r)
+		}
+	}
+	if len(unfit.userID) == 0 {
 		return nil
 	}
-	var q pgx.Batch
-	var link linkRow
+	rows, err := b.tx.Query(ctx, b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt)
+	if err != nil {
+		return err
+	}
+	return b.eachTouch()(rows)
+}
+
+// eachTouch adds touches to their referees.
+func (b *batch) eachTouch() func(pgx.Rows) error {
+	var id string
 	var touch reward.Touch
+	var link linkRow
 	var hash int64
-	columns := append([]any{&touch.VisitorID, &touch.TouchID, &touch.TouchedAt}, link.columns()...)
-	q.Queue(b.statement("load_touch"), keys(byVisitor)).Query(b.each(append(columns, &hash), func() {
+	columns := append([]any{&id, &touch.VisitorID, &touch.TouchID, &touch.TouchedAt}, link.columns()...)
+	return b.each(append(columns, &hash), func() {
+		r := b.byID[id]
 		touch.Link = link.read()
-		for _, r := range byVisitor[touch.VisitorID] {
-			r.Touches = append(r.Touches, touch)
-			r.via ^= hash
+		r.Touches = append(r.Touches, touch)
+		if r.Code == nil {
+			r.via = hash
 		}
-	}))
-	return b.send(ctx, &q)
+	})
+}
+
+// touchColumns are signups whose touches are asked for.
+type touchColumns struct {
+	userID, visitorID    []string
+	signedUpAt           []time.Time
+	campaign, referrerID []string // of the pair whose attribution is lost
+}
+
+func (c *touchColumns) add(r *referee) {
+	c.userID = append(c.userID, r.UserID)
+	c.visitorID = append(c.visitorID, r.visitorID)
+	c.signedUpAt = append(c.signedUpAt, r.Signup.SignedUpAt)
+	if r.boundTo != nil {
+		c.campaign = append(c.campaign, r.boundTo.Campaign)
+		c.referrerID = append(c.referrerID, r.boundTo.ReferrerID)
+	}
 }
 
 // linkRow is where the columns of a link are scanned.
@@ -280,31 +338,33 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 				}
 				r.ReferrerFingerprints[id] = fingerprints
 			}
+			b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
 			fingerprints = nil
 		}))
 	}
 	return b.send(ctx, &q)
 }
 
-// each scans every row into columns and calls add, up to as many facts as one
-// batch may hold. A referee who is alone in the batch is held whatever it takes.
+// each scans every row into columns and calls add, as long as the batch may hold
+// what it has read.
 func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, columns, func() error {
-			if b.facts++; b.facts > factsPerBatch && len(b.referees) > 1 {
-				return errBatchTooLarge
+		defer rows.Close()
+		for rows.Next() {
+			b.bytes += bytesPerRow
+			for _, value := range rows.RawValues() {
+				b.bytes += len(value)
+			}
+			if err := b.fits(); err != nil {
+				return err
+			}
+			if err := rows.Scan(columns...); err != nil {
+				return err
 			}
 			add()
-			return nil
-		})
-		return err
+		}
+		return rows.Err()
 	}
-}
-
-// weigh counts attributes as the facts that would fill as much memory.
-func (b *batch) weigh(attributes []byte) {
-	const bytesPerFact = 256
-	b.facts += len(attributes) / bytesPerFact
 }
 
 func orZero(t *time.Time) time.Time {

@@ -1,7 +1,7 @@
--- Touches of these visitors on links that exist.
--- Rides on touch_pkey and link_pkey.
-SELECT t.visitor_id, t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at,
-       referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
-  FROM referral.touch AS t
-  JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
- WHERE t.visitor_id = ANY ($1);
+-- The touch that decides about each signup, with its link: of user_ids $1 with
+-- visitor_ids $2 and times of signup $3.
+-- Uses touch_visitor and link_pkey, in deciding_touch.
+SELECT s.user_id, s.visitor_id, t.*,
+       referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS s(user_id, visitor_id, signed_up_at)
+ CROSS JOIN LATERAL referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t;

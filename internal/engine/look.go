@@ -27,10 +27,14 @@ func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
 		return Known{}, err
 	}
 	r := newReferee(userID)
-	b := newBatch(New(db, Options{}), &config, 1)
+	b := newBatch(New(db, Options{}), &config, turn{size: 1})
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
+	defer b.unlockMemory()
 	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
+		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
+			return err
+		}
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
 			return err
 		}

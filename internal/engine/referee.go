@@ -15,15 +15,16 @@ type referee struct {
 	postponed map[string]bool             // pairs whose hold's end is not due, by purchase
 	waitlist  map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
 	unpaired  map[string]*waitlistRow     // rows of the waitlist without a pair, by purchase; only a resync knows them
-	credits   []recordedCredit
-	facts     int64           // digest of the referee's own facts
-	via       int64           // digest of the link or touches that may bind the signup
-	digest    digest          // recorded: of what was decided last
-	expected  map[string]int  // how many credits the engine gave each pair, by purchase
-	rebuilt   map[string]bool // pairs that are not recorded as they are here, by purchase; true: not at all
-	counted   map[string]bool // held pairs whose lost credits accounts and counters still have, by purchase
-	boundTo   *reward.Pair    // whose attribution is lost
-	erases    *erasure        // the step that the batch does; nil: none
+	credits   []recordedCredit            // by purchase
+	pairAt    map[string]int              // of Pairs by purchase, made when first asked for
+	facts     int64                       // digest of the referee's own facts
+	via       int64                       // digest of the link of the typed code, or of the touch that decides
+	digest    digest                      // recorded: of what was decided last
+	expected  map[string]int              // how many credits the engine gave each pair, by purchase
+	rebuilt   map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
+	counted   map[string]bool             // held pairs whose lost credits accounts and counters still have, by purchase
+	boundTo   *reward.Pair                // whose attribution is lost
+	erases    *erasure                    // the step that the batch does; nil: none
 
 	lostAttribution bool              // there is no row of it
 	watched         bool              // by a resync: nobody noted a change, so that any difference is drift
@@ -53,14 +54,48 @@ func newReferee(userID string) *referee {
 
 func byUserID(a, b *referee) int { return strings.Compare(a.UserID, b.UserID) }
 
-// pair finds a recorded pair; nil when there is none of that purchase.
+// pair finds a recorded pair; nil when there is none of that purchase. Pairs are
+// only ever appended, so an index of as many is up to date.
 func (r *referee) pair(purchaseID string) *reward.Pair {
-	for i := range r.Pairs {
-		if r.Pairs[i].PurchaseID == purchaseID {
-			return &r.Pairs[i]
+	const few = 4 // which are found without an index
+	if len(r.Pairs) <= few {
+		for i := range r.Pairs {
+			if r.Pairs[i].PurchaseID == purchaseID {
+				return &r.Pairs[i]
+			}
 		}
+		return nil
+	}
+	if r.pairAt == nil {
+		r.pairAt = make(map[string]int, len(r.Pairs))
+	}
+	for i := len(r.pairAt); i < len(r.Pairs); i++ {
+		r.pairAt[r.Pairs[i].PurchaseID] = i
+	}
+	if at, found := r.pairAt[purchaseID]; found {
+		return &r.Pairs[at]
 	}
 	return nil
+}
+
+// creditsOf are the recorded credits of one purchase.
+func (r *referee) creditsOf(purchaseID string) []recordedCredit {
+	first, found := slices.BinarySearchFunc(r.credits, purchaseID, func(c recordedCredit, id string) int {
+		return strings.Compare(c.purchaseID, id)
+	})
+	if !found {
+		return nil
+	}
+	last := first
+	for last < len(r.credits) && r.credits[last].purchaseID == purchaseID {
+		last++
+	}
+	return r.credits[first:last]
+}
+
+// sortCredits puts the credits in the order that creditsOf needs.
+func (r *referee) sortCredits() {
+	slices.SortStableFunc(r.credits, func(a, b recordedCredit) int { return strings.Compare(a.purchaseID, b.purchaseID) })
 }
 
 // purchase finds a loaded purchase; nil when there is none of that id.

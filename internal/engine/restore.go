@@ -94,7 +94,7 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
 		remains.Campaign, remains.Credits = r.believed(id)
-		pair := config.Restore(&r.Referee, remains)
+		pair := config.Restore(&r.Referee, r.purchase(id), remains)
 		r.rebuild(id, gone)
 		if row := r.pair(id); row != nil {
 			*row = pair
@@ -126,8 +126,8 @@ func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair
 // believed are the credits of a purchase that were not altered, and their
 // campaign.
 func (r *referee) believed(purchaseID string) (campaign string, credits []reward.Credit) {
-	for i := range r.credits {
-		if c := &r.credits[i]; c.purchaseID == purchaseID && (c.sealed || c.old || !r.watched) {
+	for _, c := range r.creditsOf(purchaseID) {
+		if c.sealed || c.old || !r.watched {
 			campaign, credits = c.campaign, append(credits, c.Credit)
 		}
 	}
@@ -147,7 +147,5 @@ func (r *referee) damaged(pair *reward.Pair) bool {
 	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}
-	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool {
-		return c.purchaseID == pair.PurchaseID && !c.sealed && !c.old
-	})
+	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.sealed && !c.old })
 }

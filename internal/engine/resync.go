@@ -126,7 +126,7 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 		s.engine.resyncFailure.Store(&err)
 	}
 	switch {
-	case !errors.Is(err, errBatchTooLarge) && !database.Data(err) && !database.TooSlow(err):
+	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && database.FaultOf(err) != database.FaultBatch:
 		return false
 	case s.alone != "":
 		s.stuck = append(s.stuck, failure{s.alone, err})
@@ -154,13 +154,23 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	if len(s.stuck) == 0 {
 		return nil
 	}
-	var columns setAsideColumns
-	for _, f := range s.stuck {
-		s.engine.log.Error("Setting a referee aside", "user", f.userID, "cause", f.cause)
-		columns.add(f.userID, f.cause)
+	b := newBatch(s.engine, step.config, turn{size: len(s.stuck)})
+	b.tx = step.tx
+	users := make([]string, len(s.stuck))
+	for i := range s.stuck {
+		users[i] = s.stuck[i].userID
 	}
-	_, err := step.tx.Exec(ctx, step.statement("set_aside"), columns.userID, columns.cause)
-	return err
+	b.setReferees(users)
+	for i := range s.stuck {
+		b.setAside(b.referees[i], s.stuck[i].cause)
+	}
+	if _, err := b.tx.Exec(ctx, b.statement("lock_shards"), users); err != nil {
+		return err
+	}
+	if err := b.allocate(ctx); err != nil {
+		return err
+	}
+	return b.record(ctx)
 }
 
 // pace is how long to wait after a step that took so long: batches go first.

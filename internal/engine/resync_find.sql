@@ -10,13 +10,12 @@
 --   amount  the ledger's entries against the credits, by sum
 -- Where the last two are not the whole story (several grants, held pairs beside granted ones) the
 -- referee's sums are added up one by one. Each row of results is held against its own checksum, the
--- link and the touches of signups that no admitted pair binds against their digest: touches once per
--- visitor, however many signups the visitor made.
+-- link or the touch that decides signups that no admitted pair binds against their digest.
 --
 -- This only finds referees to decide again. For one found without a reason nothing is written.
 -- Uses the keys of all tables, or reads them whole where a range is much of them.
 WITH unbound AS MATERIALIZED (
-    SELECT a.user_id, a.via, s.visitor_id,
+    SELECT a.user_id, a.via, s.visitor_id, s.signed_up_at,
            CASE WHEN l.code IS NOT NULL
                 THEN referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) END AS typed
       FROM referral.attribution AS a
@@ -29,40 +28,23 @@ WITH unbound AS MATERIALIZED (
       LEFT JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND (l.code IS NOT NULL OR s.visitor_id IS NOT NULL)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
-), visitor AS MATERIALIZED (
-    SELECT t.visitor_id,
-           bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)) AS via
-      FROM (SELECT DISTINCT visitor_id FROM unbound WHERE typed IS NULL AND visitor_id IS NOT NULL) AS v
-      JOIN referral.touch AS t ON t.visitor_id = v.visitor_id
-      JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
-     GROUP BY t.visitor_id
-), first_touch AS MATERIALIZED (
-    -- Of each visitor the first touch that may bind a signup, and the first of another referrer's link:
-    -- nobody is bound to a link of their own.
-    SELECT visitor_id, referrer_id, touched_at
-      FROM (SELECT t.visitor_id, l.referrer_id, min(t.touched_at) AS touched_at,
-                   row_number() OVER (PARTITION BY t.visitor_id ORDER BY min(t.touched_at)) AS place
-              FROM (SELECT DISTINCT visitor_id FROM unattributed WHERE campaign IS NULL) AS v
-              JOIN referral.touch AS t ON t.visitor_id = v.visitor_id
-              JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
-              JOIN referral.campaign AS c ON c.name = l.campaign AND c.mode = 'Open'
-             GROUP BY t.visitor_id, l.referrer_id) AS by_referrer
-     WHERE place <= 2
 ), suspect AS (
-    -- The link or the touches of a signup differ from those that it was attributed by.
+    -- The link or the touch that decides a signup differs from what it was attributed by.
     SELECT u.user_id
       FROM unbound AS u
-      LEFT JOIN visitor AS v ON v.visitor_id = u.visitor_id
+      LEFT JOIN LATERAL (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at) AS via
+                           FROM referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
+                          WHERE u.typed IS NULL) AS v ON true
      WHERE u.via <> coalesce(u.typed, v.via, 0)
     UNION ALL
-    -- A signup is attributed to nothing though a link may bind it.
+    -- A signup is attributed to nothing though a link or a touch may bind it.
     SELECT u.user_id
       FROM unattributed AS u
       JOIN referral.campaign AS c ON c.name = u.campaign AND c.mode = 'Open'
     UNION ALL
     SELECT u.user_id
       FROM unattributed AS u
-      JOIN first_touch AS t ON t.visitor_id = u.visitor_id AND t.touched_at <= u.signed_up_at AND t.referrer_id <> u.user_id
+     CROSS JOIN LATERAL referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
      WHERE u.campaign IS NULL
     UNION ALL
     -- A row of the waitlist was altered, or differs from its pair, or passes a pair over.

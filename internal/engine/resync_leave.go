@@ -89,6 +89,9 @@ func (r *referee) codes() []string {
 	if r.Signup != nil && r.Signup.Code != "" {
 		codes = append(codes, r.Signup.Code)
 	}
+	if r.Attribution != nil {
+		codes = append(codes, r.Attribution.Code)
+	}
 	for i := range r.Touches {
 		codes = append(codes, r.Touches[i].Link.Code)
 	}

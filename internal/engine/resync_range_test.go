@@ -10,8 +10,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// One visitor's touches are added up once, however many signups it made.
-func TestResyncReadsTouchesOncePerVisitor(t *testing.T) {
+// Of one visitor's touches the one that decides is found, however many there are and however many
+// signups it made.
+func TestResyncReadsTheDecidingTouch(t *testing.T) {
 	for name, attributed := range map[string]bool{"attributed": true, "to be attributed": false} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)
@@ -27,8 +28,8 @@ func TestResyncReadsTouchesOncePerVisitor(t *testing.T) {
 					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked), v.via, 0,
 					       referral.seal_of_attribution(s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1')
 					  FROM referral.signup AS s, referral.touch AS t,
-					       (SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)) AS via
-					          FROM referral.touch AS t JOIN referral.link AS l ON l.code = t.code) AS v
+					       (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) AS via
+					          FROM referral.touch AS t JOIN referral.link AS l ON l.code = t.code WHERE t.touch_id = 't1') AS v
 					 WHERE t.touch_id = 't1'`)
 			}
 			s.asOwner("DELETE FROM referral.change")

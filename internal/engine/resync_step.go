@@ -24,9 +24,10 @@ type drift struct{ attributions, pairs, sums int64 }
 
 // step does one step if one is due and nobody else is at it.
 func (s *resyncer) step(ctx context.Context, config *database.Configuration, atOnce bool) (took bool, err error) {
-	step := resyncStep{batch: newBatch(s.engine, config, s.suspects), drift: map[string]*drift{}}
+	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
+	defer step.unlockMemory()
 	began := time.Now()
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a resync's step: %w", err)

@@ -82,7 +82,7 @@ func (e *Engine) reverse(ctx context.Context, rows int) (took bool, err error) {
 	if !e.reversing() {
 		return false, nil
 	}
-	step := reversal{batch: newBatch(e, e.config.Load(), rows)}
+	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
 	took, err = step.run(ctx, rows)
 	if errors.Is(err, errConfigurationMoved) {
 		_, err = e.reload(ctx)

@@ -34,19 +34,36 @@ var expansions = map[string]string{
 // expansion is a number of changes of one kind and how far each has come.
 type expansion struct {
 	keys, resumeAfter []string
+	at                map[string]int // of keys
+}
+
+// add adds a change; of several with the same key the one that has come least far.
+func (e *expansion) add(key, resumeAfter string) {
+	if at, found := e.at[key]; found {
+		e.resumeAfter[at] = min(e.resumeAfter[at], resumeAfter)
+		return
+	}
+	e.at[key] = len(e.keys)
+	e.keys, e.resumeAfter = append(e.keys, key), append(e.resumeAfter, resumeAfter)
 }
 
 // take takes changes of the locked shards off the list, and referees whose
 // hold is over. Referees are remembered for this batch; anything else is
 // expanded into referees, who go back on the list, each in its own shard.
 func (b *batch) take(ctx context.Context) error {
-	perShard := max(1, b.size/len(b.shards))
+	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
 	var erased []string
 
 	var queries pgx.Batch
-	queries.Queue(b.statement("take"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+	var from beginnings
+	for _, f := range b.firsts {
+		if f.xid != "" {
+			from.shard, from.xid, from.id = append(from.shard, f.shard), append(from.xid, f.xid), append(from.id, f.id)
+		}
+	}
+	queries.Queue(b.statement("take"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
 			switch kind {
@@ -54,6 +71,9 @@ func (b *batch) take(ctx context.Context) error {
 				found[key] = true
 				return nil
 			case kindErasure:
+				if slices.Contains(erased, key) {
+					return nil
+				}
 				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
 					found[key] = true
 				}
@@ -64,19 +84,21 @@ func (b *batch) take(ctx context.Context) error {
 				return nil
 			}
 			if expand[kind] == nil {
-				expand[kind] = &expansion{}
+				expand[kind] = &expansion{at: map[string]int{}}
 			}
-			expand[kind].keys = append(expand[kind].keys, key)
-			expand[kind].resumeAfter = append(expand[kind].resumeAfter, resumeAfter)
+			expand[kind].add(key, resumeAfter)
 			return nil
 		})
 		return err
 	})
 	queries.Queue(b.statement("due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
+		for _, e := range expand {
+			b.taken += len(e.keys)
+		}
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
 			// What does not fit stays due for the next batch.
-			if len(found) < b.size {
+			if b.taken+len(found) < b.turn.size {
 				found[userID] = true
 			}
 			return nil
@@ -88,6 +110,7 @@ func (b *batch) take(ctx context.Context) error {
 		return err
 	}
 
+	b.taken += len(found)
 	b.setReferees(slices.Sorted(maps.Keys(found)))
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
@@ -100,7 +123,7 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expansions {
 		if e := all[kind]; e != nil {
-			limit := max(1, b.engine.usualBatch()/len(e.keys))
+			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -20,19 +21,23 @@ func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFac
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
 	engine    *Engine
-	first     int  // shard to begin the next claim with; behind the last, it begins with the first
-	size      int  // changes in the next batch
-	most      int  // changes in any batch
-	allocates bool // the next attempt begins with allocation requests
+	number    int
+	first     int      // shard to begin the next claim with; behind the last, it begins with the first
+	size      int      // changes in the next batch
+	most      int      // changes in any batch
+	allocates bool     // the next attempt begins with allocation requests
+	splits    [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
 	delay     *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
 		engine: e,
+		number: number,
 		first:  number * shardsPerBatch, // each worker behind the shards of the one before
 		size:   e.usualBatch(),
 		most:   e.options.BatchSize,
+		splits: [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
 		delay:  newBackoff(),
 	}
 }
@@ -56,14 +61,13 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 // wakes the worker again.
 func (w *worker) work(ctx context.Context) {
 	for ctx.Err() == nil {
-		took, err := w.attempt(ctx)
+		did, atOnce, err := w.attempt(ctx)
 		switch {
-		case err == nil && !took:
+		case err == nil && !did:
 			return
 		case err == nil:
-			w.engine.recover()
 			w.delay.Reset()
-		case !w.accept(ctx, err):
+		case !atOnce:
 			wait := w.delay.NextBackOff()
 			w.engine.log.Warn("A batch was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
@@ -73,65 +77,85 @@ func (w *worker) work(ctx context.Context) {
 }
 
 // attempt does one batch and reports whether there was one to do. Changes and allocation requests
-// take turns, so that a stream of the one does not starve the other.
-func (w *worker) attempt(ctx context.Context) (did bool, err error) {
+// take turns, so that a stream of the one does not starve the other. After an error it reports
+// whether another attempt, at something else, may follow at once.
+func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	config := w.engine.config.Load()
 	if config == nil || !w.engine.mayDecide(config) {
-		return false, nil
+		return false, true, nil
 	}
-	for range 2 {
+	for more := [2]bool{true, true}; more[0] || more[1]; {
 		w.allocates = !w.allocates
-		b := newBatch(w.engine, config, w.size)
+		of := 0
 		if w.allocates {
-			did, err = b.run(ctx, b.head)
-		} else {
-			did, err = b.run(ctx, func(ctx context.Context) (bool, error) { return b.dequeue(ctx, w.first, shardsPerBatch) })
+			of = 1
 		}
-		if err != nil {
-			return false, err
+		if !more[of] {
+			continue
 		}
+		split, began := &w.splits[of], time.Now()
+		b := newBatch(w.engine, config, split.next(began, w.first, shardsPerBatch, w.size))
+		choose := b.dequeue
+		if w.allocates {
+			choose = b.head
+		}
+		if did, err = b.run(ctx, choose); err != nil {
+			return false, w.accept(ctx, split, b, began, err), err
+		}
+		_, more[of] = split.report(b.turn, b.ending(began, nil))
+		w.engine.report(w.number, w.stuck())
 		if did {
 			w.after(b)
-			return true, nil
+			return true, true, nil
 		}
 	}
-	return false, nil
+	return false, true, nil
+}
+
+// stuck is why something that the worker has tried makes no progress; nil: all does.
+func (w *worker) stuck() error {
+	return cmp.Or(w.splits[0].stuck(), w.splits[1].stuck())
 }
 
 // after lets the next batch begin with other shards, and be larger: up to its usual size again after
 // a failure, and beyond it while there is a backlog.
 func (w *worker) after(b *batch) {
+	w.engine.recover()
+	if b.turn.own != "" {
+		return
+	}
 	if b.allocates == "" {
 		w.first = int(b.shards[len(b.shards)-1]) + 1
 	}
 	most := w.engine.usualBatch()
-	if 2*len(b.referees) >= b.size {
+	if 2*len(b.referees) >= b.turn.size {
 		most = w.most
 	}
 	w.size = min(2*w.size, most)
 }
 
-// accept does what lets the next attempt do better, and tells whether that may
-// follow at once. A batch that failed by its data is halved until the referee
-// at fault stands alone; that one is set aside by its batch.
-func (w *worker) accept(ctx context.Context, err error) (atOnce bool) {
+// accept does what lets the next attempt do better, and reports whether that may
+// follow at once.
+func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
+	end := b.ending(began, err)
 	switch {
 	case ctx.Err() != nil:
 		return true
 	case errors.Is(err, errConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge), database.Data(err):
+	case errors.Is(err, errBatchTooLarge) && b.turn.own == "" && w.size > 1:
 		w.most = w.engine.usualBatch() // what there is does not suit larger ones
 		w.size = max(1, w.size/2)
 		return true
-	case database.Classify(err) == database.ClassRetryable:
-		return false
-	default:
+	case len(end.units) == 0 || end.fault == database.FaultDatabase:
 		w.engine.fail(err)
 		return false
 	}
+	atOnce, _ = split.report(b.turn, end)
+	w.engine.report(w.number, w.stuck())
+	return atOnce
 }
 
 // newBackoff waits 50 ms at first and 5 s at most, jittered, for ever.

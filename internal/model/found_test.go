@@ -373,6 +373,17 @@ func TestWhoHasAPlaceUnderTheCapAgainIsNotOvertakenMeanwhile(t *testing.T) {
 	})
 }
 
+func TestNoBatchDecidedBeforeADeclarationCommitsAfterIt(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Hold: 24, Rewards: fiveDollars, Cap: 1}, Scope: "HeldPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann1"},
+		addSignup{User: "cat1", Code: "a", At: 90},
+		addPurchase{User: "cat1", ID: "p2", Amount: 6000, Currency: "USD", At: 104, Category: "book"},
+		beside{Batch: 2, At: 9, What: declare{Campaign: "one", Window: 720, Budget: 2500,
+			Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "AllPairs"}},
+	})
+}
+
 func TestSharedFingerprintStaysRecordedWhateverIsBlankedLater(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Starts: 104, Ends: 99, Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "NewPairs"},

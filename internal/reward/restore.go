@@ -24,7 +24,9 @@ type Entered struct {
 // there: it keeps campaign, revision, beneficiaries and amounts, and is not
 // decided anew. Ledger entries are believed before credits, and these before the
 // row. Of what only the row knew, its place in the waitlist is taken from there.
-func (c *Configuration) Restore(referee *Referee, remains Remains) Pair {
+//
+// purchase is that of the pair; nil: its row is gone.
+func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
 	pair := remains.pair()
 	if pair.ReferrerID = referrerOf(referee, &pair); !pair.occupies() && pair.Campaign == "" && referee.Attribution != nil {
 		pair.Campaign = referee.Attribution.Campaign
@@ -33,7 +35,6 @@ func (c *Configuration) Restore(referee *Referee, remains Remains) Pair {
 	if campaign == nil || len(campaign.Revisions) == 0 {
 		return pair
 	}
-	purchase := referee.purchase(pair.PurchaseID)
 	revision := campaign.index(pair.Revision)
 	if revision < 0 {
 		revision = campaign.arrived(referee.Signup, purchase)
@@ -130,15 +131,6 @@ func (t *Terms) ordinalOf(credits []Credit) int64 {
 		}
 	}
 	return 1
-}
-
-func (r *Referee) purchase(id string) *Purchase {
-	for i := range r.Purchases {
-		if r.Purchases[i].ID == id {
-			return &r.Purchases[i]
-		}
-	}
-	return nil
 }
 
 // Reasons lists all reasons that a pair may have, in the order of the closed list.

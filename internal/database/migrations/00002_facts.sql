@@ -43,6 +43,8 @@ CREATE TABLE referral.touch (
     CONSTRAINT touch_code_check CHECK (length(code) <= 255 AND (code <> '' OR blanked))
 );
 CREATE INDEX touch_code ON referral.touch (referral.normal_code(code), visitor_id);
+-- Finds the touch that decides, however many its visitor has: see deciding_touch.
+CREATE INDEX touch_visitor ON referral.touch (visitor_id, touched_at DESC, referral.normal_code(code) COLLATE "C", touch_id);
 COMMENT ON TABLE  referral.touch IS 'Fact: one arrival of a visitor through a link.';
 COMMENT ON COLUMN referral.touch.visitor_id IS 'The visitor''s pseudonym.';
 COMMENT ON COLUMN referral.touch.touch_id IS 'Tells one arrival from another; give your own to make a retried write harmless.';

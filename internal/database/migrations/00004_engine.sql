@@ -32,7 +32,8 @@ CREATE TABLE referral.change (
     key          text COLLATE "C" NOT NULL,
     resume_after text COLLATE "C" NOT NULL DEFAULT '',
     noted_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (shard, id)
+    xid          xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    PRIMARY KEY (shard, xid, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX change_key ON referral.change (shard, key, kind);
 COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet. Written by triggers in the writer''s own transaction.';
@@ -42,6 +43,38 @@ COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are
 COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
 COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
 COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
+COMMENT ON COLUMN referral.change.xid IS 'The transaction that noted it. A snapshot tells which transactions can still add changes in front of others.';
+
+-- The oldest change of a shard, given what an earlier look at the queue has found:
+-- that all changes were at (from_xid, from_id) or behind, or were written by
+-- transactions in progress at the snapshot "seen". Removed changes in front stay in
+-- the index for as long as any older transaction is open, and are passed by.
+-- Its body is read here and not where it is called, since the poll has no
+-- search_path of its own.
+CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id bigint, seen pg_snapshot)
+    RETURNS TABLE (xid xid8, id bigint) LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT oldest.xid, oldest.id
+      FROM ((SELECT c.xid, c.id
+               FROM pg_snapshot_xip(seen) AS late(xid)
+              CROSS JOIN LATERAL (SELECT change.xid, change.id
+                                    FROM referral.change
+                                   WHERE change.shard = of_shard AND change.xid = late.xid
+                                   ORDER BY change.xid, change.id
+                                   LIMIT 1) AS c
+              WHERE late.xid < from_xid
+              ORDER BY c.xid
+              LIMIT 1)
+            UNION ALL
+            (SELECT c.xid, c.id
+               FROM referral.change AS c
+              WHERE c.shard = of_shard AND (c.xid, c.id) >= (from_xid, from_id)
+              ORDER BY c.xid, c.id
+              LIMIT 1)) AS oldest
+     ORDER BY oldest.xid
+     LIMIT 1;
+END;
+COMMENT ON FUNCTION referral.oldest_change IS 'The first change of a shard''s queue, found from where an earlier look ended.';
 
 CREATE TABLE referral.deferred (
     campaign text COLLATE "C" NOT NULL,

@@ -112,7 +112,7 @@ CREATE TABLE referral.rollout (
     total          bigint  NOT NULL,
     revised_before bigint  NOT NULL,
     resume_after   text COLLATE "C" NOT NULL DEFAULT '',
-    noted_up_to    bigint
+    noted_up_to    xid8
 );
 COMMENT ON TABLE  referral.rollout IS 'One row per campaign: how far the newest revision that reaches pairs of before has come.';
 COMMENT ON COLUMN referral.rollout.campaign IS 'The campaign.';
@@ -120,4 +120,4 @@ COMMENT ON COLUMN referral.rollout.revision IS 'The revision.';
 COMMENT ON COLUMN referral.rollout.total IS 'Pairs that it was to reach when it was recorded.';
 COMMENT ON COLUMN referral.rollout.revised_before IS 'Sum of pair_count.revised when it was recorded.';
 COMMENT ON COLUMN referral.rollout.resume_after IS 'The last user_id whose referee was noted.';
-COMMENT ON COLUMN referral.rollout.noted_up_to IS 'Id of a change after all that it noted; it is done when none up to there is left. Null: it is still noting.';
+COMMENT ON COLUMN referral.rollout.noted_up_to IS 'The transaction that noted the last of its changes; the rollout is done when no change up to there is left. Null: it is still noting.';

@@ -73,6 +73,61 @@ CREATE FUNCTION referral.hash_of_touch(touch_id text, touched_at timestamptz,
     RETURN hash_record_extended(ROW(touch_id, touched_at, code, campaign, referrer_id, label, expires_at, disabled_at), 6);
 COMMENT ON FUNCTION referral.hash_of_touch IS 'Hash of a touch with its link.';
 
+-- Which touch decides. Batches and comparisons call the same function, so that
+-- attribution.via means the same to both. It leaves out touches that package
+-- reward would leave out, and no others, so that a visitor with a million touches
+-- sends one of them. Postgres puts both functions in place of their calls; a
+-- caller switches sorts and bitmaps off, because they look as cheap for the few
+-- touches that most visitors have as a walk along the index is for any number.
+CREATE FUNCTION referral.may_attribute(
+    link referral.link, campaign referral.campaign, touched_at timestamptz, referee text, signed_up_at timestamptz)
+    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT touched_at <= signed_up_at
+       AND (link.expires_at IS NULL OR touched_at < link.expires_at)
+       AND (link.disabled_at IS NULL OR touched_at < link.disabled_at)
+       AND link.referrer_id <> referee
+       AND campaign.mode NOT IN ('Closed', 'Reversing')
+       AND (campaign.starts_at IS NULL OR signed_up_at >= campaign.starts_at)
+       AND (campaign.ends_at IS NULL OR signed_up_at < campaign.ends_at)
+       AND signed_up_at - touched_at <= campaign.attribution_window * interval '1 microsecond'
+    $$;
+COMMENT ON FUNCTION referral.may_attribute IS 'Whether a touch of the link can attribute the signup of the referee.';
+
+CREATE FUNCTION referral.deciding_touch(referee text, visitor text, signup timestamptz)
+    RETURNS TABLE (touch_id text, touched_at timestamptz, code text, campaign text, referrer_id text, label text,
+                   expires_at timestamptz, disabled_at timestamptz)
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT first.*
+      FROM ((SELECT t.touched_at
+               FROM referral.touch AS t
+               JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+               JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
+              WHERE (SELECT m.attribution FROM referral.meta AS m) = 'LastTouch'
+                AND t.visitor_id = visitor AND t.touched_at <= signup
+                AND referral.may_attribute(l, c, t.touched_at, referee, signup)
+              ORDER BY t.touched_at DESC
+              LIMIT 1)
+            UNION ALL
+            (SELECT t.touched_at
+               FROM referral.touch AS t
+               JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+               JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
+              WHERE (SELECT m.attribution FROM referral.meta AS m) = 'FirstTouch'
+                AND t.visitor_id = visitor AND t.touched_at <= signup
+                AND referral.may_attribute(l, c, t.touched_at, referee, signup)
+              ORDER BY t.touched_at
+              LIMIT 1)) AS picked
+     CROSS JOIN LATERAL (SELECT t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at
+                           FROM referral.touch AS t
+                           JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+                           JOIN referral.campaign AS c ON c.name = l.campaign COLLATE "default"
+                          WHERE t.visitor_id = visitor AND t.touched_at = picked.touched_at
+                            AND referral.may_attribute(l, c, t.touched_at, referee, signup)
+                          ORDER BY referral.normal_code(t.code) COLLATE "C", t.touch_id
+                          LIMIT 1) AS first
+    $$;
+COMMENT ON FUNCTION referral.deciding_touch IS 'The touch of a visitor that attributes the signup of a referee: the first or the last that can, of several at one time the lowest by code and touch_id. No row where none can.';
+
 ALTER TABLE referral.attribution
     ADD COLUMN facts bigint,
     ADD COLUMN via   bigint,
@@ -80,7 +135,7 @@ ALTER TABLE referral.attribution
     ADD COLUMN seal  bigint DEFAULT 0;
 ALTER TABLE referral.attribution ALTER COLUMN seal DROP DEFAULT;
 COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided; null: not known.';
-COMMENT ON COLUMN referral.attribution.via IS 'The same of the link of the typed code, else of the touches that the signup could be bound by; null once a pair was admitted, since it is bound for good.';
+COMMENT ON COLUMN referral.attribution.via IS 'Hash of the link of the typed code if that link exists, else of the touch that decides; 0: there is neither. Null once a pair was admitted, since the attribution is kept from then on.';
 COMMENT ON COLUMN referral.attribution.pairs IS 'How many pairs the referee has; null: not known.';
 COMMENT ON COLUMN referral.attribution.seal IS 'seal_of_attribution as the engine wrote it.';
 

@@ -10,7 +10,7 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
        (SELECT min(first.noted_at)
           FROM referral.shard AS s,
-               LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY id LIMIT 1) AS first),
+               LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first),
        (SELECT count(*) FROM referral.set_aside),
        coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
        coalesce(r.revision, 0), coalesce(r.digest, ''),
@@ -20,8 +20,8 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        ro.noted_up_to IS NOT NULL
            AND NOT EXISTS (SELECT
                              FROM referral.shard AS s,
-                                  LATERAL (SELECT id FROM referral.change WHERE shard = s.shard ORDER BY id LIMIT 1) AS first
-                            WHERE first.id <= ro.noted_up_to),
+                                  LATERAL (SELECT xid FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first
+                            WHERE first.xid <= ro.noted_up_to),
        k.credits,
        s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.id, coalesce(i.reported, 0), coalesce(i.present, 0),

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// A batch is bounded by the memory that it holds, not by its number of rows: a
+// row may have a thousand bytes of attributes, and a referee a thousand rows.
+//
+// Two workers with a full batch each, and what the manager holds beside them,
+// stay below the 44 MiB that the manager's heap is kept at. A referee whose
+// facts and results are more than a batch's is decided alone, one at a time in
+// the whole process; one with more than bytesPerReferee is set aside.
+const (
+	bytesPerBatch   = 16 << 20
+	bytesPerReferee = 64 << 20
+
+	// What a row takes beside its values until its batch is recorded, as measured:
+	// a purchase also stands for its decision and for what the decision writes.
+	bytesPerRow      = 512
+	bytesPerPurchase = 2048
+)
+
+// largeBatch is locked by the one batch of the process that holds more than
+// bytesPerBatch.
+var largeBatch sync.Mutex
+
+var (
+	// errBatchTooLarge: the batch's facts and results should not be held at once.
+	errBatchTooLarge = fmt.Errorf("the facts and results of the batch are more than %d MiB", bytesPerBatch>>20)
+	// errRefereeTooLarge: there is nothing left to split.
+	errRefereeTooLarge = fmt.Errorf("the facts and results of the referee are more than %d MiB: it has too many purchases to be decided", bytesPerReferee>>20)
+	// errMemoryInUse: another large batch is under way.
+	errMemoryInUse = errors.New("another batch of this process holds the memory for large ones")
+)
+
+// fits returns an error when the batch holds more than it may.
+func (b *batch) fits() error {
+	switch {
+	case b.bytes <= bytesPerBatch || b.large && b.bytes <= bytesPerReferee:
+		return nil
+	case len(b.referees) > 1:
+		return errBatchTooLarge
+	case b.bytes > bytesPerReferee:
+		return errRefereeTooLarge
+	case !largeBatch.TryLock():
+		return errMemoryInUse
+	}
+	b.large = true
+	return nil
+}
+
+// unlockMemory lets another large batch begin.
+func (b *batch) unlockMemory() {
+	if b.large {
+		b.large = false
+		largeBatch.Unlock()
+	}
+}

@@ -1,0 +1,105 @@
+package engine_test
+
+import (
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// allocated is how many MiB were allocated while do ran, and how many of them
+// were in use at one time, beyond what was before.
+func allocated(do func()) (total, peak uint64) {
+	var before, after runtime.MemStats
+	var most atomic.Uint64
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		var now runtime.MemStats
+		for {
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			most.Store(max(most.Load(), now.HeapAlloc))
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	do()
+	runtime.ReadMemStats(&after)
+	close(stop)
+	<-stopped
+	return (after.TotalAlloc - before.TotalAlloc) >> 20, (max(most.Load(), before.HeapAlloc) - before.HeapAlloc) >> 20
+}
+
+func TestTouchesOfOneVisitorStayInTheDatabase(t *testing.T) {
+	for _, test := range []struct {
+		touches, signups int
+		totalMiB         uint64
+	}{
+		{5_000, 9_000, 150},
+		{100_000, 1, 4},
+	} {
+		t.Run(fmt.Sprint(test.touches, " touches and ", test.signups, " signups"), func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.converge()
+			s.behind(`INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'l' || n, 'invite', 'r' || n FROM generate_series(0, 4999) n`)
+			s.behind(`INSERT INTO referral.touch (visitor_id, code) SELECT 'v', 'l' || n % 5000 FROM generate_series(1, ` + fmt.Sprint(test.touches) + `) n`)
+			s.behind(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v', 'last', 'l7', now() + interval '1 s')`)
+			s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) SELECT 'u' || n, 'v', now() + interval '1 min' FROM generate_series(1, $1::int) n`, test.signups)
+			total, _ := allocated(s.converge)
+			if total > test.totalMiB {
+				t.Errorf("allocated %d MiB, want at most %d", total, test.totalMiB)
+			}
+			s.expect("attributed", "SELECT count(*), min(touch_id), max(touch_id) FROM referral.attribution", fmt.Sprint(test.signups, " last last"))
+		})
+	}
+}
+
+// every grants a percentage of each purchase.
+func every() reward.Terms {
+	return reward.Terms{Purchases: reward.EveryPurchase, Rewards: []reward.Reward{
+		{Name: "inviter", Beneficiary: reward.ToReferrer, Percentage: &reward.Percentage{Rate: "10"}},
+	}}
+}
+
+func TestRefereeWithManyPairsIsDecidedInBoundedMemory(t *testing.T) {
+	for _, test := range []struct {
+		pairs    int
+		setAside string
+		peakMiB  uint64
+	}{
+		{10_000, "0", 40},
+		{60_000, "1", 100},
+	} {
+		t.Run(fmt.Sprint(test.pairs, " pairs"), func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", every())
+			s.write(link)
+			s.converge()
+			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('bob', 'alice1', now() - interval '1 h'), ('carol', 'alice1', now() - interval '1 h')`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'bob', 'p' || n, 1000, 'USD' FROM generate_series(1, $1::int) n`, test.pairs)
+			s.converge()
+			s.write(`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'p7', 'r', 1000)`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'p', 1000, 'USD')`)
+			total, peak := allocated(s.converge)
+			if peak > test.peakMiB || total > 600 {
+				t.Errorf("%d MiB in use at one time, want at most %d; %d MiB allocated", peak, test.peakMiB, total)
+			}
+			s.expect("set aside", "SELECT count(*) FROM referral.set_aside", test.setAside)
+			s.expect("carol", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Granted")
+			s.expect("changes", "SELECT count(*) FROM referral.change", "0")
+			if test.setAside == "0" {
+				s.expect("refunded", "SELECT purchase_id FROM referral.pair WHERE state = 'Reversed'", "p7")
+			}
+		})
+	}
+}

@@ -1,0 +1,86 @@
+package engine_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// The database picks the touch that package reward would pick of all of them.
+func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
+	for _, model := range []reward.AttributionModel{reward.LastTouch, reward.FirstTouch} {
+		t.Run(string(model), func(t *testing.T) {
+			s := newShop(t)
+			random := rand.New(rand.NewPCG(7, 7))
+			base := time.Now().Add(-100 * time.Hour).UTC().Truncate(time.Hour)
+			hour := func(n int) time.Time { return base.Add(time.Duration(n) * time.Hour) }
+			_, err := database.SetAttribution(t.Context(), s.db, uid, 1, model)
+			must(t, err)
+			s.declare("wide", fiveDollars())
+			s.declare("narrow", fiveDollars(), func(d *database.Declaration) { d.AttributionWindow = 3 * time.Hour })
+			s.declare("early", fiveDollars(), func(d *database.Declaration) { d.EndsAt = hour(6) })
+			s.declare("closed", fiveDollars(), inMode(reward.Closed, 1))
+			links := map[string]*reward.Link{}
+			for n, campaign := range []string{"wide", "narrow", "early", "closed", "unknown", "wide", "narrow"} {
+				l := &reward.Link{Code: fmt.Sprint("l", n), Campaign: campaign, ReferrerID: fmt.Sprint("u", n)}
+				var expires, disabled *time.Time
+				if n%2 == 1 {
+					l.ExpiresAt = hour(8)
+					expires = &l.ExpiresAt
+				}
+				if n%3 == 2 {
+					l.DisabledAt = hour(5)
+					disabled = &l.DisabledAt
+				}
+				links[l.Code] = l
+				s.write("INSERT INTO referral.link (code, campaign, referrer_id, expires_at, disabled_at) VALUES ($1, $2, $3, $4, $5)",
+					l.Code, l.Campaign, l.ReferrerID, expires, disabled)
+			}
+			touches := map[string][]reward.Touch{}
+			for n := range 400 {
+				visitor := fmt.Sprint("v", random.IntN(100))
+				touch := reward.Touch{VisitorID: visitor, TouchID: fmt.Sprint("t", n), TouchedAt: hour(random.IntN(12)), Link: links[fmt.Sprint("l", random.IntN(7))]}
+				touches[visitor] = append(touches[visitor], touch)
+				s.write("INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, upper($3), $4)",
+					visitor, touch.TouchID, touch.Link.Code, touch.TouchedAt)
+			}
+			for n := range 120 {
+				s.write("INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ($1, $2, $3)",
+					fmt.Sprint("u", n), fmt.Sprint("v", n%100), hour(random.IntN(12)))
+				s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 1, 'USD')", fmt.Sprint("u", n))
+			}
+			attributed := 0
+			for n := range 120 {
+				known, err := engine.Look(t.Context(), s.db, fmt.Sprint("u", n))
+				must(t, err)
+				got, err := reward.Explain(known.Config, known.Referee, known.At)
+				must(t, err)
+				all := *known.Referee
+				all.Touches = touches[fmt.Sprint("v", n%100)]
+				want, err := reward.Explain(known.Config, &all, known.At)
+				must(t, err)
+				if fmt.Sprint(value(got.Attribution), got.Unbound, got.Purchases) != fmt.Sprint(value(want.Attribution), want.Unbound, want.Purchases) {
+					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.Unbound, value(want.Attribution), want.Unbound)
+				}
+				if want.Attribution != nil {
+					attributed++
+				}
+			}
+			if attributed < 20 || attributed > 100 {
+				t.Errorf("%d of 120 are attributed: the facts test little", attributed)
+			}
+		})
+	}
+}
+
+func value(a *reward.Attribution) reward.Attribution {
+	if a == nil {
+		return reward.Attribution{}
+	}
+	return *a
+}

@@ -1,0 +1,70 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// step runs one step of an expansion and returns how many changes it appended
+// and how many entries of the tables' indexes it read.
+func (s *shop) step(statement, key, resumeAfter string, limit int) (appended, read int64) {
+	s.Helper()
+	tx, err := s.db.Begin(s.Context())
+	must(s, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
+	_, err = tx.Exec(s.Context(), s.engine.Statement("begin"))
+	must(s, err)
+	// Statistics of a connection add up over its transactions.
+	count := func(sign int64) {
+		var changes, entries int64
+		must(s, tx.QueryRow(s.Context(), `
+			SELECT (SELECT count(*) FROM referral.change), sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint FROM pg_index
+			 WHERE indrelid IN ('referral.link'::regclass, 'referral.touch'::regclass, 'referral.signup'::regclass, 'referral.attribution'::regclass)`).
+			Scan(&changes, &entries))
+		appended, read = appended+sign*changes, read+sign*entries
+	}
+	count(-1)
+	_, err = tx.Exec(s.Context(), s.engine.Statement(statement), []string{key}, []string{resumeAfter}, limit)
+	must(s, err)
+	count(+1)
+	return appended, read
+}
+
+func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
+	const many, limit = 100_000, 50
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.behind(
+		`INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'l' || n, 'invite', 'r' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
+		`INSERT INTO referral.touch (visitor_id, code) SELECT 'v' || n % 3, 'one' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
+		`INSERT INTO referral.touch (visitor_id, code) SELECT 'w' || n % 500, 'some' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
+		`INSERT INTO referral.signup (user_id, visitor_id, code) SELECT 'u' || n, 'v' || n % 3, 'typed' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
+		`INSERT INTO referral.signup (user_id, visitor_id) SELECT 'x' || n, 'w' || n FROM generate_series(0, 499) n`,
+		`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) SELECT 'u' || n, 'invite', 'one', 'r', now(), 'Touch' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
+	)
+	for _, test := range []struct {
+		name, statement, key, resumeAfter string
+		appended                          int64
+	}{
+		{"a visitor with many signups", "expand_visitor", "v1", "", limit + 1},
+		{"a code with many touches of three visitors", "expand_code", "one", "", 3},
+		{"a code with many touches of many visitors", "expand_code", "some", "", limit + 1},
+		{"its next step", "expand_code", "some", "visitor w140", limit + 1},
+		{"a code typed by many", "expand_code", "typed", "", limit + 1},
+		{"a campaign with many links", "expand_campaign", "invite", "", limit + 1},
+		{"a campaign with many referees without a link", "expand_campaign", "invite", "forgotten ", limit + 1},
+		{"a referrer with many referees", "expand_referrer", "r", "", limit + 1},
+		{"a rollout over many referees", "expand_rollout", "invite", "", limit + 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			appended, read := s.step(test.statement, test.key, test.resumeAfter, limit)
+			if appended != test.appended {
+				t.Errorf("appended %d changes, want %d", appended, test.appended)
+			}
+			if read > 5*limit {
+				t.Errorf("read %d entries of indexes, want at most %d", read, 5*limit)
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// However transactions that write facts overlap, each change is dequeued by the
+// first batch after its commit, also when changes behind it were dequeued before.
+func TestChangesCommittedLateAreDequeued(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	random := rand.New(rand.NewPCG(3, 3))
+	var open []pgx.Tx
+	defer func() {
+		for _, tx := range open {
+			_ = tx.Rollback(context.WithoutCancel(t.Context()))
+		}
+	}()
+	committed := 0
+	for n := range 120 {
+		switch {
+		case len(open) < 3 && random.IntN(2) == 0:
+			tx, err := s.writer.Begin(t.Context())
+			must(t, err)
+			open = append(open, tx)
+		case len(open) > 0 && random.IntN(3) == 0:
+			at := random.IntN(len(open))
+			must(t, open[at].Commit(t.Context()))
+			open = append(open[:at], open[at+1:]...)
+			committed++
+		case len(open) > 0:
+			tx := open[random.IntN(len(open))]
+			if random.IntN(2) == 0 { // the change is of a subtransaction
+				_, err := tx.Exec(t.Context(), "SAVEPOINT part")
+				must(t, err)
+			}
+			_, err := tx.Exec(t.Context(), "INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", fmt.Sprint("u", n))
+			must(t, err)
+		default:
+			s.write("INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", fmt.Sprint("w", n))
+		}
+		if random.IntN(2) == 0 {
+			must(t, s.engine.Converge(t.Context()))
+			s.expect(fmt.Sprint("changes left after ", n, " steps"), "SELECT kind, key FROM referral.change")
+		}
+	}
+	if committed < 10 {
+		t.Errorf("only %d transactions were committed: the test tests little", committed)
+	}
+}

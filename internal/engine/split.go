@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// aloneAtMost is how often a referee may fail alone, while there is nothing else
+// to do, before it is set aside.
+const aloneAtMost = 3
+
+// split decides what the next batch of a worker may take, given how its batches
+// ended so far. It only reads and changes its own fields, so that a table of
+// outcomes tests it.
+//
+// A unit of work, which is a shard of the change queue or a campaign's waitlist,
+// becomes a suspect when its batch failed. From then on turns alternate: one for
+// the other units, one for a suspect, which is then the only unit of its batch.
+// While the other units have work, a suspect waits for as long as its failed
+// batch took, so that a timeout takes at most half of the time:
+//
+//	failed by its data, size or time ─► half as many changes the next time, down to one
+//	one referee failed alone twice, and another batch was decided since ─► set aside
+//	failed by a lock, the connection or the disk ─► the same again, and Err reports it
+//	committed ─► twice as many changes, until there is no limit left
+//
+// A failure of the whole database therefore sets no referee aside: no batch is
+// decided meanwhile.
+type split struct {
+	full     int // size from which a suspect is none any more
+	suspects []suspect
+	own      bool // the next turn is for a suspect, not for the other units
+	idle     bool // the other units have nothing to do
+	decided  int  // batches that decided a referee
+	failed   int  // batches that failed by their data, size or time
+	barren   int  // failures since the last batch that committed
+}
+
+// suspect is a unit whose last batch failed.
+type suspect struct {
+	unit    string
+	size    int       // most referees in its next batch
+	alone   string    // the referee that failed alone; empty: none has
+	times   int       // how often in a row that referee failed alone
+	decided int       // split.decided when the unit became a suspect
+	failed  int       // split.failed when the referee first failed alone
+	passing int       // failures in a row that were no fault of the batch
+	cause   error     // of the last failure
+	after   time.Time // no turn before then while other units have work
+}
+
+// turn is what the next batch may take.
+type turn struct {
+	first   int      // shard to begin with
+	most    int      // shards
+	own     string   // the suspect, which is the only unit; empty: none
+	without []string // units that are left to other turns
+	size    int      // most changes, or waiting pairs
+	aside   string   // referee to set aside without deciding it, when it is the only one; empty: none
+	cause   error    // why
+}
+
+// ending is how a batch ended.
+type ending struct {
+	began, at time.Time
+	units     []string // that were locked; empty: there was nothing to do, or none could be locked
+	taken     int      // keys that were dequeued, or referees of the waitlist's head
+	alone     string   // the only one of these, a referee; empty: there were none or several
+	fault     database.Fault
+	cause     error
+}
+
+// next is the turn of the next batch. first, most and size are what a turn
+// without a suspect begins with and may take.
+func (s *split) next(now time.Time, first, most, size int) turn {
+	if p := s.due(now); p != nil {
+		t := turn{first: first, most: 1, size: p.size, own: p.unit}
+		if s.condemns(p) {
+			t.aside, t.cause = p.alone, p.cause
+		}
+		return t
+	}
+	t := turn{first: first, most: most, size: size}
+	for i := range s.suspects {
+		t.without = append(t.without, s.suspects[i].unit)
+	}
+	return t
+}
+
+// due is the suspect whose turn it is; nil: it is the other units' turn.
+func (s *split) due(now time.Time) *suspect {
+	if !s.own {
+		return nil
+	}
+	for i := range s.suspects {
+		if p := &s.suspects[i]; s.idle || !now.Before(p.after) {
+			return p
+		}
+	}
+	return nil
+}
+
+// condemns reports whether the suspect's referee is at fault, and not the
+// database: another batch was decided since the unit failed, or there was
+// nothing else to do and nothing else failed.
+func (s *split) condemns(p *suspect) bool {
+	switch {
+	case p.alone == "":
+		return false
+	case s.decided > p.decided:
+		return p.times >= 2
+	}
+	return p.times >= aloneAtMost && s.failed-p.failed == p.times-1
+}
+
+// report takes note of how a turn ended. It returns whether the next turn may
+// follow at once, and whether there may be anything left to do in it.
+func (s *split) report(t turn, e ending) (atOnce, more bool) {
+	switch {
+	case e.fault == database.FaultNone && len(e.units) == 0:
+		return true, s.nothingToDo(t)
+	case e.fault == database.FaultNone:
+		s.committed(t, e)
+		return true, true
+	case len(e.units) == 0 || e.fault == database.FaultDatabase:
+		return false, true // of no unit in particular
+	}
+	return s.failure(t, e), true
+}
+
+// nothingToDo forgets a suspect without work: another engine has done it.
+func (s *split) nothingToDo(t turn) (more bool) {
+	if t.own != "" {
+		s.remove(t)
+	} else {
+		s.idle = true
+	}
+	s.own = t.own == ""
+	return len(s.suspects) > 0
+}
+
+func (s *split) committed(t turn, e ending) {
+	s.own, s.idle = t.own == "", false
+	s.barren = 0
+	if e.taken > 0 && t.aside == "" {
+		s.decided++
+	}
+	if t.own == "" {
+		return
+	}
+	p := s.remove(t)
+	if e.taken < p.size && t.aside == "" || p.size >= s.full {
+		return // its queue is empty, or its batches are as large as any
+	}
+	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
+}
+
+// failure makes suspects of the units of a batch that failed, and reports
+// whether the next turn may follow at once: it may while it is another attempt
+// than the last one.
+func (s *split) failure(t turn, e ending) (atOnce bool) {
+	s.barren++
+	byBatch := e.fault == database.FaultBatch
+	if byBatch {
+		s.failed++
+	}
+	s.own, s.idle = false, false
+	if t.own == "" {
+		for _, unit := range e.units {
+			p := suspect{unit: unit, size: max(1, t.size/len(e.units)), decided: s.decided}
+			p.fail(e, byBatch, s.failed)
+			s.suspects = append(s.suspects, p)
+		}
+		return byBatch || s.barren <= len(s.suspects)
+	}
+	p := s.remove(t)
+	halved := byBatch && p.size > 1
+	p.fail(e, byBatch, s.failed)
+	s.suspects = append(s.suspects, p)
+	return halved || p.alone != "" && byBatch && p.times <= aloneAtMost || s.barren <= len(s.suspects)
+}
+
+// remove takes the suspect that the turn was for off the suspects.
+func (s *split) remove(t turn) suspect {
+	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.own })
+	p := s.suspects[at]
+	s.suspects = slices.Delete(s.suspects, at, at+1)
+	return p
+}
+
+// fail takes note of the suspect's failure.
+func (p *suspect) fail(e ending, byBatch bool, failed int) {
+	p.cause, p.after = e.cause, e.at.Add(e.at.Sub(e.began))
+	if !byBatch {
+		p.passing++
+		return
+	}
+	p.passing = 0
+	switch {
+	case e.alone == "":
+		p.alone, p.times = "", 0
+	case e.alone == p.alone:
+		p.times++
+	default:
+		p.alone, p.times, p.failed = e.alone, 1, failed
+	}
+	switch {
+	case e.alone != "":
+		p.size = 1
+	case len(e.units) == 1:
+		p.size = max(1, min(p.size, e.taken)/2)
+	}
+}
+
+// stuck is why a unit makes no progress that splitting could bring; nil: each
+// does. A lock that does not end shows by it.
+func (s *split) stuck() error {
+	at := slices.IndexFunc(s.suspects, func(p suspect) bool {
+		return p.passing >= 2 || p.passing == 0 && p.size == 1 && (p.alone == "" || p.times > aloneAtMost)
+	})
+	if at < 0 {
+		return nil
+	}
+	return s.suspects[at].cause
+}

@@ -1,0 +1,99 @@
+package engine_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+)
+
+// begin is the first statement of a batch with shorter timeouts.
+const begin = `SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
+       set_config('statement_timeout', '400ms', true), set_config('lock_timeout', '300ms', true),
+       set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
+
+// signUp adds that many users with one purchase each.
+func (s *shop) signUp(many int) {
+	s.Helper()
+	s.write(`INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'alice1' FROM generate_series(1, $1::int) n`, many)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, $1::int) n`, many)
+}
+
+// onLedger runs PL/pgSQL before each entry of the ledger.
+func (s *shop) onLedger(body string) {
+	s.Helper()
+	s.asOwner(`CREATE FUNCTION on_ledger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + body + ` RETURN NEW; END $$`)
+	s.asOwner(`CREATE TRIGGER on_ledger BEFORE INSERT ON referral.ledger FOR EACH ROW EXECUTE FUNCTION on_ledger()`)
+}
+
+func TestRefereeThatTimesOutIsSetAside(t *testing.T) {
+	s := newShop(t)
+	s.engine.Replace("begin", begin)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`IF NEW.user_id = 'u13' THEN PERFORM pg_sleep(60); END IF;`)
+	s.signUp(40)
+	s.converge()
+	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "39")
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "u13")
+	s.expect("changes", "SELECT count(*) FROM referral.change", "0")
+}
+
+func TestUnknownErrorIsSplitDownToItsReferee(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`IF NEW.user_id IN ('u13', 'u31') THEN RAISE EXCEPTION 'no'; END IF;`)
+	s.signUp(40)
+	s.converge()
+	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "38")
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside ORDER BY 1", "u13", "u31")
+}
+
+func TestFailingDatabaseSetsNoRefereeAside(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`RAISE EXCEPTION 'no entry today';`)
+	s.signUp(40)
+	if err := s.engine.Converge(t.Context()); err == nil || !strings.Contains(err.Error(), "no entry today") {
+		t.Errorf("the engine converged with: %v", err)
+	}
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+	s.asOwner("DROP TRIGGER on_ledger ON referral.ledger")
+	s.converge()
+	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
+}
+
+func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond, Workers: 1})
+	e.Replace("begin", begin)
+	blocker, err := s.db.Begin(t.Context())
+	must(t, err)
+	defer func() { _ = blocker.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = blocker.Exec(t.Context(), "INSERT INTO referral.pair SELECT 'u13', 'p', 'invite', 'alice', 1, 1, NULL, now(), now(), 'Reversed', 'Refunded'")
+	must(t, err)
+	s.signUp(40)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	s.eventually("the other shards are decided", "SELECT count(DISTINCT shard)::int FROM referral.change", "1")
+	waitFor(t, "the lock shows", func() bool { return database.FaultOf(e.Err()) == database.FaultPassing })
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+	must(t, blocker.Rollback(t.Context()))
+	s.eventually("all are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
+	waitFor(t, "the engine is well again", func() bool { return e.Err() == nil })
+	stop()
+	must(t, <-done)
+}

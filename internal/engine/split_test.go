@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// queue is what each shard of a made-up database has left to decide.
+type queue map[int16][]string
+
+// play lets a worker work on a queue until nothing is left or nothing may follow
+// at once, at most 300 batches. broken returns the fault of a batch of these
+// keys. It returns which keys were set aside, and one line for each batch.
+func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, batches []string) {
+	now := time.Unix(0, 0)
+	for range 300 {
+		t := s.next(now, 0, shardsPerBatch, 2000)
+		e := ending{began: now}
+		var keys []string
+		var locked []int16
+		for shard := range int16(16) {
+			unit := strconv.Itoa(int(shard))
+			other := t.own != "" && t.own != unit || slices.Contains(t.without, unit)
+			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && !other {
+				locked = append(locked, shard)
+				e.units = append(e.units, unit)
+			}
+		}
+		for _, shard := range locked {
+			keys = append(keys, q[shard][:min(len(q[shard]), max(1, t.size/len(locked)))]...)
+		}
+		e.taken = len(keys)
+		if len(keys) == 1 {
+			e.alone = keys[0]
+		}
+		now = now.Add(time.Second)
+		e.at = now
+		line := "decided"
+		switch {
+		case len(keys) == 1 && keys[0] == t.aside:
+			aside = append(aside, keys[0])
+			line = "set aside"
+		case len(keys) == 0:
+			line = "nothing"
+		default:
+			if e.fault = broken(keys); e.fault != database.FaultNone {
+				e.cause = errors.New(string(e.fault))
+				line = "failed"
+			}
+		}
+		if e.fault == database.FaultNone {
+			for _, shard := range locked {
+				q[shard] = slices.DeleteFunc(q[shard], func(key string) bool { return slices.Contains(keys, key) })
+			}
+		}
+		batches = append(batches, line)
+		atOnce, more := s.report(t, e)
+		if !more || !atOnce {
+			return aside, batches
+		}
+	}
+	return aside, batches
+}
+
+// fails returns what fails batches that contain any of the keys.
+func fails(fault database.Fault, bad ...string) func([]string) database.Fault {
+	return func(keys []string) database.Fault {
+		if slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(bad, key) }) {
+			return fault
+		}
+		return database.FaultNone
+	}
+}
+
+func users(prefix string, many int) []string {
+	var all []string
+	for n := range many {
+		all = append(all, prefix+string(rune('a'+n%26))+string(rune('a'+n/26)))
+	}
+	return all
+}
+
+func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		queue     func() queue
+		broken    func([]string) database.Fault
+		wantAside []string
+		wantLeft  int
+	}{
+		{"one among many of a shard", func() queue { return queue{3: users("x", 400)} },
+			fails(database.FaultBatch, "xqc"), []string{"xqc"}, 0},
+		{"one alone, and nothing else to do", func() queue { return queue{3: {"xaa"}} },
+			fails(database.FaultBatch, "xaa"), []string{"xaa"}, 0},
+		{"one in each of two shards", func() queue { return queue{0: users("x", 90), 5: users("y", 90), 9: users("z", 90)} },
+			fails(database.FaultBatch, "xaa", "yla"), []string{"xaa", "yla"}, 0},
+		{"two of one shard", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
+			fails(database.FaultBatch, "xaa", "xbc"), []string{"xaa", "xbc"}, 0},
+		{"no batch of the database goes through", func() queue { return queue{0: users("x", 9), 5: users("y", 9)} },
+			func([]string) database.Fault { return database.FaultBatch }, nil, 18},
+		{"a lock that does not end", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
+			fails(database.FaultPassing, "xaa"), nil, 90},
+		{"batches of more than ten", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
+			func(keys []string) database.Fault {
+				if len(keys) > 10 {
+					return database.FaultBatch
+				}
+				return database.FaultNone
+			}, nil, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, q := split{full: 500}, test.queue()
+			aside, batches := play(&s, q, test.broken)
+			slices.Sort(aside)
+			if diff := cmp.Diff(test.wantAside, aside); diff != "" {
+				t.Errorf("set aside (-want +got):\n%s", diff)
+			}
+			left := 0
+			for _, keys := range q {
+				left += len(keys)
+			}
+			if left != test.wantLeft {
+				t.Errorf("%d left, want %d, after %d batches", left, test.wantLeft, len(batches))
+			}
+			if (test.wantLeft > 0) != (s.stuck() != nil) {
+				t.Errorf("%d left and stuck by: %v", left, s.stuck())
+			}
+		})
+	}
+}
+
+func TestSplitTriesOtherShardsFirst(t *testing.T) {
+	s := split{full: 500}
+	at := time.Unix(0, 0)
+	t1 := s.next(at, 0, shardsPerBatch, 2000)
+	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: database.FaultPassing, cause: errors.New("lock")})
+	for _, test := range []struct {
+		after time.Duration
+		own   bool
+	}{
+		{20 * time.Second, false}, // other shards first
+		{21 * time.Second, false}, // as long as the wait for the lock took
+		{40 * time.Second, true},
+		{41 * time.Second, false}, // then they alternate
+	} {
+		turn := s.next(at.Add(test.after), 0, shardsPerBatch, 2000)
+		if own := turn.own != ""; own != test.own {
+			t.Errorf("after %v the turn is a suspect's: %t", test.after, own)
+		}
+		if turn.own == "" && !slices.Equal(turn.without, []string{"0", "1"}) && len(s.suspects) == 2 {
+			t.Errorf("after %v the suspects are not left out: %v", test.after, turn.without)
+		}
+		s.report(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.own, "3")}, taken: 1})
+	}
+}
+
+func TestSplitForgetsASuspectWithoutWork(t *testing.T) {
+	s := split{full: 500}
+	play(&s, queue{7: users("x", 9)}, fails(database.FaultPassing, "xaa"))
+	if len(s.suspects) != 1 {
+		t.Fatalf("%d suspects", len(s.suspects))
+	}
+	play(&s, queue{}, fails(database.FaultNone))
+	if len(s.suspects) != 0 || s.stuck() != nil {
+		t.Errorf("%d suspects, stuck by %v", len(s.suspects), s.stuck())
+	}
+}
