@@ -57,7 +57,7 @@ UPDATE referral.attribution AS a
              # coalesce((SELECT referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at)
                            FROM referral.signup AS s JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
                           WHERE s.user_id = a.user_id), 0)
-             # coalesce((SELECT bit_xor(referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at))
-                           FROM referral.signup AS s JOIN referral.touch AS t USING (visitor_id) JOIN referral.link AS l ON l.code = referral.normal_code(t.code)
+             # coalesce((SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)
+                           FROM referral.signup AS s CROSS JOIN LATERAL referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at) AS t
                           WHERE s.user_id = a.user_id AND NOT EXISTS (SELECT FROM referral.link AS typed WHERE typed.code = referral.normal_code(s.code))), 0);
 $$;
