@@ -64,7 +64,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
 .PHONY: soak
-soak: ## Prove the engine on HISTORIES (10000) random histories
+soak: ## Prove the engine on HISTORIES (10000) random histories, with ENGINES (1) at once
 	@hack/soak.sh
 
 .PHONY: bench

@@ -58,7 +58,7 @@ func TestReversalsForLostRowsWaitForAPermission(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
-	w.sql(own, "INSERT INTO referral.loss (campaign, incident, pairs, granted) VALUES ('invite-friends', 'incident-7', 120, 200)")
+	w.sql(own, "INSERT INTO referral.incident (id, campaign, cause, state, present, withheld) VALUES ('incident-7', 'invite-friends', 'MassReversal', 'Open', 200, 120)")
 	lost := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.MassReversalReason)
 	if !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) ||
 		!strings.Contains(lost.Message, "of 120 pairs, of 200 held or granted, are missing") {
@@ -66,12 +66,13 @@ func TestReversalsForLostRowsWaitForAPermission(t *testing.T) {
 	}
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=incident-6")
 	pause(3 * statusInterval)
-	if value[bool](w, own, "SELECT allowed FROM referral.loss") {
+	const permitted = "SELECT state = 'Permitted' FROM referral.incident"
+	if value[bool](w, own, permitted) {
 		t.Error("another incident's permission was taken")
 	}
 	w.asPasted(lost.Message)
 	w.awaitReady(campaign)
-	if !value[bool](w, own, "SELECT allowed FROM referral.loss") {
+	if !value[bool](w, own, permitted) {
 		t.Error("the permission was not recorded")
 	}
 }

@@ -20,8 +20,9 @@ func RequestResync(ctx context.Context, db *DB, ownerUID, campaign, requestedAt 
 }
 
 // AllowReversals permits the reversals that are withheld from a campaign
-// because so many rows are missing, see MassReversal. It is good for the
-// incident of that id and no other; of one that is over it is ignored.
+// because so many rows are missing, see MassReversal. The permission is for the
+// pairs that were reported under that id. It is recorded once; for another id,
+// and for an incident that is over, it changes nothing.
 func AllowReversals(ctx context.Context, db *DB, ownerUID, campaign, id string) error {
 	if err := asOwner(ctx, db, ownerUID, "allow_reversals", campaign, id); err != nil {
 		return fmt.Errorf("while allowing reversals of campaign %s: %w", campaign, err)

@@ -68,11 +68,12 @@ type ResyncStatus struct {
 }
 
 // MassReversal is an incident: so many rows of facts are missing that their
-// loss rather than a shop's decision is to be assumed.
+// loss rather than a shop's decision is to be assumed. It stays as it was first
+// reported until it is permitted or over.
 type MassReversal struct {
 	ID    string // what a permission has to name
-	Pairs int64  // that would be reversed
-	Of    int64  // pairs granted
+	Pairs int64  // pairs whose reversal was withheld when it was reported
+	Of    int64  // pairs held or granted when counting began
 }
 
 // CreditStatus is a campaign's credit in one currency, in minor units. Sums
@@ -91,21 +92,49 @@ func ReadStatus(ctx context.Context, db *DB) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	unreported := false // an incident has not been reported yet
 	for rows.Next() {
-		if err := status.addRow(rows); err != nil {
+		open, err := status.addRow(rows)
+		if err != nil {
 			rows.Close()
 			return Status{}, fmt.Errorf("while reading the status: %w", err)
 		}
+		unreported = unreported || open
 	}
 	if err := rows.Err(); err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	if unreported {
+		if err := status.reportIncidents(ctx, db); err != nil {
+			return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
+		}
+	}
 	return status, nil
 }
 
+// reportIncidents fixes the sets of pairs that are reported from now on.
+func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
+	rows, err := db.Query(ctx, db.Qualify(query("report_incident")))
+	if err != nil {
+		return err
+	}
+	var campaign string
+	var loss MassReversal
+	_, err = pgx.ForEachRow(rows, []any{&campaign, &loss.ID, &loss.Pairs, &loss.Of}, func() error {
+		for i := range s.Campaigns {
+			if c := &s.Campaigns[i]; c.Name == campaign {
+				reported := loss
+				c.Resync.MassReversal = &reported
+			}
+		}
+		return nil
+	})
+	return err
+}
+
 // addRow reads what there is of the database and, unless its name is empty,
-// one campaign.
-func (s *Status) addRow(rows pgx.Rows) error {
+// one campaign, and whether the campaign has an incident to report.
+func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
 		c                                    CampaignStatus
@@ -115,7 +144,7 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err := rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
+	err = rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
 		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
@@ -123,14 +152,14 @@ func (s *Status) addRow(rows pgx.Rows) error {
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
 		&resync.endedAt, &resync.status.Handled, &resync.status.DriftCorrected, &resync.status.Found,
-		&resync.incident, &resync.loss.Pairs, &resync.loss.Of)
+		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &unreported)
 	if err != nil {
-		return err
+		return false, err
 	}
 	s.Owner.HeartbeatAt, s.Owner.ReleasedAt = timeOf(heartbeat), timeOf(released)
 	s.OldestPendingChange = timeOf(oldest)
 	if c.Name == "" {
-		return nil
+		return false, nil
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil {
@@ -139,10 +168,10 @@ func (s *Status) addRow(rows pgx.Rows) error {
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
-		return fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
+		return false, fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
 	}
 	s.Campaigns = append(s.Campaigns, c)
-	return nil
+	return unreported, nil
 }
 
 // rolloutRow is a row of rollout; null where there is none.

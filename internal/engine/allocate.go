@@ -164,6 +164,9 @@ func (b *batch) shares() (shares []*share, users []string) {
 				}
 			}
 		}
+		for _, row := range r.unpaired {
+			of(row.campaign)
+		}
 		r.giveBack(of)
 	}
 	users = append(users, b.undecided...)

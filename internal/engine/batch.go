@@ -33,9 +33,12 @@ type batch struct {
 	byID      map[string]*referee
 	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
 	withholds bool // reversals of some campaign are withheld
-	taken     int  // keys that were dequeued, or referees of the waitlist's head
-	bytes     int  // about what it holds in memory
-	large     bool // it has locked largeBatch
+	// countsLosses: a resync has not counted yet what is missing in the whole.
+	countsLosses bool
+
+	taken int  // keys that were dequeued, or referees of the waitlist's head
+	bytes int  // about what it holds in memory
+	large bool // it has locked largeBatch
 
 	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
 	undecided  []string             // user_ids that are withheld

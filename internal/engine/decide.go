@@ -32,7 +32,7 @@ func (b *batch) settle() {
 		if r.cause != nil {
 			continue
 		}
-		entries, err := reward.Settle(append(r.outcome.Decisions, r.undecided(b.config.Reward)...), r.Ledger)
+		entries, err := reward.Settle(append(r.outcome.Decisions, r.unknownEntries(b.config.Reward)...), r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
@@ -41,9 +41,9 @@ func (b *batch) settle() {
 	}
 }
 
-// undecided are decisions about purchases of which nothing is known but ledger
-// entries: no engine decided these, and a resync takes them back.
-func (r *referee) undecided(config *reward.Configuration) []reward.Decision {
+// unknownEntries are decisions about purchases of which nothing is known but
+// ledger entries: a resync takes these back.
+func (r *referee) unknownEntries(config *reward.Configuration) []reward.Decision {
 	if !r.watched {
 		return nil
 	}

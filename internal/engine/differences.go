@@ -95,6 +95,7 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 			d.frozen.add(r.UserID, frozen.PurchaseID)
 		}
 	}
+	d.removeUnpaired(r, config)
 	d.countAwaiting(r, known)
 	for campaign, broke := range r.outcome.ConditionErrors {
 		d.count(campaign).conditionErrors += broke
@@ -112,7 +113,7 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	}
 	row := &pairRow{userID: r.UserID, Decision: *decision}
 	gone, rebuilt := r.rebuilt[decision.PurchaseID]
-	same := before != nil && samePair(before, decision)
+	same := before != nil && samePair(before, decision) && r.expects(decision)
 	if same && !rebuilt && !r.postponed[decision.PurchaseID] {
 		return nil
 	}
@@ -133,6 +134,7 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 	was := r.waitlist[decision.PurchaseID]
 	if decision.Need == nil {
 		if was != nil {
+			r.drifted(decision.PurchaseID)
 			d.unlisted.add(r.UserID, decision.PurchaseID)
 			d.waitlist.add(was.campaign, was.referrerID, 0)
 		}
@@ -145,7 +147,7 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 	if was != nil && was.is(&is) {
 		return
 	}
-	if was == nil || was.altered {
+	if was == nil || was.altered || was.passedOver || !was.stands(&is) {
 		r.drifted(decision.PurchaseID)
 	}
 	if was != nil {
@@ -156,6 +158,19 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 	d.waitlist.add(is.campaign, is.referrerID, 0)
 	if row != nil {
 		row.waiting = w
+	}
+}
+
+// removeUnpaired removes rows of the waitlist without a pair. One whose purchase waits is written anew
+// after that.
+func (d *differences) removeUnpaired(r *referee, config *reward.Configuration) {
+	for purchaseID, row := range r.unpaired {
+		if campaign := config.Campaigns[row.campaign]; campaign != nil && campaign.Mode == reward.Suspended {
+			continue
+		}
+		r.drifted(purchaseID)
+		d.unlisted.add(r.UserID, purchaseID)
+		d.waitlist.add(row.campaign, row.referrerID, 0)
 	}
 }
 
@@ -189,12 +204,13 @@ func samePair(before *reward.Pair, now *reward.Decision) bool {
 // compareCredits adds what the pair earns differently, and what is held of it.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
 	kept := 0
-	// Of a mended pair accounts and counters know what is decided, not what was read.
-	mended := before != nil && before.Mended && decision.State == reward.Held
+	// Accounts and counters have what is decided, not what was read.
+	counted := r.counted[decision.PurchaseID] && decision.State == reward.Held
 	credits := r.creditsOf(decision.PurchaseID)
 	for i := range credits {
 		was := &credits[i]
-		if before != nil && before.State == reward.Held && !mended {
+		// What was altered is not what accounts and counters have; a resync adds these up.
+		if before != nil && before.State == reward.Held && !counted && (was.sealed || was.old) {
 			d.hold(was.campaign, &was.Credit, -1)
 		}
 		same := was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit)
@@ -212,7 +228,7 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 	}
 	for i := range decision.Credits {
 		credit := &decision.Credits[i]
-		if decision.State == reward.Held && !mended {
+		if decision.State == reward.Held && !counted {
 			d.hold(decision.Campaign, credit, +1)
 		}
 		if kept == 0 || !r.recorded(decision, credit) {

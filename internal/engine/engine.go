@@ -39,8 +39,8 @@ type Engine struct {
 	busy    atomic.Int32            // workers that are awake
 	stats   counters
 
-	resyncHealth resyncHealth
-	exhausted    sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
+	resyncFailure atomic.Pointer[error]
+	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
 }
 
 // New returns an engine on a migrated database; Run starts it.

@@ -1,11 +1,10 @@
--- A campaign whose reversals have been permitted reaches those withheld: at most $3
--- of each key a step, onwards from where the last step ended. They stay withheld
--- until they are decided.
--- Rides on withheld_pkey.
+-- Turns a campaign whose withheld pairs have been permitted into their referees: at most $3 of each
+-- key a step, onwards from where the last step ended. They stay withheld until they are decided.
+-- Uses withheld_pkey.
 WITH reached AS (
     SELECT c.key AS campaign, w.user_id
       FROM unnest($1::text[], $2::text[]) AS c(key, resume_after)
-     CROSS JOIN LATERAL (SELECT user_id
+     CROSS JOIN LATERAL (SELECT DISTINCT user_id
                            FROM referral.withheld
                           WHERE campaign = c.key AND user_id > c.resume_after
                           ORDER BY user_id

@@ -251,8 +251,7 @@ func TestGuardMassReversal(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.many(engine.Options{BatchSize: 64})
 		if !guard {
-			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL,
-				$4::text[] IS NULL, $5::bool[] IS NULL, $6::bigint[] IS NULL, $7::bigint[] IS NULL)`)
+			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL, $4::bigint[] IS NULL)`)
 		}
 		s.write("DELETE FROM referral.purchase")
 		must(s, s.engine.Converge(s.Context()))

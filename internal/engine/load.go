@@ -125,6 +125,14 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		}
 		starts, needs = nil, nil
 	}, b.resyncs)
+	if b.resyncs {
+		queue("load_unpaired", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
+			if r.unpaired == nil {
+				r.unpaired = map[string]*waitlistRow{}
+			}
+			r.unpaired[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
+		})
+	}
 	return b.send(ctx, &q)
 }
 

@@ -1,9 +1,13 @@
--- The newest entry of the engine's own about each purchase that it has granted
--- anything for.
--- Rides on ledger_pkey.
+-- What the newest entry of the engine's own says about each purchase that it has granted anything for.
+-- Entries that were altered, or that the engine did not make, do not fit their checksum.
+-- Uses ledger_pkey.
+WITH own AS MATERIALIZED (
+    SELECT user_id, purchase_id, reward, seq, campaign, revision, amount, reason
+      FROM referral.ledger
+     WHERE user_id = ANY ($1)
+       AND seal = referral.seal_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+)
 SELECT DISTINCT ON (user_id, purchase_id) user_id, purchase_id, campaign, revision, reason
-  FROM referral.ledger AS l
- WHERE user_id = ANY ($1) AND decided
-   AND EXISTS (SELECT FROM referral.ledger AS g
-                WHERE g.user_id = l.user_id AND g.purchase_id = l.purchase_id AND g.decided AND g.amount > 0)
- ORDER BY user_id, purchase_id, entry_id DESC;
+  FROM own AS l
+ WHERE EXISTS (SELECT FROM own AS g WHERE g.user_id = l.user_id AND g.purchase_id = l.purchase_id AND g.amount > 0)
+ ORDER BY user_id, purchase_id, revision DESC, seq DESC, reward;

@@ -1,2 +1,2 @@
--- Which of these referees are withheld. Rides on withheld_user.
-SELECT campaign, user_id, pairs FROM referral.withheld WHERE user_id = ANY ($1);
+-- Withheld pairs of these referees. Uses withheld_user.
+SELECT user_id, campaign, purchase_id, incident FROM referral.withheld WHERE user_id = ANY ($1) AND cause = $2;

@@ -1,4 +1,4 @@
--- Rides on withheld_pkey.
-INSERT INTO referral.withheld (campaign, user_id, pairs)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-    ON CONFLICT (campaign, user_id) DO UPDATE SET pairs = excluded.pairs;
+-- Withholds pairs. Uses withheld_pkey.
+INSERT INTO referral.withheld (campaign, user_id, purchase_id, cause, incident)
+SELECT campaign, user_id, purchase_id, $1, incident
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS d(campaign, user_id, purchase_id, incident);

@@ -14,6 +14,7 @@ type referee struct {
 	purchases map[string]*reward.Purchase // by id, made when first asked for
 	postponed map[string]bool             // pairs whose hold's end is not due, by purchase
 	waitlist  map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
+	unpaired  map[string]*waitlistRow     // rows of the waitlist without a pair, by purchase; only a resync knows them
 	credits   []recordedCredit            // by purchase
 	pairAt    map[string]int              // of Pairs by purchase, made when first asked for
 	facts     int64                       // digest of the referee's own facts
@@ -21,6 +22,7 @@ type referee struct {
 	digest    digest                      // recorded: of what was decided last
 	expected  map[string]int              // how many credits the engine gave each pair, by purchase
 	rebuilt   map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
+	counted   map[string]bool             // held pairs whose lost credits accounts and counters still have, by purchase
 	boundTo   *reward.Pair                // whose attribution is lost
 	erases    *erasure                    // the step that the batch does; nil: none
 

@@ -1,4 +1,4 @@
--- Rides on withheld_pkey.
+-- Withholds pairs no more. Uses withheld_pkey.
 DELETE FROM referral.withheld AS w
- USING unnest($1::text[], $2::text[]) AS d(campaign, user_id)
- WHERE w.campaign = d.campaign AND w.user_id = d.user_id;
+ USING unnest($2::text[], $3::text[], $4::text[]) AS d(campaign, user_id, purchase_id)
+ WHERE (w.campaign, w.user_id, w.purchase_id) = (d.campaign, d.user_id, d.purchase_id) AND w.cause = $1;

@@ -9,15 +9,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// entered is the newest entry that the engine made about a purchase, and what
-// its entries come to.
-type entered struct {
-	campaign string
-	reason   reward.Reason
-	revision int
-	credits  []reward.Credit
-}
-
 // restore puts pairs that were lost or altered back to what their ledger entries
 // and credits tell, before anything is decided: a granted pair is not decided
 // anew because its row is gone. Of referees that somebody noted only missing
@@ -32,14 +23,14 @@ func (b *batch) restore(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	ledgers := make(map[string]map[string]*entered, len(ids))
+	ledgers := make(map[string]map[string]*reward.Entered, len(ids))
 	var q pgx.Batch
 	var id, purchaseID string
-	var e entered
-	newest := []any{&id, &purchaseID, &e.campaign, &e.revision, &e.reason}
+	var e reward.Entered
+	newest := []any{&id, &purchaseID, &e.Campaign, &e.Revision, &e.Reason}
 	q.Queue(b.statement("load_newest_entry"), ids).Query(b.each(newest, func() {
 		if ledgers[id] == nil {
-			ledgers[id] = map[string]*entered{}
+			ledgers[id] = map[string]*reward.Entered{}
 		}
 		last := e
 		ledgers[id][purchaseID] = &last
@@ -48,7 +39,7 @@ func (b *batch) restore(ctx context.Context) error {
 	own := []any{&id, &purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}
 	q.Queue(b.statement("load_own_entries"), ids).Query(b.each(own, func() {
 		if last := ledgers[id][purchaseID]; last != nil {
-			last.credits = append(last.credits, c)
+			last.Credits = append(last.Credits, c)
 		}
 	}))
 	if err := b.send(ctx, &q); err != nil {
@@ -73,20 +64,21 @@ func (r *referee) lacksPair() bool {
 	return false
 }
 
-// restorePairs replaces pairs that cannot be believed, and adds missing ones.
-func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*entered) {
+// restorePairs replaces pairs that cannot be believed, adds missing ones, and
+// takes credits that cannot be believed from the ledger.
+func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*reward.Entered) {
 	lost := map[string]bool{} // by purchase; true: there is no row
 	for i := range r.Pairs {
 		p := &r.Pairs[i]
-		switch e := ledger[p.PurchaseID]; {
+		switch {
 		case r.altered(p.PurchaseID):
 			lost[p.PurchaseID] = false
+			continue
 		case r.unsealed(p.PurchaseID):
 			r.rebuild(p.PurchaseID, false)
-		case r.watched && p.State == reward.Granted && e != nil && len(e.credits) > 0:
-			p.Credits = e.credits
-		case p.State == reward.Held && r.waitlist[p.PurchaseID] == nil:
-			p.Mended = r.damaged(p)
+		}
+		if r.watched && occupies(p.State) && r.damaged(p) {
+			r.restoreCredits(config, p, ledger[p.PurchaseID])
 		}
 	}
 	for id := range ledger {
@@ -100,8 +92,9 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		}
 	}
 	for id, gone := range lost {
-		pair := r.remnant(id, ledger[id])
-		pair = config.Restore(&r.Referee, r.purchase(id), pair)
+		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
+		remains.Campaign, remains.Credits = r.believed(id)
+		pair := config.Restore(&r.Referee, r.purchase(id), remains)
 		r.rebuild(id, gone)
 		if row := r.pair(id); row != nil {
 			*row = pair
@@ -109,6 +102,36 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 			r.Pairs = append(r.Pairs, pair)
 		}
 	}
+}
+
+// restoreCredits gives a pair, whose row is intact, the credits that it had. A
+// held pair has no entries: it keeps those that are intact, and what is missing
+// is growth, which nothing but capacity gives. Without a budget it is given at
+// once, and accounts and counters have it already.
+func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, entered *reward.Entered) {
+	if pair.State == reward.Granted && entered != nil && len(entered.Credits) > 0 {
+		pair.Credits = entered.Credits
+		return
+	}
+	_, pair.Credits = r.believed(pair.PurchaseID)
+	campaign := config.Campaigns[pair.Campaign]
+	if pair.State == reward.Held && r.waitlist[pair.PurchaseID] == nil && campaign != nil && campaign.Budget == nil {
+		if r.counted == nil {
+			r.counted = map[string]bool{}
+		}
+		r.counted[pair.PurchaseID] = true
+	}
+}
+
+// believed are the credits of a purchase that were not altered, and their
+// campaign.
+func (r *referee) believed(purchaseID string) (campaign string, credits []reward.Credit) {
+	for _, c := range r.creditsOf(purchaseID) {
+		if c.sealed || c.old || !r.watched {
+			campaign, credits = c.campaign, append(credits, c.Credit)
+		}
+	}
+	return campaign, credits
 }
 
 // rebuild remembers that a pair has to be written.
@@ -119,42 +142,8 @@ func (r *referee) rebuild(purchaseID string, gone bool) {
 	r.rebuilt[purchaseID] = gone
 }
 
-// remnant is what is left to tell of a pair. Its entries are believed before its
-// credits, and these before its row.
-func (r *referee) remnant(purchaseID string, e *entered) reward.Pair {
-	pair := reward.Pair{PurchaseID: purchaseID, State: reward.Reversed}
-	row := r.pair(purchaseID)
-	if row != nil {
-		pair.Order, pair.Ordinal, pair.CountedAt, pair.Allowed = row.Order, row.Ordinal, row.CountedAt, row.Allowed
-		pair.Campaign, pair.Revision = row.Campaign, row.Revision
-	}
-	var earned []reward.Credit
-	for _, c := range r.creditsOf(purchaseID) {
-		earned, pair.Campaign = append(earned, c.Credit), c.campaign
-	}
-	switch {
-	case e != nil && len(e.credits) > 0:
-		pair.State, pair.Reason, pair.Credits = reward.Granted, e.reason, e.credits
-		pair.Campaign, pair.Revision = e.campaign, e.revision
-	case len(earned) > 0:
-		pair.State, pair.Reason, pair.Credits = reward.Held, reward.HoldPeriod, earned
-		pair.Mended = true
-	case e != nil:
-		pair.Reason, pair.Campaign, pair.Revision = e.reason, e.campaign, e.revision
-		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
-	case row != nil && !occupies(row.State):
-		return *row
-	default: // it says that it earns something, and nothing bears that out
-		pair.Order, pair.Ordinal = 0, 0
-	}
-	return pair
-}
-
-// damaged tells whether credits of a pair are missing, were altered or added.
+// damaged reports whether credits of a pair are missing, were altered or added.
 func (r *referee) damaged(pair *reward.Pair) bool {
-	if !r.watched {
-		return false
-	}
 	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}

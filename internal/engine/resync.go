@@ -9,20 +9,38 @@ import (
 )
 
 // A range begins small and grows as long as little in it does not fit, so that
-// one statement compares about as much as it can in a second.
+// one statement compares about as much as it can in a second. One that takes too
+// long is halved, down to one referee.
 const (
 	leastReferees = 1_000
 	firstReferees = 20_000
 	mostReferees  = 80_000
 )
 
+// failuresShown is how many steps in a row have to fail before ResyncErr shows
+// it. One that is repeated with less to do often goes through.
+const failuresShown = 2
+
 // resyncer compares what is recorded with what it rests on, a range of referees
 // after the other, and then counters and accounts.
 type resyncer struct {
 	engine   *Engine
-	referees int  // in the next range
-	suspects int  // most to decide in one step
-	aside    turn // of the referee that failed alone in the last step
+	referees int // in the next range
+	suspects int // most to decide in one step
+
+	// Of the step under way.
+	alone    string // the one referee that it is about; empty: there are more
+	compares bool   // it compares a range
+	decides  bool   // it decides what it has found
+
+	stuck  []failure // referees that failed alone; set aside as soon as another step goes through
+	failed int       // steps in a row
+}
+
+// failure is why a referee could not be compared or decided.
+type failure struct {
+	userID string
+	cause  error
 }
 
 func newResyncer(e *Engine) *resyncer {
@@ -30,7 +48,7 @@ func newResyncer(e *Engine) *resyncer {
 }
 
 // Resync does every step of a comparison that is due now, without a pause, and
-// returns when none is or others are at it.
+// returns when none is or another engine is at it.
 func (e *Engine) Resync(ctx context.Context) error {
 	s := newResyncer(e)
 	for {
@@ -47,6 +65,15 @@ func (e *Engine) Resync(ctx context.Context) error {
 	}
 }
 
+// ResyncErr is why the steps of a resync fail at present; nil when the last one
+// went through, and when only one has failed.
+func (e *Engine) ResyncErr() error {
+	if failure := e.resyncFailure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
 // run does a step each time it is woken, until ctx ends.
 func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
@@ -58,10 +85,8 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 		}
 		switch _, err := s.attempt(ctx, false); {
 		case err == nil:
-			s.engine.resyncHealth.succeeded()
 			delay.Reset()
 		case !s.accept(ctx, err):
-			s.engine.resyncHealth.failed(err)
 			wait := delay.NextBackOff()
 			s.engine.log.Warn("A resync's step was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
@@ -75,14 +100,19 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err err
 	if config == nil || !s.engine.mayDecide(config) {
 		return false, nil
 	}
+	s.alone, s.compares, s.decides = "", false, false
 	if took, err = s.step(ctx, config, atOnce); err == nil && took {
 		s.suspects = min(2*s.suspects, s.engine.usualBatch())
+		s.stuck, s.failed = nil, 0
+		s.engine.resyncFailure.Store(nil)
 	}
 	return took, err
 }
 
-// accept does what lets the next attempt do better, and tells whether that may
-// follow at once.
+// accept does what lets the next attempt do better, and reports whether that may
+// follow at once. A step that failed by its data, its size or its time is halved
+// until one referee stands alone, which the next step leaves out. All other
+// failures are no referee's: the same step is tried again.
 func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 	s.engine.stats.failures.Add(1)
 	switch {
@@ -91,12 +121,56 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 	case errors.Is(err, errConfigurationMoved):
 		_, err := s.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge), database.FaultOf(err) == database.FaultBatch:
-		atOnce = s.suspects > 1
-		s.suspects = max(1, s.suspects/2)
 	}
-	s.referees = max(leastReferees, s.referees/2)
-	return atOnce
+	if s.failed++; s.failed >= failuresShown {
+		s.engine.resyncFailure.Store(&err)
+	}
+	switch {
+	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && database.FaultOf(err) != database.FaultBatch:
+		return false
+	case s.alone != "":
+		s.stuck = append(s.stuck, failure{s.alone, err})
+	case s.decides && s.suspects > 1:
+		s.suspects = max(1, s.suspects/2)
+	case s.compares && !s.decides && s.referees > 1:
+		s.referees = max(1, s.referees/2)
+	default:
+		return false
+	}
+	return true
+}
+
+// after is where the next range begins: behind the referees that failed alone.
+func (s *resyncer) after(resumeAfter string) string {
+	for i := range s.stuck {
+		resumeAfter = max(resumeAfter, s.stuck[i].userID)
+	}
+	return resumeAfter
+}
+
+// setAside records the referees that failed alone, now that another step goes
+// through: the failure is theirs, and not the database's.
+func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
+	if len(s.stuck) == 0 {
+		return nil
+	}
+	b := newBatch(s.engine, step.config, turn{size: len(s.stuck)})
+	b.tx = step.tx
+	users := make([]string, len(s.stuck))
+	for i := range s.stuck {
+		users[i] = s.stuck[i].userID
+	}
+	b.setReferees(users)
+	for i := range s.stuck {
+		b.setAside(b.referees[i], s.stuck[i].cause)
+	}
+	if _, err := b.tx.Exec(ctx, b.statement("lock_shards"), users); err != nil {
+		return err
+	}
+	if err := b.allocate(ctx); err != nil {
+		return err
+	}
+	return b.record(ctx)
 }
 
 // pace is how long to wait after a step that took so long: batches go first.

@@ -1,4 +1,4 @@
--- How far the comparison has come: to $1, or null to the end of all referees. The
--- next step comes $2 later, in microseconds.
+-- Records how far the comparison has come: to the user_id $2 in phase $1. The next step comes $3
+-- later, in microseconds.
 UPDATE referral.resync
-   SET resume_after = coalesce($1, ''), rows_done = $1 IS NULL, next_at = clock_timestamp() + $2 * interval '1 microsecond';
+   SET phase = $1, resume_after = $2, next_at = clock_timestamp() + $3 * interval '1 microsecond';

@@ -1,6 +1,6 @@
 -- The comparison is through: what was asked before it began is answered.
 WITH ended AS (
-    UPDATE referral.resync SET began_at = NULL, resume_after = '', rows_done = false, next_at = clock_timestamp()
+    UPDATE referral.resync SET began_at = NULL, resume_after = '', phase = 'Rows', next_at = clock_timestamp()
     RETURNING singleton
 ), requested AS (
     DELETE FROM referral.resync_request WHERE begun

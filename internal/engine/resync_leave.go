@@ -9,27 +9,43 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// leavePending drops those of whom somebody noted a change, or whose time has
-// come: what differs of them is nobody's damage, and is decided soon.
+// pendingAllocation stands for a request to allocate a campaign.
+const pendingAllocation = "Allocation"
+
+// leavePending drops the referees that a change in the queue reaches, of whatever
+// kind it is, and those whose hold is over: what differs of them is no drift, and
+// is decided soon.
 func (b *batch) leavePending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
-		note := func(kind, key string) {
+		pending := func(kind, key string) {
 			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
 		}
-		note(kindReferee, r.UserID)
+		pending(kindReferee, r.UserID)
+		pending(kindErasure, r.UserID)
 		if r.visitorID != "" {
-			note(kindVisitor, r.visitorID)
+			pending(kindVisitor, r.visitorID)
 		}
 		for _, code := range r.codes() {
-			note(kindCode, code)
+			pending(kindCode, code)
 		}
 		for _, id := range r.referrers() {
-			note(kindReferrer, id)
+			pending(kindReferrer, id)
 		}
 		for _, campaign := range r.campaigns() {
 			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
-				note(kind, campaign)
+				pending(kind, campaign)
+			}
+		}
+		for _, row := range r.waitlist {
+			pending(pendingAllocation, row.campaign)
+		}
+		for _, row := range r.unpaired {
+			pending(pendingAllocation, row.campaign)
+		}
+		for i := range r.Pairs {
+			if p := &r.Pairs[i]; p.State == reward.Waiting {
+				pending(pendingAllocation, p.Campaign)
 			}
 		}
 	}
@@ -37,11 +53,11 @@ func (b *batch) leavePending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pending, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
-	b.leave(func(r *referee) bool { return slices.Contains(pending, r.UserID) || r.isDue(b) })
+	b.leave(func(r *referee) bool { return slices.Contains(found, r.UserID) || r.isDue(b) })
 	return nil
 }
 

@@ -1,6 +1,8 @@
--- Which of these referees are on the change list, or reached by what is on it.
--- Rides on change_key.
+-- Which of these referees a pending change reaches, or a pending request to allocate a campaign.
+-- Uses change_key and allocation_request_campaign.
 SELECT DISTINCT w.user_id
   FROM unnest($1::text[], $2::text[], $3::text[]) AS w(user_id, kind, key)
- WHERE EXISTS (SELECT FROM referral.change AS c
-                WHERE c.shard = referral.shard_of(w.key) AND c.key = w.key AND c.kind = w.kind);
+ WHERE CASE WHEN w.kind = 'Allocation'
+            THEN EXISTS (SELECT FROM referral.allocation_request AS a WHERE a.campaign = w.key)
+            ELSE EXISTS (SELECT FROM referral.change AS c
+                          WHERE c.shard = referral.shard_of(w.key) AND c.key = w.key AND c.kind = w.kind) END;

@@ -1,5 +1,8 @@
--- The last user_id of a range with about $2 referees after $1; null: the rest of
--- them all. Rides on signup_pkey, attribution_pkey and pair_pkey.
-SELECT least((SELECT user_id FROM referral.signup WHERE user_id > $1 ORDER BY user_id OFFSET $2 LIMIT 1),
-             (SELECT user_id FROM referral.attribution WHERE user_id > $1 ORDER BY user_id OFFSET $2 LIMIT 1),
-             (SELECT user_id FROM referral.pair WHERE user_id > $1 ORDER BY user_id OFFSET $2 LIMIT 1));
+-- The last user_id of a range after $1 with at most $2 rows of each table that is compared; null: the
+-- rest of them all. A range of 1 is one referee.
+-- Uses signup_pkey, purchase_pkey, attribution_pkey, pair_pkey and ledger_pkey.
+SELECT least((SELECT user_id FROM referral.signup      WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),
+             (SELECT user_id FROM referral.purchase    WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),
+             (SELECT user_id FROM referral.attribution WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),
+             (SELECT user_id FROM referral.pair        WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),
+             (SELECT user_id FROM referral.ledger      WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1));

@@ -1,6 +1,6 @@
 -- Begins a comparison, which will answer what has been asked for until now.
 WITH started AS (
-    UPDATE referral.resync SET began_at = clock_timestamp(), resume_after = '', rows_done = false
+    UPDATE referral.resync SET began_at = clock_timestamp(), resume_after = '', phase = 'Rows'
     RETURNING began_at
 ), requested AS (
     UPDATE referral.resync_request SET begun = true

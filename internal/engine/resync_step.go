@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -25,11 +24,10 @@ type drift struct{ attributions, pairs, sums int64 }
 
 // step does one step if one is due and nobody else is at it.
 func (s *resyncer) step(ctx context.Context, config *database.Configuration, atOnce bool) (took bool, err error) {
-	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects, aside: s.aside.aside, cause: s.aside.cause}), drift: map[string]*drift{}}
+	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
 	defer step.unlockMemory()
-	defer func() { s.aside = step.failedAlone(err) }()
 	began := time.Now()
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a resync's step: %w", err)
@@ -43,22 +41,20 @@ func (s *resyncer) step(ctx context.Context, config *database.Configuration, atO
 	if err != nil || at == nil {
 		return false, err
 	}
-	var end *string
-	if at.rowsDone {
-		err = step.sums(ctx)
-	} else {
-		end, err = s.compare(ctx, &step, at.resumeAfter)
-	}
+	next, err := s.advance(ctx, &step, *at)
 	if err != nil {
 		return false, err
+	}
+	if err := s.setAside(ctx, &step); err != nil {
+		return false, fmt.Errorf("while setting referees aside: %w", err)
 	}
 	if err := step.count(ctx); err != nil {
 		return false, fmt.Errorf("while counting drift: %w", err)
 	}
-	if at.rowsDone {
+	if next == nil {
 		_, err = step.tx.Exec(ctx, step.statement("resync_end"))
 	} else {
-		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), end, s.engine.pace(time.Since(began)).Microseconds())
+		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), next.phase, next.resumeAfter, s.engine.pace(time.Since(began)).Microseconds())
 	}
 	if err != nil {
 		return false, fmt.Errorf("while recording how far a resync came: %w", err)
@@ -73,26 +69,53 @@ func (s *resyncer) step(ctx context.Context, config *database.Configuration, atO
 	return true, nil
 }
 
-// failedAlone is the turn that sets the step's only referee aside, when its data
-// or time made the step fail.
-func (s *resyncStep) failedAlone(err error) turn {
-	if len(s.byID) != 1 || database.FaultOf(err) != database.FaultBatch || errors.Is(err, errConfigurationMoved) || errors.Is(err, errMemoryInUse) {
-		return turn{}
-	}
-	for userID := range s.byID {
-		return turn{aside: userID, cause: err}
-	}
-	return turn{}
-}
+// Phases of a comparison; see the column of referral.resync.
+const (
+	phaseRows   = "Rows"
+	phaseLosses = "Losses"
+	phaseSums   = "Sums"
+)
 
 // position is how far a comparison has come.
 type position struct {
-	resumeAfter string
-	rowsDone    bool
+	phase       string
+	resumeAfter string // the last referee that the phase has reached
+}
+
+// advance does one step from a position and returns the next; nil: it was the
+// last.
+func (s *resyncer) advance(ctx context.Context, step *resyncStep, at position) (*position, error) {
+	switch at.phase {
+	case phaseRows:
+		end, err := s.compare(ctx, step, s.after(at.resumeAfter))
+		if err != nil || end != nil {
+			return &position{phaseRows, orEmpty(end)}, err
+		}
+		return &position{phase: phaseLosses}, nil
+	case phaseLosses:
+		if at.resumeAfter == "" {
+			if err := step.judgeLosses(ctx); err != nil {
+				return nil, fmt.Errorf("while judging lost rows: %w", err)
+			}
+		}
+		last, err := s.reverse(ctx, step, s.after(at.resumeAfter))
+		if err != nil || last != "" {
+			return &position{phaseLosses, last}, err
+		}
+		return &position{phase: phaseSums}, nil
+	}
+	return nil, step.sums(ctx)
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // claim locks the comparison and begins one where none is under way. Nil: it is
-// not time for a step, or somebody else is at it.
+// not time for a step, or another engine is at it.
 func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) {
 	var at *position
 	var fresh bool
@@ -100,7 +123,7 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 	queries.Queue(s.statement("resync_begin"))
 	queries.Queue(s.statement("resync_claim"), atOnce).Query(func(rows pgx.Rows) error {
 		var p position
-		_, err := pgx.ForEachRow(rows, []any{&fresh, &p.resumeAfter, &p.rowsDone}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
 			at = &p
 			return nil
 		})
@@ -117,7 +140,7 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 		return nil, fmt.Errorf("while beginning a resync: %w", err)
 	}
 	if fresh {
-		at = &position{}
+		at = &position{phase: phaseRows}
 		if _, err := s.tx.Exec(ctx, s.statement("erase_lost")); err != nil {
 			return nil, fmt.Errorf("while looking for erasures that were lost: %w", err)
 		}
@@ -128,8 +151,12 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 // compare compares one range and returns where it ends; nil: at the last
 // referee. Where more do not fit than one batch should hold it ends early.
 func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
+	s.compares = true
 	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.referees).Scan(&end); err != nil {
 		return nil, fmt.Errorf("while finding the end of a range: %w", err)
+	}
+	if s.referees == 1 && end != nil {
+		s.alone = *end
 	}
 	rows, err := step.tx.Query(ctx, step.statement("resync_find"), after, end, s.suspects+1)
 	if err != nil {
@@ -139,17 +166,47 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	if err != nil {
 		return nil, fmt.Errorf("while comparing: %w", err)
 	}
+	grown := min(2*s.referees, mostReferees)
 	if len(found) > s.suspects {
 		found = found[:s.suspects]
 		end = &found[len(found)-1]
-		s.referees = max(leastReferees, s.referees/2)
-	} else {
-		s.referees = min(2*s.referees, mostReferees)
+		grown = max(min(s.referees, leastReferees), s.referees/2)
 	}
+	step.countsLosses = true
+	if err := s.repair(ctx, step, found); err != nil {
+		return nil, err
+	}
+	s.referees = grown
+	return end, nil
+}
+
+// reverse decides referees whose lost pairs may be reversed, and returns the
+// last; empty: there are none left.
+func (s *resyncer) reverse(ctx context.Context, step *resyncStep, after string) (last string, err error) {
+	rows, err := step.tx.Query(ctx, step.statement("resync_permitted"), after, s.suspects)
+	if err != nil {
+		return "", fmt.Errorf("while finding lost pairs: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return "", fmt.Errorf("while finding lost pairs: %w", err)
+	}
+	if len(found) > 0 {
+		last = found[len(found)-1]
+	}
+	return last, s.repair(ctx, step, found)
+}
+
+// repair decides and records those found.
+func (s *resyncer) repair(ctx context.Context, step *resyncStep, found []string) error {
 	if len(found) == 0 {
-		return end, nil
+		return nil
 	}
-	return end, step.repair(ctx, found)
+	s.decides, s.alone = true, ""
+	if len(found) == 1 {
+		s.alone = found[0]
+	}
+	return step.repair(ctx, found)
 }
 
 // repair decides and records those found.
@@ -164,9 +221,16 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking shards: %w", err)
 	}
+	mended, err := s.mendPairs(ctx, found)
+	if err != nil {
+		return fmt.Errorf("while putting altered pairs back: %w", err)
+	}
 	for _, userID := range found {
 		r := newReferee(userID)
 		r.watched = true
+		for _, purchaseID := range mended[userID] {
+			r.drifted(purchaseID)
+		}
 		s.byID[userID] = r
 		s.referees = append(s.referees, r)
 	}
@@ -189,6 +253,22 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	return nil
 }
 
+// mendPairs puts back the rows of pairs of which the checksum tells what they
+// were, and returns their purchases by referee.
+func (s *resyncStep) mendPairs(ctx context.Context, found []string) (map[string][]string, error) {
+	rows, err := s.tx.Query(ctx, s.statement("mend_pair"), found, reward.Reasons())
+	if err != nil {
+		return nil, err
+	}
+	mended := map[string][]string{}
+	var userID, purchaseID string
+	_, err = pgx.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
+		mended[userID] = append(mended[userID], purchaseID)
+		return nil
+	})
+	return mended, err
+}
+
 // of returns what is counted of a campaign.
 func (s *resyncStep) of(campaign string) *drift {
 	if s.drift[campaign] == nil {
@@ -201,6 +281,9 @@ func (s *resyncStep) of(campaign string) *drift {
 func (r *referee) campaignOf(row string) string {
 	if p := r.pair(row); p != nil {
 		return p.Campaign
+	}
+	if row := r.unpaired[row]; row != nil {
+		return row.campaign
 	}
 	for _, a := range []*reward.Attribution{r.outcome.Attribution, r.Attribution} {
 		if a != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,8 +14,10 @@ const mostSums = 10_000
 
 // sums puts counters and accounts right that are off what they count. Each is
 // locked and added up again, in the order in which batches lock them: a batch that
-// waits for the lock adds to the right value. The writers' rows of accounts come
-// last, so that they are locked for a moment only.
+// waits for the lock adds to the right value. Those of a campaign with limits say
+// what capacity it has: they are put right under the campaign's lock, and
+// allocation is requested. The writers' rows of accounts come last, so that they
+// are locked for a moment only.
 func (s *resyncStep) sums(ctx context.Context) error {
 	// Reading all there is takes longer, but locks nothing that a batch wants.
 	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {
@@ -41,6 +44,10 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	}
 	var writes pgx.Batch
 	writes.Queue(s.statement("resync_patience"), "30s")
+	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign)
+	if len(limited) > 0 {
+		writes.Queue(s.statement("lock_campaign"), limited, []string{})
+	}
 	if k := &pairs; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_pair_count"), k.campaign)
 		writes.Queue(s.statement("mend_pair_count"), k.campaign)
@@ -56,6 +63,9 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if k := &engineAccounts; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
 		writes.Queue(s.statement("mend_engine_account"), k.key, k.currency)
+	}
+	if len(limited) > 0 {
+		writes.Queue(s.statement("request_allocation"), limited)
 	}
 	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &engineAccounts} {
 		s.countSums(k)
@@ -96,6 +106,16 @@ func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
 	}
 	s.countSums(&locked)
 	return nil
+}
+
+// limited lists the campaigns with limits among these, by name.
+func (s *resyncStep) limited(names ...[]string) []string {
+	all := slices.Concat(names...)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
+		campaign := s.config.Reward.Campaigns[name]
+		return campaign == nil || !campaign.Limited()
+	})
 }
 
 // sumKeys name counters or accounts.

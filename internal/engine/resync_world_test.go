@@ -72,7 +72,7 @@ func (s *shop) results() []string {
 func (s *shop) written() string {
 	s.Helper()
 	var all []string
-	for _, table := range []string{"attribution", "pair", "credit", "ledger", "engine_account", "writer_account", "pair_count", "credit_count", "referrer", "change", "loss", "withheld", "deferred", "set_aside", "waitlist", "waitlist_referrer"} {
+	for _, table := range []string{"attribution", "pair", "credit", "ledger", "engine_account", "writer_account", "pair_count", "credit_count", "referrer", "change", "loss", "lost_pair", "incident", "withheld", "deferred", "set_aside", "waitlist", "waitlist_referrer"} {
 		all = append(all, s.rows("SELECT '"+table+"', xmin::text, ctid::text FROM referral."+table+" ORDER BY 2, 3")...)
 	}
 	return strings.Join(all, "\n")

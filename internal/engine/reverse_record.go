@@ -15,6 +15,7 @@ func (s *reversal) load(ctx context.Context) error {
 	revisions := map[rowKey]int{} // of ledger entries
 	lastUser, _ := s.endKey()
 	var queries pgx.Batch
+	queries.Queue(s.statement("lock_incident"), []string{s.campaign}, causeMassReversal)
 	queries.Queue(s.statement("reverse_withheld"), s.campaign, s.after.userID, lastUser)
 	if len(s.shards) == 0 {
 		return s.send(ctx, &queries)

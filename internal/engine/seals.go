@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/referral-operator/referral-operator/internal/reward"
+
 // attributionRow stands for the attribution where others are named by their
 // purchase, whose id is never empty.
 const attributionRow = ""
@@ -29,6 +31,13 @@ func (r *referee) expect(purchaseID string, credits int) {
 		r.expected = map[string]int{}
 	}
 	r.expected[purchaseID] = credits
+}
+
+// expects reports whether a pair's row says how many credits were decided, as far as a resync looks
+// at it.
+func (r *referee) expects(decision *reward.Decision) bool {
+	credits, known := r.expected[decision.PurchaseID]
+	return !known || credits == len(decision.Credits)
 }
 
 // altered tells whether a row does not say what the engine wrote.

@@ -28,8 +28,12 @@ type waitlistRow struct {
 
 // is reports whether both say the same.
 func (w *waitlistRow) is(v *waitlistRow) bool {
-	return w.campaign == v.campaign && w.referrerID == v.referrerID && w.order == v.order && w.growing == v.growing &&
-		w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
+	return w.stands(v) && w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
+}
+
+// stands reports whether both are for the same place of the same waitlist.
+func (w *waitlistRow) stands(v *waitlistRow) bool {
+	return w.campaign == v.campaign && w.referrerID == v.referrerID && w.order == v.order && w.growing == v.growing
 }
 
 // needOf reads a need as the waitlist records it.

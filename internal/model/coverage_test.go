@@ -32,7 +32,11 @@ var expected = []string{
 	"pair Reversed OutsideCampaign", "pair Reversed OutsideWindow", "pair Reversed Refunded",
 	"pair Reversed CurrencyMismatch", "pair Reversed BelowMinimum", "pair Reversed ConditionFalse",
 	"pair Reversed SelfReferral", "pair Reversed SharedFingerprint", "pair Reversed NotFirstPurchase", "pair Reversed Overridden",
-	"pair that waits for more", "pair of a later revision", "pair with a higher ordinal",
+	"pair that waits in a campaign that is Open", "pair that waits in a campaign that is Suspended",
+	"pair that waits in a campaign that is PolicyMissing", "pair that waits in a campaign that is Closed", "pair that waits and is taken back",
+	"pair that waits for more", "waitlist longer than a batch", "pair of a later revision", "pair with a higher ordinal",
+	"something beside a batch", "something that waits for a batch", "batch that saw the facts of before", "transaction that stayed open",
+	"referee that is set aside",
 	"attribution by Code", "attribution by Touch",
 	"attribution of a person who was forgotten", "credit spent",
 }
@@ -65,8 +69,15 @@ func (c *coverage) String() string {
 // look counts what there is after a convergence.
 func (c *coverage) look(m *model) {
 	c.add(convergences)
+	waiting := 0
 	for _, p := range m.pairs {
+		if p.state == "Waiting" {
+			waiting++
+		}
 		c.add("pair " + p.state + " " + p.reason)
+		if p.state == "Waiting" {
+			c.add("pair that waits in a campaign that is " + m.campaigns[p.campaign].mode)
+		}
 		if p.growing {
 			c.add("pair that waits for more")
 		}
@@ -76,6 +87,9 @@ func (c *coverage) look(m *model) {
 		if p.ordinal > 1 {
 			c.add("pair with a higher ordinal")
 		}
+	}
+	if waiting > 12 {
+		c.add("waitlist longer than a batch")
 	}
 	for _, a := range m.attributions {
 		c.add("attribution by " + a.source)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"math"
 	"net"
 	"net/url"
 	"sync"
@@ -25,6 +26,9 @@ type cutter struct {
 	deaf        bool // let the last one be done
 	cut         bool
 	connections []net.Conn
+	pause       int           // statements until it pauses; zero: it does not
+	reached     chan struct{} // closed when it pauses
+	resume      chan struct{} // closed when it goes on
 }
 
 func newCutter(t testing.TB, uri string) *cutter {
@@ -46,9 +50,20 @@ func newCutter(t testing.TB, uri string) *cutter {
 func (c *cutter) open(t fataler, n int, deaf bool) (*database.DB, error) {
 	t.Helper()
 	c.mu.Lock()
-	c.left, c.deaf, c.cut, c.connections = n, deaf, false, nil
+	c.left, c.deaf, c.cut, c.connections, c.pause = n, deaf, false, nil, 0
 	c.mu.Unlock()
 	return openURI(c.uri)
+}
+
+// pauseAt has it pause before the n-th statement from now on, and cut at none. reached says that it
+// does, until it is resumed.
+func (c *cutter) pauseAt(n int) (reached <-chan struct{}, resume func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left, c.deaf, c.cut, c.connections = math.MaxInt, false, false, nil
+	c.pause, c.reached, c.resume = n, make(chan struct{}), make(chan struct{})
+	resumed := c.resume
+	return c.reached, sync.OnceFunc(func() { close(resumed) })
 }
 
 func (c *cutter) serve() {
@@ -112,6 +127,15 @@ func pass(from *bufio.Reader, to net.Conn, letters int) bool {
 func (c *cutter) next() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.pause > 0 {
+		if c.pause--; c.pause == 0 {
+			close(c.reached)
+			resume := c.resume
+			c.mu.Unlock()
+			<-resume
+			c.mu.Lock()
+		}
+	}
 	c.left--
 	return c.left > 0 || c.left == 0 && c.deaf
 }

@@ -17,6 +17,9 @@ func (d drawing) late() int {
 }
 
 func (d drawing) typed() string {
+	if d.mixed {
+		return of(d, "a", "b", "B", "c")
+	}
 	if d.crowded {
 		return of(d, "a", "b")
 	}
@@ -24,7 +27,7 @@ func (d drawing) typed() string {
 }
 
 func (d drawing) link() addLink {
-	l := addLink{Code: of(d, codes...), Campaign: d.campaign(), Referrer: of(d, referrers...), Label: of(d, "", "press")}
+	l := addLink{Code: of(d, codes...), Campaign: d.campaign(), Referrer: of(d, d.referrers...), Label: of(d, "", "press")}
 	if d.odd(8) {
 		l.Expires = d.late()
 	}
@@ -39,7 +42,7 @@ func (d drawing) touch() addTouch {
 }
 
 func (d drawing) signup() addSignup {
-	s := addSignup{User: of(d, users...), At: d.early(), VIP: d.seldom(4)}
+	s := addSignup{User: of(d, d.users...), At: d.early(), VIP: d.seldom(4)}
 	if d.odd(2) {
 		s.Visitor = of(d, visitors...)
 	} else {
@@ -58,8 +61,8 @@ func (d drawing) signup() addSignup {
 }
 
 func (d drawing) purchase() addPurchase {
-	p := addPurchase{User: of(d, users...), ID: of(d, ids...), Amount: of(d, paid...), Currency: "USD", At: d.late()}
-	if d.odd(6) {
+	p := addPurchase{User: of(d, d.users...), ID: of(d, ids...), Amount: of(d, paid...), Currency: "USD", At: d.late()}
+	if d.odd(6) || d.mixed && d.seldom(4) {
 		p.Currency = "EUR"
 	}
 	p.Category = of(d, "", "book", "gift-card")
@@ -67,7 +70,7 @@ func (d drawing) purchase() addPurchase {
 }
 
 func (d drawing) override() operation {
-	user, purchase := of(d, users...), of(d, ids...)
+	user, purchase := of(d, d.users...), of(d, ids...)
 	if d.seldom(3) {
 		return noOverride{user, purchase}
 	}

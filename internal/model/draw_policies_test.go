@@ -6,7 +6,7 @@ import (
 )
 
 func (d drawing) campaign() string {
-	if d.odd(4) {
+	if d.odd(4) || d.mixed && d.seldom(3) {
 		return "two"
 	}
 	return "one"
@@ -26,8 +26,28 @@ func (d drawing) declare() declare {
 	if d.seldom(2) {
 		c.Budget = of[int64](d, 500, 1000, 1200, 2500)
 	}
+	if d.many() && d.seldom(2) {
+		c.Budget *= 4
+	}
 	c.Policy = d.terms()
+	if d.odd(4) {
+		c.PolicyName = "another"
+	}
+	if d.odd(3) {
+		c.Currency = "EUR"
+		c.Policy.Rewards = of(d, euros...)
+	}
+	if d.mixed && c.Budget == 0 && c.Policy.Cap == 0 {
+		c.Budget = 1000
+	}
 	return c
+}
+
+// mode draws in which mode a campaign goes on as it was declared.
+func (d drawing) mode() operation {
+	return of[operation](d, again{d.campaign(), open}, again{d.campaign(), suspended}, again{d.campaign(), open},
+		again{d.campaign(), policyMissing}, closeCampaign{d.campaign()}, reverseCampaign{d.campaign()},
+		lag{Campaign: d.campaign(), Policy: d.seldom(2)}, again{d.campaign(), open})
 }
 
 // terms are variations on a few.
@@ -52,7 +72,7 @@ func (d drawing) terms() terms {
 	return p
 }
 
-// rewards are what policies give; the last are in a currency that no budget has.
+// rewards are what policies give; the last are partly in another currency than budgets.
 var rewards = [][]rewardTerms{
 	{{Name: "inviter", Amount: 500, Currency: "USD"}},
 	{{Name: "inviter", Amount: 700, Currency: "USD"}},
@@ -61,5 +81,14 @@ var rewards = [][]rewardTerms{
 	{{Name: "friend", Referee: true, Rate: "33.3333", Maximums: map[string]int64{"USD": 600}}, {Name: "inviter", Amount: 100, Currency: "USD"}},
 	{{Name: "inviter", Rate: "0.05"}},
 	{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{1, 200}, {2, 600}, {3, 300}}}},
+	{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{1, 500}, {2, 100}}}, {Name: "friend", Referee: true, Rate: "10"}},
 	{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}, {Name: "inviter", Amount: 500, Currency: "USD"}},
+}
+
+// euros are what policies give beside budgets in EUR; the first is in the currency of the purchase.
+var euros = [][]rewardTerms{
+	{{Name: "friend", Referee: true, Rate: "10"}},
+	{{Name: "inviter", Amount: 500, Currency: "EUR"}},
+	{{Name: "inviter", Amount: 300, Currency: "EUR"}, {Name: "friend", Referee: true, Amount: 200, Currency: "EUR"}},
+	{{Name: "inviter", Currency: "EUR", Tiers: []tierTerms{{1, 600}, {2, 200}}}},
 }

@@ -1,26 +1,46 @@
 package model
 
-import "pgregory.net/rapid"
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+)
 
 // Random histories, of so few people, links and amounts that they meet all the
 // time.
 
 var (
-	users     = []string{"ann", "bob", "cat", "dan"}
-	referrers = []string{"ann", "ann", "bob", "cat"}
-	codes     = []string{"a", "b", "c"}
-	visitors  = []string{"v1", "v2"}
-	ids       = []string{"p1", "p2", "p3"}
-	amounts   = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
-	paid      = append([]int64{0}, amounts...)
+	codes    = []string{"a", "b", "c"}
+	visitors = []string{"v1", "v2"}
+	ids      = []string{"p1", "p2", "p3"}
+	amounts  = []int64{1000, 1, 333, 999, 1005, 2000, 4500, 4500, 6000}
+	paid     = append([]int64{0}, amounts...)
 )
 
-// drawing is one history that is drawn. Half of them are crowded: nearly
-// everything counts, in one campaign that has not room for all.
+// drawing is one history that is drawn. Most are crowded: nearly everything counts, in campaigns
+// that have not the capacity for all. Of these most are mixed: everything else happens as well.
 type drawing struct {
 	*rapid.T
-	crowded bool
+	crowded, mixed   bool
+	users, referrers []string
 }
+
+// people draws users and referrers: few who are both, or many. Their names differ from history to
+// history, and with them their shards.
+func (d drawing) people() (users, referrers []string) {
+	suffix := of(d, "", "1", "2", "3", "4", "5", "6", "7")
+	if d.crowded && d.seldom(4) {
+		for n := range 20 + d.below(20) {
+			users = append(users, fmt.Sprintf("u%s%02d", suffix, n))
+		}
+		return users, users[:3]
+	}
+	users = []string{"ann" + suffix, "bob" + suffix, "cat" + suffix, "dan" + suffix}
+	return users, []string{users[0], users[0], users[1], users[2]}
+}
+
+// many reports whether there are more people than fit into one of the small batches.
+func (d drawing) many() bool { return len(d.users) > 4 }
 
 // below draws a number from 0 to n-1, each as often as any other: rapid itself
 // prefers the lower ones, of which a history soon has enough. Shrunk, it is 0.
@@ -39,16 +59,23 @@ func of[T any](d drawing, from ...T) T { return from[d.below(len(from))] }
 // seldom is true once in n times, and false when a history is shrunk.
 func (d drawing) seldom(n int) bool { return d.below(n) == n-1 }
 
-// odd is true once in n times, but not where it is crowded.
-func (d drawing) odd(n int) bool { return !d.crowded && d.seldom(n) }
+// odd is true once in n times, but not where it is crowded and nothing else.
+func (d drawing) odd(n int) bool { return (!d.crowded || d.mixed) && d.seldom(n) }
 
 // drawHistory begins with what is needed for anything to happen at all.
 func drawHistory(t *rapid.T) []operation {
 	d := drawing{T: t}
-	d.crowded = d.seldom(2)
+	d.crowded = d.below(4) > 0
+	d.mixed = d.crowded && d.seldom(2)
+	d.users, d.referrers = d.people()
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
+	if d.mixed {
+		second := d.declare()
+		second.Campaign, second.Suspended = "two", false
+		operations = append(operations, second)
+	}
 	for i, code := range codes {
 		l := d.link()
 		l.Code = code
@@ -57,17 +84,27 @@ func drawHistory(t *rapid.T) []operation {
 		}
 		operations = append(operations, l)
 	}
-	for _, user := range users {
+	for _, user := range d.users {
 		s := d.signup()
 		s.User = user
 		operations = append(operations, s)
 	}
+	if d.many() {
+		for _, user := range d.users {
+			p := d.purchase()
+			p.User = user
+			operations = append(operations, p)
+			if d.seldom(8) {
+				operations = append(operations, d.converge())
+			}
+		}
+	}
 	for range 3 {
-		if !d.crowded {
+		if !d.crowded || d.mixed {
 			operations = append(operations, d.touch())
 		}
 	}
-	drawn := rapid.Custom(func(t *rapid.T) operation { return drawing{t, d.crowded}.operation() })
+	drawn := rapid.Custom(func(t *rapid.T) operation { return d.with(t).operation() })
 	for _, o := range rapid.SliceOfN(drawn, 20, 60).Draw(t, "operations") {
 		if o != nil {
 			operations = append(operations, o)
@@ -76,20 +113,32 @@ func drawHistory(t *rapid.T) []operation {
 	return operations
 }
 
+// with is the same history, drawn from t.
+func (d drawing) with(t *rapid.T) drawing {
+	d.T = t
+	return d
+}
+
 // operation draws what happens, and how often it does. The first is what
 // shrinking leaves in place of an operation that does not matter.
 func (d drawing) operation() operation {
 	switch n := d.below(32); {
 	case n < 1:
 		return nil
-	case n < 10:
+	case d.mixed && n < 3:
+		return d.mode()
+	case n < 9:
 		return d.purchase()
+	case n < 10:
+		return d.transaction()
 	case n < 13:
-		return addRefund{of(d, users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
+		return addRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2"), of(d, amounts...)}
 	case n < 15:
-		return removeRefund{of(d, users...), of(d, ids...), of(d, "r1", "r2")}
-	case n < 22:
+		return removeRefund{of(d, d.users...), of(d, ids...), of(d, "r1", "r2")}
+	case n < 20:
 		return d.converge()
+	case n < 22:
+		return d.beside()
 	case n < 24:
 		return d.declare()
 	case n < 26:
@@ -98,6 +147,8 @@ func (d drawing) operation() operation {
 		return d.override()
 	case n < 30:
 		return d.rare()
+	case d.mixed:
+		return of[operation](d, d.mode(), d.mode(), d.signup(), d.touch(), d.link(), removeLink{of(d, codes...)})
 	case d.crowded:
 		return d.purchase()
 	case n < 31:
@@ -109,42 +160,72 @@ func (d drawing) operation() operation {
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
 	switch d.below(16) {
-	case 10:
+	case 10, 13:
 		return d.resync()
 	case 11, 12:
-		return redeem{of(d, users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
-	case 13, 14, 15:
-		return erase{of(d, users...)}
+		return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
+	case 14, 15:
+		return erase{of(d, d.users...)}
 	case 0:
-		return d.signup()
+		return of[operation](d, d.signup(), refuse{of(d, d.users...)}, refuse{of(d, d.users...)}, refuse{})
 	case 1:
 		return d.link()
 	case 2:
 		return d.touch()
 	case 3:
-		return removeSignup{of(d, users...)}
+		return removeSignup{of(d, d.users...)}
 	case 4:
 		return of[operation](d, removeLink{of(d, codes...)}, removeTouch{of(d, visitors...), of(d, "t1", "t2", "t3")})
 	case 5:
-		return removePurchase{of(d, users...), of(d, ids...)}
+		return removePurchase{of(d, d.users...), of(d, ids...)}
 	case 6:
-		return of[operation](d, closeCampaign{d.campaign()}, reverseCampaign{d.campaign()})
+		return d.mode()
 	case 7:
 		return settings{FirstTouch: d.seldom(2), Suspended: d.seldom(4)}
 	case 8:
 		return declare{Campaign: d.campaign(), PolicyMissing: true}
 	}
-	return adjust{of(d, users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
+	return adjust{of(d, d.users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
 }
 
 func (d drawing) resync() resync {
-	if d.seldom(2) {
+	switch d.below(4) {
+	case 0:
 		return resync{}
+	case 1, 2:
+		return resync{Tampered: of(d, tampered...)}
 	}
 	// No signups: of a referrer's fingerprints a comparison knows nothing.
-	return resync{of[operation](d, d.purchase(), d.link(), d.touch(),
-		removePurchase{of(d, users...), of(d, ids...)}, addRefund{of(d, users...), of(d, ids...), "r1", of(d, amounts...)},
-		removeRefund{of(d, users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
+	return resync{Hidden: of[operation](d, d.purchase(), d.link(), d.touch(),
+		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
+		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
+}
+
+// fact draws one that is written, corrected or deleted.
+func (d drawing) fact() operation {
+	return of[operation](d, d.purchase(), d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
+		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), d.signup(), d.link(), d.touch(),
+		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, removeLink{of(d, codes...)})
+}
+
+// transaction draws what happens to one that stays open.
+func (d drawing) transaction() operation {
+	if d.seldom(3) {
+		return finish{Commit: !d.seldom(3)}
+	}
+	o := transaction{Repeatable: d.seldom(3)}
+	for range 1 + d.below(4) {
+		o.What = append(o.What, d.fact())
+	}
+	return o
+}
+
+// beside draws what happens beside a convergence.
+func (d drawing) beside() operation {
+	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
+		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(),
+		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
+		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }
 
 func (d drawing) converge() converge {

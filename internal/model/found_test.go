@@ -373,6 +373,17 @@ func TestWhoHasAPlaceUnderTheCapAgainIsNotOvertakenMeanwhile(t *testing.T) {
 	})
 }
 
+func TestNoBatchDecidedBeforeADeclarationCommitsAfterIt(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Hold: 24, Rewards: fiveDollars, Cap: 1}, Scope: "HeldPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann1"},
+		addSignup{User: "cat1", Code: "a", At: 90},
+		addPurchase{User: "cat1", ID: "p2", Amount: 6000, Currency: "USD", At: 104, Category: "book"},
+		beside{Batch: 2, At: 9, What: declare{Campaign: "one", Window: 720, Budget: 2500,
+			Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "AllPairs"}},
+	})
+}
+
 func TestSharedFingerprintStaysRecordedWhateverIsBlankedLater(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Starts: 104, Ends: 99, Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "NewPairs"},
@@ -386,5 +397,31 @@ func TestSharedFingerprintStaysRecordedWhateverIsBlankedLater(t *testing.T) {
 		converge{},
 		erase{User: "ann"},
 		addSignup{User: "ann", Visitor: "v1", At: 92},
+	})
+}
+
+func TestPairThatBeganToWaitBeforeAnEditIsReachedByIt(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{
+			{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 1}, Scope: "HeldPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann7"},
+		addSignup{User: "bob7", Code: "b", At: 92},
+		addSignup{User: "dan7", Code: "b", At: 92},
+		addPurchase{User: "dan7", ID: "p2", Amount: 1005, Currency: "USD", At: 95},
+		addPurchase{User: "bob7", ID: "p1", Amount: 333, Currency: "USD", At: 104},
+		advance{Hours: 10},
+		beside{Batch: 7, At: 38, What: declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Hold: 3, Rewards: fiveDollars, Cap: 2}, Scope: "HeldPairs"}},
+	})
+}
+
+func TestResyncAttributesASignupWhileThePolicyIsMissing(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Visitor: "v2", At: 92},
+		addSignup{User: "dan", Code: "b", At: 92},
+		declare{Campaign: "one", PolicyMissing: true},
+		resync{Hidden: addTouch{Visitor: "v2", ID: "t2", Code: "a", At: 92}},
+		resync{Hidden: addLink{Code: "b", Campaign: "one", Referrer: "ann"}},
 	})
 }

@@ -20,10 +20,14 @@ type history struct {
 	*shop
 	t fataler
 
-	compared bool // all there is, once
+	unsure   *unsure // something happened beside a batch
+	refuses  bool    // credits of some referees
+	compared bool    // all there is, once
 	requests int
-	deleted  map[string]int // how many objects of a name were
-	seen     *results       // what the system has recorded, commit by commit
+	deleted  map[string]int                    // how many objects of a name were
+	last     map[string]declare                // by campaign, its policy there
+	sent     map[string][]database.Declaration // the same, as they were declared
+	seen     *results                          // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each
@@ -31,11 +35,17 @@ type history struct {
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
-	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{}}
+	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{},
+		last: map[string]declare{}, sent: map[string][]database.Declaration{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
+		if h.waitsForPending(o) {
+			finish{Commit: true}.happen(h)
+		}
 		o.happen(h)
 	}
+	finish{Commit: true}.happen(h)
+	refuse{}.happen(h)
 	h.converge(converge{Again: true})
 	s.coverage.add(histories)
 }
@@ -54,12 +64,7 @@ func (h *history) converge(o converge) {
 	if !h.suspended {
 		h.carryOut()
 	}
-	if o.Crash > 0 {
-		h.crash(o)
-	}
-	if o.Two {
-		h.two(o)
-	}
+	h.together(o)
 	h.quiet(h.t, o.Batch, h.suspended)
 	if h.compareCommits() || !h.compared {
 		h.compareAll()
@@ -72,7 +77,7 @@ func (h *history) converge(o converge) {
 		h.converge(converge{Batch: o.Batch, Again: o.Again})
 		return
 	}
-	if !o.Again || h.suspended {
+	if !o.Again || h.suspended || h.refuses { // each try of a referee that is set aside is recorded
 		return
 	}
 	h.execute(h.t, againSQL)
@@ -99,6 +104,7 @@ func (h *history) takeReason(w write) {
 // what was hidden from it.
 func (h *history) resync(o resync) {
 	h.t.Helper()
+	refuse{}.happen(h)
 	h.converge(converge{})
 	compares := !h.suspended
 	for _, c := range h.campaigns {
@@ -109,12 +115,16 @@ func (h *history) resync(o resync) {
 		o.Hidden.happen(h)
 		h.hidden = false
 	}
+	if o.Tampered != "" && compares {
+		h.tamper(o.Tampered)
+		h.coverage.add("altered " + o.Tampered)
+	}
 	for name := range h.campaigns {
 		h.requests++
 		must(h.t, database.RequestResync(context.Background(), h.db, ownerUID, name, fmt.Sprint(h.requests)))
 	}
 	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
-	if o.Hidden != nil || !compares {
+	if o.Hidden != nil || o.Tampered != "" || !compares {
 		h.converge(converge{})
 		return
 	}
@@ -134,14 +144,30 @@ func (h *history) crash(o converge) {
 	_ = h.engine(db, o.Batch).Converge(context.Background())
 }
 
-// two has two engines converge at once.
-func (h *history) two(o converge) {
-	var both sync.WaitGroup
-	failures := make([]error, 2)
-	for i := range failures {
-		both.Go(func() { failures[i] = h.engine(h.db, o.Batch).Converge(context.Background()) })
+// together has several engines converge at once, as many as o or the soak says; one may die.
+func (h *history) together(o converge) {
+	engines := h.engines
+	if o.Two {
+		engines = max(engines, 2)
 	}
-	both.Wait()
+	if engines == 1 {
+		if o.Crash > 0 {
+			h.crash(o)
+		}
+		return // the last to converge does so alone
+	}
+	var all sync.WaitGroup
+	failures := make([]error, engines)
+	for i := range failures {
+		all.Go(func() {
+			if i == 0 && o.Crash > 0 {
+				h.crash(o)
+			} else {
+				failures[i] = h.engine(h.db, o.Batch).Converge(context.Background())
+			}
+		})
+	}
+	all.Wait()
 	must(h.t, errors.Join(failures...))
 }
 
@@ -173,16 +199,12 @@ func (h *history) compareCommits() (some bool) {
 				users[user] = true
 			}
 		}
-		var complaints []string
+		h.setAsideBy(commit)
+		apply := func() []string { return h.commit(sortedKeys(users), h.seen.pairs) }
 		if after, end := commit.reversal(h.t); end != nil {
-			h.takeBack(after, end)
-		} else {
-			complaints = h.commit(sortedKeys(users), h.seen.pairs)
+			apply = func() []string { h.takeBack(after, end); return nil }
 		}
-		if diff := h.differences(); diff != "" {
-			complaints = append(complaints, diff)
-		}
-		if len(complaints) > 0 {
+		if complaints := h.commitAsSeen(commit, apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 	}
@@ -196,11 +218,8 @@ func (h *history) compareDone() {
 		return
 	}
 	h.done = true
-	complaints := h.commit(h.everybody(), h.seen.pairs)
+	complaints := h.agrees(func() []string { return h.commit(h.everybody(), h.seen.pairs) })
 	h.done = false
-	if diff := h.differences(); diff != "" {
-		complaints = append(complaints, diff)
-	}
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))
 	}
@@ -219,8 +238,8 @@ func (h *history) compareAll() {
 	if diff := cmp.Diff(h.balances(), recorded.balances); diff != "" {
 		h.disagree("balances (-model +system)", diff)
 	}
-	if len(recorded.setAside) > 0 {
-		h.disagree("somebody was set aside", fmt.Sprint(recorded.setAside))
+	if len(recorded.setAside) != len(h.setAside) {
+		h.disagree("referees that are set aside", fmt.Sprint(recorded.setAside, h.setAside))
 	}
 	rows, err := h.admin.Query(context.Background(), "SELECT wrong, what FROM referral.violations()")
 	must(h.t, err)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -202,6 +203,7 @@ func (o redeem) happen(h *history) {
 // erase requests an erasure, whatever is still to be decided. The engine carries
 // it out.
 func (o erase) happen(h *history) {
+	refuse{}.happen(h)
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
 	must(h.t, err)
 	h.erasures[o.User] = true
@@ -221,10 +223,20 @@ type (
 		Starts, Ends  int
 		Window        int
 		Budget        int64
+		Currency      string // of the budget; empty: USD
 		Suspended     bool
 		Policy        terms
+		PolicyName    string // empty: policy
 		Scope         string
 		PolicyMissing bool // then nothing else matters
+	}
+	// again declares what was declared last once more, in this mode. What was never declared stays so.
+	again struct{ Campaign, Mode string }
+	// lag declares what was declared before, as a controller does whose cache lags behind: of the
+	// campaign, or of its policy. It is ignored.
+	lag struct {
+		Campaign string
+		Policy   bool
 	}
 	closeCampaign   struct{ Campaign string }
 	reverseCampaign struct{ Campaign string }
@@ -242,7 +254,10 @@ type (
 	}
 	// resync has everything compared. What happened before behind the triggers'
 	// back is noticed by that alone.
-	resync struct{ Hidden operation }
+	resync struct {
+		Hidden   operation
+		Tampered string // one of tampers; empty: none
+	}
 )
 
 func (o declare) happen(h *history) {
@@ -251,7 +266,7 @@ func (o declare) happen(h *history) {
 		OwnerUID: ownerUID, Name: o.Campaign, Mode: reward.Open,
 		StartsAt: orZero(h.time(hours(o.Starts))), EndsAt: orZero(h.time(hours(o.Ends))), AttributionWindow: time.Duration(o.Window) * time.Hour,
 		Destination: "https://mysite.test/", UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign]), Generation: h.generation,
-		Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: h.generation}, Scope: o.Scope,
+		Policy: database.Policy{Name: o.policy(), UID: o.policy() + "-uid", Generation: h.generation}, Scope: o.Scope,
 	}
 	if o.PolicyMissing {
 		declaration.Mode = reward.PolicyMissing
@@ -265,13 +280,46 @@ func (o declare) happen(h *history) {
 	must(h.t, err)
 }
 
+func (o declare) policy() string { return cmp.Or(o.PolicyName, "policy") }
+
+func (o again) happen(h *history) {
+	last, ok := h.last[o.Campaign]
+	if !ok {
+		return
+	}
+	last.Suspended, last.PolicyMissing = o.Mode == suspended, o.Mode == policyMissing
+	last.happen(h)
+}
+
+func (o lag) happen(h *history) {
+	sent := h.sent[o.Campaign]
+	if len(sent) < 2 {
+		return
+	}
+	declaration := sent[len(sent)-2]
+	if o.Policy {
+		h.generation++
+		declaration.Generation, declaration.UID = h.generation, sent[len(sent)-1].UID
+	}
+	if newest := sent[len(sent)-1]; declaration.UID != newest.UID || o.Policy && declaration.Policy.UID != newest.Policy.UID {
+		return // of another object
+	}
+	declared, err := database.Declare(context.Background(), h.db, declaration)
+	must(h.t, err)
+	if !declared.Stale {
+		h.disagree("a declaration that lags behind was not ignored", fmt.Sprintf("%+v", declaration))
+	}
+}
+
 func (h *history) declare(o declare, declaration *database.Declaration) {
 	c := h.campaigns[o.Campaign]
 	if c == nil {
 		c = &campaign{}
 		h.campaigns[o.Campaign] = c
 	}
-	c.mode, c.starts, c.ends, c.window, c.budget = open, hours(o.Starts), hours(o.Ends), hours(o.Window), o.Budget
+	h.last[o.Campaign] = o
+	c.mode, c.starts, c.ends, c.window = open, hours(o.Starts), hours(o.Ends), hours(o.Window)
+	c.budget, c.currency = o.Budget, cmp.Or(o.Currency, "USD")
 	if o.Suspended {
 		c.mode, declaration.Mode = suspended, reward.Suspended
 	}
@@ -279,12 +327,13 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 		c.revisions = append(c.revisions, revision{o.Policy, o.Scope, h.clock()})
 	}
 	if o.Budget > 0 {
-		declaration.Budget = &reward.Money{Amount: o.Budget, Currency: budgetCurrency}
+		declaration.Budget = &reward.Money{Amount: o.Budget, Currency: c.currency}
 	}
 	written := o.Policy.written()
 	text, err := json.Marshal(written)
 	must(h.t, err)
 	declaration.Terms, declaration.Digest = text, written.Digest()
+	h.sent[o.Campaign] = append(h.sent[o.Campaign], *declaration)
 }
 
 // written is how the system writes these terms.
@@ -334,6 +383,11 @@ func (h *history) reverseCampaign(name string) {
 	left, err := database.ReverseCampaign(context.Background(), h.db, ownerUID, name, "")
 	must(h.t, err)
 	if c := h.campaigns[name]; c != nil && c.mode != closed {
+		for _, p := range h.pairs {
+			if p.campaign == name && p.state == "Waiting" && c.mode != reversing {
+				h.coverage.add("pair that waits and is taken back")
+			}
+		}
 		c.mode = reversing
 		expected := h.unreversed(name)
 		if left != max(expected, 1) && (left != 0 || expected > 0) { // 1 as long as it is not known that nothing is left

@@ -17,6 +17,12 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	var claims []*place
 	fresh := 0
 	for _, user := range users {
+		if m.setAside[user] {
+			continue
+		}
+		if m.seenBy != nil {
+			m.facts = m.seenBy(user)
+		}
 		bound, verdicts := m.decide(user)
 		delete(m.attributions, user)
 		if bound != nil {
@@ -91,7 +97,7 @@ func (m *model) live(v *verdict) (growth map[string]credit) {
 		p.allowed = false // it stands without
 	}
 	wants := p.terms.earns(v.key.user, p.referrer, p.net, p.ordinal)
-	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants) > sum(p.credits) {
+	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants, c.currency) > sum(p.credits, c.currency) {
 		return wants
 	}
 	m.grant(p, wants)
@@ -227,21 +233,22 @@ func (m *model) lacks(p *place) string {
 
 // needs is what it would take of the budget on top of what it has.
 func (m *model) needs(p *place) int64 {
+	c := m.campaigns[p.pair.campaign]
 	switch {
-	case m.campaigns[p.pair.campaign].budget == 0:
+	case c.budget == 0:
 		return 0
 	case p.first:
-		return sum(m.wants(p))
+		return sum(m.wants(p), c.currency)
 	}
-	return sum(m.wants(p)) - sum(p.pair.credits)
+	return sum(m.wants(p), c.currency) - sum(p.pair.credits, c.currency)
 }
 
 // waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
-// No pair of a suspended campaign does.
+// No pair of a suspended campaign does, and none of a referee that is set aside.
 func (m *model) waitlist(campaign string) (waiting []*place) {
 	mode := m.campaigns[campaign].mode
 	for key, p := range m.pairs {
-		if p.campaign == campaign && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
+		if p.campaign == campaign && !m.setAside[key.user] && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
 			waiting = append(waiting, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}
@@ -262,7 +269,7 @@ func (m *model) occupied(campaign, referrer string) (n int64) {
 func (m *model) used(campaign string) (total int64) {
 	for _, p := range m.pairs {
 		if p.occupies() && p.campaign == campaign {
-			total += sum(p.credits)
+			total += sum(p.credits, m.campaigns[campaign].currency)
 		}
 	}
 	return total

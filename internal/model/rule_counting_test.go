@@ -67,7 +67,7 @@ func (m *model) judgeOthers(v *verdict) string {
 		return "OutsideCampaign"
 	case v.attribution.source == "Touch" && v.signup.at-v.attribution.touched > c.window:
 		return "OutsideWindow"
-	case c.budget > 0 && !onlyIn(budgetCurrency, v):
+	case c.budget > 0 && !onlyIn(c.currency, v):
 		return "CurrencyMismatch"
 	case v.override != "Allow" && m.sharesFingerprint(v):
 		return "SharedFingerprint"
@@ -87,7 +87,7 @@ func (m *model) leavesBudget(v *verdict) bool {
 		was[r.Name] = r.currencyOf(v.net.currency)
 	}
 	for _, r := range v.terms.Rewards {
-		if now := r.currencyOf(v.net.currency); now != budgetCurrency && now != was[r.Name] {
+		if now := r.currencyOf(v.net.currency); now != c.currency && now != was[r.Name] {
 			return true
 		}
 	}

@@ -85,10 +85,10 @@ func percentage(net int64, rate string) int64 {
 	return new(big.Int).Div(share.Num(), share.Denom()).Int64()
 }
 
-// sum is what credits come to in the budget's currency.
-func sum(credits map[string]credit) (total int64) {
+// sum is what credits come to in a currency.
+func sum(credits map[string]credit, currency string) (total int64) {
 	for _, c := range credits {
-		if c.currency == budgetCurrency {
+		if c.currency == currency {
 			total += c.amount
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +44,12 @@ type shop struct {
 	cutter *cutter       // stands before an engine that is to crash
 
 	coverage *coverage
+	engines  int // that converge at once
 
 	hidden     bool      // facts are written without triggers
+	pending    *pending  // the application's transaction that is open; nil: none is
+	into       *pending  // facts are written in it
+	mute       bool      // they have been written already
 	zero       time.Time // time 0 of the history
 	generation int64
 }
@@ -56,10 +62,26 @@ func newShop(t testing.TB) *shop {
 		writer:   newPool(t, own.WriterURI),
 		admin:    newPool(t, own.AdminURI),
 		coverage: &coverage{},
+		engines:  enginesOf(t),
 	}
 	s.cutter = newCutter(t, own.URI)
 	s.execute(t, recordSQL)
 	return s
+}
+
+// enginesOf is how many engines converge at once, as ENGINES says; one, unless it says more.
+func enginesOf(t testing.TB) int {
+	t.Helper()
+	wanted := os.Getenv("ENGINES")
+	if wanted == "" {
+		return 1
+	}
+	engines, err := strconv.Atoi(wanted)
+	must(t, err)
+	if engines < 1 {
+		t.Fatalf("ENGINES is %d: must be at least 1", engines)
+	}
+	return engines
 }
 
 func openFor(t testing.TB, uri string) *database.DB {
@@ -121,11 +143,14 @@ func (s *shop) execute(t fataler, sql string, arguments ...any) {
 // begin forgets what was, and starts the clock.
 func (s *shop) begin(t fataler) {
 	t.Helper()
+	if s.pending != nil {
+		must(t, s.pending.Rollback(context.Background()))
+	}
 	s.execute(t, resetSQL)
 	var now time.Time
 	must(t, s.admin.QueryRow(context.Background(), "SELECT now()").Scan(&now))
 	s.zero = now.Add(-time.Duration(start) * time.Microsecond)
-	s.generation, s.hidden = 0, false
+	s.generation, s.hidden, s.pending, s.into, s.mute = 0, false, nil, nil, false
 }
 
 // time is when something is for the database. What has no time is null.
@@ -149,6 +174,14 @@ func (s *shop) advance(t fataler, by at) {
 func (s *shop) write(t fataler, sql string, arguments ...any) {
 	t.Helper()
 	ctx := context.Background()
+	if s.mute {
+		return
+	}
+	if s.into != nil {
+		_, err := s.into.Exec(ctx, sql, arguments...)
+		must(t, err)
+		return
+	}
 	if !s.hidden {
 		_, err := s.writer.Exec(ctx, sql, arguments...)
 		must(t, err)
@@ -176,6 +209,7 @@ func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	defer cancel()
 	for ; ; time.Sleep(2 * time.Millisecond) {
 		if err := e.Converge(ctx); ctx.Err() != nil {
+			t.Logf("%+v", e.Stats())
 			t.Fatalf("the engine does not come to an end")
 		} else if err != nil {
 			t.Fatalf("%v", err)
@@ -188,8 +222,8 @@ func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	}
 }
 
-// patience is how long a few referees may take: a hundred times what they do.
-const patience = 10 * time.Second
+// patience is how long forty referees, one a batch, may take on a busy machine.
+const patience = 30 * time.Second
 
 // fataler is what *testing.T and *rapid.T have in common.
 type fataler interface {

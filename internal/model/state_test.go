@@ -10,17 +10,15 @@ type at int64
 const hour at = 3_600_000_000
 
 type model struct {
-	now  at   // moves with advance
-	tick at   // tells apart what happens at one now
-	done bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
+	now    at   // moves with advance
+	tick   at   // tells apart what happens at one now
+	moment at   // what is written is dated by; zero: by when it is
+	done   bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
 
-	// Facts.
-	links       map[string]link // by code
-	touches     map[touchKey]touch
-	signups     map[string]signup // by user
-	purchases   map[purchaseKey]purchase
-	refunds     map[refundKey]int64
-	overrides   map[purchaseKey]string // Allow or Deny
+	facts
+	configuration
+	outcome
+
 	adjustments map[adjustmentKey]money
 	redemptions map[adjustmentKey]money
 
@@ -30,15 +28,32 @@ type model struct {
 	blanks   map[touchKey]bool          // left of touches
 	shared   map[string]map[string]bool // fingerprints, both ways
 
-	// Configuration.
+	// seenBy is what a batch saw of the facts when it decided about a referee; nil: all there are.
+	seenBy func(user string) facts
+}
+
+// facts are what decisions rest on.
+type facts struct {
+	links     map[string]link // by code
+	touches   map[touchKey]touch
+	signups   map[string]signup // by user
+	purchases map[purchaseKey]purchase
+	refunds   map[refundKey]int64
+	overrides map[purchaseKey]string // Allow or Deny
+}
+
+type configuration struct {
 	firstTouch bool // else the last touch binds
 	suspended  bool // the whole database
 	campaigns  map[string]*campaign
+}
 
-	// Results.
+// outcome is what was decided.
+type outcome struct {
 	attributions map[string]attribution // by user
 	pairs        map[purchaseKey]*pair
-	lastOrder    int64 // the highest admission order drawn so far
+	lastOrder    int64           // the highest admission order drawn so far
+	setAside     map[string]bool // users
 }
 
 type (
@@ -86,7 +101,8 @@ type campaign struct {
 	mode         string
 	starts, ends at // zero: no bound
 	window       at
-	budget       int64 // of USD; zero: no limit
+	budget       int64 // zero: no limit
+	currency     string
 	revisions    []revision
 }
 
@@ -98,9 +114,6 @@ const (
 	closed        = "Closed"
 	reversing     = "Reversing"
 )
-
-// budgetCurrency is that of all budgets in histories.
-const budgetCurrency = "USD"
 
 type revision struct {
 	terms    terms
@@ -154,10 +167,13 @@ func (p *pair) admitted() bool { return p != nil && p.ordinal > 0 }
 
 func newModel() *model {
 	return &model{
-		links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
-		purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
-		adjustments: map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{}, campaigns: map[string]*campaign{},
-		attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{},
+		facts: facts{
+			links: map[string]link{}, touches: map[touchKey]touch{}, signups: map[string]signup{},
+			purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
+		},
+		configuration: configuration{campaigns: map[string]*campaign{}},
+		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}},
+		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
 		erasures: map[string]bool{}, fixing: map[string]fixed{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
 		now: start,
 	}
@@ -168,6 +184,9 @@ const start = 100*hour + hour/2
 
 // clock is the database's: it never says the same twice.
 func (m *model) clock() at {
+	if m.moment != 0 {
+		return m.moment
+	}
 	m.tick++
 	return m.now + m.tick
 }

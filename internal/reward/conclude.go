@@ -40,7 +40,7 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 // claims reports whether the candidate, which counts and would earn these credits, needs capacity.
 func (c *candidate) claims(credits []Credit) bool {
 	if c.occupying() {
-		return !c.pair.Mended && c.growth(credits) > 0
+		return c.growth(credits) > 0
 	}
 	return c.campaign.Limited() || c.campaign.Mode != Open
 }

@@ -107,5 +107,4 @@ type Pair struct {
 	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it never was
 	Allowed     bool      // an Allow stood when it was admitted
 	Credits     []Credit  // what it earns so far
-	Mended      bool      // these were lost or altered: it earns what it counts for, which occupies capacity already
 }

@@ -2,16 +2,34 @@ package reward
 
 import "slices"
 
-// Restore completes a pair whose row was lost or altered, given what its ledger
-// entries or credits tell of it. Whatever is decided goes on from there: the
-// pair keeps its campaign, revision, beneficiaries and amounts.
+// Remains are what is left of a pair whose row was lost, or altered so that it
+// cannot be told what it was.
+type Remains struct {
+	PurchaseID string
+	Row        *Pair    // as it is recorded, altered; nil: there is none
+	Ledger     *Entered // nil: nothing was ever granted for the purchase
+	Credits    []Credit // recorded and not altered
+	Campaign   string   // of these
+}
+
+// Entered is what the engine's own ledger entries tell of a pair.
+type Entered struct {
+	Campaign string // of the newest entry, as the next two
+	Revision int
+	Reason   Reason
+	Credits  []Credit // what the entries come to; empty: nothing
+}
+
+// Restore is the pair that the remains are of, for what is decided to go on from
+// there: it keeps campaign, revision, beneficiaries and amounts, and is not
+// decided anew. Ledger entries are believed before credits, and these before the
+// row. Of what only the row knew, its place in the waitlist is taken from there.
 //
 // purchase is that of the pair; nil: its row is gone.
-func (c *Configuration) Restore(referee *Referee, purchase *Purchase, pair Pair) Pair {
-	if pair.ReferrerID = referrerOf(referee, &pair); pair.State != Held && pair.State != Granted {
-		if pair.Campaign == "" && referee.Attribution != nil {
-			pair.Campaign = referee.Attribution.Campaign
-		}
+func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
+	pair := remains.pair()
+	if pair.ReferrerID = referrerOf(referee, &pair); !pair.occupies() && pair.Campaign == "" && referee.Attribution != nil {
+		pair.Campaign = referee.Attribution.Campaign
 	}
 	campaign := c.Campaigns[pair.Campaign]
 	if campaign == nil || len(campaign.Revisions) == 0 {
@@ -23,7 +41,7 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, pair Pair)
 	}
 	terms := &campaign.Revisions[revision].Terms
 	pair.Revision = campaign.Revisions[revision].Number
-	if pair.Ordinal == 0 && pair.occupies() {
+	if pair.occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
 		pair.Ordinal = terms.ordinalOf(pair.Credits)
 	}
 	if purchase != nil && referee.Signup != nil {
@@ -33,8 +51,48 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, pair Pair)
 	return pair
 }
 
-// referrerOf is who invited: the attribution says so, else whoever is credited
-// beside the referee.
+// pair is what the remains say by themselves.
+func (r *Remains) pair() Pair {
+	pair := Pair{PurchaseID: r.PurchaseID, State: Reversed}
+	if row := r.Row; row != nil {
+		pair.Order, pair.Ordinal, pair.CountedAt, pair.Allowed = row.Order, row.Ordinal, row.CountedAt, row.Allowed
+		pair.Campaign, pair.Revision = row.Campaign, row.Revision
+	}
+	switch l := r.Ledger; {
+	case l != nil && len(l.Credits) > 0:
+		pair.State, pair.Reason, pair.Credits = Granted, l.Reason, l.Credits
+		pair.Campaign, pair.Revision = l.Campaign, l.Revision
+	case len(r.Credits) > 0:
+		pair.State, pair.Reason, pair.Credits, pair.Campaign = Held, HoldPeriod, r.Credits, r.Campaign
+	case l != nil:
+		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
+		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
+	case r.Row != nil && !r.Row.occupies():
+		return *r.Row
+	default: // the row says that the pair earns something, and nothing bears that out
+		pair.Order, pair.Ordinal = 0, 0
+	}
+	return pair
+}
+
+// priced reports whether a pair of that ordinal earns such credits.
+func (t *Terms) priced(ordinal int64, credits []Credit) bool {
+	for i := range t.Rewards {
+		reward := &t.Rewards[i]
+		if len(reward.Tiers) == 0 {
+			continue
+		}
+		for _, c := range credits {
+			if c.Reward == reward.Name && (ordinal < 1 || c.Money != reward.Tiers[tierOf(reward.Tiers, ordinal)].Fixed) {
+				return false
+			}
+		}
+	}
+	return ordinal > 0
+}
+
+// referrerOf is the referrer: the attribution says so, else a credit of another
+// person than the referee.
 func referrerOf(referee *Referee, pair *Pair) string {
 	if referee.Attribution != nil {
 		return referee.Attribution.ReferrerID
@@ -74,3 +132,6 @@ func (t *Terms) ordinalOf(credits []Credit) int64 {
 	}
 	return 1
 }
+
+// Reasons lists all reasons that a pair may have, in the order of the closed list.
+func Reasons() []Reason { return slices.Clone(order) }

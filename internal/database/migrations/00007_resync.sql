@@ -30,6 +30,13 @@ CREATE FUNCTION referral.seal_of_credit(
     RETURN hash_record_extended(ROW(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount), 0);
 COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody altered the row.';
 
+CREATE FUNCTION referral.seal_of_entry(
+    user_id text, purchase_id text, reward text, seq integer, campaign text, revision integer, beneficiary_id text, amount bigint,
+    currency text, kind text, reason text)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason), 0);
+COMMENT ON FUNCTION referral.seal_of_entry IS 'What ledger.seal is when the engine made the entry and it was not altered.';
+
 -- Hashes of facts, all that a decision may look at. Those of a referee's rows
 -- are combined by exclusive or, whatever their order.
 CREATE FUNCTION referral.hash_of_signup(
@@ -143,10 +150,10 @@ ALTER TABLE referral.credit ADD COLUMN seal bigint DEFAULT 0;
 ALTER TABLE referral.credit ALTER COLUMN seal DROP DEFAULT;
 COMMENT ON COLUMN referral.credit.seal IS 'seal_of_credit as the engine wrote it.';
 
--- The ledger needs no seal, since nobody can alter it.
-ALTER TABLE referral.ledger ADD COLUMN decided boolean NOT NULL DEFAULT true;
-ALTER TABLE referral.ledger ALTER COLUMN decided SET DEFAULT false;
-COMMENT ON COLUMN referral.ledger.decided IS 'Whether the engine made the entry. One that somebody else made restores nothing.';
+-- An entry of the ledger counts whatever its checksum, since sums are compared; but only one that
+-- fits its checksum restores a pair that was lost.
+ALTER TABLE referral.ledger ADD COLUMN seal bigint;
+COMMENT ON COLUMN referral.ledger.seal IS 'seal_of_entry as the engine wrote it; null: the engine did not make the entry, which restores nothing.';
 
 -- The comparison under way. It is one for the whole database, so that it
 -- reads each table once however many campaigns there are, and one at a time:
@@ -155,14 +162,14 @@ CREATE TABLE referral.resync (
     singleton    boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     began_at     timestamptz,
     resume_after text COLLATE "C" NOT NULL DEFAULT '',
-    rows_done    boolean     NOT NULL DEFAULT false,
+    phase        text        NOT NULL DEFAULT 'Rows' CHECK (phase IN ('Rows', 'Losses', 'Sums')),
     next_at      timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE  referral.resync IS 'One row: how far the comparison under way has come.';
 COMMENT ON COLUMN referral.resync.singleton IS 'Always true: there is one.';
 COMMENT ON COLUMN referral.resync.began_at IS 'When it began; null: none is under way.';
-COMMENT ON COLUMN referral.resync.resume_after IS 'The last user_id that was compared.';
-COMMENT ON COLUMN referral.resync.rows_done IS 'True: all referees were compared, and counters and accounts are left.';
+COMMENT ON COLUMN referral.resync.resume_after IS 'The last user_id that the phase has reached.';
+COMMENT ON COLUMN referral.resync.phase IS 'Rows: referees are compared. Losses: pairs whose rows are missing have been counted in the whole, and are reversed where they are few. Sums: counters and accounts are left.';
 COMMENT ON COLUMN referral.resync.next_at IS 'Not before then comes the next step.';
 INSERT INTO referral.resync DEFAULT VALUES;
 
@@ -247,35 +254,71 @@ END $$;
 COMMENT ON FUNCTION referral.create_writer_account IS 'Creates the writers'' row of an account, unless that would have to wait for a writer.';
 REVOKE EXECUTE ON FUNCTION referral.create_writer_account(text, text) FROM PUBLIC;
 
--- Lost rows. Whoever reverses pairs because rows are missing has locked the row
--- of their campaign, so that no two count beside each other.
+-- Withholding: reversals that look like an accident are not recorded until the
+-- rows are back or a permission is given. Reversals because a purchase or signup
+-- row is missing are counted per campaign over one resync interval. A batch that
+-- counts holds the campaign's row of loss, so that no two batches count beside
+-- each other.
 CREATE TABLE referral.loss (
     campaign text COLLATE "C" PRIMARY KEY,
-    began_at timestamptz NOT NULL DEFAULT now(),
-    reversed bigint      NOT NULL DEFAULT 0,
-    incident text,
-    allowed  boolean     NOT NULL DEFAULT false,
-    pairs    bigint      NOT NULL DEFAULT 0,
-    granted  bigint      NOT NULL DEFAULT 0,
-    CHECK ((incident IS NULL) = (pairs = 0))
+    began_at timestamptz,
+    present  bigint NOT NULL DEFAULT 0,
+    lost     bigint NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE  referral.loss IS 'Reversals because a purchase or signup is missing, per campaign over one resync interval.';
+COMMENT ON TABLE  referral.loss IS 'Pairs whose purchase or signup row is missing, counted per campaign over one resync interval.';
 COMMENT ON COLUMN referral.loss.campaign IS 'The campaign.';
-COMMENT ON COLUMN referral.loss.began_at IS 'When counting began; after a resync interval it begins anew.';
-COMMENT ON COLUMN referral.loss.reversed IS 'Pairs reversed since.';
-COMMENT ON COLUMN referral.loss.incident IS 'Set while reversals are withheld: what a permission has to name.';
-COMMENT ON COLUMN referral.loss.allowed IS 'Whether this incident''s reversals have been permitted.';
-COMMENT ON COLUMN referral.loss.pairs IS 'Pairs whose reversal is withheld.';
-COMMENT ON COLUMN referral.loss.granted IS 'Pairs that were held or granted when the incident began.';
+COMMENT ON COLUMN referral.loss.began_at IS 'When counting began; after a resync interval it begins anew. Null: it has not begun.';
+COMMENT ON COLUMN referral.loss.present IS 'Pairs that were held or granted when counting began.';
+COMMENT ON COLUMN referral.loss.lost IS 'Pairs counted since, each once, reversed and withheld ones alike.';
+
+CREATE TABLE referral.lost_pair (
+    campaign    text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    purchase_id text COLLATE "C" NOT NULL,
+    counted_at  timestamptz NOT NULL,
+    PRIMARY KEY (campaign, user_id, purchase_id)
+);
+COMMENT ON TABLE  referral.lost_pair IS 'The pairs that loss.lost counts. Rows of earlier intervals count no more and are removed bit by bit.';
+COMMENT ON COLUMN referral.lost_pair.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.lost_pair.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.lost_pair.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.lost_pair.counted_at IS 'When the pair was counted; before loss.began_at: in an earlier interval.';
+
+--  Counting ──(the resync has counted all)──► Open ──(reported)──► Reported ──(allowed)──► Permitted
+--      └──────────────────(few enough)────────────────────────────────────────────────────────┘
+CREATE TABLE referral.incident (
+    id       text COLLATE "C" PRIMARY KEY,
+    campaign text COLLATE "C" NOT NULL,
+    cause    text        NOT NULL CHECK (cause IN ('MassReversal')),
+    state    text        NOT NULL CHECK (state IN ('Counting', 'Open', 'Reported', 'Permitted')),
+    present  bigint      NOT NULL,
+    reported bigint      NOT NULL DEFAULT 0,
+    withheld bigint      NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX incident_campaign ON referral.incident (campaign, began_at);
+COMMENT ON TABLE  referral.incident IS 'Sets of pairs that are withheld together and permitted together. Removed with the last pair.';
+COMMENT ON COLUMN referral.incident.id IS 'What a permission has to name.';
+COMMENT ON COLUMN referral.incident.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.incident.cause IS 'Why its pairs are withheld. MassReversal: too many rows of facts are missing.';
+COMMENT ON COLUMN referral.incident.state IS 'Counting: a resync has not counted all yet. Open: more pairs may be added. Reported: id, number and set of pairs are fixed. Permitted: its pairs may be reversed.';
+COMMENT ON COLUMN referral.incident.present IS 'Pairs that were held or granted when counting began.';
+COMMENT ON COLUMN referral.incident.reported IS 'Pairs that were withheld when it was reported.';
+COMMENT ON COLUMN referral.incident.withheld IS 'Pairs that are withheld now.';
+COMMENT ON COLUMN referral.incident.began_at IS 'When the first of them was withheld.';
 
 CREATE TABLE referral.withheld (
-    campaign text COLLATE "C" NOT NULL,
-    user_id  text COLLATE "C" NOT NULL,
-    pairs    bigint NOT NULL CHECK (pairs > 0),
-    PRIMARY KEY (campaign, user_id)
+    campaign    text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    purchase_id text COLLATE "C" NOT NULL,
+    cause       text NOT NULL CHECK (cause IN ('MassReversal')),
+    incident    text COLLATE "C" NOT NULL,
+    PRIMARY KEY (campaign, user_id, purchase_id, cause)
 );
 CREATE INDEX withheld_user ON referral.withheld (user_id);
-COMMENT ON TABLE  referral.withheld IS 'Referees of whom nothing is recorded, because too many rows are missing to believe that somebody took them back.';
-COMMENT ON COLUMN referral.withheld.campaign IS 'The campaign whose pairs would be reversed.';
+COMMENT ON TABLE  referral.withheld IS 'Pairs whose decision is withheld. Nothing is recorded about their referees meanwhile.';
+COMMENT ON COLUMN referral.withheld.campaign IS 'The campaign of the pair.';
 COMMENT ON COLUMN referral.withheld.user_id IS 'The referee.';
-COMMENT ON COLUMN referral.withheld.pairs IS 'How many pairs would be reversed.';
+COMMENT ON COLUMN referral.withheld.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.withheld.cause IS 'Why, as in incident.';
+COMMENT ON COLUMN referral.withheld.incident IS 'The incident.';

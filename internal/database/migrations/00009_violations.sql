@@ -150,8 +150,9 @@ SELECT 'waits and would fit', w.user_id || '/' || w.purchase_id
    AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.campaign = c.name)
    AND NOT EXISTS (SELECT FROM referral.change)
 UNION ALL
-SELECT 'more reversals than withheld pairs say', l.campaign
-  FROM referral.loss AS l
- WHERE l.pairs <> coalesce((SELECT sum(pairs) FROM referral.withheld AS w WHERE w.campaign = l.campaign), 0);
+SELECT 'incident counts other pairs than are withheld', coalesce(i.id, w.incident)
+  FROM referral.incident AS i
+  FULL JOIN (SELECT incident, count(*) AS pairs FROM referral.withheld GROUP BY 1) AS w ON w.incident = i.id
+ WHERE i.withheld IS DISTINCT FROM w.pairs;
 END;
 COMMENT ON FUNCTION referral.violations() IS 'Rows only when something is wrong that may never be, at any commit.';

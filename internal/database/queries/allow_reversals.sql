@@ -1,9 +1,8 @@
--- Permits what is withheld of campaign $1, if that is because of incident $2,
--- and has it decided again. Once permitted it is not noted a second time.
--- Rides on loss_pkey.
+-- Permits the reversals that incident $2 of campaign $1 withholds and enqueues their referees. Only
+-- what was reported can be permitted, and once: later it changes nothing. Uses incident_pkey.
 WITH permitted AS (
-    UPDATE referral.loss SET allowed = true
-     WHERE campaign = $1 AND incident = $2 AND NOT allowed
+    UPDATE referral.incident SET state = 'Permitted'
+     WHERE id = $2 AND campaign = $1 AND cause = 'MassReversal' AND state = 'Reported'
     RETURNING campaign
 )
 INSERT INTO referral.change (shard, kind, key)

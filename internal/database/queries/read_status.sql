@@ -24,7 +24,8 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
                             WHERE first.xid <= ro.noted_up_to),
        k.credits,
        s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
-       i.incident, coalesce(i.pairs, 0), coalesce(i.granted, 0)
+       i.id, coalesce(i.reported, 0), coalesce(i.present, 0),
+       EXISTS (SELECT FROM referral.incident AS n WHERE n.campaign = c.name AND n.state = 'Open')
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
   LEFT JOIN (SELECT * FROM referral.owner LIMIT 1) AS o ON true
   LEFT JOIN referral.campaign AS c ON true
@@ -32,7 +33,9 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
                       WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
   LEFT JOIN referral.rollout AS ro ON ro.campaign = c.name
   LEFT JOIN referral.resync_campaign AS s ON s.campaign = c.name
-  LEFT JOIN referral.loss AS i ON i.campaign = c.name AND NOT i.allowed
+  LEFT JOIN LATERAL (SELECT id, reported, present FROM referral.incident
+                      WHERE campaign = c.name AND cause = 'MassReversal' AND state = 'Reported'
+                      ORDER BY began_at, id LIMIT 1) AS i ON true
  CROSS JOIN LATERAL (SELECT coalesce(sum(awaiting_purchase), 0)::bigint AS awaiting_purchase,
                             coalesce(sum(waiting), 0)::bigint AS waiting, coalesce(sum(held), 0)::bigint AS held,
                             coalesce(sum(granted), 0)::bigint AS granted, coalesce(sum(reversed), 0)::bigint AS reversed,

@@ -27,9 +27,22 @@ BEGIN
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;
+-- What is declared.
+CREATE TRIGGER proof AFTER UPDATE ON referral.meta FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION proof.note();
 -- The engine's steps of a reversal, and not its beginning.
 CREATE TRIGGER proof AFTER UPDATE ON referral.reversal FOR EACH ROW
     WHEN (NEW.done OR (NEW.resume_user, NEW.resume_purchase) > (OLD.resume_user, OLD.resume_purchase)) EXECUTE FUNCTION proof.note();
+
+-- Refuses credits of some referees, who are set aside for it.
+CREATE TABLE proof.refused (user_id text PRIMARY KEY);
+CREATE FUNCTION proof.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM proof.refused WHERE user_id = NEW.user_id) THEN
+        RAISE numeric_value_out_of_range USING MESSAGE = 'the credit is refused';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON referral.credit FOR EACH ROW EXECUTE FUNCTION proof.refuse();
 
 -- What decisions rested on is recorded as an exclusive or of hashes, from which
 -- those of facts as they are now are taken out before, and put back after.

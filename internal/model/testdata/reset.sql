@@ -8,7 +8,7 @@ BEGIN
         EXECUTE format('DELETE FROM referral.%I', name);
     END LOOP;
 END $$;
-DELETE FROM proof.writes; DELETE FROM proof.commits;
+DELETE FROM proof.writes; DELETE FROM proof.commits; DELETE FROM proof.refused;
 UPDATE referral.meta SET attribution = 'LastTouch', suspended = false, epoch = epoch + 1;
 UPDATE referral.owner SET generation = 0;
-UPDATE referral.resync SET began_at = NULL, resume_after = '', rows_done = false, next_at = now();
+UPDATE referral.resync SET began_at = NULL, resume_after = '', phase = 'Rows', next_at = now();

@@ -1,0 +1,163 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// tenPercent holds 10 % of each purchase for two days.
+func tenPercent() reward.Terms {
+	terms := fiveDollars()
+	terms.HoldPeriod = 48 * time.Hour
+	terms.Rewards[0].Fixed, terms.Rewards[0].Percentage = nil, &reward.Percentage{Rate: "10"}
+	return terms
+}
+
+func withBudget(amount int64) func(*database.Declaration) {
+	return func(d *database.Declaration) { d.Budget = &reward.Money{Amount: amount, Currency: "USD"} }
+}
+
+// newGrowing is a shop in which dave's pair, held at 400 of a budget of 500, waits
+// for 500 more.
+func newGrowing(t *testing.T) *shop {
+	t.Helper()
+	s := newShop(t)
+	s.declare("invite", tenPercent(), withBudget(500))
+	s.write(link)
+	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('dave', 'alice1', now() - interval '1 h')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dave', 'p', 4000, 'USD')`)
+	s.converge()
+	s.write(`UPDATE referral.purchase SET amount = 9000`)
+	s.converge()
+	s.expect("held", "SELECT amount FROM referral.credit", "400")
+	return s
+}
+
+// Whatever is lost or altered of a pair that waits for more, no restore gives it
+// more than the budget has.
+func TestResyncRestoresNothingPastABudget(t *testing.T) {
+	for name, damage := range map[string]string{
+		"ordinal altered (input 10)": `UPDATE referral.pair SET ordinal = 7`,
+		"order altered":              `UPDATE referral.pair SET admission_order = 999`,
+		"reason altered":             `UPDATE referral.pair SET reason = 'HoldPeriod'`,
+		"called granted":             `UPDATE referral.pair SET state = 'Granted'`,
+		"two columns altered":        `UPDATE referral.pair SET ordinal = 7, matures_at = now()`,
+		"credit deleted":             `DELETE FROM referral.credit`,
+		"credit raised":              `UPDATE referral.credit SET amount = 900`,
+		"pair deleted":               `DELETE FROM referral.pair`,
+		"attribution deleted":        `DELETE FROM referral.attribution`,
+		"credit counter lowered":     `UPDATE referral.credit_count SET held = 0`,
+		"credit counter and credit":  `UPDATE referral.credit_count SET held = 0; DELETE FROM referral.credit`,
+		"purchase raised as well":    `UPDATE referral.purchase SET amount = 90000; UPDATE referral.pair SET ordinal = 7`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newGrowing(t)
+			s.behind(damage)
+			for range 2 {
+				s.resync()
+				s.converge()
+				if held := s.count("SELECT coalesce(sum(amount), 0)::bigint FROM referral.credit"); held > 500 {
+					t.Fatalf("held %d of 500", held)
+				}
+			}
+			s.expect("pairs", "SELECT state, reason FROM referral.pair", "Held BudgetExhausted")
+		})
+	}
+}
+
+// A held pair that is postponed for no reason is found: it would never mature.
+func TestResyncFindsAHeldPairThatIsPostponed(t *testing.T) {
+	for _, user := range []string{"dave", "bob"} { // held, and granted
+		t.Run(user, func(t *testing.T) {
+			s := newCrowd(t)
+			s.behind("UPDATE referral.pair SET postponed = true WHERE user_id = '" + user + "'")
+			s.resync()
+			s.expect("postponed", "SELECT FROM referral.pair WHERE postponed")
+			s.drifted(1)
+		})
+	}
+}
+
+// What a referrer's tier, another's change or an edit has enqueued is not drift,
+// whatever kind of change it is.
+func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
+	for kind, key := range map[string]string{
+		"Referee": "carol", "Code": "ann1", "Campaign": "invite", "Referrer": "ann", "Erasure": "carol", "Rollout": "invite", "Withheld": "invite",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			s := newCrowd(t)
+			s.behind(`DELETE FROM referral.refund`, fmt.Sprintf(`INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('%s'), '%s', '%[1]s')`, key, kind))
+			s.request()
+			must(t, s.engine.Resync(t.Context()))
+			s.expect("pairs", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Reversed")
+			s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
+		})
+	}
+	t.Run("Visitor", func(t *testing.T) {
+		s := newCrowd(t)
+		s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v9', 't8', 'ann1', now() - interval '90 min')`)
+		s.request()
+		must(t, s.engine.Resync(t.Context()))
+		s.expect("attribution", "SELECT code FROM referral.attribution WHERE user_id = 'finn'", "alice1")
+		s.converge()
+		s.drifted(0)
+	})
+}
+
+// Input 17: of a pair that waits, a tier that is next for its referrer changes what
+// it needs, and its re-evaluation is pending.
+func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
+	s := newShop(t)
+	tiered := fiveDollars()
+	tiered.Rewards[0].Fixed = nil
+	tiered.Rewards[0].Tiers = []reward.Tier{{FromPair: 1, Fixed: reward.Money{Amount: 500, Currency: "USD"}}, {FromPair: 2, Fixed: reward.Money{Amount: 1000, Currency: "USD"}}}
+	s.declare("invite", tiered, withBudget(1400))
+	s.write(link)
+	for _, user := range []string{"a", "b"} {
+		s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, 'alice1', now() - interval '1 h')`, user)
+		s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 900, 'USD')`, user)
+		s.converge()
+	}
+	s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
+	s.behind(`UPDATE referral.campaign SET budget_amount = 2000`, `UPDATE referral.meta SET epoch = epoch + 1`,
+		`UPDATE referral.attribution SET facts = 7`, // has both compared
+		`INSERT INTO referral.allocation_request (campaign) VALUES ('invite')`)
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
+	s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
+	s.converge()
+	s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Granted")
+	s.drifted(0)
+}
+
+// A counter of a limited campaign that is put right frees or takes capacity: its
+// waiting pairs are looked at.
+func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
+	for name, damage := range map[string]string{
+		"credit counter":   `UPDATE referral.credit_count SET granted = granted + 1000`,
+		"referrer counter": `UPDATE referral.referrer SET pairs = pairs + 2`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			capped := fiveDollars()
+			capped.Limits.PairsPerReferrer = 3
+			s.declare("invite", capped, withBudget(1500))
+			s.write(link)
+			s.behind(`INSERT INTO referral.credit_count (campaign, shard, currency) VALUES ('invite', 0, 'USD')`, `INSERT INTO referral.referrer (campaign, referrer_id) VALUES ('invite', 'alice')`)
+			s.behind(damage)
+			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 3) AS n`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 3) AS n`)
+			must(t, s.engine.Converge(t.Context()))
+			s.expect("pairs before", "SELECT state, count(*) FROM referral.pair GROUP BY 1 ORDER BY 1", "Granted 1", "Waiting 2")
+			s.request()
+			must(t, s.engine.Resync(t.Context()))
+			s.converge()
+			s.expect("pairs", "SELECT state, count(*) FROM referral.pair GROUP BY 1", "Granted 3")
+		})
+	}
+}

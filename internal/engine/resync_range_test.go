@@ -1,0 +1,135 @@
+package engine_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+)
+
+// Of one visitor's touches the one that decides is found, however many there are and however many
+// signups it made.
+func TestResyncReadsTheDecidingTouch(t *testing.T) {
+	for name, attributed := range map[string]bool{"attributed": true, "to be attributed": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.write(link)
+			s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at)
+				SELECT 'v', 't' || n, 'alice1', now() - interval '2 h' - n * interval '1 s' FROM generate_series(1, 40000) AS n`)
+			s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) SELECT 'u' || n, 'v', now() - interval '1 h' FROM generate_series(1, 1500) AS n`)
+			if attributed {
+				// What a batch would record: all are bound by the last touch.
+				s.asOwner(`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, seal)
+					SELECT s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1',
+					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked), v.via, 0,
+					       referral.seal_of_attribution(s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1')
+					  FROM referral.signup AS s, referral.touch AS t,
+					       (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) AS via
+					          FROM referral.touch AS t JOIN referral.link AS l ON l.code = t.code WHERE t.touch_id = 't1') AS v
+					 WHERE t.touch_id = 't1'`)
+			}
+			s.asOwner("DELETE FROM referral.change")
+			s.engine = s.newEngine(engine.Options{})
+			if attributed {
+				began := time.Now()
+				s.asOwner("INSERT INTO referral.pair_count (campaign, shard, awaiting_purchase) VALUES ('invite', 0, 1500)")
+				s.resync()
+				t.Logf("%s", time.Since(began))
+				s.drifted(0)
+				return
+			}
+			began := time.Now()
+			find := strings.TrimSuffix(strings.TrimSpace(s.engine.Statement("resync_find")), ";")
+			if found := len(s.rows(find, "", nil, 2000)); found != 1500 {
+				t.Errorf("%d signups found", found)
+			}
+			t.Logf("%s", time.Since(began))
+		})
+	}
+}
+
+func TestResyncHalvesARangeThatIsTooSlow(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.credit WHERE user_id IN ('bob', 'finn', 'dave')`)
+	sql := strings.TrimSuffix(strings.TrimSpace(s.engine.Statement("resync_find")), ";")
+	s.engine.Replace("resync_begin", "SELECT set_config('statement_timeout', '500ms', true)")
+	s.engine.Replace("resync_find", "SELECT user_id FROM ("+sql+") AS found WHERE NOT ($1 < 'dave' AND ($2::text IS NULL OR $2 >= 'dave')) OR pg_sleep(2) IS NULL")
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("set aside", "SELECT user_id, cause LIKE '%statement timeout%' FROM referral.set_aside", "dave true")
+	s.expect("the rest is repaired", "SELECT user_id FROM referral.credit ORDER BY 1", "bob")
+	s.expect("answered", "SELECT campaign FROM referral.resync_campaign WHERE handled = requested AND requested <> '' ORDER BY 1", "invite", "slow")
+	if err := s.engine.ResyncErr(); err != nil {
+		t.Errorf("still failing: %v", err)
+	}
+
+	// Another engine, or another day: it is tried again.
+	s.engine = s.newEngine(engine.Options{})
+	s.resync()
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+	s.expect("credits", "SELECT user_id, count(*) FROM referral.credit GROUP BY 1 ORDER BY 1", "bob 1", "dave 2")
+}
+
+func TestResyncHalvesARepairThatIsTooSlow(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.credit WHERE user_id IN ('bob', 'dave')`, `UPDATE referral.attribution SET label = 'x'`)
+	s.engine.Replace("begin", "SELECT set_config('statement_timeout', '500ms', true)")
+	sql := strings.TrimSuffix(strings.TrimSpace(s.engine.Statement("load_purchase")), ";")
+	s.engine.Replace("load_purchase", "SELECT * FROM ("+sql+") AS found WHERE NOT 'dave' = ANY ($1) OR pg_sleep(2) IS NULL")
+	s.request()
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "dave")
+	s.expect("the rest is repaired", "SELECT user_id FROM referral.credit ORDER BY 1", "bob")
+	s.expect("labels", "SELECT user_id FROM referral.attribution WHERE label = 'x'", "dave")
+}
+
+// A lock that is not given is no referee's failure.
+func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
+	s.engine.Replace("begin", "SELECT set_config('lock_timeout', '100ms', true)")
+	tx, err := s.db.Begin(t.Context())
+	must(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT FROM referral.shard FOR UPDATE")
+	must(t, err)
+	s.request()
+	for n := range 3 {
+		if err := s.engine.Resync(t.Context()); database.Classify(err) != database.ClassRetryable {
+			t.Fatalf("attempt %d: %v", n, err)
+		}
+	}
+	must(t, tx.Rollback(t.Context()))
+	must(t, s.engine.Resync(t.Context()))
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+	s.expect("credits", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
+}
+
+func TestResyncErrShowsAFailureThatIsRepeated(t *testing.T) {
+	s := newCrowd(t)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	e.Replace("resync_sums", "SELECT absent FROM referral.meta")
+	s.request()
+	if err := e.Resync(t.Context()); err == nil {
+		t.Fatal("it went through")
+	}
+	if err := e.ResyncErr(); err != nil {
+		t.Errorf("shown after one failure: %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	for deadline := time.Now().Add(20 * time.Second); e.ResyncErr() == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not shown though it fails for ever")
+		}
+	}
+	if err := e.Err(); err != nil {
+		t.Errorf("a resync's failure is no batch's: %v", err)
+	}
+	stop()
+	must(t, <-done)
+}

@@ -1,0 +1,409 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// cause is why decisions are withheld.
+type cause string
+
+// causeMassReversal withholds reversals because too many rows of facts are
+// missing.
+const causeMassReversal cause = "MassReversal"
+
+// States of an incident; see the migration of table incident.
+const (
+	incidentCounting  = "Counting"
+	incidentOpen      = "Open"
+	incidentReported  = "Reported"
+	incidentPermitted = "Permitted"
+)
+
+// pairKey names a pair within its campaign.
+type pairKey struct{ userID, purchaseID string }
+
+// incident is a row of referral.incident, which the batch has locked.
+type incident struct {
+	id, campaign, state string
+	present, withheld   int64
+	moved               bool // differs from what is recorded
+}
+
+// withholding is what a batch withholds in one campaign for one cause, or finds
+// withheld.
+type withholding struct {
+	loss
+	incidents []*incident
+	lost      []pairKey             // the decisions would reverse these for want of their rows
+	before    map[pairKey]*incident // withheld when the batch began
+	counted   map[pairKey]bool      // since counting began
+
+	// What the batch comes to.
+	added    []pairKey // withheld from now on
+	to       *incident // where they are added
+	released []pairKey // withheld no more
+	count    []pairKey // counted from now on
+	uncount  []pairKey // counted no more: their rows are back
+}
+
+// withhold drops from the batch the referees with reversals that are not to be
+// believed, because too many rows of facts are missing, and remembers their
+// pairs. Pairs whose rows are back, and pairs whose incident has been permitted,
+// are withheld no more.
+//
+// It judges each campaign's reversals of the batch as a whole. A resync that is
+// still counting withholds all of them, and judges when it has seen everything.
+func (b *batch) withhold(ctx context.Context) error {
+	all := map[string]*withholding{}
+	for _, r := range b.referees {
+		for _, lost := range r.lostPairs() {
+			of(all, lost.campaign).lost = append(of(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
+		}
+	}
+	if err := b.loadWithholdings(ctx, all); err != nil || len(all) == 0 {
+		return err
+	}
+	kept := map[string]bool{} // user_ids of withheld referees
+	for _, w := range byCampaign(all) {
+		w.judge(b, kept)
+	}
+	for _, w := range byCampaign(all) {
+		w.settle(b, kept)
+	}
+	b.undecided = slices.Sorted(maps.Keys(kept))
+	b.leave(func(r *referee) bool { return kept[r.UserID] })
+	return b.recordWithholdings(ctx, byCampaign(all))
+}
+
+func of(all map[string]*withholding, campaign string) *withholding {
+	if all[campaign] == nil {
+		all[campaign] = &withholding{
+			loss: loss{campaign: campaign}, before: map[pairKey]*incident{}, counted: map[pairKey]bool{},
+		}
+	}
+	return all[campaign]
+}
+
+// byCampaign lists them in the order in which campaigns are locked.
+func byCampaign(all map[string]*withholding) []*withholding {
+	sorted := make([]*withholding, 0, len(all))
+	for _, w := range all {
+		sorted = append(sorted, w)
+	}
+	slices.SortFunc(sorted, func(a, b *withholding) int { return cmp.Compare(a.campaign, b.campaign) })
+	return sorted
+}
+
+// judge finds which referees have to be withheld: those with a pair that was
+// withheld and may not be reversed yet, and, where the lost pairs are too many,
+// those with a lost pair.
+func (w *withholding) judge(b *batch, kept map[string]bool) {
+	for key, i := range w.before {
+		r := b.byID[key.userID]
+		if r.cause != nil {
+			continue // it is set aside instead, and stays withheld
+		}
+		if r.evidence(key.purchaseID) == rowsMissing && i.state != incidentPermitted {
+			kept[key.userID] = true
+		}
+	}
+	var found []pairKey // that are not withheld already
+	var fresh int64     // of these not counted yet
+	for _, key := range w.lost {
+		if w.before[key] != nil {
+			continue
+		}
+		found = append(found, key)
+		if !w.counted[key] {
+			fresh++
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return
+	case b.countsLosses && !w.accident():
+		w.to = w.gathering(incidentCounting)
+	case w.accident() || !w.believes(fresh):
+		w.to = w.gathering(incidentOpen)
+	default:
+		return
+	}
+	w.added = found
+	for _, key := range found {
+		kept[key.userID] = true
+	}
+}
+
+// settle works out what changes, once all campaigns have been judged.
+func (w *withholding) settle(b *batch, kept map[string]bool) {
+	for key, i := range w.before {
+		switch b.byID[key.userID].evidence(key.purchaseID) {
+		case rowsUnknown:
+			continue
+		case rowsMissing:
+			if kept[key.userID] {
+				continue
+			}
+		case rowsPresent:
+			if w.counted[key] {
+				w.uncount = append(w.uncount, key)
+				w.pairs--
+			}
+		}
+		w.released = append(w.released, key)
+		i.withheld--
+		i.moved = true
+	}
+	added := w.to != nil
+	if added {
+		w.to.withheld += int64(len(w.added))
+		w.to.moved = true
+	}
+	for _, key := range w.lost {
+		// Of a referee that another campaign withholds nothing is recorded, and nothing counted.
+		if w.before[key] == nil && !w.counted[key] && (added || !kept[key.userID]) {
+			w.count = append(w.count, key)
+			w.pairs++
+		}
+	}
+}
+
+// accident reports whether an incident of the campaign has not been permitted.
+// As long as there is one, nothing that is lost is believed.
+func (w *withholding) accident() bool {
+	return slices.ContainsFunc(w.incidents, func(i *incident) bool { return i.state == incidentOpen || i.state == incidentReported })
+}
+
+// gathering is the incident that pairs may be added to, in the given state.
+func (w *withholding) gathering(state string) *incident {
+	for _, i := range w.incidents {
+		if i.state == state {
+			return i
+		}
+	}
+	i := newIncident(w.campaign, state, w.present)
+	w.incidents = append(w.incidents, i)
+	return i
+}
+
+// evidence is what a decision says about the rows that a recorded pair rests on.
+type evidence int
+
+const (
+	rowsUnknown evidence = iota // nothing was decided: the referee is set aside, or the campaign suspended
+	rowsMissing                 // the pair would be reversed because its purchase or signup is missing
+	rowsPresent                 // anything else
+)
+
+// evidence says whether the referee's decisions reverse a pair for want of its
+// rows.
+func (r *referee) evidence(purchaseID string) evidence {
+	if r.cause != nil {
+		return rowsUnknown
+	}
+	before := r.pair(purchaseID)
+	if before == nil || !occupies(before.State) {
+		return rowsPresent
+	}
+	for i := range r.outcome.Decisions {
+		d := &r.outcome.Decisions[i]
+		switch {
+		case d.PurchaseID != purchaseID:
+		case d.State == reward.Reversed && d.Reason == reward.PurchaseRemoved:
+			return rowsMissing
+		default:
+			return rowsPresent
+		}
+	}
+	return rowsUnknown
+}
+
+type lostPair struct{ campaign, purchaseID string }
+
+// lostPairs lists the held and granted pairs that would be reversed because the
+// purchase or the signup is missing.
+func (r *referee) lostPairs() []lostPair {
+	var all []lostPair
+	for i := range r.Pairs {
+		if p := &r.Pairs[i]; r.evidence(p.PurchaseID) == rowsMissing {
+			all = append(all, lostPair{p.Campaign, p.PurchaseID})
+		}
+	}
+	return all
+}
+
+// loadWithholdings reads what is withheld of the batch's referees, and locks and
+// reads what is counted of each campaign concerned.
+func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholding) error {
+	type row struct {
+		campaign, incident string
+		pairKey
+	}
+	var rows []row
+	if b.withholds {
+		ids := make([]string, len(b.referees))
+		for i, r := range b.referees {
+			ids[i] = r.UserID
+		}
+		found, err := b.tx.Query(ctx, b.statement("load_withheld"), ids, causeMassReversal)
+		if err != nil {
+			return err
+		}
+		var w row
+		if _, err := pgx.ForEachRow(found, []any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() error {
+			rows = append(rows, w)
+			of(all, w.campaign)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := b.lockLosses(ctx, all); err != nil {
+		return err
+	}
+	for i := range rows {
+		w := &rows[i]
+		for _, i := range all[w.campaign].incidents {
+			if i.id == w.incident {
+				all[w.campaign].before[w.pairKey] = i
+			}
+		}
+	}
+	return b.loadCounted(ctx, all)
+}
+
+// lockLosses locks the counts of the campaigns concerned, by name, then their
+// incidents, and reads both.
+func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) error {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	var q pgx.Batch
+	q.Queue(b.statement("lock_loss"), names)
+	var i incident
+	q.Queue(b.statement("lock_incident"), names, causeMassReversal).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&i.id, &i.campaign, &i.state, &i.withheld}, func() error {
+			found := i
+			all[i.campaign].incidents = append(all[i.campaign].incidents, &found)
+			return nil
+		})
+		return err
+	})
+	var l loss
+	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.anew, &l.pairs, &l.present}, func() error {
+			all[l.campaign].loss = l
+			return nil
+		})
+		return err
+	})
+	return b.send(ctx, &q)
+}
+
+// loadCounted reads which of the pairs concerned have been counted already.
+func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) error {
+	var keys lostPairColumns
+	for _, w := range all {
+		if w.anew {
+			continue
+		}
+		keys.add(w.campaign, w.lost)
+		for key := range w.before {
+			keys.add(w.campaign, []pairKey{key})
+		}
+	}
+	if len(keys.userID) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Query(ctx, b.statement("load_lost_pair"), keys.campaign, keys.userID, keys.purchaseID)
+	if err != nil {
+		return err
+	}
+	var campaign string
+	var key pairKey
+	_, err = pgx.ForEachRow(rows, []any{&campaign, &key.userID, &key.purchaseID}, func() error {
+		all[campaign].counted[key] = true
+		return nil
+	})
+	return err
+}
+
+// lostPairColumns are pairs as columns of parameters.
+type lostPairColumns struct{ campaign, userID, purchaseID, incident []string }
+
+func (c *lostPairColumns) add(campaign string, keys []pairKey) {
+	for _, key := range keys {
+		c.campaign, c.userID, c.purchaseID = append(c.campaign, campaign), append(c.userID, key.userID), append(c.purchaseID, key.purchaseID)
+	}
+}
+
+// sweptLostPairs is how many pairs of earlier intervals are removed when counting
+// begins anew.
+const sweptLostPairs = 10_000
+
+// recordWithholdings writes what withhold has come to.
+func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) error {
+	var added, released, count, uncount lostPairColumns
+	var losses lossColumns
+	var incidents incidentColumns
+	var anew []string
+	for _, w := range all {
+		losses.add(&w.loss)
+		if w.anew {
+			anew = append(anew, w.campaign)
+		}
+		for _, i := range w.incidents {
+			incidents.add(i)
+		}
+		released.add(w.campaign, w.released)
+		count.add(w.campaign, w.count)
+		uncount.add(w.campaign, w.uncount)
+		added.add(w.campaign, w.added)
+		for range w.added {
+			added.incident = append(added.incident, w.to.id)
+		}
+	}
+	var writes pgx.Batch
+	write := func(name string, rows int, arguments ...any) {
+		if rows > 0 {
+			writes.Queue(b.statement(name), arguments...)
+		}
+	}
+	write("remove_withheld", len(released.userID), causeMassReversal, released.campaign, released.userID, released.purchaseID)
+	write("record_withheld", len(added.userID), causeMassReversal, added.campaign, added.userID, added.purchaseID, added.incident)
+	write("record_incident", len(incidents.id), causeMassReversal, incidents.id, incidents.campaign, incidents.state, incidents.present, incidents.withheld)
+	write("remove_incident", len(incidents.over), incidents.over)
+	write("record_loss", len(losses.campaign), losses.campaign, losses.anew, losses.present, losses.lost)
+	write("sweep_lost_pair", len(anew), anew, sweptLostPairs)
+	write("remove_lost_pair", len(uncount.userID), uncount.campaign, uncount.userID, uncount.purchaseID)
+	write("record_lost_pair", len(count.userID), count.campaign, count.userID, count.purchaseID)
+	return b.send(ctx, &writes)
+}
+
+type incidentColumns struct {
+	id, campaign, state []string
+	present, withheld   []int64
+	over                []string // ids
+}
+
+func (c *incidentColumns) add(i *incident) {
+	switch {
+	case !i.moved:
+	case i.withheld <= 0:
+		c.over = append(c.over, i.id)
+	default:
+		c.id, c.campaign, c.state = append(c.id, i.id), append(c.campaign, i.campaign), append(c.state, i.state)
+		c.present, c.withheld = append(c.present, i.present), append(c.withheld, i.withheld)
+	}
+}

@@ -1,0 +1,71 @@
+package model
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// refuse lets no credit of a referee be recorded any more, for which an engine sets the referee
+// aside. Empty: all are recorded again, and who was set aside is looked at again.
+type refuse struct{ User string }
+
+func (o refuse) happen(h *history) {
+	if o.User != "" && len(h.erasures) > 0 { // which a referee that is set aside would hold up
+		return
+	}
+	if o.User != "" {
+		h.execute(h.t, "INSERT INTO proof.refused SELECT $1 ON CONFLICT DO NOTHING", o.User)
+		h.refuses = true
+		return
+	}
+	if h.refuses {
+		h.execute(h.t, "DELETE FROM proof.refused; INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(user_id), 'Referee', user_id FROM referral.set_aside")
+		h.refuses = false
+	}
+}
+
+// setAsideBy takes over which referees a commit set aside, and which it decided again. Neither are
+// the former decided about, nor do they wait for anything.
+func (h *history) setAsideBy(c commit) {
+	for _, w := range c.writes {
+		if w.of != "set_aside" {
+			continue
+		}
+		var is row
+		text := w.now
+		if text == nil {
+			text = w.was
+		}
+		must(h.t, json.Unmarshal(text, &is))
+		delete(h.setAside, is.User)
+		if w.now != nil {
+			if !h.refuses {
+				h.disagree("a referee was set aside", is.User+": "+is.Cause)
+			}
+			h.setAside[is.User] = true
+			h.coverage.add("referee that is set aside")
+		}
+	}
+}
+
+func TestPairOfARefereeThatIsSetAsideKeepsItsPlace(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 87},
+		converge{},
+		refuse{User: "bob"},
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: policy, Scope: "NewPairs"},
+		converge{},
+		refuse{},
+		declare{Campaign: "one", Window: 720, Budget: 1500, Policy: policy, Scope: "NewPairs"},
+		converge{Again: true},
+	})
+}
