@@ -146,7 +146,7 @@ func TestABudgetThatCanNeverWorkIsNotDeclared(t *testing.T) {
 	w.patch("rcamp", "invite-friends", `{"suspend":true}`)
 	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	check("suspended", "1000 USD Suspended")
-	w.patch("rcamp", "invite-friends", `{"suspend":false,"budget":{"amount":"20.00"}}`)
+	w.patch("rcamp", "invite-friends", `{"suspend":false,"budget":{"amount":"20.00","currency":"USD"}}`)
 	w.awaitReady(campaign)
 	check("put right", "2000 USD Open")
 }

@@ -16,7 +16,7 @@ import (
 func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
 	limited, err := w.backlogUnder(ctx, "with room for all", referees, func(ctx context.Context, s *shop) error {
-		return s.limit(ctx, 2, reward.Limits{PairsPerReferrer: 1_000_000}, 1_000_000_000_000)
+		return s.limit(ctx, reward.Limits{PairsPerReferrer: 1_000_000}, 1_000_000_000_000)
 	})
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 func waitlistVersusFastPath(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(100_000)
 	exhausted, err := w.backlogUnder(ctx, "budget for one", referees, func(ctx context.Context, s *shop) error {
-		return s.limit(ctx, 2, reward.Limits{}, fiveDollars().Rewards[0].Fixed.Amount)
+		return s.limit(ctx, reward.Limits{}, fiveDollars().Rewards[0].Fixed.Amount)
 	})
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func (s *shop) waits(ctx context.Context, pairs int) error {
 }
 
 // limit gives the campaign a cap and a budget, in minor units.
-func (s *shop) limit(ctx context.Context, generation int64, limits reward.Limits, budget int64) error {
+func (s *shop) limit(ctx context.Context, limits reward.Limits, budget int64) error {
 	terms := fiveDollars()
 	terms.Limits = limits
 	text, err := json.Marshal(terms)
@@ -93,8 +93,8 @@ func (s *shop) limit(ctx context.Context, generation int64, limits reward.Limits
 	}
 	_, err = database.Declare(ctx, s.db, database.Declaration{
 		OwnerUID: owner.UID, Name: campaign, Mode: reward.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", UID: "campaign", Generation: generation,
-		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: generation},
+		Destination: "https://mysite.com/", UID: "campaign", Generation: 2,
+		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
 		Budget: &reward.Money{Amount: budget, Currency: "USD"},
 	})

@@ -46,7 +46,7 @@ func (w *world) waitlist(ctx context.Context, waiting int) (*waitlist, error) {
 	admitted := 10_000 // which leaves the server no choice of plans
 	w.say("granting %d pairs and writing %d that wait", admitted, waiting)
 	err = func() error {
-		if err := errors.Join(s.limit(ctx, 2, reward.Limits{}, int64(500*admitted)), s.invite(ctx), s.signUp(ctx, 1, admitted), s.buy(ctx, admitted, 1)); err != nil {
+		if err := errors.Join(s.limit(ctx, reward.Limits{}, int64(500*admitted)), s.invite(ctx), s.signUp(ctx, 1, admitted), s.buy(ctx, admitted, 1)); err != nil {
 			return err
 		}
 		if _, err := s.drain(ctx, admitted); err != nil {

@@ -46,7 +46,7 @@ func (w *world) whale(ctx context.Context, referees, limit int) (*whale, error) 
 	}
 	w.say("writing and deciding %d referees of one referrer", referees)
 	err = errors.Join(
-		s.limit(ctx, 2, reward.Limits{PairsPerReferrer: int64(limit)}, int64(500*limit)),
+		s.limit(ctx, reward.Limits{PairsPerReferrer: int64(limit)}, int64(500*limit)),
 		s.invite(ctx),
 		s.inBulk(ctx, "write_signups", 1, referees, 1),
 		s.buy(ctx, referees, 1),

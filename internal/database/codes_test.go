@@ -1,7 +1,6 @@
 package database_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ const normalCode = "SELECT referral.normal_code($1)"
 func TestNormalCodeTrimsASCIIWhiteSpaceAndLowersCase(t *testing.T) {
 	w := newWorld(t)
 	for given, want := range map[string]string{
-		"abc": "abc", "ABC": "abc", " Ab C ": "ab c", "\t\n\v\f\rabc\r\n": "abc", "v": "v",
+		"abc": "abc", "ABC": "abc", "\x20Ab C\x20": "ab c", "\t\n\v\f\rabc\r\n": "abc", "v": "v",
 	} {
 		if got := value[string](t, w.writer, normalCode, given); got != want {
 			t.Errorf("%q becomes %q, want %q", given, got, want)
@@ -63,9 +62,7 @@ func TestCodesAreFoundByIndex(t *testing.T) {
 		"link_pkey": `SELECT l.campaign FROM referral.signup AS s JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
 		              WHERE s.user_id = 'u'`,
 	} {
-		tx, err := w.Begin(t.Context())
-		check(t, err)
-		defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+		tx := w.beginBatch(t)
 		run(t, tx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
 		plan := column[string](t, tx, "EXPLAIN "+query)
 		if text := strings.Join(plan, "\n"); !strings.Contains(text, index) {

@@ -192,8 +192,9 @@ func FaultOf(err error) Fault {
 			return FaultPassing
 		}
 		return FaultBatch
+	default:
+		return FaultDatabase
 	}
-	return FaultDatabase
 }
 
 // Constraint is the name of the constraint that refused a statement; empty

@@ -14,7 +14,9 @@ func (b *batch) bind(ctx context.Context) error {
 	d := bindings{bound: newAttributionColumns(len(b.referees))}
 	exhausted := map[string]bool{}
 	b.engine.exhausted.Range(func(campaign, _ any) bool {
-		exhausted[campaign.(string)] = true
+		if name, ok := campaign.(string); ok {
+			exhausted[name] = true
+		}
 		return true
 	})
 	for _, r := range b.referees {

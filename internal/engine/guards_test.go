@@ -41,8 +41,8 @@ func (s *shop) harm() string {
 const anyShard = `SELECT s.shard, coalesce(c.xid::text, ''), coalesce(c.id, 0), pg_current_snapshot()::text
                     FROM referral.shard AS s
                     LEFT JOIN LATERAL (SELECT xid, id FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS c ON true
-                   WHERE $1::int >= 0 AND s.shard <> ALL (coalesce($3::smallint[], '{}'))
-                     AND coalesce($4::smallint[] IS NULL, $5::text[] IS NULL, $6::bigint[] IS NULL, $7::text[] IS NULL) IS NOT NULL
+                   WHERE $1::int >= 0 AND coalesce(s.shard = $3::smallint, true) AND s.shard <> ALL (coalesce($4::smallint[], '{}'))
+                     AND coalesce($5::smallint[] IS NULL, $6::text[] IS NULL, $7::bigint[] IS NULL, $8::text[] IS NULL) IS NOT NULL
                      AND (c.xid IS NOT NULL
                           OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
                    LIMIT $2`

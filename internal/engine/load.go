@@ -34,24 +34,41 @@ func (b *batch) load(ctx context.Context) error {
 	return b.fits()
 }
 
+// ownLoads queue what is keyed by the referee.
+type ownLoads struct {
+	batch *batch
+	ids   []string
+	id    string // every row begins with its user_id
+
+	pgx.Batch
+}
+
+// queue has each row of a statement scanned into columns and added to its referee.
+func (o *ownLoads) queue(statement string, columns []any, add func(r *referee), more ...any) {
+	b := o.batch
+	o.Queue(b.statement(statement), append([]any{o.ids}, more...)...).Query(
+		b.each(append([]any{&o.id}, columns...), func() { add(b.byID[o.id]) }))
+}
+
 // loadOwn loads each referee's own facts and how they were decided before.
 func (b *batch) loadOwn(ctx context.Context) error {
-	ids := make([]string, len(b.referees))
+	o := &ownLoads{batch: b, ids: make([]string, len(b.referees))}
 	for i, r := range b.referees {
-		ids[i] = r.UserID
+		o.ids[i] = r.UserID
 	}
-	var q pgx.Batch
-	var id string // every row begins with its user_id
-	queue := func(statement string, columns []any, add func(r *referee), more ...any) {
-		arguments := append([]any{ids}, more...)
-		q.Queue(b.statement(statement), arguments...).Query(b.each(append([]any{&id}, columns...), func() { add(b.byID[id]) }))
-	}
+	o.queueFacts()
+	o.queueResults()
+	return b.send(ctx, &o.Batch)
+}
+
+func (o *ownLoads) queueFacts() {
+	b := o.batch
 	attributes := b.config.Conditions
 
 	var hash int64 // of each fact
 	var s reward.Signup
 	var visitorID string
-	queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
+	o.queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
 		signup := s
 		r.Signup, r.visitorID = &signup, visitorID
 		r.facts ^= hash
@@ -60,7 +77,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	}, attributes)
 
 	var p reward.Purchase
-	queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
+	o.queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
 		b.bytes += bytesPerPurchase - bytesPerRow
 		r.facts ^= hash
@@ -71,25 +88,28 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	// a change of its own.
 	var purchaseID string
 	var refunded int64
-	queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {
+	o.queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {
 		r.facts ^= hash
 		if p := r.purchase(purchaseID); p != nil {
 			p.Refunded = refunded
 		}
 	})
 	var verdict reward.Verdict
-	queue("load_override", []any{&purchaseID, &verdict, &hash}, func(r *referee) {
+	o.queue("load_override", []any{&purchaseID, &verdict, &hash}, func(r *referee) {
 		r.facts ^= hash
 		if p := r.purchase(purchaseID); p != nil {
 			p.Override = verdict
 		}
 	})
+}
 
+func (o *ownLoads) queueResults() {
+	b := o.batch
 	var a reward.Attribution
 	var facts, via *int64
 	var pairs *int32
 	var sealed, old bool
-	queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID,
+	o.queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID,
 		&facts, &via, &pairs, &sealed, &old}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
@@ -103,7 +123,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	var w waitlistRow
 	var least int64
 	var starts, needs []int64
-	queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
+	o.queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
 		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
 		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
@@ -126,14 +146,14 @@ func (b *batch) loadOwn(ctx context.Context) error {
 		starts, needs = nil, nil
 	}, b.resyncs)
 	if b.resyncs {
-		queue("load_unpaired", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
+		var purchaseID string
+		o.queue("load_unpaired", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
 			if r.unpaired == nil {
 				r.unpaired = map[string]*waitlistRow{}
 			}
 			r.unpaired[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
 		})
 	}
-	return b.send(ctx, &q)
 }
 
 // loadEarned loads credits and ledger of those who have been attributed: nobody

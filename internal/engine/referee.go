@@ -52,8 +52,6 @@ func newReferee(userID string) *referee {
 	return &referee{Referee: reward.Referee{UserID: userID}}
 }
 
-func byUserID(a, b *referee) int { return strings.Compare(a.UserID, b.UserID) }
-
 // pair finds a recorded pair; nil when there is none of that purchase. Pairs are
 // only ever appended, so an index of as many is up to date.
 func (r *referee) pair(purchaseID string) *reward.Pair {

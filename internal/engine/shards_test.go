@@ -52,8 +52,10 @@ func TestBatchesTakeAllShardsInTurn(t *testing.T) {
 			s.asOwner("DELETE FROM referral.change")
 			s.asOwner("INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(user_id), 'Referee', user_id FROM referral.signup")
 			must(t, s.newEngine(engine.Options{BatchSize: 4}).Converge(t.Context()))
-			s.expect("shards of the first pairs that were decided", fmt.Sprintf(
-				"SELECT count(DISTINCT referral.shard_of(user_id)) FROM (SELECT user_id FROM referral.pair ORDER BY decided_at LIMIT %d) AS first", shards), fmt.Sprint(shards))
+			s.expect("shards, and whether each was worked on once before any was again", `
+				SELECT count(*) FILTER (WHERE number = 1), max(decided_at) FILTER (WHERE number = 1) <= min(decided_at) FILTER (WHERE number = 2)
+				  FROM (SELECT decided_at, row_number() OVER (PARTITION BY referral.shard_of(user_id) ORDER BY decided_at) AS number
+				          FROM referral.pair) AS p`, fmt.Sprint(shards, " true"))
 		})
 	}
 }

@@ -23,7 +23,7 @@ const aloneAtMost = 3
 // batch took, so that a timeout takes at most half of the time:
 //
 //	failed by its data, size or time ─► half as many changes the next time, down to one
-//	one referee failed alone twice, and another batch was decided since ─► set aside
+//	a referee failed alone twice, another batch was decided since ─► that referee is set aside
 //	failed by a lock, the connection or the disk ─► the same again, and Err reports it
 //	committed ─► twice as many changes, until there is no limit left
 //
@@ -73,9 +73,9 @@ type ending struct {
 	cause     error
 }
 
-// next is the turn of the next batch. first, most and size are what a turn
-// without a suspect begins with and may take.
-func (s *split) next(now time.Time, first, most, size int) turn {
+// next is the turn of the next batch. first and size are what a turn without a
+// suspect begins with and may take.
+func (s *split) next(now time.Time, first, size int) turn {
 	if p := s.due(now); p != nil {
 		t := turn{first: first, most: 1, size: p.size, own: p.unit}
 		if s.condemns(p) {
@@ -83,7 +83,7 @@ func (s *split) next(now time.Time, first, most, size int) turn {
 		}
 		return t
 	}
-	t := turn{first: first, most: most, size: size}
+	t := turn{first: first, most: shardsPerBatch, size: size}
 	for i := range s.suspects {
 		t.without = append(t.without, s.suspects[i].unit)
 	}
@@ -199,10 +199,10 @@ func (p *suspect) fail(e ending, byBatch bool, failed int) {
 		return
 	}
 	p.passing = 0
-	switch {
-	case e.alone == "":
+	switch e.alone {
+	case "":
 		p.alone, p.times = "", 0
-	case e.alone == p.alone:
+	case p.alone:
 		p.times++
 	default:
 		p.alone, p.times, p.failed = e.alone, 1, failed

@@ -21,7 +21,7 @@ type queue map[int16][]string
 func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, batches []string) {
 	now := time.Unix(0, 0)
 	for range 300 {
-		t := s.next(now, 0, shardsPerBatch, 2000)
+		t := s.next(now, 0, 2000)
 		e := ending{began: now}
 		var keys []string
 		var locked []int16
@@ -137,7 +137,7 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 func TestSplitTriesOtherShardsFirst(t *testing.T) {
 	s := split{full: 500}
 	at := time.Unix(0, 0)
-	t1 := s.next(at, 0, shardsPerBatch, 2000)
+	t1 := s.next(at, 0, 2000)
 	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: database.FaultPassing, cause: errors.New("lock")})
 	for _, test := range []struct {
 		after time.Duration
@@ -148,7 +148,7 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 		{40 * time.Second, true},
 		{41 * time.Second, false}, // then they alternate
 	} {
-		turn := s.next(at.Add(test.after), 0, shardsPerBatch, 2000)
+		turn := s.next(at.Add(test.after), 0, 2000)
 		if own := turn.own != ""; own != test.own {
 			t.Errorf("after %v the turn is a suspect's: %t", test.after, own)
 		}

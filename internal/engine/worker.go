@@ -94,7 +94,7 @@ func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
 			continue
 		}
 		split, began := &w.splits[of], time.Now()
-		b := newBatch(w.engine, config, split.next(began, w.first, shardsPerBatch, w.size))
+		b := newBatch(w.engine, config, split.next(began, w.first, w.size))
 		choose := b.dequeue
 		if w.allocates {
 			choose = b.head

@@ -91,7 +91,7 @@ func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 	if b.allocates != "" {
 		writes.Queue(b.statement("serve_allocation"), b.allocates)
 	}
-	requests := append(b.requests, d.waitlist.campaign...)
+	requests := slices.Concat(b.requests, d.waitlist.campaign)
 	slices.Sort(requests)
 	if requests = slices.Compact(requests); len(requests) > 0 {
 		writes.Queue(b.statement("request_allocation"), requests)

@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -100,7 +99,6 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	if h.t = t; heard.wrong != "" {
 		t.Logf("%s", strings.Join(heard.log, "\n"))
 		t.Fatalf("%s", heard.wrong)
-		runtime.Goexit()
 	}
 	return waited
 }
@@ -164,13 +162,13 @@ func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []st
 		}
 		h.unsure.batches--
 	}
-	now := h.model.snapshot()
+	now := h.snapshot()
 	was := h.unsure.before
 	views := []func(user string) facts{
 		func(string) facts { return was.facts },
-		func(user string) facts { return now.facts.withOwn(user, was.facts) },
+		func(user string) facts { return now.withOwn(user, was.facts) },
 		func(user string) facts {
-			seen := now.facts.withOwn(user, was.facts)
+			seen := now.withOwn(user, was.facts)
 			if was.signups[user].code != "" {
 				seen.links = was.links
 			}

@@ -232,7 +232,7 @@ func TestAllocateInParts(t *testing.T) {
 
 		got := map[string]bool{}
 		part := newQueue(t, limit, left)
-		for round := 0; round < 40; round++ {
+		for round := range 40 {
 			part.claims, part.waitlist = nil, Waitlist{}
 			for _, p := range all {
 				needs := p.needs

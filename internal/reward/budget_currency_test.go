@@ -56,6 +56,7 @@ func TestRevisionThatChangesACurrencyLeavesTheBudget(t *testing.T) {
 			s.reviseAll(earns(inEUR))
 		}, claimed},
 		{"a budget after the revision", earns(toAnna(500)), "", "USD", func(t *testing.T, s *story) {
+			t.Helper()
 			s.reviseAll(earns(inEUR))
 			s.record(t)
 			budget(s, "USD")

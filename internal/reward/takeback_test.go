@@ -9,7 +9,7 @@ import (
 // Taking a pair back without its facts comes to what deciding it does, so that a later decision changes nothing.
 func TestTakeBackIsWhatDecideSays(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, s *story){
-		"granted": func(t *testing.T, s *story) { t.Helper() },
+		"granted": func(t *testing.T, _ *story) { t.Helper() },
 		"refunded before": func(t *testing.T, s *story) {
 			t.Helper()
 			s.p1().Refunded = 4000
