@@ -412,6 +412,9 @@ func TestErasureOfAUserThatIsSetAside(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Granted Qualified")
 }
 
+// elsewhereSchema names tables that do not exist in a statement.
+var elsewhereSchema = strings.NewReplacer(`"referral".`, "gone.", "referral.", "gone.")
+
 // Each step is one batch, so that an engine that breaks off between two of them,
 // or in one, leaves what the next engine goes on with.
 func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
@@ -426,7 +429,8 @@ func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
 	for _, statement := range []string{"erase_begin", "erase_visitors", "erase_list", "erase_purchases", "erase_actions", "erase_left", "erase_again",
 		"erase_share", "erase_signup", "erase_settle", "erase_touches", "erase_visitor_done", "erase_end"} {
 		breaking := s.newEngine(engine.Options{BatchSize: 1})
-		breaking.Replace(statement, "SELECT 1 / 0")
+		// A table that does not exist is no fault of the batch: it is not split, and no referee set aside.
+		breaking.Replace(statement, elsewhereSchema.Replace(breaking.Statement(statement)))
 		if err := breaking.Converge(t.Context()); err == nil {
 			t.Errorf("%s: the engine did not break off", statement)
 		}
