@@ -2,6 +2,8 @@
 -- for a step of a resync? And where does each shard's queue begin: $1 to $4 say what
 -- is known of that, see oldest_change. It runs without a transaction (DB.QueryBare),
 -- so it qualifies functions, types and operators.
+-- The limit, far above the number of shards, tells the planner that these are few: the table is
+-- never analyzed, and a plan for thousands of rows would be compiled (JIT) at each poll.
 -- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
 -- erasing_retry.
 SELECT m.epoch,
@@ -20,7 +22,7 @@ SELECT m.epoch,
  CROSS JOIN (SELECT pg_catalog.bool_or(oldest.xid IS NOT NULL) AS work, pg_catalog.array_agg(s.shard) AS shard,
                     pg_catalog.array_agg(coalesce(oldest.xid::pg_catalog.text, '')) AS xid,
                     pg_catalog.array_agg(coalesce(oldest.id, 0)) AS id
-               FROM referral.shard AS s
+               FROM (SELECT shard FROM referral.shard LIMIT 256) AS s
                LEFT JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.int2[]), pg_catalog.unnest($2::pg_catalog.text[]),
                                     pg_catalog.unnest($3::pg_catalog.int8[]), pg_catalog.unnest($4::pg_catalog.text[]))
                     AS known(shard, xid, id, seen) ON known.shard OPERATOR(pg_catalog.=) s.shard
