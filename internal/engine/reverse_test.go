@@ -92,8 +92,8 @@ func TestReverseNeedsNoDecision(t *testing.T) {
 		},
 		"links that are gone": func(s *shop) { s.write("DELETE FROM referral.link") },
 		"a withheld referee": func(s *shop) {
-			s.asOwner("INSERT INTO referral.loss (campaign, incident, pairs, granted) VALUES ('invite', 'x', 1, 3)")
-			s.asOwner("INSERT INTO referral.withheld (campaign, user_id, pairs) VALUES ('invite', 'u001', 1)")
+			s.asOwner("INSERT INTO referral.incident (id, campaign, cause, state, present, withheld) VALUES ('x', 'invite', 'MassReversal', 'Open', 3, 1)")
+			s.asOwner("INSERT INTO referral.withheld (campaign, user_id, purchase_id, cause, incident) VALUES ('invite', 'u001', 'p', 'MassReversal', 'x')")
 		},
 		"a pair that is lost":         func(s *shop) { s.asOwner("DELETE FROM referral.pair WHERE user_id = 'u001'") },
 		"counters that say 0":         func(s *shop) { s.asOwner("UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0") },
@@ -120,7 +120,7 @@ func TestReverseNeedsNoDecision(t *testing.T) {
 			s.expect("credits", "SELECT count(*) FROM referral.credit", "0")
 			s.expect("pairs", "SELECT count(*) FROM referral.pair WHERE state <> 'Reversed' OR reason <> 'CampaignDeleted'", "0")
 			s.expect("available", "SELECT count(*) FROM referral.balance WHERE available <> 0", "0")
-			s.expect("withheld", "SELECT (SELECT count(*) FROM referral.withheld), (SELECT count(*) FROM referral.loss WHERE incident IS NOT NULL)", "0 0")
+			s.expect("withheld", "SELECT (SELECT count(*) FROM referral.withheld), (SELECT count(*) FROM referral.incident)", "0 0")
 		})
 	}
 }
