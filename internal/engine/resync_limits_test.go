@@ -161,3 +161,58 @@ func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 		})
 	}
 }
+
+// A row of the waitlist that was altered, is missing or has no pair is put right, and the same pairs
+// are admitted as without the damage.
+func TestResyncPutsTheWaitlistRight(t *testing.T) {
+	for name, damage := range map[string]string{
+		"nothing":                  "SELECT",
+		"campaign":                 "UPDATE referral.waitlist SET campaign = 'other' WHERE user_id = 'u2'",
+		"referrer":                 "UPDATE referral.waitlist SET referrer_id = 'mallory' WHERE user_id = 'u2'",
+		"admission order":          "UPDATE referral.waitlist SET admission_order = admission_order + 1000 WHERE user_id = 'u2'",
+		"growing":                  "UPDATE referral.waitlist SET growing = true WHERE user_id = 'u2'",
+		"least need":               "UPDATE referral.waitlist SET least_need = 100000 WHERE user_id = 'u2'",
+		"tiers":                    "UPDATE referral.waitlist SET tier_starts = '{1}', tier_needs = '{100000}' WHERE user_id = 'u2'",
+		"edit":                     "UPDATE referral.waitlist SET edit = edit + 1000 WHERE user_id = 'u2'",
+		"passed over":              "UPDATE referral.waitlist SET passed_over = true WHERE user_id = 'u2'",
+		"checksum":                 "UPDATE referral.waitlist SET checksum = 7 WHERE user_id = 'u2'",
+		"row lost":                 "DELETE FROM referral.waitlist WHERE user_id = 'u2'",
+		"row of another purchase":  "UPDATE referral.waitlist SET purchase_id = 'x' WHERE user_id = 'u2'",
+		"row of another referee":   "UPDATE referral.waitlist SET user_id = 'x' WHERE user_id = 'u2'",
+		"pair lost":                "DELETE FROM referral.pair WHERE user_id = 'u2'",
+		"referrer's least need":    "UPDATE referral.waitlist_referrer SET least_need = 100000",
+		"referrer's admitted":      "UPDATE referral.waitlist_referrer SET admitted = 1000",
+		"referrer's row lost":      "DELETE FROM referral.waitlist_referrer",
+		"referrer's row for none":  "INSERT INTO referral.waitlist_referrer VALUES ('invite', 'mallory', 0, 0)",
+		"referrer's row elsewhere": "UPDATE referral.waitlist_referrer SET referrer_id = 'mallory'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			capped := fiveDollars()
+			capped.Limits.PairsPerReferrer = 10
+			s.declare("invite", capped, withBudget(500))
+			s.write(link)
+			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 3) AS n`)
+			for n := range 3 {
+				s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 900, 'USD')`, fmt.Sprint("u", n+1))
+				s.converge()
+			}
+			s.behind(damage)
+			s.resync()
+			s.converge()
+			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "u1 Granted", "u2 Waiting", "u3 Waiting")
+			quiet := s.written()
+			s.resync()
+			if again := s.written(); again != quiet {
+				t.Errorf("the second resync wrote something")
+			}
+			s.declare("invite", capped, withBudget(1000), inMode(reward.Open, 2))
+			s.converge()
+			want := []string{"u1 Granted", "u2 Granted", "u3 Waiting"}
+			if name == "pair lost" {
+				want = []string{"u1 Granted", "u2 Waiting", "u3 Granted"} // nothing else knew its place
+			}
+			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", want...)
+		})
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // mostSums is how many counters and accounts are put right in one step; a
@@ -27,9 +29,9 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
-	var pairs, credits, referrers, engineAccounts, writerAccounts sumKeys
+	var pairs, credits, referrers, waitlists, engineAccounts, writerAccounts sumKeys
 	kinds := map[string]*sumKeys{
-		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers,
+		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers, "Waitlist": &waitlists,
 		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
 	}
 	var what, campaign, key, currency string
@@ -44,7 +46,7 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	}
 	var writes pgx.Batch
 	writes.Queue(s.statement("resync_patience"), "30s")
-	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign)
+	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign, waitlists.campaign)
 	if len(limited) > 0 {
 		writes.Queue(s.statement("lock_campaign"), limited, []string{})
 	}
@@ -60,6 +62,10 @@ func (s *resyncStep) sums(ctx context.Context) error {
 		writes.Queue(s.statement("lock_referrer"), k.campaign, k.key)
 		writes.Queue(s.statement("mend_referrer"), k.campaign, k.key)
 	}
+	waits := sumKeys{campaign: slices.Concat(referrers.campaign, waitlists.campaign), key: slices.Concat(referrers.key, waitlists.key)}
+	if k := waits.in(limited); len(k.campaign) > 0 {
+		writes.Queue(s.statement("record_waitlist_referrer"), k.campaign, k.key)
+	}
 	if k := &engineAccounts; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
 		writes.Queue(s.statement("mend_engine_account"), k.key, k.currency)
@@ -67,7 +73,7 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if len(limited) > 0 {
 		writes.Queue(s.statement("request_allocation"), limited)
 	}
-	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &engineAccounts} {
+	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &waitlists, &engineAccounts} {
 		s.countSums(k)
 	}
 	if err := s.send(ctx, &writes); err != nil {
@@ -108,13 +114,24 @@ func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
 	return nil
 }
 
-// limited lists the campaigns with limits among these, by name.
+// in are those of the keys that are of these campaigns.
+func (k *sumKeys) in(campaigns []string) *sumKeys {
+	var of sumKeys
+	for i, campaign := range k.campaign {
+		if slices.Contains(campaigns, campaign) {
+			of.add(campaign, k.key[i], "")
+		}
+	}
+	return &of
+}
+
+// limited lists the campaigns among these, by name, that have limits or let pairs wait for their mode.
 func (s *resyncStep) limited(names ...[]string) []string {
 	all := slices.Concat(names...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
 		campaign := s.config.Reward.Campaigns[name]
-		return campaign == nil || !campaign.Limited()
+		return campaign == nil || !campaign.Limited() && campaign.Mode == reward.Open
 	})
 }
 

@@ -54,6 +54,15 @@ SELECT 'Referrer', campaign, referrer_id, ''
               GROUP BY campaign, referrer_id) AS p USING (campaign, referrer_id)
  WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
 UNION ALL
+SELECT 'Waitlist', campaign, referrer_id, ''
+  FROM referral.waitlist_referrer AS w
+  FULL JOIN (SELECT l.campaign, l.referrer_id, min(l.least_need) AS least_need, coalesce(min(r.pairs), 0) AS admitted
+               FROM referral.waitlist AS l
+               LEFT JOIN referral.referrer AS r ON r.campaign = l.campaign AND r.referrer_id = l.referrer_id
+              WHERE NOT l.growing AND NOT l.passed_over
+              GROUP BY l.campaign, l.referrer_id) AS p USING (campaign, referrer_id)
+ WHERE (w.admitted, w.least_need) IS DISTINCT FROM (p.admitted, p.least_need)
+UNION ALL
 SELECT 'Pairs', campaign, '', ''
   FROM (SELECT campaign, sum(waiting) AS waiting, sum(held) AS held, sum(granted) AS granted, sum(reversed) AS reversed,
                sum(awaiting_purchase) AS awaiting FROM referral.pair_count GROUP BY campaign) AS k

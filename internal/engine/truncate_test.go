@@ -45,7 +45,7 @@ func TestTruncateDuringAResyncRequestsAnother(t *testing.T) {
 	s := newCrowd(t)
 	s.asOwner("TRUNCATE referral.override")
 	s.asOwner("UPDATE referral.resync_request SET begun = true")
-	s.asOwner("UPDATE referral.resync SET began_at = now(), rows_done = true") // the sums are left
+	s.asOwner("UPDATE referral.resync SET began_at = now(), phase = 'Sums'") // the sums are left
 	s.asOwner("TRUNCATE referral.refund")
 	must(t, s.engine.Resync(t.Context()))
 	s.expect("requests", requests)

@@ -231,12 +231,12 @@ func TestWithheldHeadIsPassedOverAndKeepsItsPlace(t *testing.T) {
 	s.arrive(301, 301)
 	s.converge()
 	s.expect("two wait", "SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Waiting' ORDER BY admission_order", "u001 q", "u301 p")
-	s.write("DELETE FROM referral.purchase WHERE purchase_id = 'p' AND user_id < 'u290'")
-	s.converge()
+	s.behind("DELETE FROM referral.purchase WHERE purchase_id = 'p' AND user_id < 'u290'")
+	s.resync()
 	s.expect("it is withheld", "SELECT user_id FROM referral.withheld WHERE user_id = 'u001'", "u001")
 	s.declare("invite", every, edited(2, budget(301)))
 	s.converge()
-	s.expect("the next is admitted", "SELECT user_id, state FROM referral.pair WHERE user_id = 'u301'", "u301 Granted")
+	s.expect("the next is admitted", "SELECT user_id, purchase_id, state FROM referral.pair WHERE purchase_id = 'q' OR user_id = 'u301' ORDER BY 1", "u001 q Waiting", "u301 p Granted")
 }
 
 func TestManyDearPairsAtTheHeadDoNotStarveACheapOne(t *testing.T) {
