@@ -27,9 +27,9 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
-	var pairs, credits, referrers, engineAccounts, writerAccounts sumKeys
+	var pairs, credits, referrers, waiting, engineAccounts, writerAccounts sumKeys
 	kinds := map[string]*sumKeys{
-		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers,
+		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers, "Waiting": &waiting,
 		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
 	}
 	var what, campaign, key, currency string
@@ -44,7 +44,7 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	}
 	var writes pgx.Batch
 	writes.Queue(s.statement("resync_patience"), "30s")
-	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign)
+	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign, waiting.campaign)
 	if len(limited) > 0 {
 		writes.Queue(s.statement("lock_campaign"), limited, []string{})
 	}
@@ -60,6 +60,9 @@ func (s *resyncStep) sums(ctx context.Context) error {
 		writes.Queue(s.statement("lock_referrer"), k.campaign, k.key)
 		writes.Queue(s.statement("mend_referrer"), k.campaign, k.key)
 	}
+	if concerned := referrers.and(&waiting); len(concerned.campaign) > 0 {
+		writes.Queue(s.statement("record_waitlist_referrer"), concerned.campaign, concerned.key)
+	}
 	if k := &engineAccounts; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
 		writes.Queue(s.statement("mend_engine_account"), k.key, k.currency)
@@ -67,7 +70,7 @@ func (s *resyncStep) sums(ctx context.Context) error {
 	if len(limited) > 0 {
 		writes.Queue(s.statement("request_allocation"), limited)
 	}
-	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &engineAccounts} {
+	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &waiting, &engineAccounts} {
 		s.countSums(k)
 	}
 	if err := s.send(ctx, &writes); err != nil {
@@ -108,13 +111,13 @@ func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
 	return nil
 }
 
-// limited lists the campaigns with limits among these, by name.
+// limited lists the campaigns among these that give capacity to a waitlist, by name.
 func (s *resyncStep) limited(names ...[]string) []string {
 	all := slices.Concat(names...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
 		campaign := s.config.Reward.Campaigns[name]
-		return campaign == nil || !campaign.Limited()
+		return campaign == nil || !campaign.Allocates()
 	})
 }
 
@@ -123,6 +126,11 @@ type sumKeys struct{ campaign, key, currency []string }
 
 func (k *sumKeys) add(campaign, key, currency string) {
 	k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
+}
+
+// and is these keys and more.
+func (k *sumKeys) and(more *sumKeys) *sumKeys {
+	return &sumKeys{slices.Concat(k.campaign, more.campaign), slices.Concat(k.key, more.key), slices.Concat(k.currency, more.currency)}
 }
 
 // countSums counts what is put right as drift of its campaigns.

@@ -54,6 +54,14 @@ SELECT 'Referrer', campaign, referrer_id, ''
               GROUP BY campaign, referrer_id) AS p USING (campaign, referrer_id)
  WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
 UNION ALL
+SELECT 'Waiting', campaign, referrer_id, ''
+  FROM referral.waitlist_referrer AS r
+  FULL JOIN (SELECT campaign, referrer_id, min(least_need) AS least_need FROM referral.waitlist
+              WHERE NOT growing AND NOT passed_over GROUP BY campaign, referrer_id) AS w USING (campaign, referrer_id)
+  LEFT JOIN (SELECT campaign, referrer_id, sum(pairs) AS pairs FROM pairs WHERE state IN ('Held', 'Granted')
+              GROUP BY campaign, referrer_id) AS p USING (campaign, referrer_id)
+ WHERE (r.least_need, r.admitted) IS DISTINCT FROM (w.least_need, coalesce(p.pairs, 0))
+UNION ALL
 SELECT 'Pairs', campaign, '', ''
   FROM (SELECT campaign, sum(waiting) AS waiting, sum(held) AS held, sum(granted) AS granted, sum(reversed) AS reversed,
                sum(awaiting_purchase) AS awaiting FROM referral.pair_count GROUP BY campaign) AS k
