@@ -16,6 +16,6 @@ fi
 
 # Not from the cache: a pass of last week says nothing about the servers of today.
 status=0
-go test $race -count=1 -timeout=20m $raced || status=1
-go test -count=1 -timeout=20m $plain || status=1
+go test $race -count=1 -timeout=40m $raced || status=1
+go test -count=1 -timeout=40m $plain || status=1
 exit $status

@@ -191,27 +191,31 @@ func TestWritersLockOnlyTablesOfWriters(t *testing.T) {
 // Any other transaction would see less: it has to be done again.
 func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 	for name, scene := range map[string]struct {
-		meanwhile func(w *world)
+		meanwhile func(t *testing.T, w *world)
 		amount    int
 		committed string // state of a READ COMMITTED redemption
 	}{
-		"a reversal":           {func(w *world) { run(t, w, earn, "b", -500) }, 100, checkViolation},
-		"a reversal of a part": {func(w *world) { run(t, w, earn, "b", -400) }, 100, ""},
-		"a grant":              {func(w *world) { run(t, w, earn, "b", 100) }, 600, ""},
-		"a redemption":         {func(w *world) { run(t, w.writer, insertRedemption, "b", "other", 450, "USD") }, 100, checkViolation},
-		"an adjustment":        {func(w *world) { run(t, w.writer, insertAdjustment, "b", "other", -450, "USD") }, 100, checkViolation},
-		"a reversal, then a lock": {func(w *world) {
+		"a reversal":           {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", -500) }, 100, checkViolation},
+		"a reversal of a part": {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", -400) }, 100, ""},
+		"a grant":              {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", 100) }, 600, ""},
+		"a redemption":         {func(t *testing.T, w *world) { t.Helper(); run(t, w.writer, insertRedemption, "b", "other", 450, "USD") }, 100, checkViolation},
+		"an adjustment": {func(t *testing.T, w *world) {
+			t.Helper()
+			run(t, w.writer, insertAdjustment, "b", "other", -450, "USD")
+		}, 100, checkViolation},
+		"a reversal, then a lock": {func(t *testing.T, w *world) {
+			t.Helper()
 			run(t, w, earn, "b", -500)
 			run(t, w.beginBatch(t), earn, "b", 1)
 		}, 100, checkViolation},
-		"a row that was lost": {func(w *world) { run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
+		"a row that was lost": {func(t *testing.T, w *world) { t.Helper(); run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
 	} {
 		for _, isolation := range isolations {
 			t.Run(name+"/"+string(isolation), func(t *testing.T) {
 				w := newWorld(t)
 				run(t, w, earn, "b", 500)
 				writer := w.begin(t, w.writer, isolation)
-				scene.meanwhile(w)
+				scene.meanwhile(t, w)
 				_, err := writer.Exec(t.Context(), insertRedemption, "b", "mine", scene.amount, "USD")
 				want := scene.committed
 				if isolation != pgx.ReadCommitted {

@@ -130,14 +130,22 @@ func (b *batch) setReferees(users []string) {
 
 // converge loads, decides and records the batch's referees. A referee that is
 // alone in the batch and cannot be decided for its size, or that has failed
-// alone before, is set aside.
+// alone before, is set aside. Where its erasure has failed, only that is put off.
 func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) != 1 {
 		return b.attempt(ctx)
 	}
 	alone := b.referees[0]
 	cause := b.turn.cause
-	if alone.UserID != b.turn.aside {
+	if alone.UserID == b.turn.aside {
+		if errors.Is(cause, errErasure) {
+			alone.erases.putOff(b, cause)
+			return b.attempt(ctx)
+		}
+		if err := b.loadAside(ctx, alone); err != nil {
+			return err
+		}
+	} else {
 		err := b.attempt(ctx)
 		if !errors.Is(err, errRefereeTooLarge) {
 			return err

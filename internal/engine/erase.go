@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -30,6 +32,9 @@ const (
 	erasuresPerBatch = 20
 )
 
+// errErasure: a step of an erasure failed, and no decision.
+var errErasure = errors.New("while erasing a user")
+
 // erasure is one step of erasing a user.
 type erasure struct {
 	*referee
@@ -37,6 +42,7 @@ type erasure struct {
 	purchases map[string]int64 // hashes of the purchases as they were loaded
 	whole     bool             // all that a decision needs was loaded
 	moved     bool             // the step came further
+	failed    bool             // the step failed before, and is put off
 }
 
 // sawSignup keeps the hash of the signup that the batch loaded.
@@ -62,6 +68,37 @@ func (e *erasure) loaded() {
 	if e != nil {
 		e.whole = true
 	}
+}
+
+// putOff keeps the step from being tried in this batch.
+func (e *erasure) putOff(b *batch, cause error) {
+	if e != nil {
+		e.failed = true
+		b.engine.log.Error("Putting an erasure off", "user", e.UserID, "cause", cause)
+	}
+}
+
+// loadAside loads what an erasure needs of a referee that is set aside. Where its
+// data keeps it from being loaded, it is erased without.
+func (b *batch) loadAside(ctx context.Context, r *referee) error {
+	if r.erases == nil {
+		return nil
+	}
+	whole := b.tx
+	savepoint, err := whole.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("while setting a savepoint: %w", err)
+	}
+	b.tx = savepoint
+	err = b.load(ctx)
+	b.tx = whole
+	switch {
+	case err == nil:
+		return savepoint.Commit(ctx)
+	case database.FaultOf(err) != database.FaultBatch || errors.Is(err, errMemoryInUse):
+		return err
+	}
+	return savepoint.Rollback(ctx)
 }
 
 // fixed reports whether the referee's attribution stays although nothing leads
@@ -97,7 +134,7 @@ func (b *batch) erase(ctx context.Context) error {
 	}
 	for _, e := range b.erasures {
 		if err := b.eraseStep(ctx, e); err != nil {
-			return fmt.Errorf("while erasing a user: %w", err)
+			return fmt.Errorf("%w: %w", errErasure, err)
 		}
 	}
 	return nil
@@ -105,6 +142,10 @@ func (b *batch) erase(ctx context.Context) error {
 
 // eraseStep does one step of an erasure, and sees to the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
+	if e.failed {
+		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), "")
+		return err
+	}
 	if campaign := b.suspends(e.referee); campaign != "" {
 		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
 		return err

@@ -140,7 +140,7 @@ func background(s *shop, e *engine.Engine) {
 	s.Cleanup(func() { <-done })
 	select {
 	case <-done:
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(2 * time.Second):
 	}
 }
 
