@@ -139,7 +139,7 @@ func (b *batch) shares() (shares []*share, users []string) {
 	byName := map[string]*share{}
 	of := func(name string) *share {
 		campaign := b.config.Reward.Campaigns[name]
-		if campaign == nil || !campaign.Limited() && campaign.Mode == reward.Open {
+		if campaign == nil || !campaign.Allocates() {
 			return nil
 		}
 		if byName[name] == nil {

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // mostSums is how many counters and accounts are put right in one step; a
@@ -131,7 +129,7 @@ func (s *resyncStep) limited(names ...[]string) []string {
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
 		campaign := s.config.Reward.Campaigns[name]
-		return campaign == nil || !campaign.Limited() && campaign.Mode == reward.Open
+		return campaign == nil || !campaign.Allocates()
 	})
 }
 

@@ -79,7 +79,7 @@ func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 	concerned := d.waitlist
 	for i, campaign := range d.referrers.campaign {
 		referrer := d.referrers.referrerID[i]
-		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Limited() && !b.waitless[referrerKey{campaign, referrer}] {
+		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Allocates() && !b.waitless[referrerKey{campaign, referrer}] {
 			concerned.add(campaign, referrer, 0)
 		}
 	}

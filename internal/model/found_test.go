@@ -425,3 +425,21 @@ func TestResyncAttributesASignupWhileThePolicyIsMissing(t *testing.T) {
 		resync{Hidden: addLink{Code: "b", Campaign: "one", Referrer: "ann"}},
 	})
 }
+
+func TestReferrerOfPairsThatWaitInAnUnlimitedCampaignIsCounted(t *testing.T) {
+	s := newShop(t)
+	for _, users := range [][]string{{"ann", "bob"}, {"bob", "ann"}} { // whichever is decided first
+		s.play(t, []operation{
+			declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+			addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+			addSignup{User: users[0], Code: "a", At: 90},
+			addSignup{User: users[1], Code: "a", At: 90},
+			addPurchase{User: users[0], ID: "p1", Amount: 1000, Currency: "USD", At: 95},
+			converge{},
+			again{Campaign: "one", Mode: policyMissing},
+			addPurchase{User: users[1], ID: "p1", Amount: 1000, Currency: "USD", At: 95},
+			removeSignup{User: users[0]},
+			converge{Batch: 1},
+		})
+	}
+}

@@ -8,17 +8,20 @@ import (
 
 // tampers alter one row of what the engine keeps, by the column. A resync puts it right.
 var tampers = map[string]string{
-	"referrer.pairs":          "UPDATE referral.referrer SET pairs = pairs + 1 WHERE (campaign, referrer_id) = (SELECT campaign, referrer_id FROM referral.referrer ORDER BY 1, 2 LIMIT 1)",
-	"pair_count.granted":      "UPDATE referral.pair_count SET granted = granted + 1 WHERE (campaign, shard) = (SELECT campaign, shard FROM referral.pair_count ORDER BY 1, 2 LIMIT 1)",
-	"credit_count.held":       "UPDATE referral.credit_count SET held = held + 500 WHERE (campaign, currency, shard) = (SELECT campaign, currency, shard FROM referral.credit_count ORDER BY 1, 2, 3 LIMIT 1)",
-	"engine_account.earned":   "UPDATE referral.engine_account SET earned = earned - 500 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.engine_account ORDER BY 1, 2 LIMIT 1)",
-	"writer_account.adjusted": "UPDATE referral.writer_account SET adjusted = adjusted + 1 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.writer_account ORDER BY 1, 2 LIMIT 1)",
-	"waitlist.least_need":     "UPDATE referral.waitlist SET least_need = least_need + 100000 WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
-	"waitlist.passed_over":    "UPDATE referral.waitlist SET passed_over = true WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
-	"waitlist row":            "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
-	"credit.amount":           "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1, 2 LIMIT 1)",
-	"pair.reason":             "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') ORDER BY 1, 2 LIMIT 1)",
-	"attribution.label":       "UPDATE referral.attribution SET label = 'x' WHERE source = 'Code' AND user_id = (SELECT min(user_id) FROM referral.attribution)",
+	"referrer.pairs":               "UPDATE referral.referrer SET pairs = pairs + 1 WHERE (campaign, referrer_id) = (SELECT campaign, referrer_id FROM referral.referrer ORDER BY 1, 2 LIMIT 1)",
+	"pair_count.granted":           "UPDATE referral.pair_count SET granted = granted + 1 WHERE (campaign, shard) = (SELECT campaign, shard FROM referral.pair_count ORDER BY 1, 2 LIMIT 1)",
+	"credit_count.held":            "UPDATE referral.credit_count SET held = held + 500 WHERE (campaign, currency, shard) = (SELECT campaign, currency, shard FROM referral.credit_count ORDER BY 1, 2, 3 LIMIT 1)",
+	"engine_account.earned":        "UPDATE referral.engine_account SET earned = earned - 500 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.engine_account ORDER BY 1, 2 LIMIT 1)",
+	"writer_account.adjusted":      "UPDATE referral.writer_account SET adjusted = adjusted + 1 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.writer_account ORDER BY 1, 2 LIMIT 1)",
+	"waitlist.least_need":          "UPDATE referral.waitlist SET least_need = least_need + 100000 WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
+	"waitlist.passed_over":         "UPDATE referral.waitlist SET passed_over = true WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
+	"waitlist_referrer.admitted":   "UPDATE referral.waitlist_referrer SET admitted = admitted + 100",
+	"waitlist_referrer.least_need": "UPDATE referral.waitlist_referrer SET least_need = least_need + 100000",
+	"waitlist_referrer row":        "DELETE FROM referral.waitlist_referrer",
+	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
+	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1, 2 LIMIT 1)",
+	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') ORDER BY 1, 2 LIMIT 1)",
+	"attribution.label":            "UPDATE referral.attribution SET label = 'x' WHERE source = 'Code' AND user_id = (SELECT min(user_id) FROM referral.attribution)",
 }
 
 // tamper alters one row. The triggers neither of the system nor of the test see it.
@@ -34,7 +37,7 @@ func TestResyncPutsAlteredRowsRight(t *testing.T) {
 	for _, column := range tampered {
 		t.Run(column, func(t *testing.T) {
 			s.play(t, []operation{
-				declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+				declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 9}, Scope: "NewPairs"},
 				addLink{Code: "a", Campaign: "one", Referrer: "eve"},
 				addSignup{User: "ann", Code: "a", At: 80},
 				addSignup{User: "bob", Code: "a", At: 80},
@@ -44,7 +47,7 @@ func TestResyncPutsAlteredRowsRight(t *testing.T) {
 				adjust{Beneficiary: "eve", ID: "j1", Amount: 300, Currency: "USD"},
 				converge{},
 				resync{Tampered: column},
-				declare{Campaign: "one", Window: 720, Budget: 1500, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+				declare{Campaign: "one", Window: 720, Budget: 1500, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 9}, Scope: "NewPairs"},
 				converge{Again: true},
 			})
 		})

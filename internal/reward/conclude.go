@@ -42,7 +42,7 @@ func (c *candidate) claims(credits []Credit) bool {
 	if c.occupying() {
 		return c.growth(credits) > 0
 	}
-	return c.campaign.Limited() || c.campaign.Mode != Open
+	return c.campaign.Allocates()
 }
 
 // excluded is the reason why a candidate does not count after all; empty: it does. deferred

@@ -6,6 +6,10 @@ func (c *Campaign) Limited() bool {
 	return c.Budget != nil || c.Cap() > 0 || c.Waits || c.tiered()
 }
 
+// Allocates reports whether a pair that counts has to ask the campaign for capacity: it is limited, or
+// not open, so that pairs join its waitlist.
+func (c *Campaign) Allocates() bool { return c.Limited() || c.Mode != Open }
+
 // Cap is how many pairs of one referrer may be Held or Granted at a time; zero: no limit. It is
 // the newest revision's, whichever revision a pair follows.
 func (c *Campaign) Cap() int64 {
