@@ -20,7 +20,7 @@ const everything = `SELECT concat_ws(E'\n', (SELECT string_agg(p::text, E'\n' OR
 	(SELECT string_agg(a::text, E'\n' ORDER BY user_id) FROM referral.attribution AS a),
 	(SELECT string_agg(r::text, E'\n' ORDER BY campaign, revision) FROM referral.revision AS r))`
 
-// forceDelete removes an object although somebody has a finalizer on it.
+// forceDelete removes an object although a finalizer is on it.
 func (w *world) forceDelete(kind, name string, object conditioned) {
 	w.Helper()
 	w.kubectl("", "patch", kind, name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)

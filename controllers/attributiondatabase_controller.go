@@ -79,7 +79,7 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 	return ctrl.Result{}, r.converge(ctx, &adb)
 }
 
-// reportResync tells whether full comparisons fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
+// reportResync reports whether full comparisons fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
 func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDatabase) {
 	fault := r.registry.State(client.ObjectKeyFromObject(adb)).ResyncFault
 	if fault == nil {

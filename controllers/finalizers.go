@@ -43,7 +43,7 @@ func letGo(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
 }
 
-// gone says whether an object is being deleted and waits for nobody: it is not there any more, or will not be in a moment.
+// gone reports whether an object is being deleted and waits for no finalizer: it is not there any more, or will not be in a moment.
 func gone(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && len(object.GetFinalizers()) == 0
 }
