@@ -54,8 +54,9 @@ COMMIT;
 
 BEGIN;
 INSERT INTO referral.ledger
-       (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, decided)
-SELECT c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason, true
+       (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, seal)
+SELECT c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason,
+       referral.seal_of_entry(c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason)
   FROM referral.credit AS c
   JOIN referral.pair AS p ON p.user_id = c.user_id AND p.purchase_id = c.purchase_id;
 COMMIT;

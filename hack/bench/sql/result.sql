@@ -21,7 +21,7 @@ SELECT 'credit', count(*), coalesce(sum(hashtextextended(
   FROM referral.credit
 UNION ALL
 SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
-           (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, decided)::text, 0)), 0)
+           (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, seal)::text, 0)), 0)
   FROM referral.ledger
 UNION ALL
 SELECT 'engine_account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)
