@@ -14,6 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -87,7 +88,7 @@ func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDa
 		return
 	}
 	setCondition(adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
-		"full comparisons fail; facts go on being decided: "+database.Message(fault))
+		"full comparisons fail; facts go on being decided: "+postgres.Message(fault))
 }
 
 // usable reports whether a database is Ready, or can be used although it is not.
@@ -110,7 +111,7 @@ func (r *AttributionDatabaseReconciler) converge(ctx context.Context, adb *v1alp
 	if err := r.settings(adb); err != nil {
 		return err
 	}
-	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		return r.schema(adb, db).converge(ctx)
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -30,13 +31,13 @@ const (
 type schema struct {
 	reconciler *AttributionDatabaseReconciler
 	adb        *v1alpha1.AttributionDatabase
-	db         *database.DB
+	db         *postgres.DB
 	identity   database.Identity
 
 	is database.Status // as last observed
 }
 
-func (r *AttributionDatabaseReconciler) schema(adb *v1alpha1.AttributionDatabase, db *database.DB) *schema {
+func (r *AttributionDatabaseReconciler) schema(adb *v1alpha1.AttributionDatabase, db *postgres.DB) *schema {
 	return &schema{reconciler: r, adb: adb, db: db, identity: identityOf(adb, r.installation)}
 }
 
@@ -58,7 +59,7 @@ func (s *schema) observe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
-	if database.Classify(err) == database.ClassMissingObject {
+	if postgres.Classify(err) == postgres.ClassMissingObject {
 		status = database.Status{}
 		status.SchemaVersion, status.RulesVersion, err = database.ReadVersions(ctx, s.db)
 	}

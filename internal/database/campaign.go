@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -57,10 +58,10 @@ type Declared struct {
 // ignored, and so is one of an object whose deletion is recorded. Without terms
 // a campaign that was never declared stays so. In mode PolicyMissing, where there
 // are none, only the mode of a campaign changes, and the object that declared it.
-func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
+func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
-	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), d.Name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), d.Name)
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
@@ -78,7 +79,7 @@ func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
 }
 
 // declare returns what is in force afterwards.
-func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRow, error) {
+func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*campaignRow, error) {
 	if err := requireOwner(ctx, tx, db, d.OwnerUID); err != nil {
 		return nil, err
 	}
@@ -94,36 +95,36 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 	// From here on no batch commits that was decided before, so that what
 	// arrives after the revision's time cannot have been decided without it.
 	if edits.terms {
-		if _, err := tx.Exec(ctx, db.Qualify(query("insert_revision")), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
 			return nil, err
 		}
 	}
 	if edits.terms && d.Scope != string(reward.NewPairs) {
-		if _, err := tx.Exec(ctx, db.Qualify(query("begin_rollout")), d.Name); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "begin_rollout"), d.Name); err != nil {
 			return nil, err
 		}
 	}
 	if edits.decisions() {
-		if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "request_allocation"), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
 			return nil, err
 		}
 	}
 	if edits.judge {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_rollout")), d.Name); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "note_rollout"), d.Name); err != nil {
 			return nil, err
 		}
 	}
 	if edits.reach {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), d.Name); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "note_campaign"), d.Name); err != nil {
 			return nil, err
 		}
 	}
-	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), d.Name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), d.Name)
 }
 
 // writeCampaign writes the campaign's row where it differs, and keeps others
 // from doing so until the transaction ends.
-func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits, error) {
+func writeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (edits, error) {
 	for {
 		present, err := lockCampaign(ctx, tx, db, d.Name)
 		if err != nil {
@@ -136,7 +137,7 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		statement := "update_campaign"
 		switch {
 		case d.Mode == reward.PolicyMissing:
-			_, err := tx.Exec(ctx, db.Qualify(query("set_policy_missing")), d.Name, d.UID, d.Generation)
+			_, err := tx.Exec(ctx, query(db, "set_policy_missing"), d.Name, d.UID, d.Generation)
 			return edits, err
 		case !present.exists:
 			statement = "insert_campaign"
@@ -150,7 +151,7 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		if d.Budget != nil {
 			budget, currency = &d.Budget.Amount, &d.Budget.Currency
 		}
-		tag, err := tx.Exec(ctx, db.Qualify(query(statement)), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
+		tag, err := tx.Exec(ctx, query(db, statement), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
 			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, policy.Name, policy.UID, policy.Generation,
 			budget, currency, d.ResyncInterval.Microseconds())
 		if err != nil || tag.RowsAffected() > 0 {
@@ -162,9 +163,9 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 
 // lockCampaign returns what is in force, which stays so until the transaction
 // ends. It locks nothing where there is no campaign yet.
-func lockCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) (*campaignRow, error) {
-	if _, err := tx.Exec(ctx, db.Qualify(query("lock_campaign")), name); err != nil {
+func lockCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) (*campaignRow, error) {
+	if _, err := tx.Exec(ctx, query(db, "lock_campaign"), name); err != nil {
 		return nil, err
 	}
-	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), name)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -36,7 +37,7 @@ func TestNormalCodeFollowsTheLocaleOfTheDatabase(t *testing.T) {
 	server := testworld.NewPostgres(t, testworld.PostgresOptions{Locale: "tr-TR"})
 	own, err := server.CreateDatabase(t.Context())
 	check(t, err)
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	_, err = database.Migrate(t.Context(), db)
 	check(t, err)
 	lowered := value[string](t, db, "SELECT lower('SIMIT')")

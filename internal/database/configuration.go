@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -24,8 +25,8 @@ type Configuration struct {
 
 // LoadConfiguration reads the configuration with one statement, so that it is
 // one that was in force.
-func LoadConfiguration(ctx context.Context, db *DB) (Configuration, error) {
-	rows, err := db.Query(ctx, db.Qualify(query("load_configuration")))
+func LoadConfiguration(ctx context.Context, db *postgres.DB) (Configuration, error) {
+	rows, err := db.Query(ctx, query(db, "load_configuration"))
 	if err != nil {
 		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -14,7 +15,7 @@ import (
 // is empty it closes only what that object declared last. Should the object be
 // there after all, it may declare the campaign again. A campaign that was never
 // declared is closed already.
-func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
+func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool {
 		return c.exists && c.mode != reward.Closed && (uid == "" || c.uid == uid)
 	}
@@ -30,11 +31,11 @@ func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) erro
 // DeleteCampaign records that the object with this UID was deleted: nothing
 // that it declares, of whatever generation, comes into force any more. It
 // closes the campaign if that object declared it last.
-func DeleteCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
+func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != reward.Closed }
 	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(uid)) }
 	err := alter(ctx, db, ownerUID, name, wanted, func(tx pgx.Tx, present *campaignRow) error {
-		if _, err := tx.Exec(ctx, db.Qualify(query("record_deletion")), name, uid); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, uid); err != nil {
 			return err
 		}
 		if !closable(present) {
@@ -51,9 +52,9 @@ func DeleteCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) err
 // alter runs do with the campaign's row locked, as the owner of the schema,
 // where it is wanted. Else it writes nothing.
 func alter(
-	ctx context.Context, db *DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
+	ctx context.Context, db *postgres.DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
-	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), name)
 	if err != nil || !wanted(present) && present.ownerUID == ownerUID {
 		return err
 	}
@@ -70,16 +71,16 @@ func alter(
 }
 
 // closeCampaign closes a campaign whose row is locked.
-func closeCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) error {
-	if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Closed); err != nil {
+func closeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) error {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, reward.Closed); err != nil {
 		return err
 	}
 	if err := bumpEpoch(ctx, tx, db); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true, false); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "request_allocation"), name, true, false); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), name)
+	_, err := tx.Exec(ctx, query(db, "note_campaign"), name)
 	return err
 }

@@ -11,5 +11,5 @@ func AppendMigration(text string) (restore func()) {
 	}
 }
 
-// Query is a statement by the name of its file.
-func Query(name string) string { return query(name) }
+// Query returns a statement by the name of its file.
+func Query(name string) string { return queries.Get(name) }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -28,7 +29,7 @@ const footprint = `
 		UNION ALL SELECT 'class', xmin, xmax, ctid FROM pg_class WHERE relnamespace = 'referral'::regnamespace
 	) AS t`
 
-func migrated(t testing.TB, db *database.DB) {
+func migrated(t testing.TB, db *postgres.DB) {
 	t.Helper()
 	version, err := database.Migrate(t.Context(), db)
 	check(t, err)
@@ -40,7 +41,7 @@ func migrated(t testing.TB, db *database.DB) {
 }
 
 func TestMigrateMakesTheSchemaAndIsIdempotent(t *testing.T) {
-	db := open(t, testworld.NewDatabase(t).URI, database.DefaultSchema)
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	schema, rules, err := database.ReadVersions(t.Context(), db)
 	check(t, err)
 	if schema != 0 || rules != 0 {
@@ -59,7 +60,7 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 	const replicas = 4
 	failures := make(chan error, replicas)
 	for range replicas {
-		db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 2})
+		db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 2})
 		check(t, err)
 		t.Cleanup(db.Close)
 		go func() {
@@ -72,7 +73,7 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	var want []int64
 	for version := range database.SchemaVersion + 1 {
 		want = append(want, int64(version))
@@ -87,7 +88,7 @@ const victim = "MIGRATION_VICTIM"
 
 func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	if uri := os.Getenv(victim); uri != "" {
-		_, err := database.Migrate(t.Context(), open(t, uri, database.DefaultSchema))
+		_, err := database.Migrate(t.Context(), open(t, uri, postgres.DefaultSchema))
 		t.Fatalf("was not killed: %v", err)
 	}
 	own := testworld.NewDatabase(t)
@@ -110,7 +111,7 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	// The server only notices that its client is gone when it has slept.
 	run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
 
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	schema, _, err := database.ReadVersions(t.Context(), db)
 	check(t, err)
 	if schema == 0 || schema >= database.SchemaVersion {
@@ -157,9 +158,9 @@ func TestARoleThatMayNotCreateSchemas(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	admin := plainPool(t, own.AdminURI)
 	run(t, admin, "ALTER DATABASE "+own.Name+" OWNER TO CURRENT_USER")
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	_, err := database.Migrate(t.Context(), db)
-	if got := database.Classify(err); got != database.ClassPermissionDenied {
+	if got := postgres.Classify(err); got != postgres.ClassPermissionDenied {
 		t.Fatalf("%v is %s", err, got)
 	}
 	run(t, admin, "CREATE SCHEMA referral AUTHORIZATION "+own.Operator)
@@ -181,7 +182,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 			if !errors.As(err, &tooNew) || max(tooNew.Found.Schema, tooNew.Found.Rules) != 1000 || tooNew.Known != database.Known() {
 				t.Fatalf("got %v", err)
 			}
-			if message := database.Message(err); !strings.Contains(message, "1000") || !strings.Contains(message, "newer version") {
+			if message := postgres.Message(err); !strings.Contains(message, "1000") || !strings.Contains(message, "newer version") {
 				t.Errorf("message %q", message)
 			}
 			if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 //go:embed migrations/*.sql
@@ -63,31 +65,31 @@ var errRaced = errors.New("another replica made the schema at the same time")
 
 // runMigration runs a migration that has not run yet, in one transaction with
 // the row that says it ran.
-func (db *DB) runMigration(ctx context.Context, m migration) error {
+func runMigration(ctx context.Context, db *postgres.DB, m migration) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, query("set_timeouts"), milliseconds(lockTimeout), milliseconds(migrationTimeout)); err != nil {
+		if err := postgres.SetTimeouts(ctx, tx, lockTimeout, migrationTimeout); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("lock_migrations"))); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "lock_migrations")); err != nil {
 			return err
 		}
 		var ran bool
-		if err := tx.QueryRow(ctx, db.Qualify(query("has_migration")), m.version).Scan(&ran); err != nil || ran {
+		if err := tx.QueryRow(ctx, query(db, "has_migration"), m.version).Scan(&ran); err != nil || ran {
 			return err
 		}
 		if _, err := tx.Exec(ctx, db.Qualify(m.text)); err != nil {
 			return fmt.Errorf("migration %d: %w", m.version, err)
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("insert_migration")), m.version); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "insert_migration"), m.version); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("set_schema_version")), m.version); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "set_schema_version"), m.version); err != nil {
 			return err
 		}
 		if m.version < SchemaVersion {
 			return nil
 		}
-		_, err := tx.Exec(ctx, db.Qualify(query("retry_set_aside")))
+		_, err := tx.Exec(ctx, query(db, "retry_set_aside"))
 		return err
 	})
 }

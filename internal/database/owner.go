@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Identity is who may own a schema. All three tell owners apart.
@@ -48,7 +50,7 @@ type Claimed struct {
 // minutes. Anybody else gets an *ErrOwnedByAnother, unless takeOver is the UID
 // of the present owner. Whatever was being decided for the owner before is
 // rolled back.
-func Claim(ctx context.Context, db *DB, id Identity, takeOver string) (Claimed, error) {
+func Claim(ctx context.Context, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
 	err := Heartbeat(ctx, db, id)
 	if _, another := errors.AsType[*ErrOwnedByAnother](err); !another {
 		return Claimed{}, err
@@ -64,14 +66,14 @@ func Claim(ctx context.Context, db *DB, id Identity, takeOver string) (Claimed, 
 	return claimed, nil
 }
 
-func claim(ctx context.Context, tx pgx.Tx, db *DB, id Identity, takeOver string) (Claimed, error) {
-	tag, err := tx.Exec(ctx, db.Qualify(query("insert_owner")), id.Installation, id.Name, id.UID)
+func claim(ctx context.Context, tx pgx.Tx, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
+	tag, err := tx.Exec(ctx, query(db, "insert_owner"), id.Installation, id.Name, id.UID)
 	if err != nil {
 		return Claimed{}, err
 	}
 	var claimed Claimed
 	if tag.RowsAffected() == 0 {
-		owner, err := readOwner(ctx, tx, db.Qualify(query("lock_owner")))
+		owner, err := readOwner(ctx, tx, query(db, "lock_owner"))
 		if err != nil {
 			return Claimed{}, err
 		}
@@ -84,7 +86,7 @@ func claim(ctx context.Context, tx pgx.Tx, db *DB, id Identity, takeOver string)
 		if owner.Identity != id {
 			claimed = Claimed{TookOver: true, From: owner}
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("replace_owner")), id.Installation, id.Name, id.UID); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "replace_owner"), id.Installation, id.Name, id.UID); err != nil {
 			return Claimed{}, err
 		}
 	}
@@ -104,15 +106,15 @@ func mayTakeOver(owner Owner, id Identity, takeOver string) bool {
 
 // Heartbeat gives a sign of life, at most once a minute: in between it writes
 // nothing. When id does not own the schema it is an *ErrOwnedByAnother.
-func Heartbeat(ctx context.Context, db *DB, id Identity) error {
-	tag, err := db.Exec(ctx, db.Qualify(query("heartbeat")), id.Installation, id.Name, id.UID)
+func Heartbeat(ctx context.Context, db *postgres.DB, id Identity) error {
+	tag, err := db.Exec(ctx, query(db, "heartbeat"), id.Installation, id.Name, id.UID)
 	if err != nil {
 		return fmt.Errorf("while giving a sign of life: %w", err)
 	}
 	if tag.RowsAffected() > 0 {
 		return nil
 	}
-	owner, err := readOwner(ctx, db, db.Qualify(query("read_owner")))
+	owner, err := readOwner(ctx, db, query(db, "read_owner"))
 	if err != nil {
 		return err
 	}
@@ -124,9 +126,9 @@ func Heartbeat(ctx context.Context, db *DB, id Identity) error {
 
 // Release gives the schema up, if id owns it. What is being decided is rolled
 // back.
-func Release(ctx context.Context, db *DB, id Identity) error {
+func Release(ctx context.Context, db *postgres.DB, id Identity) error {
 	err := transact(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, db.Qualify(query("release_owner")), id.Installation, id.Name, id.UID)
+		tag, err := tx.Exec(ctx, query(db, "release_owner"), id.Installation, id.Name, id.UID)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -162,8 +164,8 @@ func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 
 // requireOwner returns an *ErrOwnedByAnother unless the object with the given
 // UID owns the schema, which then stays so until the transaction ends.
-func requireOwner(ctx context.Context, tx pgx.Tx, db *DB, uid string) error {
-	owner, err := readOwner(ctx, tx, db.Qualify(query("share_owner")))
+func requireOwner(ctx context.Context, tx pgx.Tx, db *postgres.DB, uid string) error {
+	owner, err := readOwner(ctx, tx, query(db, "share_owner"))
 	if err != nil {
 		return err
 	}
@@ -175,7 +177,7 @@ func requireOwner(ctx context.Context, tx pgx.Tx, db *DB, uid string) error {
 
 // bumpEpoch makes every batch decided so far roll back. It waits for those
 // that are committing, and is the last lock of its transaction.
-func bumpEpoch(ctx context.Context, tx pgx.Tx, db *DB) error {
-	_, err := tx.Exec(ctx, db.Qualify(query("bump_epoch")))
+func bumpEpoch(ctx context.Context, tx pgx.Tx, db *postgres.DB) error {
+	_, err := tx.Exec(ctx, query(db, "bump_epoch"))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // What happened to the owner before the claim.
@@ -64,7 +65,7 @@ func TestClaim(t *testing.T) {
 			case another.Owner.Identity != shop:
 				t.Errorf("names %+v", another.Owner)
 			default:
-				if message := database.Message(err); !strings.Contains(message, shop.UID) || !strings.Contains(message, shop.Name) {
+				if message := postgres.Message(err); !strings.Contains(message, shop.UID) || !strings.Contains(message, shop.Name) {
 					t.Errorf("%q does not name the owner", message)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -65,7 +67,7 @@ func TestAllOfItWorksThroughAPooler(t *testing.T) {
 	const replicas = 2
 	outcomes := make(chan error, replicas)
 	for range replicas {
-		db := open(t, uri, database.DefaultSchema)
+		db := open(t, uri, postgres.DefaultSchema)
 		go func() {
 			_, err := database.Migrate(t.Context(), db)
 			outcomes <- err
@@ -74,7 +76,7 @@ func TestAllOfItWorksThroughAPooler(t *testing.T) {
 	for range replicas {
 		check(t, <-outcomes)
 	}
-	db := open(t, uri, database.DefaultSchema)
+	db := open(t, uri, postgres.DefaultSchema)
 	_, err := database.Claim(t.Context(), db, shop, "")
 	check(t, err)
 	check(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
@@ -103,7 +105,7 @@ func TestAllOfItWorksThroughAPooler(t *testing.T) {
 	}
 }
 
-func useAll(ctx context.Context, db *database.DB, d database.Declaration) error {
+func useAll(ctx context.Context, db *postgres.DB, d database.Declaration) error {
 	if _, err := database.Declare(ctx, db, d); err != nil {
 		return err
 	}
@@ -120,4 +122,20 @@ func useAll(ctx context.Context, db *database.DB, d database.Declaration) error 
 		_, err := tx.Exec(ctx, "INSERT INTO referral.change (shard, kind, key) VALUES ($1, 'Referee', $2)", 1, "u")
 		return err
 	})
+}
+
+func mustParse(t testing.TB, uri string) *url.URL {
+	t.Helper()
+	parsed, err := url.Parse(uri)
+	check(t, err)
+	return parsed
+}
+
+// freeAddress returns an address on which no process listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
 }

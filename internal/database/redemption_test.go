@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 func TestARedemptionTakesWhatIsThereAndNoMore(t *testing.T) {
@@ -19,7 +19,7 @@ func TestARedemptionTakesWhatIsThereAndNoMore(t *testing.T) {
 		"another currency":  {"b", "3", 1, "EUR"},
 		"somebody else":     {"c", "4", 1, "USD"},
 	} {
-		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); sqlState(err) != checkViolation || database.Constraint(err) != "redemption_covered" {
+		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); sqlState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

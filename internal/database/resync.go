@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // RequestResync asks for a full comparison of a campaign. requestedAt tells one
 // request from another; the newest wins. A comparison that begins after it
 // answers it as ResyncStatus.Handled when it ends. Asking the same again
 // writes nothing.
-func RequestResync(ctx context.Context, db *DB, ownerUID, campaign, requestedAt string) error {
+func RequestResync(ctx context.Context, db *postgres.DB, ownerUID, campaign, requestedAt string) error {
 	if err := asOwner(ctx, db, ownerUID, "request_resync", campaign, requestedAt); err != nil {
 		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign, err)
 	}
@@ -23,7 +25,7 @@ func RequestResync(ctx context.Context, db *DB, ownerUID, campaign, requestedAt 
 // because so many rows are missing, see MassReversal. The permission is for the
 // pairs that were reported under that id. It is recorded once; for another id,
 // and for an incident that is over, it changes nothing.
-func AllowReversals(ctx context.Context, db *DB, ownerUID, campaign, id string) error {
+func AllowReversals(ctx context.Context, db *postgres.DB, ownerUID, campaign, id string) error {
 	if err := asOwner(ctx, db, ownerUID, "allow_reversals", campaign, id); err != nil {
 		return fmt.Errorf("while allowing reversals of campaign %s: %w", campaign, err)
 	}
@@ -31,12 +33,12 @@ func AllowReversals(ctx context.Context, db *DB, ownerUID, campaign, id string) 
 }
 
 // asOwner runs one statement if the schema's owner asks for it.
-func asOwner(ctx context.Context, db *DB, ownerUID, name string, arguments ...any) error {
+func asOwner(ctx context.Context, db *postgres.DB, ownerUID, name string, arguments ...any) error {
 	return transact(ctx, db, func(tx pgx.Tx) error {
 		if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, db.Qualify(query(name)), arguments...)
+		_, err := tx.Exec(ctx, query(db, name), arguments...)
 		return err
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -15,7 +16,7 @@ import (
 // that nothing which a cache says of it opens the campaign again. Unless uid is
 // empty it touches only what that object declared last. A campaign that was
 // never declared has nothing to take back. Call it until nothing is left.
-func ReverseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) (left int64, err error) {
+func ReverseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) (left int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
 		left, err = reverseCampaign(ctx, tx, db, ownerUID, name, uid)
 		return err
@@ -26,7 +27,7 @@ func ReverseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) (l
 	return left, nil
 }
 
-func reverseCampaign(ctx context.Context, tx pgx.Tx, db *DB, ownerUID, name, uid string) (left int64, err error) {
+func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, ownerUID, name, uid string) (left int64, err error) {
 	if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
 		return 0, err
 	}
@@ -35,7 +36,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *DB, ownerUID, name, uid
 		return 0, err
 	}
 	var done bool
-	if err := tx.QueryRow(ctx, db.Qualify(query("read_reversal")), name).Scan(&done, &left); err != nil {
+	if err := tx.QueryRow(ctx, query(db, "read_reversal"), name).Scan(&done, &left); err != nil {
 		return 0, err
 	}
 	left = max(left, 1)
@@ -48,13 +49,13 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *DB, ownerUID, name, uid
 	case present.mode == reward.Reversing:
 		return left, nil
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("record_deletion")), name, present.uid); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, present.uid); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("begin_reversal")), name); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "begin_reversal"), name); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Reversing); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, reward.Reversing); err != nil {
 		return 0, err
 	}
 	return left, bumpEpoch(ctx, tx, db)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Roles are Postgres roles by what they may do with the schema.
@@ -30,18 +32,10 @@ func (e *ErrRolesNotFound) Error() string {
 	return "the database has no role " + strings.Join(quoted, ", ") + ": create it, or take it off the list"
 }
 
-// ErrNotGranted says that a right could not be given: the user of the
-// connection URI does not own what it is about.
-type ErrNotGranted struct{ Statement string }
-
-func (e *ErrNotGranted) Error() string {
-	return "the user of the connection URI may not run " + e.Statement + ": let the owner of the schema do it"
-}
-
 // GrantRoles gives the listed roles their rights and takes back those that it
 // gave to roles which are not listed any more. Rights that somebody took away
 // meanwhile are given again. It writes nothing where nothing differs.
-func GrantRoles(ctx context.Context, db *DB, roles Roles) error {
+func GrantRoles(ctx context.Context, db *postgres.DB, roles Roles) error {
 	// A nil slice would be null, which is neither listed nor not.
 	roles = Roles{Writers: append([]string{}, roles.Writers...), Readers: append([]string{}, roles.Readers...)}
 	due, missing, differs, err := compareRoles(ctx, db, db, roles)
@@ -57,8 +51,8 @@ func GrantRoles(ctx context.Context, db *DB, roles Roles) error {
 	return nil
 }
 
-func grantRoles(ctx context.Context, tx pgx.Tx, db *DB, roles Roles) error {
-	if _, err := tx.Exec(ctx, db.Qualify(query("lock_roles"))); err != nil {
+func grantRoles(ctx context.Context, tx pgx.Tx, db *postgres.DB, roles Roles) error {
+	if _, err := tx.Exec(ctx, query(db, "lock_roles")); err != nil {
 		return err
 	}
 	due, _, _, err := compareRoles(ctx, tx, db, roles)
@@ -70,13 +64,13 @@ func grantRoles(ctx context.Context, tx pgx.Tx, db *DB, roles Roles) error {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("remember_roles")), roles.Writers, roles.Readers); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "remember_roles"), roles.Writers, roles.Readers); err != nil {
 		return err
 	}
 	// Postgres only warns when a right cannot be passed on.
 	due, _, _, err = compareRoles(ctx, tx, db, roles)
 	if err == nil && len(due) > 0 {
-		err = &ErrNotGranted{Statement: due[0].statement(db.Schema)}
+		err = &postgres.ErrNotGranted{Statement: due[0].statement(db.Schema)}
 	}
 	return err
 }
@@ -90,7 +84,7 @@ type grant struct {
 	Attributes []string // empty: the whole object
 }
 
-func (g grant) statement(schema Schema) string {
+func (g grant) statement(schema postgres.Schema) string {
 	var b strings.Builder
 	b.WriteString(g.Action + " " + g.Privilege)
 	if len(g.Attributes) > 0 {
@@ -122,12 +116,12 @@ type reader interface {
 
 // compareRoles returns the grants that are due, the roles that do not exist,
 // and whether what is remembered differs from the list.
-func compareRoles(ctx context.Context, from reader, db *DB, roles Roles) (due []grant, missing []string, differs bool, err error) {
-	err = from.QueryRow(ctx, db.Qualify(query("compare_roles")), roles.Writers, roles.Readers).Scan(&missing, &differs)
+func compareRoles(ctx context.Context, from reader, db *postgres.DB, roles Roles) (due []grant, missing []string, differs bool, err error) {
+	err = from.QueryRow(ctx, query(db, "compare_roles"), roles.Writers, roles.Readers).Scan(&missing, &differs)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	rows, err := from.Query(ctx, db.Qualify(query("compare_grants")), roles.Writers, roles.Readers, string(db.Schema))
+	rows, err := from.Query(ctx, query(db, "compare_grants"), roles.Writers, roles.Readers, string(db.Schema))
 	if err != nil {
 		return nil, nil, false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -110,7 +111,7 @@ func TestRightsThatCannotBePassedOn(t *testing.T) {
 	admin := plainPool(t, w.own.AdminURI)
 	run(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
 	err := database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.ReaderRole}})
-	if database.Classify(err) != database.ClassPermissionDenied || !strings.Contains(database.Message(err), "SCHEMA") {
-		t.Errorf("got %v, %s", err, database.Message(err))
+	if postgres.Classify(err) != postgres.ClassPermissionDenied || !strings.Contains(postgres.Message(err), "SCHEMA") {
+		t.Errorf("got %v, %s", err, postgres.Message(err))
 	}
 }

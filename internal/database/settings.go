@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -18,7 +19,7 @@ var ErrStale = errors.New("settings of a later generation are in force")
 // of every campaign looked at again. Once it returns nothing commits that was
 // decided under another; it writes nothing where nothing differs. A generation
 // lower than that of an earlier change is ErrStale.
-func SetAttribution(ctx context.Context, db *DB, ownerUID string, generation int64, model reward.AttributionModel) (epoch int64, err error) {
+func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model reward.AttributionModel) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, "set_attribution", model)
 	if err != nil {
 		return 0, fmt.Errorf("while setting the attribution model: %w", err)
@@ -29,7 +30,7 @@ func SetAttribution(ctx context.Context, db *DB, ownerUID string, generation int
 // SetSuspended declares whether batches are taken at all. Once it returns with
 // true, none commits. A generation lower than that of an earlier change is
 // ErrStale.
-func SetSuspended(ctx context.Context, db *DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
+func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, "set_suspended", suspended)
 	if err != nil {
 		return 0, fmt.Errorf("while setting whether batches are taken: %w", err)
@@ -39,15 +40,15 @@ func SetSuspended(ctx context.Context, db *DB, ownerUID string, generation int64
 
 // set gives a column of meta another value by the named statement, whose
 // neighbour of the same name with _is tells whether it has it already.
-func set(ctx context.Context, db *DB, ownerUID string, generation int64, statement string, value any) (epoch int64, err error) {
+func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, statement string, value any) (epoch int64, err error) {
 	var owner string
 	var same bool
-	err = db.QueryRow(ctx, db.Qualify(query(statement+"_is")), value).Scan(&epoch, &owner, &same)
+	err = db.QueryRow(ctx, query(db, statement+"_is"), value).Scan(&epoch, &owner, &same)
 	if err != nil || same && owner == ownerUID {
 		return epoch, err
 	}
 	err = transact(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, db.Qualify(query("advance_owner")), ownerUID, generation)
+		tag, err := tx.Exec(ctx, query(db, "advance_owner"), ownerUID, generation)
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func set(ctx context.Context, db *DB, ownerUID string, generation int64, stateme
 			}
 			return ErrStale
 		}
-		return tx.QueryRow(ctx, db.Qualify(query(statement)), value).Scan(&epoch)
+		return tx.QueryRow(ctx, query(db, statement), value).Scan(&epoch)
 	})
 	return epoch, err
 }

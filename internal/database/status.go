@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -86,9 +87,9 @@ type CreditStatus struct {
 }
 
 // ReadStatus reads everything that is reported, with one query.
-func ReadStatus(ctx context.Context, db *DB) (Status, error) {
+func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	var status Status
-	rows, err := db.Query(ctx, db.Qualify(query("read_status")), PendingLimit)
+	rows, err := db.Query(ctx, query(db, "read_status"), PendingLimit)
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
@@ -113,8 +114,8 @@ func ReadStatus(ctx context.Context, db *DB) (Status, error) {
 }
 
 // reportIncidents fixes the sets of pairs that are reported from now on.
-func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
-	rows, err := db.Query(ctx, db.Qualify(query("report_incident")))
+func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
+	rows, err := db.Query(ctx, query(db, "report_incident"))
 	if err != nil {
 		return err
 	}

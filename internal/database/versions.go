@@ -3,6 +3,8 @@ package database
 import (
 	"context"
 	"fmt"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Versions of a schema. Both are 0 where there is none.
@@ -25,9 +27,9 @@ func (e *ErrSchemaTooNew) Error() string {
 
 // ReadVersions returns the versions of the schema, both 0 where it does not
 // exist or no migration has run.
-func ReadVersions(ctx context.Context, db *DB) (schema, rules int, err error) {
-	err = db.QueryRow(ctx, db.Qualify(query("read_versions"))).Scan(&schema, &rules)
-	if Classify(err) == ClassMissingObject {
+func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err error) {
+	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&schema, &rules)
+	if postgres.Classify(err) == postgres.ClassMissingObject {
 		return 0, 0, nil
 	}
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -21,7 +22,7 @@ var shop = database.Identity{Installation: "default", Name: "growth/shop", UID: 
 // world is a migrated, owned and granted schema of the test's own.
 type world struct {
 	testing.TB
-	*database.DB
+	*postgres.DB
 	own    *testworld.Database
 	writer *pgxpool.Pool // the plain role that writes facts
 	reader *pgxpool.Pool // the plain role that reads
@@ -30,7 +31,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "database", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func newWorld(t testing.TB) *world {
 		return database.GrantRoles(ctx, db, roles)
 	})
 	return &world{
-		TB: t, DB: open(t, own.URI, database.DefaultSchema), own: own,
+		TB: t, DB: open(t, own.URI, postgres.DefaultSchema), own: own,
 		writer: plainPool(t, own.WriterURI), reader: plainPool(t, own.ReaderURI),
 	}
 }
@@ -67,9 +68,9 @@ func (w *world) anew(t testing.TB) *world {
 	return &again
 }
 
-func open(t testing.TB, uri string, schema database.Schema) *database.DB {
+func open(t testing.TB, uri string, schema postgres.Schema) *postgres.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: schema})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -162,9 +163,9 @@ func (b *batch) converge(ctx context.Context) error {
 
 // ending is how the batch ended, for the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
-	e := ending{began: began, at: time.Now(), taken: b.taken, fault: database.FaultOf(err), cause: err}
+	e := ending{began: began, at: time.Now(), taken: b.taken, fault: postgres.FaultOf(err), cause: err}
 	if errors.Is(err, errMemoryInUse) {
-		e.fault = database.FaultPassing
+		e.fault = postgres.FaultPassing
 	}
 	switch {
 	case b.allocates != "":
@@ -236,4 +237,4 @@ func (b *batch) count() {
 	}
 }
 
-func (b *batch) statement(name string) string { return b.engine.sql.get(name) }
+func (b *batch) statement(name string) string { return b.engine.sql.Get(name) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // ErrNotOwner is returned by Run when the schema belongs to somebody else.
@@ -27,8 +28,8 @@ type Options struct {
 
 // Engine converges the credits of one attribution database.
 type Engine struct {
-	db      *database.DB
-	sql     statements
+	db      *postgres.DB
+	sql     postgres.Queries
 	options Options
 	log     *slog.Logger
 
@@ -44,7 +45,7 @@ type Engine struct {
 }
 
 // New returns an engine on a migrated database; Run starts it.
-func New(db *database.DB, options Options) *Engine {
+func New(db *postgres.DB, options Options) *Engine {
 	if options.Workers <= 0 {
 		options.Workers = 2
 	}
@@ -58,7 +59,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		db: db, sql: newStatements(db.Schema), options: options, log: options.Log,
+		db: db, sql: queries.In(db.Schema), options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers),
 	}
 }
@@ -103,7 +104,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case err != nil:
 			e.fail(err)
 			wait = delay.NextBackOff()
-			e.log.Warn("Waiting for the database", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
 			if !work { // else a batch tells whether all is well again
 				e.recover()
@@ -133,7 +134,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		took, atOnce, err := w.attempt(ctx)
 		if err == nil && !took {
 			took, err = e.reverse(ctx, w.size)
-			atOnce = database.Retryable(err)
+			atOnce = postgres.Retryable(err)
 		}
 		switch {
 		case err == nil && !took && !retried:
@@ -163,7 +164,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	var snapshot string
 	var firsts beginnings
 	from := e.queues.beginnings(time.Now())
-	err = e.db.QueryBare(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
+	err = e.db.QueryBare(ctx, e.sql.Get("poll"), from.shard, from.xid, from.id, from.seen).
 		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
 	if err != nil {
 		e.queues.forget()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -18,7 +19,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	own.MakeHostile(t, own.Operator, defaults)
-	db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
 	s := &shop{TB: t, db: db, owner: db, uri: own.URI}

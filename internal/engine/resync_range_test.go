@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Of one visitor's touches the one that decides is found, however many there are and however many
@@ -114,7 +114,7 @@ func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
 	must(t, err)
 	s.request()
 	for n := range 3 {
-		if err := s.engine.Resync(t.Context()); database.Classify(err) != database.ClassRetryable {
+		if err := s.engine.Resync(t.Context()); postgres.Classify(err) != postgres.ClassRetryable {
 			t.Fatalf("attempt %d: %v", n, err)
 		}
 	}

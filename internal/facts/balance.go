@@ -20,7 +20,7 @@ type Balance struct {
 // Balances are what somebody has, by currency; none where nobody ever earned
 // anything.
 func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, error) {
-	rows, err := s.db.Query(ctx, s.sql.get("read_balance"), beneficiaryID)
+	rows, err := s.db.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
 	if err != nil {
 		return nil, fmt.Errorf("while reading a balance: %w", err)
 	}

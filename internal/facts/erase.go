@@ -18,7 +18,7 @@ type Erasure struct {
 
 // Erase requests that a user is erased. The engine carries it out; see Erasure.
 func (s *Store) Erase(ctx context.Context, userID string) error {
-	if _, err := s.db.Exec(ctx, s.sql.get("erase_user"), userID); err != nil {
+	if _, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID); err != nil {
 		return fmt.Errorf("while requesting an erasure: %w", err)
 	}
 	return nil
@@ -27,7 +27,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 // Erasure reads how far the erasure of a user is; nil: there was no request.
 func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
 	var e Erasure
-	err := s.db.QueryRow(ctx, s.sql.get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	err := s.db.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -125,7 +125,7 @@ func (g *group[F, S]) settle(ctx context.Context, tickets []*ticket[F, S]) {
 		for i, t := range tickets {
 			t.outcome = outcomes[i]
 		}
-	case len(tickets) > 1 && database.Data(err):
+	case len(tickets) > 1 && postgres.Data(err):
 		for i := range tickets {
 			g.settle(ctx, tickets[i:i+1])
 		}
@@ -151,7 +151,7 @@ func (g *group[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outco
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, errVanished) || database.Retryable(err)
+		lost := errors.Is(err, errVanished) || postgres.Retryable(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ type FollowedLink struct {
 // Links are a referrer's links after a code, in the order of their codes, at
 // most limit.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) ([]FollowedLink, error) {
-	rows, err := s.db.Query(ctx, s.sql.get("list_links"), referrerID, after, limit)
+	rows, err := s.db.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("while reading links: %w", err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Redemption is a fact: available credit was spent.
@@ -33,11 +33,11 @@ func (i *Insufficient) Error() string {
 // covered is the constraint by which the database refuses to spend what is not there.
 const covered = "redemption_covered"
 
-func redemptions(sql statements) *kind[Redemption, Redemption] {
+func redemptions(sql postgres.Queries) *kind[Redemption, Redemption] {
 	return &kind[Redemption, Redemption]{
 		name:    "redemption",
-		insert:  sql.get("insert_redemption"),
-		find:    sql.get("find_redemption"),
+		insert:  sql.Get("insert_redemption"),
+		find:    sql.Get("find_redemption"),
 		columns: redemptionColumns,
 		key:     redemptionKey,
 		stored:  redemptionKey,
@@ -87,7 +87,7 @@ func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outco
 		}
 		return err
 	})
-	if database.Constraint(err) == covered {
+	if postgres.Constraint(err) == covered {
 		available, err := s.available(ctx, r.BeneficiaryID, r.Currency)
 		if err != nil {
 			return outcome, err

@@ -5,15 +5,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/touches"
 )
 
 // Store writes and reads facts in one database. The role that it connects as
 // needs a writer's rights and no more.
 type Store struct {
-	db  *database.DB
-	sql statements
+	db  *postgres.DB
+	sql postgres.Queries
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
@@ -28,8 +28,8 @@ type Store struct {
 }
 
 // New is a store on a database, whose pool stays the caller's.
-func New(db *database.DB) *Store {
-	sql := newStatements(db.Schema)
+func New(db *postgres.DB) *Store {
+	sql := queries.In(db.Schema)
 	s := &Store{
 		db: db, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
@@ -41,7 +41,7 @@ func New(db *database.DB) *Store {
 	return s
 }
 
-func grouped[F, S any](db *database.DB, k *kind[F, S]) *group[F, S] {
+func grouped[F, S any](db *postgres.DB, k *kind[F, S]) *group[F, S] {
 	return &group[F, S]{write: func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }}
 }
 

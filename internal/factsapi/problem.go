@@ -9,8 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/facts"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Types of problems, for programs. A problem without one says all there is to
@@ -61,7 +61,7 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		conflict     *facts.Conflict
 		insufficient *facts.Insufficient
 	)
-	switch class := database.Classify(err); {
+	switch class := postgres.Classify(err); {
 	case errors.As(err, &said):
 		return err
 	case errors.As(err, &conflict):
@@ -74,18 +74,18 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		})
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
-	case class == database.ClassData:
+	case class == postgres.ClassData:
 		// The border let through what the database does not take: its own words
 		// tell more than nothing, and name no other row.
-		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", database.Message(err))
-		return problem(http.StatusUnprocessableEntity, database.Message(err))
-	case class == database.ClassRetryable:
-		return unavailable(database.Message(err))
-	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != database.ClassUnknown:
-		a.outage.Do(func() { a.log.WarnContext(ctx, "Requests have to be tried again", "error", database.Message(err)) })
+		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
+		return problem(http.StatusUnprocessableEntity, postgres.Message(err))
+	case class == postgres.ClassRetryable:
+		return unavailable(postgres.Message(err))
+	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
+		a.outage.Do(func() { a.log.WarnContext(ctx, "Requests have to be tried again", "error", postgres.Message(err)) })
 		return unavailable("the database is away or behind")
 	}
-	a.log.ErrorContext(ctx, "A request failed", "error", database.Message(err))
+	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
 	return problem(http.StatusInternalServerError, "something went wrong that is not the request's fault")
 }
 

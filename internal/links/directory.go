@@ -10,7 +10,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 var (
@@ -44,7 +44,7 @@ const (
 
 // Directory finds links by their codes, which it asks about as they are given.
 type Directory struct {
-	db      *database.DB
+	db      *postgres.DB
 	sql     struct{ links, window string }
 	log     *slog.Logger
 	now     func() time.Time
@@ -62,7 +62,7 @@ type Directory struct {
 
 // NewDirectory returns a directory that remembers nothing yet. Run it, or it
 // never learns that the database is back.
-func NewDirectory(db *database.DB, options Options) *Directory {
+func NewDirectory(db *postgres.DB, options Options) *Directory {
 	orDefault := func(n int) int {
 		if n <= 0 {
 			return 20_000
@@ -140,7 +140,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 // lost notes that the database did not answer.
 func (d *Directory) lost(err error) {
 	if !d.away.Swap(true) {
-		d.log.Warn("Answering from memory until the database is back", "error", database.Message(err))
+		d.log.Warn("Answering from memory until the database is back", "error", postgres.Message(err))
 	}
 	select {
 	case d.probe <- struct{}{}:

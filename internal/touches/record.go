@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/visitor"
 )
 
@@ -43,7 +43,7 @@ type Execer interface {
 // Record writes touches; those that are there already stay as they are. It
 // returns how many were not. Give a transaction to write them with what else is
 // in it.
-func Record(ctx context.Context, on Execer, schema database.Schema, touches []Touch) (written int64, err error) {
+func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []Touch) (written int64, err error) {
 	if len(touches) == 0 {
 		return 0, nil
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const writeTimeout = 10 * time.Second
@@ -31,11 +31,11 @@ func (q *Queue) write() {
 			failing = false
 			delay.Reset()
 			q.pause(q.pace(len(group)) - time.Since(began))
-		case database.Data(err):
+		case postgres.Data(err):
 			q.recordEach(group)
 		default:
 			if !failing {
-				q.log.Warn("Keeping touches until the database takes them", "error", database.Message(err))
+				q.log.Warn("Keeping touches until the database takes them", "error", postgres.Message(err))
 			}
 			failing = true
 			q.pause(delay.NextBackOff())
@@ -137,9 +137,9 @@ func (q *Queue) recordEach(group []Touch) {
 		err := q.record([]Touch{touch})
 		switch {
 		case err == nil:
-		case database.Data(err):
+		case postgres.Data(err):
 			q.refused.Add(1)
-			q.log.Error("Dropping a touch that the database does not take", "error", database.Message(err))
+			q.log.Error("Dropping a touch that the database does not take", "error", postgres.Message(err))
 		default:
 			return // what is written already is not written twice
 		}

@@ -1,13 +1,13 @@
-package database
+package postgres
 
 import (
 	"net"
 	"time"
 )
 
-// dialer notices a server that has gone silent: keepalives while a statement
-// waits for its answer, and a limit on what may stay unacknowledged while one
-// is being sent. Deadlines of contexts cover the rest.
+// dialer finds a server that has become silent: by keepalives while a statement waits for its
+// answer, and by a limit on unacknowledged data while a statement is being sent. Deadlines of
+// contexts cover the rest.
 func dialer() *net.Dialer {
 	return &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{

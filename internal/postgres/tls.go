@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"crypto/tls"
@@ -6,33 +6,33 @@ import (
 	"errors"
 )
 
-// TLSMode says how much of the server's identity is verified.
+// TLSMode is how much of the server's identity is verified.
 type TLSMode string
 
 const (
 	VerifyFull TLSMode = "VerifyFull" // encrypted; certificate and host name verified
-	Require    TLSMode = "Require"    // encrypted; with a CA the certificate is verified, but never the host name
-	Disable    TLSMode = "Disable"    // in the clear
+	Require    TLSMode = "Require"    // encrypted; the certificate is verified if a CA is given, the host name never
+	Disable    TLSMode = "Disable"    // not encrypted
 )
 
-// TLS is what is declared beside the URI. It overrides the URI's sslmode.
+// TLS is declared beside the URI and overrides the URI's sslmode.
 type TLS struct {
 	Mode TLSMode
 	CA   []byte // PEM of the authorities to trust; empty: the system's
 }
 
-// ErrNoCertificate is returned for a CA that is not PEM.
+// ErrNoCertificate means that a CA is not PEM.
 var ErrNoCertificate = errors.New("the certificate authority has no certificate in PEM form")
 
-// tlsConfigs returns the ways to try on one host, best first; nil is in the
-// clear. Without declared the URI's sslmode decides:
+// tlsConfigs returns the configurations to try on one host, best first; nil is not encrypted. Without
+// declared the URI's sslmode decides:
 //
-//	disable                 in the clear
+//	disable                 not encrypted
 //	absent, allow, prefer   encrypted if the server offers it, nothing verified
 //	require                 encrypted, nothing verified
-//	verify-ca, verify-full  encrypted, certificate and host name verified with
-//	                        the system's authorities: of those, any would vouch
-//	                        for a stranger if the name were not looked at
+//	verify-ca, verify-full  encrypted, certificate and host name verified with the system's
+//	                        authorities, each of which certifies any host: so the host name is
+//	                        verified for verify-ca too
 func tlsConfigs(sslMode string, declared *TLS, host string) ([]*tls.Config, error) {
 	if declared != nil {
 		config, err := declared.config(host)
@@ -66,17 +66,17 @@ func (t *TLS) config(host string) (*tls.Config, error) {
 	switch t.Mode {
 	case VerifyFull:
 	case Require:
-		config.InsecureSkipVerify = true // what the mode says; the chain is looked at below
+		config.InsecureSkipVerify = true // the mode's meaning; the chain is verified below
 		if config.RootCAs != nil {
 			config.VerifyConnection = verifyChain(config.RootCAs)
 		}
 	default:
-		return nil, errors.New("the TLS mode is none of VerifyFull, Require and Disable")
+		return nil, errors.New("the TLS mode must be VerifyFull, Require or Disable")
 	}
 	return config, nil
 }
 
-// verifyChain verifies the certificate without the host name.
+// verifyChain verifies the certificate but not the host name.
 func verifyChain(roots *x509.CertPool) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}

@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"context"
@@ -12,39 +12,38 @@ import (
 	"github.com/jackc/puddle/v2"
 )
 
-// Class is what an error of the database means to whoever called. This file is
-// the only place that looks at SQLSTATEs and errors of the driver.
+// Class is what an error of the database means to its caller. This file is the only place that
+// examines SQLSTATEs and errors of the driver.
 type Class string
 
 const (
-	ClassUnknown               Class = "Unknown"               // nothing below
-	ClassUnreachable           Class = "Unreachable"           // no connection, none in time, or it was lost
-	ClassMissingObject         Class = "MissingObject"         // schema, table, column or function is not there
-	ClassData                  Class = "Data"                  // the values are at fault; others would go through
-	ClassRetryable             Class = "Retryable"             // the same again may succeed
+	ClassUnknown               Class = "Unknown"               // none of the following
+	ClassUnreachable           Class = "Unreachable"           // no connection, not in time, or lost
+	ClassMissingObject         Class = "MissingObject"         // a schema, table, column or function does not exist
+	ClassData                  Class = "Data"                  // the values are wrong; the same statement with others may succeed
+	ClassRetryable             Class = "Retryable"             // the same transaction may succeed later
 	ClassReadOnly              Class = "ReadOnly"              // a standby, or a read-only transaction
-	ClassCertificateNotTrusted Class = "CertificateNotTrusted" // or the server has none
+	ClassCertificateNotTrusted Class = "CertificateNotTrusted" // or the server offers no TLS
 	ClassPermissionDenied      Class = "PermissionDenied"      // the user lacks a right
-	ClassDatabaseNotFound      Class = "DatabaseNotFound"      // the server has none of that name
-	ClassAuthenticationFailed  Class = "AuthenticationFailed"  // the server refuses user or password
+	ClassDatabaseNotFound      Class = "DatabaseNotFound"      // the server has no database of that name
+	ClassAuthenticationFailed  Class = "AuthenticationFailed"  // the server rejects user or password
 )
 
-// weight orders classes: of several attempts to connect, the one that got
-// furthest tells most.
+// weight orders classes. Of several attempts to connect, the one that got furthest says most.
 var weight = map[Class]int{
 	ClassUnreachable: 1, ClassMissingObject: 2, ClassData: 3, ClassRetryable: 4, ClassReadOnly: 5,
 	ClassCertificateNotTrusted: 6, ClassPermissionDenied: 7, ClassDatabaseNotFound: 8, ClassAuthenticationFailed: 9,
 }
 
-// states maps SQLSTATEs, and their classes by the first two letters.
+// states maps SQLSTATEs, and classes of SQLSTATEs by their first two characters.
 var states = map[string]Class{
-	"08": ClassUnreachable, // connection exceptions; also a pooler's own complaints
+	"08": ClassUnreachable, // connection exceptions; also a pooler's own errors
 	"22": ClassData,        // data exceptions
 	"23": ClassData,        // constraints
 	"28": ClassAuthenticationFailed,
 	"53": ClassRetryable, // disk, memory or configured limits are exhausted
 	"54": ClassData,      // program limits
-	"58": ClassRetryable, // the server's own input and output
+	"58": ClassRetryable, // input and output errors of the server
 
 	"25006": ClassReadOnly,
 	"25P02": ClassRetryable, // the transaction failed before
@@ -69,7 +68,7 @@ var states = map[string]Class{
 	"57P05": ClassUnreachable,   // idle for too long
 }
 
-// Classify tells what err means; ClassUnknown for nil.
+// Classify returns what err means; ClassUnknown for nil.
 func Classify(err error) Class {
 	class := ClassUnknown
 	for _, leaf := range leaves(err) {
@@ -80,8 +79,8 @@ func Classify(err error) Class {
 	return class
 }
 
-// leaves are the ends of a tree of wrapped and joined errors: one for each
-// host that was tried.
+// leaves are the innermost errors of a tree of wrapped and joined errors: one for each host that was
+// tried.
 func leaves(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, one error at a time
 	case nil:
@@ -93,7 +92,7 @@ func leaves(err error) []error {
 		}
 		return all
 	case *tls.CertificateVerificationError, net.Error:
-		return []error{err} // says more than what it wraps
+		return []error{err} // more specific than the error it wraps
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
 			return leaves(inner)
@@ -111,7 +110,7 @@ func classifyLeaf(err error) Class {
 		invalid     x509.CertificateInvalidError
 		record      tls.RecordHeaderError
 		network     net.Error
-		refused     *ErrNotGranted
+		notGranted  *ErrNotGranted
 	)
 	switch {
 	case errors.As(err, &server):
@@ -129,7 +128,7 @@ func classifyLeaf(err error) Class {
 		return ClassCertificateNotTrusted
 	case errors.Is(err, errReadOnly):
 		return ClassReadOnly
-	case errors.As(err, &refused):
+	case errors.As(err, &notGranted):
 		return ClassPermissionDenied
 	case errors.Is(err, context.Canceled):
 		return ClassUnknown
@@ -141,30 +140,29 @@ func classifyLeaf(err error) Class {
 	return ClassUnknown
 }
 
-// Retryable tells whether the same again may succeed: after a conflict with
-// another transaction, or on a new connection.
+// Retryable reports whether the same transaction may succeed if it is run again: after a conflict
+// with another transaction, or on a new connection.
 func Retryable(err error) bool {
 	class := Classify(err)
 	return class == ClassRetryable || class == ClassUnreachable
 }
 
-// Data tells whether the values of a statement are at fault, so that others
-// would go through.
+// Data reports whether the values of a statement are wrong, so that the same statement with others
+// may succeed.
 func Data(err error) bool { return Classify(err) == ClassData }
 
-// Fault is what a failed batch of the engine is to blame for its failure.
+// Fault is the cause of a failed transaction that works on a batch of rows.
 type Fault string
 
 const (
 	FaultNone     Fault = ""         // there is no error
-	FaultBatch    Fault = "Batch"    // its data, its size or its time: a smaller batch may go through
-	FaultPassing  Fault = "Passing"  // another transaction, the connection or the disk: the same batch may go through later
-	FaultDatabase Fault = "Database" // a schema, a right or a setting: no batch goes through until it is mended
+	FaultBatch    Fault = "Batch"    // its data, size or duration: a smaller batch may succeed
+	FaultPassing  Fault = "Passing"  // another transaction, the connection or the disk: the same batch may succeed later
+	FaultDatabase Fault = "Database" // a schema, a right or a setting: no batch succeeds until it is repaired
 )
 
-// tooMuch are the SQLSTATEs of retryable errors that a smaller batch may avoid.
-// A wait for a lock ends sooner than a statement may take, so 57014 is never a
-// wait for another transaction.
+// tooMuch are the SQLSTATEs of retryable errors that a smaller batch may avoid. lock_timeout is not
+// longer than statement_timeout, so 57014 is never a wait for another transaction.
 var tooMuch = map[string]bool{
 	"25P03": true, // idle in transaction for too long
 	"25P04": true, // transaction took too long
@@ -173,8 +171,8 @@ var tooMuch = map[string]bool{
 	"57014": true, // statement timeout
 }
 
-// FaultOf returns the fault of a batch that failed with err. An error that no
-// class is known for, such as a column that cannot be read, is the batch's own.
+// FaultOf returns the fault of a batch that failed with err. An error without a class, such as a
+// column that cannot be read, is FaultBatch.
 func FaultOf(err error) Fault {
 	if err == nil {
 		return FaultNone
@@ -197,11 +195,32 @@ func FaultOf(err error) Fault {
 	}
 }
 
-// Constraint is the name of the constraint that refused a statement; empty
-// where none did.
+// Constraint returns the name of the constraint that a statement violated; empty if it is another
+// error.
 func Constraint(err error) string {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return server.ConstraintName
 	}
 	return ""
+}
+
+// AlreadyExists reports whether a CREATE failed because another transaction created the same object.
+func AlreadyExists(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	switch server.Code {
+	case "42P06", "42P07", "42710", "23505": // schema, table, other object, row of a catalog
+		return true
+	}
+	return false
+}
+
+// ErrNotGranted means that a GRANT or REVOKE had no effect: the server only warns a user that may not
+// pass a right on.
+type ErrNotGranted struct{ Statement string }
+
+func (e *ErrNotGranted) Error() string {
+	return "the user of the connection URI may not run " + e.Statement + ": let the owner of the schema do it"
 }

@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"syscall"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnacknowledged breaks a connection whose data nobody acknowledges;
-// without it the kernel tries for a quarter of an hour.
+// limitUnacknowledged breaks a connection whose peer does not acknowledge sent data; without it
+// the kernel goes on sending for a quarter of an hour.
 func limitUnacknowledged(_, _ string, connection syscall.RawConn) error {
 	var failed error
 	err := connection.Control(func(fd uintptr) {

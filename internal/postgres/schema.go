@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"fmt"
@@ -9,26 +9,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Schema is the name of a Postgres schema that the operator may own. One that
-// came through ParseSchema is safe to put into SQL.
+// Schema is the name of a Postgres schema. One that ParseSchema returned is safe to put into SQL.
 type Schema string
 
-// DefaultSchema is the name that SQL files are written with.
+// DefaultSchema is the name that SQL files contain.
 const DefaultSchema Schema = "referral"
 
-// plain is what reads the same with and without quotes in Postgres.
+// plain matches names that mean the same with and without quotes.
 var plain = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
-// ParseSchema accepts a plain identifier that is not Postgres' own.
-//
-// Reserved words are refused because people would have to quote them in every
-// statement, and the migration lock's library cannot.
+// ParseSchema accepts a plain identifier that Postgres does not use itself. It refuses reserved
+// words, because people would have to quote them in every statement.
 func ParseSchema(name string) (Schema, error) {
 	switch {
 	case !plain.MatchString(name):
-		return "", fmt.Errorf("schema %q is no plain identifier: lower-case letters, digits and '_', at most 63, beginning with a letter or '_'", name)
+		return "", fmt.Errorf("schema %q must be lower-case letters, digits and '_', at most 63 characters, and begin with a letter or '_'", name)
 	case name == "public", name == "information_schema", strings.HasPrefix(name, "pg_"):
-		return "", fmt.Errorf("schema %q is not for the operator's tables: name another", name)
+		return "", fmt.Errorf("schema %q is reserved for Postgres: name another", name)
 	case slices.Contains(reservedWords, name):
 		return "", fmt.Errorf("schema %q is a reserved word of SQL: name another", name)
 	}
@@ -37,10 +34,9 @@ func ParseSchema(name string) (Schema, error) {
 
 const token = string(DefaultSchema) + "."
 
-// Qualify replaces the qualifier "referral." by the schema's own name. It does
-// so inside literals and comments too, where '"x".meta' is still understood by
-// to_regclass and the like, but not at the end of a longer name such as
-// my_referral or other.referral.
+// Qualify replaces the qualifier "referral." by the schema's name, in quotes. It replaces it inside
+// literals and comments too (to_regclass and the like understand '"x".meta'), but not at the end of
+// a longer name such as my_referral or other.referral.
 func (s Schema) Qualify(sql string) string {
 	if s == DefaultSchema {
 		return sql
@@ -65,8 +61,7 @@ func (s Schema) Qualify(sql string) string {
 	}
 }
 
-// continuesName tells whether a name may have c before its end, or be
-// qualified by it.
+// continuesName reports whether a name that follows c is the end of a longer name.
 func continuesName(c byte) bool {
 	return c == '_' || c == '$' || c == '.' || c == '"' || c >= 0x80 ||
 		'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"context"
@@ -7,26 +7,26 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config is what it takes to use a schema.
+// Config names a database and a schema in it.
 type Config struct {
 	URI            string // postgresql://user:password@host:5432/database
 	TLS            *TLS   // nil: the URI's sslmode decides
 	Schema         Schema
-	MaxConnections int32 // at least 2, since a migration holds one beside its lock's; 0: 8
+	MaxConnections int32 // at least 2, since a migration needs one beside its lock's; 0: 8
 }
 
-// DB is a pool of connections to a database, and the schema in it.
+// DB is a pool of connections to a database, and the schema in use.
 type DB struct {
 	pool   *pgxpool.Pool
 	Schema Schema
 }
 
-// NewDB returns a DB that uses the connections of a pool whose configuration
-// is ParseConfig's.
+// NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
+// ParseConfig.
 func NewDB(pool *pgxpool.Pool, schema Schema) *DB { return &DB{pool: pool, Schema: schema} }
 
-// Open connects. It returns once the server has answered, or with what kept it
-// from it; see Classify.
+// Open connects. It returns once the server has answered or the connection has failed; Classify
+// gives the cause.
 func Open(ctx context.Context, config Config) (*DB, error) {
 	schema, err := ParseSchema(string(config.Schema))
 	if err != nil {
@@ -50,15 +50,19 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	return NewDB(pool, schema), nil
 }
 
-// Qualify puts the schema's name into a statement written for "referral".
-// Who runs a statement often keeps the result.
+// Qualify replaces the qualifier "referral." of a statement by the schema's name. Keep the result
+// of a statement that runs often.
 func (db *DB) Qualify(sql string) string { return db.Schema.Qualify(sql) }
 
-// Ping asks the server for a sign of life.
+// Ping returns nil if the server answers.
 func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
 
-// Close closes all connections once they are given back.
+// Reset closes all connections once they are idle. Call it after a migration: connections remember
+// the columns of statements.
+func (db *DB) Reset() { db.pool.Reset() }
+
+// Close waits until all connections are idle and closes them.
 func (db *DB) Close() { db.pool.Close() }
 
-// Stat says how many connections there are and how many are in use.
+// Stat returns how many connections there are and how many are in use.
 func (db *DB) Stat() *pgxpool.Stat { return db.pool.Stat() }

@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"context"
@@ -12,36 +12,27 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-const (
-	transactionAttempts = 3
-	// configurationTimeout bounds the wait for batches, which hold what they
-	// lock for a moment, or for half a minute where their node was lost.
-	configurationTimeout = 40 * time.Second
-)
-
-// A transaction begins in one round trip: several statements without
-// parameters travel in one message.
+// A transaction begins in one round trip: several statements without parameters travel in one
+// message.
 var (
-	beginWriting  = query("begin") + query("set_defaults")
-	beginSnapshot = query("begin_snapshot") + query("set_defaults")
+	beginWriting  = queries.Get("begin") + queries.Get("set_defaults")
+	beginSnapshot = queries.Get("begin_snapshot") + queries.Get("set_defaults")
 )
 
-// Begin begins a READ COMMITTED transaction that may write. It owes nothing to
-// the defaults of server, database and role: its search_path is pg_catalog, so
-// every table has to be named with its schema, and statements, locks and
-// idleness end after 30 seconds.
+// Begin begins a READ COMMITTED transaction that may write. It does not depend on the defaults of
+// server, database and role: its search_path is pg_catalog, so every table must be named with its
+// schema, and statements, waits for locks and idleness end after 30 seconds.
 //
-// The pool is reached through DB alone, so that no transaction begins in
-// another way.
+// The pool is not exported, so that no transaction begins in another way.
 func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, beginWriting) }
 
-// Snapshot runs do in a REPEATABLE READ transaction that only reads, which is
-// otherwise like one of Begin.
+// Snapshot runs do in a REPEATABLE READ transaction that only reads and is otherwise like one of
+// Begin.
 func (db *DB) Snapshot(ctx context.Context, do func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, snapshots{db}, do)
 }
 
-// snapshots begins transactions that read one snapshot each.
+// snapshots begins transactions that each read one snapshot.
 type snapshots struct{ db *DB }
 
 func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) { return s.db.begin(ctx, beginSnapshot) }
@@ -55,6 +46,39 @@ func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	return tx, err
 }
 
+// retryAttempts bounds how often Retry runs a transaction.
+const retryAttempts = 3
+
+// Retry runs do in a transaction of Begin in which each wait for a lock and each statement ends
+// after timeout. After a conflict with another transaction it runs do again, up to three times.
+func (db *DB) Retry(ctx context.Context, timeout time.Duration, do func(pgx.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			if err := SetTimeouts(ctx, tx, timeout, timeout); err != nil {
+				return err
+			}
+			return do(tx)
+		})
+		if attempt == retryAttempts || Classify(err) != ClassRetryable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(rand.N(100 * time.Millisecond)):
+		}
+	}
+}
+
+// SetTimeouts bounds each wait for a lock and each statement until the transaction ends.
+func SetTimeouts(ctx context.Context, tx pgx.Tx, lock, statement time.Duration) error {
+	_, err := tx.Exec(ctx, queries.Get("set_timeouts"), milliseconds(lock), milliseconds(statement))
+	return err
+}
+
+// milliseconds writes a duration as Postgres' settings do.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
 // Exec runs one statement in a transaction of its own.
 func (db *DB) Exec(ctx context.Context, sql string, arguments ...any) (tag pgconn.CommandTag, err error) {
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
@@ -64,8 +88,7 @@ func (db *DB) Exec(ctx context.Context, sql string, arguments ...any) (tag pgcon
 	return tag, err
 }
 
-// QueryRow runs one statement in a transaction of its own when its row is
-// scanned, which has to happen.
+// QueryRow returns a row whose Scan runs the statement in a transaction of its own.
 func (db *DB) QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row {
 	return &ownRow{ctx, db, sql, arguments}
 }
@@ -83,8 +106,8 @@ func (r *ownRow) Scan(values ...any) error {
 	})
 }
 
-// Query runs one statement in a transaction of its own, which ends when its
-// rows are read or closed. Until then it has a connection.
+// Query runs one statement in a transaction of its own, which ends when the rows are read or
+// closed. Until then it occupies a connection.
 func (db *DB) Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error) {
 	tx, err := db.Begin(ctx)
 	if err != nil {
@@ -134,7 +157,7 @@ func (r *ownRows) Close() {
 		r.commitErr = r.tx.Commit(r.ctx)
 		return
 	}
-	// A context that has ended must not keep the connection from being given back.
+	// The connection is given back even if the context has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Second)
 	defer cancel()
 	_ = r.tx.Rollback(ctx)
@@ -142,36 +165,9 @@ func (r *ownRows) Close() {
 
 func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
 
-// QueryBare runs one statement without a transaction, in one round trip: for
-// what is asked ten times a second. The statement finds functions and
-// operators by the defaults of the role, so it has to qualify each of them.
+// QueryBare runs one statement without a transaction, in one round trip: for a statement that runs
+// ten times a second. It finds functions and operators by the defaults of the role, so the
+// statement must qualify each of them.
 func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
 	return db.pool.QueryRow(ctx, sql, arguments...)
 }
-
-// transact runs do in a transaction with bounded waits, and again after a
-// conflict with another.
-//
-// Locks are taken in one order everywhere: owner, campaigns by name, meta.
-func transact(ctx context.Context, db *DB, do func(pgx.Tx) error) error {
-	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			timeout := milliseconds(configurationTimeout)
-			if _, err := tx.Exec(ctx, query("set_timeouts"), timeout, timeout); err != nil {
-				return err
-			}
-			return do(tx)
-		})
-		if attempt == transactionAttempts || Classify(err) != ClassRetryable {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(rand.N(100 * time.Millisecond)):
-		}
-	}
-}
-
-// milliseconds is a duration as the settings of Postgres have it.
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -1,14 +1,17 @@
-package database_test
+package postgres_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestTextColumnsArriveAsTheyAre(t *testing.T) {
-	w := newWorld(t)
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	for name, column := range map[string][]string{
 		"NULL":                      nil,
 		"empty":                     {},
@@ -20,7 +23,7 @@ func TestTextColumnsArriveAsTheyAre(t *testing.T) {
 			var got []string
 			var isNull bool
 			var count int
-			check(t, w.DB.QueryRow(t.Context(), "SELECT $1::text[], $1::text[] IS NULL, coalesce(cardinality($1::text[]), 0)", column).Scan(&got, &isNull, &count))
+			check(t, db.QueryRow(t.Context(), "SELECT $1::text[], $1::text[] IS NULL, coalesce(cardinality($1::text[]), 0)", column).Scan(&got, &isNull, &count))
 			if diff := cmp.Diff(column, got); diff != "" || isNull != (column == nil) || count != len(column) {
 				t.Errorf("null %t, %d elements, %s", isNull, count, diff)
 			}

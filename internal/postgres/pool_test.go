@@ -1,4 +1,4 @@
-package database_test
+package postgres_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -26,40 +26,40 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		uri  string
-		want database.Class
+		want postgres.Class
 		says []string
 	}{
 		"wrong password": {
 			edit(func(u *url.URL) { u.User = url.UserPassword(own.Operator, secret) }),
-			database.ClassAuthenticationFailed, []string{own.Operator, "correct them"},
+			postgres.ClassAuthenticationFailed, []string{own.Operator, "correct them"},
 		},
 		"unknown user": {
 			edit(func(u *url.URL) { u.User = url.UserPassword("nobody", secret) }),
-			database.ClassAuthenticationFailed, []string{"nobody", "correct them"},
+			postgres.ClassAuthenticationFailed, []string{"nobody", "correct them"},
 		},
 		"unknown database": {
 			edit(func(u *url.URL) { u.Path = "/elsewhere" }),
-			database.ClassDatabaseNotFound, []string{"elsewhere", "create it"},
+			postgres.ClassDatabaseNotFound, []string{"elsewhere", "create it"},
 		},
-		"nobody listens": {
+		"no process listens": {
 			edit(func(u *url.URL) { u.Host = freeAddress(t) }),
-			database.ClassUnreachable, []string{"cannot be reached", "refused"},
+			postgres.ClassUnreachable, []string{"cannot be reached", "refused"},
 		},
 		"the name does not resolve": {
 			edit(func(u *url.URL) { u.Host = "db.invalid" }),
-			database.ClassUnreachable, []string{"cannot be reached", "db.invalid"},
+			postgres.ClassUnreachable, []string{"cannot be reached", "db.invalid"},
 		},
 		"one of two hosts is away, the other refuses": {
 			edit(func(u *url.URL) { u.Host = freeAddress(t) + "," + u.Host; u.User = url.UserPassword("nobody", secret) }),
-			database.ClassAuthenticationFailed, []string{"nobody"},
+			postgres.ClassAuthenticationFailed, []string{"nobody"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := database.Open(t.Context(), database.Config{URI: test.uri, Schema: database.DefaultSchema})
-			if got := database.Classify(err); got != test.want {
+			_, err := postgres.Open(t.Context(), postgres.Config{URI: test.uri, Schema: postgres.DefaultSchema})
+			if got := postgres.Classify(err); got != test.want {
 				t.Errorf("%v is %s, want %s", err, got, test.want)
 			}
-			message := database.Message(err)
+			message := postgres.Message(err)
 			for _, part := range test.says {
 				if !strings.Contains(message, part) {
 					t.Errorf("%q does not say %q", message, part)
@@ -82,7 +82,7 @@ func mustParse(t testing.TB, uri string) *url.URL {
 	return parsed
 }
 
-// freeAddress is one where nobody listens.
+// freeAddress returns an address on which no process listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,7 +95,7 @@ func TestASecondHostTakesOver(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	uri := mustParse(t, own.URI)
 	uri.Host = freeAddress(t) + "," + uri.Host
-	open(t, uri.String(), database.DefaultSchema)
+	open(t, uri.String(), postgres.DefaultSchema)
 }
 
 func TestAReadOnlyServerIsNotThePrimary(t *testing.T) {
@@ -104,8 +104,8 @@ func TestAReadOnlyServerIsNotThePrimary(t *testing.T) {
 	run(t, admin, "ALTER DATABASE "+own.Name+" SET default_transaction_read_only = on")
 	uri := mustParse(t, own.URI)
 	uri.RawQuery += "&target_session_attrs=read-write"
-	_, err := database.Open(t.Context(), database.Config{URI: uri.String(), Schema: database.DefaultSchema})
-	if got := database.Classify(err); got != database.ClassReadOnly {
+	_, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema})
+	if got := postgres.Classify(err); got != postgres.ClassReadOnly {
 		t.Errorf("%v is %s", err, got)
 	}
 }
@@ -135,11 +135,11 @@ func TestAServerThatSwallowsPacketsIsNoticed(t *testing.T) {
 			uri := "postgres://shop:pw@" + swallow(t) + "/app?connect_timeout=1&sslmode=" + mode
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			_, err := database.Open(ctx, database.Config{URI: uri, Schema: database.DefaultSchema})
+			_, err := postgres.Open(ctx, postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
 			if ctx.Err() != nil {
 				t.Fatal("Open waited for the caller's deadline")
 			}
-			if got := database.Classify(err); got != database.ClassUnreachable {
+			if got := postgres.Classify(err); got != postgres.ClassUnreachable {
 				t.Errorf("%v is %s", err, got)
 			}
 		})
@@ -148,7 +148,7 @@ func TestAServerThatSwallowsPacketsIsNoticed(t *testing.T) {
 
 func TestConnectionsNeedNoSession(t *testing.T) {
 	own := testworld.NewDatabase(t)
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	for range 3 {
 		value[int](t, db, "SELECT $1::int + 1", 1)
 	}
@@ -162,7 +162,7 @@ func TestConnectionsNeedNoSession(t *testing.T) {
 
 func TestALostConnectionIsReplaced(t *testing.T) {
 	own := testworld.NewDatabase(t)
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	admin := plainPool(t, own.AdminURI)
 	kill := func() {
 		run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", own.Operator)
@@ -172,8 +172,8 @@ func TestALostConnectionIsReplaced(t *testing.T) {
 	kill()
 	_, err = tx.Exec(t.Context(), "SELECT 1")
 	_ = tx.Rollback(t.Context())
-	if !database.Retryable(err) || database.Classify(err) != database.ClassUnreachable {
-		t.Errorf("%v is %s", err, database.Classify(err))
+	if !postgres.Retryable(err) || postgres.Classify(err) != postgres.ClassUnreachable {
+		t.Errorf("%v is %s", err, postgres.Classify(err))
 	}
 	if got := value[int](t, db, "SELECT 1"); got != 1 {
 		t.Error(got)
@@ -181,10 +181,10 @@ func TestALostConnectionIsReplaced(t *testing.T) {
 }
 
 func TestAClosedPoolIsUnreachable(t *testing.T) {
-	db := open(t, testworld.NewDatabase(t).URI, database.DefaultSchema)
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	db.Close()
 	_, err := db.Exec(t.Context(), "SELECT 1")
-	if got := database.Classify(err); got != database.ClassUnreachable {
+	if got := postgres.Classify(err); got != postgres.ClassUnreachable {
 		t.Errorf("%v is %s", err, got)
 	}
 }
@@ -202,34 +202,34 @@ func TestTLS(t *testing.T) {
 	misnamed := testworld.NewPostgres(t, testworld.PostgresOptions{Certificate: &elsewhere})
 	plain := testworld.NewPostgres(t, testworld.PostgresOptions{})
 
-	const accepted = database.Class("")
-	declared := func(mode database.TLSMode, ca []byte) *database.TLS { return &database.TLS{Mode: mode, CA: ca} }
+	const accepted = postgres.Class("")
+	declared := func(mode postgres.TLSMode, ca []byte) *postgres.TLS { return &postgres.TLS{Mode: mode, CA: ca} }
 	for name, test := range map[string]struct {
 		server  *testworld.Postgres
 		sslMode string
-		tls     *database.TLS
-		want    database.Class
+		tls     *postgres.TLS
+		want    postgres.Class
 	}{
-		"VerifyFull with the right authority":              {server, "", declared(database.VerifyFull, trusted.PEM()), accepted},
-		"VerifyFull with another authority":                {server, "", declared(database.VerifyFull, stranger.PEM()), database.ClassCertificateNotTrusted},
-		"VerifyFull with the system's authorities":         {server, "", declared(database.VerifyFull, nil), database.ClassCertificateNotTrusted},
-		"VerifyFull and a certificate for another host":    {misnamed, "", declared(database.VerifyFull, trusted.PEM()), database.ClassCertificateNotTrusted},
-		"VerifyFull and a server without TLS":              {plain, "", declared(database.VerifyFull, trusted.PEM()), database.ClassCertificateNotTrusted},
-		"VerifyFull is above sslmode=disable":              {server, "disable", declared(database.VerifyFull, stranger.PEM()), database.ClassCertificateNotTrusted},
-		"Require looks at no certificate":                  {misnamed, "", declared(database.Require, nil), accepted},
-		"Require with an authority looks at no host":       {misnamed, "", declared(database.Require, trusted.PEM()), accepted},
-		"Require with another authority":                   {server, "", declared(database.Require, stranger.PEM()), database.ClassCertificateNotTrusted},
-		"Require and a server without TLS":                 {plain, "", declared(database.Require, nil), database.ClassCertificateNotTrusted},
-		"Disable and a server that insists":                {server, "", declared(database.Disable, nil), database.ClassAuthenticationFailed},
-		"Disable is above sslmode=require":                 {plain, "require", declared(database.Disable, nil), accepted},
+		"VerifyFull with the right authority":              {server, "", declared(postgres.VerifyFull, trusted.PEM()), accepted},
+		"VerifyFull with another authority":                {server, "", declared(postgres.VerifyFull, stranger.PEM()), postgres.ClassCertificateNotTrusted},
+		"VerifyFull with the system's authorities":         {server, "", declared(postgres.VerifyFull, nil), postgres.ClassCertificateNotTrusted},
+		"VerifyFull and a certificate for another host":    {misnamed, "", declared(postgres.VerifyFull, trusted.PEM()), postgres.ClassCertificateNotTrusted},
+		"VerifyFull and a server without TLS":              {plain, "", declared(postgres.VerifyFull, trusted.PEM()), postgres.ClassCertificateNotTrusted},
+		"VerifyFull is above sslmode=disable":              {server, "disable", declared(postgres.VerifyFull, stranger.PEM()), postgres.ClassCertificateNotTrusted},
+		"Require looks at no certificate":                  {misnamed, "", declared(postgres.Require, nil), accepted},
+		"Require with an authority looks at no host":       {misnamed, "", declared(postgres.Require, trusted.PEM()), accepted},
+		"Require with another authority":                   {server, "", declared(postgres.Require, stranger.PEM()), postgres.ClassCertificateNotTrusted},
+		"Require and a server without TLS":                 {plain, "", declared(postgres.Require, nil), postgres.ClassCertificateNotTrusted},
+		"Disable and a server that insists":                {server, "", declared(postgres.Disable, nil), postgres.ClassAuthenticationFailed},
+		"Disable is above sslmode=require":                 {plain, "require", declared(postgres.Disable, nil), accepted},
 		"without sslmode, TLS if the server offers it":     {server, "", nil, accepted},
 		"without sslmode, in the clear if it does not":     {plain, "", nil, accepted},
 		"sslmode=prefer, TLS if the server offers it":      {server, "prefer", nil, accepted},
 		"sslmode=require looks at no certificate":          {misnamed, "require", nil, accepted},
-		"sslmode=require and a server without TLS":         {plain, "require", nil, database.ClassCertificateNotTrusted},
-		"sslmode=verify-ca verifies":                       {server, "verify-ca", nil, database.ClassCertificateNotTrusted},
-		"sslmode=verify-full verifies":                     {server, "verify-full", nil, database.ClassCertificateNotTrusted},
-		"sslmode=disable and a server that insists on TLS": {server, "disable", nil, database.ClassAuthenticationFailed},
+		"sslmode=require and a server without TLS":         {plain, "require", nil, postgres.ClassCertificateNotTrusted},
+		"sslmode=verify-ca verifies":                       {server, "verify-ca", nil, postgres.ClassCertificateNotTrusted},
+		"sslmode=verify-full verifies":                     {server, "verify-full", nil, postgres.ClassCertificateNotTrusted},
+		"sslmode=disable and a server that insists on TLS": {server, "disable", nil, postgres.ClassAuthenticationFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			uri := mustParse(t, test.server.AdminURI)
@@ -237,7 +237,7 @@ func TestTLS(t *testing.T) {
 			if test.sslMode != "" {
 				uri.RawQuery = "sslmode=" + test.sslMode
 			}
-			db, err := database.Open(t.Context(), database.Config{URI: uri.String(), TLS: test.tls, Schema: database.DefaultSchema})
+			db, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), TLS: test.tls, Schema: postgres.DefaultSchema})
 			if test.want == accepted {
 				check(t, err)
 				encrypted := value[bool](t, db, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
@@ -247,44 +247,44 @@ func TestTLS(t *testing.T) {
 				db.Close()
 				return
 			}
-			if got := database.Classify(err); got != test.want {
+			if got := postgres.Classify(err); got != test.want {
 				t.Errorf("%v is %s, want %s", err, got, test.want)
 			}
 		})
 	}
-	_, err = database.ParseConfig("postgres://u:p@h/d", declared(database.VerifyFull, []byte("no PEM")))
-	if err == nil || !strings.Contains(database.Message(err), "PEM") {
+	_, err = postgres.ParseConfig("postgres://u:p@h/d", declared(postgres.VerifyFull, []byte("no PEM")))
+	if err == nil || !strings.Contains(postgres.Message(err), "PEM") {
 		t.Errorf("an authority that is no PEM: %v", err)
 	}
 }
 
 func TestClassesOfSQLSTATEs(t *testing.T) {
-	for state, want := range map[string]database.Class{
-		"08006": database.ClassUnreachable, "57P01": database.ClassUnreachable, "57P03": database.ClassUnreachable, "53300": database.ClassUnreachable,
-		"28P01": database.ClassAuthenticationFailed, "28000": database.ClassAuthenticationFailed,
-		"42501": database.ClassPermissionDenied, "3D000": database.ClassDatabaseNotFound, "25006": database.ClassReadOnly,
-		"40001": database.ClassRetryable, "40P01": database.ClassRetryable, "55P03": database.ClassRetryable, "57014": database.ClassRetryable,
-		"25P03": database.ClassRetryable, "53100": database.ClassRetryable, "58030": database.ClassRetryable,
-		"22003": database.ClassData, "23505": database.ClassData, "54000": database.ClassData,
-		"42P01": database.ClassMissingObject, "3F000": database.ClassMissingObject,
-		"XX000": database.ClassUnknown, "42601": database.ClassUnknown, "": database.ClassUnknown,
+	for state, want := range map[string]postgres.Class{
+		"08006": postgres.ClassUnreachable, "57P01": postgres.ClassUnreachable, "57P03": postgres.ClassUnreachable, "53300": postgres.ClassUnreachable,
+		"28P01": postgres.ClassAuthenticationFailed, "28000": postgres.ClassAuthenticationFailed,
+		"42501": postgres.ClassPermissionDenied, "3D000": postgres.ClassDatabaseNotFound, "25006": postgres.ClassReadOnly,
+		"40001": postgres.ClassRetryable, "40P01": postgres.ClassRetryable, "55P03": postgres.ClassRetryable, "57014": postgres.ClassRetryable,
+		"25P03": postgres.ClassRetryable, "53100": postgres.ClassRetryable, "58030": postgres.ClassRetryable,
+		"22003": postgres.ClassData, "23505": postgres.ClassData, "54000": postgres.ClassData,
+		"42P01": postgres.ClassMissingObject, "3F000": postgres.ClassMissingObject,
+		"XX000": postgres.ClassUnknown, "42601": postgres.ClassUnknown, "": postgres.ClassUnknown,
 	} {
 		err := error(&pgconn.PgError{Code: state})
-		if got := database.Classify(err); got != want {
+		if got := postgres.Classify(err); got != want {
 			t.Errorf("%s is %s, want %s", state, got, want)
 		}
-		retryable := want == database.ClassRetryable || want == database.ClassUnreachable
-		if database.Retryable(err) != retryable || database.Data(err) != (want == database.ClassData) {
-			t.Errorf("%s: retryable %t, data %t", state, database.Retryable(err), database.Data(err))
+		retryable := want == postgres.ClassRetryable || want == postgres.ClassUnreachable
+		if postgres.Retryable(err) != retryable || postgres.Data(err) != (want == postgres.ClassData) {
+			t.Errorf("%s: retryable %t, data %t", state, postgres.Retryable(err), postgres.Data(err))
 		}
 	}
-	if got := database.Classify(context.DeadlineExceeded); got != database.ClassUnreachable {
+	if got := postgres.Classify(context.DeadlineExceeded); got != postgres.ClassUnreachable {
 		t.Errorf("a deadline is %s", got)
 	}
-	if got := database.Classify(context.Canceled); got != database.ClassUnknown {
+	if got := postgres.Classify(context.Canceled); got != postgres.ClassUnknown {
 		t.Errorf("giving up oneself is %s", got)
 	}
-	if database.Classify(nil) != database.ClassUnknown || database.Message(nil) != "" {
+	if postgres.Classify(nil) != postgres.ClassUnknown || postgres.Message(nil) != "" {
 		t.Error("nil is something")
 	}
 }

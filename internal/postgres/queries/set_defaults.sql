@@ -1,6 +1,6 @@
--- Follows BEGIN in the same message. Until its end the transaction finds functions and operators
--- of Postgres alone, and no timeout of server, database or role applies. The timeout of the whole
--- transaction is new in Postgres 17. pg_temp comes last: where it is not named, it comes first.
+-- Follows BEGIN in the same message. Until the transaction ends it finds functions and operators in
+-- pg_catalog only, and no timeout of server, database or role applies. transaction_timeout exists
+-- since Postgres 17. pg_temp is named, and last, because Postgres searches it first otherwise.
 SET LOCAL statement_timeout = '30s';
 SET LOCAL lock_timeout = '30s';
 SET LOCAL idle_in_transaction_session_timeout = '30s';

@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"context"
@@ -9,11 +9,10 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// useTextColumns has a connection send []string as text[] the short way.
+// useTextColumns makes a connection encode []string as text[] by textColumn.
 //
-// A batch of the engine sends some sixty columns of thousands of strings. The
-// driver's own way makes an interface value of each, which was a fifth of the
-// engine's processor time.
+// A batch of the engine sends some sixty columns of thousands of strings. The driver makes an
+// interface value of each string, which was a fifth of the engine's processor time.
 func useTextColumns(_ context.Context, connection *pgx.Conn) error {
 	types := connection.TypeMap()
 	array, ok := types.TypeForOID(pgtype.TextArrayOID)
@@ -24,10 +23,10 @@ func useTextColumns(_ context.Context, connection *pgx.Conn) error {
 	return nil
 }
 
-// textColumn is the codec of text[] with a way of its own for []string.
+// textColumn is the codec of text[] with an encoding of its own for []string.
 type textColumn struct{ pgtype.Codec }
 
-// PlanEncode leaves everything but []string in binary to the driver.
+// PlanEncode returns the driver's plan for everything but []string in binary format.
 func (c textColumn) PlanEncode(types *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
 	if _, ok := value.([]string); ok && format == pgtype.BinaryFormatCode {
 		return encodeTextColumn{}
@@ -35,9 +34,9 @@ func (c textColumn) PlanEncode(types *pgtype.Map, oid uint32, format int16, valu
 	return c.Codec.PlanEncode(types, oid, format, value)
 }
 
-// encodeTextColumn writes an array of one dimension as array_recv reads it:
-// dimensions, whether there are nulls, the elements' type; of the dimension its
-// length and lower bound; then each element after its length.
+// encodeTextColumn writes an array of one dimension as array_recv reads it: number of dimensions,
+// whether there are nulls, the elements' type; the dimension's length and lower bound; then for each
+// element its length and bytes.
 type encodeTextColumn struct{}
 
 func (encodeTextColumn) Encode(value any, buf []byte) ([]byte, error) {

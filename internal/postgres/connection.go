@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"context"
@@ -13,11 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pristine is a driver configuration that owes nothing to this machine: all
-// its settings come from the string below, and ParseConfig only ever changes
-// copies of it. The driver has no other way to make one, and reads the PG*
-// environment and files under the home directory when it parses; so it parses
-// once, before main, while no such variable is set.
+// pristine is a driver configuration that takes nothing from this machine: all settings are from the
+// string below, and ParseConfig changes only copies. The driver can only make one by parsing, and
+// reads the PG* environment variables and files of the home directory while it parses. So it parses
+// once, before main, while these variables are unset.
 var pristine = func() *pgxpool.Config {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
@@ -39,10 +38,9 @@ const (
 	applicationName       = "referral-operator"
 )
 
-// ParseConfig makes a pool's configuration from a postgres:// URI. Nothing in
-// the URI, and nothing in the environment, can name a local file, service or
-// socket. declared overrides the URI's sslmode; see TLS. Errors are *URIError
-// or ErrNoCertificate and never have any of the URI in them.
+// ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
+// environment can name a local file, service or socket. declared overrides the URI's sslmode; see
+// TLS. Errors are *URIError or ErrNoCertificate and never contain a part of the URI.
 func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	u, err := parseURI(raw)
 	if err != nil {
@@ -52,17 +50,17 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c := config.ConnConfig
 	c.User, c.Password, c.Database = u.user, u.password, u.database
 
-	var ways []*pgconn.FallbackConfig
+	var candidates []*pgconn.FallbackConfig
 	for _, endpoint := range u.hosts {
 		configs, err := tlsConfigs(u.sslMode, declared, endpoint.host)
 		if err != nil {
 			return nil, err
 		}
 		for _, tls := range configs {
-			ways = append(ways, &pgconn.FallbackConfig{Host: endpoint.host, Port: endpoint.port, TLSConfig: tls})
+			candidates = append(candidates, &pgconn.FallbackConfig{Host: endpoint.host, Port: endpoint.port, TLSConfig: tls})
 		}
 	}
-	c.Host, c.Port, c.TLSConfig, c.Fallbacks = ways[0].Host, ways[0].Port, ways[0].TLSConfig, ways[1:]
+	c.Host, c.Port, c.TLSConfig, c.Fallbacks = candidates[0].Host, candidates[0].Port, candidates[0].TLSConfig, candidates[1:]
 
 	c.RuntimeParams = map[string]string{"application_name": applicationName}
 	if u.applicationName != "" {
@@ -78,8 +76,8 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.DialFunc = dial
 	c.ValidateConnect = validation(u)
 
-	// The server plans a statement anew each time and keeps nothing, so that a
-	// pooler may put every transaction on another connection.
+	// The server keeps no prepared statement, so a pooler may run each transaction on another
+	// connection.
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = 256
@@ -97,10 +95,10 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// errReadOnly says that no host takes writes.
-var errReadOnly = errors.New("the server takes no writes: it is a standby or read-only")
+// errReadOnly means that no host accepts writes.
+var errReadOnly = errors.New("the server accepts no writes: it is a standby or read-only")
 
-// validation picks the host that takes writes where there are several.
+// validation selects the host that accepts writes if the URI names several.
 func validation(u *uri) pgconn.ValidateConnectFunc {
 	var validate pgconn.ValidateConnectFunc
 	switch {

@@ -1,4 +1,4 @@
-package database_test
+package postgres_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // described is what matters of a configuration, in words.
@@ -44,7 +44,7 @@ func TestURIsThatAreAccepted(t *testing.T) {
 		"parameters that are supported": {"postgres://shop:pw@db/app?sslmode=disable&connect_timeout=3&target_session_attrs=primary&application_name=x&channel_binding=require", "shop:pw@db:5432 tls=false/app"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config, err := database.ParseConfig(test.uri, nil)
+			config, err := postgres.ParseConfig(test.uri, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,9 +59,9 @@ func TestURIsThatAreRefused(t *testing.T) {
 	const secret = "s3cr3t"
 	for name, test := range map[string]struct{ uri, parameter, says string }{
 		"nothing":                         {"", "", "postgresql://user"},
-		"another scheme":                  {"mysql://shop:s3cr3t@db/app", "", "does not begin"},
+		"another scheme":                  {"mysql://shop:s3cr3t@db/app", "", "must begin"},
 		"two schemes":                     {"postgres://postgresql://shop:s3cr3t@db/app", "", "no user"},
-		"keywords and values":             {"host=db user=shop password=s3cr3t", "", "does not begin"},
+		"keywords and values":             {"host=db user=shop password=s3cr3t", "", "must begin"},
 		"no user":                         {"postgres://db/app", "", "no user"},
 		"an empty user":                   {"postgres://:s3cr3t@db/app", "", "no user"},
 		"no database":                     {"postgres://shop:s3cr3t@db", "", "no database"},
@@ -81,7 +81,7 @@ func TestURIsThatAreRefused(t *testing.T) {
 		"a space in the password":         {"postgres://shop:s3 cr3t@db/app", "", "percent-encode"},
 		"a bad escape in the password":    {"postgres://shop:s3cr3t%zz@db/app", "", "percent-encode"},
 		"a zero byte in the password":     {"postgres://shop:s3cr3t%00@db/app", "", "percent-encode"},
-		"something that is no parameter":  {"postgres://shop:s3cr3t@db/app?s3cr3t-1", "", "no parameter"},
+		"something that is no parameter":  {"postgres://shop:s3cr3t@db/app?s3cr3t-1", "", "parameters only"},
 		"a certificate of this machine":   {"postgres://shop:s3cr3t@db/app?sslcert=/etc/passwd", "sslcert", "files"},
 		"a key of this machine":           {"postgres://shop:s3cr3t@db/app?sslkey=/etc/passwd", "sslkey", "files"},
 		"an authority of this machine":    {"postgres://shop:s3cr3t@db/app?sslmode=verify-full&sslrootcert=/etc/passwd", "sslrootcert", "TLS settings"},
@@ -99,8 +99,8 @@ func TestURIsThatAreRefused(t *testing.T) {
 		"a timeout that is none":          {"postgres://shop:s3cr3t@db/app?connect_timeout=0", "connect_timeout", "seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := database.ParseConfig(test.uri, nil)
-			var refused *database.URIError
+			_, err := postgres.ParseConfig(test.uri, nil)
+			var refused *postgres.URIError
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v", err)
 			}
@@ -110,7 +110,7 @@ func TestURIsThatAreRefused(t *testing.T) {
 			if !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%q does not say %q", err, test.says)
 			}
-			for _, text := range []string{err.Error(), database.Message(err)} {
+			for _, text := range []string{err.Error(), postgres.Message(err)} {
 				if strings.Contains(text, secret) {
 					t.Errorf("%q gives the password away", text)
 				}
@@ -124,7 +124,7 @@ func FuzzURIsNameNoFile(f *testing.F) {
 		f.Add(uri)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		config, err := database.ParseConfig(uri, nil)
+		config, err := postgres.ParseConfig(uri, nil)
 		if err != nil {
 			return
 		}
@@ -200,7 +200,7 @@ func TestTheEnvironmentOfTheStartHasNoSay(t *testing.T) {
 
 func checkHarmless(t *testing.T) {
 	t.Helper()
-	config, err := database.ParseConfig(harmless, nil)
+	config, err := postgres.ParseConfig(harmless, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

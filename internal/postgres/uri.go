@@ -1,4 +1,4 @@
-package database
+package postgres
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// URIError says why a connection URI is not accepted. It never repeats the
-// URI, of which any part may be a misplaced password.
+// URIError is why a connection URI is refused. It never repeats the URI, since any part of it may be
+// a misplaced password.
 type URIError struct {
-	Parameter string // the query parameter that is wrong; empty: another part is
-	Problem   string // reads on after "the connection URI"
+	Parameter string // the query parameter that is wrong; empty: another part is wrong
+	Problem   string // continues "the connection URI"
 	Remedy    string
 }
 
@@ -24,7 +24,7 @@ func (e *URIError) Error() string {
 	return "the connection URI " + e.Problem + ": " + e.Remedy
 }
 
-// uri is all that a connection URI may say.
+// uri is everything that a connection URI may contain.
 type uri struct {
 	user, password  string
 	hosts           []endpoint
@@ -48,19 +48,18 @@ const (
 	defaultPort = 5432
 )
 
-// parseURI reads a postgres:// URI by a list of what is allowed, so that
-// nothing in it names a file, a socket, a service or anything else of the
-// machine that reads it.
+// parseURI accepts only listed parts of a postgres:// URI, so that nothing in it names a file, a
+// socket, a service or anything else of this machine.
 func parseURI(raw string) (*uri, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(raw), "://")
 	if scheme != "postgresql" && scheme != "postgres" {
-		return nil, &URIError{Problem: "does not begin with postgresql:// or postgres://", Remedy: uriShape}
+		return nil, &URIError{Problem: "must begin with postgresql:// or postgres://", Remedy: uriShape}
 	}
 	if strings.ContainsAny(rest, "\x00\r\n\t #") {
-		return nil, &URIError{Problem: "has a space, a line break or a # in it", Remedy: encode}
+		return nil, &URIError{Problem: "contains a space, a line break or a #", Remedy: encode}
 	}
-	// The user part ends at the last @ before the path: an @ in a password is
-	// then understood, while a / or ? in one leaves no user and is refused.
+	// The user part ends at the last @ before the path. So an @ in a password is accepted, while a
+	// password with a / or ? leaves no user and is refused.
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		authority, tail = rest[:i], rest[i:]
@@ -71,7 +70,7 @@ func parseURI(raw string) (*uri, error) {
 	}
 	path, query, _ := strings.Cut(tail, "?")
 	if strings.ContainsRune(query, '@') {
-		return nil, &URIError{Problem: "has an @ after its ?", Remedy: encode}
+		return nil, &URIError{Problem: "contains an @ after its ?", Remedy: encode}
 	}
 
 	u := new(uri)
@@ -105,8 +104,8 @@ func (u *uri) readUser(text string) error {
 	return nil
 }
 
-// hostName is a DNS name or an IPv4 address. It leaves out all that would make
-// the driver open a socket file: /, \, @.
+// hostName is a DNS name or an IPv4 address. It contains none of /, \ and @, for which the driver would
+// open a socket file.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?$`)
 
 func (u *uri) readHosts(text string) error {
@@ -120,7 +119,7 @@ func (u *uri) readHosts(text string) error {
 			}
 			host = inner
 			if port, hasPort = strings.CutPrefix(after, ":"); !hasPort && after != "" {
-				return &URIError{Problem: "has something other than a port after an IPv6 address", Remedy: uriShape}
+				return &URIError{Problem: "must have nothing but a port after an IPv6 address", Remedy: uriShape}
 			}
 		} else {
 			host, port, hasPort = strings.Cut(element, ":")
@@ -135,7 +134,7 @@ func (u *uri) readHosts(text string) error {
 		if hasPort {
 			var err error
 			if number, err = strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
-				return &URIError{Problem: "has a port that is not a number from 1 to 65535", Remedy: uriShape + ", and " + encode}
+				return &URIError{Problem: "must have a port from 1 to 65535", Remedy: uriShape + ", and " + encode}
 			}
 		}
 		u.hosts = append(u.hosts, endpoint{host: host, port: uint16(number)})
@@ -183,7 +182,7 @@ func (u *uri) readParameters(query string) error {
 func (u *uri) readParameter(key, value string) error {
 	choice := func(field *string, allowed ...string) error {
 		if !slices.Contains(allowed, value) {
-			return &URIError{Parameter: key, Problem: fmt.Sprintf("has a %s that is not supported", key), Remedy: "use one of " + strings.Join(allowed, ", ")}
+			return &URIError{Parameter: key, Problem: fmt.Sprintf("has an unsupported %s", key), Remedy: "use one of " + strings.Join(allowed, ", ")}
 		}
 		*field = value
 		return nil
@@ -201,20 +200,20 @@ func (u *uri) readParameter(key, value string) error {
 	case "connect_timeout":
 		seconds, err := strconv.Atoi(value)
 		if err != nil || seconds < 1 || seconds > 60 {
-			return &URIError{Parameter: key, Problem: "has a connect_timeout that is not supported", Remedy: "give whole seconds from 1 to 60"}
+			return &URIError{Parameter: key, Problem: "has an unsupported connect_timeout", Remedy: "give whole seconds from 1 to 60"}
 		}
 		u.connectTimeout = time.Duration(seconds) * time.Second
 		return nil
 	}
 	if !parameterName.MatchString(key) {
-		return &URIError{Problem: "has something after its ? that is no parameter", Remedy: encode}
+		return &URIError{Problem: "must have parameters only after its ?", Remedy: encode}
 	}
-	return &URIError{Parameter: key, Problem: fmt.Sprintf("has the parameter %q, which is not supported", key), Remedy: remedy(key)}
+	return &URIError{Parameter: key, Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy(key)}
 }
 
 var parameterName = regexp.MustCompile(`^[A-Za-z_]{2,40}$`)
 
-// remedy tells what to do instead of giving the parameter.
+// remedy returns what to do instead of giving the parameter.
 func remedy(key string) string {
 	switch key {
 	case "host", "hostaddr", "port", "user", "password", "dbname":

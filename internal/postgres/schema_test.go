@@ -1,11 +1,11 @@
-package database_test
+package postgres_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -25,10 +25,10 @@ func TestQualify(t *testing.T) {
 		"after a cast and in brackets":   {"x::referral.y[(referral.z)]", `x::"loyalty".y[("loyalty".z)]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := database.Schema("loyalty").Qualify(test.sql); got != test.want {
+			if got := postgres.Schema("loyalty").Qualify(test.sql); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
-			if got := database.DefaultSchema.Qualify(test.sql); got != test.sql {
+			if got := postgres.DefaultSchema.Qualify(test.sql); got != test.sql {
 				t.Errorf("the default schema changed it to %s", got)
 			}
 		})
@@ -37,25 +37,25 @@ func TestQualify(t *testing.T) {
 
 func TestSchemaNames(t *testing.T) {
 	for _, name := range []string{"referral", "_x", "a1", strings.Repeat("a", 63), "language", "pgx"} {
-		if _, err := database.ParseSchema(name); err != nil {
+		if _, err := postgres.ParseSchema(name); err != nil {
 			t.Errorf("%q is refused: %v", name, err)
 		}
 	}
 	for _, name := range []string{"", "Referral", "1a", "a-b", "a b", `a"b`, "a.b", "é", strings.Repeat("a", 64), "public", "pg_x", "information_schema", "order", "user"} {
-		if _, err := database.ParseSchema(name); err == nil {
+		if _, err := postgres.ParseSchema(name); err == nil {
 			t.Errorf("%q is accepted", name)
 		}
 	}
 }
 
 func TestEveryWordTheServerReservesIsRefused(t *testing.T) {
-	db := open(t, testworld.NewDatabase(t).URI, database.DefaultSchema)
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	words := column[string](t, db, "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")
 	if len(words) < 50 {
 		t.Fatalf("only %d words", len(words))
 	}
 	accepted := slices.DeleteFunc(words, func(word string) bool {
-		_, err := database.ParseSchema(word)
+		_, err := postgres.ParseSchema(word)
 		return err != nil
 	})
 	if len(accepted) > 0 {
