@@ -15,7 +15,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 const (
@@ -101,7 +100,7 @@ func usable(adb *v1alpha1.AttributionDatabase) bool {
 func (r *AttributionDatabaseReconciler) busy(adb *v1alpha1.AttributionDatabase) bool {
 	report, _ := r.registry.Report(client.ObjectKeyFromObject(adb))
 	return !adb.Spec.Suspend && slices.ContainsFunc(report.Campaigns, func(c database.CampaignStatus) bool {
-		return c.Rollout != nil && !c.Rollout.Done && c.Mode != reward.Suspended
+		return c.Rollout != nil && !c.Rollout.Done && c.Mode != database.Suspended
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 const (
@@ -146,7 +145,7 @@ func (s *schema) migrate(ctx context.Context) error {
 
 // attribute declares which touch wins.
 func (s *schema) attribute(ctx context.Context) error {
-	model := reward.AttributionModel(s.adb.Spec.Attribution)
+	model := database.AttributionModel(s.adb.Spec.Attribution)
 	if !s.current() || s.is.Attribution == model {
 		return nil
 	}
@@ -171,7 +170,7 @@ func (s *schema) closeAbsent(ctx context.Context) error {
 	}
 	for _, declared := range s.is.Campaigns {
 		deleted := s.reconciler.absence.wasSeen(client.ObjectKey{Namespace: s.adb.Namespace, Name: declared.Name}, declared.UID)
-		if declared.Mode == reward.Closed || present[declared.Name] || !deleted && !s.reconciler.absence.graceOver(s.adb) {
+		if declared.Mode == database.Closed || present[declared.Name] || !deleted && !s.reconciler.absence.graceOver(s.adb) {
 			continue
 		}
 		gone, err := s.reconciler.isGone(ctx, s.adb, declared.Name)

@@ -57,7 +57,7 @@ func declarationOf(
 		Name:        campaign.Name,
 		Mode:        follows.mode,
 		Destination: campaign.Spec.Destination,
-		Budget:      follows.budget,
+		Budget:      (*database.Money)(follows.budget),
 		UID:         string(campaign.UID),
 		Generation:  campaign.Generation,
 		Policy:      follows.policy,

@@ -112,7 +112,7 @@ func (s *shop) declare(ctx context.Context) error {
 		return fmt.Errorf("while encoding the terms: %w", err)
 	}
 	_, err = database.Declare(ctx, s.db, database.Declaration{
-		OwnerUID: owner.UID, Name: campaign, Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+		OwnerUID: owner.UID, Name: campaign, Mode: database.Open, AttributionWindow: 720 * time.Hour,
 		Destination: "https://mysite.com/", UID: "campaign", Generation: 1,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",

@@ -9,18 +9,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // Declaration is what a campaign is to be.
 type Declaration struct {
 	OwnerUID          string // of the object that owns the schema
 	Name              string
-	Mode              reward.Mode
+	Mode              Mode
 	StartsAt, EndsAt  time.Time // zero: no bound
 	AttributionWindow time.Duration
 	Destination       string
-	Budget            *reward.Money // nil: no limit
+	Budget            *Money        // nil: no limit
 	ResyncInterval    time.Duration // longest time between two full comparisons; zero: 30 minutes
 	UID               string        // of the object that declares the campaign
 	Generation        int64
@@ -99,7 +98,7 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 			return nil, err
 		}
 	}
-	if edits.terms && d.Scope != string(reward.NewPairs) {
+	if edits.terms && d.Scope != NewPairs {
 		if _, err := tx.Exec(ctx, query(db, "begin_rollout"), d.Name); err != nil {
 			return nil, err
 		}
@@ -136,7 +135,7 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaratio
 		}
 		statement := "update_campaign"
 		switch {
-		case d.Mode == reward.PolicyMissing:
+		case d.Mode == PolicyMissing:
 			_, err := tx.Exec(ctx, query(db, "set_policy_missing"), d.Name, d.UID, d.Generation)
 			return edits, err
 		case !present.exists:

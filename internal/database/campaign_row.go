@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // campaignRow is what is in force for a campaign, with the epoch and the owner
@@ -15,11 +13,11 @@ type campaignRow struct {
 	ownerUID string // empty: nobody, or given up
 
 	exists           bool
-	mode             reward.Mode
+	mode             Mode
 	startsAt, endsAt time.Time
 	window           time.Duration
 	destination      string
-	budget           reward.Money // zero: no limit
+	budget           Money // zero: no limit
 	resyncInterval   time.Duration
 	uid              string
 	generation       int64
@@ -61,7 +59,7 @@ func (c *campaignRow) edits(d Declaration) edits {
 	switch {
 	case c.stale(d), d.Terms == nil && !c.exists:
 		return edits{}
-	case d.Mode == reward.PolicyMissing:
+	case d.Mode == PolicyMissing:
 		same := c.uid == d.UID && c.generation == d.Generation
 		return edits{spec: c.mode != d.Mode || !same, reach: c.mode != d.Mode}
 	case !c.exists:
@@ -86,9 +84,9 @@ func (c *campaignRow) moved(d Declaration) bool {
 		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
 }
 
-func budgetOf(d Declaration) reward.Money {
+func budgetOf(d Declaration) Money {
 	if d.Budget == nil {
-		return reward.Money{}
+		return Money{}
 	}
 	return *d.Budget
 }
@@ -117,7 +115,7 @@ func (c *campaignRow) stale(d Declaration) bool {
 		return false
 	}
 	return c.deleted(d.UID) ||
-		c.uid == d.UID && (d.Generation < c.generation || c.mode == reward.Reversing) ||
+		c.uid == d.UID && (d.Generation < c.generation || c.mode == Reversing) ||
 		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // CloseCampaign closes a campaign whose object was not found: it attributes no
@@ -17,7 +16,7 @@ import (
 // declared is closed already.
 func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool {
-		return c.exists && c.mode != reward.Closed && (uid == "" || c.uid == uid)
+		return c.exists && c.mode != Closed && (uid == "" || c.uid == uid)
 	}
 	err := alter(ctx, db, ownerUID, name, closable, func(tx pgx.Tx, _ *campaignRow) error {
 		return closeCampaign(ctx, tx, db, name)
@@ -32,7 +31,7 @@ func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid str
 // that it declares, of whatever generation, comes into force any more. It
 // closes the campaign if that object declared it last.
 func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
-	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != reward.Closed }
+	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != Closed }
 	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(uid)) }
 	err := alter(ctx, db, ownerUID, name, wanted, func(tx pgx.Tx, present *campaignRow) error {
 		if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, uid); err != nil {
@@ -72,7 +71,7 @@ func alter(
 
 // closeCampaign closes a campaign whose row is locked.
 func closeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) error {
-	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, reward.Closed); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, Closed); err != nil {
 		return err
 	}
 	if err := bumpEpoch(ctx, tx, db); err != nil {

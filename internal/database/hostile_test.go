@@ -5,7 +5,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -31,7 +30,7 @@ func TestDefaultsOfDatabaseAndRoleDecideNothing(t *testing.T) {
 			check(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
 			check(t, err)
-			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != reward.Closed || !status.Suspended {
+			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != database.Closed || !status.Suspended {
 				t.Errorf("%+v", status)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -167,7 +168,7 @@ func TestRelease(t *testing.T) {
 	for range 2 {
 		check(t, database.Release(t.Context(), w.DB, shop))
 	}
-	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadConfiguration(t.Context(), w.DB)
 	check(t, err)
 	if config.OwnerUID != "" || config.Epoch != epoch+1 {
 		t.Errorf("owner %q, epoch %d after %d", config.OwnerUID, config.Epoch, epoch)

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -112,10 +112,10 @@ func useAll(ctx context.Context, db *postgres.DB, d database.Declaration) error 
 	if err := database.Heartbeat(ctx, db, shop); err != nil {
 		return err
 	}
-	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, reward.LastTouch); err != nil {
+	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, database.LastTouch); err != nil {
 		return err
 	}
-	if _, err := database.LoadConfiguration(ctx, db); err != nil {
+	if _, err := engine.LoadConfiguration(ctx, db); err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {

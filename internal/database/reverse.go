@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // ReverseCampaign has the engine take back all that a campaign gave, before its
@@ -42,11 +41,11 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, ownerUID, 
 	left = max(left, 1)
 	switch {
 	// One that was closed otherwise still has what it gave, unless all is closed that has no object.
-	case present.mode == reward.Closed && (done || uid == ""):
+	case present.mode == Closed && (done || uid == ""):
 		return 0, nil
-	case present.mode == reward.Reversing && done:
+	case present.mode == Reversing && done:
 		return 0, closeCampaign(ctx, tx, db, name)
-	case present.mode == reward.Reversing:
+	case present.mode == Reversing:
 		return left, nil
 	}
 	if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, present.uid); err != nil {
@@ -55,7 +54,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, ownerUID, 
 	if _, err := tx.Exec(ctx, query(db, "begin_reversal"), name); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, reward.Reversing); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, Reversing); err != nil {
 		return 0, err
 	}
 	return left, bumpEpoch(ctx, tx, db)

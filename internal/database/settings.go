@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // ErrStale says that settings of a later generation are in force: whoever
@@ -19,7 +18,7 @@ var ErrStale = errors.New("settings of a later generation are in force")
 // of every campaign looked at again. Once it returns nothing commits that was
 // decided under another; it writes nothing where nothing differs. A generation
 // lower than that of an earlier change is ErrStale.
-func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model reward.AttributionModel) (epoch int64, err error) {
+func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, "set_attribution", model)
 	if err != nil {
 		return 0, fmt.Errorf("while setting the attribution model: %w", err)

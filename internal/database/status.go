@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // PendingLimit is how far pending changes are counted.
@@ -23,7 +22,7 @@ type Status struct {
 	SchemaVersion       int
 	RulesVersion        int
 	Suspended           bool
-	Attribution         reward.AttributionModel
+	Attribution         AttributionModel
 	Owner               Owner     // zero: nobody
 	PendingChanges      int64     // at most PendingLimit
 	OldestPendingChange time.Time // zero: none is pending
@@ -34,7 +33,7 @@ type Status struct {
 // CampaignStatus is what one declared campaign looks like.
 type CampaignStatus struct {
 	Name     string
-	Mode     reward.Mode
+	Mode     Mode
 	UID      string // of the object that declared it last
 	Policy   string
 	Revision int
@@ -42,7 +41,7 @@ type CampaignStatus struct {
 
 	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
 
-	Budget          *reward.Money  // nil: no limit
+	Budget          *Money         // nil: no limit
 	Rollout         *RolloutStatus // nil: no revision has reached pairs of before
 	ConditionErrors int64
 	Resync          ResyncStatus
@@ -164,7 +163,7 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil {
-		c.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+		c.Budget = &Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()

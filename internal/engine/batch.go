@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -23,7 +22,7 @@ var errConfigurationMoved = errors.New("the configuration moved while the batch 
 // batch is one transaction: referees chosen and locked, decided, results recorded.
 type batch struct {
 	engine *Engine
-	config *database.Configuration
+	config *Configuration
 	turn   turn // what it may take
 
 	tx        pgx.Tx
@@ -52,7 +51,7 @@ type batch struct {
 	fixes    []string   // user_ids whose attribution is to stay
 }
 
-func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
+func newBatch(e *Engine, config *Configuration, turn turn) *batch {
 	return &batch{engine: e, config: config, turn: turn}
 }
 

@@ -33,7 +33,7 @@ type Engine struct {
 	options Options
 	log     *slog.Logger
 
-	config  atomic.Pointer[database.Configuration]
+	config  atomic.Pointer[Configuration]
 	queues  queues
 	failure atomic.Pointer[error]
 	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
@@ -205,8 +205,8 @@ func wakeUp(wake chan<- struct{}, most int) {
 }
 
 // reload reads the configuration that batches are decided under.
-func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
-	config, err := database.LoadConfiguration(ctx, e.db)
+func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
+	config, err := LoadConfiguration(ctx, e.db)
 	if err != nil {
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
@@ -216,7 +216,7 @@ func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
 
 // mayDecide is false while the database is suspended, has another owner, or has
 // a schema or rules of another version than this binary's.
-func (e *Engine) mayDecide(config *database.Configuration) bool {
+func (e *Engine) mayDecide(config *Configuration) bool {
 	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -34,7 +33,7 @@ func TestHostileDefaultsNeverExceedABudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newHostileShop(t, defaults)
-			s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &reward.Money{Amount: 500, Currency: "USD"} })
+			s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 500, Currency: "USD"} })
 			s.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('bert', 'invite', 'bert')`)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()

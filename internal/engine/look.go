@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -23,7 +22,7 @@ type Known struct {
 // Look loads what a batch would, in one snapshot, and locks and writes nothing.
 // Who reads needs the rights of a reader alone.
 func Look(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
-	config, err := database.LoadConfiguration(ctx, db)
+	config, err := LoadConfiguration(ctx, db)
 	if err != nil {
 		return Known{}, err
 	}

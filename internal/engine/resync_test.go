@@ -231,7 +231,7 @@ func TestLostCreditsComeBackToAFullCampaign(t *testing.T) {
 				terms.HoldPeriod, terms.Limits.PairsPerReferrer = hold, 1
 				terms.Rewards = append(terms.Rewards, rewards...)
 				s.declare(name, terms, func(d *database.Declaration) {
-					d.Generation, d.Policy.Generation, d.Budget = 2, 2, &reward.Money{Amount: 900, Currency: "USD"}
+					d.Generation, d.Policy.Generation, d.Budget = 2, 2, &database.Money{Amount: 900, Currency: "USD"}
 				})
 			}
 			limited("invite", 0)

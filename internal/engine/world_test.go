@@ -98,7 +98,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 	text, err := json.Marshal(terms)
 	must(s, err)
 	d := database.Declaration{
-		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		Name: name, Mode: database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
 		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
 	}
@@ -110,7 +110,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 }
 
 func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
-	return func(d *database.Declaration) { d.Mode, d.Generation = mode, generation }
+	return func(d *database.Declaration) { d.Mode, d.Generation = database.Mode(mode), generation }
 }
 
 // write writes facts as the shop does.

@@ -1,4 +1,4 @@
-package database
+package engine
 
 import (
 	"context"
@@ -12,21 +12,21 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Configuration is all that is declared in a schema, as it was at one moment.
+// Configuration is everything that is declared in a schema, at one moment.
 type Configuration struct {
 	Epoch         int64
 	SchemaVersion int
 	RulesVersion  int
-	OwnerUID      string // empty: nobody owns the schema, or its owner gave it up
+	OwnerUID      string // empty: the schema has no owner, or its owner gave it up
 	Suspended     bool
 	Reward        *reward.Configuration
 	Conditions    bool // whether some revision has a condition, so that attributes matter
 }
 
-// LoadConfiguration reads the configuration with one statement, so that it is
-// one that was in force.
+// LoadConfiguration reads the configuration with one statement, so that all of it was in force at the
+// same moment.
 func LoadConfiguration(ctx context.Context, db *postgres.DB) (Configuration, error) {
-	rows, err := db.Query(ctx, query(db, "load_configuration"))
+	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {
 		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
@@ -43,7 +43,7 @@ func LoadConfiguration(ctx context.Context, db *postgres.DB) (Configuration, err
 	return config, nil
 }
 
-// addRow reads one revision of one campaign; both are null where there are none.
+// addRow reads one revision of one campaign; both are null if there is none.
 func (c *Configuration) addRow(rows pgx.Rows) error {
 	var (
 		name, mode       *string
@@ -95,13 +95,4 @@ func timeOf(t *time.Time) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
-}
-
-// nullable is the way back: the zero time is null. Postgres keeps microseconds.
-func nullable(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.Truncate(time.Microsecond)
-	return &t
 }
