@@ -53,9 +53,9 @@ func TestReadStatusAddsUp(t *testing.T) {
 		       ('invite-friends', 1, 'EUR', -5, 0, 5), ('gone', 1, 'EUR', 9, 9, 9);
 		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x')`)
 	// The shard that comes last holds the oldest change.
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, noted_at) SELECT max(shard), 'Referee', 'x', '2026-03-01Z'::timestamptz FROM referral.shard`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
+	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'x', '2026-03-01Z'::timestamptz FROM referral.shard`)
 
 	status, err := database.ReadStatus(t.Context(), w.DB)
 	check(t, err)
@@ -82,8 +82,8 @@ func TestReadStatusAddsUp(t *testing.T) {
 func TestOldestChangeIsFoundInAnyShard(t *testing.T) {
 	w := newWorld(t)
 	run(t, w, "INSERT INTO referral.shard SELECT generate_series(count(*), 63) FROM referral.shard")
-	run(t, w, "INSERT INTO referral.change (shard, kind, key, noted_at) SELECT shard, 'Referee', 'u', '2026-02-01Z' FROM referral.shard")
-	run(t, w, "INSERT INTO referral.change (shard, kind, key, noted_at) SELECT 63, 'Referee', 'v', '2026-01-31Z'")
+	run(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT shard, 'Referee', 'u', '2026-02-01Z' FROM referral.shard")
+	run(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 63, 'Referee', 'v', '2026-01-31Z'")
 	run(t, w, "DELETE FROM referral.change WHERE (shard, key) = (63, 'u')")
 	status, err := database.ReadStatus(t.Context(), w.DB)
 	check(t, err)
@@ -154,12 +154,11 @@ func TestLoadConfiguration(t *testing.T) {
 func TestNoStatementIsThoughtDear(t *testing.T) {
 	w := newWorld(t)
 	for name, arguments := range map[string][]any{
-		"read_status":        {database.PendingLimit},
-		"load_configuration": nil,
-		"read_campaign":      {"invite-friends"},
-		"read_owner":         nil,
-		"compare_roles":      {[]string{"shop"}, []string{"bi"}},
-		"compare_grants":     {[]string{"shop"}, []string{"bi"}, "referral"},
+		"read_status":    {database.PendingLimit},
+		"read_campaign":  {"invite-friends"},
+		"read_owner":     nil,
+		"compare_roles":  {[]string{"shop"}, []string{"bi"}},
+		"compare_grants": {[]string{"shop"}, []string{"bi"}, "referral"},
 	} {
 		var plan []struct {
 			Plan struct {

@@ -12,7 +12,7 @@ WITH newest AS (
      WHERE n.revision > 1
         ON CONFLICT (campaign) DO UPDATE
        SET revision = excluded.revision, total = excluded.total, revised_before = excluded.revised_before,
-           resume_after = '', noted_up_to = NULL
+           resume_after = '', enqueued_up_to = NULL
     RETURNING campaign
 )
 INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(campaign), 'Rollout', campaign FROM begun

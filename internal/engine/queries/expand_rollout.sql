@@ -23,7 +23,7 @@ WITH rollout AS (
 )
 UPDATE referral.rollout AS o
    SET resume_after = coalesce((SELECT last_user FROM unfinished AS u WHERE u.campaign = o.campaign), ''),
-       noted_up_to = CASE WHEN o.campaign IN (SELECT campaign FROM unfinished) THEN NULL
+       enqueued_up_to = CASE WHEN o.campaign IN (SELECT campaign FROM unfinished) THEN NULL
                           ELSE pg_current_xact_id() END
   FROM rollout AS r
  WHERE o.campaign = r.campaign;

@@ -5,7 +5,7 @@ WITH own AS MATERIALIZED (
     SELECT user_id, purchase_id, reward, seq, campaign, revision, amount, reason
       FROM referral.ledger
      WHERE user_id = ANY ($1)
-       AND seal = referral.seal_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+       AND checksum = referral.checksum_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
 )
 SELECT DISTINCT ON (user_id, purchase_id) user_id, purchase_id, campaign, revision, reason
   FROM own AS l

@@ -3,7 +3,7 @@
 -- Uses ledger_pkey.
 WITH entry AS (
     SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount,
-           coalesce(seal = referral.seal_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency,
+           coalesce(checksum = referral.checksum_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency,
                                                   kind, reason), false) AS own
       FROM referral.ledger
      WHERE user_id = ANY ($1)

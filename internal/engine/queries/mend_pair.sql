@@ -4,10 +4,10 @@
 -- Uses pair_pkey and the keys of the other tables.
 WITH altered AS MATERIALIZED (
     SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, counted_at,
-           allowed, state, reason, credits, decided_at, seal
+           allowed, state, reason, credits, decided_at, checksum
       FROM referral.pair
-     WHERE user_id = ANY ($1) AND seal <> 0
-       AND seal <> referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+     WHERE user_id = ANY ($1) AND checksum <> 0
+       AND checksum <> referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                          qualified_at, matures_at, counted_at, allowed, state, reason, credits)
 ), candidate AS (
     SELECT a.user_id, a.purchase_id, c.name AS campaign, a.referrer_id, a.revision, a.admission_order,
@@ -69,7 +69,7 @@ WITH altered AS MATERIALIZED (
     SELECT DISTINCT ON (c.user_id, c.purchase_id) c.*
       FROM candidate AS c
       JOIN altered AS a USING (user_id, purchase_id)
-     WHERE a.seal = referral.seal_of_pair(c.user_id, c.purchase_id, c.campaign, c.referrer_id, c.revision, c.admission_order, c.ordinal,
+     WHERE a.checksum = referral.checksum_of_pair(c.user_id, c.purchase_id, c.campaign, c.referrer_id, c.revision, c.admission_order, c.ordinal,
                                           c.qualified_at, c.matures_at, c.counted_at, c.allowed, c.state, c.reason, c.credits)
      ORDER BY c.user_id, c.purchase_id
 )

@@ -69,7 +69,7 @@ WITH unbound AS MATERIALIZED (
     SELECT user_id FROM referral.withheld WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
 ), told AS (
     SELECT user_id, facts, 0::bigint AS earned, 0::bigint AS amount, -pairs AS pairs, 0 AS credits,
-           NOT coalesce(seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
+           NOT coalesce(checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
                         AND facts IS NOT NULL AND pairs IS NOT NULL, false) AS wrong,
            true AS result, true AS attributed, via IS NULL AS bound, NULL::boolean AS admitted,
            NULL::boolean AS held, NULL::boolean AS granted, NULL::boolean AS entered
@@ -97,19 +97,19 @@ WITH unbound AS MATERIALIZED (
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id, 0, 0, 0, 1, -credits,
-           NOT coalesce(seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+           NOT coalesce(checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                      qualified_at, matures_at, counted_at, allowed, state, reason, credits), false),
            true, NULL, NULL, ordinal IS NOT NULL OR state IN ('Held', 'Granted'), state = 'Held', state = 'Granted', NULL
       FROM referral.pair
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, 0, hash, amount, 0, 1, seal IS DISTINCT FROM hash, true, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM (SELECT user_id, amount, seal, referral.seal_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) AS hash
+    SELECT user_id, 0, hash, amount, 0, 1, checksum IS DISTINCT FROM hash, true, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT user_id, amount, checksum, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) AS hash
               FROM referral.credit
              WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
             OFFSET 0) AS c -- keeps the hash from being taken twice
     UNION ALL
-    SELECT user_id, 0, referral.seal_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, abs(amount)), -amount, 0, 0,
+    SELECT user_id, 0, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, abs(amount)), -amount, 0, 0,
            NULL, true, NULL, NULL, NULL, NULL, NULL, true
       FROM referral.ledger
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)

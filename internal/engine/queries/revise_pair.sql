@@ -8,7 +8,7 @@ UPDATE referral.pair AS p
        ordinal = nullif(d.ordinal, 0), qualified_at = d.qualified_at, matures_at = d.matures_at,
        state = d.state, reason = d.reason, allowed = d.allowed, postponed = false, decided_at = now(),
        credits = d.credits,
-       seal = referral.seal_of_pair(p.user_id, p.purchase_id, d.campaign, d.referrer_id, d.revision,
+       checksum = referral.checksum_of_pair(p.user_id, p.purchase_id, d.campaign, d.referrer_id, d.revision,
                                     coalesce(d.admission_order, p.admission_order), nullif(d.ordinal, 0), d.qualified_at, d.matures_at,
                                     CASE WHEN d.admission_order IS NULL THEN p.counted_at ELSE now() END,
                                     d.allowed, d.state, d.reason, d.credits)

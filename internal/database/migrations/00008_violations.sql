@@ -1,5 +1,5 @@
--- What may never be wrong, at any commit. Tests and people ask for it; the engine does not. What is
--- still to be decided, expanded or allocated is not wrong.
+-- violations() returns what must never be wrong, at any commit. Tests and people call it; the engine
+-- does not. What is still to be decided, expanded or allocated is not a violation.
 CREATE FUNCTION referral.violations() RETURNS TABLE (wrong text, what text)
     LANGUAGE sql STABLE
     BEGIN ATOMIC
@@ -96,13 +96,13 @@ SELECT 'held pair that is postponed for no reason', user_id || '/' || purchase_i
    AND user_id NOT IN (SELECT user_id FROM referral.deferred UNION SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld
                        UNION SELECT key FROM referral.change WHERE kind = 'Referee')
 UNION ALL
--- A budget may be lowered below what was admitted before, and what is above it then only goes down.
+-- A budget may be lowered below what was admitted before; the sum above it then only decreases.
 SELECT 'budget exceeded', c.name
   FROM referral.campaign AS c
  WHERE greatest(c.budget_amount, c.spent_before) < (SELECT sum(granted + held) FROM referral.credit_count AS k
                                                      WHERE k.campaign = c.name AND k.currency = c.budget_currency)
 UNION ALL
--- A cap may be lowered as well; more than any revision ever allowed there never are.
+-- A cap may be lowered below what was admitted before, so the highest cap of any revision counts.
 SELECT 'cap exceeded', r.campaign || '/' || r.referrer_id
   FROM referral.referrer AS r
  WHERE r.pairs > (SELECT max(coalesce((v.terms #>> '{limits,pairsPerReferrer}')::bigint, 9223372036854775807))
@@ -155,4 +155,4 @@ SELECT 'incident counts other pairs than are withheld', coalesce(i.id, w.inciden
   FULL JOIN (SELECT incident, count(*) AS pairs FROM referral.withheld GROUP BY 1) AS w ON w.incident = i.id
  WHERE i.withheld IS DISTINCT FROM w.pairs;
 END;
-COMMENT ON FUNCTION referral.violations() IS 'Rows only when something is wrong that may never be, at any commit.';
+COMMENT ON FUNCTION referral.violations() IS 'Returns rows only if something is wrong that must never be, at any commit.';

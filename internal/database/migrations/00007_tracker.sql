@@ -1,5 +1,5 @@
--- What the tracker brings: actions worth remembering, credit that is spent, and
--- people who are forgotten. Whoever writes SQL may use all of it without one.
+-- Actions, redemptions and erasures: the tracker offers them by HTTP, and a writer may use all of them
+-- by SQL.
 
 CREATE TABLE referral.action (
     actor_id   text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(user_id, visitor_id)) STORED,
@@ -13,12 +13,12 @@ CREATE TABLE referral.action (
     PRIMARY KEY (actor_id, action_id)
 );
 CREATE INDEX action_code ON referral.action (code, action) WHERE code IS NOT NULL;
-COMMENT ON TABLE  referral.action IS 'Fact: anything else worth remembering that a visitor or user did. No policy looks at it.';
-COMMENT ON COLUMN referral.action.actor_id IS 'Who did it: the user, or the visitor where no user is known.';
-COMMENT ON COLUMN referral.action.action_id IS 'Tells one action from another; give your own to make a retried write harmless.';
+COMMENT ON TABLE  referral.action IS 'Fact: anything else that a visitor or user did. No policy uses it.';
+COMMENT ON COLUMN referral.action.actor_id IS 'The user, or the visitor if no user is known.';
+COMMENT ON COLUMN referral.action.action_id IS 'Identifies the action; give your own to make a retried write harmless.';
 COMMENT ON COLUMN referral.action.user_id IS 'The user; null if not known.';
 COMMENT ON COLUMN referral.action.visitor_id IS 'The visitor; null if not known.';
-COMMENT ON COLUMN referral.action.code IS 'Code of the link it is counted for, as normal_code writes it; null: of none.';
+COMMENT ON COLUMN referral.action.code IS 'Code of the link that it counts for, as normal_code writes it; null: none.';
 COMMENT ON COLUMN referral.action.action IS 'What was done, such as view, download or invite.';
 COMMENT ON COLUMN referral.action.target IS 'What it was done to, in the application''s words.';
 COMMENT ON COLUMN referral.action.acted_at IS 'When it was done.';
@@ -34,35 +34,33 @@ CREATE TABLE referral.redemption (
     PRIMARY KEY (beneficiary_id, redemption_id)
 );
 COMMENT ON TABLE  referral.redemption IS 'Fact: available credit was spent. Append-only; what was spent by mistake is given back by an adjustment.';
-COMMENT ON COLUMN referral.redemption.beneficiary_id IS 'Whose credit.';
-COMMENT ON COLUMN referral.redemption.redemption_id IS 'The application''s number of it, such as the order it was spent on.';
+COMMENT ON COLUMN referral.redemption.beneficiary_id IS 'The beneficiary.';
+COMMENT ON COLUMN referral.redemption.redemption_id IS 'The application''s number of the redemption, such as the order that was paid with it.';
 COMMENT ON COLUMN referral.redemption.amount IS 'Minor units, above zero.';
 COMMENT ON COLUMN referral.redemption.currency IS 'ISO 4217, three capital letters.';
 COMMENT ON COLUMN referral.redemption.reason IS 'What for, for people.';
 COMMENT ON COLUMN referral.redemption.author IS 'Who spent it, for people.';
 COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
 
--- Credit is spent in the transaction that records it, and only where there is
--- enough of it. A redemption locks the writers' row of the account, so that of two
--- redemptions the second sees what the first left, and reads the engine's row after.
--- It waits for no batch: a reversal that commits later may take the balance below
--- zero.
+-- A redemption spends credit in the transaction that records it, and is refused if less is available.
+-- It locks the writers' row of the account first and reads the engine's row after, so that the second
+-- of two redemptions sees the balance after the first. It waits for no batch: a reversal that commits
+-- later may take the balance below zero.
 --
--- A transaction that is not READ COMMITTED reads as of its beginning. Where the
--- writers' row has changed since, Postgres refuses to lock it; where the engine's
--- has, referral.require_current_earnings refuses. Both with SQLSTATE 40001: the
--- transaction is to be done again.
+-- A transaction that is not READ COMMITTED reads a snapshot of its beginning. If the writers' row has
+-- changed since, Postgres refuses to lock it; if the engine's row has, require_current_earnings fails.
+-- Both are SQLSTATE 40001: run the transaction again.
 CREATE FUNCTION referral.apply_redemption() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     spent  record;
-    own    numeric; -- what the writers' row comes to
+    own    numeric; -- adjusted - redeemed of the writers' row
     earned numeric;
 BEGIN
     FOR spent IN
         SELECT beneficiary_id, currency, sum(amount) AS amount FROM new_rows
          GROUP BY beneficiary_id, currency
-         ORDER BY beneficiary_id, currency -- as adjustments do
+         ORDER BY beneficiary_id, currency -- the order in which adjustments lock them
     LOOP
         INSERT INTO referral.writer_account AS w (beneficiary_id, currency, redeemed)
         VALUES (spent.beneficiary_id, spent.currency, spent.amount)
@@ -71,7 +69,7 @@ BEGIN
         IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
             PERFORM referral.require_current_earnings(spent.beneficiary_id, spent.currency);
         END IF;
-        -- A statement of its own: in READ COMMITTED it sees what was committed before the lock.
+        -- A separate statement: in READ COMMITTED it sees everything committed before the lock.
         SELECT e.earned INTO earned FROM referral.engine_account AS e
          WHERE e.beneficiary_id = spent.beneficiary_id AND e.currency = spent.currency;
         IF coalesce(earned, 0) + own < 0 THEN
@@ -83,11 +81,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION referral.apply_redemption() IS 'Adds new redemptions to the writers'' rows of their accounts, or refuses them.';
 
--- The share lock fails where the row was changed after the transaction's snapshot
--- was taken. A row that a batch is changing right now is skipped: until that
--- commits, what the snapshot has is what there is. A row that the snapshot does not
--- have counts as 0, never more than it holds. The lock ends with the inner block,
--- before the function returns, so that no batch waits for the transaction.
+-- The share lock fails if the row was changed after the transaction's snapshot. A row that a batch is
+-- changing is skipped: until the batch commits, the snapshot's row is the current one. A row that is not
+-- in the snapshot counts as 0, which is never too much. The exception ends the block and with it the
+-- lock, so that no batch waits for the transaction.
 CREATE FUNCTION referral.require_current_earnings(beneficiary_id text, currency text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -98,26 +95,24 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'RU001' THEN
     RETURN;
 END $$;
-COMMENT ON FUNCTION referral.require_current_earnings IS 'Fails with a serialization failure if the engine''s row of an account is newer than the transaction''s snapshot. Locks nothing for longer.';
+COMMENT ON FUNCTION referral.require_current_earnings IS 'Fails with a serialization failure if the engine''s row of an account is newer than the transaction''s snapshot. The lock ends with the call.';
 
 CREATE TRIGGER redemption_inserted AFTER INSERT ON referral.redemption REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_redemption();
 CREATE TRIGGER redemption_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.redemption
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
--- Erasing a person takes what tells about the person and leaves what money rests on. Writers only
--- ask for it; the engine carries it out in steps, each one batch under the user's shard. Before a
--- step blanks a row, the same transaction records what was concluded from the row: that a condition
--- held is a column of the purchase, shared fingerprints are rows of their own, and an attribution
--- that came by a touch stays once it names no touch any more.
-CREATE INDEX attribution_forgotten ON referral.attribution (campaign, user_id) WHERE source = 'Touch' AND visitor_id IS NULL;
+-- An erasure removes personal data and keeps everything that credits depend on. Writers only request it;
+-- the engine does it in steps, each one batch under the user's shard. Before a step blanks a row, the
+-- same transaction records what was concluded from the row: purchase.condition_held, the rows of
+-- shared_fingerprint, and the attribution by a touch, which stays and names no touch.
 
 CREATE TABLE referral.erasure (
     user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),
     requested_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(requested_at)),
     PRIMARY KEY (user_id, requested_at)
 );
-COMMENT ON TABLE  referral.erasure IS 'Fact: a person is to be erased. Append-only; a later row erases what was written after an earlier one.';
+COMMENT ON TABLE  referral.erasure IS 'Fact: a request to erase a person. Append-only; a later row erases what was written after an earlier one.';
 COMMENT ON COLUMN referral.erasure.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasure.requested_at IS 'When it was requested.';
 
@@ -128,11 +123,11 @@ CREATE TABLE referral.erasure_progress (
     completed_at timestamptz,
     PRIMARY KEY (user_id, requested_at)
 );
-COMMENT ON TABLE  referral.erasure_progress IS 'Result: how far the engine is with each row of erasure; none: not begun.';
+COMMENT ON TABLE  referral.erasure_progress IS 'Result: progress of each row of erasure; no row: not begun.';
 COMMENT ON COLUMN referral.erasure_progress.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasure_progress.requested_at IS 'The request.';
-COMMENT ON COLUMN referral.erasure_progress.began_at IS 'When the first step of it committed.';
-COMMENT ON COLUMN referral.erasure_progress.completed_at IS 'When the last step of it committed; null: steps are left.';
+COMMENT ON COLUMN referral.erasure_progress.began_at IS 'When its first step committed.';
+COMMENT ON COLUMN referral.erasure_progress.completed_at IS 'When its last step committed; null: it is not completed.';
 
 CREATE TABLE referral.erasing (
     user_id  text COLLATE "C" PRIMARY KEY,
@@ -140,7 +135,7 @@ CREATE TABLE referral.erasing (
     campaign text COLLATE "C"
 );
 CREATE INDEX erasing_retry ON referral.erasing (retry_at) WHERE retry_at IS NOT NULL;
-COMMENT ON TABLE  referral.erasing IS 'Users whose erasure waits or has begun, and is not completed.';
+COMMENT ON TABLE  referral.erasing IS 'Users whose erasure is not completed.';
 COMMENT ON COLUMN referral.erasing.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasing.retry_at IS 'When the next step is enqueued; null: it is in the change queue.';
 COMMENT ON COLUMN referral.erasing.campaign IS 'The suspended campaign that the next step waits for; null: none.';
@@ -157,14 +152,14 @@ CREATE TABLE referral.erasing_visitor (
     moved         boolean NOT NULL DEFAULT false,
     PRIMARY KEY (user_id, visitor_id)
 );
-COMMENT ON TABLE  referral.erasing_visitor IS 'Visitors of users in erasing, whose touches are to be moved.';
+COMMENT ON TABLE  referral.erasing_visitor IS 'Visitors of the users in erasing; the touches of these visitors are moved to random visitors.';
 COMMENT ON COLUMN referral.erasing_visitor.user_id IS 'The user.';
 COMMENT ON COLUMN referral.erasing_visitor.visitor_id IS 'The visitor.';
-COMMENT ON COLUMN referral.erasing_visitor.salt IS 'What the random visitors of the moved touches are made from, one per code.';
+COMMENT ON COLUMN referral.erasing_visitor.salt IS 'Salt of the random visitors, one per code, to which the touches are moved.';
 COMMENT ON COLUMN referral.erasing_visitor.listed_after IS 'The last other signup of the visitor that was enqueued to keep its attribution.';
 COMMENT ON COLUMN referral.erasing_visitor.listed IS 'Whether all other signups of the visitor are enqueued.';
-COMMENT ON COLUMN referral.erasing_visitor.settled_after IS 'The last other signup of the visitor that is known to have been decided since.';
-COMMENT ON COLUMN referral.erasing_visitor.settled IS 'Whether all of them are, so that touches may be moved.';
+COMMENT ON COLUMN referral.erasing_visitor.settled_after IS 'The last other signup of the visitor that was decided since.';
+COMMENT ON COLUMN referral.erasing_visitor.settled IS 'Whether all other signups were decided since, so that touches may be moved.';
 COMMENT ON COLUMN referral.erasing_visitor.moved_after IS 'The last touch that was moved or skipped.';
 COMMENT ON COLUMN referral.erasing_visitor.moved IS 'Whether all touches are moved.';
 
@@ -173,21 +168,21 @@ CREATE TABLE referral.shared_fingerprint (
     other_id text COLLATE "C" NOT NULL,
     PRIMARY KEY (user_id, other_id)
 );
-COMMENT ON TABLE  referral.shared_fingerprint IS 'Result: two users whose signups had a fingerprint in common when one of them was erased. Each pair of users is there both ways.';
+COMMENT ON TABLE  referral.shared_fingerprint IS 'Result: two users whose signups shared a fingerprint when one of them was erased. There are two rows, one in each direction.';
 COMMENT ON COLUMN referral.shared_fingerprint.user_id IS 'One of the users.';
-COMMENT ON COLUMN referral.shared_fingerprint.other_id IS 'The other.';
+COMMENT ON COLUMN referral.shared_fingerprint.other_id IS 'The other user.';
 
-CREATE FUNCTION referral.note_erasure() RETURNS trigger
+CREATE FUNCTION referral.enqueue_erasure() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO referral.change (shard, kind, key)
     SELECT DISTINCT referral.shard_of(user_id), 'Erasure', user_id FROM new_rows;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_erasure() IS 'Notes users that are to be erased.';
+COMMENT ON FUNCTION referral.enqueue_erasure() IS 'Enqueues the users of new requests for erasure.';
 
 CREATE TRIGGER erasure_inserted AFTER INSERT ON referral.erasure REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_erasure();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_erasure();
 CREATE TRIGGER erasure_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.erasure
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
@@ -196,8 +191,8 @@ CREATE FUNCTION referral.erase_user(user_id text) RETURNS void
     BEGIN ATOMIC
         INSERT INTO referral.erasure (user_id) VALUES (erase_user.user_id) ON CONFLICT DO NOTHING;
     END;
-COMMENT ON FUNCTION referral.erase_user IS 'Requests that a person is erased: attributes, fingerprints, landing URLs, referers and the tie to the visitor. Deletes no fact, changes no amount and no decision. Again, it erases what was written afterwards; see erasure_progress for when it is completed.';
+COMMENT ON FUNCTION referral.erase_user IS 'Requests the erasure of a person: attributes, fingerprints, landing URLs, referers and the link between user and visitor. It deletes no fact and changes no amount and no decision. Another call erases what was written since. erasure_progress records when it is completed.';
 
 REVOKE EXECUTE ON FUNCTION
-    referral.apply_redemption(), referral.require_current_earnings(text, text), referral.note_erasure()
+    referral.apply_redemption(), referral.require_current_earnings(text, text), referral.enqueue_erasure()
     FROM PUBLIC;

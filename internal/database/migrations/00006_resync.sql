@@ -1,44 +1,50 @@
--- Comparing what is recorded with what it rests on, and noticing facts that
--- were lost rather than taken back.
+-- Comparing results with the facts that they rest on, and withholding reversals that look like lost
+-- rows.
 
--- Seals. A row of results carries a hash of its own columns as the engine wrote
--- them, and the attribution one of the facts that were decided, so that a
--- comparison sees in one pass over the tables, without deciding anything, what
--- was altered since. 0 stands for "from before seals": such rows are believed
--- and sealed when they are next compared. A row that somebody else inserts has
--- no seal at all. Seals tell accidents, not forgers.
+-- Checksums. A result row carries a hash of its own columns as the engine wrote them. A row that was
+-- altered does not fit its checksum; a row that was inserted by hand has none. 0 means that the checksum
+-- is not known: the row is accepted, and the next comparison writes its checksum. Checksums find
+-- accidents, not forgeries.
 --
--- Hashes of records are those that hash partitioning rests on: they stay the
--- same across versions of Postgres, and need 14.
-CREATE FUNCTION referral.seal_of_attribution(
+-- hash_record_extended is what hash partitioning uses: it returns the same on every version of
+-- Postgres, and exists since 14.
+CREATE FUNCTION referral.checksum_of_attribution(
     user_id text, campaign text, code text, referrer_id text, label text, touched_at timestamptz, source text, visitor_id text, touch_id text)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id), 0);
-COMMENT ON FUNCTION referral.seal_of_attribution IS 'What attribution.seal is when nobody altered the row.';
+COMMENT ON FUNCTION referral.checksum_of_attribution IS 'What attribution.checksum is unless the row was altered.';
 
-CREATE FUNCTION referral.seal_of_pair(
+CREATE FUNCTION referral.checksum_of_pair(
     user_id text, purchase_id text, campaign text, referrer_id text, revision integer, admission_order bigint, ordinal bigint,
     qualified_at timestamptz, matures_at timestamptz, counted_at timestamptz, allowed boolean, state text, reason text, credits integer)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                     qualified_at, matures_at, counted_at, allowed, state, reason, credits), 0);
-COMMENT ON FUNCTION referral.seal_of_pair IS 'What pair.seal is unless the row was altered. postponed is compared with deferred, set_aside and withheld instead.';
+COMMENT ON FUNCTION referral.checksum_of_pair IS 'What pair.checksum is unless the row was altered. postponed is compared with deferred, set_aside and withheld instead.';
 
-CREATE FUNCTION referral.seal_of_credit(
+CREATE FUNCTION referral.checksum_of_credit(
     user_id text, purchase_id text, reward text, campaign text, beneficiary_id text, currency text, amount bigint)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount), 0);
-COMMENT ON FUNCTION referral.seal_of_credit IS 'What credit.seal is when nobody altered the row.';
+COMMENT ON FUNCTION referral.checksum_of_credit IS 'What credit.checksum is unless the row was altered.';
 
-CREATE FUNCTION referral.seal_of_entry(
+CREATE FUNCTION referral.checksum_of_entry(
     user_id text, purchase_id text, reward text, seq integer, campaign text, revision integer, beneficiary_id text, amount bigint,
     currency text, kind text, reason text)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hash_record_extended(ROW(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason), 0);
-COMMENT ON FUNCTION referral.seal_of_entry IS 'What ledger.seal is when the engine made the entry and it was not altered.';
+COMMENT ON FUNCTION referral.checksum_of_entry IS 'What ledger.checksum is if the engine wrote the entry and it was not altered.';
 
--- Hashes of facts, all that a decision may look at. Those of a referee's rows
--- are combined by exclusive or, whatever their order.
+CREATE FUNCTION referral.checksum_of_waiting(
+    user_id text, purchase_id text, campaign text, referrer_id text, admission_order bigint, growing boolean,
+    least_need bigint, tier_starts bigint[], tier_needs bigint[], edit bigint)
+    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hash_record_extended(ROW(user_id, purchase_id, campaign, referrer_id, admission_order, growing,
+                                    least_need, tier_starts, tier_needs, edit), 0);
+COMMENT ON FUNCTION referral.checksum_of_waiting IS 'What waitlist.checksum is unless the row was altered. passed_over is compared with set_aside and withheld instead.';
+
+-- Hashes of facts, over every column that a decision uses. The hashes of a referee's rows are combined
+-- by exclusive or, so their order does not matter.
 CREATE FUNCTION referral.hash_of_signup(
     visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb, blanked boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -73,12 +79,11 @@ CREATE FUNCTION referral.hash_of_touch(touch_id text, touched_at timestamptz,
     RETURN hash_record_extended(ROW(touch_id, touched_at, code, campaign, referrer_id, label, expires_at, disabled_at), 6);
 COMMENT ON FUNCTION referral.hash_of_touch IS 'Hash of a touch with its link.';
 
--- Which touch decides. Batches and comparisons call the same function, so that
--- attribution.via means the same to both. It leaves out touches that package
--- reward would leave out, and no others, so that a visitor with a million touches
--- sends one of them. Postgres puts both functions in place of their calls; a
--- caller switches sorts and bitmaps off, because they look as cheap for the few
--- touches that most visitors have as a walk along the index is for any number.
+-- The touch that decides. Batches and comparisons call the same function, so that attribution.via means
+-- the same to both. It leaves out exactly the touches that package reward leaves out, so that only one
+-- touch is loaded for a visitor with a million. Postgres inlines both functions. The caller disables
+-- sorts and bitmap scans: for the few touches of most visitors they look as cheap as the walk along
+-- touch_visitor, which alone is cheap for any number.
 CREATE FUNCTION referral.may_attribute(
     link referral.link, campaign referral.campaign, touched_at timestamptz, referee text, signed_up_at timestamptz)
     RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -126,38 +131,10 @@ BEGIN ATOMIC
                           ORDER BY referral.normal_code(t.code) COLLATE "C", t.touch_id
                           LIMIT 1) AS first;
 END;
-COMMENT ON FUNCTION referral.deciding_touch IS 'The touch of a visitor that attributes the signup of a referee: the first or the last that can, of several at one time the lowest by code and touch_id. No row where none can.';
+COMMENT ON FUNCTION referral.deciding_touch IS 'The touch of a visitor that attributes the signup of a referee: the first or the last that can, of several at one time the lowest by code and touch_id. No row if none can.';
 
-ALTER TABLE referral.attribution
-    ADD COLUMN facts bigint,
-    ADD COLUMN via   bigint,
-    ADD COLUMN pairs integer,
-    ADD COLUMN seal  bigint DEFAULT 0;
-ALTER TABLE referral.attribution ALTER COLUMN seal DROP DEFAULT;
-COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided; null: not known.';
-COMMENT ON COLUMN referral.attribution.via IS 'Hash of the link of the typed code, else of the touch that decides; 0: there is none. Null once a pair was admitted, since the attribution is kept from then on.';
-COMMENT ON COLUMN referral.attribution.pairs IS 'How many pairs the referee has; null: not known.';
-COMMENT ON COLUMN referral.attribution.seal IS 'seal_of_attribution as the engine wrote it.';
-
-ALTER TABLE referral.pair
-    ADD COLUMN credits integer NOT NULL DEFAULT -1,
-    ADD COLUMN seal    bigint DEFAULT 0;
-ALTER TABLE referral.pair ALTER COLUMN seal DROP DEFAULT;
-COMMENT ON COLUMN referral.pair.credits IS 'How many credits the pair has; -1: not known.';
-COMMENT ON COLUMN referral.pair.seal IS 'seal_of_pair as the engine wrote it.';
-
-ALTER TABLE referral.credit ADD COLUMN seal bigint DEFAULT 0;
-ALTER TABLE referral.credit ALTER COLUMN seal DROP DEFAULT;
-COMMENT ON COLUMN referral.credit.seal IS 'seal_of_credit as the engine wrote it.';
-
--- An entry of the ledger counts whatever its checksum, since sums are compared; but only one that
--- fits its checksum restores a pair that was lost.
-ALTER TABLE referral.ledger ADD COLUMN seal bigint;
-COMMENT ON COLUMN referral.ledger.seal IS 'seal_of_entry as the engine wrote it; null: the engine did not make the entry, which restores nothing.';
-
--- The comparison under way. It is one for the whole database, so that it
--- reads each table once however many campaigns there are, and one at a time:
--- whoever does a step of it has locked the row.
+-- The comparison under way. There is one for the whole database, so that each table is read once for
+-- all campaigns. An engine locks the row for each step.
 CREATE TABLE referral.resync (
     singleton    boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     began_at     timestamptz,
@@ -165,12 +142,12 @@ CREATE TABLE referral.resync (
     phase        text        NOT NULL DEFAULT 'Rows' CHECK (phase IN ('Rows', 'Losses', 'Sums')),
     next_at      timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE  referral.resync IS 'One row: how far the comparison under way has come.';
-COMMENT ON COLUMN referral.resync.singleton IS 'Always true: there is one.';
+COMMENT ON TABLE  referral.resync IS 'One row: progress of the comparison under way.';
+COMMENT ON COLUMN referral.resync.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN referral.resync.began_at IS 'When it began; null: none is under way.';
 COMMENT ON COLUMN referral.resync.resume_after IS 'The last user_id that the phase has reached.';
-COMMENT ON COLUMN referral.resync.phase IS 'Rows: referees are compared. Losses: pairs whose rows are missing have been counted in the whole, and are reversed where they are few. Sums: counters and accounts are left.';
-COMMENT ON COLUMN referral.resync.next_at IS 'Not before then comes the next step.';
+COMMENT ON COLUMN referral.resync.phase IS 'Rows: referees are compared. Losses: all pairs whose rows are missing have been counted, and are reversed if they are few. Sums: counters and accounts are compared.';
+COMMENT ON COLUMN referral.resync.next_at IS 'The earliest time of the next step.';
 INSERT INTO referral.resync DEFAULT VALUES;
 
 CREATE TABLE referral.resync_campaign (
@@ -185,21 +162,20 @@ CREATE TABLE referral.resync_campaign (
     sums            bigint NOT NULL DEFAULT 0,
     found           text   NOT NULL DEFAULT ''
 );
-COMMENT ON TABLE  referral.resync_campaign IS 'What full comparisons of each campaign have come to.';
+COMMENT ON TABLE  referral.resync_campaign IS 'Results of the full comparisons, per campaign.';
 COMMENT ON COLUMN referral.resync_campaign.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.resync_campaign.requested IS 'The newest request for a comparison.';
 COMMENT ON COLUMN referral.resync_campaign.answers IS 'The request that the comparison under way answers when it ends; null: none is under way for the campaign.';
 COMMENT ON COLUMN referral.resync_campaign.handled IS 'The last request that was answered.';
 COMMENT ON COLUMN referral.resync_campaign.ended_at IS 'When the last comparison ended; null: none has.';
-COMMENT ON COLUMN referral.resync_campaign.drift_corrected IS 'Differences that nobody declared, put right so far.';
-COMMENT ON COLUMN referral.resync_campaign.attributions IS 'Attributions put right by the comparison under way.';
-COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs put right by the comparison under way, with credits and entries.';
-COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts put right by the comparison under way.';
-COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison put right, for people; empty: nothing.';
+COMMENT ON COLUMN referral.resync_campaign.drift_corrected IS 'Number of drifted rows corrected so far.';
+COMMENT ON COLUMN referral.resync_campaign.attributions IS 'Attributions that the comparison under way corrected.';
+COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs, with credits and entries, that the comparison under way corrected.';
+COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts that the comparison under way corrected.';
+COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison corrected, for people; empty: nothing.';
 
--- TRUNCATE enqueues no change, since it names no rows. It requests a comparison of
--- every campaign instead. The triggers only add rows; the comparison that
--- answers them removes them.
+-- TRUNCATE enqueues no change, since it names no rows: it requests a comparison of every campaign. The
+-- triggers only add rows; the comparison that answers a request removes it.
 CREATE TABLE referral.resync_request (
     id           bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     campaign     text COLLATE "C" NOT NULL,
@@ -208,11 +184,11 @@ CREATE TABLE referral.resync_request (
     begun        boolean     NOT NULL DEFAULT false
 );
 COMMENT ON TABLE  referral.resync_request IS 'Requests for a comparison because a table of facts was truncated.';
-COMMENT ON COLUMN referral.resync_request.id IS 'Tells one request from another.';
+COMMENT ON COLUMN referral.resync_request.id IS 'Identifies the request.';
 COMMENT ON COLUMN referral.resync_request.campaign IS 'The campaign to compare.';
 COMMENT ON COLUMN referral.resync_request.fact IS 'The table that was truncated, for people.';
 COMMENT ON COLUMN referral.resync_request.requested_at IS 'When it was truncated.';
-COMMENT ON COLUMN referral.resync_request.begun IS 'Whether the comparison under way answers it. It is removed when that ends.';
+COMMENT ON COLUMN referral.resync_request.begun IS 'Whether the comparison under way answers it, which removes it at its end.';
 
 CREATE FUNCTION referral.request_resync() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -238,10 +214,10 @@ CREATE FUNCTION referral.resync_due() RETURNS boolean LANGUAGE sql STABLE PARALL
                       AND (coalesce(r.requested <> r.handled, false)
                            OR coalesce(r.ended_at, c.declared_at) + c.resync_interval * interval '1 microsecond' <= clock_timestamp()
                            OR EXISTS (SELECT FROM referral.resync_request AS q WHERE q.campaign = c.name)));
-COMMENT ON FUNCTION referral.resync_due() IS 'Whether any campaign that is not suspended is to be compared: its interval is over, there is a request, or facts were truncated.';
+COMMENT ON FUNCTION referral.resync_due() IS 'Whether a campaign that is not suspended must be compared: its interval is over, there is a request, or facts were truncated.';
 
--- A missing row of the writers is created only if no open transaction of a writer is
--- creating it: an INSERT cannot skip what is locked, so it gives up after a millisecond.
+-- Creates a missing writers' row unless an open transaction of a writer is creating it: an INSERT
+-- cannot skip locked rows, so it gives up after a millisecond.
 CREATE FUNCTION referral.create_writer_account(beneficiary_id text, currency text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1ms' AS $$
 BEGIN
@@ -251,14 +227,13 @@ BEGIN
 EXCEPTION WHEN lock_not_available THEN
     RETURN;
 END $$;
-COMMENT ON FUNCTION referral.create_writer_account IS 'Creates the writers'' row of an account, unless that would have to wait for a writer.';
+COMMENT ON FUNCTION referral.create_writer_account IS 'Creates the writers'' row of an account, unless it would wait for a writer.';
 REVOKE EXECUTE ON FUNCTION referral.create_writer_account(text, text) FROM PUBLIC;
 
--- Withholding: reversals that look like an accident are not recorded until the
--- rows are back or a permission is given. Reversals because a purchase or signup
--- row is missing are counted per campaign over one resync interval. A batch that
--- counts holds the campaign's row of loss, so that no two batches count beside
--- each other.
+-- Withholding: reversals that look like an accident are not recorded until the missing rows are back or
+-- a permission is given. Reversals because a purchase or signup row is missing are counted per campaign
+-- over one resync interval. A batch that counts locks the campaign's row of loss, so that no two
+-- batches count at the same time.
 CREATE TABLE referral.loss (
     campaign text COLLATE "C" PRIMARY KEY,
     began_at timestamptz,
@@ -267,9 +242,9 @@ CREATE TABLE referral.loss (
 );
 COMMENT ON TABLE  referral.loss IS 'Pairs whose purchase or signup row is missing, counted per campaign over one resync interval.';
 COMMENT ON COLUMN referral.loss.campaign IS 'The campaign.';
-COMMENT ON COLUMN referral.loss.began_at IS 'When counting began; after a resync interval it begins anew. Null: it has not begun.';
+COMMENT ON COLUMN referral.loss.began_at IS 'When counting began; it begins again after a resync interval. Null: it has not begun.';
 COMMENT ON COLUMN referral.loss.present IS 'Pairs that were held or granted when counting began.';
-COMMENT ON COLUMN referral.loss.lost IS 'Pairs counted since, each once, reversed and withheld ones alike.';
+COMMENT ON COLUMN referral.loss.lost IS 'Pairs counted since, reversed and withheld, each once.';
 
 CREATE TABLE referral.lost_pair (
     campaign    text COLLATE "C" NOT NULL,
@@ -278,11 +253,11 @@ CREATE TABLE referral.lost_pair (
     counted_at  timestamptz NOT NULL,
     PRIMARY KEY (campaign, user_id, purchase_id)
 );
-COMMENT ON TABLE  referral.lost_pair IS 'The pairs that loss.lost counts. Rows of earlier intervals count no more and are removed bit by bit.';
+COMMENT ON TABLE  referral.lost_pair IS 'The pairs that loss.lost counts. Rows of earlier intervals are not counted and are removed in steps.';
 COMMENT ON COLUMN referral.lost_pair.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.lost_pair.user_id IS 'The referee.';
 COMMENT ON COLUMN referral.lost_pair.purchase_id IS 'The purchase.';
-COMMENT ON COLUMN referral.lost_pair.counted_at IS 'When the pair was counted; before loss.began_at: in an earlier interval.';
+COMMENT ON COLUMN referral.lost_pair.counted_at IS 'When the pair was counted. Before loss.began_at: in an earlier interval.';
 
 --  Counting ──(the resync has counted all)──► Open ──(reported)──► Reported ──(allowed)──► Permitted
 --      └──────────────────(few enough)────────────────────────────────────────────────────────┘
@@ -298,14 +273,14 @@ CREATE TABLE referral.incident (
 );
 CREATE INDEX incident_campaign ON referral.incident (campaign, began_at);
 COMMENT ON TABLE  referral.incident IS 'Sets of pairs that are withheld together and permitted together. Removed with the last pair.';
-COMMENT ON COLUMN referral.incident.id IS 'What a permission has to name.';
+COMMENT ON COLUMN referral.incident.id IS 'The id that a permission must name.';
 COMMENT ON COLUMN referral.incident.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.incident.cause IS 'Why its pairs are withheld. MassReversal: too many rows of facts are missing.';
-COMMENT ON COLUMN referral.incident.state IS 'Counting: a resync has not counted all yet. Open: more pairs may be added. Reported: id, number and set of pairs are fixed. Permitted: its pairs may be reversed.';
+COMMENT ON COLUMN referral.incident.state IS 'Counting: a resync has not counted all pairs yet. Open: pairs may be added. Reported: id, number and set of pairs are fixed. Permitted: its pairs may be reversed.';
 COMMENT ON COLUMN referral.incident.present IS 'Pairs that were held or granted when counting began.';
 COMMENT ON COLUMN referral.incident.reported IS 'Pairs that were withheld when it was reported.';
 COMMENT ON COLUMN referral.incident.withheld IS 'Pairs that are withheld now.';
-COMMENT ON COLUMN referral.incident.began_at IS 'When the first of them was withheld.';
+COMMENT ON COLUMN referral.incident.began_at IS 'When its first pair was withheld.';
 
 CREATE TABLE referral.withheld (
     campaign    text COLLATE "C" NOT NULL,
@@ -316,9 +291,9 @@ CREATE TABLE referral.withheld (
     PRIMARY KEY (campaign, user_id, purchase_id, cause)
 );
 CREATE INDEX withheld_user ON referral.withheld (user_id);
-COMMENT ON TABLE  referral.withheld IS 'Pairs whose decision is withheld. Nothing is recorded about their referees meanwhile.';
+COMMENT ON TABLE  referral.withheld IS 'Pairs whose decision is withheld. While a row exists nothing is recorded about its referee.';
 COMMENT ON COLUMN referral.withheld.campaign IS 'The campaign of the pair.';
 COMMENT ON COLUMN referral.withheld.user_id IS 'The referee.';
 COMMENT ON COLUMN referral.withheld.purchase_id IS 'The purchase.';
-COMMENT ON COLUMN referral.withheld.cause IS 'Why, as in incident.';
+COMMENT ON COLUMN referral.withheld.cause IS 'Why: incident.cause.';
 COMMENT ON COLUMN referral.withheld.incident IS 'The incident.';
