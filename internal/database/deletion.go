@@ -9,11 +9,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// CloseCampaign closes a campaign whose object was not found: it attributes no
-// signup and admits no pair any more, while admitted pairs live on. Unless uid
-// is empty it closes only what that object declared last. Should the object be
-// there after all, it may declare the campaign again. A campaign that was never
-// declared is closed already.
+// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no pair
+// any more, while admitted pairs live on. If uid is not empty it closes only a campaign that this object
+// declared last. The object may declare the campaign again if it exists after all. A campaign that was
+// never declared is not changed.
 func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool {
 		return c.exists && c.mode != Closed && (uid == "" || c.uid == uid)
@@ -27,9 +26,8 @@ func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid str
 	return nil
 }
 
-// DeleteCampaign records that the object with this UID was deleted: nothing
-// that it declares, of whatever generation, comes into force any more. It
-// closes the campaign if that object declared it last.
+// DeleteCampaign records that the object with this UID was deleted: its declarations are ignored from
+// then on, whatever their generation. It closes the campaign if that object declared it last.
 func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != Closed }
 	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(uid)) }
@@ -48,8 +46,8 @@ func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid st
 	return nil
 }
 
-// alter runs do with the campaign's row locked, as the owner of the schema,
-// where it is wanted. Else it writes nothing.
+// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted. Else it
+// writes nothing.
 func alter(
 	ctx context.Context, db *postgres.DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
@@ -69,7 +67,7 @@ func alter(
 	})
 }
 
-// closeCampaign closes a campaign whose row is locked.
+// closeCampaign closes a campaign. Its row must be locked.
 func closeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) error {
 	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, Closed); err != nil {
 		return err
@@ -80,6 +78,6 @@ func closeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string)
 	if _, err := tx.Exec(ctx, query(db, "request_allocation"), name, true, false); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, query(db, "note_campaign"), name)
+	_, err := tx.Exec(ctx, query(db, "enqueue_campaign"), name)
 	return err
 }

@@ -12,14 +12,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// migrationAttempts bounds how often a migration that stood in somebody's way
-// is tried again in one call.
+// migrationAttempts bounds how often one call of Migrate retries after a conflict.
 const migrationAttempts = 10
 
-// Migrate brings the schema, which it makes where there is none, to this
-// binary's versions and returns the schema's. Any number of replicas may call
-// it at once, one of which does the work. It writes nothing where there is
-// nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
+// Migrate creates the schema if there is none, migrates it to this binary's versions, and returns the
+// schema version. Any number of replicas may call it at the same time; one does the work. It writes
+// nothing if there is nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
 func Migrate(ctx context.Context, db *postgres.DB) (version int, err error) {
 	for attempt := 1; ; attempt++ {
 		version, err = migrate(ctx, db)
@@ -52,7 +50,7 @@ func migrate(ctx context.Context, db *postgres.DB) (int, error) {
 				return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}
 		}
-		db.Reset() // what connections remember of the columns is out of date
+		db.Reset() // connections remember columns of before
 	}
 	if rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {
@@ -62,8 +60,8 @@ func migrate(ctx context.Context, db *postgres.DB) (int, error) {
 	return SchemaVersion, nil
 }
 
-// bootstrap makes the schema and the table that says which migrations ran. A
-// role that may not create schemas can do with one that was made for it.
+// bootstrap creates the schema and the table of migrations that have run. A role that may not create
+// schemas can use one that was created for it.
 func bootstrap(ctx context.Context, db *postgres.DB) error {
 	var hasSchema, hasTable bool
 	err := db.QueryRow(ctx, queries.Get("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
@@ -85,8 +83,7 @@ func bootstrap(ctx context.Context, db *postgres.DB) error {
 	return err
 }
 
-// setRules puts this binary's rules into force, and what the older ones could
-// not decide on the change list again.
+// setRules puts this binary's rules into force, and enqueues the referees that the older rules set aside.
 func setRules(ctx context.Context, db *postgres.DB) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, query(db, "set_rules_version"), RulesVersion)

@@ -18,7 +18,7 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migration is one embedded file: 00001_configuration.sql has version 1.
+// migration is one embedded file: 00001_configuration.sql has version 1. Files are only added.
 type migration struct {
 	version int
 	text    string
@@ -49,22 +49,21 @@ var migrations = func() []migration {
 // SchemaVersion is the number of the newest migration that this binary has.
 var SchemaVersion = len(migrations)
 
-// RulesVersion counts the changes of what facts are worth: of rules, not of
-// code. An engine takes batches only in a schema with its own.
+// RulesVersion counts the changes of the rules that decide, not of code. An engine decides only in a
+// schema with its own rules version.
 const RulesVersion = 1
 
-// lockTimeout bounds how long a migration stands in the shop's way: whatever
-// queues behind its request for a lock waits no longer than that.
+// lockTimeout bounds how long a migration delays the shop: statements that queue behind its request for
+// a lock wait no longer than this.
 const lockTimeout = 3 * time.Second
 
 // migrationTimeout bounds one statement of a migration.
 const migrationTimeout = 5 * time.Minute
 
-// errRaced says that another replica made the schema at the same time.
-var errRaced = errors.New("another replica made the schema at the same time")
+// errRaced means that another replica created the schema at the same time.
+var errRaced = errors.New("another replica created the schema at the same time")
 
-// runMigration runs a migration that has not run yet, in one transaction with
-// the row that says it ran.
+// runMigration runs a migration unless it has run, and records it in the same transaction.
 func runMigration(ctx context.Context, db *postgres.DB, m migration) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if err := postgres.SetTimeouts(ctx, tx, lockTimeout, migrationTimeout); err != nil {

@@ -7,17 +7,17 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Versions of a schema. Both are 0 where there is none.
+// Versions of a schema; both 0 if there is none.
 type Versions struct {
 	Schema int // number of the newest migration that ran
 	Rules  int // version of the rules that decide
 }
 
-// Known are the versions of this binary.
+// Known returns the versions of this binary.
 func Known() Versions { return Versions{Schema: SchemaVersion, Rules: RulesVersion} }
 
-// ErrSchemaTooNew says that a newer version of the operator made the schema.
-// This binary must not touch it.
+// ErrSchemaTooNew means that a newer version of the operator has migrated the schema. This binary must
+// not write to it.
 type ErrSchemaTooNew struct{ Found, Known Versions }
 
 func (e *ErrSchemaTooNew) Error() string {
@@ -25,8 +25,7 @@ func (e *ErrSchemaTooNew) Error() string {
 		e.Found.Schema, e.Found.Rules, e.Known.Schema, e.Known.Rules)
 }
 
-// ReadVersions returns the versions of the schema, both 0 where it does not
-// exist or no migration has run.
+// ReadVersions returns the versions of the schema; both 0 if it does not exist or no migration has run.
 func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err error) {
 	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&schema, &rules)
 	if postgres.Classify(err) == postgres.ClassMissingObject {
@@ -38,8 +37,7 @@ func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err 
 	return schema, rules, nil
 }
 
-// CheckVersions returns *ErrSchemaTooNew unless this binary may write to a
-// schema of these versions.
+// CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these versions.
 func CheckVersions(found Versions) error {
 	if found.Schema > SchemaVersion || found.Rules > RulesVersion {
 		return &ErrSchemaTooNew{Found: found, Known: Known()}
