@@ -68,7 +68,7 @@ func TestDeclare(t *testing.T) {
 		edit     func(*database.Declaration)
 		revision int  // afterwards
 		bumps    bool // the epoch
-		notes    bool // the campaign as changed
+		enqueues bool // the campaign as changed
 		writes   bool
 		stale    bool
 	}{
@@ -80,23 +80,23 @@ func TestDeclare(t *testing.T) {
 			revision: 1, writes: true,
 		},
 		"another mode has signups looked at again": {
-			edit: func(d *database.Declaration) { generation(d); d.Mode = database.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { generation(d); d.Mode = database.Suspended }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another start has signups looked at again": {
-			edit: func(d *database.Declaration) { generation(d); d.StartsAt = time.Time{} }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { generation(d); d.StartsAt = time.Time{} }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another end has signups looked at again": {
 			edit:     func(d *database.Declaration) { generation(d); d.EndsAt = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) },
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another window has signups looked at again": {
 			edit: func(d *database.Declaration) { generation(d); d.AttributionWindow++ }, revision: 1, writes: true,
 		},
 		"a window longer by a microsecond": {
 			edit:     func(d *database.Declaration) { generation(d); d.AttributionWindow += time.Microsecond },
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
-		"another destination concerns nobody's credit": {
+		"another destination concerns no credit": {
 			edit: func(d *database.Declaration) { generation(d); d.Destination = "https://other.test/" }, revision: 1, writes: true,
 		},
 		"other terms are a revision": {
@@ -121,14 +121,14 @@ func TestDeclare(t *testing.T) {
 			edit: func(d *database.Declaration) { d.Policy.Generation--; withTerms(fiveDollars(700))(d) }, revision: 1, stale: true,
 		},
 		"a lower generation of another object is not": {
-			edit: func(d *database.Declaration) { d.UID, d.Generation, d.Mode = "c2", 0, database.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { d.UID, d.Generation, d.Mode = "c2", 0, database.Suspended }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"without terms the campaign's own settings change": {
 			edit: func(d *database.Declaration) {
 				generation(d)
 				d.Mode, d.Policy, d.Terms, d.Digest = database.Suspended, database.Policy{}, nil, ""
 			},
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"without terms nothing else is an edit": {
 			edit: func(d *database.Declaration) { d.Policy, d.Terms, d.Digest = database.Policy{}, nil, "" }, revision: 1,
@@ -137,7 +137,7 @@ func TestDeclare(t *testing.T) {
 			edit: func(d *database.Declaration) {
 				*d = database.Declaration{OwnerUID: d.OwnerUID, Name: d.Name, UID: d.UID, Generation: d.Generation, Mode: database.PolicyMissing}
 			},
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestDeclare(t *testing.T) {
 				t.Errorf("the first declared %+v, want %+v", first, want)
 			}
 			if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
-				t.Errorf("the first noted %s", diff)
+				t.Errorf("the first enqueued %s", diff)
 			}
 			before := value[string](t, w, footprint)
 
@@ -165,8 +165,8 @@ func TestDeclare(t *testing.T) {
 			if wrote := before != value[string](t, w, footprint); wrote != test.writes {
 				t.Errorf("wrote: %t", wrote)
 			}
-			if noted := len(w.changes()) > 0; noted != test.notes {
-				t.Errorf("noted: %t", noted)
+			if enqueued := len(w.changes()) > 0; enqueued != test.enqueues {
+				t.Errorf("enqueued: %t", enqueued)
 			}
 			if revisions := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); revisions != test.revision {
 				t.Errorf("%d revisions", revisions)
@@ -175,7 +175,7 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
-func TestWithoutItsPolicyACampaignKeepsWhatWasDeclared(t *testing.T) {
+func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.declare(database.Declaration{OwnerUID: shop.UID, Name: "invite-friends", UID: "c1", Generation: 7, Mode: database.PolicyMissing})
@@ -187,7 +187,7 @@ func TestWithoutItsPolicyACampaignKeepsWhatWasDeclared(t *testing.T) {
 	}
 }
 
-func TestACampaignThatNeverHadItsPolicyIsNotThere(t *testing.T) {
+func TestACampaignThatNeverHadAPolicyIsNotDeclared(t *testing.T) {
 	w := newWorld(t)
 	before := value[string](t, w, footprint)
 	declared := w.declare(database.Declaration{OwnerUID: shop.UID, Name: "x", UID: "c", Generation: 1, Mode: database.PolicyMissing})
@@ -196,7 +196,7 @@ func TestACampaignThatNeverHadItsPolicyIsNotThere(t *testing.T) {
 	}
 }
 
-func TestTermsThatComeBackAreARevisionOfTheirOwn(t *testing.T) {
+func TestTermsOfAnEarlierRevisionBecomeANewRevision(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.declare(invite(withTerms(fiveDollars(700))))
@@ -205,7 +205,7 @@ func TestTermsThatComeBackAreARevisionOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestManyDeclareAtOnce(t *testing.T) {
+func TestConcurrentDeclarationsRecordOneRevision(t *testing.T) {
 	w := newWorld(t)
 	const replicas = 8
 	epoch := w.epoch()
@@ -234,7 +234,7 @@ func TestManyDeclareAtOnce(t *testing.T) {
 
 // A batch ends by reading the epoch FOR SHARE: Declare must wait for one that
 // has, and one that has not must see the new epoch.
-func TestNothingCommitsUnderWhatWasBefore(t *testing.T) {
+func TestNoBatchCommitsUnderAnEarlierDeclaration(t *testing.T) {
 	w := newWorld(t)
 	first := w.declare(invite())
 	const last = "SELECT epoch FROM referral.meta FOR SHARE"
@@ -313,8 +313,8 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			if !errors.As(err, &other) || other.Owner.Identity != shop {
 				t.Errorf("got %v", err)
 			}
-			if noted := w.changes(); len(noted) > 0 {
-				t.Errorf("noted %v", noted)
+			if enqueued := w.changes(); len(enqueued) > 0 {
+				t.Errorf("enqueued %v", enqueued)
 			}
 		})
 	}
@@ -407,7 +407,7 @@ func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
 	_, err = database.SetSuspended(t.Context(), w.DB, shop.UID, 3, false)
 	check(t, err)
 
-	// Another object counts its generations anew.
+	// Another object counts its generations from 1 again.
 	another := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: "another"}
 	_, err = database.Claim(t.Context(), w.DB, another, shop.UID)
 	check(t, err)

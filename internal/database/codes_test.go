@@ -53,8 +53,7 @@ func TestNormalCodeFollowsTheLocaleOfTheDatabase(t *testing.T) {
 	}
 }
 
-// The planner can put the function's body in its place, so that the indexes are
-// found by whoever asks for the function.
+// The planner inlines the function, so a condition that calls it uses the indexes.
 func TestCodesAreFoundByIndex(t *testing.T) {
 	w := newWorld(t)
 	for index, query := range map[string]string{

@@ -122,7 +122,7 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 }
 
 // One campaign keeps no more than 16 UIDs, whatever its past.
-func TestDeletedObjectsAreForgottenInTheEnd(t *testing.T) {
+func TestOnlyTheLastDeletedObjectsAreRecorded(t *testing.T) {
 	w := newWorld(t)
 	for i := range 40 {
 		w.declare(invite(func(d *database.Declaration) { d.UID = fmt.Sprint("c", i) }))
@@ -133,7 +133,7 @@ func TestDeletedObjectsAreForgottenInTheEnd(t *testing.T) {
 	}
 }
 
-func TestAnObjectWithoutItsPolicyIsReversedToo(t *testing.T) {
+func TestACampaignWithoutItsPolicyIsReversedToo(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.deleteCampaign("c1")

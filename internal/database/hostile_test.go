@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestDefaultsOfDatabaseAndRoleDecideNothing(t *testing.T) {
+func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 	t.Parallel()
 	for name, defaults := range testworld.HostileDefaults() {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// footprint is what any write to the rows of these tables would change.
+// footprint changes with every write to these tables.
 const footprint = `
 	SELECT string_agg(concat_ws(' ', t.name, t.xmin, t.xmax, t.ctid), '; ' ORDER BY t.name, t.ctid) FROM (
 		SELECT 'meta' AS name, xmin, xmax, ctid FROM referral.meta
@@ -40,7 +40,7 @@ func migrated(t testing.TB, db *postgres.DB) {
 	}
 }
 
-func TestMigrateMakesTheSchemaAndIsIdempotent(t *testing.T) {
+func TestMigrateCreatesTheSchemaAndIsIdempotent(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	schema, rules, err := database.ReadVersions(t.Context(), db)
 	check(t, err)
@@ -55,7 +55,7 @@ func TestMigrateMakesTheSchemaAndIsIdempotent(t *testing.T) {
 	}
 }
 
-func TestReplicasMayMigrateAtOnce(t *testing.T) {
+func TestReplicasMayMigrateAtTheSameTime(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	const replicas = 4
 	failures := make(chan error, replicas)
@@ -83,7 +83,7 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// victim is set for a process that is to be killed while it migrates.
+// victim is set for a process that is killed while it migrates.
 const victim = "MIGRATION_VICTIM"
 
 func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
@@ -120,17 +120,17 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	migrated(t, db)
 }
 
-// eventually waits for what another process is to bring about.
+// eventually waits until another process has done something.
 func eventually(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !reached(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("a minute on, not yet: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
 
-func TestASchemaOfAnotherName(t *testing.T) {
+func TestASchemaMayHaveAnotherName(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, "loyalty_2")
 	migrated(t, db)
@@ -154,7 +154,7 @@ func TestASchemaOfAnotherName(t *testing.T) {
 	}
 }
 
-func TestARoleThatMayNotCreateSchemas(t *testing.T) {
+func TestARoleThatMayNotCreateSchemasUsesAnExistingOne(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	admin := plainPool(t, own.AdminURI)
 	run(t, admin, "ALTER DATABASE "+own.Name+" OWNER TO CURRENT_USER")
@@ -213,18 +213,18 @@ func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 	}
 }
 
-// changes takes the change list: kind and key, in order, and that each lies in
+// changes dequeues all changes and returns their kinds and keys in order. It marks a change that is not in
 // its key's shard.
 func (w *world) changes() []string {
 	w.Helper()
 	found := column[string](w, w, `
-		WITH taken AS (DELETE FROM referral.change RETURNING *)
+		WITH dequeued AS (DELETE FROM referral.change RETURNING *)
 		SELECT kind || ' ' || key || CASE WHEN shard = referral.shard_of(key) THEN '' ELSE ' in another shard' END
-		  FROM taken ORDER BY kind COLLATE "C", key COLLATE "C", id`)
+		  FROM dequeued ORDER BY kind COLLATE "C", key COLLATE "C", id`)
 	return found
 }
 
-func TestAMigrationDoesNotKeepTheShopWaiting(t *testing.T) {
+func TestAMigrationDoesNotDelayTheShop(t *testing.T) {
 	w := newWorld(t)
 	defer database.AppendMigration("ALTER TABLE referral.purchase ADD COLUMN extra text")()
 	const insert = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 1, 'EUR')"

@@ -18,8 +18,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// behindPooler returns a way to the database through PgBouncer, which puts
-// every transaction on any of two connections.
+// behindPooler returns a URI of the database through PgBouncer, which runs each transaction on either of
+// two connections.
 func behindPooler(t *testing.T, own *testworld.Database) (uri string) {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
@@ -62,7 +62,7 @@ unix_socket_dir =
 	return fmt.Sprintf("postgres://%s:x@%s/%s?sslmode=disable", own.Operator, net.JoinHostPort(host, port), own.Name)
 }
 
-func TestAllOfItWorksThroughAPooler(t *testing.T) {
+func TestEverythingWorksThroughAPooler(t *testing.T) {
 	uri := behindPooler(t, testworld.NewDatabase(t))
 	const replicas = 2
 	outcomes := make(chan error, replicas)

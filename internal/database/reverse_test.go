@@ -41,7 +41,7 @@ func TestReverseCampaign(t *testing.T) {
 		t.Errorf("asked again: %d left, epoch %d after %d", left, w.epoch(), epoch)
 	}
 	if declared := w.declare(invite(func(d *database.Declaration) { d.Generation++ })); !declared.Stale || mode() != "Reversing" {
-		t.Errorf("whoever has not heard of the deletion opened it again: %+v", declared)
+		t.Errorf("a stale declaration opened it again: %+v", declared)
 	}
 
 	_, err = w.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")

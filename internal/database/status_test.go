@@ -149,9 +149,9 @@ func TestLoadConfiguration(t *testing.T) {
 	}
 }
 
-// Above this estimate Postgres compiles a statement, which takes seconds. Small
-// tables that nobody has analyzed are easily thought large.
-func TestNoStatementIsThoughtDear(t *testing.T) {
+// Above this estimate Postgres compiles a statement, which takes seconds. The planner overestimates
+// tables that were never analyzed.
+func TestStatementsAreEstimatedAsCheap(t *testing.T) {
 	w := newWorld(t)
 	for name, arguments := range map[string][]any{
 		"read_status":    {database.PendingLimit},

@@ -91,6 +91,7 @@ func (w *world) asNextVersion(t *testing.T, step string) {
 const nextVersionStep = "NEXT_VERSION_STEP"
 
 func decideAsNextVersion(t *testing.T, uri string) {
+	t.Helper()
 	defer database.AppendMigration(nextMigration)()
 	db := open(t, uri, postgres.DefaultSchema)
 	if os.Getenv(nextVersionStep) == "migrate" {

@@ -51,8 +51,7 @@ func newWorld(t testing.TB) *world {
 	}
 }
 
-// anew is the same world for another test, with nothing declared or noted in
-// it and its owner as at first.
+// anew returns the same world for another test, with nothing declared or enqueued and the first owner.
 func (w *world) anew(t testing.TB) *world {
 	t.Helper()
 	again := *w
@@ -101,7 +100,7 @@ func run(t testing.TB, on executor, sql string, arguments ...any) {
 	}
 }
 
-// column returns the only column of what a statement finds.
+// column returns the only column of a statement's result.
 func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T {
 	t.Helper()
 	rows, err := on.Query(t.Context(), sql, arguments...)
@@ -115,7 +114,7 @@ func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T 
 	return found
 }
 
-// value returns the only value that a statement finds.
+// value returns the only value of a statement's result.
 func value[T any](t testing.TB, on executor, sql string, arguments ...any) T {
 	t.Helper()
 	found := column[T](t, on, sql, arguments...)
@@ -132,7 +131,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// sqlState is the SQLSTATE in an error; empty where there is none.
+// sqlState returns the SQLSTATE of an error; empty if it has none.
 func sqlState(err error) string {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return server.Code

@@ -15,7 +15,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestOpenSaysWhyItCannot(t *testing.T) {
+func TestOpenReportsTheCause(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	const secret = "s3cr3t"
 	edit := func(change func(*url.URL)) string {
@@ -34,8 +34,8 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 			postgres.ClassAuthenticationFailed, []string{own.Operator, "correct them"},
 		},
 		"unknown user": {
-			edit(func(u *url.URL) { u.User = url.UserPassword("nobody", secret) }),
-			postgres.ClassAuthenticationFailed, []string{"nobody", "correct them"},
+			edit(func(u *url.URL) { u.User = url.UserPassword("absent", secret) }),
+			postgres.ClassAuthenticationFailed, []string{"absent", "correct them"},
 		},
 		"unknown database": {
 			edit(func(u *url.URL) { u.Path = "/elsewhere" }),
@@ -50,8 +50,8 @@ func TestOpenSaysWhyItCannot(t *testing.T) {
 			postgres.ClassUnreachable, []string{"cannot be reached", "db.invalid"},
 		},
 		"one of two hosts is away, the other refuses": {
-			edit(func(u *url.URL) { u.Host = freeAddress(t) + "," + u.Host; u.User = url.UserPassword("nobody", secret) }),
-			postgres.ClassAuthenticationFailed, []string{"nobody"},
+			edit(func(u *url.URL) { u.Host = freeAddress(t) + "," + u.Host; u.User = url.UserPassword("absent", secret) }),
+			postgres.ClassAuthenticationFailed, []string{"absent"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-func TestASecondHostTakesOver(t *testing.T) {
+func TestTheSecondHostIsUsedIfTheFirstIsAway(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	uri := mustParse(t, own.URI)
 	uri.Host = freeAddress(t) + "," + uri.Host
@@ -128,7 +128,7 @@ func swallow(t testing.TB) (address string) {
 	return listener.Addr().String()
 }
 
-func TestAServerThatSwallowsPacketsIsNoticed(t *testing.T) {
+func TestASilentServerIsUnreachable(t *testing.T) {
 	for _, mode := range []string{"disable", "require", "prefer"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestTextColumnsArriveAsTheyAre(t *testing.T) {
+func TestTextColumnsArriveUnchanged(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	for name, column := range map[string][]string{
 		"NULL":                      nil,

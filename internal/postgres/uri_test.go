@@ -28,7 +28,7 @@ func described(config *pgxpool.Config) string {
 	return words + "/" + c.Database
 }
 
-func TestURIsThatAreAccepted(t *testing.T) {
+func TestValidURIsAreAccepted(t *testing.T) {
 	for name, test := range map[string]struct{ uri, want string }{
 		"the usual":                     {"postgresql://shop:pw@db:5433/app", "shop:pw@db:5433 tls=true, db:5433 tls=false/app"},
 		"the short scheme, no port":     {"postgres://shop:pw@db.ns.svc/app?sslmode=disable", "shop:pw@db.ns.svc:5432 tls=false/app"},
@@ -55,7 +55,7 @@ func TestURIsThatAreAccepted(t *testing.T) {
 	}
 }
 
-func TestURIsThatAreRefused(t *testing.T) {
+func TestInvalidURIsAreRefused(t *testing.T) {
 	const secret = "s3cr3t"
 	for name, test := range map[string]struct{ uri, parameter, says string }{
 		"nothing":                         {"", "", "postgresql://user"},
@@ -176,7 +176,7 @@ func hostile(t *testing.T) []string {
 
 const harmless = "postgres://shop@db/app?sslmode=disable"
 
-func TestTheEnvironmentHasNoSay(t *testing.T) {
+func TestTheEnvironmentChangesNoConfiguration(t *testing.T) {
 	for _, entry := range hostile(t) {
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
@@ -186,7 +186,7 @@ func TestTheEnvironmentHasNoSay(t *testing.T) {
 
 // The driver's defaults are read when the process starts, so that this must
 // hold for one that starts in a hostile environment too.
-func TestTheEnvironmentOfTheStartHasNoSay(t *testing.T) {
+func TestTheEnvironmentOfTheStartChangesNoConfiguration(t *testing.T) {
 	if os.Getenv("PGAPPNAME") == "evil" {
 		checkHarmless(t)
 		return

@@ -48,7 +48,7 @@ func run(t testing.TB, on executor, sql string, arguments ...any) {
 	}
 }
 
-// column returns the only column of what a statement finds.
+// column returns the only column of a statement's result.
 func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T {
 	t.Helper()
 	rows, err := on.Query(t.Context(), sql, arguments...)
@@ -62,7 +62,7 @@ func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T 
 	return found
 }
 
-// value returns the only value that a statement finds.
+// value returns the only value of a statement's result.
 func value[T any](t testing.TB, on executor, sql string, arguments ...any) T {
 	t.Helper()
 	found := column[T](t, on, sql, arguments...)

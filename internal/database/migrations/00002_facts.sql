@@ -128,7 +128,7 @@ COMMENT ON COLUMN referral.override.user_id IS 'The referee.';
 COMMENT ON COLUMN referral.override.purchase_id IS 'The purchase.';
 COMMENT ON COLUMN referral.override.verdict IS 'Deny reverses and blocks the pair; Allow lifts the check for self-reward and nothing else.';
 COMMENT ON COLUMN referral.override.reason IS 'Why, for people.';
-COMMENT ON COLUMN referral.override.author IS 'Who decided, for people.';
+COMMENT ON COLUMN referral.override.author IS 'The person who decided, for people.';
 COMMENT ON COLUMN referral.override.created_at IS 'When it was decided.';
 
 CREATE TABLE referral.adjustment (
@@ -147,5 +147,5 @@ COMMENT ON COLUMN referral.adjustment.adjustment_id IS 'The application''s numbe
 COMMENT ON COLUMN referral.adjustment.amount IS 'Minor units; negative takes credit.';
 COMMENT ON COLUMN referral.adjustment.currency IS 'ISO 4217, three capital letters.';
 COMMENT ON COLUMN referral.adjustment.reason IS 'Why, for people.';
-COMMENT ON COLUMN referral.adjustment.author IS 'Who did it, for people.';
+COMMENT ON COLUMN referral.adjustment.author IS 'The person who did it, for people.';
 COMMENT ON COLUMN referral.adjustment.created_at IS 'When it was done.';

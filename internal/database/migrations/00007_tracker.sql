@@ -39,7 +39,7 @@ COMMENT ON COLUMN referral.redemption.redemption_id IS 'The application''s numbe
 COMMENT ON COLUMN referral.redemption.amount IS 'Minor units, above zero.';
 COMMENT ON COLUMN referral.redemption.currency IS 'ISO 4217, three capital letters.';
 COMMENT ON COLUMN referral.redemption.reason IS 'What for, for people.';
-COMMENT ON COLUMN referral.redemption.author IS 'Who spent it, for people.';
+COMMENT ON COLUMN referral.redemption.author IS 'The person who spent it, for people.';
 COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
 
 -- A redemption spends credit in the transaction that records it, and is refused if less is available.
