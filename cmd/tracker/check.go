@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/clients"
-	"github.com/referral-operator/referral-operator/internal/ops"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
 const privateRanges = clients.PrivateRanges

@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/ops"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
 // visitorConnections are those that look links up and write touches. They are apart, so that no batch of facts that
