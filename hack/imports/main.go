@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ const (
 )
 
 func main() {
-	found, err := check()
+	found, err := check(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -33,7 +34,7 @@ func main() {
 	}
 }
 
-func check() ([]string, error) {
+func check(ctx context.Context) ([]string, error) {
 	text, err := os.ReadFile(table)
 	if err != nil {
 		return nil, err
@@ -42,7 +43,7 @@ func check() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", table, err)
 	}
-	imports, err := loadImports()
+	imports, err := loadImports(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +75,9 @@ func parse(text string) ([]rule, error) {
 }
 
 // loadImports returns the direct imports of every package that this module compiles, by import path.
-func loadImports() (map[string][]string, error) {
+func loadImports(ctx context.Context) (map[string][]string, error) {
 	var output, problem bytes.Buffer
-	command := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports", "./...")
+	command := exec.CommandContext(ctx, "go", "list", "-deps", "-json=ImportPath,Imports", "./...")
 	command.Stdout, command.Stderr = &output, &problem
 	if err := command.Run(); err != nil {
 		return nil, fmt.Errorf("while listing packages: %w: %s", err, problem.String())
