@@ -4,11 +4,13 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
@@ -23,9 +25,17 @@ type ReferralCampaignReconciler struct {
 	client   client.Client
 	live     client.Reader
 	reporter reporter
-	registry *hosting.Registry
+	registry registry
 	now      func() time.Time
 	absence  *absence
+}
+
+// registry is what this reconciler uses of the databases that this process hosts.
+type registry interface {
+	Report(types.NamespacedName) (database.Status, bool)
+	State(types.NamespacedName) hosting.State
+	Changes() *hosting.Feed
+	Use(context.Context, types.NamespacedName, func(context.Context, *database.DB) error) error
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=referralcampaigns,verbs=get;list;watch;patch
