@@ -110,13 +110,13 @@ func TestARebuiltClusterChangesNothing(t *testing.T) {
 
 	// The cluster is lost, with everything in it.
 	w.stop()
-	check(t, w.registry.Close(t.Context()))
+	w.endHosts()
 	w.forceDelete("rcamp", "invite-friends", campaign)
 	w.forceDelete("rpol", "five-dollars", w.rpol("five-dollars"))
 	w.forceDelete("adb", "shop", w.adb("shop"))
 	w.sql(own, "UPDATE referral.owner SET heartbeat_at = heartbeat_at - interval '1 hour'")
 
-	w.registry = w.newRegistry()
+	w.startRegistry()
 	w.apply(shopYAML)
 	w.startManager()
 	w.settled()

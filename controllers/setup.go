@@ -161,7 +161,7 @@ func fed(feed *hosting.Feed, delay time.Duration) source.Source {
 					return
 				case <-feed.Arrived():
 				}
-				for _, name := range feed.Take() {
+				for _, name := range feed.Drain() {
 					queue.AddAfter(reconcile.Request{NamespacedName: name}, rand.N(delay+1))
 				}
 			}

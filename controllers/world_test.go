@@ -71,6 +71,7 @@ type world struct {
 	logger    logr.Logger
 	ahead     atomic.Int64 // how far the manager's clock is, in nanoseconds
 	stop      func()       // ends the manager
+	endHosts  func()       // ends the registry
 	secrets   []string     // passwords that must not show up anywhere
 }
 
@@ -104,7 +105,7 @@ func newQuietWorld(t testing.TB) *world {
 	w.grantRights()
 	w.logger = zap.New(zap.WriteTo(w.log), zap.UseDevMode(true))
 	t.Cleanup(w.lookForPasswords)
-	w.registry = w.newRegistry()
+	w.startRegistry()
 	return w
 }
 
@@ -148,17 +149,25 @@ func (w *world) startManager() {
 	w.Cleanup(w.stop)
 }
 
-// newRegistry is closed after the managers that use it have ended.
-func (w *world) newRegistry() *hosting.Registry {
+// startRegistry runs a new registry until w.endHosts is called, or until the test and the managers that use it have ended.
+func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
 		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
 	})
-	w.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		check(w, registry.Close(ctx))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- registry.Run(ctx) }()
+	w.registry = registry
+	w.endHosts = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			check(w, err)
+		case <-time.After(patience):
+			w.Error("the hosts have not ended")
+		}
 	})
-	return registry
+	w.Cleanup(w.endHosts)
 }
 
 // lookForPasswords is the last thing in every test.

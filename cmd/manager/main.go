@@ -1,10 +1,9 @@
-// Command manager is the operator: it declares what the resources say in the attribution databases, and decides credits
-// there.
+// Command manager is the operator: it declares the resources in the attribution databases, and decides credits there.
 //
-// What lives here: flags, and the wiring of what runs. Two things run side by side for the life of the process. The
-// registry of hosted databases holds the connections and the engines and needs Postgres alone; controller-runtime's
-// manager holds the controllers and needs the API server. Losing the lease or the API server ends only the manager, and
-// it is built anew.
+// This package holds the flags, and the wiring of what runs. Two parts run side by side for the life of the process. The
+// registry of hosted databases holds the connections and the engines and needs only Postgres. controller-runtime's manager
+// holds the controllers and needs the API server. When the lease or the API server is lost, the manager alone ends, and a new
+// one is built.
 package main
 
 import (
@@ -52,7 +51,7 @@ func command(arguments []string) error {
 	return run(ctx, options, kubernetes, log)
 }
 
-// startLogging gives everything in the process the same structured logger: ours, controller-runtime's, client-go's.
+// startLogging sets one structured logger for this process, controller-runtime and client-go.
 func startLogging(options options) logr.Logger {
 	log := zap.New(zap.UseFlagOptions(&options.zap))
 	ctrl.SetLogger(log)
