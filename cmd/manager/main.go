@@ -18,6 +18,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/referral-operator/referral-operator/internal/version"
 )
 
 func main() {
@@ -35,7 +37,7 @@ func command(arguments []string) error {
 	case err != nil:
 		return err
 	case options.showVersion:
-		fmt.Println(version())
+		fmt.Println(version.String())
 		return nil
 	}
 	limitMemory()
@@ -44,7 +46,7 @@ func command(arguments []string) error {
 	if err != nil {
 		return fmt.Errorf("while looking for a way to the API server (set --kubeconfig, or run in a cluster): %w", err)
 	}
-	kubernetes.UserAgent = "referral-operator/" + version()
+	kubernetes.UserAgent = "referral-operator/" + version.String()
 
 	// The first SIGTERM or SIGINT ends this context, the second ends the process on the spot.
 	ctx := ctrl.SetupSignalHandler()

@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/version"
 )
 
 // stopTimeout bounds each part of an orderly stop. The databases roll back batches that have not ended by then.
@@ -20,13 +23,13 @@ const stopTimeout = 5 * time.Second
 // run runs the process. It returns when ctx ends and everything has stopped, or when something fails that the process cannot
 // do without, such as listening on the address of a server.
 func run(ctx context.Context, options options, kubernetes *rest.Config, log logr.Logger) error {
-	log.Info("Starting", "version", version(), "installation", options.installation)
+	log.Info("Starting", "version", version.String(), "installation", options.installation)
 	registry := hosting.NewRegistry(hosting.Options{
 		Workers:      options.workers,
 		PollInterval: options.pollInterval,
 		Log:          slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
-	if err := metrics.Registry.Register(registry.Metrics()); err != nil {
+	if err := errors.Join(metrics.Registry.Register(registry.Metrics()), metrics.Registry.Register(buildInfo())); err != nil {
 		return fmt.Errorf("while registering metrics: %w", err)
 	}
 	health := newHealth(options.healthAddress)
@@ -55,6 +58,17 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	}
 	log.Info("Stopped")
 	return nil
+}
+
+// buildInfo is a metric that tells the version.
+func buildInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "referral_operator_build_info",
+		Help:        "Always 1; the label version is the release or commit of this binary.",
+		ConstLabels: prometheus.Labels{"version": version.String()},
+	})
+	info.Set(1)
+	return info
 }
 
 // runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its engines have stopped.
