@@ -36,7 +36,7 @@ type AttributionDatabaseList struct {
 	Items []AttributionDatabase `json:"items"`
 }
 
-// AttributionDatabaseSpec says where the database is and how it is used.
+// AttributionDatabaseSpec declares where the database is and how it is used.
 type AttributionDatabaseSpec struct {
 	// secretRef names the Secret with the connection URI: postgresql://user:password@host:5432/database.
 	//
@@ -61,7 +61,7 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="schema is immutable; delete this AttributionDatabase and create another to use another schema"
 	Schema string `json:"schema,omitempty"`
 
-	// attribution picks the touch that a signup without a code of its own is bound to.
+	// attribution picks the touch that a signup without a code is attributed to.
 	//
 	// +optional
 	// +kubebuilder:default=LastTouch
@@ -81,21 +81,21 @@ type AttributionDatabaseSpec struct {
 	MaxConnections int32 `json:"maxConnections,omitempty"`
 
 	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until it is false again. The
-	// application goes on recording facts, and nothing is lost. Status goes on.
+	// application goes on recording facts, and no fact is lost. Status is still updated.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// AttributionModel says which of several touches wins.
+// AttributionModel is which of several touches wins.
 //
 // +kubebuilder:validation:Enum=LastTouch;FirstTouch
 type AttributionModel string
 
 const (
-	// LastTouch binds a signup to the latest of its touches.
+	// LastTouch attributes a signup to the latest of its touches.
 	LastTouch AttributionModel = "LastTouch"
-	// FirstTouch binds a signup to the earliest of its touches.
+	// FirstTouch attributes a signup to the earliest of its touches.
 	FirstTouch AttributionModel = "FirstTouch"
 )
 
@@ -116,7 +116,7 @@ type TLS struct {
 	CASecretRef *CASecretReference `json:"caSecretRef,omitempty"`
 }
 
-// TLSMode says how much of the server's identity is verified.
+// TLSMode is how much of the server's identity is verified.
 //
 // +kubebuilder:validation:Enum=VerifyFull;Require;Disable
 type TLSMode string
@@ -150,7 +150,7 @@ type DatabaseRoles struct {
 // RoleName is the name of an existing Postgres role, spelled as in pg_roles.
 //
 // "public" and "none" are refused because Postgres takes them for keywords even where they are quoted: a grant to
-// "public" would reach everybody.
+// "public" would reach every role.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
@@ -159,12 +159,12 @@ type RoleName string
 
 // AttributionDatabaseStatus is what the operator last saw of the database.
 type AttributionDatabaseStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// serverVersion is the version of the Postgres server, as it gives it.
+	// serverVersion is the version of the Postgres server, as the server reports it.
 	//
 	// +optional
 	ServerVersion string `json:"serverVersion,omitempty"`
@@ -184,12 +184,12 @@ type AttributionDatabaseStatus struct {
 	// +optional
 	PendingChanges int64 `json:"pendingChanges"`
 
-	// oldestPendingChange is when the oldest of them was noted; absent when none is waiting.
+	// oldestPendingChange is when the oldest pending change was enqueued; absent when none is pending.
 	//
 	// +optional
 	OldestPendingChange *metav1.Time `json:"oldestPendingChange,omitempty"`
 
-	// setAside is how many referees have facts that could not be decided; table set_aside says why.
+	// setAside is how many referees have facts that could not be decided; table set_aside has the causes.
 	//
 	// +optional
 	SetAside int64 `json:"setAside"`
@@ -211,10 +211,10 @@ func (d *AttributionDatabase) SetConditions(conditions []metav1.Condition) {
 	d.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
 func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.ObservedGeneration }
 
-// SetObservedGeneration says which generation of the spec the status is about.
+// SetObservedGeneration sets the generation of the spec that the status is about.
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation
 }

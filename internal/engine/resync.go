@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
 // A range begins small and grows as long as little in it does not fit, so that
@@ -178,5 +179,5 @@ func (e *Engine) pace(took time.Duration) time.Duration {
 	if e.busy.Load() > 0 {
 		took *= 3
 	}
-	return jitter(took + time.Millisecond)
+	return jitter.Spread(took + time.Millisecond)
 }
