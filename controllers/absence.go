@@ -10,12 +10,14 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// absenceGrace is how long a database must be Ready, with caches in sync, before a campaign that is declared in it and has no
-// object is closed: a rebuilt cluster applies its databases before its campaigns.
+// absenceGrace is how long a database must be Ready, with caches in sync, before a campaign that is
+// declared in it and has no object is closed: a rebuilt cluster applies its databases before its
+// campaigns.
 const absenceGrace = 10 * time.Minute
 
-// absence distinguishes a campaign whose object was deleted from one whose object is absent. The first is closed at once, the
-// second after its database has been Ready for absenceGrace in this process.
+// absence distinguishes a campaign whose object was deleted from one whose object is absent. The
+// first is closed at once, the second after its database has been Ready for absenceGrace in this
+// process.
 //
 //	object seen by this process, and gone  → deleted: closed, and what it declared is never declared again
 //	object never seen by this process      → absent: closed after absenceGrace, and the same object may come back
@@ -52,7 +54,8 @@ func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
 	return a.seen[campaign] == types.UID(uid)
 }
 
-// observe records whether a database can be used. While it cannot, the grace does not run; then it begins again.
+// observe records whether a database can be used. While it cannot, the grace does not run; then it
+// begins again.
 func (a *absence) observe(adb *v1alpha1.AttributionDatabase, usable bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

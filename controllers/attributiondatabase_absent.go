@@ -12,12 +12,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and admit no pair any more.
-// Nothing is reversed. A campaign whose object this process has seen was deleted and is closed at once; a campaign whose
-// object it never saw is closed after absenceGrace.
+// closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
+// admit no pair any more. Nothing is reversed. A campaign whose object this process has seen was
+// deleted and is closed at once; a campaign whose object it never saw is closed after absenceGrace.
 //
-// The cache alone does not prove that an object is absent, so the API server is asked too. An object of the campaign's name
-// that refers to another database counts as absent. While an object is being deleted, its own reconciler handles it.
+// The cache alone does not prove that an object is absent, so the API server is asked too. An
+// object of the campaign's name that refers to another database counts as absent. While an object
+// is being deleted, its own reconciler handles it.
 func (r *AttributionDatabaseReconciler) closeAbsentCampaigns(ctx context.Context, s *databaseScope) error {
 	if !s.current() {
 		return nil
@@ -45,7 +46,8 @@ func (r *AttributionDatabaseReconciler) closeAbsentCampaigns(ctx context.Context
 	return nil
 }
 
-// closeCampaign closes one campaign. If its object was deleted, the object can never declare the campaign again.
+// closeCampaign closes one campaign. If its object was deleted, the object can never declare the
+// campaign again.
 func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -55,8 +57,8 @@ func closeCampaign(ctx context.Context, s *databaseScope, declared database.Camp
 	return database.CloseCampaign(ctx, s.db, s.identity.UID, declared.Name, declared.UID)
 }
 
-// campaignNames returns the names of the campaigns that refer to the database, according to the cache, and records that
-// their objects were seen.
+// campaignNames returns the names of the campaigns that refer to the database, according to the
+// cache, and records that their objects were seen.
 func (r *AttributionDatabaseReconciler) campaignNames(ctx context.Context, adb *v1alpha1.AttributionDatabase) (map[string]bool, error) {
 	campaigns, err := campaignsBy(ctx, r.client, adb.Namespace, campaignByDatabase, adb.Name)
 	if err != nil {
@@ -70,7 +72,8 @@ func (r *AttributionDatabaseReconciler) campaignNames(ctx context.Context, adb *
 	return names, nil
 }
 
-// isAbsent reports whether no campaign of this name refers to the database, according to the API server itself.
+// isAbsent reports whether no campaign of this name refers to the database, according to the API
+// server itself.
 func (r *AttributionDatabaseReconciler) isAbsent(ctx context.Context, adb *v1alpha1.AttributionDatabase, name string) (bool, error) {
 	var campaign v1alpha1.ReferralCampaign
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: adb.Namespace, Name: name}, &campaign)

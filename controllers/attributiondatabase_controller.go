@@ -18,15 +18,17 @@ import (
 )
 
 const (
-	// recheckInterval is the requeue while a database is not as it should be: its cure does not show in the API server.
+	// recheckInterval is the requeue while a database is not as it should be: its cure does not
+	// show in the API server.
 	recheckInterval = 5 * time.Second
 
-	// progressInterval is the longest requeue while a rollout runs, so that its progress can be watched.
+	// progressInterval is the longest requeue while a rollout runs, so that its progress can be
+	// watched.
 	progressInterval = 2 * time.Second
 )
 
-// AttributionDatabaseReconciler makes a schema what its AttributionDatabase says, and reports what is in it. It uses the
-// connections of the registry and never dials.
+// AttributionDatabaseReconciler makes a schema what its AttributionDatabase says, and reports what
+// is in it. It uses the connections of the registry and never dials.
 type AttributionDatabaseReconciler struct {
 	client         client.Client
 	live           client.Reader // the API server itself, past the cache
@@ -91,9 +93,11 @@ func (r *AttributionDatabaseReconciler) observeHost(_ context.Context, s *databa
 	return nil
 }
 
-// awaitSettings waits until this process has the settings of this generation, and reports why it cannot have them.
+// awaitSettings waits until this process has the settings of this generation, and reports why it
+// cannot have them.
 //
-// Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is Stalled; Connecting.
+// Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is
+// Stalled; Connecting.
 func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *databaseScope) error {
 	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
@@ -112,8 +116,8 @@ func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *data
 	}
 }
 
-// awaitEngine waits until this replica's engine runs, unless the database is suspended, and reports an engine that makes no
-// progress.
+// awaitEngine waits until this replica's engine runs, unless the database is suspended, and reports
+// an engine that makes no progress.
 //
 // Conditions: Connecting, EngineFailing, and those of explain.
 func (r *AttributionDatabaseReconciler) awaitEngine(_ context.Context, s *databaseScope) error {
@@ -143,7 +147,8 @@ func (r *AttributionDatabaseReconciler) followRollouts(_ context.Context, s *dat
 	return nil
 }
 
-// reportResyncFailure reports resyncs that fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
+// reportResyncFailure reports resyncs that fail again and again, which leaves Ready as it is.
+// Conditions: ResyncFailing.
 func reportResyncFailure(s *databaseScope) {
 	if s.host.ResyncFault == nil {
 		removeCondition(s.adb, v1alpha1.ResyncFailingCondition)

@@ -12,7 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// awaitCampaignsGone waits until no campaign refers to the database. Until then the database is kept converged as before.
+// awaitCampaignsGone waits until no campaign refers to the database. Until then the database is
+// kept converged as before.
 //
 // Conditions: InUse, and those of a database that is not being deleted.
 func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, s *databaseScope) error {
@@ -32,11 +33,11 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 		"%d ReferralCampaigns refer to this database: %s; delete them first", len(names), some(names))}
 }
 
-// giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the schema, if this object has
-// it. It drops nothing.
+// giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
+// schema, if this object has it. It drops nothing.
 //
-// A database whose Secret is gone is gone. An unreachable database is not: its schema would stay owned and keep the next
-// owner waiting, so the object stays and reports what it waits for.
+// A database whose Secret is gone is gone. An unreachable database is not: its schema would stay
+// owned and keep the next owner waiting, so the object stays and reports what it waits for.
 //
 // Conditions: Terminating.
 func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {

@@ -19,8 +19,8 @@ var reasons = map[database.Class]string{
 	database.ClassDatabaseNotFound:      v1alpha1.DatabaseNotFoundReason,
 }
 
-// explain turns an error of the registry or the database into one with a condition reason; otherwise is the reason when
-// none is known. This is decided nowhere else.
+// explain turns an error of the registry or the database into one with a condition reason;
+// otherwise is the reason when none is known. This is decided nowhere else.
 func (s *databaseScope) explain(err error, otherwise string) error {
 	var (
 		owned      *database.ErrOwnedByAnother
@@ -58,8 +58,9 @@ func (s *databaseScope) explain(err error, otherwise string) error {
 	}
 }
 
-// explainOwner reports the owner of the schema and how to take the schema over. An earlier object of the same name in the
-// same installation, as in a rebuilt cluster, is taken over without help; every other owner stalls this object.
+// explainOwner reports the owner of the schema and how to take the schema over. An earlier object
+// of the same name in the same installation, as in a rebuilt cluster, is taken over without help;
+// every other owner stalls this object.
 func (s *databaseScope) explainOwner(owner database.Owner) error {
 	line := fmt.Sprintf("kubectl -n %s annotate attributiondatabase %s --overwrite %s=%s",
 		s.adb.Namespace, s.adb.Name, v1alpha1.TakeOverAnnotation, owner.UID)

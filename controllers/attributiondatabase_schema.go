@@ -15,10 +15,12 @@ const (
 	// statementTimeout bounds reads.
 	statementTimeout = 5 * time.Second
 
-	// writeTimeout bounds writes, which wait for batches to end. The batch of a lost node ends after half a minute.
+	// writeTimeout bounds writes, which wait for batches to end. The batch of a lost node ends
+	// after half a minute.
 	writeTimeout = time.Minute
 
-	// migrationTimeout bounds one attempt to migrate. The next attempt continues where this one stopped.
+	// migrationTimeout bounds one attempt to migrate. The next attempt continues where this one
+	// stopped.
 	migrationTimeout = 5 * time.Minute
 )
 
@@ -36,8 +38,9 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 	return nil
 }
 
-// schemaPhases returns the steps that make a schema what the spec says. Each writes only what differs: where nothing does,
-// all of them are one query. Roles come last, so that a role that does not exist holds up nothing else.
+// schemaPhases returns the steps that make a schema what the spec says. Each writes only what
+// differs: where nothing does, all of them are one query. Roles come last, so that a role that does
+// not exist holds up nothing else.
 func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 	return []phase[*databaseScope]{
 		r.observeSchema,
@@ -54,8 +57,8 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 	}
 }
 
-// observeSchema reads everything of interest with one query. Where the schema does not exist, or has other versions, it
-// reads the versions alone.
+// observeSchema reads everything of interest with one query. Where the schema does not exist, or
+// has other versions, it reads the versions alone.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
@@ -71,12 +74,14 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 	return nil
 }
 
-// checkVersions refuses a schema that a newer binary has migrated. Conditions: SchemaTooNew, which is Stalled.
+// checkVersions refuses a schema that a newer binary has migrated. Conditions: SchemaTooNew, which
+// is Stalled.
 func (r *AttributionDatabaseReconciler) checkVersions(_ context.Context, s *databaseScope) error {
 	return database.CheckVersions(s.versions())
 }
 
-// takeOwnership makes this object the owner of the schema, once there is one. Conditions: OwnedByAnother.
+// takeOwnership makes this object the owner of the schema, once there is one. Conditions:
+// OwnedByAnother.
 func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *databaseScope) error {
 	if s.schema.SchemaVersion == 0 || s.owned() {
 		return nil

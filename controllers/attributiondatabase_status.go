@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// reportSchema reports what was observed, publishes it to the campaigns' reconciler, and wakes the campaigns whose counters
-// have changed.
+// reportSchema reports what was observed, publishes it to the campaigns' reconciler, and wakes the
+// campaigns whose counters have changed.
 func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *databaseScope) error {
 	status := &s.adb.Status
 	status.ServerVersion = s.schema.ServerVersion
@@ -30,7 +30,8 @@ func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *datab
 	return nil
 }
 
-// differing returns the names of the campaigns that differ between two reports, or that only one of them has.
+// differing returns the names of the campaigns that differ between two reports, or that only one of
+// them has.
 func differing(was, is []database.CampaignStatus) map[string]struct{} {
 	names := map[string]struct{}{}
 	before := map[string]database.CampaignStatus{}

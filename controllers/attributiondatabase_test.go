@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestADatabaseIsMigratedOwnedAndGranted(t *testing.T) {
+func TestNewDatabaseIsMigratedOwnedAndGranted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t) // nothing in it
@@ -55,7 +55,7 @@ func TestRolesThatLeaveTheListLoseTheirRights(t *testing.T) {
 	}
 }
 
-func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
+func TestSuspendedDatabaseIsNotMigrated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t)
@@ -69,7 +69,7 @@ func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
 	w.awaitReady(w.adb("shop"))
 }
 
-func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
+func TestSuspendedDatabaseDecidesFactsWhenResumed(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.eventually("nothing is pending", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
@@ -87,7 +87,7 @@ func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
 }
 
-func TestAPasswordThatChangesIsFollowed(t *testing.T) {
+func TestChangedPasswordIsFollowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t) // with a role of its own
@@ -106,7 +106,7 @@ func TestAPasswordThatChangesIsFollowed(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 }
 
-func TestACertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
+func TestCertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ours, err := testworld.NewAuthority("ours")
@@ -137,7 +137,7 @@ func TestACertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 	w.awaitReady(adb)
 }
 
-func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
+func TestSchemaHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
@@ -149,7 +149,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	if rival.Status.Owner != w.namespace+"/shop" {
 		t.Errorf("status.owner: %s", rival.Status.Owner)
 	}
-	// Deleting the loser leaves the winner what it has.
+	// Deleting the object that is not the owner leaves the owner its schema.
 	check(t, w.client.Delete(t.Context(), rival))
 	w.awaitGone(rival)
 	w.shop(own, oneFriend)
@@ -165,7 +165,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	}
 }
 
-func TestARebuiltClusterWaitsForTheOldOneToFallSilent(t *testing.T) {
+func TestRebuiltClusterTakesOverWhenTheHeartbeatIsOld(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	old := w.adb("shop")
@@ -181,7 +181,7 @@ func TestARebuiltClusterWaitsForTheOldOneToFallSilent(t *testing.T) {
 	w.awaitReady(old)
 }
 
-func TestADatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
+func TestDatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -209,7 +209,7 @@ func TestADatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
 	}
 }
 
-func TestUnreachableIsNotGone(t *testing.T) {
+func TestDeletionOfAnUnreachableDatabaseWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := w.newDatabase()
@@ -221,7 +221,7 @@ func TestUnreachableIsNotGone(t *testing.T) {
 	check(t, proxy.Stop())
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	check(t, w.client.Delete(t.Context(), adb))
-	await(w, adb, "told how to let go", func(d *v1alpha1.AttributionDatabase) bool {
+	await(w, adb, "naming how to let go", func(d *v1alpha1.AttributionDatabase) bool {
 		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
 		return ready.Reason == v1alpha1.TerminatingReason &&
 			strings.Contains(ready.Message, "delete Secret "+w.namespace+"/shop-db")
@@ -231,7 +231,7 @@ func TestUnreachableIsNotGone(t *testing.T) {
 }
 
 // Everything of a namespace may be deleted at once, in any order.
-func TestWhatIsConnectedGoesOnWithoutItsSecretAndIsGivenUpInTheEnd(t *testing.T) {
+func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	adb := w.adb("shop")
@@ -250,10 +250,10 @@ func TestWhatIsConnectedGoesOnWithoutItsSecretAndIsGivenUpInTheEnd(t *testing.T)
 	}
 }
 
-func TestAnObjectThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
+func TestDatabaseThatNeverConnectedIsDeletedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.secret("shop-db", map[string]string{"uri": "postgres://somebody:secret@" + unusedAddress() + "/shop"})
+	w.secret("shop-db", map[string]string{"uri": "postgres://stranger:secret@" + unusedAddress() + "/shop"})
 	w.apply(shopYAML)
 	adb := w.adb("shop")
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
@@ -261,7 +261,7 @@ func TestAnObjectThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
 	w.awaitGone(adb)
 }
 
-func TestAReplicaForgetsDatabasesThatWentWhileNoManagerRan(t *testing.T) {
+func TestReplicaDropsDatabasesDeletedWhileNoManagerRan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
@@ -278,7 +278,7 @@ func TestAReplicaForgetsDatabasesThatWentWhileNoManagerRan(t *testing.T) {
 	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })
 }
 
-func TestAnEngineThatCannotGoOnShows(t *testing.T) {
+func TestFailingEngineShows(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "ALTER TABLE referral.ledger RENAME TO elsewhere")
@@ -293,7 +293,7 @@ func TestAnEngineThatCannotGoOnShows(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 }
 
-func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
+func TestMissingRoleHoldsUpNothingElse(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"readers":["nobody_`+own.Name+`"]}}}`)
@@ -304,7 +304,7 @@ func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
 	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
 }
 
-func TestAResyncThatFailsAgainAndAgainShows(t *testing.T) {
+func TestFailingResyncShows(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, `

@@ -29,7 +29,8 @@ type success struct {
 	requeueAfter time.Duration // zero: a watch notices the next change
 }
 
-// conclude turns the outcome of a reconcile into conditions and the time of the next one. Conditions are set nowhere else:
+// conclude turns the outcome of a reconcile into conditions and the time of the next one.
+// Conditions are set nowhere else:
 //
 //	                 Ready           Stalled   Reconciling              observedGeneration
 //	no error         True            -         -                        moves
@@ -37,8 +38,8 @@ type success struct {
 //	waitingError     False           -         for a declared change    stays
 //	another error    False, Failed   -         for a declared change    stays
 //
-// A change is declared while observedGeneration lags behind: observedGeneration is the newest generation that is in force,
-// or that is known never to come into force.
+// A change is declared while observedGeneration lags behind: observedGeneration is the newest
+// generation that is in force, or that is known never to come into force.
 func conclude(object resource, good success, err error) (ctrl.Result, error) {
 	if err == nil {
 		object.SetObservedGeneration(object.GetGeneration())

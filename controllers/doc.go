@@ -1,5 +1,5 @@
-// Package controllers converges configuration: it declares AttributionDatabase, RewardPolicy and ReferralCampaign objects in
-// Postgres, and reports in their status what has come of them.
+// Package controllers converges configuration: it declares AttributionDatabase, RewardPolicy and
+// ReferralCampaign objects in Postgres, and reports in their status what has come of them.
 //
 // Each kind has
 //
@@ -9,12 +9,15 @@
 //	<kind>_<subject>.go    the phases of one subject
 //	<kind>_setup.go        watches and predicates; the indexes are in setup.go
 //
-// pools_controller.go runs on every replica, elected or not: it reads Secrets and tells package hosting what to connect to.
+// pools_controller.go runs on every replica, elected or not: it reads Secrets and passes connection
+// settings to package hosting.
 //
-// A phase is a function of the scope that returns an error. The first error ends the reconcile, and its kind decides about
-// conditions and requeue, in conclude.go and nowhere else. Status is written once, at the end.
+// A phase is a function of the scope that returns an error. The first error ends the reconcile, and
+// its kind decides about conditions and requeue, in conclude.go and nowhere else. Status is written
+// once, at the end.
 //
-// This package holds no SQL: statements are in internal/database. It holds no reward arithmetic: what a policy or a budget
-// amounts to is decided in internal/reward. What a process keeps in memory (absence, grantMemory, and the reports in package
-// hosting) spares queries or delays an action, and a new process does without it.
+// This package holds no SQL: statements are in internal/database. It holds no reward arithmetic:
+// what a policy or a budget amounts to is decided in internal/reward. What a process keeps in
+// memory (absence, grantMemory, and the reports in package hosting) spares queries or delays an
+// action, and a new process does without it.
 package controllers

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A reconcile ends in one of four ways: without an error (the declared spec is in force), with a stalledError, with a
-// waitingError, or with any other error (unforeseen, retried with backoff). conclude turns each into conditions and a requeue.
+// A reconcile ends in one of four ways: without an error (the declared spec is in force), with a
+// stalledError, with a waitingError, or with any other error (unforeseen, retried with backoff).
+// conclude turns each into conditions and a requeue.
 
 // stalledError is a failure that only a person can cure.
 type stalledError struct {
@@ -23,7 +24,8 @@ func stalled(reason, format string, arguments ...any) error {
 	return &stalledError{reason: reason, err: fmt.Errorf(format, arguments...)}
 }
 
-// waitingError reports that the declared spec cannot come into force yet, for a reason that is expected to pass.
+// waitingError reports that the declared spec cannot come into force yet, for a reason that is
+// expected to pass.
 type waitingError struct {
 	reason       string
 	requeueAfter time.Duration // zero: a watch notices the end of the wait

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// setFinalizer puts our finalizer on an object or removes it, and writes only what differs. A write replaces the object's
-// status by that of the API server.
+// setFinalizer puts our finalizer on an object or removes it, and writes only what differs. A write
+// replaces the object's status by that of the API server.
 func setFinalizer(ctx context.Context, c client.Client, object resource, wanted bool) error {
 	original, ok := object.DeepCopyObject().(client.Object)
 	if !ok {
@@ -38,12 +38,14 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 	return fmt.Errorf("while changing the finalizers: %w", err)
 }
 
-// letGo reports whether an object is being deleted and does not wait for our finalizer: there is nothing left to report.
+// letGo reports whether an object is being deleted and does not wait for our finalizer: there is
+// nothing left to report.
 func letGo(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
 }
 
-// gone reports whether an object is being deleted and waits for no finalizer: it goes now, or has gone.
+// gone reports whether an object is being deleted and waits for no finalizer: it goes now, or has
+// gone.
 func gone(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && len(object.GetFinalizers()) == 0
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
-// grantInterval is how often the rights of roles are compared with the spec although it has not changed.
+// grantInterval is how often the rights of roles are compared with the spec although it has not
+// changed.
 const grantInterval = 5 * time.Minute
 
-// grantMemory remembers when the rights of a database's roles were last compared with the spec, since comparing them takes
-// more queries than all other phases together.
+// grantMemory remembers when the rights of a database's roles were last compared with the spec,
+// since comparing them takes more queries than all other phases together.
 type grantMemory struct {
 	mu    sync.Mutex
 	found map[types.NamespacedName]grantsFound

@@ -2,8 +2,9 @@ package controllers
 
 import "context"
 
-// phase is one step of a reconcile over a scope: the objects and the snapshots that the reconcile has read, and what the
-// phases before have found out. Its error decides conditions and requeue, see conclude.
+// phase is one step of a reconcile over a scope: the objects and the snapshots that the reconcile
+// has read, and what the phases before have found out. Its error decides conditions and requeue,
+// see conclude.
 type phase[S any] func(context.Context, S) error
 
 // runPhases runs phases in order, up to the first error.

@@ -22,15 +22,17 @@ const (
 	// secretInterval is how often a Secret is read again: Secrets are not watched.
 	secretInterval = time.Minute
 
-	// doubtInterval is how often a Secret is read again that is missing, or that leads to no database.
+	// doubtInterval is how often a Secret is read again that is missing, or that leads to no
+	// database.
 	doubtInterval = 5 * time.Second
 )
 
 // uriField is the field that names the Secret with the database's URI.
 const uriField = "spec.secretRef"
 
-// PoolsReconciler tells the registry of this process how to connect to each database: it reads the Secrets that an
-// AttributionDatabase names. It runs on every replica, elected or not, and writes nothing to the API server.
+// PoolsReconciler gives the registry of this process the settings of each database: it reads the
+// Secrets that an AttributionDatabase names. It runs on every replica, elected or not, and writes
+// nothing to the API server.
 type PoolsReconciler struct {
 	client       client.Client
 	live         client.Reader // gets Secrets by name; they are never listed or watched
@@ -41,8 +43,8 @@ type PoolsReconciler struct {
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch
 
-// Reconcile has one AttributionDatabase hosted as its spec and its Secrets say. While the API server does not answer, what
-// is hosted stays hosted.
+// Reconcile has one AttributionDatabase hosted as its spec and its Secrets say. While the API
+// server does not answer, what is hosted stays hosted.
 func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var adb v1alpha1.AttributionDatabase
 	if err := r.client.Get(ctx, request.NamespacedName, &adb); err != nil {

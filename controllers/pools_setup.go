@@ -13,7 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// doubtDelay spreads the reads of a Secret over the replicas after the server has refused the password to all of them.
+// doubtDelay spreads the reads of a Secret over the replicas after the server has refused the
+// password to all of them.
 const doubtDelay = 500 * time.Millisecond
 
 func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
@@ -30,8 +31,8 @@ func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// prune drops the hosts whose objects were deleted while no manager ran. It runs once caches are in sync, and names the hosts
-// before it reads the cache, so that a host of a new object stays.
+// prune drops the hosts whose objects were deleted while no manager ran. It runs once caches are in
+// sync, and names the hosts before it reads the cache, so that a host of a new object stays.
 func (r *PoolsReconciler) prune(ctx context.Context) error {
 	hosted := r.registry.Names()
 	var list v1alpha1.AttributionDatabaseList

@@ -8,7 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// reportBudget reports a used up budget, with which a campaign is Ready. Conditions: BudgetExhausted.
+// reportBudget reports a used up budget, with which a campaign is Ready. Conditions:
+// BudgetExhausted.
 func (r *ReferralCampaignReconciler) reportBudget(_ context.Context, s *campaignScope) error {
 	budget := s.desired.budget
 	if budget == nil {

@@ -14,13 +14,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// compareInterval is how often a campaign is compared with its declaration in the database when no watch asks for it.
+// compareInterval is how often a campaign is compared with its declaration in the database when no
+// watch asks for it.
 const compareInterval = 10 * time.Minute
 
 // ReferralCampaignReconciler declares a campaign in its database and reports what has come of it.
 //
-// It handles the deletion of a campaign for as long as the object exists. A campaign whose object went before it was closed
-// is closed by the reconciler of its AttributionDatabase, which finds a declaration without an object.
+// It handles the deletion of a campaign for as long as the object exists. A campaign whose object
+// went before it was closed is closed by the reconciler of its AttributionDatabase, which finds a
+// declaration without an object.
 type ReferralCampaignReconciler struct {
 	client   client.Client
 	live     client.Reader // the API server itself, past the cache
@@ -70,8 +72,8 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	return ctrl.Result{}, runPhases(ctx, s, r.phases(&campaign))
 }
 
-// phases returns what a reconcile of the campaign does, in order. A declared change is reported as in force only when its
-// effects show in the counters.
+// phases returns what a reconcile of the campaign does, in order. A declared change is reported as
+// in force only when its effects show in the counters.
 func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign) []phase[*campaignScope] {
 	if !campaign.DeletionTimestamp.IsZero() {
 		return []phase[*campaignScope]{r.remove}
@@ -98,7 +100,8 @@ func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign)
 	)
 }
 
-// ensureFinalizer keeps a finalizer on campaigns that reverse their credits when they are deleted, and on no others.
+// ensureFinalizer keeps a finalizer on campaigns that reverse their credits when they are deleted,
+// and on no others.
 func (r *ReferralCampaignReconciler) ensureFinalizer(ctx context.Context, s *campaignScope) error {
 	return setFinalizer(ctx, r.client, s.campaign, s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// reportCounters reports the counters of the snapshot. Without a snapshot the counters that an earlier process or leader
-// reported stay.
+// reportCounters reports the counters of the snapshot. Without a snapshot the counters that an
+// earlier process or leader reported stay.
 func (r *ReferralCampaignReconciler) reportCounters(_ context.Context, s *campaignScope) error {
 	status, counters := &s.campaign.Status, &s.counters
 	if !s.reported || counters.Name == "" && status.Pairs != nil {
@@ -39,8 +39,9 @@ func (r *ReferralCampaignReconciler) reportCounters(_ context.Context, s *campai
 	return nil
 }
 
-// shownCurrencies are the currencies in which a campaign shows zero before it has granted anything: those that its policy
-// fixes. Without its policy a campaign goes on showing the currencies that it shows.
+// shownCurrencies are the currencies in which a campaign shows zero before it has granted anything:
+// those that its policy fixes. Without its policy a campaign goes on showing the currencies that it
+// shows.
 func (s *campaignScope) shownCurrencies() []string {
 	if s.desired.terms != nil {
 		return s.desired.terms.FixedCurrencies()

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// outagePatience is how long an outage shows on the AttributionDatabase alone. A longer one shows on its campaigns too.
+	// outagePatience is how long an outage shows on the AttributionDatabase alone. A longer one
+	// shows on its campaigns too.
 	outagePatience = time.Minute
 
 	// busyInterval is the requeue after the database was busy with other reconciles.
@@ -53,7 +54,8 @@ func (r *ReferralCampaignReconciler) requireDatabase(_ context.Context, s *campa
 	return nil
 }
 
-// awaitDatabase waits until the campaign can be declared in its database. Conditions: DatabaseNotReady.
+// awaitDatabase waits until the campaign can be declared in its database. Conditions:
+// DatabaseNotReady.
 func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaignScope) error {
 	ready := readyCondition(s.adb)
 	switch {
@@ -72,7 +74,8 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 	return wait
 }
 
-// databaseError is the outcome of using a database whose AttributionDatabase still says that it is usable.
+// databaseError is the outcome of using a database whose AttributionDatabase still says that it is
+// usable.
 func databaseError(adb *v1alpha1.AttributionDatabase, err error) error {
 	switch {
 	case err == nil:

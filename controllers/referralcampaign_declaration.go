@@ -10,8 +10,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// declare brings the campaign into force in its database. After it returns, no batch commits a decision under an earlier
-// declaration, so a status written afterwards is true.
+// declare brings the campaign into force in its database. After it returns, no batch commits a
+// decision under an earlier declaration, so a status written afterwards is true.
 //
 // Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {

@@ -19,14 +19,14 @@ import (
 // reversalInterval is the requeue while pairs are still to be reversed.
 const reversalInterval = time.Second
 
-// remove brings the deletion of a campaign into force. The deletion counts from its deletionTimestamp on, even while other
-// controllers keep a finalizer on the object:
+// remove brings the deletion of a campaign into force. The deletion counts from its
+// deletionTimestamp on, even while other controllers keep a finalizer on the object:
 //
 //	Retain    the campaign is closed; our finalizer goes at once, if an earlier Reverse left one
 //	Reverse   all its credits are reversed, suspended or not; our finalizer stays until that is done
 //
-// In a database that is gone there is nothing to reverse. An unreachable database is not gone: the campaign stays until the
-// database answers, or until deletionPolicy becomes Retain.
+// In a database that is gone there is nothing to reverse. An unreachable database is not gone: the
+// campaign stays until the database answers, or until deletionPolicy becomes Retain.
 //
 // Conditions: Terminating.
 func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScope) error {
@@ -47,7 +47,7 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 		if err := r.reverseCredits(ctx, s); err != nil {
 			return err
 		}
-		return r.release(ctx, s, "the campaign is closed, and its credits have been taken back")
+		return r.release(ctx, s, "the campaign is closed, and its credits have been reversed")
 	}
 	if err := r.close(ctx, s); err != nil {
 		return err
@@ -55,7 +55,8 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
 }
 
-// release removes our finalizer. While other controllers keep theirs, the campaign reports what has been done.
+// release removes our finalizer. While other controllers keep theirs, the campaign reports what has
+// been done.
 func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignScope, done string) error {
 	if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
 		return err
@@ -70,7 +71,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause)
 	if waited && !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) {
 		r.reporter.event(s.campaign, corev1.EventTypeWarning, "CreditsKept",
-			fmt.Sprintf("let go without taking back its credits, since its database is gone: %s", cause))
+			fmt.Sprintf("released without reversing its credits, since its database is gone: %s", cause))
 	}
 	return err
 }
@@ -90,8 +91,9 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 		"it cannot be closed: %s%s", database.Message(err), hindrance(s.adb))}
 }
 
-// reverseCredits waits until all credits of the campaign are reversed. It asks the database even when its conditions say
-// that it is not usable: the answer, or the reason why there is none, comes at once.
+// reverseCredits waits until all credits of the campaign are reversed. It asks the database even
+// when its conditions say that it is not usable: the answer, or the reason why there is none, comes
+// at once.
 func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
 	var pairs int64
 	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *database.DB) error {
@@ -104,7 +106,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	case err != nil:
 		return terminating(s.campaign, recheckInterval,
-			fmt.Sprintf("its credits cannot be taken back: %s%s", database.Message(err), hindrance(s.adb)))
+			fmt.Sprintf("its credits cannot be reversed: %s%s", database.Message(err), hindrance(s.adb)))
 	case pairs > 0:
 		return terminating(s.campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", pairs, hindrance(s.adb)))
 	}

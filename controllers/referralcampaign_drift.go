@@ -12,8 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// forwardRequests passes the requests of annotations on to the database until they are answered: for a resync, and for
-// reversals that were withheld because many rows are missing.
+// forwardRequests passes the requests of annotations on to the database until they are answered:
+// for a resync, and for reversals that were withheld because many rows are missing.
 //
 // Conditions: DatabaseNotReady.
 func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *campaignScope) error {
@@ -48,14 +48,13 @@ func (r *ReferralCampaignReconciler) reportMassReversal(_ context.Context, s *ca
 	if loss == nil {
 		return nil
 	}
-	return stalled(v1alpha1.MassReversalReason, "the signups or purchases of %d pairs, of %d held or granted, are missing, as if they had been "+
-		"lost rather than taken back: these pairs are not reversed, and everything else goes on; restore the missing rows, or reverse the "+
-		"pairs with: kubectl -n %s annotate referralcampaign %s --overwrite %s=%s",
+	return stalled(v1alpha1.MassReversalReason, "the signups or purchases of %d pairs, of %d held or granted, are missing and were probably lost: "+
+		"these pairs are not reversed, and everything else goes on; restore the missing rows, or reverse the pairs with: kubectl -n %s annotate referralcampaign %s --overwrite %s=%s",
 		loss.Pairs, loss.Of, s.campaign.Namespace, s.campaign.Name, v1alpha1.AllowReversalsAnnotation, loss.ID)
 }
 
-// recordDrift records an event when a resync has ended that repaired drift. The report describes the newest resync only; of
-// an earlier one the event gives the number of differences.
+// recordDrift records an event when a resync has ended that repaired drift. The report describes
+// the newest resync only; of an earlier one the event gives the number of differences.
 func (r *ReferralCampaignReconciler) recordDrift(s *campaignScope, before *v1alpha1.ReferralCampaign) {
 	was, is := before.Status, s.campaign.Status
 	if was.Pairs == nil { // the first report: this drift is older than the object
@@ -69,6 +68,6 @@ func (r *ReferralCampaignReconciler) recordDrift(s *campaignScope, before *v1alp
 		found = fmt.Sprintf("%d differences", corrected)
 	}
 	if found != "" {
-		r.reporter.event(s.campaign, corev1.EventTypeWarning, "DriftCorrected", "put right what nobody declared: "+found)
+		r.reporter.event(s.campaign, corev1.EventTypeWarning, "DriftCorrected", "repaired drift: "+found)
 	}
 }

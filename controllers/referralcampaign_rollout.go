@@ -10,8 +10,9 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// awaitFreshCounters waits for a report that is not older than the declared revision. That revision may have pairs decided
-// again, and reversals may be withheld: without the report the campaign would be Ready too early.
+// awaitFreshCounters waits for a report that is not older than the declared revision. That revision
+// may have pairs decided again, and reversals may be withheld: without the report the campaign
+// would be Ready too early.
 func (r *ReferralCampaignReconciler) awaitFreshCounters(_ context.Context, s *campaignScope) error {
 	if s.reported && (s.declared.Revision <= 1 || s.counters.Revision >= s.declared.Revision) {
 		return nil
@@ -28,7 +29,7 @@ func (r *ReferralCampaignReconciler) awaitRollout(_ context.Context, s *campaign
 	if rollout == nil || rollout.Done {
 		return nil
 	}
-	message := fmt.Sprintf("revision %d reaches pairs of before it: %d of %d have been decided again",
+	message := fmt.Sprintf("revision %d reaches existing pairs: %d of %d have been decided again",
 		rollout.Revision, rollout.Decided, rollout.Total)
 	if s.adb.Spec.Suspend {
 		message += "; " + suspendedDatabase(s.adb)

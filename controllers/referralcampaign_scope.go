@@ -14,16 +14,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// campaignScope is one reconcile of a ReferralCampaign. Everything from outside is read once, so that all phases judge the
-// same moment.
+// campaignScope is one reconcile of a ReferralCampaign. Everything from outside is read once, so
+// that all phases judge the same moment.
 type campaignScope struct {
 	campaign *v1alpha1.ReferralCampaign
 	adb      *v1alpha1.AttributionDatabase // nil: does not exist
 	policy   *v1alpha1.RewardPolicy        // nil: does not exist; not read for a deletion
 	host     hosting.State                 // of the database in this process
 
-	// The campaign's part of the newest report on its database. Without a report it is zero, and so it is for a campaign
-	// that was declared after the report was read.
+	// The campaign's part of the newest report on its database. Without a report it is zero, and so
+	// it is for a campaign that was declared after the report was read.
 	counters database.CampaignStatus
 	reported bool
 
@@ -60,8 +60,8 @@ func (r *ReferralCampaignReconciler) read(ctx context.Context, s *campaignScope)
 	return r.readPolicy(ctx, s)
 }
 
-// readDatabase reads the AttributionDatabase. For a deletion the API server itself has to confirm that there is none, since
-// the campaign's credits then stay.
+// readDatabase reads the AttributionDatabase. For a deletion the API server itself has to confirm
+// that there is none, since the campaign's credits then stay.
 func (r *ReferralCampaignReconciler) readDatabase(ctx context.Context, s *campaignScope) error {
 	var adb v1alpha1.AttributionDatabase
 	err := r.client.Get(ctx, s.databaseName(), &adb)

@@ -20,8 +20,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// vanishingReport is a registry whose database is dropped after some reads of its report. Declaring succeeds and changes
-// nothing.
+// vanishingReport is a registry whose database is dropped after some reads of its report. Declaring
+// succeeds and changes nothing.
 type vanishingReport struct {
 	status  database.Status
 	left    int // reads that still find the report
@@ -46,7 +46,8 @@ func (v *vanishingReport) Use(context.Context, types.NamespacedName, func(contex
 	return nil
 }
 
-// A report can disappear at any moment of a reconcile: its AttributionDatabase gets another Secret, or another replica leads.
+// A report can disappear at any moment of a reconcile: its AttributionDatabase gets another Secret,
+// or another replica leads.
 func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 	t.Parallel()
 	for cause, counters := range map[string]database.CampaignStatus{
@@ -70,7 +71,8 @@ func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 	}
 }
 
-// reconcileOnce returns a campaign that was reconciled once, with a database that is ready and a policy that can work.
+// reconcileOnce returns a campaign that was reconciled once, with a database that is ready and a
+// policy that can work.
 func reconcileOnce(t *testing.T, registry registry) *v1alpha1.ReferralCampaign {
 	t.Helper()
 	key := client.ObjectKey{Namespace: "growth", Name: "invite-friends"}

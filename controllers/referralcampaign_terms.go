@@ -22,8 +22,9 @@ type desired struct {
 	keepBudget bool // the budget in force stays, since the spec's can never work
 }
 
-// resolveTerms works out what the campaign should follow from its policy and its budget. A policy that is missing, or terms
-// that cannot work, do not keep the rest of the spec from being declared: reportTermsError reports them afterwards.
+// resolveTerms works out what the campaign should follow from its policy and its budget. A policy
+// that is missing, or terms that cannot work, do not keep the rest of the spec from being declared:
+// reportTermsError reports them afterwards.
 func (r *ReferralCampaignReconciler) resolveTerms(_ context.Context, s *campaignScope) error {
 	d := desired{mode: reward.Open, scope: v1alpha1.NewPairs}
 	if s.campaign.Spec.Suspend {
@@ -51,8 +52,9 @@ func (r *ReferralCampaignReconciler) resolveTerms(_ context.Context, s *campaign
 	return nil
 }
 
-// resolveBudget adds the campaign's budget. A budget that can never work is not declared, and neither are terms under which
-// no pair could count with it: the pairs of the meantime would keep that revision.
+// resolveBudget adds the campaign's budget. A budget that can never work is not declared, and
+// neither are terms under which no pair could count with it: the pairs of the meantime would keep
+// that revision.
 func (d *desired) resolveBudget(campaign *v1alpha1.ReferralCampaign) error {
 	budget, err := terms.Budget(&campaign.Spec)
 	if err == nil && d.terms != nil {

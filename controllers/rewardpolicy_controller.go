@@ -14,8 +14,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// RewardPolicyReconciler reports whether a policy can work, and whether its terms are in force in every campaign that uses
-// it. It declares nothing: the campaigns' reconciler does.
+// RewardPolicyReconciler reports whether a policy can work, and whether its terms are in force in
+// every campaign that uses it. It declares nothing: the campaigns' reconciler does.
 type RewardPolicyReconciler struct {
 	client   client.Client
 	reporter reporter
@@ -31,7 +31,8 @@ type policyScope struct {
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies/status,verbs=patch
 
-// Reconcile reports on one RewardPolicy. The campaigns of a policy that is being deleted report that it is missing.
+// Reconcile reports on one RewardPolicy. The campaigns of a policy that is being deleted report
+// that it is missing.
 func (r *RewardPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var policy v1alpha1.RewardPolicy
 	if err := r.client.Get(ctx, request.NamespacedName, &policy); err != nil {
@@ -96,7 +97,8 @@ func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScop
 		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), some(behind))}
 }
 
-// describe says which pairs the next edit reaches, and warns of terms that may not mean what they seem to.
+// describe says which pairs the next edit reaches, and warns of terms that may not mean what they
+// seem to.
 func (r *RewardPolicyReconciler) describe(_ context.Context, s *policyScope) error {
 	s.success.message = "in force in every campaign that refers to it" + reaches[s.policy.Spec.RevisionScope] +
 		warned(terms.Warnings(&s.policy.Spec))
@@ -105,8 +107,8 @@ func (r *RewardPolicyReconciler) describe(_ context.Context, s *policyScope) err
 
 // reaches warns that the next edit is not about new pairs alone.
 var reaches = map[v1alpha1.RevisionScope]string{
-	v1alpha1.HeldPairs: "; revisionScope is HeldPairs: the next edit also reaches pairs there are, those that wait and those whose hold has not ended",
-	v1alpha1.AllPairs:  "; revisionScope is AllPairs: the next edit also reaches all pairs there are, granted ones too, whose credit is then granted or reversed anew",
+	v1alpha1.HeldPairs: "; revisionScope is HeldPairs: the next edit also reaches existing pairs that wait or whose hold has not ended",
+	v1alpha1.AllPairs:  "; revisionScope is AllPairs: the next edit also reaches all existing pairs, and changes the credit of granted ones",
 }
 
 // warned returns warnings as the end of a message. They show on a policy that works.
@@ -121,7 +123,8 @@ func warned(warnings []string) string {
 	return "; warning: " + strings.Join(warnings, "; ")
 }
 
-// rollingOut reports whether pairs of a campaign are still being decided again under the newest terms.
+// rollingOut reports whether pairs of a campaign are still being decided again under the newest
+// terms.
 func rollingOut(campaign *v1alpha1.ReferralCampaign) bool {
 	reconciling := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.ReconcilingCondition)
 	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason

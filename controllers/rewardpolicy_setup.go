@@ -35,8 +35,8 @@ func policyOf(_ context.Context, object client.Object) []reconcile.Request {
 	}}
 }
 
-// policyMoved passes campaigns that appear, disappear, refer to another policy, have another policy in force, or begin or
-// end a rollout.
+// policyMoved passes campaigns that appear, disappear, refer to another policy, have another policy
+// in force, or begin or end a rollout.
 func policyMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.ReferralCampaign)

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// self finds out which user this process is to the API server, so that messages about missing rights can name it. Every
-// user has the right to ask.
+// self finds out which user this process is to the API server, so that messages about missing
+// rights can name it. Every user has the right to ask.
 type self struct {
 	client client.Client
 

@@ -107,7 +107,8 @@ func indexCampaigns(mgr ctrl.Manager) error {
 	return nil
 }
 
-// campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed field.
+// campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed
+// field.
 func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, name string) ([]v1alpha1.ReferralCampaign, error) {
 	var list v1alpha1.ReferralCampaignList
 	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{field: name})
@@ -117,8 +118,8 @@ func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, na
 	return list.Items, nil
 }
 
-// requested passes what a person does to an object: a new spec, a deletion, an annotation that requests something. Our own
-// status writes do not pass.
+// requested passes what a person does to an object: a new spec, a deletion, an annotation that
+// requests something. Our own status writes do not pass.
 func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		for _, annotation := range []string{
@@ -133,7 +134,8 @@ func requested() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, asks)
 }
 
-// retries is the backoff after an error: a cure that no watch sees shows within seconds, and no server is hammered.
+// retries is the backoff after an error: a cure that no watch sees shows within seconds, and no
+// server is hammered.
 func retries() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](200*time.Millisecond, 15*time.Second)
 }
@@ -142,7 +144,8 @@ func controllerOptions() controller.Options {
 	return controller.Options{RateLimiter: retries()}
 }
 
-// OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its caches are in sync.
+// OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its
+// caches are in sync.
 type OnEveryReplica func(context.Context) error
 
 // Start implements manager.Runnable.

@@ -26,8 +26,9 @@ type reporter struct {
 	events events.EventRecorder
 }
 
-// report applies the status of after if it differs from that of before, and records an event if Ready changed. That the
-// object is gone, or that another object has its name by now, is not an error.
+// report applies the status of after if it differs from that of before, and records an event if
+// Ready changed. That the object is gone, or that another object has its name by now, is not an
+// error.
 func (r reporter) report(ctx context.Context, before, after resource) error {
 	was, err := statusOf(before)
 	if err != nil {

@@ -42,8 +42,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// stray is what is logged past the managers' own loggers. The logger behind it is set once: setting it is nothing that
-// tests may do beside each other.
+// stray is what is logged past the managers' own loggers. Its logger is set once, since tests run
+// beside each other.
 var stray logBuffer
 
 func TestMain(m *testing.M) {
@@ -51,14 +51,14 @@ func TestMain(m *testing.M) {
 	testworld.Main(m)
 }
 
-// patience is how long something that has to happen may take on a machine that does much else.
+// patience is how long a test waits on a busy machine.
 const patience = time.Minute
 
 // statusInterval is that of every manager here.
 const statusInterval = 300 * time.Millisecond
 
-// world is a namespace on a real API server with a manager of its own, which has the rights that config gives it and nothing
-// else, and an administrator who looks at it.
+// world is a namespace on a real API server, with a manager that has only the rights that config
+// gives it, and a client with all rights.
 type world struct {
 	testing.TB
 	client    client.Client // the administrator's
@@ -91,7 +91,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// newQuietWorld is one whose manager has not been started.
+// newQuietWorld is a world whose manager has not been started.
 func newQuietWorld(t testing.TB) *world {
 	t.Helper()
 	cluster := testworld.Cluster(t)
@@ -149,7 +149,8 @@ func (w *world) startManager() {
 	w.Cleanup(w.stop)
 }
 
-// startRegistry runs a new registry until w.endHosts is called, or until the test and the managers that use it have ended.
+// startRegistry runs a new registry until w.endHosts is called, or until the test and the managers
+// that use it have ended.
 func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
 		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
@@ -170,7 +171,7 @@ func (w *world) startRegistry() {
 	w.Cleanup(w.endHosts)
 }
 
-// lookForPasswords is the last thing in every test.
+// lookForPasswords fails the test if a password shows. It runs at the end of every test.
 func (w *world) lookForPasswords() {
 	ctx := context.Background()
 	var seen bytes.Buffer
@@ -193,7 +194,7 @@ func (w *world) lookForPasswords() {
 	}
 }
 
-// newDatabase is an empty database, or one that was migrated already, which is faster to start with.
+// newDatabase is a copy of a migrated database.
 func (w *world) newDatabase() *testworld.Database {
 	w.Helper()
 	own := testworld.NewDatabaseFrom(w, "controllers", func(ctx context.Context, own *testworld.Database) error {
@@ -263,7 +264,7 @@ func value[T any](w *world, own *testworld.Database, statement string, arguments
 	return got
 }
 
-// kubectl does what a person would type, as administrator, in the world's namespace.
+// kubectl runs kubectl as administrator in the world's namespace.
 func (w *world) kubectl(input string, arguments ...string) string {
 	w.Helper()
 	output, err := w.cluster.Kubectl(w.Context(), input, append([]string{"--namespace", w.namespace}, arguments...)...)
@@ -294,14 +295,15 @@ func await[T client.Object](w *world, object T, want string, is func(T) bool) T 
 	}
 }
 
-// conditioned is what all kinds have.
+// conditioned is what all kinds have in common.
 type conditioned interface {
 	client.Object
 	GetConditions() []metav1.Condition
 	GetObservedGeneration() int64
 }
 
-// awaitReason waits until Ready has this status and reason for the present generation, and returns the condition.
+// awaitReason waits until Ready has this status and reason for the present generation, and returns
+// the condition.
 func (w *world) awaitReason(object conditioned, status metav1.ConditionStatus, reason string) metav1.Condition {
 	w.Helper()
 	var found metav1.Condition
@@ -337,7 +339,7 @@ func (w *world) awaitGone(object client.Object) {
 	}
 }
 
-// eventually waits for something that is no object.
+// eventually waits until is returns true.
 func (w *world) eventually(want string, is func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(patience); !is(); pause(20 * time.Millisecond) {

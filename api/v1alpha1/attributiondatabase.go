@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AttributionDatabase is one schema of one Postgres database, in which an application records its referral facts and
-// the operator keeps the credits that follow from them.
+// AttributionDatabase is one schema of one Postgres database, in which an application records its
+// referral facts and the operator keeps the credits that follow from them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -38,18 +38,21 @@ type AttributionDatabaseList struct {
 
 // AttributionDatabaseSpec declares where the database is and how it is used.
 type AttributionDatabaseSpec struct {
-	// secretRef names the Secret with the connection URI: postgresql://user:password@host:5432/database.
+	// secretRef names the Secret with the connection URI:
+	// postgresql://user:password@host:5432/database.
 	//
 	// +required
 	SecretRef URISecretReference `json:"secretRef"`
 
-	// tls decides how the connection is protected, whatever the URI says of it. Unset: the URI's sslmode decides, and
-	// without one the connection is encrypted if the server can, and nothing is verified.
+	// tls decides how the connection is protected, whatever the URI says of it. Unset: the URI's
+	// sslmode decides, and without one the connection is encrypted if the server can, and nothing
+	// is verified.
 	//
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
 
-	// schema is where the operator's tables live. It is created by the operator and cannot be changed later.
+	// schema is where the operator's tables live. It is created by the operator and cannot be
+	// changed later.
 	//
 	// +optional
 	// +kubebuilder:default=referral
@@ -67,7 +70,8 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:default=LastTouch
 	Attribution AttributionModel `json:"attribution,omitempty"`
 
-	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a role leaves its list.
+	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a
+	// role leaves its list.
 	//
 	// +optional
 	Roles *DatabaseRoles `json:"roles,omitempty"`
@@ -80,8 +84,9 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:Maximum=100
 	MaxConnections int32 `json:"maxConnections,omitempty"`
 
-	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until it is false again. The
-	// application goes on recording facts, and no fact is lost. Status is still updated.
+	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until
+	// it is false again. The application goes on recording facts, and no fact is lost. Status is
+	// still updated.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
@@ -103,14 +108,16 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.caSecretRef) || self.mode != 'Disable'",fieldPath=".caSecretRef",message="caSecretRef may only be set with mode VerifyFull or Require: there are no certificates with Disable"
 type TLS struct {
-	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted; the certificate verified if
-	// there is a caSecretRef, the host name never) or Disable (in the clear).
+	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted; the
+	// certificate verified if there is a caSecretRef, the host name never) or Disable (in the
+	// clear).
 	//
 	// +optional
 	// +kubebuilder:default=VerifyFull
 	Mode TLSMode `json:"mode,omitempty"`
 
-	// caSecretRef names the Secret with the certificate authorities to trust. Unset: VerifyFull trusts the system's.
+	// caSecretRef names the Secret with the certificate authorities to trust. Unset: VerifyFull
+	// trusts the system's.
 	//
 	// +optional
 	CASecretRef *CASecretReference `json:"caSecretRef,omitempty"`
@@ -124,7 +131,8 @@ type TLSMode string
 const (
 	// TLSVerifyFull encrypts, and verifies the server's certificate and host name.
 	TLSVerifyFull TLSMode = "VerifyFull"
-	// TLSRequire encrypts, and verifies the server's certificate if there are authorities to verify it with.
+	// TLSRequire encrypts, and verifies the server's certificate if there are authorities to verify
+	// it with.
 	TLSRequire TLSMode = "Require"
 	// TLSDisable connects in the clear.
 	TLSDisable TLSMode = "Disable"
@@ -149,8 +157,8 @@ type DatabaseRoles struct {
 
 // RoleName is the name of an existing Postgres role, spelled as in pg_roles.
 //
-// "public" and "none" are refused because Postgres takes them for keywords even where they are quoted: a grant to
-// "public" would reach every role.
+// "public" and "none" are refused because Postgres takes them for keywords even where they are
+// quoted: a grant to "public" would reach every role.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
@@ -159,7 +167,8 @@ type RoleName string
 
 // AttributionDatabaseStatus is what the operator last saw of the database.
 type AttributionDatabaseStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first reconcile.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1
+	// before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -184,12 +193,14 @@ type AttributionDatabaseStatus struct {
 	// +optional
 	PendingChanges int64 `json:"pendingChanges"`
 
-	// oldestPendingChange is when the oldest pending change was enqueued; absent when none is pending.
+	// oldestPendingChange is when the oldest pending change was enqueued; absent when none is
+	// pending.
 	//
 	// +optional
 	OldestPendingChange *metav1.Time `json:"oldestPendingChange,omitempty"`
 
-	// setAside is how many referees have facts that could not be decided; table set_aside has the causes.
+	// setAside is how many referees have facts that could not be decided; table set_aside has the
+	// causes.
 	//
 	// +optional
 	SetAside int64 `json:"setAside"`

@@ -1,9 +1,10 @@
-// Package v1alpha1 holds the three kinds of referral-operator.io: AttributionDatabase, RewardPolicy and
-// ReferralCampaign.
+// Package v1alpha1 holds the three kinds of referral-operator.io: AttributionDatabase, RewardPolicy
+// and ReferralCampaign.
 //
-// It holds the Go types, the markers that their CustomResourceDefinitions are generated from, and the names of conditions,
-// annotations and finalizers. It holds no behaviour: nothing here dials, converts or decides, and nothing beyond apimachinery
-// is imported, so that a client can use these types alone.
+// It holds the Go types, the markers that their CustomResourceDefinitions are generated from, and
+// the names of conditions, annotations and finalizers. It holds no behaviour: nothing here dials,
+// converts or decides, and nothing beyond apimachinery is imported, so that a client can use these
+// types alone.
 //
 // Conventions:
 //

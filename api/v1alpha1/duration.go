@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Duration is a length of time above zero, in whole hours, minutes and seconds, such as 720h or 1h30m.
+// Duration is a length of time above zero, in whole hours, minutes and seconds, such as 720h or
+// 1h30m.
 //
-// Unlike metav1.Duration it has rules under which UnmarshalJSON decodes whatever the API server accepts. It has no days and
-// weeks on purpose: 24h is always 24h, a day is not.
+// Unlike metav1.Duration it has rules under which UnmarshalJSON decodes whatever the API server
+// accepts. It has no days and weeks on purpose: 24h is always 24h, a day is not.
 //
 // +kubebuilder:validation:Type=string
 // +kubebuilder:validation:MaxLength=32

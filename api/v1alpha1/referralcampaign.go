@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ReferralCampaign applies a RewardPolicy to the referees who come through the campaign's links. The column campaign of
-// table link contains its name.
+// ReferralCampaign applies a RewardPolicy to the referees who come through the campaign's links.
+// The column campaign of table link contains its name.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -47,13 +47,15 @@ type ReferralCampaignList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.endsAt) || self.startsAt < self.endsAt",fieldPath=".endsAt",message="endsAt must be after startsAt"
 type ReferralCampaignSpec struct {
-	// databaseRef names the AttributionDatabase with the campaign's facts and credits. It cannot be changed later.
+	// databaseRef names the AttributionDatabase with the campaign's facts and credits. It cannot be
+	// changed later.
 	//
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="databaseRef is immutable; delete this ReferralCampaign and create another to use another database"
 	DatabaseRef ObjectReference `json:"databaseRef"`
 
-	// policyRef names the RewardPolicy the campaign follows. Naming another one is an edit of the terms.
+	// policyRef names the RewardPolicy the campaign follows. Naming another one is an edit of the
+	// terms.
 	//
 	// +required
 	PolicyRef ObjectReference `json:"policyRef"`
@@ -78,7 +80,8 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1900-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z') && self.getMilliseconds() == 0",message="must be a time in whole seconds from the years 1900 to 9999, such as 2026-11-01T00:00:00Z or 2026-11-01T02:00:00+02:00"
 	EndsAt *metav1.Time `json:"endsAt,omitempty"`
 
-	// attributionWindow is how long before a signup a touch may be for the signup to be attributed to it.
+	// attributionWindow is how long before a signup a touch may be for the signup to be attributed
+	// to it.
 	//
 	// +optional
 	// +kubebuilder:default="720h"
@@ -91,27 +94,29 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|[[][0-9A-Fa-f:.]+[]])(:[1-9][0-9]{0,4})?([/?#]([A-Za-z0-9._~:/?#@!$&()*+,;=-]|[[]|[]]|%[0-9A-Fa-f]{2})*)?$') && isURL(self) && (size(url(self).getPort()) == 0 || int(url(self).getPort()) <= 65535)",message="must be an http or https URL with a host and without user name or blanks, such as https://mysite.com/"
 	Destination string `json:"destination,omitempty"`
 
-	// budget is the most that all held and granted pairs of the campaign may earn together. A pair that the budget has no
-	// capacity for waits. Every reward of the policy must be in its currency. Unset: no limit.
+	// budget is the most that all held and granted pairs of the campaign may earn together. A pair
+	// that the budget has no capacity for waits. Every reward of the policy must be in its
+	// currency. Unset: no limit.
 	//
 	// +optional
 	Budget *Money `json:"budget,omitempty"`
 
-	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds still mature and refunds
-	// still reverse, but no new pair is admitted. Reverse: all credits are reversed before the object goes.
+	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds
+	// still mature and refunds still reverse, but no new pair is admitted. Reverse: all credits are
+	// reversed before the object goes.
 	//
 	// +optional
 	// +kubebuilder:default=Retain
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
-	// suspend stops the campaign: nothing is granted or reversed until it is false again. No fact and no place on the
-	// waitlist is lost.
+	// suspend stops the campaign: nothing is granted or reversed until it is false again. No fact
+	// and no place on the waitlist is lost.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
-	// resyncInterval is the longest time between two resyncs: full comparisons of the campaign's decisions with the facts.
-	// At least a minute.
+	// resyncInterval is the longest time between two resyncs: full comparisons of the campaign's
+	// decisions with the facts. At least a minute.
 	//
 	// +optional
 	// +kubebuilder:default="30m"
@@ -133,7 +138,8 @@ const (
 
 // ReferralCampaignStatus is what has come of the campaign.
 type ReferralCampaignStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first reconcile.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1
+	// before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -148,7 +154,8 @@ type ReferralCampaignStatus struct {
 	// +optional
 	Pairs *PairCounts `json:"pairs,omitempty"`
 
-	// credit is the net granted credit of all currencies, for people: "5.00 USD". The budget's currency comes first.
+	// credit is the net granted credit of all currencies, for people: "5.00 USD". The budget's
+	// currency comes first.
 	//
 	// +optional
 	Credit string `json:"credit,omitempty"`
@@ -175,18 +182,20 @@ type ReferralCampaignStatus struct {
 	// +optional
 	LastResyncTime *metav1.Time `json:"lastResyncTime,omitempty"`
 
-	// lastHandledReconcileAt is the last value of the annotation reconcile.referral-operator.io/requestedAt that a resync
-	// has answered.
+	// lastHandledReconcileAt is the last value of the annotation
+	// reconcile.referral-operator.io/requestedAt that a resync has answered.
 	//
 	// +optional
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt"`
 
-	// driftCorrected counts the differences that no edit or fact declared and that resyncs have repaired.
+	// driftCorrected counts the differences that no edit or fact declared and that resyncs have
+	// repaired.
 	//
 	// +optional
 	DriftCorrected int64 `json:"driftCorrected"`
 
-	// conditionErrors counts how often the policy's condition failed with an error when a purchase was decided.
+	// conditionErrors counts how often the policy's condition failed with an error when a purchase
+	// was decided.
 	//
 	// +optional
 	ConditionErrors int64 `json:"conditionErrors"`
@@ -268,8 +277,8 @@ type CurrencyCredit struct {
 	// +optional
 	Reversed string `json:"reversed"`
 
-	// budgetRemaining is the budget less what is granted and held, in the budget's currency only. It is below zero after
-	// the budget was lowered to less than what is granted and held.
+	// budgetRemaining is the budget less what is granted and held, in the budget's currency only.
+	// It is below zero after the budget was lowered to less than what is granted and held.
 	//
 	// +optional
 	BudgetRemaining string `json:"budgetRemaining,omitempty"`

@@ -23,8 +23,8 @@ const (
 	askJitterPart = 0.5
 )
 
-// awaitKinds returns when the API server answers and serves our kinds. A manager that starts earlier would run into its
-// timeouts and not report what is missing.
+// awaitKinds returns when the API server answers and serves our kinds. A manager that starts
+// earlier would run into its timeouts and not report what is missing.
 func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 	log := ctrl.Log.WithName("await")
 	config := rest.CopyConfig(kubernetes)

@@ -34,8 +34,8 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// runManager waits for the API server, then builds a manager with all controllers and runs it until it ends. It calls ready
-// once the caches are in sync.
+// runManager waits for the API server, then builds a manager with all controllers and runs it until
+// it ends. It calls ready once the caches are in sync.
 func runManager(
 	ctx context.Context, options options, kubernetes *rest.Config, registry *hosting.Registry, ready func(),
 ) error {

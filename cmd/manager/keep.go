@@ -11,8 +11,8 @@ import (
 // settled is how long a manager must run for the backoff to begin anew.
 const settled = time.Minute
 
-// keepManager runs one manager after the other until ctx ends. A manager ends by itself when it loses its
-// lease, and may fail to start. The engines run beside it and go on.
+// keepManager runs one manager after the other until ctx ends. A manager ends by itself when it
+// loses its lease, and may fail to start. The engines run beside it and go on.
 func keepManager(ctx context.Context, log logr.Logger, runOne func(context.Context) error) {
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval = time.Second

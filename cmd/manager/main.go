@@ -1,9 +1,10 @@
-// Command manager is the operator: it declares the resources in the attribution databases, and decides credits there.
+// Command manager is the operator: it declares the resources in the attribution databases, and
+// decides credits there.
 //
-// This package holds the flags, and the wiring of what runs. Two parts run side by side for the life of the process. The
-// registry of hosted databases holds the connections and the engines and needs only Postgres. controller-runtime's manager
-// holds the controllers and needs the API server. When the lease or the API server is lost, the manager alone ends, and a new
-// one is built.
+// This package holds the flags, and the wiring of what runs. Two parts run side by side for the
+// life of the process. The registry of hosted databases holds the connections and the engines and
+// needs only Postgres. controller-runtime's manager holds the controllers and needs the API server.
+// When the lease or the API server is lost, the manager alone ends, and a new one is built.
 package main
 
 import (

@@ -9,7 +9,8 @@ const (
 	// memoryGoal is the soft limit of the Go heap.
 	memoryGoal = 44 << 20
 
-	// garbagePercent lets the heap grow up to the limit: batches leave much garbage and keep little.
+	// garbagePercent lets the heap grow up to the limit: batches leave much garbage and keep
+	// little.
 	garbagePercent = 400
 )
 

@@ -17,11 +17,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/version"
 )
 
-// stopTimeout bounds each part of an orderly stop. The databases roll back batches that have not ended by then.
+// stopTimeout bounds each part of an orderly stop. The databases roll back batches that have not
+// ended by then.
 const stopTimeout = 5 * time.Second
 
-// run runs the process. It returns when ctx ends and everything has stopped, or when something fails that the process cannot
-// do without, such as listening on the address of a server.
+// run runs the process. It returns when ctx ends and everything has stopped, or when something
+// fails that the process cannot do without, such as listening on the address of a server.
 func run(ctx context.Context, options options, kubernetes *rest.Config, log logr.Logger) error {
 	log.Info("Starting", "version", version.String(), "installation", options.installation)
 	registry := hosting.NewRegistry(hosting.Options{
@@ -60,7 +61,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	return nil
 }
 
-// buildInfo is a metric that tells the version.
+// buildInfo is a metric with the version as a label.
 func buildInfo() prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "referral_operator_build_info",
@@ -71,7 +72,8 @@ func buildInfo() prometheus.Collector {
 	return info
 }
 
-// runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its engines have stopped.
+// runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its
+// engines have stopped.
 func runHosts(ctx context.Context, registry *hosting.Registry) error {
 	ended := make(chan error, 1)
 	go func() { ended <- registry.Run(ctx) }()

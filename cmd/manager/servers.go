@@ -16,8 +16,8 @@ import (
 
 // health answers probes for the life of the process.
 //
-// It is alive while it answers: a restart cures no outage of a database or of the API server. It is ready once it has reached
-// the API server; the engines go on when that is lost later.
+// It is alive while it answers: a restart cures no outage of a database or of the API server. It is
+// ready once it has reached the API server; the engines go on when that is lost later.
 type health struct {
 	address string
 	isReady atomic.Bool
@@ -61,8 +61,8 @@ func (h *health) Run(ctx context.Context) error {
 	return nil
 }
 
-// newMetricsServer returns the server of /metrics; nil: it is turned off. It answers clients that the API server
-// authenticates and authorises, unless --metrics-secure=false.
+// newMetricsServer returns the server of /metrics; nil: it is turned off. It answers clients that
+// the API server authenticates and authorises, unless --metrics-secure=false.
 func newMetricsServer(options options, kubernetes *rest.Config) (metricsserver.Server, error) {
 	settings := metricsserver.Options{BindAddress: options.metricsAddress, SecureServing: options.metricsSecure}
 	if settings.BindAddress == "" {

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Feed hands names to one reader at a time. A name that is added twice before it is read is read once. Add never blocks, so
-// a reader may stop and another continue.
+// Feed hands names to one reader at a time. A name that is added twice before it is read is read
+// once. Add never blocks, so a reader may stop and another continue.
 type Feed struct {
 	mu      sync.Mutex
 	names   map[types.NamespacedName]struct{}
@@ -42,7 +42,8 @@ func (f *Feed) Drain() []types.NamespacedName {
 	return names
 }
 
-// signal wakes the reader of a channel with a buffer of one. A signal that has not been read yet is enough.
+// signal wakes the reader of a channel with a buffer of one. A signal that has not been read yet is
+// enough.
 func signal(channel chan<- struct{}) {
 	select {
 	case channel <- struct{}{}:

@@ -20,11 +20,13 @@ const (
 	// answerTimeout bounds a small query.
 	answerTimeout = 5 * time.Second
 
-	// slots is how many reconciles may use one database at a time: enough to keep it busy, and few of all workers.
+	// slots is how many reconciles may use one database at a time: enough to keep it busy, and few
+	// of all workers.
 	slots = 2
 )
 
-// host is one database in this process: what is known of it, and the goroutine that connects to it and serves it.
+// host is one database in this process: what is known of it, and the goroutine that connects to it
+// and serves it.
 type host struct {
 	registry *Registry
 	name     types.NamespacedName
@@ -156,7 +158,8 @@ func (h *host) connect(ctx context.Context, config database.Config) *database.DB
 	}
 }
 
-// newBackoff waits 200 ms at first and 5 s at most, jittered, without end: a cure has to show within seconds.
+// newBackoff waits 200 ms at first and 5 s at most, jittered, without end: a cure has to show
+// within seconds.
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 200 * time.Millisecond

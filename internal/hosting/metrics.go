@@ -16,7 +16,8 @@ type metrics struct {
 	batches, referees, entries, failures, refereesFailed *prometheus.Desc
 }
 
-// Metrics returns a collector of all hosts, labelled with namespace and name of their AttributionDatabase.
+// Metrics returns a collector of all hosts, labelled with namespace and name of their
+// AttributionDatabase.
 func (r *Registry) Metrics() prometheus.Collector {
 	describe := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("referral_operator_"+name, help, []string{"namespace", "name"}, nil)

@@ -39,7 +39,8 @@ func (c Config) sameConnection(other Config) bool {
 	return c.Identity == other.Identity && reflect.DeepEqual(c.Database, other.Database)
 }
 
-// Registry holds the hosts of this process by the name of their AttributionDatabase. Hosts connect and serve while Run runs.
+// Registry holds the hosts of this process by the name of their AttributionDatabase. Hosts connect
+// and serve while Run runs.
 type Registry struct {
 	options Options
 	changes *Feed
@@ -65,8 +66,9 @@ func NewRegistry(options Options) *Registry {
 	}
 }
 
-// Run starts each host once it is added. When ctx ends it ends all hosts, and returns nil when their engines have stopped and
-// their connections are closed. A host that is added after that is not started. Run must not be called twice.
+// Run starts each host once it is added. When ctx ends it ends all hosts, and returns nil when
+// their engines have stopped and their connections are closed. A host that is added after that is
+// not started. Run must not be called twice.
 func (r *Registry) Run(ctx context.Context) error {
 	var hosts sync.WaitGroup
 	defer hosts.Wait()
@@ -100,18 +102,19 @@ func (r *Registry) startAdded(ctx context.Context, hosts *sync.WaitGroup) {
 // Changes feeds the names of hosts whose State has changed.
 func (r *Registry) Changes() *Feed { return r.changes }
 
-// Doubted feeds the names of hosts whose settings may be out of date: the server has refused the user or password (SQLSTATE
-// class 28), or the database has become unusable for another reason.
+// Doubted feeds the names of hosts whose settings may be out of date: the server has refused the
+// user or password (SQLSTATE class 28), or the database has become unusable for another reason.
 func (r *Registry) Doubted() *Feed { return r.doubted }
 
-// Ensure has the database hosted as config says. It returns at once: the host connects in its own goroutine, and State shows
-// how far it is. An equal config changes nothing. Under another one the host ends its engine and closes its pool before it
-// opens a new one.
+// Ensure has the database hosted as config says. It returns at once: the host connects in its own
+// goroutine, and State shows how far it is. An equal config changes nothing. Under another one the
+// host ends its engine and closes its pool before it opens a new one.
 func (r *Registry) Ensure(name types.NamespacedName, config Config) {
 	r.obtain(name).configure(config)
 }
 
-// Refuse records why the settings of this source cannot be used. A host under earlier settings goes on.
+// Refuse records why the settings of this source cannot be used. A host under earlier settings goes
+// on.
 func (r *Registry) Refuse(name types.NamespacedName, source Source, reason error) {
 	r.obtain(name).refuse(source, reason)
 }

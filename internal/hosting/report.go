@@ -8,7 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// reportLifetime is how long metrics show a report. An older one is out of date: another replica leads and reads its own.
+// reportLifetime is how long metrics show a report. An older one is out of date: another replica
+// leads and reads its own.
 const reportLifetime = 5 * time.Minute
 
 // report is the newest status that was read from a database.
@@ -40,7 +41,8 @@ func (r *Registry) Report(name types.NamespacedName) (database.Status, bool) {
 	return h.report.status, true
 }
 
-// ForgetReports drops all reports. A new leader calls it, since another replica may have changed what they say.
+// ForgetReports drops all reports. A new leader calls it, since another replica may have changed
+// what they say.
 func (r *Registry) ForgetReports() {
 	for _, name := range r.Names() {
 		if h := r.find(name); h != nil {

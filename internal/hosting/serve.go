@@ -12,16 +12,19 @@ import (
 )
 
 const (
-	// watchInterval is how often a host checks whether its engine makes progress, or whether a dead database answers again.
+	// watchInterval is how often a host checks whether its engine makes progress, or whether a dead
+	// database answers again.
 	watchInterval = time.Second
 
 	// ownershipInterval is how often a host checks whether a schema has become its own.
 	ownershipInterval = 3 * time.Second
 
-	// heartbeatInterval is how often an owner records that it is alive. After five minutes without it another may take over.
+	// heartbeatInterval is how often an owner records that it is alive. After five minutes without
+	// it another may take over.
 	heartbeatInterval = time.Minute
 
-	// patience is how many checks in a row an engine must fail before it counts as failing: one lost connection does not.
+	// patience is how many checks in a row an engine must fail before it counts as failing: one
+	// lost connection does not.
 	patience = 3
 )
 
@@ -43,8 +46,8 @@ func (h *host) serve(ctx context.Context, db *database.DB, identity database.Ide
 	}
 }
 
-// mayServe reports whether the schema belongs to identity and has the versions that this binary knows. For the owner it
-// records a heartbeat.
+// mayServe reports whether the schema belongs to identity and has the versions that this binary
+// knows. For the owner it records a heartbeat.
 func mayServe(ctx context.Context, db *database.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -83,7 +86,8 @@ func (h *host) runEngine(ctx context.Context, db *database.DB, identity database
 	h.log.Info("Deciding no more credits")
 }
 
-// watch keeps the host's condition true to its running engine, and returns when the engine has ended.
+// watch keeps the host's condition true to its running engine, and returns when the engine has
+// ended.
 func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, ended <-chan error) {
 	var last error
 	failed := 0
@@ -120,8 +124,8 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 	}
 }
 
-// heartbeats records that the owner is alive. It ends the engine when the schema has another owner, or versions that this
-// binary does not know.
+// heartbeats records that the owner is alive. It ends the engine when the schema has another owner,
+// or versions that this binary does not know.
 func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *database.DB, identity database.Identity) {
 	for pause(ctx, jitter.Spread(heartbeatInterval)) {
 		may, err := mayServe(ctx, db, identity)

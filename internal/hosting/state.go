@@ -24,10 +24,12 @@ type State struct {
 	Source Source
 	Phase  Phase
 
-	// Refusal is why the newest settings cannot be used; a host under earlier settings goes on. nil: they can.
+	// Refusal is why the newest settings cannot be used; a host under earlier settings goes on.
+	// nil: they can.
 	Refusal error
 
-	// Fault is why the database cannot be used, or why the engine makes no progress; nil: no such fault is known.
+	// Fault is why the database cannot be used, or why the engine makes no progress; nil: no such
+	// fault is known.
 	Fault error
 
 	// ResyncFault is why resyncs make no progress while batches do; nil: no such fault is known.
@@ -36,13 +38,14 @@ type State struct {
 
 // Reasons why a database cannot be used, beside its own errors.
 var (
-	ErrNotHosted  = errors.New("this replica has not been told about the database yet")
+	ErrNotHosted  = errors.New("this replica does not know the database yet")
 	ErrConnecting = errors.New("the first connection to the database is being made")
 	ErrNotServing = errors.New("the schema has not been prepared yet")
 	ErrBusy       = errors.New("the database is being used by others")
 )
 
-// cutsOff reports whether, after an error of this class, every use fails until the database answers again.
+// cutsOff reports whether, after an error of this class, every use fails until the database answers
+// again.
 func cutsOff(class database.Class) bool {
 	switch class {
 	case database.ClassUnreachable, database.ClassCertificateNotTrusted, database.ClassAuthenticationFailed,
@@ -53,8 +56,9 @@ func cutsOff(class database.Class) bool {
 	}
 }
 
-// condition is what a host keeps its State in. Its outage is a circuit that spares reconciles the wait for a dead database:
-// a use that finds the database cut off opens it, and the next use that succeeds closes it. Guarded by the host's mutex.
+// condition is what a host keeps its State in. Its outage is a circuit that spares reconciles the
+// wait for a dead database: a use that finds the database cut off opens it, and the next use that
+// succeeds closes it. Guarded by the host's mutex.
 type condition struct {
 	phase   Phase
 	refusal error
@@ -94,8 +98,8 @@ func (h *host) observe(err error) {
 	h.change(func(c *condition) { c.outage = nil })
 }
 
-// cut opens the circuit. The cause may be outdated settings, so the Secret is read again: when the circuit was closed until
-// now, and each time that the password is refused.
+// cut opens the circuit. The cause may be outdated settings, so the Secret is read again: when the
+// circuit was closed until now, and each time that the password is refused.
 func (h *host) cut(err error) {
 	doubted := database.Classify(err) == database.ClassAuthenticationFailed
 	h.change(func(c *condition) {

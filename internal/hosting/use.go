@@ -10,15 +10,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// useTimeout bounds one use of a database by a reconcile, so that its status can be written in time.
+// useTimeout bounds one use of a database by a reconcile, so that its status can be written in
+// time.
 const useTimeout = 5 * time.Second
 
 // slotPatience is how long a reconcile waits for a slot before it gives up with ErrBusy.
 const slotPatience = 50 * time.Millisecond
 
-// Prepare lets the reconciler of the AttributionDatabase use the database, whoever owns the schema. Afterwards the host
-// checks at once whether it may serve the schema. While there is no connection, or the database is known to be cut off, it
-// fails at once with the cause.
+// Prepare lets the reconciler of the AttributionDatabase use the database, whoever owns the schema.
+// Afterwards the host checks at once whether it may serve the schema. While there is no connection,
+// or the database is known to be cut off, it fails at once with the cause.
 func (r *Registry) Prepare(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
 ) error {
@@ -38,9 +39,10 @@ func (r *Registry) Prepare(
 	return err
 }
 
-// Use lets a reconciler use a database that is being served. While it is not served, Use fails at once with the cause; while
-// all slots are taken, with ErrBusy; and when the database does not answer, at a deadline. So a dead database with many
-// campaigns costs the reconciles of other databases next to nothing.
+// Use lets a reconciler use a database that is being served. While it is not served, Use fails at
+// once with the cause; while all slots are taken, with ErrBusy; and when the database does not
+// answer, at a deadline. So a dead database with many campaigns costs the reconciles of other
+// databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
 ) error {
@@ -71,8 +73,8 @@ func (r *Registry) Use(
 	return err
 }
 
-// learn records the outcome of a reconcile's use. A use that ran out of time may have waited for a lock, so the host checks
-// whether the database answers.
+// learn records the outcome of a reconcile's use. A use that ran out of time may have waited for a
+// lock, so the host checks whether the database answers.
 func (h *host) learn(err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		signal(h.suspected)

@@ -68,13 +68,13 @@ func TestChangesNamesAHostWhenAnOutageBeginsAndEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await("away", func(s hosting.State) bool { return database.Classify(s.Fault) == database.ClassUnreachable })
-	if told := w.Changes().Drain(); len(told) != 1 || told[0] != shop {
-		t.Errorf("changes: %v", told)
+	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+		t.Errorf("changes: %v", changed)
 	}
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI }))
 	w.awaitPhase(hosting.Serving)
-	if told := w.Changes().Drain(); len(told) != 1 || told[0] != shop {
-		t.Errorf("changes: %v", told)
+	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+		t.Errorf("changes: %v", changed)
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package jitter spreads intervals, so that replicas and objects that begin together do not stay in step.
+// Package jitter spreads intervals, so that replicas and objects that begin together do not stay in
+// step.
 package jitter
 
 import (
@@ -6,7 +7,8 @@ import (
 	"time"
 )
 
-// Spread returns interval changed by at most a tenth up or down; zero for an interval of zero or less.
+// Spread returns interval changed by at most a tenth up or down; zero for an interval of zero or
+// less.
 func Spread(interval time.Duration) time.Duration {
 	if interval <= 0 {
 		return 0

@@ -15,8 +15,8 @@ var (
 	commit  string
 )
 
-// String returns the release. A build that is no release returns its commit, with "-dirty" if the tree had other changes,
-// and "unknown" if the commit is not known either.
+// String returns the release. A build that is no release returns its commit, with "-dirty" if the
+// tree had other changes, and "unknown" if the commit is not known either.
 func String() string {
 	info, _ := debug.ReadBuildInfo()
 	return of(release, commit, info)
