@@ -194,6 +194,9 @@ func (b *batch) attempt(ctx context.Context) error {
 		}
 	}
 	b.decide()
+	if err := b.weighDecisions(); err != nil {
+		return fmt.Errorf("while deciding: %w", err)
+	}
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}

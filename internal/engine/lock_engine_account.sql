@@ -1,4 +1,6 @@
--- Locks the engine's rows of these accounts, by key. Uses engine_account_pkey.
+-- Locks the engine's rows of these accounts in the order of their keys. Uses engine_account_pkey.
 INSERT INTO referral.engine_account AS a (beneficiary_id, currency)
-SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
+SELECT beneficiary_id, currency
+  FROM unnest($1::text[], $2::text[]) AS account(beneficiary_id, currency)
+ ORDER BY beneficiary_id COLLATE "C", currency COLLATE "C"
     ON CONFLICT (beneficiary_id, currency) DO UPDATE SET held = a.held;
