@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,13 +14,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgo "k8s.io/client-go/kubernetes/scheme"
@@ -37,7 +31,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/controllers"
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -194,76 +187,6 @@ func (w *world) lookForPasswords() {
 	}
 }
 
-// newDatabase is a copy of a migrated database.
-func (w *world) newDatabase() *testworld.Database {
-	w.Helper()
-	own := testworld.NewDatabaseFrom(w, "controllers", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		_, err = database.Migrate(ctx, db)
-		return err
-	})
-	w.secrets = append(w.secrets, passwordOf(w, own.URI))
-	return own
-}
-
-func passwordOf(t testing.TB, uri string) string {
-	t.Helper()
-	parsed, err := url.Parse(uri)
-	check(t, err)
-	password, _ := parsed.User.Password()
-	return password
-}
-
-// sql runs statements as the administrator of a database.
-func (w *world) sql(own *testworld.Database, statement string, arguments ...any) {
-	w.Helper()
-	w.exec(own.AdminURI, statement, arguments...)
-}
-
-// shop runs statements as the shop does.
-func (w *world) shop(own *testworld.Database, statement string, arguments ...any) {
-	w.Helper()
-	w.exec(own.WriterURI, statement, arguments...)
-}
-
-func (w *world) exec(uri, statement string, arguments ...any) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience) // also when the test has ended
-	defer cancel()
-	connection, err := pgx.Connect(ctx, uri)
-	check(w, err)
-	defer func() { _ = connection.Close(ctx) }()
-	mode := pgx.QueryExecModeExec
-	if len(arguments) == 0 {
-		mode = pgx.QueryExecModeSimpleProtocol // several statements
-	}
-	_, err = connection.Exec(ctx, statement, append([]any{mode}, arguments...)...)
-	check(w, err)
-}
-
-func (w *world) pool(uri string) *pgxpool.Pool {
-	w.Helper()
-	pool, err := pgxpool.New(w.Context(), uri)
-	check(w, err)
-	w.Cleanup(pool.Close)
-	return pool
-}
-
-// value is a query's one value, as the administrator sees it.
-func value[T any](w *world, own *testworld.Database, statement string, arguments ...any) T {
-	w.Helper()
-	connection, err := pgx.Connect(w.Context(), own.AdminURI)
-	check(w, err)
-	defer func() { _ = connection.Close(context.Background()) }()
-	var got T
-	check(w, connection.QueryRow(w.Context(), statement, arguments...).Scan(&got))
-	return got
-}
-
 // kubectl runs kubectl as administrator in the world's namespace.
 func (w *world) kubectl(input string, arguments ...string) string {
 	w.Helper()
@@ -275,78 +198,6 @@ func (w *world) kubectl(input string, arguments ...string) string {
 func (w *world) apply(manifest string) {
 	w.Helper()
 	w.kubectl(manifest, "apply", "--server-side", "-f", "-")
-}
-
-// await looks at an object until it is as it should be.
-func await[T client.Object](w *world, object T, want string, is func(T) bool) T {
-	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
-		if err == nil && is(object) {
-			return object
-		}
-		if time.Now().After(deadline) {
-			object.SetManagedFields(nil)
-			encoded, _ := yaml.Marshal(object)
-			w.Fatalf("not %s: %v\n%s", want, err, encoded)
-		}
-		pause(20 * time.Millisecond)
-	}
-}
-
-// conditioned is what all kinds have in common.
-type conditioned interface {
-	client.Object
-	GetConditions() []metav1.Condition
-	GetObservedGeneration() int64
-}
-
-// awaitReason waits until Ready has this status and reason for the present generation, and returns
-// the condition.
-func (w *world) awaitReason(object conditioned, status metav1.ConditionStatus, reason string) metav1.Condition {
-	w.Helper()
-	var found metav1.Condition
-	await(w, object, fmt.Sprintf("Ready=%s with reason %s", status, reason), func(object conditioned) bool {
-		ready := meta.FindStatusCondition(object.GetConditions(), v1alpha1.ReadyCondition)
-		if ready == nil || ready.Status != status || ready.Reason != reason || ready.ObservedGeneration != object.GetGeneration() {
-			return false
-		}
-		found = *ready
-		return true
-	})
-	return found
-}
-
-func (w *world) awaitReady(object conditioned) {
-	w.Helper()
-	w.awaitReason(object, metav1.ConditionTrue, v1alpha1.ReadyReason)
-}
-
-func (w *world) awaitGone(object client.Object) {
-	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
-		if apierrors.IsNotFound(err) {
-			return
-		}
-		if time.Now().After(deadline) {
-			encoded, _ := yaml.Marshal(object)
-			w.Fatalf("%s is still there: %v\n%s", object.GetName(), err, encoded)
-		}
-		pause(20 * time.Millisecond)
-	}
-}
-
-// eventually waits until is returns true.
-func (w *world) eventually(want string, is func() bool) {
-	w.Helper()
-	for deadline := time.Now().Add(patience); !is(); pause(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.Fatalf("not %s", want)
-		}
-	}
 }
 
 func (w *world) secret(name string, data map[string]string) {
@@ -370,15 +221,6 @@ func (w *world) rpol(name string) *v1alpha1.RewardPolicy {
 func (w *world) rcamp(name string) *v1alpha1.ReferralCampaign {
 	return &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
 }
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func pause(wait time.Duration) { time.Sleep(wait) }
 
 // logBuffer keeps what managers log.
 type logBuffer struct {
