@@ -9,7 +9,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
@@ -29,7 +28,7 @@ func (r *AttributionDatabaseReconciler) closeAbsentCampaigns(ctx context.Context
 	}
 	for _, declared := range s.schema.Campaigns {
 		deleted := r.absence.wasSeen(client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}, declared.UID)
-		if declared.Mode == reward.Closed || present[declared.Name] || !deleted && !r.absence.graceOver(s.adb) {
+		if declared.Mode == database.Closed || present[declared.Name] || !deleted && !r.absence.graceOver(s.adb) {
 			continue
 		}
 		absent, err := r.isAbsent(ctx, s.adb, declared.Name)

@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -140,7 +140,7 @@ func (r *AttributionDatabaseReconciler) followRollouts(_ context.Context, s *dat
 		return nil
 	}
 	if slices.ContainsFunc(s.schema.Campaigns, func(c database.CampaignStatus) bool {
-		return c.Rollout != nil && !c.Rollout.Done && c.Mode != reward.Suspended
+		return c.Rollout != nil && !c.Rollout.Done && c.Mode != database.Suspended
 	}) {
 		s.success.requeueAfter = min(s.success.requeueAfter, progressInterval)
 	}
@@ -155,5 +155,5 @@ func reportResyncFailure(s *databaseScope) {
 		return
 	}
 	setCondition(s.adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
-		"full comparisons fail; facts go on being decided: "+database.Message(s.host.ResyncFault))
+		"full comparisons fail; facts go on being decided: "+postgres.Message(s.host.ResyncFault))
 }

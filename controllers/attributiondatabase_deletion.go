@@ -10,6 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // awaitCampaignsGone waits until no campaign refers to the database. Until then the database is
@@ -47,14 +48,14 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 			err: errors.New("the ownership of the schema is being given up"),
 		}
 	}
-	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, []phase[*databaseScope]{r.observeSchema, r.releaseSchema})
 	})
 	if err == nil || secretGone(s.host) || neverOwned(s.adb) {
 		return nil
 	}
-	cause := database.Message(err)
+	cause := postgres.Message(err)
 	if s.host.Refusal != nil {
 		cause = s.host.Refusal.Error()
 	}

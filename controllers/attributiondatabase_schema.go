@@ -8,7 +8,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -28,7 +28,7 @@ const (
 //
 // Conditions: those of its phases, and those of explain.
 func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *databaseScope) error {
-	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, r.schemaPhases())
 	})
@@ -63,7 +63,7 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
-	if database.Classify(err) == database.ClassMissingObject {
+	if postgres.Classify(err) == postgres.ClassMissingObject {
 		status = database.Status{}
 		status.SchemaVersion, status.RulesVersion, err = database.ReadVersions(ctx, s.db)
 	}
@@ -143,7 +143,7 @@ func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *database
 
 // declareAttribution declares which touch wins.
 func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, s *databaseScope) error {
-	model := reward.AttributionModel(s.adb.Spec.Attribution)
+	model := database.AttributionModel(s.adb.Spec.Attribution)
 	if !s.current() || s.schema.Attribution == model {
 		return nil
 	}

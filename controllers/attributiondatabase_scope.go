@@ -7,6 +7,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // databaseScope is one reconcile of an AttributionDatabase.
@@ -17,7 +18,7 @@ type databaseScope struct {
 	host     hosting.State // as last observed by observeHost
 	success  success
 
-	db     *database.DB    // set while the phases of the schema run
+	db     *postgres.DB    // set while the phases of the schema run
 	schema database.Status // as last observed by observeSchema
 }
 

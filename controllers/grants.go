@@ -6,9 +6,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/jitter"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // grantInterval is how often the rights of roles are compared with the spec although it has not
@@ -25,7 +25,7 @@ type grantMemory struct {
 // granted names what was compared: the roles of one spec, in the database behind one pool.
 type granted struct {
 	source hosting.Source
-	db     *database.DB
+	db     *postgres.DB
 }
 
 type grantsFound struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // compareInterval is how often a campaign is compared with its declaration in the database when no
@@ -37,7 +38,7 @@ type registry interface {
 	Report(name types.NamespacedName) (database.Status, bool)
 	State(name types.NamespacedName) hosting.State
 	Changes() *hosting.Feed
-	Use(ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error) error
+	Use(ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error) error
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=referralcampaigns,verbs=get;list;watch;patch

@@ -27,7 +27,7 @@ func (r *ReferralCampaignReconciler) reportCounters(_ context.Context, s *campai
 	}
 	budget := s.desired.budget
 	if s.desired.terms == nil {
-		budget = counters.Budget // the spec's budget is not in force, or was declared before the policy went missing
+		budget = (*reward.Money)(counters.Budget) // the spec's budget is not in force, or was declared before the policy went missing
 	}
 	status.Credits = creditsOf(counters.Credits, s.shownCurrencies(), budget)
 	status.Credit = summary(status.Credits, budget)

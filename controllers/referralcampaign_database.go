@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -88,6 +88,6 @@ func databaseError(adb *v1alpha1.AttributionDatabase, err error) error {
 		requeueAfter: recheckInterval,
 		shown:        unlessInForce,
 		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
-			client.ObjectKeyFromObject(adb), database.Message(err)),
+			client.ObjectKeyFromObject(adb), postgres.Message(err)),
 	}
 }

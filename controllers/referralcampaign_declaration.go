@@ -8,6 +8,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // declare brings the campaign into force in its database. After it returns, no batch commits a
@@ -19,7 +20,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	if err != nil {
 		return err
 	}
-	err = r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *database.DB) error {
+	err = r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		if s.desired.keepBudget {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {
@@ -54,7 +55,7 @@ func (s *campaignScope) declaration() (database.Declaration, error) {
 		Generation:  s.campaign.Generation,
 		Mode:        d.mode,
 		Destination: spec.Destination,
-		Budget:      d.budget,
+		Budget:      (*database.Money)(d.budget),
 		Policy:      d.policy,
 		Scope:       string(d.scope),
 	}

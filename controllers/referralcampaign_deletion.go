@@ -14,6 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // reversalInterval is the requeue while pairs are still to be reversed.
@@ -78,7 +79,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 
 // close closes a campaign whose object another controller's finalizer keeps.
 func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		return database.DeleteCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
 	})
 	switch {
@@ -88,7 +89,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
-		"it cannot be closed: %s%s", database.Message(err), hindrance(s.adb))}
+		"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 }
 
 // reverseCredits waits until all credits of the campaign are reversed. It asks the database even
@@ -96,7 +97,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 // at once.
 func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
 	var pairs int64
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var err error
 		pairs, err = database.ReverseCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
 		return err
@@ -106,7 +107,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	case err != nil:
 		return terminating(s.campaign, recheckInterval,
-			fmt.Sprintf("its credits cannot be reversed: %s%s", database.Message(err), hindrance(s.adb)))
+			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	case pairs > 0:
 		return terminating(s.campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", pairs, hindrance(s.adb)))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // forwardRequests passes the requests of annotations on to the database until they are answered:
@@ -24,7 +25,7 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	if !resync && !allow {
 		return nil
 	}
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var errs []error
 		if resync {
 			errs = append(errs, database.RequestResync(ctx, db, string(s.adb.UID), s.campaign.Name, requested))

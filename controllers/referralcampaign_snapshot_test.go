@@ -18,6 +18,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // vanishingReport is a registry whose database is dropped after some reads of its report. Declaring
@@ -42,7 +43,7 @@ func (v *vanishingReport) State(types.NamespacedName) hosting.State {
 
 func (v *vanishingReport) Changes() *hosting.Feed { return v.changes }
 
-func (v *vanishingReport) Use(context.Context, types.NamespacedName, func(context.Context, *database.DB) error) error {
+func (v *vanishingReport) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
 	return nil
 }
 

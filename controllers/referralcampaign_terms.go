@@ -14,7 +14,7 @@ import (
 
 // desired is what a campaign should follow. Without terms it goes on under those in force.
 type desired struct {
-	mode       reward.Mode
+	mode       database.Mode
 	policy     database.Policy
 	terms      *reward.Terms
 	scope      v1alpha1.RevisionScope // of an edit of the terms
@@ -26,14 +26,14 @@ type desired struct {
 // that is missing, or terms that cannot work, do not keep the rest of the spec from being declared:
 // reportTermsError reports them afterwards.
 func (r *ReferralCampaignReconciler) resolveTerms(_ context.Context, s *campaignScope) error {
-	d := desired{mode: reward.Open, scope: v1alpha1.NewPairs}
+	d := desired{mode: database.Open, scope: v1alpha1.NewPairs}
 	if s.campaign.Spec.Suspend {
-		d.mode = reward.Suspended
+		d.mode = database.Suspended
 	}
 	name := client.ObjectKey{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.PolicyRef.Name}
 	if s.policy == nil {
-		if d.mode == reward.Open {
-			d.mode = reward.PolicyMissing
+		if d.mode == database.Open {
+			d.mode = database.PolicyMissing
 		}
 		s.termsError = waiting(v1alpha1.PolicyNotFoundReason,
 			"spec.policyRef: there is no RewardPolicy %s; nothing new is admitted until there is", name)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -16,7 +17,7 @@ import (
 func (w *world) newDatabase() *testworld.Database {
 	w.Helper()
 	own := testworld.NewDatabaseFrom(w, "controllers", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -42,7 +42,7 @@ type host struct {
 	config     *Config            // the newest; nil: not known yet
 	configured chan struct{}      // has a value when the config in use is not the newest
 	interrupt  context.CancelFunc // ends the use of an older config; nil: none is in use
-	db         *database.DB       // nil: not connected
+	db         *postgres.DB       // nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
 	report     *report // nil: none was read
@@ -136,11 +136,11 @@ func (h *host) connectAndServe(ctx context.Context, config Config) {
 }
 
 // connect retries until it has a connection; nil: ctx ended first.
-func (h *host) connect(ctx context.Context, config database.Config) *database.DB {
+func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB {
 	delay := newBackoff()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, connectTimeout)
-		db, err := database.Open(attempt, config)
+		db, err := postgres.Open(attempt, config)
 		cancel()
 		if err == nil {
 			return db
@@ -151,7 +151,7 @@ func (h *host) connect(ctx context.Context, config database.Config) *database.DB
 		h.cut(err) // of whatever class: there is no connection
 		wait := delay.NextBackOff()
 		h.log.Info("Cannot connect to the database",
-			"reason", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			"reason", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		if !pause(ctx, wait) {
 			return nil
 		}

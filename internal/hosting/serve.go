@@ -9,6 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/jitter"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 )
 
 // serve runs the engine while the schema may be served, until ctx ends.
-func (h *host) serve(ctx context.Context, db *database.DB, identity database.Identity) {
+func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	for {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
@@ -48,7 +49,7 @@ func (h *host) serve(ctx context.Context, db *database.DB, identity database.Ide
 
 // mayServe reports whether the schema belongs to identity and has the versions that this binary
 // knows. For the owner it records a heartbeat.
-func mayServe(ctx context.Context, db *database.DB, identity database.Identity) (bool, error) {
+func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	schema, rules, err := database.ReadVersions(ctx, db)
@@ -63,7 +64,7 @@ func mayServe(ctx context.Context, db *database.DB, identity database.Identity) 
 }
 
 // runEngine runs and watches the engine until ctx ends or the schema may no longer be served.
-func (h *host) runEngine(ctx context.Context, db *database.DB, identity database.Identity) {
+func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := engine.New(db, engine.Options{
@@ -88,7 +89,7 @@ func (h *host) runEngine(ctx context.Context, db *database.DB, identity database
 
 // watch keeps the host's condition true to its running engine, and returns when the engine has
 // ended.
-func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, ended <-chan error) {
+func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) {
 	var last error
 	failed := 0
 	for {
@@ -111,12 +112,12 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 		switch {
 		case h.cutOff() != nil:
 			h.observe(ping(ctx, db))
-		case !alike(failure, last) && cutsOff(database.Classify(failure)):
+		case !alike(failure, last) && cutsOff(postgres.Classify(failure)):
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {
 			c.engine, c.resync = nil, e.ResyncErr()
-			if failed >= patience && !cutsOff(database.Classify(failure)) {
+			if failed >= patience && !cutsOff(postgres.Classify(failure)) {
 				c.engine = failure
 			}
 		})
@@ -126,7 +127,7 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 
 // heartbeats records that the owner is alive. It ends the engine when the schema has another owner,
 // or versions that this binary does not know.
-func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *database.DB, identity database.Identity) {
+func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity) {
 	for pause(ctx, jitter.Spread(heartbeatInterval)) {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
@@ -136,7 +137,7 @@ func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *datab
 	}
 }
 
-func ping(ctx context.Context, db *database.DB) error {
+func ping(ctx context.Context, db *postgres.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return db.Ping(ctx)

@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Phase is how far a host has come.
@@ -46,10 +46,10 @@ var (
 
 // cutsOff reports whether, after an error of this class, every use fails until the database answers
 // again.
-func cutsOff(class database.Class) bool {
+func cutsOff(class postgres.Class) bool {
 	switch class {
-	case database.ClassUnreachable, database.ClassCertificateNotTrusted, database.ClassAuthenticationFailed,
-		database.ClassDatabaseNotFound:
+	case postgres.ClassUnreachable, postgres.ClassCertificateNotTrusted, postgres.ClassAuthenticationFailed,
+		postgres.ClassDatabaseNotFound:
 		return true
 	default:
 		return false
@@ -83,7 +83,7 @@ func alike(a, b error) bool {
 	if a == nil || b == nil {
 		return (a == nil) == (b == nil)
 	}
-	return a.Error() == b.Error() || database.Classify(a) == database.Classify(b) && database.Classify(a) != database.ClassUnknown
+	return a.Error() == b.Error() || postgres.Classify(a) == postgres.Classify(b) && postgres.Classify(a) != postgres.ClassUnknown
 }
 
 // observe records the outcome of a use of the database. A use that was cancelled shows nothing.
@@ -91,7 +91,7 @@ func (h *host) observe(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	if err != nil && cutsOff(database.Classify(err)) {
+	if err != nil && cutsOff(postgres.Classify(err)) {
 		h.cut(err)
 		return
 	}
@@ -101,7 +101,7 @@ func (h *host) observe(err error) {
 // cut opens the circuit. The cause may be outdated settings, so the Secret is read again: when the
 // circuit was closed until now, and each time that the password is refused.
 func (h *host) cut(err error) {
-	doubted := database.Classify(err) == database.ClassAuthenticationFailed
+	doubted := postgres.Classify(err) == postgres.ClassAuthenticationFailed
 	h.change(func(c *condition) {
 		doubted = doubted || c.outage == nil
 		c.outage = err

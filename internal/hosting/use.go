@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // useTimeout bounds one use of a database by a reconcile, so that its status can be written in
@@ -21,7 +21,7 @@ const slotPatience = 50 * time.Millisecond
 // Afterwards the host checks at once whether it may serve the schema. While there is no connection,
 // or the database is known to be cut off, it fails at once with the cause.
 func (r *Registry) Prepare(
-	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
+	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
 	h := r.find(name)
 	if h == nil {
@@ -44,7 +44,7 @@ func (r *Registry) Prepare(
 // answer, at a deadline. So a dead database with many campaigns costs the reconciles of other
 // databases next to nothing.
 func (r *Registry) Use(
-	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
+	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
 	h := r.find(name)
 	if h == nil {
@@ -84,7 +84,7 @@ func (h *host) learn(err error) {
 }
 
 // usable returns the connections of a host that has reached phase, or why they cannot be used.
-func (h *host) usable(phase Phase) (*database.DB, error) {
+func (h *host) usable(phase Phase) (*postgres.DB, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.condition
