@@ -10,7 +10,9 @@ MAKEFLAGS += --no-print-directory
 export PG KEEP
 
 VERSION  ?=
-LDFLAGS  := -s -w$(if $(VERSION), -X main.stamped=$(VERSION))
+COMMIT   ?= $(shell git describe --always --abbrev=12 --exclude='*' --dirty 2>/dev/null)
+STAMP    := github.com/referral-operator/referral-operator/internal/version
+LDFLAGS  := -s -w -X $(STAMP).release=$(VERSION) -X $(STAMP).commit=$(COMMIT)
 TOOL     := go tool -modfile=hack/tools/go.mod
 KUBECTL  ?= kubectl
 FUZZTIME ?= 10s

@@ -76,7 +76,8 @@ func versions(t *testing.T, cluster *testworld.ControlPlane, install string) map
 	return found
 }
 
-// admit asks the API server, as a dry run, for a pod as the Deployment would make it, changed by change.
+// admit asks the API server, as a dry run, for a pod as the Deployment would make it, changed by
+// change.
 func admit(t *testing.T, cluster *testworld.ControlPlane, change func(*corev1.PodSpec)) (warnings string, err error) {
 	t.Helper()
 	return admitPod(t, cluster, managerDeployment(t, render(t, "default")).Spec.Template, change)

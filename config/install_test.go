@@ -1,9 +1,10 @@
-// Package config_test proves that what config/ installs works: on a real API server, without a warning, and that the
-// manager needs no right but those it is given here.
+// Package config_test proves that what config/ installs works: on a real API server, without a
+// warning, and that the manager needs no right but those it is given here.
 //
-// rendered_test.go reads what kustomize renders, apply_test.go applies it, rights_test.go asks the API server what the
-// ServiceAccount may do, manager_test.go runs the manager with those rights and nothing else, tracker_test.go has the
-// tracker beside it, and undeploy_test.go takes everything away again.
+// rendered_test.go reads what kustomize renders, apply_test.go applies it, rights_test.go asks the
+// API server what the ServiceAccount may do, manager_test.go runs the manager with those rights and
+// nothing else, tracker_test.go has the tracker beside it, and undeploy_test.go takes everything
+// away again.
 package config_test
 
 import (
@@ -32,8 +33,8 @@ const (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// kubectl runs the real kubectl. What it prints to its standard error is returned apart from the rest: the API server's
-// warnings are there.
+// kubectl runs the real kubectl. What it prints to its standard error is returned apart from the
+// rest: the API server's warnings are there.
 func kubectl(t *testing.T, kubeconfig string, args ...string) (output, warnings string) {
 	t.Helper()
 	output, warnings, err := tryKubectl(t, kubeconfig, args...)

@@ -12,8 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// The manager runs as its pod would: with the arguments and environment of the Deployment, and with a token of its
-// ServiceAccount as its only way to the API server.
+// The manager runs as its pod would: with the arguments and environment of the Deployment, and with
+// a token of its ServiceAccount as its only way to the API server.
 func TestManagerOfTheClusterInstallNeedsOnlyItsOwnRights(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), "default")
@@ -27,7 +27,7 @@ func TestManagerOfTheClusterInstallNeedsOnlyItsOwnRights(t *testing.T) {
 		runInShell(t, cluster, cure(t, cluster))
 	})
 	t.Run("with it a purchase becomes a credit", func(t *testing.T) { shop.sell(t) })
-	t.Run("whoever scrapes its metrics proves that they may", func(t *testing.T) {
+	t.Run("a scraper of its metrics is authenticated and authorised", func(t *testing.T) {
 		checkGuardedMetrics(t, cluster, manager)
 	})
 	manager.checkElected(t)
@@ -61,8 +61,9 @@ func TestManagerOfTheNamespacedInstallNeedsOnlyRoles(t *testing.T) {
 	})
 }
 
-// The line is the same as in the cluster install: it binds a ClusterRole that whoever prepared the cluster has applied.
-func TestManagerOfTheNamespacedInstallThatIsKeptFromSecretsSaysHowToGiveThem(t *testing.T) {
+// The line is the same as in the cluster install: it binds a ClusterRole that was applied when the
+// cluster was prepared.
+func TestNamespacedManagerWithoutSecretsSaysHowToGrantThem(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), "crd")
 	apply(t, cluster.Kubeconfig(), "access")
@@ -89,7 +90,7 @@ func checkGuardedMetrics(t *testing.T, cluster *testworld.ControlPlane, manager 
 		token  string
 		status int
 	}{
-		"nobody":     {"", http.StatusUnauthorized},
+		"no token":   {"", http.StatusUnauthorized},
 		"stranger":   {signIn(t, cluster, "growth", "stranger").BearerToken, http.StatusForbidden},
 		"prometheus": {signIn(t, cluster, "growth", "prometheus").BearerToken, http.StatusOK},
 	} {

@@ -11,10 +11,11 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// The whole way of docs/install.md: somebody with rights across the cluster applies the kinds and gives a team a
-// namespace; the team's administrator does the rest. The controller manager is there for what it does about it: it
-// carries the right to the three kinds into the role admin, and makes pods of the Deployment.
-func TestNamespacedInstallTakesNoMoreThanTheAdministratorOfANamespace(t *testing.T) {
+// All steps of docs/install.md: a cluster administrator applies the kinds and gives a team a
+// namespace; the team's administrator does the rest. The controller manager is there for what it
+// does about it: it carries the right to the three kinds into the role admin, and makes pods of the
+// Deployment.
+func TestNamespacedInstallNeedsOnlyANamespaceAdministrator(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{ControllerManager: true})
 	team := prepareNamespace(t, cluster)
 
@@ -42,8 +43,8 @@ func TestNamespacedInstallTakesNoMoreThanTheAdministratorOfANamespace(t *testing
 	})
 }
 
-// prepareNamespace does what takes rights across the cluster, and returns the kubeconfig of somebody who is
-// administrator of the namespace growth and nothing else.
+// prepareNamespace does what takes rights across the cluster, and returns the kubeconfig of a user
+// who is administrator of the namespace growth and nothing else.
 func prepareNamespace(t *testing.T, cluster *testworld.ControlPlane) (team string) {
 	t.Helper()
 	apply(t, cluster.Kubeconfig(), "crd")

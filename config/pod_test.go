@@ -22,8 +22,8 @@ type installed struct {
 	grace          time.Duration
 }
 
-// startManager runs the manager with what the Deployment of an install says, its addresses moved to free ports of
-// loopback.
+// startManager runs the manager with what the Deployment of an install says, its addresses moved to
+// free ports of loopback.
 func startManager(t *testing.T, cluster *testworld.ControlPlane, install, namespace string) *installed {
 	t.Helper()
 	pod := managerDeployment(t, render(t, install)).Spec.Template.Spec
@@ -37,7 +37,7 @@ func startManager(t *testing.T, cluster *testworld.ControlPlane, install, namesp
 	arguments := []string{
 		"--kubeconfig=" + kubeconfig,
 		"--leader-election-namespace=" + namespace, // a pod finds it in a file
-		"--status-interval=1s",                     // nobody here wants to wait for 15
+		"--status-interval=1s",                     // shorter than the default of 15s
 	}
 	for _, argument := range pod.Containers[0].Args {
 		name, _, _ := strings.Cut(argument, "=")
@@ -107,7 +107,7 @@ func (m *installed) checkElected(t *testing.T) {
 	holder, _ := kubectl(t, m.cluster.Kubeconfig(), "get", "lease", "referral-operator", "--namespace", m.namespace,
 		"--output", "jsonpath={.spec.holderIdentity}")
 	if holder == "" {
-		t.Error("nobody holds the lease")
+		t.Error("the lease has no holder")
 	}
 	eventually(t, "the event of the election", func() error {
 		events, _ := kubectl(t, m.cluster.Kubeconfig(), "get", "events", "--namespace", m.namespace)
@@ -118,7 +118,8 @@ func (m *installed) checkElected(t *testing.T) {
 	})
 }
 
-// checkNothingElseWasForbidden fails for anything the API server refused, apart from the one Secret of the story.
+// checkNothingElseWasForbidden fails for anything the API server refused, apart from the one Secret
+// of the story.
 func (m *installed) checkNothingElseWasForbidden(t *testing.T) {
 	t.Helper()
 	for line := range strings.Lines(m.Log()) {

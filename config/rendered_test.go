@@ -37,7 +37,7 @@ func TestEveryKustomizationBuilds(t *testing.T) {
 	}
 }
 
-func TestNoRuleIsWiderThanItHasToBe(t *testing.T) {
+func TestRulesAreNoWiderThanNeeded(t *testing.T) {
 	for _, install := range []string{"default", "namespaced"} {
 		t.Run(install, func(t *testing.T) {
 			for _, role := range roles(t, render(t, install)) {
@@ -49,7 +49,8 @@ func TestNoRuleIsWiderThanItHasToBe(t *testing.T) {
 	}
 }
 
-// checkRule fails for wildcards, for Secrets other than by name, and for rights that lead to further rights.
+// checkRule fails for wildcards, for Secrets other than by name, and for rights that lead to
+// further rights.
 func checkRule(t *testing.T, role string, rule rbacv1.PolicyRule) {
 	t.Helper()
 	for _, words := range [][]string{rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs} {
@@ -91,8 +92,9 @@ func TestClusterInstallBindsOnlyWhatTheManagerNeedsEverywhere(t *testing.T) {
 	}
 }
 
-// The namespaced install can be applied by whoever may do everything in one namespace and nothing outside of it.
-func TestNamespacedInstallHasNothingOutsideOfItsNamespace(t *testing.T) {
+// A user with all rights in one namespace, and none outside of it, can apply the namespaced
+// install.
+func TestNamespacedInstallStaysInItsNamespace(t *testing.T) {
 	namespaced := []string{
 		"Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding", "ServiceAccount",
 	}
@@ -103,9 +105,9 @@ func TestNamespacedInstallHasNothingOutsideOfItsNamespace(t *testing.T) {
 	}
 }
 
-// Every name of a namespace follows the "namespace:" of a kustomization that builds on an install: of the objects, and
-// of the subjects of bindings.
-func TestAnInstallFollowsAnotherNamespace(t *testing.T) {
+// Every name of a namespace follows the "namespace:" of a kustomization that builds on an install:
+// of the objects, and of the subjects of bindings.
+func TestInstallFollowsAnotherNamespace(t *testing.T) {
 	for _, install := range []string{"default", "default-with-tracker", "namespaced"} {
 		t.Run(install, func(t *testing.T) {
 			for _, object := range render(t, overlay(t, install, "namespace: elsewhere\n")) {
@@ -126,7 +128,7 @@ func TestAnInstallFollowsAnotherNamespace(t *testing.T) {
 	}
 }
 
-func TestAnInstallTakesAnotherImage(t *testing.T) {
+func TestInstallTakesAnotherImage(t *testing.T) {
 	const images = "images:\n- {name: ghcr.io/referral-operator/manager, newName: registry.internal/manager, newTag: v9}\n"
 	for _, install := range []string{"default", "namespaced"} {
 		t.Run(install, func(t *testing.T) {
@@ -138,8 +140,8 @@ func TestAnInstallTakesAnotherImage(t *testing.T) {
 	}
 }
 
-// overlay writes a kustomization that builds on one of the installs, as a user would, and returns its directory. CONFIG in
-// its settings stands for this directory.
+// overlay writes a kustomization that builds on one of the installs, as a user would, and returns
+// its directory. CONFIG in its settings stands for this directory.
 func overlay(t *testing.T, install, settings string) string {
 	t.Helper()
 	base, err := filepath.Abs(install)

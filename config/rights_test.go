@@ -21,7 +21,7 @@ type right struct {
 	allowed                          bool
 }
 
-func TestClusterInstallGivesTheRightsItNeedsAndNoOther(t *testing.T) {
+func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), "default")
 	for _, namespace := range []string{"growth", "payroll"} {
@@ -64,7 +64,8 @@ func TestClusterInstallGivesTheRightsItNeedsAndNoOther(t *testing.T) {
 	})
 }
 
-// secretRights are the rights to Secrets of a namespace ("": all of them): to get one or not, and never more.
+// secretRights are the rights to Secrets of a namespace ("": all of them): to get one or not, and
+// never more.
 func secretRights(namespace string, get bool) []right {
 	rights := []right{{verb: "get", resource: "secrets", name: "shop-db", namespace: namespace, allowed: get}}
 	for _, verb := range []string{"list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
@@ -112,7 +113,8 @@ func checkNoWildcard(t *testing.T, manager kubernetes.Interface, namespace strin
 	}
 }
 
-// signIn mints a token for a ServiceAccount and returns the way in it gives: the rights of its bindings and no other.
+// signIn mints a token for a ServiceAccount and returns the way in it gives: the rights of its
+// bindings and no other.
 func signIn(t *testing.T, cluster *testworld.ControlPlane, namespace, account string) *rest.Config {
 	t.Helper()
 	token, err := clientFor(t, cluster.Config()).CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), account,

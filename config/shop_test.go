@@ -15,8 +15,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// shop is the application of the samples: a database whose URI is in the Secret shop-db of the namespace growth, and the
-// role shop that records facts in it.
+// shop is the application of the samples: a database whose URI is in the Secret shop-db of the
+// namespace growth, and the role shop that records facts in it.
 type shop struct {
 	cluster  *testworld.ControlPlane
 	database *testworld.Database
@@ -38,7 +38,8 @@ func applyProgram(t *testing.T, cluster *testworld.ControlPlane) {
 	}
 }
 
-// sell records a signup through ann's code and a purchase, and waits for ann's $5, in the database and in status.
+// sell records a signup through ann's code and a purchase, and waits for ann's $5, in the database
+// and in status.
 func (s *shop) sell(t *testing.T) {
 	t.Helper()
 	for _, object := range []string{"attributiondatabase/shop", "rewardpolicy/five-dollars", "referralcampaign/invite-friends"} {
@@ -78,7 +79,8 @@ func (s *shop) sell(t *testing.T) {
 	})
 }
 
-// waitForReason waits until the condition Ready of an object in the namespace growth has this reason.
+// waitForReason waits until the condition Ready of an object in the namespace growth has this
+// reason.
 func waitForReason(t *testing.T, cluster *testworld.ControlPlane, object, want string) {
 	t.Helper()
 	eventually(t, object+" to be "+want, func() error {
@@ -106,7 +108,7 @@ func cure(t *testing.T, cluster *testworld.ControlPlane) string {
 	return line
 }
 
-// runInShell runs a line as a person would who pastes it.
+// runInShell runs a line in a shell, as if it were pasted.
 func runInShell(t *testing.T, cluster *testworld.ControlPlane, line string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
@@ -117,7 +119,7 @@ func runInShell(t *testing.T, cluster *testworld.ControlPlane, line string) {
 	}
 }
 
-// freeAddress is one of loopback that nobody listens on.
+// freeAddress is a free address of loopback.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

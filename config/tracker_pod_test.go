@@ -16,8 +16,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// The tracker runs as its pod would: with the arguments and environment of the Deployment, its addresses moved to free
-// ports of loopback and its Secret to a directory. No database is there, and it is ready all the same.
+// The tracker runs as its pod would: with the arguments and environment of the Deployment, its
+// addresses moved to free ports of loopback and its Secret to a directory. No database is there,
+// and it is ready all the same.
 func TestTrackerRunsAsItsPodSays(t *testing.T) {
 	objects := render(t, "default-with-tracker")
 	pod := findDeployment(t, objects, trackerName).Spec.Template.Spec
@@ -41,7 +42,7 @@ func TestTrackerRunsAsItsPodSays(t *testing.T) {
 		case "--ops-listen":
 			argument = name + "=" + ops
 		case "--drain-delay":
-			argument = name + "=0s" // nobody sends requests here
+			argument = name + "=0s" // no client sends requests here
 		}
 		arguments = append(arguments, argument)
 	}
@@ -76,7 +77,7 @@ func TestTrackerRunsAsItsPodSays(t *testing.T) {
 }
 
 // The kubelet kills a pod that takes longer to end than it says.
-func TestTrackersPodHasTimeToEnd(t *testing.T) {
+func TestTrackerPodHasTimeToEnd(t *testing.T) {
 	pod := findDeployment(t, render(t, "default-with-tracker"), trackerName).Spec.Template.Spec
 	var needs time.Duration
 	for _, argument := range pod.Containers[0].Args {
@@ -95,7 +96,8 @@ func TestTrackersPodHasTimeToEnd(t *testing.T) {
 	}
 }
 
-// trackerEnvironment is what the kubelet would make of the container's environment, with a database that is not there.
+// trackerEnvironment is what the kubelet would make of the container's environment, with a database
+// that is not there.
 func trackerEnvironment(t *testing.T, objects []*unstructured.Unstructured, container corev1.Container) map[string]string {
 	t.Helper()
 	environment := map[string]string{}

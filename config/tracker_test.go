@@ -28,7 +28,7 @@ func TestInstallWithTrackerApplies(t *testing.T) {
 			t.Errorf("versions of what was installed (-first +second):\n%s", diff)
 		}
 	})
-	t.Run("it leaves the number of replicas to whoever scales", func(t *testing.T) {
+	t.Run("it leaves the number of replicas to the autoscaler", func(t *testing.T) {
 		kubectl(t, cluster.Kubeconfig(), "scale", "deployment", trackerName, "--namespace", systemNamespace, "--replicas", "7")
 		apply(t, cluster.Kubeconfig(), install)
 		replicas, _ := kubectl(t, cluster.Kubeconfig(), "get", "deployment", trackerName, "--namespace", systemNamespace,
@@ -89,7 +89,7 @@ func checkSelectors(t *testing.T, objects []*unstructured.Unstructured) {
 }
 
 // docs/tracker.md shows this way of setting something.
-func TestTheTrackersSettingsAreMergedByAnOverlay(t *testing.T) {
+func TestOverlayMergesTrackerSettings(t *testing.T) {
 	objects := render(t, overlay(t, "default-with-tracker", `configMapGenerator:
 - name: referral-tracker
   namespace: referral-operator-system
@@ -121,7 +121,7 @@ images:
 	t.Errorf("there is no ConfigMap %s, which the pods want", name)
 }
 
-func TestTheNamespacedInstallTakesTheTrackerAsAComponent(t *testing.T) {
+func TestNamespacedInstallTakesTheTrackerAsAComponent(t *testing.T) {
 	namespaced := []string{
 		"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding",
 		"Service", "ServiceAccount",

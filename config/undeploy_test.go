@@ -11,9 +11,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// The way of docs/install.md from one end to the other, through make. The controller manager makes the pods, which
-// nobody runs; the manager that runs here stands in for them.
-func TestUndeployLeavesNothingButWhatItSays(t *testing.T) {
+// The steps of docs/install.md from first to last, through make. The controller manager creates
+// pods that no kubelet runs; the manager that runs here stands in for them.
+func TestUndeployLeavesOnlyWhatItLists(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{ControllerManager: true})
 	const image = "registry.internal/manager:v9"
 	if said, err := runMake(t, cluster, "deploy", "IMG="+image); err != nil || strings.Contains(said, "Warning") {
@@ -55,7 +55,7 @@ func TestUndeployLeavesNothingButWhatItSays(t *testing.T) {
 		waitForPods(t, cluster, systemNamespace, 0)
 		checkOnlyTheNamespaceIsLeft(t, cluster)
 	})
-	t.Run("the namespace goes when it is told to", func(t *testing.T) {
+	t.Run("the namespace goes when that is requested", func(t *testing.T) {
 		kubectl(t, cluster.Kubeconfig(), "delete", "namespace", systemNamespace)
 	})
 	t.Run("the credit stays", func(t *testing.T) { shop.checkLedger(t) })

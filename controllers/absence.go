@@ -10,23 +10,25 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// absenceGrace is how long a database has to be Ready, with our caches in sync, before a campaign that is declared in it and
-// has no object is closed: a rebuilt cluster applies its databases and its campaigns one after the other.
+// absenceGrace is how long a database must be Ready, with caches in sync, before a campaign that is
+// declared in it and has no object is closed: a rebuilt cluster applies its databases before its
+// campaigns.
 const absenceGrace = 10 * time.Minute
 
-// absence tells a campaign whose object was deleted from one whose object is not there. The first is closed at once, the
-// second when its database has been Ready for a while in this process.
+// absence distinguishes a campaign whose object was deleted from one whose object is absent. The
+// first is closed at once, the second after its database has been Ready for absenceGrace in this
+// process.
 //
 //	object seen by this process, and gone  → deleted: closed, and what it declared is never declared again
 //	object never seen by this process      → absent: closed after absenceGrace, and the same object may come back
 //
-// It begins anew with each manager. Reconcilers run only once caches are in sync.
+// Each manager starts with an empty absence. Its reconcilers run only once caches are in sync.
 type absence struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	seen  map[client.ObjectKey]types.UID // objects of campaigns
-	ready map[client.ObjectKey]readiness // of databases
+	seen  map[client.ObjectKey]types.UID // campaigns, and the objects that were seen
+	ready map[client.ObjectKey]readiness // databases
 }
 
 type readiness struct {
@@ -38,21 +40,22 @@ func newAbsence(now func() time.Time) *absence {
 	return &absence{now: now, seen: map[client.ObjectKey]types.UID{}, ready: map[client.ObjectKey]readiness{}}
 }
 
-// saw notes that the object of a campaign is there.
+// saw records that the object of a campaign exists.
 func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seen[client.ObjectKeyFromObject(campaign)] = campaign.UID
 }
 
-// wasSeen reports whether the object of a campaign that is gone now was there.
+// wasSeen reports whether this process has seen that object of a campaign.
 func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.seen[campaign] == types.UID(uid)
 }
 
-// observe notes whether a database can be used. Each time that it cannot, the grace begins anew.
+// observe records whether a database can be used. While it cannot, the grace does not run; then it
+// begins again.
 func (a *absence) observe(adb *v1alpha1.AttributionDatabase, usable bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,7 +68,7 @@ func (a *absence) observe(adb *v1alpha1.AttributionDatabase, usable bool) {
 	}
 }
 
-// graceOver reports whether the database has been usable for so long that absence counts.
+// graceOver reports whether the database has been usable for absenceGrace.
 func (a *absence) graceOver(adb *v1alpha1.AttributionDatabase) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

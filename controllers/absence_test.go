@@ -35,7 +35,7 @@ func (w *world) settled() {
 	pause(5 * statusInterval)
 }
 
-func TestAnAbsentCampaignIsClosedAfterTheGrace(t *testing.T) {
+func TestAbsentCampaignIsClosedAfterTheGrace(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.stop()
@@ -56,7 +56,7 @@ func TestAnAbsentCampaignIsClosedAfterTheGrace(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
 }
 
-func TestAnotherLeaderCountsTheGraceAnew(t *testing.T) {
+func TestNewLeaderStartsTheGraceAgain(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.stop()
@@ -73,7 +73,7 @@ func TestAnotherLeaderCountsTheGraceAnew(t *testing.T) {
 	}
 }
 
-func TestAnOutageStartsTheGraceAnew(t *testing.T) {
+func TestOutageStartsTheGraceAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := w.newDatabase()
@@ -96,7 +96,7 @@ func TestAnOutageStartsTheGraceAnew(t *testing.T) {
 	w.eventually("closed", func() bool { return value[string](w, own, campaignMode) == "Closed" })
 }
 
-func TestARebuiltClusterChangesNothing(t *testing.T) {
+func TestRebuiltClusterChangesNoCredit(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"5.00","currency":"USD"}}`)
@@ -110,13 +110,13 @@ func TestARebuiltClusterChangesNothing(t *testing.T) {
 
 	// The cluster is lost, with everything in it.
 	w.stop()
-	check(t, w.registry.Close(t.Context()))
+	w.endHosts()
 	w.forceDelete("rcamp", "invite-friends", campaign)
 	w.forceDelete("rpol", "five-dollars", w.rpol("five-dollars"))
 	w.forceDelete("adb", "shop", w.adb("shop"))
 	w.sql(own, "UPDATE referral.owner SET heartbeat_at = heartbeat_at - interval '1 hour'")
 
-	w.registry = w.newRegistry()
+	w.startRegistry()
 	w.apply(shopYAML)
 	w.startManager()
 	w.settled()
@@ -132,11 +132,11 @@ func TestARebuiltClusterChangesNothing(t *testing.T) {
 	if diff := cmp.Diff(before, value[string](w, own, everything)); diff != "" {
 		t.Errorf("after it was applied: %s", diff)
 	}
-	// The first who waited is next.
+	// The first waiting pair is next.
 	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"10.00"}}`)
 	await(w, campaign, "one more", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 2 })
 	if next := value[string](w, own, "SELECT state FROM referral.pair ORDER BY admission_order OFFSET 1 LIMIT 1"); next != "Granted" {
-		t.Errorf("the first who waited is %s", next)
+		t.Errorf("the first waiting pair is of %s", next)
 	}
 }
 
@@ -160,7 +160,7 @@ const secondFriend = `
 	INSERT INTO referral.signup (user_id, code) VALUES ('carol', 'alice-1');
 	INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'order-2', 2500, 'USD')`
 
-func TestADeletionCountsDespiteAnothersFinalizer(t *testing.T) {
+func TestDeletionCountsDespiteAnotherFinalizer(t *testing.T) {
 	for name, test := range map[string]struct{ spec, says, outcome, again string }{
 		"Retain": {
 			spec: `{"deletionPolicy":"Retain"}`, says: "the campaign is closed, and keeps its credits",
@@ -171,7 +171,7 @@ func TestADeletionCountsDespiteAnothersFinalizer(t *testing.T) {
 			outcome: "500 1 Granted Qualified Closed", again: "10.00 USD",
 		},
 		"Reverse": {
-			spec: reverses, says: "the campaign is closed, and its credits have been taken back",
+			spec: reverses, says: "the campaign is closed, and its credits have been reversed",
 			outcome: "0 2 Reversed CampaignDeleted Closed", again: "10.00 USD",
 		},
 	} {
@@ -218,21 +218,22 @@ func TestADeletionCountsDespiteAnothersFinalizer(t *testing.T) {
 }
 
 // An object may have another's finalizer, and be deleted, before we have seen it.
-func TestReverseNeedsNoFinalizerOfOurs(t *testing.T) {
+func TestReverseWorksWithoutOurFinalizer(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
 	w.stop()
 	w.deleteHeld() // which takes ours off
 	w.startManager()
-	w.awaitTerminating("its credits have been taken back")
+	w.awaitTerminating("its credits have been reversed")
 	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
 		t.Errorf("there is %q, want %q", got, want)
 	}
 	w.letGoOfHeld()
 }
 
-// The deletion of an object is recorded: a leader whose cache lags behind changes nothing by what it still sees.
-func TestAnObjectThatTheDatabaseKnowsToBeGoneSaysSo(t *testing.T) {
+// The deletion of an object is recorded: a leader whose cache lags behind changes nothing by what
+// it still sees.
+func TestObjectRecordedAsDeletedReportsTerminating(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "UPDATE referral.campaign SET deleted_uids = deleted_uids || uid, mode = 'Closed'; UPDATE referral.meta SET epoch = epoch + 1")

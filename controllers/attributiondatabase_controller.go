@@ -18,22 +18,23 @@ import (
 )
 
 const (
-	// recheckInterval is how often a database is looked at again that is not as it should be, since what is put right
-	// there does not show in the API server.
+	// recheckInterval is the requeue while a database is not as it should be: its cure does not
+	// show in the API server.
 	recheckInterval = 5 * time.Second
 
-	// progressInterval is how often the progress of something is looked at that somebody may be waiting for.
+	// progressInterval is the longest requeue while a rollout runs, so that its progress can be
+	// watched.
 	progressInterval = 2 * time.Second
 )
 
-// AttributionDatabaseReconciler makes a schema what its AttributionDatabase says, and reports what is in it. It uses the
-// connections of the registry and never dials by itself.
+// AttributionDatabaseReconciler makes a schema what its AttributionDatabase says, and reports what
+// is in it. It uses the connections of the registry and never dials.
 type AttributionDatabaseReconciler struct {
 	client         client.Client
-	live           client.Reader
+	live           client.Reader // the API server itself, past the cache
 	reporter       reporter
 	registry       *hosting.Registry
-	moved          *hosting.Feed // campaigns whose counters are others than they were
+	moved          *hosting.Feed // campaigns whose counters have changed
 	installation   string
 	statusInterval time.Duration
 	granted        *grantMemory
@@ -51,108 +52,108 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 	if err := r.client.Get(ctx, request.NamespacedName, &adb); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	before := adb.DeepCopy()
-	good := verdict{reason: v1alpha1.ReadyReason, message: "facts are being decided", again: r.statusInterval}
-	if adb.Spec.Suspend {
-		good.reason, good.message = v1alpha1.SuspendedReason, "nothing is decided or migrated until spec.suspend is false"
+	if letGo(&adb) {
+		return ctrl.Result{}, nil
 	}
+	before, s := adb.DeepCopy(), r.newScope(&adb)
 	defer func() {
 		if letGo(&adb) {
 			return
 		}
-		if r.busy(&adb) {
-			good.again = min(good.again, progressInterval)
-		}
-		result, err = conclude(&adb, good, err)
+		result, err = conclude(&adb, s.success, err)
 		r.absence.observe(&adb, usable(&adb))
-		r.reportResync(&adb)
+		reportResyncFailure(s)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})
 	}()
+	return ctrl.Result{}, runPhases(ctx, s, r.phases(&adb))
+}
 
+// phases returns what a reconcile of the database does, in order.
+func (r *AttributionDatabaseReconciler) phases(adb *v1alpha1.AttributionDatabase) []phase[*databaseScope] {
 	if !adb.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.giveUp(ctx, &adb)
+		return []phase[*databaseScope]{r.awaitCampaignsGone, r.giveUpOwnership, r.removeFinalizer}
 	}
-	// Before the first write to the database.
-	if err := setFinalizer(ctx, r.client, &adb, true); err != nil {
-		return ctrl.Result{}, err
+	return []phase[*databaseScope]{
+		r.ensureFinalizer, // before the first write to the database
+		r.awaitSettings,
+		r.convergeSchema,
+		r.observeHost, // again, since the schema may be served now
+		r.awaitEngine,
+		r.followRollouts,
 	}
-	return ctrl.Result{}, r.converge(ctx, &adb)
 }
 
-// reportResync reports whether full comparisons fail again and again, which leaves Ready as it is. Conditions: ResyncFailing.
-func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDatabase) {
-	fault := r.registry.State(client.ObjectKeyFromObject(adb)).ResyncFault
-	if fault == nil {
-		removeCondition(adb, v1alpha1.ResyncFailingCondition)
-		return
-	}
-	setCondition(adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
-		"full comparisons fail; facts go on being decided: "+postgres.Message(fault))
+func (r *AttributionDatabaseReconciler) ensureFinalizer(ctx context.Context, s *databaseScope) error {
+	return setFinalizer(ctx, r.client, s.adb, true)
 }
 
-// usable reports whether a database is Ready, or can be used although it is not.
-func usable(adb *v1alpha1.AttributionDatabase) bool {
-	ready := readyCondition(adb)
-	return ready != nil && (ready.Status == metav1.ConditionTrue || harmless[ready.Reason])
+// observeHost reads the state of the database in this process.
+func (r *AttributionDatabaseReconciler) observeHost(_ context.Context, s *databaseScope) error {
+	s.host = r.registry.State(s.name)
+	return nil
 }
 
-// busy says whether a campaign's progress is to be seen: pairs are being decided again under new terms.
-func (r *AttributionDatabaseReconciler) busy(adb *v1alpha1.AttributionDatabase) bool {
-	report, _ := r.registry.Report(client.ObjectKeyFromObject(adb))
-	return !adb.Spec.Suspend && slices.ContainsFunc(report.Campaigns, func(c database.CampaignStatus) bool {
-		return c.Rollout != nil && !c.Rollout.Done && c.Mode != database.Suspended
-	})
-}
-
-// converge takes a database through all phases, each of which writes only what differs.
-func (r *AttributionDatabaseReconciler) converge(ctx context.Context, adb *v1alpha1.AttributionDatabase) error {
-	name := client.ObjectKeyFromObject(adb)
-	if err := r.settings(adb); err != nil {
-		return err
-	}
-	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *postgres.DB) error {
-		return r.schema(adb, db).converge(ctx)
-	})
-	if err != nil {
-		return r.explain(adb, err, v1alpha1.FailedReason)
-	}
-	return r.serving(adb)
-}
-
-// settings waits until the registry has the settings of this generation, and tells why it cannot have them.
+// awaitSettings waits until this process has the settings of this generation, and reports why it
+// cannot have them.
 //
-// Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is Stalled; Connecting.
-func (r *AttributionDatabaseReconciler) settings(adb *v1alpha1.AttributionDatabase) error {
-	state := r.registry.State(client.ObjectKeyFromObject(adb))
-	if state.Source != sourceOf(adb) {
+// Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is
+// Stalled; Connecting.
+func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *databaseScope) error {
+	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
-			reason: v1alpha1.ConnectingReason, after: recheckInterval, shown: unlessInForce,
+			reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce,
 			err: errors.New("the settings of this generation are being read"),
 		}
 	}
-	var refused *settingsError
-	if !errors.As(state.Refusal, &refused) {
-		return state.Refusal
-	}
-	if refused.hopeless {
+	refused, ok := errors.AsType[*settingsError](s.host.Refusal)
+	switch {
+	case !ok:
+		return s.host.Refusal
+	case refused.hopeless:
 		return &stalledError{reason: refused.reason, err: refused}
+	default:
+		return &waitingError{reason: refused.reason, requeueAfter: recheckInterval, err: refused}
 	}
-	return &waitingError{reason: refused.reason, after: recheckInterval, err: refused}
 }
 
-// serving waits until this replica's engine runs, unless it is not meant to, and tells when it makes no progress.
+// awaitEngine waits until this replica's engine runs, unless the database is suspended, and reports
+// an engine that makes no progress.
 //
 // Conditions: Connecting, EngineFailing, and those of explain.
-func (r *AttributionDatabaseReconciler) serving(adb *v1alpha1.AttributionDatabase) error {
-	state := r.registry.State(client.ObjectKeyFromObject(adb))
+func (r *AttributionDatabaseReconciler) awaitEngine(_ context.Context, s *databaseScope) error {
 	switch {
-	case state.Fault != nil:
-		return r.explain(adb, state.Fault, v1alpha1.EngineFailingReason)
-	case adb.Spec.Suspend, state.Phase == hosting.Serving:
+	case s.host.Fault != nil:
+		return s.explain(s.host.Fault, v1alpha1.EngineFailingReason)
+	case s.adb.Spec.Suspend, s.host.Phase == hosting.Serving:
 		return nil
 	default:
 		return &waitingError{
-			reason: v1alpha1.ConnectingReason, after: recheckInterval, shown: unlessInForce, err: errors.New("the engine is being started"),
+			reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce,
+			err: errors.New("the engine is being started"),
 		}
 	}
+}
+
+// followRollouts shortens the requeue while pairs are being decided again under new terms.
+func (r *AttributionDatabaseReconciler) followRollouts(_ context.Context, s *databaseScope) error {
+	if s.adb.Spec.Suspend {
+		return nil
+	}
+	if slices.ContainsFunc(s.schema.Campaigns, func(c database.CampaignStatus) bool {
+		return c.Rollout != nil && !c.Rollout.Done && c.Mode != database.Suspended
+	}) {
+		s.success.requeueAfter = min(s.success.requeueAfter, progressInterval)
+	}
+	return nil
+}
+
+// reportResyncFailure reports resyncs that fail again and again, which leaves Ready as it is.
+// Conditions: ResyncFailing.
+func reportResyncFailure(s *databaseScope) {
+	if s.host.ResyncFault == nil {
+		removeCondition(s.adb, v1alpha1.ResyncFailingCondition)
+		return
+	}
+	setCondition(s.adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
+		"full comparisons fail; facts go on being decided: "+postgres.Message(s.host.ResyncFault))
 }

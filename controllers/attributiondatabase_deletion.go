@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -14,79 +13,65 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// giveUp lets an AttributionDatabase go once no campaign refers to it: it drops nothing, and gives up the ownership of the
-// schema. Until then everything goes on as before.
+// awaitCampaignsGone waits until no campaign refers to the database. Until then the database is
+// kept converged as before.
 //
-// Gone means that the Secret does not exist any more. A database that is merely unreachable is not gone: somebody else
-// would find the schema owned and wait, so the object stays and says what it waits for.
-//
-// Conditions: InUse, Terminating.
-func (r *AttributionDatabaseReconciler) giveUp(ctx context.Context, adb *v1alpha1.AttributionDatabase) error {
-	if letGo(adb) {
-		return nil
-	}
-	campaigns, err := campaignsBy(ctx, r.client, adb.Namespace, campaignByDatabase, adb.Name)
-	if err != nil {
+// Conditions: InUse, and those of a database that is not being deleted.
+func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, s *databaseScope) error {
+	campaigns, err := campaignsBy(ctx, r.client, s.name.Namespace, campaignByDatabase, s.name.Name)
+	if err != nil || len(campaigns) == 0 {
 		return err
 	}
-	if len(campaigns) > 0 {
-		if err := r.converge(ctx, adb); err != nil {
-			return err
-		}
-		return &waitingError{reason: v1alpha1.InUseReason, after: r.statusInterval, err: inUse(campaigns)}
-	}
-	if err := r.release(ctx, adb); err != nil {
+	converge := []phase[*databaseScope]{r.awaitSettings, r.convergeSchema, r.observeHost, r.awaitEngine}
+	if err := runPhases(ctx, s, converge); err != nil {
 		return err
 	}
-	return setFinalizer(ctx, r.client, adb, false)
+	names := make([]string, 0, len(campaigns))
+	for i := range campaigns {
+		names = append(names, campaigns[i].Name)
+	}
+	return &waitingError{reason: v1alpha1.InUseReason, requeueAfter: r.statusInterval, err: fmt.Errorf(
+		"%d ReferralCampaigns refer to this database: %s; delete them first", len(names), some(names))}
 }
 
-// release closes what campaigns left behind and gives up ownership, as far as there is any.
-func (r *AttributionDatabaseReconciler) release(ctx context.Context, adb *v1alpha1.AttributionDatabase) error {
-	name := client.ObjectKeyFromObject(adb)
-	state := r.registry.State(name)
-	if state.Source != sourceOf(adb) {
+// giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
+// schema, if this object has it. It drops nothing.
+//
+// A database whose Secret is gone is gone. An unreachable database is not: its schema would stay
+// owned and keep the next owner waiting, so the object stays and reports what it waits for.
+//
+// Conditions: Terminating.
+func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {
+	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
-			reason: v1alpha1.TerminatingReason, after: recheckInterval, err: errors.New("the ownership of the schema is being given up"),
+			reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,
+			err: errors.New("the ownership of the schema is being given up"),
 		}
 	}
-	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *postgres.DB) error {
-		return r.schema(adb, db).release(ctx)
+	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *postgres.DB) error {
+		s.db = db
+		return runPhases(ctx, s, []phase[*databaseScope]{r.observeSchema, r.releaseSchema})
 	})
-	if err == nil || secretGone(state) || neverOwned(adb) {
+	if err == nil || secretGone(s.host) || neverOwned(s.adb) {
 		return nil
 	}
 	cause := postgres.Message(err)
-	if state.Refusal != nil {
-		cause = state.Refusal.Error()
+	if s.host.Refusal != nil {
+		cause = s.host.Refusal.Error()
 	}
 	return &waitingError{
-		reason: v1alpha1.TerminatingReason, after: recheckInterval,
+		reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,
 		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; to let go without that, delete Secret %s/%s",
-			adb.Spec.Schema, cause, adb.Namespace, adb.Spec.SecretRef.Name),
+			s.adb.Spec.Schema, cause, s.adb.Namespace, s.adb.Spec.SecretRef.Name),
 	}
 }
 
-// secretGone says whether the Secret with the database's URI does not exist, as far as is known.
-func secretGone(state hosting.State) bool {
-	var refused *settingsError
-	return errors.As(state.Refusal, &refused) && refused.gone
-}
-
-// neverOwned says whether this object never got as far as to write to its database.
-func neverOwned(adb *v1alpha1.AttributionDatabase) bool {
-	return adb.Status.Owner != client.ObjectKeyFromObject(adb).String()
-}
-
-// release is what is done in the database. What is not ours, or not there, is released already.
-func (s *schema) release(ctx context.Context) error {
-	if err := s.observe(ctx); err != nil {
-		return err
-	}
+// releaseSchema releases a schema that this object owns.
+func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *databaseScope) error {
 	if !s.owned() {
 		return nil
 	}
-	if err := s.closeAbsent(ctx); err != nil {
+	if err := r.closeAbsentCampaigns(ctx, s); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
@@ -94,38 +79,17 @@ func (s *schema) release(ctx context.Context) error {
 	return database.Release(ctx, s.db, s.identity)
 }
 
-// inUse names the campaigns that keep a database.
-func inUse(campaigns []v1alpha1.ReferralCampaign) error {
-	var names []string
-	for i := range campaigns {
-		names = append(names, campaigns[i].Name)
-	}
-	return fmt.Errorf("%d ReferralCampaigns refer to this database: %s; delete them first", len(campaigns), some(names))
+func (r *AttributionDatabaseReconciler) removeFinalizer(ctx context.Context, s *databaseScope) error {
+	return setFinalizer(ctx, r.client, s.adb, false)
 }
 
-// campaignNames are the names of the campaigns that refer to a database, as our cache has them. They have been seen then.
-func (r *AttributionDatabaseReconciler) campaignNames(ctx context.Context, adb *v1alpha1.AttributionDatabase) (map[string]bool, error) {
-	campaigns, err := campaignsBy(ctx, r.client, adb.Namespace, campaignByDatabase, adb.Name)
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[string]bool, len(campaigns))
-	for i := range campaigns {
-		r.absence.saw(&campaigns[i])
-		names[campaigns[i].Name] = true
-	}
-	return names, nil
+// secretGone reports whether the Secret with the database's URI is known not to exist.
+func secretGone(state hosting.State) bool {
+	refused, ok := errors.AsType[*settingsError](state.Refusal)
+	return ok && refused.gone
 }
 
-// isGone asks the API server itself whether no campaign of this name refers to the database any more.
-func (r *AttributionDatabaseReconciler) isGone(ctx context.Context, adb *v1alpha1.AttributionDatabase, name string) (bool, error) {
-	var campaign v1alpha1.ReferralCampaign
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: adb.Namespace, Name: name}, &campaign)
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("while looking for campaign %s: %w", name, err)
-	}
-	return campaign.Spec.DatabaseRef.Name != adb.Name, nil
+// neverOwned reports whether this object never wrote to its database.
+func neverOwned(adb *v1alpha1.AttributionDatabase) bool {
+	return adb.Status.Owner != client.ObjectKeyFromObject(adb).String()
 }

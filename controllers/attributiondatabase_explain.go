@@ -11,7 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// reasons are what errors of a database are called in conditions.
+// reasons are the condition reasons of classified database errors.
 var reasons = map[postgres.Class]string{
 	postgres.ClassUnreachable:           v1alpha1.UnreachableReason,
 	postgres.ClassCertificateNotTrusted: v1alpha1.CertificateNotTrustedReason,
@@ -20,9 +20,9 @@ var reasons = map[postgres.Class]string{
 	postgres.ClassDatabaseNotFound:      v1alpha1.DatabaseNotFoundReason,
 }
 
-// explain turns what the registry or the database said into a condition, which has the reason otherwise when nothing more
-// is known. It is the only place where that is decided.
-func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabase, err error, otherwise string) error {
+// explain turns an error of the registry or the database into one with a condition reason;
+// otherwise is the reason when none is known. This is decided nowhere else.
+func (s *databaseScope) explain(err error, otherwise string) error {
 	var (
 		owned      *database.ErrOwnedByAnother
 		tooNew     *database.ErrSchemaTooNew
@@ -32,20 +32,20 @@ func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabas
 		refused    *settingsError
 	)
 	wait := func(reason string) error {
-		return &waitingError{reason: reason, after: recheckInterval, err: errors.New(postgres.Message(err))}
+		return &waitingError{reason: reason, requeueAfter: recheckInterval, err: errors.New(postgres.Message(err))}
 	}
 	reason, classified := reasons[postgres.Classify(err)]
 	switch {
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
-		return &waitingError{reason: v1alpha1.ConnectingReason, after: recheckInterval, shown: unlessInForce, err: err}
+		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, database.ErrStale):
-		return &waitingError{after: staleInterval, shown: never, err: err}
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):
-		return &waitingError{reason: refused.reason, after: recheckInterval, err: refused}
+		return &waitingError{reason: refused.reason, requeueAfter: recheckInterval, err: refused}
 	case errors.As(err, &owned):
-		return r.explainOwner(adb, owned)
+		return s.explainOwner(owned.Owner)
 	case errors.As(err, &tooNew):
-		return &stalledError{reason: v1alpha1.SchemaTooNewReason, recheck: recheckInterval, err: tooNew}
+		return &stalledError{reason: v1alpha1.SchemaTooNewReason, requeueAfter: recheckInterval, err: tooNew}
 	case errors.As(err, &noRoles):
 		return wait(v1alpha1.RoleNotFoundReason)
 	case errors.As(err, &notGranted):
@@ -59,24 +59,23 @@ func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabas
 	}
 }
 
-// explainOwner tells whose the schema is, and what can be done about it. Only an earlier object of the same name in the
-// same installation, as in a rebuilt cluster, makes way by itself.
-func (r *AttributionDatabaseReconciler) explainOwner(adb *v1alpha1.AttributionDatabase, other *database.ErrOwnedByAnother) error {
-	owner := other.Owner
+// explainOwner reports the owner of the schema and how to take the schema over. An earlier object
+// of the same name in the same installation, as in a rebuilt cluster, is taken over without help;
+// every other owner stalls this object.
+func (s *databaseScope) explainOwner(owner database.Owner) error {
 	line := fmt.Sprintf("kubectl -n %s annotate attributiondatabase %s --overwrite %s=%s",
-		adb.Namespace, adb.Name, v1alpha1.TakeOverAnnotation, owner.UID)
-	identity := identityOf(adb, r.installation)
-	if owner.Installation == identity.Installation && owner.Name == identity.Name {
+		s.adb.Namespace, s.adb.Name, v1alpha1.TakeOverAnnotation, owner.UID)
+	if owner.Installation == s.identity.Installation && owner.Name == s.identity.Name {
 		return &waitingError{
-			reason: v1alpha1.OwnedByAnotherReason, after: recheckInterval,
+			reason: v1alpha1.OwnedByAnotherReason, requeueAfter: recheckInterval,
 			err: fmt.Errorf("schema %s is owned by an earlier %s (uid %s), last alive at %s; it is taken over when that is five "+
-				"minutes ago, or at once with: %s", adb.Spec.Schema, owner.Name, owner.UID,
+				"minutes ago, or at once with: %s", s.adb.Spec.Schema, owner.Name, owner.UID,
 				owner.HeartbeatAt.UTC().Format(time.RFC3339), line),
 		}
 	}
 	return &stalledError{
-		reason: v1alpha1.OwnedByAnotherReason, recheck: recheckInterval,
+		reason: v1alpha1.OwnedByAnotherReason, requeueAfter: recheckInterval,
 		err: fmt.Errorf("schema %s is owned by AttributionDatabase %s of installation %s (uid %s); if that is no longer in use, "+
-			"take over with: %s", adb.Spec.Schema, owner.Name, owner.Installation, owner.UID, line),
+			"take over with: %s", s.adb.Spec.Schema, owner.Name, owner.Installation, owner.UID, line),
 	}
 }

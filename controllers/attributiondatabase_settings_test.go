@@ -16,8 +16,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// setting is something that only shows at run time: how it is wrong, what the resource says about it, and how it is put
-// right. It has to show, and to heal, by itself.
+// setting is something that only shows at run time: how it is wrong, what the resource says about
+// it, and how it is put right. It has to show, and to heal, by itself.
 type setting struct {
 	wrong   func(w *world, own *testworld.Database)
 	reason  string
@@ -139,7 +139,7 @@ func unusedAddress() string {
 	return listener.Addr().String()
 }
 
-func TestSettingsThatOnlyShowAtRunTime(t *testing.T) {
+func TestInvalidSettingsShowAndAreCuredWithoutRestart(t *testing.T) {
 	for name, setting := range settings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // most of the time is spent waiting for the next look

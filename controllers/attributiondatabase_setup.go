@@ -18,7 +18,7 @@ func (r *AttributionDatabaseReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("attributiondatabase").
 		For(&v1alpha1.AttributionDatabase{}, builder.WithPredicates(requested())).
-		// A campaign that went is to be closed, and may be the last that kept the database.
+		// A deleted campaign has to be closed, and may be the last that kept the database.
 		Watches(&v1alpha1.ReferralCampaign{}, handler.EnqueueRequestsFromMapFunc(databaseOf), builder.WithPredicates(deletions())).
 		WatchesRawSource(fed(r.registry.Changes(), 0)).
 		WithOptions(controllerOptions()).

@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestADatabaseIsMigratedOwnedAndGranted(t *testing.T) {
+func TestNewDatabaseIsMigratedOwnedAndGranted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t) // nothing in it
@@ -55,7 +55,7 @@ func TestRolesThatLeaveTheListLoseTheirRights(t *testing.T) {
 	}
 }
 
-func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
+func TestSuspendedDatabaseIsNotMigrated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t)
@@ -69,7 +69,7 @@ func TestASuspendedDatabaseIsNotTouched(t *testing.T) {
 	w.awaitReady(w.adb("shop"))
 }
 
-func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
+func TestSuspendedDatabaseDecidesFactsWhenResumed(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.eventually("nothing is pending", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
@@ -87,7 +87,7 @@ func TestASuspendedDatabaseKeepsFactsForLater(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
 }
 
-func TestAPasswordThatChangesIsFollowed(t *testing.T) {
+func TestChangedPasswordIsFollowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := testworld.NewDatabase(t) // with a role of its own
@@ -106,7 +106,7 @@ func TestAPasswordThatChangesIsFollowed(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 }
 
-func TestACertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
+func TestCertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ours, err := testworld.NewAuthority("ours")
@@ -137,7 +137,7 @@ func TestACertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 	w.awaitReady(adb)
 }
 
-func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
+func TestSchemaHasOneOwner(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
@@ -149,7 +149,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	if rival.Status.Owner != w.namespace+"/shop" {
 		t.Errorf("status.owner: %s", rival.Status.Owner)
 	}
-	// Deleting the loser leaves the winner what it has.
+	// Deleting the object that is not the owner leaves the owner its schema.
 	check(t, w.client.Delete(t.Context(), rival))
 	w.awaitGone(rival)
 	w.shop(own, oneFriend)
@@ -165,7 +165,7 @@ func TestTwoObjectsNeverOwnOneSchema(t *testing.T) {
 	}
 }
 
-func TestARebuiltClusterWaitsForTheOldOneToFallSilent(t *testing.T) {
+func TestRebuiltClusterTakesOverWhenTheHeartbeatIsOld(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	old := w.adb("shop")
@@ -181,104 +181,7 @@ func TestARebuiltClusterWaitsForTheOldOneToFallSilent(t *testing.T) {
 	w.awaitReady(old)
 }
 
-func TestADatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
-	t.Parallel()
-	w, own := newShop(t)
-	w.shop(own, oneFriend)
-	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
-	adb := w.adb("shop")
-	check(t, w.client.Delete(t.Context(), adb))
-	used := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
-	if !strings.Contains(used.Message, "1 ReferralCampaigns") || !strings.Contains(used.Message, "invite-friends") {
-		t.Errorf("message: %s", used.Message)
-	}
-	// It is in use: credits go on.
-	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
-	await(w, w.rcamp("invite-friends"), "reversed", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Reversed == 1 })
-
-	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
-	w.awaitGone(adb)
-	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
-		t.Error("the ownership was not given up")
-	}
-	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
-		t.Errorf("the campaign is %s", mode)
-	}
-	if entries := value[int](w, own, "SELECT count(*)::int FROM referral.ledger"); entries != 2 {
-		t.Errorf("%d ledger entries", entries)
-	}
-}
-
-func TestUnreachableIsNotGone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	own := w.newDatabase()
-	proxy := testworld.NewProxy(t, own.Server().Address())
-	w.secret("shop-db", map[string]string{"uri": strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1)})
-	w.apply(shopYAML)
-	adb := w.adb("shop")
-	w.awaitReady(adb)
-	check(t, proxy.Stop())
-	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	check(t, w.client.Delete(t.Context(), adb))
-	await(w, adb, "told how to let go", func(d *v1alpha1.AttributionDatabase) bool {
-		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
-		return ready.Reason == v1alpha1.TerminatingReason &&
-			strings.Contains(ready.Message, "delete Secret "+w.namespace+"/shop-db")
-	})
-	w.kubectl("", "delete", "secret", "shop-db")
-	w.awaitGone(adb)
-}
-
-// Everything of a namespace may be deleted at once, in any order.
-func TestWhatIsConnectedGoesOnWithoutItsSecretAndIsGivenUpInTheEnd(t *testing.T) {
-	t.Parallel()
-	w, own := newShop(t)
-	adb := w.adb("shop")
-	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
-	w.kubectl("", "annotate", "adb", "shop", v1alpha1.RequestedAtAnnotation+"=now")
-	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
-	w.shop(own, oneFriend)
-	w.eventually("granted", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.ledger") == 1 })
-
-	w.kubectl("", "delete", "adb/shop", "rcamp/invite-friends")
-	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
-		t.Error("the ownership was not given up")
-	}
-	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
-		t.Errorf("the campaign is %s", mode)
-	}
-}
-
-func TestAnObjectThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.secret("shop-db", map[string]string{"uri": "postgres://somebody:secret@" + unusedAddress() + "/shop"})
-	w.apply(shopYAML)
-	adb := w.adb("shop")
-	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	check(t, w.client.Delete(t.Context(), adb))
-	w.awaitGone(adb)
-}
-
-func TestAReplicaForgetsDatabasesThatWentWhileNoManagerRan(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
-	w.apply(shopYAML)
-	adb := w.adb("shop")
-	w.awaitReady(adb)
-	if hosted := w.registry.Names(); len(hosted) != 1 || hosted[0] != client.ObjectKeyFromObject(adb) {
-		t.Errorf("hosted: %v", hosted)
-	}
-	w.stop()
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
-	check(t, w.client.Delete(t.Context(), adb))
-	w.startManager()
-	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })
-}
-
-func TestAnEngineThatCannotGoOnShows(t *testing.T) {
+func TestFailingEngineShows(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "ALTER TABLE referral.ledger RENAME TO elsewhere")
@@ -293,7 +196,7 @@ func TestAnEngineThatCannotGoOnShows(t *testing.T) {
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 }
 
-func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
+func TestMissingRoleHoldsUpNothingElse(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"readers":["nobody_`+own.Name+`"]}}}`)
@@ -304,7 +207,7 @@ func TestARoleThatIsMissingKeepsNothingElseFromBeingDone(t *testing.T) {
 	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
 }
 
-func TestAResyncThatFailsAgainAndAgainShows(t *testing.T) {
+func TestFailingResyncShows(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, `

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -9,9 +10,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
-// resource is what the three kinds have in common.
+// resource is what all kinds have in common.
 type resource interface {
 	client.Object
 	GetConditions() []metav1.Condition
@@ -20,50 +22,50 @@ type resource interface {
 	SetObservedGeneration(int64)
 }
 
-// verdict is how a reconcile went well.
-type verdict struct {
-	reason  string
-	message string
-	again   time.Duration // look again after this; zero: something will wake us
+// success is what conditions say when no phase returned an error.
+type success struct {
+	reason       string
+	message      string
+	requeueAfter time.Duration // zero: a watch notices the next change
 }
 
-// conclude turns the end of a reconcile into conditions and the time of the next one. It is the only place where
-// conditions are made:
+// conclude turns the outcome of a reconcile into conditions and the time of the next one.
+// Conditions are set nowhere else:
 //
-//	                 Ready           Stalled   Reconciling                  observedGeneration
-//	no error         True            -         -                            moves
-//	stalledError     False           True      -                            moves
-//	waitingError     False           -         for a declared change        stays
-//	another error    False, Failed   -         for a declared change        stays
+//	                 Ready           Stalled   Reconciling              observedGeneration
+//	no error         True            -         -                        moves
+//	stalledError     False           True      -                        moves
+//	waitingError     False           -         for a declared change    stays
+//	another error    False, Failed   -         for a declared change    stays
 //
-// A change is declared while observedGeneration lags behind, which is thus the newest generation that is in force, or that
-// is known never to be.
-func conclude(object resource, good verdict, err error) (ctrl.Result, error) {
+// A change is declared while observedGeneration lags behind: observedGeneration is the newest
+// generation that is in force, or that is known never to come into force.
+func conclude(object resource, good success, err error) (ctrl.Result, error) {
 	if err == nil {
 		object.SetObservedGeneration(object.GetGeneration())
 		setReady(object, metav1.ConditionTrue, good.reason, good.message)
 		removeCondition(object, v1alpha1.StalledCondition)
 		removeCondition(object, v1alpha1.ReconcilingCondition)
-		return ctrl.Result{RequeueAfter: jittered(good.again)}, nil
+		return ctrl.Result{RequeueAfter: jitter.Spread(good.requeueAfter)}, nil
 	}
-	if stall := asStalled(err); stall != nil {
+	if stall, ok := errors.AsType[*stalledError](err); ok {
 		object.SetObservedGeneration(object.GetGeneration())
 		setReady(object, metav1.ConditionFalse, stall.reason, stall.Error())
 		setCondition(object, v1alpha1.StalledCondition, metav1.ConditionTrue, stall.reason, stall.Error())
 		removeCondition(object, v1alpha1.ReconcilingCondition)
-		return ctrl.Result{RequeueAfter: jittered(stall.recheck)}, nil
+		return ctrl.Result{RequeueAfter: jitter.Spread(stall.requeueAfter)}, nil
 	}
-	if wait := asWaiting(err); wait != nil {
+	if wait, ok := errors.AsType[*waitingError](err); ok {
 		if wait.shown == always || wait.shown == unlessInForce && !inForce(object) {
 			setUnready(object, wait.reason, wait.Error(), wait.change)
 		}
-		return ctrl.Result{RequeueAfter: jittered(wait.after)}, nil
+		return ctrl.Result{RequeueAfter: jitter.Spread(wait.requeueAfter)}, nil
 	}
 	setUnready(object, v1alpha1.FailedReason, err.Error(), false)
 	return ctrl.Result{}, err
 }
 
-// inForce says whether the object was Ready with what it declares now.
+// inForce reports whether the object is Ready with its current generation.
 func inForce(object resource) bool {
 	return object.GetObservedGeneration() == object.GetGeneration() &&
 		meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)

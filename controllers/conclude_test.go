@@ -18,9 +18,9 @@ func TestConclude(t *testing.T) {
 		unready     = "Ready=False Unreachable"
 		reconciling = "Reconciling=True Unreachable"
 	)
-	wait := func(shown shown, change bool) error {
+	wait := func(shown visibility, change bool) error {
 		return fmt.Errorf("while testing: %w", &waitingError{
-			reason: "Unreachable", after: time.Minute, shown: shown, change: change, err: errors.New("no answer"),
+			reason: "Unreachable", requeueAfter: time.Minute, shown: shown, change: change, err: errors.New("no answer"),
 		})
 	}
 	for name, test := range map[string]struct {
@@ -74,7 +74,7 @@ func TestConclude(t *testing.T) {
 			for _, text := range test.before {
 				object.Status.Conditions = append(object.Status.Conditions, condition(t, text))
 			}
-			result, err := conclude(object, verdict{reason: "Ready", message: "in force", again: time.Minute}, test.err)
+			result, err := conclude(object, success{reason: "Ready", message: "in force", requeueAfter: time.Minute}, test.err)
 			var got []string
 			for _, c := range object.Status.Conditions {
 				got = append(got, fmt.Sprintf("%s=%s %s", c.Type, c.Status, c.Reason))

@@ -1,12 +1,23 @@
-// Package controllers converges configuration: what AttributionDatabase, RewardPolicy and ReferralCampaign objects say is
-// declared in Postgres, and what Postgres has come to is reported in their status.
+// Package controllers converges configuration: it declares AttributionDatabase, RewardPolicy and
+// ReferralCampaign objects in Postgres, and reports in their status what has come of them.
 //
-// Each kind has its <kind>_controller.go, which reads as the story of the kind, and its <kind>_setup.go with indexes,
-// watches and predicates. pools_controller.go is the one that runs on every replica, elected or not: it reads Secrets and
-// keeps package hosting supplied.
+// Each kind has
 //
-// A Reconcile is a list of phases that return errors; the kind of error decides about conditions and requeue, in
-// conclude.go and nowhere else. Status is written once, at the end.
+//	<kind>_controller.go   Reconcile, and the list of its phases
+//	<kind>_scope.go        what one reconcile reads: objects, and one snapshot of the counters (a RewardPolicy's is short and
+//	                       stands in its controller file)
+//	<kind>_<subject>.go    the phases of one subject
+//	<kind>_setup.go        watches and predicates; the indexes are in setup.go
 //
-// No SQL and no reward arithmetic lives here, and nothing is kept in memory that a restart could not find out again.
+// pools_controller.go runs on every replica, elected or not: it reads Secrets and passes connection
+// settings to package hosting.
+//
+// A phase is a function of the scope that returns an error. The first error ends the reconcile, and
+// its kind decides about conditions and requeue, in conclude.go and nowhere else. Status is written
+// once, at the end.
+//
+// This package holds no SQL: statements are in internal/database. It holds no reward arithmetic:
+// what a policy or a budget amounts to is decided in internal/reward. What a process keeps in
+// memory (absence, grantMemory, and the reports in package hosting) spares queries or delays an
+// action, and a new process does without it.
 package controllers

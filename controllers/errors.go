@@ -1,64 +1,52 @@
 package controllers
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
 
-// Reconcile ends in one of four ways: no error (what is declared is in force), a stalledError, a waitingError, or any
-// other error (something unforeseen, tried again with backoff). conclude makes conditions and a requeue of it.
+// A reconcile ends in one of four ways: without an error (the declared spec is in force), with a
+// stalledError, with a waitingError, or with any other error (unforeseen, retried with backoff).
+// conclude turns each into conditions and a requeue.
 
-// stalledError says that nothing but a person can help.
+// stalledError is a failure that only a person can cure.
 type stalledError struct {
-	reason  string
-	recheck time.Duration // look again after this, since the person may act out of our sight; zero: something will wake us
-	err     error
+	reason       string
+	requeueAfter time.Duration // the person may act where no watch sees it; zero: a watch notices
+	err          error
 }
 
 func (e *stalledError) Error() string { return e.err.Error() }
 func (e *stalledError) Unwrap() error { return e.err }
 
-// stalled makes one that something wakes us from.
+// stalled returns a stalledError whose cure a watch notices.
 func stalled(reason, format string, arguments ...any) error {
 	return &stalledError{reason: reason, err: fmt.Errorf(format, arguments...)}
 }
 
-// waitingError says that what is declared cannot come into force yet, for a reason that is expected to go away.
+// waitingError reports that the declared spec cannot come into force yet, for a reason that is
+// expected to pass.
 type waitingError struct {
-	reason string
-	after  time.Duration // look again after this; zero: something will wake us
-	shown  shown
-	change bool // a declared change is on its way, although the object was observed
-	err    error
+	reason       string
+	requeueAfter time.Duration // zero: a watch notices the end of the wait
+	shown        visibility
+	change       bool // a declared change is on its way, although observedGeneration is current
+	err          error
 }
 
-// shown says when conditions tell of a wait.
-type shown int
+// visibility is when conditions show a wait.
+type visibility int
 
 const (
-	always        shown = iota
-	unlessInForce       // it may be over before anybody has to know, and what is declared is in force meanwhile
-	never               // it is over in a moment
+	always        visibility = iota
+	unlessInForce            // a short wait: hidden while the declared spec is in force
+	never                    // over in a moment
 )
 
 func (e *waitingError) Error() string { return e.err.Error() }
 func (e *waitingError) Unwrap() error { return e.err }
 
-// waiting makes one that something wakes us from.
+// waiting returns a waitingError that always shows and whose end a watch notices.
 func waiting(reason, format string, arguments ...any) error {
 	return &waitingError{reason: reason, err: fmt.Errorf(format, arguments...)}
-}
-
-// asStalled and asWaiting find their kind of error in a chain; nil: it is of another kind.
-func asStalled(err error) *stalledError {
-	var found *stalledError
-	errors.As(err, &found)
-	return found
-}
-
-func asWaiting(err error) *waitingError {
-	var found *waitingError
-	errors.As(err, &found)
-	return found
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// setFinalizer has our finalizer on an object, or not. It writes only what differs. The status of the object becomes that
-// of the API server.
+// setFinalizer puts our finalizer on an object or removes it, and writes only what differs. A write
+// replaces the object's status by that of the API server.
 func setFinalizer(ctx context.Context, c client.Client, object resource, wanted bool) error {
 	original, ok := object.DeepCopyObject().(client.Object)
 	if !ok {
-		return fmt.Errorf("%T is no object of the API server", object)
+		return fmt.Errorf("%T is not an object of the API server", object)
 	}
 	change := controllerutil.RemoveFinalizer
 	if wanted {
@@ -25,7 +25,7 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 	if !change(object, v1alpha1.Finalizer) {
 		return nil
 	}
-	// Another's finalizer must not get lost, hence the lock.
+	// The lock keeps a finalizer that another controller adds meanwhile.
 	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
 	err := c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager))
 	if client.IgnoreNotFound(err) == nil {
@@ -33,17 +33,19 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 	}
 	object.SetFinalizers(original.GetFinalizers())
 	if apierrors.IsConflict(err) {
-		return &waitingError{after: staleInterval, shown: never, err: err}
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	}
 	return fmt.Errorf("while changing the finalizers: %w", err)
 }
 
-// letGo says whether an object is being deleted and no longer waits for us: there is nothing left to report on.
+// letGo reports whether an object is being deleted and does not wait for our finalizer: there is
+// nothing left to report.
 func letGo(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && !controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
 }
 
-// gone reports whether an object is being deleted and waits for no finalizer: it is not there any more, or will not be in a moment.
+// gone reports whether an object is being deleted and waits for no finalizer: it goes now, or has
+// gone.
 func gone(object resource) bool {
 	return !object.GetDeletionTimestamp().IsZero() && len(object.GetFinalizers()) == 0
 }

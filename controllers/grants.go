@@ -7,20 +7,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// grantInterval is how often the rights of roles are compared with the spec although it has not changed.
+// grantInterval is how often the rights of roles are compared with the spec although it has not
+// changed.
 const grantInterval = 5 * time.Minute
 
-// grantMemory remembers when the rights of a database's roles were last found in order, since looking takes more queries
-// than everything else.
+// grantMemory remembers when the rights of a database's roles were last compared with the spec,
+// since comparing them takes more queries than all other phases together.
 type grantMemory struct {
 	mu    sync.Mutex
 	found map[types.NamespacedName]grantsFound
 }
 
-// granted is what was found in order: the roles of one spec in the database behind one pool.
+// granted names what was compared: the roles of one spec, in the database behind one pool.
 type granted struct {
 	source hosting.Source
 	db     *postgres.DB
@@ -38,7 +40,7 @@ func newGrantMemory() *grantMemory {
 func (m *grantMemory) remember(name types.NamespacedName, what granted) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.found[name] = grantsFound{what: what, until: time.Now().Add(jittered(grantInterval))}
+	m.found[name] = grantsFound{what: what, until: time.Now().Add(jitter.Spread(grantInterval))}
 }
 
 func (m *grantMemory) forget(name types.NamespacedName) {

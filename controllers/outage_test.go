@@ -23,7 +23,7 @@ func (w *world) behind(own *testworld.Database, secret string) *testworld.Proxy 
 	return proxy
 }
 
-func TestAnOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
+func TestOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	own := w.newDatabase()
@@ -52,7 +52,7 @@ func TestAnOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
 	}
 }
 
-func TestALongOutageShowsOnTheCampaigns(t *testing.T) {
+func TestLongOutageShowsOnTheCampaigns(t *testing.T) {
 	t.Parallel()
 	w := newQuietWorld(t)
 	w.ahead.Store(int64(2 * time.Minute)) // so that every outage has lasted long enough
@@ -74,12 +74,13 @@ func TestALongOutageShowsOnTheCampaigns(t *testing.T) {
 	w.awaitReady(campaign)
 }
 
-// crowd is enough campaigns to keep all reconcilers from everything else for longer than patience, if each of them had to
-// find out by itself that its database does not answer.
+// crowd is enough campaigns to keep all reconcilers from everything else for longer than patience,
+// if each of them had to find out by itself that its database does not answer.
 const crowd = 200
 
-// A database that swallows packets costs its neighbours nothing, however many campaigns have something to declare there.
-func TestABlackHoledDatabaseDelaysNobodyElse(t *testing.T) {
+// A database that swallows packets delays no other database, however many campaigns have to be
+// declared in it.
+func TestBlackHoledDatabaseDelaysNoOtherTenant(t *testing.T) {
 	for name, readyBefore := range map[string]bool{"from the start": false, "after it was Ready": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +127,7 @@ func (w *world) ready(object conditioned) []metav1.Condition {
 	return object.GetConditions()
 }
 
-// lastManager is who wrote an object last.
+// lastManager is the field manager that wrote an object last.
 func lastManager(object client.Object) string {
 	var last metav1.ManagedFieldsEntry
 	for _, entry := range object.GetManagedFields() {
@@ -161,8 +162,8 @@ func (w *world) awaitQuiet(objects ...conditioned) {
 	})
 }
 
-// A manager that has nothing to do writes nothing, whatever it reads meanwhile.
-func TestAConvergedManagerWritesNothing(t *testing.T) {
+// A manager without work writes nothing.
+func TestConvergedManagerWritesNothing(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -172,7 +173,7 @@ func TestAConvergedManagerWritesNothing(t *testing.T) {
 	w.awaitQuiet(objects...)
 	before := w.versions(objects...)
 
-	// Neither does another manager that comes in its place: nothing is told twice.
+	// Neither does a manager that replaces it: no event is recorded twice.
 	w.stop()
 	w.startManager()
 	pause(20 * statusInterval)

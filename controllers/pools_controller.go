@@ -15,25 +15,28 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
-	// secretInterval is how often a Secret is read again, since nothing tells us when it changes.
+	// secretInterval is how often a Secret is read again: Secrets are not watched.
 	secretInterval = time.Minute
 
-	// doubtInterval is how often one is read that is not there, or that leads to no database.
+	// doubtInterval is how often a Secret is read again that is missing, or that leads to no
+	// database.
 	doubtInterval = 5 * time.Second
 )
 
 // uriField is the field that names the Secret with the database's URI.
 const uriField = "spec.secretRef"
 
-// PoolsReconciler gives this replica its databases. It runs on every replica and writes nothing to the API server: it
-// reads the Secrets that an AttributionDatabase names and passes on to the registry what follows from them.
+// PoolsReconciler gives the registry of this process the settings of each database: it reads the
+// Secrets that an AttributionDatabase names. It runs on every replica, elected or not, and writes
+// nothing to the API server.
 type PoolsReconciler struct {
 	client       client.Client
-	live         client.Reader // Secrets are got by name, never listed or watched
+	live         client.Reader // gets Secrets by name; they are never listed or watched
 	self         *self
 	registry     *hosting.Registry
 	installation string
@@ -41,8 +44,8 @@ type PoolsReconciler struct {
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch
 
-// Reconcile has the database of one AttributionDatabase hosted as its spec and its Secrets say now. That the API server
-// does not answer changes nothing about what is hosted.
+// Reconcile has one AttributionDatabase hosted as its spec and its Secrets say. While the API
+// server does not answer, what is hosted stays hosted.
 func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var adb v1alpha1.AttributionDatabase
 	if err := r.client.Get(ctx, request.NamespacedName, &adb); err != nil {
@@ -52,11 +55,11 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	connection, err := r.connection(ctx, &adb)
-	var refused *settingsError
+	refused, ok := errors.AsType[*settingsError](err)
 	switch {
-	case errors.As(err, &refused):
+	case ok:
 		r.registry.Refuse(request.NamespacedName, sourceOf(&adb), refused)
-		return ctrl.Result{RequeueAfter: jittered(doubtInterval)}, nil
+		return ctrl.Result{RequeueAfter: jitter.Spread(doubtInterval)}, nil
 	case err != nil:
 		return ctrl.Result{}, err
 	}
@@ -69,10 +72,10 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if state := r.registry.State(request.NamespacedName); state.Phase == hosting.Connecting || state.Fault != nil {
 		interval = doubtInterval
 	}
-	return ctrl.Result{RequeueAfter: jittered(interval)}, nil
+	return ctrl.Result{RequeueAfter: jitter.Spread(interval)}, nil
 }
 
-// connection gathers what it takes to connect. What the spec or a Secret lacks is a *settingsError.
+// connection returns how to connect. An error of the spec or of a Secret is a *settingsError.
 func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.AttributionDatabase) (postgres.Config, error) {
 	schema, err := postgres.ParseSchema(adb.Spec.Schema)
 	if err != nil {
@@ -137,11 +140,11 @@ func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, ke
 	return value, nil
 }
 
-// settingsError says what a spec or its Secrets lack.
+// settingsError is what is wrong with a spec or its Secrets.
 type settingsError struct {
 	reason   string
-	hopeless bool // nothing but another spec can help
-	gone     bool // the Secret with the URI does not exist, and so neither does the database for us
+	hopeless bool // only another spec can help
+	gone     bool // the Secret with the URI does not exist, so the database counts as gone
 	err      error
 }
 

@@ -13,11 +13,12 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// doubtDelay spreads the reading of Secrets after a server has refused a password to all replicas at once.
+// doubtDelay spreads the reads of a Secret over the replicas after the server has refused the
+// password to all of them.
 const doubtDelay = 500 * time.Millisecond
 
 func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
-	if err := mgr.Add(pruning(r.prune)); err != nil {
+	if err := mgr.Add(OnEveryReplica(r.prune)); err != nil {
 		return err
 	}
 	options := controllerOptions()
@@ -30,8 +31,8 @@ func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// prune drops the hosts whose objects went while no manager ran. The caches are filled when it is called, and a host that
-// was not there before they were looked at stays.
+// prune drops the hosts whose objects were deleted while no manager ran. It runs once caches are in
+// sync, and names the hosts before it reads the cache, so that a host of a new object stays.
 func (r *PoolsReconciler) prune(ctx context.Context) error {
 	hosted := r.registry.Names()
 	var list v1alpha1.AttributionDatabaseList
@@ -49,9 +50,3 @@ func (r *PoolsReconciler) prune(ctx context.Context) error {
 	}
 	return nil
 }
-
-// pruning is run once on every replica.
-type pruning func(context.Context) error
-
-func (p pruning) Start(ctx context.Context) error { return p(ctx) }
-func (p pruning) NeedLeaderElection() bool        { return false }

@@ -28,7 +28,7 @@ func (w *world) patch(kind, name, spec string) {
 	w.kubectl("", "patch", kind, name, "--type=merge", "-p", `{"spec":`+spec+`}`)
 }
 
-func TestABudgetIsNotExceededAndSaysWhenItIsUsedUp(t *testing.T) {
+func TestBudgetIsNotExceededAndReportsExhaustion(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -41,7 +41,7 @@ func TestABudgetIsNotExceededAndSaysWhenItIsUsedUp(t *testing.T) {
 	await(w, campaign, "full", func(c *v1alpha1.ReferralCampaign) bool {
 		return c.Status.Pairs.Granted == 2 && c.Status.Pairs.Waiting == 1 && c.Status.Credits[0].BudgetRemaining == "2.00"
 	})
-	await(w, campaign, "telling who waits", func(c *v1alpha1.ReferralCampaign) bool {
+	await(w, campaign, "naming the waiting pairs", func(c *v1alpha1.ReferralCampaign) bool {
 		used = *meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
 		return strings.Contains(used.Message, "the budget of 12.00 USD is used up: 2.00 USD are left, 1 pairs wait")
 	})
@@ -66,8 +66,9 @@ func TestABudgetIsNotExceededAndSaysWhenItIsUsedUp(t *testing.T) {
 	w.awaitReady(campaign)
 }
 
-// Of a percentage nobody knows how much it will come to, but who waits without a cap waits for the budget.
-func TestABudgetIsUsedUpWhenItIsNotEnoughForThoseWhoWait(t *testing.T) {
+// What a percentage will come to is unknown, but without a cap a waiting pair can only wait for the
+// budget.
+func TestBudgetIsExhaustedWhileAPercentageWaits(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -81,7 +82,7 @@ func TestABudgetIsUsedUpWhenItIsNotEnoughForThoseWhoWait(t *testing.T) {
 	})
 }
 
-func TestACapLetsTheNextOnesWait(t *testing.T) {
+func TestPairsBeyondTheCapWait(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -98,7 +99,7 @@ func TestACapLetsTheNextOnesWait(t *testing.T) {
 	})
 }
 
-func TestTheBudgetsCurrencyComesFirst(t *testing.T) {
+func TestBudgetCurrencyComesFirst(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -116,7 +117,7 @@ func TestTheBudgetsCurrencyComesFirst(t *testing.T) {
 	}
 }
 
-func TestABudgetThatCanNeverWorkIsNotDeclared(t *testing.T) {
+func TestInvalidBudgetIsNotDeclared(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -151,7 +152,7 @@ func TestABudgetThatCanNeverWorkIsNotDeclared(t *testing.T) {
 	check("put right", "2000 USD Open")
 }
 
-func TestTermsThatDoNotGoWithTheBudgetAreNotDeclared(t *testing.T) {
+func TestTermsInAnotherCurrencyThanTheBudgetAreNotDeclared(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")

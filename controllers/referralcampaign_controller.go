@@ -4,28 +4,41 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// compareInterval is how often a campaign is compared with what is declared in the database although nothing woke us.
+// compareInterval is how often a campaign is compared with its declaration in the database when no
+// watch asks for it.
 const compareInterval = 10 * time.Minute
 
 // ReferralCampaignReconciler declares a campaign in its database and reports what has come of it.
 //
-// It attends to a campaign that is being deleted as long as its object is there. One that went before that was closed is
-// closed by the reconciler of its database, which finds a declaration without an object.
+// It handles the deletion of a campaign for as long as the object exists. A campaign whose object
+// went before it was closed is closed by the reconciler of its AttributionDatabase, which finds a
+// declaration without an object.
 type ReferralCampaignReconciler struct {
 	client   client.Client
-	live     client.Reader
+	live     client.Reader // the API server itself, past the cache
 	reporter reporter
-	registry *hosting.Registry
+	registry registry
 	now      func() time.Time
 	absence  *absence
+}
+
+// registry is the part of hosting.Registry that this reconciler uses.
+type registry interface {
+	Report(name types.NamespacedName) (database.Status, bool)
+	State(name types.NamespacedName) hosting.State
+	Changes() *hosting.Feed
+	Use(ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error) error
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=referralcampaigns,verbs=get;list;watch;patch
@@ -41,66 +54,55 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	if gone(&campaign) {
 		return ctrl.Result{}, nil
 	}
-	before := campaign.DeepCopy()
-	good := verdict{reason: v1alpha1.ReadyReason, message: "in force", again: compareInterval}
+	before, s := campaign.DeepCopy(), newCampaignScope(&campaign)
 	defer func() {
 		if gone(&campaign) {
 			return
 		}
-		result, err = conclude(&campaign, good, err)
+		result, err = conclude(&campaign, s.success, err)
 		reported := r.reporter.report(ctx, before, &campaign)
 		if reported == nil {
-			r.tellDrift(before, &campaign)
+			r.recordDrift(s, before)
 		}
 		err = utilerrors.NewAggregate([]error{err, reported})
 	}()
 
-	if !campaign.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, r.remove(ctx, &campaign)
-	}
-	// Before the first declaration.
-	if err := setFinalizer(ctx, r.client, &campaign, campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits); err != nil {
+	if err := r.read(ctx, s); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.converge(ctx, &campaign, &good)
+	return ctrl.Result{}, runPhases(ctx, s, r.phases(&campaign))
 }
 
-// converge declares the campaign and tells what has come of it. Nothing of a declared change is reported before what it
-// has set going can be seen.
-func (r *ReferralCampaignReconciler) converge(ctx context.Context, campaign *v1alpha1.ReferralCampaign, good *verdict) error {
-	adb, err := r.database(ctx, campaign)
-	if err != nil {
-		return err
+// phases returns what a reconcile of the campaign does, in order. A declared change is reported as
+// in force only when its effects show in the counters.
+func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign) []phase[*campaignScope] {
+	if !campaign.DeletionTimestamp.IsZero() {
+		return []phase[*campaignScope]{r.remove}
 	}
-	follows, lacking, err := r.policy(ctx, campaign)
-	if err != nil {
-		return err
+	phases := []phase[*campaignScope]{
+		r.ensureFinalizer, // before the first declaration
+		r.requireDatabase,
+		r.resolveTerms,
+		r.reportCounters,
+		r.awaitDatabase,
+		r.declare,
+		r.forwardRequests,
 	}
-	r.count(campaign, adb, follows)
-	if err := r.usable(adb); err != nil {
-		return err
+	if campaign.Spec.Suspend { // this is what the spec asks for, with or without a policy
+		return append(phases, r.reportDeclaration, r.reportSuspension)
 	}
-	declared, err := r.declare(ctx, campaign, adb, follows)
-	if err != nil {
-		return err
-	}
-	if err := r.ask(ctx, campaign, adb); err != nil {
-		return err
-	}
-	if campaign.Spec.Suspend { // which is what was asked for, policy or not
-		r.inForce(campaign, adb, follows, declared)
-		good.reason, good.message = v1alpha1.SuspendedReason, "nothing is granted or reversed until spec.suspend is false"
-		return nil
-	}
-	if err := r.seen(campaign, adb, declared); err != nil {
-		return err
-	}
-	r.inForce(campaign, adb, follows, declared)
-	for _, err := range []error{r.massReversal(campaign, adb), lacking, r.rollout(campaign, adb)} {
-		if err != nil {
-			return err
-		}
-	}
-	r.room(campaign, adb, follows, good)
-	return nil
+	return append(phases,
+		r.awaitFreshCounters,
+		r.reportDeclaration,
+		r.reportMassReversal,
+		r.reportTermsError,
+		r.awaitRollout,
+		r.reportBudget,
+	)
+}
+
+// ensureFinalizer keeps a finalizer on campaigns that reverse their credits when they are deleted,
+// and on no others.
+func (r *ReferralCampaignReconciler) ensureFinalizer(ctx context.Context, s *campaignScope) error {
+	return setFinalizer(ctx, r.client, s.campaign, s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits)
 }

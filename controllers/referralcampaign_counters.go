@@ -1,85 +1,64 @@
 package controllers
 
 import (
+	"context"
+	"math/big"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// counters are those that the reconciler of the database has read last; false: it has read none. They are zero for a
-// campaign that was declared after that.
-func (r *ReferralCampaignReconciler) counters(
-	campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
-) (database.CampaignStatus, bool) {
-	report, ok := r.registry.Report(client.ObjectKeyFromObject(adb))
-	return find(report, campaign.Name), ok
-}
-
-func find(status database.Status, campaign string) database.CampaignStatus {
-	at := slices.IndexFunc(status.Campaigns, func(c database.CampaignStatus) bool { return c.Name == campaign })
-	if at < 0 {
-		return database.CampaignStatus{}
+// reportCounters reports the counters of the snapshot. Without a snapshot the counters that an
+// earlier process or leader reported stay.
+func (r *ReferralCampaignReconciler) reportCounters(_ context.Context, s *campaignScope) error {
+	status, counters := &s.campaign.Status, &s.counters
+	if !s.reported || counters.Name == "" && status.Pairs != nil {
+		return nil
 	}
-	return status.Campaigns[at]
-}
-
-// count reports the counters. Before there are any, those of the replica that led before stay.
-func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed) {
-	counters, ok := r.counters(campaign, adb)
-	if !ok || counters.Name == "" && campaign.Status.Pairs != nil {
-		return
-	}
-	campaign.Status.Pairs = &v1alpha1.PairCounts{
+	status.Pairs = &v1alpha1.PairCounts{
 		AwaitingPurchase: counters.AwaitingPurchase,
 		Waiting:          counters.Waiting,
 		Held:             counters.Held,
 		Granted:          counters.Granted,
 		Reversed:         counters.Reversed,
 	}
-	budget := follows.budget
-	if follows.terms == nil {
-		budget = (*reward.Money)(counters.Budget) // what the spec says of it is not declared, or was before
+	budget := s.desired.budget
+	if s.desired.terms == nil {
+		budget = (*reward.Money)(counters.Budget) // the spec's budget is not in force, or was declared before the policy went missing
 	}
-	campaign.Status.Credits = creditsOf(counters.Credits, promised(campaign, follows.terms), budget)
-	campaign.Status.Credit = summary(campaign.Status.Credits, budget)
-	campaign.Status.LastSyncTime = timeOf(counters.ChangedAt)
-	campaign.Status.LastResyncTime = timeOf(counters.Resync.EndedAt)
-	campaign.Status.LastHandledReconcileAt = counters.Resync.Handled
-	campaign.Status.DriftCorrected = counters.Resync.DriftCorrected
-	campaign.Status.ConditionErrors = counters.ConditionErrors
+	status.Credits = creditsOf(counters.Credits, s.shownCurrencies(), budget)
+	status.Credit = summary(status.Credits, budget)
+	status.LastSyncTime = timeOf(counters.ChangedAt)
+	status.LastResyncTime = timeOf(counters.Resync.EndedAt)
+	status.LastHandledReconcileAt = counters.Resync.Handled
+	status.DriftCorrected = counters.Resync.DriftCorrected
+	status.ConditionErrors = counters.ConditionErrors
+	return nil
 }
 
-// promised are the currencies in which a policy is certain to grant something, so that a campaign shows a zero of them
-// before it has granted anything. Without its policy a campaign goes on showing those it shows.
-func promised(campaign *v1alpha1.ReferralCampaign, terms *reward.Terms) []string {
-	var currencies []string
-	if terms == nil {
-		for _, credit := range campaign.Status.Credits {
-			currencies = append(currencies, credit.Currency)
-		}
-		return currencies
+// shownCurrencies are the currencies in which a campaign shows zero before it has granted anything:
+// those that its policy fixes. Without its policy a campaign goes on showing the currencies that it
+// shows.
+func (s *campaignScope) shownCurrencies() []string {
+	if s.desired.terms != nil {
+		return s.desired.terms.FixedCurrencies()
 	}
-	for _, reward := range terms.Rewards {
-		switch {
-		case reward.Fixed != nil:
-			currencies = append(currencies, reward.Fixed.Currency)
-		case len(reward.Tiers) > 0:
-			currencies = append(currencies, reward.Tiers[0].Fixed.Currency)
-		}
+	var currencies []string
+	for _, credit := range s.campaign.Status.Credits {
+		currencies = append(currencies, credit.Currency)
 	}
 	return currencies
 }
 
-func creditsOf(sums []database.CreditStatus, promised []string, budget *reward.Money) []v1alpha1.CurrencyCredit {
+// creditsOf are the sums by currency, with zeros for the shown currencies and the budget's.
+func creditsOf(sums []database.CreditStatus, shown []string, budget *reward.Money) []v1alpha1.CurrencyCredit {
 	if budget != nil {
-		promised = append(promised, budget.Currency)
+		shown = append(shown, budget.Currency)
 	}
-	for _, currency := range promised {
+	for _, currency := range shown {
 		if !slices.ContainsFunc(sums, func(sum database.CreditStatus) bool { return sum.Currency == currency }) {
 			sums = append(slices.Clone(sums), sumOf(sums, currency))
 		}
@@ -93,7 +72,7 @@ func creditsOf(sums []database.CreditStatus, promised []string, budget *reward.M
 			Reversed: reward.FormatSum(sum.Reversed, sum.Currency),
 		}
 		if budget != nil && budget.Currency == sum.Currency {
-			credit.BudgetRemaining = reward.FormatSum(remaining(budget, sum), sum.Currency)
+			credit.BudgetRemaining = reward.FormatSum(reward.BudgetRemaining(budget, sum.Granted, sum.Held), sum.Currency)
 		}
 		credits = append(credits, credit)
 	}
@@ -101,7 +80,16 @@ func creditsOf(sums []database.CreditStatus, promised []string, budget *reward.M
 	return credits
 }
 
-// summary is what was granted, for people: "5.00 USD, 700 JPY". The budget's currency comes first.
+// sumOf is the sum in one currency; zeros: nothing was granted, held or reversed in it.
+func sumOf(sums []database.CreditStatus, currency string) database.CreditStatus {
+	at := slices.IndexFunc(sums, func(sum database.CreditStatus) bool { return sum.Currency == currency })
+	if at < 0 {
+		return database.CreditStatus{Currency: currency, Granted: new(big.Int), Held: new(big.Int), Reversed: new(big.Int)}
+	}
+	return sums[at]
+}
+
+// summary is the granted credit for people: "5.00 USD, 700 JPY", with the budget's currency first.
 func summary(credits []v1alpha1.CurrencyCredit, budget *reward.Money) string {
 	var amounts []string
 	for _, credit := range credits {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// outagePatience is how long a database may be away before its campaigns say so. Until then it shows on the
-	// AttributionDatabase only.
+	// outagePatience is how long an outage shows on the AttributionDatabase alone. A longer one
+	// shows on its campaigns too.
 	outagePatience = time.Minute
 
-	// busyInterval is when to come again to a database that others are using.
+	// busyInterval is the requeue after the database was busy with other reconciles.
 	busyInterval = 200 * time.Millisecond
 
-	// staleInterval is when to come again after our cache lagged behind.
+	// staleInterval is the requeue after a cache or a report was behind.
 	staleInterval = time.Second
 )
 
-// outages are the reasons for which a database that was Ready may be so again in a moment.
+// outages are the reasons for which a database that was Ready may soon be Ready again.
 var outages = map[string]bool{
 	v1alpha1.UnreachableReason:          true,
 	v1alpha1.AuthenticationFailedReason: true,
@@ -34,57 +34,59 @@ var outages = map[string]bool{
 	v1alpha1.ConnectingReason:           true,
 }
 
-// harmless are the reasons for which a database that is not Ready can be used all the same.
+// harmless are the reasons for which a database is not Ready and can be used all the same.
 var harmless = map[string]bool{
 	v1alpha1.InUseReason:        true,
 	v1alpha1.RoleNotFoundReason: true,
 }
 
-// database finds the campaign's database. Conditions: DatabaseNotReady.
-func (r *ReferralCampaignReconciler) database(ctx context.Context, campaign *v1alpha1.ReferralCampaign) (*v1alpha1.AttributionDatabase, error) {
-	name := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
-	var adb v1alpha1.AttributionDatabase
-	err := r.client.Get(ctx, name, &adb)
-	if apierrors.IsNotFound(err) {
-		return nil, waiting(v1alpha1.DatabaseNotReadyReason, "spec.databaseRef: there is no AttributionDatabase %s", name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("while getting AttributionDatabase %s: %w", name, err)
-	}
-	return &adb, nil
+// usable reports whether a database is Ready, or can be used although it is not.
+func usable(adb *v1alpha1.AttributionDatabase) bool {
+	ready := readyCondition(adb)
+	return ready != nil && (ready.Status == metav1.ConditionTrue || harmless[ready.Reason])
 }
 
-// usable waits until a database can be declared in. Conditions: DatabaseNotReady.
-func (r *ReferralCampaignReconciler) usable(adb *v1alpha1.AttributionDatabase) error {
-	name, ready := client.ObjectKeyFromObject(adb), readyCondition(adb)
+// requireDatabase waits until the AttributionDatabase exists. Conditions: DatabaseNotReady.
+func (r *ReferralCampaignReconciler) requireDatabase(_ context.Context, s *campaignScope) error {
+	if s.adb == nil {
+		return waiting(v1alpha1.DatabaseNotReadyReason, "spec.databaseRef: there is no AttributionDatabase %s", s.databaseName())
+	}
+	return nil
+}
+
+// awaitDatabase waits until the campaign can be declared in its database. Conditions:
+// DatabaseNotReady.
+func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaignScope) error {
+	ready := readyCondition(s.adb)
 	switch {
 	case ready == nil:
-		return waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been looked at yet", name)
-	case usable(adb):
+		return waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been reconciled yet", s.databaseName())
+	case usable(s.adb):
 		return nil
 	}
 	wait := &waitingError{
 		reason: v1alpha1.DatabaseNotReadyReason,
-		err:    fmt.Errorf("AttributionDatabase %s is not ready: %s: %s", name, ready.Reason, ready.Message),
+		err:    fmt.Errorf("AttributionDatabase %s is not ready: %s: %s", s.databaseName(), ready.Reason, ready.Message),
 	}
-	if left := outagePatience - r.now().Sub(ready.LastTransitionTime.Time); outages[ready.Reason] && left > 0 {
-		wait.after, wait.shown = left, unlessInForce
+	if rest := outagePatience - r.now().Sub(ready.LastTransitionTime.Time); outages[ready.Reason] && rest > 0 {
+		wait.requeueAfter, wait.shown = rest, unlessInForce
 	}
 	return wait
 }
 
-// unusable is for a database that turns out not to be usable although its AttributionDatabase does not say so yet.
-func unusable(adb *v1alpha1.AttributionDatabase, err error) error {
+// databaseError is the outcome of using a database whose AttributionDatabase still says that it is
+// usable.
+func databaseError(adb *v1alpha1.AttributionDatabase, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
-		return &waitingError{after: busyInterval, shown: never, err: err}
+		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	}
 	return &waitingError{
-		reason: v1alpha1.DatabaseNotReadyReason,
-		after:  recheckInterval,
-		shown:  unlessInForce,
+		reason:       v1alpha1.DatabaseNotReadyReason,
+		requeueAfter: recheckInterval,
+		shown:        unlessInForce,
 		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
 			client.ObjectKeyFromObject(adb), postgres.Message(err)),
 	}

@@ -6,106 +6,108 @@ import (
 	"errors"
 	"fmt"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// declare puts the campaign into force. Once it has returned nothing commits that was decided under what was in force
-// before, so that a status written afterwards is the truth.
+// declare brings the campaign into force in its database. After it returns, no batch commits a
+// decision under an earlier declaration, so a status written afterwards is true.
 //
-// Conditions: DatabaseNotReady; Terminating, for an object that the database knows to be gone.
-func (r *ReferralCampaignReconciler) declare(
-	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed,
-) (database.Declared, error) {
-	declaration, err := declarationOf(campaign, adb, follows)
+// Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
+func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
+	declaration, err := s.declaration()
 	if err != nil {
-		return database.Declared{}, err
+		return err
 	}
-	var declared database.Declared
-	err = r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *postgres.DB) error {
-		if follows.kept {
+	err = r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+		if s.desired.keepBudget {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {
 				return err
 			}
-			declaration.Budget = find(status, campaign.Name).Budget
+			declaration.Budget = countersOf(status, s.campaign.Name).Budget
 		}
 		var err error
-		declared, err = database.Declare(ctx, db, declaration)
+		s.declared, err = database.Declare(ctx, db, declaration)
 		return err
 	})
-	if err == nil && declared.Deleted {
-		return declared, &waitingError{reason: v1alpha1.TerminatingReason, after: compareInterval, err: fmt.Errorf(
-			"the database says that this object (uid %s) was deleted or replaced: what it declares is ignored; if it is there all the same, "+
-				"as after a restore of the API server's storage, delete it and apply it again", campaign.UID)}
+	switch {
+	case err != nil:
+		return databaseError(s.adb, err)
+	case s.declared.Deleted:
+		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
+			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+
+				"should exist, as after a restore of the API server's storage, delete it and apply it again", s.campaign.UID)}
+	case s.declared.Stale:
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("a newer generation is already in force")}
 	}
-	if err == nil && declared.Stale {
-		err = &waitingError{after: staleInterval, shown: never, err: errors.New("a newer generation is in force already")}
-		return declared, err
-	}
-	return declared, unusable(adb, err)
+	return nil
 }
 
-func declarationOf(
-	campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed,
-) (database.Declaration, error) {
+// declaration is what the spec and the desired terms declare.
+func (s *campaignScope) declaration() (database.Declaration, error) {
+	spec, d := &s.campaign.Spec, &s.desired
 	declaration := database.Declaration{
-		OwnerUID:    string(adb.UID),
-		Name:        campaign.Name,
-		Mode:        follows.mode,
-		Destination: campaign.Spec.Destination,
-		Budget:      (*database.Money)(follows.budget),
-		UID:         string(campaign.UID),
-		Generation:  campaign.Generation,
-		Policy:      follows.policy,
-		Scope:       string(follows.scope),
+		OwnerUID:    string(s.adb.UID),
+		Name:        s.campaign.Name,
+		UID:         string(s.campaign.UID),
+		Generation:  s.campaign.Generation,
+		Mode:        d.mode,
+		Destination: spec.Destination,
+		Budget:      (*database.Money)(d.budget),
+		Policy:      d.policy,
+		Scope:       string(d.scope),
 	}
-	if campaign.Spec.StartsAt != nil {
-		declaration.StartsAt = campaign.Spec.StartsAt.Time
+	if spec.StartsAt != nil {
+		declaration.StartsAt = spec.StartsAt.Time
 	}
-	if campaign.Spec.EndsAt != nil {
-		declaration.EndsAt = campaign.Spec.EndsAt.Time
+	if spec.EndsAt != nil {
+		declaration.EndsAt = spec.EndsAt.Time
 	}
-	if campaign.Spec.AttributionWindow != nil {
-		declaration.AttributionWindow = campaign.Spec.AttributionWindow.Duration
+	if spec.AttributionWindow != nil {
+		declaration.AttributionWindow = spec.AttributionWindow.Duration
 	}
-	if campaign.Spec.ResyncInterval != nil {
-		declaration.ResyncInterval = campaign.Spec.ResyncInterval.Duration
+	if spec.ResyncInterval != nil {
+		declaration.ResyncInterval = spec.ResyncInterval.Duration
 	}
-	if follows.terms == nil {
+	if d.terms == nil {
 		return declaration, nil
 	}
-	encoded, err := json.Marshal(follows.terms)
+	encoded, err := json.Marshal(d.terms)
 	if err != nil {
-		return declaration, fmt.Errorf("while encoding the terms of RewardPolicy %s: %w", follows.policy.Name, err)
+		return declaration, fmt.Errorf("while encoding the terms of RewardPolicy %s: %w", d.policy.Name, err)
 	}
-	declaration.Terms, declaration.Digest = encoded, follows.terms.Digest()
+	declaration.Terms, declaration.Digest = encoded, d.terms.Digest()
 	return declaration, nil
 }
 
-// inForce reports what was declared, and the counters next to it.
-func (r *ReferralCampaignReconciler) inForce(
-	campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, follows followed, declared database.Declared,
-) {
+// reportDeclaration reports the revision in force, and how far its rollout has come.
+func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *campaignScope) error {
+	status, revision := &s.campaign.Status, int64(s.declared.Revision)
 	switch {
-	case declared.Revision == 0:
-		campaign.Status.Policy = nil
-	case follows.terms != nil:
-		campaign.Status.Policy = &v1alpha1.PolicyInForce{
-			Name: campaign.Spec.PolicyRef.Name, Revision: int64(declared.Revision), Digest: declared.Digest,
+	case revision == 0:
+		status.Policy = nil
+	case s.desired.terms != nil:
+		status.Policy = &v1alpha1.PolicyInForce{
+			Name: s.campaign.Spec.PolicyRef.Name, Revision: revision, Digest: s.declared.Digest,
 		}
 	}
-	campaign.Status.Rollout = nil
-	if declared.Revision > 0 {
-		campaign.Status.Rollout = &v1alpha1.Rollout{Revision: int64(declared.Revision)}
+	status.Rollout = nil
+	if revision > 0 {
+		status.Rollout = &v1alpha1.Rollout{Revision: revision}
 	}
-	counters, _ := r.counters(campaign, adb)
-	if counters.Rollout != nil {
-		campaign.Status.Rollout = &v1alpha1.Rollout{
-			Revision: int64(counters.Rollout.Revision), Decided: counters.Rollout.Decided, Total: counters.Rollout.Total,
+	if rollout := s.counters.Rollout; rollout != nil {
+		status.Rollout = &v1alpha1.Rollout{
+			Revision: int64(rollout.Revision), Decided: rollout.Decided, Total: rollout.Total,
 		}
 	}
+	return nil
+}
+
+// reportSuspension makes a suspended campaign Ready. Conditions: Suspended.
+func (r *ReferralCampaignReconciler) reportSuspension(_ context.Context, s *campaignScope) error {
+	s.success.reason = v1alpha1.SuspendedReason
+	s.success.message = "nothing is granted or reversed until spec.suspend is false"
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -18,129 +17,104 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// reversalInterval is how often it is looked at how much is left to be taken back.
+// reversalInterval is the requeue while pairs are still to be reversed.
 const reversalInterval = time.Second
 
-// remove brings the deletion of a campaign into force, which counts from its deletionTimestamp on, whoever else has a
-// finalizer on the object: with Retain the campaign is closed, with Reverse everything is taken back that it gave, also if it
-// is suspended. Our finalizer stays until that is done, and with Retain there is none. A database that is gone has nothing
-// that could be taken back; one that is merely unreachable has, and the campaign stays. Setting Retain lets it go.
+// remove brings the deletion of a campaign into force. The deletion counts from its
+// deletionTimestamp on, even while other controllers keep a finalizer on the object:
+//
+//	Retain    the campaign is closed; our finalizer goes at once, if an earlier Reverse left one
+//	Reverse   all its credits are reversed, suspended or not; our finalizer stays until that is done
+//
+// In a database that is gone there is nothing to reverse. An unreachable database is not gone: the
+// campaign stays until the database answers, or until deletionPolicy becomes Retain.
 //
 // Conditions: Terminating.
-func (r *ReferralCampaignReconciler) remove(ctx context.Context, campaign *v1alpha1.ReferralCampaign) error {
-	reverse := campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits
+func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScope) error {
+	reverse := s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits
 	if !reverse {
-		if err := setFinalizer(ctx, r.client, campaign, false); err != nil || gone(campaign) {
+		if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
 			return err
 		}
 	}
-	adb, err := r.databaseLeft(ctx, campaign)
-	if err != nil {
-		return err
-	}
-	if adb == nil {
-		return r.abandon(ctx, campaign, fmt.Sprintf("there is no AttributionDatabase %s/%s", campaign.Namespace, campaign.Spec.DatabaseRef.Name))
-	}
-	state := r.registry.State(client.ObjectKeyFromObject(adb))
 	switch {
-	case neverOwned(adb) && campaign.Status.Policy == nil: // and so was never declared
-		return r.release(ctx, campaign, "it was never declared")
-	case state.Source == sourceOf(adb) && secretGone(state):
-		return r.abandon(ctx, campaign, state.Refusal.Error())
-	}
-	if !reverse {
-		if err := r.close(ctx, campaign, adb); err != nil {
+	case s.adb == nil:
+		return r.abandon(ctx, s, fmt.Sprintf("there is no AttributionDatabase %s", s.databaseName()))
+	case neverOwned(s.adb) && s.campaign.Status.Policy == nil:
+		return r.release(ctx, s, "it was never declared")
+	case s.host.Source == sourceOf(s.adb) && secretGone(s.host):
+		return r.abandon(ctx, s, s.host.Refusal.Error())
+	case reverse:
+		if err := r.reverseCredits(ctx, s); err != nil {
 			return err
 		}
-		return r.release(ctx, campaign, "the campaign is closed, and keeps its credits")
+		return r.release(ctx, s, "the campaign is closed, and its credits have been reversed")
 	}
-	if err := r.reverse(ctx, campaign, adb); err != nil {
+	if err := r.close(ctx, s); err != nil {
 		return err
 	}
-	return r.release(ctx, campaign, "the campaign is closed, and its credits have been taken back")
+	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
 }
 
-// release takes our finalizer off a campaign with which we are done. As long as others have theirs on it the campaign says
-// what has been done.
-func (r *ReferralCampaignReconciler) release(ctx context.Context, campaign *v1alpha1.ReferralCampaign, done string) error {
-	if err := setFinalizer(ctx, r.client, campaign, false); err != nil || gone(campaign) {
+// release removes our finalizer. While other controllers keep theirs, the campaign reports what has
+// been done.
+func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignScope, done string) error {
+	if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
 		return err
 	}
-	return &waitingError{reason: v1alpha1.TerminatingReason, after: compareInterval, err: fmt.Errorf(
-		"%s; the object stays until its other finalizers are removed: %s", done, strings.Join(campaign.Finalizers, ", "))}
+	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
+		"%s; the object stays until its other finalizers are removed: %s", done, strings.Join(s.campaign.Finalizers, ", "))}
 }
 
-// databaseLeft is the campaign's database; nil: there is none, as the API server itself says.
-func (r *ReferralCampaignReconciler) databaseLeft(
-	ctx context.Context, campaign *v1alpha1.ReferralCampaign,
-) (*v1alpha1.AttributionDatabase, error) {
-	name := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
-	var adb v1alpha1.AttributionDatabase
-	err := r.client.Get(ctx, name, &adb)
-	if apierrors.IsNotFound(err) {
-		err = r.live.Get(ctx, name, &adb)
-	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("while getting AttributionDatabase %s: %w", name, err)
-	}
-	return &adb, nil
-}
-
-// abandon lets a campaign go whose database is gone, credits and all.
-func (r *ReferralCampaignReconciler) abandon(ctx context.Context, campaign *v1alpha1.ReferralCampaign, cause string) error {
-	waited := controllerutil.ContainsFinalizer(campaign, v1alpha1.Finalizer)
-	err := r.release(ctx, campaign, "its credits stay, since its database is gone: "+cause)
-	if waited && !controllerutil.ContainsFinalizer(campaign, v1alpha1.Finalizer) {
-		r.reporter.event(campaign, corev1.EventTypeWarning, "CreditsKept",
-			fmt.Sprintf("let go without taking back its credits, since its database is gone: %s", cause))
+// abandon releases a campaign whose database, with all its credits, is gone.
+func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignScope, cause string) error {
+	waited := controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer)
+	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause)
+	if waited && !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) {
+		r.reporter.event(s.campaign, corev1.EventTypeWarning, "CreditsKept",
+			fmt.Sprintf("released without reversing its credits, since its database is gone: %s", cause))
 	}
 	return err
 }
 
-// close closes a campaign whose object is still there because of another's finalizer.
-func (r *ReferralCampaignReconciler) close(
-	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
-) error {
-	err := r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *postgres.DB) error {
-		return database.DeleteCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
+// close closes a campaign whose object another controller's finalizer keeps.
+func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
+	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+		return database.DeleteCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
 	})
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
-		return &waitingError{after: busyInterval, shown: never, err: err}
+		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	}
-	return &waitingError{reason: v1alpha1.TerminatingReason, after: recheckInterval, err: fmt.Errorf(
-		"it cannot be closed: %s%s", postgres.Message(err), hindrance(adb))}
+	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
+		"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 }
 
-// reverse waits until nothing is left to be taken back. The database is asked whatever its conditions say: it fails fast,
-// with the reason.
-func (r *ReferralCampaignReconciler) reverse(
-	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
-) error {
-	name := client.ObjectKeyFromObject(adb)
-	var left int64
-	err := r.registry.Use(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+// reverseCredits waits until all credits of the campaign are reversed. It asks the database even
+// when its conditions say that it is not usable: the answer, or the reason why there is none, comes
+// at once.
+func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
+	var pairs int64
+	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var err error
-		left, err = database.ReverseCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
+		pairs, err = database.ReverseCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
 		return err
 	})
 	switch {
 	case errors.Is(err, hosting.ErrBusy):
-		return &waitingError{after: busyInterval, shown: never, err: err}
+		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
 	case err != nil:
-		return terminating(campaign, recheckInterval, fmt.Sprintf("its credits cannot be taken back: %s%s", postgres.Message(err), hindrance(adb)))
-	case left > 0:
-		return terminating(campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", left, hindrance(adb)))
+		return terminating(s.campaign, recheckInterval,
+			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
+	case pairs > 0:
+		return terminating(s.campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", pairs, hindrance(s.adb)))
 	}
 	return nil
 }
 
-// hindrance is what of its database keeps a deletion from coming into force; empty: nothing.
+// hindrance is what about the database delays a deletion; empty: nothing.
 func hindrance(adb *v1alpha1.AttributionDatabase) string {
 	ready := readyCondition(adb)
 	switch {
@@ -152,9 +126,9 @@ func hindrance(adb *v1alpha1.AttributionDatabase) string {
 	return ""
 }
 
-// terminating tells what a deletion waits for, and how to do without it.
-func terminating(campaign *v1alpha1.ReferralCampaign, after time.Duration, cause string) error {
-	return &waitingError{reason: v1alpha1.TerminatingReason, after: after, err: fmt.Errorf(
+// terminating reports what a deletion waits for, and how to delete the campaign without waiting.
+func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) error {
+	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: requeueAfter, err: fmt.Errorf(
 		`%s; to keep them and let the campaign go: kubectl -n %s patch referralcampaign %s --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'`,
 		cause, campaign.Namespace, campaign.Name)}
 }

@@ -19,7 +19,8 @@ import (
 
 const reverses = `{"deletionPolicy":"Reverse"}`
 
-// newGiver is a shop whose campaign has granted five dollars for bob, and takes them back when it is deleted.
+// newGiver is a shop whose campaign has granted five dollars for bob, and reverses them when it is
+// deleted.
 func newGiver(t *testing.T) (*world, *testworld.Database, *testworld.Proxy) {
 	t.Helper()
 	w := newWorld(t)
@@ -53,7 +54,7 @@ func (w *world) awaitTerminating(says string) metav1.Condition {
 	return ready
 }
 
-func TestReverseTakesBackAllThatTheCampaignGave(t *testing.T) {
+func TestReverseReversesAllCredits(t *testing.T) {
 	for name, spec := range map[string]string{
 		"as it is": reverses, "suspended": `{"suspend":true}`, "without its policy": `{"policyRef":{"name":"missing"}}`,
 	} {
@@ -78,7 +79,7 @@ func TestReverseTakesBackAllThatTheCampaignGave(t *testing.T) {
 	}
 }
 
-func TestOnlyACampaignThatReversesHasAFinalizer(t *testing.T) {
+func TestFinalizerFollowsDeletionPolicyReverse(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
 	campaign := w.rcamp("invite-friends")
@@ -89,14 +90,14 @@ func TestOnlyACampaignThatReversesHasAFinalizer(t *testing.T) {
 	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
 }
 
-func TestReverseWaitsForADatabaseThatIsUnreachable(t *testing.T) {
+func TestReverseWaitsForAnUnreachableDatabase(t *testing.T) {
 	t.Parallel()
 	w, own, proxy := newGiver(t)
 	proxy.Swallow()
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	campaign := w.rcamp("invite-friends")
 	check(t, w.client.Delete(t.Context(), campaign))
-	w.awaitTerminating("its credits cannot be taken back")
+	w.awaitTerminating("its credits cannot be reversed")
 	w.awaitTerminating("AttributionDatabase " + w.namespace + "/shop is not ready: Unreachable")
 	proxy.Pass()
 	w.awaitGone(campaign)
@@ -105,7 +106,7 @@ func TestReverseWaitsForADatabaseThatIsUnreachable(t *testing.T) {
 	}
 }
 
-func TestRetainLetsACampaignGoThatWaits(t *testing.T) {
+func TestRetainReleasesACampaignThatWaitsToReverse(t *testing.T) {
 	t.Parallel()
 	w, own, proxy := newGiver(t)
 	proxy.Swallow()
@@ -130,7 +131,7 @@ func (w *world) asPasted(message string) {
 }
 
 // It is not closed while its object is there, and when that is let go early the rest stays.
-func TestWhatIsNotTakenBackYetIsKeptWhenTheCampaignIsLetGo(t *testing.T) {
+func TestRetainKeepsCreditsThatAreNotReversedYet(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
 	resume := w.stopEngine(own)
@@ -141,7 +142,7 @@ func TestWhatIsNotTakenBackYetIsKeptWhenTheCampaignIsLetGo(t *testing.T) {
 	if got, want := outcome(w, own), "500 1 Granted Qualified Reversing"; got != want {
 		t.Errorf("while it waits there is %q, want %q", got, want)
 	}
-	// Nobody waits for it to follow new terms.
+	// The policy does not wait for it to follow new terms.
 	w.apply(strings.Replace(fiveDollarsYAML, "5.00", "7.00", 1))
 	w.awaitReady(w.rpol("five-dollars"))
 	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
@@ -154,7 +155,7 @@ func TestWhatIsNotTakenBackYetIsKeptWhenTheCampaignIsLetGo(t *testing.T) {
 	}
 }
 
-func TestASuspendedDatabaseTakesNothingBackYet(t *testing.T) {
+func TestReverseWaitsForASuspendedDatabase(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
 	w.patch("adb", "shop", `{"suspend":true}`)
@@ -169,7 +170,7 @@ func TestASuspendedDatabaseTakesNothingBackYet(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsGoneHasNothingToBeTakenBack(t *testing.T) {
+func TestReverseWithoutDatabaseReleasesTheCampaign(t *testing.T) {
 	for name, lose := range map[string]func(*world, *testworld.Proxy){
 		"its Secret does not exist": func(w *world, proxy *testworld.Proxy) {
 			w.kubectl("", "delete", "secret", "shop-db")
@@ -193,21 +194,21 @@ func TestADatabaseThatIsGoneHasNothingToBeTakenBack(t *testing.T) {
 			if got := value[int](w, own, "SELECT sum(amount)::int FROM referral.ledger"); got != 500 {
 				t.Errorf("there is credit of %d", got)
 			}
-			w.awaitEvent("CreditsKept", "let go without taking back its credits")
+			w.awaitEvent("CreditsKept", "released without reversing its credits")
 		})
 	}
 }
 
 func (w *world) awaitEvent(reason, says string) {
 	w.Helper()
-	w.eventually("told by an event "+reason, func() bool {
+	w.eventually("an event "+reason, func() bool {
 		var list eventsv1.EventList
 		check(w, w.client.List(w.Context(), &list, client.InNamespace(w.namespace)))
 		return slices.ContainsFunc(list.Items, func(e eventsv1.Event) bool { return e.Reason == reason && strings.Contains(e.Note, says) })
 	})
 }
 
-// countEvents is how often something was told.
+// countEvents is how often an event with this reason was recorded.
 func (w *world) countEvents(reason string) int {
 	w.Helper()
 	var list eventsv1.EventList
@@ -224,7 +225,7 @@ func (w *world) countEvents(reason string) int {
 	return count
 }
 
-func TestADatabaseThatIsDeletedTooStaysUntilAllIsTakenBack(t *testing.T) {
+func TestDeletedDatabaseStaysUntilCampaignsAreReversed(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)
 	resume := w.stopEngine(own)
@@ -241,10 +242,10 @@ func TestADatabaseThatIsDeletedTooStaysUntilAllIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestACampaignThatNeverReachedItsDatabaseGoesAtOnce(t *testing.T) {
+func TestUndeclaredCampaignIsReleasedAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.secret("shop-db", map[string]string{"uri": "postgres://somebody:secret@" + unusedAddress() + "/shop"})
+	w.secret("shop-db", map[string]string{"uri": "postgres://stranger:secret@" + unusedAddress() + "/shop"})
 	w.apply(allYAML)
 	campaign := w.rcamp("invite-friends")
 	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)

@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-func TestARequestedComparisonIsAnsweredWhenItHasEnded(t *testing.T) {
+func TestRequestedResyncIsAnsweredWhenItHasEnded(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -27,7 +27,7 @@ func TestARequestedComparisonIsAnsweredWhenItHasEnded(t *testing.T) {
 	}
 }
 
-func TestWhatAComparisonPutsRightIsToldOnce(t *testing.T) {
+func TestRepairedDriftIsOneEvent(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -37,24 +37,24 @@ func TestWhatAComparisonPutsRightIsToldOnce(t *testing.T) {
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
 	await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "now" })
 	await(w, campaign, "put right", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.DriftCorrected > 0 })
-	w.awaitEvent("DriftCorrected", "put right what nobody declared: 1 pair")
+	w.awaitEvent("DriftCorrected", "repaired drift: 1 pair")
 	if granted := value[int](w, own, "SELECT count(*)::int FROM referral.pair WHERE state = 'Granted'"); granted != 1 {
 		t.Errorf("%d granted pairs", granted)
 	}
 
-	// Neither a restart nor a comparison that finds nothing tells it again.
+	// Neither a restart nor a resync that finds nothing records it again.
 	w.stop()
 	w.startManager()
 	w.kubectl("", "annotate", "rcamp", "invite-friends", "--overwrite", v1alpha1.RequestedAtAnnotation+"=again")
 	await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "again" })
 	pause(3 * statusInterval)
-	if told := w.countEvents("DriftCorrected"); told != 1 {
-		t.Errorf("told %d times", told)
+	if events := w.countEvents("DriftCorrected"); events != 1 {
+		t.Errorf("%d events", events)
 	}
 }
 
-// The incident is written by hand: what makes one is the engine's to know.
-func TestReversalsForLostRowsWaitForAPermission(t *testing.T) {
+// The test writes the incident itself: what makes an incident is the engine's business.
+func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")

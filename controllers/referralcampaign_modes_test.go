@@ -25,8 +25,9 @@ func (w *world) awaitStates(own *testworld.Database, want string) {
 	w.eventually(want, func() bool { return states(w, own) == want })
 }
 
-// A campaign enters a mode and leaves it, as people do it. Whatever comes in meanwhile, waiting pairs keep their places.
-func TestEachModeKeepsPlaces(t *testing.T) {
+// A campaign enters a mode and leaves it, as people do it. Whatever comes in meanwhile, waiting
+// pairs keep their places.
+func TestEachModeKeepsTheAdmissionOrder(t *testing.T) {
 	budget := func(w *world) { w.patch("rcamp", "invite-friends", fiveDollarBudget) }
 	for name, mode := range map[string]struct {
 		enter, leave func(w *world, own *testworld.Database)
@@ -108,7 +109,7 @@ func TestEachModeKeepsPlaces(t *testing.T) {
 }
 
 // One edit may resume a campaign and raise its budget: what waited before it comes first.
-func TestResumingWithABudgetKeepsTheOrder(t *testing.T) {
+func TestResumingWithAHigherBudgetKeepsTheOrder(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.patch("rcamp", "invite-friends", fiveDollarBudget)

@@ -1,42 +1,42 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// seen waits until the counters are those of a time after the newest revision was recorded. That one may have pairs decided
-// again, and must not pass for being in force before that shows.
-func (r *ReferralCampaignReconciler) seen(
-	campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase, declared database.Declared,
-) error {
-	counters, _ := r.counters(campaign, adb)
-	if declared.Revision <= 1 || counters.Revision >= declared.Revision {
+// awaitFreshCounters waits for a report that is not older than the declared revision. That revision
+// may have pairs decided again, and reversals may be withheld: without the report the campaign
+// would be Ready too early.
+func (r *ReferralCampaignReconciler) awaitFreshCounters(_ context.Context, s *campaignScope) error {
+	if s.reported && (s.declared.Revision <= 1 || s.counters.Revision >= s.declared.Revision) {
 		return nil
 	}
-	r.registry.Changes().Add(client.ObjectKeyFromObject(adb)) // for its reconciler to read them now
-	return &waitingError{after: staleInterval, shown: never, err: errors.New("what the new terms have set going is being read")}
+	r.registry.Changes().Add(s.databaseName()) // wakes the database's reconciler, which reads the report
+	return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the campaign's counters are being read")}
 }
 
-// rollout waits until everybody has been decided again whom the newest revision reaches of those who were there before it.
+// awaitRollout waits until every pair that the newest revision reaches has been decided again.
 //
 // Conditions: RollingOut.
-func (r *ReferralCampaignReconciler) rollout(campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase) error {
-	counters, _ := r.counters(campaign, adb)
-	if counters.Rollout == nil || counters.Rollout.Done {
+func (r *ReferralCampaignReconciler) awaitRollout(_ context.Context, s *campaignScope) error {
+	rollout := s.counters.Rollout
+	if rollout == nil || rollout.Done {
 		return nil
 	}
-	message := fmt.Sprintf("revision %d reaches pairs of before it: %d of %d have been decided again",
-		counters.Rollout.Revision, counters.Rollout.Decided, counters.Rollout.Total)
-	if adb.Spec.Suspend {
-		message += "; " + suspendedDatabase(adb)
+	message := fmt.Sprintf("revision %d reaches existing pairs: %d of %d have been decided again",
+		rollout.Revision, rollout.Decided, rollout.Total)
+	if s.adb.Spec.Suspend {
+		message += "; " + suspendedDatabase(s.adb)
 	}
-	return &waitingError{reason: v1alpha1.RollingOutReason, after: recheckInterval, change: true, err: errors.New(message)}
+	return &waitingError{
+		reason: v1alpha1.RollingOutReason, requeueAfter: recheckInterval, change: true, err: errors.New(message),
+	}
 }
 
 func suspendedDatabase(adb *v1alpha1.AttributionDatabase) string {

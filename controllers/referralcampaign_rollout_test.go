@@ -15,7 +15,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// stopEngine keeps batches from being taken until the returned function is called.
+// stopEngine locks all shards until the returned function is called, so that no batch runs.
 func (w *world) stopEngine(own *testworld.Database) (resume func()) {
 	w.Helper()
 	connection, err := pgx.Connect(w.Context(), own.AdminURI)
@@ -26,7 +26,7 @@ func (w *world) stopEngine(own *testworld.Database) (resume func()) {
 	return func() { check(w, connection.Close(w.Context())) }
 }
 
-// holding is a policy of that reward with a hold, the next edit of which reaches whom scope says.
+// holding is a policy with that reward and a hold, whose next edit has that scope.
 func holding(amount, scope string) string {
 	return strings.NewReplacer("5.00", amount, "spec:", "spec:\n  holdPeriod: 1h\n  revisionScope: "+scope).Replace(fiveDollarsYAML)
 }
@@ -42,7 +42,7 @@ func newHold(t *testing.T) (*world, *testworld.Database) {
 	return w, own
 }
 
-func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T) {
+func TestEditIsInForceOnceHeldPairsAreDecidedAgain(t *testing.T) {
 	t.Parallel()
 	w, own := newHold(t)
 	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
@@ -50,7 +50,7 @@ func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T
 	seen := w.record(campaign)
 	w.apply(holding("7.00", "HeldPairs"))
 	rolling := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.RollingOutReason)
-	if !strings.Contains(rolling.Message, "revision 3 reaches pairs of before it: 0 of 1 have been decided again") {
+	if !strings.Contains(rolling.Message, "revision 3 reaches existing pairs: 0 of 1 have been decided again") {
 		t.Errorf("message: %s", rolling.Message)
 	}
 	if !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.ReconcilingCondition) {
@@ -78,7 +78,7 @@ func TestAnEditThatReachesHeldPairsIsInForceWhenTheyAreDecidedAgain(t *testing.T
 	await(w, campaign, "held under the new terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credits[0].Held == "7.00" })
 	w.awaitReady(policy)
 	if ready := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ReadyCondition); !strings.Contains(ready.Message,
-		"revisionScope is HeldPairs: the next edit also reaches pairs there are") {
+		"revisionScope is HeldPairs: the next edit also reaches existing pairs") {
 		t.Errorf("message: %s", ready.Message)
 	}
 }
@@ -107,7 +107,7 @@ func (w *world) record(campaign *v1alpha1.ReferralCampaign) (states func() []*v1
 	}
 }
 
-func TestTheScopeHoldsForTheNextEditAndIsNoneItself(t *testing.T) {
+func TestScopeChangeIsNoEditAndAppliesToTheNextEdit(t *testing.T) {
 	t.Parallel()
 	w, _ := newHold(t)
 	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
@@ -127,7 +127,7 @@ func TestTheScopeHoldsForTheNextEditAndIsNoneItself(t *testing.T) {
 	})
 }
 
-func TestOfTwoEditsInQuickSuccessionTheLastOneCounts(t *testing.T) {
+func TestLastOfTwoQuickEditsIsInForce(t *testing.T) {
 	t.Parallel()
 	w, own := newHold(t)
 	campaign := w.rcamp("invite-friends")
@@ -142,7 +142,7 @@ func TestOfTwoEditsInQuickSuccessionTheLastOneCounts(t *testing.T) {
 	await(w, campaign, "under the last terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credits[0].Held == "9.00" })
 }
 
-func TestAnotherPolicyIsAnEditUnderItsScope(t *testing.T) {
+func TestChangeOfPolicyIsAnEditUnderTheNewScope(t *testing.T) {
 	t.Parallel()
 	w, own := newHold(t)
 	campaign := w.rcamp("invite-friends")
@@ -160,7 +160,7 @@ func TestAnotherPolicyIsAnEditUnderItsScope(t *testing.T) {
 	w.awaitReady(w.rpol("eight-dollars"))
 }
 
-func TestASuspendedCampaignDoesNotWaitForPairsToBeDecidedAgain(t *testing.T) {
+func TestSuspendedCampaignDoesNotWaitForARollout(t *testing.T) {
 	t.Parallel()
 	w, own := newHold(t)
 	campaign := w.rcamp("invite-friends")
@@ -178,7 +178,7 @@ func TestASuspendedCampaignDoesNotWaitForPairsToBeDecidedAgain(t *testing.T) {
 	w.awaitReady(campaign)
 }
 
-func TestAPolicyIsInForceWhenItIsInEveryDatabase(t *testing.T) {
+func TestPolicyIsReadyWhenEveryCampaignFollowsIt(t *testing.T) {
 	t.Parallel()
 	w, own := newHold(t)
 	other := w.newDatabase()

@@ -28,12 +28,12 @@ func (r *ReferralCampaignReconciler) setup(mgr ctrl.Manager, moved *hosting.Feed
 		Complete(r)
 }
 
-// referring finds the campaigns that refer to an object through an indexed field.
+// referring maps an object to the campaigns that refer to it through an indexed field.
 func (r *ReferralCampaignReconciler) referring(field string) handler.MapFunc {
 	return func(ctx context.Context, object client.Object) []reconcile.Request {
 		campaigns, err := campaignsBy(ctx, r.client, object.GetNamespace(), field, object.GetName())
 		if err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "Campaigns are not told about a change", "of", object.GetName())
+			ctrl.LoggerFrom(ctx).Error(err, "Cannot wake the campaigns of a changed object", "object", object.GetName())
 			return nil
 		}
 		requests := make([]reconcile.Request, 0, len(campaigns))
@@ -44,7 +44,7 @@ func (r *ReferralCampaignReconciler) referring(field string) handler.MapFunc {
 	}
 }
 
-// readinessMoved lets through databases that come, go, or whose Ready condition says something else.
+// readinessMoved passes databases that appear, disappear, or change the status or reason of Ready.
 func readinessMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.AttributionDatabase)

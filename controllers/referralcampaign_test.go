@@ -74,7 +74,7 @@ func TestFromYAMLToCredits(t *testing.T) {
 	}
 }
 
-func TestWithoutItsPolicyACampaignAdmitsNothingNew(t *testing.T) {
+func TestCampaignWithoutPolicyAdmitsNoNewPairs(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
@@ -95,7 +95,7 @@ func TestWithoutItsPolicyACampaignAdmitsNothingNew(t *testing.T) {
 	}
 }
 
-func TestACampaignWaitsForWhatItRefersTo(t *testing.T) {
+func TestCampaignWaitsForItsPolicyAndDatabase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	campaign := w.rcamp("invite-friends")
@@ -124,7 +124,7 @@ spec:
   - {name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: JPY}}
 `
 
-func TestAPolicyThatCannotWorkNeverReplacesOneThatDoes(t *testing.T) {
+func TestInvalidPolicyLeavesTheTermsInForce(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
@@ -153,7 +153,7 @@ func TestAPolicyThatCannotWorkNeverReplacesOneThatDoes(t *testing.T) {
 	w.awaitReady(policy)
 }
 
-func TestAnEditOfThePolicyIsARevision(t *testing.T) {
+func TestPolicyEditAddsARevision(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -171,7 +171,7 @@ func TestAnEditOfThePolicyIsARevision(t *testing.T) {
 	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "12.00 USD" })
 }
 
-func TestDeletingAndApplyingAgainChangesNothing(t *testing.T) {
+func TestDeletingAndApplyingAgainChangesNoCredit(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, oneFriend)
@@ -202,7 +202,7 @@ func TestDeletingAndApplyingAgainChangesNothing(t *testing.T) {
 	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 2 })
 }
 
-func TestACampaignThatMovesToAnotherDatabaseIsClosedInTheFirst(t *testing.T) {
+func TestCampaignMovedToAnotherDatabaseIsClosedInTheFirst(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	other := w.newDatabase()
@@ -221,7 +221,7 @@ func TestACampaignThatMovesToAnotherDatabaseIsClosedInTheFirst(t *testing.T) {
 }
 
 // Once a status says Suspended there is no ledger entry after it, whatever was under way.
-func TestASuspendThatWasAcknowledgedIsMeant(t *testing.T) {
+func TestSuspendedCampaignAppendsNoLedgerEntry(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.shop(own, "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice-1', 'invite-friends', 'alice')")

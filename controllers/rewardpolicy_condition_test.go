@@ -19,7 +19,7 @@ func (w *world) ask(condition string) {
 	w.kubectl("", "patch", "rpol", "five-dollars", "--type=merge", "-p", string(patch))
 }
 
-func TestConditionIsJudgedWhenThePolicyIsApplied(t *testing.T) {
+func TestInvalidConditionShowsWhenThePolicyIsApplied(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	policy, campaign := w.rpol("five-dollars"), w.rcamp("invite-friends")
@@ -28,7 +28,7 @@ func TestConditionIsJudgedWhenThePolicyIsApplied(t *testing.T) {
 	ready := w.awaitReason(policy, metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
 	const mistake = `spec.qualification.condition: 2:3: link has no "lable": it has code, label`
 	if ready.Message != mistake {
-		t.Errorf("a condition that cannot work is told as %q", ready.Message)
+		t.Errorf("the message of an invalid condition is %q", ready.Message)
 	}
 	if !meta.IsStatusConditionTrue(policy.Status.Conditions, v1alpha1.StalledCondition) {
 		t.Errorf("it is not Stalled: %v", policy.Status.Conditions)

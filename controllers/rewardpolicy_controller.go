@@ -14,59 +14,104 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// RewardPolicyReconciler says whether a policy can work, and whether every campaign that uses it has its terms in force.
-// It declares nothing: the campaigns do.
+// RewardPolicyReconciler reports whether a policy can work, and whether its terms are in force in
+// every campaign that uses it. It declares nothing: the campaigns' reconciler does.
 type RewardPolicyReconciler struct {
 	client   client.Client
 	reporter reporter
 }
 
+// policyScope is one reconcile of a RewardPolicy.
+type policyScope struct {
+	policy    *v1alpha1.RewardPolicy
+	campaigns []v1alpha1.ReferralCampaign // that refer to the policy; set by readCampaigns
+	success   success
+}
+
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies/status,verbs=patch
 
-// Reconcile looks at one RewardPolicy.
+// Reconcile reports on one RewardPolicy. The campaigns of a policy that is being deleted report
+// that it is missing.
 func (r *RewardPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var policy v1alpha1.RewardPolicy
 	if err := r.client.Get(ctx, request.NamespacedName, &policy); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !policy.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil // the campaigns notice
+		return ctrl.Result{}, nil
 	}
 	before := policy.DeepCopy()
-	good := verdict{
-		reason: v1alpha1.ReadyReason, message: "in force in every campaign that refers to it" + reaches[policy.Spec.RevisionScope],
-	}
+	s := &policyScope{policy: &policy, success: success{reason: v1alpha1.ReadyReason}}
 	defer func() {
-		result, err = conclude(&policy, good, err)
+		result, err = conclude(&policy, s.success, err)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &policy)})
 	}()
-
-	campaigns, err := campaignsBy(ctx, r.client, policy.Namespace, campaignByPolicy, policy.Name)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	policy.Status.Campaigns = int64(len(campaigns))
-	if err := r.validate(&policy); err != nil {
-		return ctrl.Result{}, err
-	}
-	good.message += warned(terms.Warnings(&policy.Spec))
-	return ctrl.Result{}, r.awaitCampaigns(&policy, campaigns)
+	return ctrl.Result{}, runPhases(ctx, s, []phase[*policyScope]{
+		r.readCampaigns,
+		r.validateTerms,
+		r.awaitCampaigns,
+		r.describe,
+	})
 }
 
-// validate sets the digest. Conditions: InvalidSpec, which is Stalled.
-func (r *RewardPolicyReconciler) validate(policy *v1alpha1.RewardPolicy) error {
-	normalised, err := terms.FromPolicy(&policy.Spec)
+// readCampaigns reads and counts the campaigns that use the policy.
+func (r *RewardPolicyReconciler) readCampaigns(ctx context.Context, s *policyScope) (err error) {
+	s.campaigns, err = campaignsBy(ctx, r.client, s.policy.Namespace, campaignByPolicy, s.policy.Name)
 	if err != nil {
-		policy.Status.Digest = ""
-		return stalled(v1alpha1.InvalidSpecReason, "%w", err)
+		return err
 	}
-	policy.Status.Digest = normalised.Digest()
-	policy.SetObservedGeneration(policy.Generation)
+	s.policy.Status.Campaigns = int64(len(s.campaigns))
 	return nil
 }
 
-// warned adds warnings to a message: they keep nothing from working, so that they show where all is well.
+// validateTerms sets the digest. Conditions: InvalidSpec, which is Stalled.
+func (r *RewardPolicyReconciler) validateTerms(_ context.Context, s *policyScope) error {
+	normalised, err := terms.FromPolicy(&s.policy.Spec)
+	if err != nil {
+		s.policy.Status.Digest = ""
+		return stalled(v1alpha1.InvalidSpecReason, "%w", err)
+	}
+	s.policy.Status.Digest = normalised.Digest()
+	s.policy.SetObservedGeneration(s.policy.Generation)
+	return nil
+}
+
+// awaitCampaigns waits until these terms are in force in every campaign. Conditions: RollingOut.
+func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScope) error {
+	var behind []string
+	for i := range s.campaigns {
+		campaign := &s.campaigns[i]
+		if !campaign.DeletionTimestamp.IsZero() {
+			continue // declares nothing any more
+		}
+		follows := campaign.Status.Policy
+		if follows == nil || follows.Name != s.policy.Name || follows.Digest != s.policy.Status.Digest || rollingOut(campaign) {
+			behind = append(behind, campaign.Name)
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	return &waitingError{reason: v1alpha1.RollingOutReason, change: true, err: fmt.Errorf(
+		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), some(behind))}
+}
+
+// describe says which pairs the next edit reaches, and warns of terms that may not mean what they
+// seem to.
+func (r *RewardPolicyReconciler) describe(_ context.Context, s *policyScope) error {
+	s.success.message = "in force in every campaign that refers to it" + reaches[s.policy.Spec.RevisionScope] +
+		warned(terms.Warnings(&s.policy.Spec))
+	return nil
+}
+
+// reaches warns that the next edit is not about new pairs alone.
+var reaches = map[v1alpha1.RevisionScope]string{
+	v1alpha1.HeldPairs: "; revisionScope is HeldPairs: the next edit also reaches existing pairs that wait or whose hold has not ended",
+	v1alpha1.AllPairs:  "; revisionScope is AllPairs: the next edit also reaches all existing pairs, and changes the credit of granted ones",
+}
+
+// warned returns warnings as the end of a message. They show on a policy that works.
 func warned(warnings []string) string {
 	if len(warnings) == 0 {
 		return ""
@@ -78,32 +123,8 @@ func warned(warnings []string) string {
 	return "; warning: " + strings.Join(warnings, "; ")
 }
 
-// awaitCampaigns waits until every campaign has these terms in force. Conditions: RollingOut.
-func (r *RewardPolicyReconciler) awaitCampaigns(policy *v1alpha1.RewardPolicy, campaigns []v1alpha1.ReferralCampaign) error {
-	var behind []string
-	for i := range campaigns {
-		if !campaigns[i].DeletionTimestamp.IsZero() {
-			continue // it declares nothing any more
-		}
-		in := campaigns[i].Status.Policy
-		if in == nil || in.Name != policy.Name || in.Digest != policy.Status.Digest || rollingOut(&campaigns[i]) {
-			behind = append(behind, campaigns[i].Name)
-		}
-	}
-	if len(behind) == 0 {
-		return nil
-	}
-	return &waitingError{reason: v1alpha1.RollingOutReason, change: true, err: fmt.Errorf(
-		"not in force yet in %d of %d campaigns: %s", len(behind), len(campaigns), some(behind))}
-}
-
-// reaches warns that an edit is no longer about the future alone.
-var reaches = map[v1alpha1.RevisionScope]string{
-	v1alpha1.HeldPairs: "; revisionScope is HeldPairs: the next edit also reaches pairs there are, those that wait and those whose hold has not ended",
-	v1alpha1.AllPairs:  "; revisionScope is AllPairs: the next edit also reaches all pairs there are, granted ones too, whose credit is then granted or reversed anew",
-}
-
-// rollingOut says whether a campaign is still having pairs decided again under the newest terms.
+// rollingOut reports whether pairs of a campaign are still being decided again under the newest
+// terms.
 func rollingOut(campaign *v1alpha1.ReferralCampaign) bool {
 	reconciling := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.ReconcilingCondition)
 	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason

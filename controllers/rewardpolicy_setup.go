@@ -19,7 +19,7 @@ func (r *RewardPolicyReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rewardpolicy").
 		For(&v1alpha1.RewardPolicy{}, builder.WithPredicates(requested())).
-		// On an update both policies are woken, the one before and the one now.
+		// An update wakes both policies, the earlier and the present one.
 		Watches(&v1alpha1.ReferralCampaign{}, handler.EnqueueRequestsFromMapFunc(policyOf), builder.WithPredicates(policyMoved())).
 		WithOptions(controllerOptions()).
 		Complete(r)
@@ -35,8 +35,8 @@ func policyOf(_ context.Context, object client.Object) []reconcile.Request {
 	}}
 }
 
-// policyMoved lets through campaigns that come, go, refer to another policy, have another one in force, or have all their
-// pairs decided under it.
+// policyMoved passes campaigns that appear, disappear, refer to another policy, have another policy
+// in force, or begin or end a rollout.
 func policyMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.ReferralCampaign)

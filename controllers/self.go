@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// self finds out whom the API server takes this process for, so that messages about missing rights can say whom to give
-// them to. Everybody may ask that.
+// self finds out which user this process is to the API server, so that messages about missing
+// rights can name it. Every user has the right to ask.
 type self struct {
 	client client.Client
 
@@ -20,13 +20,13 @@ type self struct {
 	user string
 }
 
-// bindingLine is the command that lets this operator get the Secrets of a namespace.
+// bindingLine is the command that gives this operator the right to get the Secrets of a namespace.
 func (s *self) bindingLine(ctx context.Context, namespace string) string {
 	const role = "referral-operator-secret-reader"
 	return fmt.Sprintf("kubectl -n %s create rolebinding %s --clusterrole=%s %s", namespace, role, role, subject(s.name(ctx)))
 }
 
-// subject is the option of kubectl that names a user.
+// subject is the kubectl option that names a user.
 func subject(user string) string {
 	account, ok := strings.CutPrefix(user, "system:serviceaccount:")
 	switch {
@@ -47,7 +47,7 @@ func (s *self) name(ctx context.Context) string {
 	}
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := s.client.Create(ctx, review); err != nil {
-		ctrl.LoggerFrom(ctx).V(1).Info("Could not ask who we are", "reason", err.Error())
+		ctrl.LoggerFrom(ctx).V(1).Info("Cannot find out the name of this user", "reason", err.Error())
 		return ""
 	}
 	s.user = review.Status.UserInfo.Username

@@ -22,8 +22,8 @@ import (
 // Options hold for all controllers.
 type Options struct {
 	Registry       *hosting.Registry // outlives the manager
-	Installation   string            // tells this operator's schemas from those of another
-	StatusInterval time.Duration     // how often counters are read into status
+	Installation   string            // part of the owner of each schema
+	StatusInterval time.Duration     // how often counters are read
 	Now            func() time.Time  // default: time.Now
 }
 
@@ -35,7 +35,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := indexCampaigns(mgr); err != nil {
 		return err
 	}
-	options.Registry.ForgetReports() // of an earlier manager; since then another replica may have led
+	options.Registry.ForgetReports() // another replica may have led since they were read
 	moved := hosting.NewFeed()
 	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
 	missing := newAbsence(options.Now)
@@ -92,7 +92,7 @@ func indexCampaigns(mgr ctrl.Manager) error {
 		campaignByPolicy:   func(c *v1alpha1.ReferralCampaign) string { return c.Spec.PolicyRef.Name },
 	}
 	for field, value := range indexes {
-		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field, //nolint:forbidigo // nothing runs yet that could be cancelled
+		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field, //nolint:forbidigo // nothing runs yet that a context could end
 			func(object client.Object) []string {
 				campaign, ok := object.(*v1alpha1.ReferralCampaign)
 				if !ok {
@@ -107,7 +107,8 @@ func indexCampaigns(mgr ctrl.Manager) error {
 	return nil
 }
 
-// campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed field.
+// campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed
+// field.
 func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, name string) ([]v1alpha1.ReferralCampaign, error) {
 	var list v1alpha1.ReferralCampaignList
 	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{field: name})
@@ -117,8 +118,8 @@ func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, na
 	return list.Items, nil
 }
 
-// requested lets through what a person does to an object: another spec, its deletion, and annotations that ask for
-// something. What we write to status wakes nobody.
+// requested passes what a person does to an object: a new spec, a deletion, an annotation that
+// requests something. Our own status writes do not pass.
 func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		for _, annotation := range []string{
@@ -133,8 +134,8 @@ func requested() predicate.Predicate {
 	return predicate.Or(predicate.GenerationChangedPredicate{}, asks)
 }
 
-// retries is how long after an error an object is looked at again: what is put right out of our sight has to show within
-// seconds, and nothing is hammered.
+// retries is the backoff after an error: a cure that no watch sees shows within seconds, and no
+// server is hammered.
 func retries() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](200*time.Millisecond, 15*time.Second)
 }
@@ -143,7 +144,17 @@ func controllerOptions() controller.Options {
 	return controller.Options{RateLimiter: retries()}
 }
 
-// fed reconciles what a feed names, each after a random part of delay.
+// OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its
+// caches are in sync.
+type OnEveryReplica func(context.Context) error
+
+// Start implements manager.Runnable.
+func (f OnEveryReplica) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (f OnEveryReplica) NeedLeaderElection() bool { return false }
+
+// fed reconciles the objects that a feed names, each after a random part of delay.
 func fed(feed *hosting.Feed, delay time.Duration) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		go func() {
@@ -153,7 +164,7 @@ func fed(feed *hosting.Feed, delay time.Duration) source.Source {
 					return
 				case <-feed.Arrived():
 				}
-				for _, name := range feed.Take() {
+				for _, name := range feed.Drain() {
 					queue.AddAfter(reconcile.Request{NamespacedName: name}, rand.N(delay+1))
 				}
 			}

@@ -20,14 +20,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// reporter writes status and tells of transitions.
+// reporter writes status, and records events about transitions.
 type reporter struct {
 	client client.Client
 	events events.EventRecorder
 }
 
-// report applies the status of after if it differs from that of before, and records an event if Ready changed. An object
-// that went away meanwhile, or was replaced by another of its name, is no error.
+// report applies the status of after if it differs from that of before, and records an event if
+// Ready changed. That the object is gone, or that another object has its name by now, is not an
+// error.
 func (r reporter) report(ctx context.Context, before, after resource) error {
 	was, err := statusOf(before)
 	if err != nil {
@@ -41,7 +42,7 @@ func (r reporter) report(ctx context.Context, before, after resource) error {
 	if err != nil {
 		return fmt.Errorf("while naming the kind of %s: %w", after.GetName(), err)
 	}
-	// The UID makes the API server refuse when the name stands for another object by now.
+	// With the UID the API server refuses if another object has this name by now.
 	patch := &unstructured.Unstructured{Object: map[string]any{"status": is}}
 	patch.SetGroupVersionKind(gvk)
 	patch.SetNamespace(after.GetNamespace())
@@ -55,11 +56,11 @@ func (r reporter) report(ctx context.Context, before, after resource) error {
 	case err != nil:
 		return fmt.Errorf("while writing status: %w", err)
 	}
-	r.tell(ctx, before, after)
+	r.recordTransition(ctx, before, after)
 	return nil
 }
 
-// statusOf is the status as it goes over the wire, where zeros are written.
+// statusOf is the status as it is sent, with zeros written out.
 func statusOf(object resource) (any, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
@@ -68,13 +69,13 @@ func statusOf(object resource) (any, error) {
 	return content["status"], nil
 }
 
-// underWay are the reasons of Ready=False that are nobody's worry.
+// underWay are the reasons of Ready=False that are a normal step and not a problem.
 var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
 }
 
-// tell records an event, and logs, when Ready changed its status or its reason.
-func (r reporter) tell(ctx context.Context, before, after resource) {
+// recordTransition records an event and a log line if Ready has changed its status or reason.
+func (r reporter) recordTransition(ctx context.Context, before, after resource) {
 	was, is := readyCondition(before), readyCondition(after)
 	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
 		return
@@ -87,14 +88,14 @@ func (r reporter) tell(ctx context.Context, before, after resource) {
 	ctrl.LoggerFrom(ctx).Info("Ready has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
 }
 
-// tookOver tells that a schema has changed hands.
+// tookOver records that the object has become the owner of a schema of an earlier owner.
 func (r reporter) tookOver(adb *v1alpha1.AttributionDatabase, from database.Owner) {
 	r.event(adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
 		adb.Spec.Schema, from.Name, from.Installation, from.UID))
 }
 
 func (r reporter) event(about resource, kind, reason, note string) {
-	const longest = 1024 // what the API server takes
+	const longest = 1024 // the API server refuses longer ones
 	if len(note) > longest {
 		note = strings.ToValidUTF8(note[:longest], "")
 	}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,13 +14,9 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgo "k8s.io/client-go/kubernetes/scheme"
@@ -37,14 +31,12 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/controllers"
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
-	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// stray is what is logged past the managers' own loggers. The logger behind it is set once: setting it is nothing that
-// tests may do beside each other.
+// stray is what is logged past the managers' own loggers. Its logger is set once, since tests run
+// beside each other.
 var stray logBuffer
 
 func TestMain(m *testing.M) {
@@ -52,14 +44,14 @@ func TestMain(m *testing.M) {
 	testworld.Main(m)
 }
 
-// patience is how long something that has to happen may take on a machine that does much else.
+// patience is how long a test waits on a busy machine.
 const patience = time.Minute
 
 // statusInterval is that of every manager here.
 const statusInterval = 300 * time.Millisecond
 
-// world is a namespace on a real API server with a manager of its own, which has the rights that config gives it and nothing
-// else, and an administrator who looks at it.
+// world is a namespace on a real API server, with a manager that has only the rights that config
+// gives it, and a client with all rights.
 type world struct {
 	testing.TB
 	client    client.Client // the administrator's
@@ -72,6 +64,7 @@ type world struct {
 	logger    logr.Logger
 	ahead     atomic.Int64 // how far the manager's clock is, in nanoseconds
 	stop      func()       // ends the manager
+	endHosts  func()       // ends the registry
 	secrets   []string     // passwords that must not show up anywhere
 }
 
@@ -91,7 +84,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// newQuietWorld is one whose manager has not been started.
+// newQuietWorld is a world whose manager has not been started.
 func newQuietWorld(t testing.TB) *world {
 	t.Helper()
 	cluster := testworld.Cluster(t)
@@ -105,7 +98,7 @@ func newQuietWorld(t testing.TB) *world {
 	w.grantRights()
 	w.logger = zap.New(zap.WriteTo(w.log), zap.UseDevMode(true))
 	t.Cleanup(w.lookForPasswords)
-	w.registry = w.newRegistry()
+	w.startRegistry()
 	return w
 }
 
@@ -149,20 +142,29 @@ func (w *world) startManager() {
 	w.Cleanup(w.stop)
 }
 
-// newRegistry is closed after the managers that use it have ended.
-func (w *world) newRegistry() *hosting.Registry {
+// startRegistry runs a new registry until w.endHosts is called, or until the test and the managers
+// that use it have ended.
+func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
 		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
 	})
-	w.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		check(w, registry.Close(ctx))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- registry.Run(ctx) }()
+	w.registry = registry
+	w.endHosts = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			check(w, err)
+		case <-time.After(patience):
+			w.Error("the hosts have not ended")
+		}
 	})
-	return registry
+	w.Cleanup(w.endHosts)
 }
 
-// lookForPasswords is the last thing in every test.
+// lookForPasswords fails the test if a password shows. It runs at the end of every test.
 func (w *world) lookForPasswords() {
 	ctx := context.Background()
 	var seen bytes.Buffer
@@ -185,77 +187,7 @@ func (w *world) lookForPasswords() {
 	}
 }
 
-// newDatabase is an empty database, or one that was migrated already, which is faster to start with.
-func (w *world) newDatabase() *testworld.Database {
-	w.Helper()
-	own := testworld.NewDatabaseFrom(w, "controllers", func(ctx context.Context, own *testworld.Database) error {
-		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		_, err = database.Migrate(ctx, db)
-		return err
-	})
-	w.secrets = append(w.secrets, passwordOf(w, own.URI))
-	return own
-}
-
-func passwordOf(t testing.TB, uri string) string {
-	t.Helper()
-	parsed, err := url.Parse(uri)
-	check(t, err)
-	password, _ := parsed.User.Password()
-	return password
-}
-
-// sql runs statements as the administrator of a database.
-func (w *world) sql(own *testworld.Database, statement string, arguments ...any) {
-	w.Helper()
-	w.exec(own.AdminURI, statement, arguments...)
-}
-
-// shop runs statements as the shop does.
-func (w *world) shop(own *testworld.Database, statement string, arguments ...any) {
-	w.Helper()
-	w.exec(own.WriterURI, statement, arguments...)
-}
-
-func (w *world) exec(uri, statement string, arguments ...any) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience) // also when the test has ended
-	defer cancel()
-	connection, err := pgx.Connect(ctx, uri)
-	check(w, err)
-	defer func() { _ = connection.Close(ctx) }()
-	mode := pgx.QueryExecModeExec
-	if len(arguments) == 0 {
-		mode = pgx.QueryExecModeSimpleProtocol // several statements
-	}
-	_, err = connection.Exec(ctx, statement, append([]any{mode}, arguments...)...)
-	check(w, err)
-}
-
-func (w *world) pool(uri string) *pgxpool.Pool {
-	w.Helper()
-	pool, err := pgxpool.New(w.Context(), uri)
-	check(w, err)
-	w.Cleanup(pool.Close)
-	return pool
-}
-
-// value is a query's one value, as the administrator sees it.
-func value[T any](w *world, own *testworld.Database, statement string, arguments ...any) T {
-	w.Helper()
-	connection, err := pgx.Connect(w.Context(), own.AdminURI)
-	check(w, err)
-	defer func() { _ = connection.Close(context.Background()) }()
-	var got T
-	check(w, connection.QueryRow(w.Context(), statement, arguments...).Scan(&got))
-	return got
-}
-
-// kubectl does what a person would type, as administrator, in the world's namespace.
+// kubectl runs kubectl as administrator in the world's namespace.
 func (w *world) kubectl(input string, arguments ...string) string {
 	w.Helper()
 	output, err := w.cluster.Kubectl(w.Context(), input, append([]string{"--namespace", w.namespace}, arguments...)...)
@@ -266,77 +198,6 @@ func (w *world) kubectl(input string, arguments ...string) string {
 func (w *world) apply(manifest string) {
 	w.Helper()
 	w.kubectl(manifest, "apply", "--server-side", "-f", "-")
-}
-
-// await looks at an object until it is as it should be.
-func await[T client.Object](w *world, object T, want string, is func(T) bool) T {
-	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
-		if err == nil && is(object) {
-			return object
-		}
-		if time.Now().After(deadline) {
-			object.SetManagedFields(nil)
-			encoded, _ := yaml.Marshal(object)
-			w.Fatalf("not %s: %v\n%s", want, err, encoded)
-		}
-		pause(20 * time.Millisecond)
-	}
-}
-
-// conditioned is what all kinds have.
-type conditioned interface {
-	client.Object
-	GetConditions() []metav1.Condition
-	GetObservedGeneration() int64
-}
-
-// awaitReason waits until Ready has this status and reason for the present generation, and returns the condition.
-func (w *world) awaitReason(object conditioned, status metav1.ConditionStatus, reason string) metav1.Condition {
-	w.Helper()
-	var found metav1.Condition
-	await(w, object, fmt.Sprintf("Ready=%s with reason %s", status, reason), func(object conditioned) bool {
-		ready := meta.FindStatusCondition(object.GetConditions(), v1alpha1.ReadyCondition)
-		if ready == nil || ready.Status != status || ready.Reason != reason || ready.ObservedGeneration != object.GetGeneration() {
-			return false
-		}
-		found = *ready
-		return true
-	})
-	return found
-}
-
-func (w *world) awaitReady(object conditioned) {
-	w.Helper()
-	w.awaitReason(object, metav1.ConditionTrue, v1alpha1.ReadyReason)
-}
-
-func (w *world) awaitGone(object client.Object) {
-	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
-		if apierrors.IsNotFound(err) {
-			return
-		}
-		if time.Now().After(deadline) {
-			encoded, _ := yaml.Marshal(object)
-			w.Fatalf("%s is still there: %v\n%s", object.GetName(), err, encoded)
-		}
-		pause(20 * time.Millisecond)
-	}
-}
-
-// eventually waits for something that is no object.
-func (w *world) eventually(want string, is func() bool) {
-	w.Helper()
-	for deadline := time.Now().Add(patience); !is(); pause(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.Fatalf("not %s", want)
-		}
-	}
 }
 
 func (w *world) secret(name string, data map[string]string) {
@@ -360,15 +221,6 @@ func (w *world) rpol(name string) *v1alpha1.RewardPolicy {
 func (w *world) rcamp(name string) *v1alpha1.ReferralCampaign {
 	return &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
 }
-
-func check(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func pause(wait time.Duration) { time.Sleep(wait) }
 
 // logBuffer keeps what managers log.
 type logBuffer struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-func TestDesignExampleIsAcceptedAsItIs(t *testing.T) {
+func TestDesignExampleIsAccepted(t *testing.T) {
 	c := cluster(t)
 	for _, object := range objects(t, "testdata/design.yaml") {
 		wanted := object.DeepCopy().Object["spec"]
@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 			`{secretRef: {name: shop-db, key: uri}, schema: referral, attribution: LastTouch, maxConnections: 8}`,
 		},
 		{
-			"tls verifies unless told otherwise", "AttributionDatabase",
+			"tls verifies by default", "AttributionDatabase",
 			`spec: {secretRef: {key: null}, tls: {mode: null, caSecretRef: {key: null}}, schema: null, attribution: null, roles: null, maxConnections: null, suspend: null}`,
 			`{secretRef: {name: shop-db, key: uri}, tls: {mode: VerifyFull, caSecretRef: {name: shop-ca, key: ca.crt}}, schema: referral, attribution: LastTouch, maxConnections: 8}`,
 		},
@@ -96,7 +96,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Neighbours of what is refused, and what people write who mean well.
+// Values next to refused ones, and values that people are likely to write.
 func TestAccepted(t *testing.T) {
 	type acceptance struct{ rule, kind, patch string }
 	cases := []acceptance{
@@ -136,7 +136,7 @@ func TestAccepted(t *testing.T) {
 		{"an open end", "ReferralCampaign", `spec: {endsAt: null}`},
 		{"an open start", "ReferralCampaign", `spec: {startsAt: null}`},
 		{"times of two zones", "ReferralCampaign", `spec: {startsAt: "2026-12-31T23:00:00-05:00", endsAt: "2027-01-01T15:00:00+10:00"}`},
-		{"an end nobody will see", "ReferralCampaign", `spec: {endsAt: "9999-12-31T23:59:59Z"}`},
+		{"the latest end", "ReferralCampaign", `spec: {endsAt: "9999-12-31T23:59:59Z"}`},
 		{"the twentieth century", "ReferralCampaign", `spec: {startsAt: "1900-01-01T00:00:00Z"}`},
 		{"a dotted reference", "ReferralCampaign", `spec: {policyRef: {name: five.dollars}}`},
 	}
@@ -211,7 +211,7 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-func TestSchemaOtherThanTheDefaultCannotBeLeftOutLater(t *testing.T) {
+func TestNonDefaultSchemaCannotBeRemovedLater(t *testing.T) {
 	c := cluster(t)
 	object := example(t, "AttributionDatabase", `{metadata: {name: other-schema}, spec: {schema: other}}`)
 	if err := c.Create(context.Background(), object, strict); err != nil {
@@ -223,7 +223,8 @@ func TestSchemaOtherThanTheDefaultCannotBeLeftOutLater(t *testing.T) {
 	}
 }
 
-// Zeros are written: a status of nothing but zeros says that there is nothing, not that nothing is known.
+// Zeros are written: a status of nothing but zeros says that there is nothing, not that nothing is
+// known.
 func TestStatusKeepsZeros(t *testing.T) {
 	c := cluster(t)
 	campaign := &v1alpha1.ReferralCampaign{}

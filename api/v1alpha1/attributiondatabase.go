@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// AttributionDatabase is one schema of one Postgres database, in which an application records its referral facts and
-// the operator keeps the credits that follow from them.
+// AttributionDatabase is one schema of one Postgres database, in which an application records its
+// referral facts and the operator keeps the credits that follow from them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -36,20 +36,23 @@ type AttributionDatabaseList struct {
 	Items []AttributionDatabase `json:"items"`
 }
 
-// AttributionDatabaseSpec says where the database is and how it is used.
+// AttributionDatabaseSpec declares where the database is and how it is used.
 type AttributionDatabaseSpec struct {
-	// secretRef names the Secret with the connection URI: postgresql://user:password@host:5432/database.
+	// secretRef names the Secret with the connection URI:
+	// postgresql://user:password@host:5432/database.
 	//
 	// +required
 	SecretRef URISecretReference `json:"secretRef"`
 
-	// tls decides how the connection is protected, whatever the URI says of it. Unset: the URI's sslmode decides, and
-	// without one the connection is encrypted if the server can, and nothing is verified.
+	// tls decides how the connection is protected, whatever the URI says of it. Unset: the URI's
+	// sslmode decides, and without one the connection is encrypted if the server can, and nothing
+	// is verified.
 	//
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
 
-	// schema is where the operator's tables live. It is created by the operator and cannot be changed later.
+	// schema is where the operator's tables live. It is created by the operator and cannot be
+	// changed later.
 	//
 	// +optional
 	// +kubebuilder:default=referral
@@ -61,13 +64,14 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="schema is immutable; delete this AttributionDatabase and create another to use another schema"
 	Schema string `json:"schema,omitempty"`
 
-	// attribution picks the touch that a signup without a code of its own is bound to.
+	// attribution picks the touch that a signup without a code is attributed to.
 	//
 	// +optional
 	// +kubebuilder:default=LastTouch
 	Attribution AttributionModel `json:"attribution,omitempty"`
 
-	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a role leaves its list.
+	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a
+	// role leaves its list.
 	//
 	// +optional
 	Roles *DatabaseRoles `json:"roles,omitempty"`
@@ -80,22 +84,23 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:validation:Maximum=100
 	MaxConnections int32 `json:"maxConnections,omitempty"`
 
-	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until it is false again. The
-	// application goes on recording facts, and nothing is lost. Status goes on.
+	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until
+	// it is false again. The application goes on recording facts, and no fact is lost. Status is
+	// still updated.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// AttributionModel says which of several touches wins.
+// AttributionModel is which of several touches wins.
 //
 // +kubebuilder:validation:Enum=LastTouch;FirstTouch
 type AttributionModel string
 
 const (
-	// LastTouch binds a signup to the latest of its touches.
+	// LastTouch attributes a signup to the latest of its touches.
 	LastTouch AttributionModel = "LastTouch"
-	// FirstTouch binds a signup to the earliest of its touches.
+	// FirstTouch attributes a signup to the earliest of its touches.
 	FirstTouch AttributionModel = "FirstTouch"
 )
 
@@ -103,20 +108,22 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.caSecretRef) || self.mode != 'Disable'",fieldPath=".caSecretRef",message="caSecretRef may only be set with mode VerifyFull or Require: there are no certificates with Disable"
 type TLS struct {
-	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted; the certificate verified if
-	// there is a caSecretRef, the host name never) or Disable (in the clear).
+	// mode is VerifyFull (encrypted, certificate and host name verified), Require (encrypted; the
+	// certificate verified if there is a caSecretRef, the host name never) or Disable (in the
+	// clear).
 	//
 	// +optional
 	// +kubebuilder:default=VerifyFull
 	Mode TLSMode `json:"mode,omitempty"`
 
-	// caSecretRef names the Secret with the certificate authorities to trust. Unset: VerifyFull trusts the system's.
+	// caSecretRef names the Secret with the certificate authorities to trust. Unset: VerifyFull
+	// trusts the system's.
 	//
 	// +optional
 	CASecretRef *CASecretReference `json:"caSecretRef,omitempty"`
 }
 
-// TLSMode says how much of the server's identity is verified.
+// TLSMode is how much of the server's identity is verified.
 //
 // +kubebuilder:validation:Enum=VerifyFull;Require;Disable
 type TLSMode string
@@ -124,7 +131,8 @@ type TLSMode string
 const (
 	// TLSVerifyFull encrypts, and verifies the server's certificate and host name.
 	TLSVerifyFull TLSMode = "VerifyFull"
-	// TLSRequire encrypts, and verifies the server's certificate if there are authorities to verify it with.
+	// TLSRequire encrypts, and verifies the server's certificate if there are authorities to verify
+	// it with.
 	TLSRequire TLSMode = "Require"
 	// TLSDisable connects in the clear.
 	TLSDisable TLSMode = "Disable"
@@ -149,8 +157,8 @@ type DatabaseRoles struct {
 
 // RoleName is the name of an existing Postgres role, spelled as in pg_roles.
 //
-// "public" and "none" are refused because Postgres takes them for keywords even where they are quoted: a grant to
-// "public" would reach everybody.
+// "public" and "none" are refused because Postgres takes them for keywords even where they are
+// quoted: a grant to "public" would reach every role.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
@@ -159,12 +167,13 @@ type RoleName string
 
 // AttributionDatabaseStatus is what the operator last saw of the database.
 type AttributionDatabaseStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1
+	// before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// serverVersion is the version of the Postgres server, as it gives it.
+	// serverVersion is the version of the Postgres server, as the server reports it.
 	//
 	// +optional
 	ServerVersion string `json:"serverVersion,omitempty"`
@@ -184,12 +193,14 @@ type AttributionDatabaseStatus struct {
 	// +optional
 	PendingChanges int64 `json:"pendingChanges"`
 
-	// oldestPendingChange is when the oldest of them was noted; absent when none is waiting.
+	// oldestPendingChange is when the oldest pending change was enqueued; absent when none is
+	// pending.
 	//
 	// +optional
 	OldestPendingChange *metav1.Time `json:"oldestPendingChange,omitempty"`
 
-	// setAside is how many referees have facts that could not be decided; table set_aside says why.
+	// setAside is how many referees have facts that could not be decided; table set_aside has the
+	// causes.
 	//
 	// +optional
 	SetAside int64 `json:"setAside"`
@@ -211,10 +222,10 @@ func (d *AttributionDatabase) SetConditions(conditions []metav1.Condition) {
 	d.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
 func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.ObservedGeneration }
 
-// SetObservedGeneration says which generation of the spec the status is about.
+// SetObservedGeneration sets the generation of the spec that the status is about.
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation
 }

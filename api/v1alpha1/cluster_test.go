@@ -15,10 +15,12 @@ import (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// strict is how kubectl writes by default: an unknown or repeated field is an error and not a warning.
+// strict is how kubectl writes by default: an unknown or repeated field is an error and not a
+// warning.
 const strict = client.FieldValidation(metav1.FieldValidationStrict)
 
-// cluster returns a client of a real API server with the kinds installed, bound to a namespace of the test's own.
+// cluster returns a client of a real API server with the kinds installed, bound to a namespace of
+// the test's own.
 func cluster(t testing.TB) client.Client {
 	t.Helper()
 	controlPlane := testworld.Cluster(t)

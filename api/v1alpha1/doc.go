@@ -1,17 +1,18 @@
-// Package v1alpha1 holds the three kinds of referral-operator.io: AttributionDatabase, RewardPolicy and
-// ReferralCampaign.
+// Package v1alpha1 holds the three kinds of referral-operator.io: AttributionDatabase, RewardPolicy
+// and ReferralCampaign.
 //
-// What lives here: the Go types, the markers their CustomResourceDefinitions are generated from, and the words that
-// conditions, annotations and finalizers are written with. What must not: behaviour. Nothing here dials, converts or
-// decides, and nothing beyond apimachinery is imported, so that a client can use these types alone.
+// It holds the Go types, the markers that their CustomResourceDefinitions are generated from, and
+// the names of conditions, annotations and finalizers. It holds no behaviour: nothing here dials,
+// converts or decides, and nothing beyond apimachinery is imported, so that a client can use these
+// types alone.
 //
 // Conventions:
 //
-//   - Everything is validated by the API server, through schema and CEL rules. Each rule has a message that says what
-//     is allowed; the API server puts the field's path in front of it. There are no webhooks.
-//   - What the API server accepts, these types decode. One odd value that does not would stop the informers of every
-//     tenant, so every string that becomes a duration, a time or a number has a pattern and a maximum length.
-//   - A reference never carries a namespace: what belongs together lies in one namespace.
+//   - The API server validates everything, through schema and CEL rules. Each rule has a message that says what is
+//     allowed; the API server puts the field's path in front of it. There are no webhooks.
+//   - These types decode whatever the API server accepts. One value that they cannot decode would stop the informers of
+//     every tenant, so every string that becomes a duration, a time or a number has a pattern and a maximum length.
+//   - A reference never carries a namespace: objects that belong together are in one namespace.
 //   - Money is a decimal string with its currency, never a float.
 //   - In specs an empty value is left out. In statuses zeros are written, so that 0 and "not known yet" differ.
 //   - status.observedGeneration is -1 until the first reconcile; conditions follow kstatus (see conditions.go).

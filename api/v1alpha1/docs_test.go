@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The pages for people say nothing that the API server refuses, and leave out nothing that it knows.
+// The pages of the kinds contain only examples that the API server accepts, and describe every
+// field and reason.
 
 // pages are the pages of the kinds, by their plurals.
 var pages = map[string]string{
@@ -52,7 +53,7 @@ func TestExamplesOfThePagesAreAccepted(t *testing.T) {
 	}
 }
 
-func TestPagesTellEveryField(t *testing.T) {
+func TestPagesDescribeEveryField(t *testing.T) {
 	for plural, name := range pages {
 		text := page(t, name)
 		manifest, err := os.ReadFile("../../config/crd/bases/referral-operator.io_" + plural + ".yaml")
@@ -86,14 +87,14 @@ func eachField(schema apiextensionsv1.JSONSchemaProps, visit func(string)) {
 	}
 }
 
-func TestPagesTellEveryReason(t *testing.T) {
+func TestPagesDescribeEveryReason(t *testing.T) {
 	var all strings.Builder
 	for _, name := range pages {
 		all.WriteString(page(t, name))
 	}
 	for _, reason := range reasons(t) {
 		if !strings.Contains(all.String(), "| `"+reason+"` |") {
-			t.Errorf("no page tells what the reason %s means", reason)
+			t.Errorf("no page describes the reason %s", reason)
 		}
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Duration is a length of time above zero, in whole hours, minutes and seconds, such as 720h or 1h30m.
+// Duration is a length of time above zero, in whole hours, minutes and seconds, such as 720h or
+// 1h30m.
 //
-// It is a type of its own beside metav1.Duration for the sake of its rules: what the API server accepts under them,
-// UnmarshalJSON decodes. Days and weeks are left out on purpose: 24h is always 24h, a day is not.
+// Unlike metav1.Duration it has rules under which UnmarshalJSON decodes whatever the API server
+// accepts. It has no days and weeks on purpose: 24h is always 24h, a day is not.
 //
 // +kubebuilder:validation:Type=string
 // +kubebuilder:validation:MaxLength=32
@@ -24,7 +25,7 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d.String())
 }
 
-// UnmarshalJSON reads whatever time.ParseDuration reads, which is more than the API server lets through.
+// UnmarshalJSON reads whatever time.ParseDuration reads, which is more than the API server accepts.
 func (d *Duration) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {

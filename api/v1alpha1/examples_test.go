@@ -13,7 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// example returns the design's object of a kind with a patch applied to it: a YAML document in which null removes.
+// example returns the design's object of a kind with a patch applied to it: a YAML document in
+// which null removes.
 func example(t testing.TB, kind, patch string) *unstructured.Unstructured {
 	t.Helper()
 	for _, object := range objects(t, "testdata/design.yaml") {
@@ -51,7 +52,8 @@ func parse(t testing.TB, document string) map[string]any {
 	return object
 }
 
-// merge lays patch over base. Maps are merged by key, null removes a key, and everything else replaces.
+// merge lays patch over base. Maps are merged by key, null removes a key, and everything else
+// replaces.
 func merge(base, patch any) any {
 	changes, ok := patch.(map[string]any)
 	if !ok {

@@ -89,15 +89,15 @@ var fuzzed = []struct {
 	{"AttributionDatabase", "spec.roles.writers.0", printable(63)},
 }
 
-// manyKinds has what the design's example has not.
+// manyKinds has the fields that the design's example lacks.
 var manyKinds = map[string]string{"RewardPolicy": reward(`
 	{name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: USD}},
 	{name: friend, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: [{amount: "15.00", currency: USD}]}},
 	{name: regular, beneficiary: Referrer, tiers: [
 		{fromPair: 1, fixed: {amount: "1.00", currency: USD}}, {fromPair: 10, fixed: {amount: "2.00", currency: USD}}]}`)}
 
-// FuzzAcceptedValuesDecode throws values at a real API server. One that is accepted must decode into the Go types, mean
-// what it says, and be accepted once more the way Go spells it: anything else could stop the informers of all tenants.
+// FuzzAcceptedValuesDecode sends values to a real API server. A value that it accepts must decode into the Go types with the
+// same meaning, and be accepted again as Go encodes it: anything else could stop the informers of all tenants.
 func FuzzAcceptedValuesDecode(f *testing.F) {
 	for field := range fuzzed {
 		for _, value := range seeds {
@@ -134,7 +134,7 @@ func FuzzAcceptedValuesDecode(f *testing.F) {
 	})
 }
 
-// unexpected tells a refusal that names no field, such as a rule that failed to run, from one that does.
+// unexpected reports whether a refusal names no field, as that of a rule that failed to run.
 func unexpected(err error) bool {
 	for _, cause := range causes(err) {
 		if strings.Contains(cause, "spec") || strings.Contains(cause, "some validation rules were not checked") {
@@ -191,7 +191,7 @@ func sameNumber(got int64, value string) error {
 	return nil
 }
 
-// budgets holds for a budget that becomes minor units, or is refused for what only knowledge of currencies can tell.
+// budgets reports whether a budget becomes minor units, or is refused for a reason that takes knowledge of currencies.
 func budgets(object client.Object, _ string) error {
 	budget, err := terms.Budget(&object.(*v1alpha1.ReferralCampaign).Spec)
 	if err != nil {
@@ -212,7 +212,7 @@ func onlyCurrencies(err error) error {
 	return err
 }
 
-// converts holds for a policy that becomes terms, or is refused for what only knowledge of currencies can tell.
+// converts reports whether a policy becomes terms, or is refused for a reason that takes knowledge of currencies.
 func converts(object client.Object, _ string) error {
 	converted, err := terms.FromPolicy(&object.(*v1alpha1.RewardPolicy).Spec)
 	if err != nil {
@@ -260,7 +260,7 @@ func webAddress(object client.Object, _ string) error {
 	return nil
 }
 
-// printable holds for values that Postgres and Kubernetes take as they are: not empty, not too long, ASCII.
+// printable reports whether Postgres and Kubernetes take a value unchanged: not empty, not too long, ASCII.
 func printable(most int) func(client.Object, string) error {
 	return func(_ client.Object, value string) error {
 		if value == "" || len(value) > most || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {

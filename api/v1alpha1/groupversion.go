@@ -10,8 +10,8 @@ var (
 	// GroupVersion is the API group and version of all kinds of this package.
 	GroupVersion = schema.GroupVersion{Group: "referral-operator.io", Version: "v1alpha1"}
 
-	// SchemeBuilder collects what AddToScheme adds. It is apimachinery's and not controller-runtime's, so that a
-	// client of these types does not pull in the latter.
+	// SchemeBuilder collects what AddToScheme adds. It is apimachinery's and not
+	// controller-runtime's, so that a client of these types does not pull in the latter.
 	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 
 	// AddToScheme teaches a scheme the kinds of this package.

@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// A person sees the kinds through kubectl: what it says, refuses and prints with nothing but its defaults.
+// These tests use the kinds as a person does, through kubectl with its defaults.
 
 const misspelled = `
 apiVersion: referral-operator.io/v1alpha1
@@ -49,7 +49,7 @@ func TestKubectlWithoutValidationDropsUnknownFields(t *testing.T) {
 	}
 }
 
-func TestKubectlPrintsWhatMatters(t *testing.T) {
+func TestKubectlPrintsTheColumns(t *testing.T) {
 	controlPlane := testworld.Cluster(t)
 	namespace := testworld.NewNamespace(t, controlPlane)
 	spelled := strings.Replace(misspelled, "atributionWindow", "attributionWindow", 1)
@@ -76,8 +76,8 @@ func TestKubectlPrintsWhatMatters(t *testing.T) {
 	}
 }
 
-// Tiers are told apart by fromPair, and their order counts: what is applied from git must arrive in the order it has there,
-// whichever tier came or went.
+// Tiers are identified by fromPair, and their order counts: tiers that are applied from git must
+// arrive in the order that they have there, whichever tier was added or removed.
 func TestKubectlKeepsTheOrderOfTiers(t *testing.T) {
 	controlPlane := testworld.Cluster(t)
 	namespace := testworld.NewNamespace(t, controlPlane)

@@ -2,8 +2,9 @@ package v1alpha1
 
 // Money is an amount above zero in one currency.
 type Money struct {
-	// amount is a plain decimal number above zero, as a string: "5.00". It may have as many decimals as its currency
-	// has (two for USD, none for JPY), and at most 14 digits before the point, so that it always fits the database.
+	// amount is a plain decimal number above zero, as a string: "5.00". It may have as many
+	// decimals as its currency has (two for USD, none for JPY), and at most 14 digits before the
+	// point, so that it always fits the database.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -2,7 +2,7 @@ package v1alpha1
 
 // ObjectReference names an object of a known kind in the same namespace.
 type ObjectReference struct {
-	// name of the object, in the namespace of the one that refers to it.
+	// name of the object, in the namespace of the object that refers to it.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1

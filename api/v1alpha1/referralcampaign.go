@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ReferralCampaign applies a RewardPolicy to the referees that come in through the campaign's links. Its name is what
-// the column campaign of table link refers to.
+// ReferralCampaign applies a RewardPolicy to the referees who come through the campaign's links.
+// The column campaign of table link contains its name.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -43,17 +43,19 @@ type ReferralCampaignList struct {
 	Items []ReferralCampaign `json:"items"`
 }
 
-// ReferralCampaignSpec says where the campaign runs, under which policy and when.
+// ReferralCampaignSpec declares where the campaign runs, under which policy and when.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.endsAt) || self.startsAt < self.endsAt",fieldPath=".endsAt",message="endsAt must be after startsAt"
 type ReferralCampaignSpec struct {
-	// databaseRef names the AttributionDatabase with the campaign's facts and credits. It cannot be changed later.
+	// databaseRef names the AttributionDatabase with the campaign's facts and credits. It cannot be
+	// changed later.
 	//
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="databaseRef is immutable; delete this ReferralCampaign and create another to use another database"
 	DatabaseRef ObjectReference `json:"databaseRef"`
 
-	// policyRef names the RewardPolicy the campaign follows. Naming another one is an edit of the terms.
+	// policyRef names the RewardPolicy the campaign follows. Naming another one is an edit of the
+	// terms.
 	//
 	// +required
 	PolicyRef ObjectReference `json:"policyRef"`
@@ -78,7 +80,8 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1900-01-01T00:00:00Z') && self <= timestamp('9999-12-31T23:59:59Z') && self.getMilliseconds() == 0",message="must be a time in whole seconds from the years 1900 to 9999, such as 2026-11-01T00:00:00Z or 2026-11-01T02:00:00+02:00"
 	EndsAt *metav1.Time `json:"endsAt,omitempty"`
 
-	// attributionWindow is how long before a signup a touch may have been to bind it.
+	// attributionWindow is how long before a signup a touch may be for the signup to be attributed
+	// to it.
 	//
 	// +optional
 	// +kubebuilder:default="720h"
@@ -91,26 +94,29 @@ type ReferralCampaignSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|[[][0-9A-Fa-f:.]+[]])(:[1-9][0-9]{0,4})?([/?#]([A-Za-z0-9._~:/?#@!$&()*+,;=-]|[[]|[]]|%[0-9A-Fa-f]{2})*)?$') && isURL(self) && (size(url(self).getPort()) == 0 || int(url(self).getPort()) <= 65535)",message="must be an http or https URL with a host and without user name or blanks, such as https://mysite.com/"
 	Destination string `json:"destination,omitempty"`
 
-	// budget is the most that all held and granted pairs of the campaign may come to. A pair for which there is no room
-	// waits. Every reward of the policy must be in its currency. Unset: no limit.
+	// budget is the most that all held and granted pairs of the campaign may earn together. A pair
+	// that the budget has no capacity for waits. Every reward of the policy must be in its
+	// currency. Unset: no limit.
 	//
 	// +optional
 	Budget *Money `json:"budget,omitempty"`
 
-	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds still mature and refunds
-	// still reverse, but no new pair is admitted. Reverse: all of it is taken back before the object goes.
+	// deletionPolicy is what deleting the campaign does to its credits. Retain: nothing; holds
+	// still mature and refunds still reverse, but no new pair is admitted. Reverse: all credits are
+	// reversed before the object goes.
 	//
 	// +optional
 	// +kubebuilder:default=Retain
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
-	// suspend stops the campaign: nothing is granted or reversed until it is false again. Nothing is lost.
+	// suspend stops the campaign: nothing is granted or reversed until it is false again. No fact
+	// and no place on the waitlist is lost.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
-	// resyncInterval is the longest time between two full comparisons of everything that was decided in the campaign with
-	// the facts it was decided from. At least a minute.
+	// resyncInterval is the longest time between two resyncs: full comparisons of the campaign's
+	// decisions with the facts. At least a minute.
 	//
 	// +optional
 	// +kubebuilder:default="30m"
@@ -126,13 +132,14 @@ type DeletionPolicy string
 const (
 	// RetainCredits leaves all credits as they are.
 	RetainCredits DeletionPolicy = "Retain"
-	// ReverseCredits takes all credits back.
+	// ReverseCredits reverses all credits.
 	ReverseCredits DeletionPolicy = "Reverse"
 )
 
-// ReferralCampaignStatus is what the campaign has come to.
+// ReferralCampaignStatus is what has come of the campaign.
 type ReferralCampaignStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1
+	// before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -147,7 +154,8 @@ type ReferralCampaignStatus struct {
 	// +optional
 	Pairs *PairCounts `json:"pairs,omitempty"`
 
-	// credit is the net granted credit of all currencies, for people: "5.00 USD". The budget's currency comes first.
+	// credit is the net granted credit of all currencies, for people: "5.00 USD". The budget's
+	// currency comes first.
 	//
 	// +optional
 	Credit string `json:"credit,omitempty"`
@@ -159,7 +167,7 @@ type ReferralCampaignStatus struct {
 	// +listMapKey=currency
 	Credits []CurrencyCredit `json:"credits,omitempty"`
 
-	// rollout is how far an edit of the policy has come that reaches pairs of before.
+	// rollout is the progress of the newest edit of the policy that reaches existing pairs.
 	//
 	// +optional
 	Rollout *Rollout `json:"rollout,omitempty"`
@@ -169,23 +177,25 @@ type ReferralCampaignStatus struct {
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
 
-	// lastResyncTime is when the last full comparison ended.
+	// lastResyncTime is when the last resync ended.
 	//
 	// +optional
 	LastResyncTime *metav1.Time `json:"lastResyncTime,omitempty"`
 
-	// lastHandledReconcileAt is the last value of the annotation reconcile.referral-operator.io/requestedAt that a full
-	// comparison has answered.
+	// lastHandledReconcileAt is the last value of the annotation
+	// reconcile.referral-operator.io/requestedAt that a resync has answered.
 	//
 	// +optional
 	LastHandledReconcileAt string `json:"lastHandledReconcileAt"`
 
-	// driftCorrected counts the differences that nobody declared and that full comparisons have put right.
+	// driftCorrected counts the differences that no edit or fact declared and that resyncs have
+	// repaired.
 	//
 	// +optional
 	DriftCorrected int64 `json:"driftCorrected"`
 
-	// conditionErrors counts how often the policy's condition broke off with an error when a purchase was decided.
+	// conditionErrors counts how often the policy's condition failed with an error when a purchase
+	// was decided.
 	//
 	// +optional
 	ConditionErrors int64 `json:"conditionErrors"`
@@ -219,12 +229,12 @@ type PolicyInForce struct {
 
 // PairCounts counts pairs by state.
 type PairCounts struct {
-	// awaitingPurchase is the attributed signups that have no pair yet.
+	// awaitingPurchase is how many attributed signups have no pair yet.
 	//
 	// +optional
 	AwaitingPurchase int64 `json:"awaitingPurchase"`
 
-	// waiting pairs count, and wait for room.
+	// waiting pairs count, and wait for capacity.
 	//
 	// +optional
 	Waiting int64 `json:"waiting"`
@@ -239,7 +249,7 @@ type PairCounts struct {
 	// +optional
 	Granted int64 `json:"granted"`
 
-	// reversed pairs counted once and no longer do.
+	// reversed pairs counted earlier and no longer do.
 	//
 	// +optional
 	Reversed int64 `json:"reversed"`
@@ -262,31 +272,31 @@ type CurrencyCredit struct {
 	// +optional
 	Held string `json:"held"`
 
-	// reversed is what was taken back.
+	// reversed is the sum of all reversals.
 	//
 	// +optional
 	Reversed string `json:"reversed"`
 
-	// budgetRemaining is what is left of the budget; only in its currency. It is below zero while a budget was lowered
-	// to less than what is held and granted.
+	// budgetRemaining is the budget less what is granted and held, in the budget's currency only.
+	// It is below zero after the budget was lowered to less than what is granted and held.
 	//
 	// +optional
 	BudgetRemaining string `json:"budgetRemaining,omitempty"`
 }
 
-// Rollout is how far the newest revision has come that reaches pairs of before.
+// Rollout is the progress of the newest revision that reaches existing pairs.
 type Rollout struct {
-	// revision is the number of that revision; that of the terms in force when there has been none.
+	// revision is the number of that revision; without one, the revision in force.
 	//
 	// +optional
 	Revision int64 `json:"revision"`
 
-	// decided is how many of them have been decided again.
+	// decided is how many of the reached pairs have been decided again.
 	//
 	// +optional
 	Decided int64 `json:"decided"`
 
-	// total is how many pairs it reached when it was recorded.
+	// total is how many existing pairs the revision reached when it was recorded.
 	//
 	// +optional
 	Total int64 `json:"total"`
@@ -300,10 +310,10 @@ func (c *ReferralCampaign) SetConditions(conditions []metav1.Condition) {
 	c.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
 func (c *ReferralCampaign) GetObservedGeneration() int64 { return c.Status.ObservedGeneration }
 
-// SetObservedGeneration says which generation of the spec the status is about.
+// SetObservedGeneration sets the generation of the spec that the status is about.
 func (c *ReferralCampaign) SetObservedGeneration(generation int64) {
 	c.Status.ObservedGeneration = generation
 }

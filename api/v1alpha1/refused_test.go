@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// Who is refused learns from the message which field it is about and what is allowed there.
+// Each refusal names the field and what is allowed there.
 
 const (
 	aboutAmounts      = "must be a plain decimal number above zero with at most 14 digits before the point and 4 after it, such as 5.00"
@@ -70,7 +70,7 @@ func TestRefusedRewardPolicies(t *testing.T) {
 		{"a tier is no percentage", tiers(`{fromPair: 1, percentage: {rate: "1"}}`), "spec.rewards[0].tiers[0].percentage", "unknown field"},
 		{"a tier of zero", tiers(`{fromPair: 1, fixed: {amount: "0.00", currency: USD}}`), "spec.rewards[0].tiers[0].fixed.amount", aboutAmounts},
 		{"a tier in between", tiers(`{fromPair: 1.5, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[0].fromPair", "must be of type integer"},
-		{"a tier nobody comes to", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 1000000001, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[1].fromPair", "less than or equal to 1000000000"},
+		{"a tier beyond the highest number", tiers(`{fromPair: 1, fixed: {amount: "1", currency: USD}}, {fromPair: 1000000001, fixed: {amount: "1", currency: USD}}`), "spec.rewards[0].tiers[1].fromPair", "less than or equal to 1000000000"},
 		{"a cap of nothing", `spec: {limits: {pairsPerReferrer: 0}}`, "spec.limits.pairsPerReferrer", "greater than or equal to 1"},
 		{"a cap below nothing", `spec: {limits: {pairsPerReferrer: -1}}`, "spec.limits.pairsPerReferrer", "greater than or equal to 1"},
 		{"a cap that is none", `spec: {limits: {pairsPerReferrer: 10000000000000000000}}`, "spec.limits.pairsPerReferrer", "must be of type integer"},
@@ -91,8 +91,8 @@ func TestRefusedRewardPolicies(t *testing.T) {
 		{"a minimum of zero", `spec: {qualification: {minimumAmounts: [{amount: "0", currency: USD}]}}`, "spec.qualification.minimumAmounts[0].amount", aboutAmounts},
 		{"one maximum per currency", reward(`{name: a, beneficiary: Referrer, percentage: {rate: "1", maximumAmounts: [{amount: "1", currency: USD}, {amount: "2", currency: USD}]}}`), "spec.rewards[0].percentage.maximumAmounts[1]", `Duplicate value: {"currency":"USD"}`},
 		{"a maximum below zero", reward(`{name: a, beneficiary: Referrer, percentage: {rate: "1", maximumAmounts: [{amount: "-1", currency: USD}]}}`), "spec.rewards[0].percentage.maximumAmounts[0].amount", aboutAmounts},
-		{"a field nobody knows", `spec: {holdperiod: 14h}`, "spec.holdperiod", "unknown field"},
-		{"a field nobody knows, in a list", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD, cents: 5}}`), "spec.rewards[0].fixed.cents", "unknown field"},
+		{"an unknown field", `spec: {holdperiod: 14h}`, "spec.holdperiod", "unknown field"},
+		{"an unknown field in a list", reward(`{name: a, beneficiary: Referrer, fixed: {amount: "1", currency: USD, cents: 5}}`), "spec.rewards[0].fixed.cents", "unknown field"},
 		{"a policy without spec", `spec: null`, "spec", "Required value"},
 	}
 	for _, amount := range []string{"", "0", "0.00", "0.0000", "-5", "-0.01", "+5", "5,00", "1,000.00", "1e3", "1E3", "0x10", " 5", "5 ", "5.", ".5", "05", "00.5", "5.00000", "５", "NaN", "Infinity", "5.00 USD", "$5", "12345678901234567890", "123456789012345"} {

@@ -4,7 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// RewardPolicy says which purchases of a referee qualify, and what a qualifying one earns for whom.
+// RewardPolicy declares which purchases of a referee qualify, and what a qualifying purchase earns
+// the referrer and the referee.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -37,14 +38,14 @@ type RewardPolicyList struct {
 
 // RewardPolicySpec is the terms of the policy.
 type RewardPolicySpec struct {
-	// qualification says which purchases count.
+	// qualification is which purchases count.
 	//
 	// +optional
 	// +kubebuilder:default={}
 	Qualification Qualification `json:"qualification,omitempty"`
 
-	// holdPeriod is how long after its time of purchase a counting pair waits before its credit is granted: the refund
-	// window. Unset: none.
+	// holdPeriod is how long after its time of purchase a counting pair waits before its credit is
+	// granted: the refund window. Unset: none.
 	//
 	// +optional
 	HoldPeriod *Duration `json:"holdPeriod,omitempty"`
@@ -58,31 +59,32 @@ type RewardPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	Rewards []Reward `json:"rewards"`
 
-	// limits bound which pairs are admitted. They are never pinned: those of the newest edit hold for all, whatever its
-	// scope. What is admitted stays so when they are lowered.
+	// limits bound which pairs are admitted. The limits of the newest edit hold for all pairs,
+	// whatever its scope. Admitted pairs stay admitted when limits are lowered.
 	//
 	// +optional
 	Limits *Limits `json:"limits,omitempty"`
 
-	// revisionScope says which pairs an edit of this policy reaches. NewPairs: those whose signup or purchase arrives
-	// after the edit; what came in before keeps the terms it came in under. HeldPairs: also those that wait or are held.
-	// AllPairs: all, so that granted credit changes as well. What holds is the scope at the time of the edit.
+	// revisionScope is which pairs an edit of this policy reaches. NewPairs: pairs whose signup or
+	// purchase arrives after the edit; earlier pairs keep the terms they arrived under. HeldPairs:
+	// also waiting and held pairs. AllPairs: all pairs, so that granted credit changes as well. The
+	// scope at the time of the edit applies.
 	//
 	// +optional
 	// +kubebuilder:default=NewPairs
 	RevisionScope RevisionScope `json:"revisionScope,omitempty"`
 }
 
-// Qualification says which purchases of a referee count.
+// Qualification is which purchases of a referee count.
 type Qualification struct {
-	// purchases says how many purchases of one referee count. First: one. Every: each.
+	// purchases is how many purchases of one referee count. First: one. Every: each.
 	//
 	// +optional
 	// +kubebuilder:default=First
 	Purchases Purchases `json:"purchases,omitempty"`
 
-	// minimumAmounts is the least net amount (after refunds) that counts, per currency. Purchases in a currency that is
-	// not listed do not count. Empty: any amount above zero in any currency.
+	// minimumAmounts is the least net amount (after refunds) that counts, per currency. Purchases
+	// in a currency that is not listed do not count. Empty: any amount above zero in any currency.
 	//
 	// +optional
 	// +listType=map
@@ -95,17 +97,19 @@ type Qualification struct {
 	// +optional
 	WithinSignup *Duration `json:"withinSignup,omitempty"`
 
-	// beforeSignup is how long before the signup a purchase still counts where the signup's code was typed: an account
-	// made in the checkout comes after its order. Purchases of a signup by touch count from the touch on. A campaign that
-	// has followed this policy since before the field existed goes on without it, under the default too, until an edit
-	// of the policy adds a revision.
+	// beforeSignup is how long before the signup a purchase still counts where the signup's code
+	// was typed: an account made in the checkout comes after its order. Purchases of a signup by
+	// touch count from the touch on. A campaign that has followed this policy since before the
+	// field existed goes on without it, under the default too, until an edit of the policy adds a
+	// revision.
 	//
 	// +optional
 	// +kubebuilder:default="1h"
 	BeforeSignup *Duration `json:"beforeSignup,omitempty"`
 
-	// condition is an expression in the Common Expression Language (CEL) that must be true for a purchase to count, such
-	// as "link.label != 'press'". It knows purchase, signup and link. A purchase for which it breaks off does not count.
+	// condition is an expression in the Common Expression Language (CEL) that must be true for a
+	// purchase to count, such as "link.label != 'press'". It knows purchase, signup and link. A
+	// purchase for which it fails does not count.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -116,8 +120,8 @@ type Qualification struct {
 
 // Limits bound which pairs are admitted.
 type Limits struct {
-	// pairsPerReferrer is how many pairs of one referrer may be held or granted at a time in one campaign. Further ones
-	// wait. Unset: any number.
+	// pairsPerReferrer is how many pairs of one referrer may be held or granted at a time in one
+	// campaign. Further ones wait. Unset: any number.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -125,7 +129,7 @@ type Limits struct {
 	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"`
 }
 
-// Purchases says how many purchases of one referee count.
+// Purchases is how many purchases of one referee count.
 //
 // +kubebuilder:validation:Enum=First;Every
 type Purchases string
@@ -137,7 +141,7 @@ const (
 	EveryPurchase Purchases = "Every"
 )
 
-// RevisionScope says which pairs an edit of a policy reaches.
+// RevisionScope is which pairs an edit of a policy reaches.
 //
 // +kubebuilder:validation:Enum=NewPairs;HeldPairs;AllPairs
 type RevisionScope string
@@ -145,7 +149,7 @@ type RevisionScope string
 const (
 	// NewPairs reaches only pairs whose facts arrive after the edit.
 	NewPairs RevisionScope = "NewPairs"
-	// HeldPairs also reaches pairs that wait, and those whose hold ends after the edit.
+	// HeldPairs also reaches waiting pairs, and pairs whose hold ends after the edit.
 	HeldPairs RevisionScope = "HeldPairs"
 	// AllPairs reaches every pair.
 	AllPairs RevisionScope = "AllPairs"
@@ -155,7 +159,8 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.fixed), has(self.percentage), has(self.tiers)].exists_one(is, is)",message="exactly one of fixed, percentage and tiers must be set"
 type Reward struct {
-	// name tells the rewards of a policy apart. It is part of each ledger entry: another name is another reward.
+	// name identifies the reward within its policy. It is part of each ledger entry: another name
+	// is another reward.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -163,7 +168,8 @@ type Reward struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be lower-case letters, digits and '-', beginning and ending with a letter or digit"
 	Name string `json:"name"`
 
-	// beneficiary is who gets the credit: Referrer (who invited) or Referee (who was invited).
+	// beneficiary is the person who gets the credit: the Referrer, who invited, or the Referee, who
+	// was invited.
 	//
 	// +required
 	Beneficiary Beneficiary `json:"beneficiary"`
@@ -178,8 +184,8 @@ type Reward struct {
 	// +optional
 	Percentage *Percentage `json:"percentage,omitempty"`
 
-	// tiers are amounts that depend on how many pairs the referrer has in the campaign when a pair is admitted: the last
-	// tier that the pair's number has come to holds, and goes on holding for that pair.
+	// tiers are amounts that depend on how many pairs the referrer has in the campaign when a pair
+	// is admitted. The pair earns the last tier that its number has reached, and keeps that tier.
 	//
 	// +optional
 	// +listType=map
@@ -194,7 +200,8 @@ type Reward struct {
 
 // Tier is what a pair earns from a certain pair of its referrer on.
 type Tier struct {
-	// fromPair is the number, counted from 1, of the referrer's first pair in the campaign that earns this.
+	// fromPair is the number, counted from 1, of the referrer's first pair in the campaign that
+	// earns this.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1
@@ -213,13 +220,14 @@ type Tier struct {
 type Beneficiary string
 
 const (
-	// Referrer is who invited.
+	// Referrer is the person who invited.
 	Referrer Beneficiary = "Referrer"
-	// Referee is who was invited.
+	// Referee is the person who was invited.
 	Referee Beneficiary = "Referee"
 )
 
-// Percentage is a share of what the referee paid, less what was refunded, rounded half-up to the minor unit.
+// Percentage is a share of what the referee paid, less what was refunded, rounded half-up to the
+// minor unit.
 type Percentage struct {
 	// rate in percent, as a string: "10" or "2.5". Above 0, at most 100, at most 4 decimals.
 	//
@@ -230,8 +238,8 @@ type Percentage struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(100([.]0{1,4})?|[1-9]?[0-9]([.][0-9]{1,4})?)$') && self.matches('[1-9]')",message="must be a plain decimal number above 0 and at most 100 with at most 4 decimals, such as 10 or 2.5"
 	Rate string `json:"rate"`
 
-	// maximumAmounts is the most the reward comes to, per currency. Purchases in a currency that is not listed do not
-	// count. Empty: no maximum, any currency.
+	// maximumAmounts is the most that the reward can be, per currency. Purchases in a currency that
+	// is not listed do not count. Empty: no maximum, any currency.
 	//
 	// +optional
 	// +listType=map
@@ -240,9 +248,10 @@ type Percentage struct {
 	MaximumAmounts []Money `json:"maximumAmounts,omitempty"`
 }
 
-// RewardPolicyStatus is what became of the policy.
+// RewardPolicyStatus is what has come of the policy.
 type RewardPolicyStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1 before the first.
+	// observedGeneration is the generation of the spec that the rest of this status is about; -1
+	// before the first reconcile.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -274,10 +283,10 @@ func (p *RewardPolicy) SetConditions(conditions []metav1.Condition) {
 	p.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec the status is about; -1 before the first.
+// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
 func (p *RewardPolicy) GetObservedGeneration() int64 { return p.Status.ObservedGeneration }
 
-// SetObservedGeneration says which generation of the spec the status is about.
+// SetObservedGeneration sets the generation of the spec that the status is about.
 func (p *RewardPolicy) SetObservedGeneration(generation int64) {
 	p.Status.ObservedGeneration = generation
 }

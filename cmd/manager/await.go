@@ -19,12 +19,12 @@ import (
 const (
 	askInterval   = time.Second
 	askTimeout    = 5 * time.Second
-	remindEvery   = 30 // asks between two lines in the log that say the same
+	remindEvery   = 30 // requests between two equal log lines
 	askJitterPart = 0.5
 )
 
-// awaitKinds returns when the API server answers and serves our kinds. A manager that was built before would only run
-// into its timeouts, and not say what is missing.
+// awaitKinds returns when the API server answers and serves our kinds. A manager that starts
+// earlier would run into its timeouts and not report what is missing.
 func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 	log := ctrl.Log.WithName("await")
 	config := rest.CopyConfig(kubernetes)
@@ -37,7 +37,7 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 		missing, err := missingKinds(client)
 		if err == nil && len(missing) == 0 {
 			if asked > 0 {
-				log.Info("The API server is there")
+				log.Info("The API server answers")
 			}
 			return nil
 		}
@@ -56,10 +56,10 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 	}
 }
 
-// kinds are those that the controllers cannot do without.
+// kinds are the kinds that the controllers need.
 var kinds = []string{"AttributionDatabase", "ReferralCampaign", "RewardPolicy"}
 
-// missingKinds are those that the API server does not serve.
+// missingKinds returns the kinds that the API server does not serve.
 func missingKinds(client discovery.DiscoveryInterface) ([]string, error) {
 	list, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
 	if apierrors.IsNotFound(err) {

@@ -20,7 +20,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-// leaseName is the Lease that replicas elect their leader with. The Role for it names it too.
+// leaseName is the name of the Lease for leader election. Its Role in config/rbac names it too.
 const leaseName = "referral-operator"
 
 // reconcileTimeout is longer than anything a reconcile waits for, migrations included.
@@ -34,8 +34,8 @@ var scheme = func() *runtime.Scheme {
 	return s
 }()
 
-// runManager waits for the API server, then builds a manager with all controllers and runs it until it ends. ready is
-// called once its caches are filled.
+// runManager waits for the API server, then builds a manager with all controllers and runs it until
+// it ends. It calls ready once the caches are in sync.
 func runManager(
 	ctx context.Context, options options, kubernetes *rest.Config, registry *hosting.Registry, ready func(),
 ) error {
@@ -54,7 +54,7 @@ func runManager(
 	if err != nil {
 		return fmt.Errorf("while setting up the controllers: %w", err)
 	}
-	if err := mgr.Add(unelected(func(context.Context) error { ready(); return nil })); err != nil {
+	if err := mgr.Add(controllers.OnEveryReplica(func(context.Context) error { ready(); return nil })); err != nil {
 		return fmt.Errorf("while setting up readiness: %w", err)
 	}
 	if err := mgr.Start(ctx); err != nil {
@@ -74,23 +74,17 @@ func managerOptions(options options) manager.Options {
 		Controller: config.Controller{
 			MaxConcurrentReconciles: options.concurrent,
 			ReconciliationTimeout:   reconcileTimeout,
-			SkipNameValidation:      new(true), // another manager of this process used the names before
+			SkipNameValidation:      new(true), // an earlier manager of this process used the names
 		},
-		// The servers of this process outlive its managers.
+		// The servers of this process outlive its managers, see servers.go.
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 
 		LeaderElection:          options.leaderElect,
 		LeaderElectionID:        leaseName,
 		LeaderElectionNamespace: options.leaderElectionNamespace,
-		// The database is the fence, not the lease: nothing is lost when a reconcile outlives it by a moment.
+		// The database is the fence, not the lease: a reconcile may outlive the lease by a moment.
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(stopTimeout),
 	}
 }
-
-// unelected is a runnable for every replica. Those start when the caches are filled.
-type unelected func(context.Context) error
-
-func (u unelected) Start(ctx context.Context) error { return u(ctx) }
-func (u unelected) NeedLeaderElection() bool        { return false }

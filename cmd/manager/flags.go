@@ -48,7 +48,7 @@ type options struct {
 	zap                     zap.Options
 }
 
-// parseFlags returns flag.ErrHelp when help was asked for, and has printed it then.
+// parseFlags returns flag.ErrHelp after it has printed the help that was requested.
 func parseFlags(arguments []string, output io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
@@ -76,7 +76,7 @@ func (o *options) define(flags *flag.FlagSet) {
 		"`address` that serves /metrics; 0 turns it off")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"serve /metrics over HTTPS, to clients that the API server knows and allows; "+
-			"false serves it in the clear to everybody")
+			"false serves it in the clear to all clients")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081",
 		"`address` that serves /healthz and /readyz; 0 turns it off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", podNamespace() != "",
@@ -90,7 +90,7 @@ func (o *options) define(flags *flag.FlagSet) {
 		"`name` of this installation of the operator; part of the ownership of each schema, "+
 			"so clusters that share a database server need different ones")
 	flags.DurationVar(&o.pollInterval, "poll-interval", 100*time.Millisecond,
-		"how often an idle engine looks for new facts")
+		"how often an engine polls for new facts")
 	flags.DurationVar(&o.statusInterval, "status-interval", 15*time.Second,
 		"how often counters are read into status")
 	flags.IntVar(&o.workers, "workers", 2,
@@ -101,8 +101,8 @@ func (o *options) define(flags *flag.FlagSet) {
 	o.zap.BindFlags(flags)
 }
 
-// complete fills in what follows from the surroundings, and refuses what cannot work. Each error names the flag and what
-// it takes.
+// complete sets the defaults that depend on the pod, and refuses invalid values. Each error names
+// the flag and the values that it takes.
 func (o *options) complete(podNamespace string) error {
 	if o.leaderElectionNamespace == "" {
 		o.leaderElectionNamespace = podNamespace
@@ -173,7 +173,7 @@ func (n *namespaces) Set(value string) error {
 			continue
 		}
 		if len(validation.IsDNS1123Label(name)) > 0 {
-			return fmt.Errorf("%q is no name of a namespace", name)
+			return fmt.Errorf("%q is not the name of a namespace", name)
 		}
 		*n = append(*n, name)
 	}

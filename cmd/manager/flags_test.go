@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
+func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments []string
 		says      []string
@@ -47,7 +47,7 @@ func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestFlagsHaveDefaultsThatWorkOutsideOfAPod(t *testing.T) {
+func TestDefaultFlagsWorkOutsideOfAPod(t *testing.T) {
 	got, err := parseFlags(nil, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestInAPodTheLeaseIsInItsNamespace(t *testing.T) {
 	}
 }
 
-func TestNamespacesAreSortedAndSaidOnce(t *testing.T) {
+func TestNamespacesAreSortedAndUnique(t *testing.T) {
 	got, err := parseFlags([]string{"--watch-namespaces= b,a,,b"}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestNamespacesAreSortedAndSaidOnce(t *testing.T) {
 	}
 }
 
-func TestHelpTellsAboutEveryFlag(t *testing.T) {
+func TestHelpNamesEveryFlag(t *testing.T) {
 	var output bytes.Buffer
 	if _, err := parseFlags([]string{"--help"}, &output); !errors.Is(err, flag.ErrHelp) {
 		t.Fatal(err)

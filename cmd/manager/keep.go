@@ -8,11 +8,11 @@ import (
 	"github.com/go-logr/logr"
 )
 
-// settled is how long a manager must have run for the next one to be built without delay.
+// settled is how long a manager must run for the backoff to begin anew.
 const settled = time.Minute
 
-// keepManager runs one manager after the other until ctx ends. A manager ends by itself when it loses its lease, and may
-// fail to start; neither is a reason for the engines, which run beside it, to end.
+// keepManager runs one manager after the other until ctx ends. A manager ends by itself when it
+// loses its lease, and may fail to start. The engines run beside it and go on.
 func keepManager(ctx context.Context, log logr.Logger, runOne func(context.Context) error) {
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval = time.Second

@@ -11,7 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestWithoutAnAPIServerAManagerWaitsAliveAndNotReady(t *testing.T) {
+func TestManagerWithoutAPIServerIsAliveAndNotReady(t *testing.T) {
 	p := start(t, &rest.Config{Host: "https://" + freeAddress(t)})
 	p.awaitProbe("/healthz", 200)
 	p.awaitLog("Waiting for the API server")
@@ -21,7 +21,7 @@ func TestWithoutAnAPIServerAManagerWaitsAliveAndNotReady(t *testing.T) {
 	p.stops()
 }
 
-func TestWithoutTheKindsAManagerSaysSoAndStartsOnceTheyAreThere(t *testing.T) {
+func TestManagerWaitsForTheCustomResourceDefinitions(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	p := start(t, cluster.Config())
 	p.awaitLog("apply config/crd")
@@ -36,7 +36,7 @@ func TestWithoutTheKindsAManagerSaysSoAndStartsOnceTheyAreThere(t *testing.T) {
 	p.stops()
 }
 
-func TestAnAddressThatIsTakenEndsTheProcessAndNamesTheFlag(t *testing.T) {
+func TestAddressInUseEndsTheProcessAndNamesTheFlag(t *testing.T) {
 	cluster := testworld.Cluster(t)
 	first := start(t, cluster.Config())
 	first.awaitProbe("/healthz", 200)
@@ -47,8 +47,8 @@ func TestAnAddressThatIsTakenEndsTheProcessAndNamesTheFlag(t *testing.T) {
 	}
 }
 
-// The lease is given back, so that the next leader need not wait for it to expire.
-func TestSIGTERMGivesTheLeaseBack(t *testing.T) {
+// The next leader does not have to wait for the lease to expire.
+func TestSIGTERMReleasesTheLease(t *testing.T) {
 	s := newShop(t, testworld.Cluster(t))
 	p := start(t, s.cluster.Config(),
 		"--leader-elect", "--leader-election-namespace", s.namespace, "--watch-namespaces", s.namespace)
@@ -57,7 +57,7 @@ func TestSIGTERMGivesTheLeaseBack(t *testing.T) {
 	eventually(t, "granted", func() bool { return s.granted() == 1 })
 	const holder = "jsonpath={.spec.holderIdentity}"
 	if s.kubectl("", "get", "lease", "referral-operator", "-o", holder) == "" {
-		t.Error("nobody holds the lease")
+		t.Error("the lease has no holder")
 	}
 	p.stops()
 	if holds := s.kubectl("", "get", "lease", "referral-operator", "-o", holder); holds != "" {
@@ -65,7 +65,7 @@ func TestSIGTERMGivesTheLeaseBack(t *testing.T) {
 	}
 }
 
-func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
+func TestSecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	s := newShop(t, testworld.Cluster(t))
 	p := start(t, s.cluster.Config(), "--watch-namespaces", s.namespace)
 	s.awaitReady()
@@ -80,7 +80,7 @@ func TestASecondSignalEndsTheProcessAtOnce(t *testing.T) {
 }
 
 // Two replicas share the work; which of them is the leader makes no difference to credits.
-func TestAReplicaThatIsNotTheLeaderDecidesToo(t *testing.T) {
+func TestReplicaThatIsNotLeaderDecidesToo(t *testing.T) {
 	s := newShop(t, testworld.Cluster(t))
 	replica := func() *program {
 		return start(t, s.cluster.Config(),
@@ -90,7 +90,7 @@ func TestAReplicaThatIsNotTheLeaderDecidesToo(t *testing.T) {
 	s.awaitReady()
 	follower := replica()
 	follower.awaitLog("Deciding credits")
-	// The leader is away, its lease not expired.
+	// The leader is gone, and its lease has not expired.
 	if err := leader.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,10 @@
-// Command manager is the operator: it declares what the resources say in the attribution databases, and decides credits
-// there.
+// Command manager is the operator: it declares the resources in the attribution databases, and
+// decides credits there.
 //
-// What lives here: flags, and the wiring of what runs. Two things run side by side for the life of the process. The
-// registry of hosted databases holds the connections and the engines and needs Postgres alone; controller-runtime's
-// manager holds the controllers and needs the API server. Losing the lease or the API server ends only the manager, and
-// it is built anew.
+// This package holds the flags, and the wiring of what runs. Two parts run side by side for the
+// life of the process. The registry of hosted databases holds the connections and the engines and
+// needs only Postgres. controller-runtime's manager holds the controllers and needs the API server.
+// When the lease or the API server is lost, the manager alone ends, and a new one is built.
 package main
 
 import (
@@ -19,6 +19,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/referral-operator/referral-operator/internal/version"
 )
 
 func main() {
@@ -36,7 +38,7 @@ func command(arguments []string) error {
 	case err != nil:
 		return err
 	case options.showVersion:
-		fmt.Println(version())
+		fmt.Println(version.String())
 		return nil
 	}
 	limitMemory()
@@ -45,14 +47,14 @@ func command(arguments []string) error {
 	if err != nil {
 		return fmt.Errorf("while looking for a way to the API server (set --kubeconfig, or run in a cluster): %w", err)
 	}
-	kubernetes.UserAgent = "referral-operator/" + version()
+	kubernetes.UserAgent = "referral-operator/" + version.String()
 
 	// The first SIGTERM or SIGINT ends this context, the second ends the process on the spot.
 	ctx := ctrl.SetupSignalHandler()
 	return run(ctx, options, kubernetes, log)
 }
 
-// startLogging gives everything in the process the same structured logger: ours, controller-runtime's, client-go's.
+// startLogging sets one structured logger for this process, controller-runtime and client-go.
 func startLogging(options options) logr.Logger {
 	log := zap.New(zap.UseFlagOptions(&options.zap))
 	ctrl.SetLogger(log)

@@ -6,14 +6,15 @@ import (
 )
 
 const (
-	// memoryGoal is what the Go heap is kept at, as long as what is alive allows.
+	// memoryGoal is the soft limit of the Go heap.
 	memoryGoal = 44 << 20
 
-	// garbagePercent lets it get there: batches leave much garbage and keep little.
+	// garbagePercent lets the heap grow up to the limit: batches leave much garbage and keep
+	// little.
 	garbagePercent = 400
 )
 
-// limitMemory sets the goal, unless GOMEMLIMIT or GOGC say otherwise.
+// limitMemory sets both, unless GOMEMLIMIT or GOGC is set.
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// patience is how long something that has to happen may take on a machine that does much else.
+// patience is how long a test waits on a busy machine.
 const patience = 2 * time.Minute
 
 // program is a running manager with the address of its probes.
@@ -83,7 +83,7 @@ func (p *program) awaitLog(line string) {
 	eventually(p.t, "in the log: "+line, func() bool { return strings.Contains(p.Log(), line) })
 }
 
-// stops sends SIGTERM and wants an orderly end.
+// stops sends SIGTERM and checks that the process ends in order.
 func (p *program) stops() {
 	p.t.Helper()
 	if err := p.Signal(syscall.SIGTERM); err != nil {

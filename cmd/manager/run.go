@@ -8,26 +8,29 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/version"
 )
 
-// stopTimeout bounds each part of an orderly stop. What has not ended by then is rolled back by the database.
+// stopTimeout bounds each part of an orderly stop. The databases roll back batches that have not
+// ended by then.
 const stopTimeout = 5 * time.Second
 
-// run is the life of the process. It returns when ctx ends and everything has stopped, or when something without which
-// the process makes no sense, such as the address of a server, cannot be had.
+// run runs the process. It returns when ctx ends and everything has stopped, or when something
+// fails that the process cannot do without, such as listening on the address of a server.
 func run(ctx context.Context, options options, kubernetes *rest.Config, log logr.Logger) error {
-	log.Info("Starting", "version", version(), "installation", options.installation)
+	log.Info("Starting", "version", version.String(), "installation", options.installation)
 	registry := hosting.NewRegistry(hosting.Options{
 		Workers:      options.workers,
 		PollInterval: options.pollInterval,
 		Log:          slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
-	if err := metrics.Registry.Register(registry.Metrics()); err != nil {
+	if err := errors.Join(metrics.Registry.Register(registry.Metrics()), metrics.Registry.Register(buildInfo())); err != nil {
 		return fmt.Errorf("while registering metrics: %w", err)
 	}
 	health := newHealth(options.healthAddress)
@@ -37,16 +40,19 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	}
 
 	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error { return health.serve(ctx) })
+	hosts, endHosts := context.WithCancel(context.WithoutCancel(ctx))
+	defer endHosts()
+	running.Go(func() error { return runHosts(hosts, registry) })
+	running.Go(func() error { return health.Run(ctx) })
 	if metricsServer != nil {
 		running.Go(func() error { return metricsServer.Start(ctx) })
 	}
 	running.Go(func() error {
+		defer endHosts() // after the manager: a reconcile that still runs uses the connections
 		keepManager(ctx, log, func(ctx context.Context) error {
 			return runManager(ctx, options, kubernetes, registry, health.ready)
 		})
-		// In this order: whoever still reconciles uses the connections.
-		return closeRegistry(registry)
+		return nil
 	})
 	if err := running.Wait(); err != nil {
 		return err
@@ -55,12 +61,31 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	return nil
 }
 
-func closeRegistry(registry *hosting.Registry) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	err := registry.Close(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
+// buildInfo is a metric with the version as a label.
+func buildInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "referral_operator_build_info",
+		Help:        "Always 1; the label version is the release or commit of this binary.",
+		ConstLabels: prometheus.Labels{"version": version.String()},
+	})
+	info.Set(1)
+	return info
+}
+
+// runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its
+// engines have stopped.
+func runHosts(ctx context.Context, registry *hosting.Registry) error {
+	ended := make(chan error, 1)
+	go func() { ended <- registry.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stopTimeout):
 		return fmt.Errorf("the engines did not stop within %s; the databases roll back what they were doing", stopTimeout)
 	}
-	return err
 }

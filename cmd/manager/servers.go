@@ -16,8 +16,8 @@ import (
 
 // health answers probes for the life of the process.
 //
-// Alive is whoever answers: an outage of a database or of the API server is nothing that a restart would cure. Ready is
-// who has had the API server once; losing it later takes nothing away from the engines.
+// It is alive while it answers: a restart cures no outage of a database or of the API server. It is
+// ready once it has reached the API server; the engines go on when that is lost later.
 type health struct {
 	address string
 	isReady atomic.Bool
@@ -40,8 +40,8 @@ func (h *health) handler() http.Handler {
 	return mux
 }
 
-// serve answers until ctx ends.
-func (h *health) serve(ctx context.Context) error {
+// Run answers probes until ctx ends.
+func (h *health) Run(ctx context.Context) error {
 	if h.address == "" || h.address == "0" {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (h *health) serve(ctx context.Context) error {
 	server := &http.Server{Handler: h.handler(), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() {
 		h.isReady.Store(false)
-		_ = server.Close() // nobody waits for a probe's answer any more
+		_ = server.Close() // probes that are being answered do not matter any more
 	})
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -61,8 +61,8 @@ func (h *health) serve(ctx context.Context) error {
 	return nil
 }
 
-// newMetricsServer returns the server of /metrics; nil: it is turned off. What it answers is for clients that the API
-// server knows and allows, unless it is told to serve in the clear.
+// newMetricsServer returns the server of /metrics; nil: it is turned off. It answers clients that
+// the API server authenticates and authorises, unless --metrics-secure=false.
 func newMetricsServer(options options, kubernetes *rest.Config) (metricsserver.Server, error) {
 	settings := metricsserver.Options{BindAddress: options.metricsAddress, SecureServing: options.metricsSecure}
 	if settings.BindAddress == "" {

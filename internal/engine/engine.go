@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -87,7 +87,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 	delay := newBackoff()
 	for ctx.Err() == nil {
-		wait := jitter(e.options.PollInterval)
+		wait := jitter.Spread(e.options.PollInterval)
 		if e.reversing() {
 			wakeUp(reverse, 1)
 		}
@@ -246,8 +246,3 @@ func (e *Engine) report(worker int, stuck error) {
 
 func (e *Engine) fail(err error) { e.failure.Store(&err) }
 func (e *Engine) recover()       { e.failure.Store(nil) }
-
-// jitter spreads an interval by a tenth, so that replicas do not march in step.
-func jitter(interval time.Duration) time.Duration {
-	return interval - time.Duration(rand.Int64N(int64(interval)/10+1))
-}

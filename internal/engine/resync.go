@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -178,5 +179,5 @@ func (e *Engine) pace(took time.Duration) time.Duration {
 	if e.busy.Load() > 0 {
 		took *= 3
 	}
-	return jitter(took + time.Millisecond)
+	return jitter.Spread(took + time.Millisecond)
 }

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Feed hands names over to one reader at a time. A name that is added again before it was taken is taken once, and who
-// adds never waits, so that a reader may go away and another come in its place.
+// Feed hands names to one reader at a time. A name that is added twice before it is read is read
+// once. Add never blocks, so a reader may stop and another continue.
 type Feed struct {
 	mu      sync.Mutex
 	names   map[types.NamespacedName]struct{}
@@ -19,7 +19,7 @@ func NewFeed() *Feed {
 	return &Feed{names: map[types.NamespacedName]struct{}{}, arrived: make(chan struct{}, 1)}
 }
 
-// Add puts a name into the feed.
+// Add adds a name to the feed.
 func (f *Feed) Add(name types.NamespacedName) {
 	f.mu.Lock()
 	f.names[name] = struct{}{}
@@ -27,25 +27,26 @@ func (f *Feed) Add(name types.NamespacedName) {
 	signal(f.arrived)
 }
 
-// Arrived has a value when there may be something to take.
+// Arrived has a value when the feed may hold names.
 func (f *Feed) Arrived() <-chan struct{} { return f.arrived }
 
-// Take empties the feed.
-func (f *Feed) Take() []types.NamespacedName {
+// Drain removes all names from the feed and returns them.
+func (f *Feed) Drain() []types.NamespacedName {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	taken := make([]types.NamespacedName, 0, len(f.names))
+	names := make([]types.NamespacedName, 0, len(f.names))
 	for name := range f.names {
-		taken = append(taken, name)
+		names = append(names, name)
 	}
 	clear(f.names)
-	return taken
+	return names
 }
 
-// signal wakes whoever waits on a channel with room for one value.
+// signal wakes the reader of a channel with a buffer of one. A signal that has not been read yet is
+// enough.
 func signal(channel chan<- struct{}) {
 	select {
 	case channel <- struct{}{}:
-	default: // somebody has been told already
+	default:
 	}
 }

@@ -9,25 +9,25 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
-func TestAFeedKeepsWhatNobodyReads(t *testing.T) {
+func TestFeedKeepsNamesUntilTheyAreRead(t *testing.T) {
 	feed := hosting.NewFeed()
 	for range 1000 {
-		feed.Add(shop) // nobody reads, and nobody waits
+		feed.Add(shop) // does not block without a reader
 	}
 	select {
 	case <-feed.Arrived():
 	default:
 		t.Fatal("nothing arrived")
 	}
-	if diff := cmp.Diff([]types.NamespacedName{shop}, feed.Take()); diff != "" {
+	if diff := cmp.Diff([]types.NamespacedName{shop}, feed.Drain()); diff != "" {
 		t.Error(diff)
 	}
-	if left := feed.Take(); len(left) > 0 {
-		t.Errorf("taken twice: %v", left)
+	if left := feed.Drain(); len(left) > 0 {
+		t.Errorf("read twice: %v", left)
 	}
 	feed.Add(shop)
 	<-feed.Arrived()
-	if len(feed.Take()) != 1 {
-		t.Error("what was added after the first was taken is lost")
+	if len(feed.Drain()) != 1 {
+		t.Error("a name that was added after the first was read is lost")
 	}
 }

@@ -14,36 +14,38 @@ import (
 )
 
 const (
-	// connectTimeout bounds one attempt to connect, over all hosts that the URI names.
+	// connectTimeout bounds one attempt to connect, over all addresses that the URI names.
 	connectTimeout = 30 * time.Second
 
-	// answerTimeout is how long a database may take to answer something small.
+	// answerTimeout bounds a small query.
 	answerTimeout = 5 * time.Second
 
-	// slots is how many controllers may use one database at a time: enough to keep it busy, and far from all of them.
+	// slots is how many reconciles may use one database at a time: enough to keep it busy, and few
+	// of all workers.
 	slots = 2
 )
 
-// host is one database in this process: what is known of it, and the goroutine that connects and serves.
+// host is one database in this process: what is known of it, and the goroutine that connects to it
+// and serves it.
 type host struct {
 	registry *Registry
 	name     types.NamespacedName
 	log      *slog.Logger
-	end      context.CancelFunc // of run
+	end      context.CancelFunc // ends run; nil: run has not been started; guarded by the registry's mutex
 
-	recheck   chan struct{} // asks to look at once whether the schema may be served
-	suspected chan struct{} // asks to look at once whether the database answers
+	recheck   chan struct{} // asks to check at once whether the schema may be served
+	suspected chan struct{} // asks to check at once whether the database answers
 	slots     chan struct{}
 
 	mu         sync.Mutex
 	source     Source
-	config     *Config            // nil: not known yet
-	configured chan struct{}      // has a value when config is not the one being attended to
-	interrupt  context.CancelFunc // ends attending to the config before; nil: none is
+	config     *Config            // the newest; nil: not known yet
+	configured chan struct{}      // has a value when the config in use is not the newest
+	interrupt  context.CancelFunc // ends the use of an older config; nil: none is in use
 	db         *postgres.DB       // nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
-	report     *report // nil: nothing was read
+	report     *report // nil: none was read
 }
 
 func newHost(r *Registry, name types.NamespacedName) *host {
@@ -79,7 +81,7 @@ func (h *host) configure(config Config) {
 		}
 	})
 	if news {
-		h.registry.changes.Add(h.name) // somebody waits for this source, even where nothing else changed
+		h.registry.changes.Add(h.name) // a reconcile waits for this source, even if nothing else has changed
 	}
 }
 
@@ -94,7 +96,7 @@ func (h *host) refuse(source Source, reason error) {
 	}
 }
 
-// run attends to the config there is, until ctx ends.
+// run connects and serves under the newest config, one after the other, until ctx ends.
 func (h *host) run(ctx context.Context) {
 	for {
 		select {
@@ -102,18 +104,18 @@ func (h *host) run(ctx context.Context) {
 			return
 		case <-h.configured:
 		}
-		attention, interrupt := context.WithCancel(ctx)
+		use, interrupt := context.WithCancel(ctx)
 		h.mu.Lock()
 		config := *h.config
 		h.interrupt = interrupt
 		h.mu.Unlock()
-		h.attend(attention, config)
+		h.connectAndServe(use, config)
 		interrupt()
 	}
 }
 
-// attend connects and serves until ctx ends, and closes what it opened.
-func (h *host) attend(ctx context.Context, config Config) {
+// connectAndServe connects and serves until ctx ends, and closes what it opened.
+func (h *host) connectAndServe(ctx context.Context, config Config) {
 	db := h.connect(ctx, config.Database)
 	if db == nil {
 		return
@@ -129,11 +131,11 @@ func (h *host) attend(ctx context.Context, config Config) {
 	h.mu.Lock()
 	h.db = nil
 	h.mu.Unlock()
-	db.Close() // waits for whoever still uses a connection, who has seconds
+	db.Close() // waits for uses of its connections, which are bounded to seconds
 	h.log.Info("Closed the connections to the database")
 }
 
-// connect tries until it has a connection, or until ctx ends, which returns nil.
+// connect retries until it has a connection; nil: ctx ended first.
 func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB {
 	delay := newBackoff()
 	for {
@@ -146,9 +148,9 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 		if ctx.Err() != nil {
 			return nil
 		}
-		h.cut(err) // whatever it was: there is no connection
+		h.cut(err) // of whatever class: there is no connection
 		wait := delay.NextBackOff()
-		h.log.Info("Could not connect to the database",
+		h.log.Info("Cannot connect to the database",
 			"reason", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		if !pause(ctx, wait) {
 			return nil
@@ -156,7 +158,8 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 	}
 }
 
-// newBackoff waits 200 ms at first and 5 s at most, jittered, for ever: what is put right has to show within seconds.
+// newBackoff waits 200 ms at first and 5 s at most, jittered, without end: a cure has to show
+// within seconds.
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 200 * time.Millisecond
@@ -164,7 +167,7 @@ func newBackoff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// pause waits and returns true, or false when ctx ends first.
+// pause reports whether it has waited to the end; false: ctx ended first.
 func pause(ctx context.Context, wait time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// metrics shows the hosts at the moment of a scrape, so that nothing has to be removed when a host goes.
+// metrics reads the hosts at each scrape, so that nothing has to be removed when a host is dropped.
 type metrics struct {
 	registry *Registry
 
@@ -16,7 +16,8 @@ type metrics struct {
 	batches, referees, entries, failures, refereesFailed *prometheus.Desc
 }
 
-// Metrics describes all hosts of the registry to Prometheus, with the namespace and name of their AttributionDatabase.
+// Metrics returns a collector of all hosts, labelled with namespace and name of their
+// AttributionDatabase.
 func (r *Registry) Metrics() prometheus.Collector {
 	describe := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("referral_operator_"+name, help, []string{"namespace", "name"}, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// gather is every sample of the shop by the name of its metric.
+// gather returns every sample of the shop by the name of its metric.
 func gather(t *testing.T, from prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := from.Gather()
@@ -33,7 +33,7 @@ func gather(t *testing.T, from prometheus.Gatherer) map[string]float64 {
 	return samples
 }
 
-func TestMetricsGoWithTheirDatabase(t *testing.T) {
+func TestMetricsOfADroppedHostDisappear(t *testing.T) {
 	w := newWorld(t)
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(w.Metrics())
@@ -61,7 +61,7 @@ func TestMetricsGoWithTheirDatabase(t *testing.T) {
 
 	w.ForgetReports()
 	if _, ok := gather(t, registry)["referral_operator_pending_changes"]; ok {
-		t.Error("what another replica may know better is still told")
+		t.Error("a forgotten report still shows")
 	}
 	w.Drop(shop)
 	if samples := gather(t, registry); len(samples) > 0 {

@@ -22,10 +22,10 @@ type Options struct {
 	Log          *slog.Logger
 }
 
-// Config is all that a host follows from.
+// Config is everything that determines a host.
 type Config struct {
-	Source   Source            // the object that says so
-	Identity database.Identity // whose schema it has to be
+	Source   Source            // the object that it comes from
+	Identity database.Identity // the owner of the schema that may be served
 	Database postgres.Config
 }
 
@@ -35,96 +35,108 @@ type Source struct {
 	Generation int64
 }
 
-// sameConnection says whether both lead to the same use of the same database.
+// sameConnection reports whether both lead to the same use of the same database.
 func (c Config) sameConnection(other Config) bool {
 	return c.Identity == other.Identity && reflect.DeepEqual(c.Database, other.Database)
 }
 
-// Registry holds the hosts of this process by the name of their AttributionDatabase.
+// Registry holds the hosts of this process by the name of their AttributionDatabase. Hosts connect
+// and serve while Run runs.
 type Registry struct {
 	options Options
 	changes *Feed
 	doubted *Feed
 
-	ctx     context.Context // of all hosts; ends with Close
-	end     context.CancelFunc
-	running sync.WaitGroup
+	added chan struct{} // has a value when a host may not have been started
 
 	mu    sync.Mutex
 	hosts map[types.NamespacedName]*host
 }
 
-// NewRegistry returns a registry without hosts. Close ends it.
+// NewRegistry returns a registry without hosts.
 func NewRegistry(options Options) *Registry {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Registry{
+	return &Registry{
 		options: options,
 		changes: NewFeed(),
 		doubted: NewFeed(),
+		added:   make(chan struct{}, 1),
 		hosts:   map[types.NamespacedName]*host{},
 	}
-	r.ctx, r.end = context.WithCancel(context.Background()) //nolint:forbidigo // hosts outlive whoever asks for them; Close ends them
-	return r
 }
 
-// Changes names the hosts whose State is another than it was.
+// Run starts each host once it is added. When ctx ends it ends all hosts, and returns nil when
+// their engines have stopped and their connections are closed. A host that is added after that is
+// not started. Run must not be called twice.
+func (r *Registry) Run(ctx context.Context) error {
+	var hosts sync.WaitGroup
+	defer hosts.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.added:
+			r.startAdded(ctx, &hosts)
+		}
+	}
+}
+
+// startAdded starts the hosts that have not been started.
+func (r *Registry) startAdded(ctx context.Context, hosts *sync.WaitGroup) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.hosts {
+		if h.end != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		h.end = cancel
+		hosts.Go(func() {
+			defer cancel()
+			h.run(ctx)
+		})
+	}
+}
+
+// Changes feeds the names of hosts whose State has changed.
 func (r *Registry) Changes() *Feed { return r.changes }
 
-// Doubted names the hosts whose settings may be out of date: the server has just refused the user or password (SQLSTATE
-// class 28), or has become of no use otherwise.
+// Doubted feeds the names of hosts whose settings may be out of date: the server has refused the
+// user or password (SQLSTATE class 28), or the database has become unusable for another reason.
 func (r *Registry) Doubted() *Feed { return r.doubted }
 
-// Ensure has the database hosted as config says. It returns at once: connecting happens in the background and shows in
-// State. Repeating it with an equal config does nothing; with another, the engine is ended and the pool closed before
-// the new one is opened.
+// Ensure has the database hosted as config says. It returns at once: the host connects in its own
+// goroutine, and State shows how far it is. An equal config changes nothing. Under another one the
+// host ends its engine and closes its pool before it opens a new one.
 func (r *Registry) Ensure(name types.NamespacedName, config Config) {
-	if h := r.obtain(name); h != nil {
-		h.configure(config)
-	}
+	r.obtain(name).configure(config)
 }
 
-// Refuse notes why the settings that this source asks for cannot be had. What is hosted under earlier ones goes on.
+// Refuse records why the settings of this source cannot be used. A host under earlier settings goes
+// on.
 func (r *Registry) Refuse(name types.NamespacedName, source Source, reason error) {
-	if h := r.obtain(name); h != nil {
-		h.refuse(source, reason)
-	}
+	r.obtain(name).refuse(source, reason)
 }
 
-// Drop ends a host: its engine, then its connections. It does not wait for that.
+// Drop ends a host, its engine first and then its connections. It does not wait for the end.
 func (r *Registry) Drop(name types.NamespacedName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h, ok := r.hosts[name]; ok {
 		delete(r.hosts, name)
-		h.end()
+		if h.end != nil {
+			h.end()
+		}
 	}
 }
 
-// Names returns what is hosted.
+// Names returns the names of all hosts.
 func (r *Registry) Names() []types.NamespacedName {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Collect(maps.Keys(r.hosts))
-}
-
-// Close ends all hosts and returns when they have ended, or when ctx has.
-func (r *Registry) Close(ctx context.Context) error {
-	r.mu.Lock()
-	r.end()
-	r.mu.Unlock()
-	ended := make(chan struct{})
-	go func() {
-		r.running.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // find returns a host; nil: there is none.
@@ -134,20 +146,15 @@ func (r *Registry) find(name types.NamespacedName) *host {
 	return r.hosts[name]
 }
 
-// obtain returns a host that runs; nil once the registry is closed.
+// obtain returns the host of this name, and adds it if there is none.
 func (r *Registry) obtain(name types.NamespacedName) *host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ctx.Err() != nil {
-		return nil
-	}
 	h, ok := r.hosts[name]
 	if !ok {
 		h = newHost(r, name)
 		r.hosts[name] = h
-		ctx, cancel := context.WithCancel(r.ctx)
-		h.end = cancel
-		r.running.Go(func() { h.run(ctx) })
+		signal(r.added)
 	}
 	return h
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-func TestAnEqualConfigOpensNothingTwice(t *testing.T) {
+func TestEqualConfigKeepsConnections(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	accepted := w.proxy.Accepted()
@@ -33,7 +33,7 @@ func TestAnEqualConfigOpensNothingTwice(t *testing.T) {
 	}
 }
 
-func TestAnotherConfigClosesWhatTheOldOneOpened(t *testing.T) {
+func TestNewConfigClosesOldConnections(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI })) // past the proxy
@@ -44,11 +44,11 @@ func TestAnotherConfigClosesWhatTheOldOneOpened(t *testing.T) {
 		t.Errorf("after the change: %v", err)
 	}
 	if w.proxy.Accepted() != accepted {
-		t.Error("the old way is still used")
+		t.Error("the old connections are still used")
 	}
 }
 
-func TestAnotherIdentityIsServedOnlyOnceItOwnsTheSchema(t *testing.T) {
+func TestNewIdentityIsServedOnlyOnceItOwnsTheSchema(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Identity.UID, c.Source.UID = "uid-2", "uid-2" }))
@@ -58,7 +58,7 @@ func TestAnotherIdentityIsServedOnlyOnceItOwnsTheSchema(t *testing.T) {
 	}
 }
 
-func TestAHostThatIsDroppedLeavesNothingBehind(t *testing.T) {
+func TestDropClosesAllConnections(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	w.Drop(shop)
@@ -72,7 +72,7 @@ func TestAHostThatIsDroppedLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestSettingsThatAreRefusedStopNothing(t *testing.T) {
+func TestRefusedSettingsStopNothing(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	refusal := errors.New("no such Secret")
@@ -91,7 +91,7 @@ func TestSettingsThatAreRefusedStopNothing(t *testing.T) {
 	}
 }
 
-func TestARefusalIsWhyThereIsNoConnection(t *testing.T) {
+func TestPrepareWithoutConnectionReturnsTheRefusal(t *testing.T) {
 	w := newWorld(t)
 	refusal := errors.New("no such Secret")
 	w.Refuse(shop, source, refusal)
@@ -100,7 +100,7 @@ func TestARefusalIsWhyThereIsNoConnection(t *testing.T) {
 	}
 }
 
-func TestTheEngineEndsWhenTheSchemaChangesHands(t *testing.T) {
+func TestEngineEndsWhenTheSchemaHasAnotherOwner(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
@@ -113,10 +113,10 @@ func TestTheEngineEndsWhenTheSchemaChangesHands(t *testing.T) {
 	w.awaitPhase(hosting.Connected)
 }
 
-func TestAPasswordThatIsRefusedIsReadAgainAtOnce(t *testing.T) {
+func TestRefusedPasswordIsReadAgainAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.Ensure(shop, w.config(func(c *hosting.Config) {
-		c.Database.URI = "postgres://nobody:wrong@" + w.proxy.Address() + "/" + w.own.Name
+		c.Database.URI = "postgres://stranger:wrong@" + w.proxy.Address() + "/" + w.own.Name
 	}))
 	state := w.await("refused", func(s hosting.State) bool { return s.Fault != nil })
 	if class := postgres.Classify(state.Fault); class != postgres.ClassAuthenticationFailed {
@@ -125,24 +125,22 @@ func TestAPasswordThatIsRefusedIsReadAgainAtOnce(t *testing.T) {
 	select {
 	case <-w.Doubted().Arrived():
 	case <-time.After(patience):
-		t.Fatal("nobody was asked to read the Secret again")
+		t.Fatal("the Secret is not read again")
 	}
-	if diff := cmp.Diff([]types.NamespacedName{shop}, w.Doubted().Take()); diff != "" {
+	if diff := cmp.Diff([]types.NamespacedName{shop}, w.Doubted().Drain()); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func TestClosingEndsEveryHost(t *testing.T) {
+func TestEndOfRunEndsEveryHost(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
-	if err := w.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.end()
 	if left := w.connections(); left > 0 {
 		t.Errorf("%d connections are still open", left)
 	}
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.MaxConnections = 7 }))
 	if left := w.connections(); left > 0 {
-		t.Errorf("a closed registry opened %d connections", left)
+		t.Errorf("a registry that has ended opened %d connections", left)
 	}
 }

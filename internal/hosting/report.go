@@ -8,17 +8,17 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// reportLifetime is how long a report stands for the present in metrics. Where another replica reports meanwhile, what
-// was last reported here is history.
+// reportLifetime is how long metrics show a report. An older one is out of date: another replica
+// leads and reads its own.
 const reportLifetime = 5 * time.Minute
 
-// report is what was last read of a database.
+// report is the newest status that was read from a database.
 type report struct {
 	status database.Status
 	at     time.Time
 }
 
-// SetReport keeps what was read of a database for whoever shows it.
+// SetReport keeps the status that was read from a database, for Report and for metrics.
 func (r *Registry) SetReport(name types.NamespacedName, status database.Status) {
 	if h := r.find(name); h != nil {
 		h.mu.Lock()
@@ -27,7 +27,7 @@ func (r *Registry) SetReport(name types.NamespacedName, status database.Status) 
 	}
 }
 
-// Report returns what was last read of a database; false: nothing was.
+// Report returns the newest status that was read from a database; false: none was read.
 func (r *Registry) Report(name types.NamespacedName) (database.Status, bool) {
 	h := r.find(name)
 	if h == nil {
@@ -41,7 +41,8 @@ func (r *Registry) Report(name types.NamespacedName) (database.Status, bool) {
 	return h.report.status, true
 }
 
-// ForgetReports is for whoever begins to read anew: what was reported here before may have been overtaken elsewhere.
+// ForgetReports drops all reports. A new leader calls it, since another replica may have changed
+// what they say.
 func (r *Registry) ForgetReports() {
 	for _, name := range r.Names() {
 		if h := r.find(name); h != nil {

@@ -3,31 +3,33 @@ package hosting
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
-	// watchInterval is how often a host looks whether its engine makes progress, or whether a dead database has come
-	// back.
+	// watchInterval is how often a host checks whether its engine makes progress, or whether a dead
+	// database answers again.
 	watchInterval = time.Second
 
-	// standingInterval is how often a host looks whether a schema has become its own.
-	standingInterval = 3 * time.Second
+	// ownershipInterval is how often a host checks whether a schema has become its own.
+	ownershipInterval = 3 * time.Second
 
-	// heartbeatInterval is how often an owner shows that it is alive. Five minutes without it let another take over.
+	// heartbeatInterval is how often an owner records that it is alive. After five minutes without
+	// it another may take over.
 	heartbeatInterval = time.Minute
 
-	// patience is how many looks in a row an engine may fail before that counts: one lost connection is no news.
+	// patience is how many checks in a row an engine must fail before it counts as failing: one
+	// lost connection does not.
 	patience = 3
 )
 
-// serve runs the engine whenever the schema is ours and of our versions, until ctx ends.
+// serve runs the engine while the schema may be served, until ctx ends.
 func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	for {
 		may, err := mayServe(ctx, db, identity)
@@ -40,13 +42,13 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 			return
 		case <-h.recheck:
 		case <-h.suspected:
-		case <-time.After(jittered(standingInterval)):
+		case <-time.After(jitter.Spread(ownershipInterval)):
 		}
 	}
 }
 
-// mayServe says whether the schema is ours, and of the versions that this binary knows. For an owner it is a sign of
-// life.
+// mayServe reports whether the schema belongs to identity and has the versions that this binary
+// knows. For the owner it records a heartbeat.
 func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -61,7 +63,7 @@ func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) 
 	return err == nil, err
 }
 
-// runEngine runs the engine, and watches over it, until ctx ends or the schema is no longer ours.
+// runEngine runs and watches the engine until ctx ends or the schema may no longer be served.
 func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -85,7 +87,8 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	h.log.Info("Deciding no more credits")
 }
 
-// watch looks after a running engine, and returns when it has ended.
+// watch keeps the host's condition true to its running engine, and returns when the engine has
+// ended.
 func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) {
 	var last error
 	failed := 0
@@ -99,7 +102,7 @@ func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, end
 		case <-h.suspected:
 			h.observe(ping(ctx, db))
 			continue
-		case <-time.After(jittered(watchInterval)):
+		case <-time.After(jitter.Spread(watchInterval)):
 		}
 		failure := e.Err()
 		failed++
@@ -122,10 +125,10 @@ func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, end
 	}
 }
 
-// heartbeats shows that the owner is alive. It ends the engine when the schema has become another's, or was migrated to
-// versions that this binary does not know.
+// heartbeats records that the owner is alive. It ends the engine when the schema has another owner,
+// or versions that this binary does not know.
 func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity) {
-	for pause(ctx, jittered(heartbeatInterval)) {
+	for pause(ctx, jitter.Spread(heartbeatInterval)) {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
 		if err == nil && !may {
@@ -140,7 +143,7 @@ func ping(ctx context.Context, db *postgres.DB) error {
 	return db.Ping(ctx)
 }
 
-// setEngine notes the engine that runs; nil: none does.
+// setEngine records the running engine; nil: none runs.
 func (h *host) setEngine(e *engine.Engine) {
 	h.mu.Lock()
 	h.engine = e
@@ -150,13 +153,8 @@ func (h *host) setEngine(e *engine.Engine) {
 		switch {
 		case e != nil:
 			c.phase = Serving
-		case c.phase == Serving: // and not Connecting to something else by now
+		case c.phase == Serving: // it may be Connecting by now, under another config
 			c.phase = Connected
 		}
 	})
-}
-
-// jittered spreads an interval by a tenth to either side, so that replicas do not march in step.
-func jittered(interval time.Duration) time.Duration {
-	return interval - interval/10 + rand.N(interval/5)
 }

@@ -9,40 +9,43 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Phase says how far a host has come.
+// Phase is how far a host has come.
 type Phase string
 
 const (
 	Connecting Phase = "Connecting" // no connection has been made under the present settings
-	Connected  Phase = "Connected"  // connected; the schema is not ours, or not of our versions
+	Connected  Phase = "Connected"  // connected; the schema has another owner or other versions
 	Serving    Phase = "Serving"    // the engine runs
 )
 
-// State is what a host has come to.
+// State is what is known of a host.
 type State struct {
-	// Source of the settings in use, or of those that could not be had.
+	// Source is where the newest settings come from, refused or not.
 	Source Source
 	Phase  Phase
 
-	// Refusal is why the newest settings cannot be had; what is hosted under earlier ones goes on.
+	// Refusal is why the newest settings cannot be used; a host under earlier settings goes on.
+	// nil: they can.
 	Refusal error
 
-	// Fault is why the database cannot be used, or why the engine makes no progress; nil: neither is known.
+	// Fault is why the database cannot be used, or why the engine makes no progress; nil: no such
+	// fault is known.
 	Fault error
 
-	// ResyncFault is why resyncs make no progress while batches do; nil: they do, as far as is known.
+	// ResyncFault is why resyncs make no progress while batches do; nil: no such fault is known.
 	ResyncFault error
 }
 
-// Reasons why a database cannot be used beside what the database itself says.
+// Reasons why a database cannot be used, beside its own errors.
 var (
-	ErrNotHosted  = errors.New("this replica has not been told about the database yet")
+	ErrNotHosted  = errors.New("this replica does not know the database yet")
 	ErrConnecting = errors.New("the first connection to the database is being made")
 	ErrNotServing = errors.New("the schema has not been prepared yet")
 	ErrBusy       = errors.New("the database is being used by others")
 )
 
-// cutsOff says whether an error of this class makes every further attempt useless until the database answers again.
+// cutsOff reports whether, after an error of this class, every use fails until the database answers
+// again.
 func cutsOff(class postgres.Class) bool {
 	switch class {
 	case postgres.ClassUnreachable, postgres.ClassCertificateNotTrusted, postgres.ClassAuthenticationFailed,
@@ -53,9 +56,9 @@ func cutsOff(class postgres.Class) bool {
 	}
 }
 
-// condition is what a host keeps its State in, and the circuit that keeps others from waiting for a dead database: a use
-// that shows that the database is cut off opens it, and the next use that shows the contrary, by whomever, closes it.
-// Guarded by the host's mutex.
+// condition is what a host keeps its State in. Its outage is a circuit that spares reconciles the
+// wait for a dead database: a use that finds the database cut off opens it, and the next use that
+// succeeds closes it. Guarded by the host's mutex.
 type condition struct {
 	phase   Phase
 	refusal error
@@ -71,7 +74,7 @@ func (c *condition) fault() error {
 	return c.engine
 }
 
-// looksLike says whether a person would be told the same about both.
+// looksLike reports whether both would show the same in conditions.
 func (c *condition) looksLike(other condition) bool {
 	return c.phase == other.phase && alike(c.refusal, other.refusal) && alike(c.fault(), other.fault()) && alike(c.resync, other.resync)
 }
@@ -83,7 +86,7 @@ func alike(a, b error) bool {
 	return a.Error() == b.Error() || postgres.Classify(a) == postgres.Classify(b) && postgres.Classify(a) != postgres.ClassUnknown
 }
 
-// observe takes the outcome of a use of the database into account. Whoever gave up by himself has learnt nothing.
+// observe records the outcome of a use of the database. A use that was cancelled shows nothing.
 func (h *host) observe(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -95,8 +98,8 @@ func (h *host) observe(err error) {
 	h.change(func(c *condition) { c.outage = nil })
 }
 
-// cut opens the circuit. The settings may be what is wrong, so they are doubted: when the database was fine until now, and
-// each time that it refuses the password.
+// cut opens the circuit. The cause may be outdated settings, so the Secret is read again: when the
+// circuit was closed until now, and each time that the password is refused.
 func (h *host) cut(err error) {
 	doubted := postgres.Classify(err) == postgres.ClassAuthenticationFailed
 	h.change(func(c *condition) {
@@ -108,7 +111,7 @@ func (h *host) cut(err error) {
 	}
 }
 
-// change alters the host's condition, and tells when that can be seen from outside.
+// change alters the host's condition, and wakes the reconciler if that shows.
 func (h *host) change(alter func(*condition)) {
 	h.mu.Lock()
 	was := h.condition
@@ -120,7 +123,7 @@ func (h *host) change(alter func(*condition)) {
 	}
 }
 
-// State returns what the host of this name has come to; where there is none, its Fault is ErrNotHosted.
+// State returns what is known of a host. Without a host, its Fault is ErrNotHosted.
 func (r *Registry) State(name types.NamespacedName) State {
 	h := r.find(name)
 	if h == nil {

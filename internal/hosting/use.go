@@ -10,15 +10,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// useTimeout bounds one use of a database by a controller. It is shorter than anybody's patience with a status.
+// useTimeout bounds one use of a database by a reconcile, so that its status can be written in
+// time.
 const useTimeout = 5 * time.Second
 
-// slotPatience is how long a controller waits for others to be done with the database before it comes again later.
+// slotPatience is how long a reconcile waits for a slot before it gives up with ErrBusy.
 const slotPatience = 50 * time.Millisecond
 
-// Prepare lets the reconciler of the AttributionDatabase use the database, whosever schema it is, and has the host look
-// at once whether it may serve it now. It fails fast, with the reason, while there is no connection or the database is
-// known to be cut off.
+// Prepare lets the reconciler of the AttributionDatabase use the database, whoever owns the schema.
+// Afterwards the host checks at once whether it may serve the schema. While there is no connection,
+// or the database is known to be cut off, it fails at once with the cause.
 func (r *Registry) Prepare(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -38,9 +39,10 @@ func (r *Registry) Prepare(
 	return err
 }
 
-// Use lets a controller use a database that is being served. It fails fast, with the reason, while that is not so; with
-// ErrBusy while others use it; and with a deadline when the database does not answer. However many campaigns a database
-// has, it thereby costs the controllers of others next to nothing when it is gone.
+// Use lets a reconciler use a database that is being served. While it is not served, Use fails at
+// once with the cause; while all slots are taken, with ErrBusy; and when the database does not
+// answer, at a deadline. So a dead database with many campaigns costs the reconciles of other
+// databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -59,7 +61,7 @@ func (r *Registry) Use(
 	case <-time.After(slotPatience):
 		return ErrBusy
 	}
-	// Whoever had the slot may have found out that nothing answers.
+	// The earlier holder of the slot may have found the database cut off.
 	db, err := h.usable(Serving)
 	if err != nil {
 		return err
@@ -71,8 +73,8 @@ func (r *Registry) Use(
 	return err
 }
 
-// learn takes the outcome of a controller's use into account. One that ran out of time may have waited for a lock: the
-// host finds out by itself whether the database answers.
+// learn records the outcome of a reconcile's use. A use that ran out of time may have waited for a
+// lock, so the host checks whether the database answers.
 func (h *host) learn(err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		signal(h.suspected)
@@ -81,7 +83,7 @@ func (h *host) learn(err error) {
 	h.observe(err)
 }
 
-// usable returns the connections of a host that has come at least as far as phase, or why they are of no use.
+// usable returns the connections of a host that has reached phase, or why they cannot be used.
 func (h *host) usable(phase Phase) (*postgres.DB, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +101,7 @@ func (h *host) usable(phase Phase) (*postgres.DB, error) {
 	return h.db, nil
 }
 
-// cutOff is why the database is known not to answer; nil: it is not known.
+// cutOff is why the database does not answer; nil: it is not known to be cut off.
 func (h *host) cutOff() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

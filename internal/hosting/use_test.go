@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-func TestOnlyAFewUseADatabaseAtOnce(t *testing.T) {
+func TestUseIsBusyBeyondTwoAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -34,24 +34,24 @@ func TestOnlyAFewUseADatabaseAtOnce(t *testing.T) {
 	close(leave)
 	users.Wait()
 	if err := w.Use(t.Context(), shop, query); err != nil {
-		t.Errorf("once they have left: %v", err)
+		t.Errorf("once slots are free: %v", err)
 	}
 }
 
-func TestADatabaseThatSwallowsPacketsIsGivenUpUntilItAnswers(t *testing.T) {
+func TestUseFailsAtOnceUntilADeadDatabaseAnswers(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	w.proxy.Swallow()
 	if err := w.Use(t.Context(), shop, query); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the first to notice: %v", err)
+		t.Errorf("the first use: %v", err)
 	}
-	w.await("given up", func(s hosting.State) bool { return s.Fault != nil })
+	w.await("cut off", func(s hosting.State) bool { return s.Fault != nil })
 	err := w.Use(t.Context(), shop, func(context.Context, *postgres.DB) error {
-		t.Error("was let in although nothing answers")
+		t.Error("ran although the database does not answer")
 		return nil
 	})
 	if postgres.Classify(err) != postgres.ClassUnreachable {
-		t.Errorf("the next: %v", err)
+		t.Errorf("the next use: %v", err)
 	}
 	w.proxy.Pass()
 	w.awaitPhase(hosting.Serving)
@@ -60,25 +60,25 @@ func TestADatabaseThatSwallowsPacketsIsGivenUpUntilItAnswers(t *testing.T) {
 	}
 }
 
-func TestAnOutageIsToldAndItsEndToo(t *testing.T) {
+func TestChangesNamesAHostWhenAnOutageBeginsAndEnds(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
-	w.Changes().Take()
+	w.Changes().Drain()
 	if err := w.proxy.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	w.await("away", func(s hosting.State) bool { return postgres.Classify(s.Fault) == postgres.ClassUnreachable })
-	if told := w.Changes().Take(); len(told) != 1 || told[0] != shop {
-		t.Errorf("told about %v", told)
+	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+		t.Errorf("changes: %v", changed)
 	}
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI }))
 	w.awaitPhase(hosting.Serving)
-	if told := w.Changes().Take(); len(told) != 1 || told[0] != shop {
-		t.Errorf("told about %v", told)
+	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+		t.Errorf("changes: %v", changed)
 	}
 }
 
-func TestWhoeverWaitsForALockIsNoOutage(t *testing.T) {
+func TestUseThatTimesOutIsNoOutage(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
@@ -86,11 +86,11 @@ func TestWhoeverWaitsForALockIsNoOutage(t *testing.T) {
 		return err
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("the one who waits: %v", err)
+		t.Fatalf("the use that waits: %v", err)
 	}
 	for range 100 {
 		if err := w.Use(t.Context(), shop, query); err != nil {
-			t.Fatalf("another, meanwhile: %v", err)
+			t.Fatalf("another use, meanwhile: %v", err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package hosting_test
 import (
 	"context"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,12 +26,13 @@ var (
 	source   = hosting.Source{UID: identity.UID, Generation: 1}
 )
 
-// world is a registry and a migrated database, behind a proxy, which nobody owns yet.
+// world is a running registry and a migrated database without an owner, behind a proxy.
 type world struct {
 	testing.TB
 	*hosting.Registry
 	own   *testworld.Database
 	proxy *testworld.Proxy
+	end   func() // ends the registry, once, and waits for it
 }
 
 func newWorld(t testing.TB) *world {
@@ -46,13 +48,21 @@ func newWorld(t testing.TB) *world {
 	})
 	w := &world{TB: t, own: own, proxy: testworld.NewProxy(t, own.Server().Address())}
 	w.Registry = hosting.NewRegistry(hosting.Options{PollInterval: 20 * time.Millisecond})
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := w.Close(ctx); err != nil {
-			t.Error(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	w.end = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("the hosts have not ended")
 		}
 	})
+	t.Cleanup(w.end)
 	return w
 }
 

@@ -15,8 +15,8 @@ import (
 
 var budgetPath = field.NewPath("spec", "budget")
 
-// Budget returns the budget that a campaign's spec declares; nil: it declares none. Its error tells what can never work,
-// with the path of the field.
+// Budget returns the budget that a campaign's spec declares; nil: it declares none. The error of a
+// budget that can never work has the path of the field.
 func Budget(spec *v1alpha1.ReferralCampaignSpec) (*reward.Money, error) {
 	if spec.Budget == nil {
 		return nil, nil
@@ -29,9 +29,9 @@ func Budget(spec *v1alpha1.ReferralCampaignSpec) (*reward.Money, error) {
 	return &budget, nil
 }
 
-// CheckBudget refuses a budget in a currency that not every reward of the policy can have. A pair counts only if all its
-// rewards are in the budget's currency, so none ever would. The error has the paths of the campaign's field and the
-// policy's.
+// CheckBudget refuses a budget in a currency that some reward of the policy can never have. A pair
+// counts only if all its rewards are in the budget's currency, so no pair could ever count. The
+// error has the paths of both fields, the campaign's and the policy's.
 func CheckBudget(budget *reward.Money, policy string, terms *reward.Terms) error {
 	if budget == nil {
 		return nil
@@ -49,13 +49,14 @@ func CheckBudget(budget *reward.Money, policy string, terms *reward.Terms) error
 	return nil
 }
 
-// only is a field of a policy that lets a reward be in these currencies only.
+// only is a field of a policy that restricts a reward to these currencies.
 type only struct {
 	by         *field.Path
 	currencies []string
 }
 
-// allowed are the fields that bound the currencies of a reward. A percentage is in the currency of its purchase.
+// allowed returns the fields that restrict the currencies of a reward. A percentage is in the
+// currency of its purchase.
 func allowed(r *reward.Reward, terms *reward.Terms) []only {
 	at := field.NewPath("spec", "rewards").Key(r.Name)
 	switch {

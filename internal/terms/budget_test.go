@@ -27,7 +27,7 @@ func TestBudget(t *testing.T) {
 			err: `spec.budget.amount: amount "100.00" has more decimals than JPY, which has none`,
 		},
 		{
-			rule: "a currency nobody knows", budget: &v1alpha1.Money{Amount: "100.00", Currency: "UDS"},
+			rule: "an unknown currency", budget: &v1alpha1.Money{Amount: "100.00", Currency: "UDS"},
 			err: `spec.budget.currency: currency "UDS" is not known: must be an ISO 4217 code such as USD`,
 		},
 	}

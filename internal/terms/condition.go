@@ -12,8 +12,8 @@ import (
 
 var conditionPath = field.NewPath("spec", "qualification", "condition")
 
-// condition returns the text without the blanks and line ends around it that a YAML block leaves, which change nothing.
-// Positions are those of the text as it was written.
+// condition returns the text without the blanks and line ends around it that a YAML block leaves.
+// Errors have positions in the text as it was written.
 func (p *problems) condition(text string) string {
 	if text == "" {
 		return ""
@@ -24,14 +24,15 @@ func (p *problems) condition(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// Warnings say what a policy's spec may not mean although it can work, each on one line with the path of its field.
+// Warnings returns what a spec that works may not mean as it is written, each on one line with the
+// path of its field.
 func Warnings(spec *v1alpha1.RewardPolicySpec) []string {
 	if spec.Qualification.Condition == "" {
 		return nil
 	}
 	condition, err := reward.KnownCondition(spec.Qualification.Condition)
 	if err != nil {
-		return nil // which FromPolicy tells
+		return nil // FromPolicy reports it
 	}
 	var warnings []string
 	for _, found := range condition.Warnings {

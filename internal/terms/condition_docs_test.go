@@ -9,7 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// What the page of the kind advises can be pasted and warns of nothing.
+// Every condition of the kind's page works and causes no warning.
 func TestConditionsOfTheDocumentationWork(t *testing.T) {
 	page, err := os.ReadFile("../../docs/rewardpolicy.md")
 	if err != nil {

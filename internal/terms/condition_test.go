@@ -16,7 +16,7 @@ func withCondition(condition string) *v1alpha1.RewardPolicySpec {
 	}
 }
 
-func TestConditionIsTakenOverWithoutTheBlanksAroundIt(t *testing.T) {
+func TestConditionIsTrimmed(t *testing.T) {
 	for _, text := range []string{"link.label != 'press'", "  link.label != 'press'\n"} {
 		got, err := terms.FromPolicy(withCondition(text))
 		if err != nil {
@@ -28,7 +28,7 @@ func TestConditionIsTakenOverWithoutTheBlanksAroundIt(t *testing.T) {
 	}
 }
 
-func TestConditionThatCannotWorkIsNamedWithItsPlace(t *testing.T) {
+func TestInvalidConditionIsNamedWithItsPosition(t *testing.T) {
 	_, err := terms.FromPolicy(withCondition("true &&\n  link.lable != 'press'"))
 	const want = `spec.qualification.condition: 2:3: link has no "lable": it has code, label`
 	if err == nil || err.Error() != want {
@@ -36,7 +36,7 @@ func TestConditionThatCannotWorkIsNamedWithItsPlace(t *testing.T) {
 	}
 }
 
-func TestWarningsNameTheFieldAndThePlace(t *testing.T) {
+func TestWarningsNameFieldAndPosition(t *testing.T) {
 	for condition, want := range map[string][]string{
 		"": nil,
 		"purchase.attributes[?'category'].orValue('') != 'gift-card'": nil,

@@ -13,8 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// FromPolicy returns the terms that a policy's spec declares. Its error lists everything that can never work, each with
-// the path of its field, on one line.
+// FromPolicy returns the terms that a policy's spec declares. Its error lists, on one line,
+// everything that can never work, each with the path of its field.
 func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	var p problems
 	at := field.NewPath("spec")
@@ -47,7 +47,7 @@ func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	return terms, nil
 }
 
-// problems collects what is wrong, so that one look at the message is enough to put all of it right.
+// problems collects all errors, so that one message is enough to correct a spec.
 type problems []string
 
 func (p *problems) add(at *field.Path, err error) {
@@ -83,7 +83,8 @@ func (p *problems) reward(at *field.Path, from *v1alpha1.Reward) reward.Reward {
 	return to
 }
 
-// amounts returns minor units by currency; nil for an empty list, which means no limit and not a limit of nothing.
+// amounts returns minor units by currency; nil for an empty list, which means no limit and not a
+// limit of zero.
 func (p *problems) amounts(at *field.Path, list []v1alpha1.Money) map[string]int64 {
 	if len(list) == 0 {
 		return nil
@@ -96,7 +97,7 @@ func (p *problems) amounts(at *field.Path, list []v1alpha1.Money) map[string]int
 }
 
 func (p *problems) amount(at *field.Path, money v1alpha1.Money) int64 {
-	// One unit fails for no other reason than an unknown currency.
+	// An amount of 1 is refused only for an unknown currency.
 	if _, err := reward.ParseAmount("1", money.Currency); err != nil {
 		p.add(at.Child("currency"), err)
 		return 0
@@ -108,8 +109,8 @@ func (p *problems) amount(at *field.Path, money v1alpha1.Money) int64 {
 	return minor
 }
 
-// currencies refuses lists that have no currency in common. A purchase counts only in a currency that each list has, so
-// none ever would.
+// currencies refuses lists without a common currency. A purchase counts only in a currency of every
+// list, so no purchase could ever count.
 func (p *problems) currencies(at *field.Path, spec *v1alpha1.RewardPolicySpec) {
 	left := currenciesOf(spec.Qualification.MinimumAmounts)
 	by := at.Child("qualification", "minimumAmounts")

@@ -106,7 +106,7 @@ func TestFromPolicy(t *testing.T) {
 	}
 }
 
-func TestFromPolicyNamesTheFieldThatCannotWork(t *testing.T) {
+func TestFromPolicyNamesTheInvalidField(t *testing.T) {
 	cases := []struct{ rule, spec, want string }{
 		{
 			"more decimals than the currency has",
@@ -119,7 +119,7 @@ func TestFromPolicyNamesTheFieldThatCannotWork(t *testing.T) {
 			`spec.qualification.minimumAmounts[JPY].amount: amount "2000.00" has more decimals than JPY, which has none`,
 		},
 		{
-			"a currency nobody knows",
+			"an unknown currency",
 			`{rewards: [{name: inviter, beneficiary: Referrer, fixed: {amount: "5.00", currency: UDS}}]}`,
 			`spec.rewards[inviter].fixed.currency: currency "UDS" is not known: must be an ISO 4217 code such as USD`,
 		},
@@ -168,7 +168,7 @@ func TestFromPolicyNamesTheFieldThatCannotWork(t *testing.T) {
 	}
 }
 
-func TestFromPolicyIsIndifferentToSpelling(t *testing.T) {
+func TestFromPolicyIgnoresSpelling(t *testing.T) {
 	one := `{qualification: {purchases: First, withinSignup: 60m, minimumAmounts: [{amount: "20", currency: USD}, {amount: "20", currency: EUR}]}, rewards: [
 		{name: a, beneficiary: Referrer, fixed: {amount: "5", currency: USD}}, {name: b, beneficiary: Referee, percentage: {rate: "10"}}]}`
 	other := `{qualification: {purchases: First, withinSignup: 1h0m0s, minimumAmounts: [{amount: "20.0", currency: EUR}, {amount: "20.00", currency: USD}]}, limits: {}, revisionScope: AllPairs, rewards: [

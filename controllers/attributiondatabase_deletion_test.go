@@ -1,0 +1,110 @@
+package controllers_test
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+func TestDatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
+	adb := w.adb("shop")
+	check(t, w.client.Delete(t.Context(), adb))
+	used := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
+	if !strings.Contains(used.Message, "1 ReferralCampaigns") || !strings.Contains(used.Message, "invite-friends") {
+		t.Errorf("message: %s", used.Message)
+	}
+	// It is in use: credits go on.
+	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
+	await(w, w.rcamp("invite-friends"), "reversed", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Reversed == 1 })
+
+	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+	w.awaitGone(adb)
+	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
+		t.Error("the ownership was not given up")
+	}
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
+		t.Errorf("the campaign is %s", mode)
+	}
+	if entries := value[int](w, own, "SELECT count(*)::int FROM referral.ledger"); entries != 2 {
+		t.Errorf("%d ledger entries", entries)
+	}
+}
+
+func TestDeletionOfAnUnreachableDatabaseWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := testworld.NewProxy(t, own.Server().Address())
+	w.secret("shop-db", map[string]string{"uri": strings.Replace(own.URI, own.Server().Address(), proxy.Address(), 1)})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	check(t, proxy.Stop())
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), adb))
+	await(w, adb, "naming how to let go", func(d *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready.Reason == v1alpha1.TerminatingReason &&
+			strings.Contains(ready.Message, "delete Secret "+w.namespace+"/shop-db")
+	})
+	w.kubectl("", "delete", "secret", "shop-db")
+	w.awaitGone(adb)
+}
+
+// Everything of a namespace may be deleted at once, in any order.
+func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	adb := w.adb("shop")
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	w.kubectl("", "annotate", "adb", "shop", v1alpha1.RequestedAtAnnotation+"=now")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
+	w.shop(own, oneFriend)
+	w.eventually("granted", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.ledger") == 1 })
+
+	w.kubectl("", "delete", "adb/shop", "rcamp/invite-friends")
+	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
+		t.Error("the ownership was not given up")
+	}
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
+		t.Errorf("the campaign is %s", mode)
+	}
+}
+
+func TestDatabaseThatNeverConnectedIsDeletedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.secret("shop-db", map[string]string{"uri": "postgres://stranger:secret@" + unusedAddress() + "/shop"})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), adb))
+	w.awaitGone(adb)
+}
+
+func TestReplicaDropsDatabasesDeletedWhileNoManagerRan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	if hosted := w.registry.Names(); len(hosted) != 1 || hosted[0] != client.ObjectKeyFromObject(adb) {
+		t.Errorf("hosted: %v", hosted)
+	}
+	w.stop()
+	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	check(t, w.client.Delete(t.Context(), adb))
+	w.startManager()
+	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })
+}

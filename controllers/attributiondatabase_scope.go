@@ -1,0 +1,52 @@
+package controllers
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+// databaseScope is one reconcile of an AttributionDatabase.
+type databaseScope struct {
+	adb      *v1alpha1.AttributionDatabase
+	name     types.NamespacedName
+	identity database.Identity
+	host     hosting.State // as last observed by observeHost
+	success  success
+
+	db     *postgres.DB    // set while the phases of the schema run
+	schema database.Status // as last observed by observeSchema
+}
+
+// newScope returns a scope that knows the state of the database in this process.
+func (r *AttributionDatabaseReconciler) newScope(adb *v1alpha1.AttributionDatabase) *databaseScope {
+	name := client.ObjectKeyFromObject(adb)
+	s := &databaseScope{
+		adb:      adb,
+		name:     name,
+		identity: identityOf(adb, r.installation),
+		host:     r.registry.State(name),
+		success:  success{reason: v1alpha1.ReadyReason, message: "facts are being decided", requeueAfter: r.statusInterval},
+	}
+	if adb.Spec.Suspend {
+		s.success.reason, s.success.message = v1alpha1.SuspendedReason, "nothing is decided or migrated until spec.suspend is false"
+	}
+	return s
+}
+
+// versions are those of the schema; zero: there is no schema yet.
+func (s *databaseScope) versions() database.Versions {
+	return database.Versions{Schema: s.schema.SchemaVersion, Rules: s.schema.RulesVersion}
+}
+
+// current reports whether the schema has the versions that this binary writes.
+func (s *databaseScope) current() bool { return s.versions() == database.Known() }
+
+// owned reports whether this object owns the schema.
+func (s *databaseScope) owned() bool {
+	return s.schema.Owner.Identity == s.identity && s.schema.Owner.ReleasedAt.IsZero()
+}

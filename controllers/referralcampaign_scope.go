@@ -1,0 +1,102 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// campaignScope is one reconcile of a ReferralCampaign. Everything from outside is read once, so
+// that all phases judge the same moment.
+type campaignScope struct {
+	campaign *v1alpha1.ReferralCampaign
+	adb      *v1alpha1.AttributionDatabase // nil: does not exist
+	policy   *v1alpha1.RewardPolicy        // nil: does not exist; not read for a deletion
+	host     hosting.State                 // of the database in this process
+
+	// The campaign's part of the newest report on its database. Without a report it is zero, and so
+	// it is for a campaign that was declared after the report was read.
+	counters database.CampaignStatus
+	reported bool
+
+	desired    desired           // set by resolveTerms
+	termsError error             // why policy or budget of the spec are not declared; nil: they are
+	declared   database.Declared // set by declare
+	success    success
+}
+
+func newCampaignScope(campaign *v1alpha1.ReferralCampaign) *campaignScope {
+	return &campaignScope{
+		campaign: campaign,
+		success:  success{reason: v1alpha1.ReadyReason, message: "in force", requeueAfter: compareInterval},
+	}
+}
+
+// databaseName is the name of the campaign's AttributionDatabase, whether it exists or not.
+func (s *campaignScope) databaseName() types.NamespacedName {
+	return types.NamespacedName{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.DatabaseRef.Name}
+}
+
+// read reads everything that the phases need.
+func (r *ReferralCampaignReconciler) read(ctx context.Context, s *campaignScope) error {
+	if err := r.readDatabase(ctx, s); err != nil {
+		return err
+	}
+	name := s.databaseName()
+	s.host = r.registry.State(name)
+	if !s.campaign.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	report, reported := r.registry.Report(name)
+	s.counters, s.reported = countersOf(report, s.campaign.Name), reported
+	return r.readPolicy(ctx, s)
+}
+
+// readDatabase reads the AttributionDatabase. For a deletion the API server itself has to confirm
+// that there is none, since the campaign's credits then stay.
+func (r *ReferralCampaignReconciler) readDatabase(ctx context.Context, s *campaignScope) error {
+	var adb v1alpha1.AttributionDatabase
+	err := r.client.Get(ctx, s.databaseName(), &adb)
+	if apierrors.IsNotFound(err) && !s.campaign.DeletionTimestamp.IsZero() {
+		err = r.live.Get(ctx, s.databaseName(), &adb)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("while getting AttributionDatabase %s: %w", s.databaseName(), err)
+	}
+	s.adb = &adb
+	return nil
+}
+
+func (r *ReferralCampaignReconciler) readPolicy(ctx context.Context, s *campaignScope) error {
+	name := client.ObjectKey{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.PolicyRef.Name}
+	var policy v1alpha1.RewardPolicy
+	err := r.client.Get(ctx, name, &policy)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("while getting RewardPolicy %s: %w", name, err)
+	}
+	s.policy = &policy
+	return nil
+}
+
+// countersOf returns a campaign's part of a report; zero: the report has none.
+func countersOf(report database.Status, campaign string) database.CampaignStatus {
+	at := slices.IndexFunc(report.Campaigns, func(c database.CampaignStatus) bool { return c.Name == campaign })
+	if at < 0 {
+		return database.CampaignStatus{}
+	}
+	return report.Campaigns[at]
+}

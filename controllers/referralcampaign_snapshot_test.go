@@ -1,0 +1,118 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+// vanishingReport is a registry whose database is dropped after some reads of its report. Declaring
+// succeeds and changes nothing.
+type vanishingReport struct {
+	status  database.Status
+	left    int // reads that still find the report
+	changes *hosting.Feed
+}
+
+func (v *vanishingReport) Report(types.NamespacedName) (database.Status, bool) {
+	if v.left == 0 {
+		return database.Status{}, false
+	}
+	v.left--
+	return v.status, true
+}
+
+func (v *vanishingReport) State(types.NamespacedName) hosting.State {
+	return hosting.State{Phase: hosting.Serving}
+}
+
+func (v *vanishingReport) Changes() *hosting.Feed { return v.changes }
+
+func (v *vanishingReport) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
+	return nil
+}
+
+// A report can disappear at any moment of a reconcile: its AttributionDatabase gets another Secret,
+// or another replica leads.
+func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
+	t.Parallel()
+	for cause, counters := range map[string]database.CampaignStatus{
+		"a rollout": {Rollout: &database.RolloutStatus{Revision: 2, Decided: 1, Total: 2}},
+		"withheld reversals": {Resync: database.ResyncStatus{
+			MassReversal: &database.MassReversal{ID: "loss-1", Pairs: 200, Of: 300},
+		}},
+	} {
+		for reads := range 10 {
+			t.Run(fmt.Sprintf("%s, report gone after %d reads", cause, reads), func(t *testing.T) {
+				t.Parallel()
+				counters.Name = "invite-friends"
+				campaign := reconcileOnce(t, &vanishingReport{
+					status: database.Status{Campaigns: []database.CampaignStatus{counters}}, left: reads, changes: hosting.NewFeed(),
+				})
+				if meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.ReadyCondition) {
+					t.Errorf("Ready too early: %+v", campaign.Status.Conditions)
+				}
+			})
+		}
+	}
+}
+
+// reconcileOnce returns a campaign that was reconciled once, with a database that is ready and a
+// policy that can work.
+func reconcileOnce(t *testing.T, registry registry) *v1alpha1.ReferralCampaign {
+	t.Helper()
+	key := client.ObjectKey{Namespace: "growth", Name: "invite-friends"}
+	objects := []client.Object{
+		&v1alpha1.AttributionDatabase{
+			ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: "shop", UID: "uid-shop"},
+			Status: v1alpha1.AttributionDatabaseStatus{Conditions: []metav1.Condition{{
+				Type: v1alpha1.ReadyCondition, Status: metav1.ConditionTrue, Reason: v1alpha1.ReadyReason, LastTransitionTime: metav1.Now(),
+			}}},
+		},
+		&v1alpha1.RewardPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: "five-dollars", UID: "uid-policy"},
+			Spec: v1alpha1.RewardPolicySpec{Rewards: []v1alpha1.Reward{{
+				Name: "inviter", Beneficiary: v1alpha1.Referrer, Fixed: &v1alpha1.Money{Amount: "5.00", Currency: "USD"},
+			}}},
+		},
+		&v1alpha1.ReferralCampaign{
+			ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, UID: "uid-campaign", Generation: 1},
+			Spec: v1alpha1.ReferralCampaignSpec{
+				DatabaseRef: v1alpha1.ObjectReference{Name: "shop"}, PolicyRef: v1alpha1.ObjectReference{Name: "five-dollars"},
+			},
+		},
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&v1alpha1.ReferralCampaign{}).Build()
+	reconciler := &ReferralCampaignReconciler{
+		client: c, live: c, registry: registry, now: time.Now, absence: newAbsence(time.Now),
+		reporter: reporter{client: c, events: events.NewFakeRecorder(10)},
+	}
+	if _, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+		t.Fatal(err)
+	}
+	var campaign v1alpha1.ReferralCampaign
+	if err := c.Get(t.Context(), key, &campaign); err != nil {
+		t.Fatal(err)
+	}
+	return &campaign
+}

@@ -1,0 +1,96 @@
+package controllers_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+// await looks at an object until it is as it should be.
+func await[T client.Object](w *world, object T, want string, is func(T) bool) T {
+	w.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
+		if err == nil && is(object) {
+			return object
+		}
+		if time.Now().After(deadline) {
+			object.SetManagedFields(nil)
+			encoded, _ := yaml.Marshal(object)
+			w.Fatalf("not %s: %v\n%s", want, err, encoded)
+		}
+		pause(20 * time.Millisecond)
+	}
+}
+
+// conditioned is what all kinds have in common.
+type conditioned interface {
+	client.Object
+	GetConditions() []metav1.Condition
+	GetObservedGeneration() int64
+}
+
+// awaitReason waits until Ready has this status and reason for the present generation, and returns
+// the condition.
+func (w *world) awaitReason(object conditioned, status metav1.ConditionStatus, reason string) metav1.Condition {
+	w.Helper()
+	var found metav1.Condition
+	await(w, object, fmt.Sprintf("Ready=%s with reason %s", status, reason), func(object conditioned) bool {
+		ready := meta.FindStatusCondition(object.GetConditions(), v1alpha1.ReadyCondition)
+		if ready == nil || ready.Status != status || ready.Reason != reason || ready.ObservedGeneration != object.GetGeneration() {
+			return false
+		}
+		found = *ready
+		return true
+	})
+	return found
+}
+
+func (w *world) awaitReady(object conditioned) {
+	w.Helper()
+	w.awaitReason(object, metav1.ConditionTrue, v1alpha1.ReadyReason)
+}
+
+func (w *world) awaitGone(object client.Object) {
+	w.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
+		if apierrors.IsNotFound(err) {
+			return
+		}
+		if time.Now().After(deadline) {
+			encoded, _ := yaml.Marshal(object)
+			w.Fatalf("%s is still there: %v\n%s", object.GetName(), err, encoded)
+		}
+		pause(20 * time.Millisecond)
+	}
+}
+
+// eventually waits until is returns true.
+func (w *world) eventually(want string, is func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(patience); !is(); pause(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("not %s", want)
+		}
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pause(wait time.Duration) { time.Sleep(wait) }

@@ -1,0 +1,63 @@
+package reward
+
+import "math/big"
+
+// BudgetRemaining is what a budget leaves beside the credit granted and held in its currency, in
+// minor units. It is below zero while the budget was lowered to less than what it has to cover.
+func BudgetRemaining(budget *Money, granted, held *big.Int) *big.Int {
+	remaining := big.NewInt(budget.Amount)
+	remaining.Sub(remaining, granted)
+	return remaining.Sub(remaining, held)
+}
+
+// BudgetExhausted reports whether a budget of which remaining is left admits no further pair:
+// either it is less than any pair earns, or pairs wait that nothing but the budget keeps waiting.
+func (t *Terms) BudgetExhausted(remaining *big.Int, waiting int64) bool {
+	budgetAloneLimits := t.Limits == Limits{}
+	return remaining.Cmp(t.leastPerPair()) < 0 || waiting > 0 && budgetAloneLimits
+}
+
+// leastPerPair is the least that a pair earns under these terms, in minor units: its fixed rewards
+// at their lowest tiers, and one unit where all depends on the purchase. The terms' rewards are in
+// one currency.
+func (t *Terms) leastPerPair() *big.Int {
+	least := new(big.Int)
+	for i := range t.Rewards {
+		least.Add(least, big.NewInt(t.Rewards[i].leastFixed()))
+	}
+	if least.Sign() == 0 {
+		return big.NewInt(1)
+	}
+	return least
+}
+
+// leastFixed is the lowest fixed amount of the reward over its tiers; zero for a percentage.
+func (r *Reward) leastFixed() int64 {
+	switch {
+	case r.Fixed != nil:
+		return r.Fixed.Amount
+	case len(r.Tiers) > 0:
+		least := r.Tiers[0].Fixed.Amount
+		for _, tier := range r.Tiers {
+			least = min(least, tier.Fixed.Amount)
+		}
+		return least
+	default:
+		return 0
+	}
+}
+
+// FixedCurrencies are the currencies of the fixed and tiered rewards, in the order of the rewards.
+// A percentage is in the currency of its purchase.
+func (t *Terms) FixedCurrencies() []string {
+	var currencies []string
+	for i := range t.Rewards {
+		switch r := &t.Rewards[i]; {
+		case r.Fixed != nil:
+			currencies = append(currencies, r.Fixed.Currency)
+		case len(r.Tiers) > 0:
+			currencies = append(currencies, r.Tiers[0].Fixed.Currency)
+		}
+	}
+	return currencies
+}
