@@ -54,12 +54,6 @@ type api struct {
 	outage rate.Sometimes
 }
 
-func init() {
-	// Names of members are what they are in JSON, not in any case. The framework
-	// has this as a variable of its own; nobody else here uses it.
-	huma.ValidateStrictCasing = true
-}
-
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
 func Register(mux *http.ServeMux, options Options) { register(mux, options) }
 

@@ -21,11 +21,11 @@ type (
 	}
 	batchPurchase struct {
 		Kind string `json:"kind" enum:"purchase"`
-		facts.Purchase
+		Purchase
 	}
 	batchRefund struct {
 		Kind string `json:"kind" enum:"refund"`
-		facts.Refund
+		Refund
 	}
 	batchAction struct {
 		Kind string `json:"kind" enum:"action"`
@@ -78,12 +78,12 @@ var batchKinds = []batchKind{
 	{"purchase", reflect.TypeFor[batchPurchase](), func(_ *api, text []byte, _ string) (facts.Fact, string, error) {
 		var given batchPurchase
 		err := json.Unmarshal(text, &given)
-		return &given.Purchase, "", err
+		return (*facts.Purchase)(&given.Purchase), "", err
 	}},
 	{"refund", reflect.TypeFor[batchRefund](), func(_ *api, text []byte, _ string) (facts.Fact, string, error) {
 		var given batchRefund
 		err := json.Unmarshal(text, &given)
-		return &given.Refund, "", err
+		return (*facts.Refund)(&given.Refund), "", err
 	}},
 	{"action", reflect.TypeFor[batchAction](), func(a *api, text []byte, at string) (facts.Fact, string, error) {
 		var given batchAction

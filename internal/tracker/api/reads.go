@@ -34,8 +34,8 @@ type balance struct {
 }
 
 type credits struct {
-	Credits    []facts.Credit `json:"credits" nullable:"false"`
-	NextCursor string         `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
+	Credits    []Credit `json:"credits" nullable:"false"`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
 }
 
 type linkList struct {
@@ -79,7 +79,10 @@ func (a *api) credits(ctx context.Context, in *page) (credits, error) {
 	if err != nil {
 		return credits{}, err
 	}
-	out := credits{Credits: append([]facts.Credit{}, all[:min(len(all), in.Limit)]...)}
+	out := credits{Credits: []Credit{}}
+	for _, c := range all[:min(len(all), in.Limit)] {
+		out.Credits = append(out.Credits, Credit(c))
+	}
 	if len(all) > in.Limit {
 		last := all[in.Limit-1]
 		out.NextCursor = cursor(facts.CreditKey{UserID: last.UserID, PurchaseID: last.PurchaseID, Reward: last.Reward})
@@ -98,7 +101,7 @@ func (a *api) links(ctx context.Context, in *page) (linkList, error) {
 	}
 	out := linkList{Links: []followedLink{}}
 	for _, l := range all[:min(len(all), in.Limit)] {
-		out.Links = append(out.Links, followedLink{FollowedLink: l, URL: a.address(l.Code)})
+		out.Links = append(out.Links, followedLink{RecordedLink: a.recordedLink(&l.StoredLink), Touches: l.Touches, Actions: l.Actions})
 	}
 	if len(all) > in.Limit {
 		out.NextCursor = cursor(all[in.Limit-1].Code)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
 
 // largestAttributes is how many bytes attributes may have as Postgres writes
@@ -31,9 +32,14 @@ func shapeOf[T any](registry huma.Registry, limit int64) *shape {
 func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 	path := huma.NewPathBuffer(make([]byte, 0, 128), 0)
 	path.Push(at)
+	schema := s.schema
+	if schema.Ref != "" {
+		schema = s.registry.SchemaFromRef(schema.Ref)
+	}
+	members, isObject := tree.(map[string]any)
+	details := removeMiscased(schema, members, at)
 	var result huma.ValidateResult
 	huma.Validate(s.registry, s.schema, path, huma.ModeWriteToServer, tree, &result)
-	details := make([]*huma.ErrorDetail, 0, len(result.Errors))
 	for _, err := range result.Errors {
 		if len(details) > mostErrors {
 			break
@@ -42,17 +48,33 @@ func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 			details = append(details, plain(detail))
 		}
 	}
-	members, ok := tree.(map[string]any)
-	if !ok || len(details) > 0 {
+	if !isObject || len(details) > 0 {
 		return details
-	}
-	schema := s.schema
-	if schema.Ref != "" {
-		schema = s.registry.SchemaFromRef(schema.Ref)
 	}
 	for name, value := range members {
 		if message := beyond(schema.Properties[name], value); message != "" {
 			details = append(details, &huma.ErrorDetail{Location: at + "." + name, Message: message, Value: echo(value)})
+		}
+	}
+	return details
+}
+
+// removeMiscased refuses members that match a property only when case is ignored, and removes
+// them. By default huma.Validate accepts such names, as encoding/json does; its own switch for
+// this is a global variable. Bodies have no other objects than attributes, so one level is enough.
+func removeMiscased(schema *huma.Schema, members map[string]any, at string) (details []*huma.ErrorDetail) {
+	for name := range members {
+		if _, exact := schema.Properties[name]; exact {
+			continue
+		}
+		for property := range schema.Properties {
+			if strings.EqualFold(name, property) {
+				details = append(details, &huma.ErrorDetail{
+					Location: place(at + "." + name), Message: validation.MsgUnexpectedProperty,
+				})
+				delete(members, name)
+				break
+			}
 		}
 	}
 	return details

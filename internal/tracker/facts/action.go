@@ -8,16 +8,16 @@ import (
 
 // Action is a fact: anything else worth remembering that a visitor or user did.
 type Action struct {
-	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Tells one action from another. Left out: it follows from the other fields as they are given, so that the same body again is the same action."`
-	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	VisitorID *string    `json:"visitor_id,omitempty" minLength:"1" maxLength:"255" doc:"The visitor; left out where none is known."`
-	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link it is counted for. Left out: the one that the user's signup is bound to, else the one the visitor followed last."`
-	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
-	Target    *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
-	ActedAt   *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
+	ActionID  *string
+	UserID    *string
+	VisitorID *string
+	Code      *string
+	Action    string
+	Target    *string
+	ActedAt   *time.Time
 
 	// Followed is the code that the visitor's token says was followed last.
-	Followed string `json:"-"`
+	Followed string
 
 	sameCode bool // of a stored action: its code is the one that was given
 }

@@ -11,17 +11,17 @@ import (
 // Credit is one reward of one pair, or the pair without a reward where it earns
 // nothing now.
 type Credit struct {
-	UserID      string    `json:"user_id" doc:"The referee."`
-	PurchaseID  string    `json:"purchase_id" doc:"The purchase."`
-	Reward      string    `json:"reward,omitempty" doc:"Name of the reward in the policy; left out: the pair earns nothing now."`
-	Campaign    string    `json:"campaign" doc:"The campaign."`
-	State       string    `json:"state" enum:"Held,Granted,Waiting,Reversed" doc:"Held until it matures, Granted, Waiting for room, or Reversed."`
-	Reason      string    `json:"reason" doc:"Why it is in that state."`
-	Amount      *int64    `json:"amount,omitempty" doc:"Minor units that it earns now."`
-	Currency    *string   `json:"currency,omitempty" doc:"ISO 4217."`
-	QualifiedAt time.Time `json:"qualified_at" doc:"The later of signup and purchase."`
-	MaturesAt   time.Time `json:"matures_at" doc:"When its hold ends."`
-	DecidedAt   time.Time `json:"decided_at" doc:"When the state was decided."`
+	UserID      string
+	PurchaseID  string
+	Reward      string
+	Campaign    string
+	State       string
+	Reason      string
+	Amount      *int64
+	Currency    *string
+	QualifiedAt time.Time
+	MaturesAt   time.Time
+	DecidedAt   time.Time
 }
 
 // CreditKey is a place in a list of credits.

@@ -11,19 +11,19 @@ import (
 
 // Link is a fact: a shareable link of one referrer in one campaign.
 type Link struct {
-	Code        *string    `json:"code,omitempty" maxLength:"255" doc:"A code that was chosen. Left out: the referrer's link of this campaign, label and destination, made with a drawn code if there is none."`
-	Campaign    string     `json:"campaign" minLength:"1" maxLength:"255" example:"invite-friends" doc:"Name of the campaign; may be declared later."`
-	ReferrerID  string     `json:"referrer_id" minLength:"1" maxLength:"255" doc:"Who shares it: the application's pseudonym."`
-	Label       *string    `json:"label,omitempty" maxLength:"255" example:"share-item" doc:"Kind of link."`
-	Destination *string    `json:"destination,omitempty" minLength:"1" maxLength:"2048" doc:"Where it leads. Left out: where the campaign says."`
-	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"From then on it binds nobody. Left out: never."`
+	Code        *string
+	Campaign    string
+	ReferrerID  string
+	Label       *string
+	Destination *string
+	ExpiresAt   *time.Time
 }
 
 // StoredLink is a link as it is stored.
 type StoredLink struct {
 	Link
-	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
-	DisabledAt *time.Time `json:"disabled_at,omitempty" doc:"From then on it binds nobody; left out: not disabled."`
+	CreatedAt  time.Time
+	DisabledAt *time.Time
 }
 
 // draws is how often a code is drawn before somebody must be told that chance

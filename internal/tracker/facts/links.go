@@ -10,8 +10,8 @@ import (
 // FollowedLink is a link with what came of it.
 type FollowedLink struct {
 	StoredLink
-	Touches int64            `json:"touches" doc:"How often it was followed."`
-	Actions map[string]int64 `json:"actions" doc:"How often each action was done because of it."`
+	Touches int64
+	Actions map[string]int64
 }
 
 // Links are a referrer's links after a code, in the order of their codes, at

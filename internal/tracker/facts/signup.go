@@ -10,21 +10,21 @@ import (
 
 // Signup is a fact: a user signed up.
 type Signup struct {
-	UserID       string     `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
-	VisitorID    *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
-	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; one that names a link decides alone, one that names none is as if it were not there."`
-	SignedUpAt   *time.Time `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
-	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
-	Attributes   Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`
+	UserID       string
+	VisitorID    *string
+	Code         *string
+	SignedUpAt   *time.Time
+	Fingerprints []string
+	Attributes   Attributes
 
 	// Touches that the visitor's token carries, in case their rows were lost.
-	Touches []touches.Touch `json:"-"`
+	Touches []touches.Touch
 }
 
 // StoredSignup is a signup as it is stored.
 type StoredSignup struct {
 	Signup
-	ArrivedAt time.Time `json:"arrived_at" doc:"When it arrived, by the database's clock."`
+	ArrivedAt time.Time
 
 	erased, sameCode bool
 }

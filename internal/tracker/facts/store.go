@@ -19,7 +19,7 @@ type Store struct {
 	refunds     *kind[Refund, Refund]
 	signups     *kind[Signup, StoredSignup]
 	actions     *kind[Action, Action]
-	redemptions *kind[Redemption, Redemption]
+	redemptions *kind[redeeming, Redemption]
 
 	purchaseGroup *group[Purchase, StoredPurchase]
 	refundGroup   *group[Refund, Refund]
