@@ -21,10 +21,10 @@ type Store struct {
 	actions     *kind[Action, Action]
 	redemptions *kind[redeeming, Redemption]
 
-	purchaseGroup *group[Purchase, StoredPurchase]
-	refundGroup   *group[Refund, Refund]
-	signupGroup   *group[Signup, StoredSignup]
-	actionGroup   *group[Action, Action]
+	sharedPurchases *shared[Purchase, StoredPurchase]
+	sharedRefunds   *shared[Refund, Refund]
+	sharedSignups   *shared[Signup, StoredSignup]
+	sharedActions   *shared[Action, Action]
 }
 
 // New is a store on a database, whose pool stays the caller's.
@@ -34,36 +34,37 @@ func New(db *database.DB) *Store {
 		db: db, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
-	s.purchaseGroup = grouped(db, s.purchases)
-	s.refundGroup = grouped(db, s.refunds)
-	s.actionGroup = grouped(db, s.actions)
-	s.signupGroup = &group[Signup, StoredSignup]{write: s.signUp}
+	s.sharedPurchases = newShared(directly(db, s.purchases))
+	s.sharedRefunds = newShared(directly(db, s.refunds))
+	s.sharedActions = newShared(directly(db, s.actions))
+	s.sharedSignups = newShared(s.signUp)
 	return s
 }
 
-func grouped[F, S any](db *database.DB, k *kind[F, S]) *group[F, S] {
-	return &group[F, S]{write: func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }}
+// directly writes facts of one kind in a transaction of their own.
+func directly[F, S any](db *database.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
+	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }
 }
 
 // Purchase records a purchase.
 func (s *Store) Purchase(ctx context.Context, p *Purchase) (Outcome[StoredPurchase], error) {
-	return s.purchaseGroup.do(ctx, p)
+	return s.sharedPurchases.do(ctx, p)
 }
 
 // Refund records a refund.
 func (s *Store) Refund(ctx context.Context, r *Refund) (Outcome[Refund], error) {
-	return s.refundGroup.do(ctx, r)
+	return s.sharedRefunds.do(ctx, r)
 }
 
 // Action records an action.
 func (s *Store) Action(ctx context.Context, a *Action) (Outcome[Action], error) {
-	return s.actionGroup.do(ctx, a)
+	return s.sharedActions.do(ctx, a)
 }
 
 // SignUp records a signup, and in the same transaction the touches that came
 // with it.
 func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], error) {
-	return s.signupGroup.do(ctx, g)
+	return s.sharedSignups.do(ctx, g)
 }
 
 func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {

@@ -54,7 +54,7 @@ type Directory struct {
 	// that is not the same. It is a memory of its own, so that spellings of one code
 	// push out no link.
 	spellings *lru.Cache[string, string]
-	loader    loader
+	loader    *loader
 	window    atomic.Int64  // nanoseconds
 	away      atomic.Bool   // nobody waits for a database that did not answer the last question
 	probe     chan struct{} // wakes Run
@@ -77,7 +77,7 @@ func NewDirectory(db *database.DB, options Options) *Directory {
 	}
 	d := &Directory{db: db, log: options.Log, now: options.Now, probe: make(chan struct{}, 1)}
 	d.sql.links, d.sql.window = db.Qualify(findLinks), db.Qualify(longestWindow)
-	d.loader.load = d.load
+	d.loader = newLoader(d.load)
 	// They fail only for a size that is not positive.
 	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
 	d.unknown, _ = lru.New[string, time.Time](orDefault(options.Unknown))

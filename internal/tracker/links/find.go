@@ -35,7 +35,7 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 		case age < renewLink, d.away.Load():
 			return known.answer(now)
 		case age < freshLink:
-			d.loader.ask(ctx, code)
+			d.loader.request(ctx, code)
 			return known.answer(now)
 		}
 		link, err := d.await(ctx, code)
@@ -82,13 +82,11 @@ func (r remembered) answer(now time.Time) (*Link, error) {
 func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	call := d.loader.ask(ctx, code)
-	select {
-	case <-call.done:
-		return call.link, call.err
-	case <-ctx.Done():
+	answer, err := d.loader.request(ctx, code).Wait(ctx)
+	if err != nil {
 		return nil, ErrUnavailable
 	}
+	return answer.link, answer.err
 }
 
 // load is the loader's way to the database. What it finds is remembered.
