@@ -59,7 +59,8 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
 	must(t, w.directory.Refresh(t.Context()))
-	w.queue = touches.NewQueue(t.Context(), db, touches.Options{Log: log})
+	w.queue = touches.NewQueue(db, touches.Options{Log: log})
+	go w.queue.Run(context.WithoutCancel(t.Context())) //nolint:errcheck // always nil
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
