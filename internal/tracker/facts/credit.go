@@ -8,8 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Credit is one reward of one pair, or the pair without a reward where it earns
-// nothing now.
+// Credit is one reward of one pair. A pair that earns nothing now is one Credit without a reward.
 type Credit struct {
 	UserID      string
 	PurchaseID  string
@@ -24,11 +23,10 @@ type Credit struct {
 	DecidedAt   time.Time
 }
 
-// CreditKey is a place in a list of credits.
+// CreditKey orders a list of credits.
 type CreditKey struct{ UserID, PurchaseID, Reward string }
 
-// Credits are somebody's credits after a place, in the order of their keys, at
-// most limit.
+// Credits returns at most limit credits of a beneficiary with keys above after, in the order of keys.
 func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) ([]Credit, error) {
 	rows, err := s.db.Query(ctx, s.sql.get("list_credits"), beneficiaryID, after.UserID, after.PurchaseID, after.Reward, limit)
 	if err != nil {

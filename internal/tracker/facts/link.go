@@ -26,12 +26,10 @@ type StoredLink struct {
 	DisabledAt *time.Time
 }
 
-// draws is how often a code is drawn before somebody must be told that chance
-// has run out.
+// draws is how many drawn codes may be taken already before Link gives up.
 const draws = 5
 
-// Link returns the link that is asked for, and makes it if there is none. draw
-// makes up codes.
+// Link returns the link that is asked for, and creates it if there is none. draw draws a code.
 func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	err = again(ctx, func() error {
 		if l.Code != nil {
@@ -50,7 +48,7 @@ func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome 
 	return outcome, nil
 }
 
-// chosenLink is the link of this code.
+// chosenLink returns the link of this code, and creates it if there is none.
 func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string) (Outcome[StoredLink], error) {
 	stored, err := s.oneLink(ctx, to, "insert_link", code, l.Campaign, l.ReferrerID, valueOf(l.Label), valueOf(l.Destination), l.ExpiresAt)
 	if err == nil {
@@ -64,9 +62,9 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink is the oldest link of this referrer, campaign, label and destination
-// that still binds. Whoever makes one holds a lock on these, so that of two
-// who ask at once both get the same.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, and creates
+// it if there is none. It creates under an advisory lock on these four, so that two concurrent
+// requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	same := []any{l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)}
 	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same...)
@@ -75,7 +73,7 @@ func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outco
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql.get("lock_link"), same...); err != nil {
-			return fmt.Errorf("while waiting for whoever makes the same link: %w", err)
+			return fmt.Errorf("while locking a link to be created: %w", err)
 		}
 		outcome.Stored, err = s.oneLink(ctx, tx, "find_same_link", same...)
 		for range draws {

@@ -18,7 +18,7 @@ type Redemption struct {
 	CreatedAt     *time.Time
 }
 
-// Insufficient says that there is less credit than was to be spent.
+// Insufficient is the error for a redemption of more credit than is available.
 type Insufficient struct {
 	Currency  string
 	Available Units // now; may be below zero after a reversal
@@ -28,7 +28,7 @@ func (i *Insufficient) Error() string {
 	return "only " + string(i.Available) + " minor units of " + i.Currency + " are available"
 }
 
-// covered is the constraint by which the database refuses to spend what is not there.
+// covered is the constraint that refuses a redemption above the available credit.
 const covered = "redemption_covered"
 
 // redeeming is a redemption with the author to store where it names none.

@@ -17,7 +17,7 @@ type Signup struct {
 	Fingerprints []string
 	Attributes   Attributes
 
-	// Touches that the visitor's token carries, in case their rows were lost.
+	// Touches are those in the visitor's token, in case their rows were lost.
 	Touches []touches.Touch
 }
 
@@ -49,7 +49,7 @@ func signups(sql statements) *kind[Signup, StoredSignup] {
 			}
 			d.instant("signed_up_at", g.SignedUpAt, s.SignedUpAt)
 			if s.erased {
-				return d // the rest was forgotten, not stored otherwise
+				return d // the other fields are erased, so they cannot differ
 			}
 			d.optional("visitor", g.VisitorID, valueOf(s.VisitorID))
 			d.set("fingerprints", g.Fingerprints, s.Fingerprints)
@@ -72,7 +72,7 @@ func signupColumns(rows []*Signup) []any {
 	return []any{userID, visitorID, code, signedUpAt, fingerprints, attributes}
 }
 
-// listText is a list in JSON: an array of arrays would have to be a rectangle.
+// listText is a list in JSON: in an array of arrays, Postgres requires lists of one length.
 func listText(list []string) string {
 	if list == nil {
 		return "[]"

@@ -11,7 +11,7 @@ import (
 //go:embed queries/*.sql
 var files embed.FS
 
-// statements are the package's SQL files by name, in one schema's words.
+// statements are the package's SQL files by name, qualified with one schema.
 type statements map[string]string
 
 func newStatements(schema database.Schema) statements {
@@ -30,8 +30,7 @@ func newStatements(schema database.Schema) statements {
 	return all
 }
 
-// get returns the named statement. A name without a file is a mistake that the
-// first test finds.
+// get returns the named statement. It panics for a name without a file, which any test finds.
 func (s statements) get(name string) string {
 	text, ok := s[name]
 	if !ok {

@@ -9,8 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
-// Store writes and reads facts in one database. The role that it connects as
-// needs a writer's rights and no more.
+// Store writes and reads facts in one database. Its role needs the rights of a writer only.
 type Store struct {
 	db  *database.DB
 	sql statements
@@ -27,7 +26,7 @@ type Store struct {
 	sharedActions   *shared[Action, Action]
 }
 
-// New is a store on a database, whose pool stays the caller's.
+// New returns a store on a database. The caller closes the pool.
 func New(db *database.DB) *Store {
 	sql := newStatements(db.Schema)
 	s := &Store{
@@ -61,8 +60,7 @@ func (s *Store) Action(ctx context.Context, a *Action) (Outcome[Action], error) 
 	return s.sharedActions.do(ctx, a)
 }
 
-// SignUp records a signup, and in the same transaction the touches that came
-// with it.
+// SignUp records a signup and, in the same transaction, the touches that came with it.
 func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], error) {
 	return s.sharedSignups.do(ctx, g)
 }
@@ -78,8 +76,8 @@ func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome
 	return outcomes, err
 }
 
-// signUpIn also records touches of signups that turn out to be known, or to
-// differ: that somebody came is true all the same.
+// signUpIn records the signups and the touches that came with them. It records the touches of a
+// signup that is already stored or conflicts as well: the visit took place.
 func (s *Store) signUpIn(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
 	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
 		return nil, err
