@@ -24,7 +24,7 @@ type page struct {
 
 type balances struct {
 	BeneficiaryID string    `json:"beneficiary_id"`
-	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none where nobody ever earned anything."`
+	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none for a user without credit so far."`
 }
 
 type balance struct {
@@ -48,10 +48,10 @@ func (a *api) registerReads() {
 		path: "/v1/referrers/{id}/links", id: "list-links", tag: "Links", summary: "A referrer's links, and what came of them",
 	}, a.links)
 	get(a, operation{
-		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "What somebody has",
+		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "A user's balances",
 	}, a.balance)
 	get(a, operation{
-		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "What somebody's invitations came to, pair by pair",
+		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "A user's credits, pair by pair",
 		description: "With the state of each pair and its reason, so that a waiting or reversed one is seen as well.",
 	}, a.credits)
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
@@ -130,5 +130,5 @@ func (p *page) after(place any) error {
 			return nil
 		}
 	}
-	return refused(detail("query.cursor", "is no next_cursor that was given here"))
+	return refused(detail("query.cursor", "must be a next_cursor of this list"))
 }

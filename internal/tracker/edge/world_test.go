@@ -92,7 +92,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	return w
 }
 
-// fill adds ann's links, of whom it is known as which visitor she signed up.
+// fill adds the links of ann, whose own signup names a visitor.
 func fill(ctx context.Context, db *database.DB) error {
 	_, err := db.Exec(ctx, `
 		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
