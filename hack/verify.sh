@@ -74,6 +74,7 @@ check "go vet" go vet ./...
 check "golangci-lint" tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
 check "links in the documentation" go run ./hack/links
+check "imports run one way" go run ./hack/imports
 check "known vulnerabilities" vulnerabilities
 
 if ((${#failed[@]})); then

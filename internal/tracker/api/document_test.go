@@ -12,14 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func document(t *testing.T) (handler http.Handler, text string) {
 	t.Helper()
 	w := &world{TB: t}
-	w.serve(&database.DB{Schema: database.DefaultSchema}) // the database is not used
+	w.serve(&postgres.DB{Schema: postgres.DefaultSchema}) // the database is not used
 	got := w.sendAs("", http.MethodGet, "/openapi.json", "")
 	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("got %d %v", got.status, got.header)

@@ -10,17 +10,17 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
 // unreachable is a pool on an address without a listener.
-func unreachable(t testing.TB, config *pgxpool.Config) *database.DB {
+func unreachable(t testing.TB, config *pgxpool.Config) *postgres.DB {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	must(t, err)
 	t.Cleanup(pool.Close)
-	return database.NewDB(pool, database.DefaultSchema)
+	return postgres.NewDB(pool, postgres.DefaultSchema)
 }
 
 func sortedStrings(all []string) []string {
@@ -29,7 +29,7 @@ func sortedStrings(all []string) []string {
 }
 
 func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
-	config, err := database.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
+	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
 	must(t, err)
 	w := &world{TB: t}
 	w.serve(unreachable(t, config))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
@@ -124,7 +124,7 @@ func FuzzBody(f *testing.F) {
 		f.Add(i, `{"user_id": "u", "visitor": "v4.local.AAAA", "signed_up_at": "2026-11-05T12:00:00Z"}`)
 	}
 	w := &world{TB: f}
-	config, err := database.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
+	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
 	must(f, err)
 	w.serve(unreachable(f, config))
 	f.Fuzz(func(t *testing.T, target int, body string) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
@@ -60,7 +60,7 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		conflict     *facts.Conflict
 		insufficient *facts.Insufficient
 	)
-	switch class := database.Classify(err); {
+	switch class := postgres.Classify(err); {
 	case errors.As(err, &said):
 		return err
 	case errors.As(err, &conflict):
@@ -73,19 +73,19 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		})
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
-	case class == database.ClassData:
+	case class == postgres.ClassData:
 		// The checks of the body missed something. The database's own message names no other row.
-		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", database.Message(err))
-		return problem(http.StatusUnprocessableEntity, database.Message(err))
-	case class == database.ClassRetryable:
-		return unavailable(database.Message(err))
-	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != database.ClassUnknown:
+		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
+		return problem(http.StatusUnprocessableEntity, postgres.Message(err))
+	case class == postgres.ClassRetryable:
+		return unavailable(postgres.Message(err))
+	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
 		a.outage.Do(func() {
-			a.log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", database.Message(err))
+			a.log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))
 		})
 		return unavailable("the database is away or behind")
 	}
-	a.log.ErrorContext(ctx, "A request failed", "error", database.Message(err))
+	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
 	return problem(http.StatusInternalServerError, "an internal error occurred; the request is not at fault")
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
@@ -34,7 +34,7 @@ type world struct {
 	testing.TB
 	handler  http.Handler
 	document *huma.OpenAPI // every answer is compared with it
-	operator *database.DB
+	operator *postgres.DB
 	own      *testworld.Database
 	engine   *engine.Engine
 	keys     *visitor.Keys
@@ -54,7 +54,7 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) log() *slog.Logger { return slog.New(slog.NewTextHandler(w.Output(), nil)) }
 
-func (w *world) serve(writer *database.DB) {
+func (w *world) serve(writer *postgres.DB) {
 	w.Helper()
 	var err error
 	w.keys, err = visitor.ParseKeys([]byte(strings.Repeat("ab", 32)))

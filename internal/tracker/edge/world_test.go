@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/clients"
@@ -37,7 +37,7 @@ const (
 type world struct {
 	testing.TB
 	*edge.Edge
-	owner     *database.DB
+	owner     *postgres.DB
 	proxy     *testworld.Proxy // between the edge and the database
 	directory *links.Directory
 	queue     *touches.Queue
@@ -93,7 +93,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 }
 
 // fill adds the links of ann, whose own signup names a visitor.
-func fill(ctx context.Context, db *database.DB) error {
+func fill(ctx context.Context, db *postgres.DB) error {
 	_, err := db.Exec(ctx, `
 		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
 		VALUES ('spring', 'Open', 2592000000000, '`+spring+`', 'uid', 1, 'policy');

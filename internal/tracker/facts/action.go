@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"time"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Action is a fact: something else that a visitor or user did.
@@ -51,11 +53,11 @@ func instantText(t *time.Time) string {
 	return t.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
 }
 
-func actions(sql statements) *kind[Action, Action] {
+func actions(sql postgres.Queries) *kind[Action, Action] {
 	return &kind[Action, Action]{
 		name:    "action",
-		insert:  sql.get("insert_action"),
-		find:    sql.get("find_action"),
+		insert:  sql.Get("insert_action"),
+		find:    sql.Get("find_action"),
 		columns: actionColumns,
 		key:     func(a *Action) key { return key{a.actor(), a.id()} },
 		stored:  func(s *Action) key { return key{s.actor(), s.id()} },

@@ -17,7 +17,7 @@ type Erasure struct {
 
 // Erase requests the erasure of a user, which the engine carries out; see Erasure.
 func (s *Store) Erase(ctx context.Context, userID string) error {
-	if _, err := s.db.Exec(ctx, s.sql.get("erase_user"), userID); err != nil {
+	if _, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID); err != nil {
 		return fmt.Errorf("while requesting an erasure: %w", err)
 	}
 	return nil
@@ -26,7 +26,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 // Erasure returns the state of a user's erasure; nil if none was requested.
 func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
 	var e Erasure
-	err := s.db.QueryRow(ctx, s.sql.get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	err := s.db.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil

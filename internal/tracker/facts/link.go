@@ -72,7 +72,7 @@ func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outco
 		return outcome, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql.get("lock_link"), same...); err != nil {
+		if _, err := tx.Exec(ctx, s.sql.Get("lock_link"), same...); err != nil {
 			return fmt.Errorf("while locking a link to be created: %w", err)
 		}
 		outcome.Stored, err = s.oneLink(ctx, tx, "find_same_link", same...)
@@ -91,7 +91,7 @@ func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outco
 
 // oneLink returns the row of a statement, or pgx.ErrNoRows.
 func (s *Store) oneLink(ctx context.Context, from querier, statement string, arguments ...any) (stored StoredLink, err error) {
-	rows, err := from.Query(ctx, s.sql.get(statement), arguments...)
+	rows, err := from.Query(ctx, s.sql.Get(statement), arguments...)
 	if err != nil {
 		return stored, fmt.Errorf("while finding a link: %w", err)
 	}

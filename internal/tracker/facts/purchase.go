@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
 
 // Purchase is a fact: a user bought something.
 type Purchase struct {
@@ -18,11 +22,11 @@ type StoredPurchase struct {
 	ArrivedAt time.Time
 }
 
-func purchases(sql statements) *kind[Purchase, StoredPurchase] {
+func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 	return &kind[Purchase, StoredPurchase]{
 		name:    "purchase",
-		insert:  sql.get("insert_purchase"),
-		find:    sql.get("find_purchase"),
+		insert:  sql.Get("insert_purchase"),
+		find:    sql.Get("find_purchase"),
 		columns: purchaseColumns,
 		key:     func(p *Purchase) key { return key{p.UserID, p.PurchaseID} },
 		stored:  func(s *StoredPurchase) key { return key{s.UserID, s.PurchaseID} },

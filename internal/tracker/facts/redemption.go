@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Redemption is a fact: available credit was spent.
@@ -37,11 +37,11 @@ type redeeming struct {
 	caller string
 }
 
-func redemptions(sql statements) *kind[redeeming, Redemption] {
+func redemptions(sql postgres.Queries) *kind[redeeming, Redemption] {
 	return &kind[redeeming, Redemption]{
 		name:    "redemption",
-		insert:  sql.get("insert_redemption"),
-		find:    sql.get("find_redemption"),
+		insert:  sql.Get("insert_redemption"),
+		find:    sql.Get("find_redemption"),
 		columns: redemptionColumns,
 		key:     func(r *redeeming) key { return redemptionKey(r.Redemption) },
 		stored:  redemptionKey,
@@ -89,7 +89,7 @@ func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outco
 		}
 		return err
 	})
-	if database.Constraint(err) == covered {
+	if postgres.Constraint(err) == covered {
 		available, err := s.available(ctx, r.BeneficiaryID, r.Currency)
 		if err != nil {
 			return outcome, err

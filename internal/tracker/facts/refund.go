@@ -1,6 +1,10 @@
 package facts
 
-import "time"
+import (
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
 
 // Refund is a fact: part or all of a purchase was given back.
 type Refund struct {
@@ -11,11 +15,11 @@ type Refund struct {
 	RefundedAt *time.Time
 }
 
-func refunds(sql statements) *kind[Refund, Refund] {
+func refunds(sql postgres.Queries) *kind[Refund, Refund] {
 	return &kind[Refund, Refund]{
 		name:    "refund",
-		insert:  sql.get("insert_refund"),
-		find:    sql.get("find_refund"),
+		insert:  sql.Get("insert_refund"),
+		find:    sql.Get("find_refund"),
 		columns: refundColumns,
 		key:     refundKey,
 		stored:  refundKey,

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/batcher"
 )
 
@@ -58,7 +58,7 @@ func (s *shared[F, S]) settle(ctx context.Context, given []*F) []Outcome[S] {
 	switch {
 	case err == nil:
 		return outcomes
-	case len(given) > 1 && database.Data(err):
+	case len(given) > 1 && postgres.Data(err):
 		outcomes = nil
 		for i := range given {
 			outcomes = append(outcomes, s.settle(ctx, given[i:i+1])...)
@@ -87,7 +87,7 @@ func (s *shared[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outc
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, errVanished) || database.Retryable(err)
+		lost := errors.Is(err, errVanished) || postgres.Retryable(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
@@ -49,7 +49,7 @@ func TestAnInvalidFactFailsNoOtherOfItsBatch(t *testing.T) {
 		group.Go(func() {
 			amount := int64(i - 2) // the API and the database refuse an amount below 0
 			_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(i), Amount: amount, Currency: "USD"})
-			if (amount < 0) != database.Data(err) {
+			if (amount < 0) != postgres.Data(err) {
 				t.Errorf("amount %d: %v", amount, err)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
@@ -29,11 +30,11 @@ type StoredSignup struct {
 	erased, sameCode bool
 }
 
-func signups(sql statements) *kind[Signup, StoredSignup] {
+func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	return &kind[Signup, StoredSignup]{
 		name:    "signup",
-		insert:  sql.get("insert_signup"),
-		find:    sql.get("find_signup"),
+		insert:  sql.Get("insert_signup"),
+		find:    sql.Get("find_signup"),
 		columns: signupColumns,
 		key:     func(s *Signup) key { return key{s.UserID} },
 		stored:  func(s *StoredSignup) key { return key{s.UserID} },

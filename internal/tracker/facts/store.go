@@ -5,14 +5,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
 // Store writes and reads facts in one database. Its role needs the rights of a writer only.
 type Store struct {
-	db  *database.DB
-	sql statements
+	db  *postgres.DB
+	sql postgres.Queries
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
@@ -27,8 +27,8 @@ type Store struct {
 }
 
 // New returns a store on a database. The caller closes the pool.
-func New(db *database.DB) *Store {
-	sql := newStatements(db.Schema)
+func New(db *postgres.DB) *Store {
+	sql := queries.In(db.Schema)
 	s := &Store{
 		db: db, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
@@ -41,7 +41,7 @@ func New(db *database.DB) *Store {
 }
 
 // directly writes facts of one kind in a transaction of their own.
-func directly[F, S any](db *database.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
+func directly[F, S any](db *postgres.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
 	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }
 }
 

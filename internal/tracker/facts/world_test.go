@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
@@ -16,8 +16,8 @@ import (
 type world struct {
 	testing.TB
 	store    *facts.Store
-	writer   *database.DB
-	operator *database.DB
+	writer   *postgres.DB
+	operator *postgres.DB
 	own      *testworld.Database
 }
 

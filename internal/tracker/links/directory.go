@@ -9,8 +9,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/jitter"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 var (
@@ -43,7 +43,7 @@ const (
 
 // Directory finds links by their codes and remembers them. The database normalises codes.
 type Directory struct {
-	db      *database.DB
+	db      *postgres.DB
 	sql     struct{ links, window string }
 	log     *slog.Logger
 	now     func() time.Time
@@ -59,7 +59,7 @@ type Directory struct {
 }
 
 // NewDirectory returns an empty directory. Only Run notices that the database is back.
-func NewDirectory(db *database.DB, options Options) *Directory {
+func NewDirectory(db *postgres.DB, options Options) *Directory {
 	orDefault := func(n int) int {
 		if n <= 0 {
 			return 20_000
@@ -73,7 +73,7 @@ func NewDirectory(db *database.DB, options Options) *Directory {
 		options.Now = time.Now
 	}
 	d := &Directory{db: db, log: options.Log, now: options.Now, probe: make(chan struct{}, 1)}
-	d.sql.links, d.sql.window = db.Qualify(findLinks), db.Qualify(longestWindow)
+	d.sql.links, d.sql.window = db.Qualify(queries.Get("find_links")), db.Qualify(queries.Get("longest_window"))
 	d.loader = newLoader(d.load)
 	// lru.New fails only for a size that is not positive.
 	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
@@ -138,7 +138,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 // lost records that a query failed.
 func (d *Directory) lost(err error) {
 	if !d.away.Swap(true) {
-		d.log.Warn("Answering from memory until the database is back", "error", database.Message(err))
+		d.log.Warn("Answering from memory until the database is back", "error", postgres.Message(err))
 	}
 	select {
 	case d.probe <- struct{}{}:

@@ -2,17 +2,10 @@ package links
 
 import (
 	"context"
-	_ "embed"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
-
-//go:embed queries/find_links.sql
-var findLinks string
-
-//go:embed queries/longest_window.sql
-var longestWindow string
 
 // remembered is a link in memory, and when it was read.
 type remembered struct {

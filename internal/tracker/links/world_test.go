@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
@@ -22,7 +22,7 @@ type world struct {
 	testing.TB
 	own       *testworld.Database
 	owner     *pgxpool.Pool
-	db        *database.DB
+	db        *postgres.DB
 	proxy     *testworld.Proxy // between the directory and the database
 	directory *links.Directory
 	now       time.Time

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Options of a Queue. Zero values get sensible defaults.
@@ -28,7 +28,7 @@ type Options struct {
 
 // Queue takes touches and writes them. Add never waits.
 type Queue struct {
-	db      *database.DB
+	db      *postgres.DB
 	options Options
 	log     *slog.Logger
 
@@ -56,7 +56,7 @@ type Stats struct {
 }
 
 // NewQueue returns an empty queue. It writes while Run runs.
-func NewQueue(db *database.DB, options Options) *Queue {
+func NewQueue(db *postgres.DB, options Options) *Queue {
 	set := func(value *int, standard int) {
 		if *value <= 0 {
 			*value = standard

@@ -2,19 +2,15 @@ package touches
 
 import (
 	"context"
-	_ "embed"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
-
-//go:embed queries/record_touches.sql
-var recordTouches string
 
 // Touch is a row of table touch.
 type Touch struct {
@@ -42,7 +38,7 @@ type Execer interface {
 
 // Record inserts touches, leaves existing rows as they are, and returns the number of new rows. on
 // may be a transaction with other writes.
-func Record(ctx context.Context, on Execer, schema database.Schema, touches []Touch) (written int64, err error) {
+func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []Touch) (written int64, err error) {
 	if len(touches) == 0 {
 		return 0, nil
 	}
@@ -59,7 +55,7 @@ func Record(ctx context.Context, on Execer, schema database.Schema, touches []To
 		columns.times[i] = t.At
 		columns.landings[i], columns.referers[i] = Address(t.LandingURL), Address(t.Referer)
 	}
-	tag, err := on.Exec(ctx, schema.Qualify(recordTouches), columns.visitors, columns.ids, columns.codes,
+	tag, err := on.Exec(ctx, schema.Qualify(queries.Get("record_touches")), columns.visitors, columns.ids, columns.codes,
 		columns.times, columns.landings, columns.referers)
 	return tag.RowsAffected(), err
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { testworld.Main(m) }
 // world is a migrated database, written to as the plain writer would.
 type world struct {
 	testing.TB
-	db    *database.DB
-	owner *database.DB
+	db    *postgres.DB
+	owner *postgres.DB
 	proxy *testworld.Proxy // between the writer and the database
 }
 

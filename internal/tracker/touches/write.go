@@ -8,7 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const writeTimeout = 10 * time.Second
@@ -30,11 +30,11 @@ func (q *Queue) write(ctx context.Context) {
 			failing = false
 			delay.Reset()
 			q.pause(ctx, q.pace(len(group))-time.Since(began))
-		case database.Data(err):
+		case postgres.Data(err):
 			q.recordEach(ctx, group)
 		default:
 			if !failing {
-				q.log.Warn("Keeping touches until the database takes them", "error", database.Message(err))
+				q.log.Warn("Keeping touches until the database takes them", "error", postgres.Message(err))
 			}
 			failing = true
 			q.pause(ctx, delay.NextBackOff())
@@ -136,9 +136,9 @@ func (q *Queue) recordEach(ctx context.Context, group []Touch) {
 		err := q.record(ctx, []Touch{touch})
 		switch {
 		case err == nil:
-		case database.Data(err):
+		case postgres.Data(err):
 			q.refused.Add(1)
-			q.log.Error("Dropping a touch that the database refuses", "error", database.Message(err))
+			q.log.Error("Dropping a touch that the database refuses", "error", postgres.Message(err))
 		default:
 			return // the rest stays in the queue
 		}
