@@ -142,10 +142,10 @@ func TestWithoutItsDatabaseTheTrackerLeadsOnAndLosesNothing(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Errorf("a signup is answered with %d", status)
 	}
-	w.eventually("who clicked in the outage is bound to who shared", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
+	w.eventually("a click during the outage is attributed to its referrer", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
 }
 
-// load is visitors who click and a shop that records purchases.
+// load is visitors that click and a shop that records purchases.
 type load struct {
 	*edge
 	clicks, recorded, refused atomic.Int64

@@ -13,13 +13,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// person is somebody at a browser of which only the cookies are looked at.
+// person is a person at a browser, of which the test keeps only the cookies.
 type person struct {
 	*site
 	*http.Client
 }
 
-func (s *site) somebody() *person { return &person{s, s.newJar()} }
+func (s *site) newPerson() *person { return &person{s, s.newJar()} }
 
 var saidOnPage = regexp.MustCompile(`<p id="said">(.*?)</p>`)
 
@@ -53,16 +53,16 @@ func (p *person) read(response *http.Response, err error) string {
 	return string(said[1])
 }
 
-// has waits until the account of who is logged in says so.
+// has waits until the account of the logged-in user says so.
 func (p *person) has(want string) {
 	p.Helper()
 	p.until("the account says "+want, func() bool { return p.open(p.url+"/account") == want })
 }
 
-// shares logs somebody in and returns the address of a link.
+// shares logs a person in and returns the address of a link.
 func (s *site) shares(user string) (p *person, link string) {
 	s.Helper()
-	p = s.somebody()
+	p = s.newPerson()
 	p.post("/login", "user", user)
 	link = p.post("/share")
 	if !strings.HasPrefix(link, s.url+"/r/") {
@@ -79,7 +79,7 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 	}
 	alice.has("nothing")
 
-	bob := s.somebody()
+	bob := s.newPerson()
 	if said := bob.open(link); !strings.Contains(said, "of code "+link[strings.LastIndex(link, "/")+1:]) {
 		t.Errorf("the shop says: %s", said)
 	}
@@ -89,7 +89,7 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 	s.eventually("status counts it", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "1")
 
 	t.Run("by a code on any page", func(t *testing.T) {
-		carol := s.somebody()
+		carol := s.newPerson()
 		code := link[strings.LastIndex(link, "/")+1:]
 		if said := carol.open(s.url + "/things/7?color=red&r=" + code); !strings.Contains(said, "of code "+code) {
 			t.Errorf("the shop says: %s", said)
@@ -100,9 +100,9 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 		carol.post("/buy", "order", "order-2")
 		alice.has("10.00 USD")
 	})
-	t.Run("of the last of two who shared", func(*testing.T) {
+	t.Run("of the last of two referrers", func(*testing.T) {
 		dora, other := s.shares("dora")
-		erin := s.somebody()
+		erin := s.newPerson()
 		erin.open(link)
 		erin.open(other + "/") // with a slash, as people paste it
 		erin.post("/signup", "user", "erin")
@@ -110,14 +110,14 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 		dora.has("5.00 USD")
 		alice.has("10.00 USD")
 	})
-	t.Run("and to nobody without a click", func(t *testing.T) {
-		frank := s.somebody()
+	t.Run("and to no referrer without a click", func(t *testing.T) {
+		frank := s.newPerson()
 		frank.open(s.url + "/")
 		frank.post("/signup", "user", "frank")
 		frank.post("/buy", "order", "order-4")
 		s.converged()
 		if got := s.rows("SELECT count(*) FROM referral.attribution WHERE user_id = 'frank'"); got[0] != "0" {
-			t.Error("frank is bound to somebody")
+			t.Error("frank is attributed to a referrer")
 		}
 	})
 	s.checkNothingSecretIsLogged(bob)
@@ -200,8 +200,8 @@ func TestABrowserBringsFiveDollars(t *testing.T) {
 
 func TestTheShopGoesOnWithoutItsTracker(t *testing.T) {
 	s := newSite(t)
-	visitor := s.somebody()
-	s.somebody().open(s.url + "/")
+	visitor := s.newPerson()
+	s.newPerson().open(s.url + "/")
 	<-s.shop.seen
 
 	forged := func() http.Header {
