@@ -48,6 +48,13 @@ modules_tidy() {
 	return $status
 }
 
+# A tracked file that .gitignore excludes was committed by mistake.
+no_ignored_files() {
+	local files
+	files=$(git ls-files --cached --ignored --exclude-standard)
+	[[ -z $files ]] || { echo "tracked, although .gitignore excludes it:"; echo "$files"; return 1; }
+}
+
 # The database of vulnerabilities is asked over the network. Where it cannot be
 # reached that is said, and is no failure of the tree.
 vulnerabilities() {
@@ -73,6 +80,7 @@ check "gofmt" formatting
 check "go vet" go vet ./...
 check "golangci-lint" tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
+check "no ignored file is tracked" no_ignored_files
 check "links in the documentation" go run ./hack/links
 check "known vulnerabilities" vulnerabilities
 
