@@ -13,14 +13,14 @@ import (
 // somebody else took the port between our looking and its binding.
 const startAttempts = 5
 
-// nextPort is freePort, except in the test of what happens when it is wrong.
-var nextPort = freePort
+// nextPort is FreePort, except in the test of what happens when it is wrong.
+var nextPort = FreePort
 
-// freePort returns a loopback port nobody listens on at the moment.
+// FreePort returns a loopback port nobody listens on at the moment.
 //
 // It keeps out of the range the kernel takes ports of outgoing connections
 // from: a server that is stopped and started again needs its port still free.
-func freePort() (int, error) {
+func FreePort() (int, error) {
 	const low = 15000
 	high := firstEphemeralPort()
 	var last error

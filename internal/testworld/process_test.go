@@ -54,9 +54,9 @@ func TestAServerWhosePortIsTakenStartsOnAnother(t *testing.T) {
 		if refusals++; refusals%2 == 1 {
 			return taken, nil
 		}
-		return freePort()
+		return FreePort()
 	}
-	defer func() { nextPort = freePort }()
+	defer func() { nextPort = FreePort }()
 
 	plane := NewCluster(t, ControlPlaneOptions{})
 	other := NewPostgres(t, PostgresOptions{})
