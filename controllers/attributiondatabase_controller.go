@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -87,7 +87,7 @@ func (r *AttributionDatabaseReconciler) reportResync(adb *v1alpha1.AttributionDa
 		return
 	}
 	setCondition(adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
-		"full comparisons fail; facts go on being decided: "+database.Message(fault))
+		"full comparisons fail; facts go on being decided: "+postgres.Message(fault))
 }
 
 // usable reports whether a database is Ready, or can be used although it is not.
@@ -100,7 +100,7 @@ func usable(adb *v1alpha1.AttributionDatabase) bool {
 func (r *AttributionDatabaseReconciler) busy(adb *v1alpha1.AttributionDatabase) bool {
 	report, _ := r.registry.Report(client.ObjectKeyFromObject(adb))
 	return !adb.Spec.Suspend && slices.ContainsFunc(report.Campaigns, func(c database.CampaignStatus) bool {
-		return c.Rollout != nil && !c.Rollout.Done && c.Mode != reward.Suspended
+		return c.Rollout != nil && !c.Rollout.Done && c.Mode != database.Suspended
 	})
 }
 
@@ -110,7 +110,7 @@ func (r *AttributionDatabaseReconciler) converge(ctx context.Context, adb *v1alp
 	if err := r.settings(adb); err != nil {
 		return err
 	}
-	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		return r.schema(adb, db).converge(ctx)
 	})
 	if err != nil {

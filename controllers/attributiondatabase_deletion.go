@@ -11,6 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // giveUp lets an AttributionDatabase go once no campaign refers to it: it drops nothing, and gives up the ownership of the
@@ -49,13 +50,13 @@ func (r *AttributionDatabaseReconciler) release(ctx context.Context, adb *v1alph
 			reason: v1alpha1.TerminatingReason, after: recheckInterval, err: errors.New("the ownership of the schema is being given up"),
 		}
 	}
-	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Prepare(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		return r.schema(adb, db).release(ctx)
 	})
 	if err == nil || secretGone(state) || neverOwned(adb) {
 		return nil
 	}
-	cause := database.Message(err)
+	cause := postgres.Message(err)
 	if state.Refusal != nil {
 		cause = state.Refusal.Error()
 	}

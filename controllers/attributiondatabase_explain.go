@@ -8,15 +8,16 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // reasons are what errors of a database are called in conditions.
-var reasons = map[database.Class]string{
-	database.ClassUnreachable:           v1alpha1.UnreachableReason,
-	database.ClassCertificateNotTrusted: v1alpha1.CertificateNotTrustedReason,
-	database.ClassAuthenticationFailed:  v1alpha1.AuthenticationFailedReason,
-	database.ClassPermissionDenied:      v1alpha1.PermissionDeniedReason,
-	database.ClassDatabaseNotFound:      v1alpha1.DatabaseNotFoundReason,
+var reasons = map[postgres.Class]string{
+	postgres.ClassUnreachable:           v1alpha1.UnreachableReason,
+	postgres.ClassCertificateNotTrusted: v1alpha1.CertificateNotTrustedReason,
+	postgres.ClassAuthenticationFailed:  v1alpha1.AuthenticationFailedReason,
+	postgres.ClassPermissionDenied:      v1alpha1.PermissionDeniedReason,
+	postgres.ClassDatabaseNotFound:      v1alpha1.DatabaseNotFoundReason,
 }
 
 // explain turns what the registry or the database said into a condition, which has the reason otherwise when nothing more
@@ -26,14 +27,14 @@ func (r *AttributionDatabaseReconciler) explain(adb *v1alpha1.AttributionDatabas
 		owned      *database.ErrOwnedByAnother
 		tooNew     *database.ErrSchemaTooNew
 		noRoles    *database.ErrRolesNotFound
-		notGranted *database.ErrNotGranted
+		notGranted *postgres.ErrNotGranted
 		migration  *migrationError
 		refused    *settingsError
 	)
 	wait := func(reason string) error {
-		return &waitingError{reason: reason, after: recheckInterval, err: errors.New(database.Message(err))}
+		return &waitingError{reason: reason, after: recheckInterval, err: errors.New(postgres.Message(err))}
 	}
-	reason, classified := reasons[database.Classify(err)]
+	reason, classified := reasons[postgres.Classify(err)]
 	switch {
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, after: recheckInterval, shown: unlessInForce, err: err}

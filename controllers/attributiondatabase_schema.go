@@ -12,7 +12,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -30,13 +30,13 @@ const (
 type schema struct {
 	reconciler *AttributionDatabaseReconciler
 	adb        *v1alpha1.AttributionDatabase
-	db         *database.DB
+	db         *postgres.DB
 	identity   database.Identity
 
 	is database.Status // as last observed
 }
 
-func (r *AttributionDatabaseReconciler) schema(adb *v1alpha1.AttributionDatabase, db *database.DB) *schema {
+func (r *AttributionDatabaseReconciler) schema(adb *v1alpha1.AttributionDatabase, db *postgres.DB) *schema {
 	return &schema{reconciler: r, adb: adb, db: db, identity: identityOf(adb, r.installation)}
 }
 
@@ -58,7 +58,7 @@ func (s *schema) observe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
-	if database.Classify(err) == database.ClassMissingObject {
+	if postgres.Classify(err) == postgres.ClassMissingObject {
 		status = database.Status{}
 		status.SchemaVersion, status.RulesVersion, err = database.ReadVersions(ctx, s.db)
 	}
@@ -145,7 +145,7 @@ func (s *schema) migrate(ctx context.Context) error {
 
 // attribute declares which touch wins.
 func (s *schema) attribute(ctx context.Context) error {
-	model := reward.AttributionModel(s.adb.Spec.Attribution)
+	model := database.AttributionModel(s.adb.Spec.Attribution)
 	if !s.current() || s.is.Attribution == model {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (s *schema) closeAbsent(ctx context.Context) error {
 	}
 	for _, declared := range s.is.Campaigns {
 		deleted := s.reconciler.absence.wasSeen(client.ObjectKey{Namespace: s.adb.Namespace, Name: declared.Name}, declared.UID)
-		if declared.Mode == reward.Closed || present[declared.Name] || !deleted && !s.reconciler.absence.graceOver(s.adb) {
+		if declared.Mode == database.Closed || present[declared.Name] || !deleted && !s.reconciler.absence.graceOver(s.adb) {
 			continue
 		}
 		gone, err := s.reconciler.isGone(ctx, s.adb, declared.Name)

@@ -6,8 +6,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // grantInterval is how often the rights of roles are compared with the spec although it has not changed.
@@ -23,7 +23,7 @@ type grantMemory struct {
 // granted is what was found in order: the roles of one spec in the database behind one pool.
 type granted struct {
 	source hosting.Source
-	db     *database.DB
+	db     *postgres.DB
 }
 
 type grantsFound struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -72,33 +73,33 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 }
 
 // connection gathers what it takes to connect. What the spec or a Secret lacks is a *settingsError.
-func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.AttributionDatabase) (database.Config, error) {
-	schema, err := database.ParseSchema(adb.Spec.Schema)
+func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.AttributionDatabase) (postgres.Config, error) {
+	schema, err := postgres.ParseSchema(adb.Spec.Schema)
 	if err != nil {
-		return database.Config{}, &settingsError{reason: v1alpha1.InvalidSpecReason, hopeless: true, err: fmt.Errorf("spec.schema: %w", err)}
+		return postgres.Config{}, &settingsError{reason: v1alpha1.InvalidSpecReason, hopeless: true, err: fmt.Errorf("spec.schema: %w", err)}
 	}
-	config := database.Config{Schema: schema, MaxConnections: adb.Spec.MaxConnections}
+	config := postgres.Config{Schema: schema, MaxConnections: adb.Spec.MaxConnections}
 	ref := adb.Spec.SecretRef
 	uri, err := r.secret(ctx, uriField, adb.Namespace, ref.Name, ref.Key)
 	if err != nil {
-		return database.Config{}, err
+		return postgres.Config{}, err
 	}
 	config.URI = string(uri)
 	if adb.Spec.TLS != nil {
-		config.TLS = &database.TLS{Mode: database.TLSMode(adb.Spec.TLS.Mode)}
+		config.TLS = &postgres.TLS{Mode: postgres.TLSMode(adb.Spec.TLS.Mode)}
 		if ca := adb.Spec.TLS.CASecretRef; ca != nil {
 			config.TLS.CA, err = r.secret(ctx, "spec.tls.caSecretRef", adb.Namespace, ca.Name, ca.Key)
 			if err != nil {
-				return database.Config{}, err
+				return postgres.Config{}, err
 			}
 		}
 	}
-	if _, err := database.ParseConfig(config.URI, config.TLS); err != nil {
+	if _, err := postgres.ParseConfig(config.URI, config.TLS); err != nil {
 		field := uriField
-		if errors.Is(err, database.ErrNoCertificate) {
+		if errors.Is(err, postgres.ErrNoCertificate) {
 			field, ref.Name, ref.Key = "spec.tls.caSecretRef", adb.Spec.TLS.CASecretRef.Name, adb.Spec.TLS.CASecretRef.Key
 		}
-		return database.Config{}, &settingsError{
+		return postgres.Config{}, &settingsError{
 			reason: v1alpha1.InvalidURIReason,
 			err:    fmt.Errorf("%s: key %q of Secret %s/%s: %w", field, ref.Key, adb.Namespace, ref.Name, err),
 		}

@@ -43,7 +43,7 @@ func (r *ReferralCampaignReconciler) count(campaign *v1alpha1.ReferralCampaign, 
 	}
 	budget := follows.budget
 	if follows.terms == nil {
-		budget = counters.Budget // what the spec says of it is not declared, or was before
+		budget = (*reward.Money)(counters.Budget) // what the spec says of it is not declared, or was before
 	}
 	campaign.Status.Credits = creditsOf(counters.Credits, promised(campaign, follows.terms), budget)
 	campaign.Status.Credit = summary(campaign.Status.Credits, budget)

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -86,6 +86,6 @@ func unusable(adb *v1alpha1.AttributionDatabase, err error) error {
 		after:  recheckInterval,
 		shown:  unlessInForce,
 		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
-			client.ObjectKeyFromObject(adb), database.Message(err)),
+			client.ObjectKeyFromObject(adb), postgres.Message(err)),
 	}
 }

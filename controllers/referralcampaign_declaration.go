@@ -10,6 +10,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // declare puts the campaign into force. Once it has returned nothing commits that was decided under what was in force
@@ -24,7 +25,7 @@ func (r *ReferralCampaignReconciler) declare(
 		return database.Declared{}, err
 	}
 	var declared database.Declared
-	err = r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *database.DB) error {
+	err = r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *postgres.DB) error {
 		if follows.kept {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {
@@ -56,7 +57,7 @@ func declarationOf(
 		Name:        campaign.Name,
 		Mode:        follows.mode,
 		Destination: campaign.Spec.Destination,
-		Budget:      follows.budget,
+		Budget:      (*database.Money)(follows.budget),
 		UID:         string(campaign.UID),
 		Generation:  campaign.Generation,
 		Policy:      follows.policy,

@@ -15,6 +15,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // reversalInterval is how often it is looked at how much is left to be taken back.
@@ -103,7 +104,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, campaign *v1al
 func (r *ReferralCampaignReconciler) close(
 	ctx context.Context, campaign *v1alpha1.ReferralCampaign, adb *v1alpha1.AttributionDatabase,
 ) error {
-	err := r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, client.ObjectKeyFromObject(adb), func(ctx context.Context, db *postgres.DB) error {
 		return database.DeleteCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
 	})
 	switch {
@@ -113,7 +114,7 @@ func (r *ReferralCampaignReconciler) close(
 		return &waitingError{after: busyInterval, shown: never, err: err}
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, after: recheckInterval, err: fmt.Errorf(
-		"it cannot be closed: %s%s", database.Message(err), hindrance(adb))}
+		"it cannot be closed: %s%s", postgres.Message(err), hindrance(adb))}
 }
 
 // reverse waits until nothing is left to be taken back. The database is asked whatever its conditions say: it fails fast,
@@ -123,7 +124,7 @@ func (r *ReferralCampaignReconciler) reverse(
 ) error {
 	name := client.ObjectKeyFromObject(adb)
 	var left int64
-	err := r.registry.Use(ctx, name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		var err error
 		left, err = database.ReverseCampaign(ctx, db, string(adb.UID), campaign.Name, string(campaign.UID))
 		return err
@@ -132,7 +133,7 @@ func (r *ReferralCampaignReconciler) reverse(
 	case errors.Is(err, hosting.ErrBusy):
 		return &waitingError{after: busyInterval, shown: never, err: err}
 	case err != nil:
-		return terminating(campaign, recheckInterval, fmt.Sprintf("its credits cannot be taken back: %s%s", database.Message(err), hindrance(adb)))
+		return terminating(campaign, recheckInterval, fmt.Sprintf("its credits cannot be taken back: %s%s", postgres.Message(err), hindrance(adb)))
 	case left > 0:
 		return terminating(campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", left, hindrance(adb)))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // ask passes on what annotations ask for until it is answered: a full comparison, and the permission to reverse what was
@@ -27,7 +28,7 @@ func (r *ReferralCampaignReconciler) ask(ctx context.Context, campaign *v1alpha1
 		return nil
 	}
 	name := client.ObjectKeyFromObject(adb)
-	err := r.registry.Use(ctx, name, func(ctx context.Context, db *database.DB) error {
+	err := r.registry.Use(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		var errs []error
 		if resync {
 			errs = append(errs, database.RequestResync(ctx, db, string(adb.UID), campaign.Name, requested))

@@ -16,7 +16,7 @@ import (
 
 // followed is what a campaign is to follow. Without terms it follows those that are in force.
 type followed struct {
-	mode   reward.Mode
+	mode   database.Mode
 	policy database.Policy
 	terms  *reward.Terms
 	scope  v1alpha1.RevisionScope // of an edit of the terms
@@ -29,9 +29,9 @@ type followed struct {
 //
 // Conditions: PolicyNotFound, PolicyInvalid; InvalidSpec, which is Stalled.
 func (r *ReferralCampaignReconciler) policy(ctx context.Context, campaign *v1alpha1.ReferralCampaign) (follows followed, lacking, err error) {
-	follows.mode, follows.scope = reward.Open, v1alpha1.NewPairs
+	follows.mode, follows.scope = database.Open, v1alpha1.NewPairs
 	if campaign.Spec.Suspend {
-		follows.mode = reward.Suspended
+		follows.mode = database.Suspended
 	}
 	name := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.PolicyRef.Name}
 	var policy v1alpha1.RewardPolicy
@@ -39,7 +39,7 @@ func (r *ReferralCampaignReconciler) policy(ctx context.Context, campaign *v1alp
 	switch {
 	case apierrors.IsNotFound(err):
 		if !campaign.Spec.Suspend {
-			follows.mode = reward.PolicyMissing
+			follows.mode = database.PolicyMissing
 		}
 		lacking = waiting(v1alpha1.PolicyNotFoundReason,
 			"spec.policyRef: there is no RewardPolicy %s; nothing new is admitted until there is", name)

@@ -39,6 +39,7 @@ import (
 	"github.com/referral-operator/referral-operator/controllers"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -188,7 +189,7 @@ func (w *world) lookForPasswords() {
 func (w *world) newDatabase() *testworld.Database {
 	w.Helper()
 	own := testworld.NewDatabaseFrom(w, "controllers", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}

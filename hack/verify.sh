@@ -81,6 +81,7 @@ check "golangci-lint" tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
 check "no ignored file is tracked" no_ignored_files
 check "links in the documentation" go run ./hack/links
+check "imports run one way" go run ./hack/imports
 check "known vulnerabilities" vulnerabilities
 
 if ((${#failed[@]})); then

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
@@ -83,7 +83,7 @@ var fuzzed = []struct {
 	{"AttributionDatabase", "spec.secretRef.name", printable(253)},
 	{"AttributionDatabase", "spec.secretRef.key", printable(253)},
 	{"AttributionDatabase", "spec.schema", func(_ client.Object, v string) error {
-		_, err := database.ParseSchema(v)
+		_, err := postgres.ParseSchema(v)
 		return err
 	}},
 	{"AttributionDatabase", "spec.roles.writers.0", printable(63)},

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/clients"
-	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/ops"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
 const privateRanges = clients.PrivateRanges
@@ -42,10 +42,10 @@ func (o *options) checkDatabase() error {
 		return errors.New("the environment variable DATABASE_URL is not set: " +
 			"it must be postgresql://user:password@host:5432/database, of a role in the AttributionDatabase's spec.roles.writers")
 	}
-	if _, err := database.ParseConfig(o.databaseURL, nil); err != nil {
+	if _, err := postgres.ParseConfig(o.databaseURL, nil); err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	if _, err := database.ParseSchema(o.schema); err != nil {
+	if _, err := postgres.ParseSchema(o.schema); err != nil {
 		return fmt.Errorf("--schema: %w", err)
 	}
 	return nil

@@ -7,13 +7,13 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/clients"
-	"github.com/referral-operator/referral-operator/internal/edge"
 	"github.com/referral-operator/referral-operator/internal/explain"
-	"github.com/referral-operator/referral-operator/internal/facts"
-	"github.com/referral-operator/referral-operator/internal/factsapi"
-	"github.com/referral-operator/referral-operator/internal/ops"
-	"github.com/referral-operator/referral-operator/internal/visitor"
+	"github.com/referral-operator/referral-operator/internal/tracker/api"
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 // handler answers everything at --listen: links and gateways first, then the facts' API and, where they have no address
@@ -28,7 +28,7 @@ func (t *tracker) handler() (http.Handler, error) {
 		return nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
 	rest := http.NewServeMux()
-	factsapi.Register(rest, factsapi.Options{
+	api.Register(rest, api.Options{
 		Store: facts.New(t.pools.facts),
 		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
 			return explain.Of(ctx, t.pools.facts, userID)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/ops"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
 // visitorConnections are those that look links up and write touches. They are apart, so that no batch of facts that
@@ -17,7 +17,7 @@ const visitorConnections = 3
 
 // pools are the ways to the database. They connect when they are needed: the tracker starts, and leads visitors on,
 // without one.
-type pools struct{ visitors, facts *database.DB }
+type pools struct{ visitors, facts *postgres.DB }
 
 func openPools(ctx context.Context, options options) (*pools, error) {
 	tls, err := databaseTLS(options.databaseCAFile)
@@ -36,12 +36,12 @@ func openPools(ctx context.Context, options options) (*pools, error) {
 	return &pools{visitors: visitors, facts: facts}, nil
 }
 
-func openPool(ctx context.Context, options options, tls *database.TLS, connections int) (*database.DB, error) {
-	schema, err := database.ParseSchema(options.schema)
+func openPool(ctx context.Context, options options, tls *postgres.TLS, connections int) (*postgres.DB, error) {
+	schema, err := postgres.ParseSchema(options.schema)
 	if err != nil {
 		return nil, fmt.Errorf("--schema: %w", err)
 	}
-	config, err := database.ParseConfig(options.databaseURL, tls)
+	config, err := postgres.ParseConfig(options.databaseURL, tls)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
@@ -50,10 +50,10 @@ func openPool(ctx context.Context, options options, tls *database.TLS, connectio
 	if err != nil {
 		return nil, fmt.Errorf("while making a pool of connections: %w", err)
 	}
-	return database.NewDB(pool, schema), nil
+	return postgres.NewDB(pool, schema), nil
 }
 
-func databaseTLS(file string) (*database.TLS, error) {
+func databaseTLS(file string) (*postgres.TLS, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -61,11 +61,11 @@ func databaseTLS(file string) (*database.TLS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--database-ca-file: %w", err)
 	}
-	return &database.TLS{Mode: database.VerifyFull, CA: content}, nil
+	return &postgres.TLS{Mode: postgres.VerifyFull, CA: content}, nil
 }
 
 func (p *pools) watch(metrics *ops.Metrics) {
-	for name, db := range map[string]*database.DB{"visitors": p.visitors, "facts": p.facts} {
+	for name, db := range map[string]*postgres.DB{"visitors": p.visitors, "facts": p.facts} {
 		metrics.WatchConnections(name, func() (used, idle, most int32) {
 			stat := db.Stat()
 			return stat.AcquiredConns(), stat.IdleConns(), stat.MaxConns()

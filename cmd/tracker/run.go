@@ -6,11 +6,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/referral-operator/referral-operator/internal/edge"
-	"github.com/referral-operator/referral-operator/internal/links"
-	"github.com/referral-operator/referral-operator/internal/ops"
-	"github.com/referral-operator/referral-operator/internal/touches"
-	"github.com/referral-operator/referral-operator/internal/visitor"
+	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
+	"github.com/referral-operator/referral-operator/internal/tracker/touches"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 // tracker is what runs.

@@ -9,15 +9,15 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/referral-operator/referral-operator/internal/factsapi"
-	"github.com/referral-operator/referral-operator/internal/secretfile"
-	"github.com/referral-operator/referral-operator/internal/visitor"
+	"github.com/referral-operator/referral-operator/internal/tracker/api"
+	"github.com/referral-operator/referral-operator/internal/tracker/secretfile"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 // secrets are what the files say at the moment.
 type secrets struct {
 	keys       func() *visitor.Keys
-	tokens     func() *factsapi.Tokens
+	tokens     func() *api.Tokens
 	addressKey func() []byte // nil: addresses are not hashed
 }
 
@@ -59,17 +59,17 @@ func watchKeys(ctx context.Context, path string, log *slog.Logger) (func() *visi
 	return func() *visitor.Keys { return keys }, nil
 }
 
-func watchTokens(ctx context.Context, path string, log *slog.Logger) (func() *factsapi.Tokens, error) {
+func watchTokens(ctx context.Context, path string, log *slog.Logger) (func() *api.Tokens, error) {
 	if path != "" {
-		file, err := secretfile.Watch(ctx, path, factsapi.ParseTokens, log)
+		file, err := secretfile.Watch(ctx, path, api.ParseTokens, log)
 		if err != nil {
 			return nil, err
 		}
 		return file.Get, nil
 	}
 	log.Warn("No --tokens-file: nobody may use /v1")
-	none := new(factsapi.Tokens)
-	return func() *factsapi.Tokens { return none }, nil
+	none := new(api.Tokens)
+	return func() *api.Tokens { return none }, nil
 }
 
 func randomKey() string {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/ops"
+	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
 const (

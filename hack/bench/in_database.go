@@ -25,16 +25,18 @@ func engineVersusInDatabase(ctx context.Context, w *world) ([]series, error) {
 		}, same)
 	}}
 	baseline := costSide{"in-database", func(ctx context.Context) (cost, error) {
-		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (time.Duration, error) {
-			plain, err := pgx.Connect(ctx, s.own.URI) // it has its own transactions
-			if err != nil {
+		var plain *pgx.Conn // the statements have their own transactions
+		return w.onCopy(ctx, template, referees, func(ctx context.Context, s *shop) (_ time.Duration, err error) {
+			if plain, err = pgx.Connect(ctx, s.own.URI); err != nil {
 				return 0, err
 			}
 			began := time.Now()
 			_, err = plain.Exec(ctx, statement("in_database"))
-			took := time.Since(began)
-			return took, errors.Join(err, plain.Close(ctx))
-		}, same)
+			return time.Since(began), err
+		}, func(ctx context.Context, s *shop) error {
+			// The connection stays open until its processor time has been read.
+			return errors.Join(plain.Close(ctx), same(ctx, s))
+		})
 	}}
 	return w.compareCosts(ctx, costUnits, measured, baseline)
 }

@@ -17,7 +17,14 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime/debug"
 	"syscall"
+)
+
+// The engine is measured under the limits of memory that cmd/manager sets.
+const (
+	memoryGoal     = 44 << 20
+	garbagePercent = 400
 )
 
 type options struct {
@@ -53,6 +60,8 @@ func command(ctx context.Context) (met bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	debug.SetMemoryLimit(memoryGoal)
+	debug.SetGCPercent(garbagePercent)
 	chosen := choose(o.only)
 	if len(chosen) == 0 {
 		return false, fmt.Errorf("no line's name matches -run %s", o.only)

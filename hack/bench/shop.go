@@ -14,6 +14,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -35,7 +36,7 @@ const (
 // connections.
 type shop struct {
 	own    *testworld.Database
-	db     *database.DB  // the operator
+	db     *postgres.DB  // the operator
 	writer *pgxpool.Pool // the shop's plain role
 }
 
@@ -65,7 +66,7 @@ func (w *world) copyOf(ctx context.Context, template *testworld.Template) (*shop
 }
 
 func open(ctx context.Context, own *testworld.Database) (*shop, error) {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (s *shop) declare(ctx context.Context) error {
 		return fmt.Errorf("while encoding the terms: %w", err)
 	}
 	_, err = database.Declare(ctx, s.db, database.Declaration{
-		OwnerUID: owner.UID, Name: campaign, Mode: reward.Open, AttributionWindow: 720 * time.Hour,
+		OwnerUID: owner.UID, Name: campaign, Mode: database.Open, AttributionWindow: 720 * time.Hour,
 		Destination: "https://mysite.com/", UID: "campaign", Generation: 1,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",

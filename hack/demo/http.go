@@ -76,7 +76,7 @@ func newVisitor() (*visitor, error) {
 
 // follow opens a link and shows what the tracker answers.
 func (w *world) follow(ctx context.Context, link string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil)
 	if err != nil {
 		return fmt.Errorf("while preparing to follow %s: %w", link, err)
 	}

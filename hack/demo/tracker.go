@@ -65,7 +65,7 @@ func (t *tracker) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("still not ready after %s", patience))
 	defer cancel()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/readyz", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/readyz", nil)
 		if err != nil {
 			return fmt.Errorf("while asking whether the tracker is ready: %w", err)
 		}

@@ -78,7 +78,7 @@ func (e *edge) tell(ctx context.Context, path string, fact map[string]any, answe
 
 // click follows the link and returns the visitor's token.
 func (e *edge) click(ctx context.Context) (status int, location, token string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.link, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.link, nil)
 	if err != nil {
 		e.Error(err)
 		return 0, "", ""

@@ -76,8 +76,8 @@ func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 	w.eventually("each pair has its state", "SELECT count(*) FILTER (WHERE state = 'Granted'), count(*) FILTER (WHERE state = 'Reversed') <= "+strconv.Itoa(refunded)+" FROM referral.pair", fmt.Sprint(pairs-refunded, " true"))
 	w.eventually("the ledger adds up", "SELECT sum(amount)::bigint FROM referral.ledger", fmt.Sprint(500*(pairs-refunded)))
 	w.eventually("the balances add up", "SELECT sum(available)::bigint FROM referral.balance", fmt.Sprint(500*(pairs-refunded)))
-	w.eventually("nobody has a pair's credit twice", "SELECT count(*) FROM (SELECT FROM referral.ledger GROUP BY user_id, purchase_id, reward HAVING sum(amount) NOT IN (0, 500)) AS wrong", "0")
-	w.eventually("nobody is set aside", "SELECT count(*) FROM referral.set_aside", "0")
+	w.eventually("no pair has its credit twice", "SELECT count(*) FROM (SELECT FROM referral.ledger GROUP BY user_id, purchase_id, reward HAVING sum(amount) NOT IN (0, 500)) AS wrong", "0")
+	w.eventually("no referee is set aside", "SELECT count(*) FROM referral.set_aside", "0")
 }
 
 // tellLinks writes the links of the pairs.

@@ -103,10 +103,13 @@ func (s *shopApp) account(w http.ResponseWriter, user string) {
 
 // call sends a request to the tracker and decodes the answer.
 func (s *shopApp) call(method, path string, body, answer any) {
-	content, err := json.Marshal(body)
-	if err != nil {
-		s.Error(err)
-		return
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			s.Error(err)
+			return
+		}
 	}
 	request, err := http.NewRequestWithContext(context.Background(), method, s.tracker+path, bytes.NewReader(content))
 	if err != nil {
@@ -116,8 +119,6 @@ func (s *shopApp) call(method, path string, body, answer any) {
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
-	} else {
-		request.Body = http.NoBody
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -206,7 +206,7 @@ func TestShopWorksWithoutItsTracker(t *testing.T) {
 
 	forged := func() http.Header {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/?r=code", http.NoBody)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/?r=code", nil)
 		must(t, err)
 		request.Header.Set("X-Referral-Visitor", "forged")
 		request.Header.Set("X-Referral-Code", "forged")

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -224,7 +224,7 @@ func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 				if sqlState(err) != want {
 					t.Errorf("%v, want %q", err, want)
 				}
-				if want == serializationFailure && database.Classify(err) != database.ClassRetryable {
+				if want == serializationFailure && postgres.Classify(err) != postgres.ClassRetryable {
 					t.Error("the error is not one to retry")
 				}
 			})
@@ -244,7 +244,7 @@ func TestRedemptionIsDecidedOnAFreshSnapshot(t *testing.T) {
 			run(t, writer, insertRedemption, "b", "1", 150, "USD")
 			run(t, writer, insertRedemption, "b", "2", 200, "USD")
 			_, err := writer.Exec(t.Context(), insertRedemption, "b", "3", 1, "USD")
-			if sqlState(err) != checkViolation || database.Constraint(err) != "redemption_covered" {
+			if sqlState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
 				t.Errorf("more than there is: %v", err)
 			}
 		})

@@ -8,59 +8,57 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Declaration is what a campaign is to be.
+// Declaration is a campaign as its object declares it.
 type Declaration struct {
 	OwnerUID          string // of the object that owns the schema
 	Name              string
-	Mode              reward.Mode
+	Mode              Mode
 	StartsAt, EndsAt  time.Time // zero: no bound
 	AttributionWindow time.Duration
 	Destination       string
-	Budget            *reward.Money // nil: no limit
-	ResyncInterval    time.Duration // longest time between two full comparisons; zero: 30 minutes
+	Budget            *Money        // nil: no limit
+	ResyncInterval    time.Duration // longest time between two resyncs; zero: 30 minutes
 	UID               string        // of the object that declares the campaign
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
-	Terms             []byte // JSON of reward.Terms; nil: those in force stay, and the policy they are from
-	Scope             string // whom an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
+	Terms             []byte // JSON of reward.Terms; nil: the terms in force and their policy stay
+	Scope             string // which pairs an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
 }
 
 const defaultResyncInterval = 30 * time.Minute
 
-// Policy is the object that a declaration's terms are from.
+// Policy identifies the object that contains a declaration's terms.
 type Policy struct {
 	Name       string
 	UID        string
 	Generation int64
 }
 
-// Declared is what is in force. All but Epoch is zero for a campaign that has
-// never been declared with its policy there.
+// Declared is what is in force. Everything but Epoch is zero for a campaign that was never declared with
+// a policy.
 type Declared struct {
 	Revision int    // the newest
 	Digest   string // of its terms
-	Epoch    int64  // no batch decided before this one commits any more
-	Stale    bool   // the declaration was older than what is in force, and ignored
-	Deleted  bool   // it was ignored because the deletion of its object is recorded
+	Epoch    int64  // no batch that was decided under a lower epoch commits any more
+	Stale    bool   // the declaration was older than what is in force and was ignored
+	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
 }
 
-// Declare puts a campaign into force. Once it returns nothing commits that was
-// decided under what was in force before. It is idempotent: it writes nothing
-// where nothing differs.
+// Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
+// earlier declaration. It is idempotent: it writes nothing if nothing differs.
 //
-// A revision is recorded when the digest differs from the newest one's. A
-// declaration of a lower generation of the same campaign or policy object is
-// ignored, and so is one of an object whose deletion is recorded. Without terms
-// a campaign that was never declared stays so. In mode PolicyMissing, where there
-// are none, only the mode of a campaign changes, and the object that declared it.
-func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
+// It records a revision if the digest differs from the newest revision's. It ignores a declaration of a
+// lower generation of the same campaign or policy object, and one of an object whose deletion is
+// recorded. A campaign that was never declared cannot be declared without terms. In mode PolicyMissing,
+// which has no terms, only the campaign's mode and its declaring object change.
+func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
-	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), d.Name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), d.Name)
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
@@ -78,7 +76,7 @@ func Declare(ctx context.Context, db *DB, d Declaration) (Declared, error) {
 }
 
 // declare returns what is in force afterwards.
-func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRow, error) {
+func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*campaignRow, error) {
 	if err := requireOwner(ctx, tx, db, d.OwnerUID); err != nil {
 		return nil, err
 	}
@@ -91,39 +89,38 @@ func declare(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (*campaignRo
 			return nil, err
 		}
 	}
-	// From here on no batch commits that was decided before, so that what
-	// arrives after the revision's time cannot have been decided without it.
+	// From here on no earlier batch commits, so a fact that arrives after the revision's time is never
+	// decided without the revision.
 	if edits.terms {
-		if _, err := tx.Exec(ctx, db.Qualify(query("insert_revision")), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
 			return nil, err
 		}
 	}
-	if edits.terms && d.Scope != string(reward.NewPairs) {
-		if _, err := tx.Exec(ctx, db.Qualify(query("begin_rollout")), d.Name); err != nil {
+	if edits.terms && d.Scope != NewPairs {
+		if _, err := tx.Exec(ctx, query(db, "begin_rollout"), d.Name); err != nil {
 			return nil, err
 		}
 	}
 	if edits.decisions() {
-		if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "request_allocation"), d.Name, edits.waiting(), edits.money || edits.unit); err != nil {
 			return nil, err
 		}
 	}
 	if edits.judge {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_rollout")), d.Name); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "enqueue_rollout"), d.Name); err != nil {
 			return nil, err
 		}
 	}
 	if edits.reach {
-		if _, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), d.Name); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "enqueue_campaign"), d.Name); err != nil {
 			return nil, err
 		}
 	}
-	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), d.Name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), d.Name)
 }
 
-// writeCampaign writes the campaign's row where it differs, and keeps others
-// from doing so until the transaction ends.
-func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits, error) {
+// writeCampaign writes the campaign's row if it differs, and locks it until the transaction ends.
+func writeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (edits, error) {
 	for {
 		present, err := lockCampaign(ctx, tx, db, d.Name)
 		if err != nil {
@@ -133,38 +130,46 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *DB, d Declaration) (edits
 		if !edits.spec {
 			return edits, nil
 		}
-		statement := "update_campaign"
 		switch {
-		case d.Mode == reward.PolicyMissing:
-			_, err := tx.Exec(ctx, db.Qualify(query("set_policy_missing")), d.Name, d.UID, d.Generation)
+		case d.Mode == PolicyMissing:
+			_, err := tx.Exec(ctx, query(db, "set_policy_missing"), d.Name, d.UID, d.Generation)
 			return edits, err
-		case !present.exists:
-			statement = "insert_campaign"
+		case present.exists:
+			_, err := tx.Exec(ctx, query(db, "update_campaign"), d.columns(present))
+			return edits, err
 		}
-		policy := d.Policy
-		if d.Terms == nil {
-			policy = present.policy
-		}
-		var budget *int64
-		var currency *string
-		if d.Budget != nil {
-			budget, currency = &d.Budget.Amount, &d.Budget.Currency
-		}
-		tag, err := tx.Exec(ctx, db.Qualify(query(statement)), d.Name, d.Mode, nullable(d.StartsAt), nullable(d.EndsAt),
-			d.AttributionWindow.Microseconds(), d.Destination, d.UID, d.Generation, policy.Name, policy.UID, policy.Generation,
-			budget, currency, d.ResyncInterval.Microseconds())
+		tag, err := tx.Exec(ctx, query(db, "insert_campaign"), d.columns(present))
 		if err != nil || tag.RowsAffected() > 0 {
 			return edits, err
 		}
-		// Somebody else declared it for the first time just now: look again.
+		// Another transaction inserted the row first: compare with that one.
 	}
 }
 
-// lockCampaign returns what is in force, which stays so until the transaction
-// ends. It locks nothing where there is no campaign yet.
-func lockCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) (*campaignRow, error) {
-	if _, err := tx.Exec(ctx, db.Qualify(query("lock_campaign")), name); err != nil {
+// columns are the values of the campaign's row.
+func (d *Declaration) columns(present *campaignRow) pgx.StrictNamedArgs {
+	policy := d.Policy
+	if d.Terms == nil {
+		policy = present.policy
+	}
+	var budget *int64
+	var currency *string
+	if d.Budget != nil {
+		budget, currency = &d.Budget.Amount, &d.Budget.Currency
+	}
+	return pgx.StrictNamedArgs{
+		"name": d.Name, "mode": d.Mode, "starts_at": nullable(d.StartsAt), "ends_at": nullable(d.EndsAt),
+		"attribution_window": d.AttributionWindow.Microseconds(), "destination": d.Destination,
+		"budget_amount": budget, "budget_currency": currency, "resync_interval": d.ResyncInterval.Microseconds(),
+		"uid": d.UID, "generation": d.Generation,
+		"policy": policy.Name, "policy_uid": policy.UID, "policy_generation": policy.Generation,
+	}
+}
+
+// lockCampaign locks the campaign's row, if there is one, and returns what is in force.
+func lockCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) (*campaignRow, error) {
+	if _, err := tx.Exec(ctx, query(db, "lock_campaign"), name); err != nil {
 		return nil, err
 	}
-	return readCampaign(ctx, tx, db.Qualify(query("read_campaign")), name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), name)
 }

@@ -4,29 +4,26 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// campaignRow is what is in force for a campaign, with the epoch and the owner
-// it is in force under.
+// campaignRow is what is in force for a campaign, with the epoch and the schema's owner.
 type campaignRow struct {
 	epoch    int64
-	ownerUID string // empty: nobody, or given up
+	ownerUID string // empty: the schema has no owner, or its owner gave it up
 
 	exists           bool
-	mode             reward.Mode
+	mode             Mode
 	startsAt, endsAt time.Time
 	window           time.Duration
 	destination      string
-	budget           reward.Money // zero: no limit
+	budget           Money // zero: no limit
 	resyncInterval   time.Duration
 	uid              string
 	generation       int64
 	policy           Policy
 	revision         int // the newest
 	digest           string
-	deletedUIDs      []string // of objects that declare nothing any more
+	deletedUIDs      []string // of objects whose declarations are ignored
 }
 
 func readCampaign(ctx context.Context, from querier, sql, name string) (*campaignRow, error) {
@@ -34,34 +31,35 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
 	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
-		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation, &c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.deletedUIDs)
+		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation,
+		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.deletedUIDs)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
 	c.resyncInterval = time.Duration(resyncInterval) * time.Microsecond
 	return &c, err
 }
 
-// edits are the ways in which a declaration differs from what is in force.
+// edits are the differences between a declaration and what is in force.
 type edits struct {
-	spec  bool // anything of the campaign's row
-	terms bool // a revision is to be recorded
+	spec  bool // any column of the campaign's row
+	terms bool // a revision must be recorded
 	money bool // the budget's amount
 	unit  bool // the budget's currency
 	reach bool // other signups may be attributed, or other pairs admitted
-	judge bool // purchases of attributed signups may count that did not
+	judge bool // other purchases of attributed signups may count
 }
 
 func (e edits) any() bool       { return e.spec || e.terms || e.money || e.unit || e.reach || e.judge }
 func (e edits) decisions() bool { return e.money || e.waiting() }
 
-// waiting reports whether decisions about waiting pairs may be others.
+// waiting reports whether decisions about waiting pairs may change.
 func (e edits) waiting() bool { return e.terms || e.unit || e.reach || e.judge }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
 	case c.stale(d), d.Terms == nil && !c.exists:
 		return edits{}
-	case d.Mode == reward.PolicyMissing:
+	case d.Mode == PolicyMissing:
 		same := c.uid == d.UID && c.generation == d.Generation
 		return edits{spec: c.mode != d.Mode || !same, reach: c.mode != d.Mode}
 	case !c.exists:
@@ -74,26 +72,26 @@ func (c *campaignRow) edits(d Declaration) edits {
 		money: c.budget.Amount != budget.Amount,
 		unit:  unit,
 		reach: c.mode != d.Mode || moved,
-		judge: moved || unit, // an attributed signup may not have the link any more by which it is reached
+		judge: moved || unit, // expanding the campaign misses an attributed signup whose link has been removed
 	}
 	e.spec = e.reach || e.money || e.unit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e
 }
 
-// moved tells whether the campaign's period or window is another.
+// moved reports whether the campaign's period or window differs.
 func (c *campaignRow) moved(d Declaration) bool {
 	return c.window != d.AttributionWindow ||
 		!c.startsAt.Equal(d.StartsAt.Truncate(time.Microsecond)) || !c.endsAt.Equal(d.EndsAt.Truncate(time.Microsecond))
 }
 
-func budgetOf(d Declaration) reward.Money {
+func budgetOf(d Declaration) Money {
 	if d.Budget == nil {
-		return reward.Money{}
+		return Money{}
 	}
 	return *d.Budget
 }
 
-// identity is what of a campaign no decision depends on.
+// identity are the columns of a campaign that no decision depends on.
 type identity struct {
 	uid            string
 	generation     int64
@@ -109,15 +107,14 @@ func identityOf(d Declaration) identity {
 	return identity{d.UID, d.Generation, d.Destination, d.ResyncInterval}
 }
 
-// stale reports whether the declaration is from a cache that lags behind what
-// was declared already. A deleted object declares nothing, whatever the campaign
-// went through since.
+// stale reports whether the declaration is older than what is in force: it comes from a cache that lags
+// behind. Declarations of a deleted object are always stale.
 func (c *campaignRow) stale(d Declaration) bool {
 	if !c.exists {
 		return false
 	}
 	return c.deleted(d.UID) ||
-		c.uid == d.UID && (d.Generation < c.generation || c.mode == reward.Reversing) ||
+		c.uid == d.UID && (d.Generation < c.generation || c.mode == Reversing) ||
 		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -26,7 +27,7 @@ func fiveDollars(amount int64) reward.Terms {
 // invite is a campaign as first declared, edited.
 func invite(edits ...func(*database.Declaration)) database.Declaration {
 	d := database.Declaration{
-		OwnerUID: shop.UID, Name: "invite-friends", Mode: reward.Open,
+		OwnerUID: shop.UID, Name: "invite-friends", Mode: database.Open,
 		StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), AttributionWindow: 720 * time.Hour,
 		Destination: "https://mysite.test/", UID: "c1", Generation: 1,
 		Policy: database.Policy{Name: "five-dollars", UID: "p1", Generation: 1}, Scope: "NewPairs",
@@ -67,7 +68,7 @@ func TestDeclare(t *testing.T) {
 		edit     func(*database.Declaration)
 		revision int  // afterwards
 		bumps    bool // the epoch
-		notes    bool // the campaign as changed
+		enqueues bool // the campaign as changed
 		writes   bool
 		stale    bool
 	}{
@@ -79,23 +80,23 @@ func TestDeclare(t *testing.T) {
 			revision: 1, writes: true,
 		},
 		"another mode has signups looked at again": {
-			edit: func(d *database.Declaration) { generation(d); d.Mode = reward.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { generation(d); d.Mode = database.Suspended }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another start has signups looked at again": {
-			edit: func(d *database.Declaration) { generation(d); d.StartsAt = time.Time{} }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { generation(d); d.StartsAt = time.Time{} }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another end has signups looked at again": {
 			edit:     func(d *database.Declaration) { generation(d); d.EndsAt = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC) },
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"another window has signups looked at again": {
 			edit: func(d *database.Declaration) { generation(d); d.AttributionWindow++ }, revision: 1, writes: true,
 		},
 		"a window longer by a microsecond": {
 			edit:     func(d *database.Declaration) { generation(d); d.AttributionWindow += time.Microsecond },
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
-		"another destination concerns nobody's credit": {
+		"another destination concerns no credit": {
 			edit: func(d *database.Declaration) { generation(d); d.Destination = "https://other.test/" }, revision: 1, writes: true,
 		},
 		"other terms are a revision": {
@@ -111,7 +112,7 @@ func TestDeclare(t *testing.T) {
 		"a lower generation of the same object is ignored": {
 			edit: func(d *database.Declaration) {
 				d.Generation--
-				d.Mode = reward.Suspended
+				d.Mode = database.Suspended
 				withTerms(fiveDollars(700))(d)
 			},
 			revision: 1, stale: true,
@@ -120,23 +121,23 @@ func TestDeclare(t *testing.T) {
 			edit: func(d *database.Declaration) { d.Policy.Generation--; withTerms(fiveDollars(700))(d) }, revision: 1, stale: true,
 		},
 		"a lower generation of another object is not": {
-			edit: func(d *database.Declaration) { d.UID, d.Generation, d.Mode = "c2", 0, reward.Suspended }, revision: 1, bumps: true, notes: true, writes: true,
+			edit: func(d *database.Declaration) { d.UID, d.Generation, d.Mode = "c2", 0, database.Suspended }, revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"without terms the campaign's own settings change": {
 			edit: func(d *database.Declaration) {
 				generation(d)
-				d.Mode, d.Policy, d.Terms, d.Digest = reward.Suspended, database.Policy{}, nil, ""
+				d.Mode, d.Policy, d.Terms, d.Digest = database.Suspended, database.Policy{}, nil, ""
 			},
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 		"without terms nothing else is an edit": {
 			edit: func(d *database.Declaration) { d.Policy, d.Terms, d.Digest = database.Policy{}, nil, "" }, revision: 1,
 		},
 		"without its policy only the mode changes": {
 			edit: func(d *database.Declaration) {
-				*d = database.Declaration{OwnerUID: d.OwnerUID, Name: d.Name, UID: d.UID, Generation: d.Generation, Mode: reward.PolicyMissing}
+				*d = database.Declaration{OwnerUID: d.OwnerUID, Name: d.Name, UID: d.UID, Generation: d.Generation, Mode: database.PolicyMissing}
 			},
-			revision: 1, bumps: true, notes: true, writes: true,
+			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +147,7 @@ func TestDeclare(t *testing.T) {
 				t.Errorf("the first declared %+v, want %+v", first, want)
 			}
 			if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
-				t.Errorf("the first noted %s", diff)
+				t.Errorf("the first enqueued %s", diff)
 			}
 			before := value[string](t, w, footprint)
 
@@ -164,8 +165,8 @@ func TestDeclare(t *testing.T) {
 			if wrote := before != value[string](t, w, footprint); wrote != test.writes {
 				t.Errorf("wrote: %t", wrote)
 			}
-			if noted := len(w.changes()) > 0; noted != test.notes {
-				t.Errorf("noted: %t", noted)
+			if enqueued := len(w.changes()) > 0; enqueued != test.enqueues {
+				t.Errorf("enqueued: %t", enqueued)
 			}
 			if revisions := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); revisions != test.revision {
 				t.Errorf("%d revisions", revisions)
@@ -174,11 +175,11 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
-func TestWithoutItsPolicyACampaignKeepsWhatWasDeclared(t *testing.T) {
+func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
-	w.declare(database.Declaration{OwnerUID: shop.UID, Name: "invite-friends", UID: "c1", Generation: 7, Mode: reward.PolicyMissing})
-	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	w.declare(database.Declaration{OwnerUID: shop.UID, Name: "invite-friends", UID: "c1", Generation: 7, Mode: database.PolicyMissing})
+	config, err := engine.LoadConfiguration(t.Context(), w.DB)
 	check(t, err)
 	got := config.Reward.Campaigns["invite-friends"]
 	if got.Mode != reward.PolicyMissing || got.AttributionWindow != 720*time.Hour || len(got.Revisions) != 1 {
@@ -186,16 +187,16 @@ func TestWithoutItsPolicyACampaignKeepsWhatWasDeclared(t *testing.T) {
 	}
 }
 
-func TestACampaignThatNeverHadItsPolicyIsNotThere(t *testing.T) {
+func TestACampaignThatNeverHadAPolicyIsNotDeclared(t *testing.T) {
 	w := newWorld(t)
 	before := value[string](t, w, footprint)
-	declared := w.declare(database.Declaration{OwnerUID: shop.UID, Name: "x", UID: "c", Generation: 1, Mode: reward.PolicyMissing})
+	declared := w.declare(database.Declaration{OwnerUID: shop.UID, Name: "x", UID: "c", Generation: 1, Mode: database.PolicyMissing})
 	if declared.Revision != 0 || declared.Digest != "" || before != value[string](t, w, footprint) {
 		t.Errorf("%+v, or something was written", declared)
 	}
 }
 
-func TestTermsThatComeBackAreARevisionOfTheirOwn(t *testing.T) {
+func TestTermsOfAnEarlierRevisionBecomeANewRevision(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.declare(invite(withTerms(fiveDollars(700))))
@@ -204,7 +205,7 @@ func TestTermsThatComeBackAreARevisionOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestManyDeclareAtOnce(t *testing.T) {
+func TestConcurrentDeclarationsRecordOneRevision(t *testing.T) {
 	w := newWorld(t)
 	const replicas = 8
 	epoch := w.epoch()
@@ -233,7 +234,7 @@ func TestManyDeclareAtOnce(t *testing.T) {
 
 // A batch ends by reading the epoch FOR SHARE: Declare must wait for one that
 // has, and one that has not must see the new epoch.
-func TestNothingCommitsUnderWhatWasBefore(t *testing.T) {
+func TestNoBatchCommitsUnderAnEarlierDeclaration(t *testing.T) {
 	w := newWorld(t)
 	first := w.declare(invite())
 	const last = "SELECT epoch FROM referral.meta FOR SHARE"
@@ -283,14 +284,14 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 		"a campaign that is there already": func(w *world) error {
 			w.declare(invite())
 			w.changes()
-			_, err := database.Declare(w.Context(), w.DB, invite(stranger, func(d *database.Declaration) { d.Mode = reward.Suspended }))
+			_, err := database.Declare(w.Context(), w.DB, invite(stranger, func(d *database.Declaration) { d.Mode = database.Suspended }))
 			return err
 		},
 		"a campaign closed": func(w *world) error {
 			return database.CloseCampaign(w.Context(), w.DB, "stranger", "invite-friends", "")
 		},
 		"attribution": func(w *world) error {
-			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", 1, reward.FirstTouch)
+			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", 1, database.FirstTouch)
 			return err
 		},
 		"suspension": func(w *world) error {
@@ -312,8 +313,8 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			if !errors.As(err, &other) || other.Owner.Identity != shop {
 				t.Errorf("got %v", err)
 			}
-			if noted := w.changes(); len(noted) > 0 {
-				t.Errorf("noted %v", noted)
+			if enqueued := w.changes(); len(enqueued) > 0 {
+				t.Errorf("enqueued %v", enqueued)
 			}
 		})
 	}
@@ -362,7 +363,7 @@ func TestSettings(t *testing.T) {
 	}{
 		"attribution": {
 			set: func() (int64, error) {
-				return database.SetAttribution(t.Context(), w.DB, shop.UID, 1, reward.FirstTouch)
+				return database.SetAttribution(t.Context(), w.DB, shop.UID, 1, database.FirstTouch)
 			},
 			notes: []string{"Campaign invite-friends", "Campaign share-item"},
 		},
@@ -384,7 +385,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: the same again wrote something", name)
 		}
 	}
-	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadConfiguration(t.Context(), w.DB)
 	check(t, err)
 	if !config.Suspended || config.Reward.Attribution != reward.FirstTouch {
 		t.Errorf("%+v", config)
@@ -406,7 +407,7 @@ func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
 	_, err = database.SetSuspended(t.Context(), w.DB, shop.UID, 3, false)
 	check(t, err)
 
-	// Another object counts its generations anew.
+	// Another object counts its generations from 1 again.
 	another := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: "another"}
 	_, err = database.Claim(t.Context(), w.DB, another, shop.UID)
 	check(t, err)

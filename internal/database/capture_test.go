@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestEveryWriteOfAFactIsNoted(t *testing.T) {
+func TestEveryWriteOfAFactIsEnqueued(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		given, write string // the first is forgotten before the second
@@ -59,19 +59,19 @@ func TestEveryWriteOfAFactIsNoted(t *testing.T) {
 }
 
 // The change is in the writer's transaction: both are there, or neither.
-func TestAChangeSharesTheFateOfItsFact(t *testing.T) {
+func TestAChangeCommitsOrRollsBackWithItsFact(t *testing.T) {
 	w := newWorld(t)
 	tx, err := w.writer.Begin(t.Context())
 	check(t, err)
 	_, err = tx.Exec(t.Context(), insertSignup, "u", nil, nil)
 	check(t, err)
 	check(t, tx.Rollback(t.Context()))
-	if noted := w.changes(); len(noted) > 0 {
-		t.Errorf("noted %v", noted)
+	if enqueued := w.changes(); len(enqueued) > 0 {
+		t.Errorf("enqueued %v", enqueued)
 	}
 }
 
-func TestCopiedFactsAreNoted(t *testing.T) {
+func TestCopiedFactsAreEnqueued(t *testing.T) {
 	w := newWorld(t)
 	connection, err := w.writer.Acquire(t.Context())
 	check(t, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -36,7 +37,7 @@ func TestNormalCodeFollowsTheLocaleOfTheDatabase(t *testing.T) {
 	server := testworld.NewPostgres(t, testworld.PostgresOptions{Locale: "tr-TR"})
 	own, err := server.CreateDatabase(t.Context())
 	check(t, err)
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	_, err = database.Migrate(t.Context(), db)
 	check(t, err)
 	lowered := value[string](t, db, "SELECT lower('SIMIT')")
@@ -52,8 +53,7 @@ func TestNormalCodeFollowsTheLocaleOfTheDatabase(t *testing.T) {
 	}
 }
 
-// The planner can put the function's body in its place, so that the indexes are
-// found by whoever asks for the function.
+// The planner inlines the function, so a condition that calls it uses the indexes.
 func TestCodesAreFoundByIndex(t *testing.T) {
 	w := newWorld(t)
 	for index, query := range map[string]string{

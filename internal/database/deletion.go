@@ -6,17 +6,16 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// CloseCampaign closes a campaign whose object was not found: it attributes no
-// signup and admits no pair any more, while admitted pairs live on. Unless uid
-// is empty it closes only what that object declared last. Should the object be
-// there after all, it may declare the campaign again. A campaign that was never
-// declared is closed already.
-func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
+// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no pair
+// any more, while admitted pairs live on. If uid is not empty it closes only a campaign that this object
+// declared last. The object may declare the campaign again if it exists after all. A campaign that was
+// never declared is not changed.
+func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
 	closable := func(c *campaignRow) bool {
-		return c.exists && c.mode != reward.Closed && (uid == "" || c.uid == uid)
+		return c.exists && c.mode != Closed && (uid == "" || c.uid == uid)
 	}
 	err := alter(ctx, db, ownerUID, name, closable, func(tx pgx.Tx, _ *campaignRow) error {
 		return closeCampaign(ctx, tx, db, name)
@@ -27,14 +26,13 @@ func CloseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) erro
 	return nil
 }
 
-// DeleteCampaign records that the object with this UID was deleted: nothing
-// that it declares, of whatever generation, comes into force any more. It
-// closes the campaign if that object declared it last.
-func DeleteCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) error {
-	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != reward.Closed }
+// DeleteCampaign records that the object with this UID was deleted: its declarations are ignored from
+// then on, whatever their generation. It closes the campaign if that object declared it last.
+func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
+	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != Closed }
 	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(uid)) }
 	err := alter(ctx, db, ownerUID, name, wanted, func(tx pgx.Tx, present *campaignRow) error {
-		if _, err := tx.Exec(ctx, db.Qualify(query("record_deletion")), name, uid); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, uid); err != nil {
 			return err
 		}
 		if !closable(present) {
@@ -48,12 +46,12 @@ func DeleteCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) err
 	return nil
 }
 
-// alter runs do with the campaign's row locked, as the owner of the schema,
-// where it is wanted. Else it writes nothing.
+// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted. Else it
+// writes nothing.
 func alter(
-	ctx context.Context, db *DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
+	ctx context.Context, db *postgres.DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
-	present, err := readCampaign(ctx, db, db.Qualify(query("read_campaign")), name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), name)
 	if err != nil || !wanted(present) && present.ownerUID == ownerUID {
 		return err
 	}
@@ -69,17 +67,17 @@ func alter(
 	})
 }
 
-// closeCampaign closes a campaign whose row is locked.
-func closeCampaign(ctx context.Context, tx pgx.Tx, db *DB, name string) error {
-	if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Closed); err != nil {
+// closeCampaign closes a campaign. Its row must be locked.
+func closeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) error {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, Closed); err != nil {
 		return err
 	}
 	if err := bumpEpoch(ctx, tx, db); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("request_allocation")), name, true, false); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "request_allocation"), name, true, false); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, db.Qualify(query("note_campaign")), name)
+	_, err := tx.Exec(ctx, query(db, "enqueue_campaign"), name)
 	return err
 }

@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-func (w *world) mode() reward.Mode {
+func (w *world) mode() database.Mode {
 	w.Helper()
-	return value[reward.Mode](w, w, "SELECT mode FROM referral.campaign WHERE name = 'invite-friends'")
+	return value[database.Mode](w, w, "SELECT mode FROM referral.campaign WHERE name = 'invite-friends'")
 }
 
 func (w *world) deleteCampaign(uid string) {
@@ -35,10 +34,10 @@ func (w *world) reverseAll() {
 // A leader whose cache lags behind goes on declaring an object that is gone.
 func TestADeletedObjectDeclaresNothing(t *testing.T) {
 	w := newWorld(t)
-	as := func(uid string, generation int64, mode reward.Mode) func(*database.Declaration) {
+	as := func(uid string, generation int64, mode database.Mode) func(*database.Declaration) {
 		return func(d *database.Declaration) {
 			d.UID, d.Generation, d.Mode = uid, generation, mode
-			if mode == reward.PolicyMissing {
+			if mode == database.PolicyMissing {
 				d.Terms = nil
 			}
 		}
@@ -56,20 +55,20 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 			_, _ = database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
 			w.deleteCampaign("c1")
 		},
-		"suspended, deleted":       func(w *world) { w.declare(invite(as("c1", 1, reward.Suspended))); w.deleteCampaign("c1") },
-		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, reward.PolicyMissing))); w.reverseAll() },
+		"suspended, deleted":       func(w *world) { w.declare(invite(as("c1", 1, database.Suspended))); w.deleteCampaign("c1") },
+		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, database.PolicyMissing))); w.reverseAll() },
 		"closed by absence, then deleted": func(w *world) {
 			open(w)
 			check(w, database.CloseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1"))
 			w.deleteCampaign("c1")
 		},
-		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, reward.Open))) },
-		"replaced without policy": func(w *world) { open(w); w.declare(invite(as("c2", 1, reward.PolicyMissing))) },
-		"deleted and replaced":    func(w *world) { open(w); w.deleteCampaign("c1"); w.declare(invite(as("c2", 1, reward.Open))) },
+		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, database.Open))) },
+		"replaced without policy": func(w *world) { open(w); w.declare(invite(as("c2", 1, database.PolicyMissing))) },
+		"deleted and replaced":    func(w *world) { open(w); w.deleteCampaign("c1"); w.declare(invite(as("c2", 1, database.Open))) },
 		"replaced ten times": func(w *world) {
 			open(w)
 			for i := range 10 {
-				w.declare(invite(as(fmt.Sprint("another", i), 1, reward.Open)))
+				w.declare(invite(as(fmt.Sprint("another", i), 1, database.Open)))
 			}
 		},
 	} {
@@ -78,7 +77,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 			happen(w)
 			before := value[string](w, w, footprint)
 			for _, generation := range []int64{1, 2} {
-				for _, mode := range []reward.Mode{reward.Open, reward.Suspended, reward.PolicyMissing} {
+				for _, mode := range []database.Mode{database.Open, database.Suspended, database.PolicyMissing} {
 					if declared := w.declare(invite(as("c1", generation, mode))); !declared.Stale || !declared.Deleted {
 						t.Errorf("generation %d in mode %s: %+v", generation, mode, declared)
 					}
@@ -87,7 +86,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 			if before != value[string](w, w, footprint) {
 				t.Error("declaring a deleted object wrote something")
 			}
-			if declared := w.declare(invite(as("new", 1, reward.Open))); declared.Stale || w.mode() != reward.Open {
+			if declared := w.declare(invite(as("new", 1, database.Open))); declared.Stale || w.mode() != database.Open {
 				t.Errorf("a new object cannot declare it: %+v, %s", declared, w.mode())
 			}
 		})
@@ -98,7 +97,7 @@ func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c1"))
-	if declared := w.declare(invite()); declared.Stale || w.mode() != reward.Open {
+	if declared := w.declare(invite()); declared.Stale || w.mode() != database.Open {
 		t.Errorf("%+v, %s", declared, w.mode())
 	}
 }
@@ -108,7 +107,7 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
 	epoch := w.epoch()
 	w.deleteCampaign("c1")
-	if w.mode() != reward.Open || w.epoch() != epoch {
+	if w.mode() != database.Open || w.epoch() != epoch {
 		t.Errorf("mode %s, epoch %d after %d", w.mode(), w.epoch(), epoch)
 	}
 	if declared := w.declare(invite()); !declared.Deleted {
@@ -123,7 +122,7 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 }
 
 // One campaign keeps no more than 16 UIDs, whatever its past.
-func TestDeletedObjectsAreForgottenInTheEnd(t *testing.T) {
+func TestOnlyTheLastDeletedObjectsAreRecorded(t *testing.T) {
 	w := newWorld(t)
 	for i := range 40 {
 		w.declare(invite(func(d *database.Declaration) { d.UID = fmt.Sprint("c", i) }))
@@ -134,14 +133,14 @@ func TestDeletedObjectsAreForgottenInTheEnd(t *testing.T) {
 	}
 }
 
-func TestAnObjectWithoutItsPolicyIsReversedToo(t *testing.T) {
+func TestACampaignWithoutItsPolicyIsReversedToo(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.deleteCampaign("c1")
-	w.declare(invite(func(d *database.Declaration) { d.UID, d.Mode, d.Terms = "c2", reward.PolicyMissing, nil }))
+	w.declare(invite(func(d *database.Declaration) { d.UID, d.Mode, d.Terms = "c2", database.PolicyMissing, nil }))
 	left, err := database.ReverseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c2")
 	check(t, err)
-	if left == 0 || w.mode() != reward.Reversing {
+	if left == 0 || w.mode() != database.Reversing {
 		t.Errorf("%d left, %s", left, w.mode())
 	}
 }

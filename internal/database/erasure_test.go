@@ -39,14 +39,14 @@ func TestBlankedTouchIgnoresRetriedWrites(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if changes := w.changes(); len(changes) > 0 {
-		t.Errorf("noted %v", changes)
+		t.Errorf("enqueued %v", changes)
 	}
 	if _, err := w.writer.Exec(t.Context(), "INSERT INTO referral.touch (visitor_id, touch_id, code) VALUES ('v', 'u', '')"); sqlState(err) != checkViolation {
 		t.Errorf("a touch without a code: %v", err)
 	}
 }
 
-func TestAttributesTakeTheMarkOffABlankedPurchase(t *testing.T) {
+func TestAttributesRemoveTheMarkOfABlankedPurchase(t *testing.T) {
 	w := newWorld(t)
 	run(t, w, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, blanked, condition_held) VALUES ('u', 'p', 1, 'USD', true, true)")
 	const marks = "SELECT concat_ws(' ', amount, attributes, blanked, condition_held) FROM referral.purchase"

@@ -1,7 +1,6 @@
 package database
 
-// AppendMigration makes this binary one version newer, and returns what makes
-// it older again.
+// AppendMigration makes this binary one version newer. restore makes it older again.
 func AppendMigration(text string) (restore func()) {
 	migrations = append(migrations, migration{version: SchemaVersion + 1, text: text})
 	SchemaVersion++
@@ -11,5 +10,5 @@ func AppendMigration(text string) (restore func()) {
 	}
 }
 
-// Query is a statement by the name of its file.
-func Query(name string) string { return query(name) }
+// Query returns a statement by the name of its file.
+func Query(name string) string { return queries.Get(name) }

@@ -28,7 +28,7 @@ const (
 	insertAdjustment = "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ($1, $2, $3, $4)"
 )
 
-func TestFactsThatAreRefused(t *testing.T) {
+func TestInvalidFactsAreRefused(t *testing.T) {
 	w := newWorld(t)
 	long := strings.Repeat("é", 256)
 	for name, test := range map[string]struct {
@@ -77,7 +77,7 @@ func TestFactsThatAreRefused(t *testing.T) {
 		"action: upper-case code":           {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', 'A')", nil},
 		"action: blanks around a code":      {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' a')", nil},
 		"action: blank code":                {"INSERT INTO referral.action (user_id, action, code) VALUES ('u', 'view', ' ')", nil},
-		"erasure: of nobody":                {"SELECT referral.erase_user('')", nil},
+		"erasure: of an empty user":         {"SELECT referral.erase_user('')", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := w.writer.Exec(t.Context(), test.sql, test.arguments...); sqlState(err) != checkViolation {
@@ -90,11 +90,11 @@ func TestFactsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestFactsThatMakeNoSenseYetAreKept(t *testing.T) {
+func TestFactsWithoutTheirCounterpartsAreAccepted(t *testing.T) {
 	w := newWorld(t)
 	id := strings.Repeat("é", 255) // characters, not bytes
 	run(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
-	run(t, w.writer, insertPurchase, id, "of nobody", int64(1<<63-1), "XTS")
+	run(t, w.writer, insertPurchase, id, "without a signup", int64(1<<63-1), "XTS")
 	run(t, w.writer, insertPurchase, id, "free of charge", 0, "USD")
 	run(t, w.writer, insertSignup, id, id, "NoSuchCode")
 	run(t, w.writer, insertSignup, "alone", nil, nil)
@@ -146,7 +146,7 @@ func TestARetriedWriteIsHarmless(t *testing.T) {
 	}
 }
 
-func TestArrivalIsTheDatabasesWord(t *testing.T) {
+func TestOnlyTheDatabaseSetsArrivedAt(t *testing.T) {
 	w := newWorld(t)
 	for _, sql := range []string{
 		"INSERT INTO referral.signup (user_id, arrived_at) VALUES ('u', '2000-01-01')",
@@ -215,9 +215,9 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	}
 }
 
-// Whoever may execute a trigger function with its owner's rights may feed it
-// rows of a table of his own, and give himself credit.
-func TestTriggerFunctionsCannotBeBorrowed(t *testing.T) {
+// A role that may execute a trigger function with its owner's rights could feed it rows of a table of
+// its own, and give itself credit.
+func TestWritersCannotExecuteTriggerFunctions(t *testing.T) {
 	w := newWorld(t)
 	functions := column[string](t, w, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'referral'::regnamespace AND prorettype = 'trigger'::regtype")
 	if len(functions) < 5 {
@@ -233,7 +233,7 @@ func TestTriggerFunctionsCannotBeBorrowed(t *testing.T) {
 	}
 }
 
-func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
+func TestAppendOnlyTablesRefuseEvenTheirOwner(t *testing.T) {
 	w := newWorld(t)
 	run(t, w, `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
 		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
@@ -259,7 +259,7 @@ func TestWhatIsAppendOnlyRefusesEvenItsOwner(t *testing.T) {
 	}
 }
 
-func TestAdjustmentsCountAtOnce(t *testing.T) {
+func TestAdjustmentsChangeTheBalanceInTheirTransaction(t *testing.T) {
 	w := newWorld(t)
 	run(t, w.writer, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency)
 		VALUES ('b', '1', 9223372036854775807, 'USD'), ('b', '2', 9223372036854775807, 'USD'), ('b', '3', -5, 'EUR'), ('c', '1', 1, 'USD')`)

@@ -1,24 +1,21 @@
 package database_test
 
 import (
-	"context"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestDefaultsOfDatabaseAndRoleDecideNothing(t *testing.T) {
+func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 	t.Parallel()
 	for name, defaults := range testworld.HostileDefaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			own := testworld.NewDatabase(t)
 			own.MakeHostile(t, own.Operator, defaults)
-			db := open(t, own.URI, database.DefaultSchema)
+			db := open(t, own.URI, postgres.DefaultSchema)
 			migrated(t, db)
 			_, err := database.Claim(t.Context(), db, shop, "")
 			check(t, err)
@@ -33,81 +30,9 @@ func TestDefaultsOfDatabaseAndRoleDecideNothing(t *testing.T) {
 			check(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
 			check(t, err)
-			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != reward.Closed || !status.Suspended {
+			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != database.Closed || !status.Suspended {
 				t.Errorf("%+v", status)
 			}
 		})
-	}
-}
-
-func TestEachTransactionNamesItsIsolation(t *testing.T) {
-	own := testworld.NewDatabase(t)
-	own.MakeHostile(t, own.Operator, "default_transaction_isolation = 'serializable'")
-	db := open(t, own.URI, database.DefaultSchema)
-	const settings = `SELECT concat_ws(', ', current_setting('transaction_isolation'), current_setting('transaction_read_only'),
-		current_setting('search_path'), current_setting('lock_timeout'), current_setting('statement_timeout'),
-		current_setting('idle_in_transaction_session_timeout'))`
-	const writing = "read committed, off, pg_catalog, pg_temp, 30s, 30s, 30s"
-	const snapshot = "repeatable read, on, pg_catalog, pg_temp, 30s, 30s, 30s"
-	for name, test := range map[string]struct {
-		want string
-		ask  func(ctx context.Context) (string, error)
-	}{
-		"one that writes": {writing, func(ctx context.Context) (got string, err error) {
-			err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return tx.QueryRow(ctx, settings).Scan(&got) })
-			return got, err
-		}},
-		"one row": {writing, func(ctx context.Context) (got string, err error) {
-			err = db.QueryRow(ctx, settings).Scan(&got)
-			return got, err
-		}},
-		"rows": {writing, func(ctx context.Context) (string, error) {
-			rows, err := db.Query(ctx, settings)
-			if err != nil {
-				return "", err
-			}
-			return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
-		}},
-		"a snapshot": {snapshot, func(ctx context.Context) (got string, err error) {
-			err = db.Snapshot(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, settings).Scan(&got) })
-			return got, err
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := test.ask(t.Context())
-			check(t, err)
-			if got != test.want {
-				t.Errorf("%s, want %s", got, test.want)
-			}
-		})
-	}
-	if used := db.Stat().AcquiredConns(); used != 0 {
-		t.Errorf("%d connections were not given back", used)
-	}
-}
-
-func TestAFailedStatementGivesItsConnectionBack(t *testing.T) {
-	db := open(t, testworld.NewDatabase(t).URI, database.DefaultSchema)
-	_, err := db.Exec(t.Context(), "SELECT 1/0")
-	if sqlState(err) != "22012" {
-		t.Errorf("Exec: %v", err)
-	}
-	if err := db.QueryRow(t.Context(), "SELECT 1/0").Scan(new(int)); sqlState(err) != "22012" {
-		t.Errorf("QueryRow: %v", err)
-	}
-	rows, err := db.Query(t.Context(), "SELECT 1/0")
-	if err == nil {
-		_, err = pgx.CollectRows(rows, pgx.RowTo[int])
-	}
-	if sqlState(err) != "22012" {
-		t.Errorf("Query: %v", err)
-	}
-	rows, err = db.Query(t.Context(), "SELECT 'x'")
-	check(t, err)
-	if _, err := pgx.CollectRows(rows, pgx.RowTo[int]); err == nil {
-		t.Error("a text was read as a number")
-	}
-	if used := db.Stat().AcquiredConns(); used != 0 {
-		t.Errorf("%d connections were not given back", used)
 	}
 }

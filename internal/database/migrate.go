@@ -8,21 +8,20 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// migrationAttempts bounds how often a migration that stood in somebody's way
-// is tried again in one call.
+// migrationAttempts bounds how often one call of Migrate retries after a conflict.
 const migrationAttempts = 10
 
-// Migrate brings the schema, which it makes where there is none, to this
-// binary's versions and returns the schema's. Any number of replicas may call
-// it at once, one of which does the work. It writes nothing where there is
-// nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
-func Migrate(ctx context.Context, db *DB) (version int, err error) {
+// Migrate creates the schema if there is none, migrates it to this binary's versions, and returns the
+// schema version. Any number of replicas may call it at the same time; one does the work. It writes
+// nothing if there is nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
+func Migrate(ctx context.Context, db *postgres.DB) (version int, err error) {
 	for attempt := 1; ; attempt++ {
 		version, err = migrate(ctx, db)
-		if err == nil || attempt == migrationAttempts || Classify(err) != ClassRetryable && !errors.Is(err, errRaced) {
+		if err == nil || attempt == migrationAttempts || postgres.Classify(err) != postgres.ClassRetryable && !errors.Is(err, errRaced) {
 			return version, err
 		}
 		pause := time.Duration(attempt) * (100*time.Millisecond + rand.N(100*time.Millisecond))
@@ -34,7 +33,7 @@ func Migrate(ctx context.Context, db *DB) (version int, err error) {
 	}
 }
 
-func migrate(ctx context.Context, db *DB) (int, error) {
+func migrate(ctx context.Context, db *postgres.DB) (int, error) {
 	schema, rules, err := ReadVersions(ctx, db)
 	if err != nil {
 		return 0, err
@@ -47,11 +46,11 @@ func migrate(ctx context.Context, db *DB) (int, error) {
 			return schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
 		}
 		for _, m := range migrations[schema:] {
-			if err := db.runMigration(ctx, m); err != nil {
+			if err := runMigration(ctx, db, m); err != nil {
 				return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}
 		}
-		db.pool.Reset() // what connections remember of the columns is out of date
+		db.Reset() // connections remember columns of before
 	}
 	if rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {
@@ -61,11 +60,11 @@ func migrate(ctx context.Context, db *DB) (int, error) {
 	return SchemaVersion, nil
 }
 
-// bootstrap makes the schema and the table that says which migrations ran. A
-// role that may not create schemas can do with one that was made for it.
-func bootstrap(ctx context.Context, db *DB) error {
+// bootstrap creates the schema and the table of migrations that have run. A role that may not create
+// schemas can use one that was created for it.
+func bootstrap(ctx context.Context, db *postgres.DB) error {
 	var hasSchema, hasTable bool
-	err := db.QueryRow(ctx, query("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
+	err := db.QueryRow(ctx, queries.Get("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
 	if err != nil || hasTable {
 		return err
 	}
@@ -75,27 +74,23 @@ func bootstrap(ctx context.Context, db *DB) error {
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, db.Qualify(query("bootstrap_tables")))
+		_, err := tx.Exec(ctx, query(db, "bootstrap_tables"))
 		return err
 	})
-	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch server.Code {
-		case "42P06", "42P07", "42710", "23505": // another replica made it at the same time
-			return errRaced
-		}
+	if postgres.AlreadyExists(err) {
+		return errRaced
 	}
 	return err
 }
 
-// setRules puts this binary's rules into force, and what the older ones could
-// not decide on the change list again.
-func setRules(ctx context.Context, db *DB) error {
+// setRules puts this binary's rules into force, and enqueues the referees that the older rules set aside.
+func setRules(ctx context.Context, db *postgres.DB) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, db.Qualify(query("set_rules_version")), RulesVersion)
+		tag, err := tx.Exec(ctx, query(db, "set_rules_version"), RulesVersion)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		_, err = tx.Exec(ctx, db.Qualify(query("retry_set_aside")))
+		_, err = tx.Exec(ctx, query(db, "retry_set_aside"))
 		return err
 	})
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// footprint is what any write to the rows of these tables would change.
+// footprint changes with every write to these tables.
 const footprint = `
 	SELECT string_agg(concat_ws(' ', t.name, t.xmin, t.xmax, t.ctid), '; ' ORDER BY t.name, t.ctid) FROM (
 		SELECT 'meta' AS name, xmin, xmax, ctid FROM referral.meta
@@ -28,7 +29,7 @@ const footprint = `
 		UNION ALL SELECT 'class', xmin, xmax, ctid FROM pg_class WHERE relnamespace = 'referral'::regnamespace
 	) AS t`
 
-func migrated(t testing.TB, db *database.DB) {
+func migrated(t testing.TB, db *postgres.DB) {
 	t.Helper()
 	version, err := database.Migrate(t.Context(), db)
 	check(t, err)
@@ -39,8 +40,8 @@ func migrated(t testing.TB, db *database.DB) {
 	}
 }
 
-func TestMigrateMakesTheSchemaAndIsIdempotent(t *testing.T) {
-	db := open(t, testworld.NewDatabase(t).URI, database.DefaultSchema)
+func TestMigrateCreatesTheSchemaAndIsIdempotent(t *testing.T) {
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	schema, rules, err := database.ReadVersions(t.Context(), db)
 	check(t, err)
 	if schema != 0 || rules != 0 {
@@ -54,12 +55,12 @@ func TestMigrateMakesTheSchemaAndIsIdempotent(t *testing.T) {
 	}
 }
 
-func TestReplicasMayMigrateAtOnce(t *testing.T) {
+func TestReplicasMayMigrateAtTheSameTime(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	const replicas = 4
 	failures := make(chan error, replicas)
 	for range replicas {
-		db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 2})
+		db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 2})
 		check(t, err)
 		t.Cleanup(db.Close)
 		go func() {
@@ -72,7 +73,7 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	var want []int64
 	for version := range database.SchemaVersion + 1 {
 		want = append(want, int64(version))
@@ -82,12 +83,12 @@ func TestReplicasMayMigrateAtOnce(t *testing.T) {
 	}
 }
 
-// victim is set for a process that is to be killed while it migrates.
+// victim is set for a process that is killed while it migrates.
 const victim = "MIGRATION_VICTIM"
 
 func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	if uri := os.Getenv(victim); uri != "" {
-		_, err := database.Migrate(t.Context(), open(t, uri, database.DefaultSchema))
+		_, err := database.Migrate(t.Context(), open(t, uri, postgres.DefaultSchema))
 		t.Fatalf("was not killed: %v", err)
 	}
 	own := testworld.NewDatabase(t)
@@ -110,7 +111,7 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	// The server only notices that its client is gone when it has slept.
 	run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
 
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	schema, _, err := database.ReadVersions(t.Context(), db)
 	check(t, err)
 	if schema == 0 || schema >= database.SchemaVersion {
@@ -119,17 +120,17 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 	migrated(t, db)
 }
 
-// eventually waits for what another process is to bring about.
+// eventually waits until another process has done something.
 func eventually(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !reached(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("a minute on, not yet: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
 
-func TestASchemaOfAnotherName(t *testing.T) {
+func TestASchemaMayHaveAnotherName(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, "loyalty_2")
 	migrated(t, db)
@@ -153,13 +154,13 @@ func TestASchemaOfAnotherName(t *testing.T) {
 	}
 }
 
-func TestARoleThatMayNotCreateSchemas(t *testing.T) {
+func TestARoleThatMayNotCreateSchemasUsesAnExistingOne(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	admin := plainPool(t, own.AdminURI)
 	run(t, admin, "ALTER DATABASE "+own.Name+" OWNER TO CURRENT_USER")
-	db := open(t, own.URI, database.DefaultSchema)
+	db := open(t, own.URI, postgres.DefaultSchema)
 	_, err := database.Migrate(t.Context(), db)
-	if got := database.Classify(err); got != database.ClassPermissionDenied {
+	if got := postgres.Classify(err); got != postgres.ClassPermissionDenied {
 		t.Fatalf("%v is %s", err, got)
 	}
 	run(t, admin, "CREATE SCHEMA referral AUTHORIZATION "+own.Operator)
@@ -181,7 +182,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 			if !errors.As(err, &tooNew) || max(tooNew.Found.Schema, tooNew.Found.Rules) != 1000 || tooNew.Known != database.Known() {
 				t.Fatalf("got %v", err)
 			}
-			if message := database.Message(err); !strings.Contains(message, "1000") || !strings.Contains(message, "newer version") {
+			if message := postgres.Message(err); !strings.Contains(message, "1000") || !strings.Contains(message, "newer version") {
 				t.Errorf("message %q", message)
 			}
 			if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {
@@ -212,18 +213,18 @@ func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 	}
 }
 
-// changes takes the change list: kind and key, in order, and that each lies in
+// changes dequeues all changes and returns their kinds and keys in order. It marks a change that is not in
 // its key's shard.
 func (w *world) changes() []string {
 	w.Helper()
 	found := column[string](w, w, `
-		WITH taken AS (DELETE FROM referral.change RETURNING *)
+		WITH dequeued AS (DELETE FROM referral.change RETURNING *)
 		SELECT kind || ' ' || key || CASE WHEN shard = referral.shard_of(key) THEN '' ELSE ' in another shard' END
-		  FROM taken ORDER BY kind COLLATE "C", key COLLATE "C", id`)
+		  FROM dequeued ORDER BY kind COLLATE "C", key COLLATE "C", id`)
 	return found
 }
 
-func TestAMigrationDoesNotKeepTheShopWaiting(t *testing.T) {
+func TestAMigrationDoesNotDelayTheShop(t *testing.T) {
 	w := newWorld(t)
 	defer database.AppendMigration("ALTER TABLE referral.purchase ADD COLUMN extra text")()
 	const insert = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 1, 'EUR')"

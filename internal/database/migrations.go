@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migration is one embedded file: 00001_configuration.sql has version 1.
+// migration is one embedded file: 00001_configuration.sql has version 1. Files are only added.
 type migration struct {
 	version int
 	text    string
@@ -47,47 +49,46 @@ var migrations = func() []migration {
 // SchemaVersion is the number of the newest migration that this binary has.
 var SchemaVersion = len(migrations)
 
-// RulesVersion counts the changes of what facts are worth: of rules, not of
-// code. An engine takes batches only in a schema with its own.
+// RulesVersion counts the changes of the rules that decide, not of code. An engine decides only in a
+// schema with its own rules version.
 const RulesVersion = 1
 
-// lockTimeout bounds how long a migration stands in the shop's way: whatever
-// queues behind its request for a lock waits no longer than that.
+// lockTimeout bounds how long a migration delays the shop: statements that queue behind its request for
+// a lock wait no longer than this.
 const lockTimeout = 3 * time.Second
 
 // migrationTimeout bounds one statement of a migration.
 const migrationTimeout = 5 * time.Minute
 
-// errRaced says that another replica made the schema at the same time.
-var errRaced = errors.New("another replica made the schema at the same time")
+// errRaced means that another replica created the schema at the same time.
+var errRaced = errors.New("another replica created the schema at the same time")
 
-// runMigration runs a migration that has not run yet, in one transaction with
-// the row that says it ran.
-func (db *DB) runMigration(ctx context.Context, m migration) error {
+// runMigration runs a migration unless it has run, and records it in the same transaction.
+func runMigration(ctx context.Context, db *postgres.DB, m migration) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, query("set_timeouts"), milliseconds(lockTimeout), milliseconds(migrationTimeout)); err != nil {
+		if err := postgres.SetTimeouts(ctx, tx, lockTimeout, migrationTimeout); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("lock_migrations"))); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "lock_migrations")); err != nil {
 			return err
 		}
 		var ran bool
-		if err := tx.QueryRow(ctx, db.Qualify(query("has_migration")), m.version).Scan(&ran); err != nil || ran {
+		if err := tx.QueryRow(ctx, query(db, "has_migration"), m.version).Scan(&ran); err != nil || ran {
 			return err
 		}
 		if _, err := tx.Exec(ctx, db.Qualify(m.text)); err != nil {
 			return fmt.Errorf("migration %d: %w", m.version, err)
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("insert_migration")), m.version); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "insert_migration"), m.version); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("set_schema_version")), m.version); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "set_schema_version"), m.version); err != nil {
 			return err
 		}
 		if m.version < SchemaVersion {
 			return nil
 		}
-		_, err := tx.Exec(ctx, db.Qualify(query("retry_set_aside")))
+		_, err := tx.Exec(ctx, query(db, "retry_set_aside"))
 		return err
 	})
 }

@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Identity is who may own a schema. All three tell owners apart.
+// Identity identifies an object that may own a schema.
 type Identity struct {
-	Installation string // tells one operator from another
+	Installation string // of the operator
 	Name         string // namespace/name of the object
-	UID          string // of the object; changes when it is created anew
+	UID          string // of the object; changes when the object is created again
 }
 
-// Owner is who owns a schema.
+// Owner is the object that owns a schema; zero: none.
 type Owner struct {
 	Identity
 	HeartbeatAt time.Time // by the database's clock
@@ -24,31 +26,30 @@ type Owner struct {
 	Silent      bool      // the heartbeat is five minutes old
 }
 
-// ErrOwnedByAnother says that somebody else owns the schema: nothing may be
-// written to it. A zero Owner is nobody, which only Claim changes.
+// ErrOwnedByAnother means that another object owns the schema, or none does if Owner is zero: the caller
+// must not write to it. Claim makes the caller the owner.
 type ErrOwnedByAnother struct{ Owner Owner }
 
 func (e *ErrOwnedByAnother) Error() string {
 	if e.Owner.UID == "" {
-		return "nobody owns the schema yet"
+		return "the schema has no owner yet"
 	}
 	return fmt.Sprintf("the schema is owned by %s of installation %s (uid %s)", e.Owner.Name, e.Owner.Installation, e.Owner.UID)
 }
 
-// Claimed says how Claim came out.
+// Claimed is the result of Claim.
 type Claimed struct {
 	TookOver bool  // from another object
-	From     Owner // whom from
+	From     Owner // the owner before
 }
 
-// Claim makes id the owner of the schema, or keeps it that with a sign of life.
+// Claim makes id the owner of the schema, or records a heartbeat if id is the owner already.
 //
-// A schema without an owner is free. The same installation and name under a
-// new UID takes over from one that was given up or has been silent for five
-// minutes. Anybody else gets an *ErrOwnedByAnother, unless takeOver is the UID
-// of the present owner. Whatever was being decided for the owner before is
-// rolled back.
-func Claim(ctx context.Context, db *DB, id Identity, takeOver string) (Claimed, error) {
+// Any object may claim a schema without an owner. The same installation and name under a new UID takes
+// over from an owner that gave the schema up or has been silent for five minutes. Other objects get an
+// *ErrOwnedByAnother, unless takeOver is the UID of the present owner. Batches of the owner before roll
+// back.
+func Claim(ctx context.Context, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
 	err := Heartbeat(ctx, db, id)
 	if _, another := errors.AsType[*ErrOwnedByAnother](err); !another {
 		return Claimed{}, err
@@ -64,19 +65,19 @@ func Claim(ctx context.Context, db *DB, id Identity, takeOver string) (Claimed, 
 	return claimed, nil
 }
 
-func claim(ctx context.Context, tx pgx.Tx, db *DB, id Identity, takeOver string) (Claimed, error) {
-	tag, err := tx.Exec(ctx, db.Qualify(query("insert_owner")), id.Installation, id.Name, id.UID)
+func claim(ctx context.Context, tx pgx.Tx, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
+	tag, err := tx.Exec(ctx, query(db, "insert_owner"), id.Installation, id.Name, id.UID)
 	if err != nil {
 		return Claimed{}, err
 	}
 	var claimed Claimed
 	if tag.RowsAffected() == 0 {
-		owner, err := readOwner(ctx, tx, db.Qualify(query("lock_owner")))
+		owner, err := readOwner(ctx, tx, query(db, "lock_owner"))
 		if err != nil {
 			return Claimed{}, err
 		}
 		if owner.Identity == id && owner.ReleasedAt.IsZero() {
-			return Claimed{}, nil // another replica was faster
+			return Claimed{}, nil // another replica claimed it first
 		}
 		if !mayTakeOver(owner, id, takeOver) {
 			return Claimed{}, &ErrOwnedByAnother{Owner: owner}
@@ -84,14 +85,14 @@ func claim(ctx context.Context, tx pgx.Tx, db *DB, id Identity, takeOver string)
 		if owner.Identity != id {
 			claimed = Claimed{TookOver: true, From: owner}
 		}
-		if _, err := tx.Exec(ctx, db.Qualify(query("replace_owner")), id.Installation, id.Name, id.UID); err != nil {
+		if _, err := tx.Exec(ctx, query(db, "replace_owner"), id.Installation, id.Name, id.UID); err != nil {
 			return Claimed{}, err
 		}
 	}
 	return claimed, bumpEpoch(ctx, tx, db)
 }
 
-// mayTakeOver tells whether id may own what owner owns or has given up.
+// mayTakeOver reports whether id may take the schema over from owner.
 func mayTakeOver(owner Owner, id Identity, takeOver string) bool {
 	switch {
 	case takeOver != "" && takeOver == owner.UID:
@@ -102,17 +103,17 @@ func mayTakeOver(owner Owner, id Identity, takeOver string) bool {
 	return false
 }
 
-// Heartbeat gives a sign of life, at most once a minute: in between it writes
-// nothing. When id does not own the schema it is an *ErrOwnedByAnother.
-func Heartbeat(ctx context.Context, db *DB, id Identity) error {
-	tag, err := db.Exec(ctx, db.Qualify(query("heartbeat")), id.Installation, id.Name, id.UID)
+// Heartbeat records a heartbeat, at most once a minute: in between it writes nothing. If id does not own
+// the schema it returns an *ErrOwnedByAnother.
+func Heartbeat(ctx context.Context, db *postgres.DB, id Identity) error {
+	tag, err := db.Exec(ctx, query(db, "heartbeat"), id.Installation, id.Name, id.UID)
 	if err != nil {
-		return fmt.Errorf("while giving a sign of life: %w", err)
+		return fmt.Errorf("while recording a heartbeat: %w", err)
 	}
 	if tag.RowsAffected() > 0 {
 		return nil
 	}
-	owner, err := readOwner(ctx, db, db.Qualify(query("read_owner")))
+	owner, err := readOwner(ctx, db, query(db, "read_owner"))
 	if err != nil {
 		return err
 	}
@@ -122,11 +123,10 @@ func Heartbeat(ctx context.Context, db *DB, id Identity) error {
 	return nil
 }
 
-// Release gives the schema up, if id owns it. What is being decided is rolled
-// back.
-func Release(ctx context.Context, db *DB, id Identity) error {
+// Release gives the schema up if id owns it. Batches in progress roll back.
+func Release(ctx context.Context, db *postgres.DB, id Identity) error {
 	err := transact(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, db.Qualify(query("release_owner")), id.Installation, id.Name, id.UID)
+		tag, err := tx.Exec(ctx, query(db, "release_owner"), id.Installation, id.Name, id.UID)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
@@ -143,7 +143,7 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row
 }
 
-// readOwner returns the owner, zero where there is none.
+// readOwner returns the owner; zero if there is none.
 func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 	var owner Owner
 	var released *time.Time
@@ -160,10 +160,10 @@ func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 	return owner, nil
 }
 
-// requireOwner returns an *ErrOwnedByAnother unless the object with the given
-// UID owns the schema, which then stays so until the transaction ends.
-func requireOwner(ctx context.Context, tx pgx.Tx, db *DB, uid string) error {
-	owner, err := readOwner(ctx, tx, db.Qualify(query("share_owner")))
+// requireOwner returns an *ErrOwnedByAnother unless the object with the given UID owns the schema. The
+// owner cannot change until the transaction ends.
+func requireOwner(ctx context.Context, tx pgx.Tx, db *postgres.DB, uid string) error {
+	owner, err := readOwner(ctx, tx, query(db, "share_owner"))
 	if err != nil {
 		return err
 	}
@@ -173,9 +173,9 @@ func requireOwner(ctx context.Context, tx pgx.Tx, db *DB, uid string) error {
 	return nil
 }
 
-// bumpEpoch makes every batch decided so far roll back. It waits for those
-// that are committing, and is the last lock of its transaction.
-func bumpEpoch(ctx context.Context, tx pgx.Tx, db *DB) error {
-	_, err := tx.Exec(ctx, db.Qualify(query("bump_epoch")))
+// bumpEpoch makes every batch that has not committed roll back. It waits for batches that are committing,
+// and takes the last lock of its transaction.
+func bumpEpoch(ctx context.Context, tx pgx.Tx, db *postgres.DB) error {
+	_, err := tx.Exec(ctx, query(db, "bump_epoch"))
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // What happened to the owner before the claim.
@@ -13,7 +15,7 @@ const (
 	silentFor4 = "UPDATE referral.owner SET heartbeat_at = now() - interval '4 minutes 50 seconds'"
 	silentFor5 = "UPDATE referral.owner SET heartbeat_at = now() - interval '5 minutes 1 second'"
 	released   = "UPDATE referral.owner SET released_at = now()"
-	nobody     = "DELETE FROM referral.owner"
+	noOwner    = "DELETE FROM referral.owner"
 )
 
 func TestClaim(t *testing.T) {
@@ -23,12 +25,12 @@ func TestClaim(t *testing.T) {
 	elsewhere := database.Identity{Installation: "elsewhere", Name: shop.Name, UID: shop.UID}
 	for name, test := range map[string]struct {
 		before   string
-		who      database.Identity
+		claimant database.Identity
 		takeOver string
 		owns     bool
 		bumps    bool
 	}{
-		"free":                     {nobody, other, "", true, true},
+		"free":                     {noOwner, other, "", true, true},
 		"ours":                     {"SELECT", shop, "", true, false},
 		"ours, and silent":         {silentFor5, shop, "", true, false},
 		"ours, given up":           {released, shop, "", true, true},
@@ -41,7 +43,7 @@ func TestClaim(t *testing.T) {
 		"another name, given up":                    {released, other, "", false, false},
 		"another name that names the owner":         {"SELECT", other, shop.UID, true, true},
 		"another name that names an owner before":   {"SELECT", other, "before", false, false},
-		"another name that names nobody":            {"SELECT", other, other.UID, false, false},
+		"another name that names itself":            {"SELECT", other, other.UID, false, false},
 		"another installation with a copied object": {silentFor5, elsewhere, "", false, false},
 		"that names the owner":                      {"SELECT", elsewhere, shop.UID, true, true},
 	} {
@@ -49,13 +51,13 @@ func TestClaim(t *testing.T) {
 			w := w.anew(t)
 			run(t, w, test.before)
 			epoch := w.epoch()
-			claimed, err := database.Claim(t.Context(), w.DB, test.who, test.takeOver)
+			claimed, err := database.Claim(t.Context(), w.DB, test.claimant, test.takeOver)
 			var another *database.ErrOwnedByAnother
 			switch {
 			case test.owns:
 				check(t, err)
-				check(t, database.Heartbeat(t.Context(), w.DB, test.who))
-				took := test.who != shop && test.before != nobody
+				check(t, database.Heartbeat(t.Context(), w.DB, test.claimant))
+				took := test.claimant != shop && test.before != noOwner
 				if claimed.TookOver != took || took && claimed.From.Identity != shop {
 					t.Errorf("%+v", claimed)
 				}
@@ -64,7 +66,7 @@ func TestClaim(t *testing.T) {
 			case another.Owner.Identity != shop:
 				t.Errorf("names %+v", another.Owner)
 			default:
-				if message := database.Message(err); !strings.Contains(message, shop.UID) || !strings.Contains(message, shop.Name) {
+				if message := postgres.Message(err); !strings.Contains(message, shop.UID) || !strings.Contains(message, shop.Name) {
 					t.Errorf("%q does not name the owner", message)
 				}
 			}
@@ -77,16 +79,16 @@ func TestClaim(t *testing.T) {
 			}
 			status, err := database.ReadStatus(t.Context(), w.DB)
 			check(t, err)
-			if got := status.Owner.Identity == test.who; got != test.owns {
+			if got := status.Owner.Identity == test.claimant; got != test.owns {
 				t.Errorf("owned by %+v", status.Owner)
 			}
 		})
 	}
 }
 
-func TestOneOfManyThatClaimAtOnceOwns(t *testing.T) {
+func TestOneOfManyConcurrentClaimsOwns(t *testing.T) {
 	w := newWorld(t)
-	for name, before := range map[string]string{"a free schema": nobody, "one that was given up": released} {
+	for name, before := range map[string]string{"a free schema": noOwner, "one that was given up": released} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
 			run(t, w, before)
@@ -94,9 +96,9 @@ func TestOneOfManyThatClaimAtOnceOwns(t *testing.T) {
 			const claimants = 8
 			outcomes := make(chan error, claimants)
 			for i := range claimants {
-				who := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: string(rune('a' + i))}
+				claimant := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: string(rune('a' + i))}
 				go func() {
-					_, err := database.Claim(t.Context(), w.DB, who, "")
+					_, err := database.Claim(t.Context(), w.DB, claimant, "")
 					outcomes <- err
 				}()
 			}
@@ -140,12 +142,12 @@ func TestHeartbeatWritesAtMostOnceAMinute(t *testing.T) {
 	}
 }
 
-func TestHeartbeatTellsWhoLostTheSchema(t *testing.T) {
+func TestHeartbeatReportsTheLossOfTheSchema(t *testing.T) {
 	w := newWorld(t)
 	for name, before := range map[string]string{
-		"to another": "UPDATE referral.owner SET uid = 'after'",
-		"by release": released,
-		"to nobody":  nobody,
+		"to another":  "UPDATE referral.owner SET uid = 'after'",
+		"by release":  released,
+		"to no owner": noOwner,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
@@ -166,7 +168,7 @@ func TestRelease(t *testing.T) {
 	for range 2 {
 		check(t, database.Release(t.Context(), w.DB, shop))
 	}
-	config, err := database.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadConfiguration(t.Context(), w.DB)
 	check(t, err)
 	if config.OwnerUID != "" || config.Epoch != epoch+1 {
 		t.Errorf("owner %q, epoch %d after %d", config.OwnerUID, config.Epoch, epoch)

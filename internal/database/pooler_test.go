@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,12 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// behindPooler returns a way to the database through PgBouncer, which puts
-// every transaction on any of two connections.
+// behindPooler returns a URI of the database through PgBouncer, which runs each transaction on either of
+// two connections.
 func behindPooler(t *testing.T, own *testworld.Database) (uri string) {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
@@ -60,12 +62,12 @@ unix_socket_dir =
 	return fmt.Sprintf("postgres://%s:x@%s/%s?sslmode=disable", own.Operator, net.JoinHostPort(host, port), own.Name)
 }
 
-func TestAllOfItWorksThroughAPooler(t *testing.T) {
+func TestEverythingWorksThroughAPooler(t *testing.T) {
 	uri := behindPooler(t, testworld.NewDatabase(t))
 	const replicas = 2
 	outcomes := make(chan error, replicas)
 	for range replicas {
-		db := open(t, uri, database.DefaultSchema)
+		db := open(t, uri, postgres.DefaultSchema)
 		go func() {
 			_, err := database.Migrate(t.Context(), db)
 			outcomes <- err
@@ -74,7 +76,7 @@ func TestAllOfItWorksThroughAPooler(t *testing.T) {
 	for range replicas {
 		check(t, <-outcomes)
 	}
-	db := open(t, uri, database.DefaultSchema)
+	db := open(t, uri, postgres.DefaultSchema)
 	_, err := database.Claim(t.Context(), db, shop, "")
 	check(t, err)
 	check(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
@@ -103,21 +105,37 @@ func TestAllOfItWorksThroughAPooler(t *testing.T) {
 	}
 }
 
-func useAll(ctx context.Context, db *database.DB, d database.Declaration) error {
+func useAll(ctx context.Context, db *postgres.DB, d database.Declaration) error {
 	if _, err := database.Declare(ctx, db, d); err != nil {
 		return err
 	}
 	if err := database.Heartbeat(ctx, db, shop); err != nil {
 		return err
 	}
-	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, reward.LastTouch); err != nil {
+	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, database.LastTouch); err != nil {
 		return err
 	}
-	if _, err := database.LoadConfiguration(ctx, db); err != nil {
+	if _, err := engine.LoadConfiguration(ctx, db); err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO referral.change (shard, kind, key) VALUES ($1, 'Referee', $2)", 1, "u")
 		return err
 	})
+}
+
+func mustParse(t testing.TB, uri string) *url.URL {
+	t.Helper()
+	parsed, err := url.Parse(uri)
+	check(t, err)
+	return parsed
+}
+
+// freeAddress returns an address on which no process listens.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
 }

@@ -7,19 +7,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-func TestARedemptionTakesWhatIsThereAndNoMore(t *testing.T) {
+func TestARedemptionSpendsAtMostWhatIsAvailable(t *testing.T) {
 	w := newWorld(t)
 	run(t, w.writer, insertAdjustment, "b", "a", 500, "USD")
 	run(t, w.writer, insertRedemption, "b", "1", 300, "USD")
 	for name, arguments := range map[string][]any{
-		"more than is left": {"b", "2", 201, "USD"},
-		"another currency":  {"b", "3", 1, "EUR"},
-		"somebody else":     {"c", "4", 1, "USD"},
+		"more than is left":   {"b", "2", 201, "USD"},
+		"another currency":    {"b", "3", 1, "EUR"},
+		"another beneficiary": {"c", "4", 1, "USD"},
 	} {
-		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); sqlState(err) != checkViolation || database.Constraint(err) != "redemption_covered" {
+		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); sqlState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -37,7 +37,7 @@ func TestARedemptionTakesWhatIsThereAndNoMore(t *testing.T) {
 	}
 }
 
-func TestRedemptionsBesideEachOtherSpendNothingTwice(t *testing.T) {
+func TestConcurrentRedemptionsSpendNothingTwice(t *testing.T) {
 	w := newWorld(t)
 	run(t, w.writer, insertAdjustment, "b", "a", 10, "USD")
 	const buyers = 8

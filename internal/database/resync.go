@@ -6,43 +6,42 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// RequestResync asks for a full comparison of a campaign. requestedAt tells one
-// request from another; the newest wins. A comparison that begins after it
-// answers it as ResyncStatus.Handled when it ends. Asking the same again
-// writes nothing.
-func RequestResync(ctx context.Context, db *DB, ownerUID, campaign, requestedAt string) error {
-	if err := asOwner(ctx, db, ownerUID, "request_resync", campaign, requestedAt); err != nil {
+// RequestResync requests a resync of a campaign. requestedAt identifies the request; the newest replaces
+// an earlier one. A resync that begins afterwards answers the request when it ends: ResyncStatus.Handled.
+// The same request again writes nothing.
+func RequestResync(ctx context.Context, db *postgres.DB, ownerUID, campaign, requestedAt string) error {
+	if err := asOwner(ctx, db, ownerUID, query(db, "request_resync"), campaign, requestedAt); err != nil {
 		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign, err)
 	}
 	return nil
 }
 
-// AllowReversals permits the reversals that are withheld from a campaign
-// because so many rows are missing, see MassReversal. The permission is for the
-// pairs that were reported under that id. It is recorded once; for another id,
-// and for an incident that is over, it changes nothing.
-func AllowReversals(ctx context.Context, db *DB, ownerUID, campaign, id string) error {
-	if err := asOwner(ctx, db, ownerUID, "allow_reversals", campaign, id); err != nil {
+// AllowReversals permits reversals of a campaign that are withheld because many rows are missing; see
+// MassReversal. It permits the pairs that were reported under the id, once. Another id, or the id of an
+// incident that is over, changes nothing.
+func AllowReversals(ctx context.Context, db *postgres.DB, ownerUID, campaign, id string) error {
+	if err := asOwner(ctx, db, ownerUID, query(db, "allow_reversals"), campaign, id); err != nil {
 		return fmt.Errorf("while allowing reversals of campaign %s: %w", campaign, err)
 	}
 	return nil
 }
 
-// asOwner runs one statement if the schema's owner asks for it.
-func asOwner(ctx context.Context, db *DB, ownerUID, name string, arguments ...any) error {
+// asOwner runs one statement if the object with ownerUID owns the schema.
+func asOwner(ctx context.Context, db *postgres.DB, ownerUID, statement string, arguments ...any) error {
 	return transact(ctx, db, func(tx pgx.Tx) error {
 		if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, db.Qualify(query(name)), arguments...)
+		_, err := tx.Exec(ctx, statement, arguments...)
 		return err
 	})
 }
 
-// resyncRow is what is read of a campaign's comparisons and lost rows; zero
-// where there was neither.
+// resyncRow are the columns of a campaign's resyncs and incident; zero if there are none.
 type resyncRow struct {
 	status   ResyncStatus
 	endedAt  *time.Time

@@ -6,27 +6,26 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// ReverseCampaign has the engine take back all that a campaign gave, before its
-// object goes, and returns about how many pairs are left; 0 only when nothing
-// is: then the campaign is closed. It records the deletion of the object, so
-// that nothing which a cache says of it opens the campaign again. Unless uid is
-// empty it touches only what that object declared last. A campaign that was
-// never declared has nothing to take back. Call it until nothing is left.
-func ReverseCampaign(ctx context.Context, db *DB, ownerUID, name, uid string) (left int64, err error) {
+// ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about how
+// many pairs remain; 0 only when none does: then the campaign is closed. Call it until it returns 0,
+// before the object goes. It records the deletion of the object, so that a stale declaration does not
+// open the campaign again. If uid is not empty it changes only a campaign that this object declared
+// last. A campaign that was never declared has nothing to reverse.
+func ReverseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) (remaining int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
-		left, err = reverseCampaign(ctx, tx, db, ownerUID, name, uid)
+		remaining, err = reverseCampaign(ctx, tx, db, ownerUID, name, uid)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("while reversing campaign %s: %w", name, err)
 	}
-	return left, nil
+	return remaining, nil
 }
 
-func reverseCampaign(ctx context.Context, tx pgx.Tx, db *DB, ownerUID, name, uid string) (left int64, err error) {
+func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, ownerUID, name, uid string) (remaining int64, err error) {
 	if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
 		return 0, err
 	}
@@ -35,27 +34,27 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *DB, ownerUID, name, uid
 		return 0, err
 	}
 	var done bool
-	if err := tx.QueryRow(ctx, db.Qualify(query("read_reversal")), name).Scan(&done, &left); err != nil {
+	if err := tx.QueryRow(ctx, query(db, "read_reversal"), name).Scan(&done, &remaining); err != nil {
 		return 0, err
 	}
-	left = max(left, 1)
+	remaining = max(remaining, 1)
 	switch {
-	// One that was closed otherwise still has what it gave, unless all is closed that has no object.
-	case present.mode == reward.Closed && (done || uid == ""):
+	// A campaign that was closed without being reversed is reversed now, unless uid is empty.
+	case present.mode == Closed && (done || uid == ""):
 		return 0, nil
-	case present.mode == reward.Reversing && done:
+	case present.mode == Reversing && done:
 		return 0, closeCampaign(ctx, tx, db, name)
-	case present.mode == reward.Reversing:
-		return left, nil
+	case present.mode == Reversing:
+		return remaining, nil
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("record_deletion")), name, present.uid); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, present.uid); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("begin_reversal")), name); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "begin_reversal"), name); err != nil {
 		return 0, err
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("set_campaign_mode")), name, reward.Reversing); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "set_campaign_mode"), name, Reversing); err != nil {
 		return 0, err
 	}
-	return left, bumpEpoch(ctx, tx, db)
+	return remaining, bumpEpoch(ctx, tx, db)
 }

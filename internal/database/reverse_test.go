@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 func TestReverseCampaign(t *testing.T) {
@@ -42,7 +41,7 @@ func TestReverseCampaign(t *testing.T) {
 		t.Errorf("asked again: %d left, epoch %d after %d", left, w.epoch(), epoch)
 	}
 	if declared := w.declare(invite(func(d *database.Declaration) { d.Generation++ })); !declared.Stale || mode() != "Reversing" {
-		t.Errorf("whoever has not heard of the deletion opened it again: %+v", declared)
+		t.Errorf("a stale declaration opened it again: %+v", declared)
 	}
 
 	_, err = w.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
@@ -52,7 +51,7 @@ func TestReverseCampaign(t *testing.T) {
 	}
 	_, err = w.Exec(t.Context(), "UPDATE referral.reversal SET done = true; UPDATE referral.pair_count SET granted = 5")
 	check(t, err)
-	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(reward.Closed) {
+	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(database.Closed) {
 		t.Errorf("%d left, mode %s", left, mode())
 	}
 	epoch = w.epoch()
@@ -60,7 +59,7 @@ func TestReverseCampaign(t *testing.T) {
 		t.Errorf("asked after the end: %d left, epoch %d after %d", left, w.epoch(), epoch)
 	}
 	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
-	if mode() != string(reward.Open) {
+	if mode() != string(database.Open) {
 		t.Error("another object of that name cannot declare it")
 	}
 }

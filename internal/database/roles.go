@@ -6,20 +6,21 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Roles are Postgres roles by what they may do with the schema.
+// Roles are Postgres roles by their access to the schema.
 //
-// Writers write facts, but not what is the database's own word in them, and
-// neither change nor delete adjustments, actions, redemptions and erasures.
-// Readers, and writers too, read facts, results, balances and what is declared.
-// Neither gets at the engine's own tables.
+// Writers write facts, except columns that only the database sets, and neither change nor delete
+// adjustments, actions, redemptions and erasures. Readers and writers read facts, results, balances and
+// configuration. Neither may access the engine's own tables.
 type Roles struct {
 	Writers []string
 	Readers []string
 }
 
-// ErrRolesNotFound says which roles do not exist. The others have their rights.
+// ErrRolesNotFound names the listed roles that do not exist. The others have their rights.
 type ErrRolesNotFound struct{ Roles []string }
 
 func (e *ErrRolesNotFound) Error() string {
@@ -30,19 +31,10 @@ func (e *ErrRolesNotFound) Error() string {
 	return "the database has no role " + strings.Join(quoted, ", ") + ": create it, or take it off the list"
 }
 
-// ErrNotGranted says that a right could not be given: the user of the
-// connection URI does not own what it is about.
-type ErrNotGranted struct{ Statement string }
-
-func (e *ErrNotGranted) Error() string {
-	return "the user of the connection URI may not run " + e.Statement + ": let the owner of the schema do it"
-}
-
-// GrantRoles gives the listed roles their rights and takes back those that it
-// gave to roles which are not listed any more. Rights that somebody took away
-// meanwhile are given again. It writes nothing where nothing differs.
-func GrantRoles(ctx context.Context, db *DB, roles Roles) error {
-	// A nil slice would be null, which is neither listed nor not.
+// GrantRoles grants the listed roles their rights, also rights that were revoked by hand, and revokes
+// those that it granted to roles which are not listed any more. It writes nothing if nothing differs.
+func GrantRoles(ctx context.Context, db *postgres.DB, roles Roles) error {
+	// A nil slice would be sent as null.
 	roles = Roles{Writers: append([]string{}, roles.Writers...), Readers: append([]string{}, roles.Readers...)}
 	due, missing, differs, err := compareRoles(ctx, db, db, roles)
 	if err == nil && (differs || len(due) > 0) {
@@ -57,8 +49,8 @@ func GrantRoles(ctx context.Context, db *DB, roles Roles) error {
 	return nil
 }
 
-func grantRoles(ctx context.Context, tx pgx.Tx, db *DB, roles Roles) error {
-	if _, err := tx.Exec(ctx, db.Qualify(query("lock_roles"))); err != nil {
+func grantRoles(ctx context.Context, tx pgx.Tx, db *postgres.DB, roles Roles) error {
+	if _, err := tx.Exec(ctx, query(db, "lock_roles")); err != nil {
 		return err
 	}
 	due, _, _, err := compareRoles(ctx, tx, db, roles)
@@ -70,18 +62,18 @@ func grantRoles(ctx context.Context, tx pgx.Tx, db *DB, roles Roles) error {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, db.Qualify(query("remember_roles")), roles.Writers, roles.Readers); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "remember_roles"), roles.Writers, roles.Readers); err != nil {
 		return err
 	}
 	// Postgres only warns when a right cannot be passed on.
 	due, _, _, err = compareRoles(ctx, tx, db, roles)
 	if err == nil && len(due) > 0 {
-		err = &ErrNotGranted{Statement: due[0].statement(db.Schema)}
+		err = &postgres.ErrNotGranted{Statement: due[0].statement(db.Schema)}
 	}
 	return err
 }
 
-// grant is a right that is to be given or taken back.
+// grant is a GRANT or REVOKE that is due.
 type grant struct {
 	Action     string // GRANT or REVOKE
 	Role       string
@@ -90,7 +82,7 @@ type grant struct {
 	Attributes []string // empty: the whole object
 }
 
-func (g grant) statement(schema Schema) string {
+func (g grant) statement(schema postgres.Schema) string {
 	var b strings.Builder
 	b.WriteString(g.Action + " " + g.Privilege)
 	if len(g.Attributes) > 0 {
@@ -120,14 +112,14 @@ type reader interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
-// compareRoles returns the grants that are due, the roles that do not exist,
-// and whether what is remembered differs from the list.
-func compareRoles(ctx context.Context, from reader, db *DB, roles Roles) (due []grant, missing []string, differs bool, err error) {
-	err = from.QueryRow(ctx, db.Qualify(query("compare_roles")), roles.Writers, roles.Readers).Scan(&missing, &differs)
+// compareRoles returns the grants that are due, the roles that do not exist, and whether table
+// role_grant differs from the list.
+func compareRoles(ctx context.Context, from reader, db *postgres.DB, roles Roles) (due []grant, missing []string, differs bool, err error) {
+	err = from.QueryRow(ctx, query(db, "compare_roles"), roles.Writers, roles.Readers).Scan(&missing, &differs)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	rows, err := from.Query(ctx, db.Qualify(query("compare_grants")), roles.Writers, roles.Readers, string(db.Schema))
+	rows, err := from.Query(ctx, query(db, "compare_grants"), roles.Writers, roles.Readers, string(db.Schema))
 	if err != nil {
 		return nil, nil, false, err
 	}

@@ -9,10 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestRolesGetWhatTheirListSays(t *testing.T) {
+func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	w := newWorld(t)
 	rights := func() []string {
 		return column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole})
@@ -32,18 +33,18 @@ func TestRolesGetWhatTheirListSays(t *testing.T) {
 	run(t, w, "REVOKE INSERT (amount) ON referral.purchase FROM shop; REVOKE SELECT ON referral.balance FROM bi")
 	check(t, database.GrantRoles(t.Context(), w.DB, both))
 	if diff := cmp.Diff(granted, rights()); diff != "" {
-		t.Errorf("what was taken away is not given again: %s", diff)
+		t.Errorf("a revoked right is not granted again: %s", diff)
 	}
 
 	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
 	for _, right := range rights() {
 		if !strings.HasSuffix(right, "SELECT") && !strings.HasSuffix(right, "USAGE") {
-			t.Errorf("who became a reader kept %s", right)
+			t.Errorf("a role that became a reader kept %s", right)
 		}
 	}
 	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
 	if left := rights(); len(left) > 0 {
-		t.Errorf("who left the list kept %v", left)
+		t.Errorf("a role that left the list kept %v", left)
 	}
 	if left := column[string](t, w, "SELECT role FROM referral.role_grant"); len(left) > 0 {
 		t.Errorf("remembered: %v", left)
@@ -60,23 +61,23 @@ const rightsOf = `
 		UNION ALL SELECT acl.grantee, proname, acl.privilege_type FROM pg_proc, aclexplode(proacl) AS acl WHERE pronamespace = 'referral'::regnamespace
 	) AS given WHERE grantee <> 0 AND grantee::regrole::text = ANY ($1) ORDER BY 1`
 
-func TestRolesThatAreNotThere(t *testing.T) {
+func TestMissingRolesAreReported(t *testing.T) {
 	w := newWorld(t)
 	err := database.GrantRoles(t.Context(), w.DB, database.Roles{
-		Writers: []string{testworld.WriterRole, "nobody", `no"body`}, Readers: []string{"public", "nobody"},
+		Writers: []string{testworld.WriterRole, "absent", `ab"sent`}, Readers: []string{"public", "absent"},
 	})
 	var missing *database.ErrRolesNotFound
 	if !errors.As(err, &missing) {
 		t.Fatalf("got %v", err)
 	}
-	if diff := cmp.Diff([]string{`no"body`, "nobody", "public"}, missing.Roles); diff != "" {
+	if diff := cmp.Diff([]string{`ab"sent`, "absent", "public"}, missing.Roles); diff != "" {
 		t.Error(diff)
 	}
 	if n := value[int](t, w, "SELECT count(*)::int FROM referral.role_grant WHERE role = 'shop'"); n != 1 {
 		t.Error("the role that is there has no rights")
 	}
 	if n := value[int](t, w, "SELECT count(*)::int FROM pg_class, aclexplode(relacl) AS acl WHERE relnamespace = 'referral'::regnamespace AND acl.grantee = 0"); n > 0 {
-		t.Error("everybody has rights")
+		t.Error("PUBLIC has rights")
 	}
 	run(t, w.writer, "INSERT INTO referral.signup (user_id) VALUES ('u')")
 }
@@ -110,7 +111,7 @@ func TestRightsThatCannotBePassedOn(t *testing.T) {
 	admin := plainPool(t, w.own.AdminURI)
 	run(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
 	err := database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.ReaderRole}})
-	if database.Classify(err) != database.ClassPermissionDenied || !strings.Contains(database.Message(err), "SCHEMA") {
-		t.Errorf("got %v, %s", err, database.Message(err))
+	if postgres.Classify(err) != postgres.ClassPermissionDenied || !strings.Contains(postgres.Message(err), "SCHEMA") {
+		t.Errorf("got %v, %s", err, postgres.Message(err))
 	}
 }

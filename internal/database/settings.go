@@ -7,47 +7,46 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// ErrStale says that settings of a later generation are in force: whoever
-// meant to change them follows a cache that lags behind.
+// ErrStale means that settings of a later generation are in force: the caller's cache lags behind.
 var ErrStale = errors.New("settings of a later generation are in force")
 
-// SetAttribution declares which touch binds a signup. A change has the signups
-// of every campaign looked at again. Once it returns nothing commits that was
-// decided under another; it writes nothing where nothing differs. A generation
-// lower than that of an earlier change is ErrStale.
-func SetAttribution(ctx context.Context, db *DB, ownerUID string, generation int64, model reward.AttributionModel) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, "set_attribution", model)
+// SetAttribution declares which touch decides a signup's attribution. A change enqueues every campaign.
+// Once it returns, no batch commits that was decided under another model; it writes nothing if nothing
+// differs. A generation lower than that of an earlier change is ErrStale.
+func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
+	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_attribution"), query(db, "set_attribution"), model)
 	if err != nil {
 		return 0, fmt.Errorf("while setting the attribution model: %w", err)
 	}
 	return epoch, nil
 }
 
-// SetSuspended declares whether batches are taken at all. Once it returns with
-// true, none commits. A generation lower than that of an earlier change is
-// ErrStale.
-func SetSuspended(ctx context.Context, db *DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, "set_suspended", suspended)
+// SetSuspended declares whether the database is suspended: no batch commits while it is. A generation
+// lower than that of an earlier change is ErrStale.
+func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
+	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_suspended"), query(db, "set_suspended"), suspended)
 	if err != nil {
-		return 0, fmt.Errorf("while setting whether batches are taken: %w", err)
+		return 0, fmt.Errorf("while suspending or resuming: %w", err)
 	}
 	return epoch, nil
 }
 
-// set gives a column of meta another value by the named statement, whose
-// neighbour of the same name with _is tells whether it has it already.
-func set(ctx context.Context, db *DB, ownerUID string, generation int64, statement string, value any) (epoch int64, err error) {
+// set gives a column of meta a value by the statement change, unless the statement compare finds that
+// it has the value already.
+func set(
+	ctx context.Context, db *postgres.DB, ownerUID string, generation int64, compare, change string, value any,
+) (epoch int64, err error) {
 	var owner string
 	var same bool
-	err = db.QueryRow(ctx, db.Qualify(query(statement+"_is")), value).Scan(&epoch, &owner, &same)
+	err = db.QueryRow(ctx, compare, value).Scan(&epoch, &owner, &same)
 	if err != nil || same && owner == ownerUID {
 		return epoch, err
 	}
 	err = transact(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, db.Qualify(query("advance_owner")), ownerUID, generation)
+		tag, err := tx.Exec(ctx, query(db, "advance_owner"), ownerUID, generation)
 		if err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ func set(ctx context.Context, db *DB, ownerUID string, generation int64, stateme
 			}
 			return ErrStale
 		}
-		return tx.QueryRow(ctx, db.Qualify(query(statement)), value).Scan(&epoch)
+		return tx.QueryRow(ctx, change, value).Scan(&epoch)
 	})
 	return epoch, err
 }

@@ -9,31 +9,31 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// PendingLimit is how far pending changes are counted.
+// PendingLimit is the number up to which pending changes are counted.
 const PendingLimit = 10_000
 
-// Status is what a database looks like at one moment.
+// Status is the state of a database at one moment.
 type Status struct {
 	ServerVersion       string // such as 15.18
 	Epoch               int64
 	SchemaVersion       int
 	RulesVersion        int
 	Suspended           bool
-	Attribution         reward.AttributionModel
-	Owner               Owner     // zero: nobody
+	Attribution         AttributionModel
+	Owner               Owner     // zero: the schema has no owner
 	PendingChanges      int64     // at most PendingLimit
 	OldestPendingChange time.Time // zero: none is pending
 	SetAside            int64     // referees that could not be decided
 	Campaigns           []CampaignStatus
 }
 
-// CampaignStatus is what one declared campaign looks like.
+// CampaignStatus is the state of one declared campaign.
 type CampaignStatus struct {
 	Name     string
-	Mode     reward.Mode
+	Mode     Mode
 	UID      string // of the object that declared it last
 	Policy   string
 	Revision int
@@ -41,8 +41,8 @@ type CampaignStatus struct {
 
 	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
 
-	Budget          *reward.Money  // nil: no limit
-	Rollout         *RolloutStatus // nil: no revision has reached pairs of before
+	Budget          *Money         // nil: no limit
+	Rollout         *RolloutStatus // nil: no revision has reached existing pairs
 	ConditionErrors int64
 	Resync          ResyncStatus
 
@@ -50,49 +50,46 @@ type CampaignStatus struct {
 	Credits   []CreditStatus // by currency
 }
 
-// RolloutStatus is how far the newest revision that reaches pairs of before has
-// come, in pairs.
+// RolloutStatus is the progress, in pairs, of the newest revision that reaches existing pairs.
 type RolloutStatus struct {
 	Revision       int
 	Decided, Total int64
 	Done           bool
 }
 
-// ResyncStatus is what full comparisons of a campaign have come to.
+// ResyncStatus are the results of a campaign's resyncs.
 type ResyncStatus struct {
-	EndedAt        time.Time // of the last that went through; zero: none has
-	Handled        string    // the last request that one has answered
-	DriftCorrected int64     // differences that nobody declared, put right so far
-	Found          string    // what the last one found, for people; empty: nothing
+	EndedAt        time.Time // of the last complete one; zero: none
+	Handled        string    // the last request that was answered
+	DriftCorrected int64     // drifted rows corrected so far
+	Found          string    // what the last one corrected, for people; empty: nothing
 	MassReversal   *MassReversal
 }
 
-// MassReversal is an incident: so many rows of facts are missing that their
-// loss rather than a shop's decision is to be assumed. It stays as it was first
-// reported until it is permitted or over.
+// MassReversal is an incident: so many rows of facts are missing that they are probably lost, and not
+// deleted by the shop. It stays as it was first reported until it is permitted or over.
 type MassReversal struct {
-	ID    string // what a permission has to name
+	ID    string // the id that a permission must name
 	Pairs int64  // pairs whose reversal was withheld when it was reported
 	Of    int64  // pairs held or granted when counting began
 }
 
-// CreditStatus is a campaign's credit in one currency, in minor units. Sums
-// may leave the range of int64.
+// CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of int64.
 type CreditStatus struct {
 	Currency string   `json:"currency"`
 	Granted  *big.Int `json:"granted"`  // net
-	Held     *big.Int `json:"held"`     // granted when its hold ends
-	Reversed *big.Int `json:"reversed"` // taken back, above zero
+	Held     *big.Int `json:"held"`     // granted when the holds end
+	Reversed *big.Int `json:"reversed"` // sum of reversals, above zero
 }
 
-// ReadStatus reads everything that is reported, with one query.
-func ReadStatus(ctx context.Context, db *DB) (Status, error) {
+// ReadStatus reads everything that is reported, with one query, and reports new incidents.
+func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	var status Status
-	rows, err := db.Query(ctx, db.Qualify(query("read_status")), PendingLimit)
+	rows, err := db.Query(ctx, query(db, "read_status"), PendingLimit)
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
-	unreported := false // an incident has not been reported yet
+	unreported := false // an incident is not reported yet
 	for rows.Next() {
 		open, err := status.addRow(rows)
 		if err != nil {
@@ -112,9 +109,9 @@ func ReadStatus(ctx context.Context, db *DB) (Status, error) {
 	return status, nil
 }
 
-// reportIncidents fixes the sets of pairs that are reported from now on.
-func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
-	rows, err := db.Query(ctx, db.Qualify(query("report_incident")))
+// reportIncidents fixes the sets of pairs of incidents that are not reported yet.
+func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
+	rows, err := db.Query(ctx, query(db, "report_incident"))
 	if err != nil {
 		return err
 	}
@@ -132,8 +129,8 @@ func (s *Status) reportIncidents(ctx context.Context, db *DB) error {
 	return err
 }
 
-// addRow reads what there is of the database and, unless its name is empty,
-// one campaign, and whether the campaign has an incident to report.
+// addRow reads a row: the database's columns and, unless the name is empty, those of one campaign. It
+// returns whether the campaign has an incident that is not reported.
 func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
@@ -163,7 +160,7 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil {
-		c.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+		c.Budget = &Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()

@@ -3,19 +3,21 @@ package database
 import (
 	"context"
 	"fmt"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Versions of a schema. Both are 0 where there is none.
+// Versions of a schema; both 0 if there is none.
 type Versions struct {
 	Schema int // number of the newest migration that ran
 	Rules  int // version of the rules that decide
 }
 
-// Known are the versions of this binary.
+// Known returns the versions of this binary.
 func Known() Versions { return Versions{Schema: SchemaVersion, Rules: RulesVersion} }
 
-// ErrSchemaTooNew says that a newer version of the operator made the schema.
-// This binary must not touch it.
+// ErrSchemaTooNew means that a newer version of the operator has migrated the schema. This binary must
+// not write to it.
 type ErrSchemaTooNew struct{ Found, Known Versions }
 
 func (e *ErrSchemaTooNew) Error() string {
@@ -23,11 +25,10 @@ func (e *ErrSchemaTooNew) Error() string {
 		e.Found.Schema, e.Found.Rules, e.Known.Schema, e.Known.Rules)
 }
 
-// ReadVersions returns the versions of the schema, both 0 where it does not
-// exist or no migration has run.
-func ReadVersions(ctx context.Context, db *DB) (schema, rules int, err error) {
-	err = db.QueryRow(ctx, db.Qualify(query("read_versions"))).Scan(&schema, &rules)
-	if Classify(err) == ClassMissingObject {
+// ReadVersions returns the versions of the schema; both 0 if it does not exist or no migration has run.
+func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err error) {
+	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&schema, &rules)
+	if postgres.Classify(err) == postgres.ClassMissingObject {
 		return 0, 0, nil
 	}
 	if err != nil {
@@ -36,8 +37,7 @@ func ReadVersions(ctx context.Context, db *DB) (schema, rules int, err error) {
 	return schema, rules, nil
 }
 
-// CheckVersions returns *ErrSchemaTooNew unless this binary may write to a
-// schema of these versions.
+// CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these versions.
 func CheckVersions(found Versions) error {
 	if found.Schema > SchemaVersion || found.Rules > RulesVersion {
 		return &ErrSchemaTooNew{Found: found, Known: Known()}

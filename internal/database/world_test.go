@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -21,7 +22,7 @@ var shop = database.Identity{Installation: "default", Name: "growth/shop", UID: 
 // world is a migrated, owned and granted schema of the test's own.
 type world struct {
 	testing.TB
-	*database.DB
+	*postgres.DB
 	own    *testworld.Database
 	writer *pgxpool.Pool // the plain role that writes facts
 	reader *pgxpool.Pool // the plain role that reads
@@ -30,7 +31,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "database", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}
@@ -45,13 +46,12 @@ func newWorld(t testing.TB) *world {
 		return database.GrantRoles(ctx, db, roles)
 	})
 	return &world{
-		TB: t, DB: open(t, own.URI, database.DefaultSchema), own: own,
+		TB: t, DB: open(t, own.URI, postgres.DefaultSchema), own: own,
 		writer: plainPool(t, own.WriterURI), reader: plainPool(t, own.ReaderURI),
 	}
 }
 
-// anew is the same world for another test, with nothing declared or noted in
-// it and its owner as at first.
+// anew returns the same world for another test, with nothing declared or enqueued and the first owner.
 func (w *world) anew(t testing.TB) *world {
 	t.Helper()
 	again := *w
@@ -67,9 +67,9 @@ func (w *world) anew(t testing.TB) *world {
 	return &again
 }
 
-func open(t testing.TB, uri string, schema database.Schema) *database.DB {
+func open(t testing.TB, uri string, schema postgres.Schema) *postgres.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: schema})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: schema})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func run(t testing.TB, on executor, sql string, arguments ...any) {
 	}
 }
 
-// column returns the only column of what a statement finds.
+// column returns the only column of a statement's result.
 func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T {
 	t.Helper()
 	rows, err := on.Query(t.Context(), sql, arguments...)
@@ -114,7 +114,7 @@ func column[T any](t testing.TB, on executor, sql string, arguments ...any) []T 
 	return found
 }
 
-// value returns the only value that a statement finds.
+// value returns the only value of a statement's result.
 func value[T any](t testing.TB, on executor, sql string, arguments ...any) T {
 	t.Helper()
 	found := column[T](t, on, sql, arguments...)
@@ -131,7 +131,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// sqlState is the SQLSTATE in an error; empty where there is none.
+// sqlState returns the SQLSTATE of an error; empty if it has none.
 func sqlState(err error) string {
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return server.Code

@@ -14,7 +14,7 @@ func limited(generation, limit, budget int64) func(*database.Declaration) {
 	return func(d *database.Declaration) {
 		d.Generation, d.Policy.Generation = generation, generation
 		if budget > 0 {
-			d.Budget = &reward.Money{Amount: budget, Currency: "USD"}
+			d.Budget = &database.Money{Amount: budget, Currency: "USD"}
 		}
 		terms := fiveDollars()
 		terms.Limits.PairsPerReferrer = limit
@@ -138,7 +138,7 @@ func TestGrowth(t *testing.T) {
 		{Name: "share", Beneficiary: reward.ToReferrer, Percentage: &reward.Percentage{Rate: "10"}}}}
 	budget := func(generation, amount int64) func(*database.Declaration) {
 		return func(d *database.Declaration) {
-			d.Generation, d.Budget = generation, &reward.Money{Amount: amount, Currency: "USD"}
+			d.Generation, d.Budget = generation, &database.Money{Amount: amount, Currency: "USD"}
 		}
 	}
 	s.declare("invite", tenth, budget(1, 400))

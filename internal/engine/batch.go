@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -22,7 +22,7 @@ var errConfigurationMoved = errors.New("the configuration moved while the batch 
 // batch is one transaction: referees chosen and locked, decided, results recorded.
 type batch struct {
 	engine *Engine
-	config *database.Configuration
+	config *Configuration
 	turn   turn // what it may take
 
 	tx        pgx.Tx
@@ -51,7 +51,7 @@ type batch struct {
 	fixes    []string   // user_ids whose attribution is to stay
 }
 
-func newBatch(e *Engine, config *database.Configuration, turn turn) *batch {
+func newBatch(e *Engine, config *Configuration, turn turn) *batch {
 	return &batch{engine: e, config: config, turn: turn}
 }
 
@@ -162,9 +162,9 @@ func (b *batch) converge(ctx context.Context) error {
 
 // ending is how the batch ended, for the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
-	e := ending{began: began, at: time.Now(), taken: b.taken, fault: database.FaultOf(err), cause: err}
+	e := ending{began: began, at: time.Now(), taken: b.taken, fault: postgres.FaultOf(err), cause: err}
 	if errors.Is(err, errMemoryInUse) {
-		e.fault = database.FaultPassing
+		e.fault = postgres.FaultPassing
 	}
 	switch {
 	case b.allocates != "":
@@ -194,6 +194,9 @@ func (b *batch) attempt(ctx context.Context) error {
 		}
 	}
 	b.decide()
+	if err := b.weighDecisions(); err != nil {
+		return fmt.Errorf("while deciding: %w", err)
+	}
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}
@@ -236,4 +239,4 @@ func (b *batch) count() {
 	}
 }
 
-func (b *batch) statement(name string) string { return b.engine.sql.get(name) }
+func (b *batch) statement(name string) string { return b.engine.sql.Get(name) }

@@ -25,7 +25,7 @@ func TestEditLeavesNoCreditOutsideTheBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)
-			budget := func(d *database.Declaration) { d.Budget = &reward.Money{Amount: 10_000, Currency: "USD"} }
+			budget := func(d *database.Declaration) { d.Budget = &database.Money{Amount: 10_000, Currency: "USD"} }
 			first := fiveDollars()
 			first.HoldPeriod, share.HoldPeriod = c.hold, c.hold
 			s.declare("invite", first, budget)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // A batch is bounded by the memory that it holds, not by its number of rows: a
@@ -17,10 +19,10 @@ const (
 	bytesPerBatch   = 16 << 20
 	bytesPerReferee = 64 << 20
 
-	// What a row takes beside its values until its batch is recorded, as measured:
-	// a purchase also stands for its decision and for what the decision writes.
+	// What a row takes beside its values until its batch is recorded, and what the
+	// decision about a pair and all that it writes take, as measured.
 	bytesPerRow      = 512
-	bytesPerPurchase = 2048
+	bytesPerDecision = 1536
 )
 
 // largeBatch is locked by the one batch of the process that holds more than
@@ -50,6 +52,18 @@ func (b *batch) fits() error {
 	}
 	b.large = true
 	return nil
+}
+
+// weighDecisions adds what was decided to the batch's bytes. Before, what is loaded bounds it.
+func (b *batch) weighDecisions() error {
+	for _, r := range b.referees {
+		for i := range r.outcome.Decisions {
+			if r.outcome.Decisions[i].State != reward.NotCounting {
+				b.bytes += bytesPerDecision
+			}
+		}
+	}
+	return b.fits()
 }
 
 // unlockMemory lets another large batch begin.

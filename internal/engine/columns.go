@@ -173,32 +173,53 @@ func (c *entryColumns) add(userID string, e *reward.Entry) {
 	c.reason = append(c.reason, string(e.Reason))
 }
 
+// referrerColumns have one row per referrer.
 type referrerColumns struct {
+	rows                 map[referrerKey]int
 	campaign, referrerID []string
 	pairs                []int64
 }
 
 func newReferrerColumns(rows int) referrerColumns {
 	return referrerColumns{
+		rows:       make(map[referrerKey]int, rows),
 		campaign:   make([]string, 0, rows),
 		referrerID: make([]string, 0, rows),
 		pairs:      make([]int64, 0, rows),
 	}
 }
 
+// add adds pairs to the row of the referrer.
 func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
-	c.campaign = append(c.campaign, campaign)
-	c.referrerID = append(c.referrerID, referrerID)
-	c.pairs = append(c.pairs, pairs)
+	key := referrerKey{campaign, referrerID}
+	row, ok := c.rows[key]
+	if !ok {
+		if c.rows == nil {
+			c.rows = map[referrerKey]int{}
+		}
+		row = len(c.campaign)
+		c.rows[key] = row
+		c.campaign = append(c.campaign, campaign)
+		c.referrerID = append(c.referrerID, referrerID)
+		c.pairs = append(c.pairs, 0)
+	}
+	c.pairs[row] += pairs
 }
 
+// accountColumns have one row per account, but for sums beyond 64 bits: their rest is in another
+// accountColumns, which a statement of its own writes after this one.
 type accountColumns struct {
+	rows                    map[accountKey]int
 	beneficiaryID, currency []string
 	earned, held            []int64
+	rest                    *accountColumns
 }
+
+type accountKey struct{ beneficiaryID, currency string }
 
 func newAccountColumns(rows int) accountColumns {
 	return accountColumns{
+		rows:          make(map[accountKey]int, rows),
 		beneficiaryID: make([]string, 0, rows),
 		currency:      make([]string, 0, rows),
 		earned:        make([]int64, 0, rows),
@@ -206,11 +227,28 @@ func newAccountColumns(rows int) accountColumns {
 	}
 }
 
+// add adds amounts to the row of the account.
 func (c *accountColumns) add(beneficiaryID, currency string, earned, held int64) {
-	c.beneficiaryID = append(c.beneficiaryID, beneficiaryID)
-	c.currency = append(c.currency, currency)
-	c.earned = append(c.earned, earned)
-	c.held = append(c.held, held)
+	key := accountKey{beneficiaryID, currency}
+	row, ok := c.rows[key]
+	switch {
+	case !ok:
+		row = len(c.beneficiaryID)
+		c.rows[key] = row
+		c.beneficiaryID = append(c.beneficiaryID, beneficiaryID)
+		c.currency = append(c.currency, currency)
+		c.earned = append(c.earned, earned)
+		c.held = append(c.held, held)
+	case overflows(c.earned[row], earned) || overflows(c.held[row], held):
+		if c.rest == nil {
+			rest := newAccountColumns(1)
+			c.rest = &rest
+		}
+		c.rest.add(beneficiaryID, currency, earned, held)
+	default:
+		c.earned[row] += earned
+		c.held[row] += held
+	}
 }
 
 type creditCountColumns struct {

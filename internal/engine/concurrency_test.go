@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -48,7 +48,7 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	uri, err := url.Parse(s.uri)
 	must(t, err)
 	uri.RawQuery += "&application_name=engines"
-	db, err := database.Open(t.Context(), database.Config{URI: uri.String(), Schema: database.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
 	for range engines {

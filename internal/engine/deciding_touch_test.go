@@ -13,7 +13,7 @@ import (
 
 // The database picks the touch that package reward would pick of all of them.
 func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
-	for _, model := range []reward.AttributionModel{reward.LastTouch, reward.FirstTouch} {
+	for _, model := range []database.AttributionModel{database.LastTouch, database.FirstTouch} {
 		t.Run(string(model), func(t *testing.T) {
 			s := newShop(t)
 			random := rand.New(rand.NewPCG(7, 7))

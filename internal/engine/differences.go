@@ -140,9 +140,13 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 		}
 		return
 	}
+	campaign := config.Campaigns[decision.Campaign]
 	is := waitlistRow{
 		campaign: decision.Campaign, referrerID: decision.ReferrerID, order: decision.Order,
-		growing: decision.State != reward.Waiting, need: *decision.Need, edit: config.Campaigns[decision.Campaign].Edit,
+		growing: decision.State != reward.Waiting, need: *decision.Need, edit: campaign.Edit,
+	}
+	if was != nil && !is.growing && campaign.Mode != reward.Open {
+		is.edit = was.edit // the row is a candidate once the campaign opens again, under whichever edit
 	}
 	if was != nil && was.is(&is) {
 		return

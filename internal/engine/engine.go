@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // ErrNotOwner is returned by Run when the schema belongs to somebody else.
@@ -27,12 +28,12 @@ type Options struct {
 
 // Engine converges the credits of one attribution database.
 type Engine struct {
-	db      *database.DB
-	sql     statements
+	db      *postgres.DB
+	sql     postgres.Queries
 	options Options
 	log     *slog.Logger
 
-	config  atomic.Pointer[database.Configuration]
+	config  atomic.Pointer[Configuration]
 	queues  queues
 	failure atomic.Pointer[error]
 	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
@@ -44,7 +45,7 @@ type Engine struct {
 }
 
 // New returns an engine on a migrated database; Run starts it.
-func New(db *database.DB, options Options) *Engine {
+func New(db *postgres.DB, options Options) *Engine {
 	if options.Workers <= 0 {
 		options.Workers = 2
 	}
@@ -58,7 +59,7 @@ func New(db *database.DB, options Options) *Engine {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		db: db, sql: newStatements(db.Schema), options: options, log: options.Log,
+		db: db, sql: queries.In(db.Schema), options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers),
 	}
 }
@@ -103,7 +104,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case err != nil:
 			e.fail(err)
 			wait = delay.NextBackOff()
-			e.log.Warn("Waiting for the database", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
 			if !work { // else a batch tells whether all is well again
 				e.recover()
@@ -133,7 +134,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		took, atOnce, err := w.attempt(ctx)
 		if err == nil && !took {
 			took, err = e.reverse(ctx, w.size)
-			atOnce = database.Retryable(err)
+			atOnce = postgres.Retryable(err)
 		}
 		switch {
 		case err == nil && !took && !retried:
@@ -163,7 +164,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	var snapshot string
 	var firsts beginnings
 	from := e.queues.beginnings(time.Now())
-	err = e.db.QueryBare(ctx, e.sql.get("poll"), from.shard, from.xid, from.id, from.seen).
+	err = e.db.QueryBare(ctx, e.sql.Get("poll"), from.shard, from.xid, from.id, from.seen).
 		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
 	if err != nil {
 		e.queues.forget()
@@ -204,8 +205,8 @@ func wakeUp(wake chan<- struct{}, most int) {
 }
 
 // reload reads the configuration that batches are decided under.
-func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
-	config, err := database.LoadConfiguration(ctx, e.db)
+func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
+	config, err := LoadConfiguration(ctx, e.db)
 	if err != nil {
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
@@ -215,7 +216,7 @@ func (e *Engine) reload(ctx context.Context) (*database.Configuration, error) {
 
 // mayDecide is false while the database is suspended, has another owner, or has
 // a schema or rules of another version than this binary's.
-func (e *Engine) mayDecide(config *database.Configuration) bool {
+func (e *Engine) mayDecide(config *Configuration) bool {
 	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }

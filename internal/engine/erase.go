@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -95,7 +95,7 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 	switch {
 	case err == nil:
 		return savepoint.Commit(ctx)
-	case database.FaultOf(err) != database.FaultBatch || errors.Is(err, errMemoryInUse):
+	case postgres.FaultOf(err) != postgres.FaultBatch || errors.Is(err, errMemoryInUse):
 		return err
 	}
 	return savepoint.Rollback(ctx)
@@ -334,7 +334,7 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 // retryErasures enqueues the steps that were put off until now, or all of them,
 // and reports whether there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	tag, err := e.db.Exec(ctx, e.sql.get("erase_retry"), all, suspendedWait.Microseconds())
+	tag, err := e.db.Exec(ctx, e.sql.Get("erase_retry"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}

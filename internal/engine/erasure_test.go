@@ -9,6 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -255,7 +256,7 @@ func TestRetriedWritesBringNothingBack(t *testing.T) {
 	}
 	s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, landing_url) VALUES ('v', 't', 'a', 'https://mysite.test/?q=ben')
 		ON CONFLICT (visitor_id, touch_id) DO UPDATE SET code = excluded.code, landing_url = excluded.landing_url`)
-	if _, err := s.writer.Exec(t.Context(), "INSERT INTO referral.touch (visitor_id, touch_id, code) VALUES ('v', 't', 'a')"); database.Classify(err) != database.ClassData {
+	if _, err := s.writer.Exec(t.Context(), "INSERT INTO referral.touch (visitor_id, touch_id, code) VALUES ('v', 't', 'a')"); postgres.Classify(err) != postgres.ClassData {
 		t.Errorf("a touch that was written before: %v", err)
 	}
 	s.converge()

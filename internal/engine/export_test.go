@@ -5,4 +5,4 @@ package engine
 func (e *Engine) Replace(name, sql string) { e.sql[name] = sql }
 
 // Statement is the text of one of the engine's statements.
-func (e *Engine) Statement(name string) string { return e.sql.get(name) }
+func (e *Engine) Statement(name string) string { return e.sql.Get(name) }

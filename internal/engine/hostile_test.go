@@ -9,7 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
-	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -18,7 +18,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	own.MakeHostile(t, own.Operator, defaults)
-	db, err := database.Open(t.Context(), database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
 	s := &shop{TB: t, db: db, owner: db, uri: own.URI}
@@ -33,7 +33,7 @@ func TestHostileDefaultsNeverExceedABudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newHostileShop(t, defaults)
-			s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &reward.Money{Amount: 500, Currency: "USD"} })
+			s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 500, Currency: "USD"} })
 			s.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('bert', 'invite', 'bert')`)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()

@@ -79,7 +79,6 @@ func (o *ownLoads) queueFacts() {
 	var p reward.Purchase
 	o.queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
-		b.bytes += bytesPerPurchase - bytesPerRow
 		r.facts ^= hash
 		r.erases.sawPurchase(p.ID, hash)
 	}, attributes)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -21,8 +21,8 @@ type Known struct {
 
 // Look loads what a batch would, in one snapshot, and locks and writes nothing.
 // Who reads needs the rights of a reader alone.
-func Look(ctx context.Context, db *database.DB, userID string) (Known, error) {
-	config, err := database.LoadConfiguration(ctx, db)
+func Look(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
+	config, err := LoadConfiguration(ctx, db)
 	if err != nil {
 		return Known{}, err
 	}

@@ -74,7 +74,7 @@ var modeTable = []struct {
 	}},
 	{"higher cap", func(s *shop, mode reward.Mode) {
 		if mode == reward.Open || mode == reward.Suspended { // without its policy, or deleted, it has no edit
-			s.declareTable(3, edited(3), func(d *database.Declaration) { d.Mode = mode })
+			s.declareTable(3, edited(3), func(d *database.Declaration) { d.Mode = database.Mode(mode) })
 		}
 	}, map[reward.Mode]cell{
 		reward.Open:          {"g Granted, h Held, w Granted", "g Granted, h Held, w Granted"},
@@ -184,7 +184,7 @@ func (s *shop) enter(mode reward.Mode) {
 			must(s, s.engine.Converge(s.Context()))
 		}
 	case reward.Suspended, reward.PolicyMissing:
-		s.declareTable(2, edited(2), func(d *database.Declaration) { d.Mode = mode })
+		s.declareTable(2, edited(2), func(d *database.Declaration) { d.Mode = database.Mode(mode) })
 	}
 }
 

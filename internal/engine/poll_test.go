@@ -9,7 +9,7 @@ import (
 // A poll that the server compiled would take longer for that than for all it looks up.
 func TestPollIsTooCheapToBeCompiled(t *testing.T) {
 	s := newShop(t)
-	text, err := os.ReadFile("poll.sql")
+	text, err := os.ReadFile("queries/poll.sql")
 	must(t, err)
 	poll := strings.NewReplacer("$1", "'{}'", "$2", "'{}'", "$3", "'{}'", "$4", "'{}'").Replace(string(text))
 	s.expect("plans with JIT", "SELECT current_setting('jit')", "on")

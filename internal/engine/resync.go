@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // A range begins small and grows as long as little in it does not fit, so that
@@ -88,7 +88,7 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 			delay.Reset()
 		case !s.accept(ctx, err):
 			wait := delay.NextBackOff()
-			s.engine.log.Warn("A resync's step was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			s.engine.log.Warn("A resync's step was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
 		}
 	}
@@ -126,7 +126,7 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 		s.engine.resyncFailure.Store(&err)
 	}
 	switch {
-	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && database.FaultOf(err) != database.FaultBatch:
+	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
 		return false
 	case s.alone != "":
 		s.stuck = append(s.stuck, failure{s.alone, err})

@@ -18,7 +18,7 @@ func tenPercent() reward.Terms {
 }
 
 func withBudget(amount int64) func(*database.Declaration) {
-	return func(d *database.Declaration) { d.Budget = &reward.Money{Amount: amount, Currency: "USD"} }
+	return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: "USD"} }
 }
 
 // newGrowing is a shop in which dave's pair, held at 400 of a budget of 500, waits

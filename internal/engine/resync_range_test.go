@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Of one visitor's touches the one that decides is found, however many there are and however many
@@ -25,10 +25,10 @@ func TestResyncReadsTheDecidingTouch(t *testing.T) {
 			s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) SELECT 'u' || n, 'v', now() - interval '1 h' FROM generate_series(1, 1500) AS n`)
 			if attributed {
 				// What a batch would record: all are bound by the last touch.
-				s.asOwner(`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, seal)
+				s.asOwner(`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, checksum)
 					SELECT s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1',
 					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked), v.via, 0,
-					       referral.seal_of_attribution(s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1')
+					       referral.checksum_of_attribution(s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1')
 					  FROM referral.signup AS s, referral.touch AS t,
 					       (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) AS via
 					          FROM referral.touch AS t JOIN referral.link AS l ON l.code = t.code WHERE t.touch_id = 't1') AS v
@@ -114,7 +114,7 @@ func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
 	must(t, err)
 	s.request()
 	for n := range 3 {
-		if err := s.engine.Resync(t.Context()); database.Classify(err) != database.ClassRetryable {
+		if err := s.engine.Resync(t.Context()); postgres.Classify(err) != postgres.ClassRetryable {
 			t.Fatalf("attempt %d: %v", n, err)
 		}
 	}

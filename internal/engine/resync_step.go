@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -23,7 +22,7 @@ type resyncStep struct {
 type drift struct{ attributions, pairs, sums int64 }
 
 // step does one step if one is due and nobody else is at it.
-func (s *resyncer) step(ctx context.Context, config *database.Configuration, atOnce bool) (took bool, err error) {
+func (s *resyncer) step(ctx context.Context, config *Configuration, atOnce bool) (took bool, err error) {
 	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}

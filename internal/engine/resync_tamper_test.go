@@ -17,7 +17,7 @@ var unread = []string{
 }
 
 // unrestored are columns that nothing but the row told, once it was decided again:
-// the row is sealed as it is found.
+// the row keeps its values and gets a checksum.
 var unrestored = []string{"pair.admission_order", "pair.counted_at"}
 
 // tampered is a value of the column's type that differs from the recorded one.
@@ -107,7 +107,7 @@ func isKey(table, column string) bool {
 func (s *shop) allResults() []string {
 	s.Helper()
 	return append(s.someResults(),
-		append(s.rows("SELECT campaign, currency, sum(reversed)::text FROM referral.credit_count GROUP BY 1, 2 ORDER BY 1, 2"), s.rows("SELECT user_id, purchase_id, seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, counted_at, allowed, state, reason, credits), counted_at::text, admission_order, seal FROM referral.pair ORDER BY 1, 2")...)...)
+		append(s.rows("SELECT campaign, currency, sum(reversed)::text FROM referral.credit_count GROUP BY 1, 2 ORDER BY 1, 2"), s.rows("SELECT user_id, purchase_id, checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, counted_at, allowed, state, reason, credits), counted_at::text, admission_order, checksum FROM referral.pair ORDER BY 1, 2")...)...)
 }
 
 // someResults are the results without counters of nothing.
@@ -136,7 +136,7 @@ func (s *shop) without(rows []string, skip string) []string {
 func TestResyncPutsAlteredEntriesRight(t *testing.T) {
 	for column, value := range map[string]string{
 		"amount": "700", "campaign": "'tampered'", "beneficiary_id": "'tampered'", "currency": "'EUR'", "reward": "'tampered'",
-		"revision": "7", "reason": "'Refunded'", "kind": "'Reversal'", "seal": "7", "seq": "3",
+		"revision": "7", "reason": "'Refunded'", "kind": "'Reversal'", "checksum": "7", "seq": "3",
 	} {
 		t.Run(column, func(t *testing.T) {
 			s := newCrowd(t)
@@ -153,7 +153,7 @@ func TestResyncPutsAlteredEntriesRight(t *testing.T) {
 func TestForgedEntriesRestoreNothing(t *testing.T) {
 	s := newCrowd(t)
 	before := s.someResults()
-	s.behind(`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, seal)
+	s.behind(`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)
 		VALUES ('erin', 'p9', 'inviter', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified', 7)`)
 	s.resync()
 	if diff := cmp.Diff(before, s.someResults()); diff != "" {

@@ -202,12 +202,12 @@ func TestAResyncGoesOnWhereItStopped(t *testing.T) {
 	s.drifted(2)
 }
 
-// Results that were written before there were seals are believed, and sealed.
+// A result row whose checksum is 0 is accepted and gets its checksum.
 func TestResultsFromBeforeSealsAreSealed(t *testing.T) {
 	s := newCrowd(t)
 	before := s.results()
-	s.behind(`UPDATE referral.attribution SET seal = 0, facts = NULL, via = NULL, pairs = NULL`,
-		`UPDATE referral.pair SET seal = 0, credits = -1`, `UPDATE referral.credit SET seal = 0`)
+	s.behind(`UPDATE referral.attribution SET checksum = 0, facts = NULL, via = NULL, pairs = NULL`,
+		`UPDATE referral.pair SET checksum = 0, credits = -1`, `UPDATE referral.credit SET checksum = 0`)
 	s.resync()
 	if diff := cmp.Diff(before, s.results()); diff != "" {
 		t.Errorf("not as it was (-before +after):\n%s", diff)
@@ -231,7 +231,7 @@ func TestLostCreditsComeBackToAFullCampaign(t *testing.T) {
 				terms.HoldPeriod, terms.Limits.PairsPerReferrer = hold, 1
 				terms.Rewards = append(terms.Rewards, rewards...)
 				s.declare(name, terms, func(d *database.Declaration) {
-					d.Generation, d.Policy.Generation, d.Budget = 2, 2, &reward.Money{Amount: 900, Currency: "USD"}
+					d.Generation, d.Policy.Generation, d.Budget = 2, 2, &database.Money{Amount: 900, Currency: "USD"}
 				})
 			}
 			limited("invite", 0)

@@ -53,9 +53,9 @@ func (s *shop) results() []string {
 	s.Helper()
 	var all []string
 	for _, sql := range []string{
-		"SELECT user_id, campaign, code, referrer_id, label, touched_at::text, source, visitor_id, touch_id, facts, via, pairs, seal FROM referral.attribution ORDER BY 1",
+		"SELECT user_id, campaign, code, referrer_id, label, touched_at::text, source, visitor_id, touch_id, facts, via, pairs, checksum FROM referral.attribution ORDER BY 1",
 		"SELECT user_id, purchase_id, campaign, referrer_id, revision, ordinal, qualified_at::text, matures_at::text, state, reason, allowed, postponed, credits FROM referral.pair ORDER BY 1, 2",
-		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, seal FROM referral.credit ORDER BY 1, 2, 3",
+		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum FROM referral.credit ORDER BY 1, 2, 3",
 		"SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount)::text FROM referral.ledger GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3",
 		"SELECT beneficiary_id, currency, earned::text, held::text FROM referral.engine_account WHERE (earned, held) <> (0, 0) ORDER BY 1, 2",
 		"SELECT beneficiary_id, currency, adjusted::text, redeemed::text FROM referral.writer_account ORDER BY 1, 2",

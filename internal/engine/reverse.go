@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -63,7 +63,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 			took, err := e.reverse(ctx, reversalRows)
 			if err != nil && ctx.Err() == nil {
 				wait := delay.NextBackOff()
-				e.log.Warn("A step of a reversal was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 				pause(ctx, wait)
 				break
 			}

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // aloneAtMost is how often a referee may fail alone, while there is nothing else
@@ -69,7 +69,7 @@ type ending struct {
 	units     []string // that were locked; empty: there was nothing to do, or none could be locked
 	taken     int      // keys that were dequeued, or referees of the waitlist's head
 	alone     string   // the only one of these, a referee; empty: there were none or several
-	fault     database.Fault
+	fault     postgres.Fault
 	cause     error
 }
 
@@ -120,12 +120,12 @@ func (s *split) condemns(p *suspect) bool {
 // follow at once, and whether there may be anything left to do in it.
 func (s *split) report(t turn, e ending) (atOnce, more bool) {
 	switch {
-	case e.fault == database.FaultNone && len(e.units) == 0:
+	case e.fault == postgres.FaultNone && len(e.units) == 0:
 		return true, s.nothingToDo(t)
-	case e.fault == database.FaultNone:
+	case e.fault == postgres.FaultNone:
 		s.committed(t, e)
 		return true, true
-	case len(e.units) == 0 || e.fault == database.FaultDatabase:
+	case len(e.units) == 0 || e.fault == postgres.FaultDatabase:
 		return false, true // of no unit in particular
 	}
 	return s.failure(t, e), true
@@ -163,7 +163,7 @@ func (s *split) committed(t turn, e ending) {
 // than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
 	s.barren++
-	byBatch := e.fault == database.FaultBatch
+	byBatch := e.fault == postgres.FaultBatch
 	if byBatch {
 		s.failed++
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // begin is the first statement of a batch with shorter timeouts.
@@ -89,7 +89,7 @@ func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
 	s.eventually("the other shards are decided", "SELECT count(DISTINCT shard)::int FROM referral.change", "1")
-	waitFor(t, "the lock shows", func() bool { return database.FaultOf(e.Err()) == database.FaultPassing })
+	waitFor(t, "the lock shows", func() bool { return postgres.FaultOf(e.Err()) == postgres.FaultPassing })
 	s.expect("set aside", "SELECT FROM referral.set_aside")
 	must(t, blocker.Rollback(t.Context()))
 	s.eventually("all are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")

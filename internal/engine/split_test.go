@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // queue is what each shard of a made-up database has left to decide.
@@ -18,7 +18,7 @@ type queue map[int16][]string
 // play lets a worker work on a queue until nothing is left or nothing may follow
 // at once, at most 300 batches. broken returns the fault of a batch of these
 // keys. It returns which keys were set aside, and one line for each batch.
-func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, batches []string) {
+func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, batches []string) {
 	now := time.Unix(0, 0)
 	for range 300 {
 		t := s.next(now, 0, 2000)
@@ -48,12 +48,12 @@ func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, 
 		case len(keys) == 0:
 			line = "nothing"
 		default:
-			if e.fault = broken(keys); e.fault != database.FaultNone {
+			if e.fault = broken(keys); e.fault != postgres.FaultNone {
 				e.cause = errors.New(string(e.fault))
 				line = "failed"
 			}
 		}
-		if e.fault == database.FaultNone {
+		if e.fault == postgres.FaultNone {
 			for _, shard := range locked {
 				q[shard] = slices.DeleteFunc(q[shard], func(key string) bool { return slices.Contains(keys, key) })
 			}
@@ -68,12 +68,12 @@ func play(s *split, q queue, broken func(keys []string) database.Fault) (aside, 
 }
 
 // fails returns what fails batches that contain any of the keys.
-func fails(fault database.Fault, bad ...string) func([]string) database.Fault {
-	return func(keys []string) database.Fault {
+func fails(fault postgres.Fault, bad ...string) func([]string) postgres.Fault {
+	return func(keys []string) postgres.Fault {
 		if slices.ContainsFunc(keys, func(key string) bool { return slices.Contains(bad, key) }) {
 			return fault
 		}
-		return database.FaultNone
+		return postgres.FaultNone
 	}
 }
 
@@ -89,28 +89,28 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		queue     func() queue
-		broken    func([]string) database.Fault
+		broken    func([]string) postgres.Fault
 		wantAside []string
 		wantLeft  int
 	}{
 		{"one among many of a shard", func() queue { return queue{3: users("x", 400)} },
-			fails(database.FaultBatch, "xqc"), []string{"xqc"}, 0},
+			fails(postgres.FaultBatch, "xqc"), []string{"xqc"}, 0},
 		{"one alone, and nothing else to do", func() queue { return queue{3: {"xaa"}} },
-			fails(database.FaultBatch, "xaa"), []string{"xaa"}, 0},
+			fails(postgres.FaultBatch, "xaa"), []string{"xaa"}, 0},
 		{"one in each of two shards", func() queue { return queue{0: users("x", 90), 5: users("y", 90), 9: users("z", 90)} },
-			fails(database.FaultBatch, "xaa", "yla"), []string{"xaa", "yla"}, 0},
+			fails(postgres.FaultBatch, "xaa", "yla"), []string{"xaa", "yla"}, 0},
 		{"two of one shard", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
-			fails(database.FaultBatch, "xaa", "xbc"), []string{"xaa", "xbc"}, 0},
+			fails(postgres.FaultBatch, "xaa", "xbc"), []string{"xaa", "xbc"}, 0},
 		{"no batch of the database goes through", func() queue { return queue{0: users("x", 9), 5: users("y", 9)} },
-			func([]string) database.Fault { return database.FaultBatch }, nil, 18},
+			func([]string) postgres.Fault { return postgres.FaultBatch }, nil, 18},
 		{"a lock that does not end", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
-			fails(database.FaultPassing, "xaa"), nil, 90},
+			fails(postgres.FaultPassing, "xaa"), nil, 90},
 		{"batches of more than ten", func() queue { return queue{0: users("x", 90), 5: users("y", 90)} },
-			func(keys []string) database.Fault {
+			func(keys []string) postgres.Fault {
 				if len(keys) > 10 {
-					return database.FaultBatch
+					return postgres.FaultBatch
 				}
-				return database.FaultNone
+				return postgres.FaultNone
 			}, nil, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 	s := split{full: 500}
 	at := time.Unix(0, 0)
 	t1 := s.next(at, 0, 2000)
-	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: database.FaultPassing, cause: errors.New("lock")})
+	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: postgres.FaultPassing, cause: errors.New("lock")})
 	for _, test := range []struct {
 		after time.Duration
 		own   bool
@@ -161,11 +161,11 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 
 func TestSplitForgetsASuspectWithoutWork(t *testing.T) {
 	s := split{full: 500}
-	play(&s, queue{7: users("x", 9)}, fails(database.FaultPassing, "xaa"))
+	play(&s, queue{7: users("x", 9)}, fails(postgres.FaultPassing, "xaa"))
 	if len(s.suspects) != 1 {
 		t.Fatalf("%d suspects", len(s.suspects))
 	}
-	play(&s, queue{}, fails(database.FaultNone))
+	play(&s, queue{}, fails(postgres.FaultNone))
 	if len(s.suspects) != 0 || s.stuck() != nil {
 		t.Errorf("%d suspects, stuck by %v", len(s.suspects), s.stuck())
 	}

@@ -27,7 +27,7 @@ func edited(generation int64, edits ...func(*database.Declaration)) func(*databa
 }
 
 func budget(amount int64) func(*database.Declaration) {
-	return func(d *database.Declaration) { d.Budget = &reward.Money{Amount: amount, Currency: "USD"} }
+	return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: "USD"} }
 }
 
 func scope(scope reward.RevisionScope) func(*database.Declaration) {

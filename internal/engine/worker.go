@@ -8,7 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // backlogFactor is how many times larger than usual batches grow while there is a backlog. Referrers
@@ -69,7 +69,7 @@ func (w *worker) work(ctx context.Context) {
 			w.delay.Reset()
 		case !atOnce:
 			wait := w.delay.NextBackOff()
-			w.engine.log.Warn("A batch was rolled back", "error", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			w.engine.log.Warn("A batch was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
 			return
 		}
@@ -149,7 +149,7 @@ func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.
 		w.most = w.engine.usualBatch() // what there is does not suit larger ones
 		w.size = max(1, w.size/2)
 		return true
-	case len(end.units) == 0 || end.fault == database.FaultDatabase:
+	case len(end.units) == 0 || end.fault == postgres.FaultDatabase:
 		w.engine.fail(err)
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -30,14 +31,14 @@ const uid = "0b9d5a52-1111-4222-8333-444455556666"
 // writes facts and from the engine.
 type shop struct {
 	testing.TB
-	db     *database.DB
+	db     *postgres.DB
 	writer *pgxpool.Pool // the plain role
 	owner  executor      // the schema's owner, by hand
 	engine *engine.Engine
 	uri    string
 }
 
-// executor is a pool or a *database.DB.
+// executor is a pool or a *postgres.DB.
 type executor interface {
 	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
@@ -47,7 +48,7 @@ func newShop(t testing.TB) *shop {
 	t.Helper()
 	ctx := t.Context()
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
 	must(t, err)
 	t.Cleanup(db.Close)
 	writer, err := pgxpool.New(ctx, own.WriterURI)
@@ -63,7 +64,7 @@ func newShop(t testing.TB) *shop {
 
 // migrate fills the template that every test's database is copied from.
 func migrate(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 	text, err := json.Marshal(terms)
 	must(s, err)
 	d := database.Declaration{
-		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		Name: name, Mode: database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
 		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
 	}
@@ -109,7 +110,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 }
 
 func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
-	return func(d *database.Declaration) { d.Mode, d.Generation = mode, generation }
+	return func(d *database.Declaration) { d.Mode, d.Generation = database.Mode(mode), generation }
 }
 
 // write writes facts as the shop does.

@@ -104,7 +104,7 @@ func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 
 // writeAccounts queues what entries and held credits come to per account.
 func (d *differences) writeAccounts(writes *pgx.Batch, statement func(string) string) {
-	if a := &d.accounts; len(a.beneficiaryID) > 0 {
+	for a := &d.accounts; a != nil && len(a.beneficiaryID) > 0; a = a.rest {
 		writes.Queue(statement("record_engine_account"), a.beneficiaryID, a.currency, a.earned, a.held)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -54,7 +54,7 @@ type Credit struct {
 
 // Of explains a user's purchases, with the rights of a reader. A user that
 // nothing is known of has an explanation as well: there is no signup.
-func Of(ctx context.Context, db *database.DB, userID string) (Explanation, error) {
+func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
 	known, err := engine.Look(ctx, db, userID)
 	if err != nil {
 		return Explanation{}, err

@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
@@ -27,9 +27,9 @@ func check(t testing.TB, err error) {
 // one friend.
 type world struct {
 	testing.TB
-	db     *database.DB
-	reader *database.DB // the plain role that reads
-	writer *database.DB // the plain role that writes
+	db     *postgres.DB
+	reader *postgres.DB // the plain role that reads
+	writer *postgres.DB // the plain role that writes
 	engine *engine.Engine
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -40,7 +40,7 @@ type host struct {
 	config     *Config            // nil: not known yet
 	configured chan struct{}      // has a value when config is not the one being attended to
 	interrupt  context.CancelFunc // ends attending to the config before; nil: none is
-	db         *database.DB       // nil: not connected
+	db         *postgres.DB       // nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
 	report     *report // nil: nothing was read
@@ -134,11 +134,11 @@ func (h *host) attend(ctx context.Context, config Config) {
 }
 
 // connect tries until it has a connection, or until ctx ends, which returns nil.
-func (h *host) connect(ctx context.Context, config database.Config) *database.DB {
+func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB {
 	delay := newBackoff()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, connectTimeout)
-		db, err := database.Open(attempt, config)
+		db, err := postgres.Open(attempt, config)
 		cancel()
 		if err == nil {
 			return db
@@ -149,7 +149,7 @@ func (h *host) connect(ctx context.Context, config database.Config) *database.DB
 		h.cut(err) // whatever it was: there is no connection
 		wait := delay.NextBackOff()
 		h.log.Info("Could not connect to the database",
-			"reason", database.Message(err), "retryIn", wait.Round(time.Millisecond))
+			"reason", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		if !pause(ctx, wait) {
 			return nil
 		}

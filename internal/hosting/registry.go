@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Options hold for every host of a Registry.
@@ -25,7 +26,7 @@ type Options struct {
 type Config struct {
 	Source   Source            // the object that says so
 	Identity database.Identity // whose schema it has to be
-	Database database.Config
+	Database postgres.Config
 }
 
 // Source is one version of an AttributionDatabase.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 func TestAnEqualConfigOpensNothingTwice(t *testing.T) {
@@ -102,7 +103,7 @@ func TestARefusalIsWhyThereIsNoConnection(t *testing.T) {
 func TestTheEngineEndsWhenTheSchemaChangesHands(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
-	err := w.Use(t.Context(), shop, func(ctx context.Context, db *database.DB) error {
+	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
 		_, err := database.Claim(ctx, db, database.Identity{Installation: "other", Name: "a/b", UID: "uid-9"}, identity.UID)
 		return err
 	})
@@ -118,7 +119,7 @@ func TestAPasswordThatIsRefusedIsReadAgainAtOnce(t *testing.T) {
 		c.Database.URI = "postgres://nobody:wrong@" + w.proxy.Address() + "/" + w.own.Name
 	}))
 	state := w.await("refused", func(s hosting.State) bool { return s.Fault != nil })
-	if class := database.Classify(state.Fault); class != database.ClassAuthenticationFailed {
+	if class := postgres.Classify(state.Fault); class != postgres.ClassAuthenticationFailed {
 		t.Errorf("%s: %v", class, state.Fault)
 	}
 	select {

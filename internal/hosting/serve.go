@@ -9,6 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 )
 
 // serve runs the engine whenever the schema is ours and of our versions, until ctx ends.
-func (h *host) serve(ctx context.Context, db *database.DB, identity database.Identity) {
+func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	for {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
@@ -46,7 +47,7 @@ func (h *host) serve(ctx context.Context, db *database.DB, identity database.Ide
 
 // mayServe says whether the schema is ours, and of the versions that this binary knows. For an owner it is a sign of
 // life.
-func mayServe(ctx context.Context, db *database.DB, identity database.Identity) (bool, error) {
+func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	schema, rules, err := database.ReadVersions(ctx, db)
@@ -61,7 +62,7 @@ func mayServe(ctx context.Context, db *database.DB, identity database.Identity) 
 }
 
 // runEngine runs the engine, and watches over it, until ctx ends or the schema is no longer ours.
-func (h *host) runEngine(ctx context.Context, db *database.DB, identity database.Identity) {
+func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := engine.New(db, engine.Options{
@@ -85,7 +86,7 @@ func (h *host) runEngine(ctx context.Context, db *database.DB, identity database
 }
 
 // watch looks after a running engine, and returns when it has ended.
-func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, ended <-chan error) {
+func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) {
 	var last error
 	failed := 0
 	for {
@@ -108,12 +109,12 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 		switch {
 		case h.cutOff() != nil:
 			h.observe(ping(ctx, db))
-		case !alike(failure, last) && cutsOff(database.Classify(failure)):
+		case !alike(failure, last) && cutsOff(postgres.Classify(failure)):
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {
 			c.engine, c.resync = nil, e.ResyncErr()
-			if failed >= patience && !cutsOff(database.Classify(failure)) {
+			if failed >= patience && !cutsOff(postgres.Classify(failure)) {
 				c.engine = failure
 			}
 		})
@@ -123,7 +124,7 @@ func (h *host) watch(ctx context.Context, db *database.DB, e *engine.Engine, end
 
 // heartbeats shows that the owner is alive. It ends the engine when the schema has become another's, or was migrated to
 // versions that this binary does not know.
-func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *database.DB, identity database.Identity) {
+func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity) {
 	for pause(ctx, jittered(heartbeatInterval)) {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
@@ -133,7 +134,7 @@ func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *datab
 	}
 }
 
-func ping(ctx context.Context, db *database.DB) error {
+func ping(ctx context.Context, db *postgres.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return db.Ping(ctx)

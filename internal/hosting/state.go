@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Phase says how far a host has come.
@@ -43,10 +43,10 @@ var (
 )
 
 // cutsOff says whether an error of this class makes every further attempt useless until the database answers again.
-func cutsOff(class database.Class) bool {
+func cutsOff(class postgres.Class) bool {
 	switch class {
-	case database.ClassUnreachable, database.ClassCertificateNotTrusted, database.ClassAuthenticationFailed,
-		database.ClassDatabaseNotFound:
+	case postgres.ClassUnreachable, postgres.ClassCertificateNotTrusted, postgres.ClassAuthenticationFailed,
+		postgres.ClassDatabaseNotFound:
 		return true
 	default:
 		return false
@@ -80,7 +80,7 @@ func alike(a, b error) bool {
 	if a == nil || b == nil {
 		return (a == nil) == (b == nil)
 	}
-	return a.Error() == b.Error() || database.Classify(a) == database.Classify(b) && database.Classify(a) != database.ClassUnknown
+	return a.Error() == b.Error() || postgres.Classify(a) == postgres.Classify(b) && postgres.Classify(a) != postgres.ClassUnknown
 }
 
 // observe takes the outcome of a use of the database into account. Whoever gave up by himself has learnt nothing.
@@ -88,7 +88,7 @@ func (h *host) observe(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	if err != nil && cutsOff(database.Classify(err)) {
+	if err != nil && cutsOff(postgres.Classify(err)) {
 		h.cut(err)
 		return
 	}
@@ -98,7 +98,7 @@ func (h *host) observe(err error) {
 // cut opens the circuit. The settings may be what is wrong, so they are doubted: when the database was fine until now, and
 // each time that it refuses the password.
 func (h *host) cut(err error) {
-	doubted := database.Classify(err) == database.ClassAuthenticationFailed
+	doubted := postgres.Classify(err) == postgres.ClassAuthenticationFailed
 	h.change(func(c *condition) {
 		doubted = doubted || c.outage == nil
 		c.outage = err

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // useTimeout bounds one use of a database by a controller. It is shorter than anybody's patience with a status.
@@ -20,7 +20,7 @@ const slotPatience = 50 * time.Millisecond
 // at once whether it may serve it now. It fails fast, with the reason, while there is no connection or the database is
 // known to be cut off.
 func (r *Registry) Prepare(
-	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
+	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
 	h := r.find(name)
 	if h == nil {
@@ -42,7 +42,7 @@ func (r *Registry) Prepare(
 // ErrBusy while others use it; and with a deadline when the database does not answer. However many campaigns a database
 // has, it thereby costs the controllers of others next to nothing when it is gone.
 func (r *Registry) Use(
-	ctx context.Context, name types.NamespacedName, use func(context.Context, *database.DB) error,
+	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
 	h := r.find(name)
 	if h == nil {
@@ -82,7 +82,7 @@ func (h *host) learn(err error) {
 }
 
 // usable returns the connections of a host that has come at least as far as phase, or why they are of no use.
-func (h *host) usable(phase Phase) (*database.DB, error) {
+func (h *host) usable(phase Phase) (*postgres.DB, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.condition

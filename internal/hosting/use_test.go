@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 func TestOnlyAFewUseADatabaseAtOnce(t *testing.T) {
@@ -17,7 +17,7 @@ func TestOnlyAFewUseADatabaseAtOnce(t *testing.T) {
 	var users sync.WaitGroup
 	for range 2 {
 		users.Go(func() {
-			err := w.Use(t.Context(), shop, func(context.Context, *database.DB) error {
+			err := w.Use(t.Context(), shop, func(context.Context, *postgres.DB) error {
 				inside <- struct{}{}
 				<-leave
 				return nil
@@ -46,11 +46,11 @@ func TestADatabaseThatSwallowsPacketsIsGivenUpUntilItAnswers(t *testing.T) {
 		t.Errorf("the first to notice: %v", err)
 	}
 	w.await("given up", func(s hosting.State) bool { return s.Fault != nil })
-	err := w.Use(t.Context(), shop, func(context.Context, *database.DB) error {
+	err := w.Use(t.Context(), shop, func(context.Context, *postgres.DB) error {
 		t.Error("was let in although nothing answers")
 		return nil
 	})
-	if database.Classify(err) != database.ClassUnreachable {
+	if postgres.Classify(err) != postgres.ClassUnreachable {
 		t.Errorf("the next: %v", err)
 	}
 	w.proxy.Pass()
@@ -67,7 +67,7 @@ func TestAnOutageIsToldAndItsEndToo(t *testing.T) {
 	if err := w.proxy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	w.await("away", func(s hosting.State) bool { return database.Classify(s.Fault) == database.ClassUnreachable })
+	w.await("away", func(s hosting.State) bool { return postgres.Classify(s.Fault) == postgres.ClassUnreachable })
 	if told := w.Changes().Take(); len(told) != 1 || told[0] != shop {
 		t.Errorf("told about %v", told)
 	}
@@ -81,7 +81,7 @@ func TestAnOutageIsToldAndItsEndToo(t *testing.T) {
 func TestWhoeverWaitsForALockIsNoOutage(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
-	err := w.Use(t.Context(), shop, func(ctx context.Context, db *database.DB) error {
+	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
 		_, err := db.Exec(ctx, "SELECT pg_sleep(60)")
 		return err
 	})

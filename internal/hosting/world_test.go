@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -35,7 +36,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "hosting", func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (w *world) config(edits ...func(*hosting.Config)) hosting.Config {
 	uri.Host = w.proxy.Address()
 	config := hosting.Config{
 		Source: source, Identity: identity,
-		Database: database.Config{URI: uri.String(), Schema: database.DefaultSchema, MaxConnections: 4},
+		Database: postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema, MaxConnections: 4},
 	}
 	for _, edit := range edits {
 		edit(&config)
@@ -103,7 +104,7 @@ func (w *world) serve() {
 
 func (w *world) claim() {
 	w.Helper()
-	err := w.Prepare(w.Context(), shop, func(ctx context.Context, db *database.DB) error {
+	err := w.Prepare(w.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
 		_, err := database.Claim(ctx, db, identity, "")
 		return err
 	})
@@ -130,7 +131,7 @@ func (w *world) connections() int {
 }
 
 // query is a use of the database that has nothing to wait for.
-func query(ctx context.Context, db *database.DB) error {
+func query(ctx context.Context, db *postgres.DB) error {
 	_, err := db.Exec(ctx, "SELECT 1")
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // cutter stands between an engine and its database, reads along, and cuts all
@@ -47,7 +47,7 @@ func newCutter(t testing.TB, uri string) *cutter {
 
 // open connects through the cutter, which cuts at the n-th statement from then
 // on.
-func (c *cutter) open(t fataler, n int, deaf bool) (*database.DB, error) {
+func (c *cutter) open(t fataler, n int, deaf bool) (*postgres.DB, error) {
 	t.Helper()
 	c.mu.Lock()
 	c.left, c.deaf, c.cut, c.connections, c.pause = n, deaf, false, nil, 0

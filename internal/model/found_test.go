@@ -443,3 +443,19 @@ func TestReferrerOfPairsThatWaitInAnUnlimitedCampaignIsCounted(t *testing.T) {
 		})
 	}
 }
+
+func TestDecidingAWaitingPairOfAClosedCampaignAgainWritesNothing(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "a", Campaign: "one", Referrer: "ann", Label: "press"},
+		addSignup{User: "dan", Visitor: "v2", At: 85},
+		addTouch{Visitor: "v2", ID: "t1", Code: "a", At: 60},
+		declare{Campaign: "one", Window: 720, Budget: 300, Policy: terms{Rewards: fiveDollars}, PolicyName: "another", Scope: "NewPairs"},
+		addPurchase{User: "dan", ID: "p1", Amount: 4500, Currency: "USD", At: 95, Category: "book"},
+		converge{},
+		closeCampaign{Campaign: "one"},
+		addLink{Code: "a", Campaign: "two", Referrer: "ann", Label: "press", Disabled: 99}, // the campaign reaches no referee through it now
+		converge{Again: true},
+		settings{FirstTouch: true},
+		converge{Again: true},
+	})
+}

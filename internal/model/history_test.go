@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // history is one run of operations on model and system.
@@ -323,6 +324,6 @@ func sortedKeys(set map[string]bool) []string {
 	return keys
 }
 
-func openURI(uri string) (*database.DB, error) {
-	return database.Open(context.Background(), database.Config{URI: uri, Schema: database.DefaultSchema})
+func openURI(uri string) (*postgres.DB, error) {
+	return postgres.Open(context.Background(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
 }

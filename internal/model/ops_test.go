@@ -263,13 +263,13 @@ type (
 func (o declare) happen(h *history) {
 	h.generation++
 	declaration := database.Declaration{
-		OwnerUID: ownerUID, Name: o.Campaign, Mode: reward.Open,
+		OwnerUID: ownerUID, Name: o.Campaign, Mode: database.Open,
 		StartsAt: orZero(h.time(hours(o.Starts))), EndsAt: orZero(h.time(hours(o.Ends))), AttributionWindow: time.Duration(o.Window) * time.Hour,
 		Destination: "https://mysite.test/", UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign]), Generation: h.generation,
 		Policy: database.Policy{Name: o.policy(), UID: o.policy() + "-uid", Generation: h.generation}, Scope: o.Scope,
 	}
 	if o.PolicyMissing {
-		declaration.Mode = reward.PolicyMissing
+		declaration.Mode = database.PolicyMissing
 		if c := h.campaigns[o.Campaign]; c != nil {
 			c.mode = policyMissing
 		}
@@ -321,13 +321,13 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 	c.mode, c.starts, c.ends, c.window = open, hours(o.Starts), hours(o.Ends), hours(o.Window)
 	c.budget, c.currency = o.Budget, cmp.Or(o.Currency, "USD")
 	if o.Suspended {
-		c.mode, declaration.Mode = suspended, reward.Suspended
+		c.mode, declaration.Mode = suspended, database.Suspended
 	}
 	if c.differs(o.Policy) {
 		c.revisions = append(c.revisions, revision{o.Policy, o.Scope, h.clock()})
 	}
 	if o.Budget > 0 {
-		declaration.Budget = &reward.Money{Amount: o.Budget, Currency: c.currency}
+		declaration.Budget = &database.Money{Amount: o.Budget, Currency: c.currency}
 	}
 	written := o.Policy.written()
 	text, err := json.Marshal(written)
@@ -410,9 +410,9 @@ func (m *model) unreversed(campaign string) (n int64) {
 
 func (o settings) happen(h *history) {
 	h.generation++
-	model := reward.LastTouch
+	model := database.LastTouch
 	if o.FirstTouch {
-		model = reward.FirstTouch
+		model = database.FirstTouch
 	}
 	h.firstTouch, h.suspended = o.FirstTouch, o.Suspended
 	_, err := database.SetAttribution(context.Background(), h.db, ownerUID, h.generation, model)

@@ -61,7 +61,7 @@ func (w write) isReason() bool {
 	if json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now["state"] != "Waiting" {
 		return false
 	}
-	for _, column := range []string{"reason", "decided_at", "seal"} {
+	for _, column := range []string{"reason", "decided_at", "checksum"} {
 		delete(was, column)
 		delete(now, column)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -39,7 +40,7 @@ const ownerUID = "0b9d5a52-1111-4222-8333-444455556666"
 // shop is the system under test: a database of its own with engines on it, used
 // for one history after the other.
 type shop struct {
-	db     *database.DB  // the operator's way in
+	db     *postgres.DB  // the operator's way in
 	writer *pgxpool.Pool // the application's
 	admin  *pgxpool.Pool // who can turn back the clock
 	cutter *cutter       // stands before an engine that is to crash
@@ -85,9 +86,9 @@ func enginesOf(t testing.TB) int {
 	return engines
 }
 
-func openFor(t testing.TB, uri string) *database.DB {
+func openFor(t testing.TB, uri string) *postgres.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
 	must(t, err)
 	t.Cleanup(db.Close)
 	return db
@@ -103,7 +104,7 @@ func newPool(t testing.TB, uri string) *pgxpool.Pool {
 
 // migrate fills the template that the database is copied from.
 func migrate(ctx context.Context, own *testworld.Database) error {
-	db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 	if err != nil {
 		return err
 	}
@@ -197,7 +198,7 @@ func (s *shop) write(t fataler, sql string, arguments ...any) {
 	}))
 }
 
-func (s *shop) engine(db *database.DB, batch int) *engine.Engine {
+func (s *shop) engine(db *postgres.DB, batch int) *engine.Engine {
 	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch})
 }
 

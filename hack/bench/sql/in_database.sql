@@ -6,10 +6,10 @@
 -- Uses no index: it reads all.
 
 BEGIN;
-INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, pairs, seal)
+INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, pairs, checksum)
 SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code',
        referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked) # p.hash, 1,
-       referral.seal_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
+       referral.checksum_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
   FROM referral.signup AS s
   JOIN (SELECT user_id, bit_xor(referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held)) AS hash
           FROM referral.purchase
@@ -25,9 +25,9 @@ COMMIT;
 BEGIN;
 INSERT INTO referral.pair
        (user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
-        qualified_at, matures_at, state, reason, credits, seal)
+        qualified_at, matures_at, state, reason, credits, checksum)
 SELECT user_id, purchase_id, campaign, referrer_id, 1, admission_order, ordinal, qualified_at, purchased_at, 'Granted', 'Qualified', 1,
-       referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, 1, admission_order, ordinal,
+       referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, 1, admission_order, ordinal,
                              qualified_at, purchased_at, now(), false, 'Granted', 'Qualified', 1)
   FROM (SELECT *, nextval('referral.admission_order') AS admission_order,
                row_number() OVER (PARTITION BY campaign, referrer_id ORDER BY qualified_at, user_id) AS ordinal
@@ -44,18 +44,18 @@ SELECT user_id, purchase_id, campaign, referrer_id, 1, admission_order, ordinal,
 COMMIT;
 
 BEGIN;
-INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, seal)
+INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum)
 SELECT user_id, purchase_id, 'inviter', campaign, referrer_id, 'USD', 500,
-       referral.seal_of_credit(user_id, purchase_id, 'inviter', campaign, referrer_id, 'USD', 500)
+       referral.checksum_of_credit(user_id, purchase_id, 'inviter', campaign, referrer_id, 'USD', 500)
   FROM referral.pair
  WHERE state = 'Granted';
 COMMIT;
 
 BEGIN;
 INSERT INTO referral.ledger
-       (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, seal)
+       (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)
 SELECT c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason,
-       referral.seal_of_entry(c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason)
+       referral.checksum_of_entry(c.user_id, c.purchase_id, c.reward, 1, c.campaign, p.revision, c.beneficiary_id, c.amount, c.currency, 'Grant', p.reason)
   FROM referral.credit AS c
   JOIN referral.pair AS p ON p.user_id = c.user_id AND p.purchase_id = c.purchase_id;
 COMMIT;

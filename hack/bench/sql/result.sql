@@ -3,12 +3,12 @@
 -- counters, and with each row's checksum only as right or wrong. Uses no index: it reads all.
 SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
            (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs,
-            seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id))::text, 0)), 0) AS checksum
+            checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id))::text, 0)), 0) AS checksum
   FROM referral.attribution
 UNION ALL
 SELECT 'pair', count(*), coalesce(sum(hashtextextended(
            (user_id, purchase_id, campaign, referrer_id, revision, qualified_at, matures_at, state, reason, postponed, allowed, credits,
-            seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+            checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                          qualified_at, matures_at, counted_at, allowed, state, reason, credits))::text, 0)), 0)
   FROM referral.pair
 UNION ALL
@@ -16,11 +16,11 @@ SELECT 'ordinals', count(*), coalesce(sum(hashtextextended((campaign, referrer_i
   FROM referral.pair
 UNION ALL
 SELECT 'credit', count(*), coalesce(sum(hashtextextended(
-           (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, seal)::text, 0)), 0)
+           (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum)::text, 0)), 0)
   FROM referral.credit
 UNION ALL
 SELECT 'ledger', count(*), coalesce(sum(hashtextextended(
-           (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, seal)::text, 0)), 0)
+           (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)::text, 0)), 0)
   FROM referral.ledger
 UNION ALL
 SELECT 'engine_account', count(*), coalesce(sum(hashtextextended(a::text, 0)), 0)

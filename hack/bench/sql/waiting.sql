@@ -5,12 +5,12 @@
 BEGIN;
 TRUNCATE referral.change;
 
-INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, via, pairs, seal)
+INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, via, pairs, checksum)
 SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code',
        referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes)
        # referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes),
        referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at), 1,
-       referral.seal_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
+       referral.checksum_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
   FROM referral.signup AS s
   JOIN referral.purchase AS p ON p.user_id = s.user_id
   JOIN referral.link AS l ON l.code = lower(s.code)
@@ -19,9 +19,9 @@ SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'C
 
 INSERT INTO referral.pair
        (user_id, purchase_id, campaign, referrer_id, revision, admission_order,
-        qualified_at, matures_at, state, reason, credits, seal)
+        qualified_at, matures_at, state, reason, credits, checksum)
 SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, qualified_at, purchased_at, 'Waiting', 'BudgetExhausted', 0,
-       referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, NULL,
+       referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, NULL,
                              qualified_at, purchased_at, now(), false, 'Waiting', 'BudgetExhausted', 0)
   FROM (SELECT *, nextval('referral.admission_order') AS admission_order
           FROM (SELECT p.user_id, p.purchase_id, p.purchased_at, a.campaign, a.referrer_id,

@@ -1,29 +1,8 @@
--- The engine's own: what is to be decided, who decides it, and counters that
--- make reading status cost the same whatever the past.
+-- What the engine works with: the change queue, the waitlist, counters that make reading status cost
+-- the same whatever the past, and the progress of walks over many rows.
 
 CREATE SEQUENCE referral.admission_order;
-COMMENT ON SEQUENCE referral.admission_order IS 'Where pairs draw their admission order from.';
-
--- There are sixteen shards. Their rows and shard_of say so together, and nothing
--- else does: whatever has to know how many there are counts the rows.
-CREATE TABLE referral.shard (
-    shard smallint PRIMARY KEY CHECK (shard >= 0)
-);
-COMMENT ON TABLE  referral.shard IS 'Rows to lock: a batch that holds a shard''s row decides about its referees, and no other batch does.';
-COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
-INSERT INTO referral.shard SELECT generate_series(0, 15);
-
--- Everything in it is IMMUTABLE, so that Postgres puts it in place of the call:
--- it runs in each writer's trigger. Should another version hash differently, a
--- restored change may be taken beside another of the same referee, and the keys
--- of ledger and pair let only one of them commit.
-CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (hashtextextended(key COLLATE "C", 0) & 15)::smallint;
-COMMENT ON FUNCTION referral.shard_of IS 'The shard of a referee, visitor, code, campaign or referrer.';
-
--- Pairs whose hold ends: one probe per shard finds the earliest.
-CREATE INDEX pair_due ON referral.pair (referral.shard_of(user_id), matures_at) WHERE state = 'Held' AND NOT postponed;
+COMMENT ON SEQUENCE referral.admission_order IS 'Pairs draw their admission order from it.';
 
 CREATE TABLE referral.change (
     shard        smallint    NOT NULL,
@@ -31,29 +10,27 @@ CREATE TABLE referral.change (
     kind         text COLLATE "C" NOT NULL,
     key          text COLLATE "C" NOT NULL,
     resume_after text COLLATE "C" NOT NULL DEFAULT '',
-    noted_at     timestamptz NOT NULL DEFAULT now(),
+    enqueued_at  timestamptz NOT NULL DEFAULT now(),
     xid          xid8        NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (shard, xid, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
--- Without the shard, which the key tells: no second index may look as good for the
--- beginning of a shard's queue.
+-- The shard follows from the key and is left out, so that the planner does not choose this index to
+-- find the beginning of a shard's queue.
 CREATE INDEX change_key ON referral.change (key, kind);
-COMMENT ON TABLE  referral.change IS 'What changed and has not been decided yet. Written by triggers in the writer''s own transaction.';
+COMMENT ON TABLE  referral.change IS 'The change queue: keys that must be decided again. Triggers write it in the writer''s own transaction.';
 COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
-COMMENT ON COLUMN referral.change.id IS 'Order of noting.';
-COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; the others are expanded into the referees they reach.';
+COMMENT ON COLUMN referral.change.id IS 'Order of enqueuing within a transaction.';
+COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; other kinds are expanded into the referees they reach.';
 COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
-COMMENT ON COLUMN referral.change.resume_after IS 'How far an expansion has come; empty: not begun.';
-COMMENT ON COLUMN referral.change.noted_at IS 'When it was noted.';
-COMMENT ON COLUMN referral.change.xid IS 'The transaction that noted it. A snapshot tells which transactions can still add changes in front of others.';
+COMMENT ON COLUMN referral.change.resume_after IS 'The last key that an expansion has reached; empty: not begun.';
+COMMENT ON COLUMN referral.change.enqueued_at IS 'When it was enqueued.';
+COMMENT ON COLUMN referral.change.xid IS 'The transaction that enqueued it. A snapshot contains the transactions that can still add changes in front of others.';
 
--- The oldest change of a shard, given what an earlier look at the queue has found:
--- that all changes were at (from_xid, from_id) or behind, or were written by
--- transactions in progress at the snapshot "seen"; nulls: nothing is known. Removed
--- changes in front stay in the index for as long as any older transaction is open,
--- and are passed by.
--- Its body is read here and not where it is called, since the poll has no
--- search_path of its own.
+-- The oldest change of a shard. An earlier call found that all changes are at (from_xid, from_id) or
+-- behind, or are of transactions that were in progress in the snapshot "seen"; nulls: nothing is known.
+-- Removed changes stay in the index as long as an older transaction is open; starting at (from_xid,
+-- from_id) skips them.
+-- BEGIN ATOMIC resolves all names now: the poll that calls it sets no search_path.
 CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id bigint, seen pg_snapshot)
     RETURNS TABLE (xid xid8, id bigint) LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -77,15 +54,15 @@ BEGIN ATOMIC
      ORDER BY oldest.xid
      LIMIT 1;
 END;
-COMMENT ON FUNCTION referral.oldest_change IS 'The first change of a shard''s queue, found from where an earlier look ended.';
+COMMENT ON FUNCTION referral.oldest_change IS 'The oldest change of a shard, searched from where an earlier call ended.';
 
 CREATE TABLE referral.deferred (
     campaign text COLLATE "C" NOT NULL,
     user_id  text COLLATE "C" NOT NULL,
     PRIMARY KEY (campaign, user_id)
 );
-COMMENT ON TABLE  referral.deferred IS 'Referees with something left to decide once their campaign is open again.';
-COMMENT ON COLUMN referral.deferred.campaign IS 'The campaign that is suspended or closed.';
+COMMENT ON TABLE  referral.deferred IS 'Referees that are decided again once their campaign is open again.';
+COMMENT ON COLUMN referral.deferred.campaign IS 'The campaign: suspended, closed or without its policy.';
 COMMENT ON COLUMN referral.deferred.user_id IS 'The referee.';
 
 CREATE TABLE referral.referrer (
@@ -99,6 +76,70 @@ COMMENT ON COLUMN referral.referrer.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.referrer.referrer_id IS 'The referrer.';
 COMMENT ON COLUMN referral.referrer.pairs IS 'Pairs that are held or granted.';
 
+-- The waitlist. Only batches that lock the campaign's row write to it. Beside the admission order, a
+-- row contains only what follows from the pair's own facts and revision. That finds the waiting pairs
+-- that could fit; it never decides that a pair is admitted. A row of an older edit is always a
+-- candidate.
+CREATE TABLE referral.waitlist (
+    user_id         text COLLATE "C" NOT NULL,
+    purchase_id     text COLLATE "C" NOT NULL,
+    campaign        text COLLATE "C" NOT NULL,
+    referrer_id     text COLLATE "C" NOT NULL,
+    admission_order bigint   NOT NULL,
+    growing         boolean  NOT NULL,
+    least_need      bigint   NOT NULL CHECK (least_need >= 0),
+    tier_starts     bigint[],
+    tier_needs      bigint[],
+    edit            bigint   NOT NULL,
+    passed_over     boolean  NOT NULL DEFAULT false,
+    checksum        bigint   NOT NULL,
+    PRIMARY KEY (user_id, purchase_id),
+    CHECK (cardinality(tier_starts) = cardinality(tier_needs) AND (tier_starts IS NULL) = (tier_needs IS NULL))
+);
+CREATE INDEX waitlist_order         ON referral.waitlist (campaign, admission_order);
+CREATE INDEX waitlist_edit          ON referral.waitlist (campaign, edit, admission_order)        WHERE NOT passed_over;
+CREATE INDEX waitlist_need          ON referral.waitlist (campaign, growing, least_need)          WHERE NOT passed_over;
+CREATE INDEX waitlist_referrer_need ON referral.waitlist (campaign, referrer_id, least_need)      WHERE NOT passed_over AND NOT growing;
+CREATE INDEX waitlist_referrer_order ON referral.waitlist (campaign, referrer_id, admission_order) WHERE NOT passed_over AND NOT growing;
+COMMENT ON TABLE  referral.waitlist IS 'Pairs that wait for capacity of their campaign: Waiting ones, and admitted ones that would earn more.';
+COMMENT ON COLUMN referral.waitlist.user_id IS 'The referee.';
+COMMENT ON COLUMN referral.waitlist.purchase_id IS 'The purchase.';
+COMMENT ON COLUMN referral.waitlist.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.waitlist.referrer_id IS 'The referrer.';
+COMMENT ON COLUMN referral.waitlist.admission_order IS 'pair.admission_order.';
+COMMENT ON COLUMN referral.waitlist.growing IS 'True: the pair is admitted and waits for the budget to earn more.';
+COMMENT ON COLUMN referral.waitlist.least_need IS 'The least of the budget that it could need, over all tiers, minor units.';
+COMMENT ON COLUMN referral.waitlist.tier_starts IS 'Ascending; null: its need does not depend on how many pairs its referrer has.';
+COMMENT ON COLUMN referral.waitlist.tier_needs IS 'What it needs as its referrer''s n-th pair, for n from the element of tier_starts at the same position on, minor units.';
+COMMENT ON COLUMN referral.waitlist.edit IS 'campaign.edit under which it was decided.';
+COMMENT ON COLUMN referral.waitlist.passed_over IS 'True while its referee is set aside or withheld: it keeps its order, and others are admitted before it.';
+COMMENT ON COLUMN referral.waitlist.checksum IS 'checksum_of_waiting as the engine wrote it.';
+
+CREATE TABLE referral.waitlist_referrer (
+    campaign    text COLLATE "C" NOT NULL,
+    referrer_id text COLLATE "C" NOT NULL,
+    admitted    bigint NOT NULL,
+    least_need  bigint NOT NULL,
+    PRIMARY KEY (campaign, referrer_id)
+);
+CREATE INDEX waitlist_referrer_admitted ON referral.waitlist_referrer (campaign, admitted, least_need);
+COMMENT ON TABLE  referral.waitlist_referrer IS 'One row per referrer with Waiting pairs on the waitlist that are not passed over. Written with them.';
+COMMENT ON COLUMN referral.waitlist_referrer.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.waitlist_referrer.referrer_id IS 'The referrer.';
+COMMENT ON COLUMN referral.waitlist_referrer.admitted IS 'referrer.pairs.';
+COMMENT ON COLUMN referral.waitlist_referrer.least_need IS 'The lowest waitlist.least_need of these pairs.';
+
+-- Transactions that change limits or pairs of a campaign write rows, under the lock of the campaign's
+-- row. The allocation batch that serves them removes them under the same lock.
+CREATE TABLE referral.allocation_request (
+    id       bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    campaign text COLLATE "C" NOT NULL
+);
+CREATE INDEX allocation_request_campaign ON referral.allocation_request (campaign, id);
+COMMENT ON TABLE  referral.allocation_request IS 'Requests for an allocation batch: the campaign''s capacity is given to its waitlist.';
+COMMENT ON COLUMN referral.allocation_request.id IS 'Order of the requests.';
+COMMENT ON COLUMN referral.allocation_request.campaign IS 'The campaign.';
+
 CREATE TABLE referral.pair_count (
     campaign          text COLLATE "C" NOT NULL,
     shard             smallint    NOT NULL,
@@ -107,17 +148,21 @@ CREATE TABLE referral.pair_count (
     held              bigint      NOT NULL DEFAULT 0,
     granted           bigint      NOT NULL DEFAULT 0,
     reversed          bigint      NOT NULL DEFAULT 0,
+    revised           bigint      NOT NULL DEFAULT 0,
+    condition_errors  bigint      NOT NULL DEFAULT 0,
     changed_at        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (campaign, shard)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE  referral.pair_count IS 'Counters per campaign, in as many rows as there are shards so that workers do not wait for each other. Add them up.';
+COMMENT ON TABLE  referral.pair_count IS 'Counters per campaign, in one row per shard so that workers do not wait for each other. Add the rows up.';
 COMMENT ON COLUMN referral.pair_count.campaign IS 'The campaign.';
-COMMENT ON COLUMN referral.pair_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
+COMMENT ON COLUMN referral.pair_count.shard IS 'A shard that the writing batch has locked; the counted referees may be of any shard.';
 COMMENT ON COLUMN referral.pair_count.awaiting_purchase IS 'Attributed signups without a pair.';
 COMMENT ON COLUMN referral.pair_count.waiting IS 'Pairs on the waitlist that are not admitted.';
 COMMENT ON COLUMN referral.pair_count.held IS 'Pairs that are held.';
 COMMENT ON COLUMN referral.pair_count.granted IS 'Pairs that are granted.';
 COMMENT ON COLUMN referral.pair_count.reversed IS 'Pairs that are reversed.';
+COMMENT ON COLUMN referral.pair_count.revised IS 'How often a pair moved to a newer revision.';
+COMMENT ON COLUMN referral.pair_count.condition_errors IS 'How often a condition failed with an error.';
 COMMENT ON COLUMN referral.pair_count.changed_at IS 'When the engine last changed something.';
 
 CREATE TABLE referral.credit_count (
@@ -129,24 +174,40 @@ CREATE TABLE referral.credit_count (
     reversed numeric(38) NOT NULL DEFAULT 0,
     PRIMARY KEY (campaign, shard, currency)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE  referral.credit_count IS 'Sums per campaign and currency, in as many rows as there are shards. Add them up.';
+COMMENT ON TABLE  referral.credit_count IS 'Sums per campaign and currency, in one row per shard. Add the rows up.';
 COMMENT ON COLUMN referral.credit_count.campaign IS 'The campaign.';
-COMMENT ON COLUMN referral.credit_count.shard IS 'A shard the writing batch holds; says nothing about the referees counted.';
+COMMENT ON COLUMN referral.credit_count.shard IS 'A shard that the writing batch has locked; the counted referees may be of any shard.';
 COMMENT ON COLUMN referral.credit_count.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.credit_count.granted IS 'Net sum of ledger entries, minor units.';
 COMMENT ON COLUMN referral.credit_count.held IS 'Sum of the credits of held pairs, minor units.';
 COMMENT ON COLUMN referral.credit_count.reversed IS 'Sum of what reversal entries took back, minor units, above zero.';
 
--- Campaigns that take back all they gave. A walk over all keys, each in its
--- order, finds what was given by rows; no counter decides that it is over.
+CREATE TABLE referral.rollout (
+    campaign       text COLLATE "C" PRIMARY KEY,
+    revision       integer NOT NULL,
+    total          bigint  NOT NULL,
+    revised_before bigint  NOT NULL,
+    resume_after   text COLLATE "C" NOT NULL DEFAULT '',
+    enqueued_up_to xid8
+);
+COMMENT ON TABLE  referral.rollout IS 'One row per campaign: progress of the newest revision that reaches existing pairs.';
+COMMENT ON COLUMN referral.rollout.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.rollout.revision IS 'The revision.';
+COMMENT ON COLUMN referral.rollout.total IS 'Number of pairs to reach, when it was recorded.';
+COMMENT ON COLUMN referral.rollout.revised_before IS 'Sum of pair_count.revised when it was recorded.';
+COMMENT ON COLUMN referral.rollout.resume_after IS 'The last user_id that was enqueued.';
+COMMENT ON COLUMN referral.rollout.enqueued_up_to IS 'The transaction that enqueued the last of its changes. The rollout is done when the queue has no change up to it. Null: changes are still being enqueued.';
+
+-- Campaigns that are reversed. A walk over the ledger's keys in order finds what was granted; no counter
+-- decides that the walk is over.
 CREATE TABLE referral.reversal (
     campaign        text COLLATE "C" PRIMARY KEY,
     resume_user     text COLLATE "C" NOT NULL DEFAULT '',
     resume_purchase text COLLATE "C" NOT NULL DEFAULT '',
     done            boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE  referral.reversal IS 'How far the engine has come with taking back what a campaign gave: one row for each campaign that was reversed since it was last declared.';
+COMMENT ON TABLE  referral.reversal IS 'Progress of reversing a campaign: one row per campaign that was reversed since it was last declared.';
 COMMENT ON COLUMN referral.reversal.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.reversal.resume_user IS 'user_id of the last key that was reversed.';
 COMMENT ON COLUMN referral.reversal.resume_purchase IS 'purchase_id of that key.';
-COMMENT ON COLUMN referral.reversal.done IS 'True: nothing is left.';
+COMMENT ON COLUMN referral.reversal.done IS 'True: everything is reversed.';

@@ -1,11 +1,10 @@
--- Noting changes: triggers append to referral.change in the writer's own
--- transaction, so that whoever writes a fact, by whatever client, is noticed.
+-- Capture: triggers append to the change queue in the writer's own transaction, so that every write of
+-- a fact is noticed, whatever the client.
 --
--- They run once a statement over transition tables, as the schema's owner, so
--- that a writer needs no right on the engine's tables. There is no NOTIFY: it
--- would make commits wait for each other.
+-- A trigger runs once per statement over transition tables, as the schema's owner, so that a writer
+-- needs no right on the engine's tables. There is no NOTIFY: it would serialise commits.
 
-CREATE FUNCTION referral.note_referee() RETURNS trigger
+CREATE FUNCTION referral.enqueue_referee() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -21,10 +20,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_referee() IS 'Notes the referees of written rows.';
+COMMENT ON FUNCTION referral.enqueue_referee() IS 'Enqueues the referees of written rows.';
 
--- A signup also concerns those its user invited, when it has fingerprints.
-CREATE FUNCTION referral.note_signup() RETURNS trigger
+-- A signup with fingerprints also concerns the referees that its user invited.
+CREATE FUNCTION referral.enqueue_signup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -38,8 +37,8 @@ BEGIN
         UNION ALL
         SELECT referral.shard_of(user_id), 'Referrer', user_id FROM old_rows WHERE fingerprints <> '{}';
     ELSE
-        -- An erasure records with which referees a fingerprint is shared before it blanks the
-        -- fingerprints, so the referees need not be decided again.
+        -- An erasure records the referees that share a fingerprint before it blanks the fingerprints,
+        -- so they need not be decided again.
         INSERT INTO referral.change (shard, kind, key)
         SELECT referral.shard_of(user_id), 'Referee', user_id
           FROM (SELECT user_id FROM new_rows UNION SELECT user_id FROM old_rows) AS touched
@@ -51,9 +50,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_signup() IS 'Notes the referees, and as referrers those with fingerprints, of written signups.';
+COMMENT ON FUNCTION referral.enqueue_signup() IS 'Enqueues the users of written signups as referees, and those with fingerprints as referrers too.';
 
-CREATE FUNCTION referral.note_visitor() RETURNS trigger
+CREATE FUNCTION referral.enqueue_visitor() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -69,9 +68,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_visitor() IS 'Notes the visitors of written touches. Of those that an erasure blanks the engine notes the visitor once, at the end.';
+COMMENT ON FUNCTION referral.enqueue_visitor() IS 'Enqueues the visitors of written touches. For touches that an erasure blanks the engine enqueues the visitor once, at the end.';
 
-CREATE FUNCTION referral.note_code() RETURNS trigger
+CREATE FUNCTION referral.enqueue_code() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -87,52 +86,52 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.note_code() IS 'Notes the codes of written links.';
+COMMENT ON FUNCTION referral.enqueue_code() IS 'Enqueues the codes of written links.';
 
 CREATE TRIGGER link_inserted AFTER INSERT ON referral.link REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_code();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_code();
 CREATE TRIGGER link_updated AFTER UPDATE ON referral.link REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_code();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_code();
 CREATE TRIGGER link_deleted AFTER DELETE ON referral.link REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_code();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_code();
 
 CREATE TRIGGER touch_inserted AFTER INSERT ON referral.touch REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_visitor();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_visitor();
 CREATE TRIGGER touch_updated AFTER UPDATE ON referral.touch REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_visitor();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_visitor();
 CREATE TRIGGER touch_deleted AFTER DELETE ON referral.touch REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_visitor();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_visitor();
 
 CREATE TRIGGER signup_inserted AFTER INSERT ON referral.signup REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_signup();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_signup();
 CREATE TRIGGER signup_updated AFTER UPDATE ON referral.signup REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_signup();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_signup();
 CREATE TRIGGER signup_deleted AFTER DELETE ON referral.signup REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_signup();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_signup();
 
 CREATE TRIGGER purchase_inserted AFTER INSERT ON referral.purchase REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER purchase_updated AFTER UPDATE ON referral.purchase REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER purchase_deleted AFTER DELETE ON referral.purchase REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 
 CREATE TRIGGER refund_inserted AFTER INSERT ON referral.refund REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER refund_updated AFTER UPDATE ON referral.refund REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER refund_deleted AFTER DELETE ON referral.refund REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 
 CREATE TRIGGER override_inserted AFTER INSERT ON referral.override REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER override_updated AFTER UPDATE ON referral.override REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 CREATE TRIGGER override_deleted AFTER DELETE ON referral.override REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION referral.note_referee();
+    FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 
--- arrived_at is the database's word: its default stamps an insert, since
--- writers have no right to insert the column, and an update keeps the stamp.
+-- Only the database sets arrived_at: writers have no right to insert the column, so an insert gets the
+-- default, and an update keeps the value.
 CREATE FUNCTION referral.keep_arrival() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -146,8 +145,8 @@ CREATE TRIGGER signup_arrival BEFORE UPDATE ON referral.signup
 CREATE TRIGGER purchase_arrival BEFORE UPDATE ON referral.purchase
     FOR EACH ROW WHEN (NEW.arrived_at IS DISTINCT FROM OLD.arrived_at) EXECUTE FUNCTION referral.keep_arrival();
 
--- A blanked touch stays as it is, whatever a retried write says. A blanked purchase that gets
--- attributes again is decided by these.
+-- A blanked touch stays as it is: a retried write changes nothing. A blanked purchase that gets
+-- attributes again is decided by the new ones.
 CREATE FUNCTION referral.keep_blank() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -165,12 +164,12 @@ BEGIN
     NEW.condition_held := NULL;
     RETURN NEW;
 END $$;
-COMMENT ON FUNCTION referral.fill_blank() IS 'Takes the mark of an erasure off a purchase that has attributes again.';
+COMMENT ON FUNCTION referral.fill_blank() IS 'Removes the mark of an erasure from a purchase that gets attributes again.';
 
 CREATE TRIGGER purchase_filled BEFORE UPDATE ON referral.purchase
     FOR EACH ROW WHEN (OLD.blanked AND NEW.blanked AND NEW.attributes <> OLD.attributes) EXECUTE FUNCTION referral.fill_blank();
 
--- What must only ever grow.
+-- Append-only tables.
 CREATE FUNCTION referral.refuse_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -184,7 +183,7 @@ CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referra
 CREATE TRIGGER adjustment_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.adjustment
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
--- Credit by hand counts in the transaction that records it.
+-- An adjustment changes the account in the transaction that records it.
 CREATE FUNCTION referral.apply_adjustment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -195,14 +194,14 @@ BEGIN
     ON CONFLICT (beneficiary_id, currency) DO UPDATE SET adjusted = w.adjusted + excluded.adjusted;
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to the writers'' rows of their accounts, by key, as redemptions do.';
+COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to the writers'' rows of their accounts, in the order of keys, as redemptions do.';
 
 CREATE TRIGGER adjustment_inserted AFTER INSERT ON referral.adjustment REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_adjustment();
 
--- Whoever may execute a trigger function may hang it on a table of his own and
--- feed it rows he made up, with its owner's rights. Firing needs no such right.
+-- A role that may execute a trigger function can attach it to a table of its own and feed it invented
+-- rows with the rights of the function's owner. A trigger fires without that right.
 REVOKE EXECUTE ON FUNCTION
-    referral.note_referee(), referral.note_signup(), referral.note_visitor(), referral.note_code(),
+    referral.enqueue_referee(), referral.enqueue_signup(), referral.enqueue_visitor(), referral.enqueue_code(),
     referral.keep_arrival(), referral.keep_blank(), referral.fill_blank(), referral.refuse_change(), referral.apply_adjustment()
     FROM PUBLIC;

@@ -1,5 +1,5 @@
--- Has everybody whom a campaign's newest revision may reach decided again, in
--- place of whatever an earlier one has not come to. Counters are read, not pairs.
+-- Begins the rollout of the newest revision of campaign $1, in place of an unfinished one, and enqueues
+-- the pairs that it may reach. Reads counters, not pairs. Uses revision_pkey and pair_count_pkey.
 WITH newest AS (
     SELECT campaign, revision, scope FROM referral.revision WHERE campaign = $1 ORDER BY revision DESC LIMIT 1
 ), begun AS (
@@ -12,7 +12,7 @@ WITH newest AS (
      WHERE n.revision > 1
         ON CONFLICT (campaign) DO UPDATE
        SET revision = excluded.revision, total = excluded.total, revised_before = excluded.revised_before,
-           resume_after = '', noted_up_to = NULL
+           resume_after = '', enqueued_up_to = NULL
     RETURNING campaign
 )
 INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(campaign), 'Rollout', campaign FROM begun

@@ -1,3 +1,3 @@
--- Batches end by reading the epoch FOR SHARE: this waits for those that got so
--- far, and the others roll back.
+-- Batches read the epoch FOR SHARE before they commit: this waits for those that have read it, and all
+-- others roll back.
 UPDATE referral.meta SET epoch = epoch + 1

@@ -1,6 +1,5 @@
--- How the rights that roles have on the schema differ from those they are to
--- have: a row for each GRANT or REVOKE that is due, none where nothing is.
--- $1 writers, $2 readers, $3 name of the schema. Reads the catalog only.
+-- The rights that must be granted or revoked: a row for each GRANT or REVOKE that is due.
+-- $1 writers, $2 readers, $3 name of the schema. Reads only the catalog and role_grant.
 WITH object AS (
     SELECT c.oid, c.relname, c.relowner FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -18,7 +17,7 @@ WITH object AS (
            unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS privilege
     UNION ALL
     SELECT 'Writer', object, 'INSERT', true FROM unnest(ARRAY['adjustment', 'action', 'redemption', 'erasure']) AS object
-), target (access, object, attribute, privilege) AS ( -- an empty object is the schema, an empty attribute the whole object
+), target (access, object, attribute, privilege) AS ( -- object '': the schema; attribute '': the whole object
     SELECT access, '', '', 'USAGE' FROM unnest(ARRAY['Writer', 'Reader']) AS access
     UNION ALL
     SELECT access, object, '', privilege FROM privilege WHERE NOT by_column
@@ -27,7 +26,7 @@ WITH object AS (
       FROM privilege AS p
       JOIN object AS o ON o.relname = p.object
       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped
-     WHERE p.by_column AND a.attname <> ALL ('{arrived_at,blanked,condition_held}') -- the database's own word
+     WHERE p.by_column AND a.attname <> ALL ('{arrived_at,blanked,condition_held}') -- only the database sets these
 ), held (role, object, attribute, privilege) AS (
     SELECT acl.grantee, '', '', acl.privilege_type
       FROM pg_catalog.pg_namespace AS n, pg_catalog.aclexplode(n.nspacl) AS acl WHERE n.nspname = $3
@@ -39,7 +38,7 @@ WITH object AS (
       FROM object AS o JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid, pg_catalog.aclexplode(a.attacl) AS acl
 ), listed (role, access) AS (
     SELECT unnest($1::text[]), 'Writer' UNION SELECT unnest($2::text[]), 'Reader'
-), grantee AS ( -- owners have every right; to take one back from them would take it from the operator
+), grantee AS ( -- owners have every right; revoking one from them would revoke it from the operator
     SELECT r.oid, r.rolname FROM pg_catalog.pg_roles AS r
      WHERE r.oid NOT IN (SELECT relowner FROM object WHERE relname = 'meta'
                          UNION ALL SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = $3)

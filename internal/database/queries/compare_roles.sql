@@ -1,5 +1,5 @@
--- Which listed roles do not exist, and whether what is remembered differs from
--- the list. $1 writers, $2 readers. Rides on the catalog's own index.
+-- The listed roles that do not exist, and whether table role_grant differs from the list.
+-- $1 writers, $2 readers. Uses pg_authid_rolname_index.
 WITH listed (role, access) AS (
     SELECT unnest($1::text[]), 'Writer' UNION SELECT unnest($2::text[]), 'Reader'
 ), present AS (

@@ -1,7 +1,9 @@
--- Writes a campaign that is declared for the first time, unless somebody else
--- did so at the same time. Rides on the key.
+-- Inserts a campaign that is declared for the first time, unless another transaction has inserted it.
+-- Uses campaign_pkey.
 INSERT INTO referral.campaign (name, mode, starts_at, ends_at, attribution_window, destination,
-                               uid, generation, policy, policy_uid, policy_generation,
-                               budget_amount, budget_currency, resync_interval, declared_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, clock_timestamp())
+                               budget_amount, budget_currency, resync_interval,
+                               uid, generation, policy, policy_uid, policy_generation, declared_at)
+VALUES (@name, @mode, @starts_at, @ends_at, @attribution_window, @destination,
+        @budget_amount, @budget_currency, @resync_interval,
+        @uid, @generation, @policy, @policy_uid, @policy_generation, clock_timestamp())
 ON CONFLICT (name) DO NOTHING

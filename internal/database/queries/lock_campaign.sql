@@ -1,3 +1,2 @@
--- Keeps others from declaring the campaign until the transaction ends. Rides
--- on the key.
+-- Locks campaign $1: other declarations of it wait until the transaction ends. Uses campaign_pkey.
 SELECT FROM referral.campaign WHERE name = $1 FOR UPDATE

@@ -1,2 +1,2 @@
--- One replica at a time changes rights; reading them goes on.
+-- Other replicas change no rights until this transaction ends. Readers are not blocked.
 LOCK TABLE referral.role_grant IN SHARE ROW EXCLUSIVE MODE

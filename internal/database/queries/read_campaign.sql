@@ -1,5 +1,5 @@
--- What is in force for one campaign, whether it was declared or not: one row.
--- Rides on the keys of campaign and revision.
+-- What is in force for campaign $1, whether it was declared or not: one row.
+-- Uses campaign_pkey and revision_pkey.
 SELECT m.epoch,
        coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
        c.name IS NOT NULL AS declared,
@@ -8,7 +8,7 @@ SELECT m.epoch,
        coalesce(c.uid, ''), coalesce(c.generation, 0),
        coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
        coalesce(r.revision, 0), coalesce(r.digest, ''), coalesce(c.deleted_uids, '{}')
-  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
+  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- one row, which the planner does not know
   LEFT JOIN referral.campaign AS c ON c.name = $1
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = $1 ORDER BY revision DESC LIMIT 1) AS r ON true

@@ -1,32 +1,31 @@
--- All that is reported of a database and its campaigns: a row for each
--- campaign, or one without. It costs the same whatever the past: counters are
--- kept in a row for each shard, and pending changes are counted up to $1.
--- The oldest of them is found by a probe of change's key for each shard, in
--- which the first of each shard was noted first.
+-- Everything that is reported of a database and its campaigns: a row for each campaign, or one row if
+-- there is none. The cost does not grow with the past: counters have a row per shard, and pending
+-- changes are counted up to $1. The oldest change is found by one lookup per shard in change_pkey,
+-- since the first change of each shard was enqueued first.
 SELECT split_part(current_setting('server_version'), ' ', 1),
        m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce(o.installation, ''), coalesce(o.name, ''), coalesce(o.uid, ''), o.heartbeat_at, o.released_at,
        coalesce(o.heartbeat_at < clock_timestamp() - interval '5 minutes', false),
        (SELECT count(*) FROM (SELECT FROM referral.change LIMIT $1) AS counted),
-       (SELECT min(first.noted_at)
+       (SELECT min(first.enqueued_at)
           FROM referral.shard AS s,
-               LATERAL (SELECT noted_at FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first),
+               LATERAL (SELECT enqueued_at FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first),
        (SELECT count(*) FROM referral.set_aside),
        coalesce(c.name, ''), coalesce(c.mode, ''), coalesce(c.uid, ''), coalesce(c.policy, ''),
        coalesce(r.revision, 0), coalesce(r.digest, ''),
        c.budget_amount, c.budget_currency,
        p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.condition_errors, p.changed_at,
        ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
-       ro.noted_up_to IS NOT NULL
+       ro.enqueued_up_to IS NOT NULL
            AND NOT EXISTS (SELECT
                              FROM referral.shard AS s,
                                   LATERAL (SELECT xid FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first
-                            WHERE first.xid <= ro.noted_up_to),
+                            WHERE first.xid <= ro.enqueued_up_to),
        k.credits,
        s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.id, coalesce(i.reported, 0), coalesce(i.present, 0),
        EXISTS (SELECT FROM referral.incident AS n WHERE n.campaign = c.name AND n.state = 'Open')
-  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- the planner does not know that it has one row
+  FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- one row, which the planner does not know
   LEFT JOIN (SELECT * FROM referral.owner LIMIT 1) AS o ON true
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision

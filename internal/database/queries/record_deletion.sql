@@ -1,4 +1,4 @@
--- Records that object $2 of campaign $1 was deleted: what it declares is ignored from then on.
+-- Records that object $2 of campaign $1 was deleted: its declarations are ignored from then on.
 -- Uses campaign_pkey.
 UPDATE referral.campaign
    SET deleted_uids = (deleted_uids || $2::text)[greatest(1, cardinality(deleted_uids) - 14):]

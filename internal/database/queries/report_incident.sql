@@ -1,6 +1,6 @@
--- Fixes number and set of pairs of the oldest open incident of each campaign that has none reported
--- yet; what is lost later is withheld under another id. One that a batch has locked is reported the
--- next time. Uses incident_campaign.
+-- Reports the oldest open incident of each campaign that has no reported one: number and set of its
+-- pairs are fixed, and later losses are withheld under another id. Incidents that a batch has locked are
+-- skipped until the next call. Uses incident_campaign.
 UPDATE referral.incident AS i
    SET state = 'Reported', reported = i.withheld
   FROM (SELECT o.id

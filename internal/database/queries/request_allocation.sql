@@ -1,7 +1,6 @@
--- Counts an edit of a campaign and asks for an allocation of its capacity if pairs wait in it. An
--- edit that decisions about waiting pairs depend on ($2) makes all of them candidates; with one of
--- the budget ($3) it is recorded what was spent by then. The campaign's row is locked, and no batch
--- commits any more that was decided before.
+-- Records an edit of campaign $1, and requests an allocation if pairs wait in it. After an edit that
+-- decisions about waiting pairs depend on ($2), all of them are candidates. For an edit of the budget
+-- ($3) the sum spent so far is recorded. The campaign's row is locked, and no earlier batch commits.
 -- Uses campaign_pkey, credit_count_pkey and waitlist_order.
 WITH edited AS (
     UPDATE referral.campaign AS c

@@ -1,2 +1,2 @@
--- Changes what a campaign does and nothing else of it. Rides on the key.
+-- Sets only the mode of campaign $1. Uses campaign_pkey.
 UPDATE referral.campaign SET mode = $2, declared_at = clock_timestamp() WHERE name = $1

@@ -1,5 +1,5 @@
--- Changes of a declared campaign its mode, because its policy is missing, and the object that
--- declares it. Uses campaign_pkey and reversal_pkey.
+-- Sets mode PolicyMissing and the declaring object of a declared campaign.
+-- Uses campaign_pkey and reversal_pkey.
 WITH ended AS (
     DELETE FROM referral.reversal WHERE campaign = $1
 )

@@ -1,5 +1,4 @@
--- Suspends batches or lets them go on. Does nothing but return the epoch where
--- that is so already.
+-- Suspends or resumes. If nothing changes it only returns the epoch.
 WITH changed AS (
     UPDATE referral.meta SET suspended = $1, epoch = epoch + 1 WHERE suspended <> $1 RETURNING epoch
 )

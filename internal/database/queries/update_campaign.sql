@@ -1,13 +1,16 @@
--- Writes a campaign as declared. An object that another one replaces declares nothing any more,
--- and what was reversed before may be given anew. Uses campaign_pkey and reversal_pkey.
+-- Updates a campaign to its declaration. If another object declares it, the object before declares
+-- nothing any more. A reversal ends: the same pairs may be granted again.
+-- Uses campaign_pkey and reversal_pkey.
 WITH ended AS (
-    DELETE FROM referral.reversal WHERE campaign = $1
+    DELETE FROM referral.reversal WHERE campaign = @name
 )
 UPDATE referral.campaign
-   SET mode = $2, starts_at = $3, ends_at = $4, attribution_window = $5, destination = $6,
-       deleted_uids = CASE WHEN uid = $7 OR uid = ANY (deleted_uids) THEN deleted_uids
+   SET mode = @mode, starts_at = @starts_at, ends_at = @ends_at,
+       attribution_window = @attribution_window, destination = @destination,
+       budget_amount = @budget_amount, budget_currency = @budget_currency, resync_interval = @resync_interval,
+       deleted_uids = CASE WHEN uid = @uid OR uid = ANY (deleted_uids) THEN deleted_uids
                            ELSE (deleted_uids || uid)[greatest(1, cardinality(deleted_uids) - 14):] END,
-       uid = $7, generation = $8, policy = $9, policy_uid = $10, policy_generation = $11,
-       budget_amount = $12, budget_currency = $13, resync_interval = $14,
+       uid = @uid, generation = @generation,
+       policy = @policy, policy_uid = @policy_uid, policy_generation = @policy_generation,
        declared_at = clock_timestamp()
- WHERE name = $1
+ WHERE name = @name

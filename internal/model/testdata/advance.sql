@@ -15,13 +15,13 @@ UPDATE referral.attribution SET touched_at = touched_at - $1::interval, resolved
 UPDATE referral.pair SET qualified_at = qualified_at - $1::interval, matures_at = matures_at - $1::interval,
                          counted_at = counted_at - $1::interval, decided_at = decided_at - $1::interval;
 UPDATE referral.ledger SET entered_at = entered_at - $1::interval;
-UPDATE referral.change SET noted_at = noted_at - $1::interval;
+UPDATE referral.change SET enqueued_at = enqueued_at - $1::interval;
 UPDATE referral.set_aside SET since = since - $1::interval;
 UPDATE referral.pair_count SET changed_at = changed_at - $1::interval;
 UPDATE referral.loss SET began_at = began_at - $1::interval;
 UPDATE referral.resync SET began_at = began_at - $1::interval, next_at = next_at - $1::interval;
 UPDATE referral.resync_campaign SET ended_at = ended_at - $1::interval;
 CALL proof.rehash();
-UPDATE referral.attribution SET seal = referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id);
-UPDATE referral.pair SET seal = referral.seal_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+UPDATE referral.attribution SET checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id);
+UPDATE referral.pair SET checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                       qualified_at, matures_at, counted_at, allowed, state, reason, credits);

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -24,15 +25,15 @@ var Owner = database.Identity{Installation: "default", Name: "growth/shop", UID:
 // New makes a migrated database for this test alone.
 func New(t testing.TB) *testworld.Database {
 	t.Helper()
-	return With(t, "migrated", func(context.Context, *database.DB) error { return nil })
+	return With(t, "migrated", func(context.Context, *postgres.DB) error { return nil })
 }
 
 // With makes a migrated database with further content. The first use of a key adds the content, and all
 // uses get it.
-func With(t testing.TB, key string, add func(context.Context, *database.DB) error) *testworld.Database {
+func With(t testing.TB, key string, add func(context.Context, *postgres.DB) error) *testworld.Database {
 	t.Helper()
 	return testworld.NewDatabaseFrom(t, key, func(ctx context.Context, own *testworld.Database) error {
-		db, err := database.Open(ctx, database.Config{URI: own.URI, Schema: database.DefaultSchema})
+		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 		if err != nil {
 			return err
 		}
@@ -52,9 +53,9 @@ func With(t testing.TB, key string, add func(context.Context, *database.DB) erro
 }
 
 // Open connects as the URI's user, until the test ends.
-func Open(t testing.TB, uri string) *database.DB {
+func Open(t testing.TB, uri string) *postgres.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), database.Config{URI: uri, Schema: database.DefaultSchema})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +72,14 @@ func FiveDollars() reward.Terms {
 }
 
 // Declare declares a campaign as its controller would.
-func Declare(t testing.TB, operator *database.DB, name string, terms reward.Terms, edits ...func(*database.Declaration)) {
+func Declare(t testing.TB, operator *postgres.DB, name string, terms reward.Terms, edits ...func(*database.Declaration)) {
 	t.Helper()
 	text, err := json.Marshal(terms)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := database.Declaration{
-		Name: name, Mode: reward.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		Name: name, Mode: database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
 		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs), OwnerUID: Owner.UID,
 	}
@@ -91,7 +92,7 @@ func Declare(t testing.TB, operator *database.DB, name string, terms reward.Term
 }
 
 // Rows returns each row of a query's result, with its columns separated by spaces.
-func Rows(t testing.TB, from *database.DB, sql string, arguments ...any) []string {
+func Rows(t testing.TB, from *postgres.DB, sql string, arguments ...any) []string {
 	t.Helper()
 	rows, err := from.Query(t.Context(), sql, arguments...)
 	if err != nil {

@@ -1,3 +1,0 @@
--- Whether the attribution model is the given one. One row.
-SELECT epoch, coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid, attribution = $1 AS same
-  FROM referral.meta

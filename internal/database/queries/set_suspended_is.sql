@@ -1,3 +1,0 @@
--- Whether batches are suspended as given. One row.
-SELECT epoch, coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid, suspended = $1 AS same
-  FROM referral.meta

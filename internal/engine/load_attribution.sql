@@ -1,9 +1,0 @@
--- Attributions. Whether a checksum is right is asked only where $2 says so.
--- Uses attribution_pkey.
-SELECT user_id, campaign, code, referrer_id, label, touched_at, source, coalesce(visitor_id, ''), coalesce(touch_id, ''),
-       facts, via, pairs,
-       CASE WHEN $2::bool THEN seal IS NOT DISTINCT FROM referral.seal_of_attribution(user_id, campaign, code, referrer_id, label, touched_at,
-                                                                                      source, visitor_id, touch_id) ELSE true END AS sealed,
-       seal IS NOT DISTINCT FROM 0 AS before_seals
-  FROM referral.attribution
- WHERE user_id = ANY ($1);

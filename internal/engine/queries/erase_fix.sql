@@ -1,0 +1,9 @@
+-- Attributions of these referees by a touch stay as they are from now on: they name no touch any
+-- more. The checksum goes with the row, unless it was wrong before.
+-- Uses attribution_pkey.
+UPDATE referral.attribution
+   SET visitor_id = NULL, touch_id = NULL, via = NULL,
+       checksum = CASE WHEN checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
+                   THEN referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, NULL, NULL)
+                   ELSE checksum END
+ WHERE user_id = ANY ($1) AND source = 'Touch' AND visitor_id IS NOT NULL;

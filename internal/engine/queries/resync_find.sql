@@ -1,0 +1,149 @@
+-- Referees after $1 and up to $2 (null: to the end) of whom something does not fit together, in
+-- order, at most $3: in one snapshot, each table read once.
+--
+-- What belongs together cancels out:
+--   facts   the facts against the digest recorded when they were decided (exclusive or)
+--   pairs   the pairs against how many the attribution says there are
+--   credits the credits against how many their pairs say there are
+--   earned  the ledger's entries against the credits, by key; an entry counts with its absolute amount,
+--           so that a grant that was reversed leaves nothing either
+--   amount  the ledger's entries against the credits, by sum
+-- Where the last two are not the whole story (several grants, held pairs beside granted ones) the
+-- referee's sums are added up one by one. Each row of results is held against its own checksum, the
+-- link or the touch that decides signups that no admitted pair binds against their digest.
+--
+-- This only finds referees to decide again. For one found without a reason nothing is written.
+-- Uses the keys of all tables, or reads them whole where a range is much of them.
+WITH unbound AS MATERIALIZED (
+    SELECT a.user_id, a.via, s.visitor_id, s.signed_up_at,
+           CASE WHEN l.code IS NOT NULL
+                THEN referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) END AS typed
+      FROM referral.attribution AS a
+      LEFT JOIN referral.signup AS s ON s.user_id = a.user_id
+      LEFT JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
+     WHERE a.user_id > $1 AND ($2::text IS NULL OR a.user_id <= $2) AND a.via IS NOT NULL
+), unattributed AS MATERIALIZED (
+    SELECT s.user_id, s.visitor_id, s.signed_up_at, l.campaign -- of the typed code's link
+      FROM referral.signup AS s
+      LEFT JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
+     WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND (l.code IS NOT NULL OR s.visitor_id IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
+), suspect AS (
+    -- The link or the touch that decides a signup differs from what it was attributed by.
+    SELECT u.user_id
+      FROM unbound AS u
+      LEFT JOIN LATERAL (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at) AS via
+                           FROM referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
+                          WHERE u.typed IS NULL) AS v ON true
+     WHERE u.via <> coalesce(u.typed, v.via, 0)
+    UNION ALL
+    -- A signup is attributed to nothing though a link or a touch may bind it.
+    SELECT u.user_id
+      FROM unattributed AS u
+      JOIN referral.campaign AS c ON c.name = u.campaign AND c.mode IN ('Open', 'PolicyMissing')
+    UNION ALL
+    SELECT u.user_id
+      FROM unattributed AS u
+     CROSS JOIN LATERAL referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
+     WHERE u.campaign IS NULL
+    UNION ALL
+    -- A row of the waitlist was altered, or differs from its pair, or passes a pair over.
+    SELECT w.user_id
+      FROM referral.waitlist AS w
+      LEFT JOIN referral.pair AS p ON p.user_id = w.user_id AND p.purchase_id = w.purchase_id
+     WHERE w.user_id > $1 AND ($2::text IS NULL OR w.user_id <= $2)
+       AND (p.user_id IS NULL OR p.state = 'Reversed' OR w.growing <> (p.state <> 'Waiting') OR w.passed_over
+            OR (w.campaign, w.referrer_id, w.admission_order) <> (p.campaign, p.referrer_id, p.admission_order)
+            OR w.checksum <> referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
+                                                          w.least_need, w.tier_starts, w.tier_needs, w.edit))
+    UNION ALL
+    -- A pair waits and is not on the waitlist, or the end of its hold is not due for no reason.
+    SELECT p.user_id
+      FROM referral.pair AS p
+     WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
+       AND (p.state = 'Waiting' AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
+            OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
+    UNION ALL
+    SELECT user_id FROM referral.set_aside WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id FROM referral.withheld WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+), told AS (
+    SELECT user_id, facts, 0::bigint AS earned, 0::bigint AS amount, -pairs AS pairs, 0 AS credits,
+           NOT coalesce(checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
+                        AND facts IS NOT NULL AND pairs IS NOT NULL, false) AS wrong,
+           true AS result, true AS attributed, via IS NULL AS bound, NULL::boolean AS admitted,
+           NULL::boolean AS held, NULL::boolean AS granted, NULL::boolean AS entered
+      FROM referral.attribution
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 0, 0, 0, 0,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM referral.signup
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 0, 0, 0, 0,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM referral.purchase
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, referral.hash_of_refund(purchase_id, refund_id, amount), 0, 0, 0, 0,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM referral.refund
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, referral.hash_of_override(purchase_id, verdict), 0, 0, 0, 0,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM referral.override
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, 0, 0, 0, 1, -credits,
+           NOT coalesce(checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+                                                     qualified_at, matures_at, counted_at, allowed, state, reason, credits), false),
+           true, NULL, NULL, ordinal IS NOT NULL OR state IN ('Held', 'Granted'), state = 'Held', state = 'Granted', NULL
+      FROM referral.pair
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, 0, hash, amount, 0, 1, checksum IS DISTINCT FROM hash, true, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT user_id, amount, checksum, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) AS hash
+              FROM referral.credit
+             WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+            OFFSET 0) AS c -- keeps the hash from being taken twice
+    UNION ALL
+    SELECT user_id, 0, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, abs(amount)), -amount, 0, 0,
+           NULL, true, NULL, NULL, NULL, NULL, NULL, true
+      FROM referral.ledger
+     WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
+    UNION ALL
+    SELECT user_id, 0, 0, 0, 0, 0, true, true, NULL, NULL, NULL, NULL, NULL, NULL FROM suspect
+), summed AS (
+    SELECT user_id, bit_xor(facts) AS facts, bit_xor(earned) AS earned, sum(amount) AS amount,
+           sum(pairs) AS pairs, sum(credits) AS credits,
+           bool_or(wrong) IS TRUE AS wrong, bool_or(attributed) IS TRUE AS attributed,
+           bool_or(bound) IS TRUE AND bool_or(admitted) IS NOT TRUE AS bound_by_nothing,
+           bool_or(held) IS TRUE AS held, bool_or(granted) IS TRUE AS granted, bool_or(entered) IS TRUE AS entered
+      FROM told
+     GROUP BY user_id
+    HAVING bool_or(result)
+)
+SELECT user_id
+  FROM summed
+ WHERE CASE WHEN wrong OR bound_by_nothing THEN true
+            WHEN attributed AND (facts <> 0 OR pairs <> 0 OR credits <> 0) THEN true
+            WHEN NOT attributed AND (held OR granted OR credits <> 0) THEN true
+            WHEN NOT held AND earned = 0 AND amount = 0 THEN false
+            WHEN held AND NOT granted AND NOT entered THEN false
+            ELSE EXISTS (SELECT
+                           FROM (SELECT purchase_id, reward, campaign, beneficiary_id, currency, amount
+                                   FROM referral.credit AS c
+                                  WHERE c.user_id = summed.user_id
+                                    AND EXISTS (SELECT FROM referral.pair AS p
+                                                 WHERE p.user_id = c.user_id AND p.purchase_id = c.purchase_id AND p.state = 'Granted')
+                                 UNION ALL
+                                 SELECT purchase_id, reward, campaign, beneficiary_id, currency, -amount
+                                   FROM referral.ledger AS l
+                                  WHERE l.user_id = summed.user_id) AS entry
+                          GROUP BY purchase_id, reward, campaign, beneficiary_id, currency
+                         HAVING sum(amount) <> 0)
+       END
+ ORDER BY user_id
+ LIMIT $3;

@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pristine is a driver configuration that takes nothing from this machine: all settings are from the
+// string below, and ParseConfig changes only copies. The driver can only make one by parsing, and
+// reads the PG* environment variables and files of the home directory while it parses. So it parses
+// once, before main, while these variables are unset.
+var pristine = func() *pgxpool.Config {
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
+			_ = os.Unsetenv(name)
+			defer func() { _ = os.Setenv(name, value) }()
+		}
+	}
+	config, err := pgxpool.ParseConfig("host=localhost port=5432 user=none password=none dbname=none sslmode=disable" +
+		" passfile='' servicefile='' sslcert='' sslkey='' sslrootcert='' sslcertmode=disable")
+	if err != nil {
+		panic(fmt.Sprintf("while reading the driver's defaults: %v", err))
+	}
+	return config
+}()
+
+const (
+	defaultConnectTimeout = 5 * time.Second
+	defaultMaxConnections = 8
+	applicationName       = "referral-operator"
+)
+
+// ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
+// environment can name a local file, service or socket. declared overrides the URI's sslmode; see
+// TLS. Errors are *URIError or ErrNoCertificate and never contain a part of the URI.
+func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
+	u, err := parseURI(raw)
+	if err != nil {
+		return nil, err
+	}
+	config := pristine.Copy()
+	c := config.ConnConfig
+	c.User, c.Password, c.Database = u.user, u.password, u.database
+
+	var candidates []*pgconn.FallbackConfig
+	for _, endpoint := range u.hosts {
+		configs, err := tlsConfigs(u.sslMode, declared, endpoint.host)
+		if err != nil {
+			return nil, err
+		}
+		for _, tls := range configs {
+			candidates = append(candidates, &pgconn.FallbackConfig{Host: endpoint.host, Port: endpoint.port, TLSConfig: tls})
+		}
+	}
+	c.Host, c.Port, c.TLSConfig, c.Fallbacks = candidates[0].Host, candidates[0].Port, candidates[0].TLSConfig, candidates[1:]
+
+	c.RuntimeParams = map[string]string{"application_name": applicationName}
+	if u.applicationName != "" {
+		c.RuntimeParams["application_name"] = u.applicationName
+	}
+	if u.channelBinding != "" {
+		c.ChannelBinding = u.channelBinding
+	}
+	c.ConnectTimeout = defaultConnectTimeout
+	if u.connectTimeout != 0 {
+		c.ConnectTimeout = u.connectTimeout
+	}
+	c.DialFunc = dial
+	c.ValidateConnect = validation(u)
+
+	// The server keeps no prepared statement, so a pooler may run each transaction on another
+	// connection.
+	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	c.StatementCacheCapacity = 0
+	c.DescriptionCacheCapacity = 256
+
+	config.AfterConnect = useTextColumns
+
+	config.MaxConns = defaultMaxConnections
+	config.MinConns = 0
+	config.MinIdleConns = 0
+	config.MaxConnLifetime = 30 * time.Minute
+	config.MaxConnLifetimeJitter = 5 * time.Minute
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.HealthCheckPeriod = 30 * time.Second
+	config.PingTimeout = defaultConnectTimeout
+	return config, nil
+}
+
+// errReadOnly means that no host accepts writes.
+var errReadOnly = errors.New("the server accepts no writes: it is a standby or read-only")
+
+// validation selects the host that accepts writes if the URI names several.
+func validation(u *uri) pgconn.ValidateConnectFunc {
+	var validate pgconn.ValidateConnectFunc
+	switch {
+	case u.sessionAttrs == "primary":
+		validate = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	case u.sessionAttrs == "read-write", u.sessionAttrs == "" && len(u.hosts) > 1:
+		validate = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	default:
+		return nil
+	}
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		err := validate(ctx, conn)
+		if err != nil && Classify(err) == ClassUnknown {
+			return errReadOnly
+		}
+		return err
+	}
+}

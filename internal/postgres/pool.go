@@ -1,0 +1,68 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Config names a database and a schema in it.
+type Config struct {
+	URI            string // postgresql://user:password@host:5432/database
+	TLS            *TLS   // nil: the URI's sslmode decides
+	Schema         Schema
+	MaxConnections int32 // at least 2, since a migration needs one beside its lock's; 0: 8
+}
+
+// DB is a pool of connections to a database, and the schema in use.
+type DB struct {
+	pool   *pgxpool.Pool
+	Schema Schema
+}
+
+// NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
+// ParseConfig.
+func NewDB(pool *pgxpool.Pool, schema Schema) *DB { return &DB{pool: pool, Schema: schema} }
+
+// Open connects. It returns once the server has answered or the connection has failed; Classify
+// gives the cause.
+func Open(ctx context.Context, config Config) (*DB, error) {
+	schema, err := ParseSchema(string(config.Schema))
+	if err != nil {
+		return nil, err
+	}
+	settings, err := ParseConfig(config.URI, config.TLS)
+	if err != nil {
+		return nil, err
+	}
+	if config.MaxConnections != 0 {
+		settings.MaxConns = max(config.MaxConnections, 2)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return nil, fmt.Errorf("while making a pool: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("while connecting: %w", err)
+	}
+	return NewDB(pool, schema), nil
+}
+
+// Qualify replaces the qualifier "referral." of a statement by the schema's name. Keep the result
+// of a statement that runs often.
+func (db *DB) Qualify(sql string) string { return db.Schema.Qualify(sql) }
+
+// Ping returns nil if the server answers.
+func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
+
+// Reset closes all connections once they are idle. Call it after a migration: connections remember
+// the columns of statements.
+func (db *DB) Reset() { db.pool.Reset() }
+
+// Close waits until all connections are idle and closes them.
+func (db *DB) Close() { db.pool.Close() }
+
+// Stat returns how many connections there are and how many are in use.
+func (db *DB) Stat() *pgxpool.Stat { return db.pool.Stat() }

@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// URIError is why a connection URI is refused. It never repeats the URI, since any part of it may be
+// a misplaced password.
+type URIError struct {
+	Parameter string // the query parameter that is wrong; empty: another part is wrong
+	Problem   string // continues "the connection URI"
+	Remedy    string
+}
+
+func (e *URIError) Error() string {
+	return "the connection URI " + e.Problem + ": " + e.Remedy
+}
+
+// uri is everything that a connection URI may contain.
+type uri struct {
+	user, password  string
+	hosts           []endpoint
+	database        string
+	sslMode         string // "", disable, allow, prefer, require, verify-ca or verify-full
+	applicationName string
+	connectTimeout  time.Duration
+	sessionAttrs    string // "", any, read-write or primary
+	channelBinding  string // "", disable, prefer or require
+}
+
+// endpoint is one host of a URI.
+type endpoint struct {
+	host string // a DNS name or IP address
+	port uint16
+}
+
+const (
+	uriShape    = "write it as postgresql://user:password@host:5432/database"
+	encode      = "percent-encode special characters in user, password and database (@ is %40, / is %2F, ? is %3F, # is %23)"
+	defaultPort = 5432
+)
+
+// parseURI accepts only listed parts of a postgres:// URI, so that nothing in it names a file, a
+// socket, a service or anything else of this machine.
+func parseURI(raw string) (*uri, error) {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(raw), "://")
+	if scheme != "postgresql" && scheme != "postgres" {
+		return nil, &URIError{Problem: "must begin with postgresql:// or postgres://", Remedy: uriShape}
+	}
+	if strings.ContainsAny(rest, "\x00\r\n\t #") {
+		return nil, &URIError{Problem: "contains a space, a line break or a #", Remedy: encode}
+	}
+	// The user part ends at the last @ before the path. So an @ in a password is accepted, while a
+	// password with a / or ? leaves no user and is refused.
+	authority, tail := rest, ""
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		authority, tail = rest[:i], rest[i:]
+	}
+	at := strings.LastIndexByte(authority, '@')
+	if at < 0 {
+		return nil, &URIError{Problem: "names no user", Remedy: uriShape + ", and " + encode}
+	}
+	path, query, _ := strings.Cut(tail, "?")
+	if strings.ContainsRune(query, '@') {
+		return nil, &URIError{Problem: "contains an @ after its ?", Remedy: encode}
+	}
+
+	u := new(uri)
+	if err := u.readUser(authority[:at]); err != nil {
+		return nil, err
+	}
+	if err := u.readHosts(authority[at+1:]); err != nil {
+		return nil, err
+	}
+	if err := u.readDatabase(path); err != nil {
+		return nil, err
+	}
+	if err := u.readParameters(query); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+func (u *uri) readUser(text string) error {
+	user, password, _ := strings.Cut(text, ":")
+	var err error
+	if u.user, err = decode(user); err == nil {
+		u.password, err = decode(password)
+	}
+	if err != nil {
+		return &URIError{Problem: "has a user or password that is not percent-encoded", Remedy: encode}
+	}
+	if u.user == "" {
+		return &URIError{Problem: "names no user", Remedy: uriShape}
+	}
+	return nil
+}
+
+// hostName is a DNS name or an IPv4 address. It contains none of /, \ and @, for which the driver would
+// open a socket file.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?$`)
+
+func (u *uri) readHosts(text string) error {
+	for element := range strings.SplitSeq(text, ",") {
+		var host, port string
+		var hasPort bool
+		if inner, after, closed := strings.Cut(strings.TrimPrefix(element, "["), "]"); closed && element[0] == '[' {
+			ip, err := netip.ParseAddr(inner)
+			if err != nil || !ip.Is6() || ip.Zone() != "" {
+				return &URIError{Problem: "has no IPv6 address between [ and ]", Remedy: uriShape}
+			}
+			host = inner
+			if port, hasPort = strings.CutPrefix(after, ":"); !hasPort && after != "" {
+				return &URIError{Problem: "must have nothing but a port after an IPv6 address", Remedy: uriShape}
+			}
+		} else {
+			host, port, hasPort = strings.Cut(element, ":")
+			if host == "" {
+				return &URIError{Problem: "names no host", Remedy: uriShape}
+			}
+			if !hostName.MatchString(host) {
+				return &URIError{Problem: "has a host that is neither a DNS name nor an IP address", Remedy: uriShape + ", and " + encode}
+			}
+		}
+		number := uint64(defaultPort)
+		if hasPort {
+			var err error
+			if number, err = strconv.ParseUint(port, 10, 16); err != nil || number == 0 {
+				return &URIError{Problem: "must have a port from 1 to 65535", Remedy: uriShape + ", and " + encode}
+			}
+		}
+		u.hosts = append(u.hosts, endpoint{host: host, port: uint16(number)})
+	}
+	return nil
+}
+
+func (u *uri) readDatabase(path string) error {
+	name, err := decode(strings.TrimPrefix(path, "/"))
+	if err != nil {
+		return &URIError{Problem: "has a database that is not percent-encoded", Remedy: encode}
+	}
+	if name == "" {
+		return &URIError{Problem: "names no database", Remedy: uriShape}
+	}
+	u.database = name
+	return nil
+}
+
+func decode(text string) (string, error) {
+	text, err := url.PathUnescape(text)
+	if err == nil && strings.ContainsRune(text, 0) {
+		err = errors.New("zero byte")
+	}
+	return text, err
+}
+
+func (u *uri) readParameters(query string) error {
+	for parameter := range strings.SplitSeq(query, "&") {
+		if parameter == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(parameter, "=")
+		value, err := decode(value)
+		if err != nil {
+			return &URIError{Parameter: key, Problem: fmt.Sprintf("has a parameter %q that is not percent-encoded", key), Remedy: encode}
+		}
+		if err := u.readParameter(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *uri) readParameter(key, value string) error {
+	choice := func(field *string, allowed ...string) error {
+		if !slices.Contains(allowed, value) {
+			return &URIError{Parameter: key, Problem: fmt.Sprintf("has an unsupported %s", key), Remedy: "use one of " + strings.Join(allowed, ", ")}
+		}
+		*field = value
+		return nil
+	}
+	switch key {
+	case "sslmode":
+		return choice(&u.sslMode, "disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+	case "channel_binding":
+		return choice(&u.channelBinding, "disable", "prefer", "require")
+	case "target_session_attrs":
+		return choice(&u.sessionAttrs, "any", "read-write", "primary")
+	case "application_name":
+		u.applicationName = value
+		return nil
+	case "connect_timeout":
+		seconds, err := strconv.Atoi(value)
+		if err != nil || seconds < 1 || seconds > 60 {
+			return &URIError{Parameter: key, Problem: "has an unsupported connect_timeout", Remedy: "give whole seconds from 1 to 60"}
+		}
+		u.connectTimeout = time.Duration(seconds) * time.Second
+		return nil
+	}
+	if !parameterName.MatchString(key) {
+		return &URIError{Problem: "must have parameters only after its ?", Remedy: encode}
+	}
+	return &URIError{Parameter: key, Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy(key)}
+}
+
+var parameterName = regexp.MustCompile(`^[A-Za-z_]{2,40}$`)
+
+// remedy returns what to do instead of giving the parameter.
+func remedy(key string) string {
+	switch key {
+	case "host", "hostaddr", "port", "user", "password", "dbname":
+		return uriShape
+	case "ssl":
+		return "use sslmode, or the database's TLS settings"
+	case "sslrootcert":
+		return "name the certificate authority in the database's TLS settings; files of the operator's machine are not read"
+	case "sslcert", "sslkey", "sslpassword", "passfile", "service", "servicefile":
+		return "remove it; files of the operator's machine are not read"
+	}
+	return "remove it; supported are sslmode, application_name, connect_timeout, target_session_attrs, channel_binding"
+}

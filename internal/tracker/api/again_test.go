@@ -1,0 +1,187 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+// Each write twice, and then something else under its key.
+func TestTheSameAgainIsTheSame(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ('b', 'a', 100, 'USD')")
+	must(t, err)
+	for target, test := range map[string]struct {
+		body, other string
+		differs     []string
+	}{
+		"/v1/links": {
+			`{"code": "Summer-Sale", "campaign": "c", "referrer_id": "r", "destination": "https://mysite.test/x"}`,
+			`{"code": "summer-sale", "campaign": "c", "referrer_id": "another"}`,
+			[]string{"body.referrer_id"},
+		},
+		signups: {
+			`{"user_id": "u", "visitor": "v", "code": " ABC ", "fingerprints": ["a"], "signed_up_at": "2026-11-05T12:00:00.1234567+01:00"}`,
+			`{"user_id": "u", "code": "def", "signed_up_at": "2026-11-05T12:00:00Z"}`,
+			[]string{"body.code", "body.signed_up_at"},
+		},
+		purchases: {
+			`{"user_id": "u", "purchase_id": "p", "amount": 9223372036854775807, "currency": "USD", "attributes": {"big": 12345678901234567890, "f": 1.50}}`,
+			`{"user_id": "u", "purchase_id": "p", "amount": 9223372036854775806, "currency": "EUR", "attributes": {"big": 12345678901234567890, "f": 1.5}}`,
+			[]string{"body.amount", "body.currency"},
+		},
+		"/v1/refunds": {
+			`{"user_id": "u", "purchase_id": "p", "refund_id": "r", "amount": 1}`,
+			`{"user_id": "u", "purchase_id": "p", "refund_id": "r", "amount": 2}`,
+			[]string{"body.amount"},
+		},
+		"/v1/actions": {
+			`{"user_id": "u", "action_id": "a", "action": "view"}`,
+			`{"user_id": "u", "action_id": "a", "action": "buy", "target": "sofa"}`,
+			[]string{"body.action", "body.target"},
+		},
+		"/v1/redemptions": {
+			`{"beneficiary_id": "b", "redemption_id": "r", "amount": 60, "currency": "USD", "reason": "order 7"}`,
+			`{"beneficiary_id": "b", "redemption_id": "r", "amount": 70, "currency": "USD"}`,
+			[]string{"body.amount"},
+		},
+	} {
+		t.Run(target, func(t *testing.T) {
+			first := w.post(target, test.body, http.StatusCreated).body
+			again := w.post(target, test.body, http.StatusOK).body
+			if diff := cmp.Diff(valued(t, first), valued(t, again)); diff != "" {
+				t.Errorf("the answer to the second (-first +second):\n%s", diff)
+			}
+			got := w.post(target, test.other, http.StatusConflict)
+			if diff := cmp.Diff(test.differs, got.places(t)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if p := got.problem(t); !strings.HasSuffix(p.Type, ":conflict") {
+				t.Errorf("its type is %s", p.Type)
+			}
+		})
+	}
+}
+
+func TestPurchaseOfZeroIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	free := `{"user_id": "u", "purchase_id": "free", "amount": 0, "currency": "USD"}`
+	w.post(purchases, free, http.StatusCreated)
+	w.post(purchases, free, http.StatusOK)
+	got := w.post("/v1/batch", `{"facts": [{"kind": "purchase", "user_id": "u", "purchase_id": "free2", "amount": 0, "currency": "USD"}]}`, http.StatusCreated)
+	if diff := cmp.Diff([]int{http.StatusCreated}, statuses(t, got.body)); diff != "" {
+		t.Errorf("in a batch (-want +got):\n%s", diff)
+	}
+	w.expect("purchases", "SELECT purchase_id, amount FROM referral.purchase ORDER BY 1", "free 0", "free2 0")
+}
+
+// valued is an object with what attributes are worth, not how they are written.
+func valued(t *testing.T, body string) (members map[string]any) {
+	t.Helper()
+	must(t, json.Unmarshal([]byte(body), &members))
+	return members
+}
+
+func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
+	w := newWorld(t)
+	code := func(body string, status int) string {
+		t.Helper()
+		var link struct{ Code string }
+		must(t, json.Unmarshal([]byte(w.post("/v1/links", body, status).body), &link))
+		return link.Code
+	}
+	first := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated)
+	if again := code(`{"campaign": "c", "referrer_id": "r", "label": ""}`, http.StatusOK); again != first {
+		t.Errorf("another link: %s, %s", first, again)
+	}
+	for _, other := range []string{
+		`{"campaign": "d", "referrer_id": "r"}`, `{"campaign": "c", "referrer_id": "s"}`,
+		`{"campaign": "c", "referrer_id": "r", "label": "share"}`, `{"campaign": "c", "referrer_id": "r", "destination": "https://mysite.test/"}`,
+	} {
+		if got := code(other, http.StatusCreated); got == first {
+			t.Errorf("%s has the same link", other)
+		}
+	}
+	_, err := w.operator.Exec(t.Context(), "UPDATE referral.link SET disabled_at = now() WHERE code = $1", first)
+	must(t, err)
+	if got := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated); got == first {
+		t.Error("a disabled link was handed out")
+	}
+}
+
+func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
+	w := newWorld(t)
+	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
+	good := w.keys.Seal(cookie, time.Now(), time.Hour)
+	other, err := visitor.ParseKeys([]byte(strings.Repeat("cd", 32)))
+	must(t, err)
+	for name, test := range map[string]struct {
+		visitor string
+		warned  bool
+	}{
+		"its token":       {good, false},
+		"no cookie":       {"", false},
+		"an id":           {"visitor-7", false},
+		"outdated":        {w.keys.Seal(cookie, time.Now().Add(-2*time.Hour), time.Hour), true},
+		"of other keys":   {other.Seal(cookie, time.Now(), time.Hour), true},
+		"cut short":       {good[:len(good)/2], true},
+		"a bit flipped":   {good[:20] + string(good[20]^1) + good[21:], true},
+		"64 KiB":          {"v4.local." + strings.Repeat("A", 64<<10), true},
+		"64 KiB of an id": {strings.Repeat("A", 64<<10), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body, err := json.Marshal(map[string]string{"user_id": name, "visitor": test.visitor})
+			must(t, err)
+			got := w.post(signups, string(body), http.StatusCreated)
+			if warned := strings.Contains(got.body, "visitor was left out"); warned != test.warned {
+				t.Errorf("got %s", got.body)
+			}
+			w.post(signups, string(body), http.StatusOK)
+		})
+	}
+	w.expect("touches", "SELECT code, visitor_id = '"+cookie.VisitorID+"' FROM referral.touch", "abc true")
+	if len(w.refused) != 2*5 {
+		t.Errorf("refused: %v", w.refused)
+	}
+	// A newer token of the same visitor is the same signup.
+	newer := w.keys.Seal(cookie.Touched(visitor.NewTouch("def", time.Now()), time.Hour), time.Now(), time.Hour)
+	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
+}
+
+func TestListsArePaged(t *testing.T) {
+	w := newWorld(t)
+	for _, label := range []string{"a", "b", "c", "d", "e"} {
+		w.post("/v1/links", `{"campaign": "c", "referrer_id": "r/1", "label": "`+label+`"}`, http.StatusCreated)
+	}
+	seen := map[string]bool{}
+	target := "/v1/referrers/r%2F1/links?limit=2"
+	for pages := 1; ; pages++ {
+		var got struct {
+			Links []struct {
+				Code, URL, Campaign, Label string
+				ReferrerID                 string `json:"referrer_id"`
+				CreatedAt                  string `json:"created_at"`
+				Touches                    int
+				Actions                    map[string]int
+			}
+			NextCursor string `json:"next_cursor"`
+		}
+		w.get(target, &got)
+		for _, link := range got.Links {
+			seen[link.Label] = true
+		}
+		if got.NextCursor == "" {
+			if pages != 3 || len(seen) != 5 {
+				t.Errorf("%d pages, %v", pages, seen)
+			}
+			return
+		}
+		target = "/v1/referrers/r%2F1/links?limit=2&cursor=" + got.NextCursor
+	}
+}

@@ -1,0 +1,139 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/time/rate"
+
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+const (
+	bodyLimit  = 1 << 20
+	batchLimit = 4 << 20
+	// patience is how long a request waits for the database. Whoever calls has
+	// somebody waiting too.
+	patience = 15 * time.Second
+)
+
+// Options are what the API needs.
+type Options struct {
+	Store   *facts.Store
+	Explain func(ctx context.Context, userID string) (explain.Explanation, error)
+
+	Tokens func() *Tokens       // those in force now
+	Keys   func() *visitor.Keys // those in force now
+
+	PublicURL string // of the tracker, where links begin
+	Version   string // of this program, for the document
+	Log       *slog.Logger
+
+	// LinkMade is told the code of a new link; nil: nobody is.
+	LinkMade func(code string)
+
+	// TokenRefused is told why a visitor's token was not believed; nil: nobody is.
+	TokenRefused func(reason visitor.Reason)
+}
+
+// api is the state behind the handlers.
+type api struct {
+	Options
+	huma   huma.API
+	log    *slog.Logger
+	tokens func() *Tokens
+	kinds  map[string]*shape // of the facts of a batch
+	outage rate.Sometimes
+}
+
+func init() {
+	// Names of members are what they are in JSON, not in any case. The framework
+	// has this as a variable of its own; nobody else here uses it.
+	huma.ValidateStrictCasing = true
+}
+
+// Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
+func Register(mux *http.ServeMux, options Options) { register(mux, options) }
+
+func register(mux *http.ServeMux, options Options) *api {
+	if options.TokenRefused == nil {
+		options.TokenRefused = func(visitor.Reason) {}
+	}
+	if options.LinkMade == nil {
+		options.LinkMade = func(string) {}
+	}
+	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
+	a := &api{Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval}}
+	a.huma = humago.New(mux, configuration(options))
+	a.huma.UseMiddleware(a.guard)
+	a.registerFacts()
+	a.registerBatch()
+	a.registerReads()
+	registerDocs(mux, a.huma.OpenAPI())
+	mux.HandleFunc("/v1/", nowhere(mux))
+	return a
+}
+
+func configuration(options Options) huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Facts for referral-operator", Version: options.Version,
+				Description: "What an application records: links, signups, purchases, refunds and actions; and what came of it. " +
+					"Every write is idempotent by the natural key of its fact: the same body again answers 200 with what is stored, " +
+					"another body under the same key 409 with what differs. 201 means committed. Money is in minor units of its currency.",
+			},
+			Servers:  []*huma.Server{{URL: options.PublicURL}},
+			Security: []map[string][]string{{"token": {}}},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"token": {Type: "http", Scheme: "bearer", Description: "One of the tracker's API tokens."},
+				},
+			},
+		},
+		Formats:                      huma.DefaultFormats,
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// schemaName tells types of the same name in different packages apart.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[explain.Explanation]().PkgPath() && t != reflect.TypeFor[explain.Explanation]() {
+		return "Explained" + name
+	}
+	return name
+}
+
+// nowhere answers for what is under /v1/ and no operation's.
+func nowhere(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status, detail := http.StatusNotFound, "there is nothing at this address: see /docs"
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+			if _, pattern := mux.Handler(other); strings.HasPrefix(pattern, method+" ") {
+				allowed = append(allowed, method)
+			}
+		}
+		if len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			status, detail = http.StatusMethodNotAllowed, "this address does not take "+methodName(r.Method)
+		}
+		writeProblem(w, problem(status, detail))
+	}
+}

@@ -1,0 +1,60 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestErasingAUser(t *testing.T) {
+	w := newWorld(t)
+	const (
+		signup   = `{"user_id": "u", "visitor": "v", "code": "abc", "fingerprints": ["f"], "attributes": {"plan": "pro"}}`
+		purchase = `{"user_id": "u", "purchase_id": "p", "amount": 100, "currency": "USD", "attributes": {"sku": "sofa"}}`
+		action   = `{"user_id": "u", "visitor": "v", "action_id": "a", "action": "view"}`
+	)
+	w.post(signups, signup, http.StatusCreated)
+	w.post(purchases, purchase, http.StatusCreated)
+	w.post("/v1/actions", action, http.StatusCreated)
+	erase := func(id string) {
+		t.Helper()
+		got := w.send(http.MethodDelete, "/v1/users/"+id, "")
+		if got.status != http.StatusAccepted || !strings.HasSuffix(got.header.Get("Location"), "/v1/users/"+id+"/erasure") {
+			t.Errorf("erasing %s: %d %v %s", id, got.status, got.header, got.body)
+		}
+	}
+	completed := func(id string, want bool) {
+		t.Helper()
+		var is struct {
+			UserID      string     `json:"user_id"`
+			RequestedAt time.Time  `json:"requested_at"`
+			CompletedAt *time.Time `json:"completed_at"`
+			URL         string     `json:"url"`
+		}
+		w.get("/v1/users/"+id+"/erasure", &is)
+		if is.UserID == "" || !strings.HasSuffix(is.URL, "/v1/users/"+id+"/erasure") || is.RequestedAt.IsZero() || (is.CompletedAt != nil) != want {
+			t.Errorf("the erasure of %s: %+v", id, is)
+		}
+	}
+	if got := w.send(http.MethodGet, "/v1/users/u/erasure", ""); got.status != http.StatusNotFound {
+		t.Errorf("an erasure that was not requested: %d %s", got.status, got.body)
+	}
+	erase("u") // no fact of the user has been decided yet
+	completed("u", false)
+	erase("u")
+	erase("somebody%20else%2F")
+	w.converge()
+	completed("u", true)
+	completed("somebody%20else%2F", true)
+	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
+	w.expect("purchase", "SELECT amount, attributes::text FROM referral.purchase", "100 {}")
+
+	// A retried write is answered with what is there, and nothing that was erased
+	// comes back.
+	w.post(signups, signup, http.StatusOK)
+	w.post(purchases, purchase, http.StatusOK)
+	w.post("/v1/actions", action, http.StatusOK)
+	w.post(signups, `{"user_id": "u", "code": "other", "attributes": {}}`, http.StatusConflict)
+	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
+}

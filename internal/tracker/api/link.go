@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+)
+
+// recordedLink is a link with its address.
+type recordedLink struct {
+	facts.StoredLink
+	URL string `json:"url" format:"uri" doc:"What is shared."`
+}
+
+// followedLink is a link with its address and what came of it.
+type followedLink struct {
+	facts.FollowedLink
+	URL string `json:"url" format:"uri" doc:"What is shared."`
+}
+
+func (a *api) registerLinks() {
+	post(a, operation{
+		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get a referrer's link, made if there is none",
+		description: "Without a code there is one link for each referrer, campaign, label and destination; one that expired or was disabled is followed by another. " +
+			"A code that is chosen has 3 to 64 letters a to z, digits, '-' and '_', and is stored in lower case.",
+	}, a.link)
+}
+
+func (a *api) link(ctx context.Context, l *facts.Link) (recordedLink, bool, error) {
+	if l.Code = code(l.Code); l.Code != nil {
+		if err := links.CheckVanity(links.Trim(*l.Code)); err != nil {
+			return recordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.code", Message: err.Error(), Value: echo(*l.Code)})
+		}
+	}
+	if l.Destination != nil {
+		if message := wrongDestination(*l.Destination); message != "" {
+			return recordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.destination", Message: message, Value: echo(*l.Destination)})
+		}
+	}
+	outcome, err := a.Store.Link(ctx, l, links.NewCode)
+	if err == nil && outcome.Created && outcome.Stored.Code != nil {
+		a.LinkMade(*outcome.Stored.Code)
+	}
+	return recordedLink{StoredLink: outcome.Stored, URL: a.address(outcome.Stored.Code)}, outcome.Created, err
+}
+
+// address is where a link is followed.
+func (a *api) address(code *string) string {
+	if code == nil {
+		return ""
+	}
+	return a.PublicURL + "/r/" + url.PathEscape(*code)
+}
+
+// wrongDestination is what is wrong with where a link leads; empty: nothing.
+func wrongDestination(text string) string {
+	address, err := url.Parse(text)
+	switch {
+	case err != nil, strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) || c == '\\' }):
+		return "is no URL"
+	case address.Scheme != "https" && address.Scheme != "http", address.Host == "", address.Opaque != "":
+		return "must be a whole URL that begins with https:// or http://"
+	case address.User != nil:
+		return "must have no user in it"
+	}
+	return ""
+}
+
+func detail(at, message string) *huma.ErrorDetail {
+	return &huma.ErrorDetail{Location: at, Message: message}
+}

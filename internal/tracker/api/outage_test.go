@@ -1,0 +1,107 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
+)
+
+// unreachable is a pool on an address where nobody listens.
+func unreachable(t testing.TB, config *pgxpool.Config) *postgres.DB {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	must(t, err)
+	t.Cleanup(pool.Close)
+	return postgres.NewDB(pool, postgres.DefaultSchema)
+}
+
+func sortedStrings(all []string) []string {
+	slices.Sort(all)
+	return all
+}
+
+func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
+	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
+	must(t, err)
+	w := &world{TB: t}
+	w.serve(unreachable(t, config))
+	for _, request := range [][3]string{
+		{http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r"}`},
+		{http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "summer"}`},
+		{http.MethodPost, signups, `{"user_id": "u"}`},
+		{http.MethodPost, purchases, purchase("amount=1")},
+		{http.MethodPost, "/v1/refunds", `{"user_id": "u", "purchase_id": "p", "refund_id": "r", "amount": 1}`},
+		{http.MethodPost, "/v1/actions", `{"user_id": "u", "action": "view"}`},
+		{http.MethodPost, "/v1/redemptions", `{"beneficiary_id": "b", "redemption_id": "r", "amount": 1, "currency": "USD"}`},
+		{http.MethodPost, "/v1/batch", mixed},
+		{http.MethodGet, "/v1/referrers/r/links", ""},
+		{http.MethodGet, "/v1/referrers/r/balance", ""},
+		{http.MethodGet, "/v1/referrers/r/credits", ""},
+		{http.MethodGet, "/v1/users/u/explanation", ""},
+		{http.MethodDelete, "/v1/users/u", ""},
+		{http.MethodGet, "/v1/users/u/erasure", ""},
+	} {
+		got := w.send(request[0], request[1], request[2])
+		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %v %s", request[0], request[1], got.status, got.header, got.body)
+		}
+		got.problem(t)
+	}
+}
+
+// Connections are cut under load, in the middle of commits: what was
+// acknowledged is there, and nobody was told anything but success or 503.
+func TestNothingAcknowledgedIsLost(t *testing.T) {
+	w := newWorld(t)
+	const writers, each = 8, 60
+	var mu sync.Mutex
+	var acknowledged []string
+	asked, cut := 0, 0
+	var group sync.WaitGroup
+	for writer := range writers {
+		group.Go(func() {
+			for i := range each {
+				id := fmt.Sprintf("p%d-%d", writer, i)
+				got := w.send(http.MethodPost, purchases, fmt.Sprintf(`{"user_id": "u", "purchase_id": %q, "amount": 1, "currency": "USD"}`, id))
+				mu.Lock()
+				switch got.status {
+				case http.StatusCreated, http.StatusOK: // committed, and the answer was lost on the way here
+					acknowledged = append(acknowledged, id)
+				case http.StatusServiceUnavailable:
+				default:
+					t.Errorf("%d %s", got.status, got.body)
+				}
+				if asked++; asked%10 == 0 {
+					cut += w.cut()
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if cut == 0 || len(acknowledged) == 0 {
+		t.Errorf("%d connections were cut, %d facts acknowledged: the test shows nothing", cut, len(acknowledged))
+	}
+	missing := migrated.Rows(w, w.operator, "SELECT id FROM unnest($1::text[]) AS id WHERE id NOT IN (SELECT purchase_id FROM referral.purchase)", acknowledged)
+	if len(missing) > 0 {
+		t.Errorf("acknowledged and lost: %v", missing)
+	}
+}
+
+// cut ends all connections of the plain role, as itself, and says how many.
+func (w *world) cut() (cut int) {
+	connection, err := pgx.Connect(w.Context(), w.own.WriterURI)
+	must(w, err)
+	defer connection.Close(w.Context())
+	must(w, connection.QueryRow(w.Context(), "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"+
+		" WHERE usename = 'shop' AND datname = current_database() AND pid <> pg_backend_pid()").Scan(&cut))
+	return cut
+}

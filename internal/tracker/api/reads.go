@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"reflect"
+
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+)
+
+// person is a user in an address. It may have a slash in it, as %2F.
+type person struct {
+	ID string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
+}
+
+// page is which part of a list is asked for.
+type page struct {
+	ID     string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
+	Cursor string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before; left out: the first page."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
+}
+
+type balances struct {
+	BeneficiaryID string    `json:"beneficiary_id"`
+	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none where nobody ever earned anything."`
+}
+
+type balance struct {
+	Currency  string `json:"currency" doc:"ISO 4217."`
+	Available units  `json:"available" doc:"Minor units that may be redeemed; below zero when more was taken back than was left."`
+	Held      units  `json:"held" doc:"Minor units that are granted when their hold ends."`
+}
+
+type credits struct {
+	Credits    []facts.Credit `json:"credits" nullable:"false"`
+	NextCursor string         `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
+}
+
+type linkList struct {
+	Links      []followedLink `json:"links" nullable:"false"`
+	NextCursor string         `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
+}
+
+func (a *api) registerReads() {
+	get(a, operation{
+		path: "/v1/referrers/{id}/links", id: "list-links", tag: "Links", summary: "A referrer's links, and what came of them",
+	}, a.links)
+	get(a, operation{
+		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "What somebody has",
+	}, a.balance)
+	get(a, operation{
+		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "What somebody's invitations came to, pair by pair",
+		description: "With the state of each pair and its reason, so that a waiting or reversed one is seen as well.",
+	}, a.credits)
+	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
+	get(a, operation{
+		path: "/v1/users/{id}/explanation", id: "explain-user", tag: "Credit", summary: "Why a user's purchases earn what they earn, or nothing",
+	}, func(ctx context.Context, in *person) (explain.Explanation, error) { return a.Explain(ctx, in.ID) })
+	a.registerErasure()
+}
+
+func (a *api) balance(ctx context.Context, in *person) (balances, error) {
+	all, err := a.Store.Balances(ctx, in.ID)
+	out := balances{BeneficiaryID: in.ID, Balances: make([]balance, len(all))}
+	for i, b := range all {
+		out.Balances[i] = balance{Currency: b.Currency, Available: units(b.Available), Held: units(b.Held)}
+	}
+	return out, err
+}
+
+func (a *api) credits(ctx context.Context, in *page) (credits, error) {
+	var after facts.CreditKey
+	if err := in.after(&after); err != nil {
+		return credits{}, err
+	}
+	all, err := a.Store.Credits(ctx, in.ID, after, in.Limit+1)
+	if err != nil {
+		return credits{}, err
+	}
+	out := credits{Credits: append([]facts.Credit{}, all[:min(len(all), in.Limit)]...)}
+	if len(all) > in.Limit {
+		last := all[in.Limit-1]
+		out.NextCursor = cursor(facts.CreditKey{UserID: last.UserID, PurchaseID: last.PurchaseID, Reward: last.Reward})
+	}
+	return out, nil
+}
+
+func (a *api) links(ctx context.Context, in *page) (linkList, error) {
+	var after string
+	if err := in.after(&after); err != nil {
+		return linkList{}, err
+	}
+	all, err := a.Store.Links(ctx, in.ID, after, in.Limit+1)
+	if err != nil {
+		return linkList{}, err
+	}
+	out := linkList{Links: []followedLink{}}
+	for _, l := range all[:min(len(all), in.Limit)] {
+		out.Links = append(out.Links, followedLink{FollowedLink: l, URL: a.address(l.Code)})
+	}
+	if len(all) > in.Limit {
+		out.NextCursor = cursor(all[in.Limit-1].Code)
+	}
+	return out, nil
+}
+
+// cursor is a place in a list, for the client to hand back.
+func cursor(place any) string {
+	text, err := json.Marshal(place)
+	if err != nil {
+		panic(err) // strings
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// after reads the page's place.
+func (p *page) after(place any) error {
+	if p.Cursor == "" {
+		return nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		_, wrong := parse(text)
+		if err = json.Unmarshal(text, place); err == nil && wrong == nil {
+			return nil
+		}
+	}
+	return refused(detail("query.cursor", "is no next_cursor that was given here"))
+}

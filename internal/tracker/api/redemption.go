@@ -1,0 +1,34 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+)
+
+func (a *api) registerRedemptions() {
+	op := post(a, operation{
+		path: "/v1/redemptions", id: "redeem-credit", tag: "Credit", summary: "Spend available credit",
+		description: "Refused where less is available, whatever happens at the same time. Without an author, it is the name of the API token.",
+	}, func(ctx context.Context, r *facts.Redemption) (facts.Redemption, bool, error) {
+		return a.redeem(ctx, r)
+	})
+	registry := a.huma.OpenAPI().Components.Schemas
+	schema := registry.Schema(reflect.TypeFor[insufficientCredit](), true, "")
+	op.Responses[strconv.Itoa(http.StatusConflict)] = &huma.Response{
+		Description: "Less is available, or something else was redeemed under this key.",
+		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: &huma.Schema{AnyOf: []*huma.Schema{
+			schema, registry.Schema(reflect.TypeFor[huma.ErrorModel](), true, ""),
+		}}}},
+	}
+}
+
+func (a *api) redeem(ctx context.Context, r *facts.Redemption) (facts.Redemption, bool, error) {
+	outcome, err := a.Store.Redeem(ctx, r, caller(ctx))
+	return outcome.Stored, outcome.Created, err
+}

@@ -1,0 +1,142 @@
+package clients_test
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+)
+
+func request(remote string, forwarded ...string) *http.Request {
+	return &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": forwarded}}
+}
+
+func TestAClientIsTheLastOnTheWayThatIsNoTrustedProxy(t *testing.T) {
+	proxies, err := clients.ParseProxies("10.0.0.0/8, 2001:db8:1::/48,192.0.2.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		request *http.Request
+		want    string
+	}{
+		"nobody in between":               {request("198.51.100.1:1234"), "198.51.100.1"},
+		"who is not trusted says nothing": {request("198.51.100.1:1234", "203.0.113.9"), "198.51.100.1"},
+		"a trusted proxy":                 {request("10.1.2.3:80", "203.0.113.9"), "203.0.113.9"},
+		"two of them":                     {request("10.1.2.3:80", "203.0.113.9, 192.0.2.7"), "203.0.113.9"},
+		"what the client wrote itself":    {request("10.1.2.3:80", "127.0.0.1, 8.8.8.8, 203.0.113.9"), "203.0.113.9"},
+		"in several headers":              {request("10.1.2.3:80", "8.8.8.8", "203.0.113.9, 10.9.9.9"), "203.0.113.9"},
+		"over IPv6":                       {request("[2001:db8:1::5]:80", "2001:db8:2::1"), "2001:db8:2::1"},
+		"IPv4 written as IPv6":            {request("[::ffff:10.1.2.3]:80", "::ffff:203.0.113.9"), "203.0.113.9"},
+		"all of them are proxies":         {request("10.1.2.3:80", "10.4.5.6"), "10.1.2.3"},
+		"a header that is no address":     {request("10.1.2.3:80", "evil"), "10.1.2.3"},
+		"no header":                       {request("10.1.2.3:80"), "10.1.2.3"},
+		"nobody can tell":                 {request("@"), "invalid IP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := proxies.Address(test.request).String(); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTrustedProxiesAreAddressesAndRanges(t *testing.T) {
+	for list, good := range map[string]bool{
+		"": true, clients.PrivateRanges: true, "10.0.0.1": true, " ::1 , 10.0.0.0/8,": true,
+		"10.0.0.0/33": false, "shop.example": false, "fe80::1%eth0": false, "10.0.0.0/8 10.0.0.1": false, "::ffff:10.0.0.0/104": false,
+	} {
+		if _, err := clients.ParseProxies(list); (err == nil) != good {
+			t.Errorf("%q: %v", list, err)
+		}
+	}
+	nobody, err := clients.ParseProxies("")
+	if err != nil || nobody.Trusts(request("127.0.0.1:1")) {
+		t.Errorf("an empty list trusts somebody: %v", err)
+	}
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestAnAddressLeavesOnlyAsAHashOfItsDay(t *testing.T) {
+	hash := clients.NewAddressHash([]byte("secret"))
+	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
+	if hash.Of(one, noon) != hash.Of(one, noon.Add(11*time.Hour)) {
+		t.Error("a client changes within a day")
+	}
+	six, neighbour := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+	if hash.Of(six, noon) != hash.Of(neighbour, noon) {
+		t.Error("one IPv6 network has two clients")
+	}
+	seen := map[string]bool{}
+	for _, text := range []string{
+		hash.Of(one, noon), hash.Of(one, noon.AddDate(0, 0, 1)), hash.Of(other, noon), hash.Of(six, noon),
+		clients.NewAddressHash([]byte("another")).Of(one, noon),
+	} {
+		if seen[text] || len(text) != 32 || strings.Contains(text, "203") && strings.Contains(text, "113") {
+			t.Errorf("hash %q", text)
+		}
+		seen[text] = true
+	}
+	if off := clients.NewAddressHash(nil).Of(one, noon); off != "" {
+		t.Errorf("hashing that is off gives %q", off)
+	}
+}
+
+func TestEachClientHasALimitOfItsOwn(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{Burst: 3, PerSec: 0.5})
+	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
+	for range 3 {
+		if limiter.Exhausted(one, noon) || !limiter.Spend(one, noon) {
+			t.Fatal("limited before the limit")
+		}
+	}
+	if !limiter.Exhausted(one, noon) || limiter.Spend(one, noon) {
+		t.Error("not limited")
+	}
+	if limiter.Exhausted(other, noon) || !limiter.Spend(other, noon) {
+		t.Error("limited for what another did")
+	}
+	later := noon.Add(limiter.RetryAfter())
+	if limiter.Exhausted(one, later) || !limiter.Spend(one, later) || limiter.Spend(one, later) {
+		t.Error("not one more after as long as was said")
+	}
+}
+
+func TestAnIPv6NetworkIsOneClient(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1})
+	limiter.Spend(netip.MustParseAddr("2001:db8::1"), noon)
+	if !limiter.Exhausted(netip.MustParseAddr("2001:db8::ffff"), noon) {
+		t.Error("a client got around the limit within its own network")
+	}
+	if limiter.Exhausted(netip.MustParseAddr("2001:db8:0:1::1"), noon) {
+		t.Error("another network is limited too")
+	}
+}
+
+func TestALimitOfNothingIsNone(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{})
+	for range 100 {
+		if !limiter.Spend(netip.Addr{}, noon) || limiter.Exhausted(netip.Addr{}, noon) {
+			t.Fatal("limited")
+		}
+	}
+}
+
+func FuzzAddress(f *testing.F) {
+	for _, seed := range []string{"", "203.0.113.9", "1.2.3.4, 10.0.0.1", "[::1]:80", "evil", "fe80::1%eth0", ",,,"} {
+		f.Add(seed)
+	}
+	proxies, err := clients.ParseProxies("10.0.0.0/8")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, forwarded string) {
+		if addr := proxies.Address(request("10.0.0.1:80", forwarded)); !addr.IsValid() || addr.Zone() != "" || addr.Is4In6() {
+			t.Errorf("%q comes from %s", forwarded, addr)
+		}
+	})
+}

@@ -1,0 +1,139 @@
+package edge_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+func TestAGatewayIsToldWhoPasses(t *testing.T) {
+	const landing = "https://shop.example/item?r=ann1&x=1"
+	for name, test := range map[string]struct {
+		target  string
+		headers []string
+	}{
+		"nginx, with the whole URL": {"/capture", []string{"X-Original-URL", landing}},
+		"nginx, with credentials":   {"/capture", []string{"X-Original-URL", "https://ann:secret@shop.example/item?r=ann1&x=1#top"}},
+		"nginx, with the path":      {"/capture", []string{"X-Original-URI", "/item?r=ann1&x=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example"}},
+		"Traefik":                   {"/capture", []string{"X-Forwarded-Uri", "/item?r=ann1&x=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example", "X-Forwarded-Method", "GET"}},
+		"Envoy":                     {"http://shop.example/capture/item?r=ann1&x=1", []string{"X-Forwarded-Proto", "https"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.remote = gateway
+			response := b.do("GET", test.target, test.headers...)
+			b.leads(response, 200, "")
+			same(t, "codes", []string{"ann1"}, b.codes())
+			same(t, "X-Referral-Visitor", b.token().VisitorID, response.Header.Get("X-Referral-Visitor"))
+			same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
+			same(t, "touches", []string{"ann1 " + landing + " -"}, w.written())
+		})
+	}
+}
+
+func TestAVisitorWithoutACodePassesAsWhoHeIs(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.remote = gateway
+	response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/")
+	b.leads(response, 200, "")
+	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
+	// Empty and there, so that a gateway puts them in place of the visitor's own.
+	same(t, "X-Referral-Visitor", []string{""}, response.Header.Values("X-Referral-Visitor"))
+	same(t, "X-Referral-Code", []string{""}, response.Header.Values("X-Referral-Code"))
+
+	b.do("GET", "/r/ann1")
+	response = b.do("GET", "/capture", "X-Original-URL", "https://shop.example/")
+	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
+	same(t, "X-Referral-Visitor", b.token().VisitorID, response.Header.Get("X-Referral-Visitor"))
+	same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
+}
+
+func TestEverybodyPasses(t *testing.T) {
+	w := newWorld(t)
+	for _, test := range []struct {
+		method, target string
+		headers        []string
+	}{
+		{"GET", "/capture", nil}, {"GET", "/capture/", nil}, {"POST", "/capture", nil}, {"DELETE", "/capture/item", nil},
+		{"GET", "/capture//a/../b//", nil}, {"GET", "/capture/%2e%2e/%2f", nil},
+		{"GET", "/capture", []string{"X-Original-URL", "\x00://\xff@%zz?r=%zz&r=\x00"}},
+		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=unknown"}},
+		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=expired"}},
+		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=" + strings.Repeat("x", 60_000)}},
+		{"GET", "/capture", []string{"X-Original-URL", strings.Repeat("?&=#", 15_000)}},
+	} {
+		b := w.browser()
+		b.remote = gateway
+		response := b.do(test.method, test.target, test.headers...)
+		b.leads(response, 200, "")
+		same(t, "codes", []string{}, b.codes())
+	}
+}
+
+func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	response := b.do("GET", "http://evil.example/capture/item?r=bob1",
+		"X-Original-URL", "https://shop.example/?r=ann1", "X-Forwarded-Uri", "/?r=ann1", "X-Original-URI", "/?r=ann1",
+		"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "X-Forwarded-Method", "POST",
+		"X-Referral-Visitor", "somebody", "X-Referral-Code", "ann1")
+	same(t, "X-Referral-Visitor", b.token().VisitorID, response.Header.Get("X-Referral-Visitor"))
+	same(t, "X-Referral-Code", "bob1", response.Header.Get("X-Referral-Code"))
+	same(t, "touches", []string{"bob1 https://go.shop.example/item?r=bob1 -"}, w.written())
+}
+
+func TestWhatAVisitorSendsIsNoArrival(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.remote = gateway
+	b.do("GET", "/capture", "X-Forwarded-Uri", "/?r=ann1", "X-Forwarded-Method", "POST")
+	b.do("POST", "/capture/?r=ann1")
+	same(t, "codes", []string{}, b.codes())
+}
+
+func TestTheParametersNameIsASetting(t *testing.T) {
+	captured := func(w *world, query string) string {
+		b := w.browser()
+		b.remote = gateway
+		return b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?"+query).Header.Get("X-Referral-Code")
+	}
+	usual := newWorld(t)
+	same(t, "r", "ann1", captured(usual, "r=ann1"))
+	same(t, "ref", "ann1", captured(usual, "ref=ANN1"))
+	same(t, "the first name counts first", "bob1", captured(usual, "ref=ann1&r=bob1"))
+	same(t, "what is no code does not count", "ann1", captured(usual, "r=%00&ref=ann1"))
+	same(t, "another", "", captured(usual, "via=ann1"))
+	own := newWorld(t, func(o *edge.Options) { o.Parameters = []string{"via"} })
+	same(t, "another", "ann1", captured(own, "via=ann1"))
+	same(t, "r", "", captured(own, "r=ann1"))
+}
+
+func TestOnesOwnClickIsNoTouchAnywhere(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.remote = gateway
+	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now, 1<<40)
+	response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r=ann1")
+	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
+	same(t, "X-Referral-Visitor", "visitor-of-ann", response.Header.Get("X-Referral-Visitor"))
+	same(t, "X-Referral-Code", "", response.Header.Get("X-Referral-Code"))
+}
+
+func FuzzCapture(f *testing.F) {
+	w := newWorld(f)
+	for _, seed := range []string{"", "https://shop.example/?r=ann1", "/?r=ann1", "\x00", "?r=%zz", "https://a:b@c?ref=bob1#d", "?r=unknown"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, original string) {
+		b := w.browser()
+		b.TB, b.remote = t, gateway
+		if response := b.do("GET", "/capture", "X-Original-URL", original); response.StatusCode != http.StatusOK {
+			t.Errorf("%q: %d", original, response.StatusCode)
+		}
+	})
+}

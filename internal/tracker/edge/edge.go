@@ -1,0 +1,136 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+	"github.com/referral-operator/referral-operator/internal/tracker/touches"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+// Routes as they are named in metrics and logs; see http.Request.Pattern.
+const (
+	RouteLink    = "/r/{code}"
+	RouteAlias   = "/referral/{code}"
+	RouteCapture = "/capture"
+)
+
+// Options of an Edge.
+type Options struct {
+	PublicURL     *url.URL // where visitors reach it
+	CookieDomain  string   // empty: the cookie is the public host's alone
+	FallbackURL   string   // where links lead that are not there; empty: 404
+	Parameters    []string // that have a code on any URL, the first counts first; default r and ref
+	RespectGPC    bool     // visitors who send Sec-GPC: 1 are not remembered
+	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
+
+	Keys    func() *visitor.Keys
+	Links   *links.Directory
+	Touches *touches.Queue
+	Proxies *clients.Proxies
+	Limiter *clients.Limiter
+
+	Observer Observer
+	Now      func() time.Time // default: time.Now
+	Next     http.Handler     // for all other paths; default: 404
+}
+
+// Arrival is what became of somebody who came with a code: a closed list, for
+// metrics.
+type Arrival string
+
+// Arrivals.
+const (
+	Touched   Arrival = "touched"   // remembered by cookie, and queued for the database
+	Shed      Arrival = "shed"      // remembered by cookie alone: the queue was full
+	Own       Arrival = "own"       // the referrer's own click
+	Forgotten Arrival = "forgotten" // not to be remembered: no consent
+	Unknown   Arrival = "unknown"   // no such link, or none any more
+	Limited   Arrival = "limited"   // asked for too many unknown codes
+)
+
+// Arrivals is the whole list.
+func Arrivals() []Arrival { return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited} }
+
+// Observer is told what happens. Either function may be nil.
+type Observer struct {
+	Arrived      func(Arrival)
+	TokenRefused func(visitor.Reason)
+}
+
+// Edge serves the routes above, and passes on all others.
+type Edge struct {
+	Options
+	cookie   visitor.Cookie
+	origin   string   // scheme and host of the public URL
+	fallback []string // the Location header, if any
+}
+
+// New checks the options. Each error names the option and what it takes.
+func New(options Options) (*Edge, error) {
+	e := &Edge{Options: options}
+	if e.PublicURL == nil || (e.PublicURL.Scheme != "https" && e.PublicURL.Scheme != "http") || e.PublicURL.Host == "" {
+		return nil, errors.New("the public URL must be one such as https://go.shop.example")
+	}
+	var err error
+	if e.cookie, err = visitor.NewCookie(e.PublicURL, e.CookieDomain); err != nil {
+		return nil, err
+	}
+	e.origin = e.PublicURL.Scheme + "://" + e.PublicURL.Host
+	if e.FallbackURL != "" {
+		if err := links.CheckDestination(e.FallbackURL); err != nil {
+			return nil, fmt.Errorf("the fallback URL is no place to send visitors to: %w", err)
+		}
+		e.fallback = []string{e.FallbackURL}
+	}
+	if len(e.Parameters) == 0 {
+		e.Parameters = []string{"r", "ref"}
+	}
+	if slices.Contains(e.Parameters, "") {
+		return nil, errors.New("a parameter that has a code must have a name")
+	}
+	if e.Now == nil {
+		e.Now = time.Now
+	}
+	if e.Next == nil {
+		e.Next = http.NotFoundHandler()
+	}
+	if e.Observer.Arrived == nil {
+		e.Observer.Arrived = func(Arrival) {}
+	}
+	if e.Observer.TokenRefused == nil {
+		e.Observer.TokenRefused = func(visitor.Reason) {}
+	}
+	return e, nil
+}
+
+// SecureCookie tells whether the visitor's cookie is kept from connections
+// without TLS. It is not on a developer's own machine only.
+func (e *Edge) SecureCookie() bool { return e.cookie.Secure }
+
+// ServeHTTP does without a ServeMux, which would redirect a path that it finds
+// untidy: a gateway that asks about such a path would take that for a refusal.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if rest, ok := strings.CutPrefix(path, "/capture"); ok && (rest == "" || rest[0] == '/') {
+		r.Pattern = RouteCapture
+		e.capture(w, r)
+		return
+	}
+	for _, route := range [...]struct{ prefix, name string }{{"/r/", RouteLink}, {"/referral/", RouteAlias}} {
+		rest, ok := strings.CutPrefix(path, route.prefix)
+		if code := strings.TrimSuffix(rest, "/"); ok && code != "" && strings.IndexByte(code, '/') < 0 {
+			r.Pattern = route.name
+			e.follow(w, r, code)
+			return
+		}
+	}
+	e.Next.ServeHTTP(w, r)
+}

@@ -1,0 +1,84 @@
+package edge
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+)
+
+// Values of headers, made once: nobody changes a header's values in place.
+var (
+	noStore   = []string{"no-store"}
+	origin    = []string{"strict-origin"}
+	nothing   = []string{"0"}
+	plainText = []string{"text/plain; charset=utf-8"}
+	getOrHead = []string{"GET, HEAD"}
+)
+
+// retryAfter is when to ask again for what an absent database knows.
+const retryAfter = 5 * time.Second
+
+// follow answers a link: to where it leads, else to the fallback.
+func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
+	header := w.Header()
+	header["Cache-Control"] = noStore
+	header["Referrer-Policy"] = origin
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header["Allow"] = getOrHead
+		say(w, http.StatusMethodNotAllowed)
+		return
+	}
+	now := e.Now()
+	code = links.Trim(code)
+	link, err := e.find(r, code, now)
+	switch {
+	case errors.Is(err, links.ErrUnknown):
+		e.lead(w, nil, http.StatusNotFound)
+	case errors.Is(err, errLimited):
+		wait(header, e.Limiter.RetryAfter())
+		say(w, http.StatusTooManyRequests)
+	case err != nil:
+		// Only the engine judges codes, and not before the signup: the
+		// visitor remembers this one until the database is back.
+		e.remember(w, r, arrival{code: code, landing: e.origin + r.URL.RequestURI(), at: now})
+		wait(header, retryAfter)
+		e.lead(w, nil, http.StatusServiceUnavailable)
+	default:
+		e.remember(w, r, arrival{code: link.Code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
+		var location []string
+		if destination := links.Destination(link, parameter(r.URL.RawQuery, "to")); destination != "" {
+			location = []string{destination}
+		}
+		e.lead(w, location, http.StatusNotFound)
+	}
+}
+
+// lead redirects to a place, else to the fallback, else says why not.
+func (e *Edge) lead(w http.ResponseWriter, location []string, otherwise int) {
+	if location == nil {
+		location = e.fallback
+	}
+	if location == nil {
+		say(w, otherwise)
+		return
+	}
+	header := w.Header()
+	delete(header, "Retry-After")
+	header["Location"] = location
+	header["Content-Length"] = nothing
+	w.WriteHeader(http.StatusFound)
+}
+
+// say answers with a status in words.
+func say(w http.ResponseWriter, status int) {
+	w.Header()["Content-Type"] = plainText
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(http.StatusText(status) + "\n")) // who has left reads no answer
+}
+
+func wait(header http.Header, d time.Duration) {
+	header["Retry-After"] = []string{strconv.Itoa(int(d.Round(time.Second) / time.Second))}
+}

@@ -1,0 +1,53 @@
+package edge_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+)
+
+func TestWithoutTheDatabaseLinksLeadOnAndNoAttributionIsLost(t *testing.T) {
+	for name, test := range map[string]struct {
+		fallback, retryAfter string
+		status               int
+	}{
+		"with a fallback":    {"https://shop.example/", "", 302},
+		"without a fallback": {"", "5", 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *edge.Options) { o.FallbackURL = test.fallback })
+			w.browser().do("GET", "/r/ann1")
+			w.proxy.Swallow()
+			w.proxy.Cut()
+			w.now = w.now.Add(time.Hour) // nothing that is remembered is fresh
+
+			b := w.browser()
+			b.leads(b.do("GET", "/r/ann1"), 302, home)
+			same(t, "codes of a link that is known", []string{"ann1"}, b.codes())
+
+			b = w.browser()
+			w.now = w.now.Add(time.Second)
+			response := b.do("GET", "/r/bob1")
+			b.leads(response, test.status, test.fallback)
+			same(t, "Retry-After", test.retryAfter, response.Header.Get("Retry-After"))
+			same(t, "codes of a link that is not", []string{"bob1"}, b.codes())
+
+			b = w.browser()
+			b.remote = gateway
+			w.now = w.now.Add(time.Second)
+			response = b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r=ann2")
+			b.leads(response, 200, "")
+			same(t, "X-Referral-Code", "ann2", response.Header.Get("X-Referral-Code"))
+
+			w.proxy.Pass()
+			must(t, w.directory.Refresh(t.Context()))
+			same(t, "touches", []string{
+				"ann1 https://go.shop.example/r/ann1 -", "ann1 https://go.shop.example/r/ann1 -",
+				"bob1 https://go.shop.example/r/bob1 -", "ann2 https://shop.example/?r=ann2 -",
+			}, w.written())
+			b = w.browser()
+			b.leads(b.do("GET", "/r/bob1"), 302, home)
+		})
+	}
+}

@@ -1,0 +1,45 @@
+package facts
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Units is a whole number of minor units. Sums may leave the range of int64.
+type Units string
+
+// Balance is what somebody has in one currency.
+type Balance struct {
+	Currency  string
+	Available Units // below zero when more was taken back than was left
+	Held      Units
+}
+
+// Balances are what somebody has, by currency; none where nobody ever earned
+// anything.
+func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, error) {
+	rows, err := s.db.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
+	if err != nil {
+		return nil, fmt.Errorf("while reading a balance: %w", err)
+	}
+	balances, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
+	if err != nil {
+		return nil, fmt.Errorf("while reading a balance: %w", err)
+	}
+	return balances, nil
+}
+
+func (s *Store) available(ctx context.Context, beneficiaryID, currency string) (Units, error) {
+	balances, err := s.Balances(ctx, beneficiaryID)
+	if err != nil {
+		return "", err
+	}
+	for _, balance := range balances {
+		if balance.Currency == currency {
+			return balance.Available, nil
+		}
+	}
+	return "0", nil
+}

@@ -1,0 +1,38 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Erasure is the newest request to erase a user, and whether all requests are
+// carried out.
+type Erasure struct {
+	RequestedAt time.Time
+	CompletedAt *time.Time // nil: the engine is not done
+}
+
+// Erase requests that a user is erased. The engine carries it out; see Erasure.
+func (s *Store) Erase(ctx context.Context, userID string) error {
+	if _, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID); err != nil {
+		return fmt.Errorf("while requesting an erasure: %w", err)
+	}
+	return nil
+}
+
+// Erasure reads how far the erasure of a user is; nil: there was no request.
+func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
+	var e Erasure
+	err := s.db.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("while reading an erasure: %w", err)
+	}
+	return &e, nil
+}

@@ -1,0 +1,129 @@
+package facts_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+)
+
+func TestConcurrentFactsAreEachRecordedOnce(t *testing.T) {
+	w := newWorld(t)
+	const keys, writers = 50, 8
+	var created, same int
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for i := range keys * writers {
+		group.Go(func() {
+			p := facts.Purchase{UserID: fmt.Sprintf("u%d", i%keys%7), PurchaseID: fmt.Sprintf("p%d", i%keys), Amount: 100, Currency: "USD"}
+			outcome, err := w.store.Purchase(t.Context(), &p)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if outcome.Created {
+				created++
+			} else {
+				same++
+			}
+		})
+	}
+	group.Wait()
+	if created != keys || same != keys*(writers-1) {
+		t.Errorf("%d created, %d the same", created, same)
+	}
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase", fmt.Sprint(keys))
+}
+
+func TestOneBadFactFailsNoOther(t *testing.T) {
+	w := newWorld(t)
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			amount := int64(i - 2) // the API and the database refuse an amount below 0
+			_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(i), Amount: amount, Currency: "USD"})
+			if (amount < 0) != postgres.Data(err) {
+				t.Errorf("amount %d: %v", amount, err)
+			}
+		})
+	}
+	group.Wait()
+	w.expect("purchases", "SELECT count(*), min(amount) FROM referral.purchase", "38 0")
+}
+
+func TestWhoLeavesBeforeTheWriteIsNotWritten(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.store.Purchase(ctx, &facts.Purchase{UserID: "u", PurchaseID: "p", Amount: 1, Currency: "USD"})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	// Whoever comes after is served by the same group.
+	_, err = w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: "q", Amount: 1, Currency: "USD"})
+	must(t, err)
+	w.expect("purchases", "SELECT purchase_id FROM referral.purchase", "q")
+}
+
+func TestWhoAsksAtOnceForALinkGetsTheSame(t *testing.T) {
+	w := newWorld(t)
+	var group sync.WaitGroup
+	codes := make(chan string, 30)
+	for range cap(codes) {
+		group.Go(func() {
+			outcome, err := w.store.Link(t.Context(), &facts.Link{Campaign: "c", ReferrerID: "r"}, links.NewCode)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			codes <- *outcome.Stored.Code
+		})
+	}
+	group.Wait()
+	close(codes)
+	seen := map[string]bool{}
+	for code := range codes {
+		seen[code] = true
+	}
+	if len(seen) != 1 {
+		t.Errorf("got %d codes", len(seen))
+	}
+}
+
+// However redemptions and reversals meet, what is redeemed was there.
+func TestNobodySpendsWhatIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	w.credit("b", 1000)
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	spent := 0
+	for i := range 30 {
+		group.Go(func() {
+			_, err := w.store.Redeem(t.Context(), &facts.Redemption{BeneficiaryID: "b", RedemptionID: fmt.Sprint(i), Amount: 90, Currency: "USD"}, "")
+			var insufficient *facts.Insufficient
+			switch {
+			case err == nil:
+				mu.Lock()
+				defer mu.Unlock()
+				spent++
+			case !errors.As(err, &insufficient):
+				t.Error(err)
+			}
+		})
+		if i%10 == 0 {
+			group.Go(func() { w.credit("b", -100) })
+		}
+	}
+	group.Wait()
+	if spent > 11 {
+		t.Errorf("spent %d times", spent)
+	}
+	w.expect("balance", fmt.Sprintf("SELECT available = 700 - 90 * %d FROM referral.balance", spent), "true")
+}

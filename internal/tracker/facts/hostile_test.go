@@ -1,0 +1,36 @@
+package facts_test
+
+import (
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/touches"
+)
+
+func TestHostileDefaultsOfTheWriterChangeNothing(t *testing.T) {
+	t.Parallel()
+	for name, defaults := range testworld.HostileDefaults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := migrated.New(t)
+			own.MakeHostile(t, testworld.WriterRole, defaults)
+			writer := migrated.Open(t, own.WriterURI)
+			migrated.Declare(t, migrated.Open(t, own.URI), "invite", migrated.FiveDollars())
+			store := facts.New(writer)
+			link, err := store.Link(t.Context(), &facts.Link{Campaign: "invite", ReferrerID: "anna"}, func() string { return "anna1" })
+			must(t, err)
+			_, err = store.SignUp(t.Context(), &facts.Signup{
+				UserID: "bob", VisitorID: new("v"), Touches: []touches.Touch{{VisitorID: "v", ID: "t", Code: *link.Stored.Code, At: noon}},
+			})
+			must(t, err)
+			for range 2 {
+				_, err = store.Purchase(t.Context(), &facts.Purchase{UserID: "bob", PurchaseID: "p", Amount: 2500, Currency: "USD"})
+				must(t, err)
+			}
+			w := &world{TB: t, operator: migrated.Open(t, own.URI)}
+			w.expect("facts", "SELECT (SELECT count(*) FROM referral.touch), (SELECT count(*) FROM referral.signup), (SELECT count(*) FROM referral.purchase)", "1 1 1")
+		})
+	}
+}

@@ -1,0 +1,234 @@
+package links_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
+)
+
+const insertLink = "INSERT INTO referral.link (code, campaign, referrer_id, destination, expires_at, disabled_at) VALUES ($1, 'spring', 'ann', $2, $3, $4)"
+
+// declare writes a campaign as its controller would.
+func (w *world) declare(name string, window time.Duration, destination string) {
+	w.Helper()
+	w.asOwner(`INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)
+		VALUES ($1, 'Open', $2, $3, $1, 1, 'policy')`, name, window.Microseconds(), destination)
+}
+
+func (w *world) find(code string) (*links.Link, error) {
+	w.Helper()
+	return w.directory.Find(w.Context(), code)
+}
+
+// expect finds a link that leads somewhere, or "unknown", or "unavailable".
+func (w *world) expect(code, want string) {
+	w.Helper()
+	link, err := w.find(code)
+	got := ""
+	switch {
+	case errors.Is(err, links.ErrUnknown):
+		got = "unknown"
+	case errors.Is(err, links.ErrUnavailable):
+		got = "unavailable"
+	case err != nil:
+		w.Fatal(err)
+	default:
+		got = links.Destination(link, "")
+	}
+	if got != want {
+		w.Errorf("%s: %s, want %s", code, got, want)
+	}
+}
+
+func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
+	w := newWorld(t)
+	w.declare("spring", time.Hour, "https://shop.example/spring")
+	w.asOwner(insertLink, "ann1", "https://shop.example/ä", w.now.Add(time.Hour), nil)
+	w.asOwner("INSERT INTO referral.signup (user_id, visitor_id) VALUES ('ann', 'visitor-of-ann')")
+	got, err := w.find("ann1")
+	must(t, err)
+	want := &links.Link{
+		Code: "ann1", Campaign: "spring", ReferrerID: "ann", ReferrerVisitor: "visitor-of-ann",
+		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: w.now.Add(time.Hour),
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(time.Millisecond)); diff != "" {
+		t.Errorf("link (-want +got):\n%s", diff)
+	}
+}
+
+func TestALinkThatIsNoMoreIsAsUnknownAsOneThatNeverWas(t *testing.T) {
+	w := newWorld(t)
+	past, future := w.now.Add(-time.Second), w.now.Add(5*time.Second)
+	const home = "https://shop.example/"
+	w.asOwner(insertLink, "expired", home, past, nil)
+	w.asOwner(insertLink, "disabled", home, nil, past)
+	w.asOwner(insertLink, "expires", home, future, nil)
+	w.asOwner(insertLink, "disables", home, nil, future)
+	w.expect("expired", "unknown")
+	w.expect("disabled", "unknown")
+	w.expect("never", "unknown")
+	w.expect("expires", home)
+	w.expect("disables", home)
+	w.now = future // still within what is remembered
+	w.expect("expires", "unknown")
+	w.expect("disables", "unknown")
+}
+
+func TestADestinationThatBrowsersShouldNotFollowIsNone(t *testing.T) {
+	w := newWorld(t)
+	w.declare("spring", time.Hour, "https://shop.example/spring")
+	w.asOwner(insertLink, "script", "javascript:alert(1)", nil, nil)
+	w.asOwner("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('undeclared', 'autumn', 'ann')")
+	w.expect("script", "https://shop.example/spring")
+	w.expect("undeclared", "")
+}
+
+func TestAnEditIsSeenAfterSomeSeconds(t *testing.T) {
+	w := newWorld(t)
+	w.asOwner(insertLink, "ann1", "https://shop.example/old", nil, nil)
+	w.expect("ann1", "https://shop.example/old")
+	w.expect("late", "unknown")
+	w.asOwner("UPDATE referral.link SET destination = 'https://shop.example/new'")
+	w.asOwner(insertLink, "late", "https://shop.example/", nil, nil)
+	w.expect("ann1", "https://shop.example/old")
+	w.expect("late", "unknown")
+	w.now = w.now.Add(2 * time.Second)
+	w.expect("ann1", "https://shop.example/old")
+	w.expect("late", "https://shop.example/")
+	w.now = w.now.Add(8 * time.Second)
+	w.expect("ann1", "https://shop.example/new")
+	w.asOwner("DELETE FROM referral.link")
+	w.now = w.now.Add(10 * time.Second)
+	w.expect("ann1", "unknown")
+}
+
+func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.expect("mine", "unknown")
+	w.asOwner(insertLink, "mine", "https://shop.example/", nil, nil)
+	w.directory.Forget("mine")
+	w.expect("mine", "https://shop.example/")
+}
+
+func TestCodeIsFoundHoweverItIsSpelled(t *testing.T) {
+	w := newWorld(t)
+	// The database lowers these, some of them otherwise than Go.
+	for _, given := range []string{"ann1", "Ann1", " ANN1\t\n", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "SIMIT"} {
+		w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
+			VALUES (referral.normal_code($1), 'spring', 'ann', 'https://shop.example/') ON CONFLICT DO NOTHING`, given)
+		for range 2 { // asked for, and then remembered
+			w.expect(given, "https://shop.example/")
+		}
+		if !w.directory.Remembers(given) {
+			t.Errorf("%q is not remembered", given)
+		}
+	}
+	w.expect("\u00a0ann1", "unknown")
+	w.expect(" ", "unknown")
+}
+
+func TestNewLinkIsSeenAtOnceHoweverItWasSpelled(t *testing.T) {
+	w := newWorld(t)
+	for _, given := range []string{"mine", " MINE", "Mine"} {
+		w.expect(given, "unknown")
+	}
+	w.asOwner(insertLink, "mine", "https://shop.example/", nil, nil)
+	w.directory.Forget("mine")
+	for _, given := range []string{"mine", " MINE", "Mine"} {
+		w.expect(given, "https://shop.example/")
+	}
+}
+
+// Whoever knows one code must not be able to push others out of memory.
+func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
+	w := newWorld(t)
+	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)
+	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
+	small := links.NewDirectory(w.db, links.Options{Links: 4, Unknown: 4})
+	_, err := small.Find(t.Context(), "bob")
+	must(t, err)
+	for n := range 1 << 6 {
+		spelling := []byte("abcdef")
+		for i := range spelling {
+			spelling[i] -= byte(n>>i&1) * ('a' - 'A')
+		}
+		_, err := small.Find(t.Context(), string(spelling))
+		must(t, err)
+	}
+	if !small.Remembers("bob") {
+		t.Error("bob's link was pushed out by spellings of another")
+	}
+}
+
+func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
+	w := newWorld(t)
+	const home = "https://shop.example/"
+	w.asOwner(insertLink, "ann1", home, nil, nil)
+	w.asOwner(insertLink, "ends", home, w.now.Add(time.Hour), nil)
+	w.expect("ann1", home)
+	w.expect("ends", home)
+	w.expect("never", "unknown")
+
+	w.proxy.Swallow()
+	w.proxy.Cut()
+	w.now = w.now.Add(time.Minute)
+	w.expect("ann1", home) // this one had to find out
+	before := w.proxy.Accepted()
+	w.expect("ann1", home)
+	w.expect("ends", home)
+	w.expect("never", "unavailable")
+	w.expect("other", "unavailable")
+	w.now = w.now.Add(time.Hour)
+	w.expect("ends", "unknown")
+	if after := w.proxy.Accepted(); after != before {
+		t.Errorf("%d connections were tried while the database was known to be away", after-before)
+	}
+
+	w.proxy.Pass()
+	must(t, w.directory.Refresh(t.Context()))
+	w.expect("other", "unknown")
+	w.asOwner("DELETE FROM referral.link WHERE code = 'ann1'")
+	w.expect("ann1", "unknown")
+}
+
+func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
+	w := newWorld(t)
+	expect := func(want time.Duration) {
+		t.Helper()
+		must(t, w.directory.Refresh(t.Context()))
+		if got := w.directory.LongestWindow(); got != want {
+			t.Errorf("window %s, want %s", got, want)
+		}
+	}
+	expect(720 * time.Hour)
+	w.declare("spring", time.Hour, "")
+	expect(time.Hour)
+	w.declare("autumn", 2000*time.Hour, "")
+	expect(2000 * time.Hour)
+}
+
+func TestWhatIsRememberedHasABound(t *testing.T) {
+	w := newWorld(t)
+	w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
+		SELECT 'code-' || n, 'spring', 'ann', 'https://shop.example/' FROM generate_series(1, 20) AS n`)
+	small := links.NewDirectory(w.db, links.Options{Links: 10, Unknown: 10})
+	var remembered []int
+	for n := 1; n <= 20; n++ {
+		_, err := small.Find(t.Context(), fmt.Sprintf("code-%d", n))
+		must(t, err)
+	}
+	for n := 1; n <= 20; n++ {
+		if small.Remembers(fmt.Sprintf("code-%d", n)) {
+			remembered = append(remembered, n)
+		}
+	}
+	if diff := cmp.Diff([]int{11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, remembered); diff != "" {
+		t.Errorf("remembered (-want +got):\n%s", diff)
+	}
+}

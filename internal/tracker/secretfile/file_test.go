@@ -1,0 +1,103 @@
+package secretfile_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/secretfile"
+)
+
+// parse takes anything that does not begin with "bad".
+func parse(content []byte) (string, error) {
+	if bytes.HasPrefix(content, []byte("bad")) {
+		return "", errors.New("line 1 is no key")
+	}
+	return string(content), nil
+}
+
+// mount is a directory as a Secret is mounted: names lead through a link that
+// is put in place of another.
+type mount struct {
+	testing.TB
+	dir  string
+	next int
+}
+
+func (m *mount) path() string { return filepath.Join(m.dir, "keys") }
+
+func (m *mount) swap(content string) {
+	m.Helper()
+	m.next++
+	name := "..v" + strings.Repeat("i", m.next)
+	check(m, os.Mkdir(filepath.Join(m.dir, name), 0o755))
+	check(m, os.WriteFile(filepath.Join(m.dir, name, "keys"), []byte(content), 0o600))
+	check(m, os.Symlink(name, filepath.Join(m.dir, "..new")))
+	check(m, os.Rename(filepath.Join(m.dir, "..new"), filepath.Join(m.dir, "..data")))
+	if m.next == 1 {
+		check(m, os.Symlink("..data/keys", m.path()))
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
+	m := &mount{TB: t, dir: t.TempDir()}
+	m.swap("first-secret")
+	var log bytes.Buffer
+	// What follows the file by itself must not look while the test does.
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	file, err := secretfile.Open(m.path(), parse, logger)
+	check(t, err)
+	expect := func(value string, lines int) {
+		t.Helper()
+		file.Refresh()
+		file.Refresh() // nothing new: nothing more is logged
+		if got := file.Get(); got != value {
+			t.Errorf("%q, want %q", got, value)
+		}
+		if got := strings.Count(log.String(), "\n"); got != lines {
+			t.Errorf("%d lines, want %d:\n%s", got, lines, log.String())
+		}
+	}
+	expect("first-secret", 0)
+	m.swap("second-secret")
+	expect("second-secret", 1)
+	m.swap("bad-secret")
+	expect("second-secret", 2)
+	check(t, os.Remove(m.path()))
+	expect("second-secret", 3)
+	check(t, os.Symlink("..data/keys", m.path()))
+	m.swap("third-secret")
+	expect("third-secret", 4)
+	m.swap("bad-secret")
+	expect("third-secret", 5)
+	m.swap("third-secret") // all is well again, and that is worth a line
+	expect("third-secret", 6)
+	m.swap(strings.Repeat("x", 1<<20+1))
+	expect("third-secret", 7)
+	if strings.Contains(log.String(), "-secret") {
+		t.Errorf("the log has content of the file:\n%s", log.String())
+	}
+}
+
+func TestAFileThatCannotBeUsedAtAllIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad")
+	check(t, os.WriteFile(bad, []byte("bad-secret"), 0o600))
+	for name, path := range map[string]string{"missing": filepath.Join(dir, "none"), "bad": bad, "a directory": dir} {
+		_, err := secretfile.Watch(t.Context(), path, parse, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "-secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

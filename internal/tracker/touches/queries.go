@@ -1,0 +1,12 @@
+package touches
+
+import (
+	"embed"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+//go:embed queries/*.sql
+var queryFiles embed.FS
+
+var queries = postgres.LoadQueries(queryFiles)

@@ -1,0 +1,87 @@
+package touches_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
+	"github.com/referral-operator/referral-operator/internal/tracker/touches"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
+	w := newWorld(t)
+	record := func(want int64, all ...touches.Touch) {
+		t.Helper()
+		written, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
+		must(t, err)
+		if written != want {
+			t.Errorf("%d written, want %d", written, want)
+		}
+	}
+	record(0)
+	record(2, touch("b"), touch("a"))
+	again := touch("a")
+	again.Code, again.LandingURL = "bob1", ""
+	record(1, again, touch("c"), touch("c"))
+	w.expect("a", "b", "c")
+	type row struct {
+		Code    string
+		At      time.Time
+		Landing string
+		Referer *string
+	}
+	var got row
+	must(t, w.owner.QueryRow(t.Context(), "SELECT code, touched_at, landing_url, referer FROM referral.touch WHERE touch_id = 'a'").
+		Scan(&got.Code, &got.At, &got.Landing, &got.Referer))
+	if diff := cmp.Diff(row{"ann1", noon, "https://shop.example/", nil}, got); diff != "" {
+		t.Errorf("row (-want +got):\n%s", diff)
+	}
+}
+
+// A signup may come sooner than the touch that waits to be written.
+func TestATouchThatATokenBroughtIsToldWhereItCameFrom(t *testing.T) {
+	w := newWorld(t)
+	brought, queued := touch("a"), touch("a")
+	brought.LandingURL, queued.Referer = "", "https://forum.example/"
+	for _, all := range [][]touches.Touch{{brought}, {brought, queued}, {brought}} {
+		_, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
+		must(t, err)
+	}
+	got := migrated.Rows(t, w.owner, "SELECT touch_id, landing_url, referer FROM referral.touch")
+	if diff := cmp.Diff([]string{"a https://shop.example/ https://forum.example/"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheTouchesOfATokenAreRows(t *testing.T) {
+	first, last := visitor.NewTouch("ann1", noon), visitor.NewTouch("bob1", noon.Add(time.Hour))
+	token := visitor.New().Touched(first, 720*time.Hour).Touched(last, 720*time.Hour)
+	want := []touches.Touch{
+		{VisitorID: token.VisitorID, ID: first.ID, Code: "ann1", At: noon},
+		{VisitorID: token.VisitorID, ID: last.ID, Code: "bob1", At: noon.Add(time.Hour)},
+	}
+	if diff := cmp.Diff(want, touches.Of(token)); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if rows := touches.Of(visitor.New()); rows != nil {
+		t.Errorf("a visitor without touches has %v", rows)
+	}
+}
+
+func TestAnAddressOfAnyKindIsOneTheDatabaseTakes(t *testing.T) {
+	w := newWorld(t)
+	for name, text := range map[string]string{
+		"long": strings.Repeat("x", 100_000), "NUL": "a\x00b", "no UTF-8": "a\xff\xfeb",
+		"cut within a character": strings.Repeat("x", 8191) + "ä", "characters": strings.Repeat("ä", 8192),
+	} {
+		row := touch(name)
+		row.LandingURL, row.Referer = text, text
+		if _, err := touches.Record(t.Context(), w.db, w.db.Schema, []touches.Touch{row}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

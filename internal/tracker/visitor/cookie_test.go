@@ -1,0 +1,63 @@
+package visitor_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+func TestTheStrictestCookieThatWorksIsPicked(t *testing.T) {
+	for name, test := range map[string]struct{ public, domain, header string }{
+		"the host's alone":       {"https://go.shop.example", "", "__Host-referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+		"for all of a domain":    {"https://go.shop.example", "shop.example", "referral=TOKEN; Domain=shop.example; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+		"written the old way":    {"https://shop.example", ".Shop.Example", "referral=TOKEN; Domain=shop.example; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+		"on one's own machine":   {"http://127.0.0.1:8080", "", "referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"},
+		"by its name":            {"http://localhost:8080", "", "referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"},
+		"in a test, by a domain": {"http://go.shop.test", "shop.test", "referral=TOKEN; Domain=shop.test; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax"},
+		"TLS may end in front":   {"http://go.shop.example", "", "__Host-referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+		"a name that only looks": {"http://localhost.example", "", "__Host-referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+		"locally by TLS":         {"https://localhost", "", "__Host-referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cookie, err := visitor.NewCookie(parse(t, test.public), test.domain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			header := cookie.Header("TOKEN", time.Hour)
+			if diff := cmp.Diff(test.header, header); diff != "" {
+				t.Errorf("Set-Cookie (-want +got):\n%s", diff)
+			}
+			read, err := http.ParseSetCookie(header)
+			if err != nil || read.Name != cookie.Name || read.Value != "TOKEN" || len(read.Unparsed) > 0 {
+				t.Errorf("read as %v, %v", read, err)
+			}
+		})
+	}
+}
+
+func TestADomainThatBrowsersWouldRefuseIsRefused(t *testing.T) {
+	for domain, says := range map[string]string{
+		"other.example": "not under", "hop.example": "not under", "www.shop.example": "not under",
+		"example": "no domain name", "shop.example; Secure": "no domain name", "shop..example": "no domain name", "127.0.0.1": "no domain name",
+	} {
+		_, err := visitor.NewCookie(parse(t, "https://shop.example"), domain)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", domain, err)
+		}
+	}
+}
+
+func parse(t testing.TB, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

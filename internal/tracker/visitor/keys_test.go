@@ -1,0 +1,62 @@
+package visitor_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+func TestKeysAreReadFromAFile(t *testing.T) {
+	const paserk = "k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8"
+	hexDigit := func(digit string) string { return strings.Repeat(digit, 64) }
+	for name, test := range map[string]struct{ content, refused string }{
+		"hexadecimal":          {newKey, ""},
+		"in capitals":          {strings.Repeat("AB", 32) + "\r\n", ""},
+		"PASERK":               {paserk, ""},
+		"comments and blanks":  {"# ours\n\n  " + newKey + "  # since March\n", ""},
+		"two, to change them":  {newKey + "\n" + oldKey + "\n", ""},
+		"empty":                {"", "there is no key"},
+		"comments alone":       {"# none yet\n", "there is no key"},
+		"too short":            {newKey[1:], "line 1 is no key"},
+		"too long":             {newKey + "00", "line 1 is no key"},
+		"no hexadecimal":       {strings.Repeat("g", 64), "line 1 is no key"},
+		"a public PASERK":      {strings.Replace(paserk, "local", "public", 1), "line 1 is no key"},
+		"a PASERK cut short":   {paserk[:len(paserk)-2], "line 1 is no key"},
+		"the second is broken": {newKey + "\nsecret\n", "line 2 is no key"},
+		"repeated":             {newKey + "\n" + newKey, "line 2 repeats"},
+		"all zeros":            {hexDigit("0"), "everybody guesses"},
+		"too many": {strings.Join([]string{
+			hexDigit("1"), hexDigit("2"), hexDigit("3"), hexDigit("4"), hexDigit("5"), hexDigit("6"), hexDigit("7"), hexDigit("8"), hexDigit("9"),
+		}, "\n"), "line 9 is one key too many"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := visitor.ParseKeys([]byte(test.content))
+			if (err == nil) != (test.refused == "") || err != nil && !strings.Contains(err.Error(), test.refused) {
+				t.Fatalf("%v, want %q", err, test.refused)
+			}
+			for line := range strings.Lines(test.content) {
+				if line = strings.TrimSpace(line); err != nil && line != "" && strings.Contains(err.Error(), line) {
+					t.Errorf("%q tells a key", err)
+				}
+			}
+		})
+	}
+}
+
+func FuzzKeys(f *testing.F) {
+	for _, seed := range []string{"", newKey, newKey + "\n" + oldKey, "# x\nk4.local.AAAA", "\xff\x00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content string) {
+		keys, err := visitor.ParseKeys([]byte(content))
+		if (keys == nil) == (err == nil) {
+			t.Errorf("%q: %v, %v", content, keys, err)
+		}
+		if err == nil {
+			if _, err := keys.Open(keys.Seal(visitor.New(), noon, window), noon); err != nil {
+				t.Errorf("%q seals what it does not open: %v", content, err)
+			}
+		}
+	})
+}

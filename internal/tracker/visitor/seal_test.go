@@ -1,0 +1,192 @@
+package visitor_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"aidanwoods.dev/go-paseto"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
+)
+
+const (
+	oldKey = "1111111111111111111111111111111111111111111111111111111111111111"
+	newKey = "2222222222222222222222222222222222222222222222222222222222222222"
+)
+
+func keys(t testing.TB, lines ...string) *visitor.Keys {
+	t.Helper()
+	keys, err := visitor.ParseKeys([]byte(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func TestWhatWasSealedOpens(t *testing.T) {
+	k := keys(t, newKey)
+	for name, token := range map[string]visitor.Token{
+		"without a touch": visitor.New(),
+		"with one":        visitor.New().Touched(visitor.NewTouch("ann", noon.Add(1234567*time.Nanosecond)), window),
+		"with two":        visitor.New().Touched(touch("a", 0), window).Touched(touch("b", time.Hour), window),
+		"longest codes": visitor.New().Touched(visitor.NewTouch(strings.Repeat("x", 255), noon), window).
+			Touched(visitor.NewTouch(strings.Repeat("y", 255), noon), window),
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := k.Seal(token, noon, window)
+			if !strings.HasPrefix(text, visitor.Prefix) || len(text) > 3900 {
+				t.Errorf("%d characters: %s", len(text), text)
+			}
+			got, err := k.Open(text, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(token, got); diff != "" {
+				t.Errorf("token (-sealed +opened):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestATokenTellsNothingToWhoCarriesIt(t *testing.T) {
+	k := keys(t, newKey)
+	token := visitor.New().Touched(visitor.NewTouch("ann", noon), window)
+	first, second := k.Seal(token, noon, window), k.Seal(token, noon, window)
+	if first == second {
+		t.Error("two seals of one token are the same")
+	}
+	if strings.Contains(first, "ann") || strings.Contains(first, token.VisitorID) {
+		t.Errorf("readable: %s", first)
+	}
+}
+
+func TestKeysAreChangedWithoutLosingVisitors(t *testing.T) {
+	before, during, after := keys(t, oldKey), keys(t, newKey, oldKey), keys(t, newKey)
+	token := visitor.New()
+	old := before.Seal(token, noon, window)
+	if _, err := during.Open(old, noon); err != nil {
+		t.Errorf("the old key's token, with both keys: %v", err)
+	}
+	if _, err := after.Open(during.Seal(token, noon, window), noon); err != nil {
+		t.Errorf("the new key's token, with the new key alone: %v", err)
+	}
+	if _, err := after.Open(old, noon); !refusedAs(err, visitor.Foreign) {
+		t.Errorf("the old key's token, with the new key alone: %v", err)
+	}
+}
+
+func refusedAs(err error, reason visitor.Reason) bool {
+	var refused *visitor.Refused
+	return errors.As(err, &refused) && refused.Reason == reason
+}
+
+func TestABadTokenIsRefused(t *testing.T) {
+	k := keys(t, newKey)
+	good := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
+	key, err := paseto.V4SymmetricKeyFromHex(newKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealWith := func(implicit string, contents map[string]any) string {
+		token, err := paseto.MakeToken(map[string]any{"visitor": contents}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.V4Encrypt(key, []byte(implicit))
+	}
+	const ours = "referral-operator.io/visitor"
+	expires := noon.Add(window).Unix()
+	for name, test := range map[string]struct {
+		text string
+		want visitor.Reason
+	}{
+		"empty":                      {"", visitor.Malformed},
+		"no token at all":            {"hello", visitor.Malformed},
+		"a visitor id":               {visitor.New().VisitorID, visitor.Malformed},
+		"the header alone":           {"v4.local.", visitor.Malformed},
+		"another version":            {"v3.local." + good[9:], visitor.Malformed},
+		"not base64":                 {"v4.local.*" + good[10:], visitor.Malformed},
+		"cut down to the envelope":   {good[:9+85], visitor.Malformed},
+		"64 KiB":                     {good + strings.Repeat("A", 64<<10), visitor.Oversized},
+		"a footer was added":         {good + ".Zm9v", visitor.Malformed},
+		"of other keys":              {keys(t, oldKey).Seal(visitor.New(), noon, window), visitor.Foreign},
+		"for another purpose":        {sealWith("session", map[string]any{"v": "v", "e": expires, "t": []string{}}), visitor.Foreign},
+		"no visitor":                 {sealWith(ours, map[string]any{"e": expires, "t": []string{}}), visitor.Malformed},
+		"an empty visitor":           {sealWith(ours, map[string]any{"v": "", "e": expires, "t": []string{}}), visitor.Malformed},
+		"a visitor that is a number": {sealWith(ours, map[string]any{"v": 7, "e": expires, "t": []string{}}), visitor.Malformed},
+		"no end":                     {sealWith(ours, map[string]any{"v": "v", "t": []string{}}), visitor.Outdated},
+		"three touches":              {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{nil, nil, nil}}), visitor.Malformed},
+		"a touch without a code":     {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{map[string]any{"i": "x"}}}), visitor.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if token, err := k.Open(test.text, noon); !refusedAs(err, test.want) {
+				t.Errorf("got %v, %v; want %s", token, err, test.want)
+			}
+		})
+	}
+	t.Run("outdated", func(t *testing.T) {
+		if _, err := k.Open(good, noon.Add(window-1)); err != nil {
+			t.Errorf("within its lifetime: %v", err)
+		}
+		if _, err := k.Open(good, noon.Add(window)); !refusedAs(err, visitor.Outdated) {
+			t.Errorf("after it: %v", err)
+		}
+	})
+	t.Run("any bit is flipped", func(t *testing.T) {
+		for i := range good {
+			for bit := range 8 {
+				altered := []byte(good)
+				altered[i] ^= 1 << bit
+				if token, err := k.Open(string(altered), noon); err == nil {
+					t.Fatalf("byte %d, bit %d: opened as %v", i, bit, token)
+				}
+			}
+		}
+	})
+	t.Run("cut anywhere", func(t *testing.T) {
+		for i := range good {
+			if token, err := k.Open(good[:i], noon); err == nil {
+				t.Fatalf("after %d: opened as %v", i, token)
+			}
+		}
+	})
+}
+
+func FuzzOpen(f *testing.F) {
+	k := keys(f, newKey, oldKey)
+	good := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
+	for _, seed := range []string{"", good, good[:40], "v4.local.", "v4.local.AAAA.AAAA", strings.Repeat("v4.local.", 500)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		token, err := k.Open(text, noon)
+		var refused *visitor.Refused
+		switch {
+		case err == nil && (token.VisitorID == "" || len(token.Touches()) > 2):
+			t.Errorf("%q opened as %v", text, token)
+		case err != nil && !errors.As(err, &refused):
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+func BenchmarkSeal(b *testing.B) {
+	k := keys(b, newKey)
+	token := visitor.New().Touched(visitor.NewTouch("ann", noon), window)
+	for b.Loop() {
+		k.Seal(token, noon, window)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	k := keys(b, newKey)
+	text := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
+	for b.Loop() {
+		if _, err := k.Open(text, noon); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
