@@ -12,15 +12,15 @@ import (
 
 // Explanation is why one user's purchases earn what they earn.
 type Explanation struct {
-	UserID      string       `json:"user_id"`
-	SignedUp    bool         `json:"signed_up" doc:"Whether the user's signup is known"`
-	Attribution *Attribution `json:"attribution" doc:"The link that the signup is bound to; null: none"`
-	Unbound     string       `json:"unbound,omitempty" doc:"Why the signup is bound to no link"`
-	Suspended   string       `json:"suspended,omitempty" doc:"The campaign that has to be resumed before anything moves"`
-	Purchases   []Purchase   `json:"purchases"`
+	UserID        string       `json:"user_id"`
+	SignedUp      bool         `json:"signed_up" doc:"Whether the user's signup is known"`
+	Attribution   *Attribution `json:"attribution" doc:"The link that the signup is attributed to; null: none"`
+	NotAttributed string       `json:"not_attributed,omitempty" doc:"Why the signup is attributed to no link"`
+	Suspended     string       `json:"suspended,omitempty" doc:"The campaign that has to be resumed before anything moves"`
+	Purchases     []Purchase   `json:"purchases"`
 }
 
-// Attribution is the link, and so referrer and campaign, that a signup is bound to.
+// Attribution is the link, and so referrer and campaign, that a signup is attributed to.
 type Attribution struct {
 	Campaign   string    `json:"campaign"`
 	Code       string    `json:"code"`
@@ -64,7 +64,7 @@ func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error
 		return Explanation{}, fmt.Errorf("while explaining: %w", err)
 	}
 	explanation := Explanation{
-		UserID: userID, SignedUp: known.Referee.Signup != nil, Unbound: string(found.Unbound), Purchases: []Purchase{},
+		UserID: userID, SignedUp: known.Referee.Signup != nil, NotAttributed: string(found.Unbound), Purchases: []Purchase{},
 	}
 	explanation.Suspended = suspended(&known, &found)
 	if a := found.Attribution; a != nil {

@@ -126,9 +126,9 @@ func TestWhyASignupIsBoundToNothing(t *testing.T) {
 	w.write("INSERT INTO referral.signup (user_id, code) VALUES ('dora', 'unknown'); INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dora', 'p', 1000, 'USD')")
 	check(t, w.engine.Converge(t.Context()))
 	for user, want := range map[string]explain.Explanation{
-		"dora": {UserID: "dora", SignedUp: true, Unbound: "NotAttributed", Purchases: []explain.Purchase{{PurchaseID: "p", State: "NotCounting", Reason: "NotAttributed",
+		"dora": {UserID: "dora", SignedUp: true, NotAttributed: "NotAttributed", Purchases: []explain.Purchase{{PurchaseID: "p", State: "NotCounting", Reason: "NotAttributed",
 			Against: []string{"NotAttributed"}, Credits: []explain.Credit{}}}},
-		"nobody": {UserID: "nobody", Unbound: "NotAttributed", Purchases: []explain.Purchase{}},
+		"nobody": {UserID: "nobody", NotAttributed: "NotAttributed", Purchases: []explain.Purchase{}},
 	} {
 		if diff := cmp.Diff(want, w.of(user)); diff != "" {
 			t.Errorf("%s: %s", user, diff)
