@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestTheSameAgainIsTheSame(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ('b', 'a', 100, 'USD')")
-	must(t, err)
+	testworld.Must(t, err)
 	for target, test := range map[string]struct {
 		body, other string
 		differs     []string
@@ -84,7 +85,7 @@ func TestPurchaseOfZeroIsRecorded(t *testing.T) {
 // valued is an object with what attributes are worth, not how they are written.
 func valued(t *testing.T, body string) (members map[string]any) {
 	t.Helper()
-	must(t, json.Unmarshal([]byte(body), &members))
+	testworld.Must(t, json.Unmarshal([]byte(body), &members))
 	return members
 }
 
@@ -93,7 +94,7 @@ func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
 	code := func(body string, status int) string {
 		t.Helper()
 		var link struct{ Code string }
-		must(t, json.Unmarshal([]byte(w.post("/v1/links", body, status).body), &link))
+		testworld.Must(t, json.Unmarshal([]byte(w.post("/v1/links", body, status).body), &link))
 		return link.Code
 	}
 	first := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated)
@@ -109,7 +110,7 @@ func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
 		}
 	}
 	_, err := w.operator.Exec(t.Context(), "UPDATE referral.link SET disabled_at = now() WHERE code = $1", first)
-	must(t, err)
+	testworld.Must(t, err)
 	if got := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated); got == first {
 		t.Error("a disabled link was handed out")
 	}
@@ -120,7 +121,7 @@ func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
 	good := w.keys.Seal(cookie, time.Now(), time.Hour)
 	other, err := visitor.ParseKeys([]byte(strings.Repeat("cd", 32)))
-	must(t, err)
+	testworld.Must(t, err)
 	for name, test := range map[string]struct {
 		visitor string
 		warned  bool
@@ -137,7 +138,7 @@ func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, err := json.Marshal(map[string]string{"user_id": name, "visitor": test.visitor})
-			must(t, err)
+			testworld.Must(t, err)
 			got := w.post(signups, string(body), http.StatusCreated)
 			if warned := strings.Contains(got.body, "visitor was left out"); warned != test.warned {
 				t.Errorf("got %s", got.body)

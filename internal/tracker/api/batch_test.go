@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const mixed = `{"facts": [
@@ -21,7 +23,7 @@ const mixed = `{"facts": [
 func statuses(t *testing.T, body string) (statuses []int) {
 	t.Helper()
 	var got struct{ Results []struct{ Status int } }
-	must(t, json.Unmarshal([]byte(body), &got))
+	testworld.Must(t, json.Unmarshal([]byte(body), &got))
 	for _, result := range got.Results {
 		statuses = append(statuses, result.Status)
 	}

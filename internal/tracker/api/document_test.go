@@ -34,7 +34,7 @@ func TestTheDocumentIsWhole(t *testing.T) {
 		Paths      map[string]map[string]operation
 		Components struct{ Schemas map[string]any }
 	}
-	must(t, json.Unmarshal([]byte(text), &doc))
+	testworld.Must(t, json.Unmarshal([]byte(text), &doc))
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
 		t.Errorf("it is of OpenAPI %s", doc.OpenAPI)
 	}
@@ -136,9 +136,9 @@ func TestABrowserShowsTheDocument(t *testing.T) {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	browser := testworld.NewBrowser(t, testworld.BrowserOptions{})
-	must(t, browser.Open(t.Context(), server.URL+"/docs"))
+	testworld.Must(t, browser.Open(t.Context(), server.URL+"/docs"))
 	var shown string
-	must(t, browser.Evaluate(t.Context(), `new Promise(resolve => {
+	testworld.Must(t, browser.Evaluate(t.Context(), `new Promise(resolve => {
 		const look = () => document.querySelectorAll(".opblock").length >= 12 && resolve(document.body.innerText);
 		new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
 		look();

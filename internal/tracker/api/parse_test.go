@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
@@ -43,7 +44,7 @@ func TestParse(t *testing.T) {
 			got, err := api.Parse([]byte(test.body))
 			switch {
 			case test.wrong == "-":
-				must(t, err)
+				testworld.Must(t, err)
 			case test.wrong != "":
 				if err == nil || !strings.Contains(err.Error(), test.wrong) {
 					t.Errorf("got %v, %v", got, err)
@@ -125,7 +126,7 @@ func FuzzBody(f *testing.F) {
 	}
 	w := &world{TB: f}
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
-	must(f, err)
+	testworld.Must(f, err)
 	w.serve(unreachable(f, config))
 	f.Fuzz(func(t *testing.T, target int, body string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, targets[uint(target)%uint(len(targets))], strings.NewReader(body))

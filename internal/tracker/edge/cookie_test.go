@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
@@ -18,7 +19,7 @@ func TestABadCookieMakesANewVisitorAndNoError(t *testing.T) {
 	before.do("GET", "/r/bob1")
 	good := before.cookies[cookieName]
 	other, err := visitor.ParseKeys([]byte(strings.Repeat("3", 64)))
-	must(t, err)
+	testworld.Must(t, err)
 	for name, test := range map[string]struct {
 		value string
 		want  visitor.Reason
@@ -66,7 +67,7 @@ func TestKeysAreTakenFromTheFileAsItIsNow(t *testing.T) {
 	b.do("GET", "/r/ann1")
 	before := b.token()
 	changed, err := visitor.ParseKeys([]byte(strings.Repeat("3", 64) + "\n" + key))
-	must(t, err)
+	testworld.Must(t, err)
 	w.keys = changed
 	b.do("GET", "/r/bob1")
 	same(t, "visitor", before.VisitorID, b.token().VisitorID)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
@@ -37,7 +38,7 @@ func TestCodesAreLoweredByTheDatabase(t *testing.T) {
 	for _, given := range []string{"ΟΔΟΣ", "İSTANBUL", "STRAẞE"} {
 		w := newWorld(t)
 		var code string
-		must(t, w.owner.QueryRow(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
+		testworld.Must(t, w.owner.QueryRow(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
 			VALUES (referral.normal_code($1), 'spring', 'ann', $2) RETURNING code`, given, home).Scan(&code))
 		b := w.browser()
 		b.leads(b.do("GET", "/r/"+url.PathEscape(given)), 302, home)
@@ -63,7 +64,7 @@ func TestATouchIsRememberedByBrowserAndDatabaseAlike(t *testing.T) {
 	same(t, "touches", []string{"ann1 https://go.shop.example/r/ann1/?to=/item https://blog.example/post?x=1"}, w.written())
 	var got visitor.Touch
 	var visitorID string
-	must(t, w.owner.QueryRow(t.Context(), "SELECT visitor_id, touch_id, code, touched_at FROM referral.touch").
+	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT visitor_id, touch_id, code, touched_at FROM referral.touch").
 		Scan(&visitorID, &got.ID, &got.Code, &got.At))
 	got.At = got.At.UTC()
 	same(t, "visitor", token.VisitorID, visitorID)

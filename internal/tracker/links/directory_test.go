@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
@@ -52,7 +53,7 @@ func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
 	w.asOwner(insertLink, "ann1", "https://shop.example/ä", w.now.Add(time.Hour), nil)
 	w.asOwner("INSERT INTO referral.signup (user_id, visitor_id) VALUES ('ann', 'visitor-of-ann')")
 	got, err := w.find("ann1")
-	must(t, err)
+	testworld.Must(t, err)
 	want := &links.Link{
 		Code: "ann1", Campaign: "spring", ReferrerID: "ann", ReferrerVisitor: "visitor-of-ann",
 		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: w.now.Add(time.Hour),
@@ -152,14 +153,14 @@ func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
 	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
 	small := links.NewDirectory(w.db, links.Options{Links: 4, Unknown: 4})
 	_, err := small.Find(t.Context(), "bob")
-	must(t, err)
+	testworld.Must(t, err)
 	for n := range 1 << 6 {
 		spelling := []byte("abcdef")
 		for i := range spelling {
 			spelling[i] -= byte(n>>i&1) * ('a' - 'A')
 		}
 		_, err := small.Find(t.Context(), string(spelling))
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	if !small.Remembers("bob") {
 		t.Error("bob's link was pushed out by spellings of another")
@@ -191,7 +192,7 @@ func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
 	}
 
 	w.proxy.Pass()
-	must(t, w.directory.Refresh(t.Context()))
+	testworld.Must(t, w.directory.Refresh(t.Context()))
 	w.expect("other", "unknown")
 	w.asOwner("DELETE FROM referral.link WHERE code = 'ann1'")
 	w.expect("ann1", "unknown")
@@ -201,7 +202,7 @@ func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	w := newWorld(t)
 	expect := func(want time.Duration) {
 		t.Helper()
-		must(t, w.directory.Refresh(t.Context()))
+		testworld.Must(t, w.directory.Refresh(t.Context()))
 		if got := w.directory.LongestWindow(); got != want {
 			t.Errorf("window %s, want %s", got, want)
 		}
@@ -221,7 +222,7 @@ func TestWhatIsRememberedHasABound(t *testing.T) {
 	var remembered []int
 	for n := 1; n <= 20; n++ {
 		_, err := small.Find(t.Context(), fmt.Sprintf("code-%d", n))
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	for n := 1; n <= 20; n++ {
 		if small.Remembers(fmt.Sprintf("code-%d", n)) {

@@ -45,7 +45,7 @@ func newWorld(t testing.TB) *world {
 func pool(t testing.TB, uri string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), uri)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(pool.Close)
 	return pool
 }
@@ -53,12 +53,5 @@ func pool(t testing.TB, uri string) *pgxpool.Pool {
 func (w *world) asOwner(sql string, arguments ...any) {
 	w.Helper()
 	_, err := w.owner.Exec(w.Context(), sql, arguments...)
-	must(w, err)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testworld.Must(w, err)
 }

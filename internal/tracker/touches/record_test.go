@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
@@ -17,7 +18,7 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 	record := func(want int64, all ...touches.Touch) {
 		t.Helper()
 		written, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
-		must(t, err)
+		testworld.Must(t, err)
 		if written != want {
 			t.Errorf("%d written, want %d", written, want)
 		}
@@ -35,7 +36,7 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 		Referer *string
 	}
 	var got row
-	must(t, w.owner.QueryRow(t.Context(), "SELECT code, touched_at, landing_url, referer FROM referral.touch WHERE touch_id = 'a'").
+	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT code, touched_at, landing_url, referer FROM referral.touch WHERE touch_id = 'a'").
 		Scan(&got.Code, &got.At, &got.Landing, &got.Referer))
 	if diff := cmp.Diff(row{"ann1", noon, "https://shop.example/", nil}, got); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
@@ -49,7 +50,7 @@ func TestATouchThatATokenBroughtIsToldWhereItCameFrom(t *testing.T) {
 	brought.LandingURL, queued.Referer = "", "https://forum.example/"
 	for _, all := range [][]touches.Touch{{brought}, {brought, queued}, {brought}} {
 		_, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	got := migrated.Rows(t, w.owner, "SELECT touch_id, landing_url, referer FROM referral.touch")
 	if diff := cmp.Diff([]string{"a https://shop.example/ https://forum.example/"}, got); diff != "" {
