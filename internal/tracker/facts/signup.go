@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
@@ -62,7 +64,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	}
 }
 
-func signupColumns(rows []*Signup) []any {
+func signupColumns(rows []*Signup) pgx.StrictNamedArgs {
 	n := len(rows)
 	userID, visitorID, code := make([]string, n), make([]string, n), make([]string, n)
 	signedUpAt, fingerprints, attributes := make([]*time.Time, n), make([]string, n), make([]string, n)
@@ -70,7 +72,10 @@ func signupColumns(rows []*Signup) []any {
 		userID[i], visitorID[i], code[i] = s.UserID, valueOf(s.VisitorID), valueOf(s.Code)
 		signedUpAt[i], fingerprints[i], attributes[i] = s.SignedUpAt, listText(s.Fingerprints), s.Attributes.text()
 	}
-	return []any{userID, visitorID, code, signedUpAt, fingerprints, attributes}
+	return pgx.StrictNamedArgs{
+		"user_ids": userID, "visitor_ids": visitorID, "codes": code, "signed_up_at": signedUpAt,
+		"fingerprints": fingerprints, "attributes": attributes,
+	}
 }
 
 // listText is a list in JSON: in an array of arrays, Postgres requires lists of one length.
