@@ -22,7 +22,7 @@ func environment(variables map[string]string) lookup {
 	}
 }
 
-func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
+func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments []string
 		variables map[string]string
@@ -61,7 +61,7 @@ func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestAVariableSetsAFlagUnlessTheCommandLineDoes(t *testing.T) {
+func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 	got, err := parseFlags([]string{"--listen=:1"}, environment(map[string]string{
 		"TRACKER_LISTEN": ":2", "TRACKER_PUBLIC_URL": "https://shop.example", "TRACKER_RESPECT_GPC": "true",
 		"TRACKER_DRAIN_DELAY": "3s", "TRACKER_PARAMETERS": "r, via", "TRACKER_FALLBACK_URL": "",

@@ -16,8 +16,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// handler answers everything at --listen: links and gateways first, then the facts' API and, where they have no address
-// of their own, probes and metrics.
+// handler serves --listen: links and gateways first, then the API of facts and, without
+// --ops-listen, probes and metrics.
 func (t *tracker) handler() (http.Handler, error) {
 	public, err := url.Parse(t.options.publicURL)
 	if err != nil {
@@ -56,7 +56,7 @@ func (t *tracker) handler() (http.Handler, error) {
 		return nil, err
 	}
 	if !visitors.SecureCookie() {
-		t.log.Warn("Visitors' cookies travel without TLS: --public-url is for a developer's own machine", "public_url", t.options.publicURL)
+		t.log.Warn("Browsers send visitors' cookies without TLS: --public-url must be for a developer's own machine", "public_url", t.options.publicURL)
 	}
 	return ops.Observe(visitors, t.metrics, t.accessLog(proxies)), nil
 }

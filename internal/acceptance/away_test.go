@@ -142,7 +142,7 @@ func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Errorf("a signup is answered with %d", status)
 	}
-	w.eventually("who clicked in the outage is bound to who shared", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
+	w.eventually("a click during the outage is attributed to the referrer", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
 }
 
 // load is a stream of visits and purchases.

@@ -67,10 +67,10 @@ spec:
 	got := map[string]int64{}
 	rows, err := w.operator.Query(t.Context(), "SELECT beneficiary_id, available::bigint FROM referral.balance WHERE currency = 'USD' AND (available, held) <> (0, 0)")
 	testworld.Must(t, err)
-	var who string
+	var referrer string
 	var available int64
-	_, err = pgx.ForEachRow(rows, []any{&who, &available}, func() error {
-		got[who] = available
+	_, err = pgx.ForEachRow(rows, []any{&referrer, &available}, func() error {
+		got[referrer] = available
 		return nil
 	})
 	testworld.Must(t, err)

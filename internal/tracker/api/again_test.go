@@ -14,7 +14,7 @@ import (
 )
 
 // Each write twice, and then something else under its key.
-func TestTheSameAgainIsTheSame(t *testing.T) {
+func TestRepeatedFactAnswersTheStoredOne(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ('b', 'a', 100, 'USD')")
 	testworld.Must(t, err)
@@ -89,7 +89,7 @@ func valued(t *testing.T, body string) (members map[string]any) {
 	return members
 }
 
-func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
+func TestLinkWithoutACodeIsCreatedOnce(t *testing.T) {
 	w := newWorld(t)
 	code := func(body string, status int) string {
 		t.Helper()
@@ -116,7 +116,7 @@ func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
 	}
 }
 
-func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
+func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
 	good := w.keys.Seal(cookie, time.Now(), time.Hour)

@@ -17,8 +17,7 @@ import (
 // connections is how many write at a time.
 const connections = 32
 
-// BenchmarkPurchases posts purchases over kept-alive connections, as a shop's
-// workers do.
+// BenchmarkPurchases posts purchases over kept-alive connections, as a shop's workers do.
 func BenchmarkPurchases(b *testing.B) {
 	w := newWorld(b)
 	server := &http.Server{Handler: w.handler}

@@ -20,7 +20,7 @@ func quoted(t *testing.T, text string) string {
 }
 
 // SQL and HTTP take the same for a code, whatever Go would make of it.
-func TestCodesAreReadAsByTheDatabase(t *testing.T) {
+func TestCodesAreReadAsTheDatabaseReadsThem(t *testing.T) {
 	for _, code := range []string{"abc", " ABC ", "\n\v\f\rAbc\t", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "\u00a0ABC", "\u2003abc\u2003"} {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t)
@@ -36,7 +36,7 @@ func TestCodesAreReadAsByTheDatabase(t *testing.T) {
 	}
 }
 
-func TestAnotherSpellingOfACodeIsTheSame(t *testing.T) {
+func TestSpellingsOfACodeAreEqual(t *testing.T) {
 	w := newWorld(t)
 	spellings := []string{"abc", " ABC\t", "Abc"}
 	for i, code := range spellings {
@@ -63,7 +63,7 @@ func TestAnotherSpellingOfACodeIsTheSame(t *testing.T) {
 	}
 }
 
-func TestABlankCodeIsNone(t *testing.T) {
+func TestBlankCodeIsLeftOut(t *testing.T) {
 	w := newWorld(t)
 	w.post(signups, `{"user_id": "u", "code": " \t"}`, http.StatusCreated)
 	w.post(signups, `{"user_id": "u"}`, http.StatusOK)

@@ -27,7 +27,7 @@ func document(t *testing.T) (handler http.Handler, text string) {
 	return w.handler, got.body
 }
 
-func TestTheDocumentIsWhole(t *testing.T) {
+func TestDocumentIsValidAndComplete(t *testing.T) {
 	_, text := document(t)
 	var doc struct {
 		OpenAPI    string
@@ -98,7 +98,7 @@ func (op operation) check(t *testing.T, where string) {
 	}
 }
 
-func TestThePageNeedsNothingFromOutside(t *testing.T) {
+func TestPageLoadsFromThisServerOnly(t *testing.T) {
 	handler, _ := document(t)
 	get := func(target string, unpacked bool) answer {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)

@@ -50,8 +50,7 @@ func TestErasingAUser(t *testing.T) {
 	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
 	w.expect("purchase", "SELECT amount, attributes::text FROM referral.purchase", "100 {}")
 
-	// A retried write is answered with what is there, and nothing that was erased
-	// comes back.
+	// A retried write is answered with what is there, and nothing that was erased comes back.
 	w.post(signups, signup, http.StatusOK)
 	w.post(purchases, purchase, http.StatusOK)
 	w.post("/v1/actions", action, http.StatusOK)

@@ -11,7 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
-func TestWhoHasNoTokenDoesNothing(t *testing.T) {
+func TestRequestsWithoutATokenAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, authorization := range map[string]string{
 		"none":            "",
@@ -42,7 +42,7 @@ func TestWhoHasNoTokenDoesNothing(t *testing.T) {
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "0")
 }
 
-func TestATokenIsChangedWithoutAnybodyBeingTurnedAway(t *testing.T) {
+func TestTokenIsReplacedWithoutARefusal(t *testing.T) {
 	w := newWorld(t)
 	const newer = "the-next-token-of-the-shop"
 	try := func(token string, want int) {

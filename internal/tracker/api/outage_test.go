@@ -29,7 +29,7 @@ func sortedStrings(all []string) []string {
 	return all
 }
 
-func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
+func TestOutageAnswers503WithRetryAfter(t *testing.T) {
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
 	testworld.Must(t, err)
 	w := &world{TB: t}
@@ -58,8 +58,8 @@ func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
 	}
 }
 
-// Connections are cut under load, in the middle of commits: what was
-// acknowledged is stored, and every answer was a success or 503.
+// Connections are cut under load, in the middle of commits: what was acknowledged is stored, and
+// every answer was a success or 503.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	w := newWorld(t)
 	const writers, each = 8, 60

@@ -34,7 +34,7 @@ func purchase(change string) string {
 	return "{" + strings.Join(all, ", ") + "}"
 }
 
-func TestWhatIsRefusedNamesItsField(t *testing.T) {
+func TestRefusalNamesTheField(t *testing.T) {
 	w := newWorld(t)
 	long := strings.Repeat("é", 256)
 	for name, test := range map[string]struct {
@@ -125,7 +125,7 @@ func TestWhatIsRefusedNamesItsField(t *testing.T) {
 }
 
 // Whatever else comes, it is the client's fault and told so.
-func TestHostileBodiesAreNeverTheServersFault(t *testing.T) {
+func TestHostileBodiesCauseNoServerError(t *testing.T) {
 	w := newWorld(t)
 	targets := []string{"/v1/links", signups, purchases, "/v1/refunds", "/v1/actions", "/v1/redemptions", "/v1/batch"}
 	for name, body := range map[string]string{
@@ -173,7 +173,7 @@ func members(n int) []string {
 	return all
 }
 
-func TestWhatSaysOfItselfThatItIsNoJSON(t *testing.T) {
+func TestOtherMediaTypesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		header, value string
@@ -213,7 +213,7 @@ func (b broken) Read(into []byte) (int, error) {
 	return n, err
 }
 
-func TestABodyThatDoesNotArriveWhole(t *testing.T) {
+func TestIncompleteBodyIsRefused(t *testing.T) {
 	w := newWorld(t)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, purchases, broken{strings.NewReader(purchase("amount=1"))})
 	r.Header.Set("Authorization", "Bearer "+secret)
@@ -222,7 +222,7 @@ func TestABodyThatDoesNotArriveWhole(t *testing.T) {
 	}
 }
 
-func TestAddressesThatLeadNowhere(t *testing.T) {
+func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		method, target string

@@ -27,8 +27,8 @@ func shapeOf[T any](registry huma.Registry, limit int64) *shape {
 	return &shape{registry: registry, schema: registry.Schema(reflect.TypeFor[T](), true, ""), limit: limit}
 }
 
-// check validates a parsed value against the schema and the rules that a schema cannot express. at is
-// its location.
+// check validates a parsed value against the schema and the rules that a schema cannot express. at
+// is its location.
 func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 	path := huma.NewPathBuffer(make([]byte, 0, 128), 0)
 	path.Push(at)

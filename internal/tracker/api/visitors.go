@@ -11,22 +11,22 @@ import (
 
 const longestID = 255
 
-// known is what a body's visitor turned out to be.
+// known is the visitor of a body.
 type known struct {
-	id      *string       // nil: none that can be believed
+	id      *string       // nil: none was given, or none that is valid
 	token   visitor.Token // the zero Token where an id was given
-	warning string        // why what was given was left out
+	warning string        // why the given visitor was left out
 }
 
-// visitor reads a visitor: a token as in the cookie, or a visitor's id. What is
-// neither is left out with a warning, for a bad cookie must never cost a signup.
+// visitor reads a visitor: a token as in the cookie, or a visitor's id. Any other text is left out
+// with a warning, because an invalid cookie must not make a signup fail.
 func (a *api) visitor(given *string) known {
 	switch {
 	case given == nil || *given == "":
 		return known{}
 	case !strings.HasPrefix(*given, visitor.Prefix):
 		if utf8.RuneCountInString(*given) > longestID {
-			return known{warning: "visitor was left out: it is too long for an id, and no token"}
+			return known{warning: "visitor was left out: it is neither a token nor an id"}
 		}
 		return known{id: given}
 	}

@@ -28,8 +28,8 @@ const (
 	secret = "a-token-of-the-shop"
 )
 
-// world is the API on a migrated database of the test's own, in which it has a
-// writer's rights; and the engine.
+// world is the API on a migrated database of the test's own, in which it has a writer's rights; and
+// the engine.
 type world struct {
 	testing.TB
 	handler  http.Handler

@@ -56,8 +56,8 @@ func (b *Batcher[I, O]) Add(ctx context.Context, item I) (*Call[I, O], error) {
 	return c, nil
 }
 
-// Wait returns the answer, the error of Add's context if the item was dropped, or ctx's error if ctx
-// ends first. Several goroutines may wait, each with a context of its own.
+// Wait returns the answer, the error of Add's context if the item was dropped, or ctx's error if
+// ctx ends first. Several goroutines may wait, each with a context of its own.
 func (c *Call[I, O]) Wait(ctx context.Context) (answer O, err error) {
 	select {
 	case <-c.done:

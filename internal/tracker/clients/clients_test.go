@@ -14,7 +14,7 @@ func request(remote string, forwarded ...string) *http.Request {
 	return &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": forwarded}}
 }
 
-func TestAClientIsTheLastOnTheWayThatIsNoTrustedProxy(t *testing.T) {
+func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 	proxies, err := clients.ParseProxies("10.0.0.0/8, 2001:db8:1::/48,192.0.2.7")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestTrustedProxiesAreAddressesAndRanges(t *testing.T) {
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func TestAnAddressLeavesOnlyAsAHashOfItsDay(t *testing.T) {
+func TestAddressHashChangesDaily(t *testing.T) {
 	hash := clients.NewAddressHash([]byte("secret"))
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
 	if hash.Of(one, noon) != hash.Of(one, noon.Add(11*time.Hour)) {
@@ -117,7 +117,7 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	}
 }
 
-func TestALimitOfNothingIsNone(t *testing.T) {
+func TestBurstOfZeroMeansNoLimit(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{})
 	for range 100 {
 		if !limiter.Spend(netip.Addr{}, noon) || limiter.Exhausted(netip.Addr{}, noon) {

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limit is how much a client may do: so many at once, and so many a second in
-// the long run.
+// Limit is how many requests a client may make at once, and how many per second in the long run.
 type Limit struct {
 	Burst  int
 	PerSec float64
 }
 
-// DefaultLimit is for unknown codes: more than people mistype.
+// DefaultLimit is for unknown codes. People mistype fewer.
 var DefaultLimit = Limit{Burst: 30, PerSec: 0.5}
 
-// Limiter limits requests per client. It forgets the least recently seen clients beyond a fixed number.
+// Limiter limits requests per client. It forgets the least recently seen clients beyond a fixed
+// number.
 type Limiter struct {
 	limit Limit
 	seed  maphash.Seed // addresses are remembered as hashes that only this process can make
@@ -31,8 +31,7 @@ type Limiter struct {
 
 const mostClients = 20_000
 
-// NewLimiter returns a limiter of the same limit for each client. One of no
-// burst lets everything through.
+// NewLimiter returns a limiter with the same limit for each client. A burst of 0 means no limit.
 func NewLimiter(limit Limit) *Limiter {
 	clients, _ := lru.New[uint64, *rate.Limiter](mostClients) // fails only for sizes that are not positive
 	return &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: clients}

@@ -15,8 +15,8 @@ const (
 	headerCode    = "X-Referral-Code"
 )
 
-// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL. It
-// always answers 200, because Envoy refuses the visitor's request on any other status.
+// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL.
+// It always answers 200, because Envoy refuses the visitor's request on any other status.
 func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore

@@ -9,7 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestAGatewayIsToldWhoPasses(t *testing.T) {
+func TestCaptureNamesVisitorAndCode(t *testing.T) {
 	const landing = "https://shop.example/item?r=ann1&x=1"
 	for name, test := range map[string]struct {
 		target  string
@@ -35,7 +35,7 @@ func TestAGatewayIsToldWhoPasses(t *testing.T) {
 	}
 }
 
-func TestAVisitorWithoutACodePassesAsWhoHeIs(t *testing.T) {
+func TestCaptureWithoutACodeNamesTheVisitor(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway
@@ -53,7 +53,7 @@ func TestAVisitorWithoutACodePassesAsWhoHeIs(t *testing.T) {
 	same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
 }
 
-func TestEverybodyPasses(t *testing.T) {
+func TestCaptureAnswers200ToEveryRequest(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct {
 		method, target string
@@ -75,7 +75,7 @@ func TestEverybodyPasses(t *testing.T) {
 	}
 }
 
-func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
+func TestForwardedHeadersAreReadFromTrustedGatewaysOnly(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "http://evil.example/capture/item?r=bob1",
@@ -87,7 +87,7 @@ func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
 	same(t, "touches", []string{"bob1 https://go.shop.example/item?r=bob1 -"}, w.written())
 }
 
-func TestWhatAVisitorSendsIsNoArrival(t *testing.T) {
+func TestPostIsNoTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway
@@ -96,7 +96,7 @@ func TestWhatAVisitorSendsIsNoArrival(t *testing.T) {
 	same(t, "codes", []string{}, b.codes())
 }
 
-func TestTheParametersNameIsASetting(t *testing.T) {
+func TestParameterNamesAreASetting(t *testing.T) {
 	captured := func(w *world, query string) string {
 		b := w.browser()
 		b.remote = gateway
@@ -113,7 +113,7 @@ func TestTheParametersNameIsASetting(t *testing.T) {
 	same(t, "r", "", captured(own, "r=ann1"))
 }
 
-func TestOnesOwnClickIsNoTouchAnywhere(t *testing.T) {
+func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway

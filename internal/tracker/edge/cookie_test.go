@@ -13,7 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestABadCookieMakesANewVisitorAndNoError(t *testing.T) {
+func TestInvalidCookieMakesANewVisitor(t *testing.T) {
 	w := newWorld(t)
 	before := w.browser()
 	before.do("GET", "/r/bob1")
@@ -51,7 +51,7 @@ func TestABadCookieMakesANewVisitorAndNoError(t *testing.T) {
 	}
 }
 
-func TestABadCookieBesideAGoodOneHidesNothing(t *testing.T) {
+func TestValidCookieCountsBesideInvalidOnes(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.do("GET", "/r/bob1")
@@ -61,7 +61,7 @@ func TestABadCookieBesideAGoodOneHidesNothing(t *testing.T) {
 	same(t, "code", "bob1", response.Header.Get("X-Referral-Code"))
 }
 
-func TestKeysAreTakenFromTheFileAsItIsNow(t *testing.T) {
+func TestChangedKeysStillOpenOlderTokens(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.do("GET", "/r/ann1")
@@ -74,7 +74,7 @@ func TestKeysAreTakenFromTheFileAsItIsNow(t *testing.T) {
 	same(t, "codes", []string{"ann1", "bob1"}, b.codes())
 }
 
-func TestADomainsCookieIsSeenByAllItsHosts(t *testing.T) {
+func TestCookieDomainIsSet(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.CookieDomain = "shop.example" })
 	header := w.browser().do("GET", "/r/ann1").Header.Get("Set-Cookie")
 	if !strings.HasPrefix(header, "referral=v4.local.") || !strings.Contains(header, "; Domain=shop.example;") || !strings.Contains(header, "; Secure") {

@@ -13,9 +13,9 @@ var errLimited = errors.New("too many unknown codes")
 
 // find returns the link of a trimmed code.
 //
-// Unknown codes are counted against the client. A client over its limit learns nothing about any code,
-// except links that are in memory because others follow them. So guessing does not scale, and one
-// guesser does not lock out clients behind the same address.
+// Unknown codes are counted against the client. A client over its limit learns nothing about any
+// code, except links that are in memory because others follow them. So guessing does not scale, and
+// one guesser does not lock out clients behind the same address.
 func (e *Edge) find(r *http.Request, code string, now time.Time) (*links.Link, error) {
 	if !e.Links.Remembers(code) && e.Limiter.Exhausted(e.Proxies.Address(r), now) {
 		e.Observer.Arrived(Limited)

@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
+func TestLinkIsFollowedInAnySpelling(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct{ method, target, code, location string }{
 		{"GET", "/r/ann1", "ann1", home}, {"GET", "/r/ann1/", "ann1", home},
@@ -34,7 +34,7 @@ func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
 }
 
 // The database lowers codes, and some of them otherwise than Go.
-func TestCodesAreLoweredByTheDatabase(t *testing.T) {
+func TestTheDatabaseNormalisesCodes(t *testing.T) {
 	for _, given := range []string{"ΟΔΟΣ", "İSTANBUL", "STRAẞE"} {
 		w := newWorld(t)
 		var code string
@@ -50,7 +50,7 @@ func TestCodesAreLoweredByTheDatabase(t *testing.T) {
 	}
 }
 
-func TestATouchIsRememberedByBrowserAndDatabaseAlike(t *testing.T) {
+func TestTouchIsInTokenAndDatabase(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "/r/ann1/?to=/item", "Referer", "https://user:secret@blog.example/post?x=1#top")
@@ -71,7 +71,7 @@ func TestATouchIsRememberedByBrowserAndDatabaseAlike(t *testing.T) {
 	same(t, "touch", token.Last, got)
 }
 
-func TestTheMostRecentTouchIsLastAndTheFirstIsKept(t *testing.T) {
+func TestTokenKeepsFirstAndLastTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	var visitors []string
@@ -90,7 +90,7 @@ func TestTheMostRecentTouchIsLastAndTheFirstIsKept(t *testing.T) {
 	same(t, "codes when the window has passed", []string{"ann2"}, b.codes())
 }
 
-func TestAnotherVisitorIsAnother(t *testing.T) {
+func TestEachBrowserIsAVisitorOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	one, other := w.browser(), w.browser()
 	one.do("GET", "/r/ann1")
@@ -100,7 +100,7 @@ func TestAnotherVisitorIsAnother(t *testing.T) {
 	}
 }
 
-func TestOnesOwnClickIsNoTouch(t *testing.T) {
+func TestReferrersOwnClickIsNoTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now, time.Hour)
@@ -113,7 +113,7 @@ func TestOnesOwnClickIsNoTouch(t *testing.T) {
 	same(t, "arrivals", map[edge.Arrival]int{edge.Own: 1, edge.Touched: 1}, w.arrived)
 }
 
-func TestALinkThatIsNotThereLeadsToTheFallback(t *testing.T) {
+func TestUnknownLinkLeadsToTheFallback(t *testing.T) {
 	missing := []string{"unknown", "expired", "disabled", "a%00b", "a%0d%0aSet-Cookie:x", "%ff", strings.Repeat("x", 300), "nowhere"}
 	for name, test := range map[string]struct {
 		fallback string
@@ -137,7 +137,7 @@ func TestALinkThatIsNotThereLeadsToTheFallback(t *testing.T) {
 	}
 }
 
-func TestOnlyReadingFollowsALink(t *testing.T) {
+func TestOtherMethodsAreRefused(t *testing.T) {
 	b := newWorld(t).browser()
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
 		response := b.do(method, "/r/ann1")
@@ -147,7 +147,7 @@ func TestOnlyReadingFollowsALink(t *testing.T) {
 	}
 }
 
-func TestOtherPathsAreNotTheEdges(t *testing.T) {
+func TestOtherPathsArePassedOn(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
 		o.Next = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
 	})
@@ -159,7 +159,7 @@ func TestOtherPathsAreNotTheEdges(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForIsFollowedToOnesOwnHostOnly(t *testing.T) {
+func TestParameterToStaysOnTheLinksHost(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	for to, want := range map[string]string{
@@ -188,7 +188,7 @@ func TestWhatIsAskedForIsFollowedToOnesOwnHostOnly(t *testing.T) {
 	}
 }
 
-func TestAHostThatIsAskedForChangesNothing(t *testing.T) {
+func TestHostHeaderChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "http://evil.example/r/ann2?to=/item", "X-Forwarded-Host", "evil.example")

@@ -39,7 +39,7 @@ func TestGuessingDoesNotScale(t *testing.T) {
 	guesser.leads(guesser.do("GET", "/r/guess7"), 429, "")
 }
 
-func TestAGuesserBehindAProxyIsToldFromItsOthers(t *testing.T) {
+func TestClientsBehindAProxyAreLimitedApart(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.Limiter = clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 0.1}) })
 	b := w.browser()
 	b.remote = gateway

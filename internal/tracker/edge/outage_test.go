@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 )
 
-func TestWithoutTheDatabaseLinksLeadOnAndNoAttributionIsLost(t *testing.T) {
+func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 	for name, test := range map[string]struct {
 		fallback, retryAfter string
 		status               int

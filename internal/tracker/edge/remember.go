@@ -12,9 +12,9 @@ import (
 
 // arrival is a request with a code.
 type arrival struct {
-	code    string      // of the link; where there is none, as it was given
-	link    *links.Link // nil: the database could not be asked
-	landing string      // the URL that was asked for
+	code    string      // of the link; without a link, as it was given
+	link    *links.Link // nil: the database is away
+	landing string      // the requested URL
 	at      time.Time
 }
 
@@ -51,7 +51,8 @@ func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visit
 	return token
 }
 
-// mostCookies is how many cookies of the name are tried: another host of the domain may have set one.
+// mostCookies is how many cookies of the name are tried: another host of the domain may have set
+// one.
 const mostCookies = 4
 
 // token returns the visitor's token; the zero Token if there is no valid one.

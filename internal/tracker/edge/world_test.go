@@ -32,8 +32,8 @@ const (
 	key     = "2222222222222222222222222222222222222222222222222222222222222222"
 )
 
-// world is an edge with all that it stands on: a real database, a directory
-// and a queue that use it as the plain writer.
+// world is an edge with all that it stands on: a real database, a directory and a queue that use it
+// as the plain writer.
 type world struct {
 	testing.TB
 	*edge.Edge
@@ -175,8 +175,8 @@ func (b *browser) leads(response answer, status int, location string) {
 	}
 }
 
-// written has the queue write what waits, and returns the touches that the
-// database has, one a line.
+// written has the queue write what waits, and returns the touches that the database has, one a
+// line.
 func (w *world) written() []string {
 	w.Helper()
 	testworld.Must(w, w.queue.Close(w.Context()))

@@ -31,9 +31,9 @@ type Outcome[S any] struct {
 
 // kind describes how facts F of one kind are written and read back as S.
 //
-// Both statements take the columns of the facts as arrays, by name. insert returns the new rows. find returns,
-// for each fact whose key is stored, the fact's number from 1, whether its attributes equal the
-// stored ones (or were not given), and the row.
+// Both statements take the columns of the facts as arrays, by name. insert returns the new rows.
+// find returns, for each fact whose key is stored, the fact's number from 1, whether its attributes
+// equal the stored ones (or were not given), and the row.
 type kind[F, S any] struct {
 	name         string
 	insert, find string

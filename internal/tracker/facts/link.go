@@ -26,10 +26,10 @@ type StoredLink struct {
 	DisabledAt *time.Time
 }
 
-// draws is how many drawn codes may be taken already before Link gives up.
+// draws is how many random codes Link tries before it fails because all of them exist already.
 const draws = 5
 
-// Link returns the link that is asked for, and creates it if there is none. draw draws a code.
+// Link returns the requested link, and creates it if there is none. draw draws a code.
 func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	err = again(ctx, func() error {
 		if l.Code != nil {
@@ -62,9 +62,9 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink returns the oldest live link of this referrer, campaign, label and destination, and creates
-// it if there is none. It creates under an advisory lock on these four, so that two concurrent
-// requests get the same link.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, and
+// creates it if there is none. It creates under an advisory lock on these four, so that two
+// concurrent requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	same := []any{l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)}
 	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same...)

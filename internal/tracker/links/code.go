@@ -46,8 +46,8 @@ func NewCode() string {
 // case.
 func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
-// Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL can
-// write a link with almost any code.
+// Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL
+// can write a link with almost any code.
 func Valid(code string) bool {
 	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
 		return false
@@ -63,7 +63,7 @@ func Valid(code string) bool {
 
 var vanity = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$`)
 
-// reserved are words in paths of the tracker, and words that people would take for the shop's own.
+// reserved are words of the tracker's paths, and words that people take for the shop's own pages.
 var reserved = []string{
 	"admin", "api", "capture", "docs", "favicon", "healthz", "help", "login", "logout", "metrics", "new", "null", "openapi",
 	"r", "readyz", "ref", "referral", "referrals", "robots", "signup", "support", "undefined", "v1", "www",

@@ -47,7 +47,7 @@ func (w *world) expect(code, want string) {
 	}
 }
 
-func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
+func TestFindReturnsTheFieldsOfALink(t *testing.T) {
 	w := newWorld(t)
 	w.declare("spring", time.Hour, "https://shop.example/spring")
 	w.asOwner(insertLink, "ann1", "https://shop.example/ä", w.now.Add(time.Hour), nil)
@@ -63,7 +63,7 @@ func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
 	}
 }
 
-func TestALinkThatIsNoMoreIsAsUnknownAsOneThatNeverWas(t *testing.T) {
+func TestExpiredAndDisabledLinksAreUnknown(t *testing.T) {
 	w := newWorld(t)
 	past, future := w.now.Add(-time.Second), w.now.Add(5*time.Second)
 	const home = "https://shop.example/"
@@ -81,7 +81,7 @@ func TestALinkThatIsNoMoreIsAsUnknownAsOneThatNeverWas(t *testing.T) {
 	w.expect("disables", "unknown")
 }
 
-func TestADestinationThatBrowsersShouldNotFollowIsNone(t *testing.T) {
+func TestUnsafeDestinationIsIgnored(t *testing.T) {
 	w := newWorld(t)
 	w.declare("spring", time.Hour, "https://shop.example/spring")
 	w.asOwner(insertLink, "script", "javascript:alert(1)", nil, nil)
@@ -90,7 +90,7 @@ func TestADestinationThatBrowsersShouldNotFollowIsNone(t *testing.T) {
 	w.expect("undeclared", "")
 }
 
-func TestAnEditIsSeenAfterSomeSeconds(t *testing.T) {
+func TestEditOfALinkIsSeenWithinSeconds(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "ann1", "https://shop.example/old", nil, nil)
 	w.expect("ann1", "https://shop.example/old")
@@ -109,7 +109,7 @@ func TestAnEditIsSeenAfterSomeSeconds(t *testing.T) {
 	w.expect("ann1", "unknown")
 }
 
-func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
+func TestForgottenCodeIsReadAgain(t *testing.T) {
 	w := newWorld(t)
 	w.expect("mine", "unknown")
 	w.asOwner(insertLink, "mine", "https://shop.example/", nil, nil)
@@ -117,7 +117,7 @@ func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
 	w.expect("mine", "https://shop.example/")
 }
 
-func TestCodeIsFoundHoweverItIsSpelled(t *testing.T) {
+func TestCodeIsFoundInAnySpelling(t *testing.T) {
 	w := newWorld(t)
 	// The database lowers these, some of them otherwise than Go.
 	for _, given := range []string{"ann1", "Ann1", " ANN1\t\n", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "SIMIT"} {
@@ -147,7 +147,7 @@ func TestNewLinkIsSeenAtOnceHoweverItWasSpelled(t *testing.T) {
 }
 
 // A visitor that knows one code must not be able to evict others.
-func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
+func TestSpellingsOfOneCodeEvictNoLink(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)
 	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
@@ -167,7 +167,7 @@ func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
 	}
 }
 
-func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
+func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w := newWorld(t)
 	const home = "https://shop.example/"
 	w.asOwner(insertLink, "ann1", home, nil, nil)
@@ -214,7 +214,7 @@ func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	expect(2000 * time.Hour)
 }
 
-func TestWhatIsRememberedHasABound(t *testing.T) {
+func TestMemoryOfLinksIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
 		SELECT 'code-' || n, 'spring', 'ann', 'https://shop.example/' FROM generate_series(1, 20) AS n`)

@@ -15,8 +15,8 @@ type remembered struct {
 
 // Find returns the link of a code in any spelling, ErrUnknown or ErrUnavailable.
 //
-// A link that is followed often is read again before it is too old, while visitors get the remembered
-// one. While the database is away, the remembered link is the answer, however old.
+// A link that is followed often is read again before it is too old, while visitors get the
+// remembered one. While the database is away, the remembered link is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	now := d.now()
 	code = d.normal(code)

@@ -16,8 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// world is a migrated database, and a directory that asks it as the plain
-// writer would.
+// world is a migrated database, and a directory that asks it as the plain writer would.
 type world struct {
 	testing.TB
 	own       *testworld.Database

@@ -15,7 +15,7 @@ import (
 // parse takes anything that does not begin with "bad".
 func parse(content []byte) (string, error) {
 	if bytes.HasPrefix(content, []byte("bad")) {
-		return "", errors.New("line 1 is no key")
+		return "", errors.New("line 1 is not a key")
 	}
 	return string(content), nil
 }
@@ -50,7 +50,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
+func TestInvalidFileLeavesTheLastValueInForce(t *testing.T) {
 	m := &mount{TB: t, dir: t.TempDir()}
 	m.swap("first-secret")
 	var log bytes.Buffer
@@ -89,7 +89,7 @@ func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeUsedAtAllIsAnError(t *testing.T) {
+func TestOpenFailsForAnUnusableFile(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad")
 	check(t, os.WriteFile(bad, []byte("bad-secret"), 0o600))

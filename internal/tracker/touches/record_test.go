@@ -13,7 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
+func TestRepeatedTouchLeavesTheFirstRow(t *testing.T) {
 	w := newWorld(t)
 	record := func(want int64, all ...touches.Touch) {
 		t.Helper()
@@ -44,7 +44,7 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 }
 
 // A signup may come sooner than the touch that waits to be written.
-func TestATouchThatATokenBroughtIsToldWhereItCameFrom(t *testing.T) {
+func TestTouchFromASignupGetsItsLandingURLLater(t *testing.T) {
 	w := newWorld(t)
 	brought, queued := touch("a"), touch("a")
 	brought.LandingURL, queued.Referer = "", "https://forum.example/"
@@ -73,7 +73,7 @@ func TestTheTouchesOfATokenAreRows(t *testing.T) {
 	}
 }
 
-func TestAnAddressOfAnyKindIsOneTheDatabaseTakes(t *testing.T) {
+func TestAddressMakesAnyTextStorable(t *testing.T) {
 	w := newWorld(t)
 	for name, text := range map[string]string{
 		"long": strings.Repeat("x", 100_000), "NUL": "a\x00b", "no UTF-8": "a\xff\xfeb",

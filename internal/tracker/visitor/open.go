@@ -22,8 +22,8 @@ const (
 // Reasons is the whole list.
 func Reasons() []Reason { return []Reason{Malformed, Oversized, Foreign, Outdated} }
 
-// Refused is the error for an invalid token. Its bearer is treated as a new visitor: an invalid token
-// is no reason to refuse a request.
+// Refused is the error for an invalid token. Its bearer is treated as a new visitor: an invalid
+// token is no reason to refuse a request.
 type Refused struct{ Reason Reason }
 
 func (r *Refused) Error() string { return "the visitor token is " + string(r.Reason) }
