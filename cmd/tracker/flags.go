@@ -41,6 +41,7 @@ type options struct {
 	parameters    string
 	respectGPC    bool
 	consentCookie string
+	ignoreBots    bool
 
 	keysFile       string
 	tokensFile     string
@@ -119,6 +120,8 @@ func (o *options) define(flags *flag.FlagSet) {
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
 	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",
 		"`name` of a cookie without which visitors are not remembered (default: all are)")
+	flags.BoolVar(&o.ignoreBots, "ignore-bots", true,
+		"record no touch for crawlers and link previews, which their User-Agent names; they are redirected as usual")
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
 		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+

@@ -44,7 +44,8 @@ func (t *tracker) handler() (http.Handler, error) {
 	visitors, err := edge.New(edge.Options{
 		PublicURL: public, CookieDomain: t.options.cookieDomain, FallbackURL: t.options.fallbackURL,
 		Parameters: t.options.parameterNames(), RespectGPC: t.options.respectGPC, ConsentCookie: t.options.consentCookie,
-		Keys: t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
+		IgnoreBots: t.options.ignoreBots,
+		Keys:       t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
 		Limiter: clients.NewLimiter(clients.DefaultLimit),
 		Observer: edge.Observer{
 			Arrived:      func(arrival edge.Arrival) { t.metrics.Arrived(string(arrival)) },

@@ -15,21 +15,22 @@ const (
 	headerCode    = "X-Referral-Code"
 )
 
-// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL.
-// It always answers 200, because Envoy refuses the visitor's request on any other status.
+// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL. It
+// answers 200, because Envoy refuses the visitor's request on any other status. The exception is a
+// prefetch of a page with the code of a link: 503 makes the browser ask again when its user does.
 func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	header["Content-Length"] = nothing
 
-	visitor, code := e.passing(w, r)
+	visitor, code, status := e.passing(w, r)
 	header[headerVisitor] = []string{visitor}
 	header[headerCode] = []string{code}
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 }
 
-// passing returns the visitor's id and the code of the last touch.
-func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string) {
+// passing returns the visitor's id, the code of the last touch, and the status of the answer.
+func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string, status int) {
 	now := e.Now()
 	asked, method := e.original(r)
 	if code := e.codeOn(asked); code != "" && (method == http.MethodGet || method == http.MethodHead) {
@@ -38,15 +39,23 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 			if link != nil {
 				code = link.Code
 			}
-			token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
-			return token.VisitorID, token.Last.Code
+			switch reason := e.noVisit(r, method); reason {
+			case "":
+				token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
+				return token.VisitorID, token.Last.Code, http.StatusOK
+			case Prefetch:
+				e.Observer.Arrived(Prefetch)
+				return "", "", http.StatusServiceUnavailable
+			default:
+				e.Observer.Arrived(reason)
+			}
 		}
 	}
 	if !e.mayRemember(r) {
-		return "", ""
+		return "", "", http.StatusOK
 	}
 	token := e.token(r, now)
-	return token.VisitorID, token.Last.Code
+	return token.VisitorID, token.Last.Code, http.StatusOK
 }
 
 // codeOn returns the code in a parameter of an address; empty if there is none.

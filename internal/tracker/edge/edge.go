@@ -30,6 +30,7 @@ type Options struct {
 	Parameters    []string // that hold a code on any URL, in order of precedence; default r and ref
 	RespectGPC    bool     // do not remember visitors that send Sec-GPC: 1
 	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
+	IgnoreBots    bool     // crawlers and link previews leave no touch
 
 	Keys    func() *visitor.Keys
 	Links   *links.Directory
@@ -53,10 +54,15 @@ const (
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent
 	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
 	Limited   Arrival = "limited"   // the client requested too many unknown codes
+	Prefetch  Arrival = "prefetch"  // the browser loads the page before its user asks for it
+	Probe     Arrival = "probe"     // a HEAD request
+	Bot       Arrival = "bot"       // a crawler or a link preview
 )
 
 // Arrivals is the whole list.
-func Arrivals() []Arrival { return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited} }
+func Arrivals() []Arrival {
+	return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited, Prefetch, Probe, Bot}
+}
 
 // Observer receives events. Either function may be nil.
 type Observer struct {

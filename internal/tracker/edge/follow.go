@@ -31,6 +31,12 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		say(w, http.StatusMethodNotAllowed)
 		return
 	}
+	reason := e.noVisit(r, r.Method)
+	if reason == Prefetch {
+		e.Observer.Arrived(Prefetch)
+		say(w, http.StatusServiceUnavailable) // so that the browser asks again when its user does
+		return
+	}
 	now := e.Now()
 	code = links.Trim(code)
 	link, err := e.find(r, code, now)
@@ -43,17 +49,26 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	case err != nil:
 		// The database is away. The touch is remembered all the same: the engine judges its code at
 		// the signup.
-		e.remember(w, r, arrival{code: code, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: code, landing: e.origin + r.URL.RequestURI(), at: now})
 		wait(header, retryAfter)
 		e.lead(w, nil, http.StatusServiceUnavailable)
 	default:
-		e.remember(w, r, arrival{code: link.Code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: link.Code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
 		var location []string
 		if destination := links.Destination(link, parameter(r.URL.RawQuery, "to")); destination != "" {
 			location = []string{destination}
 		}
 		e.lead(w, location, http.StatusNotFound)
 	}
+}
+
+// visit remembers an arrival, unless there is a reason why it is not a visit.
+func (e *Edge) visit(w http.ResponseWriter, r *http.Request, reason Arrival, a arrival) {
+	if reason != "" {
+		e.Observer.Arrived(reason)
+		return
+	}
+	e.remember(w, r, a)
 }
 
 // lead redirects to location, else to the fallback, else answers with a status.
