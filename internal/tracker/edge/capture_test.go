@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
@@ -107,10 +108,36 @@ func TestParameterNamesAreASetting(t *testing.T) {
 	same(t, "ref", "ann1", captured(usual, "ref=ANN1"))
 	same(t, "the first name counts first", "bob1", captured(usual, "ref=ann1&r=bob1"))
 	same(t, "what is no code does not count", "ann1", captured(usual, "r=%00&ref=ann1"))
+	same(t, "the first that names a link counts", "ann1", captured(usual, "r=producthunt&ref=ann1"))
+	same(t, "also of one name", "ann1", captured(usual, "ref=producthunt&ref=&ref=ann1&ref=bob1"))
+	same(t, "but of four only", "", captured(usual, "r=1&r=2&r=3&r=4&r=ann1"))
 	same(t, "another", "", captured(usual, "via=ann1"))
 	own := newWorld(t, func(o *edge.Options) { o.Parameters = []string{"via"} })
 	same(t, "another", "ann1", captured(own, "via=ann1"))
 	same(t, "r", "", captured(own, "r=ann1"))
+}
+
+func TestPunctuationAndEscapesAroundACodeAreForgiven(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.owner.Exec(t.Context(), "INSERT INTO referral.link (code, campaign, referrer_id, destination) VALUES ('ann1.', 'spring', 'ann', $1)", home)
+	testworld.Must(t, err)
+	for query, want := range map[string]string{
+		"r=ann1)": "ann1", "r=ann1,": "ann1", "r=ann1%21": "ann1", "r=ann1%E2%80%9D": "ann1", "r=ann1%3E": "ann1", "r=ann1%22%3E.": "ann1",
+		"r=%20ann1%20,": "ann1", "a=1&amp;r=ann1": "ann1", "r=ann1&amp;a=1": "ann1", "a=1&amp;amp;r=ann1": "", "r=.": "", "r=(ann1": "",
+		"r=ann1.": "ann1.", // a link of its own
+	} {
+		b := w.browser()
+		b.remote = gateway
+		response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?"+query)
+		same(t, query, want, response.Header.Get("X-Referral-Code"))
+	}
+	for target, want := range map[string]string{"/r/ann1)": "ann1", "/r/ANN1!/": "ann1", "/r/ann1.": "ann1.", "/r/ann1%E2%80%A6": "ann1"} {
+		b := w.browser()
+		b.leads(b.do("GET", target), 302, home)
+		same(t, target, []string{want}, b.codes())
+	}
+	b := w.browser()
+	b.leads(b.do("GET", "/r/ann1?a=1&amp;to=/sale"), 302, "https://shop.example/sale")
 }
 
 func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {

@@ -25,6 +25,9 @@ func (l *Loader) Ask(ctx context.Context, code string) func() (*Link, error) {
 	}
 }
 
+// Remembers reports whether a link of that code is in memory.
+func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
+
 // Settle returns once no query is in progress.
 func (d *Directory) Settle() {
 	for !d.loader.batch.Idle() {

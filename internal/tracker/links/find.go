@@ -44,9 +44,6 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	return d.await(ctx, code)
 }
 
-// Remembers reports whether a link of that code is in memory.
-func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
-
 // normal returns the code as the database writes it if that is known, else the code as given.
 func (d *Directory) normal(given string) string {
 	if code, ok := d.spellings.Get(given); ok {
