@@ -17,7 +17,8 @@ type Cookie struct {
 	Domain string // empty: only the host that set it
 	Secure bool   // only ever false on a developer's own machine
 
-	before, after string // of the lifetime, in the header
+	names         []string // Name, and the other name that is read
+	before, after string   // of the lifetime, in the header
 }
 
 const (
@@ -48,8 +49,12 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 		}
 		c.Domain = domain
 	}
+	c.names = []string{c.Name}
 	if c.Domain != "" || !c.Secure {
 		c.Name = cookieName
+		// Visitors that came before the domain was set. The other way round would let any host of the
+		// domain replace the token.
+		c.names = []string{c.Name, hostPrefix + cookieName}
 	}
 	c.before, c.after = "; Path=/; Max-Age=", "; HttpOnly; SameSite=Lax"
 	if c.Domain != "" {
@@ -69,6 +74,9 @@ func local(host string) bool {
 	host = "." + strings.ToLower(host)
 	return strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
 }
+
+// Names returns the names under which a token is read, the current one first.
+func (c Cookie) Names() []string { return c.names }
 
 // Header is the Set-Cookie header that sets a token.
 func (c Cookie) Header(token string, lifetime time.Duration) string {
