@@ -67,6 +67,7 @@ func (s *secrets) openTokens(path string, log *slog.Logger) (func() *api.Tokens,
 		if err != nil {
 			return nil, err
 		}
+		file.RevokeTo(new(api.Tokens))
 		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}
