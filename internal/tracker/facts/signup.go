@@ -32,6 +32,9 @@ type StoredSignup struct {
 	erased, sameCode bool
 }
 
+// visitorField is the field of a signup's visitor.
+const visitorField = "visitor"
+
 func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	return &kind[Signup, StoredSignup]{
 		name:    "signup",
@@ -54,7 +57,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 			if s.erased {
 				return d // the other fields are erased, so they cannot differ
 			}
-			d.optional("visitor", g.VisitorID, valueOf(s.VisitorID))
+			d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
 			d.set("fingerprints", g.Fingerprints, s.Fingerprints)
 			if !same {
 				d.note("attributes", g.Attributes, s.Attributes)
