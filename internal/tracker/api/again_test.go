@@ -28,7 +28,7 @@ func TestRepeatedFactAnswersTheStoredOne(t *testing.T) {
 			[]string{"body.referrer_id"},
 		},
 		signups: {
-			`{"user_id": "u", "visitor": "v", "code": " ABC ", "fingerprints": ["a"], "signed_up_at": "2026-11-05T12:00:00.1234567+01:00"}`,
+			`{"user_id": "u", "visitor_id": "v", "code": " ABC ", "fingerprints": ["a"], "signed_up_at": "2026-11-05T12:00:00.1234567+01:00"}`,
 			`{"user_id": "u", "code": "def", "signed_up_at": "2026-11-05T12:00:00Z"}`,
 			[]string{"body.code", "body.signed_up_at"},
 		},
@@ -128,7 +128,7 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	}{
 		"its token":       {good, false},
 		"no cookie":       {"", false},
-		"an id":           {"visitor-7", false},
+		"an id":           {"visitor-7", true},
 		"outdated":        {w.keys.Seal(cookie, time.Now().Add(-2*time.Hour), time.Hour), true},
 		"of other keys":   {other.Seal(cookie, time.Now(), time.Hour), true},
 		"cut short":       {good[:len(good)/2], true},
@@ -147,12 +147,38 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 		})
 	}
 	w.expect("touches", "SELECT code, visitor_id = '"+cookie.VisitorID+"' FROM referral.touch", "abc true")
-	if len(w.refused) != 2*5 {
+	if len(w.refused) != 2*7 {
 		t.Errorf("refused: %v", w.refused)
 	}
+	w.expect("visitors", "SELECT user_id FROM referral.signup WHERE visitor_id IS NOT NULL", "its token")
 	// A newer token of the same visitor is the same signup.
 	newer := w.keys.Seal(cookie.Touched(visitor.NewTouch("def", time.Now()), time.Hour), time.Now(), time.Hour)
 	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
+}
+
+func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
+	good := w.keys.Seal(cookie, time.Now(), time.Hour)
+	for user, test := range map[string]struct{ fields, stored, warning string }{
+		"id":                      {`"visitor_id": "v7"`, "v7", ""},
+		"empty id":                {`"visitor_id": ""`, "", ""},
+		"255 of any alphabet":     {`"visitor_id": "` + strings.Repeat("é", 255) + `"`, strings.Repeat("é", 255), ""},
+		"token as id":             {`"visitor_id": "v4.local.AAAA"`, "", "visitor_id was left out"},
+		"id beside invalid":       {`"visitor": "v4.local.AAAA", "visitor_id": "v7"`, "v7", "visitor was left out"},
+		"id beside its token":     {`"visitor": "` + good + `", "visitor_id": "` + cookie.VisitorID + `"`, cookie.VisitorID, ""},
+		"id beside other token":   {`"visitor": "` + good + `", "visitor_id": "v7"`, cookie.VisitorID, "visitor_id was left out"},
+		"id in the token's place": {`"visitor": "v7"`, "", "visitor was left out"},
+	} {
+		got := w.post(signups, `{"user_id": "`+user+`", `+test.fields+`}`, http.StatusCreated)
+		if warned := strings.Contains(got.body, "left out"); warned != (test.warning != "") || !strings.Contains(got.body, test.warning) {
+			t.Errorf("%s: %s", user, got.body)
+		}
+		w.expect(user, "SELECT coalesce(visitor_id, '') FROM referral.signup WHERE user_id = '"+strings.ReplaceAll(user, "'", "''")+"'", test.stored)
+	}
+	w.post(signups, `{"user_id": "u", "visitor_id": "`+strings.Repeat("é", 256)+`"}`, http.StatusUnprocessableEntity)
+	w.post("/v1/actions", `{"visitor_id": "v7", "action": "view"}`, http.StatusCreated)
+	w.post("/v1/actions", `{"visitor": "v7", "action": "view"}`, http.StatusUnprocessableEntity)
 }
 
 func TestListsArePaged(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 func TestErasingAUser(t *testing.T) {
 	w := newWorld(t)
 	const (
-		signup   = `{"user_id": "u", "visitor": "v", "code": "abc", "fingerprints": ["f"], "attributes": {"plan": "pro"}}`
+		signup   = `{"user_id": "u", "visitor_id": "v", "code": "abc", "fingerprints": ["f"], "attributes": {"plan": "pro"}}`
 		purchase = `{"user_id": "u", "purchase_id": "p", "amount": 100, "currency": "USD", "attributes": {"sku": "sofa"}}`
-		action   = `{"user_id": "u", "visitor": "v", "action_id": "a", "action": "view"}`
+		action   = `{"user_id": "u", "visitor_id": "v", "action_id": "a", "action": "view"}`
 	)
 	w.post(signups, signup, http.StatusCreated)
 	w.post(purchases, purchase, http.StatusCreated)

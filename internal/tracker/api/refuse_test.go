@@ -79,7 +79,7 @@ func TestRefusalNamesTheField(t *testing.T) {
 		"65 fingerprints":                  {signups, `{"user_id": "u", "fingerprints": ["x"` + strings.Repeat(`, "x"`, 64) + `]}`, []string{"body.fingerprints"}},
 		"a number for a fingerprint":       {signups, `{"user_id": "u", "fingerprints": ["x", 1]}`, []string{"body.fingerprints[1]"}},
 		"null for a fingerprint":           {signups, `{"user_id": "u", "fingerprints": [null]}`, []string{"body.fingerprints[0]"}},
-		"the row's visitor_id":             {signups, `{"user_id": "u", "visitor_id": "v"}`, []string{"body.visitor_id"}},
+		"a visitor_id of 256 characters":   {signups, `{"user_id": "u", "visitor_id": "` + long + `"}`, []string{"body.visitor_id"}},
 		"a number for a visitor":           {signups, `{"user_id": "u", "visitor": 1}`, []string{"body.visitor"}},
 		"a code of 256 characters":         {signups, `{"user_id": "u", "code": "` + long + `"}`, []string{"body.code"}},
 		"an action without an actor":       {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},

@@ -43,7 +43,8 @@ type followedLink struct {
 // Signup is the body of POST /v1/signups.
 type Signup struct {
 	UserID       string           `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
-	Visitor      *string          `json:"visitor,omitempty" doc:"The visitor that became this user: the token in the tracker's cookie, unchanged, or a visitor's id. An invalid token is left out, with a warning."`
+	Visitor      *string          `json:"visitor,omitempty" doc:"The visitor that became this user: the token in the tracker's cookie, unchanged. An invalid token is left out, with a warning."`
+	VisitorID    *string          `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
 	Code         *string          `json:"code,omitempty" maxLength:"255" doc:"Code that the user typed in, in upper or lower case. A code of a link has precedence over all touches; any other text is ignored."`
 	SignedUpAt   *time.Time       `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
 	Fingerprints []string         `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
@@ -96,13 +97,14 @@ type Refund struct {
 
 // Action is the body of POST /v1/actions.
 type Action struct {
-	ActionID *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from the other given fields, so that the same body again is the same action."`
-	UserID   *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	Visitor  *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged, or a visitor's id. Left out where only the user is known."`
-	Code     *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
-	Action   string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
-	Target   *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
-	ActedAt  *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
+	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from the other given fields, so that the same body again is the same action."`
+	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
+	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning."`
+	VisitorID *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
+	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
+	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
+	Target    *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
+	ActedAt   *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
 }
 
 // recordedAction is an action as it is stored, with warnings about left out values.

@@ -69,7 +69,7 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 		differ: func(a, s *Action, _ bool) []Difference {
 			var d differences
 			if s.VisitorID != nil { // else it was unknown or is erased
-				d.optional("visitor", a.VisitorID, *s.VisitorID)
+				d.optional(visitorField, a.VisitorID, *s.VisitorID)
 			}
 			if !s.sameCode {
 				d.note("code", a.Code, s.Code)

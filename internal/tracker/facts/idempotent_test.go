@@ -95,7 +95,7 @@ func TestARepeatedSignupIsComparedByGivenFields(t *testing.T) {
 		"without anything":               {edit: func(s *facts.Signup) { *s = facts.Signup{UserID: "u"} }},
 		"fingerprints in another order":  {edit: func(s *facts.Signup) { s.Fingerprints = []string{"y", "x"} }},
 		"with a newer touch of the same": {edit: func(s *facts.Signup) { s.Touches = []touches.Touch{{VisitorID: "v", ID: "t2", Code: "def", At: noon}} }},
-		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = new("w") }, want: []string{"visitor"}},
+		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = new("w") }, want: []string{"visitor_id"}},
 		"another code and fingerprint": {
 			edit: func(s *facts.Signup) { s.Code, s.Fingerprints = new("def"), []string{"z"} }, want: []string{"code", "fingerprints"},
 		},

@@ -38,8 +38,8 @@ func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) (
 	return outcomes, nil
 }
 
-// lacksVisitorOnly reports whether the stored signup differs from the given one only in that it has no
-// visitor.
+// lacksVisitorOnly reports whether the stored signup differs from the given one only in that it has
+// no visitor.
 func lacksVisitorOnly(outcome *Outcome[StoredSignup]) bool {
 	conflict, ok := errors.AsType[*Conflict](outcome.Err)
 	return ok && outcome.Stored.VisitorID == nil && len(conflict.Differences) == 1 && conflict.Differences[0].Field == visitorField

@@ -23,10 +23,10 @@ func TestSignupWithoutAVisitorAcceptsOneUntilItIsAttributed(t *testing.T) {
 		}
 	}
 	signUp(facts.Signup{UserID: "u", Code: new("abc")})
-	signUp(facts.Signup{UserID: "u", Code: new("def"), VisitorID: new("v")}, "code", "visitor")
+	signUp(facts.Signup{UserID: "u", Code: new("def"), VisitorID: new("v")}, "code", "visitor_id")
 	signUp(facts.Signup{UserID: "u", VisitorID: new("v"), Touches: []touches.Touch{{VisitorID: "v", ID: "t", Code: "abc", At: noon}}})
 	signUp(facts.Signup{UserID: "u", VisitorID: new("v")})
-	signUp(facts.Signup{UserID: "u", VisitorID: new("w")}, "visitor")
+	signUp(facts.Signup{UserID: "u", VisitorID: new("w")}, "visitor_id")
 	signUp(facts.Signup{UserID: "u"})
 	w.expect("touches", "SELECT visitor_id, touch_id FROM referral.touch", "v t")
 
@@ -34,7 +34,7 @@ func TestSignupWithoutAVisitorAcceptsOneUntilItIsAttributed(t *testing.T) {
 	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source)"+
 		" VALUES ('attributed', 'c', 'abc', 'ann', '', now(), 'Code')")
 	testworld.Must(t, err)
-	signUp(facts.Signup{UserID: "attributed", VisitorID: new("v")}, "visitor")
+	signUp(facts.Signup{UserID: "attributed", VisitorID: new("v")}, "visitor_id")
 	w.expect("signups", "SELECT user_id, visitor_id FROM referral.signup ORDER BY user_id", "attributed <nil>", "u v")
 
 	// In a batch, all or nothing.

@@ -32,8 +32,8 @@ type StoredSignup struct {
 	erased, sameCode bool
 }
 
-// visitorField is the field of a signup's visitor.
-const visitorField = "visitor"
+// visitorField is the field of a fact's visitor.
+const visitorField = "visitor_id"
 
 func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	return &kind[Signup, StoredSignup]{
