@@ -70,6 +70,7 @@ func register(mux *http.ServeMux, options Options) *api {
 	a.registerFacts()
 	a.registerBatch()
 	a.registerReads()
+	describeProblems(a.huma.OpenAPI().Components.Schemas)
 	registerDocs(mux, a.huma.OpenAPI())
 	mux.HandleFunc("/v1/", nowhere(mux))
 	return a

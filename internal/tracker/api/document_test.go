@@ -59,6 +59,11 @@ func TestDocumentIsValidAndComplete(t *testing.T) {
 	if diff := cmp.Diff(want, operations); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
+	for _, foreign := range []string{"example.com", "thing-id", "items[3]", "foo"} {
+		if strings.Contains(text, foreign) {
+			t.Errorf("%q is not an example of this API", foreign)
+		}
+	}
 	for _, reference := range regexp.MustCompile(`"(?:\$ref|signup|purchase|refund|action)":"#/components/schemas/([^"]+)"`).FindAllStringSubmatch(text, -1) {
 		if doc.Components.Schemas[reference[1]] == nil {
 			t.Errorf("there is no schema %s", reference[1])
@@ -81,7 +86,7 @@ func (op operation) check(t *testing.T, where string) {
 	}
 	want := []string{"401", "422", "500", "503"}
 	if strings.HasPrefix(where, "post") {
-		want = append(want, "200", "201", "400", "409", "413", "415")
+		want = append(want, "200", "201", "400", "408", "409", "413", "415")
 		if op.RequestBody == nil || !op.RequestBody.Required {
 			t.Errorf("%s has no body", where)
 		}

@@ -30,7 +30,7 @@ func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, 
 	}
 	registry := a.huma.OpenAPI().Components.Schemas
 	s := shapeOf[I](registry, o.limit)
-	op := o.describe(http.MethodPost, http.StatusCreated, http.StatusBadRequest, http.StatusConflict,
+	op := o.describe(http.MethodPost, http.StatusCreated, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	op.Metadata = map[string]any{shapeKey: s}
 	huma.Register(a.huma, op, func(ctx context.Context, in *posted[I]) (*answered[O], error) {

@@ -84,6 +84,8 @@ func TestRefusalNamesTheField(t *testing.T) {
 		"a code of 256 characters":         {signups, `{"user_id": "u", "code": "` + long + `"}`, []string{"body.code"}},
 		"an action without an actor":       {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},
 		"an action of a forged visitor":    {"/v1/actions", `{"action": "view", "visitor": "v4.local.AAAA"}`, []string{"body.visitor"}},
+		"a code that grows in lower case":  {signups, `{"user_id": "u", "code": "` + strings.Repeat("İ", 200) + `"}`, []string{"body.code"}},
+		"a user of 255 emoji":              {signups, `{"user_id": "` + strings.Repeat("😀", 255) + `"}`, []string{"body.user_id"}},
 		"a reserved code":                  {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "admin"}`, []string{"body.code"}},
 		"a code with a slash":              {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "a/b"}`, []string{"body.code"}},
 		"a destination that is a script":   {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "javascript:alert(1)"}`, []string{"body.destination"}},
@@ -122,6 +124,24 @@ func TestRefusalNamesTheField(t *testing.T) {
 		})
 	}
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "0")
+}
+
+func Test255CharactersOfAnyAlphabetFit(t *testing.T) {
+	w := newWorld(t)
+	for _, alphabet := range []string{"abcdefghij", "čđšžćñøåæß", "абвгдежзик", "αβγδεζηθικ", "日月火水木金土山川田", "กขคงจฉชซญด"} {
+		letters := []rune(alphabet)
+		var b strings.Builder
+		for n := range 255 {
+			b.WriteRune(letters[(n*n+n/7)%len(letters)])
+		}
+		id := b.String()
+		visitor := `"visitor_id": "` + id + `"`
+		w.post(signups, `{"user_id": "`+id+`", "code": "`+id+`", `+visitor+`, "fingerprints": ["`+id+`"]}`, http.StatusCreated)
+		w.post(purchases, `{"user_id": "`+id+`", "purchase_id": "`+id+`", "amount": 1, "currency": "USD"}`, http.StatusCreated)
+		w.post("/v1/refunds", `{"user_id": "`+id+`", "purchase_id": "`+id+`", "refund_id": "`+id+`", "amount": 1}`, http.StatusCreated)
+		w.post("/v1/actions", `{"user_id": "`+id+`", "action_id": "`+id+`", "action": "`+id+`", "code": "`+id+`", `+visitor+`}`, http.StatusCreated)
+		w.post("/v1/links", `{"campaign": "`+id+`", "referrer_id": "`+id+`", "label": "`+id+`"}`, http.StatusCreated)
+	}
 }
 
 // Whatever else comes, it is the client's fault and told so.

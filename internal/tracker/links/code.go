@@ -15,8 +15,9 @@ import (
 const alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
 
 const (
-	newLength   = 13 // of 31 letters and digits: 64 bits
-	longestCode = 255
+	newLength   = 13              // of 31 letters and digits: 64 bits
+	longestCode = 255             // characters, as in the database
+	largestCode = 3 * longestCode // bytes: two such codes fit into a cookie
 
 	shortestVanity = 3
 	longestVanity  = 64
@@ -49,7 +50,7 @@ func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 // Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL
 // can write a link with almost any code.
 func Valid(code string) bool {
-	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
+	if code == "" || len(code) > largestCode || utf8.RuneCountInString(code) > longestCode || !utf8.ValidString(code) {
 		return false
 	}
 	for _, c := range code {
