@@ -125,9 +125,9 @@ func (c *creditColumns) add(userID string, decision *reward.Decision, credit *re
 	c.amount = append(c.amount, credit.Amount)
 }
 
-type goneCreditColumns struct{ userID, purchaseID, reward []string }
+type creditRemovalColumns struct{ userID, purchaseID, reward []string }
 
-func (c *goneCreditColumns) add(userID, purchaseID, reward string) {
+func (c *creditRemovalColumns) add(userID, purchaseID, reward string) {
 	c.userID = append(c.userID, userID)
 	c.purchaseID = append(c.purchaseID, purchaseID)
 	c.reward = append(c.reward, reward)
@@ -293,7 +293,7 @@ type waitingColumns struct {
 	edit                                     []int64
 }
 
-func (c *waitingColumns) add(w *waitingPair) {
+func (c *waitingColumns) add(w *waitlistWrite) {
 	c.userID = append(c.userID, w.userID)
 	c.purchaseID = append(c.purchaseID, w.purchaseID)
 	c.campaign = append(c.campaign, w.campaign)

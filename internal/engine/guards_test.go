@@ -69,8 +69,8 @@ func (s *shop) twice(guard bool, meanwhile string) {
 	s.mature()
 	another := s.newEngine(engine.Options{})
 	if !guard {
-		s.engine.Replace("claim", anyShard)
-		another.Replace("claim", anyShard)
+		s.engine.Replace("lock_shards_with_work", anyShard)
+		another.Replace("lock_shards_with_work", anyShard)
 	}
 	s.holdUp("anna", func() {
 		s.write(meanwhile)

@@ -15,7 +15,7 @@ const pendingAllocation = "Allocation"
 // leavePending drops the referees that a change in the queue reaches, of whatever
 // kind it is, and those whose hold is over: what differs of them is no drift, and
 // is decided soon.
-func (b *batch) leavePending(ctx context.Context) error {
+func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
 		pending := func(kind, key string) {
@@ -26,21 +26,21 @@ func (b *batch) leavePending(ctx context.Context) error {
 		if r.visitorID != "" {
 			pending(kindVisitor, r.visitorID)
 		}
-		for _, code := range r.codes() {
+		for _, code := range r.possibleCodes() {
 			pending(kindCode, code)
 		}
-		for _, id := range r.referrers() {
+		for _, id := range r.possibleReferrers() {
 			pending(kindReferrer, id)
 		}
-		for _, campaign := range r.campaigns() {
+		for _, campaign := range r.possibleCampaigns() {
 			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
 				pending(kind, campaign)
 			}
 		}
-		for _, row := range r.waitlist {
+		for _, row := range r.waitlistRows {
 			pending(pendingAllocation, row.campaign)
 		}
-		for _, row := range r.unpaired {
+		for _, row := range r.waitlistWithoutPair {
 			pending(pendingAllocation, row.campaign)
 		}
 		for i := range r.Pairs {
@@ -57,7 +57,7 @@ func (b *batch) leavePending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.leave(func(r *referee) bool { return slices.Contains(found, r.UserID) || r.isDue(b) })
+	b.drop(func(r *referee) bool { return slices.Contains(found, r.UserID) || r.isDue(b) })
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (b *batch) leavePending(ctx context.Context) error {
 func (r *referee) isDue(b *batch) bool {
 	for i := range r.Pairs {
 		p := &r.Pairs[i]
-		if p.State == reward.Held && !r.postponed[p.PurchaseID] && !p.MaturesAt.After(b.now) {
+		if p.State == reward.Held && !r.postponedPairs[p.PurchaseID] && !p.MaturesAt.After(b.now) {
 			return true
 		}
 	}
@@ -73,7 +73,7 @@ func (r *referee) isDue(b *batch) bool {
 }
 
 // leave drops referees from the batch.
-func (b *batch) leave(is func(*referee) bool) {
+func (b *batch) drop(is func(*referee) bool) {
 	b.referees = slices.DeleteFunc(b.referees, func(r *referee) bool {
 		if !is(r) {
 			return false
@@ -84,7 +84,7 @@ func (b *batch) leave(is func(*referee) bool) {
 }
 
 // codes are those of the links that the signup may be bound by.
-func (r *referee) codes() []string {
+func (r *referee) possibleCodes() []string {
 	var codes []string
 	if r.Signup != nil && r.Signup.Code != "" {
 		codes = append(codes, r.Signup.Code)
@@ -100,7 +100,7 @@ func (r *referee) codes() []string {
 }
 
 // campaigns are those that the referee is or may be of.
-func (r *referee) campaigns() []string {
+func (r *referee) possibleCampaigns() []string {
 	var names []string
 	if r.Attribution != nil {
 		names = append(names, r.Attribution.Campaign)

@@ -22,7 +22,7 @@ const (
 )
 
 // expansions name the statements that turn other changes into referees.
-var expansions = map[string]string{
+var expandStatements = map[string]string{
 	kindVisitor:  "expand_visitor",
 	kindCode:     "expand_code",
 	kindCampaign: "expand_campaign",
@@ -50,20 +50,20 @@ func (e *expansion) add(key, resumeAfter string) {
 // take takes changes of the locked shards off the list, and referees whose
 // hold is over. Referees are remembered for this batch; anything else is
 // expanded into referees, who go back on the list, each in its own shard.
-func (b *batch) take(ctx context.Context) error {
+func (b *batch) dequeue(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
 	var erased []string
 
 	var queries pgx.Batch
-	var from beginnings
-	for _, f := range b.firsts {
+	var from queueStartColumns
+	for _, f := range b.oldest {
 		if f.xid != "" {
 			from.shard, from.xid, from.id = append(from.shard, f.shard), append(from.xid, f.xid), append(from.id, f.id)
 		}
 	}
-	queries.Queue(b.statement("take"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
+	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, resumeAfter string
 		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
 			switch kind {
@@ -91,26 +91,26 @@ func (b *batch) take(ctx context.Context) error {
 		})
 		return err
 	})
-	queries.Queue(b.statement("due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+	queries.Queue(b.statement("find_due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
 		for _, e := range expand {
-			b.taken += len(e.keys)
+			b.chosen += len(e.keys)
 		}
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
 			// What does not fit stays due for the next batch.
-			if b.taken+len(found) < b.turn.size {
+			if b.chosen+len(found) < b.turn.size {
 				found[userID] = true
 			}
 			return nil
 		})
 		return err
 	})
-	queries.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
+	queries.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
 	if err := b.send(ctx, &queries); err != nil {
 		return err
 	}
 
-	b.taken += len(found)
+	b.chosen += len(found)
 	b.setReferees(slices.Sorted(maps.Keys(found)))
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (b *batch) take(ctx context.Context) error {
 // expand does one bounded step of each expansion.
 func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
-	for kind, statement := range expansions {
+	for kind, statement := range expandStatements {
 		if e := all[kind]; e != nil {
 			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
 			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
