@@ -30,9 +30,8 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	if len(d.removed) > 0 {
 		writes.Queue(b.statement("remove_attribution"), d.removed)
 	}
-	if a := &d.recorded; len(a.userID) > 0 {
-		writes.Queue(b.statement("record_attribution"),
-			a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID, a.facts, a.via, a.pairs)
+	if len(d.recorded.UserIDs) > 0 {
+		writes.Queue(b.statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
 	}
 	if m := &d.digests; len(m.userID) > 0 {
 		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)

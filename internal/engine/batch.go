@@ -101,8 +101,16 @@ func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	from := b.engine.queueStarts.columns(time.Now())
-	queries.Queue(b.statement("lock_shards_with_work"), b.turn.firstShard, min(b.turn.mostShards, b.turn.size), shardOf(b.turn.suspect), shardsOf(b.turn.excluded),
-		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
+	queries.Queue(b.statement("lock_shards_with_work"), pgx.StrictNamedArgs{
+		"first_shard":     b.turn.firstShard,
+		"limit":           min(b.turn.mostShards, b.turn.size),
+		"only":            shardOf(b.turn.suspect),
+		"excluded":        shardsOf(b.turn.excluded),
+		"start_shards":    from.shard,
+		"start_xids":      from.xid,
+		"start_ids":       from.id,
+		"start_snapshots": from.seen,
+	}).Query(func(rows pgx.Rows) error {
 		var oldest oldestChange
 		var snapshot string
 		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {

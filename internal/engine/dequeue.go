@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -21,7 +22,7 @@ const (
 	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
-// expansions name the statements that turn other changes into referees.
+// expandStatements turn changes of other kinds into changes of referees.
 var expandStatements = map[string]string{
 	kindVisitor:  "expand_visitor",
 	kindCode:     "expand_code",
@@ -31,20 +32,26 @@ var expandStatements = map[string]string{
 	kindWithheld: "expand_withheld",
 }
 
-// expansion is a number of changes of one kind and how far each has come.
+// stages are the stages of expansions in the order in which each kind goes through its own: of a
+// campaign Deferred, Links, Fixed; of a code Signups, Visitors. See column stage of referral.change.
+var stages = []string{"", "Deferred", "Links", "Fixed", "Signups", "Visitors"}
+
+// expansion lists the dequeued changes of one kind, one per key, with the point that each has reached.
 type expansion struct {
-	keys, resumeAfter []string
-	at                map[string]int // of keys
+	keys, stages, resumeAfter []string
+	at                        map[string]int // index of each key
 }
 
-// add adds a change; of several with the same key the one that has come least far.
-func (e *expansion) add(key, resumeAfter string) {
-	if at, found := e.at[key]; found {
-		e.resumeAfter[at] = min(e.resumeAfter[at], resumeAfter)
-		return
+// add adds a change. Of several changes with the same key it keeps the one that has reached the least.
+func (e *expansion) add(key, stage, resumeAfter string) {
+	at, found := e.at[key]
+	switch {
+	case !found:
+		e.at[key] = len(e.keys)
+		e.keys, e.stages, e.resumeAfter = append(e.keys, key), append(e.stages, stage), append(e.resumeAfter, resumeAfter)
+	case cmp.Or(cmp.Compare(slices.Index(stages, stage), slices.Index(stages, e.stages[at])), cmp.Compare(resumeAfter, e.resumeAfter[at])) < 0:
+		e.stages[at], e.resumeAfter[at] = stage, resumeAfter
 	}
-	e.at[key] = len(e.keys)
-	e.keys, e.resumeAfter = append(e.keys, key), append(e.resumeAfter, resumeAfter)
 }
 
 // take takes changes of the locked shards off the list, and referees whose
@@ -64,8 +71,8 @@ func (b *batch) dequeue(ctx context.Context) error {
 		}
 	}
 	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
-		var kind, key, resumeAfter string
-		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
+		var kind, key, stage, resumeAfter string
+		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
 			switch kind {
 			case kindReferee:
 				found[key] = true
@@ -86,7 +93,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 			if expand[kind] == nil {
 				expand[kind] = &expansion{at: map[string]int{}}
 			}
-			expand[kind].add(key, resumeAfter)
+			expand[kind].add(key, stage, resumeAfter)
 			return nil
 		})
 		return err
@@ -124,7 +131,10 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	for kind, statement := range expandStatements {
 		if e := all[kind]; e != nil {
 			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
-			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
+			// Not strict: kinds of one stage do not use stages.
+			steps.Queue(b.statement(statement), pgx.NamedArgs{
+				"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
+			})
 		}
 	}
 	return b.send(ctx, &steps)

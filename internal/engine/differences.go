@@ -15,7 +15,7 @@ type differences struct {
 	hasClaims         bool // pairs claimed capacity: the order in which they are written is that of admission
 	credits           creditColumns
 	creditRemovals    creditRemovalColumns
-	entries           entryColumns
+	entries           ledgerColumns
 	referrers         referrerColumns
 	accounts          accountColumns
 	pairCounts        map[string]*pairCount // by campaign

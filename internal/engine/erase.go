@@ -295,7 +295,9 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	if len(ids) == 0 {
 		return true, nil
 	}
-	blanked, err := b.eraseRows(ctx, e, "erase_purchases", e.UserID, ids, hashes, held, b.portion())
+	blanked, err := b.eraseRows(ctx, e, "erase_purchases", pgx.StrictNamedArgs{
+		"user_id": e.UserID, "purchase_ids": ids, "hashes": hashes, "conditions_held": held, "limit": b.portion(),
+	})
 	return blanked == int64(len(ids)), err
 }
 

@@ -245,26 +245,26 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 // it may have been by.
 func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
 	var q pgx.Batch
-	if len(visited.userID) > 0 {
-		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
+	if len(visited.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch"), visited.UserIDs, visited.VisitorIDs, visited.SignedUpAt).Query(b.eachTouch())
 	}
-	if len(lost.userID) > 0 {
-		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
+	if len(lost.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch_lost"), pgx.StrictStructArgs(lost)).Query(b.eachTouch())
 	}
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
 	var unfit touchColumns
-	for _, id := range visited.userID {
+	for _, id := range visited.UserIDs {
 		if r := b.byID[id]; len(r.Touches) == 0 {
 			unfit.add(r)
 		}
 	}
-	if len(unfit.userID) == 0 {
+	if len(unfit.UserIDs) == 0 {
 		return nil
 	}
 	q = pgx.Batch{}
-	q.Queue(b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt).Query(b.eachTouch())
+	q.Queue(b.statement("load_touch_unfit"), unfit.UserIDs, unfit.VisitorIDs, unfit.SignedUpAt).Query(b.eachTouch())
 	return b.send(ctx, &q)
 }
 
@@ -287,18 +287,20 @@ func (b *batch) eachTouch() func(pgx.Rows) error {
 
 // touchColumns are signups whose touches are asked for.
 type touchColumns struct {
-	userID, visitorID    []string
-	signedUpAt           []time.Time
-	campaign, referrerID []string // of the pair whose attribution is lost
+	UserIDs     []string    `db:"user_ids"`
+	VisitorIDs  []string    `db:"visitor_ids"`
+	SignedUpAt  []time.Time `db:"signed_up_at"`
+	Campaigns   []string    `db:"campaigns"`    // of the pair whose attribution is lost
+	ReferrerIDs []string    `db:"referrer_ids"` // of the pair whose attribution is lost
 }
 
 func (c *touchColumns) add(r *referee) {
-	c.userID = append(c.userID, r.UserID)
-	c.visitorID = append(c.visitorID, r.visitorID)
-	c.signedUpAt = append(c.signedUpAt, r.Signup.SignedUpAt)
+	c.UserIDs = append(c.UserIDs, r.UserID)
+	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
+	c.SignedUpAt = append(c.SignedUpAt, r.Signup.SignedUpAt)
 	if r.boundTo != nil {
-		c.campaign = append(c.campaign, r.boundTo.Campaign)
-		c.referrerID = append(c.referrerID, r.boundTo.ReferrerID)
+		c.Campaigns = append(c.Campaigns, r.boundTo.Campaign)
+		c.ReferrerIDs = append(c.ReferrerIDs, r.boundTo.ReferrerID)
 	}
 }
 

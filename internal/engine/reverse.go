@@ -142,7 +142,7 @@ func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err err
 	case !errors.Is(err, pgx.ErrNoRows):
 		return false, fmt.Errorf("while finding the next keys: %w", err)
 	}
-	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments()...)
+	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments())
 	if err == nil {
 		s.shards, err = pgx.CollectRows(locked, pgx.RowTo[int16])
 	}
@@ -152,10 +152,16 @@ func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err err
 	return true, nil
 }
 
-// rangeOf are the parameters of statements about the range.
-func (s *reversal) rangeArguments() []any {
+// rangeArguments are the parameters of the statements about the range.
+func (s *reversal) rangeArguments() pgx.StrictNamedArgs {
 	userID, purchaseID := s.endKey()
-	return []any{s.campaign, s.after.userID, s.after.purchaseID, userID, purchaseID}
+	return pgx.StrictNamedArgs{
+		"campaign":       s.campaign,
+		"after_user":     s.after.userID,
+		"after_purchase": s.after.purchaseID,
+		"last_user":      userID,
+		"last_purchase":  purchaseID,
+	}
 }
 
 // endKey is the last key of the range; nil: there is none after it.

@@ -22,7 +22,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	}
 	queries.Queue(s.statement("lock_campaign"), []string{s.campaign}, []string{})
 	var id, purchaseID, referrerID string
-	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
 			s.waitlistKeys.add(id, purchaseID)
 			s.waitlistReferrers.add(s.campaign, referrerID, 0)
@@ -31,7 +31,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 		return err
 	})
 	var p reward.Pair
-	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
 			&p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() error {
 			p.Campaign = s.campaign
@@ -42,7 +42,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 		return err
 	})
 	c := recordedCredit{campaign: s.campaign, intact: true}
-	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
 			r := s.refereeOf(id)
 			r.credits = append(r.credits, c)
@@ -52,7 +52,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	})
 	l := reward.LedgerSum{LedgerKey: reward.LedgerKey{Campaign: s.campaign}}
 	var revision int
-	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
 			r := s.refereeOf(id)
 			r.Ledger = append(r.Ledger, l)

@@ -78,7 +78,9 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 	if admits && limited == 0 {
 		kinds = append(kinds, false)
 	}
-	q.Queue(b.statement("waiting_by_need"), campaign.Name, budget, kinds, limit, own).Query(collect)
+	q.Queue(b.statement("waiting_by_need"), pgx.StrictNamedArgs{
+		"campaign": campaign.Name, "budget": budget, "kinds": kinds, "limit": limit, "own": own,
+	}).Query(collect)
 	if admits && limited > 0 {
 		q.Queue(b.statement("waiting_by_referrer"), campaign.Name, budget, limited, limit).Query(collect)
 	}

@@ -381,8 +381,14 @@ func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) erro
 		}
 	}
 	write("remove_withheld", len(released.userID), causeMassReversal, released.campaign, released.userID, released.purchaseID)
-	write("record_withheld", len(added.userID), causeMassReversal, added.campaign, added.userID, added.purchaseID, added.incident)
-	write("record_incident", len(incidents.id), causeMassReversal, incidents.id, incidents.campaign, incidents.state, incidents.present, incidents.withheld)
+	write("record_withheld", len(added.userID), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "campaigns": added.campaign, "user_ids": added.userID,
+		"purchase_ids": added.purchaseID, "incidents": added.incident,
+	})
+	write("record_incident", len(incidents.id), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "ids": incidents.id, "campaigns": incidents.campaign,
+		"states": incidents.state, "present": incidents.present, "withheld": incidents.withheld,
+	})
 	write("remove_incident", len(incidents.over), incidents.over)
 	write("record_loss", len(losses.campaign), losses.campaign, losses.restarts, losses.present, losses.lost)
 	write("sweep_lost_pair", len(anew), anew, sweptLostPairs)

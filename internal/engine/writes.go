@@ -20,19 +20,20 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	write("record_digest", len(g.userID), g.userID, g.facts, g.via, g.pairs)
 	write("remove_credit", len(d.creditRemovals.userID), d.creditRemovals.userID, d.creditRemovals.purchaseID, d.creditRemovals.reward)
 	c := &d.credits
-	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
+	write("record_credit", len(c.UserIDs), pgx.StrictStructArgs(c))
 	e := &d.entries
-	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
-		e.beneficiaryID, e.amount, e.currency, e.kind, e.reason)
+	write("record_ledger", len(e.UserIDs), pgx.StrictStructArgs(e))
 	write("defer", len(d.deferred.userID), d.deferred.campaign, d.deferred.userID)
 	write("postpone_referee", len(d.postponedReferees), d.postponedReferees)
 	write("postpone_pair", len(d.postponedPairs.userID), d.postponedPairs.userID, d.postponedPairs.purchaseID)
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
 	write("clear_set_aside", len(d.decided), d.decided)
 	n := countColumns(d.pairCounts)
-	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised, n.conditionErrors)
+	n.Shard = shard
+	write("record_pair_count", len(n.Campaigns), pgx.StrictStructArgs(&n))
 	s := &d.creditCounts
-	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
+	s.Shard = shard
+	write("record_credit_count", len(s.Campaigns), pgx.StrictStructArgs(s))
 }
 
 // writePairs queues pairs, whose ordinals the referrers' counters have given. Those of limited
@@ -52,13 +53,11 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 			revised.add(p)
 		}
 	}
-	if p := &fresh; len(p.userID) > 0 {
-		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(fresh.UserIDs) > 0 {
+		writes.Queue(statement("record_pair"), pgx.StrictStructArgs(&fresh))
 	}
-	if p := &revised; len(p.userID) > 0 {
-		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(revised.UserIDs) > 0 {
+		writes.Queue(statement("revise_pair"), pgx.StrictStructArgs(&revised))
 	}
 }
 
@@ -69,12 +68,11 @@ func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 		writes.Queue(b.statement("remove_waiting"), g.userID, g.purchaseID)
 	}
 	if len(d.waitlistWrites) > 0 {
-		var c waitingColumns
+		var c waitlistColumns
 		for _, w := range d.waitlistWrites {
 			c.add(w)
 		}
-		writes.Queue(b.statement("record_waiting"), c.userID, c.purchaseID, c.campaign, c.referrerID, c.order, c.growing,
-			c.leastNeed, c.tierStarts, c.tierNeeds, c.edit)
+		writes.Queue(b.statement("record_waiting"), pgx.StrictStructArgs(&c))
 	}
 	concerned := d.waitlistReferrers
 	for i, campaign := range d.referrers.campaign {
