@@ -32,9 +32,9 @@ func TestUndeployLeavesOnlyWhatItLists(t *testing.T) {
 	shop.sell(t)
 	manager.checkStop(t)
 
-	t.Run("without a manager it stops before it has removed what would let the objects go", func(t *testing.T) {
+	t.Run("without a manager it stops before it has removed what the finalizers need", func(t *testing.T) {
 		said, err := runMake(t, cluster, "undeploy", "PATIENCE=3s")
-		if err == nil || !strings.Contains(said, "not let go") {
+		if err == nil || !strings.Contains(said, "still have finalizers") {
 			t.Errorf("got error %v and\n%s", err, said)
 		}
 		kubectl(t, cluster.Kubeconfig(), "get", "attributiondatabase", "shop", "--namespace", "growth")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Regenerates everything in the tree that a tool writes.
+# Regenerates every file in the tree that a tool writes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Removes the operator from the cluster of the current kubeconfig: its objects
-# while there is a manager to let them go, then the manager, then the CRDs.
-# KUBECTL is the kubectl to use, with its flags; PATIENCE how long each kind may
-# take to be let go.
+# Removes the operator from the cluster of the current kubeconfig: its objects while the manager can
+# remove their finalizers, then the manager, then the CRDs. KUBECTL is the kubectl to use, with its flags;
+# PATIENCE is how long the objects of each kind may take to disappear.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,8 +9,8 @@ patience=${PATIENCE:-5m}
 
 kubectl() { command ${KUBECTL:-kubectl} "$@"; }
 
-# manifests prints what an install has, with or without a tracker: what is of
-# the kinds in $1, or with "not" as $2 everything else.
+# manifests prints the objects of an install, with or without a tracker: those of the kinds in $1, or with
+# "not" as $2 all others.
 manifests() {
 	kubectl kustomize config/default-with-tracker | awk -v kinds="$1" -v not="${2:-}" '
 		function flush(   chosen) {
@@ -25,10 +24,10 @@ manifests() {
 		END { flush() }'
 }
 
-# Told at the end, when nobody could be asked any more.
+# Read now and printed at the end, when the objects no longer exist.
 schemas=$(kubectl get attributiondatabases.referral-operator.io --all-namespaces --output=jsonpath='{range .items[*]}  {.metadata.namespace}/{.metadata.name}: DROP SCHEMA {.spec.schema} CASCADE{"\n"}{end}' 2>/dev/null || true)
 
-# Campaigns first: a database is not let go while campaigns refer to it.
+# Campaigns first: an AttributionDatabase keeps its finalizer while campaigns refer to it.
 for resource in referralcampaigns rewardpolicies attributiondatabases; do
 	name=$resource.referral-operator.io
 	if ! kubectl get customresourcedefinition "$name" >/dev/null 2>&1; then
@@ -37,7 +36,7 @@ for resource in referralcampaigns rewardpolicies attributiondatabases; do
 	echo "Deleting all $resource …"
 	if ! kubectl delete "$name" --all --all-namespaces --wait --timeout="$patience"; then
 		echo
-		echo "These are not let go yet; their conditions say why. Manager and CRDs stay until they are."
+		echo "These objects still have finalizers; their conditions say why. Manager and CRDs stay until they are removed."
 		kubectl get "$name" --all-namespaces
 		exit 1
 	fi
@@ -50,7 +49,7 @@ echo "Deleting the CRDs …"
 manifests CustomResourceDefinition | kubectl delete --ignore-not-found --wait --timeout="$patience" -f -
 
 echo
-echo "Left over, for you to keep or to remove:"
+echo "The following remains, to keep or to remove:"
 echo "- In each attribution database the schema, with facts, ledger and the operator's own tables. Only you remove it:"
 echo "${schemas:-  DROP SCHEMA … CASCADE}"
 echo "- RoleBindings to referral-operator-secret-reader, and the Secrets with database URIs, in your own namespaces."

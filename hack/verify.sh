@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Checks everything about the tree that needs no server. All checks run; the
-# end says which failed.
+# Checks everything that needs no server. All checks run; the last lines say which failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,13 +22,13 @@ generated_files() {
 	hack/generate.sh || return
 	after=$(fingerprint)
 	if [[ $before != "$after" ]]; then
-		echo "Generated files were out of date; they are right now: commit them."
+		echo "Generated files were out of date and have been regenerated: commit them."
 		git status --short -- "${generated[@]}"
 		return 1
 	fi
 }
 
-# fingerprint of what is in the generated directories, committed or not.
+# fingerprint prints hashes of all files in the generated directories, committed or not.
 fingerprint() {
 	find "${generated[@]}" -type f -print0 2>/dev/null | sort --zero-terminated | xargs --null sha256sum
 }
@@ -48,8 +47,15 @@ modules_tidy() {
 	return $status
 }
 
-# The database of vulnerabilities is asked over the network. Where it cannot be
-# reached that is said, and is no failure of the tree.
+# A tracked file that .gitignore excludes was committed by mistake.
+no_ignored_files() {
+	local files
+	files=$(git ls-files --cached --ignored --exclude-standard)
+	[[ -z $files ]] || { echo "tracked, although .gitignore excludes it:"; echo "$files"; return 1; }
+}
+
+# Reads the database of known vulnerabilities over the network. If it cannot be reached, the check says so
+# and passes.
 vulnerabilities() {
 	local output status
 	output=$(tool govulncheck ./... 2>&1)
@@ -60,7 +66,7 @@ vulnerabilities() {
 	*)
 		echo "$output" | tail -n 3
 		if grep -qE 'dial tcp|no such host|timeout|connection refused' <<<"$output"; then
-			echo "The database of vulnerabilities cannot be reached from here: not checked."
+			echo "The database of vulnerabilities cannot be reached: not checked."
 		else
 			return 1
 		fi
@@ -73,6 +79,7 @@ check "gofmt" formatting
 check "go vet" go vet ./...
 check "golangci-lint" tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
+check "no ignored file is tracked" no_ignored_files
 check "links in the documentation" go run ./hack/links
 check "imports run one way" go run ./hack/imports
 check "known vulnerabilities" vulnerabilities

@@ -125,7 +125,7 @@ func (o *options) define(flags *flag.FlagSet) {
 			"Read again when it changes (default: a key that is forgotten when the tracker ends)")
 	flags.StringVar(&o.tokensFile, "tokens-file", "",
 		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
-			"Read again when it changes (default: nobody may use /v1)")
+			"Read again when it changes (default: /v1 refuses every request)")
 	flags.StringVar(&o.addressKeyFile, "address-key-file", "",
 		"`file` with a secret that clients' addresses are hashed with, under another key each day, in the access log "+
 			"(default: the log does not tell clients apart). Addresses themselves are written nowhere")
@@ -138,11 +138,11 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
-		"touches to write a second at most, so that a flood of clicks is none of writes; those that find no room to wait "+
-			"are counted as shed and remembered by their visitors' tokens alone. 0: as many as the database takes")
+		"touches to write a second at most, so that a flood of clicks is no flood of writes. Touches beyond the queue's capacity "+
+			"are counted as shed; only their visitors' tokens remember them. 0: as many as the database takes")
 
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
-		"how long to go on as ever after SIGTERM, unready, until nobody sends requests any more")
+		"how long to go on serving after SIGTERM, unready, until gateways have stopped sending requests")
 	flags.DurationVar(&o.drainTimeout, "drain-timeout", 20*time.Second,
 		"how long what has begun may take after that, touches that wait to be written included")
 	flags.StringVar(&o.accessLog, "access-log", "errors",

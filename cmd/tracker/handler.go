@@ -34,7 +34,7 @@ func (t *tracker) handler() (http.Handler, error) {
 			return explain.Of(ctx, t.pools.facts, userID)
 		},
 		Tokens: t.secrets.tokens, Keys: t.secrets.keys, PublicURL: t.options.publicURL, Version: version(), Log: t.log,
-		// Somebody may have followed it before it was there.
+		// The link may be remembered as unknown.
 		LinkMade: t.directory.Forget, TokenRefused: t.tokenRefused,
 	})
 	if t.options.opsListen == "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// tracker is what runs.
+// tracker holds the parts of the process.
 type tracker struct {
 	options   options
 	log       *slog.Logger
@@ -25,11 +25,11 @@ type tracker struct {
 	queue     *touches.Queue
 }
 
-// run is the life of the process. It returns when ctx has ended and what had begun is finished, or when something without
-// which the process makes no sense, such as an address to listen on, cannot be had.
+// run runs the process. It returns once ctx has ended and the requests in progress are answered, or when the process
+// cannot start, for instance because its address is in use.
 func run(ctx context.Context, options options, log *slog.Logger) error {
 	log.Info("Starting", "version", version(), "public_url", options.publicURL, "schema", options.schema)
-	// Files are followed and windows read until the last request is answered, which is after ctx.
+	// Files are read again, and touches written, until the last request is answered, which is after ctx ends.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	t, err := build(life, options, log)
@@ -41,11 +41,13 @@ func run(ctx context.Context, options options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	// Once before anybody asks, so that the first cookie lives as long as it should. Without a database that is later.
+	// The first cookie needs the longest window. If the database is away, Run reads it later.
 	_ = t.directory.Refresh(life)
 
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { t.directory.Run(life); return nil })
+	for _, run := range append(t.secrets.runs, t.directory.Run, t.queue.Run) {
+		group.Go(func() error { return run(life) })
+	}
 	group.Go(func() error {
 		defer end()
 		return t.serve(ctx, handler)
@@ -57,14 +59,14 @@ func run(ctx context.Context, options options, log *slog.Logger) error {
 	return nil
 }
 
-// build makes everything that needs no network.
+// build makes every part. It needs no network.
 func build(ctx context.Context, options options, log *slog.Logger) (*tracker, error) {
 	t := &tracker{
 		options: options, log: log, health: new(ops.Health),
 		metrics: ops.NewMetrics(names(edge.Arrivals()), names(visitor.Reasons())),
 	}
 	var err error
-	if t.secrets, err = readSecrets(ctx, options, log); err != nil {
+	if t.secrets, err = readSecrets(options, log); err != nil {
 		return nil, err
 	}
 	if t.pools, err = openPools(ctx, options); err != nil {
@@ -72,7 +74,7 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 	}
 	t.pools.watch(t.metrics)
 	t.directory = links.NewDirectory(t.pools.visitors, links.Options{Log: log})
-	t.queue = touches.NewQueue(ctx, t.pools.visitors, touches.Options{PerSecond: t.options.pace(), Log: log})
+	t.queue = touches.NewQueue(t.pools.visitors, touches.Options{PerSecond: t.options.pace(), Log: log})
 	t.metrics.WatchQueue(ops.Queue{
 		Written: func() uint64 { return t.queue.Stats().Written },
 		Shed:    func() uint64 { return t.queue.Stats().Shed },
@@ -82,7 +84,7 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 	return t, nil
 }
 
-// pace is that of a queue, to which no limit is a number below zero.
+// pace is --touches-per-second as a queue takes it: a negative number for no limit.
 func (o *options) pace() int {
 	if o.touchPace == 0 {
 		return -1

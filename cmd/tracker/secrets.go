@@ -14,44 +14,46 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// secrets are what the files say at the moment.
+// secrets are the values of the files now in force.
 type secrets struct {
+	runs       []func(context.Context) error // read the files again until their context ends
 	keys       func() *visitor.Keys
 	tokens     func() *api.Tokens
 	addressKey func() []byte // nil: addresses are not hashed
 }
 
-// readSecrets reads the files and follows them until ctx ends.
-func readSecrets(ctx context.Context, options options, log *slog.Logger) (secrets, error) {
+// readSecrets reads the files.
+func readSecrets(options options, log *slog.Logger) (secrets, error) {
 	var (
 		s   secrets
 		err error
 	)
-	if s.keys, err = watchKeys(ctx, options.keysFile, log); err != nil {
+	if s.keys, err = s.openKeys(options.keysFile, log); err != nil {
 		return s, fmt.Errorf("--keys-file: %w", err)
 	}
-	if s.tokens, err = watchTokens(ctx, options.tokensFile, log); err != nil {
+	if s.tokens, err = s.openTokens(options.tokensFile, log); err != nil {
 		return s, fmt.Errorf("--tokens-file: %w", err)
 	}
 	if options.addressKeyFile != "" {
-		file, err := secretfile.Watch(ctx, options.addressKeyFile, parseAddressKey, log)
+		file, err := secretfile.Open(options.addressKeyFile, parseAddressKey, log)
 		if err != nil {
 			return s, fmt.Errorf("--address-key-file: %w", err)
 		}
-		s.addressKey = file.Get
+		s.addressKey, s.runs = file.Get, append(s.runs, file.Run)
 	}
 	return s, nil
 }
 
-func watchKeys(ctx context.Context, path string, log *slog.Logger) (func() *visitor.Keys, error) {
+func (s *secrets) openKeys(path string, log *slog.Logger) (func() *visitor.Keys, error) {
 	if path != "" {
-		file, err := secretfile.Watch(ctx, path, visitor.ParseKeys, log)
+		file, err := secretfile.Open(path, visitor.ParseKeys, log)
 		if err != nil {
 			return nil, err
 		}
+		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}
-	log.Warn("No --keys-file: visitors are remembered until this process ends, and by no other replica")
+	log.Warn("No --keys-file: visitors' tokens are valid until this process ends, and at no other replica")
 	keys, err := visitor.ParseKeys([]byte(randomKey()))
 	if err != nil {
 		return nil, err
@@ -59,15 +61,16 @@ func watchKeys(ctx context.Context, path string, log *slog.Logger) (func() *visi
 	return func() *visitor.Keys { return keys }, nil
 }
 
-func watchTokens(ctx context.Context, path string, log *slog.Logger) (func() *api.Tokens, error) {
+func (s *secrets) openTokens(path string, log *slog.Logger) (func() *api.Tokens, error) {
 	if path != "" {
-		file, err := secretfile.Watch(ctx, path, api.ParseTokens, log)
+		file, err := secretfile.Open(path, api.ParseTokens, log)
 		if err != nil {
 			return nil, err
 		}
+		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}
-	log.Warn("No --tokens-file: nobody may use /v1")
+	log.Warn("No --tokens-file: /v1 refuses every request")
 	none := new(api.Tokens)
 	return func() *api.Tokens { return none }, nil
 }

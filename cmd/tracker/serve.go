@@ -17,7 +17,7 @@ const (
 	writeTimeout  = 45 * time.Second // of an answer, from the end of its request's header on
 	idleTimeout   = 2 * time.Minute
 
-	// longestHeader lets cookies of other applications through, however many: a visitor who has too many of them is
+	// longestHeader lets cookies of other applications through, however many: a visitor that has too many of them is
 	// still a visitor, and a gateway takes a refusal for a failure.
 	longestHeader = 256 << 10
 )
@@ -35,11 +35,11 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 	if t.options.opsListen != "" {
 		opsListener, err := listen(ctx, "ops-listen", t.options.opsListen)
 		if err != nil {
-			_ = server.Close() // nobody knows of it yet
+			_ = server.Close() // it has served nothing yet
 			return err
 		}
 		opsServer = t.server(t.opsHandler())
-		defer opsServer.Close() //nolint:errcheck // nobody waits for a probe's answer any more
+		defer opsServer.Close() //nolint:errcheck // no probe's answer matters any more
 		go func() { served <- opsServer.Serve(opsListener) }()
 	}
 	t.health.Ready()
@@ -52,8 +52,8 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 	return t.drain(context.WithoutCancel(ctx), server)
 }
 
-// drain ends a server so that nobody notices: first it is unready, and goes on as ever while those who send requests find
-// out; then it takes no more, what has begun is finished, and the touches that wait are written.
+// drain ends a server without failing a request. First the server is unready and goes on serving until gateways have
+// noticed; then it accepts no more requests, finishes those in progress, and writes the waiting touches.
 func (t *tracker) drain(ctx context.Context, server *http.Server) error {
 	t.log.Info("Stopping", "drain_delay", t.options.drainDelay.String(), "drain_timeout", t.options.drainTimeout.String())
 	t.health.Drain()
@@ -76,7 +76,7 @@ func (t *tracker) finish(ctx context.Context, server *http.Server) error {
 	return nil
 }
 
-// writeTouches writes those that wait, once nobody adds any.
+// writeTouches writes the waiting touches, once no request adds any.
 func (t *tracker) writeTouches(ctx context.Context) error {
 	if err := t.queue.Close(ctx); err != nil {
 		return fmt.Errorf("%d touches were not written in time; the visitors' tokens remember them: %w",

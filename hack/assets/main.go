@@ -1,8 +1,6 @@
-// Command assets makes sure of everything that tests, the demo and the bench
-// start: the programs of a Kubernetes control plane, linked into bin/k8s, and
-// Postgres. What is missing is fetched or built once, see
-// internal/testworld/binaries. With -tests it also gets what only some tests
-// need.
+// Command assets gets everything that tests, the demo and the bench start: the programs of a Kubernetes
+// control plane, linked into bin/k8s, and Postgres. Missing programs are fetched or built once, see
+// internal/testworld/binaries. With -tests it also gets what only some tests need.
 package main
 
 import (
@@ -60,7 +58,7 @@ func run(ctx context.Context, tests bool) error {
 	return nil
 }
 
-// getEdge gets what stands before the tracker in some tests. Those are left out where it cannot be had.
+// getEdge gets nginx and Chromium, for some tests of the tracker. Tests skip what cannot be found.
 func getEdge(ctx context.Context) {
 	for _, program := range []struct {
 		name string
@@ -71,7 +69,7 @@ func getEdge(ctx context.Context) {
 	} {
 		path, err := program.find(ctx)
 		if err != nil {
-			fmt.Printf("%s: tests with it will be left out: %v\n", program.name, err)
+			fmt.Printf("%s: tests that need it will be skipped: %v\n", program.name, err)
 			continue
 		}
 		fmt.Printf("%s: %s\n", program.name, path)

@@ -12,8 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// backlog is a template of shops in which so many referees, with two purchases
-// each, wait on the change list: all signups first, then all purchases.
+// backlog is a template of shops with a number of referees, two purchases each, in the change queue: all
+// signups first, then all purchases.
 func (w *world) backlog(ctx context.Context, referees int) (*testworld.Template, error) {
 	return w.backlogUnder(ctx, "no limits", referees, func(context.Context, *shop) error { return nil })
 }
@@ -26,14 +26,14 @@ func (w *world) backlogUnder(ctx context.Context, what string, referees int, edi
 		if err != nil {
 			return err
 		}
-		defer s.close() // nobody may be connected to a template
+		defer s.close() // a template must not have connections
 		if err := errors.Join(s.declare(ctx), edit(ctx, s)); err != nil {
 			return err
 		}
 		if err := s.invite(ctx); err != nil {
 			return err
 		}
-		// The campaign and the links have nobody to reach yet.
+		// The campaign and the links reach no referee yet.
 		if err := s.newEngine().Converge(ctx); err != nil {
 			return err
 		}
@@ -46,8 +46,8 @@ func (w *world) backlogUnder(ctx context.Context, what string, referees int, edi
 	})
 }
 
-// onCopy measures work on a copy of the template of its own: its rate in pairs/s and the processor
-// time of a pair in microseconds. What check does afterwards is not measured.
+// onCopy measures work on its own copy of the template: the rate in pairs/s and the processor time per
+// pair in microseconds. It does not measure check.
 func (w *world) onCopy(ctx context.Context, template *testworld.Template, pairs int,
 	work func(context.Context, *shop) (time.Duration, error), check func(context.Context, *shop) error) (result cost, err error) {
 	s, err := w.copyOf(ctx, template)
@@ -89,8 +89,7 @@ func (s *shop) result(ctx context.Context) ([]summary, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[summary])
 }
 
-// sameResult remembers the first result and refuses others: what is fast and
-// wrong is not measured.
+// sameResult remembers the first result and refuses different ones: fast and wrong work is not measured.
 func (s *shop) sameResult(ctx context.Context, first *[]summary) error {
 	result, err := s.result(ctx)
 	if err != nil {

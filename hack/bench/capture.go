@@ -11,9 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// insertThroughput is how many purchases a shop records in a second, one a
-// transaction on 8 connections, with the triggers that note changes over
-// without. No engine is running.
+// insertThroughput is how many purchases per second a shop records, one per transaction on 8
+// connections, with the triggers that enqueue changes over without them. No engine is running.
 func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.newShop(ctx)
 	if err != nil {
@@ -72,7 +71,7 @@ func insert(ctx context.Context, as *pgxpool.Pool, connections int, period time.
 	return float64(written.Load()) / time.Since(began).Seconds(), nil
 }
 
-// noted makes sure that the triggers did what they were to do.
+// noted checks that the triggers enqueued the changes.
 func (s *shop) noted(ctx context.Context, all bool) error {
 	var purchases, changes int
 	const count = "SELECT (SELECT count(*) FROM referral.purchase), (SELECT count(*) FROM referral.change)"

@@ -14,9 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// client is one connection that asks again and again, and reads as little of
-// each answer as it can: net/http's own client would take as much of the machine
-// as the server that is measured.
+// client is one connection that sends requests one after the other, and reads as little of each answer as
+// possible: net/http's client would use as much processor time as the measured server.
 type client struct {
 	connection net.Conn
 	reader     *bufio.Reader
@@ -26,7 +25,7 @@ type client struct {
 // request writes the n-th request of a client.
 type request func(c *client, number, n int, to []byte) []byte
 
-// load is how a server is asked.
+// load says which requests are sent, and how.
 type load struct {
 	address     string
 	connections int
@@ -36,7 +35,7 @@ type load struct {
 	status      string // that every answer has to have
 }
 
-// send asks for as long as the period and returns the answers in a second.
+// send sends requests for the period and returns the answers per second.
 func (l load) send(ctx context.Context) (float64, error) {
 	var answered atomic.Int64
 	began := time.Now()
@@ -82,7 +81,7 @@ func dial(ctx context.Context, address string) (*client, error) {
 	return &client{connection: connection, reader: bufio.NewReader(connection)}, nil
 }
 
-// ask sends a request and reads the answer, whose length the server has to say.
+// ask sends a request and reads the answer, which must have a Content-Length.
 func (c *client) ask(text []byte, status string) error {
 	const patience = 30 * time.Second
 	if err := c.connection.SetDeadline(time.Now().Add(patience)); err != nil {

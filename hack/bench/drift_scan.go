@@ -11,8 +11,8 @@ import (
 )
 
 // driftScan is the processor time of a full comparison of a million pairs, over
-// that of a bare anti-join both ways between what they should earn and what was
-// given. The comparison is the engine's own: all ranges, counters and accounts.
+// that of a plain anti-join in both directions between desired credits and ledger entries. The
+// comparison is the engine's own: all ranges, counters and accounts.
 func driftScan(ctx context.Context, w *world) ([]series, error) {
 	s, err := w.million(ctx)
 	if err != nil {

@@ -14,8 +14,7 @@ const purchasesPerSecond = 200
 
 // latency is the time from the commit of a purchase, whose signup is there, to
 // the commit of its ledger entry, at 200 purchases a second: the 99th percentile
-// over the engine's poll interval. Both times are the server's own, of the very
-// transactions.
+// over the engine's poll interval. Both times are the commit times that the server recorded.
 func latency(ctx context.Context, w *world) (all []series, err error) {
 	period := max(time.Second, time.Duration(w.scale*float64(10*time.Second)))
 	aRound := int(period.Seconds() * purchasesPerSecond)

@@ -12,7 +12,7 @@ import (
 )
 
 // engineWithBudget drains a backlog of a campaign with a cap and a budget that
-// have room for all, over draining the same of one without either.
+// have capacity for all, over draining the same backlog of a campaign without limits.
 func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
 	limited, err := w.backlogUnder(ctx, "with room for all", referees, func(ctx context.Context, s *shop) error {
@@ -71,7 +71,7 @@ func (w *world) drained(ctx context.Context, template *testworld.Template, refer
 	}, check)
 }
 
-// waits makes sure that so many pairs are on the waitlist.
+// waits checks that this number of pairs is on the waitlist.
 func (s *shop) waits(ctx context.Context, pairs int) error {
 	var found int
 	if err := s.db.QueryRow(ctx, "SELECT count(*) FROM referral.waitlist").Scan(&found); err != nil {

@@ -14,8 +14,8 @@ import (
 // waitlist.
 const waitlistStep = 10
 
-// longWaitlist is the processor time of ten refunds in a campaign with a budget, each of which makes
-// way for the first pair on the waitlist, with a million pairs that go on waiting, over that with ten.
+// longWaitlist is the processor time of ten refunds in a campaign with a budget, each of which frees
+// capacity for the first pair on the waitlist, while a million pairs keep waiting, over that while ten do.
 func longWaitlist(ctx context.Context, w *world) (all []series, err error) {
 	short, err := w.waitlist(ctx, 2*waitlistStep)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *shop) joining(ctx context.Context, first, last int) error {
 	return errors.Join(s.signUp(ctx, first, last), s.inBulk(ctx, "write_purchases", first, last, 1))
 }
 
-// consistent makes sure that nothing is recorded that may not be.
+// consistent checks that referral.violations() returns nothing.
 func (s *shop) consistent(ctx context.Context) error {
 	rows, err := s.db.Query(ctx, "SELECT wrong || ': ' || what FROM referral.violations() LIMIT 3")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 //go:embed manager.yaml
 var manifests string
 
-// managerMemory is the most memory that the manager ever had resident while it
+// managerMemory is the peak resident memory of the manager while it
 // started on a database with a million pairs, decided 100,000 changed referees
 // on top of them, and idled.
 func managerMemory(ctx context.Context, w *world) (all []series, err error) {
@@ -122,7 +122,7 @@ func (s *shop) settled(ctx context.Context, manager *testworld.Process) error {
 	}
 }
 
-// peakMemory is the most that a process ever had resident, in MiB; see proc(5).
+// peakMemory returns the peak resident memory of a process in MiB; see proc(5).
 func peakMemory(pid int) (float64, error) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

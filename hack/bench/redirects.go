@@ -81,7 +81,7 @@ func (s *shop) touched(ctx context.Context) error {
 	return nil
 }
 
-// trackerMemory is the most memory that the tracker ever had resident while
+// trackerMemory is the peak resident memory of the tracker while
 // 10,000 links a second were followed, or as many as the machine gives.
 func trackerMemory(ctx context.Context, w *world) (all []series, err error) {
 	const perSecond = 10_000

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// report tells what is going on, and in the end what came out.
+// report prints progress, and the results at the end.
 type report struct {
 	began    time.Time
 	progress io.Writer
@@ -45,7 +45,7 @@ func (r *report) finish(results []result) (met bool) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", result.name, number(result.median()),
 			number(slices.Min(result.series)), number(slices.Max(result.series)), len(result.series), result.bound(), verdict)
 	}
-	_ = table.Flush() // nobody is left to tell
+	_ = table.Flush() // there is no other place to report it
 	fmt.Fprintln(r.out)
 	for _, result := range results {
 		if result.err == nil {

@@ -36,7 +36,7 @@ func engineVersusRowAtATime(ctx context.Context, w *world) ([]series, error) {
 	return ratios[:1], nil
 }
 
-// uncheckedResult is for work whose sides do not come to the same rows.
+// uncheckedResult is for comparisons in which the two sides write different rows.
 func uncheckedResult(context.Context, *shop) error { return nil }
 
 // walk credits so many referees' first purchases one by one.
@@ -117,7 +117,7 @@ func credit(ctx context.Context, tx pgx.Tx, userID string) error {
 	return nil
 }
 
-// walkedAll makes sure that the job did what it was measured for.
+// walkedAll checks that the job credited every referee.
 func (s *shop) walkedAll(ctx context.Context, pairs int) error {
 	var entries int
 	if err := s.db.QueryRow(ctx, "SELECT count(*) FROM referral.ledger").Scan(&entries); err != nil {

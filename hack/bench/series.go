@@ -32,8 +32,8 @@ type side struct {
 }
 
 // compare measures both sides in turn, round by round, and returns each round's
-// measured over baseline. Who begins changes, so that a machine that slows down
-// or speeds up favours neither.
+// measured over baseline. The order alternates, so that a machine that slows
+// down or speeds up favours neither.
 func (w *world) compare(ctx context.Context, unit string, measured, baseline side) (series, error) {
 	single := func(s side) costSide {
 		return costSide{s.name, func(ctx context.Context) (cost, error) {
@@ -48,7 +48,7 @@ func (w *world) compare(ctx context.Context, unit string, measured, baseline sid
 	return ratios[0], nil
 }
 
-// cost is what one run of a side comes to: one number for each unit.
+// cost is the result of one run of a side: one number per unit.
 type cost []float64
 
 // costSide is a side that is compared by several numbers of the same run.

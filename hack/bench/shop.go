@@ -120,7 +120,7 @@ func (s *shop) declare(ctx context.Context) error {
 	return err
 }
 
-// fiveDollars is the policy of the product's one sentence.
+// fiveDollars is the policy of the README's first sentence.
 func fiveDollars() reward.Terms {
 	return reward.Terms{
 		Purchases: reward.FirstPurchase,
@@ -134,8 +134,8 @@ func (s *shop) newEngine() *engine.Engine {
 	return engine.New(s.db, engine.Options{OwnerUID: owner.UID, PollInterval: pollInterval, Log: log})
 }
 
-// drain runs a new engine until the change list is empty, and returns how long
-// that took from its start. So many referees are on the list.
+// drain runs a new engine until the change queue is empty, and returns how long
+// that took. The queue has this number of referees.
 func (s *shop) drain(ctx context.Context, referees int) (time.Duration, error) {
 	const look = 10 * time.Millisecond
 	e := s.newEngine()
@@ -166,7 +166,7 @@ func (s *shop) drain(ctx context.Context, referees int) (time.Duration, error) {
 	}
 }
 
-// tidy does what autovacuum would have done by and by.
+// tidy does what autovacuum would do in time.
 func (s *shop) tidy(ctx context.Context) error {
 	plain, err := pgx.Connect(ctx, s.own.URI) // it cannot run in a transaction
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// forgetStatements makes the server count statements anew.
+// forgetStatements resets the server's statement counters.
 func (w *world) forgetStatements(ctx context.Context) error {
 	if !w.statistics {
 		return nil
@@ -17,8 +17,7 @@ func (w *world) forgetStatements(ctx context.Context) error {
 	return err
 }
 
-// showStatements tells, if asked to, which statements took the server's time in
-// a database since they were forgotten.
+// showStatements prints, on request, which statements took most time in a database since the last reset.
 func (w *world) showStatements(ctx context.Context, s *shop) error {
 	if !w.statements || !w.statistics {
 		return nil

@@ -18,8 +18,8 @@ const (
 
 // stepCostGrowth is the processor time of a batch of 100 changes with a million pairs in
 // the database, over that with 10,000. The changes are refunds of pairs that
-// were granted, so each is felt in every result table. Batches alternate
-// between the two databases, so that the machine's moods meet both.
+// were granted, so each changes every result table. Batches alternate between the two databases, so that
+// changes of the machine's speed affect both.
 func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 	small, err := w.converged(ctx, max(w.scaled(10_000), w.stepReferees()))
 	if err != nil {

@@ -77,7 +77,7 @@ func startServer(ctx context.Context, pkg string, options func(address string) t
 func (s *server) await(ctx context.Context) error {
 	direct := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && s.Running(); time.Sleep(20 * time.Millisecond) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/readyz", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/readyz", nil)
 		if err != nil {
 			return err
 		}

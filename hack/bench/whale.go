@@ -14,8 +14,8 @@ import (
 const whaleCap = 5_000
 
 // whaleStep is the processor time that 100 refunds take with one referrer who has a
-// million referees, nearly all of whose pairs wait, over that with some ten
-// thousands. Each refund frees a place, which the next in line gets.
+// million referees, nearly all of whose pairs wait, over that with some ten thousand. Each refund frees
+// capacity for the first pair on the waitlist.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 	refunds := (w.rounds + 1) * batchesARound * batchChanges
 	limit := min(whaleCap, w.scaled(whaleCap))

@@ -123,7 +123,7 @@ func (w *world) say(format string, arguments ...any) {
 	w.report.say(w.subject, fmt.Sprintf(format, arguments...))
 }
 
-// detail says what is of interest to whoever looks for the time.
+// detail prints details about where time is spent.
 func (w *world) detail(format string, arguments ...any) {
 	if w.statements {
 		w.say(format, arguments...)

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// decisions tells when everything that was recorded has been decided. The
-// change list is the engine's own, so this looks at it with the operator's
-// role; a shop has no need to and could not.
+// decisions reports when all recorded facts have been decided. It reads the change queue as the
+// operator's role: a shop needs no access to it and has none.
 type decisions struct {
 	connection *pgx.Conn
 	pending    string
@@ -30,8 +29,7 @@ func watchDecisions(ctx context.Context, operatorURI string) (*decisions, error)
 
 func (d *decisions) close(ctx context.Context) error { return d.connection.Close(ctx) }
 
-// await waits until there is nothing left to decide now, and returns how long
-// that took.
+// await waits until nothing is pending, and returns how long that took.
 func (d *decisions) await(ctx context.Context) (time.Duration, error) {
 	const pause = 10 * time.Millisecond
 	began := time.Now()

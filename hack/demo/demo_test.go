@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// The story checks its own numbers and fails where they are wrong; this checks
-// that it is told to the end, and says what a person should see.
-func TestStory(t *testing.T) {
+// The story checks its own numbers and fails if one is wrong. This test checks what it shows.
+func TestStoryShowsLinkCookieCreditAndStatus(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), &screen{out: &out}, false); err != nil {
 		t.Fatalf("the demo failed: %v\n%s", err, out.String())
@@ -16,6 +15,9 @@ func TestStory(t *testing.T) {
 	shown := out.String()
 	for _, want := range []string{
 		"$ kubectl get rcamp,rpol,adb -n growth\n",
+		"Location: https://mysite.com/\nSet-Cookie: referral=v4.local.",
+		`{"user_id": "bob", "visitor": "v4.local.`,
+		`"available":500`,
 		" alice          | Grant |    500 | USD      |    5.00 | Qualified | bob ",
 		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  | bob ",
 		" frank          | USD      |       300 |    0 |    3.00\n",
@@ -27,7 +29,7 @@ func TestStory(t *testing.T) {
 		}
 	}
 	if strings.Contains(shown, "\x1b") {
-		t.Error("the demo shows colours although this is no terminal")
+		t.Error("the demo shows colours without a terminal")
 	}
 	if t.Failed() {
 		t.Log(shown)

@@ -9,9 +9,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// finish waits until a child has ended by itself, and returns its exit code. If
-// ctx ends first, so does the child, with those that it has started: asked to,
-// so that they can clear up.
+// finish waits until a child process exits, and returns its exit code. If ctx ends first, it
+// interrupts the child's process group, so that its processes can clean up.
 func finish(ctx context.Context, child *testworld.Process) (int, error) {
 	code, err := child.Wait(ctx)
 	if err == nil {

@@ -15,7 +15,7 @@ func (w *world) kubectl(ctx context.Context, args ...string) error {
 	return w.kubectlAs(ctx, "kubectl "+shellWords(args), args...)
 }
 
-// kubectlAs shows another command line than it runs, for one with a password.
+// kubectlAs shows a different command line from the one it runs, to hide a password.
 func (w *world) kubectlAs(ctx context.Context, shown string, args ...string) error {
 	w.screen.command("$", shown)
 	output, err := w.runKubectl(ctx, args...)
@@ -26,22 +26,22 @@ func (w *world) kubectlAs(ctx context.Context, shown string, args ...string) err
 	return nil
 }
 
-// awaitStatus waits until the field of an object's status has the value.
+// awaitStatus waits until a field of an object's status has the value.
 func (w *world) awaitStatus(ctx context.Context, object, field, value string) error {
 	_, err := w.runKubectl(ctx, "wait", object, "--namespace", namespace, "--timeout", timeout,
 		"--for", "jsonpath={.status."+field+"}="+value)
 	return err
 }
 
-// runKubectl returns what kubectl printed to either output. It runs as a
-// process of the test world: whatever happens to the demo, it does not stay.
+// runKubectl returns what kubectl printed to both outputs. It runs as a process of the test world, so
+// it never outlives the demo.
 func (w *world) runKubectl(ctx context.Context, args ...string) (string, error) {
 	process, err := testworld.StartProcess(testworld.ProcessOptions{
 		Path: w.cluster.KubectlPath(),
 		Args: args,
 		Env: []string{
 			"KUBECONFIG=" + w.cluster.Kubeconfig(),
-			"KUBERC=off", // a person's own preferences would change what is shown
+			"KUBERC=off", // a user's own preferences would change the output
 			"KUBECACHEDIR=" + filepath.Join(w.scratch, "kubectl"),
 		},
 		Dir: w.root,
@@ -61,7 +61,7 @@ func (w *world) runKubectl(ctx context.Context, args ...string) (string, error) 
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:,=@%+-]+$`)
 
-// shellWords writes arguments the way they are typed.
+// shellWords formats arguments as they would be typed.
 func shellWords(args []string) string {
 	words := make([]string, len(args))
 	for i, arg := range args {

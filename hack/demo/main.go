@@ -1,17 +1,16 @@
-// Command demo plays the whole product once, on real components: a
-// kube-apiserver with its etcd, a Postgres server, and the manager as a process
-// of its own, all on loopback and in temporary directories.
+// Command demo plays the whole product once, on real components: a kube-apiserver with its etcd, a
+// Postgres server, and manager and tracker as processes of their own, all on loopback and in
+// temporary directories.
 //
-// A platform team installs the operator and applies config/samples with
-// kubectl; a shop records facts through SQL, as the plain role that the samples
-// name as a writer; after each step a person looks at what became of it. What
-// is shown was really run, and what it comes to is checked: when a credit is
-// not what the story says, the demo fails.
+// A platform team installs the operator and applies config/samples with kubectl. A shop makes a link
+// through the tracker, a visitor follows it, and the shop records facts by HTTP and by SQL, as the
+// plain role that the samples name as a writer. After each step the demo shows the result. Everything
+// that it shows was really run, and it fails if a credit differs from the story.
 //
-// It ends by itself and leaves nothing behind. With KEEP=1 in the environment
-// it stays up after the story until Ctrl-C.
+// It ends by itself and leaves nothing behind. With KEEP=1 in the environment everything keeps running
+// after the story, until Ctrl-C.
 //
-// What must not be here: anything that tests or the product would need, too.
+// What must not be here: anything that tests or the product need as well.
 package main
 
 import (
@@ -23,7 +22,7 @@ import (
 	"syscall"
 )
 
-const exitInterrupted = 130 // 128 + SIGINT, as shells have it
+const exitInterrupted = 130 // 128 + SIGINT, as in shells
 
 func main() { os.Exit(command()) }
 
@@ -39,7 +38,7 @@ func command() int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && !errors.Is(err, errLeftBehind):
-		fmt.Fprintln(os.Stderr, "demo: interrupted; everything is stopped and removed")
+		fmt.Fprintln(os.Stderr, "demo: interrupted; everything has been stopped and removed")
 		return exitInterrupted
 	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -47,8 +46,7 @@ func command() int {
 	}
 }
 
-// run plays the story in a world of its own, and takes the world down however
-// the story ends.
+// run plays the story in a world of its own, and stops the world however the story ends.
 func run(ctx context.Context, screen *screen, keep bool) (err error) {
 	w := &world{screen: screen}
 	defer func() { err = errors.Join(err, w.close()) }()
@@ -65,6 +63,6 @@ func run(ctx context.Context, screen *screen, keep bool) (err error) {
 		w.stayUp(ctx)
 		return nil
 	}
-	screen.tell("That is all. With KEEP=1 it stays up, for kubectl and psql of your own.")
+	screen.tell("That is all. KEEP=1 make demo keeps everything running, for your own kubectl, psql and browser.")
 	return nil
 }

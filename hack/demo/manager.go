@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,12 +9,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// buildManager builds cmd/manager where no other demo does.
-func (w *world) buildManager(ctx context.Context) error {
+// build compiles manager and tracker into this demo's own directory.
+func (w *world) build(ctx context.Context) error {
 	build, err := testworld.StartProcess(testworld.ProcessOptions{
 		Path: "go",
-		// Without what debuggers need: it links in a fraction of the time.
-		Args: []string{"build", "-ldflags=-s -w", "-o", filepath.Join(w.scratch, "manager"), "./cmd/manager"},
+		// Linking without debug information takes a fraction of the time.
+		Args: []string{"build", "-ldflags=-s -w", "-o", w.scratch, "./cmd/manager", "./cmd/tracker"},
 		Env:  []string{"GOTMPDIR=" + w.scratch},
 		Dir:  w.root,
 	})
@@ -27,7 +26,7 @@ func (w *world) buildManager(ctx context.Context) error {
 		return err
 	}
 	if code != 0 {
-		return fmt.Errorf("while building cmd/manager: exit status %d\n%s", code, build.Log())
+		return fmt.Errorf("while building manager and tracker: exit status %d\n%s", code, build.Log())
 	}
 	return nil
 }
@@ -45,7 +44,7 @@ func (w *world) startManager(ctx context.Context) error {
 	}
 	args := []string{
 		"--kubeconfig", kubeconfig, "--status-interval", "1s",
-		// No ports, which another demo may have taken.
+		// Without ports, so that two demos can run at once.
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
 	}
 	w.screen.command("$", "manager "+shellWords(args[:4])+" \\\n    "+shellWords(args[4:])+" &")
@@ -57,15 +56,19 @@ func (w *world) startManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		<-w.manager.Exited()
-		w.abandon(errors.New("the manager has ended by itself"))
-	}()
+	w.abandonAfter(w.manager, "the manager")
 	return nil
 }
 
-// explain adds what the operator says to an error of the story: in conditions
-// and in its log.
+// abandonAfter ends the story when a process exits.
+func (w *world) abandonAfter(process *testworld.Process, name string) {
+	go func() {
+		<-process.Exited()
+		w.abandon(fmt.Errorf("%s has exited unexpectedly", name))
+	}()
+}
+
+// explain adds the conditions of all objects, and the last lines of the logs, to an error of the story.
 func (w *world) explain(ctx context.Context, err error) error {
 	const lines = 20
 	if w.manager == nil || ctx.Err() != nil {
@@ -77,7 +80,14 @@ func (w *world) explain(ctx context.Context, err error) error {
 	if getErr != nil {
 		objects = getErr.Error()
 	}
-	log := strings.Split(strings.TrimSpace(w.manager.Log()), "\n")
-	return fmt.Errorf("%w\n\n%s\nThe last lines of the manager's log:\n%s",
-		err, objects, strings.Join(log[max(0, len(log)-lines):], "\n"))
+	err = fmt.Errorf("%w\n\n%s\nThe last lines of the manager's log:\n%s", err, objects, lastLines(w.manager, lines))
+	if w.tracker != nil && w.tracker.process != nil {
+		err = fmt.Errorf("%w\n\nThe last lines of the tracker's log:\n%s", err, lastLines(w.tracker.process, lines))
+	}
+	return err
+}
+
+func lastLines(process *testworld.Process, count int) string {
+	log := strings.Split(strings.TrimSpace(process.Log()), "\n")
+	return strings.Join(log[max(0, len(log)-count):], "\n")
 }

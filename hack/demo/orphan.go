@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// untilOrphaned ends the context when the process that started this one is
-// gone. `go run` does not pass on the signal that ends it, and without this a
-// demo that was to stay up would stay for good.
+// untilOrphaned ends the context when this process's parent has exited. `go run` does not forward
+// the signal that ends it, so without this a demo with KEEP=1 would run forever.
 func untilOrphaned(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	parent := os.Getppid()

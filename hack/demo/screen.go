@@ -11,10 +11,9 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is what the person in front of it sees. Colours are for terminals
-// only, and NO_COLOR turns them off there, too.
+// screen writes the demo's output. It uses colours only on a terminal, and never if NO_COLOR is set.
 type screen struct {
-	mutex  sync.Mutex // steps that run at the same time report through it
+	mutex  sync.Mutex // concurrent work reports through it
 	out    io.Writer
 	colour bool
 	steps  int
@@ -41,10 +40,10 @@ func (s *screen) step(title string) {
 	s.print("\n" + s.paint(bold, fmt.Sprintf("== %d. %s", s.steps, title)) + "\n")
 }
 
-// tell is the narrator's voice.
+// tell prints a narrator's sentence.
 func (s *screen) tell(text string) { s.print("\n" + text + "\n") }
 
-// command shows what is typed, and where: "$" is a shell.
+// command shows a command after its prompt; "$" is a shell.
 func (s *screen) command(prompt, text string) {
 	var b strings.Builder
 	for i, line := range strings.Split(text, "\n") {
@@ -60,20 +59,20 @@ func (s *screen) command(prompt, text string) {
 	s.print(b.String() + "\n")
 }
 
-// output shows what a command answered.
+// output shows a command's output.
 func (s *screen) output(text string) {
 	if text = strings.TrimRight(text, "\n"); text != "" {
 		s.print(text + "\n")
 	}
 }
 
-// note is an aside.
+// note prints a remark that is less important than the rest.
 func (s *screen) note(format string, args ...any) {
 	s.print(s.paint(dim, fmt.Sprintf(format, args...)) + "\n")
 }
 
-// during runs work that may take long: it reports when that is done, and every
-// few seconds that it is not.
+// during runs work that may take long. It reports how long the work took, and every few seconds that
+// it is still running.
 func (s *screen) during(what string, work func() error) error {
 	const pause = 10 * time.Second
 	began := time.Now()
@@ -104,5 +103,5 @@ func (s *screen) paint(style, text string) string {
 func (s *screen) print(text string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	_, _ = io.WriteString(s.out, text) // nobody is left to tell about a screen that is gone
+	_, _ = io.WriteString(s.out, text) // there is no other place to report it
 }

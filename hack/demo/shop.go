@@ -16,21 +16,20 @@ import (
 //go:embed story/*.sql
 var statements embed.FS
 
-// shop is the application: it has the plain role that config/samples names as a
-// writer, and a connection with nothing special about it.
+// shop is the application. It connects as the plain role that config/samples names as a writer.
 type shop struct {
 	screen     *screen
 	connection *pgx.Conn
 	decisions  *decisions
 }
 
-// openShop connects as the shop to a database that the operator has prepared.
+// openShop connects as the shop to a database whose schema the operator has created.
 func openShop(ctx context.Context, screen *screen, database *testworld.Database) (*shop, error) {
 	config, err := pgx.ParseConfig(database.WriterURI)
 	if err != nil {
 		return nil, fmt.Errorf("while reading the shop's URI: %w", err)
 	}
-	// As psql does it: the server writes results as text.
+	// Like psql: the server formats results as text.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	s := &shop{screen: screen}
 	if s.connection, err = pgx.ConnectConfig(ctx, config); err != nil {
@@ -46,15 +45,15 @@ func (s *shop) close(ctx context.Context) error {
 	return errors.Join(s.connection.Close(ctx), s.decisions.close(ctx))
 }
 
-// record shows statements that write facts, runs them, and waits until the
-// operator has decided what they change.
+// record shows statements that write facts, runs them, and waits until the operator has decided
+// what they change.
 func (s *shop) record(ctx context.Context, name string) error {
 	text, err := statement(name)
 	if err != nil {
 		return err
 	}
 	s.screen.command("shop=>", withoutHeader(text))
-	// One by one, as psql sends them: together they would be one transaction.
+	// Like psql, one by one: sent together they would be one transaction.
 	for one := range strings.SplitAfterSeq(text, ";\n") {
 		tag, err := s.connection.Exec(ctx, one)
 		if err != nil {
@@ -62,6 +61,11 @@ func (s *shop) record(ctx context.Context, name string) error {
 		}
 		s.screen.output(tag.String())
 	}
+	return s.awaitDecisions(ctx)
+}
+
+// awaitDecisions waits until the operator has decided everything, and shows how long that took.
+func (s *shop) awaitDecisions(ctx context.Context) error {
 	took, err := s.decisions.await(ctx)
 	if err != nil {
 		return err
@@ -89,7 +93,7 @@ func (s *shop) show(ctx context.Context, name string) error {
 	return nil
 }
 
-// expect checks what somebody has, in minor units of US dollars.
+// expect checks a beneficiary's available credit, in US cents.
 func (s *shop) expect(ctx context.Context, beneficiary string, want int64) error {
 	text, err := statement("available")
 	if err != nil {
@@ -97,10 +101,10 @@ func (s *shop) expect(ctx context.Context, beneficiary string, want int64) error
 	}
 	var have int64
 	if err := s.connection.QueryRow(ctx, text, beneficiary).Scan(&have); err != nil {
-		return fmt.Errorf("while looking at what %s has: %w", beneficiary, err)
+		return fmt.Errorf("while reading the balance of %s: %w", beneficiary, err)
 	}
 	if have != want {
-		return fmt.Errorf("%s has %d minor units of USD, and by the policy should have %d", beneficiary, have, want)
+		return fmt.Errorf("%s has %d cents available; the policy says %d", beneficiary, have, want)
 	}
 	return nil
 }
@@ -108,15 +112,14 @@ func (s *shop) expect(ctx context.Context, beneficiary string, want int64) error
 func statement(name string) (string, error) {
 	text, err := statements.ReadFile("story/" + name + ".sql")
 	if err != nil {
-		return "", fmt.Errorf("while looking for a statement: %w", err)
+		return "", fmt.Errorf("while reading a statement: %w", err)
 	}
 	return string(text), nil
 }
 
 var header = regexp.MustCompile(`\A(--[^\n]*\n)+`)
 
-// withoutHeader is a statement without the comment above it, which is for the
-// readers of the file.
+// withoutHeader returns a statement without the comment at its top, which is for readers of the file.
 func withoutHeader(text string) string {
 	return strings.TrimSpace(header.ReplaceAllString(text, ""))
 }

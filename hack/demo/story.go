@@ -3,15 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 )
 
-// play is the story, in the order in which it is told.
+// play tells the story in order.
 func play(ctx context.Context, w *world) error {
 	for _, part := range []func(context.Context, *world) error{
-		install, declare, share, signUp, buy, secondFriend, refund, outOfOrder, newTerms, limit,
+		install, declare, share, signUp, earn, secondFriend, refund, outOfOrder, newTerms, limit,
 	} {
 		if err := part(ctx, w); err != nil {
 			return err
@@ -25,8 +26,8 @@ func install(ctx context.Context, w *world) error {
 	if err := w.kubectl(ctx, "apply", "--server-side", "-k", "config/default"); err != nil {
 		return err
 	}
-	w.screen.tell("No node here would run its Pods. The same program runs as a process instead, with a token of the\n" +
-		"ServiceAccount just made, and so with no other rights than in a Pod.")
+	w.screen.tell("This cluster has no node to run Pods. The same program runs as a process instead, with a token of the\n" +
+		"ServiceAccount that was just created, so it has exactly the rights that it has in a Pod.")
 	return w.startManager(ctx)
 }
 
@@ -58,7 +59,7 @@ func declare(ctx context.Context, w *world) error {
 	return w.showObjects(ctx)
 }
 
-// createSecret gives the operator its way into the database, as a user would.
+// createSecret stores the URI of the database where the operator reads it.
 func (w *world) createSecret(ctx context.Context) error {
 	shown, err := url.Parse(w.database.URI)
 	if err != nil {
@@ -74,8 +75,8 @@ func (w *world) showObjects(ctx context.Context) error {
 	return w.kubectl(ctx, "get", "rcamp,rpol,adb", "-n", namespace)
 }
 
-// showCampaign shows the campaign once a field of its status has the value that
-// follows from the ledger: counters are read now and then, not at once.
+// showCampaign waits until a field of the campaign's status has a value, and shows the campaign:
+// counters are read at intervals.
 func (w *world) showCampaign(ctx context.Context, field, value string) error {
 	if err := w.awaitStatus(ctx, campaign, field, value); err != nil {
 		return err
@@ -91,27 +92,49 @@ func (w *world) showMoney(ctx context.Context) error {
 	return w.shop.show(ctx, "balance")
 }
 
+// share plays the visitor's part: the shop makes a link, and a friend follows it.
 func share(ctx context.Context, w *world) error {
-	w.screen.step("Alice shares a link, and somebody follows it")
-	w.screen.tell("From here on the shop writes facts with plain SQL, as the role that spec.roles.writers names. Below each\n" +
-		"write stands how long it took until the operator had decided what follows from it.")
-	if err := w.shop.record(ctx, "alice_link"); err != nil {
+	w.screen.step("Alice shares her link, and a friend follows it")
+	w.screen.tell("The shop runs the tracker, which serves links and takes facts by HTTP. It connects as the plain Postgres\n" +
+		"role that spec.roles.writers names. The file keys encrypts visitors' cookies; the file tokens holds the\n" +
+		"shop's API token.")
+	if err := w.startTracker(ctx); err != nil {
 		return err
 	}
-	return w.shop.record(ctx, "visitor_touch")
+	w.screen.tell("The shop asks for alice's link and shows it on her page:")
+	var link struct {
+		URL string `json:"url"`
+	}
+	if err := w.post(ctx, "/v1/links",
+		`{"referrer_id": "alice", "campaign": "invite-friends", "label": "invite-friends"}`, &link); err != nil {
+		return err
+	}
+	w.screen.tell("A friend follows it. The answer leads to the shop, with a cookie that only the tracker can read:")
+	var err error
+	if w.visitor, err = newVisitor(); err != nil {
+		return err
+	}
+	return w.follow(ctx, link.URL)
 }
 
 func signUp(ctx context.Context, w *world) error {
-	w.screen.step("The visitor signs up and is bob")
-	if err := w.shop.record(ctx, "bob_signup"); err != nil {
+	w.screen.step("The friend signs up as bob, and buys for $25.00")
+	w.screen.tell("The browser sends the cookie with the signup form, and the shop passes it on:")
+	if err := w.post(ctx, "/v1/signups", `{"user_id": "bob", "visitor": "`+w.visitor.token+`"}`, nil); err != nil {
 		return err
 	}
-	return w.shop.show(ctx, "attribution")
+	if err := w.shop.show(ctx, "attribution"); err != nil {
+		return err
+	}
+	w.screen.tell("Amounts are in minor units: 2500 cents.")
+	return w.post(ctx, "/v1/purchases",
+		`{"user_id": "bob", "purchase_id": "order-1", "amount": 2500, "currency": "USD"}`, nil)
 }
 
-func buy(ctx context.Context, w *world) error {
-	w.screen.step("Bob buys for $25.00: alice has her $5.00")
-	if err := w.shop.record(ctx, "bob_purchase"); err != nil {
+func earn(ctx context.Context, w *world) error {
+	w.screen.step("Alice has earned $5.00")
+	w.screen.tell("The shop shows it on her page, the database has it as an entry and as a sum, and the campaign counts it:")
+	if err := w.call(ctx, http.MethodGet, "/v1/referrers/alice/balance", "", nil); err != nil {
 		return err
 	}
 	if err := w.showMoney(ctx); err != nil {
@@ -124,14 +147,17 @@ func buy(ctx context.Context, w *world) error {
 }
 
 func secondFriend(ctx context.Context, w *world) error {
-	w.screen.step("Carol types alice's code; her first order is too small, her second counts")
-	if err := w.shop.record(ctx, "carol_small_purchase"); err != nil {
-		return err
+	w.screen.step("The same in plain SQL: carol follows another link of alice, signs up and buys")
+	w.screen.tell("A shop can also write facts in its own transactions, as the same role. The operator treats both alike.")
+	for _, name := range []string{"alice_link", "visitor_touch", "carol_signup", "carol_small_purchase"} {
+		if err := w.shop.record(ctx, name); err != nil {
+			return err
+		}
 	}
 	if err := w.shop.expect(ctx, "alice", 500); err != nil {
 		return err
 	}
-	w.screen.tell("$15.00 is below the policy's minimum: alice has what she had.")
+	w.screen.tell("$15.00 is below the policy's minimum, so alice earns nothing yet. Carol's second order counts:")
 	if err := w.shop.record(ctx, "carol_purchase"); err != nil {
 		return err
 	}
@@ -142,7 +168,7 @@ func secondFriend(ctx context.Context, w *world) error {
 }
 
 func refund(ctx context.Context, w *world) error {
-	w.screen.step("Bob gets his money back: the $5.00 for his order goes")
+	w.screen.step("Bob gets his money back, so the $5.00 for his order is reversed")
 	if err := w.shop.record(ctx, "bob_refund"); err != nil {
 		return err
 	}
@@ -159,8 +185,8 @@ func refund(ctx context.Context, w *world) error {
 }
 
 func outOfOrder(ctx context.Context, w *world) error {
-	w.screen.step("Facts that come late, or in the wrong order, come to the same")
-	w.screen.tell("Dave's order is recorded first, then his signup, and last the visit that he came by:")
+	w.screen.step("Late facts, and facts in the wrong order, lead to the same result")
+	w.screen.tell("Dave's order is recorded first, then his signup, and last the visit that brought him:")
 	if err := w.shop.record(ctx, "dave_purchase_signup"); err != nil {
 		return err
 	}
@@ -176,7 +202,7 @@ func outOfOrder(ctx context.Context, w *world) error {
 	if err := w.shop.expect(ctx, "alice", 1000); err != nil {
 		return err
 	}
-	w.screen.tell("Erin's refund is recorded before her order. What is left of it, $15.00, is below the minimum:")
+	w.screen.tell("Erin's refund is recorded before her order. The net of the order, $15.00, is below the minimum:")
 	if err := w.shop.record(ctx, "erin_refund_first"); err != nil {
 		return err
 	}
@@ -187,7 +213,7 @@ func outOfOrder(ctx context.Context, w *world) error {
 }
 
 func newTerms(ctx context.Context, w *world) error {
-	w.screen.step("New terms: from now on the friend gets 10 % of the order, too")
+	w.screen.step("New terms: from now on the friend gets 10 % of the order as well")
 	const friend = `[{"op": "add", "path": "/spec/rewards/-", "value":
   {"name": "friend", "beneficiary": "Referee", "percentage": {"rate": "10"}}}]`
 	if err := w.kubectl(ctx, "patch", "rpol", "five-dollars", "-n", namespace, "--type=json", "-p", friend); err != nil {
@@ -202,7 +228,7 @@ func newTerms(ctx context.Context, w *world) error {
 	if err := w.showMoney(ctx); err != nil {
 		return err
 	}
-	w.screen.tell("Who bought before keeps the terms of then: the ledger's earlier entries are as they were.")
+	w.screen.tell("Earlier pairs keep their terms: their ledger entries are unchanged.")
 	if err := w.shop.expect(ctx, "alice", 1500); err != nil {
 		return err
 	}
@@ -213,7 +239,7 @@ func newTerms(ctx context.Context, w *world) error {
 }
 
 func limit(ctx context.Context, w *world) error {
-	w.screen.step("A limit: alice may have three friends, so the fourth waits until there is room")
+	w.screen.step("A limit: alice may have three friends, so the fourth waits")
 	const three = `{"spec": {"limits": {"pairsPerReferrer": 3}}}`
 	if err := w.kubectl(ctx, "patch", "rpol", "five-dollars", "-n", namespace, "--type=merge", "-p", three); err != nil {
 		return err
@@ -230,7 +256,7 @@ func limit(ctx context.Context, w *world) error {
 	if err := w.shop.expect(ctx, "gina", 0); err != nil {
 		return err
 	}
-	w.screen.tell("Carol gets her money back, which makes room for gina:")
+	w.screen.tell("Carol gets her money back. That frees capacity, and gina's pair is admitted:")
 	if err := w.shop.record(ctx, "carol_refund"); err != nil {
 		return err
 	}
@@ -246,6 +272,6 @@ func limit(ctx context.Context, w *world) error {
 	if err := w.showCampaign(ctx, "credit", "23.00 USD"); err != nil {
 		return err
 	}
-	w.screen.tell("The campaign has a limit, too, its budget. What is left of it:")
+	w.screen.tell("The campaign has a limit as well, its budget. Remaining:")
 	return w.kubectl(ctx, "get", campaign, "-n", namespace, "-o", "jsonpath={.status.credits[0].budgetRemaining}")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// table is a query's result as text, ready to be aligned.
+// table is a query's result as text.
 type table struct {
 	columns []column
 	rows    [][]string
@@ -16,11 +16,11 @@ type table struct {
 
 type column struct {
 	name    string
-	numeric bool // aligned to the right
+	numeric bool // aligned right
 }
 
-// readTable reads the rows of a query in the simple protocol, in which the
-// server itself has written every value as text.
+// readTable reads the rows of a query in the simple protocol, in which the server formats every
+// value as text.
 func readTable(rows pgx.Rows) (table, error) {
 	defer rows.Close()
 	var t table
@@ -45,7 +45,7 @@ func isNumeric(oid uint32) bool {
 	return false
 }
 
-// String draws the table the way psql does.
+// String formats the table like psql.
 func (t table) String() string {
 	widths := make([]int, len(t.columns))
 	for i, column := range t.columns {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTable(t *testing.T) {
+func TestTableIsFormattedLikePsql(t *testing.T) {
 	columns := []column{{name: "beneficiary_id"}, {name: "amount", numeric: true}, {name: "reason"}}
 	for _, test := range []struct {
 		name string
@@ -14,7 +14,7 @@ func TestTable(t *testing.T) {
 		want string
 	}{
 		{
-			name: "numbers stand to the right, text to the left, and no line ends in blanks",
+			name: "numbers are aligned right, text left, and no line ends in blanks",
 			rows: [][]string{{"alice", "500", "Qualified"}, {"alice", "-500", ""}},
 			want: " beneficiary_id | amount | reason\n" +
 				"----------------+--------+-----------\n" +
@@ -22,14 +22,14 @@ func TestTable(t *testing.T) {
 				" alice          |   -500 |\n",
 		},
 		{
-			name: "a cell wider than its heading widens the column, by characters and not by bytes",
+			name: "a cell wider than its heading widens the column, counted in characters",
 			rows: [][]string{{"żółw-the-beneficiary", "1", "x"}},
 			want: " beneficiary_id       | amount | reason\n" +
 				"----------------------+--------+--------\n" +
 				" żółw-the-beneficiary |      1 | x\n",
 		},
 		{
-			name: "no rows are said to be none",
+			name: "an empty result says so",
 			want: " beneficiary_id | amount | reason\n" +
 				"----------------+--------+--------\n" +
 				"(no rows)\n",

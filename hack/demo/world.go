@@ -18,7 +18,7 @@ const (
 	campaign  = "rcamp/invite-friends"
 )
 
-// patience is for machines that have much else to do.
+// patience bounds each wait; it is long for the sake of busy machines.
 const (
 	patience = 3 * time.Minute
 	timeout  = "180s" // the same for kubectl
@@ -28,18 +28,20 @@ const (
 type world struct {
 	screen  *screen
 	root    string // of the repository
-	scratch string // for files of the demo; it goes with the test world's
+	scratch string // the demo's files; removed with the test world's
 
 	cluster  *testworld.ControlPlane
 	postgres *testworld.Postgres
 	database *testworld.Database
 	manager  *testworld.Process
+	tracker  *tracker
 	shop     *shop
+	visitor  *visitor
 
 	abandon context.CancelCauseFunc // ends the story early
 }
 
-// start starts the servers and builds the manager. Nothing is installed yet.
+// start starts the servers and builds the binaries. It installs nothing.
 func (w *world) start(ctx context.Context) error {
 	var err error
 	if w.root, err = binaries.ModuleRoot(); err != nil {
@@ -48,7 +50,7 @@ func (w *world) start(ctx context.Context) error {
 	if w.scratch, err = testworld.ScratchDir("demo"); err != nil {
 		return err
 	}
-	w.screen.note("Starting everything it takes, on loopback and in temporary directories:")
+	w.screen.note("Starting the servers, on loopback and in temporary directories:")
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error {
 		return w.screen.during("  kube-apiserver and etcd", func() (err error) {
@@ -66,25 +68,28 @@ func (w *world) start(ctx context.Context) error {
 		})
 	})
 	parts.Go(func() error {
-		return w.screen.during("  go build ./cmd/manager", func() error { return w.buildManager(ctx) })
+		return w.screen.during("  go build ./cmd/manager ./cmd/tracker", func() error { return w.build(ctx) })
 	})
 	return parts.Wait()
 }
 
-var errLeftBehind = errors.New("something of the demo is left behind")
+var errLeftBehind = errors.New("the demo could not remove everything that it started")
 
-// close stops everything and removes every file. Its error is an errLeftBehind.
+// close stops everything and removes every file. Its error wraps errLeftBehind.
 func (w *world) close() error {
-	const forManager, forDatabase = 10 * time.Second, 10 * time.Second
-	// What ends the demo must not keep it from clearing up.
+	const forProcess, forDatabase = 10 * time.Second, 10 * time.Second
+	// Not the demo's context: it may have ended already.
 	ctx, cancel := context.WithTimeout(context.Background(), forDatabase)
 	defer cancel()
 	var errs []error
 	if w.shop != nil {
 		errs = append(errs, w.shop.close(ctx))
 	}
+	if w.tracker != nil && w.tracker.process != nil {
+		errs = append(errs, w.tracker.process.Stop(forProcess))
+	}
 	if w.manager != nil {
-		errs = append(errs, w.manager.Stop(forManager))
+		errs = append(errs, w.manager.Stop(forProcess))
 	}
 	if w.cluster != nil {
 		errs = append(errs, w.cluster.Stop())
@@ -102,24 +107,31 @@ func (w *world) close() error {
 	return nil
 }
 
-// stayUp tells how to use what is running, and waits for Ctrl-C.
+// stayUp says how to use what is running, and waits for Ctrl-C.
 func (w *world) stayUp(ctx context.Context) {
-	w.screen.step("It stays up: try it yourself")
+	w.screen.step("Everything keeps running: try it yourself")
 	w.screen.tell(fmt.Sprintf(`In another terminal:
 
   export KUBECONFIG=%s
   %s get referral -n %s
 
-  psql '%s'   # the shop: writes facts, reads everything
+  psql '%s'   # as the shop: writes facts, reads results
 
-The manager's log is %s
+The tracker listens on %s, and describes its API at %[5]s/docs.
+The shop's token: %s
+
+Logs: %s
+      %s
 
 Ctrl-C stops and removes everything.`,
-		w.cluster.Kubeconfig(), w.cluster.KubectlPath(), namespace, w.database.WriterURI, w.manager.LogPath()))
+		w.cluster.Kubeconfig(), w.cluster.KubectlPath(), namespace, w.database.WriterURI,
+		w.tracker.url, w.tracker.token, w.manager.LogPath(), w.tracker.process.LogPath()))
 	select {
 	case <-ctx.Done():
 	case <-w.manager.Exited():
-		w.screen.tell("The manager has ended; so does this.")
+		w.screen.tell("The manager has exited, so the demo ends.")
+	case <-w.tracker.process.Exited():
+		w.screen.tell("The tracker has exited, so the demo ends.")
 	}
 	w.screen.tell("Stopping.")
 }

@@ -1,6 +1,5 @@
-// Command links looks for dead links in the documentation: relative links whose
-// file is not there, and links to headings that their file does not have.
-// Links to other places are not followed.
+// Command links reports dead links in the documentation: relative links to files that do not exist, and
+// links to headings that their file does not have. It does not follow links to other sites.
 package main
 
 import (
@@ -48,9 +47,10 @@ func deadLinks(root string) ([]string, error) {
 	return dead, nil
 }
 
-// skipped are directories that are not documentation of ours.
+// skipped reports whether a directory contains no documentation of this project.
 func skipped(name string) bool {
-	return strings.HasPrefix(name, ".") || name == "bin" || name == "testdata" || name == "node_modules"
+	hidden := strings.HasPrefix(name, ".") && name != ".github"
+	return hidden || name == "bin" || name == "testdata" || name == "node_modules"
 }
 
 func deadIn(path string) ([]string, error) {

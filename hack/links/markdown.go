@@ -35,7 +35,7 @@ func linksIn(markdown string) []link {
 	return links
 }
 
-// anchors are the names that the headings of a page get, and those set by hand.
+// anchors are the names of a page's headings, and those set by hand.
 func anchors(markdown string) map[string]bool {
 	names := map[string]bool{}
 	seen := map[string]int{}

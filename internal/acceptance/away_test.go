@@ -46,7 +46,7 @@ func newEdge(t testing.TB, w *world, databaseURI string) *edge {
 	return e
 }
 
-// tell sends a fact; status 0: there was no answer.
+// tell sends a fact and returns the status of the answer; 0: no answer.
 func (e *edge) tell(ctx context.Context, path string, fact map[string]any, answer any) (status int, header http.Header) {
 	content, err := json.Marshal(fact)
 	if err != nil {
@@ -78,7 +78,7 @@ func (e *edge) tell(ctx context.Context, path string, fact map[string]any, answe
 
 // click follows the link and returns the visitor's token.
 func (e *edge) click(ctx context.Context) (status int, location, token string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.link, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.link, nil)
 	if err != nil {
 		e.Error(err)
 		return 0, "", ""
@@ -95,9 +95,9 @@ func (e *edge) click(ctx context.Context) (status int, location, token string) {
 	return response.StatusCode, response.Header.Get("Location"), token
 }
 
-// TestWithoutItsDatabaseTheTrackerLeadsOnAndLosesNothing stops Postgres under
+// TestTrackerServesLinksAndLosesNothingWithoutItsDatabase stops Postgres under
 // load. OUTAGE=10s makes it longer.
-func TestWithoutItsDatabaseTheTrackerLeadsOnAndLosesNothing(t *testing.T) {
+func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	outage := 2 * time.Second
 	if text := os.Getenv("OUTAGE"); text != "" {
 		var err error
@@ -118,7 +118,7 @@ func TestWithoutItsDatabaseTheTrackerLeadsOnAndLosesNothing(t *testing.T) {
 	w.until("there is load", func() bool { return l.recorded.Load() > 50 && l.clicks.Load() > 50 })
 	must(t, postgres.Halt())
 	clicks := l.clicks.Load()
-	time.Sleep(outage) // what is tested is how this goes
+	time.Sleep(outage) // the length of the outage is part of the test
 	if during := l.clicks.Load() - clicks; during < 50 {
 		t.Errorf("%d redirects in %s without a database", during, outage)
 	}
@@ -145,7 +145,7 @@ func TestWithoutItsDatabaseTheTrackerLeadsOnAndLosesNothing(t *testing.T) {
 	w.eventually("who clicked in the outage is bound to who shared", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
 }
 
-// load is visitors who click and a shop that records purchases.
+// load is a stream of visits and purchases.
 type load struct {
 	*edge
 	clicks, recorded, refused atomic.Int64
@@ -165,7 +165,7 @@ func (l *load) start(ctx context.Context) {
 	}
 }
 
-// repeat works with pauses: this is about correctness, and two cores have more to do.
+// repeat pauses between runs: the test is about correctness, and must leave the machine time for other work.
 func (l *load) repeat(work func(int)) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -208,7 +208,7 @@ func (l *load) stop() {
 	l.workers.Wait()
 }
 
-// missing are those acknowledged that the database does not have.
+// missing returns the acknowledged users that the database lacks.
 func (l *load) missing() []string {
 	there := map[string]bool{}
 	for _, user := range l.rows("SELECT user_id FROM referral.purchase") {
@@ -217,7 +217,7 @@ func (l *load) missing() []string {
 	return slices.DeleteFunc(slices.Clone(l.acknowledged), func(user string) bool { return there[user] })
 }
 
-func TestStoppingFinishesWhatHasBegun(t *testing.T) {
+func TestStoppingAnswersRequestsThatHaveBegun(t *testing.T) {
 	postgres := sharedPostgres(t)
 	w := newWorld(t, testworld.Cluster(t), postgres)
 	w.manager()
@@ -239,10 +239,10 @@ func TestStoppingFinishesWhatHasBegun(t *testing.T) {
 	}()
 	w.until("the purchase is being recorded", func() bool { return e.metric("referral_tracker_requests_running") == "1" })
 	must(t, e.Signal(syscall.SIGTERM))
-	w.until("it says so", func() bool { return strings.Contains(e.tracker.Log(), `"msg":"Stopping"`) })
-	w.until("it is unready", func() bool { return e.status(t, "/readyz") == http.StatusServiceUnavailable })
+	w.until("the tracker logs that it stops", func() bool { return strings.Contains(e.tracker.Log(), `"msg":"Stopping"`) })
+	w.until("the tracker is unready", func() bool { return e.status(t, "/readyz") == http.StatusServiceUnavailable })
 	if !e.Running() {
-		t.Fatal("it has not waited")
+		t.Fatal("the tracker exited before the request was answered")
 	}
 	network.Pass()
 
@@ -251,7 +251,7 @@ func TestStoppingFinishesWhatHasBegun(t *testing.T) {
 	}
 	code, err := e.Wait(t.Context())
 	if code != 0 || err != nil {
-		t.Errorf("it ended with %d, %v", code, err)
+		t.Errorf("the tracker exited with %d, %v", code, err)
 	}
 	if got := w.rows("SELECT count(*) FROM referral.touch"); got[0] != "2" {
 		t.Errorf("%s touches are written, want 2", got[0])
@@ -261,7 +261,7 @@ func TestStoppingFinishesWhatHasBegun(t *testing.T) {
 	}
 }
 
-// metric is the value of a metric without labels.
+// metric returns the value of a metric without labels.
 func (t *tracker) metric(name string) string {
 	response, err := http.Get("http://" + t.ops + "/metrics")
 	if err != nil {

@@ -22,13 +22,13 @@ type order struct {
 	customer int
 	id       string
 	at       time.Time
-	cents    int64 // some cost nothing, which is no purchase
+	cents    int64 // some orders are free, which is no purchase
 	refunds  []int64
 }
 
-// TestRealPurchases gives the inviter 10 % of each order of $20 or more, at most
+// TestRealOrdersEarnExactBalances gives the inviter 10 % of each order of $20 or more, at most
 // $5, and the friend $1 of it, and checks every balance to the cent.
-func TestRealPurchases(t *testing.T) {
+func TestRealOrdersEarnExactBalances(t *testing.T) {
 	orders := readOrders(t)
 	w := newWorld(t, testworld.Cluster(t), sharedPostgres(t))
 	w.manager()
@@ -51,7 +51,7 @@ spec:
 	w.tell(orders)
 	w.converged()
 
-	// What everybody has, worked out from the orders alone.
+	// The balance of each person, computed from the orders alone.
 	want := map[string]int64{}
 	for _, o := range orders {
 		net := o.cents
@@ -119,8 +119,7 @@ func readOrders(t *testing.T) []order {
 	return orders
 }
 
-// tell writes the facts in the worst order: refunds first, then purchases, then
-// links, and signups last.
+// tell writes the facts in the most adverse order: refunds, purchases, links, signups.
 func (w *world) tell(orders []order) {
 	w.Helper()
 	var facts pgx.Batch
@@ -148,14 +147,14 @@ func (w *world) tell(orders []order) {
 	for customer, at := range first {
 		code := fmt.Sprint("CODE-", customer/3)
 		if customer%5 == 0 {
-			code = "" // came alone
+			code = "" // came without a link
 		}
 		facts.Queue("INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, $2, $3)", name(customer), code, at.Add(-12*time.Hour))
 	}
 	w.send(&facts)
 }
 
-// send sends queued facts, a transaction a hundred.
+// send sends queued facts, a hundred per transaction.
 func (w *world) send(facts *pgx.Batch) {
 	w.Helper()
 	for part := range slices.Chunk(facts.QueuedQueries, 100) {

@@ -13,10 +13,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// TestWhateverDies writes pairs, every third refunded, while managers are
-// killed, one is stopped in mid-batch, and Postgres is killed. Nothing is lost
-// and nothing granted twice. PAIRS=40000 makes it the long form.
-func TestWhateverDies(t *testing.T) {
+// TestCreditsAreExactAlthoughProcessesDie writes pairs, every third refunded, while managers are
+// killed, one is paused within a batch, and Postgres is killed. Nothing is lost and nothing is granted
+// twice. PAIRS=40000 runs the long form.
+func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 	pairs := 4000
 	if text := os.Getenv("PAIRS"); text != "" {
 		var err error
@@ -76,11 +76,11 @@ func TestWhateverDies(t *testing.T) {
 	w.eventually("each pair has its state", "SELECT count(*) FILTER (WHERE state = 'Granted'), count(*) FILTER (WHERE state = 'Reversed') <= "+strconv.Itoa(refunded)+" FROM referral.pair", fmt.Sprint(pairs-refunded, " true"))
 	w.eventually("the ledger adds up", "SELECT sum(amount)::bigint FROM referral.ledger", fmt.Sprint(500*(pairs-refunded)))
 	w.eventually("the balances add up", "SELECT sum(available)::bigint FROM referral.balance", fmt.Sprint(500*(pairs-refunded)))
-	w.eventually("nobody has a pair's credit twice", "SELECT count(*) FROM (SELECT FROM referral.ledger GROUP BY user_id, purchase_id, reward HAVING sum(amount) NOT IN (0, 500)) AS wrong", "0")
-	w.eventually("nobody is set aside", "SELECT count(*) FROM referral.set_aside", "0")
+	w.eventually("no pair has its credit twice", "SELECT count(*) FROM (SELECT FROM referral.ledger GROUP BY user_id, purchase_id, reward HAVING sum(amount) NOT IN (0, 500)) AS wrong", "0")
+	w.eventually("no referee is set aside", "SELECT count(*) FROM referral.set_aside", "0")
 }
 
-// tellLinks writes the links that the pairs came through.
+// tellLinks writes the links of the pairs.
 func (w *world) tellLinks() {
 	w.Helper()
 	must(w, w.insist(w.Context(), "INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite-friends', 'r' || n FROM generate_series(0, 9) n ON CONFLICT DO NOTHING"))

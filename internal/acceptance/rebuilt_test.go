@@ -11,9 +11,9 @@ import (
 const everything = `SELECT 'ledger', user_id, purchase_id, reward, seq, amount FROM referral.ledger
 	UNION ALL SELECT 'revision', campaign, digest, '', revision, 0 FROM referral.revision ORDER BY 1, 2, 3, 4, 5`
 
-// TestNothingIsDecidedAnewForTheSameYAML deletes and applies all YAML again, and
+// TestSameYAMLChangesNoDecision deletes and applies all YAML again, and
 // then applies it on another cluster on the same database.
-func TestNothingIsDecidedAnewForTheSameYAML(t *testing.T) {
+func TestSameYAMLChangesNoDecision(t *testing.T) {
 	w := newWorld(t, testworld.Cluster(t), sharedPostgres(t))
 	manager := w.manager()
 	w.apply(fiveDollars)
@@ -32,7 +32,7 @@ func TestNothingIsDecidedAnewForTheSameYAML(t *testing.T) {
 		t.Errorf("after deleting and applying everything (-before +after):\n%s", diff)
 	}
 
-	// The old cluster is gone without a word, and has been for a while.
+	// The old cluster disappeared some time ago, without a deletion.
 	must(t, manager.Kill())
 	other := *w
 	other.cluster = testworld.NewCluster(t, testworld.ControlPlaneOptions{CRDs: crds(t)})
@@ -49,7 +49,7 @@ func TestNothingIsDecidedAnewForTheSameYAML(t *testing.T) {
 	other.eventually("it goes on where the old one stopped", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "5")
 }
 
-// kubectlCreateNamespace makes the world's namespace on its cluster.
+// kubectlCreateNamespace creates the world's namespace on its cluster.
 func (w *world) kubectlCreateNamespace() {
 	w.Helper()
 	_, err := w.cluster.Kubectl(w.Context(), "", "create", "namespace", w.namespace)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// shopApp is a small shop. It knows its users by a cookie of its own, and tells
-// the tracker over HTTP what they do.
+// shopApp is a small shop. It identifies its users by its own cookie, and sends facts to the tracker
+// over HTTP.
 type shopApp struct {
 	testing.TB
 	site    string
@@ -44,7 +44,7 @@ func (s *shopApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// page has the forms that a visitor needs.
+// page answers with a text and the forms that a visitor needs.
 func (s *shopApp) page(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, `<!doctype html><title>shop</title><link rel="icon" href="data:,"><p id="said">%s</p>
@@ -68,8 +68,7 @@ func (s *shopApp) share(w http.ResponseWriter, user string) {
 	s.page(w, link.URL)
 }
 
-// signUp tells the tracker the cookie's token, and where there is none the
-// visitor that the gateway named.
+// signUp records a signup with the token of the visitor's cookie, if there is one.
 func (s *shopApp) signUp(w http.ResponseWriter, r *http.Request, user string) {
 	signup := map[string]any{"user_id": user}
 	if cookie, err := r.Cookie("__Host-referral"); err == nil {
@@ -102,12 +101,15 @@ func (s *shopApp) account(w http.ResponseWriter, user string) {
 	s.page(w, text)
 }
 
-// call asks the tracker and decodes its answer.
+// call sends a request to the tracker and decodes the answer.
 func (s *shopApp) call(method, path string, body, answer any) {
-	content, err := json.Marshal(body)
-	if err != nil {
-		s.Error(err)
-		return
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			s.Error(err)
+			return
+		}
 	}
 	request, err := http.NewRequestWithContext(context.Background(), method, s.tracker+path, bytes.NewReader(content))
 	if err != nil {
@@ -117,8 +119,6 @@ func (s *shopApp) call(method, path string, body, answer any) {
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
-	} else {
-		request.Body = http.NoBody
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s *shopApp) call(method, path string, body, answer any) {
 	}
 }
 
-// loopbackDial leads every name to this machine.
+// loopbackDial resolves every name to this machine.
 func loopbackDial(dialer *net.Dialer, port string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))

@@ -20,7 +20,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// siteName is what visitors call the shop.
+// siteName is the host name of the shop.
 const siteName = "mysite.test"
 
 // site is a shop on the web: nginx with the configuration of the documentation,
@@ -41,7 +41,7 @@ type tracker struct {
 	token, key   string // what its files hold
 }
 
-// startTracker starts the tracker of a world, as its plain writer.
+// startTracker starts a tracker of the world and waits until it is ready.
 func (w *world) startTracker(address, publicURL, databaseURI string) *tracker {
 	w.Helper()
 	t := &tracker{address: address, ops: freeAddress(w), token: secret(), key: secret()}
@@ -61,7 +61,7 @@ func (w *world) startTracker(address, publicURL, databaseURI string) *tracker {
 	return t
 }
 
-// status is what a path of the tracker's operators answers; 0: nothing.
+// status returns the status of a path at --ops-listen; 0: no answer.
 func (t *tracker) status(tb testing.TB, path string) int {
 	tb.Helper()
 	response, err := http.Get("http://" + t.ops + path)
@@ -103,7 +103,7 @@ func newSite(t testing.TB) *site {
 	return s
 }
 
-// documented is docs/gateways/nginx.conf with addresses of this machine.
+// documented returns docs/gateways/nginx.conf with addresses of this machine.
 func documented(t testing.TB, address, tracker, shop string) string {
 	t.Helper()
 	root, err := binaries.ModuleRoot()
@@ -127,8 +127,7 @@ func documented(t testing.TB, address, tracker, shop string) string {
 	return text
 }
 
-// newJar is an HTTP client that keeps cookies as a browser does, and knows the
-// site's certificate.
+// newJar returns an HTTP client that keeps cookies like a browser, and trusts the site's authority.
 func (s *site) newJar() *http.Client {
 	s.Helper()
 	jar, err := cookiejar.New(nil)
@@ -144,12 +143,12 @@ func (s *site) newJar() *http.Client {
 	return &http.Client{Jar: jar, Transport: transport, Timeout: time.Minute}
 }
 
-// until waits for something that has to happen.
+// until waits until a condition holds.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); !is(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.Fatalf("waited in vain until %s", what)
+			w.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }

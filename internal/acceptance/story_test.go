@@ -13,17 +13,17 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// person is somebody at a browser of which only the cookies are looked at.
+// person is a person with a browser that keeps cookies and shows no pages.
 type person struct {
 	*site
 	*http.Client
 }
 
-func (s *site) somebody() *person { return &person{s, s.newJar()} }
+func (s *site) newPerson() *person { return &person{s, s.newJar()} }
 
 var saidOnPage = regexp.MustCompile(`<p id="said">(.*?)</p>`)
 
-// open returns what the page says.
+// open opens a page and returns its text.
 func (p *person) open(address string) string {
 	p.Helper()
 	response, err := p.Get(address)
@@ -53,16 +53,16 @@ func (p *person) read(response *http.Response, err error) string {
 	return string(said[1])
 }
 
-// has waits until the account of who is logged in says so.
+// has waits until the account page of the logged-in person shows the balance.
 func (p *person) has(want string) {
 	p.Helper()
 	p.until("the account says "+want, func() bool { return p.open(p.url+"/account") == want })
 }
 
-// shares logs somebody in and returns the address of a link.
+// shares logs a person in and returns the address of the person's link.
 func (s *site) shares(user string) (p *person, link string) {
 	s.Helper()
-	p = s.somebody()
+	p = s.newPerson()
 	p.post("/login", "user", user)
 	link = p.post("/share")
 	if !strings.HasPrefix(link, s.url+"/r/") {
@@ -71,7 +71,7 @@ func (s *site) shares(user string) (p *person, link string) {
 	return p, link
 }
 
-func TestAClickBecomesFiveDollars(t *testing.T) {
+func TestClickSignupAndPurchaseEarnFiveDollars(t *testing.T) {
 	s := newSite(t)
 	alice, link := s.shares("alice")
 	if again := alice.post("/share"); again != link {
@@ -79,7 +79,7 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 	}
 	alice.has("nothing")
 
-	bob := s.somebody()
+	bob := s.newPerson()
 	if said := bob.open(link); !strings.Contains(said, "of code "+link[strings.LastIndex(link, "/")+1:]) {
 		t.Errorf("the shop says: %s", said)
 	}
@@ -88,8 +88,8 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 	alice.has("5.00 USD")
 	s.eventually("status counts it", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "1")
 
-	t.Run("by a code on any page", func(t *testing.T) {
-		carol := s.somebody()
+	t.Run("a code on any page counts as a touch", func(t *testing.T) {
+		carol := s.newPerson()
 		code := link[strings.LastIndex(link, "/")+1:]
 		if said := carol.open(s.url + "/things/7?color=red&r=" + code); !strings.Contains(said, "of code "+code) {
 			t.Errorf("the shop says: %s", said)
@@ -100,9 +100,9 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 		carol.post("/buy", "order", "order-2")
 		alice.has("10.00 USD")
 	})
-	t.Run("of the last of two who shared", func(*testing.T) {
+	t.Run("the last of two touches counts", func(*testing.T) {
 		dora, other := s.shares("dora")
-		erin := s.somebody()
+		erin := s.newPerson()
 		erin.open(link)
 		erin.open(other + "/") // with a slash, as people paste it
 		erin.post("/signup", "user", "erin")
@@ -110,20 +110,20 @@ func TestAClickBecomesFiveDollars(t *testing.T) {
 		dora.has("5.00 USD")
 		alice.has("10.00 USD")
 	})
-	t.Run("and to nobody without a click", func(t *testing.T) {
-		frank := s.somebody()
+	t.Run("a signup without a touch has no attribution", func(t *testing.T) {
+		frank := s.newPerson()
 		frank.open(s.url + "/")
 		frank.post("/signup", "user", "frank")
 		frank.post("/buy", "order", "order-4")
 		s.converged()
 		if got := s.rows("SELECT count(*) FROM referral.attribution WHERE user_id = 'frank'"); got[0] != "0" {
-			t.Error("frank is bound to somebody")
+			t.Error("frank has an attribution")
 		}
 	})
 	s.checkNothingSecretIsLogged(bob)
 }
 
-// checkNothingSecretIsLogged looks at what the tracker wrote, which was told to log all.
+// checkNothingSecretIsLogged checks the log of a tracker that logs every request.
 func (s *site) checkNothingSecretIsLogged(visitor *person) {
 	s.Helper()
 	if !strings.Contains(s.tracker.Log(), `"route":"/r/{code}"`) {
@@ -158,7 +158,7 @@ func (s *site) checkNothingSecretIsLogged(visitor *person) {
 	}
 }
 
-func TestABrowserBringsFiveDollars(t *testing.T) {
+func TestRealBrowserEarnsFiveDollars(t *testing.T) {
 	s := newSite(t)
 	browser := testworld.NewBrowser(t, testworld.BrowserOptions{Hosts: []string{siteName}, Trusted: &s.certificate})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -198,15 +198,15 @@ func TestABrowserBringsFiveDollars(t *testing.T) {
 	alice.has("5.00 USD")
 }
 
-func TestTheShopGoesOnWithoutItsTracker(t *testing.T) {
+func TestShopWorksWithoutItsTracker(t *testing.T) {
 	s := newSite(t)
-	visitor := s.somebody()
-	s.somebody().open(s.url + "/")
+	visitor := s.newPerson()
+	s.newPerson().open(s.url + "/")
 	<-s.shop.seen
 
 	forged := func() http.Header {
 		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/?r=code", http.NoBody)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/?r=code", nil)
 		must(t, err)
 		request.Header.Set("X-Referral-Visitor", "forged")
 		request.Header.Set("X-Referral-Code", "forged")
@@ -215,10 +215,10 @@ func TestTheShopGoesOnWithoutItsTracker(t *testing.T) {
 		return <-s.shop.seen
 	}
 	if got := forged(); strings.Contains(got.Get("X-Referral-Visitor")+got.Get("X-Referral-Code"), "forged") {
-		t.Errorf("the shop was told by the visitor: %v", got)
+		t.Errorf("the visitor's own headers reached the shop: %v", got)
 	}
 	must(t, s.tracker.Stop(time.Minute))
 	if got := forged(); got.Get("X-Referral-Visitor") != "" || got.Get("X-Referral-Code") != "" {
-		t.Errorf("without a tracker, the shop was told: %v", got)
+		t.Errorf("without a tracker, the headers are %v", got)
 	}
 }

@@ -1,6 +1,6 @@
-// Package acceptance holds the tests that see the product as its users do: YAML
-// goes in through a real API server, facts through SQL as the shop's plain role,
-// the real manager runs as its own process, and what counts is the balance.
+// Package acceptance tests the product as its users see it: YAML goes in through a real API server, facts
+// through SQL as the shop's plain role, the real manager runs as a process of its own, and the tests
+// check balances.
 package acceptance
 
 import (
@@ -18,14 +18,14 @@ import (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// world is a namespace with a shop's database and the objects about it.
+// world is a namespace with a shop's database and its objects.
 type world struct {
 	testing.TB
 	cluster   *testworld.ControlPlane
 	namespace string
 	own       *testworld.Database
 	shop      *pgxpool.Pool // the plain writer
-	operator  *pgxpool.Pool // looks, and does what only an administrator does
+	operator  *pgxpool.Pool // for queries, and for what only an administrator may do
 }
 
 // manifests are a shop's database and campaign; the policy is the test's.
@@ -52,7 +52,7 @@ spec:
   destination: https://mysite.test/
 `
 
-// fiveDollars is the policy of the product's one sentence.
+// fiveDollars is the policy of the README's first sentence.
 const fiveDollars = `
 apiVersion: referral-operator.io/v1alpha1
 kind: RewardPolicy
@@ -107,8 +107,7 @@ func (w *world) manager(args ...string) *testworld.Process {
 	})
 }
 
-// insist writes a fact as a shop that is determined to: until it is there,
-// whatever happens to the server meanwhile.
+// insist writes a fact and retries until it is committed, whatever happens to the server meanwhile.
 func (w *world) insist(ctx context.Context, sql string, arguments ...any) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -121,13 +120,13 @@ func (w *world) insist(ctx context.Context, sql string, arguments ...any) error 
 	}
 }
 
-// converged waits until nothing is left to decide.
+// converged waits until the change queue is empty.
 func (w *world) converged() {
 	w.Helper()
 	w.eventually("every change is decided", "SELECT count(*) FROM referral.change", "0")
 }
 
-// eventually waits for a query to return just this row.
+// eventually waits until a query returns exactly this row.
 func (w *world) eventually(what, sql, want string) {
 	w.Helper()
 	var got []string
@@ -137,12 +136,12 @@ func (w *world) eventually(what, sql, want string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.Fatalf("waited in vain until %s: want %s, last got %v (%v)", what, want, got, err)
+			w.Fatalf("timed out waiting until %s: want %s, last got %v (%v)", what, want, got, err)
 		}
 	}
 }
 
-// rows returns each row with its columns parted by spaces.
+// rows returns each row with its columns separated by spaces.
 func (w *world) rows(sql string) []string {
 	w.Helper()
 	rows, err := w.try(sql)

@@ -12,40 +12,41 @@ import (
 // pendingAllocation stands for a request to allocate a campaign.
 const pendingAllocation = "Allocation"
 
-// leavePending drops the referees that a change in the queue reaches, of whatever
+// dropPending drops the referees that a change in the queue reaches, of whatever
 // kind it is, and those whose hold is over: what differs of them is no drift, and
-// is decided soon.
+// is decided soon. Where the resync reverses lost pairs it enqueues these referees,
+// since what is pending may concern other pairs than theirs.
 func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
-		pending := func(kind, key string) {
+		add := func(kind, key string) {
 			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
 		}
-		pending(kindReferee, r.UserID)
-		pending(kindErasure, r.UserID)
+		add(kindReferee, r.UserID)
+		add(kindErasure, r.UserID)
 		if r.visitorID != "" {
-			pending(kindVisitor, r.visitorID)
+			add(kindVisitor, r.visitorID)
 		}
 		for _, code := range r.possibleCodes() {
-			pending(kindCode, code)
+			add(kindCode, code)
 		}
 		for _, id := range r.possibleReferrers() {
-			pending(kindReferrer, id)
+			add(kindReferrer, id)
 		}
 		for _, campaign := range r.possibleCampaigns() {
 			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
-				pending(kind, campaign)
+				add(kind, campaign)
 			}
 		}
 		for _, row := range r.waitlistRows {
-			pending(pendingAllocation, row.campaign)
+			add(pendingAllocation, row.campaign)
 		}
 		for _, row := range r.waitlistWithoutPair {
-			pending(pendingAllocation, row.campaign)
+			add(pendingAllocation, row.campaign)
 		}
 		for i := range r.Pairs {
 			if p := &r.Pairs[i]; p.State == reward.Waiting {
-				pending(pendingAllocation, p.Campaign)
+				add(pendingAllocation, p.Campaign)
 			}
 		}
 	}
@@ -57,8 +58,19 @@ func (b *batch) dropPending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.drop(func(r *referee) bool { return slices.Contains(found, r.UserID) || r.isDue(b) })
-	return nil
+	var dropped []string
+	b.drop(func(r *referee) bool {
+		pending := slices.Contains(found, r.UserID) || r.isDue(b)
+		if pending {
+			dropped = append(dropped, r.UserID)
+		}
+		return pending
+	})
+	if b.countsLosses || len(dropped) == 0 {
+		return nil
+	}
+	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), dropped)
+	return err
 }
 
 // isDue reports whether the hold of a pair has ended, so that a batch is about to decide it.

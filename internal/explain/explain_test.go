@@ -86,12 +86,12 @@ func TestEachPurchaseIsExplained(t *testing.T) {
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Waiting", Reason: "CapReached",
 				Against: []string{}, Credits: []explain.Credit{}}},
 		},
-		"one that nobody has decided yet": {
+		"one that is not decided yet": {
 			later: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD')",
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Undecided", Pending: true,
 				Against: []string{}, Credits: []explain.Credit{}}},
 		},
-		"a refund that nobody has looked at yet": {
+		"a refund that is not decided yet": {
 			facts: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 2000, 'USD', now() + interval '1 minute')",
 			later: "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 1500)",
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 500, Currency: "USD", Revision: 1, State: "Reversed", Reason: "BelowMinimum", Pending: true,

@@ -459,3 +459,28 @@ func TestDecidingAWaitingPairOfAClosedCampaignAgainWritesNothing(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+func TestResyncThatCountsLossesMayPassOverAWaitingPair(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "dan", Code: "b", At: 80},
+		addPurchase{User: "dan", ID: "p2", Amount: 500, Currency: "USD", At: 95},
+		addPurchase{User: "dan", ID: "p3", Amount: 6000, Currency: "USD", At: 99},
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
+		resync{Hidden: removePurchase{User: "dan", ID: "p2"}},
+	})
+}
+
+func TestResyncNoticesTheMissingPurchaseOfAReversedPairWithoutAttribution(t *testing.T) {
+	newShop(t).play(t, []operation{
+		addLink{Code: "c", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "dan", Visitor: "v2", At: 80},
+		addTouch{Visitor: "v2", ID: "t2", Code: "c", At: 80},
+		declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "AllPairs", Suspended: true},
+		addPurchase{User: "dan", ID: "p1", Amount: 500, Currency: "USD", At: 99},
+		converge{},
+		declare{Campaign: "one", Starts: 92, Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "AllPairs"},
+		converge{},
+		resync{Hidden: removePurchase{User: "dan", ID: "p1"}},
+	})
+}

@@ -196,7 +196,7 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
-			if user := h.seen.apply(h.t, w); user != "" {
+			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() {
 				users[user] = true
 			}
 		}

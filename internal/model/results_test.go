@@ -54,14 +54,22 @@ func (w write) String() string { return fmt.Sprintf("\n%s: %s → %s", w.of, w.w
 
 // isReason reports whether the write says nothing but why a pair waits, as of now.
 func (w write) isReason() bool {
-	if w.of != "pair" || w.was == nil || w.now == nil {
-		return false
-	}
+	return w.of == "pair" && w.differsIn("state", "Waiting", "reason", "decided_at", "checksum")
+}
+
+// passesOver reports whether the write says nothing but that allocation passes over a waiting pair: its
+// referee is withheld, and nothing was decided about it.
+func (w write) passesOver() bool {
+	return w.of == "waitlist" && w.differsIn("passed_over", true, "passed_over")
+}
+
+// differsIn reports whether the write changes nothing but columns, and leaves the column name with the value.
+func (w write) differsIn(name string, value any, columns ...string) bool {
 	var was, now map[string]any
-	if json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now["state"] != "Waiting" {
+	if w.was == nil || w.now == nil || json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now[name] != value {
 		return false
 	}
-	for _, column := range []string{"reason", "decided_at", "checksum"} {
+	for _, column := range columns {
 		delete(was, column)
 		delete(now, column)
 	}

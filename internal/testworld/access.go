@@ -15,16 +15,16 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Config is an administrator's way in, a copy of the caller's own.
+// Config returns an administrator's client configuration, as a copy.
 func (c *ControlPlane) Config() *rest.Config { return rest.CopyConfig(c.config) }
 
-// Kubeconfig is the path of an administrator's kubeconfig file.
+// Kubeconfig returns the path of an administrator's kubeconfig file.
 func (c *ControlPlane) Kubeconfig() string { return c.files.kubeconfig }
 
-// KubectlPath is the kubectl that belongs to this control plane.
+// KubectlPath returns the path of this control plane's kubectl.
 func (c *ControlPlane) KubectlPath() string { return c.kubectl }
 
-// ConfigFor is the way in of a user who proves name and groups by certificate.
+// ConfigFor returns the client configuration of a user with this name and these groups, by certificate.
 func (c *ControlPlane) ConfigFor(user string, groups ...string) (*rest.Config, error) {
 	pair, err := c.authority.Client(user, groups...)
 	if err != nil {
@@ -35,8 +35,7 @@ func (c *ControlPlane) ConfigFor(user string, groups ...string) (*rest.Config, e
 	return config, nil
 }
 
-// ConfigForToken is the way in of whom a bearer token speaks for, for example
-// a ServiceAccount's.
+// ConfigForToken returns the client configuration for a bearer token, for example a ServiceAccount's.
 func (c *ControlPlane) ConfigForToken(token string) *rest.Config {
 	config := c.anonymous()
 	config.BearerToken = token
@@ -51,7 +50,7 @@ func (c *ControlPlane) anonymous() *rest.Config {
 	}
 }
 
-// WriteKubeconfig writes a kubeconfig file for one way in.
+// WriteKubeconfig writes a client configuration as a kubeconfig file.
 func WriteKubeconfig(path string, config *rest.Config) error {
 	const name = "testworld"
 	file := api.NewConfig()
@@ -67,8 +66,7 @@ func WriteKubeconfig(path string, config *rest.Config) error {
 	return nil
 }
 
-// Kubectl runs kubectl as administrator and returns what it printed to either
-// output. Manifests can be passed with "-f", "-" and input.
+// Kubectl runs kubectl as administrator and returns what it printed to both outputs. Manifests can be passed with "-f", "-" and input.
 func (c *ControlPlane) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.kubectl, append([]string{"--kubeconfig", c.files.kubeconfig}, args...)...)
 	// What kubectl remembers of a server goes with the server, not into a home directory or, without one, into the tree.

@@ -9,8 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// startAPIServer starts it on the port it had before, or on a free one the
-// first time.
+// startAPIServer starts kube-apiserver on its earlier port, or on a free port the first time.
 func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	path, err := binaries.ControlPlane(ctx, binaries.APIServer)
 	if err != nil {
@@ -51,32 +50,31 @@ func (c *ControlPlane) apiServerArgs() []string {
 		"--service-account-key-file", c.files.servicePublicKey,
 		"--service-account-signing-key-file", c.files.serviceKey,
 		"--service-cluster-ip-range", "10.0.0.0/24",
-		// There is no node to reach it from, and a loopback address is refused.
+		// No node has to reach it, and a loopback address would be refused.
 		"--endpoint-reconciler-type", "none",
 		"--profiling=false",
 	}
 	if !c.options.ControllerManager {
-		// Nobody makes the default ServiceAccounts it would ask for.
+		// No controller creates the default ServiceAccounts that this plugin requires.
 		args = append(args, "--disable-admission-plugins", "ServiceAccount")
 	}
 	return append(args, c.options.APIServerArgs...)
 }
 
-// APIServer is the running kube-apiserver, for tests that freeze it with a
-// signal. It is another one after each start.
+// APIServer returns the running kube-apiserver, for tests that pause it with a signal. It is another
+// process after each start.
 func (c *ControlPlane) APIServer() *Process { return c.apiServer }
 
-// StopAPIServer takes the API server away; etcd keeps everything.
+// StopAPIServer stops the API server; etcd keeps everything.
 func (c *ControlPlane) StopAPIServer() error {
 	if c.apiServer == nil {
 		return nil
 	}
-	// An orderly stop waits for clients that watch, up to a minute. What a
-	// client sees is the same.
+	// An orderly stop waits up to a minute for clients that watch. Clients see no difference.
 	return c.apiServer.Kill()
 }
 
-// StartAPIServer brings it back on the same port, and returns when it is ready.
+// StartAPIServer starts the API server again on the same port, and returns when it is ready.
 func (c *ControlPlane) StartAPIServer(ctx context.Context) error {
 	if c.apiServer != nil && c.apiServer.Running() {
 		return errors.New("the API server is already running")

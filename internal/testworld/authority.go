@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority of our own, for servers and clients of
-// one test world. Its key never leaves the process.
+// Authority is a certificate authority for servers and clients of one test world. Its key never leaves the process.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -52,7 +51,7 @@ func NewAuthority(commonName string) (*Authority, error) {
 	return &Authority{certificate: certificate, key: key, pem: certificatePEM(der)}, nil
 }
 
-// PEM is the authority's certificate, what others need to trust it.
+// PEM returns the authority's certificate, for clients that trust it.
 func (a *Authority) PEM() []byte { return a.pem }
 
 // Server issues a certificate for a server reached by these host names or addresses.

@@ -13,7 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// Browser is a headless Chromium with one tab and no past.
+// Browser is a headless Chromium with one tab and an empty profile.
 type Browser struct {
 	*Process
 	tools   *devTools
@@ -24,12 +24,11 @@ type Browser struct {
 type BrowserOptions struct {
 	// Hosts are names that lead to 127.0.0.1.
 	Hosts []string
-	// Trusted is the one server certificate that it takes beside those the
-	// world trusts.
+	// Trusted is a server certificate that it accepts beside those of public authorities.
 	Trusted *KeyPair
 }
 
-// StartBrowser starts a Chromium that talks to nobody but whom it is told to.
+// StartBrowser starts a Chromium that connects only to the addresses it is given.
 func StartBrowser(ctx context.Context, options BrowserOptions) (*Browser, error) {
 	program, err := binaries.Chromium(ctx)
 	if err != nil {
@@ -68,8 +67,7 @@ func StartBrowser(ctx context.Context, options BrowserOptions) (*Browser, error)
 	return b, nil
 }
 
-// start runs the program with the two pipes that it takes commands from and
-// answers on, as its descriptors 3 and 4.
+// start runs the program with one pipe for commands and one for answers, as its descriptors 3 and 4.
 func (b *Browser) start(program string, arguments []string) error {
 	commands, send, err := os.Pipe()
 	if err != nil {
@@ -108,7 +106,7 @@ func (b *Browser) openTab(ctx context.Context) error {
 	return b.tools.call(ctx, b.session, "Page.enable", nil, nil)
 }
 
-// publicKeyHash is how Chromium names the certificates it is told to take.
+// publicKeyHash returns the hash by which Chromium identifies an accepted certificate.
 func publicKeyHash(certificate []byte) (string, error) {
 	block, _ := pem.Decode(certificate)
 	if block == nil {

@@ -79,7 +79,7 @@ func (b *Browser) Evaluate(ctx context.Context, script string, result any) error
 	return json.Unmarshal(evaluated.Result.Value, result)
 }
 
-// Cookies are those that the browser would send with a request to the page.
+// Cookies returns the cookies that the browser would send with a request to the page.
 func (b *Browser) Cookies(ctx context.Context) ([]Cookie, error) {
 	var got struct {
 		Cookies []Cookie `json:"cookies"`

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestABrowserComesThroughNginxOverTLSUnderAName(t *testing.T) {
+func TestBrowserReachesNginxOverTLSByName(t *testing.T) {
 	authority, err := NewAuthority("an authority")
 	if err != nil {
 		t.Fatal(err)

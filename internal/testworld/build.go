@@ -33,7 +33,7 @@ func build(pkg string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, filepath.Base(pkg))
-	// All who asked wait for this one build: none of their contexts may end it.
+	// All callers wait for this one build, so no caller's context may end it.
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", path, pkg)
 	cmd.Dir = root
 	if output, err := cmd.CombinedOutput(); err != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// startControllerManager starts a kube-controller-manager as an administrator;
-// it finds its way back to an API server that was away by itself.
+// startControllerManager starts a kube-controller-manager as an administrator. It reconnects to a
+// restarted API server by itself.
 func (c *ControlPlane) startControllerManager(ctx context.Context) error {
 	path, err := binaries.ControlPlane(ctx, binaries.ControllerManager)
 	if err != nil {

@@ -23,7 +23,7 @@ type ControlPlaneOptions struct {
 	// CRDs are files and directories of CustomResourceDefinitions to install.
 	CRDs []string
 	// ControllerManager adds a kube-controller-manager: garbage collection,
-	// deletion of namespaces, Deployments down to their Pods (which nobody runs).
+	// deletion of namespaces, Deployments down to their Pods (which no node runs).
 	ControllerManager bool
 	// APIServerArgs are added to kube-apiserver's command line.
 	APIServerArgs []string
@@ -34,7 +34,7 @@ type ControlPlane struct {
 	options   ControlPlaneOptions
 	authority *Authority
 	files     planeFiles
-	client    *http.Client // trusts and shows our certificates only
+	client    *http.Client // trusts this world's authority only
 
 	etcdPort, port               int
 	etcd, apiServer, controllers *Process
@@ -42,8 +42,7 @@ type ControlPlane struct {
 	kubectl                      string
 }
 
-// StartControlPlane starts one and returns when it answers and the CRDs are
-// established.
+// StartControlPlane starts a control plane and returns when it answers and the CRDs are established.
 func StartControlPlane(ctx context.Context, options ControlPlaneOptions) (*ControlPlane, error) {
 	c := &ControlPlane{options: options}
 	if err := c.start(ctx); err != nil {
@@ -114,7 +113,7 @@ func (c *ControlPlane) InstallCRDs(paths ...string) error {
 
 func (c *ControlPlane) url() string { return "https://" + loopback(c.port) }
 
-// prepareFiles makes the keys and certificates of everybody who takes part.
+// prepareFiles creates the keys and certificates of all servers and clients.
 func (c *ControlPlane) prepareFiles() error {
 	var err error
 	if c.authority, err = NewAuthority("testworld control plane"); err != nil {
@@ -136,7 +135,7 @@ func (c *ControlPlane) prepareFiles() error {
 	return nil
 }
 
-// probe asks a URL that answers 200 once its server is ready.
+// probe requests a URL that answers 200 once its server is ready.
 func (c *ControlPlane) probe(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

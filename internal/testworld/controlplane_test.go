@@ -20,7 +20,7 @@ spec:
     schema: {openAPIV3Schema: {type: object}}
 `
 
-func TestWhatWasStoredIsThereAfterTheAPIServerWasAway(t *testing.T) {
+func TestObjectsSurviveARestartOfTheAPIServer(t *testing.T) {
 	plane := NewCluster(t, ControlPlaneOptions{})
 	if _, err := plane.Kubectl(t.Context(), "", "create", "configmap", "kept"); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestWhatWasStoredIsThereAfterTheAPIServerWasAway(t *testing.T) {
 	}
 }
 
-func TestATestsObjectsAreGoneFromItsNamespaceAfterwards(t *testing.T) {
+func TestEmptyNamespaceRemovesTheProjectsObjects(t *testing.T) {
 	plane := NewCluster(t, ControlPlaneOptions{})
 	if _, err := plane.Kubectl(t.Context(), widgets, "apply", "-f", "-"); err != nil {
 		t.Fatal(err)

@@ -18,14 +18,14 @@ const (
 	ReaderRole = "bi"
 )
 
-// Database is a database of one's own with everybody's way in.
+// Database is an empty database, with a URI for each role.
 type Database struct {
 	Name string
 
 	URI       string // the operator: owner of the database, no superuser
 	WriterURI string // the role shop
 	ReaderURI string // the role bi
-	AdminURI  string // a superuser (on a borrowed server: who DATABASE_URL says)
+	AdminURI  string // a superuser (on a borrowed server: the user of DATABASE_URL)
 
 	// Operator is the name of the operator's role. Databases made from one
 	// template share it.
@@ -54,7 +54,7 @@ func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
 		return execAll(ctx, connection,
 			// Only hexadecimal digits: nothing in it needs quoting.
 			"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
-			// Whoever is no superuser must be a member of whom it gives to.
+			// A role without superuser rights must be a member of the role to which it gives ownership.
 			"GRANT "+role+" TO CURRENT_USER",
 			"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
 		)
@@ -77,10 +77,10 @@ func (p *Postgres) database(name string, operator login) *Database {
 	}
 }
 
-// Server is where the database lives.
+// Server returns the database's server.
 func (d *Database) Server() *Postgres { return d.server }
 
-// Drop removes the database, whoever is connected, and its operator's role.
+// Drop removes the database, despite open connections, and its operator's role.
 func (d *Database) Drop(ctx context.Context) error {
 	statements := []string{"DROP DATABASE IF EXISTS " + pgx.Identifier{d.Name}.Sanitize() + " WITH (FORCE)"}
 	if !d.shared {
@@ -109,8 +109,8 @@ func createPlainRoles(ctx context.Context, adminURI string) error {
 	})
 }
 
-// alreadyExists also knows the answer of a server that two processes asked for
-// the same role at the same time.
+// alreadyExists also recognises the error of a server when two processes create the same role at the
+// same time.
 func alreadyExists(err error) bool {
 	const duplicateObject, uniqueViolation = "42710", "23505"
 	var refusal *pgconn.PgError
@@ -121,7 +121,7 @@ func (p *Postgres) uri(database string, who login) string {
 	uri := url.URL{Scheme: "postgres", User: url.UserPassword(who.role, who.password), Host: p.address, Path: "/" + database}
 	switch {
 	case p.server == nil:
-		// Whether a borrowed server wants TLS, only its own URL knows.
+		// Only its URL says whether a borrowed server requires TLS.
 		if borrowed, err := url.Parse(p.AdminURI); err == nil {
 			uri.RawQuery = borrowed.RawQuery
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestEachRoleOfADatabaseIsItselfAndNoSuperuser(t *testing.T) {
+func TestEachURIConnectsAsItsRoleWithoutSuperuserRights(t *testing.T) {
 	database := NewDatabase(t)
 	for name, way := range map[string]struct{ uri, role string }{
 		"operator": {database.URI, database.Operator},
@@ -79,7 +79,7 @@ func TestDropRemovesDatabaseAndRoleDespiteConnections(t *testing.T) {
 	}
 }
 
-func TestACopyHasWhatItsTemplateHadAndGoesItsOwnWay(t *testing.T) {
+func TestCopyOfATemplateIsIndependent(t *testing.T) {
 	fills := 0
 	fill := func(_ context.Context, database *Database) error {
 		fills++

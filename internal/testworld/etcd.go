@@ -7,8 +7,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// startEtcd starts a single etcd that speaks TLS only: whoever else takes its
-// port between two looks cannot be mistaken for it.
+// startEtcd starts a single etcd that accepts TLS only, so that another process on the same port is
+// never mistaken for it.
 func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	path, err := binaries.ControlPlane(ctx, binaries.Etcd)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // this process.
 //
 // Linux sends a child its parent-death signal when the *thread* that forked it
-// ends, and Go ends threads as it pleases. Children forked here lose their
-// parent only when the whole process is gone.
+// ends, and Go may end a thread at any time. Children that are forked here lose their parent only when
+// the whole process ends.
 var forks = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// HostileDefaults are defaults of a database or role that decide what a
-// transaction does which does not ask for something else by name. The keys
-// name subtests; each value is a list of assignments.
+// HostileDefaults are defaults of a database or role that change what a transaction does unless the
+// transaction sets them itself. The keys name subtests; each value is a list of assignments.
 func HostileDefaults() map[string]string {
 	return map[string]string{
 		"repeatable read":    "default_transaction_isolation = 'repeatable read'",
@@ -23,8 +22,8 @@ func HostileDefaults() map[string]string {
 	}
 }
 
-// hostile are functions and operators that an unqualified name finds first
-// where search_path says so, and that fail.
+// hostile are functions and operators that fail. An unqualified name finds them first under a hostile
+// search_path.
 const hostile = `
 	CREATE SCHEMA IF NOT EXISTS hostile;
 	GRANT USAGE ON SCHEMA hostile TO PUBLIC;
@@ -45,9 +44,8 @@ const hostile = `
 	CREATE OPERATOR hostile.= (FUNCTION = hostile.equal, LEFTARG = smallint, RIGHTARG = smallint);
 	CREATE OPERATOR hostile.<= (FUNCTION = hostile.at_most, LEFTARG = timestamptz, RIGHTARG = timestamptz);`
 
-// MakeHostile gives a role these defaults in the database, parted by
-// semicolons, and the database too. They hold for connections that are made
-// from then on.
+// MakeHostile sets these defaults, separated by semicolons, for the role and for the database. They
+// apply to later connections.
 func (d *Database) MakeHostile(t testing.TB, role, defaults string) {
 	t.Helper()
 	name := pgx.Identifier{d.Name}.Sanitize()

@@ -19,7 +19,7 @@ import (
 // group is the API group of this project's kinds.
 const group = "referral-operator.io"
 
-// CreateNamespace makes a namespace whose name begins with prefix.
+// CreateNamespace creates a namespace with a name that begins with prefix.
 func (c *ControlPlane) CreateNamespace(ctx context.Context, prefix string) (string, error) {
 	client, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
@@ -33,9 +33,9 @@ func (c *ControlPlane) CreateNamespace(ctx context.Context, prefix string) (stri
 	return namespace.Name, nil
 }
 
-// EmptyNamespace removes the project's objects from a namespace, finalizers or
-// not: a manager that the next test starts must not find them. The namespace
-// stays; without a controller manager it could only hang in Terminating.
+// EmptyNamespace removes the project's objects from a namespace, despite finalizers, so that the next
+// test's manager does not find them. The namespace stays: without a controller manager it would remain
+// Terminating.
 func (c *ControlPlane) EmptyNamespace(ctx context.Context, namespace string) error {
 	resources, err := c.projectResources()
 	if err != nil {
@@ -74,8 +74,8 @@ func removeAll(ctx context.Context, client dynamic.ResourceInterface) error {
 	return nil
 }
 
-// projectResources are the kinds of this project that the API server serves,
-// in each one's first version.
+// projectResources returns the kinds of this project that the API server serves, each in its first
+// version.
 func (c *ControlPlane) projectResources() ([]schema.GroupVersionResource, error) {
 	client, err := discovery.NewDiscoveryClientForConfig(c.config)
 	if err != nil {

@@ -23,7 +23,7 @@ type Nginx struct {
 type NginxOptions struct {
 	// HTTP is the content of the http block, for the address to listen on.
 	HTTP func(address string) string
-	// Certificate, if any, lies in server.crt and server.key beside the configuration.
+	// Certificate, if any, is in server.crt and server.key beside the configuration.
 	Certificate *KeyPair
 }
 
@@ -71,9 +71,8 @@ func StartNginx(ctx context.Context, options NginxOptions) (*Nginx, error) {
 	return nil, errNoPort("nginx")
 }
 
-// nginxConfiguration puts the http block into a server of one process, which
-// leaves no worker behind when it is killed and writes nowhere but in its own
-// directory.
+// nginxConfiguration wraps the http block in a configuration with one process, which leaves no worker
+// when it is killed and writes only to its own directory.
 func nginxConfiguration(http string) string {
 	var temporary strings.Builder
 	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

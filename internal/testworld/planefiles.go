@@ -14,7 +14,7 @@ type planeFiles struct {
 	dir              string
 	authority        string
 	server           keyFiles // of etcd and kube-apiserver
-	client           keyFiles // of kube-apiserver towards etcd, and of our probes
+	client           keyFiles // of kube-apiserver towards etcd, and of the probes
 	serviceKey       string   // signs ServiceAccount tokens
 	servicePublicKey string
 	kubeconfig       string // of an administrator

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// startAttempts is how often a server is started anew on another port when
-// somebody else took the port between our looking and its binding.
+// startAttempts is how often a server is started again on another port, because another process took
+// the port after it was found free.
 const startAttempts = 5
 
-// nextPort is freePort, except in the test of what happens when it is wrong.
-var nextPort = freePort
+// nextPort is FreePort, except in the test of a port that is taken.
+var nextPort = FreePort
 
-// freePort returns a loopback port nobody listens on at the moment.
+// FreePort returns a loopback port that is free at the moment.
 //
-// It keeps out of the range the kernel takes ports of outgoing connections
-// from: a server that is stopped and started again needs its port still free.
-func freePort() (int, error) {
+// It avoids the range that the kernel uses for outgoing connections, so that a server that is stopped
+// and started again still finds its port free.
+func FreePort() (int, error) {
 	const low = 15000
 	high := firstEphemeralPort()
 	var last error
@@ -52,7 +52,7 @@ func loopback(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
-// portTaken says whether a server ended because its port was not free.
+// portTaken reports whether a server exited because its port was taken.
 func portTaken(p *Process) bool {
 	return p != nil && !p.Running() && strings.Contains(strings.ToLower(p.Log()), "address already in use")
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// PostgresOptions say how a server differs from the usual one of tests: fast
-// and forgetful should the machine lose power, on loopback TCP, with an ICU
-// collation where it can have one, so that nobody relies on byte order.
+// PostgresOptions say how a server differs from the usual server of tests. That one is fast but may
+// lose data if the machine loses power, listens on loopback TCP, and has an ICU collation if possible,
+// so that no query relies on byte order.
 type PostgresOptions struct {
 	// Durable makes commits wait for the disk, as production does.
 	Durable bool
@@ -26,19 +26,19 @@ type PostgresOptions struct {
 	// Settings are lines of postgresql.conf, for example
 	// shared_preload_libraries: pg_stat_statements.
 	Settings map[string]string
-	// Certificate makes the server speak TLS and refuse connections without.
+	// Certificate makes the server accept TLS connections only.
 	Certificate *KeyPair
 }
 
-// Postgres is a server. AdminURI is a superuser's way in, to the database
-// postgres; on a server named by DATABASE_URL, that very URL.
+// Postgres is a server. AdminURI is a superuser's URI of the database postgres; on a borrowed server,
+// DATABASE_URL itself.
 type Postgres struct {
 	AdminURI string
 	// Major is the server's major version, 15 for example.
 	Major int
 
 	options   PostgresOptions
-	server    *ownServer // nil: the server belongs to somebody else
+	server    *ownServer // nil: the server is borrowed
 	address   string     // host:port
 	templates sync.Map   // by key: *Template, see template.go
 }
@@ -53,8 +53,7 @@ func FindPostgres(ctx context.Context, options PostgresOptions) (*Postgres, erro
 	return StartPostgres(ctx, options)
 }
 
-// StartPostgres starts a server of one's own, which may be killed and started
-// again at will.
+// StartPostgres starts a server for the caller alone, which the caller may kill and start again.
 func StartPostgres(ctx context.Context, options PostgresOptions) (*Postgres, error) {
 	p := &Postgres{options: options}
 	err := p.create(ctx)
@@ -98,13 +97,13 @@ func serverMajor(ctx context.Context, uri string) (int, error) {
 	return number / versionsPerMajor, err
 }
 
-// Borrowed says whether the server is somebody else's, named by DATABASE_URL.
+// Borrowed reports whether the server is the one that DATABASE_URL names.
 func (p *Postgres) Borrowed() bool { return p.server == nil }
 
-// Address is the server's host:port.
+// Address returns the server's host:port.
 func (p *Postgres) Address() string { return p.address }
 
-// Process is the running postmaster; nil on a borrowed server.
+// Process returns the running postmaster; nil on a borrowed server.
 func (p *Postgres) Process() *Process {
 	if p.server == nil {
 		return nil
@@ -122,8 +121,7 @@ func (p *Postgres) Stop() error {
 	return errors.Join(err, os.RemoveAll(p.server.dir))
 }
 
-// Halt ends the server in an orderly way: sessions are cut, data is kept, Start
-// brings it back.
+// Halt stops the server in an orderly way: sessions end, data stays, and Start starts it again.
 func (p *Postgres) Halt() error {
 	const patience = 30 * time.Second
 	if p.server == nil {
@@ -135,8 +133,8 @@ func (p *Postgres) Halt() error {
 	return p.server.process.stopWith(syscall.SIGINT, patience)
 }
 
-// Kill ends the postmaster and its backends with SIGKILL, as the machine's
-// memory killer would. Start recovers what was committed.
+// Kill ends the postmaster and its backends with SIGKILL, like the kernel's OOM killer. Start recovers
+// what was committed.
 func (p *Postgres) Kill() error {
 	if p.server == nil {
 		return errBorrowed
@@ -144,8 +142,8 @@ func (p *Postgres) Kill() error {
 	return p.server.kill()
 }
 
-// Start brings a halted or killed server back on its port and data, and
-// returns when it takes connections.
+// Start starts a halted or killed server again on its port and data, and returns when it accepts
+// connections.
 func (p *Postgres) Start(ctx context.Context) error {
 	if p.server == nil {
 		return errBorrowed

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// unprivileged is whom Postgres runs as when we are root, which it refuses to
-// be; nil when we are not.
+// unprivileged returns the user for Postgres if this process is root, because Postgres refuses to run as
+// root; otherwise nil.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -27,7 +27,7 @@ func unprivileged() (*syscall.Credential, error) {
 		}
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
-	return nil, errors.New("Postgres refuses root, and there is neither a user postgres nor nobody to run it as")
+	return nil, errors.New("Postgres refuses to run as root, and there is no user named postgres or nobody")
 }
 
 // own gives a file or directory to the user the server runs as.

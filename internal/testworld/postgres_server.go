@@ -24,7 +24,7 @@ const superuser = "postgres"
 // ownServer is a server this process started: its program, files and postmaster.
 type ownServer struct {
 	installed binaries.PostgresInstallation
-	user      *syscall.Credential // whom it runs as; nil: as us
+	user      *syscall.Credential // user of the process; nil: the user of this process
 	dir       string
 	data      string
 	port      int
@@ -120,7 +120,7 @@ func (s *ownServer) configure(options PostgresOptions) error {
 		"log_min_messages":        "warning",
 	}
 	if !options.Durable {
-		// Survives a SIGKILL all the same: what was written is in the kernel's hands.
+		// Survives a SIGKILL: what was written is in the kernel's page cache.
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
 	if options.Certificate != nil {

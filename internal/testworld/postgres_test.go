@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-func TestWhatWasCommittedSurvivesKillAndHalt(t *testing.T) {
+func TestCommittedDataSurvivesKillAndHalt(t *testing.T) {
 	postgres := NewPostgres(t, PostgresOptions{})
 	database, err := postgres.CreateDatabase(t.Context())
 	if err != nil {
@@ -45,7 +45,7 @@ func TestWhatWasCommittedSurvivesKillAndHalt(t *testing.T) {
 	}
 }
 
-func TestAServerWithACertificateProvesItselfAndRefusesPlainConnections(t *testing.T) {
+func TestServerWithCertificateRefusesPlainConnections(t *testing.T) {
 	authority, err := NewAuthority("an authority")
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestSettingsReachTheServer(t *testing.T) {
 	}
 }
 
-func TestABorrowedServerIsUsedByARoleThatIsNoSuperuserAndLeftRunning(t *testing.T) {
+func TestBorrowedServerNeedsNoSuperuserAndKeepsRunning(t *testing.T) {
 	lender := NewPostgres(t, PostgresOptions{})
 	execute(t, lender.AdminURI, "CREATE ROLE ci LOGIN CREATEDB CREATEROLE PASSWORD 'ci'")
 	t.Setenv("DATABASE_URL", lender.uri("postgres", login{"ci", "ci"}))
@@ -130,6 +130,6 @@ func TestABorrowedServerIsUsedByARoleThatIsNoSuperuserAndLeftRunning(t *testing.
 
 	t.Setenv("PG", "99")
 	if _, err := FindPostgres(t.Context(), PostgresOptions{}); err == nil {
-		t.Error("PG asks for a version the borrowed server is not, and nobody minded")
+		t.Error("a borrowed server of another version than PG was accepted")
 	}
 }

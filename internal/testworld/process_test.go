@@ -13,7 +13,7 @@ func shell(script string) ProcessOptions {
 	return ProcessOptions{Path: "/bin/sh", Args: []string{"-c", script}, Env: []string{"WORD=hello"}}
 }
 
-func TestAProcessLeavesItsOutputAndItsExitCode(t *testing.T) {
+func TestProcessKeepsOutputAndExitCode(t *testing.T) {
 	process := Run(t, shell(`echo "$WORD"; echo trouble >&2; exit 3`))
 	code, err := process.Wait(t.Context())
 	if err != nil {
@@ -27,7 +27,7 @@ func TestAProcessLeavesItsOutputAndItsExitCode(t *testing.T) {
 	}
 }
 
-func TestStopKillsWhoDoesNotListen(t *testing.T) {
+func TestStopKillsAProcessThatIgnoresSIGTERM(t *testing.T) {
 	process := Run(t, shell(`trap "" TERM; echo ready; while :; do sleep 1; done`))
 	eventually(t, "the trap is set", func() bool { return strings.Contains(process.Log(), "ready") })
 	if err := process.Stop(50 * time.Millisecond); err == nil {
@@ -38,7 +38,7 @@ func TestStopKillsWhoDoesNotListen(t *testing.T) {
 	}
 }
 
-func TestWaitUntilShowsWhatAProcessSaidBeforeItEnded(t *testing.T) {
+func TestWaitUntilReportsTheOutputOfAnExitedProcess(t *testing.T) {
 	process := Run(t, shell(`echo no such option; exit 2`))
 	err := process.waitUntil(t.Context(), func(context.Context) error { return errors.New("not ready") })
 	if err == nil || !strings.Contains(err.Error(), "no such option") {
@@ -46,7 +46,7 @@ func TestWaitUntilShowsWhatAProcessSaidBeforeItEnded(t *testing.T) {
 	}
 }
 
-func TestAServerWhosePortIsTakenStartsOnAnother(t *testing.T) {
+func TestServerWithATakenPortStartsOnAnother(t *testing.T) {
 	postgres := NewPostgres(t, PostgresOptions{})
 	taken := postgres.server.port
 	refusals := 0
@@ -54,9 +54,9 @@ func TestAServerWhosePortIsTakenStartsOnAnother(t *testing.T) {
 		if refusals++; refusals%2 == 1 {
 			return taken, nil
 		}
-		return freePort()
+		return FreePort()
 	}
-	defer func() { nextPort = freePort }()
+	defer func() { nextPort = FreePort }()
 
 	plane := NewCluster(t, ControlPlaneOptions{})
 	other := NewPostgres(t, PostgresOptions{})

@@ -53,14 +53,14 @@ func (p *Proxy) Accepted() int {
 	return p.accepted
 }
 
-// Swallow lets nothing through any more: connections stay, new ones are accepted, and nobody ever answers.
+// Swallow drops all data: connections stay open, new ones are accepted, and no answer comes.
 func (p *Proxy) Swallow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
 	case <-p.passing:
 		p.passing = make(chan struct{})
-	default: // does so already
+	default: // already passing
 	}
 }
 
@@ -75,7 +75,7 @@ func (p *Proxy) Pass() {
 	}
 }
 
-// Cut ends all connections there are.
+// Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

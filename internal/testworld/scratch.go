@@ -19,9 +19,8 @@ var scratch struct {
 	janitor *os.File // our end of the janitor's standard input
 }
 
-// janitorScript waits until its input is closed, which the kernel does however
-// this process ends, and then removes the directory; again while servers that
-// are just dying still write to it.
+// janitorScript waits until its input is closed, which the kernel does however this process ends, and
+// then removes the directory. It retries while dying servers still write to it.
 const janitorScript = `cat >/dev/null
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	rm -rf -- "$1" && exit
@@ -41,8 +40,8 @@ func scratchDir(prefix string) (string, error) {
 	return dir, nil
 }
 
-// ScratchDir returns a new directory for files that are to go with the rest of
-// this process's test world, however the process ends.
+// ScratchDir returns a new directory whose files are removed with this process's test world, however
+// the process ends.
 func ScratchDir(prefix string) (string, error) { return scratchDir(prefix) }
 
 func newLogFile(name string) (*os.File, error) {
@@ -67,7 +66,7 @@ func scratchRoot() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("while making a scratch directory: %w", err)
 	}
-	// Postgres may have to run as another user: let it pass, not look around.
+	// Postgres may run as another user: it may traverse the directory, but not list it.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return "", fmt.Errorf("while opening the scratch directory to Postgres: %w", err)
 	}
@@ -100,7 +99,7 @@ func startJanitor(dir string) (*os.File, error) {
 	return write, nil
 }
 
-// removeScratch removes everything now; the janitor then finds nothing to do.
+// removeScratch removes everything now; the janitor then has nothing to do.
 func removeScratch() error {
 	scratch.Lock()
 	defer scratch.Unlock()
@@ -112,8 +111,8 @@ func removeScratch() error {
 	return err
 }
 
-// tempDir is the usual directory for temporary files, unless we are root and
-// another user could not get there: Postgres would not start in it.
+// tempDir returns the usual directory for temporary files, unless this process is root and other users
+// cannot reach that directory: Postgres could not start in it.
 func tempDir() string {
 	usual := os.TempDir()
 	if os.Geteuid() == 0 && !everybodyReaches(usual) {
@@ -122,7 +121,7 @@ func tempDir() string {
 	return usual
 }
 
-// everybodyReaches says whether any user may pass through dir and its parents.
+// everybodyReaches reports whether any user may traverse dir and its parents.
 func everybodyReaches(dir string) bool {
 	const passForOthers fs.FileMode = 0o001
 	resolved, err := filepath.EvalSymlinks(dir)

@@ -10,8 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// shared are the servers that all tests of this process use together. Each is
-// started by the first who asks.
+// shared are the servers that all tests of this process share. The first use starts each.
 var shared struct {
 	sync.Mutex
 	controlPlane *ControlPlane
@@ -38,7 +37,7 @@ func SharedControlPlane(ctx context.Context) (*ControlPlane, error) {
 	return controlPlane, nil
 }
 
-// SharedPostgres returns this process's Postgres, that of DATABASE_URL if set.
+// SharedPostgres returns this process's Postgres, or the server of DATABASE_URL if set.
 func SharedPostgres(ctx context.Context) (*Postgres, error) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -53,7 +52,7 @@ func SharedPostgres(ctx context.Context) (*Postgres, error) {
 	return postgres, nil
 }
 
-// CRDs is the directory of this repository's generated CRDs.
+// CRDs returns the directory of this repository's generated CRDs.
 func CRDs() (string, error) {
 	root, err := binaries.ModuleRoot()
 	if err != nil {
@@ -63,7 +62,7 @@ func CRDs() (string, error) {
 }
 
 // StopAll stops the shared servers and removes all files of this process's
-// test world. Servers one started oneself must be stopped before.
+// test world. The caller stops its own servers before.
 func StopAll(ctx context.Context) error {
 	shared.Lock()
 	defer shared.Unlock()

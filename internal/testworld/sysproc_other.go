@@ -4,8 +4,8 @@ package testworld
 
 import "syscall"
 
-// childAttributes is the best there is without parent-death signals: an
-// orderly end stops the child, a SIGKILL of this process leaves it behind.
+// childAttributes does what is possible without parent-death signals: an orderly end of this process
+// stops the child, a SIGKILL leaves the child running.
 func childAttributes(user *syscall.Credential, _ syscall.Signal) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Credential: user}
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Template is a database that others are copied from in a fraction of the time
-// it took to fill it.
+// Template is a database to copy from, in a fraction of the time that it took to fill it.
 type Template struct {
 	database *Database
 	once     sync.Once
@@ -19,8 +18,8 @@ type Template struct {
 }
 
 // Template returns the template of this key, made at its first use: a new
-// database that fill has filled, typically with the migrated schema. fill
-// must close its connections; nobody connects to it afterwards.
+// database that fill has filled, typically with the migrated schema. fill must close its connections;
+// no connection to the template is made afterwards.
 func (p *Postgres) Template(ctx context.Context, key string, fill func(context.Context, *Database) error) (*Template, error) {
 	value, _ := p.templates.LoadOrStore(key, &Template{})
 	template, ok := value.(*Template)
@@ -46,9 +45,8 @@ func (p *Postgres) fill(ctx context.Context, template *Template, fill func(conte
 	return nil
 }
 
-// CreateDatabaseFrom makes a copy of the template under a random name. What
-// the operator's role of the template owns there, it owns here: all copies
-// have that one role in common.
+// CreateDatabaseFrom makes a copy of the template under a random name. All copies share the operator's
+// role of the template, which owns the same objects in each.
 func (p *Postgres) CreateDatabaseFrom(ctx context.Context, template *Template) (*Database, error) {
 	name, err := randomName("db_")
 	if err != nil {
@@ -73,7 +71,7 @@ func (p *Postgres) CreateDatabaseFrom(ctx context.Context, template *Template) (
 	return database, nil
 }
 
-// dropTemplates removes what a borrowed server would otherwise keep.
+// dropTemplates removes the templates from a borrowed server.
 func (p *Postgres) dropTemplates(ctx context.Context) error {
 	var errs []error
 	p.templates.Range(func(_, value any) bool {

@@ -10,12 +10,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// Main runs the tests of a package and takes the test world down afterwards:
+// Main runs the tests of a package and stops the test world afterwards:
 //
 //	func TestMain(m *testing.M) { testworld.Main(m) }
 //
-// Without it, the servers end with the process all the same; only a borrowed
-// server would keep the template databases.
+// Without it the servers still end with the process, but a borrowed server keeps the template
+// databases.
 func Main(m *testing.M) {
 	code := m.Run()
 	if err := StopAll(context.Background()); err != nil {
@@ -70,8 +70,8 @@ func NewPostgres(t testing.TB, options PostgresOptions) *Postgres {
 	return postgres
 }
 
-// NewDatabase makes an empty database on the shared server, with an operator's
-// role of its own, for this test alone.
+// NewDatabase makes an empty database on the shared server for this test alone, with its own operator
+// role.
 func NewDatabase(t testing.TB) *Database {
 	t.Helper()
 	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
@@ -79,8 +79,8 @@ func NewDatabase(t testing.TB) *Database {
 	})
 }
 
-// NewDatabaseFrom makes a copy of a template on the shared server for this test
-// alone. The first who asks for key fills the template, see Postgres.Template.
+// NewDatabaseFrom makes a copy of a template on the shared server for this test alone. The first use of
+// key fills the template, see Postgres.Template.
 func NewDatabaseFrom(t testing.TB, key string, fill func(context.Context, *Database) error) *Database {
 	t.Helper()
 	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
@@ -126,8 +126,7 @@ func BuildTracker(t testing.TB) string {
 	return path
 }
 
-// NewNginx starts an nginx for this test alone. Where none can be had the test
-// is skipped, and says so.
+// NewNginx starts an nginx for this test alone. It skips the test if no nginx can be found.
 func NewNginx(t testing.TB, options NginxOptions) *Nginx {
 	t.Helper()
 	if _, err := binaries.Nginx(t.Context()); err != nil {
@@ -141,8 +140,7 @@ func NewNginx(t testing.TB, options NginxOptions) *Nginx {
 	return nginx
 }
 
-// NewBrowser starts a Chromium for this test alone. Where none can be had the
-// test is skipped, and says so.
+// NewBrowser starts a Chromium for this test alone. It skips the test if no Chromium can be found.
 func NewBrowser(t testing.TB, options BrowserOptions) *Browser {
 	t.Helper()
 	if _, err := binaries.Chromium(t.Context()); err != nil {
@@ -180,7 +178,7 @@ func endWith(t testing.TB, process *Process) {
 	})
 }
 
-// cleanUp runs work when the test has ended, whose context is over by then.
+// cleanUp runs work after the test, with a context of its own: the test's context has ended by then.
 func cleanUp(t testing.TB, work func(context.Context) error) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -48,7 +48,7 @@ func startWorld(ctx context.Context, path string) error {
 	return errors.Join(os.WriteFile(unfinished, description, 0o600), os.Rename(unfinished, path))
 }
 
-func TestAWorldEndsWithItsProcess(t *testing.T) {
+func TestWorldEndsWithItsProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "world")
 	owner := Run(t, ProcessOptions{Path: os.Args[0], Env: []string{worldFile + "=" + path}})
 	eventually(t, "the world is started", func() bool {
@@ -85,7 +85,7 @@ func alive(pid int) bool {
 	return ok && state != "Z"
 }
 
-// eventually waits for something that is on its way.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -1,4 +1,4 @@
-// Command nullhandler redirects everybody and does nothing else: it is what the
+// Command nullhandler redirects every request and does nothing else: it is what the
 // bench holds the tracker's redirects against.
 package main
 

@@ -1,6 +1,5 @@
--- What a database was asked for so far: statements; rows written and records of
--- write-ahead log; and where the server's write-ahead log is. Asked from another
--- database, so that asking does not count.
+-- Reads a database's activity so far: statements, rows written, records of write-ahead log, and the
+-- position of the server's write-ahead log. Runs in another database, so that it does not count itself.
 SELECT coalesce(sum(s.calls), 0)::bigint,
        coalesce(sum(s.wal_records), 0)::bigint
        + (SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = $1),

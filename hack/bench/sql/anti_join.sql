@@ -1,6 +1,6 @@
--- The yardstick of a resync: what pairs should earn under the bench's policy, and
--- what was given for them, each without the other. It knows nothing else: no
--- rules but these, no counters, no ranges, and it repairs nothing.
+-- The baseline of a resync: an anti-join in both directions between what pairs should earn under the
+-- bench's policy and their ledger entries. It has no other rules, no counters, no ranges, and repairs
+-- nothing. Uses no index: it reads all.
 WITH desired AS MATERIALIZED (
     SELECT a.user_id, p.purchase_id, 'inviter' COLLATE "C" AS reward, a.campaign, a.referrer_id AS beneficiary_id, 500::bigint AS amount
       FROM referral.attribution AS a

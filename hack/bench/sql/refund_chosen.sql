@@ -1,4 +1,4 @@
--- Whole refunds of the first purchase of these referees.
+-- Refunds the first purchase of these referees in full.
 INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount)
 SELECT user_id, purchase_id, 'full', amount
   FROM referral.purchase

@@ -1,5 +1,5 @@
--- The first purchase that is worth anything.
--- Rides on purchase_pkey and refund_pkey.
+-- Finds a referee's first purchase with a net above zero.
+-- Uses purchase_pkey and refund_pkey.
 SELECT p.purchase_id, p.purchased_at
   FROM referral.purchase AS p
  WHERE p.user_id = $1 AND p.purchased_at >= $2

@@ -1,5 +1,4 @@
--- $1 granted pairs that were admitted longest ago. Rides on nothing: it reads
--- all, before measuring.
+-- Lists the $1 granted pairs that were admitted first. Uses no index: it reads all, before measuring.
 SELECT user_id
   FROM referral.pair
  WHERE state = 'Granted'

@@ -1,3 +1,3 @@
--- A link of alice in the campaign of config/samples. Found by its key.
+-- Makes a second link of alice, in the campaign of config/samples. Uses link_pkey.
 INSERT INTO referral.link (code, campaign, referrer_id, label)
-VALUES ('alice-7q2k', 'invite-friends', 'alice', 'invite-friends');
+VALUES ('alice-7q2k', 'invite-friends', 'alice', 'share-item');

@@ -1,4 +1,4 @@
--- Who came through whom. Reads the whole table, of a handful of rows.
+-- Lists the attribution of every signup. Reads the whole table, which has a few rows.
 SELECT user_id, referrer_id, campaign, code, source
   FROM referral.attribution
  ORDER BY user_id;

@@ -1,4 +1,4 @@
--- What a beneficiary ($1) has available in US dollars, in cents. Uses engine_account_pkey and
+-- The available credit of a beneficiary ($1) in US cents. Uses engine_account_pkey and
 -- writer_account_pkey.
 SELECT coalesce(sum(available), 0)::bigint
   FROM referral.balance

@@ -1,3 +1,3 @@
--- The first order of carol that counts.
+-- Carol's first order that counts.
 INSERT INTO referral.purchase (user_id, purchase_id, amount, currency)
 VALUES ('carol', 'order-3', 4000, 'USD');

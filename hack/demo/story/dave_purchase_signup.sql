@@ -1,4 +1,4 @@
--- Two transactions, neither of which can count yet.
+-- Two transactions. The purchase cannot count yet.
 INSERT INTO referral.purchase (user_id, purchase_id, amount, currency)
 VALUES ('dave', 'order-4', 3200, 'USD');
 

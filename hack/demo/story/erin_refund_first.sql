@@ -1,4 +1,4 @@
--- $10.00 of an order of $25.00 that is not there yet.
+-- Refunds $10.00 of an order of $25.00 that is recorded afterwards. Erin typed the code.
 INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount)
 VALUES ('erin', 'order-5', 'refund-2', 1000);
 

@@ -1,7 +1,6 @@
--- Whether anything is left to decide: a change, an allocation, or a pair whose hold is over.
--- Of the latter there may be one without a holdPeriod, too: a batch that began
--- before a purchase and found it all the same holds it up to its very time.
--- Rides on the keys of shard and change, and on pair_due.
+-- Reports whether anything is pending: a change, an allocation request, or a pair whose hold is over.
+-- A pair without a holdPeriod may be held for a moment, too: if a batch began before the purchase's
+-- time, it holds the pair until that time. Uses change_pkey, allocation_request_pkey and pair_due.
 SELECT EXISTS (SELECT FROM referral.change)
     OR EXISTS (SELECT FROM referral.allocation_request)
     OR EXISTS (SELECT

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// aptInstall installs one of the distribution's packages, which only root can.
+// aptInstall installs one of the distribution's packages. It needs root.
 func aptInstall(ctx context.Context, name string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("needs root")
@@ -22,7 +22,7 @@ func aptInstall(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// Tests of two packages may miss something at the same time, and apt gives up when another one is at work.
+	// Tests of two packages may install at the same time, and apt fails while another apt is running.
 	unlock, err := lock(ctx, dir)
 	if err != nil {
 		return err
@@ -42,11 +42,11 @@ func aptInstall(ctx context.Context, name string) error {
 	return nil
 }
 
-// policyFile is what the scripts of Debian's packages ask before they start a service.
+// policyFile is the script that Debian's packages ask before they start a service.
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// keepAptFromStartingServices is for packages whose scripts would start a server that nobody here asked for. A policy
-// that is there already is somebody's own, and stays.
+// keepAptFromStartingServices prevents packages from starting their servers during the installation. It keeps a policy
+// that exists already.
 func keepAptFromStartingServices() (restore func(), err error) {
 	const nothing = "#!/bin/sh\n# Of referral-operator's tests, while they install a package.\nexit 101\n"
 	file, err := os.OpenFile(policyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)

@@ -27,10 +27,10 @@ func (p pinned) build(ctx context.Context, name, path string) error {
 	stop := sayWhile("building " + name)
 	defer stop()
 
-	// Built beside its place and renamed: nobody ever sees half a program.
+	// Built beside its place and renamed, so that no process finds half a program.
 	fresh := path + ".new"
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath",
-		// Unstamped, a server calls itself v0.0.0 and clients refuse it.
+		// An unstamped server reports v0.0.0, which clients refuse.
 		"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion="+p.kubernetes,
 		"-o", fresh, packages[name])
 	cmd.Dir = filepath.Join(p.root, filepath.Dir(pins))

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// cacheDir is where what was built or fetched once stays, for one user.
+// cacheDir returns the user's directory for programs that were built or fetched.
 func cacheDir(elements ...string) (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {
@@ -26,8 +26,8 @@ func makeDir(dir string) (string, error) {
 	return dir, nil
 }
 
-// lock keeps a second process from doing the same work in dir at the same
-// time. The kernel gives it up when this process ends, however it ends.
+// lock prevents two processes from doing the same work in dir at the same time. The kernel releases it
+// when this process ends, however it ends.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, ".lock")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
@@ -52,7 +52,7 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 }
 
-// isProgram says whether path can be run.
+// isProgram reports whether path is executable.
 func isProgram(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestOneAtATimeWorksInADirectory(t *testing.T) {
+func TestLockAllowsOneProcessPerDirectory(t *testing.T) {
 	dir := t.TempDir()
 	unlock, err := lock(t.Context(), dir)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// chromiumPlaces are the names that it goes by, and where it is beside PATH.
+// chromiumPlaces are the names of its program, and the places beside PATH.
 var chromiumPlaces = []string{
 	"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
 	"/Applications/Chromium.app/Contents/MacOS/Chromium",

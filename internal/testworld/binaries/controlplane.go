@@ -16,10 +16,9 @@ const (
 	ControllerManager = "kube-controller-manager"
 )
 
-// ControlPlane returns the path of one of these programs: the one in the
-// directory KUBEBUILDER_ASSETS where that is set, else the one of the pinned
-// version in the user's cache, where it is put if missing. That may take
-// minutes, and says so meanwhile.
+// ControlPlane returns the path of one of these programs: in the directory KUBEBUILDER_ASSETS if that is
+// set, else the pinned version in the user's cache. It adds a missing program to the cache, which may
+// take minutes, and reports progress.
 func ControlPlane(ctx context.Context, name string) (string, error) {
 	root, err := ModuleRoot()
 	if err != nil {
@@ -33,7 +32,7 @@ func ControlPlane(ctx context.Context, name string) (string, error) {
 		if isProgram(path) {
 			return path, nil
 		}
-		// Prebuilt sets come without this one, which few tests need.
+		// Prebuilt sets do not contain this program, which few tests need.
 		if name != ControllerManager {
 			return "", fmt.Errorf("KUBEBUILDER_ASSETS names %s, which has no %s", assets, name)
 		}
@@ -45,8 +44,7 @@ func ControlPlane(ctx context.Context, name string) (string, error) {
 	return pinned.ensure(ctx, name)
 }
 
-// LinkControlPlane makes sure of kube-apiserver, etcd and kubectl and links
-// them into dir.
+// LinkControlPlane gets kube-apiserver, etcd and kubectl if they are missing, and links them into dir.
 func LinkControlPlane(ctx context.Context, dir string) error {
 	for _, name := range []string{APIServer, Etcd, Kubectl} {
 		path, err := ControlPlane(ctx, name)
@@ -60,7 +58,7 @@ func LinkControlPlane(ctx context.Context, dir string) error {
 	return nil
 }
 
-// replaceLink makes link point to target, in one step for whoever looks.
+// replaceLink makes link point to target atomically.
 func replaceLink(target, link string) error {
 	if current, err := os.Readlink(link); target == link || (err == nil && current == target) {
 		return nil
@@ -104,7 +102,7 @@ func readPins(root string) (pinned, error) {
 
 // ensure returns the cached program, after getting it if it is missing.
 func (p pinned) ensure(ctx context.Context, name string) (string, error) {
-	// A directory per set of versions: raising one never runs the old one.
+	// A directory per set of versions, so that a raised version never runs the old program.
 	dir, err := cacheDir("k8s", p.kubernetes+"-etcd-"+p.etcd)
 	if err != nil {
 		return "", err

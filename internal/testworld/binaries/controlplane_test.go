@@ -18,7 +18,7 @@ func program(t *testing.T, dir, name, script string) string {
 	return path
 }
 
-func TestProgramsOfKubebuilderAssetsComeFirst(t *testing.T) {
+func TestKubebuilderAssetsTakePrecedence(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("KUBEBUILDER_ASSETS", dir)
 	want := program(t, dir, Etcd, "")
@@ -31,7 +31,7 @@ func TestProgramsOfKubebuilderAssetsComeFirst(t *testing.T) {
 	}
 }
 
-func TestProgramsAreLinkedAgainWhenTheyMoved(t *testing.T) {
+func TestMovedProgramsAreLinkedAgain(t *testing.T) {
 	for range 2 {
 		assets, links := t.TempDir(), filepath.Join(t.TempDir(), "bin", "k8s")
 		t.Setenv("KUBEBUILDER_ASSETS", assets)
@@ -49,7 +49,7 @@ func TestProgramsAreLinkedAgainWhenTheyMoved(t *testing.T) {
 	}
 }
 
-func TestVersionsAreThoseTheModuleRequires(t *testing.T) {
+func TestPinnedVersionsComeFromTheModule(t *testing.T) {
 	for name, c := range map[string]struct {
 		content string
 		want    pinned
@@ -81,7 +81,7 @@ func TestVersionsAreThoseTheModuleRequires(t *testing.T) {
 	}
 }
 
-func TestMinorOf(t *testing.T) {
+func TestMinorOfKeepsMajorAndMinor(t *testing.T) {
 	for version, want := range map[string]string{"v1.37.2": "1.37", "1.38.0-rc.1": "1.38", "v2": "2"} {
 		if got := minorOf(version); got != want {
 			t.Errorf("minorOf(%q) = %q, want %q", version, got, want)

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// nginxPlaces are beside PATH, on which ordinary users often have no sbin.
+// nginxPlaces are searched after PATH, because the PATH of ordinary users often has no sbin.
 var nginxPlaces = []string{"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"}
 
 // Nginx returns the path of an nginx: the one on PATH or in a usual place,

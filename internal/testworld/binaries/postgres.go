@@ -91,7 +91,7 @@ var usualPlaces = []string{
 	"/usr/bin",
 }
 
-// installedPostgres prefers what is on PATH: somebody put it there.
+// installedPostgres prefers PATH, because that is the user's choice.
 func installedPostgres(ctx context.Context, wanted int) (PostgresInstallation, bool) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		if found, ok := inspect(ctx, initdb); ok && fits(found.Major, wanted) {

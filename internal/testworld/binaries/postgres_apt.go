@@ -24,8 +24,7 @@ func aptPostgres(ctx context.Context, wanted int) error {
 	return aptInstall(ctx, name)
 }
 
-// keepAptFromStartingServers is for the package's own script: it would make
-// and start a cluster of its own, which nobody here asked for.
+// keepAptFromStartingServers prevents the package's script from creating and starting a cluster.
 func keepAptFromStartingServers() error {
 	dir, err := makeDir("/etc/postgresql-common/createcluster.d")
 	if err != nil {

@@ -73,8 +73,8 @@ func npmPlatform() string {
 	return runtime.GOOS + "-" + arch
 }
 
-// sharedCacheDir is a cache that the user Postgres runs as can reach: root's
-// own cache directory lies behind a door that is closed to others.
+// sharedCacheDir returns a cache directory that the user of Postgres can reach: other users cannot
+// traverse root's own cache directory.
 func sharedCacheDir(elements ...string) (string, error) {
 	if os.Geteuid() != 0 {
 		return cacheDir(elements...)
@@ -90,7 +90,7 @@ func npmInstall(ctx context.Context, dir, spec string) error {
 	say("installing %s into %s, once", spec, dir)
 	stop := sayWhile("installing " + spec)
 	defer stop()
-	// Readable by others whatever root's umask; none of the package's scripts run.
+	// Readable by other users despite root's umask. The package's scripts do not run.
 	cmd := exec.CommandContext(ctx, "sh", "-c", `umask 022 && exec "$@"`, "sh",
 		npm, "install", "--prefix", dir, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", spec)
 	cmd.Dir = dir
@@ -101,8 +101,8 @@ func npmInstall(ctx context.Context, dir, spec string) error {
 	return nil
 }
 
-// linkLibraries makes the symbolic links a package cannot carry; the package
-// lists them, relative to itself.
+// linkLibraries makes the symbolic links that a package cannot contain; the package lists them, relative
+// to itself.
 func linkLibraries(home string) error {
 	list := filepath.Join(home, "native", "pg-symlinks.json")
 	content, err := os.ReadFile(list)
@@ -124,7 +124,7 @@ func linkLibraries(home string) error {
 	return nil
 }
 
-// An installation counts once its last step is done, not when its first file is there.
+// An installation is complete when its last step is done, not when its first file exists.
 func isComplete(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, ".complete"))
 	return err == nil

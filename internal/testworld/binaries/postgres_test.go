@@ -42,7 +42,7 @@ func TestInstalledPostgresOfTheRightVersionIsFound(t *testing.T) {
 	}
 }
 
-func TestAnInstallationLiesWhereItsLinkLeads(t *testing.T) {
+func TestInstallationIsFoundThroughLinks(t *testing.T) {
 	installed := installation(t, "15.18")
 	link := filepath.Join(t.TempDir(), "initdb")
 	if err := os.Symlink(installed.Initdb(), link); err != nil {
@@ -54,7 +54,7 @@ func TestAnInstallationLiesWhereItsLinkLeads(t *testing.T) {
 	}
 }
 
-func TestInitdbWithoutAServerIsNoInstallation(t *testing.T) {
+func TestInitdbWithoutPostgresIsNoInstallation(t *testing.T) {
 	found := installation(t, "15.18")
 	if err := os.Remove(found.Server()); err != nil {
 		t.Fatal(err)

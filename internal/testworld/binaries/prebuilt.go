@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// reachTimeout is how long the place of the prebuilt programs may take to
-	// say what it has: where it cannot be reached, building is the way.
+	// reachTimeout is how long the site of the prebuilt programs may take to list them. If it cannot be
+	// reached, the programs are built.
 	reachTimeout = 10 * time.Second
 	fetchTimeout = 10 * time.Minute
 )
 
-// unreachable is set once the place of the prebuilt programs did not answer:
-// the next program need not wait for it again.
+// unreachable is set once the site of the prebuilt programs did not answer, so that the next program does
+// not wait for it again.
 var unreachable atomic.Bool
 
 // prebuilt lets setup-envtest fetch the programs of the pinned minor version
@@ -48,8 +48,8 @@ func (p pinned) prebuilt(ctx context.Context, dir, name string) error {
 	return replaceLink(filepath.Join(fetched, name), filepath.Join(dir, name))
 }
 
-// setupEnvtest builds the tool beside the programs: its own time to start
-// must not count as the network's.
+// setupEnvtest builds the tool beside the programs, so that the build does not count against the
+// timeout.
 func (p pinned) setupEnvtest(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "setup-envtest")
 	if isProgram(path) {
@@ -66,7 +66,7 @@ func (p pinned) setupEnvtest(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// run returns what a command printed, without the white space around it.
+// run returns a command's output without surrounding white space.
 func run(ctx context.Context, timeout time.Duration, path string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -7,12 +7,11 @@ import (
 	"path/filepath"
 )
 
-// pins is the file by which the module's root is known. Its go.mod names the
-// versions of the control plane.
+// pins is the file that identifies the module's root. It has the versions of the control plane.
 const pins = "hack/controlplane/go.mod"
 
-// ModuleRoot is the directory of this module, looked for from the working
-// directory upwards: tests run in the directory of their package.
+// ModuleRoot returns the directory of this module. It searches from the working directory upwards,
+// because tests run in the directory of their package.
 func ModuleRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {

@@ -9,9 +9,8 @@ import (
 // versionTimeout is long enough for a browser on a busy machine.
 const versionTimeout = 30 * time.Second
 
-// working returns the first program that is there and can say its version. To
-// be there is not enough: some distributions ship a file under the name that
-// only points to another way of installing it.
+// working returns the first program that exists and can print its version. Existing is not enough:
+// some distributions ship a file of that name that only refers to another package.
 func working(ctx context.Context, places []string, version string) (string, bool) {
 	for _, place := range places {
 		path, err := exec.LookPath(place)

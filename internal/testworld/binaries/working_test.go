@@ -2,7 +2,7 @@ package binaries
 
 import "testing"
 
-func TestOnlyAProgramThatRunsIsFound(t *testing.T) {
+func TestWorkingReturnsOnlyProgramsThatRun(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
 	program(t, dir, "stub", `echo "install it another way" >&2; exit 1`)

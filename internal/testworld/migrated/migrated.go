@@ -1,6 +1,6 @@
 // Package migrated gives tests a database with the schema in it: migrated,
-// owned, and granted to the plain roles. It knows package database, which the
-// test world itself does not; what is about one package's tests stays there.
+// owned, and granted to the plain roles. It imports package database, which the test world itself does
+// not. What only one package's tests need stays in that package.
 package migrated
 
 import (
@@ -22,14 +22,14 @@ import (
 // Owner owns the schema.
 var Owner = database.Identity{Installation: "default", Name: "growth/shop", UID: "0b9d5a52-1111-4222-8333-444455556666"}
 
-// New makes a database for this test alone.
+// New makes a migrated database for this test alone.
 func New(t testing.TB) *testworld.Database {
 	t.Helper()
 	return With(t, "migrated", func(context.Context, *postgres.DB) error { return nil })
 }
 
-// With makes one that has more in it. What the first who asks for a key adds is
-// what all of them get.
+// With makes a migrated database with further content. The first use of a key adds the content, and all
+// uses get it.
 func With(t testing.TB, key string, add func(context.Context, *postgres.DB) error) *testworld.Database {
 	t.Helper()
 	return testworld.NewDatabaseFrom(t, key, func(ctx context.Context, own *testworld.Database) error {
@@ -37,7 +37,7 @@ func With(t testing.TB, key string, add func(context.Context, *postgres.DB) erro
 		if err != nil {
 			return err
 		}
-		defer db.Close() // nobody may be connected to a template
+		defer db.Close() // a template must not have connections
 		if _, err := database.Migrate(ctx, db); err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func With(t testing.TB, key string, add func(context.Context, *postgres.DB) erro
 	})
 }
 
-// Open connects as whoever the URI says, until the test ends.
+// Open connects as the URI's user, until the test ends.
 func Open(t testing.TB, uri string) *postgres.DB {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
@@ -91,7 +91,7 @@ func Declare(t testing.TB, operator *postgres.DB, name string, terms reward.Term
 	}
 }
 
-// Rows returns each row of what a query finds, its columns parted by spaces.
+// Rows returns each row of a query's result, with its columns separated by spaces.
 func Rows(t testing.TB, from *postgres.DB, sql string, arguments ...any) []string {
 	t.Helper()
 	rows, err := from.Query(t.Context(), sql, arguments...)

@@ -20,8 +20,7 @@ import (
 const (
 	bodyLimit  = 1 << 20
 	batchLimit = 4 << 20
-	// patience is how long a request waits for the database. Whoever calls has
-	// somebody waiting too.
+	// patience is how long a request waits for the database: less than most callers' own timeout.
 	patience = 15 * time.Second
 )
 
@@ -37,10 +36,10 @@ type Options struct {
 	Version   string // of this program, for the document
 	Log       *slog.Logger
 
-	// LinkMade is told the code of a new link; nil: nobody is.
+	// LinkMade is called with the code of a new link; may be nil.
 	LinkMade func(code string)
 
-	// TokenRefused is told why a visitor's token was not believed; nil: nobody is.
+	// TokenRefused is called with the reason why a visitor's token is invalid; may be nil.
 	TokenRefused func(reason visitor.Reason)
 }
 
@@ -52,12 +51,6 @@ type api struct {
 	tokens func() *Tokens
 	kinds  map[string]*shape // of the facts of a batch
 	outage rate.Sometimes
-}
-
-func init() {
-	// Names of members are what they are in JSON, not in any case. The framework
-	// has this as a variable of its own; nobody else here uses it.
-	huma.ValidateStrictCasing = true
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
@@ -119,10 +112,10 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// nowhere answers for what is under /v1/ and no operation's.
+// nowhere answers for addresses under /v1/ without an operation.
 func nowhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status, detail := http.StatusNotFound, "there is nothing at this address: see /docs"
+		status, detail := http.StatusNotFound, "no such address: see /docs"
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}

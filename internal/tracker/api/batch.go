@@ -21,11 +21,11 @@ type (
 	}
 	batchPurchase struct {
 		Kind string `json:"kind" enum:"purchase"`
-		facts.Purchase
+		Purchase
 	}
 	batchRefund struct {
 		Kind string `json:"kind" enum:"refund"`
-		facts.Refund
+		Refund
 	}
 	batchAction struct {
 		Kind string `json:"kind" enum:"action"`
@@ -78,12 +78,12 @@ var batchKinds = []batchKind{
 	{"purchase", reflect.TypeFor[batchPurchase](), func(_ *api, text []byte, _ string) (facts.Fact, string, error) {
 		var given batchPurchase
 		err := json.Unmarshal(text, &given)
-		return &given.Purchase, "", err
+		return (*facts.Purchase)(&given.Purchase), "", err
 	}},
 	{"refund", reflect.TypeFor[batchRefund](), func(_ *api, text []byte, _ string) (facts.Fact, string, error) {
 		var given batchRefund
 		err := json.Unmarshal(text, &given)
-		return &given.Refund, "", err
+		return (*facts.Refund)(&given.Refund), "", err
 	}},
 	{"action", reflect.TypeFor[batchAction](), func(a *api, text []byte, at string) (facts.Fact, string, error) {
 		var given batchAction
@@ -97,7 +97,7 @@ var batchKinds = []batchKind{
 func (a *api) registerBatch() {
 	op := post(a, operation{
 		path: "/v1/batch", id: "record-batch", tag: "Facts", summary: "Up to 1,000 facts, all or nothing", limit: batchLimit,
-		description: "In one transaction. Where a fact is not as it has to be, or conflicts with what is stored, nothing is recorded, and the problem names it.",
+		description: "In one transaction. Where a fact is invalid, or conflicts with what is stored, nothing is recorded, and the problem names it.",
 	}, a.batch)
 	// Facts are looked at one by one, each by the shape of its kind.
 	registry := a.huma.OpenAPI().Components.Schemas
@@ -162,7 +162,7 @@ func (a *api) batchFact(text []byte, at string) (fact facts.Fact, warning string
 			return nil, "", p.Errors
 		}
 		if err != nil {
-			return nil, "", []*huma.ErrorDetail{detail(at, "is not as it has to be")}
+			return nil, "", []*huma.ErrorDetail{detail(at, "is invalid")}
 		}
 		return fact, warning, nil
 	}
@@ -177,7 +177,7 @@ func kindNames() string {
 	return strings.Join(names, ", ")
 }
 
-// conflicting is the problem of a batch with facts that are stored otherwise.
+// conflicting is the problem of a batch with facts that differ from stored ones.
 func conflicting(conflicts []facts.Conflicting) error {
 	var details []*huma.ErrorDetail
 	for _, c := range conflicts {

@@ -35,7 +35,7 @@ func TestABatchOfAllKindsIsRecordedOnce(t *testing.T) {
 		t.Errorf("the first time (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(first, "visitor was left out") {
-		t.Errorf("nobody was warned: %s", first)
+		t.Errorf("no warning: %s", first)
 	}
 	again := w.post("/v1/batch", mixed, http.StatusOK).body
 	if diff := cmp.Diff([]int{200, 200, 200, 200, 200}, statuses(t, again)); diff != "" {

@@ -103,5 +103,5 @@ func (a *asset) unpack(w http.ResponseWriter) {
 	if err == nil {
 		_, err = io.Copy(w, plain) //nolint:gosec // what is unpacked is part of this program
 	}
-	_ = err // who asked is gone
+	_ = err // the client is gone
 }

@@ -43,10 +43,10 @@ func TestErasingAUser(t *testing.T) {
 	erase("u") // no fact of the user has been decided yet
 	completed("u", false)
 	erase("u")
-	erase("somebody%20else%2F")
+	erase("user%20two%2F")
 	w.converge()
 	completed("u", true)
-	completed("somebody%20else%2F", true)
+	completed("user%20two%2F", true)
 	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
 	w.expect("purchase", "SELECT amount, attributes::text FROM referral.purchase", "100 {}")
 

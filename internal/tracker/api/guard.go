@@ -12,13 +12,13 @@ import (
 
 type callerKey struct{}
 
-// caller is the name of whose token a request came with.
+// caller returns the name of the holder of the request's token.
 func caller(ctx context.Context) string {
 	name, _ := ctx.Value(callerKey{}).(string)
 	return name
 }
 
-// guard lets through who has a token, before anything of the request is read.
+// guard refuses requests without a valid token, before anything else of the request is read.
 func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	name, ok := "", false
@@ -31,14 +31,14 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	if at := illegible(ctx.URL()); at != "" {
-		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "a field is not as it has to be",
-			&huma.ErrorDetail{Location: at, Message: "is not text that can be stored"})
+		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "a field is invalid",
+			&huma.ErrorDetail{Location: at, Message: "must be UTF-8 without U+0000"})
 		return
 	}
 	next(huma.WithValue(ctx, callerKey{}, name))
 }
 
-// illegible is the part of an address that has what Postgres keeps in no text.
+// illegible names the part of an address that Postgres cannot store as text; empty if none.
 func illegible(address url.URL) string {
 	if !storable(address.Path) {
 		return "path"

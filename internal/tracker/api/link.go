@@ -12,18 +12,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-// recordedLink is a link with its address.
-type recordedLink struct {
-	facts.StoredLink
-	URL string `json:"url" format:"uri" doc:"What is shared."`
-}
-
-// followedLink is a link with its address and what came of it.
-type followedLink struct {
-	facts.FollowedLink
-	URL string `json:"url" format:"uri" doc:"What is shared."`
-}
-
 func (a *api) registerLinks() {
 	post(a, operation{
 		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get a referrer's link, made if there is none",
@@ -32,22 +20,22 @@ func (a *api) registerLinks() {
 	}, a.link)
 }
 
-func (a *api) link(ctx context.Context, l *facts.Link) (recordedLink, bool, error) {
+func (a *api) link(ctx context.Context, l *Link) (RecordedLink, bool, error) {
 	if l.Code = code(l.Code); l.Code != nil {
 		if err := links.CheckVanity(links.Trim(*l.Code)); err != nil {
-			return recordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.code", Message: err.Error(), Value: echo(*l.Code)})
+			return RecordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.code", Message: err.Error(), Value: echo(*l.Code)})
 		}
 	}
 	if l.Destination != nil {
 		if message := wrongDestination(*l.Destination); message != "" {
-			return recordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.destination", Message: message, Value: echo(*l.Destination)})
+			return RecordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.destination", Message: message, Value: echo(*l.Destination)})
 		}
 	}
-	outcome, err := a.Store.Link(ctx, l, links.NewCode)
+	outcome, err := a.Store.Link(ctx, (*facts.Link)(l), links.NewCode)
 	if err == nil && outcome.Created && outcome.Stored.Code != nil {
 		a.LinkMade(*outcome.Stored.Code)
 	}
-	return recordedLink{StoredLink: outcome.Stored, URL: a.address(outcome.Stored.Code)}, outcome.Created, err
+	return a.recordedLink(&outcome.Stored), outcome.Created, err
 }
 
 // address is where a link is followed.

@@ -99,7 +99,7 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	if err != nil {
 		panic(err) // words and numbers
 	}
-	_, _ = w.Write(text) // who asked reads it, or is gone
+	_, _ = w.Write(text) // fails only if the client is gone
 }
 
 // methodName keeps what a client made up out of the answer.

@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
-// unreachable is a pool on an address where nobody listens.
+// unreachable is a pool on an address without a listener.
 func unreachable(t testing.TB, config *pgxpool.Config) *postgres.DB {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
@@ -58,7 +58,7 @@ func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
 }
 
 // Connections are cut under load, in the middle of commits: what was
-// acknowledged is there, and nobody was told anything but success or 503.
+// acknowledged is stored, and every answer was a success or 503.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	w := newWorld(t)
 	const writers, each = 8, 60

@@ -64,7 +64,7 @@ func (s *shape) decode(body []byte, into any) error {
 		return refused(details...)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return refused(&huma.ErrorDetail{Location: "body", Message: "is not as it has to be"})
+		return refused(&huma.ErrorDetail{Location: "body", Message: "is invalid"})
 	}
 	return nil
 }

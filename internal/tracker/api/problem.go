@@ -13,8 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
-// Types of problems, for programs. A problem without one says all there is to
-// say by its status.
+// Types of problems, for programs. The status alone identifies a problem without one.
 const (
 	typePrefix       = "tag:referral-operator.io,2026:"
 	typeConflict     = typePrefix + "conflict"
@@ -22,19 +21,19 @@ const (
 )
 
 const (
-	// mostErrors is how many errors a problem names.
+	// mostErrors is the most errors that a problem names.
 	mostErrors = 20
-	// longestEcho is how long a value may be that is told back.
+	// longestEcho is the longest value, in characters, that a problem repeats.
 	longestEcho = 64
-	// longestPlace is how many bytes tell where a value is.
+	// longestPlace is the longest location of a value, in bytes.
 	longestPlace = 256
-	// outageInterval is how often an outage is logged at most.
+	// outageInterval is the least time between two log lines about an outage.
 	outageInterval = 10 * time.Second
-	// retryAfter is how many seconds to wait before asking again.
+	// retryAfter is the Retry-After of a 503, in seconds.
 	retryAfter = 2
 )
 
-// insufficientCredit is the problem of who asks for more credit than there is.
+// insufficientCredit is the problem of a redemption above the available credit.
 type insufficientCredit struct {
 	huma.ErrorModel
 	Available units `json:"available" doc:"What is available now, in minor units."`
@@ -46,15 +45,15 @@ func problem(status int, detail string, details ...*huma.ErrorDetail) *huma.Erro
 
 // refused is the problem of a body or parameter that breaks rules.
 func refused(details ...*huma.ErrorDetail) *huma.ErrorModel {
-	detail := "a field is not as it has to be"
+	detail := "a field is invalid"
 	if len(details) > mostErrors {
-		detail = "more than " + strconv.Itoa(mostErrors) + " fields are not as they have to be"
+		detail = "more than " + strconv.Itoa(mostErrors) + " fields are invalid"
 		details = details[:mostErrors]
 	}
 	return problem(http.StatusUnprocessableEntity, detail, details...)
 }
 
-// problemOf puts into an answer why something was not done.
+// problemOf returns the problem that answers an error.
 func (a *api) problemOf(ctx context.Context, err error) error {
 	var (
 		said         huma.StatusError
@@ -75,28 +74,29 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
 	case class == postgres.ClassData:
-		// The border let through what the database does not take: its own words
-		// tell more than nothing, and name no other row.
+		// The checks of the body missed something. The database's own message names no other row.
 		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
 		return problem(http.StatusUnprocessableEntity, postgres.Message(err))
 	case class == postgres.ClassRetryable:
 		return unavailable(postgres.Message(err))
 	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
-		a.outage.Do(func() { a.log.WarnContext(ctx, "Requests have to be tried again", "error", postgres.Message(err)) })
+		a.outage.Do(func() {
+			a.log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))
+		})
 		return unavailable("the database is away or behind")
 	}
 	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
-	return problem(http.StatusInternalServerError, "something went wrong that is not the request's fault")
+	return problem(http.StatusInternalServerError, "an internal error occurred; the request is not at fault")
 }
 
-// unavailable asks to try again in a moment: nothing was acknowledged.
+// unavailable answers that nothing was recorded and the request may be repeated.
 func unavailable(why string) error {
 	return huma.ErrorWithHeaders(
 		problem(http.StatusServiceUnavailable, "try again in a moment: "+why),
 		http.Header{"Retry-After": {strconv.Itoa(retryAfter)}})
 }
 
-// differing tells each field that differs, with what is stored.
+// differing returns an error detail for each field that differs, with the stored value.
 func differing(at string, conflict *facts.Conflict) []*huma.ErrorDetail {
 	details := make([]*huma.ErrorDetail, len(conflict.Differences))
 	for i, difference := range conflict.Differences {

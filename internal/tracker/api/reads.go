@@ -24,7 +24,7 @@ type page struct {
 
 type balances struct {
 	BeneficiaryID string    `json:"beneficiary_id"`
-	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none where nobody ever earned anything."`
+	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none for a user without credit so far."`
 }
 
 type balance struct {
@@ -34,8 +34,8 @@ type balance struct {
 }
 
 type credits struct {
-	Credits    []facts.Credit `json:"credits" nullable:"false"`
-	NextCursor string         `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
+	Credits    []Credit `json:"credits" nullable:"false"`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
 }
 
 type linkList struct {
@@ -48,10 +48,10 @@ func (a *api) registerReads() {
 		path: "/v1/referrers/{id}/links", id: "list-links", tag: "Links", summary: "A referrer's links, and what came of them",
 	}, a.links)
 	get(a, operation{
-		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "What somebody has",
+		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "A user's balances",
 	}, a.balance)
 	get(a, operation{
-		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "What somebody's invitations came to, pair by pair",
+		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "A user's credits, pair by pair",
 		description: "With the state of each pair and its reason, so that a waiting or reversed one is seen as well.",
 	}, a.credits)
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
@@ -79,7 +79,10 @@ func (a *api) credits(ctx context.Context, in *page) (credits, error) {
 	if err != nil {
 		return credits{}, err
 	}
-	out := credits{Credits: append([]facts.Credit{}, all[:min(len(all), in.Limit)]...)}
+	out := credits{Credits: []Credit{}}
+	for _, c := range all[:min(len(all), in.Limit)] {
+		out.Credits = append(out.Credits, Credit(c))
+	}
 	if len(all) > in.Limit {
 		last := all[in.Limit-1]
 		out.NextCursor = cursor(facts.CreditKey{UserID: last.UserID, PurchaseID: last.PurchaseID, Reward: last.Reward})
@@ -98,7 +101,7 @@ func (a *api) links(ctx context.Context, in *page) (linkList, error) {
 	}
 	out := linkList{Links: []followedLink{}}
 	for _, l := range all[:min(len(all), in.Limit)] {
-		out.Links = append(out.Links, followedLink{FollowedLink: l, URL: a.address(l.Code)})
+		out.Links = append(out.Links, followedLink{RecordedLink: a.recordedLink(&l.StoredLink), Touches: l.Touches, Actions: l.Actions})
 	}
 	if len(all) > in.Limit {
 		out.NextCursor = cursor(all[in.Limit-1].Code)
@@ -127,5 +130,5 @@ func (p *page) after(place any) error {
 			return nil
 		}
 	}
-	return refused(detail("query.cursor", "is no next_cursor that was given here"))
+	return refused(detail("query.cursor", "must be a next_cursor of this list"))
 }

@@ -9,32 +9,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
-// Signup is a signup as it is posted: with a visitor where the row has an id.
-type Signup struct {
-	facts.Signup
-	VisitorID *struct{} `json:"-"` // hides the row's
-	Visitor   *string   `json:"visitor,omitempty" doc:"The visitor that became this user: the token in the tracker's cookie, as it is, or a visitor's id. A token that is not to be believed is left out, with a warning."`
-}
-
-// recordedSignup is a signup as it is stored, and what was left out of it.
-type recordedSignup struct {
-	facts.StoredSignup
-	Warnings []string `json:"warnings,omitempty" doc:"What was left out, and why."`
-}
-
-// Action is an action as it is posted.
-type Action struct {
-	facts.Action
-	VisitorID *struct{} `json:"-"` // hides the row's
-	Visitor   *string   `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, as it is, or a visitor's id. Left out where only the user is known."`
-}
-
-// recordedAction is an action as it is stored, and what was left out of it.
-type recordedAction struct {
-	facts.Action
-	Warnings []string `json:"warnings,omitempty" doc:"What was left out, and why."`
-}
-
 func (a *api) registerFacts() {
 	a.registerLinks()
 	post(a, operation{
@@ -44,16 +18,16 @@ func (a *api) registerFacts() {
 	post(a, operation{
 		path: "/v1/purchases", id: "record-purchase", tag: "Facts", summary: "A user bought something",
 		description: "It may arrive before the signup.",
-	}, func(ctx context.Context, p *facts.Purchase) (facts.StoredPurchase, bool, error) {
-		outcome, err := a.Store.Purchase(ctx, p)
-		return outcome.Stored, outcome.Created, err
+	}, func(ctx context.Context, p *Purchase) (StoredPurchase, bool, error) {
+		outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(p))
+		return StoredPurchase{Purchase(outcome.Stored.Purchase), outcome.Stored.ArrivedAt}, outcome.Created, err
 	})
 	post(a, operation{
 		path: "/v1/refunds", id: "record-refund", tag: "Facts", summary: "Part or all of a purchase was given back",
 		description: "It may arrive before the purchase.",
-	}, func(ctx context.Context, r *facts.Refund) (facts.Refund, bool, error) {
-		outcome, err := a.Store.Refund(ctx, r)
-		return outcome.Stored, outcome.Created, err
+	}, func(ctx context.Context, r *Refund) (Refund, bool, error) {
+		outcome, err := a.Store.Refund(ctx, (*facts.Refund)(r))
+		return Refund(outcome.Stored), outcome.Created, err
 	})
 	post(a, operation{
 		path: "/v1/actions", id: "record-action", tag: "Facts", summary: "A visitor or user did something else worth remembering",
@@ -65,15 +39,15 @@ func (a *api) registerFacts() {
 func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, error) {
 	signup, warning := a.signupOf(given)
 	outcome, err := a.Store.SignUp(ctx, signup)
-	return recordedSignup{StoredSignup: outcome.Stored, Warnings: warnings(warning)}, outcome.Created, err
+	return newRecordedSignup(&outcome.Stored, warnings(warning)), outcome.Created, err
 }
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
-	who := a.visitor(given.Visitor)
-	signup = &given.Signup
-	signup.VisitorID, signup.Touches = who.id, touches.Of(who.token)
-	signup.Code = code(signup.Code)
-	return signup, who.warning
+	v := a.visitor(given.Visitor)
+	return &facts.Signup{
+		UserID: given.UserID, VisitorID: v.id, Code: code(given.Code), SignedUpAt: given.SignedUpAt,
+		Fingerprints: given.Fingerprints, Attributes: given.Attributes, Touches: touches.Of(v.token),
+	}, v.warning
 }
 
 func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, error) {
@@ -82,21 +56,22 @@ func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, err
 		return recordedAction{}, false, err
 	}
 	outcome, err := a.Store.Action(ctx, action)
-	return recordedAction{Action: outcome.Stored, Warnings: warnings(warning)}, outcome.Created, err
+	return newRecordedAction(&outcome.Stored, warnings(warning)), outcome.Created, err
 }
 
 func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning string, err error) {
-	who := a.visitor(given.Visitor)
-	action = &given.Action
-	action.VisitorID, action.Followed, action.Code = who.id, who.token.Last.Code, code(action.Code)
-	if action.UserID == nil && action.VisitorID == nil {
+	v := a.visitor(given.Visitor)
+	if given.UserID == nil && v.id == nil {
 		message := "is needed where no user_id is given"
-		if who.warning != "" {
-			message += "; " + who.warning
+		if v.warning != "" {
+			message += "; " + v.warning
 		}
 		return nil, "", refused(detail(at+".visitor", message))
 	}
-	return action, who.warning, nil
+	return &facts.Action{
+		ActionID: given.ActionID, UserID: given.UserID, VisitorID: v.id, Code: code(given.Code),
+		Action: given.Action, Target: given.Target, ActedAt: given.ActedAt, Followed: v.token.Last.Code,
+	}, v.warning, nil
 }
 
 // code is a code as it was given, which the database reads; nil where it is blank.

@@ -15,9 +15,7 @@ func (a *api) registerRedemptions() {
 	op := post(a, operation{
 		path: "/v1/redemptions", id: "redeem-credit", tag: "Credit", summary: "Spend available credit",
 		description: "Refused where less is available, whatever happens at the same time. Without an author, it is the name of the API token.",
-	}, func(ctx context.Context, r *facts.Redemption) (facts.Redemption, bool, error) {
-		return a.redeem(ctx, r)
-	})
+	}, a.redeem)
 	registry := a.huma.OpenAPI().Components.Schemas
 	schema := registry.Schema(reflect.TypeFor[insufficientCredit](), true, "")
 	op.Responses[strconv.Itoa(http.StatusConflict)] = &huma.Response{
@@ -28,7 +26,7 @@ func (a *api) registerRedemptions() {
 	}
 }
 
-func (a *api) redeem(ctx context.Context, r *facts.Redemption) (facts.Redemption, bool, error) {
-	outcome, err := a.Store.Redeem(ctx, r, caller(ctx))
-	return outcome.Stored, outcome.Created, err
+func (a *api) redeem(ctx context.Context, r *Redemption) (Redemption, bool, error) {
+	outcome, err := a.Store.Redeem(ctx, (*facts.Redemption)(r), caller(ctx))
+	return Redemption(outcome.Stored), outcome.Created, err
 }

@@ -82,7 +82,7 @@ func TestWhatIsRefusedNamesItsField(t *testing.T) {
 		"the row's visitor_id":             {signups, `{"user_id": "u", "visitor_id": "v"}`, []string{"body.visitor_id"}},
 		"a number for a visitor":           {signups, `{"user_id": "u", "visitor": 1}`, []string{"body.visitor"}},
 		"a code of 256 characters":         {signups, `{"user_id": "u", "code": "` + long + `"}`, []string{"body.code"}},
-		"an action of nobody":              {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},
+		"an action without an actor":       {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},
 		"an action of a forged visitor":    {"/v1/actions", `{"action": "view", "visitor": "v4.local.AAAA"}`, []string{"body.visitor"}},
 		"a reserved code":                  {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "admin"}`, []string{"body.code"}},
 		"a code with a slash":              {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "a/b"}`, []string{"body.code"}},

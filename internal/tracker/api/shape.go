@@ -9,13 +9,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
 
-// largestAttributes is how many bytes attributes may have as Postgres writes
-// them: of larger ones no condition can be asked.
+// largestAttributes is the most bytes of attributes as Postgres writes them: conditions cannot be
+// evaluated on larger ones.
 const largestAttributes = 64 << 10
 
-// shape is what the body of an operation has to look like.
+// shape is the schema and size limit of an operation's body.
 type shape struct {
 	registry huma.Registry
 	schema   *huma.Schema
@@ -26,14 +27,19 @@ func shapeOf[T any](registry huma.Registry, limit int64) *shape {
 	return &shape{registry: registry, schema: registry.Schema(reflect.TypeFor[T](), true, ""), limit: limit}
 }
 
-// check compares a parsed value with the shape, and with what a schema cannot
-// say. at is where the value stands.
+// check validates a parsed value against the schema and the rules that a schema cannot express. at is
+// its location.
 func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 	path := huma.NewPathBuffer(make([]byte, 0, 128), 0)
 	path.Push(at)
+	schema := s.schema
+	if schema.Ref != "" {
+		schema = s.registry.SchemaFromRef(schema.Ref)
+	}
+	members, isObject := tree.(map[string]any)
+	details := removeMiscased(schema, members, at)
 	var result huma.ValidateResult
 	huma.Validate(s.registry, s.schema, path, huma.ModeWriteToServer, tree, &result)
-	details := make([]*huma.ErrorDetail, 0, len(result.Errors))
 	for _, err := range result.Errors {
 		if len(details) > mostErrors {
 			break
@@ -42,13 +48,8 @@ func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 			details = append(details, plain(detail))
 		}
 	}
-	members, ok := tree.(map[string]any)
-	if !ok || len(details) > 0 {
+	if !isObject || len(details) > 0 {
 		return details
-	}
-	schema := s.schema
-	if schema.Ref != "" {
-		schema = s.registry.SchemaFromRef(schema.Ref)
 	}
 	for name, value := range members {
 		if message := beyond(schema.Properties[name], value); message != "" {
@@ -58,7 +59,28 @@ func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 	return details
 }
 
-// beyond is what is wrong with a value that its schema allows; empty: nothing.
+// removeMiscased refuses members that match a property only when case is ignored, and removes
+// them. By default huma.Validate accepts such names, as encoding/json does; its own switch for
+// this is a global variable. Bodies have no other objects than attributes, so one level is enough.
+func removeMiscased(schema *huma.Schema, members map[string]any, at string) (details []*huma.ErrorDetail) {
+	for name := range members {
+		if _, exact := schema.Properties[name]; exact {
+			continue
+		}
+		for property := range schema.Properties {
+			if strings.EqualFold(name, property) {
+				details = append(details, &huma.ErrorDetail{
+					Location: place(at + "." + name), Message: validation.MsgUnexpectedProperty,
+				})
+				delete(members, name)
+				break
+			}
+		}
+	}
+	return details
+}
+
+// beyond returns the error of a value that its schema allows; empty if it is valid.
 func beyond(schema *huma.Schema, value any) string {
 	text, isText := value.(string)
 	switch {
@@ -74,10 +96,10 @@ func beyond(schema *huma.Schema, value any) string {
 func wrongInstant(text string) string {
 	var t time.Time
 	if err := t.UnmarshalText([]byte(text)); err != nil {
-		return "is no time as in RFC 3339"
+		return "must be an RFC 3339 timestamp"
 	}
 	if year := t.UTC().Year(); year < 1 || year > 9999 {
-		return "is not within the years 1 to 9999"
+		return "must be within the years 1 to 9999"
 	}
 	return ""
 }
@@ -128,7 +150,7 @@ func quoted(text string) int {
 	return size
 }
 
-// plain words an error for who sent the body, and tells nothing back at length.
+// plain rewords an error for the client, and shortens long values.
 func plain(detail *huma.ErrorDetail) *huma.ErrorDetail {
 	message := detail.Message
 	if n, ok := detail.Value.(number); ok && message == "expected integer" {
@@ -138,7 +160,7 @@ func plain(detail *huma.ErrorDetail) *huma.ErrorDetail {
 	return &huma.ErrorDetail{Location: place(detail.Location), Message: message, Value: echo(detail.Value)}
 }
 
-// place is where a value is, as it is told back.
+// place shortens the location of a value.
 func place(location string) string {
 	if len(location) > longestPlace {
 		return strings.ToValidUTF8(location[:longestPlace], "") + "…"
@@ -146,7 +168,7 @@ func place(location string) string {
 	return location
 }
 
-// echo is a value as it is told back; nil where it says too much.
+// echo returns a value to repeat in a problem; nil if it is too long.
 func echo(value any) any {
 	switch value := value.(type) {
 	case string:

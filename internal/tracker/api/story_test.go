@@ -77,7 +77,7 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	if !strings.HasSuffix(got.Type, ":insufficient-credit") || got.Available != "-300" {
 		t.Errorf("got %+v", got)
 	}
-	w.expect("who redeemed", "SELECT author, amount FROM referral.redemption", "shop 300")
+	w.expect("author of the redemption", "SELECT author, amount FROM referral.redemption", "shop 300")
 
 	if got := w.send(http.MethodDelete, "/v1/users/ben", ""); got.status != http.StatusAccepted || !strings.HasSuffix(got.header.Get("Location"), "/v1/users/ben/erasure") {
 		t.Errorf("erasing: %d %v %s", got.status, got.header, got.body)

@@ -12,7 +12,7 @@ import (
 
 const shortestToken = 16
 
-// Tokens are the bearer tokens that open the API, each with the name of who has it.
+// Tokens are the bearer tokens that open the API, each with the name of its holder.
 type Tokens struct{ all []token }
 
 type token struct {
@@ -70,8 +70,7 @@ func digestOf(text string) (digest [sha256.Size]byte, err error) {
 	return sha256.Sum256([]byte(text)), nil
 }
 
-// Name is whose token this is. It takes the same time whichever it is, and for
-// none of them.
+// Name returns the name of a token's holder, in a time that does not depend on the token.
 func (t *Tokens) Name(text string) (name string, ok bool) {
 	digest := sha256.Sum256([]byte(text))
 	found := -1

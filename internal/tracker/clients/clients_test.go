@@ -23,18 +23,18 @@ func TestAClientIsTheLastOnTheWayThatIsNoTrustedProxy(t *testing.T) {
 		request *http.Request
 		want    string
 	}{
-		"nobody in between":               {request("198.51.100.1:1234"), "198.51.100.1"},
-		"who is not trusted says nothing": {request("198.51.100.1:1234", "203.0.113.9"), "198.51.100.1"},
-		"a trusted proxy":                 {request("10.1.2.3:80", "203.0.113.9"), "203.0.113.9"},
-		"two of them":                     {request("10.1.2.3:80", "203.0.113.9, 192.0.2.7"), "203.0.113.9"},
-		"what the client wrote itself":    {request("10.1.2.3:80", "127.0.0.1, 8.8.8.8, 203.0.113.9"), "203.0.113.9"},
-		"in several headers":              {request("10.1.2.3:80", "8.8.8.8", "203.0.113.9, 10.9.9.9"), "203.0.113.9"},
-		"over IPv6":                       {request("[2001:db8:1::5]:80", "2001:db8:2::1"), "2001:db8:2::1"},
-		"IPv4 written as IPv6":            {request("[::ffff:10.1.2.3]:80", "::ffff:203.0.113.9"), "203.0.113.9"},
-		"all of them are proxies":         {request("10.1.2.3:80", "10.4.5.6"), "10.1.2.3"},
-		"a header that is no address":     {request("10.1.2.3:80", "evil"), "10.1.2.3"},
-		"no header":                       {request("10.1.2.3:80"), "10.1.2.3"},
-		"nobody can tell":                 {request("@"), "invalid IP"},
+		"no proxy":                              {request("198.51.100.1:1234"), "198.51.100.1"},
+		"an untrusted peer's header is ignored": {request("198.51.100.1:1234", "203.0.113.9"), "198.51.100.1"},
+		"a trusted proxy":                       {request("10.1.2.3:80", "203.0.113.9"), "203.0.113.9"},
+		"two of them":                           {request("10.1.2.3:80", "203.0.113.9, 192.0.2.7"), "203.0.113.9"},
+		"what the client wrote itself":          {request("10.1.2.3:80", "127.0.0.1, 8.8.8.8, 203.0.113.9"), "203.0.113.9"},
+		"in several headers":                    {request("10.1.2.3:80", "8.8.8.8", "203.0.113.9, 10.9.9.9"), "203.0.113.9"},
+		"over IPv6":                             {request("[2001:db8:1::5]:80", "2001:db8:2::1"), "2001:db8:2::1"},
+		"IPv4 written as IPv6":                  {request("[::ffff:10.1.2.3]:80", "::ffff:203.0.113.9"), "203.0.113.9"},
+		"all of them are proxies":               {request("10.1.2.3:80", "10.4.5.6"), "10.1.2.3"},
+		"a header that is no address":           {request("10.1.2.3:80", "evil"), "10.1.2.3"},
+		"no header":                             {request("10.1.2.3:80"), "10.1.2.3"},
+		"unknown":                               {request("@"), "invalid IP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := proxies.Address(test.request).String(); got != test.want {
@@ -53,9 +53,9 @@ func TestTrustedProxiesAreAddressesAndRanges(t *testing.T) {
 			t.Errorf("%q: %v", list, err)
 		}
 	}
-	nobody, err := clients.ParseProxies("")
-	if err != nil || nobody.Trusts(request("127.0.0.1:1")) {
-		t.Errorf("an empty list trusts somebody: %v", err)
+	none, err := clients.ParseProxies("")
+	if err != nil || none.Trusts(request("127.0.0.1:1")) {
+		t.Errorf("an empty list trusts a proxy: %v", err)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// AddressHash makes of addresses what may be stored and logged: hashes under a
-// key that changes each day, so that what a client did can be put together
-// within a day, by whoever has the key, and never across days.
+// AddressHash turns addresses into keyed hashes that may be stored and logged. The key changes each
+// day, so requests of one client can be linked within a day, with the secret, and never across days.
 type AddressHash struct{ secret []byte }
 
 // NewAddressHash hashes under keys of the secret's. Without one it is off.

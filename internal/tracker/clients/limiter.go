@@ -17,11 +17,10 @@ type Limit struct {
 	PerSec float64
 }
 
-// DefaultLimit is for codes that are not there: nobody mistypes more.
+// DefaultLimit is for unknown codes: more than people mistype.
 var DefaultLimit = Limit{Burst: 30, PerSec: 0.5}
 
-// Limiter counts what clients do. Those who did nothing for long are forgotten,
-// and so are the earliest where there are too many.
+// Limiter limits requests per client. It forgets the least recently seen clients beyond a fixed number.
 type Limiter struct {
 	limit Limit
 	seed  maphash.Seed // addresses are remembered as hashes that only this process can make
@@ -39,7 +38,7 @@ func NewLimiter(limit Limit) *Limiter {
 	return &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: clients}
 }
 
-// Spend counts one against the client, and tells whether it had any left.
+// Spend counts one against the client, and reports whether the limit allowed it.
 func (l *Limiter) Spend(addr netip.Addr, now time.Time) bool {
 	if l.limit.Burst <= 0 {
 		return true
@@ -55,7 +54,7 @@ func (l *Limiter) Spend(addr netip.Addr, now time.Time) bool {
 	return client.AllowN(now, 1)
 }
 
-// Exhausted tells whether the client has none left, and counts nothing.
+// Exhausted reports whether the client has reached its limit, and counts nothing.
 func (l *Limiter) Exhausted(addr netip.Addr, now time.Time) bool {
 	if l.limit.Burst <= 0 {
 		return false

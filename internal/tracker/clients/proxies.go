@@ -11,8 +11,7 @@ import (
 	"github.com/realclientip/realclientip-go"
 )
 
-// PrivateRanges are where proxies of one's own usually are: this machine and
-// the networks that nobody reaches from outside.
+// PrivateRanges are the usual addresses of one's own proxies: this machine and private networks.
 const PrivateRanges = "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10"
 
 // Proxies are those whose word about a request is taken.
@@ -21,7 +20,7 @@ type Proxies struct {
 	forwarded realclientip.RightmostTrustedRangeStrategy
 }
 
-// ParseProxies reads addresses and ranges, parted by commas; none trusts nobody.
+// ParseProxies reads addresses and ranges, separated by commas. An empty list trusts no proxy.
 func ParseProxies(list string) (*Proxies, error) {
 	p := new(Proxies)
 	var nets []net.IPNet
@@ -61,7 +60,7 @@ func parseRange(text string) (netip.Prefix, error) {
 	return prefix.Masked(), err
 }
 
-// Trusts tells whether who sent the request is a trusted proxy.
+// Trusts reports whether the request was sent by a trusted proxy.
 func (p *Proxies) Trusts(r *http.Request) bool { return p.trusts(peer(r)) }
 
 func (p *Proxies) trusts(addr netip.Addr) bool {
@@ -73,8 +72,8 @@ func (p *Proxies) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// Address is where the client is: the last one on the way that is no trusted
-// proxy. It is not valid where nobody can tell.
+// Address returns the client's address: the last one on the way that is not a trusted proxy. It is
+// not valid if it is unknown.
 func (p *Proxies) Address(r *http.Request) netip.Addr {
 	from := peer(r)
 	if !p.trusts(from) {
@@ -88,7 +87,7 @@ func (p *Proxies) Address(r *http.Request) netip.Addr {
 	return from
 }
 
-// peer is who is at the other end of the connection.
+// peer is the address at the other end of the connection.
 func peer(r *http.Request) netip.Addr {
 	addr, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

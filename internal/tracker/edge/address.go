@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// webAddress is an address as somebody asked for it, taken apart without
-// looking closely: shops answer addresses that a strict parser refuses.
+// webAddress is a requested address, parsed leniently: shops answer addresses that a strict parser
+// refuses.
 type webAddress struct {
 	scheme, host string // either may be missing
 	path         string // begins with a slash
@@ -16,8 +16,7 @@ type webAddress struct {
 
 var schemeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
 
-// parseAddress takes any text apart. What is before an @ in the host's place,
-// and the fragment, are left out.
+// parseAddress parses any text. It drops user name and password, and the fragment.
 func parseAddress(text string) webAddress {
 	var a webAddress
 	text, _, _ = strings.Cut(text, "#")
@@ -33,7 +32,7 @@ func parseAddress(text string) webAddress {
 	return a
 }
 
-// String puts it together again.
+// String formats the address.
 func (a webAddress) String() string {
 	text := a.path
 	if a.host != "" {
@@ -45,7 +44,7 @@ func (a webAddress) String() string {
 	return text
 }
 
-// parameter is the first value of a query's parameter that is not empty.
+// parameter returns the first non-empty value of a query parameter.
 func parameter(query, name string) string {
 	for query != "" {
 		var pair string

@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// discard is an answer that nobody reads.
+// discard is a response writer that drops everything.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }

@@ -8,17 +8,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-// Headers of the answer to a gateway, which hands them to the shop. They are
-// always there, empty where there is nothing to tell: a gateway then puts them
-// in place of what a visitor may have sent under these names.
+// Headers of the answer to a gateway, which passes them to the shop. They are always set, even if
+// empty, so that a gateway overwrites headers of these names that a visitor sent.
 const (
 	headerVisitor = "X-Referral-Visitor"
 	headerCode    = "X-Referral-Code"
 )
 
-// capture tells a gateway about a visitor, and remembers the code on the URL
-// that was asked for. It never has a reason not to let the visitor pass, and says
-// so with 200: Envoy takes any other status for a no.
+// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL. It
+// always answers 200, because Envoy refuses the visitor's request on any other status.
 func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
@@ -30,7 +28,7 @@ func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// passing is who passes, and the code of the last touch.
+// passing returns the visitor's id and the code of the last touch.
 func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string) {
 	now := e.Now()
 	asked, method := e.original(r)
@@ -51,7 +49,7 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 	return token.VisitorID, token.Last.Code
 }
 
-// codeOn is the code that an address has as a parameter; empty without one.
+// codeOn returns the code in a parameter of an address; empty if there is none.
 func (e *Edge) codeOn(a webAddress) string {
 	if a.query == "" {
 		return ""
@@ -64,10 +62,9 @@ func (e *Edge) codeOn(a webAddress) string {
 	return ""
 }
 
-// original is what the visitor asked the gateway for. A trusted gateway says so
-// in a header: X-Original-URL or X-Original-URI as nginx is usually set up,
-// X-Forwarded-Uri as Traefik does. Else it is the path after /capture, as Envoy
-// writes it.
+// original returns the address and method that the visitor requested from the gateway. A trusted
+// gateway sends the address in a header: nginx usually in X-Original-URL or X-Original-URI, Traefik
+// in X-Forwarded-Uri. Without one it is the path after /capture, as Envoy sends it.
 func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	trusted := e.Proxies.Trusts(r)
 	said := func(name string) string {
@@ -99,7 +96,7 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	return asked, first(said("X-Forwarded-Method"), said("X-Original-Method"), r.Method)
 }
 
-// web is a scheme if it is one of the web's.
+// web returns the scheme if it is http or https.
 func web(scheme string) string {
 	if scheme == "http" || scheme == "https" {
 		return scheme
@@ -107,7 +104,7 @@ func web(scheme string) string {
 	return ""
 }
 
-// first is the first text that is not empty.
+// first returns the first non-empty text.
 func first(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {

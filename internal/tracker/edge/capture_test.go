@@ -81,7 +81,7 @@ func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
 	response := b.do("GET", "http://evil.example/capture/item?r=bob1",
 		"X-Original-URL", "https://shop.example/?r=ann1", "X-Forwarded-Uri", "/?r=ann1", "X-Original-URI", "/?r=ann1",
 		"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http", "X-Forwarded-Method", "POST",
-		"X-Referral-Visitor", "somebody", "X-Referral-Code", "ann1")
+		"X-Referral-Visitor", "forged", "X-Referral-Code", "ann1")
 	same(t, "X-Referral-Visitor", b.token().VisitorID, response.Header.Get("X-Referral-Visitor"))
 	same(t, "X-Referral-Code", "bob1", response.Header.Get("X-Referral-Code"))
 	same(t, "touches", []string{"bob1 https://go.shop.example/item?r=bob1 -"}, w.written())

@@ -1,13 +1,12 @@
-// Package edge is what visitors meet: referral links that lead on, and the
-// endpoint that gateways ask about every other request.
+// Package edge serves visitors: referral links, and the endpoint that gateways call for every other
+// request.
 //
 //	/r/{code}   find the link ─► remember the touch ─► redirect
 //	/capture    find ?r=code  ─► remember the touch ─► let pass
 //
-// To remember a touch is to put it into the visitor's cookie and into the queue
-// for the database. No answer ever waits for the database to write, none is an
-// error because of what a visitor sent, and without the database links that are
-// known lead on as ever.
+// A touch is remembered in the visitor's cookie and in the queue for the database. No answer waits for
+// a write, none is an error because of what a visitor sent, and links in memory work while the
+// database is away.
 //
-// Which touch earns something is the engine's to decide.
+// The engine decides which touch earns something.
 package edge

@@ -26,9 +26,9 @@ const (
 type Options struct {
 	PublicURL     *url.URL // where visitors reach it
 	CookieDomain  string   // empty: the cookie is the public host's alone
-	FallbackURL   string   // where links lead that are not there; empty: 404
+	FallbackURL   string   // where unknown links lead; empty: 404
 	Parameters    []string // that have a code on any URL, the first counts first; default r and ref
-	RespectGPC    bool     // visitors who send Sec-GPC: 1 are not remembered
+	RespectGPC    bool     // do not remember visitors that send Sec-GPC: 1
 	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
 
 	Keys    func() *visitor.Keys
@@ -42,8 +42,7 @@ type Options struct {
 	Next     http.Handler     // for all other paths; default: 404
 }
 
-// Arrival is what became of somebody who came with a code: a closed list, for
-// metrics.
+// Arrival is the result of a request with a code: a closed list, for metrics.
 type Arrival string
 
 // Arrivals.
@@ -52,8 +51,8 @@ const (
 	Shed      Arrival = "shed"      // remembered by cookie alone: the queue was full
 	Own       Arrival = "own"       // the referrer's own click
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent
-	Unknown   Arrival = "unknown"   // no such link, or none any more
-	Limited   Arrival = "limited"   // asked for too many unknown codes
+	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
+	Limited   Arrival = "limited"   // the client requested too many unknown codes
 )
 
 // Arrivals is the whole list.
@@ -86,7 +85,7 @@ func New(options Options) (*Edge, error) {
 	e.origin = e.PublicURL.Scheme + "://" + e.PublicURL.Host
 	if e.FallbackURL != "" {
 		if err := links.CheckDestination(e.FallbackURL); err != nil {
-			return nil, fmt.Errorf("the fallback URL is no place to send visitors to: %w", err)
+			return nil, fmt.Errorf("the fallback URL is invalid: %w", err)
 		}
 		e.fallback = []string{e.FallbackURL}
 	}
@@ -111,7 +110,7 @@ func New(options Options) (*Edge, error) {
 	return e, nil
 }
 
-// SecureCookie tells whether the visitor's cookie is kept from connections
+// SecureCookie reports whether the visitor's cookie is kept from connections
 // without TLS. It is not on a developer's own machine only.
 func (e *Edge) SecureCookie() bool { return e.cookie.Secure }
 

@@ -8,14 +8,14 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-// errLimited: the client asked for too many codes that are not there.
+// errLimited is returned when the client requested too many unknown codes.
 var errLimited = errors.New("too many unknown codes")
 
 // find returns the link of a trimmed code.
 //
-// Unknown codes are counted against the client. One that has none left learns
-// nothing about any code, known or not, but for links that many follow anyway:
-// so guessing does not scale, and a guesser does not shut out his neighbours.
+// Unknown codes are counted against the client. A client over its limit learns nothing about any code,
+// except links that are in memory because others follow them. So guessing does not scale, and one
+// guesser does not lock out clients behind the same address.
 func (e *Edge) find(r *http.Request, code string, now time.Time) (*links.Link, error) {
 	if !e.Links.Remembers(code) && e.Limiter.Exhausted(e.Proxies.Address(r), now) {
 		e.Observer.Arrived(Limited)

@@ -9,7 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-// Values of headers, made once: nobody changes a header's values in place.
+// Values of headers, allocated once; no code changes a header's values in place.
 var (
 	noStore   = []string{"no-store"}
 	origin    = []string{"strict-origin"}
@@ -18,10 +18,10 @@ var (
 	getOrHead = []string{"GET, HEAD"}
 )
 
-// retryAfter is when to ask again for what an absent database knows.
+// retryAfter is sent while the database is away.
 const retryAfter = 5 * time.Second
 
-// follow answers a link: to where it leads, else to the fallback.
+// follow redirects to a link's destination, else to the fallback.
 func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
@@ -41,8 +41,8 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		wait(header, e.Limiter.RetryAfter())
 		say(w, http.StatusTooManyRequests)
 	case err != nil:
-		// Only the engine judges codes, and not before the signup: the
-		// visitor remembers this one until the database is back.
+		// The database is away. The touch is remembered all the same: the engine judges its code at
+		// the signup.
 		e.remember(w, r, arrival{code: code, landing: e.origin + r.URL.RequestURI(), at: now})
 		wait(header, retryAfter)
 		e.lead(w, nil, http.StatusServiceUnavailable)
@@ -56,7 +56,7 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	}
 }
 
-// lead redirects to a place, else to the fallback, else says why not.
+// lead redirects to location, else to the fallback, else answers with a status.
 func (e *Edge) lead(w http.ResponseWriter, location []string, otherwise int) {
 	if location == nil {
 		location = e.fallback
@@ -72,11 +72,11 @@ func (e *Edge) lead(w http.ResponseWriter, location []string, otherwise int) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// say answers with a status in words.
+// say answers with a status and its text.
 func say(w http.ResponseWriter, status int) {
 	w.Header()["Content-Type"] = plainText
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(http.StatusText(status) + "\n")) // who has left reads no answer
+	_, _ = w.Write([]byte(http.StatusText(status) + "\n")) // fails only if the client is gone
 }
 
 func wait(header http.Header, d time.Duration) {

@@ -83,7 +83,7 @@ func TestTheMostRecentTouchIsLastAndTheFirstIsKept(t *testing.T) {
 	if visitors[0] != visitors[1] || visitors[1] != visitors[2] {
 		t.Errorf("one visitor has several ids: %v", visitors)
 	}
-	same(t, "codes of somebody else", []string{}, w.browser().codes())
+	same(t, "codes of another browser", []string{}, w.browser().codes())
 	w.now = w.now.Add(30 * 24 * time.Hour) // the window
 	b.do("GET", "/r/ann2")
 	same(t, "codes when the window has passed", []string{"ann2"}, b.codes())
@@ -106,7 +106,7 @@ func TestOnesOwnClickIsNoTouch(t *testing.T) {
 	response := b.do("GET", "/r/ann1")
 	b.leads(response, 302, home)
 	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
-	b.do("GET", "/r/bob1") // somebody else's link is
+	b.do("GET", "/r/bob1") // another referrer's link is
 	same(t, "codes", []string{"bob1"}, b.codes())
 	same(t, "touches", []string{"bob1 https://go.shop.example/r/bob1 -"}, w.written())
 	same(t, "arrivals", map[edge.Arrival]int{edge.Own: 1, edge.Touched: 1}, w.arrived)

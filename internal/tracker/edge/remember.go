@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// arrival is somebody who came with a code.
+// arrival is a request with a code.
 type arrival struct {
 	code    string      // of the link; where there is none, as it was given
 	link    *links.Link // nil: the database could not be asked
@@ -18,8 +18,8 @@ type arrival struct {
 	at      time.Time
 }
 
-// remember makes a touch of an arrival, unless it is none, and returns the
-// visitor's token as it is then.
+// remember records the touch of an arrival in the visitor's cookie and in the queue, unless the
+// visitor may not be remembered or is the referrer. It returns the visitor's resulting token.
 func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visitor.Token {
 	if !e.mayRemember(r) {
 		e.Observer.Arrived(Forgotten)
@@ -51,12 +51,10 @@ func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visit
 	return token
 }
 
-// mostCookies is how many of the name are looked at: another host of the domain
-// may have set one that is no token.
+// mostCookies is how many cookies of the name are tried: another host of the domain may have set one.
 const mostCookies = 4
 
-// token is what the visitor brings along; without a visitor where that is
-// nothing or nothing to be believed.
+// token returns the visitor's token; the zero Token if there is no valid one.
 func (e *Edge) token(r *http.Request, now time.Time) visitor.Token {
 	if r.Header["Cookie"] == nil {
 		return visitor.Token{}
@@ -74,8 +72,7 @@ func (e *Edge) token(r *http.Request, now time.Time) visitor.Token {
 	return visitor.Token{}
 }
 
-// mayRemember tells whether the visitor agrees to be remembered, as far as the
-// settings ask for it.
+// mayRemember reports whether the visitor may be remembered under RespectGPC and ConsentCookie.
 func (e *Edge) mayRemember(r *http.Request) bool {
 	if e.RespectGPC && r.Header.Get("Sec-GPC") == "1" {
 		return false
@@ -93,7 +90,7 @@ func (e *Edge) mayRemember(r *http.Request) bool {
 	return false
 }
 
-// referer is where the visitor came from, without name and password.
+// referer returns the Referer header without user name and password.
 func referer(r *http.Request) string {
 	text := r.Header.Get("Referer")
 	if strings.IndexByte(text, '@') < 0 {

@@ -59,7 +59,8 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
 	must(t, w.directory.Refresh(t.Context()))
-	w.queue = touches.NewQueue(t.Context(), db, touches.Options{Log: log})
+	w.queue = touches.NewQueue(db, touches.Options{Log: log})
+	go w.queue.Run(context.WithoutCancel(t.Context())) //nolint:errcheck // always nil
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -91,7 +92,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	return w
 }
 
-// fill adds ann's links, of whom it is known as which visitor she signed up.
+// fill adds the links of ann, whose own signup names a visitor.
 func fill(ctx context.Context, db *postgres.DB) error {
 	_, err := db.Exec(ctx, `
 		INSERT INTO referral.campaign (name, mode, attribution_window, destination, uid, generation, policy)

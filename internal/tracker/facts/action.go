@@ -8,23 +8,23 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Action is a fact: anything else worth remembering that a visitor or user did.
+// Action is a fact: something else that a visitor or user did.
 type Action struct {
-	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Tells one action from another. Left out: it follows from the other fields as they are given, so that the same body again is the same action."`
-	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	VisitorID *string    `json:"visitor_id,omitempty" minLength:"1" maxLength:"255" doc:"The visitor; left out where none is known."`
-	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link it is counted for. Left out: the one that the user's signup is bound to, else the one the visitor followed last."`
-	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
-	Target    *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
-	ActedAt   *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
+	ActionID  *string
+	UserID    *string
+	VisitorID *string
+	Code      *string
+	Action    string
+	Target    *string
+	ActedAt   *time.Time
 
-	// Followed is the code that the visitor's token says was followed last.
-	Followed string `json:"-"`
+	// Followed is the code of the last touch in the visitor's token.
+	Followed string
 
-	sameCode bool // of a stored action: its code is the one that was given
+	sameCode bool // of a stored action: its code equals the given one
 }
 
-// actor is who did it: the user, or the visitor where no user is known.
+// actor is the id of the user or, if none is known, of the visitor.
 func (a *Action) actor() string {
 	if a.UserID != nil {
 		return *a.UserID
@@ -32,9 +32,8 @@ func (a *Action) actor() string {
 	return valueOf(a.VisitorID)
 }
 
-// id is the action's number, or what stands in for it: a digest of what was
-// given. Without a number or a time, the same action on the same target is
-// remembered once.
+// id is the action's id or, without one, a digest of the given fields. So without an id and a time,
+// the same action on the same target is recorded once.
 func (a *Action) id() string {
 	if a.ActionID != nil {
 		return *a.ActionID
@@ -42,7 +41,7 @@ func (a *Action) id() string {
 	digest := sha256.New()
 	for _, part := range []string{a.Action, valueOf(a.Target), valueOf(a.Code), instantText(a.ActedAt)} {
 		digest.Write([]byte(part))
-		digest.Write([]byte{0}) // which no part has
+		digest.Write([]byte{0}) // no part contains it
 	}
 	return base64.RawURLEncoding.EncodeToString(digest.Sum(nil))
 }
@@ -67,7 +66,7 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 		},
 		differ: func(a, s *Action, _ bool) []Difference {
 			var d differences
-			if s.VisitorID != nil { // else it was not known, or forgotten
+			if s.VisitorID != nil { // else it was unknown or is erased
 				d.optional("visitor", a.VisitorID, *s.VisitorID)
 			}
 			if !s.sameCode {

@@ -7,18 +7,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Units is a whole number of minor units. Sums may leave the range of int64.
+// Units is a whole number of minor units. A sum may exceed int64.
 type Units string
 
-// Balance is what somebody has in one currency.
+// Balance is the credit of a beneficiary in one currency.
 type Balance struct {
 	Currency  string
-	Available Units // below zero when more was taken back than was left
+	Available Units // below zero if a reversal exceeded it
 	Held      Units
 }
 
-// Balances are what somebody has, by currency; none where nobody ever earned
-// anything.
+// Balances returns a beneficiary's balances in the order of currencies; none for a beneficiary
+// without credit so far.
 func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, error) {
 	rows, err := s.db.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
 	if err != nil {

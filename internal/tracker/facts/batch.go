@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Fact is a fact of any kind that a batch takes: *Signup, *Purchase, *Refund or *Action.
+// Fact is a fact that a batch takes: *Signup, *Purchase, *Refund or *Action.
 type Fact any
 
-// Batch says of each fact, in their order, whether it was new; or, where one
-// is not as it is stored, nothing is written and Conflicts says which.
+// Batch is the result of Record. Created reports for each fact, in their order, whether it is new. If
+// Conflicts is not empty, nothing was written.
 type Batch struct {
 	Created   []bool
 	Conflicts []Conflicting
@@ -20,14 +20,14 @@ type Batch struct {
 
 // Conflicting is a fact of a batch that conflicts with what is stored.
 type Conflicting struct {
-	Number int // from 0
+	Number int // position in the batch, from 0
 	*Conflict
 }
 
 // errConflicts rolls a batch back.
 var errConflicts = fmt.Errorf("facts of the batch conflict with what is stored")
 
-// Record writes all of the facts or, if it fails or finds a conflict, none.
+// Record writes all of the facts or, if there is an error or a conflict, none.
 func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 	var batch *Batch
 	err := again(ctx, func() error {
@@ -42,14 +42,14 @@ func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 			return nil
 		})
 	})
-	if err == errConflicts { //nolint:errorlint // its own, returned by BeginFunc as it is
+	if err == errConflicts { //nolint:errorlint // BeginFunc returns it unwrapped
 		slices.SortFunc(batch.Conflicts, func(a, b Conflicting) int { return a.Number - b.Number })
 		return batch, nil
 	}
 	return batch, err
 }
 
-// recordIn writes kind by kind, in one order for all who write batches.
+// recordIn writes kind by kind, always in the same order, so that two batches do not deadlock.
 func (s *Store) recordIn(ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch) error {
 	err := recordKind(ctx, all, batch, func(ctx context.Context, given []*Signup) ([]Outcome[StoredSignup], error) {
 		return s.signUpIn(ctx, tx, given)
@@ -70,7 +70,7 @@ func within[F, S any](tx pgx.Tx, k *kind[F, S]) func(context.Context, []*F) ([]O
 	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, tx, given) }
 }
 
-// recordKind writes those facts that are F.
+// recordKind writes the facts of kind F.
 func recordKind[F, S any](
 	ctx context.Context, all []Fact, batch *Batch, write func(context.Context, []*F) ([]Outcome[S], error),
 ) error {
@@ -90,7 +90,7 @@ func recordKind[F, S any](
 	}
 	for i, outcome := range outcomes {
 		batch.Created[numbers[i]] = outcome.Created
-		if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets it, and nothing else
+		if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
 			batch.Conflicts = append(batch.Conflicts, Conflicting{Number: numbers[i], Conflict: conflict})
 		}
 	}

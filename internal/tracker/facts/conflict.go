@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Conflict says that something else is stored under the key of a fact.
+// Conflict is the error for a fact whose key is stored with other values.
 type Conflict struct {
 	Kind        string // of fact, such as purchase
 	Differences []Difference
 }
 
-// Difference is one field that was given otherwise than it is stored.
+// Difference is one field whose given value differs from the stored one.
 type Difference struct {
 	Field         string // as in JSON
 	Given, Stored any
@@ -23,7 +23,7 @@ func (c *Conflict) Error() string {
 	for i, difference := range c.Differences {
 		fields[i] = difference.Field
 	}
-	return "a " + c.Kind + " of this key is stored already, and differs in " + strings.Join(fields, ", ")
+	return "a " + c.Kind + " with this key is stored already and differs in " + strings.Join(fields, ", ")
 }
 
 // differences collects fields that differ.
@@ -45,15 +45,14 @@ func (d *differences) amount(field string, given, stored int64) {
 	}
 }
 
-// optional compares a text that may be left out; without is what is stored
-// where there is none.
+// optional compares a text if it was given.
 func (d *differences) optional(field string, given *string, stored string) {
 	if given != nil {
 		d.text(field, *given, stored)
 	}
 }
 
-// instant compares a time that may be left out, as exactly as Postgres keeps it.
+// instant compares a time if it was given, to the microsecond, as Postgres stores it.
 func (d *differences) instant(field string, given, stored *time.Time) {
 	switch {
 	case given == nil:
@@ -64,7 +63,7 @@ func (d *differences) instant(field string, given, stored *time.Time) {
 	}
 }
 
-// set compares lists whose order means nothing.
+// set compares lists regardless of their order, if one was given.
 func (d *differences) set(field string, given, stored []string) {
 	if given != nil && !slices.Equal(sorted(given), sorted(stored)) {
 		d.note(field, given, stored)

@@ -8,27 +8,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Credit is one reward of one pair, or the pair without a reward where it earns
-// nothing now.
+// Credit is one reward of one pair. A pair that earns nothing now is one Credit without a reward.
 type Credit struct {
-	UserID      string    `json:"user_id" doc:"The referee."`
-	PurchaseID  string    `json:"purchase_id" doc:"The purchase."`
-	Reward      string    `json:"reward,omitempty" doc:"Name of the reward in the policy; left out: the pair earns nothing now."`
-	Campaign    string    `json:"campaign" doc:"The campaign."`
-	State       string    `json:"state" enum:"Held,Granted,Waiting,Reversed" doc:"Held until it matures, Granted, Waiting for room, or Reversed."`
-	Reason      string    `json:"reason" doc:"Why it is in that state."`
-	Amount      *int64    `json:"amount,omitempty" doc:"Minor units that it earns now."`
-	Currency    *string   `json:"currency,omitempty" doc:"ISO 4217."`
-	QualifiedAt time.Time `json:"qualified_at" doc:"The later of signup and purchase."`
-	MaturesAt   time.Time `json:"matures_at" doc:"When its hold ends."`
-	DecidedAt   time.Time `json:"decided_at" doc:"When the state was decided."`
+	UserID      string
+	PurchaseID  string
+	Reward      string
+	Campaign    string
+	State       string
+	Reason      string
+	Amount      *int64
+	Currency    *string
+	QualifiedAt time.Time
+	MaturesAt   time.Time
+	DecidedAt   time.Time
 }
 
-// CreditKey is a place in a list of credits.
+// CreditKey orders a list of credits.
 type CreditKey struct{ UserID, PurchaseID, Reward string }
 
-// Credits are somebody's credits after a place, in the order of their keys, at
-// most limit.
+// Credits returns at most limit credits of a beneficiary with keys above after, in the order of keys.
 func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) ([]Credit, error) {
 	rows, err := s.db.Query(ctx, s.sql.Get("list_credits"), beneficiaryID, after.UserID, after.PurchaseID, after.Reward, limit)
 	if err != nil {

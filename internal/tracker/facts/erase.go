@@ -9,14 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Erasure is the newest request to erase a user, and whether all requests are
-// carried out.
+// Erasure is the newest request to erase a user, and when the last of all requests was completed.
 type Erasure struct {
 	RequestedAt time.Time
-	CompletedAt *time.Time // nil: the engine is not done
+	CompletedAt *time.Time // nil: a request is not completed
 }
 
-// Erase requests that a user is erased. The engine carries it out; see Erasure.
+// Erase requests the erasure of a user, which the engine carries out; see Erasure.
 func (s *Store) Erase(ctx context.Context, userID string) error {
 	if _, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID); err != nil {
 		return fmt.Errorf("while requesting an erasure: %w", err)
@@ -24,7 +23,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 	return nil
 }
 
-// Erasure reads how far the erasure of a user is; nil: there was no request.
+// Erasure returns the state of a user's erasure; nil if none was requested.
 func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
 	var e Erasure
 	err := s.db.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)

@@ -14,7 +14,7 @@ import (
 
 var noon = time.Date(2026, 11, 5, 12, 0, 0, 123456000, time.UTC)
 
-// differing are the fields of a conflict; nil where err is none.
+// differing returns the fields of a conflict; nil if err is nil.
 func differing(t *testing.T, err error) []string {
 	t.Helper()
 	var conflict *facts.Conflict
@@ -36,7 +36,7 @@ func attributes(text string) (a facts.Attributes) {
 	return a
 }
 
-func TestPurchaseAgain(t *testing.T) {
+func TestARepeatedPurchaseIsComparedByGivenFields(t *testing.T) {
 	w := newWorld(t)
 	first := facts.Purchase{
 		UserID: "u", PurchaseID: "p", Amount: 2500, Currency: "USD", PurchasedAt: &noon, Attributes: attributes(`{"n": 1.0, "tags": ["a"]}`),
@@ -53,7 +53,7 @@ func TestPurchaseAgain(t *testing.T) {
 		"the same":                             {edit: func(*facts.Purchase) {}},
 		"without what may be left out":         {edit: func(p *facts.Purchase) { p.PurchasedAt, p.Attributes = nil, nil }},
 		"attributes the same by value":         {edit: func(p *facts.Purchase) { p.Attributes = attributes(`{"tags": ["a"], "n": 1}`) }},
-		"the same time elsewhere":              {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.In(time.FixedZone("", 3600))) }},
+		"the same time in another zone":        {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.In(time.FixedZone("", 3600))) }},
 		"finer than a microsecond":             {edit: func(p *facts.Purchase) { p.PurchasedAt = new(noon.Add(700 * time.Nanosecond)) }},
 		"another amount":                       {edit: func(p *facts.Purchase) { p.Amount++ }, want: []string{"amount"}},
 		"another currency":                     {edit: func(p *facts.Purchase) { p.Currency = "EUR" }, want: []string{"currency"}},
@@ -79,7 +79,7 @@ func TestPurchaseAgain(t *testing.T) {
 	w.expect("what is stored", "SELECT amount, currency, attributes::text FROM referral.purchase", `2500 USD {"n": 1.0, "tags": ["a"]}`)
 }
 
-func TestSignupAgain(t *testing.T) {
+func TestARepeatedSignupIsComparedByGivenFields(t *testing.T) {
 	w := newWorld(t)
 	first := facts.Signup{UserID: "u", VisitorID: new("v"), Code: new("abc"), Fingerprints: []string{"x", "y"}, Touches: []touches.Touch{
 		{VisitorID: "v", ID: "t1", Code: "abc", At: noon},
@@ -112,7 +112,7 @@ func TestSignupAgain(t *testing.T) {
 	w.expect("signup", "SELECT user_id, visitor_id, code, fingerprints::text FROM referral.signup", "u v abc {x,y}")
 }
 
-func TestActionsAreCountedForTheLinkThatLedToThem(t *testing.T) {
+func TestAnActionIsCountedForTheLinkThatLedToIt(t *testing.T) {
 	w := newWorld(t)
 	w.followed("v", "First", noon.Add(-time.Hour))
 	w.followed("v", "second", noon.Add(-time.Minute))
@@ -121,11 +121,11 @@ func TestActionsAreCountedForTheLinkThatLedToThem(t *testing.T) {
 		action facts.Action
 		want   *string
 	}{
-		"the one that is named":              {facts.Action{VisitorID: new("v"), Code: new("named"), Action: "a"}, new("named")},
-		"the one the token says":             {facts.Action{VisitorID: new("v"), Followed: "token", Action: "b"}, new("token")},
-		"the last one followed before":       {facts.Action{VisitorID: new("v"), Action: "c", ActedAt: &noon}, new("second")},
-		"none for somebody who never came":   {facts.Action{VisitorID: new("w"), Action: "d"}, nil},
-		"none for a user who is not invited": {facts.Action{UserID: new("u"), Action: "e"}, nil},
+		"the one that is named":                  {facts.Action{VisitorID: new("v"), Code: new("named"), Action: "a"}, new("named")},
+		"the one the token says":                 {facts.Action{VisitorID: new("v"), Followed: "token", Action: "b"}, new("token")},
+		"the last one followed before":           {facts.Action{VisitorID: new("v"), Action: "c", ActedAt: &noon}, new("second")},
+		"none for a visitor without a touch":     {facts.Action{VisitorID: new("w"), Action: "d"}, nil},
+		"none for a user without an attribution": {facts.Action{UserID: new("u"), Action: "e"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, created := range []bool{true, false} {

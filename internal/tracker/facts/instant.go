@@ -6,14 +6,14 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Years outside 1 to 9999 cannot be told in RFC 3339. Nobody writes them here;
-// by SQL one may.
+// RFC 3339 has no years outside 1 to 9999. SQL can write them, so they are read as the nearest of
+// these.
 var (
 	earliest = time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(9999, time.December, 31, 23, 59, 59, 999999000, time.UTC)
 )
 
-// instant reads a time in UTC, and nil where there is none.
+// instant scans a nullable time, in UTC.
 type instant struct{ into **time.Time }
 
 func (i instant) ScanTimestamptz(value pgtype.Timestamptz) error {
@@ -26,7 +26,7 @@ func (i instant) ScanTimestamptz(value pgtype.Timestamptz) error {
 	return nil
 }
 
-// always reads a time that is never null, in UTC.
+// always scans a time that is never null, in UTC.
 type always struct{ into *time.Time }
 
 func (a always) ScanTimestamptz(value pgtype.Timestamptz) error {

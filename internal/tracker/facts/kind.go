@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// key is what tells one fact of a kind from another.
+// key is the primary key of a fact among those of its kind.
 type key [3]string
 
 func (k key) compare(other key) int {
@@ -22,29 +22,29 @@ func (k key) compare(other key) int {
 	return 0
 }
 
-// Outcome is what became of one fact: what is stored, and whether by this write.
+// Outcome is the result for one fact: the stored row, and whether this write created it.
 type Outcome[S any] struct {
 	Stored  S
 	Created bool
-	Err     error // *Conflict, or what refused this fact alone
+	Err     error // *Conflict, or the reason why this fact alone was refused
 }
 
-// kind is how facts F of one kind are written and read back as S.
+// kind describes how facts F of one kind are written and read back as S.
 //
-// Both statements take the columns of the facts as arrays. insert returns the
-// rows that are new; find returns, for facts whose key is stored, the fact's
-// number from 1, whether attributes are the same where they were given, and the row.
+// Both statements take the columns of the facts as arrays. insert returns the new rows. find returns,
+// for each fact whose key is stored, the fact's number from 1, whether its attributes equal the
+// stored ones (or were not given), and the row.
 type kind[F, S any] struct {
 	name         string
 	insert, find string
 	columns      func([]*F) []any
 	key          func(*F) key
 	stored       func(*S) key
-	scan         func(*S) []any // where the row's columns go
+	scan         func(*S) []any // destinations of the row's columns
 	differ       func(*F, *S, bool) []Difference
 }
 
-// errVanished says that a row was in the way and is gone: the same again may succeed.
+// errVanished is returned when a conflicting row was deleted meanwhile: a retry may succeed.
 var errVanished = errors.New("a stored fact was deleted meanwhile")
 
 // querier is a pool or a transaction.
@@ -52,9 +52,8 @@ type querier interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
-// write records facts in one statement. Rows are written in the order of their
-// keys, as everybody does who shares a commit, so that two writers wait for
-// each other but never in a circle.
+// write records facts in one statement. Rows are written in the order of their keys, so that two
+// writers may wait for each other but never deadlock.
 func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outcome[S], error) {
 	order := k.order(given)
 	rows := make([]*F, len(order))
@@ -66,12 +65,12 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 		return nil, err
 	}
 	outcomes := make([]Outcome[S], len(given))
-	var others []*F // whose key is stored already
+	var others []*F // facts whose key is stored already
 	var places []int
 	for i, at := range order {
 		if stored, ok := created[k.key(rows[i])]; ok {
 			outcomes[at] = Outcome[S]{Stored: *stored, Created: true}
-			delete(created, k.key(rows[i])) // given twice: the second is a repetition
+			delete(created, k.key(rows[i])) // a second fact of this key is a repetition
 			continue
 		}
 		others, places = append(others, rows[i]), append(places, at)
@@ -82,7 +81,7 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 	return outcomes, k.compare(ctx, to, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
 }
 
-// order are the places of the facts by their keys, and then as they came.
+// order returns the positions of the facts, sorted by key and then by position.
 func (k *kind[F, S]) order(given []*F) []int {
 	order := make([]int, len(given))
 	for i := range order {
@@ -94,7 +93,7 @@ func (k *kind[F, S]) order(given []*F) []int {
 	return order
 }
 
-// create inserts what is new, and returns it by key.
+// create inserts the new facts, and returns their rows by key.
 func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[key]*S, error) {
 	rows, err := to.Query(ctx, k.insert, k.columns(given)...)
 	if err != nil {
@@ -115,7 +114,7 @@ func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[ke
 	return created, nil
 }
 
-// compare finds what is stored under the keys of given facts.
+// compare compares facts with the rows that are stored under their keys.
 func (k *kind[F, S]) compare(ctx context.Context, to querier, given []*F, outcome func(int) *Outcome[S]) error {
 	rows, err := to.Query(ctx, k.find, k.columns(given)...)
 	if err != nil {

@@ -11,27 +11,25 @@ import (
 
 // Link is a fact: a shareable link of one referrer in one campaign.
 type Link struct {
-	Code        *string    `json:"code,omitempty" maxLength:"255" doc:"A code that was chosen. Left out: the referrer's link of this campaign, label and destination, made with a drawn code if there is none."`
-	Campaign    string     `json:"campaign" minLength:"1" maxLength:"255" example:"invite-friends" doc:"Name of the campaign; may be declared later."`
-	ReferrerID  string     `json:"referrer_id" minLength:"1" maxLength:"255" doc:"Who shares it: the application's pseudonym."`
-	Label       *string    `json:"label,omitempty" maxLength:"255" example:"share-item" doc:"Kind of link."`
-	Destination *string    `json:"destination,omitempty" minLength:"1" maxLength:"2048" doc:"Where it leads. Left out: where the campaign says."`
-	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"From then on it binds nobody. Left out: never."`
+	Code        *string
+	Campaign    string
+	ReferrerID  string
+	Label       *string
+	Destination *string
+	ExpiresAt   *time.Time
 }
 
 // StoredLink is a link as it is stored.
 type StoredLink struct {
 	Link
-	CreatedAt  time.Time  `json:"created_at" doc:"When it was made."`
-	DisabledAt *time.Time `json:"disabled_at,omitempty" doc:"From then on it binds nobody; left out: not disabled."`
+	CreatedAt  time.Time
+	DisabledAt *time.Time
 }
 
-// draws is how often a code is drawn before somebody must be told that chance
-// has run out.
+// draws is how many drawn codes may be taken already before Link gives up.
 const draws = 5
 
-// Link returns the link that is asked for, and makes it if there is none. draw
-// makes up codes.
+// Link returns the link that is asked for, and creates it if there is none. draw draws a code.
 func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	err = again(ctx, func() error {
 		if l.Code != nil {
@@ -50,7 +48,7 @@ func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome 
 	return outcome, nil
 }
 
-// chosenLink is the link of this code.
+// chosenLink returns the link of this code, and creates it if there is none.
 func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string) (Outcome[StoredLink], error) {
 	stored, err := s.oneLink(ctx, to, "insert_link", code, l.Campaign, l.ReferrerID, valueOf(l.Label), valueOf(l.Destination), l.ExpiresAt)
 	if err == nil {
@@ -64,9 +62,9 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink is the oldest link of this referrer, campaign, label and destination
-// that still binds. Whoever makes one holds a lock on these, so that of two
-// who ask at once both get the same.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, and creates
+// it if there is none. It creates under an advisory lock on these four, so that two concurrent
+// requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	same := []any{l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)}
 	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same...)
@@ -75,7 +73,7 @@ func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outco
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql.Get("lock_link"), same...); err != nil {
-			return fmt.Errorf("while waiting for whoever makes the same link: %w", err)
+			return fmt.Errorf("while locking a link to be created: %w", err)
 		}
 		outcome.Stored, err = s.oneLink(ctx, tx, "find_same_link", same...)
 		for range draws {

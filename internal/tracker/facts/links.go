@@ -7,15 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// FollowedLink is a link with what came of it.
+// FollowedLink is a link with its touches and actions counted.
 type FollowedLink struct {
 	StoredLink
-	Touches int64            `json:"touches" doc:"How often it was followed."`
-	Actions map[string]int64 `json:"actions" doc:"How often each action was done because of it."`
+	Touches int64            // how often the link was followed
+	Actions map[string]int64 // how often each action was counted for the link
 }
 
-// Links are a referrer's links after a code, in the order of their codes, at
-// most limit.
+// Links returns at most limit of a referrer's links with codes above after, in the order of codes.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) ([]FollowedLink, error) {
 	rows, err := s.db.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit)
 	if err != nil {

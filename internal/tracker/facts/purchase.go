@@ -8,18 +8,18 @@ import (
 
 // Purchase is a fact: a user bought something.
 type Purchase struct {
-	UserID      string     `json:"user_id" minLength:"1" maxLength:"255" doc:"Who bought: the application's pseudonym. The signup may arrive later."`
-	PurchaseID  string     `json:"purchase_id" minLength:"1" maxLength:"255" doc:"The application's order number."`
-	Amount      int64      `json:"amount" minimum:"0" example:"2500" doc:"Minor units of the currency, before refunds. 0 is recorded, and never counts (BelowMinimum)."`
-	Currency    string     `json:"currency" pattern:"^[A-Z]{3}$" example:"USD" doc:"ISO 4217, three capital letters."`
-	PurchasedAt *time.Time `json:"purchased_at,omitempty" doc:"When it was bought; a hold counts from here. Left out: now."`
-	Attributes  Attributes `json:"attributes,omitempty" doc:"Anything else about the purchase, for conditions of a policy."`
+	UserID      string
+	PurchaseID  string
+	Amount      int64
+	Currency    string
+	PurchasedAt *time.Time
+	Attributes  Attributes
 }
 
 // StoredPurchase is a purchase as it is stored.
 type StoredPurchase struct {
 	Purchase
-	ArrivedAt time.Time `json:"arrived_at" doc:"When it arrived, by the database's clock."`
+	ArrivedAt time.Time
 }
 
 func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {

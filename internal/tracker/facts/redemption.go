@@ -9,18 +9,16 @@ import (
 
 // Redemption is a fact: available credit was spent.
 type Redemption struct {
-	BeneficiaryID string     `json:"beneficiary_id" minLength:"1" maxLength:"255" doc:"Whose credit."`
-	RedemptionID  string     `json:"redemption_id" minLength:"1" maxLength:"255" doc:"The application's number of it, such as the order it was spent on."`
-	Amount        int64      `json:"amount" minimum:"1" example:"500" doc:"Minor units of the currency, above zero."`
-	Currency      string     `json:"currency" pattern:"^[A-Z]{3}$" example:"USD" doc:"ISO 4217, three capital letters."`
-	Reason        *string    `json:"reason,omitempty" maxLength:"2048" doc:"What for, for people."`
-	Author        *string    `json:"author,omitempty" maxLength:"255" doc:"Who spent it, for people."`
-	CreatedAt     *time.Time `json:"created_at,omitempty" doc:"When it was spent. Left out: now."`
-
-	caller string // stands in for the author
+	BeneficiaryID string
+	RedemptionID  string
+	Amount        int64
+	Currency      string
+	Reason        *string
+	Author        *string
+	CreatedAt     *time.Time
 }
 
-// Insufficient says that there is less credit than was to be spent.
+// Insufficient is the error for a redemption of more credit than is available.
 type Insufficient struct {
 	Currency  string
 	Available Units // now; may be below zero after a reversal
@@ -30,21 +28,27 @@ func (i *Insufficient) Error() string {
 	return "only " + string(i.Available) + " minor units of " + i.Currency + " are available"
 }
 
-// covered is the constraint by which the database refuses to spend what is not there.
+// covered is the constraint that refuses a redemption above the available credit.
 const covered = "redemption_covered"
 
-func redemptions(sql postgres.Queries) *kind[Redemption, Redemption] {
-	return &kind[Redemption, Redemption]{
+// redeeming is a redemption with the author to store where it names none.
+type redeeming struct {
+	*Redemption
+	caller string
+}
+
+func redemptions(sql postgres.Queries) *kind[redeeming, Redemption] {
+	return &kind[redeeming, Redemption]{
 		name:    "redemption",
 		insert:  sql.Get("insert_redemption"),
 		find:    sql.Get("find_redemption"),
 		columns: redemptionColumns,
-		key:     redemptionKey,
+		key:     func(r *redeeming) key { return redemptionKey(r.Redemption) },
 		stored:  redemptionKey,
 		scan: func(s *Redemption) []any {
 			return []any{&s.BeneficiaryID, &s.RedemptionID, &s.Amount, &s.Currency, &s.Reason, &s.Author, instant{&s.CreatedAt}}
 		},
-		differ: func(r, s *Redemption, _ bool) []Difference {
+		differ: func(r *redeeming, s *Redemption, _ bool) []Difference {
 			var d differences
 			d.amount("amount", r.Amount, s.Amount)
 			d.text("currency", r.Currency, s.Currency)
@@ -58,7 +62,7 @@ func redemptions(sql postgres.Queries) *kind[Redemption, Redemption] {
 
 func redemptionKey(r *Redemption) key { return key{r.BeneficiaryID, r.RedemptionID} }
 
-func redemptionColumns(rows []*Redemption) []any {
+func redemptionColumns(rows []*redeeming) []any {
 	n := len(rows)
 	beneficiaryID, redemptionID := make([]string, n), make([]string, n)
 	amount, currency := make([]int64, n), make([]string, n)
@@ -74,13 +78,11 @@ func redemptionColumns(rows []*Redemption) []any {
 	return []any{beneficiaryID, redemptionID, amount, currency, reason, author, createdAt}
 }
 
-// Redeem spends credit, or returns *Insufficient. author is who does so where
-// the redemption does not say. It shares no commit, since what refuses one must
-// not make others wait.
+// Redeem spends credit, or returns *Insufficient. author is stored where the redemption names none.
+// Redemptions share no commit: a refused one must not delay others.
 func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outcome Outcome[Redemption], err error) {
-	r.caller = author
 	err = again(ctx, func() error {
-		outcomes, err := s.redemptions.write(ctx, s.db, []*Redemption{r})
+		outcomes, err := s.redemptions.write(ctx, s.db, []*redeeming{{r, author}})
 		if err == nil {
 			outcome = outcomes[0]
 			err = outcome.Err

@@ -8,11 +8,11 @@ import (
 
 // Refund is a fact: part or all of a purchase was given back.
 type Refund struct {
-	UserID     string     `json:"user_id" minLength:"1" maxLength:"255" doc:"Who bought."`
-	PurchaseID string     `json:"purchase_id" minLength:"1" maxLength:"255" doc:"What was bought; the purchase may arrive later."`
-	RefundID   string     `json:"refund_id" minLength:"1" maxLength:"255" doc:"The application's number of the refund."`
-	Amount     int64      `json:"amount" minimum:"1" example:"2500" doc:"Minor units of the purchase's currency, above zero."`
-	RefundedAt *time.Time `json:"refunded_at,omitempty" doc:"When it was given back. Left out: now."`
+	UserID     string
+	PurchaseID string
+	RefundID   string
+	Amount     int64
+	RefundedAt *time.Time
 }
 
 func refunds(sql postgres.Queries) *kind[Refund, Refund] {

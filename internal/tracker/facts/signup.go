@@ -11,21 +11,21 @@ import (
 
 // Signup is a fact: a user signed up.
 type Signup struct {
-	UserID       string     `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
-	VisitorID    *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
-	Code         *string    `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case; one that names a link decides alone, one that names none is as if it were not there."`
-	SignedUpAt   *time.Time `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
-	Fingerprints []string   `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
-	Attributes   Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`
+	UserID       string
+	VisitorID    *string
+	Code         *string
+	SignedUpAt   *time.Time
+	Fingerprints []string
+	Attributes   Attributes
 
-	// Touches that the visitor's token carries, in case their rows were lost.
-	Touches []touches.Touch `json:"-"`
+	// Touches are those in the visitor's token, in case their rows were lost.
+	Touches []touches.Touch
 }
 
 // StoredSignup is a signup as it is stored.
 type StoredSignup struct {
 	Signup
-	ArrivedAt time.Time `json:"arrived_at" doc:"When it arrived, by the database's clock."`
+	ArrivedAt time.Time
 
 	erased, sameCode bool
 }
@@ -50,7 +50,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 			}
 			d.instant("signed_up_at", g.SignedUpAt, s.SignedUpAt)
 			if s.erased {
-				return d // the rest was forgotten, not stored otherwise
+				return d // the other fields are erased, so they cannot differ
 			}
 			d.optional("visitor", g.VisitorID, valueOf(s.VisitorID))
 			d.set("fingerprints", g.Fingerprints, s.Fingerprints)
@@ -73,7 +73,7 @@ func signupColumns(rows []*Signup) []any {
 	return []any{userID, visitorID, code, signedUpAt, fingerprints, attributes}
 }
 
-// listText is a list in JSON: an array of arrays would have to be a rectangle.
+// listText is a list in JSON: in an array of arrays, Postgres requires lists of one length.
 func listText(list []string) string {
 	if list == nil {
 		return "[]"

@@ -9,8 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
-// Store writes and reads facts in one database. The role that it connects as
-// needs a writer's rights and no more.
+// Store writes and reads facts in one database. Its role needs the rights of a writer only.
 type Store struct {
 	db  *postgres.DB
 	sql postgres.Queries
@@ -19,51 +18,51 @@ type Store struct {
 	refunds     *kind[Refund, Refund]
 	signups     *kind[Signup, StoredSignup]
 	actions     *kind[Action, Action]
-	redemptions *kind[Redemption, Redemption]
+	redemptions *kind[redeeming, Redemption]
 
-	purchaseGroup *group[Purchase, StoredPurchase]
-	refundGroup   *group[Refund, Refund]
-	signupGroup   *group[Signup, StoredSignup]
-	actionGroup   *group[Action, Action]
+	sharedPurchases *shared[Purchase, StoredPurchase]
+	sharedRefunds   *shared[Refund, Refund]
+	sharedSignups   *shared[Signup, StoredSignup]
+	sharedActions   *shared[Action, Action]
 }
 
-// New is a store on a database, whose pool stays the caller's.
+// New returns a store on a database. The caller closes the pool.
 func New(db *postgres.DB) *Store {
 	sql := queries.In(db.Schema)
 	s := &Store{
 		db: db, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
-	s.purchaseGroup = grouped(db, s.purchases)
-	s.refundGroup = grouped(db, s.refunds)
-	s.actionGroup = grouped(db, s.actions)
-	s.signupGroup = &group[Signup, StoredSignup]{write: s.signUp}
+	s.sharedPurchases = newShared(directly(db, s.purchases))
+	s.sharedRefunds = newShared(directly(db, s.refunds))
+	s.sharedActions = newShared(directly(db, s.actions))
+	s.sharedSignups = newShared(s.signUp)
 	return s
 }
 
-func grouped[F, S any](db *postgres.DB, k *kind[F, S]) *group[F, S] {
-	return &group[F, S]{write: func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }}
+// directly writes facts of one kind in a transaction of their own.
+func directly[F, S any](db *postgres.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
+	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }
 }
 
 // Purchase records a purchase.
 func (s *Store) Purchase(ctx context.Context, p *Purchase) (Outcome[StoredPurchase], error) {
-	return s.purchaseGroup.do(ctx, p)
+	return s.sharedPurchases.do(ctx, p)
 }
 
 // Refund records a refund.
 func (s *Store) Refund(ctx context.Context, r *Refund) (Outcome[Refund], error) {
-	return s.refundGroup.do(ctx, r)
+	return s.sharedRefunds.do(ctx, r)
 }
 
 // Action records an action.
 func (s *Store) Action(ctx context.Context, a *Action) (Outcome[Action], error) {
-	return s.actionGroup.do(ctx, a)
+	return s.sharedActions.do(ctx, a)
 }
 
-// SignUp records a signup, and in the same transaction the touches that came
-// with it.
+// SignUp records a signup and, in the same transaction, the touches that came with it.
 func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], error) {
-	return s.signupGroup.do(ctx, g)
+	return s.sharedSignups.do(ctx, g)
 }
 
 func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {
@@ -77,8 +76,8 @@ func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome
 	return outcomes, err
 }
 
-// signUpIn also records touches of signups that turn out to be known, or to
-// differ: that somebody came is true all the same.
+// signUpIn records the signups and the touches that came with them. It records the touches of a
+// signup that is already stored or conflicts as well: the visit took place.
 func (s *Store) signUpIn(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
 	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
-// world is a migrated database of the test's own, seen from a store that is
-// the plain role and from the operator.
+// world is a migrated database of one test: a store that connects as a writer, and connections of a
+// writer and of the operator.
 type world struct {
 	testing.TB
 	store    *facts.Store

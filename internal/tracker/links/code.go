@@ -11,8 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// alphabet leaves out what looks like another when it is printed or written by
-// hand: i, l and 1; o and 0.
+// alphabet leaves out characters that look alike in print or handwriting: i, l and 1; o and 0.
 const alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
 
 const (
@@ -23,10 +22,10 @@ const (
 	longestVanity  = 64
 )
 
-// NewCode draws a code that nobody guesses.
+// NewCode draws a code that cannot be guessed: 64 random bits.
 func NewCode() string {
-	// Each letter is as likely as any other only because bytes past the last
-	// multiple of the alphabet's length are drawn again.
+	// Bytes past the last multiple of the alphabet's length are drawn again, so that all characters
+	// are equally likely.
 	const fair = 256 / len(alphabet) * len(alphabet)
 	code := make([]byte, 0, newLength)
 	var random [2 * newLength]byte
@@ -43,19 +42,18 @@ func NewCode() string {
 	}
 }
 
-// Trim cuts off the white space around a code that referral.normal_code cuts off
-// as well. The case of a code is the database's to lower.
+// Trim removes the same white space around a code as referral.normal_code. The database lowers the
+// case.
 func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
-// Valid reports whether a trimmed code may be that of a link: a link that SQL
-// writes may have any. A code that is not valid need not be looked up.
+// Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL can
+// write a link with almost any code.
 func Valid(code string) bool {
 	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
 		return false
 	}
 	for _, c := range code {
-		// HTML and JSON write some of these at six times their length, which
-		// a cookie has no room for.
+		// JSON escapes some of these to six times their length, which a cookie cannot hold.
 		if unicode.IsControl(c) || unicode.IsSpace(c) || strings.ContainsRune(`<>&"\`, c) {
 			return false
 		}
@@ -65,20 +63,19 @@ func Valid(code string) bool {
 
 var vanity = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$`)
 
-// reserved are words that a path of the tracker has, or that people would take
-// for the shop's own.
+// reserved are words in paths of the tracker, and words that people would take for the shop's own.
 var reserved = []string{
 	"admin", "api", "capture", "docs", "favicon", "healthz", "help", "login", "logout", "metrics", "new", "null", "openapi",
 	"r", "readyz", "ref", "referral", "referrals", "robots", "signup", "support", "undefined", "v1", "www",
 }
 
-// CheckVanity returns what keeps a trimmed code from being chosen.
+// CheckVanity returns an error if a trimmed code may not be chosen for a new link.
 func CheckVanity(code string) error {
 	switch {
 	case len(code) < shortestVanity, len(code) > longestVanity:
 		return fmt.Errorf("the code must have %d to %d characters", shortestVanity, longestVanity)
 	case !vanity.MatchString(code):
-		return errors.New("the code must be of letters a to z, digits, '-' and '_', and begin and end with a letter or digit")
+		return errors.New("the code must consist of letters a to z, digits, '-' and '_', and begin and end with a letter or digit")
 	case slices.ContainsFunc(reserved, func(word string) bool { return strings.EqualFold(word, code) }): // all ASCII
 		return fmt.Errorf("the code %q is reserved: choose another", code)
 	}

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// Destination is where a visitor of the link is sent: to what was asked for if
-// that is on the host of the link's or its campaign's own destination, else to
-// that destination. It is empty where neither has one.
+// Destination returns the URL that a visitor of the link is redirected to: the requested one (to) if
+// it is on the host of the link's or the campaign's destination, else that destination. It is empty
+// if neither has one.
 //
-// What is asked for comes from anybody. It is a path that begins with one slash,
-// or a whole http or https URL; path, query and fragment are kept. All else is
-// not even looked at twice: browsers read many a text as another host that Go
-// reads as a path.
+// to comes from the visitor and is not trusted. It must be a path that begins with one slash, or an
+// absolute http or https URL; path, query and fragment are kept. Anything else is ignored, because
+// browsers read some texts as another host that Go reads as a path.
 func Destination(link *Link, to string) string {
 	home := link.Destination
 	if home == "" {
@@ -33,7 +32,7 @@ func Destination(link *Link, to string) string {
 
 const longestDestination = 2048 // as in the database
 
-// CheckDestination tells what keeps a text from being a link's destination.
+// CheckDestination returns an error if a text may not be a link's destination.
 func CheckDestination(text string) error {
 	if len(text) > longestDestination {
 		return errors.New("the destination must have at most 2048 characters")
@@ -44,8 +43,8 @@ func CheckDestination(text string) error {
 	return nil
 }
 
-// plain tells that a text has nothing in it that browsers drop, or take for a
-// slash: they read "/\t/evil" and "/\evil" as "//evil".
+// plain reports whether a text is free of characters that browsers drop or take for a slash: they
+// read "/\t/evil" and "/\evil" as "//evil".
 func plain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c == 0x7f || c == '\\' {
@@ -55,13 +54,12 @@ func plain(text string) bool {
 	return text == strings.TrimSpace(text)
 }
 
-// web tells whether a URL leads to a host by http or https, as nobody in particular.
+// web reports whether a URL leads to a host by http or https, without a user name.
 func web(u *url.URL) bool {
 	return (u.Scheme == "https" || u.Scheme == "http") && u.Opaque == "" && u.User == nil && u.Hostname() != ""
 }
 
-// within is what was asked for as a whole URL, if it is on own's host; else it
-// is empty.
+// within returns the requested URL in absolute form if it is on the host of own, else an empty string.
 func within(own, to string) string {
 	home, err := url.Parse(own)
 	if err != nil || !web(home) {
@@ -79,7 +77,7 @@ func within(own, to string) string {
 	return escape(target.String())
 }
 
-// address is a URL's host and port, in one way of writing.
+// address is a URL's host and port in canonical form.
 func address(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -88,7 +86,7 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// escape makes of a URL one that may stand in a header.
+// escape escapes a URL for use in a header.
 func escape(text string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder

@@ -4,25 +4,24 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 var (
-	// ErrUnknown says that there is no such link, or none any more. Which of the
-	// two is nobody's business, and takes the same time to find out.
+	// ErrUnknown is returned for a link that does not exist, has expired or is disabled. A visitor
+	// cannot find out which: all take the same time.
 	ErrUnknown = errors.New("there is no such link")
-	// ErrUnavailable says that the database cannot be asked, and nothing is
-	// remembered.
+	// ErrUnavailable is returned when the database is away and the link is not in memory.
 	ErrUnavailable = errors.New("the database cannot be asked about this link")
 )
 
-// DefaultWindow is how long a touch can bind a signup where no campaign says so.
+// DefaultWindow is the attribution window where no campaign is declared.
 const DefaultWindow = 720 * time.Hour
 
 // Options of a Directory. Zero values get sensible defaults.
@@ -34,15 +33,15 @@ type Options struct {
 }
 
 const (
-	freshLink    = 10 * time.Second // an edit of a link is seen after this long
-	renewLink    = 5 * time.Second  // or sooner, if the link is followed all the time
-	freshUnknown = 2 * time.Second  // a new link after this long
+	freshLink    = 10 * time.Second // an edit of a link is seen after at most this long
+	renewLink    = 5 * time.Second  // and after this long, if the link is followed often
+	freshUnknown = 2 * time.Second  // a new link is seen after at most this long
 	freshWindow  = 10 * time.Second
 	askTimeout   = time.Second
-	probePause   = 500 * time.Millisecond // between looks whether the database is back
+	probePause   = 500 * time.Millisecond // between queries while the database is away
 )
 
-// Directory finds links by their codes, which it asks about as they are given.
+// Directory finds links by their codes and remembers them. The database normalises codes.
 type Directory struct {
 	db      *postgres.DB
 	sql     struct{ links, window string }
@@ -50,18 +49,16 @@ type Directory struct {
 	now     func() time.Time
 	links   *lru.Cache[string, remembered]
 	unknown *lru.Cache[string, time.Time] // since when
-	// spellings are codes as they were given, and as the database writes them, where
-	// that is not the same. It is a memory of its own, so that spellings of one code
-	// push out no link.
+	// spellings maps a code as it was given to the code as the database writes it, where the two
+	// differ. It is a cache of its own, so that many spellings of one code evict no link.
 	spellings *lru.Cache[string, string]
-	loader    loader
+	loader    *loader
 	window    atomic.Int64  // nanoseconds
-	away      atomic.Bool   // nobody waits for a database that did not answer the last question
+	away      atomic.Bool   // the last query failed: no visitor waits for the next
 	probe     chan struct{} // wakes Run
 }
 
-// NewDirectory returns a directory that remembers nothing yet. Run it, or it
-// never learns that the database is back.
+// NewDirectory returns an empty directory. Only Run notices that the database is back.
 func NewDirectory(db *postgres.DB, options Options) *Directory {
 	orDefault := func(n int) int {
 		if n <= 0 {
@@ -77,8 +74,8 @@ func NewDirectory(db *postgres.DB, options Options) *Directory {
 	}
 	d := &Directory{db: db, log: options.Log, now: options.Now, probe: make(chan struct{}, 1)}
 	d.sql.links, d.sql.window = db.Qualify(queries.Get("find_links")), db.Qualify(queries.Get("longest_window"))
-	d.loader.load = d.load
-	// They fail only for a size that is not positive.
+	d.loader = newLoader(d.load)
+	// lru.New fails only for a size that is not positive.
 	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
 	d.unknown, _ = lru.New[string, time.Time](orDefault(options.Unknown))
 	d.spellings, _ = lru.New[string, string](orDefault(options.Unknown))
@@ -86,25 +83,25 @@ func NewDirectory(db *postgres.DB, options Options) *Directory {
 	return d
 }
 
-// LongestWindow is the longest attribution window of any campaign: how long a
-// visitor is worth remembering.
+// LongestWindow is the longest attribution window of any campaign: a visitor's token need not live
+// longer.
 func (d *Directory) LongestWindow() time.Duration { return time.Duration(d.window.Load()) }
 
-// Run follows the longest attribution window until ctx ends, and asks after a
-// database that is away.
-func (d *Directory) Run(ctx context.Context) {
+// Run reads the longest attribution window again and again until ctx ends, more often while the
+// database is away, and returns nil.
+func (d *Directory) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pause := freshWindow
 		if err := d.Refresh(ctx); err != nil {
 			pause = probePause
 		}
-		timer := time.NewTimer(pause*3/4 + rand.N(pause/2))
+		timer := time.NewTimer(jitter.Spread(pause))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-d.probe:
-			// The database has just failed somebody: give it a moment.
-			timer.Reset(probePause*3/4 + rand.N(probePause/2))
+			// A query has just failed: wait a moment before the next.
+			timer.Reset(jitter.Spread(probePause))
 			select {
 			case <-ctx.Done():
 			case <-timer.C:
@@ -112,16 +109,17 @@ func (d *Directory) Run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+	return nil
 }
 
-// Refresh asks for the longest attribution window now, and so whether the
-// database is there. Run does so by itself.
+// Refresh reads the longest attribution window now, and so notices whether the database is away.
+// Run calls it.
 func (d *Directory) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	var microseconds int64
 	if err := d.db.QueryRow(ctx, d.sql.window).Scan(&microseconds); err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) { // or it is us who did not wait
+		if !errors.Is(ctx.Err(), context.Canceled) { // else the caller gave up, not the database
 			d.lost(err)
 		}
 		return err
@@ -137,7 +135,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// lost notes that the database did not answer.
+// lost records that a query failed.
 func (d *Directory) lost(err error) {
 	if !d.away.Swap(true) {
 		d.log.Warn("Answering from memory until the database is back", "error", postgres.Message(err))

@@ -145,7 +145,7 @@ func TestNewLinkIsSeenAtOnceHoweverItWasSpelled(t *testing.T) {
 	}
 }
 
-// Whoever knows one code must not be able to push others out of memory.
+// A visitor that knows one code must not be able to evict others.
 func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)

@@ -1,11 +1,9 @@
-// Package links knows referral links by their codes: what a code looks like,
-// where its link leads, and whether there is one.
+// Package links finds referral links by their codes: which codes are valid, whether a link exists, and
+// where it leads.
 //
-//	code ─► Normalize, Valid ─► Directory.Find ─► Destination
+//	code ─► Trim, Valid ─► Directory.Find ─► Destination
 //
-// The directory answers from memory wherever it can, and goes on with what it
-// knew while the database is away.
+// The directory answers from memory where it can, and goes on doing so while the database is away.
 //
-// Whether a touch on a link earns anything is the engine's to decide, later:
-// nothing of it lives here, and nothing about HTTP.
+// The package knows nothing of HTTP, and nothing of what a touch earns: the engine decides that later.
 package links

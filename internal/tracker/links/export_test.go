@@ -6,31 +6,28 @@ import (
 )
 
 // Loader is for tests of how questions are put together.
-type Loader struct{ loader }
+type Loader struct{ *loader }
 
 // NewLoader asks load.
 func NewLoader(load func(context.Context, []string) (map[string]*Link, error)) *Loader {
-	return &Loader{loader{load: load}}
+	return &Loader{newLoader(load)}
 }
 
 // Ask returns a function that waits for the answer.
 func (l *Loader) Ask(ctx context.Context, code string) func() (*Link, error) {
-	c := l.ask(ctx, code)
+	c := l.request(ctx, code)
 	return func() (*Link, error) {
-		<-c.done
-		return c.link, c.err
+		answer, err := c.Wait(context.WithoutCancel(ctx))
+		if err != nil {
+			return nil, err
+		}
+		return answer.link, answer.err
 	}
 }
 
-// Settle returns once nobody is asking any more.
+// Settle returns once no question is in progress.
 func (d *Directory) Settle() {
-	for {
-		d.loader.mu.Lock()
-		running := d.loader.running
-		d.loader.mu.Unlock()
-		if !running {
-			return
-		}
+	for !d.loader.batch.Idle() {
 		runtime.Gosched()
 	}
 }

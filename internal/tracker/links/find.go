@@ -7,18 +7,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// remembered is a link, and since when.
+// remembered is a link in memory, and when it was read.
 type remembered struct {
 	link  *Link
 	since time.Time
 }
 
-// Find returns the link of a code, however it is spelled, ErrUnknown or
-// ErrUnavailable.
+// Find returns the link of a code in any spelling, ErrUnknown or ErrUnavailable.
 //
-// A link that is followed all the time is asked for again before it is too old,
-// and nobody waits for that. While the database is away, what is remembered
-// goes on being the answer, however old.
+// A link that is followed often is read again before it is too old, while visitors get the remembered
+// one. While the database is away, the remembered link is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	now := d.now()
 	code = d.normal(code)
@@ -28,7 +26,7 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 		case age < renewLink, d.away.Load():
 			return known.answer(now)
 		case age < freshLink:
-			d.loader.ask(ctx, code)
+			d.loader.request(ctx, code)
 			return known.answer(now)
 		}
 		link, err := d.await(ctx, code)
@@ -46,11 +44,10 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	return d.await(ctx, code)
 }
 
-// Remembers reports whether a link of that code is known without asking.
+// Remembers reports whether a link of that code is in memory.
 func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
 
-// normal is the code as links are remembered by it, where the database has said
-// so before; else as it was given.
+// normal returns the code as the database writes it if that is known, else the code as given.
 func (d *Directory) normal(given string) string {
 	if code, ok := d.spellings.Get(given); ok {
 		return code
@@ -58,7 +55,7 @@ func (d *Directory) normal(given string) string {
 	return given
 }
 
-// Forget has the code of a link asked for again: the link was made or changed here.
+// Forget removes a code from memory, because its link was created or changed.
 func (d *Directory) Forget(code string) {
 	d.links.Remove(code)
 	d.unknown.Remove(code)
@@ -71,20 +68,18 @@ func (r remembered) answer(now time.Time) (*Link, error) {
 	return r.link, nil
 }
 
-// await asks for a code and waits for the answer, if not for ever.
+// await requests a code and waits for the answer, for at most askTimeout.
 func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	call := d.loader.ask(ctx, code)
-	select {
-	case <-call.done:
-		return call.link, call.err
-	case <-ctx.Done():
+	answer, err := d.loader.request(ctx, code).Wait(ctx)
+	if err != nil {
 		return nil, ErrUnavailable
 	}
+	return answer.link, answer.err
 }
 
-// load is the loader's way to the database. What it finds is remembered.
+// load reads the links of codes from the database and remembers them.
 func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -115,10 +110,10 @@ func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link,
 	return links, nil
 }
 
-// answered is what the database says about one code.
+// answered is the database's answer about one code.
 type answered struct {
-	given, code string // as it was asked for, and as links are stored by it
-	link        *Link  // nil: there is none
+	given, code string // as it was requested, and as the database writes it
+	link        *Link  // nil: none
 }
 
 func scan(row pgx.CollectableRow) (answered, error) {
@@ -141,8 +136,7 @@ func scan(row pgx.CollectableRow) (answered, error) {
 	return a, err
 }
 
-// followable is a stored destination as it may stand in a header, or nothing if
-// browsers should not follow it.
+// followable returns a stored destination escaped for a header, or nothing if it is unsafe.
 func followable(destination string) string {
 	if CheckDestination(destination) != nil {
 		return ""

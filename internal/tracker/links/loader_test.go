@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-func TestWhoComesWhileAQuestionIsUnderWaySharesTheNext(t *testing.T) {
+func TestCodesRequestedDuringAQuestionShareTheNext(t *testing.T) {
 	var sizes []int
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	loader := links.NewLoader(func(_ context.Context, codes []string) (map[string]*links.Link, error) {
@@ -56,7 +56,7 @@ func TestWhoComesWhileAQuestionIsUnderWaySharesTheNext(t *testing.T) {
 	close(begun)
 }
 
-func TestAQuestionThatFailsFailsForAllWhoWait(t *testing.T) {
+func TestAFailedQuestionFailsForAllItsCodes(t *testing.T) {
 	fails := true
 	loader := links.NewLoader(func(context.Context, []string) (map[string]*links.Link, error) {
 		if fails {
@@ -73,7 +73,7 @@ func TestAQuestionThatFailsFailsForAllWhoWait(t *testing.T) {
 	}
 }
 
-func TestALinkInUseIsRenewedWhileNobodyWaits(t *testing.T) {
+func TestALinkInUseIsRenewedInTheBackground(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "ann1", "https://shop.example/old", nil, nil)
 	w.expect("ann1", "https://shop.example/old")

@@ -8,7 +8,7 @@ import (
 
 // Health answers probes.
 //
-// Alive is whoever answers. Ready is who has its keys and tokens and is not
+// A process that answers is alive. It is ready when it has its keys and tokens and is not
 // about to stop. An outage of the database is neither: redirects go on without
 // it, and taking every replica out of service would end them.
 type Health struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are all that the tracker counts.
+// Metrics are the metrics of the tracker.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
@@ -24,9 +24,9 @@ type Metrics struct {
 // as long as its commit.
 var buckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}
 
-// NewMetrics makes a registry. arrivals are what becomes of those who come with
-// a code, and reasons those for which visitor tokens are refused; each is shown
-// from the start, so that its first time is seen to be a change.
+// NewMetrics returns the metrics. arrivals are the results of requests with a code, and reasons those
+// for which visitor tokens are refused. Each is exported as 0 from the start, so that its first
+// occurrence shows as an increase.
 func NewMetrics(arrivals, reasons []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -45,7 +45,7 @@ func NewMetrics(arrivals, reasons []string) *Metrics {
 		}, []string{"reason"}),
 		arrivals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "referral_tracker_arrivals_total",
-			Help: "Visitors who came with a code, by what became of it.",
+			Help: "Requests with a code, by result.",
 		}, []string{"result"}),
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.running, m.arrivals, m.refused,
@@ -62,7 +62,7 @@ func NewMetrics(arrivals, reasons []string) *Metrics {
 // TokenRefused counts a visitor token that was ignored.
 func (m *Metrics) TokenRefused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
-// Arrived counts a visitor who came with a code.
+// Arrived counts a request with a code.
 func (m *Metrics) Arrived(result string) { m.arrivals.WithLabelValues(result).Inc() }
 
 // Register adds /metrics.

@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// AccessLog says which requests are told in the log.
+// AccessLog is which requests are logged.
 type AccessLog string
 
-// Choices of an access log. A line costs more than a redirect does, so only
-// failures of the tracker's own are told unless somebody asks for more.
+// Choices of an access log. A line costs more than a redirect, so the default is LogErrors.
 const (
 	LogNone   AccessLog = "none"
 	LogErrors AccessLog = "errors" // status 500 and above
@@ -23,7 +22,7 @@ const (
 type Log struct {
 	*slog.Logger
 	Which AccessLog
-	// Client tells clients apart without telling who they are; nil: not at all.
+	// Client returns a pseudonym of the client; nil: the log has none.
 	Client func(*http.Request) string
 }
 

@@ -123,7 +123,7 @@ func TestTheLogTellsNobodysVisits(t *testing.T) {
 		}
 		log := ops.Log{
 			Logger: slog.New(slog.NewJSONHandler(&written, nil)), Which: test.which,
-			Client: func(*http.Request) string { return "somebody" },
+			Client: func(*http.Request) string { return "client-1" },
 		}
 		recorder := httptest.NewRecorder()
 		request := httptest.NewRequest(http.MethodGet, test.target, nil)

@@ -1,10 +1,8 @@
-// Package secretfile keeps what a file says, and follows it when it changes:
-// keys and tokens that are mounted from a Secret.
+// Package secretfile reads files that are mounted from a Secret, such as keys and tokens, and reads
+// them again when they change.
 //
-// It looks at the file now and then instead of watching it: a mounted Secret
-// changes by a link that is put in place of another, some file systems tell
-// nobody, and a few seconds do not matter.
+// It polls instead of watching: Kubernetes changes a mounted Secret by replacing a symbolic link,
+// some file systems send no notifications, and a delay of a few seconds is harmless.
 //
-// Nothing about what the files are for lives here, and nothing of their content
-// is ever logged.
+// The package knows nothing about the purpose of a file, and never logs its content.
 package secretfile

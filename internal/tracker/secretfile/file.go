@@ -7,16 +7,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
 const (
 	interval = 5 * time.Second
-	largest  = 1 << 20 // bytes; as much as a Secret holds
+	largest  = 1 << 20 // bytes; the most that a Secret holds
 )
 
 // File is a file that was parsed, and is parsed again when it changes.
@@ -27,25 +28,15 @@ type File[T any] struct {
 
 	value atomic.Pointer[T]
 
-	mu     sync.Mutex // one look at a time
+	mu     sync.Mutex // one Refresh at a time
 	digest [sha256.Size]byte
-	last   string // what was logged last; empty: all is well
+	last   string // the last logged error; empty: the file is usable
 }
 
-// Watch opens a file and follows it until ctx ends.
-func Watch[T any](ctx context.Context, path string, parse func([]byte) (T, error), log *slog.Logger) (*File[T], error) {
-	f, err := Open(path, parse, log)
-	if err != nil {
-		return nil, err
-	}
-	go f.follow(ctx)
-	return f, nil
-}
-
-// Open reads a file. It fails when the file cannot be used now; later on, a file
-// that turns bad leaves the last good value in force.
+// Open reads a file, and fails if it cannot be read or parsed. Later, while Run runs, an unusable
+// file leaves the last good value in force.
 //
-// Errors of parse are logged: they must have nothing of the content in them.
+// Errors of parse are logged: they must contain nothing of the file.
 func Open[T any](path string, parse func([]byte) (T, error), log *slog.Logger) (*File[T], error) {
 	f := &File[T]{path: path, parse: parse, log: log}
 	if _, err := f.look(); err != nil {
@@ -54,24 +45,24 @@ func Open[T any](path string, parse func([]byte) (T, error), log *slog.Logger) (
 	return f, nil
 }
 
-// Get is what the file says.
+// Get returns the value in force.
 func (f *File[T]) Get() T { return *f.value.Load() }
 
-func (f *File[T]) follow(ctx context.Context) {
+// Run reads the file again every few seconds until ctx ends, and returns nil.
+func (f *File[T]) Run(ctx context.Context) error {
 	for {
-		timer := time.NewTimer(interval*3/4 + rand.N(interval/2))
+		timer := time.NewTimer(jitter.Spread(interval))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return nil
 		case <-timer.C:
 			f.Refresh()
 		}
 	}
 }
 
-// Refresh looks at the file now, and tells in the log what has changed. Watch
-// does so by itself.
+// Refresh reads the file now, and logs a change. Run calls it.
 func (f *File[T]) Refresh() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,15 +70,15 @@ func (f *File[T]) Refresh() {
 	switch {
 	case err != nil && err.Error() != f.last:
 		f.last = err.Error()
-		f.log.Error("Keeping what the file said before", "error", f.last)
+		f.log.Error("Keeping the last usable content of a file", "error", f.last)
 	case err != nil:
 	case changed, f.last != "":
 		f.last = ""
-		f.log.Info("Read the file anew", "path", f.path)
+		f.log.Info("Read a changed file", "path", f.path)
 	}
 }
 
-// look reads the file, and parses it if it is not what was parsed last.
+// look reads the file, and parses it if its content has changed.
 func (f *File[T]) look() (changed bool, err error) {
 	content, err := read(f.path)
 	if err != nil {
@@ -111,7 +102,7 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err // names path and cause
 	}
-	defer file.Close() //nolint:errcheck // what was read is read
+	defer file.Close() //nolint:errcheck // it was only read
 	content, err := io.ReadAll(io.LimitReader(file, largest+1))
 	switch {
 	case err != nil:

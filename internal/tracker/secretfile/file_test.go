@@ -20,8 +20,8 @@ func parse(content []byte) (string, error) {
 	return string(content), nil
 }
 
-// mount is a directory as a Secret is mounted: names lead through a link that
-// is put in place of another.
+// mount is a directory laid out like a mounted Secret: names lead through a symbolic link, which is
+// replaced by each change.
 type mount struct {
 	testing.TB
 	dir  string
@@ -54,7 +54,6 @@ func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
 	m := &mount{TB: t, dir: t.TempDir()}
 	m.swap("first-secret")
 	var log bytes.Buffer
-	// What follows the file by itself must not look while the test does.
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	file, err := secretfile.Open(m.path(), parse, logger)
 	check(t, err)
@@ -81,7 +80,7 @@ func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
 	expect("third-secret", 4)
 	m.swap("bad-secret")
 	expect("third-secret", 5)
-	m.swap("third-secret") // all is well again, and that is worth a line
+	m.swap("third-secret") // usable again: logged
 	expect("third-secret", 6)
 	m.swap(strings.Repeat("x", 1<<20+1))
 	expect("third-secret", 7)
@@ -95,7 +94,7 @@ func TestAFileThatCannotBeUsedAtAllIsAnError(t *testing.T) {
 	bad := filepath.Join(dir, "bad")
 	check(t, os.WriteFile(bad, []byte("bad-secret"), 0o600))
 	for name, path := range map[string]string{"missing": filepath.Join(dir, "none"), "bad": bad, "a directory": dir} {
-		_, err := secretfile.Watch(t.Context(), path, parse, slog.New(slog.DiscardHandler))
+		_, err := secretfile.Open(path, parse, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "-secret") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,11 +1,9 @@
-// Package touches writes touches to the database: many at a time, and without
-// ever making a visitor wait.
+// Package touches writes touches to the database in groups, so that no visitor waits for a write.
 //
-//	Add ─► queue ─► one INSERT for all that came within some milliseconds
+//	Add ─► queue ─► one INSERT for all touches of some milliseconds
 //
-// A touch that is lost here, because the queue was full or the process died, is
-// not lost for attribution: the visitor's token has it, and the signup brings
-// it along.
+// A touch that is lost here, because the queue was full or the process died, is not lost for
+// attribution: the visitor's token contains it, and the signup writes it.
 //
-// Whether an arrival is a touch is decided before it comes here.
+// The caller decides whether a request is a touch.
 package touches

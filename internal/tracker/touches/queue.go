@@ -18,15 +18,15 @@ type Options struct {
 	Delay    time.Duration // how long the first of a group waits for others; default 10 ms
 
 	// PerSecond is how many touches are written a second in the long run;
-	// default 5,000, negative: as many as the database takes. The shop sells
-	// from the same database: a flood of clicks must not become one of writes,
-	// when the visitors' tokens remember them all the same.
+	// default 5,000, negative: as many as the database takes. The shop sells from the same
+	// database: a flood of clicks must not become a flood of writes. A touch that is not written
+	// is still in the visitor's token.
 	PerSecond int
 
 	Log *slog.Logger // default: discards
 }
 
-// Queue takes touches and writes them. It never makes anybody wait.
+// Queue takes touches and writes them. Add never waits.
 type Queue struct {
 	db      *postgres.DB
 	options Options
@@ -37,11 +37,11 @@ type Queue struct {
 	bytes   int
 	closed  bool
 
-	wake    chan struct{} // something waits
-	ending  chan struct{} // closed: write what there is, and end
-	ended   chan struct{} // closed: the writer is gone
-	drain   context.Context
-	giveUp  context.CancelFunc
+	wake    chan struct{} // a touch waits
+	ending  chan struct{} // closed: Run writes the waiting touches and returns
+	ended   chan struct{} // closed: Run has returned
+	giveUp  chan struct{} // closed: Run returns at once
+	abandon sync.Once     // closes giveUp
 	written atomic.Uint64
 	shed    atomic.Uint64
 	refused atomic.Uint64
@@ -50,13 +50,13 @@ type Queue struct {
 // Stats are what a queue has done so far, and how many touches wait.
 type Stats struct {
 	Written uint64
-	Shed    uint64 // there was no room for them
-	Refused uint64 // the database did not take them as they were
+	Shed    uint64 // dropped because the queue was full or closed
+	Refused uint64 // dropped because the database refused their values
 	Depth   int
 }
 
-// NewQueue starts a queue. It works until Close.
-func NewQueue(ctx context.Context, db *postgres.DB, options Options) *Queue {
+// NewQueue returns an empty queue. It writes while Run runs.
+func NewQueue(db *postgres.DB, options Options) *Queue {
 	set := func(value *int, standard int) {
 		if *value <= 0 {
 			*value = standard
@@ -74,17 +74,30 @@ func NewQueue(ctx context.Context, db *postgres.DB, options Options) *Queue {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
-	q := &Queue{
+	return &Queue{
 		db: db, options: options, log: options.Log,
-		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}), giveUp: make(chan struct{}),
 	}
-	// The end of whoever started it is when the queue has most to do.
-	q.drain, q.giveUp = context.WithCancel(context.WithoutCancel(ctx))
-	go q.write()
-	return q
 }
 
-// Add takes a touch, or returns false: there is no room, or the queue is closed.
+// Run writes touches. It returns nil once the queue is closed and empty, or when ctx ends: touches
+// that still wait are then lost. Call it once; give it a context that outlives Close.
+func (q *Queue) Run(ctx context.Context) error {
+	defer close(q.ended)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-q.giveUp:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	q.write(ctx)
+	return nil
+}
+
+// Add enqueues a touch. It returns false if the queue is full or closed.
 func (q *Queue) Add(t Touch) bool {
 	t.LandingURL, t.Referer = Address(t.LandingURL), Address(t.Referer)
 	size := t.size()
@@ -106,21 +119,21 @@ func (q *Queue) Add(t Touch) bool {
 	return true
 }
 
-// size is about what the touch takes in memory.
+// size is the approximate memory of the touch, in bytes.
 func (t *Touch) size() int {
 	const headers = 120
 	return headers + len(t.VisitorID) + len(t.ID) + len(t.Code) + len(t.LandingURL) + len(t.Referer)
 }
 
-// Stats tells how the queue is doing.
+// Stats returns the counters of the queue and its depth.
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return Stats{Written: q.written.Load(), Shed: q.shed.Load(), Refused: q.refused.Load(), Depth: len(q.waiting)}
 }
 
-// Close takes no more touches and returns when those that wait are written, or
-// with ctx's error when it ends first: the rest is lost then.
+// Close stops taking touches and returns once the waiting ones are written. If ctx ends first, it
+// returns ctx's error and the rest is lost. Run must have been called.
 func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {
@@ -128,12 +141,11 @@ func (q *Queue) Close(ctx context.Context) error {
 		close(q.ending)
 	}
 	q.mu.Unlock()
-	defer q.giveUp()
 	select {
 	case <-q.ended:
 		return nil
 	case <-ctx.Done():
-		q.giveUp()
+		q.abandon.Do(func() { close(q.giveUp) })
 		<-q.ended
 		return ctx.Err()
 	}

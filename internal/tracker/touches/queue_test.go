@@ -11,7 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
-func TestWhatWaitsIsWrittenBeforeTheEnd(t *testing.T) {
+func TestCloseWritesWaitingTouches(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{Group: 7})
 	var want []string
@@ -33,7 +33,7 @@ func TestWhatWaitsIsWrittenBeforeTheEnd(t *testing.T) {
 	w.close(q) // again does no harm
 }
 
-func TestTouchesOfAMomentShareAStatement(t *testing.T) {
+func TestTouchesWithinTheDelayShareAStatement(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.owner.Exec(t.Context(), `CREATE TABLE public.statement (n int);
 		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
@@ -52,7 +52,7 @@ func TestTouchesOfAMomentShareAStatement(t *testing.T) {
 	}
 }
 
-func TestTheEndWaitsForNoPace(t *testing.T) {
+func TestCloseIgnoresThePace(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{Group: 10, PerSecond: 1}) // else it would take as many seconds
 	for n := range 3000 {
@@ -64,7 +64,7 @@ func TestTheEndWaitsForNoPace(t *testing.T) {
 	}
 }
 
-func TestAFullQueueShedsAndMakesNobodyWait(t *testing.T) {
+func TestAFullQueueShedsWithoutWaiting(t *testing.T) {
 	w := newWorld(t)
 	w.proxy.Swallow()
 	for name, options := range map[string]touches.Options{
@@ -86,7 +86,7 @@ func TestAFullQueueShedsAndMakesNobodyWait(t *testing.T) {
 	}
 }
 
-func TestATouchOutlivesAnOutage(t *testing.T) {
+func TestTouchesAreWrittenAfterAnOutage(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{})
 	w.proxy.Swallow()
@@ -100,7 +100,7 @@ func TestATouchOutlivesAnOutage(t *testing.T) {
 	w.expect("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 }
 
-func TestATouchThatTheDatabaseDoesNotTakeCostsNoOther(t *testing.T) {
+func TestARefusedTouchCostsNoOther(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{Delay: time.Hour})
 	bad := touch("bad")
@@ -115,7 +115,7 @@ func TestATouchThatTheDatabaseDoesNotTakeCostsNoOther(t *testing.T) {
 	}
 }
 
-func TestAnEndThatCannotWaitGivesUp(t *testing.T) {
+func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{})
 	w.proxy.Swallow()

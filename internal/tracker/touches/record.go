@@ -22,7 +22,7 @@ type Touch struct {
 	Referer    string // empty: not known
 }
 
-// Of are the rows of the touches that a visitor's token remembers.
+// Of returns the rows of the touches in a visitor's token.
 func Of(token visitor.Token) []Touch {
 	var rows []Touch
 	for _, t := range token.Touches() {
@@ -36,9 +36,8 @@ type Execer interface {
 	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
 }
 
-// Record writes touches; those that are there already stay as they are. It
-// returns how many were not. Give a transaction to write them with what else is
-// in it.
+// Record inserts touches, leaves existing rows as they are, and returns the number of new rows. on
+// may be a transaction with other writes.
 func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []Touch) (written int64, err error) {
 	if len(touches) == 0 {
 		return 0, nil
@@ -61,11 +60,11 @@ func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []To
 	return tag.RowsAffected(), err
 }
 
-// longestAddress is how many characters of an address the database takes.
+// longestAddress is the most characters of an address that the database takes.
 const longestAddress = 8192
 
-// Address makes of any text one that the database takes for a landing URL or a
-// referer: cut to what it has room for, without bytes that are no text.
+// Address makes any text acceptable to the database as a landing URL or referer: cut to the longest
+// length, without U+0000 and invalid UTF-8.
 func Address(text string) string {
 	if len(text) > longestAddress {
 		text = text[:longestAddress] // bytes are never fewer than characters

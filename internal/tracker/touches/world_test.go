@@ -38,7 +38,8 @@ func newWorld(t testing.TB) *world {
 func (w *world) queue(options touches.Options) *touches.Queue {
 	w.Helper()
 	options.Log = slog.New(slog.NewTextHandler(w.Output(), nil))
-	q := touches.NewQueue(w.Context(), w.db, options)
+	q := touches.NewQueue(w.db, options)
+	go q.Run(context.WithoutCancel(w.Context())) //nolint:errcheck // always nil
 	w.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -13,15 +13,14 @@ import (
 
 const writeTimeout = 10 * time.Second
 
-// write is the one that writes, until the queue is closed and empty.
-func (q *Queue) write() {
-	defer close(q.ended)
+// write writes groups until the queue is closed and empty, or ctx ends.
+func (q *Queue) write(ctx context.Context) {
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval, delay.MaxInterval = 50*time.Millisecond, 2*time.Second
 	failing := false
-	for q.await() {
+	for q.await(ctx) {
 		group, began := q.first(), time.Now()
-		err := q.record(group)
+		err := q.record(ctx, group)
 		switch {
 		case err == nil:
 			q.remove(len(group))
@@ -30,24 +29,23 @@ func (q *Queue) write() {
 			}
 			failing = false
 			delay.Reset()
-			q.pause(q.pace(len(group)) - time.Since(began))
+			q.pause(ctx, q.pace(len(group))-time.Since(began))
 		case postgres.Data(err):
-			q.recordEach(group)
+			q.recordEach(ctx, group)
 		default:
 			if !failing {
 				q.log.Warn("Keeping touches until the database takes them", "error", postgres.Message(err))
 			}
 			failing = true
-			q.pause(delay.NextBackOff())
+			q.pause(ctx, delay.NextBackOff())
 		}
-		if q.drain.Err() != nil {
+		if ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// pace is how long so many touches may take to write at the least. There is no
-// such time for those that are written at the end.
+// pace is the least time that writing so many touches may take: 0 once the queue is closed.
 func (q *Queue) pace(touches int) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -57,8 +55,8 @@ func (q *Queue) pace(touches int) time.Duration {
 	return time.Duration(touches) * time.Second / time.Duration(q.options.PerSecond)
 }
 
-// await returns once there is a group to write, or false when there will be none.
-func (q *Queue) await() bool {
+// await returns true once there is a group to write, and false once there will be none.
+func (q *Queue) await(ctx context.Context) bool {
 	for {
 		q.mu.Lock()
 		waiting, closed := len(q.waiting), q.closed
@@ -69,19 +67,21 @@ func (q *Queue) await() bool {
 		case closed:
 			return false
 		case waiting > 0:
-			q.pause(q.options.Delay)
+			q.pause(ctx, q.options.Delay)
 			return true
 		}
 		select {
 		case <-q.wake:
 		case <-q.ending:
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
 
-// pause is cut short when nobody waits any longer. While the queue is being
-// closed the database is asked again soon: there is not much time.
-func (q *Queue) pause(d time.Duration) {
+// pause waits for d, or until ctx ends. Closing the queue shortens the pause, since the time to
+// write the waiting touches is limited then.
+func (q *Queue) pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
 	}
@@ -93,7 +93,7 @@ func (q *Queue) pause(d time.Duration) {
 		select {
 		case <-timer.C:
 			return
-		case <-q.drain.Done():
+		case <-ctx.Done():
 			return
 		case <-ending:
 			ending = nil
@@ -102,14 +102,14 @@ func (q *Queue) pause(d time.Duration) {
 	}
 }
 
-// first is the next group. It stays in the queue until it is written.
+// first returns the next group, which stays in the queue until it is written.
 func (q *Queue) first() []Touch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.waiting[:min(len(q.waiting), q.options.Group)])
 }
 
-// remove takes the first n touches out of the queue.
+// remove removes the first n touches from the queue.
 func (q *Queue) remove(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,8 +119,8 @@ func (q *Queue) remove(n int) {
 	q.waiting = slices.Delete(q.waiting, 0, n)
 }
 
-func (q *Queue) record(group []Touch) error {
-	ctx, cancel := context.WithTimeout(q.drain, writeTimeout)
+func (q *Queue) record(ctx context.Context, group []Touch) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	written, err := Record(ctx, q.db, q.db.Schema, group)
 	if err != nil {
@@ -130,18 +130,17 @@ func (q *Queue) record(group []Touch) error {
 	return nil
 }
 
-// recordEach writes a group of which some touch is not to the database's
-// liking: that one is dropped, and costs no other.
-func (q *Queue) recordEach(group []Touch) {
+// recordEach writes the touches of a group one by one, and drops those that the database refuses.
+func (q *Queue) recordEach(ctx context.Context, group []Touch) {
 	for _, touch := range group {
-		err := q.record([]Touch{touch})
+		err := q.record(ctx, []Touch{touch})
 		switch {
 		case err == nil:
 		case postgres.Data(err):
 			q.refused.Add(1)
-			q.log.Error("Dropping a touch that the database does not take", "error", postgres.Message(err))
+			q.log.Error("Dropping a touch that the database refuses", "error", postgres.Message(err))
 		default:
-			return // what is written already is not written twice
+			return // the rest stays in the queue
 		}
 		q.remove(1)
 	}

@@ -22,7 +22,7 @@ type Cookie struct {
 
 const (
 	cookieName = "referral"
-	hostPrefix = "__Host-" // browsers hold whoever sets it to Secure, Path=/ and no Domain
+	hostPrefix = "__Host-" // browsers require Secure, Path=/ and no Domain with it
 )
 
 // domainName has at least one dot: browsers take no cookie for a top-level domain.
@@ -61,7 +61,7 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 	return c, nil
 }
 
-// local tells whether a host is this machine, or a name reserved for it or for tests.
+// local reports whether a host is this machine, or a name reserved for it or for tests.
 func local(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()

@@ -1,11 +1,10 @@
-// Package visitor is what a browser remembers for the tracker: a visitor's id
-// with the first and the last touch, in a token that nobody else can read or
-// make.
+// Package visitor defines what a browser stores for the tracker: a visitor's id with the first and the
+// last touch, in an encrypted token that only the tracker can read and create.
 //
 //	open the cookie's token ─► Touched ─► seal ─► cookie
 //
-// Since the token carries the touches themselves, a signup is attributed even
-// when the database never heard of the click.
+// Because the token contains the touches, a signup is attributed even if the click never reached the
+// database.
 //
-// Nothing about HTTP routes or the database lives here.
+// The package knows nothing of HTTP routes or the database.
 package visitor

@@ -72,7 +72,7 @@ func parseKey(text string) (paseto.V4SymmetricKey, error) {
 		return none, errors.New(keyShape)
 	}
 	if key == none {
-		return none, errors.New("it is all zeros, which everybody guesses: draw one at random")
+		return none, errors.New("it is all zeros, which is easy to guess: draw one at random")
 	}
 	return key, nil
 }

@@ -25,7 +25,7 @@ func TestKeysAreReadFromAFile(t *testing.T) {
 		"a PASERK cut short":   {paserk[:len(paserk)-2], "line 1 is no key"},
 		"the second is broken": {newKey + "\nsecret\n", "line 2 is no key"},
 		"repeated":             {newKey + "\n" + newKey, "line 2 repeats"},
-		"all zeros":            {hexDigit("0"), "everybody guesses"},
+		"all zeros":            {hexDigit("0"), "easy to guess"},
 		"too many": {strings.Join([]string{
 			hexDigit("1"), hexDigit("2"), hexDigit("3"), hexDigit("4"), hexDigit("5"), hexDigit("6"), hexDigit("7"), hexDigit("8"), hexDigit("9"),
 		}, "\n"), "line 9 is one key too many"},

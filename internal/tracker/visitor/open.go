@@ -8,7 +8,7 @@ import (
 	"aidanwoods.dev/go-paseto"
 )
 
-// Reason is why a token is not believed: a closed list, for metrics.
+// Reason is why a token is invalid: a closed list, for metrics.
 type Reason string
 
 // Reasons.
@@ -22,8 +22,8 @@ const (
 // Reasons is the whole list.
 func Reasons() []Reason { return []Reason{Malformed, Oversized, Foreign, Outdated} }
 
-// Refused says why a token is not believed. Who brought it is a new visitor:
-// a bad token is no reason to turn anybody away.
+// Refused is the error for an invalid token. Its bearer is treated as a new visitor: an invalid token
+// is no reason to refuse a request.
 type Refused struct{ Reason Reason }
 
 func (r *Refused) Error() string { return "the visitor token is " + string(r.Reason) }
@@ -37,8 +37,7 @@ const (
 	longestText = 255     // of ids and codes, as in the database
 )
 
-// Open reads a token that Seal wrote and nobody has altered. Errors are
-// *Refused.
+// Open reads an unaltered token that Seal wrote. Its errors are *Refused.
 func (k *Keys) Open(text string, now time.Time) (Token, error) {
 	if len(text) > longest {
 		return Token{}, &Refused{Oversized}

@@ -13,7 +13,7 @@ type Touch struct {
 	At   time.Time // to the microsecond, as the database keeps it
 }
 
-// IsZero tells that there was no touch.
+// IsZero reports whether there was no touch.
 func (t Touch) IsZero() bool { return t.ID == "" && t.Code == "" && t.At.IsZero() }
 
 // NewTouch is an arrival at this moment.
@@ -21,22 +21,21 @@ func NewTouch(code string, at time.Time) Touch {
 	return Touch{ID: newID(), Code: code, At: at.UTC().Truncate(time.Microsecond)}
 }
 
-// Token is what a browser carries. The zero Token belongs to nobody.
+// Token is what a browser carries. The zero Token has no visitor.
 type Token struct {
 	VisitorID string
-	First     Touch // the earliest that could still bind a signup when the last one came
+	First     Touch // the earliest that was within the longest window at the last touch
 	Last      Touch
 }
 
-// New is the token of a visitor who was never seen before.
+// New returns the token of a new visitor.
 func New() Token { return Token{VisitorID: newID()} }
 
-// newID draws an id that nobody guesses: 130 bits.
+// newID draws an id that cannot be guessed: 130 random bits.
 func newID() string { return strings.ToLower(rand.Text()) }
 
-// Touched is the token after another touch. The first one stays as long as it
-// could bind a signup now, that is within the longest attribution window; then
-// the last one takes its place if that could, else the new one.
+// Touched returns the token after another touch. First stays while it is within the longest
+// attribution window. After that, Last takes its place if it is within the window, else the new touch.
 func (t Token) Touched(touch Touch, window time.Duration) Token {
 	outdated := func(earlier Touch) bool { return earlier.IsZero() || touch.At.Sub(earlier.At) > window }
 	switch {

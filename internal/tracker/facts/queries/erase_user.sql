@@ -1,2 +1,2 @@
--- Requests that a user is erased. The engine carries it out.
+-- Requests the erasure of a user, which the engine carries out. Uses erasure_pkey.
 SELECT referral.erase_user($1);

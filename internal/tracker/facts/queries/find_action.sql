@@ -1,6 +1,5 @@
--- What is stored under the keys of given actions, and whether the code is the
--- same where one was given.
--- Rides on action_pkey.
+-- Finds the stored rows of given actions, and whether the code equals the given one, if any.
+-- Uses action_pkey.
 SELECT given.number, true, a.action_id, a.user_id, a.visitor_id, a.code, a.action, a.target, a.acted_at,
        coalesce(a.code = referral.normal_code(given.code), referral.normal_code(given.code) IS NULL)
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY

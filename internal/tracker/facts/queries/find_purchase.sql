@@ -1,5 +1,5 @@
--- What is stored under the keys of given purchases, and whether attributes are
--- the same by value where they were given and not erased since.
+-- Finds the stored rows of given purchases, and whether the attributes equal the given ones by value;
+-- true if none were given or they have been erased.
 -- Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)

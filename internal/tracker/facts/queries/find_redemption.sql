@@ -1,5 +1,5 @@
--- What is stored under the keys of given redemptions.
--- Rides on redemption_pkey.
+-- Finds the stored rows of given redemptions.
+-- Uses redemption_pkey.
 SELECT given.number, true, r.beneficiary_id, r.redemption_id, r.amount, r.currency, r.reason, r.author, r.created_at
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[]) WITH ORDINALITY
        AS given(beneficiary_id, redemption_id, amount, currency, reason, author, created_at, number)

@@ -1,5 +1,5 @@
--- What is stored under the keys of given refunds.
--- Rides on refund_pkey.
+-- Finds the stored rows of given refunds.
+-- Uses refund_pkey.
 SELECT given.number, true, r.user_id, r.purchase_id, r.refund_id, r.amount, r.refunded_at
   FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[]) WITH ORDINALITY
        AS given(user_id, purchase_id, refund_id, amount, refunded_at, number)

@@ -1,6 +1,6 @@
--- What is stored under the keys of given signups, and whether attributes and
--- code are the same where they were given.
--- Rides on signup_pkey.
+-- Finds the stored rows of given signups, and whether attributes and code equal the given ones, if
+-- any.
+-- Uses signup_pkey.
 SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb, true),
        s.user_id, s.visitor_id, s.code, s.signed_up_at, s.fingerprints, s.attributes, s.arrived_at, s.blanked,
        coalesce(referral.normal_code(s.code) = referral.normal_code(given.code), referral.normal_code(given.code) IS NULL)

@@ -1,6 +1,6 @@
--- Actions that are new. An action whose link was not named is counted for the
--- one that the user is bound to, else for the one that the visitor followed last.
--- Rides on action_pkey, attribution_pkey and touch_pkey.
+-- Inserts new actions. An action without a code is counted for the link that the user's signup is
+-- attributed to, else for the one that the visitor followed last.
+-- Uses action_pkey, attribution_pkey and touch_pkey.
 INSERT INTO referral.action (action_id, user_id, visitor_id, code, action, target, acted_at)
 SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
        coalesce(referral.normal_code(code),

@@ -1,5 +1,5 @@
--- Refunds that are new; what was left out is filled in.
--- Rides on refund_pkey.
+-- Inserts new refunds, with defaults for omitted values.
+-- Uses refund_pkey.
 INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount, refunded_at)
 SELECT user_id, purchase_id, refund_id, amount, coalesce(refunded_at, now())
   FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[])

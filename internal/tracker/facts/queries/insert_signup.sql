@@ -1,5 +1,5 @@
--- Signups that are new; what was left out is filled in.
--- Rides on signup_pkey.
+-- Inserts new signups, with defaults for omitted values.
+-- Uses signup_pkey.
 INSERT INTO referral.signup (user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
 SELECT user_id, nullif(visitor_id, ''), referral.normal_code(code), coalesce(signed_up_at, now()),
        ARRAY(SELECT jsonb_array_elements_text(fingerprints::jsonb)), coalesce(nullif(attributes, '')::jsonb, '{}')

@@ -1,6 +1,6 @@
--- What somebody's invitations came to, pair by pair after a key, and what he
--- earns as the one who was invited.
--- Rides on attribution_referrer, pair_pkey and credit_pkey.
+-- Lists, after a key, the pairs of a referrer with the referrer's credits, and the credits that the
+-- same user earns as a referee.
+-- Uses attribution_referrer, pair_pkey and credit_pkey.
 (SELECT p.user_id, p.purchase_id, coalesce(c.reward, '') AS reward, p.campaign, p.state, p.reason,
         c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
    FROM referral.attribution AS a

@@ -1,6 +1,5 @@
--- A referrer's links after a code, with how often each was followed and what
--- was done because of it.
--- Rides on link_referrer, touch_code and action_code.
+-- Lists a referrer's links after a code, with the numbers of their touches and actions.
+-- Uses link_referrer, touch_code and action_code.
 SELECT l.code, l.campaign, l.referrer_id, l.label, l.destination, l.expires_at, l.created_at, l.disabled_at,
        (SELECT count(*) FROM referral.touch AS t WHERE referral.normal_code(t.code) = l.code COLLATE "default"),
        (SELECT coalesce(jsonb_object_agg(done.action, done.times), '{}')

@@ -1,3 +1,3 @@
--- Who holds this makes the link, and who waited finds it. It ends with the
--- transaction, and needs no row to exist.
+-- Locks the creation of a link of one referrer, campaign, label and destination until the
+-- transaction ends. An advisory lock, because there is no row yet. Uses no index.
 SELECT pg_advisory_xact_lock(hashtextextended(jsonb_build_array('referral.link', $1::text, $2::text, $3::text, $4::text)::text, 0));

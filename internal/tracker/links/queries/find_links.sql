@@ -1,5 +1,5 @@
--- Links by codes as they were given ($1), where their campaigns lead, and as which
--- visitors their referrers signed up: a row for each code, also of no link.
+-- Finds the links of given codes ($1), with the destinations of their campaigns and the visitor ids of
+-- their referrers' signups: one row for each code, also for a code without a link.
 -- Uses link_pkey, campaign_pkey and signup_pkey, however many codes there are.
 SELECT given.code, coalesce(referral.normal_code(given.code), ''), l.code IS NOT NULL,
        coalesce(l.campaign, ''), coalesce(l.referrer_id, ''), coalesce(l.destination, ''), coalesce(l.campaign_destination, ''),

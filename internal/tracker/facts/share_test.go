@@ -42,7 +42,7 @@ func TestConcurrentFactsAreEachRecordedOnce(t *testing.T) {
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", fmt.Sprint(keys))
 }
 
-func TestOneBadFactFailsNoOther(t *testing.T) {
+func TestAnInvalidFactFailsNoOtherOfItsBatch(t *testing.T) {
 	w := newWorld(t)
 	var group sync.WaitGroup
 	for i := range 40 {
@@ -58,7 +58,7 @@ func TestOneBadFactFailsNoOther(t *testing.T) {
 	w.expect("purchases", "SELECT count(*), min(amount) FROM referral.purchase", "38 0")
 }
 
-func TestWhoLeavesBeforeTheWriteIsNotWritten(t *testing.T) {
+func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -66,13 +66,13 @@ func TestWhoLeavesBeforeTheWriteIsNotWritten(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	// Whoever comes after is served by the same group.
+	// The next fact is written as usual.
 	_, err = w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: "q", Amount: 1, Currency: "USD"})
 	must(t, err)
 	w.expect("purchases", "SELECT purchase_id FROM referral.purchase", "q")
 }
 
-func TestWhoAsksAtOnceForALinkGetsTheSame(t *testing.T) {
+func TestConcurrentRequestsForALinkGetTheSameOne(t *testing.T) {
 	w := newWorld(t)
 	var group sync.WaitGroup
 	codes := make(chan string, 30)
@@ -97,8 +97,8 @@ func TestWhoAsksAtOnceForALinkGetsTheSame(t *testing.T) {
 	}
 }
 
-// However redemptions and reversals meet, what is redeemed was there.
-func TestNobodySpendsWhatIsNotThere(t *testing.T) {
+// Also while credit is taken back at the same time.
+func TestConcurrentRedemptionsNeverExceedAvailableCredit(t *testing.T) {
 	w := newWorld(t)
 	w.credit("b", 1000)
 	var group sync.WaitGroup
