@@ -14,11 +14,11 @@ import (
 // share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
 // what the batch gives back of it.
 type share struct {
-	campaign *reward.Campaign
-	claims   []reward.Claim
-	freed    int64            // of the budget, minor units
-	left     map[string]int64 // pairs that are not admitted any more, by referrer
-	waited   int              // pairs of the batch that are on the waitlist before it
+	campaign   *reward.Campaign
+	claims     []reward.Claim
+	freed      int64            // of the budget, minor units
+	unadmitted map[string]int64 // pairs that are not admitted any more, by referrer
+	ownWaiting int              // pairs of the batch that are on the waitlist before it
 
 	capacity reward.Capacity
 	waitlist reward.Waitlist
@@ -27,24 +27,24 @@ type share struct {
 // head chooses the referees of an allocation batch: the first pairs on the waitlist of a campaign
 // that asked for an allocation which its capacity could admit. It locks their shards, waiting for
 // other batches. None may be found: then only the request is to be served.
-func (b *batch) head(ctx context.Context) (found bool, err error) {
+func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim_allocation"), b.turn.own, b.turn.without).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&b.allocates}, func() error { return nil })
+	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&b.allocatesFor}, func() error { return nil })
 		return err
 	})
-	if err := b.send(ctx, &queries); err != nil || b.allocates == "" {
+	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {
 		return false, wrap("while looking for allocation requests", err)
 	}
 	var waiting []reward.WaitingPair
-	if campaign := b.config.Reward.Campaigns[b.allocates]; campaign != nil {
+	if campaign := b.config.Reward.Campaigns[b.allocatesFor]; campaign != nil {
 		s := &share{campaign: campaign}
 		if err := b.loadCapacities(ctx, []*share{s}); err != nil {
-			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocates, err)
+			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocatesFor, err)
 		}
 		if waiting, err = b.waitingPairs(ctx, &s.capacity, b.turn.size, 0); err != nil {
-			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocates, err)
+			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocatesFor, err)
 		}
 		waiting = s.capacity.Fitting(waiting)
 	}
@@ -55,23 +55,23 @@ func (b *batch) head(ctx context.Context) (found bool, err error) {
 	slices.Sort(users)
 	users = slices.Compact(users)
 	var locks pgx.Batch
-	locks.Queue(b.statement("lock_shards"), users).Query(func(rows pgx.Rows) (err error) {
+	locks.Queue(b.statement("lock_shards_of_referees"), users).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	locks.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
+	locks.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
 	if err := b.send(ctx, &locks); err != nil {
 		return false, fmt.Errorf("while locking shards: %w", err)
 	}
 	b.setReferees(users)
-	b.taken = len(users)
+	b.chosen = len(users)
 	return true, nil
 }
 
 // allocate concludes the claims on limited campaigns: it locks the campaigns until the commit, reads
 // their capacity and which waiting pairs could fit, and lets package reward give the capacity away.
 func (b *batch) allocate(ctx context.Context) error {
-	b.requests, b.again, b.passedOver, b.waitless = nil, nil, referrerColumns{}, map[referrerKey]bool{}
+	b.allocationRequests, b.reevaluate, b.passedOverReferrers, b.referrersNotWaiting = nil, nil, referrerColumns{}, map[referrerKey]bool{}
 	shares, users := b.shares()
 	if len(shares) == 0 && len(users) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (b *batch) allocate(ctx context.Context) error {
 		return err
 	}
 	for _, s := range shares {
-		if err := b.loadOthers(ctx, s); err != nil {
+		if err := b.loadCouldFit(ctx, s); err != nil {
 			return err
 		}
 		admitted, again, err := reward.Allocate(&s.capacity, s.claims, s.waitlist)
@@ -91,20 +91,20 @@ func (b *batch) allocate(ctx context.Context) error {
 			return err
 		}
 		if len(s.claims) > 0 {
-			b.engine.guess(s.campaign.Name, 2*admitted < len(s.claims))
+			b.engine.rememberExhausted(s.campaign.Name, 2*admitted < len(s.claims))
 		}
-		b.asks(s, admitted, again)
+		b.requestAllocation(s, admitted, again)
 	}
 	for _, r := range b.referees {
-		if r.divided() {
-			b.again = append(b.again, r.UserID)
+		if r.admittedAndWaiting() {
+			b.reevaluate = append(b.reevaluate, r.UserID)
 		}
 	}
 	return nil
 }
 
 // guess remembers whether the next claims on the campaign are expected to join the waitlist.
-func (e *Engine) guess(campaign string, exhausted bool) {
+func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 	if exhausted {
 		e.exhausted.Store(campaign, true)
 	} else {
@@ -115,15 +115,15 @@ func (e *Engine) guess(campaign string, exhausted bool) {
 // asks decides whether the campaign is to be allocated once more. A batch that touched it always
 // asks; an allocation batch only if it changed anything, or left a pair that fits. What it changed
 // on the waitlist is added when it is recorded.
-func (b *batch) asks(s *share, admitted int, again bool) {
-	if s.campaign.Name != b.allocates || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.left) > 0 {
-		b.requests = append(b.requests, s.campaign.Name)
+func (b *batch) requestAllocation(s *share, admitted int, again bool) {
+	if s.campaign.Name != b.allocatesFor || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.unadmitted) > 0 {
+		b.allocationRequests = append(b.allocationRequests, s.campaign.Name)
 	}
 }
 
 // divided reports whether a pair of the referee is admitted and another waits: that one may have
 // lost the place of the first by it.
-func (r *referee) divided() bool {
+func (r *referee) admittedAndWaiting() bool {
 	admitted, waiting := false, false
 	for i := range r.outcome.Claims {
 		claim := &r.outcome.Claims[i]
@@ -143,11 +143,11 @@ func (b *batch) shares() (shares []*share, users []string) {
 			return nil
 		}
 		if byName[name] == nil {
-			byName[name] = &share{campaign: campaign, left: map[string]int64{}}
+			byName[name] = &share{campaign: campaign, unadmitted: map[string]int64{}}
 		}
 		return byName[name]
 	}
-	of(b.allocates)
+	of(b.allocatesFor)
 	for _, r := range b.referees {
 		if r.cause != nil {
 			users = append(users, r.UserID)
@@ -158,18 +158,18 @@ func (b *batch) shares() (shares []*share, users []string) {
 			s.claims = append(s.claims, r.outcome.Claims[i])
 		}
 		for i := range r.outcome.Decisions { // pairs of a suspended campaign have none, and stay where they are
-			if row := r.waitlist[r.outcome.Decisions[i].PurchaseID]; row != nil {
+			if row := r.waitlistRows[r.outcome.Decisions[i].PurchaseID]; row != nil {
 				if s := of(row.campaign); s != nil {
-					s.waited++
+					s.ownWaiting++
 				}
 			}
 		}
-		for _, row := range r.unpaired {
+		for _, row := range r.waitlistWithoutPair {
 			of(row.campaign)
 		}
-		r.giveBack(of)
+		r.addFreed(of)
 	}
-	users = append(users, b.undecided...)
+	users = append(users, b.withheldUsers...)
 	for _, s := range byName {
 		shares = append(shares, s)
 	}
@@ -178,7 +178,7 @@ func (b *batch) shares() (shares []*share, users []string) {
 }
 
 // giveBack adds what the referee's pairs leave of limited campaigns, apart from what they claim.
-func (r *referee) giveBack(of func(string) *share) {
+func (r *referee) addFreed(of func(string) *share) {
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		before := r.pair(decision.PurchaseID)
@@ -204,7 +204,7 @@ func (r *referee) giveBack(of func(string) *share) {
 			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(kept, budget.Currency)
 		}
 		if !stays {
-			s.left[before.ReferrerID]++
+			s.unadmitted[before.ReferrerID]++
 		}
 	}
 }
@@ -221,8 +221,8 @@ func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []stri
 	if len(users) > 0 {
 		var campaign, referrer string
 		q.Queue(b.statement("pass_over"), users).Query(b.each([]any{&campaign, &referrer}, func() {
-			b.passedOver.add(campaign, referrer, 0)
-			b.requests = append(b.requests, campaign)
+			b.passedOverReferrers.add(campaign, referrer, 0)
+			b.allocationRequests = append(b.allocationRequests, campaign)
 		}))
 	}
 	return b.send(ctx, &q)
@@ -257,23 +257,23 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	if len(referrers) > 0 {
 		q.Queue(b.statement("load_referrer"), campaigns, referrers).Query(b.each([]any{&name, &referrer, &pairs, &waits}, func() {
 			s := byName[name]
-			s.capacity.Admitted[referrer] = pairs - s.left[referrer]
+			s.capacity.Admitted[referrer] = pairs - s.unadmitted[referrer]
 			s.waitlist.Repricing[referrer] = waits
-			if !waits && b.waitless != nil {
-				b.waitless[referrerKey{name, referrer}] = true
+			if !waits && b.referrersNotWaiting != nil {
+				b.referrersNotWaiting[referrerKey{name, referrer}] = true
 			}
-			s.waitlist.Freed = s.waitlist.Freed || waits && s.left[referrer] > 0
+			s.waitlist.Freed = s.waitlist.Freed || waits && s.unadmitted[referrer] > 0
 		}))
 	}
 	return b.send(ctx, &q)
 }
 
 // loadOthers reads the waiting pairs that could fit and that the batch does not decide itself.
-func (b *batch) loadOthers(ctx context.Context, s *share) error {
-	if len(s.claims) == 0 && s.campaign.Name != b.allocates {
+func (b *batch) loadCouldFit(ctx context.Context, s *share) error {
+	if len(s.claims) == 0 && s.campaign.Name != b.allocatesFor {
 		return nil // nothing is admitted
 	}
-	waiting, err := b.waitingPairs(ctx, &s.capacity, s.waited+othersLookedAt, s.waited)
+	waiting, err := b.waitingPairs(ctx, &s.capacity, s.ownWaiting+couldFitLimit, s.ownWaiting)
 	s.waitlist.CouldFit = slices.DeleteFunc(waiting, func(w reward.WaitingPair) bool {
 		r := b.byID[w.UserID]
 		return r != nil && r.cause == nil
@@ -283,11 +283,11 @@ func (b *batch) loadOthers(ctx context.Context, s *share) error {
 
 // referrers lists those whose number of pairs the claims depend on.
 func (s *share) referrers() []string {
-	ids := make([]string, 0, len(s.claims)+len(s.left))
+	ids := make([]string, 0, len(s.claims)+len(s.unadmitted))
 	for i := range s.claims {
 		ids = append(ids, s.claims[i].Decision.ReferrerID)
 	}
-	for id := range s.left {
+	for id := range s.unadmitted {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)

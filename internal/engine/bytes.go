@@ -39,7 +39,7 @@ var (
 )
 
 // fits returns an error when the batch holds more than it may.
-func (b *batch) fits() error {
+func (b *batch) checkBytes() error {
 	switch {
 	case b.bytes <= bytesPerBatch || b.large && b.bytes <= bytesPerReferee:
 		return nil
@@ -63,7 +63,7 @@ func (b *batch) weighDecisions() error {
 			}
 		}
 	}
-	return b.fits()
+	return b.checkBytes()
 }
 
 // unlockMemory lets another large batch begin.

@@ -147,13 +147,13 @@ func TestAttributesAreReadOnlyForConditions(t *testing.T) {
 	}
 	s.converge()
 	s.expect("pairs", "SELECT state FROM referral.pair", "Granted")
-	config, err := engine.LoadConfiguration(s.Context(), s.db)
+	config, err := engine.LoadDeclared(s.Context(), s.db)
 	must(s, err)
 	if config.Conditions {
 		t.Error("a configuration without conditions has some")
 	}
 	s.declare("ask", when("purchase.amount > 1"))
-	if config, err = engine.LoadConfiguration(s.Context(), s.db); err != nil || !config.Conditions {
+	if config, err = engine.LoadDeclared(s.Context(), s.db); err != nil || !config.Conditions {
 		t.Errorf("a configuration with a condition has none, %v", err)
 	}
 }

@@ -8,7 +8,7 @@ type pairCount struct {
 }
 
 // count returns the counters of a campaign.
-func (d *differences) count(campaign string) *pairCount {
+func (d *differences) countsOf(campaign string) *pairCount {
 	c := d.pairCounts[campaign]
 	if c == nil {
 		if d.pairCounts == nil {
@@ -21,7 +21,7 @@ func (d *differences) count(campaign string) *pairCount {
 }
 
 // in moves the counter of one state.
-func (c *pairCount) in(state reward.State, by int64) {
+func (c *pairCount) add(state reward.State, by int64) {
 	switch state {
 	case reward.Waiting:
 		c.waiting += by
@@ -49,9 +49,9 @@ func (d *differences) countAwaiting(r *referee, known int) {
 		return
 	}
 	if was != "" {
-		d.count(was).awaitingPurchase--
+		d.countsOf(was).awaitingPurchase--
 	}
 	if is != "" {
-		d.count(is).awaitingPurchase++
+		d.countsOf(is).awaitingPurchase++
 	}
 }

@@ -27,7 +27,7 @@ func (r *referee) decide(b *batch) (err error) {
 }
 
 // settle works out what the ledger lacks of what was decided.
-func (b *batch) settle() {
+func (b *batch) computeEntries() {
 	for _, r := range b.referees {
 		if r.cause != nil {
 			continue
@@ -44,7 +44,7 @@ func (b *batch) settle() {
 // unknownEntries are decisions about purchases of which nothing is known but
 // ledger entries: a resync takes these back.
 func (r *referee) unknownEntries(config *reward.Configuration) []reward.Decision {
-	if !r.watched {
+	if !r.resynced {
 		return nil
 	}
 	known := make(map[string]bool, len(r.outcome.Decisions))

@@ -56,7 +56,7 @@ func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
 			}
 			attributed := 0
 			for n := range 120 {
-				known, err := engine.Look(t.Context(), s.db, fmt.Sprint("u", n))
+				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n))
 				must(t, err)
 				got, err := reward.Explain(known.Config, known.Referee, known.At)
 				must(t, err)

@@ -6,27 +6,27 @@ import "github.com/referral-operator/referral-operator/internal/reward"
 // attribution, so that a resync sees that facts were changed without deciding
 // anything; see the comments of its columns in referral.attribution.
 type digest struct {
-	facts int64
-	via   *int64
-	pairs int32
-	known bool
+	facts    int64
+	via      *int64
+	pairs    int32
+	recorded bool
 }
 
 func readDigest(facts, via *int64, pairs *int32) digest {
 	if facts == nil || pairs == nil {
 		return digest{}
 	}
-	return digest{facts: *facts, via: via, pairs: *pairs, known: true}
+	return digest{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
 // is tells whether what is recorded is what a decision rests on now.
-func (d *digest) is(now digest) bool {
-	return d.known && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
+func (d *digest) same(now digest) bool {
+	return d.recorded && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
 }
 
 // restsOn digests what the outcome rests on, and counts the pairs there will be.
-func (r *referee) restsOn(config *reward.Configuration) digest {
-	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), known: true}
+func (r *referee) currentDigest(config *reward.Configuration) digest {
+	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		if decision.State != reward.NotCounting && r.pair(decision.PurchaseID) == nil {
@@ -69,7 +69,7 @@ func (r *referee) pairsAfter() []reward.Pair {
 // compareDigest adds the digest of a referee whose claims turned out otherwise
 // than was expected.
 func (d *differences) compareDigest(r *referee, rests digest) {
-	if r.outcome.Attribution != nil && !r.rests.is(rests) {
+	if r.outcome.Attribution != nil && !r.recordedDigest.same(rests) {
 		d.digests.add(r.UserID, rests)
 	}
 }

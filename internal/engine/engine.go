@@ -33,12 +33,12 @@ type Engine struct {
 	options Options
 	log     *slog.Logger
 
-	config  atomic.Pointer[Configuration]
-	queues  queues
-	failure atomic.Pointer[error]
-	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
-	busy    atomic.Int32            // workers that are awake
-	stats   counters
+	config      atomic.Pointer[Declared]
+	queueStarts queueStarts
+	failure     atomic.Pointer[error]
+	stuck       []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
+	busy        atomic.Int32            // workers that are awake
+	stats       counters
 
 	resyncFailure atomic.Pointer[error]
 	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
@@ -102,12 +102,12 @@ func (e *Engine) Run(ctx context.Context) error {
 		case errors.Is(err, ErrNotOwner):
 			return err
 		case err != nil:
-			e.fail(err)
+			e.setFailure(err)
 			wait = delay.NextBackOff()
 			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
 			if !work { // else a batch tells whether all is well again
-				e.recover()
+				e.clearFailure()
 			}
 			delay.Reset()
 		}
@@ -133,7 +133,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		}
 		took, atOnce, err := w.attempt(ctx)
 		if err == nil && !took {
-			took, err = e.reverse(ctx, w.size)
+			took, err = e.reverseStep(ctx, w.changes)
 			atOnce = postgres.Retryable(err)
 		}
 		switch {
@@ -162,16 +162,16 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	var epoch int64
 	var erasures bool
 	var snapshot string
-	var firsts beginnings
-	from := e.queues.beginnings(time.Now())
+	var firsts queueStartColumns
+	from := e.queueStarts.columns(time.Now())
 	err = e.db.QueryBare(ctx, e.sql.Get("poll"), from.shard, from.xid, from.id, from.seen).
 		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
 	if err != nil {
-		e.queues.forget()
+		e.queueStarts.forget()
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	for i, shard := range firsts.shard {
-		e.queues.found(time.Now(), first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
+		e.queueStarts.record(time.Now(), oldestChange{shard, firsts.xid[i], firsts.id[i]}, snapshot)
 	}
 	e.stats.polls.Add(1)
 	config := e.config.Load()
@@ -205,8 +205,8 @@ func wakeUp(wake chan<- struct{}, most int) {
 }
 
 // reload reads the configuration that batches are decided under.
-func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
-	config, err := LoadConfiguration(ctx, e.db)
+func (e *Engine) reload(ctx context.Context) (*Declared, error) {
+	config, err := LoadDeclared(ctx, e.db)
 	if err != nil {
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
@@ -216,7 +216,7 @@ func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
 
 // mayDecide is false while the database is suspended, has another owner, or has
 // a schema or rules of another version than this binary's.
-func (e *Engine) mayDecide(config *Configuration) bool {
+func (e *Engine) mayDecide(config *Declared) bool {
 	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }
@@ -236,7 +236,7 @@ func (e *Engine) Err() error {
 }
 
 // report keeps why a worker's shard makes no progress; nil: each does.
-func (e *Engine) report(worker int, stuck error) {
+func (e *Engine) setStuck(worker int, stuck error) {
 	if stuck == nil {
 		e.stuck[worker].Store(nil)
 		return
@@ -244,5 +244,5 @@ func (e *Engine) report(worker int, stuck error) {
 	e.stuck[worker].Store(&stuck)
 }
 
-func (e *Engine) fail(err error) { e.failure.Store(&err) }
-func (e *Engine) recover()       { e.failure.Store(nil) }
+func (e *Engine) setFailure(err error) { e.failure.Store(&err) }
+func (e *Engine) clearFailure()        { e.failure.Store(nil) }

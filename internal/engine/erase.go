@@ -38,11 +38,11 @@ var errErasure = errors.New("while erasing a user")
 // erasure is one step of erasing a user.
 type erasure struct {
 	*referee
-	signup    *int64           // hash of the signup as it was loaded; nil: there is none
-	purchases map[string]int64 // hashes of the purchases as they were loaded
-	whole     bool             // all that a decision needs was loaded
-	moved     bool             // the step came further
-	failed    bool             // the step failed before, and is put off
+	signup      *int64           // hash of the signup as it was loaded; nil: there is none
+	purchases   map[string]int64 // hashes of the purchases as they were loaded
+	fullyLoaded bool             // all that a decision needs was loaded
+	progressed  bool             // the step came further
+	postponed   bool             // the step failed before, and is put off
 }
 
 // sawSignup keeps the hash of the signup that the batch loaded.
@@ -64,16 +64,16 @@ func (e *erasure) sawPurchase(id string, hash int64) {
 }
 
 // loaded remembers that nothing failed to load.
-func (e *erasure) loaded() {
+func (e *erasure) markLoaded() {
 	if e != nil {
-		e.whole = true
+		e.fullyLoaded = true
 	}
 }
 
 // putOff keeps the step from being tried in this batch.
-func (e *erasure) putOff(b *batch, cause error) {
+func (e *erasure) postpone(b *batch, cause error) {
 	if e != nil {
-		e.failed = true
+		e.postponed = true
 		b.engine.log.Error("Putting an erasure off", "user", e.UserID, "cause", cause)
 	}
 }
@@ -112,7 +112,7 @@ func (r *referee) fixed() bool {
 // and puts those back for which there is no time.
 func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	if len(users) > erasuresPerBatch {
-		if _, err := b.tx.Exec(ctx, b.statement("erase_again"), users[erasuresPerBatch:]); err != nil {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), users[erasuresPerBatch:]); err != nil {
 			return err
 		}
 		users = users[:erasuresPerBatch]
@@ -142,12 +142,12 @@ func (b *batch) erase(ctx context.Context) error {
 
 // eraseStep does one step of an erasure, and sees to the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
-	if e.failed {
-		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), "")
+	if e.postponed {
+		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), "")
 		return err
 	}
 	if campaign := b.suspends(e.referee); campaign != "" {
-		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
+		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), campaign)
 		return err
 	}
 	var begin pgx.Batch
@@ -198,7 +198,7 @@ func (b *batch) portion() int { return b.engine.options.BatchSize }
 func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (int64, error) {
 	tag, err := b.tx.Exec(ctx, b.statement(statement), arguments...)
 	if err == nil && tag.RowsAffected() > 0 {
-		e.moved = true
+		e.progressed = true
 	}
 	return tag.RowsAffected(), err
 }
@@ -226,14 +226,14 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 			if err := b.tx.QueryRow(ctx, b.statement("erase_list"), e.UserID, v.ID, b.portion()).Scan(&v.Listed); err != nil {
 				return err
 			}
-			e.moved = true
+			e.progressed = true
 		}
 		if v.Listed && !v.Settled {
 			var pending bool
 			if err := b.tx.QueryRow(ctx, b.statement("erase_settle"), e.UserID, v.ID, b.portion()).Scan(&v.Settled, &pending); err != nil {
 				return err
 			}
-			e.moved = e.moved || !pending
+			e.progressed = e.progressed || !pending
 		}
 		if v.Settled {
 			if err := b.eraseTouches(ctx, e, v.ID); err != nil {
@@ -250,14 +250,14 @@ func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) 
 	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
 		return err
 	}
-	e.moved = e.moved || moved > 0
+	e.progressed = e.progressed || moved > 0
 	if moved >= int64(b.portion()) {
 		return nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
 		return err
 	}
-	e.moved = e.moved || done > 0
+	e.progressed = e.progressed || done > 0
 	return nil
 }
 
@@ -270,7 +270,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	add := func(id string, hash int64, holds bool) {
 		ids, hashes, held = append(ids, id), append(hashes, hash), append(held, holds)
 	}
-	if e.whole {
+	if e.fullyLoaded {
 		holds := reward.ConditionsHeld(b.config.Reward, &e.Referee)
 		for i := range e.Purchases {
 			if p := &e.Purchases[i]; !p.Blanked {
@@ -278,7 +278,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 			}
 		}
 	} else {
-		rows, err := b.tx.Query(ctx, b.statement("erase_unjudged"), e.UserID, b.portion())
+		rows, err := b.tx.Query(ctx, b.statement("erase_unloadable"), e.UserID, b.portion())
 		if err != nil {
 			return false, err
 		}
@@ -295,7 +295,9 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	if len(ids) == 0 {
 		return true, nil
 	}
-	blanked, err := b.eraseRows(ctx, e, "erase_purchases", e.UserID, ids, hashes, held, b.portion())
+	blanked, err := b.eraseRows(ctx, e, "erase_purchases", pgx.StrictNamedArgs{
+		"user_id": e.UserID, "purchase_ids": ids, "hashes": hashes, "conditions_held": held, "limit": b.portion(),
+	})
 	return blanked == int64(len(ids)), err
 }
 
@@ -316,17 +318,17 @@ func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 // at once, or later where this one came no further.
 func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 	var purchases, signup, actions, visitors bool
-	if err := b.tx.QueryRow(ctx, b.statement("erase_left"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
+	if err := b.tx.QueryRow(ctx, b.statement("erase_remaining"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
 		return err
 	}
 	var err error
 	switch {
 	case !purchases && !signup && !actions && !visitors:
 		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
-	case e.moved:
-		_, err = b.tx.Exec(ctx, b.statement("erase_again"), []string{e.UserID})
+	case e.progressed:
+		_, err = b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
 	default:
-		_, err = b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, erasureRetry.Microseconds(), "")
+		_, err = b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, erasureRetry.Microseconds(), "")
 	}
 	return err
 }
@@ -334,7 +336,7 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 // retryErasures enqueues the steps that were put off until now, or all of them,
 // and reports whether there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	tag, err := e.db.Exec(ctx, e.sql.Get("erase_retry"), all, suspendedWait.Microseconds())
+	tag, err := e.db.Exec(ctx, e.sql.Get("erase_enqueue_postponed"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}

@@ -442,7 +442,7 @@ func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
 		INSERT INTO referral.signup (user_id, visitor_id) SELECT 'u' || n, 'v' FROM generate_series(1, 3) AS n;
 		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes) SELECT 'ben', 'q' || n, 1000, 'USD', '{"kind": "gadget"}' FROM generate_series(1, 3) AS n`)
 	s.write("SELECT referral.erase_user('ben')")
-	for _, statement := range []string{"erase_begin", "erase_visitors", "erase_list", "erase_purchases", "erase_actions", "erase_left", "erase_again",
+	for _, statement := range []string{"erase_begin", "erase_visitors", "erase_list", "erase_purchases", "erase_actions", "erase_remaining", "erase_enqueue",
 		"erase_share", "erase_signup", "erase_settle", "erase_touches", "erase_visitor_done", "erase_end"} {
 		breaking := s.newEngine(engine.Options{BatchSize: 1})
 		breaking.Replace(statement, "SELECT 1 / 0")

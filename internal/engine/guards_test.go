@@ -41,11 +41,11 @@ func (s *shop) harm() string {
 const anyShard = `SELECT s.shard, coalesce(c.xid::text, ''), coalesce(c.id, 0), pg_current_snapshot()::text
                     FROM referral.shard AS s
                     LEFT JOIN LATERAL (SELECT xid, id FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS c ON true
-                   WHERE $1::int >= 0 AND coalesce(s.shard = $3::smallint, true) AND s.shard <> ALL (coalesce($4::smallint[], '{}'))
-                     AND coalesce($5::smallint[] IS NULL, $6::text[] IS NULL, $7::bigint[] IS NULL, $8::text[] IS NULL) IS NOT NULL
+                   WHERE @first_shard::int >= 0 AND coalesce(s.shard = @only::smallint, true) AND s.shard <> ALL (coalesce(@excluded::smallint[], '{}'))
+                     AND coalesce(@start_shards::smallint[] IS NULL, @start_xids::text[] IS NULL, @start_ids::bigint[] IS NULL, @start_snapshots::text[] IS NULL) IS NOT NULL
                      AND (c.xid IS NOT NULL
                           OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
-                   LIMIT $2`
+                   LIMIT @limit`
 
 // mature lets the hold of every pair end by moving the past further back.
 func (s *shop) mature() {
@@ -69,8 +69,8 @@ func (s *shop) twice(guard bool, meanwhile string) {
 	s.mature()
 	another := s.newEngine(engine.Options{})
 	if !guard {
-		s.engine.Replace("claim", anyShard)
-		another.Replace("claim", anyShard)
+		s.engine.Replace("lock_shards_with_work", anyShard)
+		another.Replace("lock_shards_with_work", anyShard)
 	}
 	s.holdUp("anna", func() {
 		s.write(meanwhile)
@@ -166,7 +166,7 @@ func TestGuardNoOvertaking(t *testing.T) {
 		s.friends(1, 8)
 		if !guard {
 			s.engine.Replace("waiting_by_need", `SELECT '', '', '', 0::bigint, false, 0::bigint, '{}'::bigint[], '{}'::bigint[], 0::bigint, false
-				WHERE $1::text IS NULL AND ($2::bigint, $3::bool[], $4::bigint, $5::bigint) IS NULL`)
+				WHERE @campaign::text IS NULL AND (@budget::bigint, @kinds::bool[], @limit::bigint, @own::bigint) IS NULL`)
 		}
 		blocker, err := s.db.Begin(s.Context())
 		must(s, err)

@@ -26,12 +26,12 @@ func (b *batch) load(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.bindAgain(b.config.Reward)
-		r.erases.loaded()
+		r.erases.markLoaded()
 	}
 	if err := b.loadFingerprints(ctx); err != nil {
 		return err
 	}
-	return b.fits()
+	return b.checkBytes()
 }
 
 // ownLoads queue what is keyed by the referee.
@@ -113,7 +113,7 @@ func (o *ownLoads) queueResults() {
 		attribution := a
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
-		r.seal(attributionRow, sealed, old)
+		r.noteChecksum(attributionRow, sealed, old)
 	}, b.resyncs)
 
 	var pair reward.Pair
@@ -126,31 +126,31 @@ func (o *ownLoads) queueResults() {
 		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
 		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
-		r.seal(pair.PurchaseID, sealed, old)
-		r.expect(pair.PurchaseID, credits)
+		r.noteChecksum(pair.PurchaseID, sealed, old)
+		r.expectCredits(pair.PurchaseID, credits)
 		if postponed {
-			if r.postponed == nil {
-				r.postponed = map[string]bool{}
+			if r.postponedPairs == nil {
+				r.postponedPairs = map[string]bool{}
 			}
-			r.postponed[pair.PurchaseID] = true
+			r.postponedPairs[pair.PurchaseID] = true
 		}
 		if waits {
-			if r.waitlist == nil {
-				r.waitlist = map[string]*waitlistRow{}
+			if r.waitlistRows == nil {
+				r.waitlistRows = map[string]*waitlistRow{}
 			}
 			row := w
-			row.need, row.altered = needOf(least, starts, needs), !intact && r.watched
-			r.waitlist[pair.PurchaseID] = &row
+			row.need, row.altered = needOf(least, starts, needs), !intact && r.resynced
+			r.waitlistRows[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
 	}, b.resyncs)
 	if b.resyncs {
 		var purchaseID string
-		o.queue("load_unpaired", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
-			if r.unpaired == nil {
-				r.unpaired = map[string]*waitlistRow{}
+		o.queue("load_waitlist_without_pair", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
+			if r.waitlistWithoutPair == nil {
+				r.waitlistWithoutPair = map[string]*waitlistRow{}
 			}
-			r.unpaired[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
+			r.waitlistWithoutPair[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
 		})
 	}
 }
@@ -174,7 +174,7 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
 	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.sealed, c.old = sealed, old
+		c.intact, c.unchecked = sealed, old
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
@@ -245,26 +245,26 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 // it may have been by.
 func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
 	var q pgx.Batch
-	if len(visited.userID) > 0 {
-		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
+	if len(visited.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch"), visited.UserIDs, visited.VisitorIDs, visited.SignedUpAt).Query(b.eachTouch())
 	}
-	if len(lost.userID) > 0 {
-		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
+	if len(lost.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch_lost"), pgx.StrictStructArgs(lost)).Query(b.eachTouch())
 	}
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
 	var unfit touchColumns
-	for _, id := range visited.userID {
+	for _, id := range visited.UserIDs {
 		if r := b.byID[id]; len(r.Touches) == 0 {
 			unfit.add(r)
 		}
 	}
-	if len(unfit.userID) == 0 {
+	if len(unfit.UserIDs) == 0 {
 		return nil
 	}
 	q = pgx.Batch{}
-	q.Queue(b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt).Query(b.eachTouch())
+	q.Queue(b.statement("load_touch_unfit"), unfit.UserIDs, unfit.VisitorIDs, unfit.SignedUpAt).Query(b.eachTouch())
 	return b.send(ctx, &q)
 }
 
@@ -287,18 +287,20 @@ func (b *batch) eachTouch() func(pgx.Rows) error {
 
 // touchColumns are signups whose touches are asked for.
 type touchColumns struct {
-	userID, visitorID    []string
-	signedUpAt           []time.Time
-	campaign, referrerID []string // of the pair whose attribution is lost
+	UserIDs     []string    `db:"user_ids"`
+	VisitorIDs  []string    `db:"visitor_ids"`
+	SignedUpAt  []time.Time `db:"signed_up_at"`
+	Campaigns   []string    `db:"campaigns"`    // of the pair whose attribution is lost
+	ReferrerIDs []string    `db:"referrer_ids"` // of the pair whose attribution is lost
 }
 
 func (c *touchColumns) add(r *referee) {
-	c.userID = append(c.userID, r.UserID)
-	c.visitorID = append(c.visitorID, r.visitorID)
-	c.signedUpAt = append(c.signedUpAt, r.Signup.SignedUpAt)
+	c.UserIDs = append(c.UserIDs, r.UserID)
+	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
+	c.SignedUpAt = append(c.SignedUpAt, r.Signup.SignedUpAt)
 	if r.boundTo != nil {
-		c.campaign = append(c.campaign, r.boundTo.Campaign)
-		c.referrerID = append(c.referrerID, r.boundTo.ReferrerID)
+		c.Campaigns = append(c.Campaigns, r.boundTo.Campaign)
+		c.ReferrerIDs = append(c.ReferrerIDs, r.boundTo.ReferrerID)
 	}
 }
 
@@ -327,7 +329,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 		if r.Signup == nil {
 			continue
 		}
-		for _, id := range r.referrers() {
+		for _, id := range r.possibleReferrers() {
 			users, others = append(users, r.UserID), append(others, id)
 			if len(r.Signup.Fingerprints) > 0 {
 				wanted[id] = append(wanted[id], r)
@@ -368,7 +370,7 @@ func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 			for _, value := range rows.RawValues() {
 				b.bytes += len(value)
 			}
-			if err := b.fits(); err != nil {
+			if err := b.checkBytes(); err != nil {
 				return err
 			}
 			if err := rows.Scan(columns...); err != nil {

@@ -17,18 +17,18 @@ import (
 // referees of locked shards, or to the shards themselves.
 func (b *batch) record(ctx context.Context) error {
 	d := newDifferences(len(b.referees))
-	d.postponed = b.undecided
+	d.postponedReferees = b.withheldUsers
 	for _, r := range b.referees {
 		d.compare(r, b.config.Reward, b.now)
 		if r.cause != nil {
 			continue
 		}
 		if len(r.outcome.Claims) > 0 {
-			d.claimed = true
-			d.compareDigest(r, r.restsOn(b.config.Reward))
+			d.hasClaims = true
+			d.compareDigest(r, r.currentDigest(b.config.Reward))
 		}
 		if b.config.Reward.Bound(r.Pairs) && !b.config.Reward.Bound(r.pairsAfter()) {
-			b.again = append(b.again, r.UserID) // from now on its attribution follows the facts
+			b.reevaluate = append(b.reevaluate, r.UserID) // from now on its attribution follows the facts
 		}
 	}
 	slices.SortFunc(d.pairs, func(a, b *pairRow) int {
@@ -98,18 +98,18 @@ func (d *differences) countReferrers(writes *pgx.Batch, statement func(string) s
 func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) string) {
 	var counts []*pairRow
 	for i := range d.pairs {
-		if p := d.pairs[i]; p.counts {
+		if p := d.pairs[i]; p.drawsOrder {
 			counts = append(counts, p)
 		}
 	}
 	if len(counts) == 0 {
 		return
 	}
-	writes.Queue(statement("draw_order"), len(counts)).Query(func(rows pgx.Rows) error {
+	writes.Queue(statement("draw_admission_order"), len(counts)).Query(func(rows pgx.Rows) error {
 		orders, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 		for i := range orders {
 			counts[i].order = &orders[i]
-			if w := counts[i].waiting; w != nil {
+			if w := counts[i].waitlistWrite; w != nil {
 				w.order = orders[i]
 			}
 		}

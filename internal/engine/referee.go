@@ -10,42 +10,42 @@ import (
 // referee is one referee of a batch: what is recorded, and what is decided.
 type referee struct {
 	reward.Referee
-	visitorID string
-	purchases map[string]*reward.Purchase // by id, made when first asked for
-	postponed map[string]bool             // pairs whose hold's end is not due, by purchase
-	waitlist  map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
-	unpaired  map[string]*waitlistRow     // rows of the waitlist without a pair, by purchase; only a resync knows them
-	credits   []recordedCredit            // by purchase
-	pairAt    map[string]int              // of Pairs by purchase, made when first asked for
-	facts     int64                       // digest of the referee's own facts
-	via       int64                       // digest of the link of the typed code, or of the touch that decides
-	digest    digest                      // recorded: of what was decided last
-	expected  map[string]int              // how many credits the engine gave each pair, by purchase
-	rebuilt   map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
-	counted   map[string]bool             // held pairs whose lost credits accounts and counters still have, by purchase
-	boundTo   *reward.Pair                // whose attribution is lost
-	erases    *erasure                    // the step that the batch does; nil: none
+	visitorID           string
+	purchases           map[string]*reward.Purchase // by id, made when first asked for
+	postponedPairs      map[string]bool             // pairs whose hold's end is not due, by purchase
+	waitlistRows        map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
+	waitlistWithoutPair map[string]*waitlistRow     // rows of the waitlist without a pair, by purchase; only a resync knows them
+	credits             []recordedCredit            // by purchase
+	pairAt              map[string]int              // of Pairs by purchase, made when first asked for
+	facts               int64                       // digest of the referee's own facts
+	via                 int64                       // digest of the link of the typed code, or of the touch that decides
+	digest              digest                      // recorded: of what was decided last
+	expectedCredits     map[string]int              // how many credits the engine gave each pair, by purchase
+	rebuilt             map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
+	countedHeld         map[string]bool             // held pairs whose lost credits accounts and counters still have, by purchase
+	boundTo             *reward.Pair                // whose attribution is lost
+	erases              *erasure                    // the step that the batch does; nil: none
 
-	lostAttribution bool              // there is no row of it
-	watched         bool              // by a resync: nobody noted a change, so that any difference is drift
-	broken          map[string]broken // seals, by purchase or attributionRow
+	lostAttribution bool                   // there is no row of it
+	resynced        bool                   // by a resync: nobody noted a change, so that any difference is drift
+	badChecksums    map[string]badChecksum // seals, by purchase or attributionRow
 
 	drift map[string]bool // what differed, by purchase or attributionRow
 
 	exhausted map[string]bool // campaigns in which claims are expected to wait
 
-	rests   digest // what is recorded of the outcome's
-	outcome reward.Outcome
-	entries []reward.Entry
-	cause   error // why nothing could be decided
+	recordedDigest digest // what is recorded of the outcome's
+	outcome        reward.Outcome
+	entries        []reward.Entry
+	cause          error // why nothing could be decided
 }
 
 // recordedCredit is a row of referral.credit.
 type recordedCredit struct {
 	purchaseID, campaign string
 	reward.Credit
-	sealed bool // false: to be written anew, whatever it says
-	old    bool // it is only from before there were seals
+	intact    bool // false: to be written anew, whatever it says
+	unchecked bool // it is only from before there were seals
 }
 
 func newReferee(userID string) *referee {
@@ -108,7 +108,7 @@ func (r *referee) purchase(id string) *reward.Purchase {
 }
 
 // referrers lists everybody who may turn out to have invited the referee.
-func (r *referee) referrers() []string {
+func (r *referee) possibleReferrers() []string {
 	var ids []string
 	if r.Attribution != nil {
 		ids = append(ids, r.Attribution.ReferrerID)

@@ -16,7 +16,7 @@ import (
 func (b *batch) restore(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
-		if r.watched || r.lacksPair() {
+		if r.resynced || r.lacksPair() {
 			ids = append(ids, r.UserID)
 		}
 	}
@@ -47,7 +47,7 @@ func (b *batch) restore(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.restorePairs(b.config.Reward, ledgers[r.UserID])
-		if r.watched && (r.Attribution == nil || r.altered(attributionRow)) {
+		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
 			r.boundTo = b.boundBy(r)
 		}
 	}
@@ -74,10 +74,10 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		case r.altered(p.PurchaseID):
 			lost[p.PurchaseID] = false
 			continue
-		case r.unsealed(p.PurchaseID):
-			r.rebuild(p.PurchaseID, false)
+		case r.mustRewrite(p.PurchaseID):
+			r.markRebuilt(p.PurchaseID, false)
 		}
-		if r.watched && occupies(p.State) && r.damaged(p) {
+		if r.resynced && occupies(p.State) && r.damaged(p) {
 			r.restoreCredits(config, p, ledger[p.PurchaseID])
 		}
 	}
@@ -87,15 +87,15 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		}
 	}
 	for i := range r.credits {
-		if id := r.credits[i].purchaseID; r.watched && r.pair(id) == nil {
+		if id := r.credits[i].purchaseID; r.resynced && r.pair(id) == nil {
 			lost[id] = true
 		}
 	}
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
-		remains.Campaign, remains.Credits = r.believed(id)
+		remains.Campaign, remains.Credits = r.trustedCredits(id)
 		pair := config.Restore(&r.Referee, r.purchase(id), remains)
-		r.rebuild(id, gone)
+		r.markRebuilt(id, gone)
 		if row := r.pair(id); row != nil {
 			*row = pair
 		} else {
@@ -113,21 +113,21 @@ func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair
 		pair.Credits = entered.Credits
 		return
 	}
-	_, pair.Credits = r.believed(pair.PurchaseID)
+	_, pair.Credits = r.trustedCredits(pair.PurchaseID)
 	campaign := config.Campaigns[pair.Campaign]
-	if pair.State == reward.Held && r.waitlist[pair.PurchaseID] == nil && campaign != nil && campaign.Budget == nil {
-		if r.counted == nil {
-			r.counted = map[string]bool{}
+	if pair.State == reward.Held && r.waitlistRows[pair.PurchaseID] == nil && campaign != nil && campaign.Budget == nil {
+		if r.countedHeld == nil {
+			r.countedHeld = map[string]bool{}
 		}
-		r.counted[pair.PurchaseID] = true
+		r.countedHeld[pair.PurchaseID] = true
 	}
 }
 
 // believed are the credits of a purchase that were not altered, and their
 // campaign.
-func (r *referee) believed(purchaseID string) (campaign string, credits []reward.Credit) {
+func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []reward.Credit) {
 	for _, c := range r.creditsOf(purchaseID) {
-		if c.sealed || c.old || !r.watched {
+		if c.intact || c.unchecked || !r.resynced {
 			campaign, credits = c.campaign, append(credits, c.Credit)
 		}
 	}
@@ -135,7 +135,7 @@ func (r *referee) believed(purchaseID string) (campaign string, credits []reward
 }
 
 // rebuild remembers that a pair has to be written.
-func (r *referee) rebuild(purchaseID string, gone bool) {
+func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	if r.rebuilt == nil {
 		r.rebuilt = map[string]bool{}
 	}
@@ -144,8 +144,8 @@ func (r *referee) rebuild(purchaseID string, gone bool) {
 
 // damaged reports whether credits of a pair are missing, were altered or added.
 func (r *referee) damaged(pair *reward.Pair) bool {
-	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
+	if expected, known := r.expectedCredits[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}
-	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.sealed && !c.old })
+	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.intact && !c.unchecked })
 }

@@ -93,12 +93,12 @@ func (s *shop) resyncWithin(limit time.Duration) {
 // Whatever a writer does beside a resync that puts its row right, the row is the sum of the facts
 // once both have committed.
 func TestResyncOfAWriterAccountBesideItsWriter(t *testing.T) {
-	mend, err := os.ReadFile("queries/mend_writer_account.sql")
+	repair, err := os.ReadFile("queries/repair_writer_account.sql")
 	must(t, err)
 	for name, pause := range map[string]struct{ statement, sql string }{
 		"writer commits before the row is locked": {"create_writer_account", `SELECT pg_advisory_xact_lock(7) WHERE coalesce($1::text[], $2::text[]) IS NOT NULL`},
-		"writer waits for the locked row": {"mend_writer_account", strings.NewReplacer(
-			"UPDATE", "WITH pause AS (SELECT pg_advisory_xact_lock(7)) UPDATE", "\n WHERE w.", "\n WHERE EXISTS (SELECT FROM pause) AND w.").Replace(string(mend))},
+		"writer waits for the locked row": {"repair_writer_account", strings.NewReplacer(
+			"UPDATE", "WITH pause AS (SELECT pg_advisory_xact_lock(7)) UPDATE", "\n WHERE w.", "\n WHERE EXISTS (SELECT FROM pause) AND w.").Replace(string(repair))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSpender(t)

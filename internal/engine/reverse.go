@@ -26,8 +26,8 @@ type reversal struct {
 	after    rowKey  // last key of the range before
 	end      *rowKey // last key of this one; nil: there is none after it
 
-	waiting  pairKeyColumns  // rows of the waitlist
-	waitlist referrerColumns // their referrers
+	waitlistKeys      pairKeyColumns  // rows of the waitlist
+	waitlistReferrers referrerColumns // their referrers
 }
 
 // rowKey is what pairs, credits and ledger entries have in common.
@@ -60,7 +60,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 		}
 		for ctx.Err() == nil {
 			began := time.Now()
-			took, err := e.reverse(ctx, reversalRows)
+			took, err := e.reverseStep(ctx, reversalRows)
 			if err != nil && ctx.Err() == nil {
 				wait := delay.NextBackOff()
 				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
@@ -71,19 +71,19 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 			if !took {
 				break
 			}
-			pause(ctx, e.pace(time.Since(began)))
+			pause(ctx, e.pauseAfter(time.Since(began)))
 		}
 	}
 }
 
 // reverse does one step, and reports whether there was one to do that no other
 // engine is at.
-func (e *Engine) reverse(ctx context.Context, rows int) (took bool, err error) {
+func (e *Engine) reverseStep(ctx context.Context, rows int) (took bool, err error) {
 	if !e.reversing() {
 		return false, nil
 	}
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
-	took, err = step.run(ctx, rows)
+	took, err = step.runStep(ctx, rows)
 	if errors.Is(err, errConfigurationMoved) {
 		_, err = e.reload(ctx)
 		return err == nil, err
@@ -91,7 +91,7 @@ func (e *Engine) reverse(ctx context.Context, rows int) (took bool, err error) {
 	return took, err
 }
 
-func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
+func (s *reversal) runStep(ctx context.Context, rows int) (took bool, err error) {
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
@@ -100,16 +100,16 @@ func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
 		defer cancel()
 		_ = s.tx.Rollback(ctx)
 	}()
-	if took, err = s.claim(ctx, rows); err != nil || !took {
+	if took, err = s.lockRange(ctx, rows); err != nil || !took {
 		return false, err
 	}
-	if err := s.load(ctx); err != nil {
+	if err := s.loadRange(ctx); err != nil {
 		return false, fmt.Errorf("while loading what campaign %s gave: %w", s.campaign, err)
 	}
-	if err := s.takeBack(); err != nil {
+	if err := s.computeReversals(); err != nil {
 		return false, err
 	}
-	if err := s.record(ctx); err != nil {
+	if err := s.recordRange(ctx); err != nil {
 		return false, fmt.Errorf("while taking back what campaign %s gave: %w", s.campaign, err)
 	}
 	if err := s.fence(ctx); err != nil {
@@ -118,17 +118,17 @@ func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
 	if err := s.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a step of a reversal: %w", err)
 	}
-	s.engine.stats.entries.Add(uint64(s.entries()))
+	s.engine.stats.entries.Add(uint64(s.countEntries()))
 	return true, nil
 }
 
 // claim locks a reversal, finds the end of the next range, and locks the shards
 // of the referees in it.
-func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) {
+func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err error) {
 	if _, err := s.tx.Exec(ctx, s.statement("begin")); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
-	err = s.tx.QueryRow(ctx, s.statement("reverse_claim")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
+	err = s.tx.QueryRow(ctx, s.statement("reverse_lock")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -142,7 +142,7 @@ func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) 
 	case !errors.Is(err, pgx.ErrNoRows):
 		return false, fmt.Errorf("while finding the next keys: %w", err)
 	}
-	locked, err := s.tx.Query(ctx, s.statement("reverse_shards"), s.rangeOf()...)
+	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments())
 	if err == nil {
 		s.shards, err = pgx.CollectRows(locked, pgx.RowTo[int16])
 	}
@@ -152,10 +152,16 @@ func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) 
 	return true, nil
 }
 
-// rangeOf are the parameters of statements about the range.
-func (s *reversal) rangeOf() []any {
+// rangeArguments are the parameters of the statements about the range.
+func (s *reversal) rangeArguments() pgx.StrictNamedArgs {
 	userID, purchaseID := s.endKey()
-	return []any{s.campaign, s.after.userID, s.after.purchaseID, userID, purchaseID}
+	return pgx.StrictNamedArgs{
+		"campaign":       s.campaign,
+		"after_user":     s.after.userID,
+		"after_purchase": s.after.purchaseID,
+		"last_user":      userID,
+		"last_purchase":  purchaseID,
+	}
 }
 
 // endKey is the last key of the range; nil: there is none after it.

@@ -30,44 +30,44 @@ const aloneAtMost = 3
 // A failure of the whole database therefore sets no referee aside: no batch is
 // decided meanwhile.
 type split struct {
-	full     int // size from which a suspect is none any more
-	suspects []suspect
-	own      bool // the next turn is for a suspect, not for the other units
-	idle     bool // the other units have nothing to do
-	decided  int  // batches that decided a referee
-	failed   int  // batches that failed by their data, size or time
-	barren   int  // failures since the last batch that committed
+	full           int // size from which a suspect is none any more
+	suspects       []suspect
+	suspectNext    bool // the next turn is for a suspect, not for the other units
+	idle           bool // the other units have nothing to do
+	decided        int  // batches that decided a referee
+	failed         int  // batches that failed by their data, size or time
+	failuresInARow int  // failures since the last batch that committed
 }
 
 // suspect is a unit whose last batch failed.
 type suspect struct {
-	unit    string
-	size    int       // most referees in its next batch
-	alone   string    // the referee that failed alone; empty: none has
-	times   int       // how often in a row that referee failed alone
-	decided int       // split.decided when the unit became a suspect
-	failed  int       // split.failed when the referee first failed alone
-	passing int       // failures in a row that were no fault of the batch
-	cause   error     // of the last failure
-	after   time.Time // no turn before then while other units have work
+	unit            string
+	size            int       // most referees in its next batch
+	alone           string    // the referee that failed alone; empty: none has
+	timesAlone      int       // how often in a row that referee failed alone
+	decided         int       // split.decided when the unit became a suspect
+	failed          int       // split.failed when the referee first failed alone
+	passingFailures int       // failures in a row that were no fault of the batch
+	cause           error     // of the last failure
+	notBefore       time.Time // no turn before then while other units have work
 }
 
 // turn is what the next batch may take.
 type turn struct {
-	first   int      // shard to begin with
-	most    int      // shards
-	own     string   // the suspect, which is the only unit; empty: none
-	without []string // units that are left to other turns
-	size    int      // most changes, or waiting pairs
-	aside   string   // referee to set aside without deciding it, when it is the only one; empty: none
-	cause   error    // why
+	firstShard int      // shard to begin with
+	mostShards int      // shards
+	suspect    string   // the suspect, which is the only unit; empty: none
+	excluded   []string // units that are left to other turns
+	size       int      // most changes, or waiting pairs
+	setAside   string   // referee to set aside without deciding it, when it is the only one; empty: none
+	cause      error    // why
 }
 
 // ending is how a batch ended.
 type ending struct {
 	began, at time.Time
 	units     []string // that were locked; empty: there was nothing to do, or none could be locked
-	taken     int      // keys that were dequeued, or referees of the waitlist's head
+	chosen    int      // keys that were dequeued, or referees of the waitlist's head
 	alone     string   // the only one of these, a referee; empty: there were none or several
 	fault     postgres.Fault
 	cause     error
@@ -77,26 +77,26 @@ type ending struct {
 // suspect begins with and may take.
 func (s *split) next(now time.Time, first, size int) turn {
 	if p := s.due(now); p != nil {
-		t := turn{first: first, most: 1, size: p.size, own: p.unit}
+		t := turn{firstShard: first, mostShards: 1, size: p.size, suspect: p.unit}
 		if s.condemns(p) {
-			t.aside, t.cause = p.alone, p.cause
+			t.setAside, t.cause = p.alone, p.cause
 		}
 		return t
 	}
-	t := turn{first: first, most: shardsPerBatch, size: size}
+	t := turn{firstShard: first, mostShards: shardsPerBatch, size: size}
 	for i := range s.suspects {
-		t.without = append(t.without, s.suspects[i].unit)
+		t.excluded = append(t.excluded, s.suspects[i].unit)
 	}
 	return t
 }
 
 // due is the suspect whose turn it is; nil: it is the other units' turn.
 func (s *split) due(now time.Time) *suspect {
-	if !s.own {
+	if !s.suspectNext {
 		return nil
 	}
 	for i := range s.suspects {
-		if p := &s.suspects[i]; s.idle || !now.Before(p.after) {
+		if p := &s.suspects[i]; s.idle || !now.Before(p.notBefore) {
 			return p
 		}
 	}
@@ -111,14 +111,14 @@ func (s *split) condemns(p *suspect) bool {
 	case p.alone == "":
 		return false
 	case s.decided > p.decided:
-		return p.times >= 2
+		return p.timesAlone >= 2
 	}
-	return p.times >= aloneAtMost && s.failed-p.failed == p.times-1
+	return p.timesAlone >= aloneAtMost && s.failed-p.failed == p.timesAlone-1
 }
 
 // report takes note of how a turn ended. It returns whether the next turn may
 // follow at once, and whether there may be anything left to do in it.
-func (s *split) report(t turn, e ending) (atOnce, more bool) {
+func (s *split) ended(t turn, e ending) (atOnce, more bool) {
 	switch {
 	case e.fault == postgres.FaultNone && len(e.units) == 0:
 		return true, s.nothingToDo(t)
@@ -133,26 +133,26 @@ func (s *split) report(t turn, e ending) (atOnce, more bool) {
 
 // nothingToDo forgets a suspect without work: another engine has done it.
 func (s *split) nothingToDo(t turn) (more bool) {
-	if t.own != "" {
+	if t.suspect != "" {
 		s.remove(t)
 	} else {
 		s.idle = true
 	}
-	s.own = t.own == ""
+	s.suspectNext = t.suspect == ""
 	return len(s.suspects) > 0
 }
 
 func (s *split) committed(t turn, e ending) {
-	s.own, s.idle = t.own == "", false
-	s.barren = 0
-	if e.taken > 0 && t.aside == "" {
+	s.suspectNext, s.idle = t.suspect == "", false
+	s.failuresInARow = 0
+	if e.chosen > 0 && t.setAside == "" {
 		s.decided++
 	}
-	if t.own == "" {
+	if t.suspect == "" {
 		return
 	}
 	p := s.remove(t)
-	if e.taken < p.size && t.aside == "" || p.size >= s.full {
+	if e.chosen < p.size && t.setAside == "" || p.size >= s.full {
 		return // its queue is empty, or its batches are as large as any
 	}
 	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
@@ -162,30 +162,30 @@ func (s *split) committed(t turn, e ending) {
 // whether the next turn may follow at once: it may while it is another attempt
 // than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
-	s.barren++
+	s.failuresInARow++
 	byBatch := e.fault == postgres.FaultBatch
 	if byBatch {
 		s.failed++
 	}
-	s.own, s.idle = false, false
-	if t.own == "" {
+	s.suspectNext, s.idle = false, false
+	if t.suspect == "" {
 		for _, unit := range e.units {
 			p := suspect{unit: unit, size: max(1, t.size/len(e.units)), decided: s.decided}
 			p.fail(e, byBatch, s.failed)
 			s.suspects = append(s.suspects, p)
 		}
-		return byBatch || s.barren <= len(s.suspects)
+		return byBatch || s.failuresInARow <= len(s.suspects)
 	}
 	p := s.remove(t)
 	halved := byBatch && p.size > 1
 	p.fail(e, byBatch, s.failed)
 	s.suspects = append(s.suspects, p)
-	return halved || p.alone != "" && byBatch && p.times <= aloneAtMost || s.barren <= len(s.suspects)
+	return halved || p.alone != "" && byBatch && p.timesAlone <= aloneAtMost || s.failuresInARow <= len(s.suspects)
 }
 
 // remove takes the suspect that the turn was for off the suspects.
 func (s *split) remove(t turn) suspect {
-	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.own })
+	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.suspect })
 	p := s.suspects[at]
 	s.suspects = slices.Delete(s.suspects, at, at+1)
 	return p
@@ -193,25 +193,25 @@ func (s *split) remove(t turn) suspect {
 
 // fail takes note of the suspect's failure.
 func (p *suspect) fail(e ending, byBatch bool, failed int) {
-	p.cause, p.after = e.cause, e.at.Add(e.at.Sub(e.began))
+	p.cause, p.notBefore = e.cause, e.at.Add(e.at.Sub(e.began))
 	if !byBatch {
-		p.passing++
+		p.passingFailures++
 		return
 	}
-	p.passing = 0
+	p.passingFailures = 0
 	switch e.alone {
 	case "":
-		p.alone, p.times = "", 0
+		p.alone, p.timesAlone = "", 0
 	case p.alone:
-		p.times++
+		p.timesAlone++
 	default:
-		p.alone, p.times, p.failed = e.alone, 1, failed
+		p.alone, p.timesAlone, p.failed = e.alone, 1, failed
 	}
 	switch {
 	case e.alone != "":
 		p.size = 1
 	case len(e.units) == 1:
-		p.size = max(1, min(p.size, e.taken)/2)
+		p.size = max(1, min(p.size, e.chosen)/2)
 	}
 }
 
@@ -219,7 +219,7 @@ func (p *suspect) fail(e ending, byBatch bool, failed int) {
 // does. A lock that does not end shows by it.
 func (s *split) stuck() error {
 	at := slices.IndexFunc(s.suspects, func(p suspect) bool {
-		return p.passing >= 2 || p.passing == 0 && p.size == 1 && (p.alone == "" || p.times > aloneAtMost)
+		return p.passingFailures >= 2 || p.passingFailures == 0 && p.size == 1 && (p.alone == "" || p.timesAlone > aloneAtMost)
 	})
 	if at < 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 // othersLookedAt is how many waiting pairs that could fit a batch reads beside its own: enough to
 // know that one stands before its claims, also where some of them do not fit after all.
-const othersLookedAt = 64
+const couldFitLimit = 64
 
 // waitlistRow is what the waitlist says of a pair.
 type waitlistRow struct {
@@ -27,12 +27,12 @@ type waitlistRow struct {
 }
 
 // is reports whether both say the same.
-func (w *waitlistRow) is(v *waitlistRow) bool {
-	return w.stands(v) && w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
+func (w *waitlistRow) same(v *waitlistRow) bool {
+	return w.samePlace(v) && w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
 }
 
 // stands reports whether both are for the same place of the same waitlist.
-func (w *waitlistRow) stands(v *waitlistRow) bool {
+func (w *waitlistRow) samePlace(v *waitlistRow) bool {
 	return w.campaign == v.campaign && w.referrerID == v.referrerID && w.order == v.order && w.growing == v.growing
 }
 
@@ -78,7 +78,9 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 	if admits && limited == 0 {
 		kinds = append(kinds, false)
 	}
-	q.Queue(b.statement("waiting_by_need"), campaign.Name, budget, kinds, limit, own).Query(collect)
+	q.Queue(b.statement("waiting_by_need"), pgx.StrictNamedArgs{
+		"campaign": campaign.Name, "budget": budget, "kinds": kinds, "limit": limit, "own": own,
+	}).Query(collect)
 	if admits && limited > 0 {
 		q.Queue(b.statement("waiting_by_referrer"), campaign.Name, budget, limited, limit).Query(collect)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // cause is why decisions are withheld.
-type cause string
+type withholdCause string
 
 // causeMassReversal withholds reversals because too many rows of facts are
 // missing.
-const causeMassReversal cause = "MassReversal"
+const causeMassReversal withholdCause = "MassReversal"
 
 // States of an incident; see the migration of table incident.
 const (
@@ -33,24 +33,24 @@ type pairKey struct{ userID, purchaseID string }
 type incident struct {
 	id, campaign, state string
 	present, withheld   int64
-	moved               bool // differs from what is recorded
+	changed             bool // differs from what is recorded
 }
 
 // withholding is what a batch withholds in one campaign for one cause, or finds
 // withheld.
 type withholding struct {
 	loss
-	incidents []*incident
-	lost      []pairKey             // the decisions would reverse these for want of their rows
-	before    map[pairKey]*incident // withheld when the batch began
-	counted   map[pairKey]bool      // since counting began
+	incidents      []*incident
+	lost           []pairKey             // the decisions would reverse these for want of their rows
+	withheldBefore map[pairKey]*incident // withheld when the batch began
+	counted        map[pairKey]bool      // since counting began
 
 	// What the batch comes to.
-	added    []pairKey // withheld from now on
-	to       *incident // where they are added
-	released []pairKey // withheld no more
-	count    []pairKey // counted from now on
-	uncount  []pairKey // counted no more: their rows are back
+	newlyWithheld []pairKey // withheld from now on
+	target        *incident // where they are added
+	released      []pairKey // withheld no more
+	newlyCounted  []pairKey // counted from now on
+	uncounted     []pairKey // counted no more: their rows are back
 }
 
 // withhold drops from the batch the referees with reversals that are not to be
@@ -64,7 +64,7 @@ func (b *batch) withhold(ctx context.Context) error {
 	all := map[string]*withholding{}
 	for _, r := range b.referees {
 		for _, lost := range r.lostPairs() {
-			of(all, lost.campaign).lost = append(of(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
+			withholdingOf(all, lost.campaign).lost = append(withholdingOf(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
 		}
 	}
 	if err := b.loadWithholdings(ctx, all); err != nil || len(all) == 0 {
@@ -75,17 +75,17 @@ func (b *batch) withhold(ctx context.Context) error {
 		w.judge(b, kept)
 	}
 	for _, w := range byCampaign(all) {
-		w.settle(b, kept)
+		w.applyJudgement(b, kept)
 	}
-	b.undecided = slices.Sorted(maps.Keys(kept))
-	b.leave(func(r *referee) bool { return kept[r.UserID] })
+	b.withheldUsers = slices.Sorted(maps.Keys(kept))
+	b.drop(func(r *referee) bool { return kept[r.UserID] })
 	return b.recordWithholdings(ctx, byCampaign(all))
 }
 
-func of(all map[string]*withholding, campaign string) *withholding {
+func withholdingOf(all map[string]*withholding, campaign string) *withholding {
 	if all[campaign] == nil {
 		all[campaign] = &withholding{
-			loss: loss{campaign: campaign}, before: map[pairKey]*incident{}, counted: map[pairKey]bool{},
+			loss: loss{campaign: campaign}, withheldBefore: map[pairKey]*incident{}, counted: map[pairKey]bool{},
 		}
 	}
 	return all[campaign]
@@ -105,7 +105,7 @@ func byCampaign(all map[string]*withholding) []*withholding {
 // withheld and may not be reversed yet, and, where the lost pairs are too many,
 // those with a lost pair.
 func (w *withholding) judge(b *batch, kept map[string]bool) {
-	for key, i := range w.before {
+	for key, i := range w.withheldBefore {
 		r := b.byID[key.userID]
 		if r.cause != nil {
 			continue // it is set aside instead, and stays withheld
@@ -117,7 +117,7 @@ func (w *withholding) judge(b *batch, kept map[string]bool) {
 	var found []pairKey // that are not withheld already
 	var fresh int64     // of these not counted yet
 	for _, key := range w.lost {
-		if w.before[key] != nil {
+		if w.withheldBefore[key] != nil {
 			continue
 		}
 		found = append(found, key)
@@ -128,22 +128,22 @@ func (w *withholding) judge(b *batch, kept map[string]bool) {
 	switch {
 	case len(found) == 0:
 		return
-	case b.countsLosses && !w.accident():
-		w.to = w.gathering(incidentCounting)
-	case w.accident() || !w.believes(fresh):
-		w.to = w.gathering(incidentOpen)
+	case b.countsLosses && !w.hasOpenIncident():
+		w.target = w.incidentIn(incidentCounting)
+	case w.hasOpenIncident() || !w.withinLimit(fresh):
+		w.target = w.incidentIn(incidentOpen)
 	default:
 		return
 	}
-	w.added = found
+	w.newlyWithheld = found
 	for _, key := range found {
 		kept[key.userID] = true
 	}
 }
 
 // settle works out what changes, once all campaigns have been judged.
-func (w *withholding) settle(b *batch, kept map[string]bool) {
-	for key, i := range w.before {
+func (w *withholding) applyJudgement(b *batch, kept map[string]bool) {
+	for key, i := range w.withheldBefore {
 		switch b.byID[key.userID].evidence(key.purchaseID) {
 		case rowsUnknown:
 			continue
@@ -153,23 +153,23 @@ func (w *withholding) settle(b *batch, kept map[string]bool) {
 			}
 		case rowsPresent:
 			if w.counted[key] {
-				w.uncount = append(w.uncount, key)
+				w.uncounted = append(w.uncounted, key)
 				w.pairs--
 			}
 		}
 		w.released = append(w.released, key)
 		i.withheld--
-		i.moved = true
+		i.changed = true
 	}
-	added := w.to != nil
+	added := w.target != nil
 	if added {
-		w.to.withheld += int64(len(w.added))
-		w.to.moved = true
+		w.target.withheld += int64(len(w.newlyWithheld))
+		w.target.changed = true
 	}
 	for _, key := range w.lost {
 		// Of a referee that another campaign withholds nothing is recorded, and nothing counted.
-		if w.before[key] == nil && !w.counted[key] && (added || !kept[key.userID]) {
-			w.count = append(w.count, key)
+		if w.withheldBefore[key] == nil && !w.counted[key] && (added || !kept[key.userID]) {
+			w.newlyCounted = append(w.newlyCounted, key)
 			w.pairs++
 		}
 	}
@@ -177,12 +177,12 @@ func (w *withholding) settle(b *batch, kept map[string]bool) {
 
 // accident reports whether an incident of the campaign has not been permitted.
 // As long as there is one, nothing that is lost is believed.
-func (w *withholding) accident() bool {
+func (w *withholding) hasOpenIncident() bool {
 	return slices.ContainsFunc(w.incidents, func(i *incident) bool { return i.state == incidentOpen || i.state == incidentReported })
 }
 
 // gathering is the incident that pairs may be added to, in the given state.
-func (w *withholding) gathering(state string) *incident {
+func (w *withholding) incidentIn(state string) *incident {
 	for _, i := range w.incidents {
 		if i.state == state {
 			return i
@@ -247,7 +247,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		pairKey
 	}
 	var rows []row
-	if b.withholds {
+	if b.hasIncidents {
 		ids := make([]string, len(b.referees))
 		for i, r := range b.referees {
 			ids[i] = r.UserID
@@ -259,7 +259,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		var w row
 		if _, err := pgx.ForEachRow(found, []any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() error {
 			rows = append(rows, w)
-			of(all, w.campaign)
+			withholdingOf(all, w.campaign)
 			return nil
 		}); err != nil {
 			return err
@@ -275,7 +275,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		w := &rows[i]
 		for _, i := range all[w.campaign].incidents {
 			if i.id == w.incident {
-				all[w.campaign].before[w.pairKey] = i
+				all[w.campaign].withheldBefore[w.pairKey] = i
 			}
 		}
 	}
@@ -302,7 +302,7 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	})
 	var l loss
 	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.anew, &l.pairs, &l.present}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
 			all[l.campaign].loss = l
 			return nil
 		})
@@ -315,11 +315,11 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) error {
 	var keys lostPairColumns
 	for _, w := range all {
-		if w.anew {
+		if w.restarts {
 			continue
 		}
 		keys.add(w.campaign, w.lost)
-		for key := range w.before {
+		for key := range w.withheldBefore {
 			keys.add(w.campaign, []pairKey{key})
 		}
 	}
@@ -360,18 +360,18 @@ func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) erro
 	var anew []string
 	for _, w := range all {
 		losses.add(&w.loss)
-		if w.anew {
+		if w.restarts {
 			anew = append(anew, w.campaign)
 		}
 		for _, i := range w.incidents {
 			incidents.add(i)
 		}
 		released.add(w.campaign, w.released)
-		count.add(w.campaign, w.count)
-		uncount.add(w.campaign, w.uncount)
-		added.add(w.campaign, w.added)
-		for range w.added {
-			added.incident = append(added.incident, w.to.id)
+		count.add(w.campaign, w.newlyCounted)
+		uncount.add(w.campaign, w.uncounted)
+		added.add(w.campaign, w.newlyWithheld)
+		for range w.newlyWithheld {
+			added.incident = append(added.incident, w.target.id)
 		}
 	}
 	var writes pgx.Batch
@@ -381,10 +381,16 @@ func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) erro
 		}
 	}
 	write("remove_withheld", len(released.userID), causeMassReversal, released.campaign, released.userID, released.purchaseID)
-	write("record_withheld", len(added.userID), causeMassReversal, added.campaign, added.userID, added.purchaseID, added.incident)
-	write("record_incident", len(incidents.id), causeMassReversal, incidents.id, incidents.campaign, incidents.state, incidents.present, incidents.withheld)
+	write("record_withheld", len(added.userID), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "campaigns": added.campaign, "user_ids": added.userID,
+		"purchase_ids": added.purchaseID, "incidents": added.incident,
+	})
+	write("record_incident", len(incidents.id), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "ids": incidents.id, "campaigns": incidents.campaign,
+		"states": incidents.state, "present": incidents.present, "withheld": incidents.withheld,
+	})
 	write("remove_incident", len(incidents.over), incidents.over)
-	write("record_loss", len(losses.campaign), losses.campaign, losses.anew, losses.present, losses.lost)
+	write("record_loss", len(losses.campaign), losses.campaign, losses.restarts, losses.present, losses.lost)
 	write("sweep_lost_pair", len(anew), anew, sweptLostPairs)
 	write("remove_lost_pair", len(uncount.userID), uncount.campaign, uncount.userID, uncount.purchaseID)
 	write("record_lost_pair", len(count.userID), count.campaign, count.userID, count.purchaseID)
@@ -399,7 +405,7 @@ type incidentColumns struct {
 
 func (c *incidentColumns) add(i *incident) {
 	switch {
-	case !i.moved:
+	case !i.changed:
 	case i.withheld <= 0:
 		c.over = append(c.over, i.id)
 	default:

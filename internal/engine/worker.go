@@ -20,25 +20,25 @@ func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFac
 
 // worker takes one batch after the other for as long as there is work.
 type worker struct {
-	engine    *Engine
-	number    int
-	first     int      // shard to begin the next claim with; behind the last, it begins with the first
-	size      int      // changes in the next batch
-	most      int      // changes in any batch
-	allocates bool     // the next attempt begins with allocation requests
-	splits    [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
-	delay     *backoff.ExponentialBackOff
+	engine        *Engine
+	number        int
+	firstShard    int      // shard to begin the next claim with; behind the last, it begins with the first
+	changes       int      // changes in the next batch
+	mostChanges   int      // changes in any batch
+	allocatesNext bool     // the next attempt begins with allocation requests
+	splits        [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
+	delay         *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
-		engine: e,
-		number: number,
-		first:  number * shardsPerBatch, // each worker behind the shards of the one before
-		size:   e.usualBatch(),
-		most:   e.options.BatchSize,
-		splits: [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
-		delay:  newBackoff(),
+		engine:      e,
+		number:      number,
+		firstShard:  number * shardsPerBatch, // each worker behind the shards of the one before
+		changes:     e.usualBatch(),
+		mostChanges: e.options.BatchSize,
+		splits:      [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
+		delay:       newBackoff(),
 	}
 }
 
@@ -85,27 +85,27 @@ func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
 		return false, true, nil
 	}
 	for more := [2]bool{true, true}; more[0] || more[1]; {
-		w.allocates = !w.allocates
+		w.allocatesNext = !w.allocatesNext
 		of := 0
-		if w.allocates {
+		if w.allocatesNext {
 			of = 1
 		}
 		if !more[of] {
 			continue
 		}
 		split, began := &w.splits[of], time.Now()
-		b := newBatch(w.engine, config, split.next(began, w.first, w.size))
-		choose := b.dequeue
-		if w.allocates {
-			choose = b.head
+		b := newBatch(w.engine, config, split.next(began, w.firstShard, w.changes))
+		choose := b.chooseChanges
+		if w.allocatesNext {
+			choose = b.chooseWaiting
 		}
 		if did, err = b.run(ctx, choose); err != nil {
-			return false, w.accept(ctx, split, b, began, err), err
+			return false, w.handleFailure(ctx, split, b, began, err), err
 		}
-		_, more[of] = split.report(b.turn, b.ending(began, nil))
-		w.engine.report(w.number, w.stuck())
+		_, more[of] = split.ended(b.turn, b.ending(began, nil))
+		w.engine.setStuck(w.number, w.stuck())
 		if did {
-			w.after(b)
+			w.prepareNext(b)
 			return true, true, nil
 		}
 	}
@@ -119,24 +119,24 @@ func (w *worker) stuck() error {
 
 // after lets the next batch begin with other shards, and be larger: up to its usual size again after
 // a failure, and beyond it while there is a backlog.
-func (w *worker) after(b *batch) {
-	w.engine.recover()
-	if b.turn.own != "" {
+func (w *worker) prepareNext(b *batch) {
+	w.engine.clearFailure()
+	if b.turn.suspect != "" {
 		return
 	}
-	if b.allocates == "" {
-		w.first = int(b.shards[len(b.shards)-1]) + 1
+	if b.allocatesFor == "" {
+		w.firstShard = int(b.shards[len(b.shards)-1]) + 1
 	}
 	most := w.engine.usualBatch()
 	if 2*len(b.referees) >= b.turn.size {
-		most = w.most
+		most = w.mostChanges
 	}
-	w.size = min(2*w.size, most)
+	w.changes = min(2*w.changes, most)
 }
 
 // accept does what lets the next attempt do better, and reports whether that may
 // follow at once.
-func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
+func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
 	end := b.ending(began, err)
 	switch {
@@ -145,16 +145,16 @@ func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.
 	case errors.Is(err, errConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge) && b.turn.own == "" && w.size > 1:
-		w.most = w.engine.usualBatch() // what there is does not suit larger ones
-		w.size = max(1, w.size/2)
+	case errors.Is(err, errBatchTooLarge) && b.turn.suspect == "" && w.changes > 1:
+		w.mostChanges = w.engine.usualBatch() // what there is does not suit larger ones
+		w.changes = max(1, w.changes/2)
 		return true
 	case len(end.units) == 0 || end.fault == postgres.FaultDatabase:
-		w.engine.fail(err)
+		w.engine.setFailure(err)
 		return false
 	}
-	atOnce, _ = split.report(b.turn, end)
-	w.engine.report(w.number, w.stuck())
+	atOnce, _ = split.ended(b.turn, end)
+	w.engine.setStuck(w.number, w.stuck())
 	return atOnce
 }
 

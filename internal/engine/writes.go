@@ -18,86 +18,84 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	}
 	g := &d.digests
 	write("record_digest", len(g.userID), g.userID, g.facts, g.via, g.pairs)
-	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
+	write("remove_credit", len(d.creditRemovals.userID), d.creditRemovals.userID, d.creditRemovals.purchaseID, d.creditRemovals.reward)
 	c := &d.credits
-	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
+	write("record_credit", len(c.UserIDs), pgx.StrictStructArgs(c))
 	e := &d.entries
-	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
-		e.beneficiaryID, e.amount, e.currency, e.kind, e.reason)
+	write("record_ledger", len(e.UserIDs), pgx.StrictStructArgs(e))
 	write("defer", len(d.deferred.userID), d.deferred.campaign, d.deferred.userID)
-	write("postpone", len(d.postponed), d.postponed)
-	write("postpone_pair", len(d.frozen.userID), d.frozen.userID, d.frozen.purchaseID)
+	write("postpone_referee", len(d.postponedReferees), d.postponedReferees)
+	write("postpone_pair", len(d.postponedPairs.userID), d.postponedPairs.userID, d.postponedPairs.purchaseID)
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
-	write("readmit", len(d.decided), d.decided)
+	write("clear_set_aside", len(d.decided), d.decided)
 	n := countColumns(d.pairCounts)
-	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised, n.conditionErrors)
+	n.Shard = shard
+	write("record_pair_count", len(n.Campaigns), pgx.StrictStructArgs(&n))
 	s := &d.creditCounts
-	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
+	s.Shard = shard
+	write("record_credit_count", len(s.Campaigns), pgx.StrictStructArgs(s))
 }
 
 // writePairs queues pairs, whose ordinals the referrers' counters have given. Those of limited
 // campaigns are written in admission order. Where there are none, pairs are written in the order of
 // their keys, so that neighbours share pages of the index.
 func (d *differences) writePairs(writes *pgx.Batch, statement func(string) string) {
-	if !d.claimed {
+	if !d.hasClaims {
 		slices.SortFunc(d.pairs, func(a, b *pairRow) int {
 			return cmp.Or(strings.Compare(a.userID, b.userID), strings.Compare(a.PurchaseID, b.PurchaseID))
 		})
 	}
 	fresh, revised := newPairColumns(len(d.pairs)), pairColumns{}
 	for i := range d.pairs {
-		if p := d.pairs[i]; p.fresh {
+		if p := d.pairs[i]; p.isNew {
 			fresh.add(p)
 		} else {
 			revised.add(p)
 		}
 	}
-	if p := &fresh; len(p.userID) > 0 {
-		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(fresh.UserIDs) > 0 {
+		writes.Queue(statement("record_pair"), pgx.StrictStructArgs(&fresh))
 	}
-	if p := &revised; len(p.userID) > 0 {
-		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(revised.UserIDs) > 0 {
+		writes.Queue(statement("revise_pair"), pgx.StrictStructArgs(&revised))
 	}
 }
 
 // writeWaitlist queues what changes on the waitlist of campaigns whose rows are locked, and requests
 // to allocate them. It comes after pairs and referrers.
 func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
-	if g := &d.unlisted; len(g.userID) > 0 {
+	if g := &d.waitlistRemovals; len(g.userID) > 0 {
 		writes.Queue(b.statement("remove_waiting"), g.userID, g.purchaseID)
 	}
-	if len(d.waiting) > 0 {
-		var c waitingColumns
-		for _, w := range d.waiting {
+	if len(d.waitlistWrites) > 0 {
+		var c waitlistColumns
+		for _, w := range d.waitlistWrites {
 			c.add(w)
 		}
-		writes.Queue(b.statement("record_waiting"), c.userID, c.purchaseID, c.campaign, c.referrerID, c.order, c.growing,
-			c.leastNeed, c.tierStarts, c.tierNeeds, c.edit)
+		writes.Queue(b.statement("record_waiting"), pgx.StrictStructArgs(&c))
 	}
-	concerned := d.waitlist
+	concerned := d.waitlistReferrers
 	for i, campaign := range d.referrers.campaign {
 		referrer := d.referrers.referrerID[i]
-		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Allocates() && !b.waitless[referrerKey{campaign, referrer}] {
+		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Allocates() && !b.referrersNotWaiting[referrerKey{campaign, referrer}] {
 			concerned.add(campaign, referrer, 0)
 		}
 	}
-	concerned.campaign = append(concerned.campaign, b.passedOver.campaign...)
-	concerned.referrerID = append(concerned.referrerID, b.passedOver.referrerID...)
+	concerned.campaign = append(concerned.campaign, b.passedOverReferrers.campaign...)
+	concerned.referrerID = append(concerned.referrerID, b.passedOverReferrers.referrerID...)
 	if len(concerned.campaign) > 0 {
 		writes.Queue(b.statement("record_waitlist_referrer"), concerned.campaign, concerned.referrerID)
 	}
-	if b.allocates != "" {
-		writes.Queue(b.statement("serve_allocation"), b.allocates)
+	if b.allocatesFor != "" {
+		writes.Queue(b.statement("remove_allocation_request"), b.allocatesFor)
 	}
-	requests := slices.Concat(b.requests, d.waitlist.campaign)
+	requests := slices.Concat(b.allocationRequests, d.waitlistReferrers.campaign)
 	slices.Sort(requests)
 	if requests = slices.Compact(requests); len(requests) > 0 {
 		writes.Queue(b.statement("request_allocation"), requests)
 	}
-	slices.Sort(b.again)
-	if again := slices.Compact(b.again); len(again) > 0 {
+	slices.Sort(b.reevaluate)
+	if again := slices.Compact(b.reevaluate); len(again) > 0 {
 		writes.Queue(b.statement("enqueue_referee"), again)
 	}
 }

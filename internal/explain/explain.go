@@ -55,7 +55,7 @@ type Credit struct {
 // Of explains a user's purchases, with the rights of a reader. A user that
 // nothing is known of has an explanation as well: there is no signup.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
-	known, err := engine.Look(ctx, db, userID)
+	known, err := engine.LoadKnown(ctx, db, userID)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -25,4 +25,4 @@ DELETE FROM referral.change
                                                 FROM referral.change AS c
                                                WHERE c.key = o.key AND c.kind = o.kind
                                                LIMIT 100) AS same))
-RETURNING kind, key, resume_after;
+RETURNING kind, key, stage, resume_after;

@@ -8,54 +8,54 @@ const attributionRow = ""
 
 // broken is a seal that does not fit its row: somebody altered the row, or it
 // is from before there were seals and is believed.
-type broken struct{ old bool }
+type badChecksum struct{ unchecked bool }
 
 // seal remembers a seal that does not fit. Ordinary batches believe what they
 // read: looking for damage is a resync's work.
-func (r *referee) seal(row string, sealed, old bool) {
-	if sealed || !r.watched {
+func (r *referee) noteChecksum(row string, sealed, old bool) {
+	if sealed || !r.resynced {
 		return
 	}
-	if r.broken == nil {
-		r.broken = map[string]broken{}
+	if r.badChecksums == nil {
+		r.badChecksums = map[string]badChecksum{}
 	}
-	r.broken[row] = broken{old: old}
+	r.badChecksums[row] = badChecksum{unchecked: old}
 }
 
 // expect remembers how many credits the engine gave a pair.
-func (r *referee) expect(purchaseID string, credits int) {
-	if !r.watched || credits < 0 {
+func (r *referee) expectCredits(purchaseID string, credits int) {
+	if !r.resynced || credits < 0 {
 		return
 	}
-	if r.expected == nil {
-		r.expected = map[string]int{}
+	if r.expectedCredits == nil {
+		r.expectedCredits = map[string]int{}
 	}
-	r.expected[purchaseID] = credits
+	r.expectedCredits[purchaseID] = credits
 }
 
 // expects reports whether a pair's row says how many credits were decided, as far as a resync looks
 // at it.
-func (r *referee) expects(decision *reward.Decision) bool {
-	credits, known := r.expected[decision.PurchaseID]
+func (r *referee) hasExpectedCredits(decision *reward.Decision) bool {
+	credits, known := r.expectedCredits[decision.PurchaseID]
 	return !known || credits == len(decision.Credits)
 }
 
 // altered tells whether a row does not say what the engine wrote.
 func (r *referee) altered(row string) bool {
-	seal, is := r.broken[row]
-	return is && !seal.old
+	seal, is := r.badChecksums[row]
+	return is && !seal.unchecked
 }
 
 // unsealed tells whether a row has to be written anew, whatever it says.
-func (r *referee) unsealed(row string) bool {
-	_, is := r.broken[row]
+func (r *referee) mustRewrite(row string) bool {
+	_, is := r.badChecksums[row]
 	return is
 }
 
 // drifted counts a row, or a pair with what it earns, that a resync finds to
 // differ.
-func (r *referee) drifted(row string) {
-	if !r.watched {
+func (r *referee) markDrift(row string) {
+	if !r.resynced {
 		return
 	}
 	if r.drift == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // Configuration is everything that is declared in a schema, at one moment.
-type Configuration struct {
+type Declared struct {
 	Epoch         int64
 	SchemaVersion int
 	RulesVersion  int
@@ -25,26 +25,26 @@ type Configuration struct {
 
 // LoadConfiguration reads the configuration with one statement, so that all of it was in force at the
 // same moment.
-func LoadConfiguration(ctx context.Context, db *postgres.DB) (Configuration, error) {
+func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {
-		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
-	config := Configuration{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
+	config := Declared{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
 	for rows.Next() {
 		if err := config.addRow(rows); err != nil {
 			rows.Close()
-			return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return Configuration{}, fmt.Errorf("while reading the configuration: %w", err)
+		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
 	return config, nil
 }
 
 // addRow reads one revision of one campaign; both are null if there is none.
-func (c *Configuration) addRow(rows pgx.Rows) error {
+func (c *Declared) addRow(rows pgx.Rows) error {
 	var (
 		name, mode       *string
 		startsAt, endsAt *time.Time

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -21,8 +22,8 @@ const (
 	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
 )
 
-// expansions name the statements that turn other changes into referees.
-var expansions = map[string]string{
+// expandStatements turn changes of other kinds into changes of referees.
+var expandStatements = map[string]string{
 	kindVisitor:  "expand_visitor",
 	kindCode:     "expand_code",
 	kindCampaign: "expand_campaign",
@@ -31,41 +32,47 @@ var expansions = map[string]string{
 	kindWithheld: "expand_withheld",
 }
 
-// expansion is a number of changes of one kind and how far each has come.
+// stages are the stages of expansions in the order in which each kind goes through its own: of a
+// campaign Deferred, Links, Fixed; of a code Signups, Visitors. See column stage of referral.change.
+var stages = []string{"", "Deferred", "Links", "Fixed", "Signups", "Visitors"}
+
+// expansion lists the dequeued changes of one kind, one per key, with the point that each has reached.
 type expansion struct {
-	keys, resumeAfter []string
-	at                map[string]int // of keys
+	keys, stages, resumeAfter []string
+	at                        map[string]int // index of each key
 }
 
-// add adds a change; of several with the same key the one that has come least far.
-func (e *expansion) add(key, resumeAfter string) {
-	if at, found := e.at[key]; found {
-		e.resumeAfter[at] = min(e.resumeAfter[at], resumeAfter)
-		return
+// add adds a change. Of several changes with the same key it keeps the one that has reached the least.
+func (e *expansion) add(key, stage, resumeAfter string) {
+	at, found := e.at[key]
+	switch {
+	case !found:
+		e.at[key] = len(e.keys)
+		e.keys, e.stages, e.resumeAfter = append(e.keys, key), append(e.stages, stage), append(e.resumeAfter, resumeAfter)
+	case cmp.Or(cmp.Compare(slices.Index(stages, stage), slices.Index(stages, e.stages[at])), cmp.Compare(resumeAfter, e.resumeAfter[at])) < 0:
+		e.stages[at], e.resumeAfter[at] = stage, resumeAfter
 	}
-	e.at[key] = len(e.keys)
-	e.keys, e.resumeAfter = append(e.keys, key), append(e.resumeAfter, resumeAfter)
 }
 
 // take takes changes of the locked shards off the list, and referees whose
 // hold is over. Referees are remembered for this batch; anything else is
 // expanded into referees, who go back on the list, each in its own shard.
-func (b *batch) take(ctx context.Context) error {
+func (b *batch) dequeue(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
 	var erased []string
 
 	var queries pgx.Batch
-	var from beginnings
-	for _, f := range b.firsts {
+	var from queueStartColumns
+	for _, f := range b.oldest {
 		if f.xid != "" {
 			from.shard, from.xid, from.id = append(from.shard, f.shard), append(from.xid, f.xid), append(from.id, f.id)
 		}
 	}
-	queries.Queue(b.statement("take"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
-		var kind, key, resumeAfter string
-		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &resumeAfter}, func() error {
+	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
+		var kind, key, stage, resumeAfter string
+		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
 			switch kind {
 			case kindReferee:
 				found[key] = true
@@ -86,31 +93,31 @@ func (b *batch) take(ctx context.Context) error {
 			if expand[kind] == nil {
 				expand[kind] = &expansion{at: map[string]int{}}
 			}
-			expand[kind].add(key, resumeAfter)
+			expand[kind].add(key, stage, resumeAfter)
 			return nil
 		})
 		return err
 	})
-	queries.Queue(b.statement("due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+	queries.Queue(b.statement("find_due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
 		for _, e := range expand {
-			b.taken += len(e.keys)
+			b.chosen += len(e.keys)
 		}
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
 			// What does not fit stays due for the next batch.
-			if b.taken+len(found) < b.turn.size {
+			if b.chosen+len(found) < b.turn.size {
 				found[userID] = true
 			}
 			return nil
 		})
 		return err
 	})
-	queries.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
+	queries.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
 	if err := b.send(ctx, &queries); err != nil {
 		return err
 	}
 
-	b.taken += len(found)
+	b.chosen += len(found)
 	b.setReferees(slices.Sorted(maps.Keys(found)))
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
@@ -121,10 +128,13 @@ func (b *batch) take(ctx context.Context) error {
 // expand does one bounded step of each expansion.
 func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
-	for kind, statement := range expansions {
+	for kind, statement := range expandStatements {
 		if e := all[kind]; e != nil {
 			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
-			steps.Queue(b.statement(statement), e.keys, e.resumeAfter, limit)
+			// Not strict: kinds of one stage do not use stages.
+			steps.Queue(b.statement(statement), pgx.NamedArgs{
+				"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
+			})
 		}
 	}
 	return b.send(ctx, &steps)

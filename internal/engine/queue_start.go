@@ -11,7 +11,7 @@ import (
 // lookAgain is how long what is known of a queue's beginning is used. It is exact
 // by itself; only a server whose transaction ids have gone back, as those of a
 // standby that was promoted without the last transactions, could make it wrong.
-const lookAgain = time.Minute
+const startValidFor = time.Minute
 
 // queues know where the queue of each shard begins. As long as any transaction is
 // older, changes that were dequeued stay in the index as dead entries: after an
@@ -24,22 +24,22 @@ const lookAgain = time.Minute
 // visible yet, and every transaction that begins later is behind. So the next look
 // probes those few transactions, and otherwise goes on where the last one ended. A
 // change that is committed late is found by the first look after its commit.
-type queues struct {
+type queueStarts struct {
 	mu    sync.Mutex
-	known map[int16]*beginning // by shard
+	known map[int16]*queueStart // by shard
 }
 
 // beginning is what the last look at a shard's queue found: each change is at
 // (xid, id) or behind, or of a transaction in progress at the snapshot seen.
-type beginning struct {
-	xid   uint64
-	id    int64
-	seen  string
-	until time.Time // then the queue is looked at from its very beginning
+type queueStart struct {
+	xid        uint64
+	id         int64
+	seen       string
+	validUntil time.Time // then the queue is looked at from its very beginning
 }
 
 // first is the first change of a locked shard's queue.
-type first struct {
+type oldestChange struct {
 	shard int16
 	xid   string // empty: there was no change
 	id    int64
@@ -47,18 +47,18 @@ type first struct {
 
 // beginnings are the parameters of oldest_change for each shard that something is
 // known of.
-type beginnings struct {
+type queueStartColumns struct {
 	shard []int16
 	xid   []string
 	id    []int64
 	seen  []string
 }
 
-func (q *queues) beginnings(now time.Time) (b beginnings) {
+func (q *queueStarts) columns(now time.Time) (b queueStartColumns) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for shard, known := range q.known {
-		if !now.Before(known.until) {
+		if !now.Before(known.validUntil) {
 			delete(q.known, shard)
 			continue
 		}
@@ -72,7 +72,7 @@ func (q *queues) beginnings(now time.Time) (b beginnings) {
 
 // found takes note of the first change of a shard's queue as of a snapshot; an
 // empty xid: there is none.
-func (q *queues) found(now time.Time, f first, snapshot string) {
+func (q *queueStarts) record(now time.Time, f oldestChange, snapshot string) {
 	_, rest, _ := strings.Cut(snapshot, ":")
 	end, _, _ := strings.Cut(rest, ":")
 	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction is from here on
@@ -88,9 +88,9 @@ func (q *queues) found(now time.Time, f first, snapshot string) {
 	defer q.mu.Unlock()
 	known := q.known[f.shard]
 	if known == nil {
-		known = &beginning{until: now.Add(lookAgain/2 + rand.N(lookAgain/2))}
+		known = &queueStart{validUntil: now.Add(startValidFor/2 + rand.N(startValidFor/2))}
 		if q.known == nil {
-			q.known = map[int16]*beginning{}
+			q.known = map[int16]*queueStart{}
 		}
 		q.known[f.shard] = known
 	}
@@ -99,7 +99,7 @@ func (q *queues) found(now time.Time, f first, snapshot string) {
 
 // forget has every queue looked at from its very beginning: the database was
 // away, and may be another server by now.
-func (q *queues) forget() {
+func (q *queueStarts) forget() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.known = nil

@@ -10,8 +10,8 @@ import (
 
 // bind records the attributions that differ. They depend on no other referee, so
 // they are written before a campaign is locked for what does.
-func (b *batch) bind(ctx context.Context) error {
-	d := bindings{bound: newAttributionColumns(len(b.referees))}
+func (b *batch) recordAttributions(ctx context.Context) error {
+	d := attributionDifferences{recorded: newAttributionColumns(len(b.referees))}
 	exhausted := map[string]bool{}
 	b.engine.exhausted.Range(func(campaign, _ any) bool {
 		if name, ok := campaign.(string); ok {
@@ -22,34 +22,33 @@ func (b *batch) bind(ctx context.Context) error {
 	for _, r := range b.referees {
 		if r.cause == nil {
 			r.exhausted = exhausted
-			r.rests = r.restsOn(b.config.Reward)
-			d.compare(r, r.rests)
+			r.recordedDigest = r.currentDigest(b.config.Reward)
+			d.compare(r, r.recordedDigest)
 		}
 	}
 	var writes pgx.Batch
-	if len(d.unbound) > 0 {
-		writes.Queue(b.statement("remove_attribution"), d.unbound)
+	if len(d.removed) > 0 {
+		writes.Queue(b.statement("remove_attribution"), d.removed)
 	}
-	if a := &d.bound; len(a.userID) > 0 {
-		writes.Queue(b.statement("record_attribution"),
-			a.userID, a.campaign, a.code, a.referrerID, a.label, a.touchedAt, a.source, a.visitorID, a.touchID, a.facts, a.via, a.pairs)
+	if len(d.recorded.UserIDs) > 0 {
+		writes.Queue(b.statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
 	}
-	if m := &d.moved; len(m.userID) > 0 {
+	if m := &d.digests; len(m.userID) > 0 {
 		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)
 	}
 	return b.send(ctx, &writes)
 }
 
 // bindings are what differs about attributions.
-type bindings struct {
-	bound   attributionColumns
-	unbound []string // user_ids
-	moved   digestColumns
+type attributionDifferences struct {
+	recorded attributionColumns
+	removed  []string // user_ids
+	digests  digestColumns
 }
 
 // compare adds what differs about one referee, whose attribution rests on these
 // facts now.
-func (d *bindings) compare(r *referee, rests digest) {
+func (d *attributionDifferences) compare(r *referee, rests digest) {
 	was, is := r.Attribution, r.outcome.Attribution
 	if r.lostAttribution {
 		was = nil
@@ -58,20 +57,20 @@ func (d *bindings) compare(r *referee, rests digest) {
 		return
 	}
 	same := was != nil && is != nil && sameAttribution(was, is)
-	if same && !r.unsealed(attributionRow) {
-		if !r.digest.is(rests) {
-			d.moved.add(r.UserID, rests)
+	if same && !r.mustRewrite(attributionRow) {
+		if !r.digest.same(rests) {
+			d.digests.add(r.UserID, rests)
 		}
 		return
 	}
 	if !same || r.altered(attributionRow) {
-		r.drifted(attributionRow)
+		r.markDrift(attributionRow)
 	}
 	if was != nil {
-		d.unbound = append(d.unbound, r.UserID)
+		d.removed = append(d.removed, r.UserID)
 	}
 	if is != nil {
-		d.bound.add(r.UserID, is, &rests)
+		d.recorded.add(r.UserID, is, &rests)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 // pendingAllocation stands for a request to allocate a campaign.
 const pendingAllocation = "Allocation"
 
-// leavePending drops the referees that a change in the queue reaches, of whatever
+// dropPending drops the referees that a change in the queue reaches, of whatever
 // kind it is, and those whose hold is over: what differs of them is no drift, and
 // is decided soon. Where the resync reverses lost pairs it enqueues these referees,
 // since what is pending may concern other pairs than theirs.
-func (b *batch) leavePending(ctx context.Context) error {
+func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
 		add := func(kind, key string) {
@@ -27,21 +27,21 @@ func (b *batch) leavePending(ctx context.Context) error {
 		if r.visitorID != "" {
 			add(kindVisitor, r.visitorID)
 		}
-		for _, code := range r.codes() {
+		for _, code := range r.possibleCodes() {
 			add(kindCode, code)
 		}
-		for _, id := range r.referrers() {
+		for _, id := range r.possibleReferrers() {
 			add(kindReferrer, id)
 		}
-		for _, campaign := range r.campaigns() {
+		for _, campaign := range r.possibleCampaigns() {
 			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
 				add(kind, campaign)
 			}
 		}
-		for _, row := range r.waitlist {
+		for _, row := range r.waitlistRows {
 			add(pendingAllocation, row.campaign)
 		}
-		for _, row := range r.unpaired {
+		for _, row := range r.waitlistWithoutPair {
 			add(pendingAllocation, row.campaign)
 		}
 		for i := range r.Pairs {
@@ -58,18 +58,18 @@ func (b *batch) leavePending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var left []string
-	b.leave(func(r *referee) bool {
-		leaves := slices.Contains(found, r.UserID) || r.isDue(b)
-		if leaves {
-			left = append(left, r.UserID)
+	var dropped []string
+	b.drop(func(r *referee) bool {
+		pending := slices.Contains(found, r.UserID) || r.isDue(b)
+		if pending {
+			dropped = append(dropped, r.UserID)
 		}
-		return leaves
+		return pending
 	})
-	if b.countsLosses || len(left) == 0 {
+	if b.countsLosses || len(dropped) == 0 {
 		return nil
 	}
-	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), left)
+	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), dropped)
 	return err
 }
 
@@ -77,7 +77,7 @@ func (b *batch) leavePending(ctx context.Context) error {
 func (r *referee) isDue(b *batch) bool {
 	for i := range r.Pairs {
 		p := &r.Pairs[i]
-		if p.State == reward.Held && !r.postponed[p.PurchaseID] && !p.MaturesAt.After(b.now) {
+		if p.State == reward.Held && !r.postponedPairs[p.PurchaseID] && !p.MaturesAt.After(b.now) {
 			return true
 		}
 	}
@@ -85,7 +85,7 @@ func (r *referee) isDue(b *batch) bool {
 }
 
 // leave drops referees from the batch.
-func (b *batch) leave(is func(*referee) bool) {
+func (b *batch) drop(is func(*referee) bool) {
 	b.referees = slices.DeleteFunc(b.referees, func(r *referee) bool {
 		if !is(r) {
 			return false
@@ -96,7 +96,7 @@ func (b *batch) leave(is func(*referee) bool) {
 }
 
 // codes are those of the links that the signup may be bound by.
-func (r *referee) codes() []string {
+func (r *referee) possibleCodes() []string {
 	var codes []string
 	if r.Signup != nil && r.Signup.Code != "" {
 		codes = append(codes, r.Signup.Code)
@@ -112,7 +112,7 @@ func (r *referee) codes() []string {
 }
 
 // campaigns are those that the referee is or may be of.
-func (r *referee) campaigns() []string {
+func (r *referee) possibleCampaigns() []string {
 	var names []string
 	if r.Attribution != nil {
 		names = append(names, r.Attribution.Campaign)

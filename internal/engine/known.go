@@ -21,8 +21,8 @@ type Known struct {
 
 // Look loads what a batch would, in one snapshot, and locks and writes nothing.
 // Who reads needs the rights of a reader alone.
-func Look(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
-	config, err := LoadConfiguration(ctx, db)
+func LoadKnown(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
+	config, err := LoadDeclared(ctx, db)
 	if err != nil {
 		return Known{}, err
 	}
