@@ -27,7 +27,7 @@ func (b *batch) record(ctx context.Context) error {
 			d.hasClaims = true
 			d.compareDigest(r, r.currentDigest(b.config.Reward))
 		}
-		if b.config.Reward.Bound(r.Pairs) && !b.config.Reward.Bound(r.pairsAfter()) {
+		if b.config.Reward.KeepsAttribution(r.Pairs) && !b.config.Reward.KeepsAttribution(r.pairsAfter()) {
 			b.reevaluate = append(b.reevaluate, r.UserID) // from now on its attribution follows the facts
 		}
 	}
