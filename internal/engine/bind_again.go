@@ -6,7 +6,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// boundBy is the pair that binds a referee for good; nil: there is none.
+// boundBy returns the first pair that fixes the referee's attribution; nil: none does.
 func (b *batch) boundBy(r *referee) *reward.Pair {
 	for i := range r.Pairs {
 		if b.config.Reward.Bound(r.Pairs[i : i+1]) {
@@ -16,9 +16,9 @@ func (b *batch) boundBy(r *referee) *reward.Pair {
 	return nil
 }
 
-// bindAgain finds what an admitted pair rests on when its attribution is gone
-// or was altered: the link or touch that it must have come by, else what is
-// left of the row, else as much as the pair itself tells.
+// bindAgain restores the attribution of an admitted pair that is missing or was altered: from the
+// link or touch that must have led to it, else from the row that is left, else from the pair
+// itself.
 func (r *referee) bindAgain(config *reward.Configuration) {
 	pair := r.boundTo
 	if pair == nil {
@@ -44,7 +44,7 @@ func (r *referee) bindAgain(config *reward.Configuration) {
 	r.Attribution = &found
 }
 
-// touchOf is the touch among those that fit which would have bound the signup.
+// touchOf returns the fitting touch that attributes the signup, or nil.
 func (r *referee) touchOf(model reward.AttributionModel, fits func(*reward.Link) bool) *reward.Touch {
 	var found *reward.Touch
 	for i := range r.Touches {
@@ -59,7 +59,7 @@ func (r *referee) touchOf(model reward.AttributionModel, fits func(*reward.Link)
 	return found
 }
 
-// firstFact is a time that the touch cannot have been after.
+// firstFact returns a time that the touch was not after.
 func (r *referee) firstFact(pair *reward.Pair) time.Time {
 	first := pair.QualifiedAt
 	if r.Signup != nil && r.Signup.SignedUpAt.Before(first) {

@@ -6,8 +6,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// decide asks package reward about each referee. One that cannot be decided is
-// set aside and does not keep the others from it.
+// decide lets package reward decide each referee. A referee that cannot be decided is set aside;
+// the others are decided.
 func (b *batch) decide() {
 	for _, r := range b.referees {
 		if err := r.decide(b); err != nil {
@@ -26,7 +26,7 @@ func (r *referee) decide(b *batch) (err error) {
 	return err
 }
 
-// settle works out what the ledger lacks of what was decided.
+// computeEntries computes the ledger entries that the decisions need.
 func (b *batch) computeEntries() {
 	for _, r := range b.referees {
 		if r.cause != nil {
@@ -41,8 +41,8 @@ func (b *batch) computeEntries() {
 	}
 }
 
-// unknownEntries are decisions about purchases of which nothing is known but
-// ledger entries: a resync takes these back.
+// unknownEntries are decisions that take back ledger entries of purchases of which nothing else is
+// known. Only a resync takes them back.
 func (r *referee) unknownEntries(config *reward.Configuration) []reward.Decision {
 	if !r.resynced {
 		return nil
