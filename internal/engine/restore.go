@@ -9,10 +9,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// restore puts pairs that were lost or altered back to what their ledger entries
-// and credits tell, before anything is decided: a granted pair is not decided
-// anew because its row is gone. Of referees that somebody noted only missing
-// pairs are restored.
+// restore puts missing and altered pairs back to what their ledger entries and credits say, before
+// anything is decided: a granted pair is not decided again because its row is missing. Outside a
+// resync only missing pairs are restored.
 func (b *batch) restore(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
@@ -54,7 +53,7 @@ func (b *batch) restore(ctx context.Context) error {
 	return nil
 }
 
-// lacksPair tells whether the ledger knows of a pair that there is no row of.
+// lacksPair reports whether the ledger has entries of a purchase without a pair.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
 		if r.pair(r.Ledger[i].PurchaseID) == nil {
@@ -64,8 +63,8 @@ func (r *referee) lacksPair() bool {
 	return false
 }
 
-// restorePairs replaces pairs that cannot be believed, adds missing ones, and
-// takes credits that cannot be believed from the ledger.
+// restorePairs replaces altered pairs, adds missing ones, and takes altered credits from the
+// ledger.
 func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*reward.Entered) {
 	lost := map[string]bool{} // by purchase; true: there is no row
 	for i := range r.Pairs {
@@ -104,10 +103,9 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 }
 
-// restoreCredits gives a pair, whose row is intact, the credits that it had. A
-// held pair has no entries: it keeps those that are intact, and what is missing
-// is growth, which nothing but capacity gives. Without a budget it is given at
-// once, and accounts and counters have it already.
+// restoreCredits gives back the credits of a pair whose row is intact. A held pair has no entries:
+// it keeps its intact credits. Missing ones are growth, which only capacity gives; without a budget
+// they are given at once, and accounts and counters already include them.
 func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, entered *reward.Entered) {
 	if pair.State == reward.Granted && entered != nil && len(entered.Credits) > 0 {
 		pair.Credits = entered.Credits
@@ -123,8 +121,7 @@ func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair
 	}
 }
 
-// believed are the credits of a purchase that were not altered, and their
-// campaign.
+// trustedCredits returns the credits of a purchase that were not altered, and their campaign.
 func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []reward.Credit) {
 	for _, c := range r.creditsOf(purchaseID) {
 		if c.intact || c.unchecked || !r.resynced {
@@ -134,7 +131,7 @@ func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []
 	return campaign, credits
 }
 
-// rebuild remembers that a pair has to be written.
+// markRebuilt remembers that a restored pair has to be written.
 func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	if r.rebuilt == nil {
 		r.rebuilt = map[string]bool{}
@@ -142,7 +139,7 @@ func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	r.rebuilt[purchaseID] = gone
 }
 
-// damaged reports whether credits of a pair are missing, were altered or added.
+// damaged reports whether credits of a pair are missing, altered or added.
 func (r *referee) damaged(pair *reward.Pair) bool {
 	if expected, known := r.expectedCredits[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
