@@ -131,9 +131,10 @@ func (s *reversal) recordRange(ctx context.Context) error {
 	if len(s.shards) > 0 {
 		d := s.compareRange()
 		d.writeOwn(&writes, s.statement, s.shards[0])
-		d.countReferrers(&writes, s.statement)
+		d.writeReferrers(&writes, s.statement)
 		d.writePairs(&writes, s.statement)
 		s.writeWaitlist(&writes, d)
+		s.writeRequests(&writes, d)
 		d.writeAccounts(&writes, s.statement)
 	}
 	return s.send(ctx, &writes)
