@@ -107,26 +107,26 @@ func (o *ownLoads) queueResults() {
 	var a reward.Attribution
 	var facts, via *int64
 	var pairs *int32
-	var sealed, old bool
+	var intact, unchecked bool
 	o.queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID,
-		&facts, &via, &pairs, &sealed, &old}, func(r *referee) {
+		&facts, &via, &pairs, &intact, &unchecked}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
-		r.noteChecksum(attributionRow, sealed, old)
+		r.noteChecksum(attributionRow, intact, unchecked)
 	}, b.resyncs)
 
 	var pair reward.Pair
-	var postponed, waits, intact bool
+	var postponed, waits, waitlistIntact bool
 	var credits int
 	var w waitlistRow
 	var least int64
 	var starts, needs []int64
 	o.queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
-		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &intact, &unchecked, &credits,
+		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &waitlistIntact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
-		r.noteChecksum(pair.PurchaseID, sealed, old)
+		r.noteChecksum(pair.PurchaseID, intact, unchecked)
 		r.expectCredits(pair.PurchaseID, credits)
 		if postponed {
 			if r.postponedPairs == nil {
@@ -139,7 +139,7 @@ func (o *ownLoads) queueResults() {
 				r.waitlistRows = map[string]*waitlistRow{}
 			}
 			row := w
-			row.need, row.altered = needOf(least, starts, needs), !intact && r.resynced
+			row.need, row.altered = needOf(least, starts, needs), !waitlistIntact && r.resynced
 			r.waitlistRows[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
@@ -170,11 +170,11 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var q pgx.Batch
 	var id string
 	var c recordedCredit
-	var sealed, old bool
-	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
+	var intact, unchecked bool
+	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &intact, &unchecked}
 	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.intact, c.unchecked = sealed, old
+		c.intact, c.unchecked = intact, unchecked
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
