@@ -21,7 +21,7 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestSoak plays as many as HISTORIES says, and says how far it is.
+// TestSoak plays as many as HISTORIES says, as many at a time as -parallel says, and says how far it is.
 func TestSoak(t *testing.T) {
 	wanted, err := strconv.Atoi(os.Getenv("HISTORIES"))
 	if err != nil || wanted <= 0 {
@@ -30,7 +30,7 @@ func TestSoak(t *testing.T) {
 	all := &coverage{}
 	t.Cleanup(all.report(wanted))
 	t.Run("workers", func(t *testing.T) {
-		const workers = 2
+		workers := flag.Lookup("test.parallel").Value.(flag.Getter).Get().(int)
 		for range workers {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
