@@ -12,21 +12,22 @@ import (
 )
 
 // share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
-// what the batch gives back of it.
+// the capacity that the batch gives back.
 type share struct {
 	campaign   *reward.Campaign
 	claims     []reward.Claim
-	freed      int64            // of the budget, minor units
-	unadmitted map[string]int64 // pairs that are not admitted any more, by referrer
-	ownWaiting int              // pairs of the batch that are on the waitlist before it
+	freed      int64            // budget that the batch gives back, minor units
+	unadmitted map[string]int64 // pairs that are no longer admitted, by referrer
+	ownWaiting int              // pairs of the batch that were on the waitlist before it
 
 	capacity reward.Capacity
 	waitlist reward.Waitlist
 }
 
-// head chooses the referees of an allocation batch: the first pairs on the waitlist of a campaign
-// that asked for an allocation which its capacity could admit. It locks their shards, waiting for
-// other batches. None may be found: then only the request is to be served.
+// chooseWaiting chooses the referees of an allocation batch: those of the first pairs on the
+// waitlist that the capacity of the campaign could admit. It takes the oldest allocation request
+// and locks the referees' shards, waiting for other batches. If no pair fits, the batch only
+// removes the request.
 func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
@@ -68,8 +69,9 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	return true, nil
 }
 
-// allocate concludes the claims on limited campaigns: it locks the campaigns until the commit, reads
-// their capacity and which waiting pairs could fit, and lets package reward give the capacity away.
+// allocate decides the claims on limited campaigns: it locks the campaigns until the commit, reads
+// their capacity and the waiting pairs that could fit, and lets package reward give out the
+// capacity.
 func (b *batch) allocate(ctx context.Context) error {
 	b.allocationRequests, b.reevaluate, b.passedOverReferrers, b.referrersNotWaiting = nil, nil, referrerColumns{}, map[referrerKey]bool{}
 	shares, users := b.shares()
@@ -103,7 +105,8 @@ func (b *batch) allocate(ctx context.Context) error {
 	return nil
 }
 
-// guess remembers whether the next claims on the campaign are expected to join the waitlist.
+// rememberExhausted remembers whether the next claims on the campaign are expected to join the
+// waitlist.
 func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 	if exhausted {
 		e.exhausted.Store(campaign, true)
@@ -112,17 +115,17 @@ func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 	}
 }
 
-// asks decides whether the campaign is to be allocated once more. A batch that touched it always
-// asks; an allocation batch only if it changed anything, or left a pair that fits. What it changed
-// on the waitlist is added when it is recorded.
+// requestAllocation requests another allocation of the campaign. A batch that touched the campaign
+// always requests one; an allocation batch only if it changed anything, or left a pair that fits.
+// Campaigns whose waitlist it changes are added when that is recorded.
 func (b *batch) requestAllocation(s *share, admitted int, again bool) {
 	if s.campaign.Name != b.allocatesFor || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.unadmitted) > 0 {
 		b.allocationRequests = append(b.allocationRequests, s.campaign.Name)
 	}
 }
 
-// divided reports whether a pair of the referee is admitted and another waits: that one may have
-// lost the place of the first by it.
+// admittedAndWaiting reports whether one claim of the referee is admitted and another waits: the
+// waiting pair may no longer be the referee's first.
 func (r *referee) admittedAndWaiting() bool {
 	admitted, waiting := false, false
 	for i := range r.outcome.Claims {
@@ -133,8 +136,8 @@ func (r *referee) admittedAndWaiting() bool {
 	return admitted && waiting
 }
 
-// shares lists what the batch has to do with limited campaigns, by name. Of referees that are not
-// decided (users) it is not known in which campaigns they wait.
+// shares lists what the batch has to do with limited campaigns, ordered by name, and the users
+// whose referees are not decided: the campaigns in which these wait are not known.
 func (b *batch) shares() (shares []*share, users []string) {
 	byName := map[string]*share{}
 	of := func(name string) *share {
@@ -157,7 +160,7 @@ func (b *batch) shares() (shares []*share, users []string) {
 			s := of(r.outcome.Claims[i].Decision.Campaign)
 			s.claims = append(s.claims, r.outcome.Claims[i])
 		}
-		for i := range r.outcome.Decisions { // pairs of a suspended campaign have none, and stay where they are
+		for i := range r.outcome.Decisions { // pairs of a suspended campaign have no decision and stay as they are
 			if row := r.waitlistRows[r.outcome.Decisions[i].PurchaseID]; row != nil {
 				if s := of(row.campaign); s != nil {
 					s.ownWaiting++
@@ -177,7 +180,8 @@ func (b *batch) shares() (shares []*share, users []string) {
 	return shares, users
 }
 
-// giveBack adds what the referee's pairs leave of limited campaigns, apart from what they claim.
+// addFreed adds the capacity that the referee's pairs give back to limited campaigns, apart from
+// their claims.
 func (r *referee) addFreed(of func(string) *share) {
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
@@ -186,14 +190,14 @@ func (r *referee) addFreed(of func(string) *share) {
 			continue
 		}
 		stays := before.Campaign == decision.Campaign && (decision.State == "" || decision.State.Occupies())
-		kept := decision.Credits
+		remaining := decision.Credits
 		switch {
 		case !stays:
-			kept = nil
-		case decision.State == "": // it claims more than it has
-			kept = before.Credits
+			remaining = nil
+		case decision.State == "": // the pair claims more than it has
+			remaining = before.Credits
 		}
-		if stays && slices.Equal(before.Credits, kept) {
+		if stays && slices.Equal(before.Credits, remaining) {
 			continue
 		}
 		s := of(before.Campaign)
@@ -201,7 +205,7 @@ func (r *referee) addFreed(of func(string) *share) {
 			continue
 		}
 		if budget := s.campaign.Budget; budget != nil {
-			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(kept, budget.Currency)
+			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(remaining, budget.Currency)
 		}
 		if !stays {
 			s.unadmitted[before.ReferrerID]++
@@ -209,8 +213,8 @@ func (r *referee) addFreed(of func(string) *share) {
 	}
 }
 
-// lockCampaigns locks the campaigns of the shares and those in which these referees wait, by name.
-// Pairs of these referees, who cannot be decided, are passed over.
+// lockCampaigns locks the campaigns of the shares, and those in which the given users wait, ordered
+// by name. The pairs of these users, which cannot be decided, are passed over.
 func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []string) error {
 	names := make([]string, len(shares))
 	for i, s := range shares {
@@ -228,7 +232,8 @@ func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []stri
 	return b.send(ctx, &q)
 }
 
-// loadCapacities reads what each campaign's cap and budget leave, with what this batch gives back.
+// loadCapacities reads the capacity that each campaign's cap and budget leave, and adds what this
+// batch gives back.
 func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	byName := make(map[string]*share, len(shares))
 	var budgets, currencies, campaigns, referrers []string
@@ -240,7 +245,7 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 		if s.campaign.Budget != nil {
 			budgets, currencies = append(budgets, name), append(currencies, s.campaign.Budget.Currency)
 		}
-		for _, id := range s.referrers() {
+		for _, id := range s.concernedReferrers() {
 			campaigns, referrers = append(campaigns, name), append(referrers, id)
 		}
 	}
@@ -268,7 +273,7 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	return b.send(ctx, &q)
 }
 
-// loadOthers reads the waiting pairs that could fit and that the batch does not decide itself.
+// loadCouldFit reads the waiting pairs that could fit and that the batch does not decide itself.
 func (b *batch) loadCouldFit(ctx context.Context, s *share) error {
 	if len(s.claims) == 0 && s.campaign.Name != b.allocatesFor {
 		return nil // nothing is admitted
@@ -281,8 +286,8 @@ func (b *batch) loadCouldFit(ctx context.Context, s *share) error {
 	return err
 }
 
-// referrers lists those whose number of pairs the claims depend on.
-func (s *share) referrers() []string {
+// concernedReferrers lists the referrers whose number of admitted pairs matters to the claims.
+func (s *share) concernedReferrers() []string {
 	ids := make([]string, 0, len(s.claims)+len(s.unadmitted))
 	for i := range s.claims {
 		ids = append(ids, s.claims[i].Decision.ReferrerID)

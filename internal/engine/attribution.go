@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// bind records the attributions that differ. They depend on no other referee, so
-// they are written before a campaign is locked for what does.
+// recordAttributions writes the attributions that differ. They depend on no other referee, so they
+// are written before a campaign is locked for the capacity that does.
 func (b *batch) recordAttributions(ctx context.Context) error {
 	d := attributionDifferences{recorded: newAttributionColumns(len(b.referees))}
 	exhausted := map[string]bool{}
@@ -37,15 +37,14 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	return b.send(ctx, &writes)
 }
 
-// bindings are what differs about attributions.
+// attributionDifferences are the attributions and digests to write.
 type attributionDifferences struct {
 	recorded attributionColumns
 	removed  []string // user_ids
 	digests  digestColumns
 }
 
-// compare adds what differs about one referee, whose attribution rests on these
-// facts now.
+// compare adds what differs about one referee, whose decision now rests on the given digest.
 func (d *attributionDifferences) compare(r *referee, rests digest) {
 	was, is := r.Attribution, r.outcome.Attribution
 	if r.lostAttribution {

@@ -2,27 +2,27 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// attributionRow stands for the attribution where others are named by their
-// purchase, whose id is never empty.
+// attributionRow names the attribution where other rows are named by their purchase, whose id is
+// never empty.
 const attributionRow = ""
 
-// broken is a seal that does not fit its row: somebody altered the row, or it
-// is from before there were seals and is believed.
+// badChecksum describes a row whose checksum is wrong: the row was altered, or, if unchecked, was
+// written without a checksum and is trusted.
 type badChecksum struct{ unchecked bool }
 
-// seal remembers a seal that does not fit. Ordinary batches believe what they
-// read: looking for damage is a resync's work.
-func (r *referee) noteChecksum(row string, sealed, old bool) {
-	if sealed || !r.resynced {
+// noteChecksum remembers a wrong checksum. Only a resync verifies checksums; other batches trust
+// what they read.
+func (r *referee) noteChecksum(row string, intact, unchecked bool) {
+	if intact || !r.resynced {
 		return
 	}
 	if r.badChecksums == nil {
 		r.badChecksums = map[string]badChecksum{}
 	}
-	r.badChecksums[row] = badChecksum{unchecked: old}
+	r.badChecksums[row] = badChecksum{unchecked: unchecked}
 }
 
-// expect remembers how many credits the engine gave a pair.
+// expectCredits remembers the number of credits recorded with a pair.
 func (r *referee) expectCredits(purchaseID string, credits int) {
 	if !r.resynced || credits < 0 {
 		return
@@ -33,27 +33,26 @@ func (r *referee) expectCredits(purchaseID string, credits int) {
 	r.expectedCredits[purchaseID] = credits
 }
 
-// expects reports whether a pair's row says how many credits were decided, as far as a resync looks
-// at it.
+// hasExpectedCredits reports whether the number of credits recorded with a pair is the decided one.
+// Only a resync loads these numbers.
 func (r *referee) hasExpectedCredits(decision *reward.Decision) bool {
 	credits, known := r.expectedCredits[decision.PurchaseID]
 	return !known || credits == len(decision.Credits)
 }
 
-// altered tells whether a row does not say what the engine wrote.
+// altered reports whether a row differs from what the engine wrote.
 func (r *referee) altered(row string) bool {
-	seal, is := r.badChecksums[row]
-	return is && !seal.unchecked
+	bad, found := r.badChecksums[row]
+	return found && !bad.unchecked
 }
 
-// unsealed tells whether a row has to be written anew, whatever it says.
+// mustRewrite reports whether a row has to be written again even if it says what was decided.
 func (r *referee) mustRewrite(row string) bool {
-	_, is := r.badChecksums[row]
-	return is
+	_, found := r.badChecksums[row]
+	return found
 }
 
-// drifted counts a row, or a pair with what it earns, that a resync finds to
-// differ.
+// markDrift marks a row, or a pair with its credits, that a resync found to differ.
 func (r *referee) markDrift(row string) {
 	if !r.resynced {
 		return

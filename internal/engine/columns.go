@@ -141,6 +141,7 @@ func (c *creditColumns) add(userID string, decision *reward.Decision, credit *re
 	c.Amounts = append(c.Amounts, credit.Amount)
 }
 
+// creditRemovalColumns are the keys of credits to delete.
 type creditRemovalColumns struct{ userID, purchaseID, reward []string }
 
 func (c *creditRemovalColumns) add(userID, purchaseID, reward string) {
@@ -226,8 +227,8 @@ func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
 	c.pairs[row] += pairs
 }
 
-// accountColumns have one row per account, but for sums beyond 64 bits: their rest is in another
-// accountColumns, which a statement of its own writes after this one.
+// accountColumns have one row per account. What would overflow 64 bits is in rest, which a
+// statement of its own writes afterwards.
 type accountColumns struct {
 	rows                    map[accountKey]int
 	beneficiaryID, currency []string
@@ -283,7 +284,7 @@ type creditCountColumns struct {
 
 type creditCountKey struct{ campaign, currency string }
 
-// add adds to the row of its key, or to a new one when sums would overflow.
+// add adds amounts to the row of its key, or to a new row where the sum would overflow.
 func (c *creditCountColumns) add(campaign, currency string, granted, held int64) {
 	reversed := -min(granted, 0)
 	key := creditCountKey{campaign, currency}
@@ -307,7 +308,8 @@ func (c *creditCountColumns) add(campaign, currency string, granted, held int64)
 
 func overflows(a, b int64) bool { return a > 0 && b > math.MaxInt64-a || a < 0 && b < math.MinInt64-a }
 
-// waitingColumns are rows of the waitlist. Arrays of arrays do not travel, so tiers do as text.
+// waitlistColumns are rows of the waitlist. Postgres takes no arrays of unequal arrays, so tiers
+// are written as text.
 type waitlistColumns struct {
 	UserIDs         []string  `db:"user_ids"`
 	PurchaseIDs     []string  `db:"purchase_ids"`
@@ -338,7 +340,7 @@ func (c *waitlistColumns) add(w *waitlistWrite) {
 	c.Edits = append(c.Edits, w.edit)
 }
 
-// arrayText writes numbers as Postgres reads an array.
+// arrayText returns numbers as the text of a Postgres array.
 func arrayText(tiers []reward.TierNeed, of func(reward.TierNeed) int64) *string {
 	numbers := make([]string, len(tiers))
 	for i := range tiers {
@@ -348,7 +350,7 @@ func arrayText(tiers []reward.TierNeed, of func(reward.TierNeed) int64) *string 
 	return &text
 }
 
-// pairKeyColumns name pairs.
+// pairKeyColumns are the keys of pairs.
 type pairKeyColumns struct{ userID, purchaseID []string }
 
 func (c *pairKeyColumns) add(userID, purchaseID string) {

@@ -2,12 +2,12 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// pairCount is by how much a campaign's counters move.
+// pairCount is by how much a campaign's counters change.
 type pairCount struct {
 	awaitingPurchase, waiting, held, granted, reversed, revised, conditionErrors int64
 }
 
-// count returns the counters of a campaign.
+// countsOf returns the changes of a campaign's counters.
 func (d *differences) countsOf(campaign string) *pairCount {
 	c := d.pairCounts[campaign]
 	if c == nil {
@@ -20,7 +20,7 @@ func (d *differences) countsOf(campaign string) *pairCount {
 	return c
 }
 
-// in moves the counter of one state.
+// add changes the counter of one state.
 func (c *pairCount) add(state reward.State, by int64) {
 	switch state {
 	case reward.Waiting:
@@ -35,8 +35,8 @@ func (c *pairCount) add(state reward.State, by int64) {
 	}
 }
 
-// countAwaiting counts a referee whose signup is attributed and has no pair
-// yet, given how many pairs are known of them after the batch.
+// countAwaiting counts a referee that is attributed and has no pair; known is its number of pairs
+// after the batch.
 func (d *differences) countAwaiting(r *referee, known int) {
 	was, is := "", ""
 	if r.Attribution != nil && len(r.Pairs) == 0 {

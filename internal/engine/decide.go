@@ -6,8 +6,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// decide asks package reward about each referee. One that cannot be decided is
-// set aside and does not keep the others from it.
+// decide lets package reward decide each referee. A referee that cannot be decided is set aside;
+// the others are decided.
 func (b *batch) decide() {
 	for _, r := range b.referees {
 		if err := r.decide(b); err != nil {
@@ -19,14 +19,14 @@ func (b *batch) decide() {
 func (r *referee) decide(b *batch) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the decision broke off: %v", fault)
+			err = fmt.Errorf("the decision panicked: %v", fault)
 		}
 	}()
 	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
 	return err
 }
 
-// settle works out what the ledger lacks of what was decided.
+// computeEntries computes the ledger entries that the decisions need.
 func (b *batch) computeEntries() {
 	for _, r := range b.referees {
 		if r.cause != nil {

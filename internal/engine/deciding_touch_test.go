@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// The database picks the touch that package reward would pick of all of them.
-func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
+// deciding_touch chooses the touch that package reward chooses among all touches.
+func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 	for _, model := range []database.AttributionModel{database.LastTouch, database.FirstTouch} {
 		t.Run(string(model), func(t *testing.T) {
 			s := newShop(t)

@@ -12,19 +12,19 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Configuration is everything that is declared in a schema, at one moment.
+// Declared is everything that is declared in a schema, at one moment.
 type Declared struct {
 	Epoch         int64
 	SchemaVersion int
 	RulesVersion  int
-	OwnerUID      string // empty: the schema has no owner, or its owner gave it up
+	OwnerUID      string // empty: the schema has no owner, or its owner released it
 	Suspended     bool
 	Reward        *reward.Configuration
-	Conditions    bool // whether some revision has a condition, so that attributes matter
+	Conditions    bool // some revision has a condition, so attributes are loaded
 }
 
-// LoadConfiguration reads the configuration with one statement, so that all of it was in force at the
-// same moment.
+// LoadDeclared reads everything with one statement, so that all of it was in force at the same
+// moment.
 func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {

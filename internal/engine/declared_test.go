@@ -2,7 +2,7 @@ package engine_test
 
 import "testing"
 
-// Above this estimate Postgres compiles a statement, which takes seconds. The planner overestimates
+// Postgres compiles a statement with a higher estimate, which takes seconds. The planner overestimates
 // tables that were never analyzed.
 func TestLoadingTheConfigurationIsEstimatedAsCheap(t *testing.T) {
 	s := newShop(t)

@@ -16,10 +16,10 @@ const (
 	kindCode     = "Code"
 	kindCampaign = "Campaign"
 	kindReferrer = "Referrer"
-	kindRollout  = "Rollout"  // of a campaign: all its referees
-	kindWithheld = "Withheld" // of a campaign: whose reversals have been permitted
-	kindErasure  = "Erasure"  // of a user: the next step of an erasure
-	kindFix      = "Fix"      // of a referee: its attribution stays, since an erasure is to move the touches
+	kindRollout  = "Rollout"  // key: a campaign; reaches all its referees
+	kindWithheld = "Withheld" // key: a campaign; reaches referees with withheld pairs that may be reversed
+	kindErasure  = "Erasure"  // key: a user; asks for the next step of an erasure
+	kindFix      = "Fix"      // key: a referee; fixes its attribution, since an erasure moves the touches
 )
 
 // expandStatements turn changes of other kinds into changes of referees.
@@ -54,9 +54,9 @@ func (e *expansion) add(key, stage, resumeAfter string) {
 	}
 }
 
-// take takes changes of the locked shards off the list, and referees whose
-// hold is over. Referees are remembered for this batch; anything else is
-// expanded into referees, who go back on the list, each in its own shard.
+// dequeue deletes the oldest changes of the locked shards from the queue and finds the referees
+// with a hold that has ended. Referees become those of the batch; changes of other kinds are
+// expanded into changes of referees, each in its own shard.
 func (b *batch) dequeue(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
 	found := map[string]bool{}
@@ -87,7 +87,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 				return nil
 			case kindFix:
 				found[key] = true
-				b.fixes = append(b.fixes, key) // twice does no harm
+				b.fixes = append(b.fixes, key) // a repeated key is harmless
 				return nil
 			}
 			if expand[kind] == nil {
@@ -104,7 +104,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 			b.chosen += len(e.keys)
 		}
 		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
-			// What does not fit stays due for the next batch.
+			// Referees beyond the batch's size stay due for the next batch.
 			if b.chosen+len(found) < b.turn.size {
 				found[userID] = true
 			}

@@ -7,12 +7,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// differences are what has to be written so that what is recorded of a batch's
-// referees is what was decided.
+// differences are what has to be written so that the recorded results of a batch's referees are
+// what was decided.
 type differences struct {
 	digests           digestColumns
 	pairs             []*pairRow
-	hasClaims         bool // pairs claimed capacity: the order in which they are written is that of admission
+	hasClaims         bool // some pairs claimed capacity: pairs are written in admission order
 	credits           creditColumns
 	creditRemovals    creditRemovalColumns
 	entries           ledgerColumns
@@ -21,33 +21,33 @@ type differences struct {
 	pairCounts        map[string]*pairCount // by campaign
 	creditCounts      creditCountColumns
 	deferred          deferredColumns
-	postponedReferees []string         // user_ids none of whose holds' ends are due until they are decided again
-	postponedPairs    pairKeyColumns   // pairs whose hold's end is not due until their campaign is open again
-	waitlistWrites    []*waitlistWrite // that join the waitlist, or stand in it otherwise than is recorded
-	waitlistRemovals  pairKeyColumns   // that leave it
-	waitlistReferrers referrerColumns  // referrers of whom something on it changes
+	postponedReferees []string         // user_ids whose held pairs are not due until they are decided again
+	postponedPairs    pairKeyColumns   // held pairs that are not due until their campaign is open again
+	waitlistWrites    []*waitlistWrite // rows that join the waitlist or change there
+	waitlistRemovals  pairKeyColumns   // rows that leave the waitlist
+	waitlistReferrers referrerColumns  // referrers of rows that join, change or leave
 	setAside          setAsideColumns
 	decided           []string // user_ids
 }
 
-// pairRow is a pair that is recorded for the first time or differently.
+// pairRow is a pair to be recorded for the first time or differently.
 type pairRow struct {
 	userID string
 	reward.Decision
 	isNew         bool   // not recorded before
-	admitted      bool   // Held or Granted, and was not before
-	drawsOrder    bool   // from now on: it gets the next admission order
+	admitted      bool   // Held or Granted now, and not before
+	drawsOrder    bool   // it counts from now on and gets the next admission order
 	order         *int64 // that order
 	waitlistWrite *waitlistWrite
 }
 
-// waitingPair is a row of the waitlist to be written.
+// waitlistWrite is a row of the waitlist to be written.
 type waitlistWrite struct {
 	userID, purchaseID string
 	waitlistRow
 }
 
-// newDifferences has room for what a batch of that many new referees comes to.
+// newDifferences returns differences with memory for the results of that many new referees.
 func newDifferences(referees int) *differences {
 	return &differences{
 		pairs:     make([]*pairRow, 0, referees),
@@ -63,7 +63,7 @@ type referrerKey struct{ campaign, referrerID string }
 
 func (p *pairRow) referrer() referrerKey { return referrerKey{p.Campaign, p.ReferrerID} }
 
-// compare adds what is different about one referee.
+// compare adds what differs about one referee.
 func (d *differences) compare(r *referee, config *reward.Configuration, now time.Time) {
 	if r.cause != nil {
 		d.setAside.add(r.UserID, r.cause)
@@ -90,15 +90,15 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		d.compareWaiting(r, decision, row, config)
 		d.compareCredits(r, before, decision)
 	}
-	for _, frozen := range recorded {
-		if frozen.State == reward.Held && !frozen.MaturesAt.After(now) && !r.postponedPairs[frozen.PurchaseID] {
-			d.postponedPairs.add(r.UserID, frozen.PurchaseID)
+	for _, undecided := range recorded { // pairs of a suspended campaign
+		if undecided.State == reward.Held && !undecided.MaturesAt.After(now) && !r.postponedPairs[undecided.PurchaseID] {
+			d.postponedPairs.add(r.UserID, undecided.PurchaseID)
 		}
 	}
 	d.removeWithoutPair(r, config)
 	d.countAwaiting(r, known)
-	for campaign, broke := range r.outcome.ConditionErrors {
-		d.countsOf(campaign).conditionErrors += broke
+	for campaign, failed := range r.outcome.ConditionErrors {
+		d.countsOf(campaign).conditionErrors += failed
 	}
 	for i := range r.entries {
 		r.markDrift(r.entries[i].PurchaseID)
@@ -128,8 +128,8 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	return row
 }
 
-// compareWaiting adds what differs about the pair's row on the waitlist. row is the pair's own, where
-// that is written.
+// compareWaiting adds what differs about the pair's row on the waitlist. row is the pair to be
+// written, or nil.
 func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row *pairRow, config *reward.Configuration) {
 	was := r.waitlistRows[decision.PurchaseID]
 	if decision.Need == nil {
@@ -146,7 +146,7 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 		growing: decision.State != reward.Waiting, need: *decision.Need, edit: campaign.Edit,
 	}
 	if was != nil && !is.growing && campaign.Mode != reward.Open {
-		is.edit = was.edit // the row is a candidate once the campaign opens again, under whichever edit
+		is.edit = was.edit // so that the row is a candidate once the campaign is open again
 	}
 	if was != nil && was.same(&is) {
 		return
@@ -165,8 +165,8 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 	}
 }
 
-// removeUnpaired removes rows of the waitlist without a pair. One whose purchase waits is written anew
-// after that.
+// removeWithoutPair removes waitlist rows without a pair. If the purchase waits, its row is written
+// again afterwards.
 func (d *differences) removeWithoutPair(r *referee, config *reward.Configuration) {
 	for purchaseID, row := range r.waitlistWithoutPair {
 		if campaign := config.Campaigns[row.campaign]; campaign != nil && campaign.Mode == reward.Suspended {
@@ -178,7 +178,7 @@ func (d *differences) removeWithoutPair(r *referee, config *reward.Configuration
 	}
 }
 
-// countPair counts the pair where it is now and no more where it was.
+// countPair counts the pair in its new state instead of its old one.
 func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) {
 	if before != nil {
 		d.countsOf(before.Campaign).add(before.State, -1)
@@ -202,24 +202,24 @@ func samePair(before *reward.Pair, now *reward.Decision) bool {
 		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
 }
 
-// compareCredits adds what the pair earns differently, and what is held of it.
+// compareCredits adds the credits that differ, and what accounts and counters hold of them.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
-	kept := 0
-	// Accounts and counters have what is decided, not what was read.
+	unchanged := 0
+	// Accounts and counters already have the decided credits, not the ones that were read.
 	counted := r.countedHeld[decision.PurchaseID] && decision.State == reward.Held
 	credits := r.creditsOf(decision.PurchaseID)
 	for i := range credits {
 		was := &credits[i]
-		// What was altered is not what accounts and counters have; a resync adds these up.
+		// Accounts and counters do not have the altered amount; a resync adds them up.
 		if before != nil && before.State == reward.Held && !counted && (was.intact || was.unchecked) {
 			d.addHeld(was.campaign, &was.Credit, -1)
 		}
 		same := was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit)
 		switch {
 		case same && was.intact:
-			kept++
+			unchanged++
 		case same && was.unchecked:
-			kept++
+			unchanged++
 			d.creditRemovals.add(r.UserID, was.purchaseID, was.Reward)
 			d.credits.add(r.UserID, decision, &was.Credit)
 		default:
@@ -232,30 +232,30 @@ func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *
 		if decision.State == reward.Held && !counted {
 			d.addHeld(decision.Campaign, credit, +1)
 		}
-		if kept == 0 || !r.hasRecorded(decision, credit) {
+		if unchanged == 0 || !r.hasRecorded(decision, credit) {
 			r.markDrift(decision.PurchaseID)
 			d.credits.add(r.UserID, decision, credit)
 		}
 	}
 }
 
-// recorded tells whether the credit stands in the database as it was decided.
+// hasRecorded reports whether the credit is recorded as it was decided.
 func (r *referee) hasRecorded(decision *reward.Decision, credit *reward.Credit) bool {
 	return slices.ContainsFunc(r.creditsOf(decision.PurchaseID), func(c recordedCredit) bool {
 		return c.campaign == decision.Campaign && c.Credit == *credit && (c.intact || c.unchecked)
 	})
 }
 
-// hold counts a credit as held, or with -1 as held no more.
+// addHeld counts a credit as held, or with -1 as no longer held.
 func (d *differences) addHeld(campaign string, credit *reward.Credit, sign int64) {
 	d.accounts.add(credit.BeneficiaryID, credit.Currency, 0, sign*credit.Amount)
 	d.creditCounts.add(campaign, credit.Currency, 0, sign*credit.Amount)
 }
 
-// enter appends an entry to the ledger and to what follows it.
+// addEntry appends an entry to the ledger and counts it.
 func (d *differences) addEntry(r *referee, entry *reward.Entry) {
 	d.entries.add(r.UserID, entry)
-	d.countsOf(entry.Campaign) // which dates the change
+	d.countsOf(entry.Campaign) // writes changed_at
 	d.accounts.add(entry.BeneficiaryID, entry.Currency, entry.Amount, 0)
 	d.creditCounts.add(entry.Campaign, entry.Currency, entry.Amount, 0)
 }

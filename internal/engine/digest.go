@@ -2,9 +2,9 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// digest is what a decision about a referee rested on. It is recorded with the
-// attribution, so that a resync sees that facts were changed without deciding
-// anything; see the comments of its columns in referral.attribution.
+// digest identifies what a decision about a referee rested on. It is recorded with the attribution,
+// so that a resync notices changed facts without deciding anything; see the comments of its columns
+// in referral.attribution.
 type digest struct {
 	facts    int64
 	via      *int64
@@ -19,12 +19,12 @@ func readDigest(facts, via *int64, pairs *int32) digest {
 	return digest{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
-// is tells whether what is recorded is what a decision rests on now.
+// same reports whether the recorded digest equals the given one.
 func (d *digest) same(now digest) bool {
 	return d.recorded && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
 }
 
-// restsOn digests what the outcome rests on, and counts the pairs there will be.
+// currentDigest returns the digest of what the outcome rests on, with the number of pairs after it.
 func (r *referee) currentDigest(config *reward.Configuration) digest {
 	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
 	for i := range r.outcome.Decisions {
@@ -33,15 +33,15 @@ func (r *referee) currentDigest(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
+	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() { // else the attribution no longer depends on it
 		now.via = &r.via
 	}
 	return now
 }
 
-// pairsAfter are the pairs there will be, as far as they tell whether the attribution stays. As long
-// as claims are open, a pair that waits is expected to go on waiting, and any other to be admitted
-// unless its campaign is exhausted.
+// pairsAfter returns the referee's pairs after the batch, as far as they decide whether its
+// attribution is fixed. As long as claims are open, a waiting pair is expected to go on waiting,
+// and any other pair to be admitted unless its campaign is exhausted.
 func (r *referee) pairsAfter() []reward.Pair {
 	pairs := make([]reward.Pair, 0, len(r.Pairs)+len(r.outcome.Decisions))
 	decided := make(map[string]bool, len(r.outcome.Decisions))
@@ -66,8 +66,7 @@ func (r *referee) pairsAfter() []reward.Pair {
 	return pairs
 }
 
-// compareDigest adds the digest of a referee whose claims turned out otherwise
-// than was expected.
+// compareDigest adds the digest of a referee whose claims ended otherwise than was expected.
 func (d *differences) compareDigest(r *referee, rests digest) {
 	if r.outcome.Attribution != nil && !r.recordedDigest.same(rests) {
 		d.digests.add(r.UserID, rests)

@@ -1,13 +1,24 @@
-// Package engine converges credits: it takes noted changes in batches, loads
-// what is known of the referees they name, lets package reward decide, and
-// records the difference, all in one transaction a batch.
+// Package engine converges credits: it dequeues changes in batches, loads what is known of the
+// referees that they name, lets package reward decide, and records the difference. One batch is one
+// transaction:
 //
-//	change list ─► take ─► load ─► reward.Decide ─► record ─► fence ─► commit
+//	dequeue ─► load ─► restore ─► decide ─► withhold ─► attribute ─► allocate ─► record ─► erase ─► fence ─► commit
+//	           facts,  lost       reward.   reversals   attri-       reward.     pairs,    next     epoch
+//	           results pairs      Decide    of missing  butions      Allocate    credits,  steps    unchanged?
+//	                                        rows                                 ledger
 //
-// It depends on the attribution database alone. Any number of engines may run
-// on one database: they share work through locks on shard rows, and the
-// configuration epoch, read as the last statement of each batch, keeps any of
-// them from committing what was decided under an older configuration.
+// An allocation batch begins with the head of a campaign's waitlist instead of the change queue, then
+// takes the same steps. A resync compares the recorded results with the facts, one range of referees
+// after the other, and takes the referees that differ through these steps too. A reversal takes back
+// what a deleted campaign gave, from the recorded rows alone.
 //
-// No rule about credits lives here, and nothing about Kubernetes.
+// The package depends on the attribution database alone. Any number of engines may run on one
+// database: they share the work through locks on shards, and the configuration epoch, read as the last
+// statement of each batch, keeps a batch from committing what was decided under an older configuration.
+//
+// What a policy says is decided in package reward, not here. This package decides which rows are
+// trusted, restored, withheld or set aside. It knows nothing of Kubernetes.
+//
+// Where to begin: engine.go (the loop), worker.go (one batch after the other), batch.go (the steps of a
+// batch), record.go and writes.go (everything that a batch writes).
 package engine

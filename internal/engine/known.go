@@ -11,16 +11,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Known is all that a decision about one referee rests on, as it was at one
-// moment.
+// Known is all that a decision about one referee rests on, as of one moment.
 type Known struct {
 	Config  *reward.Configuration
 	Referee *reward.Referee
 	At      time.Time // the database's clock
 }
 
-// Look loads what a batch would, in one snapshot, and locks and writes nothing.
-// Who reads needs the rights of a reader alone.
+// LoadKnown reads what a batch would read, in one snapshot. It locks and writes nothing, and needs
+// only the rights of a reader.
 func LoadKnown(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
 	config, err := LoadDeclared(ctx, db)
 	if err != nil {

@@ -8,45 +8,41 @@ import (
 	"time"
 )
 
-// lookAgain is how long what is known of a queue's beginning is used. It is exact
-// by itself; only a server whose transaction ids have gone back, as those of a
-// standby that was promoted without the last transactions, could make it wrong.
+// startValidFor is how long a recorded start is used. A start is exact, except on a server whose
+// transaction ids went back, such as a standby that was promoted without the last transactions.
 const startValidFor = time.Minute
 
-// queues know where the queue of each shard begins. As long as any transaction is
-// older, changes that were dequeued stay in the index as dead entries: after an
-// hour of a writer's open transaction that is millions, which each look for the
-// first change would have to pass.
+// queueStarts record where the queue of each shard begins. While an older transaction is open,
+// dequeued changes stay in the index as dead entries: after an hour these are millions, which every
+// search for the oldest change would read.
 //
-// A queue is ordered by the transaction that wrote a change and its id. A look for
-// the first change is made in one snapshot, and all that may come in front of it
-// later was written by a transaction in progress at that snapshot: it is not
-// visible yet, and every transaction that begins later is behind. So the next look
-// probes those few transactions, and otherwise goes on where the last one ended. A
-// change that is committed late is found by the first look after its commit.
+// A queue is ordered by the transaction that enqueued a change, then by the change's id. A search
+// for the oldest change sees one snapshot. A change that later appears in front of the one found
+// was enqueued by a transaction that was in progress in that snapshot; transactions that begin
+// later come after it. So the next search probes those few transactions, and otherwise continues
+// where the last one ended. The first search after a late commit finds its changes.
 type queueStarts struct {
 	mu    sync.Mutex
 	known map[int16]*queueStart // by shard
 }
 
-// beginning is what the last look at a shard's queue found: each change is at
-// (xid, id) or behind, or of a transaction in progress at the snapshot seen.
+// queueStart is the result of the last search in a shard's queue: each change is at (xid, id) or
+// later, or belongs to a transaction that was in progress in the snapshot seen.
 type queueStart struct {
 	xid        uint64
 	id         int64
 	seen       string
-	validUntil time.Time // then the queue is looked at from its very beginning
+	validUntil time.Time // then the queue is searched from its beginning
 }
 
-// first is the first change of a locked shard's queue.
+// oldestChange is the oldest change of a locked shard.
 type oldestChange struct {
 	shard int16
 	xid   string // empty: there was no change
 	id    int64
 }
 
-// beginnings are the parameters of oldest_change for each shard that something is
-// known of.
+// queueStartColumns are the parameters of oldest_change, by shard.
 type queueStartColumns struct {
 	shard []int16
 	xid   []string
@@ -54,7 +50,8 @@ type queueStartColumns struct {
 	seen  []string
 }
 
-func (q *queueStarts) columns(now time.Time) (b queueStartColumns) {
+// columns returns the valid starts, and forgets the others.
+func (q *queueStarts) columns(now time.Time) (c queueStartColumns) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for shard, known := range q.known {
@@ -62,25 +59,24 @@ func (q *queueStarts) columns(now time.Time) (b queueStartColumns) {
 			delete(q.known, shard)
 			continue
 		}
-		b.shard = append(b.shard, shard)
-		b.xid = append(b.xid, strconv.FormatUint(known.xid, 10))
-		b.id = append(b.id, known.id)
-		b.seen = append(b.seen, known.seen)
+		c.shard = append(c.shard, shard)
+		c.xid = append(c.xid, strconv.FormatUint(known.xid, 10))
+		c.id = append(c.id, known.id)
+		c.seen = append(c.seen, known.seen)
 	}
-	return b
+	return c
 }
 
-// found takes note of the first change of a shard's queue as of a snapshot; an
-// empty xid: there is none.
+// record stores the oldest change of a shard as of a snapshot; an empty xid: there is none.
 func (q *queueStarts) record(now time.Time, f oldestChange, snapshot string) {
 	_, rest, _ := strings.Cut(snapshot, ":")
 	end, _, _ := strings.Cut(rest, ":")
-	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction is from here on
+	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction has this id or a higher one
 	if err != nil {
 		return
 	}
 	id := int64(0)
-	// A change of a dump from another server may be of a transaction yet to come.
+	// A change restored from another server's dump may name a future transaction.
 	if of, err := strconv.ParseUint(f.xid, 10, 64); err == nil && of < xid {
 		xid, id = of, f.id
 	}
@@ -97,8 +93,8 @@ func (q *queueStarts) record(now time.Time, f oldestChange, snapshot string) {
 	known.xid, known.id, known.seen = xid, id, snapshot
 }
 
-// forget has every queue looked at from its very beginning: the database was
-// away, and may be another server by now.
+// forget makes every queue be searched from its beginning: the database was away, and may be
+// another server now.
 func (q *queueStarts) forget() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,10 +9,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// restore puts pairs that were lost or altered back to what their ledger entries
-// and credits tell, before anything is decided: a granted pair is not decided
-// anew because its row is gone. Of referees that somebody noted only missing
-// pairs are restored.
+// restore puts missing and altered pairs back to what their ledger entries and credits say, before
+// anything is decided: a granted pair is not decided again because its row is missing. Outside a
+// resync only missing pairs are restored.
 func (b *batch) restore(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
@@ -68,7 +67,7 @@ func (r *referee) restoreAttribution(config *reward.Configuration) {
 	r.Attribution = restored
 }
 
-// lacksPair reports whether the ledger has entries of a pair whose row is missing.
+// lacksPair reports whether the ledger has entries of a purchase without a pair.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
 		if r.pair(r.Ledger[i].PurchaseID) == nil {
@@ -78,8 +77,8 @@ func (r *referee) lacksPair() bool {
 	return false
 }
 
-// restorePairs replaces pairs that cannot be believed, adds missing ones, and
-// takes credits that cannot be believed from the ledger.
+// restorePairs replaces altered pairs, adds missing ones, and takes altered credits from the
+// ledger.
 func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*reward.Entered) {
 	lost := map[string]bool{} // by purchase; true: there is no row
 	for i := range r.Pairs {
@@ -129,8 +128,7 @@ func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair
 	}
 }
 
-// believed are the credits of a purchase that were not altered, and their
-// campaign.
+// trustedCredits returns the credits of a purchase that were not altered, and their campaign.
 func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []reward.Credit) {
 	for _, c := range r.creditsOf(purchaseID) {
 		if c.intact || c.unchecked || !r.resynced {
@@ -140,7 +138,7 @@ func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []
 	return campaign, credits
 }
 
-// rebuild remembers that a pair has to be written.
+// markRebuilt remembers that a restored pair has to be written.
 func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	if r.rebuilt == nil {
 		r.rebuilt = map[string]bool{}
@@ -148,7 +146,7 @@ func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	r.rebuilt[purchaseID] = gone
 }
 
-// damaged reports whether credits of a pair are missing, were altered or added.
+// damaged reports whether credits of a pair are missing, altered or added.
 func (r *referee) damaged(pair *reward.Pair) bool {
 	if expected, known := r.expectedCredits[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true

@@ -9,33 +9,32 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// A range begins small and grows as long as little in it does not fit, so that
-// one statement compares about as much as it can in a second. One that takes too
-// long is halved, down to one referee.
+// A range begins small and grows while little in it differs, so that one statement compares about
+// as much as fits in a second. A range that takes too long is halved, down to one referee.
 const (
 	leastRefereesPerRange = 1_000
 	firstRefereesPerRange = 20_000
 	mostRefereesPerRange  = 80_000
 )
 
-// failuresShown is how many steps in a row have to fail before ResyncErr shows
-// it. One that is repeated with less to do often goes through.
+// failuresShown is how many steps in a row have to fail before ResyncErr returns the failure. A
+// step that is repeated with less to do often succeeds.
 const failuresShown = 2
 
-// resyncer compares what is recorded with what it rests on, a range of referees
-// after the other, and then counters and accounts.
+// resyncer compares the recorded results with what they rest on, one range of referees after the
+// other, then counters and accounts.
 type resyncer struct {
 	engine           *Engine
 	refereesPerRange int // in the next range
-	repairsPerStep   int // most to decide in one step
+	repairsPerStep   int // most referees to decide in one step
 
-	// Of the step under way.
-	alone     string // the one referee that it is about; empty: there are more
-	comparing bool   // it compares a range
-	repairing bool   // it decides what it has found
+	// State of the current step.
+	alone     string // the only referee that the step is about; empty: there are several
+	comparing bool   // the step compares a range
+	repairing bool   // the step decides the referees that it found
 
-	failedAlone    []failure // referees that failed alone; set aside as soon as another step goes through
-	failuresInARow int       // steps in a row
+	failedAlone    []failure // referees that failed alone; set aside once another step succeeds
+	failuresInARow int
 }
 
 // failure is why a referee could not be compared or decided.
@@ -48,17 +47,17 @@ func newResyncer(e *Engine) *resyncer {
 	return &resyncer{engine: e, refereesPerRange: firstRefereesPerRange, repairsPerStep: e.usualBatch()}
 }
 
-// Resync does every step of a comparison that is due now, without a pause, and
-// returns when none is or another engine is at it.
+// Resync runs every step of a comparison that is due now, without a pause, and returns when no step
+// is due or another engine runs it.
 func (e *Engine) Resync(ctx context.Context) error {
 	s := newResyncer(e)
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
-		took, err := s.attempt(ctx, true)
+		did, err := s.attempt(ctx, true)
 		switch {
-		case err == nil && !took:
+		case err == nil && !did:
 			return nil
 		case err != nil && !s.handleFailure(ctx, err):
 			return err
@@ -66,8 +65,8 @@ func (e *Engine) Resync(ctx context.Context) error {
 	}
 }
 
-// ResyncErr is why the steps of a resync fail at present; nil when the last one
-// went through, and when only one has failed.
+// ResyncErr returns why the steps of a resync fail at present. It is nil when the last step
+// succeeded, and when only one step has failed.
 func (e *Engine) ResyncErr() error {
 	if failure := e.resyncFailure.Load(); failure != nil {
 		return *failure
@@ -75,7 +74,7 @@ func (e *Engine) ResyncErr() error {
 	return nil
 }
 
-// run does a step each time it is woken, until ctx ends.
+// run does one step each time it is woken, until ctx ends.
 func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
 	for {
@@ -96,24 +95,23 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 }
 
 // attempt does one step, under the same conditions as a batch.
-func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err error) {
+func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err error) {
 	config := s.engine.config.Load()
 	if config == nil || !s.engine.mayDecide(config) {
 		return false, nil
 	}
 	s.alone, s.comparing, s.repairing = "", false, false
-	if took, err = s.step(ctx, config, atOnce); err == nil && took {
+	if did, err = s.step(ctx, config, atOnce); err == nil && did {
 		s.repairsPerStep = min(2*s.repairsPerStep, s.engine.usualBatch())
 		s.failedAlone, s.failuresInARow = nil, 0
 		s.engine.resyncFailure.Store(nil)
 	}
-	return took, err
+	return did, err
 }
 
-// accept does what lets the next attempt do better, and reports whether that may
-// follow at once. A step that failed by its data, its size or its time is halved
-// until one referee stands alone, which the next step leaves out. All other
-// failures are no referee's: the same step is tried again.
+// handleFailure adapts the next attempt to a failure, and reports whether that attempt may follow
+// at once. A step that failed by its data, size or time is halved until one referee is left alone,
+// which the next step leaves out. After any other failure the same step is repeated.
 func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	s.engine.stats.failures.Add(1)
 	switch {
@@ -141,7 +139,8 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	return true
 }
 
-// after is where the next range begins: behind the referees that failed alone.
+// resumeFrom returns the user_id after which the next range begins: beyond the referees that failed
+// alone.
 func (s *resyncer) resumeFrom(resumeAfter string) string {
 	for i := range s.failedAlone {
 		resumeAfter = max(resumeAfter, s.failedAlone[i].userID)
@@ -149,8 +148,8 @@ func (s *resyncer) resumeFrom(resumeAfter string) string {
 	return resumeAfter
 }
 
-// setAside records the referees that failed alone, now that another step goes
-// through: the failure is theirs, and not the database's.
+// setAside records the referees that failed alone, once another step succeeds: then the failure is
+// theirs and not the database's.
 func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	if len(s.failedAlone) == 0 {
 		return nil
@@ -174,7 +173,8 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	return b.record(ctx)
 }
 
-// pace is how long to wait after a step that took so long: batches go first.
+// pauseAfter returns how long to wait after a step of that duration. It is longer while batches
+// run, which go first.
 func (e *Engine) pauseAfter(took time.Duration) time.Duration {
 	if e.busy.Load() > 0 {
 		took *= 3

@@ -9,13 +9,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// pendingAllocation stands for a request to allocate a campaign.
+// pendingAllocation is the kind of a pending request to allocate a campaign.
 const pendingAllocation = "Allocation"
 
-// dropPending drops the referees that a change in the queue reaches, of whatever
-// kind it is, and those whose hold is over: what differs of them is no drift, and
-// is decided soon. Where the resync reverses lost pairs it enqueues these referees,
-// since what is pending may concern other pairs than theirs.
+// dropPending drops the referees that a pending change of any kind reaches, and those with a hold
+// that has ended: what differs about them is no drift, and a batch decides them soon. Where the
+// resync reverses lost pairs it enqueues these referees, since the pending change may concern other
+// pairs.
 func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
@@ -73,7 +73,8 @@ func (b *batch) dropPending(ctx context.Context) error {
 	return err
 }
 
-// isDue reports whether the hold of a pair has ended, so that a batch is about to decide it.
+// isDue reports whether the hold of a pair has ended, so that a batch is about to decide the
+// referee.
 func (r *referee) isDue(b *batch) bool {
 	for i := range r.Pairs {
 		p := &r.Pairs[i]
@@ -84,10 +85,10 @@ func (r *referee) isDue(b *batch) bool {
 	return false
 }
 
-// leave drops referees from the batch.
-func (b *batch) drop(is func(*referee) bool) {
+// drop takes referees out of the batch.
+func (b *batch) drop(matches func(*referee) bool) {
 	b.referees = slices.DeleteFunc(b.referees, func(r *referee) bool {
-		if !is(r) {
+		if !matches(r) {
 			return false
 		}
 		delete(b.byID, r.UserID)
@@ -95,7 +96,7 @@ func (b *batch) drop(is func(*referee) bool) {
 	})
 }
 
-// codes are those of the links that the signup may be bound by.
+// possibleCodes lists the codes of the links that may attribute the signup.
 func (r *referee) possibleCodes() []string {
 	var codes []string
 	if r.Signup != nil && r.Signup.Code != "" {
@@ -111,7 +112,7 @@ func (r *referee) possibleCodes() []string {
 	return slices.Compact(codes)
 }
 
-// campaigns are those that the referee is or may be of.
+// possibleCampaigns lists the campaigns that the referee belongs to or may belong to.
 func (r *referee) possibleCampaigns() []string {
 	var names []string
 	if r.Attribution != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// resyncStep is one transaction of a comparison: a range of referees is
-// compared in one snapshot, and those of whom something does not fit are
-// decided and recorded as in any batch, with progress and counts.
+// resyncStep is one transaction of a comparison: a range of referees is compared in one snapshot,
+// and the referees that differ are decided and recorded as in any batch, with the progress and the
+// drift.
 type resyncStep struct {
 	*batch
 	drift map[string]*drift // by campaign
@@ -21,8 +21,8 @@ type resyncStep struct {
 // drift is what was put right of one campaign.
 type drift struct{ attributions, pairs, sums int64 }
 
-// step does one step if one is due and nobody else is at it.
-func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (took bool, err error) {
+// step does one step if one is due and no other engine does it.
+func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did bool, err error) {
 	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.repairsPerStep}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
@@ -48,7 +48,7 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (too
 		return false, fmt.Errorf("while setting referees aside: %w", err)
 	}
 	if err := step.recordDrift(ctx); err != nil {
-		return false, fmt.Errorf("while counting drift: %w", err)
+		return false, fmt.Errorf("while recording drift: %w", err)
 	}
 	if next == nil {
 		_, err = step.tx.Exec(ctx, step.statement("resync_end"))
@@ -56,7 +56,7 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (too
 		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), next.phase, next.resumeAfter, s.engine.pauseAfter(time.Since(began)).Microseconds())
 	}
 	if err != nil {
-		return false, fmt.Errorf("while recording how far a resync came: %w", err)
+		return false, fmt.Errorf("while recording the progress of a resync: %w", err)
 	}
 	if err := step.fence(ctx); err != nil {
 		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
@@ -75,14 +75,13 @@ const (
 	phaseSums   = "Sums"
 )
 
-// position is how far a comparison has come.
+// position is the progress of a comparison.
 type position struct {
 	phase       string
-	resumeAfter string // the last referee that the phase has reached
+	resumeAfter string // the last user_id that the phase has reached
 }
 
-// advance does one step from a position and returns the next; nil: it was the
-// last.
+// advance does one step from a position and returns the next position; nil: it was the last step.
 func (s *resyncer) advance(ctx context.Context, step *resyncStep, at position) (*position, error) {
 	switch at.phase {
 	case phaseRows:
@@ -113,8 +112,8 @@ func orEmpty(s *string) string {
 	return *s
 }
 
-// claim locks the comparison and begins one where none is under way. Nil: it is
-// not time for a step, or another engine is at it.
+// lockResync locks the comparison and begins one if none has begun. Nil: no step is due, or another
+// engine does it.
 func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, error) {
 	var at *position
 	var fresh bool
@@ -129,7 +128,7 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 		return err
 	})
 	if err := s.send(ctx, &queries); err != nil || at == nil {
-		return nil, wrap("while claiming a resync's step", err)
+		return nil, wrap("while locking a resync", err)
 	}
 	if !fresh {
 		_, err := s.tx.Exec(ctx, s.statement("resync_skip_suspended"))
@@ -144,8 +143,8 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 	return &position{phase: phaseRows}, nil
 }
 
-// compare compares one range and returns where it ends; nil: at the last
-// referee. Where more do not fit than one batch should hold it ends early.
+// compare compares one range and returns its end; nil: the last referee. It ends early if more
+// referees differ than one batch should decide.
 func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
 	s.comparing = true
 	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.refereesPerRange).Scan(&end); err != nil {
@@ -176,8 +175,8 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	return end, nil
 }
 
-// reverse decides referees whose lost pairs may be reversed, and returns the
-// last; empty: there are none left.
+// reversePermitted decides referees whose lost pairs may be reversed, and returns the last; empty:
+// none are left.
 func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after string) (last string, err error) {
 	rows, err := step.tx.Query(ctx, step.statement("resync_permitted"), after, s.repairsPerStep)
 	if err != nil {
@@ -193,7 +192,7 @@ func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after
 	return last, s.repairFound(ctx, step, found)
 }
 
-// repair decides and records those found.
+// repairFound decides and records the referees found.
 func (s *resyncer) repairFound(ctx context.Context, step *resyncStep, found []string) error {
 	if len(found) == 0 {
 		return nil
@@ -205,7 +204,7 @@ func (s *resyncer) repairFound(ctx context.Context, step *resyncStep, found []st
 	return step.repair(ctx, found)
 }
 
-// repair decides and records those found.
+// repair decides and records the referees found, and counts what differed as drift.
 func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	var queries pgx.Batch
 	queries.Queue(s.statement("begin"))
@@ -217,14 +216,14 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking shards: %w", err)
 	}
-	mended, err := s.repairPairs(ctx, found)
+	repaired, err := s.repairPairs(ctx, found)
 	if err != nil {
-		return fmt.Errorf("while putting altered pairs back: %w", err)
+		return fmt.Errorf("while repairing altered pairs: %w", err)
 	}
 	for _, userID := range found {
 		r := newReferee(userID)
 		r.resynced = true
-		for _, purchaseID := range mended[userID] {
+		for _, purchaseID := range repaired[userID] {
 			r.markDrift(purchaseID)
 		}
 		s.byID[userID] = r
@@ -249,23 +248,23 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	return nil
 }
 
-// mendPairs puts back the rows of pairs of which the checksum tells what they
-// were, and returns their purchases by referee.
+// repairPairs puts back altered pairs whose original values follow from the checksum, and returns
+// their purchases by referee.
 func (s *resyncStep) repairPairs(ctx context.Context, found []string) (map[string][]string, error) {
 	rows, err := s.tx.Query(ctx, s.statement("repair_pair"), found, reward.Reasons())
 	if err != nil {
 		return nil, err
 	}
-	mended := map[string][]string{}
+	repaired := map[string][]string{}
 	var userID, purchaseID string
 	_, err = pgx.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
-		mended[userID] = append(mended[userID], purchaseID)
+		repaired[userID] = append(repaired[userID], purchaseID)
 		return nil
 	})
-	return mended, err
+	return repaired, err
 }
 
-// of returns what is counted of a campaign.
+// driftOf returns the drift of a campaign.
 func (s *resyncStep) driftOf(campaign string) *drift {
 	if s.drift[campaign] == nil {
 		s.drift[campaign] = &drift{}
@@ -273,7 +272,7 @@ func (s *resyncStep) driftOf(campaign string) *drift {
 	return s.drift[campaign]
 }
 
-// campaignOf is the campaign that a difference belongs to.
+// campaignOf returns the campaign that a difference belongs to.
 func (r *referee) campaignOf(row string) string {
 	if p := r.pair(row); p != nil {
 		return p.Campaign
@@ -294,7 +293,7 @@ func (r *referee) campaignOf(row string) string {
 	return ""
 }
 
-// count adds what was put right to what has been so far.
+// recordDrift adds what was put right to the sums of the resync.
 func (s *resyncStep) recordDrift(ctx context.Context) error {
 	var campaigns []string
 	var attributions, pairs, sums []int64
@@ -311,7 +310,7 @@ func (s *resyncStep) recordDrift(ctx context.Context) error {
 	return err
 }
 
-// tell logs what was put right, once it is.
+// logDrift logs what was put right, after the commit.
 func (s *resyncStep) logDrift() {
 	for campaign, d := range s.drift {
 		s.engine.stats.drift.Add(uint64(d.attributions + d.pairs + d.sums))
@@ -319,6 +318,7 @@ func (s *resyncStep) logDrift() {
 	}
 }
 
+// wrap adds what was being done to an error; nil stays nil.
 func wrap(what string, err error) error {
 	if err == nil {
 		return nil

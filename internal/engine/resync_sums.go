@@ -8,18 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// mostSums is how many counters and accounts are put right in one step; a
-// comparison that finds more leaves the rest to the next.
+// mostSums is how many counters and accounts of a kind are put right in one step. The next
+// comparison finds the rest.
 const mostSums = 10_000
 
-// sums puts counters and accounts right that are off what they count. Each is
-// locked and added up again, in the order in which batches lock them: a batch that
-// waits for the lock adds to the right value. Those of a campaign with limits say
-// what capacity it has: they are put right under the campaign's lock, and
-// allocation is requested. The writers' rows of accounts come last, so that they
-// are locked for a moment only.
+// repairSums puts counters and accounts right that differ from their sums. Each is locked and added
+// up again, in the order in which batches lock them: a batch that waits for the lock then adds to
+// the right value. Counters of a limited campaign decide its capacity: they are put right under the
+// campaign's lock, and an allocation is requested. The writers' rows of accounts come last, so that
+// they are locked only for a moment.
 func (s *resyncStep) repairSums(ctx context.Context) error {
-	// Reading all there is takes longer, but locks nothing that a batch wants.
+	// Reading whole tables takes longer, but locks nothing that a batch waits for.
 	if _, err := s.tx.Exec(ctx, s.statement("set_statement_timeout"), "10min"); err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
@@ -80,8 +79,8 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 	return s.repairWriterAccounts(ctx, &writerAccounts)
 }
 
-// writerAccounts puts the writers' rows of accounts right. Those that a writer
-// has locked are left to the next comparison: its transaction may stay open.
+// repairWriterAccounts puts the writers' rows of accounts right. Rows that a writer has locked are
+// left to the next comparison: the writer's transaction may stay open.
 func (s *resyncStep) repairWriterAccounts(ctx context.Context, off *sumKeys) error {
 	if len(off.key) == 0 {
 		return nil
@@ -112,7 +111,7 @@ func (s *resyncStep) repairWriterAccounts(ctx context.Context, off *sumKeys) err
 	return nil
 }
 
-// in are those of the keys that are of these campaigns.
+// ofCampaigns returns the keys of these campaigns.
 func (k *sumKeys) ofCampaigns(campaigns []string) *sumKeys {
 	var of sumKeys
 	for i, campaign := range k.campaign {
@@ -123,7 +122,8 @@ func (k *sumKeys) ofCampaigns(campaigns []string) *sumKeys {
 	return &of
 }
 
-// limited lists the campaigns among these, by name, that have limits or let pairs wait for their mode.
+// limitedCampaigns returns those of the campaigns, ordered by name, whose pairs are admitted by
+// allocation.
 func (s *resyncStep) limitedCampaigns(names ...[]string) []string {
 	all := slices.Concat(names...)
 	slices.Sort(all)
@@ -133,14 +133,14 @@ func (s *resyncStep) limitedCampaigns(names ...[]string) []string {
 	})
 }
 
-// sumKeys name counters or accounts.
+// sumKeys are the keys of counters or accounts.
 type sumKeys struct{ campaign, key, currency []string }
 
 func (k *sumKeys) add(campaign, key, currency string) {
 	k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
 }
 
-// countSums counts what is put right as drift of its campaigns.
+// countSumDrift counts what is put right as drift of its campaigns.
 func (s *resyncStep) countSumDrift(k *sumKeys) {
 	for _, campaign := range k.campaign {
 		s.driftOf(campaign).sums++

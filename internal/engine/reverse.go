@@ -15,26 +15,24 @@ import (
 // reversalRows is how many rows of each table one step of a reversal reads.
 const reversalRows = 1000
 
-// reversal is one transaction of a campaign that was deleted with Reverse: what
-// it gave in a range of keys is taken back. It decides nothing and loads no
-// facts, so that it also reaches referees that are set aside, withheld, or have
-// pairs in a campaign that is suspended. What is recorded says what there is to
-// take back; counters have no say.
+// reversal is one transaction of a campaign that was deleted with Reverse: it takes back what the
+// campaign gave in a range of keys. It decides nothing and loads no facts, so that it also reaches
+// referees that are set aside, withheld, or have pairs in a suspended campaign. Only recorded rows
+// decide what is taken back, never counters.
 type reversal struct {
 	*batch
 	campaign string
 	after    rowKey  // last key of the range before
-	end      *rowKey // last key of this one; nil: there is none after it
+	end      *rowKey // last key of this range; nil: the range has no end
 
-	waitlistKeys      pairKeyColumns  // rows of the waitlist
+	waitlistKeys      pairKeyColumns  // rows to remove from the waitlist
 	waitlistReferrers referrerColumns // their referrers
 }
 
-// rowKey is what pairs, credits and ledger entries have in common.
+// rowKey is the key that pairs, credits and ledger entries share.
 type rowKey struct{ userID, purchaseID string }
 
-// reversing reports whether some campaign takes back what it gave, as far as
-// the engine knows.
+// reversing reports whether the loaded configuration has a campaign that takes back what it gave.
 func (e *Engine) reversing() bool {
 	config := e.config.Load()
 	if config == nil || !e.mayDecide(config) {
@@ -48,8 +46,8 @@ func (e *Engine) reversing() bool {
 	return false
 }
 
-// runReversals takes step after step each time it is woken, until ctx ends.
-// Batches go first: it pauses after each step for as long as the step took.
+// runReversals runs one step after the other each time it is woken, until ctx ends. Batches go
+// first: it pauses after each step for at least as long as the step took.
 func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
 	for {
@@ -60,7 +58,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 		}
 		for ctx.Err() == nil {
 			began := time.Now()
-			took, err := e.reverseStep(ctx, reversalRows)
+			did, err := e.reverseStep(ctx, reversalRows)
 			if err != nil && ctx.Err() == nil {
 				wait := delay.NextBackOff()
 				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
@@ -68,7 +66,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 				break
 			}
 			delay.Reset()
-			if !took {
+			if !did {
 				break
 			}
 			pause(ctx, e.pauseAfter(time.Since(began)))
@@ -76,22 +74,22 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 	}
 }
 
-// reverse does one step, and reports whether there was one to do that no other
-// engine is at.
-func (e *Engine) reverseStep(ctx context.Context, rows int) (took bool, err error) {
+// reverseStep does one step, and reports whether there was one that no other engine does.
+func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error) {
 	if !e.reversing() {
 		return false, nil
 	}
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
-	took, err = step.runStep(ctx, rows)
+	did, err = step.runStep(ctx, rows)
 	if errors.Is(err, errConfigurationMoved) {
 		_, err = e.reload(ctx)
 		return err == nil, err
 	}
-	return took, err
+	return did, err
 }
 
-func (s *reversal) runStep(ctx context.Context, rows int) (took bool, err error) {
+// runStep takes back what the campaign gave in the next range of keys.
+func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) {
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
@@ -100,7 +98,7 @@ func (s *reversal) runStep(ctx context.Context, rows int) (took bool, err error)
 		defer cancel()
 		_ = s.tx.Rollback(ctx)
 	}()
-	if took, err = s.lockRange(ctx, rows); err != nil || !took {
+	if found, err := s.lockRange(ctx, rows); err != nil || !found {
 		return false, err
 	}
 	if err := s.loadRange(ctx); err != nil {
@@ -122,8 +120,8 @@ func (s *reversal) runStep(ctx context.Context, rows int) (took bool, err error)
 	return true, nil
 }
 
-// claim locks a reversal, finds the end of the next range, and locks the shards
-// of the referees in it.
+// lockRange locks a reversal, finds the end of its next range, and locks the shards of the referees
+// in it.
 func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err error) {
 	if _, err := s.tx.Exec(ctx, s.statement("begin")); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
@@ -133,7 +131,7 @@ func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err err
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("while claiming a reversal: %w", err)
+		return false, fmt.Errorf("while locking a reversal: %w", err)
 	}
 	var end rowKey
 	switch err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID); {
@@ -164,7 +162,7 @@ func (s *reversal) rangeArguments() pgx.StrictNamedArgs {
 	}
 }
 
-// endKey is the last key of the range; nil: there is none after it.
+// endKey returns the last key of the range; nil: the range has no end.
 func (s *reversal) endKey() (userID, purchaseID *string) {
 	if s.end == nil {
 		return nil, nil

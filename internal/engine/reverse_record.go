@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// load reads what is recorded of the campaign in the range. Its referees know
-// nothing else. Withheld rows are locked before the campaign, as everywhere.
+// loadRange reads what is recorded of the campaign in the range, and nothing else. Withheld rows
+// are locked before the campaign, as everywhere.
 func (s *reversal) loadRange(ctx context.Context) error {
 	s.byID = map[string]*referee{}
 	revisions := map[rowKey]int{} // of ledger entries
@@ -79,8 +79,7 @@ func (s *reversal) refereeOf(userID string) *referee {
 	return r
 }
 
-// outcomes say for each purchase what becomes of it: of pairs, and of credits
-// and entries without a pair.
+// decideReversals decides every purchase: pairs, and credits and entries without a pair.
 func (s *reversal) decideReversals(revisions map[rowKey]int) {
 	for _, r := range s.referees {
 		known := map[string]bool{}
@@ -104,7 +103,7 @@ func (s *reversal) decideReversals(revisions map[rowKey]int) {
 	}
 }
 
-// takeBack works out the ledger entries that bring each sum to zero.
+// computeReversals computes the ledger entries that bring each sum to zero.
 func (s *reversal) computeReversals() error {
 	for _, r := range s.referees {
 		entries, err := reward.Settle(r.outcome.Decisions, r.Ledger)
@@ -123,8 +122,7 @@ func (s *reversal) countEntries() (n int) {
 	return n
 }
 
-// record writes what the outcomes differ in from what is recorded, and how far
-// the reversal has come.
+// recordRange writes what differs from the recorded rows, and the progress of the reversal.
 func (s *reversal) recordRange(ctx context.Context) error {
 	user, purchase := s.endKey()
 	var writes pgx.Batch
@@ -133,9 +131,10 @@ func (s *reversal) recordRange(ctx context.Context) error {
 	if len(s.shards) > 0 {
 		d := s.compareRange()
 		d.writeOwn(&writes, s.statement, s.shards[0])
-		d.countReferrers(&writes, s.statement)
+		d.writeReferrers(&writes, s.statement)
 		d.writePairs(&writes, s.statement)
 		s.writeWaitlist(&writes, d)
+		s.writeRequests(&writes, d)
 		d.writeAccounts(&writes, s.statement)
 	}
 	return s.send(ctx, &writes)

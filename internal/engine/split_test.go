@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// queue is what each shard of a made-up database has left to decide.
+// queue holds what is to be decided in each shard of an imagined database.
 type queue map[int16][]string
 
 // play lets a worker work on a queue until nothing is left or nothing may follow
@@ -134,7 +134,7 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 	}
 }
 
-func TestSplitTriesOtherShardsFirst(t *testing.T) {
+func TestSplitTriesOtherShardsBeforeASuspect(t *testing.T) {
 	s := split{full: 500}
 	at := time.Unix(0, 0)
 	t1 := s.next(at, 0, 2000)
@@ -159,7 +159,7 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 	}
 }
 
-func TestSplitForgetsASuspectWithoutWork(t *testing.T) {
+func TestSplitRemovesASuspectWithoutWork(t *testing.T) {
 	s := split{full: 500}
 	play(&s, queue{7: users("x", 9)}, fails(postgres.FaultPassing, "xaa"))
 	if len(s.suspects) != 1 {

@@ -1,10 +1,11 @@
--- Dequeues the oldest $4 changes of each locked shard ($1), from the first one on
--- ($2 and $3). Where a shard has more, other changes of the same keys are dequeued
--- with them, up to a hundred of each, so that a backlog is decided once for each
--- key and not for each change. What is read from here on is at least as new as what
--- was dequeued.
--- Uses change_pkey, and change_key for a shard that has more. The limit within
--- keeps the planner, to which the queue looks empty, from reading change_key whole.
+-- Dequeues the oldest $4 changes of each locked shard ($1), beginning with its oldest change ($2,
+-- $3). If a shard has more, other changes of the same keys are dequeued with them, up to a hundred
+-- per key, so that a backlog is decided once per key and not once per change. Everything read from
+-- here on is at least as new as the dequeued changes.
+--
+-- The limit of a hundred also keeps the planner, to which the queue looks empty, from reading
+-- change_key whole.
+-- Uses change_pkey, and change_key for a shard that has more.
 WITH oldest AS MATERIALIZED (
     SELECT first.shard, head.place, head.kind, head.key
       FROM unnest($1::smallint[], $2::text[], $3::bigint[]) AS first(shard, xid, id)

@@ -1,2 +1,2 @@
--- Places at the end of the line, as many as are asked for.
+-- Draws the next $1 admission orders. Uses no index.
 SELECT nextval('referral.admission_order') FROM generate_series(1, $1);

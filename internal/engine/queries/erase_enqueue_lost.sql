@@ -1,4 +1,4 @@
--- Enqueues erasures whose next step is in no queue because a change was lost, at most 1000.
+-- Enqueues erasures whose next step is not in the queue because its change was lost, at most 1000.
 -- Uses erasing_pkey, erasure_progress_pkey and change_key.
 INSERT INTO referral.change (shard, kind, key)
 SELECT DISTINCT referral.shard_of(e.user_id), 'Erasure', e.user_id

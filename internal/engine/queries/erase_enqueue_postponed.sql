@@ -1,5 +1,5 @@
--- Enqueues erasures whose next step was put off until now, or all that were put off ($1), at most
--- 1000. One that waits for a campaign which is still suspended is put off again by $2 microseconds.
+-- Enqueues erasures whose postponed step is due, or all postponed ones if $1, at most 1000. A step
+-- that waits for a campaign which is still suspended is postponed again by $2 microseconds.
 -- Uses erasing_retry.
 WITH due AS MATERIALIZED (
     SELECT e.user_id,

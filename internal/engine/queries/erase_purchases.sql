@@ -1,5 +1,6 @@
--- Blanks purchases of the user @user_id that are still what was decided, at most @limit, and records of each
--- whether the condition held. Those that a writer has locked are skipped. Uses purchase_pkey.
+-- Blanks those of the given purchases of the user @user_id that are still as they were decided, at
+-- most @limit, and records whether their conditions held. Skips purchases that a writer has locked.
+-- Uses purchase_pkey.
 WITH portion AS MATERIALIZED (
     SELECT p.purchase_id, given.held
       FROM unnest(@purchase_ids::text[], @hashes::bigint[], @conditions_held::boolean[]) AS given(purchase_id, hash, held)

@@ -1,4 +1,5 @@
--- Reports what is left to blank of the user $1: purchases, the signup, actions, visitors.
+-- Reports whether the user $1 has purchases, a signup, actions or visitors that are still to be
+-- erased.
 -- Uses purchase_pkey, signup_pkey, action_pkey and erasing_visitor_pkey.
 SELECT EXISTS (SELECT FROM referral.purchase WHERE user_id = $1 AND NOT blanked),
        EXISTS (SELECT FROM referral.signup

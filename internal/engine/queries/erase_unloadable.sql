@@ -1,5 +1,6 @@
--- What an erasure needs of purchases that could not be loaded, at most $2: the hash, and whether
--- the condition held as far as the pair tells. Uses purchase_pkey and pair_pkey.
+-- Reads what an erasure needs of purchases that could not be loaded, at most $2: the hash, and
+-- whether the condition held as far as the pair shows.
+-- Uses purchase_pkey and pair_pkey.
 SELECT p.purchase_id,
        referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes, p.blanked, p.condition_held),
        EXISTS (SELECT FROM referral.pair AS r

@@ -1,8 +1,8 @@
--- Expands campaigns. A campaign reaches the referees deferred under it, then the codes of its links, then
--- the referees whose attribution was fixed by an erasure, to which no link leads: the stages Deferred,
--- Links and Fixed. A step enqueues at most @limit rows per campaign and stage, and the campaign again
--- at the stage that has more. A referee may be deferred again before the next step, which therefore
--- continues after the last one.
+-- Expands campaigns. A campaign reaches the referees deferred under it, then the codes of its
+-- links, then the referees whose attribution was fixed by an erasure, to which no link leads: the
+-- stages Deferred, Links and Fixed. A step enqueues at most @limit rows per campaign and stage, and
+-- the campaign again at the stage that has more. A referee may be deferred again before the next
+-- step, which therefore continues after the last one.
 -- Uses deferred_pkey, link_campaign and attribution_forgotten.
 WITH campaign AS (
     SELECT * FROM unnest(@keys::text[], @stages::text[], @resume_after::text[]) AS c(key, stage, resume_after)

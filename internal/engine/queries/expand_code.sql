@@ -1,8 +1,10 @@
--- Expands codes. A code reaches the signups that typed it, then the visitors with a touch of it: the
--- stages Signups and Visitors. A step enqueues at most @limit rows per code and stage, and the code
--- again at the stage that has more. Instead of a visitor with one signup that referee is enqueued;
--- a visitor with several is expanded on its own; a visitor without a signup reaches nothing.
--- Uses signup_code, touch_code and signup_visitor: one probe per visitor, however many touches it has.
+-- Expands codes. A code reaches the signups that typed it, then the visitors with a touch of it:
+-- the stages Signups and Visitors. A step enqueues at most @limit rows per code and stage, and the
+-- code again at the stage that has more. Instead of a visitor with one signup that referee is
+-- enqueued; a visitor with several is expanded on its own; a visitor without a signup reaches
+-- nothing.
+-- Uses signup_code, touch_code and signup_visitor: one probe per visitor, however many touches it
+-- has.
 WITH RECURSIVE code AS (
     SELECT c.key, c.stage,
            CASE c.stage WHEN 'Signups' THEN c.resume_after ELSE '' END AS last_user,

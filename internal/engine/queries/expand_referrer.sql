@@ -1,5 +1,5 @@
--- Expands referrers. A referrer reaches the referees attributed to it. A step enqueues at most @limit
--- referees per referrer, after those of the last step.
+-- Expands referrers. A referrer reaches the referees attributed to it. A step enqueues at most
+-- @limit referees per referrer, after those of the last step.
 -- Uses attribution_referrer.
 WITH reached AS (
     SELECT r.key AS referrer_id, a.user_id

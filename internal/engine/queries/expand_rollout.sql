@@ -1,7 +1,7 @@
--- Expands rollouts. A revision that reaches existing pairs, or a campaign that is deleted with Reverse,
--- reaches every referee attributed to the campaign. A step reads the next @limit attributions of
--- whatever campaign, so that it costs the same for a small campaign. The last step records the
--- transaction up to which referees were enqueued.
+-- Expands rollouts. A revision that reaches existing pairs, or a campaign that is deleted with
+-- Reverse, reaches every referee attributed to the campaign. A step reads the next @limit
+-- attributions of whatever campaign, so that it costs the same for a small campaign. The last step
+-- records the transaction up to which referees were enqueued.
 -- Uses attribution_pkey and rollout_pkey.
 WITH rollout AS (
     SELECT * FROM unnest(@keys::text[], @resume_after::text[]) AS r(campaign, resume_after)

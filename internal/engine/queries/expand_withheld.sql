@@ -1,6 +1,6 @@
--- Expands campaigns whose withheld pairs may be reversed into the referees of these pairs. They stay
--- withheld until they are decided. A step enqueues at most @limit referees per campaign, after those
--- of the last step.
+-- Expands campaigns whose withheld pairs may be reversed into the referees of these pairs. They
+-- stay withheld until they are decided. A step enqueues at most @limit referees per campaign, after
+-- those of the last step.
 -- Uses withheld_pkey.
 WITH reached AS (
     SELECT c.key AS campaign, w.user_id

@@ -1,5 +1,5 @@
--- Referees of the locked shards with a pair whose hold has ended, longest due
--- first, at most $2 a shard.
+-- Finds referees of the locked shards with a held pair whose hold has ended, longest due first, at
+-- most $2 per shard.
 -- Uses pair_due.
 SELECT DISTINCT due.user_id
   FROM unnest($1::smallint[]) AS s(shard)

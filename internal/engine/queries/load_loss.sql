@@ -1,5 +1,6 @@
--- What is counted of campaigns whose rows of loss are locked: whether counting begins anew, and the
--- pairs held or granted when it began. It goes on while an incident is not permitted.
+-- Reads the counts of campaigns whose rows of loss are locked: whether a new interval of counting
+-- begins, and the pairs held or granted when the interval began. An interval goes on while an
+-- incident is not permitted.
 -- Uses loss_pkey, incident_campaign and pair_count_pkey.
 SELECT l.campaign, n.anew, CASE WHEN n.anew THEN 0 ELSE l.lost END,
        CASE WHEN n.anew THEN (SELECT coalesce(sum(granted + held), 0)::bigint FROM referral.pair_count AS k WHERE k.campaign = l.campaign)

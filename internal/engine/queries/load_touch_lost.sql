@@ -1,6 +1,6 @@
--- The touch that an admitted pair without its attribution came by: of user_ids
--- @user_ids with visitor_ids @visitor_ids and times of signup @signed_up_at, the first or last touch of a link
--- of campaign @campaigns and referrer @referrer_ids, whatever has become of that link since.
+-- Reads the touch that led to an admitted pair whose attribution is lost: by the attribution model,
+-- the first or last touch of a link of the pair's campaign and referrer before the signup, whatever
+-- has become of that link since.
 -- Uses touch_visitor and link_pkey.
 SELECT s.user_id, s.visitor_id, t.*, 0::bigint
   FROM unnest(@user_ids::text[], @visitor_ids::text[], @signed_up_at::timestamptz[], @campaigns::text[], @referrer_ids::text[]) AS s(user_id, visitor_id, signed_up_at, campaign, referrer_id)

@@ -1,4 +1,5 @@
--- Rows of the waitlist of which there is no pair. Uses waitlist_pkey and pair_pkey.
+-- Reads rows of the waitlist that have no pair.
+-- Uses waitlist_pkey and pair_pkey.
 SELECT w.user_id, w.purchase_id, w.campaign, w.referrer_id
   FROM referral.waitlist AS w
  WHERE w.user_id = ANY ($1)

@@ -1,6 +1,5 @@
--- Picks the campaign that has asked for an allocation for the longest time and that no other
--- allocation batch is serving, and locks that request. If $1 names a campaign it is that one, else
--- none of $2, which have batches of their own.
+-- Locks the oldest allocation request that no other allocation batch serves. $1 limits it to one
+-- campaign; empty: any campaign except those in $2.
 -- Uses allocation_request_pkey and allocation_request_campaign.
 SELECT r.campaign
   FROM referral.allocation_request AS r

@@ -1,8 +1,7 @@
--- Locks up to @limit shards that have work and that no other batch has locked,
--- beginning with shard @first_shard, or behind the last with the first of all, so that a busy
--- shard does not starve the others. It is shard @only alone if that is given, else none
--- of @excluded, which have batches of their own. @start_shards to @start_snapshots say what is known of where the
--- shards' queues begin, see oldest_change.
+-- Locks up to @limit shards that have work and that no other batch has locked. It begins with shard
+-- @first_shard, or with the lowest if that is beyond the last, so that a busy shard does not starve
+-- the others. @only limits it to one shard; @excluded are left to other turns. The @start_
+-- parameters say where the shards' queues begin, see oldest_change.
 -- Uses change_pkey and pair_due, one probe each per shard.
 SELECT s.shard, coalesce(oldest.xid::text, ''), coalesce(oldest.id, 0), pg_current_snapshot()::text
   FROM referral.shard AS s

@@ -1,4 +1,4 @@
--- The time that decisions are made at, read after the changes were taken: no
--- fact of theirs that is dated by its own transaction lies in the future. And
--- whether reversals are withheld of any campaign, of which there are few.
+-- Reads the time of the batch's decisions, after the changes were dequeued: no fact dated by its
+-- own transaction lies in the future. Also reports whether any campaign has withheld pairs.
+-- Reads incident, a small table.
 SELECT clock_timestamp(), EXISTS (SELECT FROM referral.incident);

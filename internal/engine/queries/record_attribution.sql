@@ -1,4 +1,4 @@
--- What is recorded differently has been removed before.
+-- Inserts attributions. Rows that differed have been deleted before. Uses no index.
 INSERT INTO referral.attribution
        (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, checksum)
 SELECT user_id, campaign, code, referrer_id, label, touched_at, source, nullif(visitor_id, ''), nullif(touch_id, ''), facts, via, pairs,

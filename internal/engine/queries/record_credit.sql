@@ -1,4 +1,4 @@
--- What is recorded differently has been removed before.
+-- Inserts credits. Rows that differed have been deleted before. Uses no index.
 INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum)
 SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount,
        referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount)

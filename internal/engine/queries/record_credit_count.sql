@@ -1,5 +1,6 @@
--- Rides on credit_count_pkey. @shard is a shard that this batch holds, so that no
--- other batch waits for the row.
+-- Adds to the sums of credits per campaign and currency. @shard is locked by this batch, so no
+-- other batch waits for the rows.
+-- Uses credit_count_pkey.
 INSERT INTO referral.credit_count AS c (campaign, shard, currency, granted, held, reversed)
 SELECT campaign, @shard, currency, sum(granted), sum(held), sum(reversed)
   FROM unnest(@campaigns::text[], @currencies::text[], @granted::bigint[], @held::bigint[], @reversed::bigint[])

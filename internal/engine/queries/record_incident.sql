@@ -1,5 +1,5 @@
--- Begins incidents, and records how many pairs they withhold. Uses incident_pkey, whose rows are
--- locked.
+-- Inserts incidents, or updates how many pairs they withhold.
+-- Uses incident_pkey, whose rows are locked.
 INSERT INTO referral.incident (id, campaign, cause, state, present, withheld)
 SELECT id, campaign, @cause, state, present, withheld
   FROM unnest(@ids::text[], @campaigns::text[], @states::text[], @present::bigint[], @withheld::bigint[]) AS d(id, campaign, state, present, withheld)

@@ -1,5 +1,6 @@
--- Appends. The key (user_id, purchase_id, reward, seq) refuses an entry that another batch has made
--- meanwhile.
+-- Appends ledger entries. The key (user_id, purchase_id, reward, seq) refuses an entry that another
+-- batch has appended meanwhile.
+-- Uses ledger_pkey.
 INSERT INTO referral.ledger
        (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)
 SELECT user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason,

@@ -1,4 +1,4 @@
--- Pairs that count for the first time.
+-- Inserts pairs that are recorded for the first time. Uses no index.
 INSERT INTO referral.pair
        (user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
         qualified_at, matures_at, state, reason, allowed, credits, checksum)

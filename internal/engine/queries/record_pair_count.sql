@@ -1,5 +1,6 @@
--- Rides on pair_count_pkey. @shard is a shard that this batch holds, so that no
--- other batch waits for the row.
+-- Adds to the counters of pairs per campaign. @shard is locked by this batch, so no other batch
+-- waits for the rows.
+-- Uses pair_count_pkey.
 INSERT INTO referral.pair_count AS c (campaign, shard, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors)
 SELECT campaign, @shard, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors
   FROM unnest(@campaigns::text[], @awaiting_purchase::bigint[], @waiting::bigint[], @held::bigint[], @granted::bigint[], @reversed::bigint[], @revised::bigint[], @condition_errors::bigint[])

@@ -1,4 +1,4 @@
--- Puts pairs on the waitlist, or writes anew what is recorded of them there.
+-- Inserts rows of the waitlist, or replaces what they record.
 -- Uses waitlist_pkey.
 INSERT INTO referral.waitlist AS w
        (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, tier_starts, tier_needs, edit, checksum)

@@ -1,4 +1,5 @@
--- Adds to one of the locked sums of each campaign and currency what all lack.
+-- Adds to one of the locked sums of each campaign and currency what all of them lack.
+-- Reads ledger, credit and pair whole.
 UPDATE referral.credit_count AS c
    SET granted = c.granted + d.granted, held = c.held + d.held, reversed = c.reversed + d.reversed
   FROM (SELECT n.name, n.currency, coalesce(l.granted, 0) - k.granted AS granted, coalesce(h.held, 0) - k.held AS held,

@@ -1,5 +1,6 @@
--- Puts the engine's rows of these accounts, which are locked, right: sums of ledger
--- entries and of the credits of held pairs. Reads ledger, credit and pair whole.
+-- Sets the locked engine's rows of these accounts to the sums of ledger entries and of the credits
+-- of held pairs.
+-- Reads ledger, credit and pair whole.
 UPDATE referral.engine_account AS a
    SET earned = coalesce(l.earned, 0), held = coalesce(h.held, 0)
   FROM unnest($1::text[], $2::text[]) AS n(beneficiary_id, currency)

@@ -1,6 +1,7 @@
--- Puts back altered pairs of these referees of which the checksum tells what they were: one column, or
--- state and reason, was altered, and the value that fits the checksum is found among those that other
--- rows tell or that it may have. Returns them. What is not found is left as it is.
+-- Repairs altered pairs of these referees whose original values follow from the checksum: if one
+-- column, or state and reason, was altered, the value that fits the checksum is searched among the
+-- values of other rows and the possible values. Returns the repaired pairs. Other altered pairs
+-- stay as they are.
 -- Uses pair_pkey and the keys of the other tables.
 WITH altered AS MATERIALIZED (
     SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal, qualified_at, matures_at, counted_at,

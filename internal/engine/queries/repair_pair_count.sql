@@ -1,4 +1,5 @@
--- Adds to one of the locked counters of each campaign what all lack.
+-- Adds to one of the locked counters of each campaign what all of them lack.
+-- Reads pair and attribution whole.
 UPDATE referral.pair_count AS c
    SET waiting = c.waiting + d.waiting, held = c.held + d.held, granted = c.granted + d.granted, reversed = c.reversed + d.reversed,
        awaiting_purchase = c.awaiting_purchase + d.awaiting

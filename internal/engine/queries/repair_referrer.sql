@@ -1,4 +1,5 @@
--- Counts the locked referrers' admitted pairs.
+-- Sets the locked referrers' counters to their numbers of admitted pairs.
+-- Reads pair whole.
 UPDATE referral.referrer AS r
    SET pairs = coalesce(p.pairs, 0)
   FROM unnest($1::text[], $2::text[]) AS n(campaign, referrer_id)

@@ -1,7 +1,7 @@
--- Puts the writers' rows of these accounts right: sums of adjustments and redemptions.
--- The rows were locked by a statement before: this one then sees all facts that are in
--- them. A fact that it does not see is added by its writer once the lock ends. Uses
--- adjustment_pkey and redemption_pkey.
+-- Sets the writers' rows of these accounts to the sums of adjustments and redemptions. An earlier
+-- statement locked the rows, so this one sees all facts that they include. A fact that it does not
+-- see is added by its writer after the lock ends.
+-- Uses adjustment_pkey and redemption_pkey.
 UPDATE referral.writer_account AS w
    SET adjusted = coalesce(a.amount, 0), redeemed = coalesce(r.amount, 0)
   FROM unnest($1::text[], $2::text[]) AS n(beneficiary_id, currency)

@@ -1,5 +1,6 @@
--- A campaign that is suspended meanwhile waits for the next comparison: of this
--- one it has missed a part.
+-- Leaves campaigns that were suspended meanwhile to the next comparison, since this one has missed
+-- a part of them.
+-- Reads small tables whole.
 WITH requested AS (
     UPDATE referral.resync_request SET begun = false
      WHERE begun AND campaign IN (SELECT name FROM referral.campaign WHERE mode = 'Suspended')

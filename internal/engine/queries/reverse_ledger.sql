@@ -1,5 +1,6 @@
--- What ledger entries of campaign @campaign in a range of keys add up to where that is not zero, the newest
--- seq of the purchase's reward, and the revision of the newest entry. Uses ledger_pkey.
+-- Reads the sums of ledger entries of a campaign in a range of keys that are not zero, with the
+-- newest seq of the purchase's reward and the newest revision.
+-- Uses ledger_pkey.
 SELECT user_id, purchase_id, reward, beneficiary_id, currency, sum::bigint, last_seq, revision
   FROM (SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount) AS sum, max(revision) AS revision,
                max(max(seq)) OVER (PARTITION BY user_id, purchase_id, reward) AS last_seq

@@ -1,6 +1,6 @@
--- Locks, in shard order, the shards of the referees in a range of keys that have something of
--- campaign @campaign. Whoever works on one of them is waited for; no batch waits for a shard while it has
--- one. The range ends with (@last_user, @last_purchase), or where @last_user is null, with the last key.
+-- Locks, in shard order, the shards of the referees that have something of a campaign in a range of
+-- keys. It waits for batches that have locked one; no batch waits for a shard while it has one. If
+-- @last_user is null the range has no end.
 -- Uses pair_pkey, waitlist_pkey, credit_pkey and ledger_pkey.
 SELECT shard
   FROM referral.shard

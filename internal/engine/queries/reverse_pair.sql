@@ -1,5 +1,7 @@
--- Pairs of campaign @campaign in a range of keys that have something to take back: credit, a place, or that
--- they once had it, which would decide about them when the campaign is declared again. Uses pair_pkey.
+-- Reads pairs of a campaign in a range of keys that have something to take back: credit, capacity,
+-- or an ordinal from an earlier admission, which would decide about them when the campaign is
+-- declared again.
+-- Uses pair_pkey.
 SELECT user_id, purchase_id, referrer_id, revision, admission_order, coalesce(ordinal, 0), qualified_at, matures_at, counted_at,
        allowed, state, reason
   FROM referral.pair

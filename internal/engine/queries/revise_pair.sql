@@ -1,5 +1,5 @@
--- Pairs that were decided before and are decided differently now. One that counts again has a new
--- admission order.
+-- Updates pairs that are decided differently now. A pair that counts again gets a new admission
+-- order.
 -- Uses pair_pkey.
 UPDATE referral.pair AS p
    SET campaign = d.campaign, referrer_id = d.referrer_id, revision = d.revision,

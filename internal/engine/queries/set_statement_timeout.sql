@@ -1,2 +1,2 @@
--- How long a statement of this transaction may take from here on.
+-- Sets the statement timeout of this transaction. Uses no index.
 SELECT set_config('statement_timeout', $1, true);

@@ -1,9 +1,9 @@
--- The first waiting pairs of campaign @campaign that need at most @budget of its budget, in minor units: growing
--- ones, those to be admitted, or both (@kinds). At most @limit, and no more than the budget could serve and
--- @own, which is how many of them the caller decides itself.
+-- Finds the first waiting pairs of a campaign that need at most @budget, in minor units: growing
+-- ones, those to be admitted, or both (@kinds). At most @limit, and at most as many as the budget
+-- could serve beside the @own pairs that the caller decides itself.
 --
--- Where few need as little they are found by their need, wherever they stand; where many do, the
--- first of them are found by following the waitlist.
+-- If few pairs need that little, they are found by their need, wherever they are on the waitlist;
+-- if many do, the first of them are found by following the waitlist.
 -- Uses waitlist_need, waitlist_order and referrer_pkey.
 WITH cheapest AS MATERIALIZED (
     SELECT min(l.least_need) AS need
