@@ -55,7 +55,8 @@ func (q *queue) other(user, referrer string, order, needs int64) {
 		UserID: user, PurchaseID: "p1", ReferrerID: referrer, Order: order, Need: Need{Least: needs}})
 }
 
-// allocate returns what Allocate decides about each claim, and whether it asks for another allocation.
+// allocate returns what Allocate decides about each claim, and whether it asks for another
+// allocation.
 func (q *queue) allocate() string {
 	q.Helper()
 	_, again, err := Allocate(&q.capacity, q.claims, q.waitlist)
@@ -183,8 +184,8 @@ func TestAllocateStopsWhenTheNextTierIsCheaper(t *testing.T) {
 	})
 }
 
-// A pair that counts only as the first purchase waits if the same allocation admits another one of its
-// referee.
+// A pair that counts only as the first purchase waits if the same allocation admits another one of
+// its referee.
 func TestAllocateAdmitsOneFirstPurchasePerReferee(t *testing.T) {
 	s := newStory(func(s *story) {
 		s.campaign().Budget = &Money{Amount: 100_000, Currency: "USD"}

@@ -92,8 +92,8 @@ func (l *Link) alive(at time.Time) bool {
 		(l.DisabledAt.IsZero() || at.Before(l.DisabledAt))
 }
 
-// notAttributing returns the reason why a campaign attributes no signup of that time; empty: it does.
-// A deleted campaign has another reason than one that was never declared.
+// notAttributing returns the reason why a campaign attributes no signup of that time; empty: it
+// does. A deleted campaign has another reason than one that was never declared.
 func notAttributing(campaign *Campaign, signedUpAt time.Time) Reason {
 	switch {
 	case campaign == nil:

@@ -2,8 +2,8 @@ package reward
 
 import "testing"
 
-// An admitted pair leaves a campaign whose budget its rewards are not in when a
-// revision that newly reaches it changes their currency, and for nothing else.
+// An admitted pair leaves a campaign whose budget its rewards are not in when a revision that newly
+// reaches it changes their currency, and for nothing else.
 func TestRevisionWithAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
 	const mismatch = "p1 Reversed CurrencyMismatch"
 	const claimed = "p1  " // counts, and claims budget
@@ -108,8 +108,8 @@ func TestPairReversedForItsCurrencyKeepsItsReason(t *testing.T) {
 	}
 }
 
-// A pair that the revision took out of the budget is admitted again when the
-// budget is in its currency.
+// A pair that the revision took out of the budget is admitted again when the budget is in its
+// currency.
 func TestPairReversedForItsCurrencyIsReadmittedInTheBudgetsCurrency(t *testing.T) {
 	s := newStory(func(s *story) { s.p1().Currency = "EUR" }).record(t)
 	s.campaign().Budget = &Money{Amount: 100_000, Currency: "USD"}

@@ -68,7 +68,8 @@ func (c *candidate) takenBack() bool {
 }
 
 // hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
-// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes nothing.
+// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes
+// nothing.
 func (c *candidate) hadNothing() bool {
 	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
 }

@@ -32,9 +32,9 @@ var admittedChecks = []check{
 	allowWithdrawn,
 }
 
-// readmissionChecks apply after admittedChecks to a Reversed pair before it is admitted again, and to
-// a pair that leavesBudget. They come second, so that the reason of a refunded pair stays Refunded
-// whatever happens to campaigns and other people's facts.
+// readmissionChecks apply after admittedChecks to a Reversed pair before it is admitted again, and
+// to a pair that leavesBudget. They come second, so that the reason of a refunded pair stays
+// Refunded whatever happens to campaigns and other people's facts.
 var readmissionChecks = []check{
 	outsideCampaign,
 	outsideAttributionWindow,
@@ -42,8 +42,9 @@ var readmissionChecks = []check{
 	sharedFingerprint,
 }
 
-// judge finds the reason why a candidate does not count by itself, without regard to other purchases
-// of the referee and to a Deny. notAttributed is the reason why the referee has no attribution.
+// judge finds the reason why a candidate does not count by itself, without regard to other
+// purchases of the referee and to a Deny. notAttributed is the reason why the referee has no
+// attribution.
 func (c *candidate) judge(notAttributed Reason) {
 	if c.reason = c.unjudgeable(notAttributed); c.reason != "" {
 		return

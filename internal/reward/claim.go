@@ -23,8 +23,8 @@ func (c *Claim) growing() bool { return c.candidate.occupying() }
 // Admitted reports whether the claim admitted the pair.
 func (c *Claim) Admitted() bool { return !c.growing() && c.Decision.Need == nil }
 
-// offer returns the credits of the pair as its referrer's n-th, and how much more of the budget they
-// take than its present ones, in minor units.
+// offer returns the credits of the pair as its referrer's n-th, and how much more of the budget
+// they take than its present ones, in minor units.
 func (c *Claim) offer(n int64) (credits []Credit, needed int64, err error) {
 	if c.growing() {
 		n = c.candidate.pair.Ordinal
@@ -57,7 +57,8 @@ func (c *Claim) admit(n int64, credits []Credit) {
 	c.candidate.earn(c.Decision, credits, c.now)
 }
 
-// wait puts the pair on the waitlist. A growing pair keeps its present credits and goes on maturing.
+// wait puts the pair on the waitlist. A growing pair keeps its present credits and goes on
+// maturing.
 func (c *Claim) wait(reason Reason) error {
 	need, err := c.candidate.need()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 )
 
 // conclude turns a judged candidate into a decision. claims reports that the candidate counts and
-// needs capacity, so that Allocate completes the decision. deferred reports that only the mode of its
-// campaign keeps the candidate from counting.
+// needs capacity, so that Allocate completes the decision. deferred reports that only the mode of
+// its campaign keeps the candidate from counting.
 func (c *candidate) conclude(first bool, now time.Time) (decision Decision, claims, deferred bool, err error) {
 	reason, deferred, err := c.excluded(first)
 	if err != nil {
@@ -44,8 +44,8 @@ func (c *candidate) needsCapacity(credits []Credit) bool {
 	return c.campaign.Allocates()
 }
 
-// excluded returns the reason why a judged candidate does not count, First and Deny included; empty:
-// it counts. deferred reports that the only reason is the mode of its campaign.
+// excluded returns the reason why a judged candidate does not count, First and Deny included;
+// empty: it counts. deferred reports that the only reason is the mode of its campaign.
 func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err error) {
 	switch {
 	case c.reason != "":

@@ -7,7 +7,8 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// Condition is a compiled condition of a policy's terms. It is immutable and safe for concurrent use.
+// Condition is a compiled condition of a policy's terms. It is immutable and safe for concurrent
+// use.
 type Condition struct {
 	program cel.Program
 
@@ -23,8 +24,8 @@ type Finding struct {
 
 func (f Finding) String() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Text) }
 
-// CompileCondition checks and compiles a condition. Its error is one line that says where the mistake
-// is, what is wrong, and what would be right.
+// CompileCondition checks and compiles a condition. Its error is one line that says where the
+// mistake is, what is wrong, and what would be right.
 func CompileCondition(text string) (*Condition, error) {
 	if err := readable(text); err != nil {
 		return nil, err

@@ -2,8 +2,8 @@ package reward
 
 import "fmt"
 
-// Ready compiles the revision's condition ahead of time. A condition that cannot be compiled is not an
-// error of the whole configuration: it is an error of each purchase that is decided under it.
+// Ready compiles the revision's condition ahead of time. A condition that cannot be compiled is not
+// an error of the whole configuration: it is an error of each purchase that is decided under it.
 func (r *Revision) Ready() {
 	if r.Terms.Condition != "" {
 		r.Condition, _ = KnownCondition(r.Terms.Condition)

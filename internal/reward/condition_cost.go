@@ -21,8 +21,8 @@ const (
 	estimateLimit = 10_000_000 // for facts of the maximum sizes below
 	costLimit     = 200_000    // for the actual facts
 
-	// MaxAttributes is the most of a purchase's or signup's attributes that a
-	// condition can read, in bytes of JSON.
+	// MaxAttributes is the most of a purchase's or signup's attributes that a condition can read,
+	// in bytes of JSON.
 	MaxAttributes = 64 << 10
 
 	maxConditionLength = 4096 // characters

@@ -9,8 +9,8 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// conditionFacts are the facts of one candidate that a condition can read. The link is the one in the
-// attribution, which stays once a pair was admitted: later edits of the link take nothing back.
+// conditionFacts are the facts of one candidate that a condition can read. The link is the one in
+// the attribution, which stays once a pair was admitted: later edits of the link take nothing back.
 type conditionFacts struct {
 	candidate        *candidate
 	purchase, signup any  // decoded attributes; nil: not yet

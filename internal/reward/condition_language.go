@@ -8,9 +8,9 @@ import (
 	"github.com/google/cel-go/ext"
 )
 
-// conditionLanguage is CEL as in the API server: optional values, comparison of numbers across types,
-// UTC by default, literals of one type, and the libraries of strings, sets, lists and two-variable
-// macros. Kubernetes' own libraries, such as quantities, URLs and IPs, are left out.
+// conditionLanguage is CEL as in the API server: optional values, comparison of numbers across
+// types, UTC by default, literals of one type, and the libraries of strings, sets, lists and
+// two-variable macros. Kubernetes' own libraries, such as quantities, URLs and IPs, are left out.
 //
 // Facts are variables with a point in their names. Each has its type, so that a misspelt name is
 // found when the policy is applied, and there is no value "purchase" that could be compared or

@@ -6,8 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Decide keeps its invariants with conditions too, including conditions that end in errors: above all,
-// the order of facts does not matter.
+// Decide keeps its invariants with conditions too, including conditions that end in errors: above
+// all, the order of facts does not matter.
 func TestDecideKeepsItsInvariantsWithConditions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)

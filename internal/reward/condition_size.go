@@ -10,10 +10,10 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// The value of an expression may grow much faster than the cost of computing it: a list of ten times
-// the same list costs as much as any list of ten, but nested ten times it has 10^10 entries. So the
-// size of the value of each part, in characters and entries, is bounded when the policy is applied.
-// A shared part counts as often as it occurs.
+// The value of an expression may grow much faster than the cost of computing it: a list of ten
+// times the same list costs as much as any list of ten, but nested ten times it has 10^10 entries.
+// So the size of the value of each part, in characters and entries, is bounded when the policy is
+// applied. A shared part counts as often as it occurs.
 const largestValue = 4_000_000
 
 // growth computes these bounds.
@@ -102,9 +102,10 @@ func (g *growth) call(e ast.Expr, variables map[string]float64) float64 {
 	return sum + 64
 }
 
-// loop returns a bound for the result of a macro over a list or object of size s: for each entry what
-// the step adds for an empty value, and once what it adds for an entry of size s. Steps grow at least
-// in proportion to their entry, so this is the worst distribution of the size among entries.
+// loop returns a bound for the result of a macro over a list or object of size s: for each entry
+// what the step adds for an empty value, and once what it adds for an entry of size s. Steps grow
+// at least in proportion to their entry, so this is the worst distribution of the size among
+// entries.
 func (g *growth) loop(loop ast.ComprehensionExpr, variables map[string]float64) float64 {
 	s := g.size(loop.IterRange(), variables)
 	made := g.size(loop.AccuInit(), variables)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// when has the story's only policy ask for a condition, of a purchase and a
-// signup with attributes that come through a link with a label.
+// when has the story's only policy ask for a condition, of a purchase and a signup with attributes
+// that come through a link with a label.
 func when(condition, purchase, signup string) func(*story) {
 	return func(s *story) {
 		s.terms().Condition = condition
@@ -245,8 +245,8 @@ func TestConditionIsCompiledOnce(t *testing.T) {
 	}
 }
 
-// For any condition and any attributes nothing panics, an error is one line, and the same facts have
-// the same result.
+// For any condition and any attributes nothing panics, an error is one line, and the same facts
+// have the same result.
 func FuzzCondition(f *testing.F) {
 	f.Add(`purchase.attributes[?'category'].orValue('') != 'gift-card'`, `{"category": "book"}`)
 	f.Add(`purchase.attributes.items.exists(i, i.price > 1.5 && has(i.tags))`, `{"items": [{"price": 2, "tags": null}, 1e400]}`)

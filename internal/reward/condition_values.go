@@ -20,8 +20,8 @@ func adaptFacts(language *cel.Env) (*cel.Env, error) {
 	return cel.CustomTypeAdapter(attributeValues{language.CELTypeAdapter()})(language)
 }
 
-// attributeValues turns decoded JSON into CEL values when they are read. A value that is larger than
-// the cost estimate assumes ends the evaluation, but only if the condition reads it.
+// attributeValues turns decoded JSON into CEL values when they are read. A value that is larger
+// than the cost estimate assumes ends the evaluation, but only if the condition reads it.
 type attributeValues struct{ types.Adapter }
 
 // NativeToValue implements types.Adapter.
@@ -48,8 +48,8 @@ func (a attributeValues) NativeToValue(value any) ref.Val {
 	return a.Adapter.NativeToValue(value)
 }
 
-// object is a JSON object that is iterated in the order of its keys, so that a condition has the same
-// result for the same facts.
+// object is a JSON object that is iterated in the order of its keys, so that a condition has the
+// same result for the same facts.
 type object struct {
 	traits.Mapper
 	members map[string]any
@@ -60,8 +60,8 @@ func (o object) Iterator() traits.Iterator {
 	return types.NewStringList(types.DefaultTypeAdapter, slices.Sorted(maps.Keys(o.members))).Iterator()
 }
 
-// numberOf parses a JSON number: an int if it is whole (5, 5.00, 5e2), else a double. A whole number
-// is never rounded.
+// numberOf parses a JSON number: an int if it is whole (5, 5.00, 5e2), else a double. A whole
+// number is never rounded.
 func numberOf(text string) ref.Val {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return types.Int(whole)

@@ -12,8 +12,8 @@ import (
 )
 
 // unguardedReads finds reads of attributes whose key may be missing. Then the condition ends in an
-// error and the purchase does not count, which is rarely meant. A key is guarded by an optional read
-// ([?'key']) or by a test that is true wherever the read matters:
+// error and the purchase does not count, which is rarely meant. A key is guarded by an optional
+// read ([?'key']) or by a test that is true wherever the read matters:
 //
 //	has(m.key) && m.key == 1    'key' in m ? m.key == 1 : …    !has(m.key) || m.key == 1
 //
@@ -41,8 +41,8 @@ func (p present) and(more present) present {
 	return both
 }
 
-// walk checks an expression and all its parts, and reports whether a key at the root of its chain of
-// keys (a.b.c) is unguarded. It adds one finding per chain.
+// walk checks an expression and all its parts, and reports whether a key at the root of its chain
+// of keys (a.b.c) is unguarded. It adds one finding per chain.
 func (r *reads) walk(e ast.Expr, known present) (unguarded bool) {
 	switch e.Kind() {
 	case ast.SelectKind:

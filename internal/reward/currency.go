@@ -19,8 +19,8 @@ func digitsOf(currency string) (digits int, known bool) {
 	return 0, false
 }
 
-// alsoISO are the codes of ISO 4217 that go-money 1.0.15 does not know: two
-// new currencies and the units of account that have decimals.
+// alsoISO are the codes of ISO 4217 that go-money 1.0.15 does not know: two new currencies and the
+// units of account that have decimals.
 var alsoISO = map[string]int{
 	"BOV": 2,
 	"CHE": 2,

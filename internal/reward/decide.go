@@ -10,8 +10,9 @@ import (
 //
 //	attribute ─► candidates ─► follow a revision ─► judge each alone ─► first ─► conclude
 //
-// A decision that depends on a campaign's capacity is incomplete and has a Claim, from which Allocate
-// completes it. Pairs of a suspended campaign have no decision: they stay as they are recorded.
+// A decision that depends on a campaign's capacity is incomplete and has a Claim, from which
+// Allocate completes it. Pairs of a suspended campaign have no decision: they stay as they are
+// recorded.
 //
 // An error names the purchase and means that this referee cannot be decided.
 func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {

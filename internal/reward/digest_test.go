@@ -18,8 +18,9 @@ func fullTerms() Terms {
 	}
 }
 
-// Databases have these digests. If this test fails, the JSON of terms has changed, and every campaign
-// would get a revision without an edit: omit new fields while they have the meaning of their absence.
+// Databases have these digests. If this test fails, the JSON of terms has changed, and every
+// campaign would get a revision without an edit: omit new fields while they have the meaning of
+// their absence.
 func TestDigestsNeverChange(t *testing.T) {
 	for want, terms := range map[string]Terms{
 		"sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9": fiveDollars(),
@@ -60,9 +61,9 @@ func TestDifferentTermsHaveDifferentDigests(t *testing.T) {
 	}
 }
 
-// A revision that was recorded before the field existed, and the policy under the
-// field's default, have one digest: a new version of the operator adds no
-// revision, and the pairs go on under the terms that were recorded.
+// A revision that was recorded before the field existed, and the policy under the field's default,
+// have one digest: a new version of the operator adds no revision, and the pairs go on under the
+// terms that were recorded.
 func TestDefaultOfBeforeSignupAddsNoRevision(t *testing.T) {
 	terms := fullTerms()
 	terms.BeforeSignup = DefaultBeforeSignup

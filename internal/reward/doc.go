@@ -2,8 +2,8 @@
 //
 // Every rule about credits lives here, as pure functions over plain values: the caller gathers what
 // is known of a referee, Decide decides, Allocate admits, and the caller records. The package knows
-// neither Postgres nor Kubernetes, reads no clock and does no I/O, so every rule can be read, tested
-// and fuzzed alone.
+// neither Postgres nor Kubernetes, reads no clock and does no I/O, so every rule can be read,
+// tested and fuzzed alone.
 //
 // Where to find what:
 //

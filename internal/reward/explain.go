@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Explanation is what Decide decides about one referee, with every reason against each purchase, not
-// only the first.
+// Explanation is what Decide decides about one referee, with every reason against each purchase,
+// not only the first.
 type Explanation struct {
 	Outcome
 	NotAttributed Reason // why the signup is not attributed; empty: it is
@@ -22,8 +22,9 @@ type ExplainedPurchase struct {
 	Reasons    []Reason // in the order of the closed list; empty: only capacity and hold keep it from being granted
 }
 
-// Explain returns why each purchase of a referee earns what it earns. Like Decide it depends only on
-// its arguments. For a suspended campaign it returns the reasons that would apply if it were open.
+// Explain returns why each purchase of a referee earns what it earns. Like Decide it depends only
+// on its arguments. For a suspended campaign it returns the reasons that would apply if it were
+// open.
 func Explain(config *Configuration, referee *Referee, now time.Time) (Explanation, error) {
 	outcome, err := Decide(config, referee, now)
 	if err != nil {

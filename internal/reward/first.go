@@ -18,8 +18,9 @@ func firstOf(candidates []candidate) int {
 	return first
 }
 
-// keepsPlace reports whether the candidate is admitted, or was admitted and is reversed only because
-// of a Deny that still stands: denying a purchase must not pass its reward on to the next one.
+// keepsPlace reports whether the candidate is admitted, or was admitted and is reversed only
+// because of a Deny that still stands: denying a purchase must not pass its reward on to the next
+// one.
 func (c *candidate) keepsPlace() bool {
 	return c.occupying() || c.admitted() && c.pair.State == Reversed && c.pair.Reason == Overridden && c.denied()
 }

@@ -7,14 +7,14 @@ import "fmt"
 // attribution that names no touch (here), a condition that reads blanked attributes
 // (condition_check.go), a fingerprint that was shared (selfreward.go).
 
-// forgottenTouch reports whether the signup was attributed by a touch that its attribution no longer
-// names.
+// forgottenTouch reports whether the signup was attributed by a touch that its attribution no
+// longer names.
 func (r *Referee) forgottenTouch() bool {
 	return r.Attribution != nil && r.Attribution.Forgotten()
 }
 
-// Forgotten reports whether an erasure removed the touch from the attribution, which then stays as it
-// is.
+// Forgotten reports whether an erasure removed the touch from the attribution, which then stays as
+// it is.
 func (a *Attribution) Forgotten() bool { return a.Source == FromTouch && a.VisitorID == "" }
 
 // attributeAsBefore keeps the recorded attribution, as after an admission, unless its campaign is

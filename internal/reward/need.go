@@ -3,8 +3,8 @@ package reward
 import "slices"
 
 // Need is how much of its campaign's budget a pair on the waitlist would take, in minor units. It
-// follows from the pair's own facts and revision alone; without a budget it is zero. A growing
-// pair needs the difference to its present credits.
+// follows from the pair's own facts and revision alone; without a budget it is zero. A growing pair
+// needs the difference to its present credits.
 type Need struct {
 	Least int64      // over all tiers
 	Tiers []TierNeed // by FromPair, the first of which is 1; nil: Least for any pair of the referrer

@@ -13,8 +13,8 @@ func refunded(c *candidate) Reason {
 	return ""
 }
 
-// currencyMismatch requires each list of amounts in the terms to have the purchase's currency, unless
-// the list is empty: a minimum in dollars says nothing about euros.
+// currencyMismatch requires each list of amounts in the terms to have the purchase's currency,
+// unless the list is empty: a minimum in dollars says nothing about euros.
 func currencyMismatch(c *candidate) Reason {
 	terms, currency := &c.revision.Terms, c.purchase.Currency
 	if !listed(terms.MinimumAmounts, currency) {
@@ -43,10 +43,9 @@ func offBudget(c *candidate) Reason {
 	return ""
 }
 
-// leavesBudget reports whether a revision that newly reaches an admitted pair puts
-// a reward into another currency than the budget's, so that offBudget applies to
-// the pair. An edit of the budget alone takes nothing back: a reward that was in
-// that currency before stays.
+// leavesBudget reports whether a revision that newly reaches an admitted pair puts a reward into
+// another currency than the budget's, so that offBudget applies to the pair. An edit of the budget
+// alone takes nothing back: a reward that was in that currency before stays.
 func (c *candidate) leavesBudget() bool {
 	budget := c.campaign.Budget
 	if budget == nil || c.revision.Number == c.pair.Revision {

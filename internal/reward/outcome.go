@@ -9,19 +9,19 @@ import (
 type Outcome struct {
 	Attribution *Attribution // nil: not attributed; the recorded one itself where it stays
 
-	// Decisions has one decision per known purchase and recorded pair, by purchase id. Only pairs of a
-	// suspended campaign have none: they stay as they are recorded.
+	// Decisions has one decision per known purchase and recorded pair, by purchase id. Only pairs
+	// of a suspended campaign have none: they stay as they are recorded.
 	Decisions []Decision
 
-	// Deferred lists, by name, the campaigns that are not open and under which something remains to be
-	// decided once they are.
+	// Deferred lists, by name, the campaigns that are not open and under which something remains to
+	// be decided once they are.
 	Deferred []string
 
 	// ConditionErrors counts, by campaign, the conditions that ended in an error.
 	ConditionErrors map[string]int64
 
-	// Claims has one claim for each of the Decisions that depends on a campaign's capacity. Allocate
-	// completes these decisions.
+	// Claims has one claim for each of the Decisions that depends on a campaign's capacity.
+	// Allocate completes these decisions.
 	Claims []Claim
 }
 

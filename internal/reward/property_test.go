@@ -16,8 +16,8 @@ import (
 // The invariants hold after each step of a random history.
 func TestDecideKeepsItsInvariants(t *testing.T) { rapid.Check(t, decideHolds) }
 
-// A history is read from the fuzzer's bytes, which therefore begin with plenty.
-// Run it with -fuzzminimizetime 5x: bytes that are drawn from shrink badly.
+// A history is read from the fuzzer's bytes, which therefore begin with plenty. Run it with
+// -fuzzminimizetime 5x: bytes that are drawn from shrink badly.
 func FuzzDecide(f *testing.F) {
 	for seed := range 32 {
 		history := make([]byte, 8192)
@@ -146,8 +146,8 @@ func (w *world) checkRepeats(t *rapid.T, outcome Outcome) {
 	}
 }
 
-// Facts that arrive one by one, in any order and with a decision after each, lead to the same balances
-// as all facts at once.
+// Facts that arrive one by one, in any order and with a decision after each, lead to the same
+// balances as all facts at once.
 func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		terms := Terms{

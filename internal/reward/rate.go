@@ -6,8 +6,8 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// ParseRate parses a rate in per cent and returns it without trailing zeros, so that equal rates are
-// equal strings: "10" for "10.00".
+// ParseRate parses a rate in per cent and returns it without trailing zeros, so that equal rates
+// are equal strings: "10" for "10.00".
 func ParseRate(rate string) (string, error) {
 	value, err := rateOf(rate)
 	if err != nil {
@@ -45,8 +45,8 @@ var exact = apd.Context{
 	Rounding:    apd.RoundHalfUp,
 }
 
-// percentageOf returns rate per cent of net minor units, rounded half-up to the minor unit. The rate
-// is at most 100, so the result never exceeds net.
+// percentageOf returns rate per cent of net minor units, rounded half-up to the minor unit. The
+// rate is at most 100, so the result never exceeds net.
 func percentageOf(net int64, rate string) (int64, error) {
 	value, err := rateOf(rate)
 	if err != nil {

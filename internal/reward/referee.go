@@ -10,8 +10,8 @@ type Referee struct {
 	Touches   []Touch    // of the signup's visitor, in any order
 	Purchases []Purchase // in any order
 
-	// ReferrerFingerprints has, by referrer, the fingerprints of the referrers' own signups. It covers
-	// the referrers of the links above and of the recorded attribution.
+	// ReferrerFingerprints has, by referrer, the fingerprints of the referrers' own signups. It
+	// covers the referrers of the links above and of the recorded attribution.
 	ReferrerFingerprints map[string][]string
 
 	Attribution *Attribution // recorded before; nil: none

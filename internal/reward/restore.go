@@ -52,8 +52,8 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 // RestoreCredits gives a pair whose row is intact, but whose credits are missing or were altered,
 // the credits that it had: what the ledger says of a granted pair, else the credits that are
 // intact. It reports whether the missing credits of a held pair count as given: without a budget a
-// pair that is not on the waitlist receives them again at once, and accounts and counters have
-// them already. With a budget they are growth, which only capacity allows.
+// pair that is not on the waitlist receives them again at once, and accounts and counters have them
+// already. With a budget they are growth, which only capacity allows.
 func (c *Configuration) RestoreCredits(pair *Pair, ledger *Entered, intact []Credit, onWaitlist bool) (countsAsGiven bool) {
 	if pair.State == Granted && ledger != nil && len(ledger.Credits) > 0 {
 		pair.Credits = ledger.Credits

@@ -42,8 +42,8 @@ func (c *candidate) follow(config *Configuration) error {
 	return nil
 }
 
-// revisionIn returns the newest revision that reaches the candidate, beginning with the revision that
-// its pair follows, or with the first.
+// revisionIn returns the newest revision that reaches the candidate, beginning with the revision
+// that its pair follows, or with the first.
 func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 	if len(campaign.Revisions) == 0 {
 		return nil, fmt.Errorf("campaign %q has no revision", campaign.Name)

@@ -2,8 +2,8 @@ package reward
 
 import "slices"
 
-// selfReferral requires the referrer to be another person than the referee, unless an Allow lifts it.
-// It applies to an admitted pair too, because only an Allow can have admitted such a pair.
+// selfReferral requires the referrer to be another person than the referee, unless an Allow lifts
+// it. It applies to an admitted pair too, because only an Allow can have admitted such a pair.
 func selfReferral(c *candidate) Reason {
 	if c.attribution.ReferrerID == c.referee.UserID && c.purchase.Override != Allow {
 		return SelfReferral
@@ -32,8 +32,8 @@ func sharedFingerprint(c *candidate) Reason {
 	return ""
 }
 
-// allowWithdrawn applies sharedFingerprint to an admitted pair whose Allow was withdrawn, because the
-// Allow alone may have admitted it. Other admitted pairs lose nothing by a later fingerprint.
+// allowWithdrawn applies sharedFingerprint to an admitted pair whose Allow was withdrawn, because
+// the Allow alone may have admitted it. Other admitted pairs lose nothing by a later fingerprint.
 func allowWithdrawn(c *candidate) Reason {
 	if c.pair.Allowed && c.purchase.Override == NoVerdict {
 		return sharedFingerprint(c)

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// Settle returns the entries to append to the ledger so that the sum of every key equals its desired
-// credit: the credits of Granted pairs, and 0 for every other key. It compares absolutely, so
-// settling twice appends nothing the second time. Sums of purchases without a decision stay.
+// Settle returns the entries to append to the ledger so that the sum of every key equals its
+// desired credit: the credits of Granted pairs, and 0 for every other key. It compares absolutely,
+// so settling twice appends nothing the second time. Sums of purchases without a decision stay.
 //
 // Entries are sorted by purchase, reward and seq. An error names the purchase whose difference is
 // out of the range of int64.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// An admitted pair is re-decided from its own signup, purchase, refunds and
-// override at its revision, and from nothing else.
+// An admitted pair is re-decided from its own signup, purchase, refunds and override at its
+// revision, and from nothing else.
 
 func TestAdmittedPairDependsOnNothingButItsOwnFacts(t *testing.T) {
 	for name, edit := range map[string]func(*story){

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A story is the world of most tests: anna shares a link of the campaign invite on day 0, ben follows
-// it, signs up on day 1 and buys for $40 on day 2; now is day 100. Anna gets $5 for the first
-// purchase. Each test edits what differs.
+// A story is the world of most tests: anna shares a link of the campaign invite on day 0, ben
+// follows it, signs up on day 1 and buys for $40 on day 2; now is day 100. Anna gets $5 for the
+// first purchase. Each test edits what differs.
 type story struct {
 	config Configuration
 	ben    Referee
@@ -179,8 +179,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 	}
 }
 
-// expect compares what is decided with lines such as
-// "p1 Granted Qualified: inviter anna 5.00 USD".
+// expect compares what is decided with lines such as "p1 Granted Qualified: inviter anna 5.00 USD".
 func (s *story) expect(t *testing.T, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, told(s.decide(t))); diff != "" {

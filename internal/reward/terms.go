@@ -16,8 +16,8 @@ type Terms struct {
 	Limits         Limits           `json:"limits,omitzero"`
 }
 
-// DefaultBeforeSignup is the BeforeSignup of a policy without the field. Revisions that were recorded
-// before the field existed have 0.
+// DefaultBeforeSignup is the BeforeSignup of a policy without the field. Revisions that were
+// recorded before the field existed have 0.
 const DefaultBeforeSignup = time.Hour
 
 // Limits bound admissions. They are never pinned to a pair: the limits of the newest revision apply

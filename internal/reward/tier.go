@@ -16,7 +16,8 @@ func tierOf(tiers []Tier, n int64) int {
 	return at
 }
 
-// validTiers returns an error unless the tiers begin with the first pair, ascend and have one currency.
+// validTiers returns an error unless the tiers begin with the first pair, ascend and have one
+// currency.
 func validTiers(tiers []Tier) error {
 	if tiers[0].FromPair != 1 {
 		return fmt.Errorf("the first tier is from pair %d: must be from pair 1", tiers[0].FromPair)
