@@ -186,10 +186,10 @@ func (r *referee) addFreed(of func(string) *share) {
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		before := r.pair(decision.PurchaseID)
-		if before == nil || !occupies(before.State) {
+		if before == nil || !before.State.Occupies() {
 			continue
 		}
-		stays := before.Campaign == decision.Campaign && (decision.State == "" || occupies(decision.State))
+		stays := before.Campaign == decision.Campaign && (decision.State == "" || decision.State.Occupies())
 		remaining := decision.Credits
 		switch {
 		case !stays:

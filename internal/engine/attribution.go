@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // recordAttributions writes the attributions that differ. They depend on no other referee, so they
@@ -55,7 +53,7 @@ func (d *attributionDifferences) compare(r *referee, rests digest) {
 	if was == nil && is == nil {
 		return
 	}
-	same := was != nil && is != nil && sameAttribution(was, is)
+	same := was != nil && is != nil && was.Same(is)
 	if same && !r.mustRewrite(attributionRow) {
 		if !r.digest.same(rests) {
 			d.digests.add(r.UserID, rests)
@@ -71,9 +69,4 @@ func (d *attributionDifferences) compare(r *referee, rests digest) {
 	if is != nil {
 		d.recorded.add(r.UserID, is, &rests)
 	}
-}
-
-func sameAttribution(a, b *reward.Attribution) bool {
-	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
-		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }

@@ -121,7 +121,7 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 		r.markDrift(decision.PurchaseID)
 	}
 	row.isNew = before == nil || gone
-	row.admitted = occupies(decision.State) && (before == nil || !occupies(before.State))
+	row.admitted = decision.State.Occupies() && (before == nil || !before.State.Occupies())
 	row.drawsOrder = gone || decision.State != reward.Reversed && decision.Order == 0
 	d.countPair(before, decision)
 	d.pairs = append(d.pairs, row)
@@ -185,18 +185,15 @@ func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) 
 		if before.Revision < decision.Revision {
 			d.countsOf(decision.Campaign).revised++
 		}
-		if occupies(before.State) {
+		if before.State.Occupies() {
 			d.referrers.add(before.Campaign, before.ReferrerID, -1)
 		}
 	}
 	d.countsOf(decision.Campaign).add(decision.State, +1)
-	if occupies(decision.State) {
+	if decision.State.Occupies() {
 		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
 	}
 }
-
-// occupies reports whether a pair in that state takes capacity.
-func occupies(state reward.State) bool { return state == reward.Held || state == reward.Granted }
 
 func samePair(before *reward.Pair, now *reward.Decision) bool {
 	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&

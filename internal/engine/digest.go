@@ -33,7 +33,7 @@ func (r *referee) currentDigest(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !config.Bound(r.pairsAfter()) && !r.fixed() { // else the attribution no longer depends on it
+	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now
@@ -52,7 +52,7 @@ func (r *referee) pairsAfter() []reward.Pair {
 		if after.State == "" {
 			after.State = reward.Granted
 			before := r.pair(decision.PurchaseID)
-			if before != nil && before.State == reward.Waiting || (before == nil || !occupies(before.State)) && r.exhausted[decision.Campaign] {
+			if before != nil && before.State == reward.Waiting || (before == nil || !before.State.Occupies()) && r.exhausted[decision.Campaign] {
 				after.State = reward.Waiting
 			}
 		}

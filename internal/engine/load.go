@@ -25,7 +25,7 @@ func (b *batch) load(ctx context.Context) error {
 		return err
 	}
 	for _, r := range b.referees {
-		r.bindAgain(b.config.Reward)
+		r.restoreAttribution(b.config.Reward)
 		r.erases.markLoaded()
 	}
 	if err := b.loadFingerprints(ctx); err != nil {
@@ -200,7 +200,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
 	var visited, lost touchColumns
 	open := func(r *referee) bool {
-		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
+		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.KeepsAttribution(r.Pairs))
 	}
 	for _, r := range b.referees {
 		if open(r) && r.Signup.Code != "" {

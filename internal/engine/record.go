@@ -49,8 +49,8 @@ func (b *batch) differences() *differences {
 			d.hasClaims = true
 			d.compareDigest(r, r.currentDigest(b.config.Reward))
 		}
-		if b.config.Reward.Bound(r.Pairs) && !b.config.Reward.Bound(r.pairsAfter()) {
-			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution is no longer fixed
+		if b.config.Reward.KeepsAttribution(r.Pairs) && !b.config.Reward.KeepsAttribution(r.pairsAfter()) {
+			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution follows the facts again
 		}
 	}
 	slices.SortFunc(d.pairs, func(a, b *pairRow) int {

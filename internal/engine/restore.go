@@ -47,13 +47,27 @@ func (b *batch) restore(ctx context.Context) error {
 	for _, r := range b.referees {
 		r.restorePairs(b.config.Reward, ledgers[r.UserID])
 		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
-			r.boundTo = b.boundBy(r)
+			r.boundTo = b.config.Reward.AttributionKeeper(r.Pairs)
 		}
 	}
 	return nil
 }
 
-// lacksPair reports whether the ledger has entries of a purchase without a pair.
+// restoreAttribution restores the attribution of a referee whose recorded one is missing or altered
+// and that keeps its attribution.
+func (r *referee) restoreAttribution(config *reward.Configuration) {
+	if r.boundTo == nil {
+		return
+	}
+	restored := config.RestoreAttribution(&r.Referee, r.boundTo)
+	if restored == r.Attribution {
+		return
+	}
+	r.lostAttribution = r.Attribution == nil
+	r.Attribution = restored
+}
+
+// lacksPair reports whether the ledger has entries of a pair whose row is missing.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
 		if r.pair(r.Ledger[i].PurchaseID) == nil {
@@ -76,7 +90,7 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		case r.mustRewrite(p.PurchaseID):
 			r.markRebuilt(p.PurchaseID, false)
 		}
-		if r.resynced && occupies(p.State) && r.damaged(p) {
+		if r.resynced && p.State.Occupies() && r.damaged(p) {
 			r.restoreCredits(config, p, ledger[p.PurchaseID])
 		}
 	}
@@ -103,17 +117,11 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 }
 
-// restoreCredits gives back the credits of a pair whose row is intact. A held pair has no entries:
-// it keeps its intact credits. Missing ones are growth, which only capacity gives; without a budget
-// they are given at once, and accounts and counters already include them.
-func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, entered *reward.Entered) {
-	if pair.State == reward.Granted && entered != nil && len(entered.Credits) > 0 {
-		pair.Credits = entered.Credits
-		return
-	}
-	_, pair.Credits = r.trustedCredits(pair.PurchaseID)
-	campaign := config.Campaigns[pair.Campaign]
-	if pair.State == reward.Held && r.waitlistRows[pair.PurchaseID] == nil && campaign != nil && campaign.Budget == nil {
+// restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair whose
+// lost credits accounts and counters still include.
+func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, ledger *reward.Entered) {
+	_, trusted := r.trustedCredits(pair.PurchaseID)
+	if config.RestoreCredits(pair, ledger, trusted, r.waitlistRows[pair.PurchaseID] != nil) {
 		if r.countedHeld == nil {
 			r.countedHeld = map[string]bool{}
 		}

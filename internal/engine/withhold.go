@@ -205,7 +205,7 @@ func (r *referee) evidence(purchaseID string) evidence {
 		return rowsUnknown
 	}
 	before := r.pair(purchaseID)
-	if before == nil || !occupies(before.State) {
+	if before == nil || !before.State.Occupies() {
 		return rowsPresent
 	}
 	for i := range r.outcome.Decisions {

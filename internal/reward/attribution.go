@@ -6,7 +6,7 @@ import "time"
 // is none. Once a pair of the referee was admitted, what is recorded stays,
 // whatever has become of touches, links and campaigns.
 func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
-	if config.Bound(referee.Pairs) {
+	if config.KeepsAttribution(referee.Pairs) {
 		return referee.Attribution, NotAttributed
 	}
 	if referee.Signup == nil {
@@ -25,22 +25,26 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	switch {
 	case reason != "":
 		return nil, reason
-	case referee.Attribution != nil && referee.Attribution.is(&found):
+	case referee.Attribution != nil && referee.Attribution.Same(&found):
 		return referee.Attribution, ""
 	}
 	return &found, ""
 }
 
-// Bound reports whether a referee's recorded attribution stays. It does once a pair was admitted,
-// unless its campaign takes back all it gave, and while a pair waits in a campaign that is not open.
-func (c *Configuration) Bound(pairs []Pair) bool {
+// KeepsAttribution reports whether a referee with these pairs keeps its recorded attribution.
+func (c *Configuration) KeepsAttribution(pairs []Pair) bool { return c.AttributionKeeper(pairs) != nil }
+
+// AttributionKeeper returns the first pair that makes its referee keep the recorded attribution: a
+// pair that was admitted, unless its campaign is being reversed, or a pair that waits in a campaign
+// that is not open. nil: there is none, and the attribution follows the facts.
+func (c *Configuration) AttributionKeeper(pairs []Pair) *Pair {
 	for i := range pairs {
-		mode := c.modeOf(&pairs[i])
-		if pairs[i].wasAdmitted() && mode != Reversing || pairs[i].State == Waiting && mode.holdsPlaces() {
-			return true
+		pair, mode := &pairs[i], c.modeOf(&pairs[i])
+		if pair.wasAdmitted() && mode != Reversing || pair.State == Waiting && mode.keepsWaitlist() {
+			return pair
 		}
 	}
-	return false
+	return nil
 }
 
 // modeOf is the mode of the pair's campaign; empty: it is not declared.
@@ -51,8 +55,9 @@ func (c *Configuration) modeOf(pair *Pair) Mode {
 	return ""
 }
 
-// holdsPlaces reports whether waiting pairs stay where they are until the campaign is open again.
-func (m Mode) holdsPlaces() bool { return m == Suspended || m == PolicyMissing || m == Closed }
+// keepsWaitlist reports whether waiting pairs keep their attribution until the campaign is open
+// again.
+func (m Mode) keepsWaitlist() bool { return m == Suspended || m == PolicyMissing || m == Closed }
 
 // attributeByCode looks at nothing but the link whose code was typed: touches
 // decide only where a code names no link. It binds the referrer as well: what
@@ -66,14 +71,19 @@ func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reas
 	if reason := unbinding(campaign, at); reason != "" {
 		return Attribution{}, reason
 	}
+	return codeAttribution(link, at), ""
+}
+
+// codeAttribution returns the attribution of a signup to the link of its typed code.
+func codeAttribution(link *Link, signedUpAt time.Time) Attribution {
 	return Attribution{
 		Campaign:   link.Campaign,
 		Code:       link.Code,
 		ReferrerID: link.ReferrerID,
 		Label:      link.Label,
-		TouchedAt:  at,
+		TouchedAt:  signedUpAt,
 		Source:     FromCode,
-	}, ""
+	}
 }
 
 // alive tells whether the link binds anybody at that time.
@@ -96,8 +106,8 @@ func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
 	return ""
 }
 
-// is tells whether both say the same.
-func (a *Attribution) is(b *Attribution) bool {
+// Same reports whether every field of both attributions is the same.
+func (a *Attribution) Same(b *Attribution) bool {
 	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
 		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }

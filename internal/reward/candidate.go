@@ -100,7 +100,7 @@ func (c *candidate) waiting() bool {
 }
 
 // occupying tells that it is Held or Granted so far.
-func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.occupies() }
+func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.State.Occupies() }
 
 // ordinal is which of its referrer's pairs it is; zero: it was never admitted.
 func (c *candidate) ordinal() int64 {
@@ -124,6 +124,7 @@ func (c *candidate) campaignName() string {
 	return c.attribution.Campaign
 }
 
-func (p *Pair) occupies() bool { return p.State == Held || p.State == Granted }
+// Occupies reports whether a pair in this state takes capacity: it is admitted.
+func (s State) Occupies() bool { return s == Held || s == Granted }
 
-func (p *Pair) wasAdmitted() bool { return p.Ordinal > 0 || p.occupies() }
+func (p *Pair) wasAdmitted() bool { return p.Ordinal > 0 || p.State.Occupies() }

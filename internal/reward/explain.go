@@ -72,12 +72,6 @@ func (c *candidate) against(unbound Reason, first bool) []Reason {
 	if c.campaign.Mode == Closed && !c.keepsPlace() || c.campaign.Mode == Reversing {
 		reasons = append(reasons, CampaignDeleted)
 	}
-	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
+	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(slices.Index(reasonOrder, a), slices.Index(reasonOrder, b)) })
 	return slices.Compact(reasons)
-}
-
-// order is that of the closed list.
-var order = []Reason{
-	CampaignDeleted, PurchaseRemoved, NotAttributed, OutsideCampaign, OutsideWindow, Refunded, CurrencyMismatch, BelowMinimum,
-	ConditionFalse, SelfReferral, SharedFingerprint, NotFirstPurchase, Overridden, CapReached, BudgetExhausted, HoldPeriod, Qualified,
 }

@@ -101,3 +101,11 @@ const (
 	HoldPeriod        Reason = "HoldPeriod"
 	Qualified         Reason = "Qualified"
 )
+
+// Reasons returns every reason that a pair may have, in the order of the closed list.
+func Reasons() []Reason { return slices.Clone(reasonOrder) }
+
+var reasonOrder = []Reason{
+	CampaignDeleted, PurchaseRemoved, NotAttributed, OutsideCampaign, OutsideWindow, Refunded, CurrencyMismatch, BelowMinimum,
+	ConditionFalse, SelfReferral, SharedFingerprint, NotFirstPurchase, Overridden, CapReached, BudgetExhausted, HoldPeriod, Qualified,
+}

@@ -28,7 +28,7 @@ type Entered struct {
 // purchase is that of the pair; nil: its row is gone.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
 	pair := remains.pair()
-	if pair.ReferrerID = referrerOf(referee, &pair); !pair.occupies() && pair.Campaign == "" && referee.Attribution != nil {
+	if pair.ReferrerID = referrerOf(referee, &pair); !pair.State.Occupies() && pair.Campaign == "" && referee.Attribution != nil {
 		pair.Campaign = referee.Attribution.Campaign
 	}
 	campaign := c.Campaigns[pair.Campaign]
@@ -41,7 +41,7 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 	}
 	terms := &campaign.Revisions[revision].Terms
 	pair.Revision = campaign.Revisions[revision].Number
-	if pair.occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
+	if pair.State.Occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
 		pair.Ordinal = terms.ordinalOf(pair.Credits)
 	}
 	if purchase != nil && referee.Signup != nil {
@@ -49,6 +49,21 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 		pair.MaturesAt = maturesAt(purchase.PurchasedAt, terms.HoldPeriod)
 	}
 	return pair
+}
+
+// RestoreCredits gives a pair whose row is intact, but whose credits are missing or were altered,
+// the credits that it had: what the ledger says of a granted pair, else the credits that are
+// intact. It reports whether the missing credits of a held pair count as given: without a budget a
+// pair that is not on the waitlist receives them again at once, and accounts and counters have
+// them already. With a budget they are growth, which only capacity allows.
+func (c *Configuration) RestoreCredits(pair *Pair, ledger *Entered, intact []Credit, onWaitlist bool) (countsAsGiven bool) {
+	if pair.State == Granted && ledger != nil && len(ledger.Credits) > 0 {
+		pair.Credits = ledger.Credits
+		return false
+	}
+	pair.Credits = intact
+	campaign := c.Campaigns[pair.Campaign]
+	return pair.State == Held && !onWaitlist && campaign != nil && campaign.Budget == nil
 }
 
 // pair is what the remains say by themselves.
@@ -67,7 +82,7 @@ func (r *Remains) pair() Pair {
 	case l != nil:
 		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
 		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
-	case r.Row != nil && !r.Row.occupies():
+	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
 	default: // the row says that the pair earns something, and nothing bears that out
 		pair.Order, pair.Ordinal = 0, 0
@@ -132,6 +147,3 @@ func (t *Terms) ordinalOf(credits []Credit) int64 {
 	}
 	return 1
 }
-
-// Reasons lists all reasons that a pair may have, in the order of the closed list.
-func Reasons() []Reason { return slices.Clone(order) }

@@ -15,7 +15,7 @@ func (c *candidate) follow(config *Configuration) error {
 		return nil // nothing is judged
 	}
 	if c.attribution == nil {
-		if c.admitted() || config.Bound(c.referee.Pairs) {
+		if c.admitted() || config.KeepsAttribution(c.referee.Pairs) {
 			return errors.New("the referee has an admitted pair but no attribution")
 		}
 		return nil

@@ -158,7 +158,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			Allowed: d.Allowed, Credits: d.Credits,
 		}
 		pair.Ordinal = d.Ordinal
-		if pair.occupies() {
+		if pair.State.Occupies() {
 			pair.Ordinal = max(1, d.Ordinal)
 		}
 		i := slices.IndexFunc(r.Pairs, func(p Pair) bool { return p.PurchaseID == d.PurchaseID })

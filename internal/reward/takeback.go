@@ -15,3 +15,31 @@ func TakeBack(pair *Pair) Decision {
 func TakeBackUndecided(campaign, purchaseID string, revision int) Decision {
 	return Decision{PurchaseID: purchaseID, Campaign: campaign, Revision: revision, State: NotCounting, Reason: CampaignDeleted}
 }
+
+// TakeBackUnknown returns decisions that take back the credit of purchases of which nothing is known
+// but ledger entries: neither a fact nor a recorded pair. Entries of a suspended campaign stay.
+func TakeBackUnknown(config *Configuration, referee *Referee, outcome *Outcome) []Decision {
+	known := make(map[string]bool, len(outcome.Decisions)+len(referee.Pairs))
+	for i := range outcome.Decisions {
+		known[outcome.Decisions[i].PurchaseID] = true
+	}
+	for i := range referee.Pairs {
+		known[referee.Pairs[i].PurchaseID] = true
+	}
+	reason := PurchaseRemoved
+	if outcome.Attribution == nil {
+		reason = NotAttributed
+	}
+	var decisions []Decision
+	for i := range referee.Ledger {
+		sum := &referee.Ledger[i]
+		campaign := config.Campaigns[sum.Campaign]
+		suspended := campaign != nil && campaign.Mode == Suspended
+		if sum.Sum == 0 || known[sum.PurchaseID] || suspended {
+			continue
+		}
+		known[sum.PurchaseID] = true
+		decisions = append(decisions, Decision{PurchaseID: sum.PurchaseID, Campaign: sum.Campaign, State: NotCounting, Reason: reason})
+	}
+	return decisions
+}

@@ -21,16 +21,21 @@ func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Rea
 	if picked == nil {
 		return Attribution{}, reason
 	}
+	return touchAttribution(picked), ""
+}
+
+// touchAttribution returns the attribution of a signup to the link of a touch.
+func touchAttribution(touch *Touch) Attribution {
 	return Attribution{
-		Campaign:   picked.Link.Campaign,
-		Code:       picked.Link.Code,
-		ReferrerID: picked.Link.ReferrerID,
-		Label:      picked.Link.Label,
-		TouchedAt:  picked.TouchedAt,
+		Campaign:   touch.Link.Campaign,
+		Code:       touch.Link.Code,
+		ReferrerID: touch.Link.ReferrerID,
+		Label:      touch.Link.Label,
+		TouchedAt:  touch.TouchedAt,
 		Source:     FromTouch,
-		VisitorID:  picked.VisitorID,
-		TouchID:    picked.TouchID,
-	}, ""
+		VisitorID:  touch.VisitorID,
+		TouchID:    touch.TouchID,
+	}
 }
 
 // unfit is the reason why a touch cannot bind the signup; empty: it can.
