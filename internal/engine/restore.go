@@ -47,7 +47,7 @@ func (b *batch) restore(ctx context.Context) error {
 	for _, r := range b.referees {
 		r.restorePairs(b.config.Reward, ledgers[r.UserID])
 		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
-			r.boundTo = b.config.Reward.AttributionKeeper(r.Pairs)
+			r.pairWithoutAttribution = b.config.Reward.AttributionKeeper(r.Pairs)
 		}
 	}
 	return nil
@@ -56,10 +56,10 @@ func (b *batch) restore(ctx context.Context) error {
 // restoreAttribution restores the attribution of a referee whose recorded one is missing or altered
 // and that keeps its attribution.
 func (r *referee) restoreAttribution(config *reward.Configuration) {
-	if r.boundTo == nil {
+	if r.pairWithoutAttribution == nil {
 		return
 	}
-	restored := config.RestoreAttribution(&r.Referee, r.boundTo)
+	restored := config.RestoreAttribution(&r.Referee, r.pairWithoutAttribution)
 	if restored == r.Attribution {
 		return
 	}
