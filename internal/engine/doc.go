@@ -2,10 +2,21 @@
 // referees that they name, lets package reward decide, and records the difference. One batch is one
 // transaction:
 //
-//	dequeue ─► load ─► restore ─► decide ─► withhold ─► attribute ─► allocate ─► record ─► erase ─► fence ─► commit
-//	           facts,  lost       reward.   reversals   attri-       reward.     pairs,    next     epoch
-//	           results pairs      Decide    of missing  butions      Allocate    credits,  steps    unchanged?
-//	                                        rows                                 ledger
+//	dequeue ─► load, restore ─► decide ─► withhold ─► attribute ─┐
+//	                                                            │
+//	commit ◄─ fence ◄─ erase ◄─ record ◄─ settle ◄─ allocate ◄──┘
+//
+//	dequeue    lock shards, take keys from the change queue, expand the keys that are not referees
+//	load       facts, recorded results, links, touches, fingerprints
+//	restore    pairs and attributions that are missing or altered
+//	decide     reward.Decide: state, reason and amounts of each pair
+//	withhold   drop reversals caused by missing rows once they exceed the mass-reversal limit
+//	attribute  write the attributions that differ
+//	allocate   lock limited campaigns; reward.Allocate: which claims are admitted
+//	settle     reward.Settle: the ledger entries that the decisions need
+//	record     write what differs from the recorded rows, and nothing else
+//	erase      do the next steps of erasures of users
+//	fence      roll back if the configuration epoch has moved
 //
 // An allocation batch begins with the head of a campaign's waitlist instead of the change queue, then
 // takes the same steps. A resync compares the recorded results with the facts, one range of referees
