@@ -19,7 +19,7 @@ func (b *batch) decide() {
 func (r *referee) decide(b *batch) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the decision broke off: %v", fault)
+			err = fmt.Errorf("the decision panicked: %v", fault)
 		}
 	}()
 	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)

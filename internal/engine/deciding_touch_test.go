@@ -64,8 +64,8 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 				all.Touches = touches[fmt.Sprint("v", n%100)]
 				want, err := reward.Explain(known.Config, &all, known.At)
 				must(t, err)
-				if fmt.Sprint(value(got.Attribution), got.Unbound, got.Purchases) != fmt.Sprint(value(want.Attribution), want.Unbound, want.Purchases) {
-					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.Unbound, value(want.Attribution), want.Unbound)
+				if fmt.Sprint(value(got.Attribution), got.NotAttributed, got.Purchases) != fmt.Sprint(value(want.Attribution), want.NotAttributed, want.Purchases) {
+					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.NotAttributed, value(want.Attribution), want.NotAttributed)
 				}
 				if want.Attribution != nil {
 					attributed++

@@ -2,9 +2,9 @@ package reward
 
 import "time"
 
-// attribute finds the link that a signup is bound to, or the reason why there
-// is none. Once a pair of the referee was admitted, what is recorded stays,
-// whatever has become of touches, links and campaigns.
+// attribute returns the referee's attribution, or the reason why there is none. Once a pair of the
+// referee was admitted, the recorded attribution stays, whatever happens to touches, links and
+// campaigns.
 func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	if config.KeepsAttribution(referee.Pairs) {
 		return referee.Attribution, NotAttributed
@@ -47,7 +47,7 @@ func (c *Configuration) AttributionKeeper(pairs []Pair) *Pair {
 	return nil
 }
 
-// modeOf is the mode of the pair's campaign; empty: it is not declared.
+// modeOf returns the mode of the pair's campaign; empty: the campaign is not declared.
 func (c *Configuration) modeOf(pair *Pair) Mode {
 	if campaign := c.Campaigns[pair.Campaign]; campaign != nil {
 		return campaign.Mode
@@ -59,16 +59,16 @@ func (c *Configuration) modeOf(pair *Pair) Mode {
 // again.
 func (m Mode) keepsWaitlist() bool { return m == Suspended || m == PolicyMissing || m == Closed }
 
-// attributeByCode looks at nothing but the link whose code was typed: touches
-// decide only where a code names no link. It binds the referrer as well: what
-// comes of that is SelfReferral.
+// attributeByCode attributes the signup to the link of its typed code, which decides alone: touches
+// decide only if the code names no link. The referrer's own signup is attributed too, and its
+// purchases are SelfReferral.
 func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reason) {
 	link, at := referee.Code, referee.Signup.SignedUpAt
 	if !link.alive(at) {
 		return Attribution{}, NotAttributed
 	}
 	campaign := config.Campaigns[link.Campaign]
-	if reason := unbinding(campaign, at); reason != "" {
+	if reason := notAttributing(campaign, at); reason != "" {
 		return Attribution{}, reason
 	}
 	return codeAttribution(link, at), ""
@@ -86,15 +86,15 @@ func codeAttribution(link *Link, signedUpAt time.Time) Attribution {
 	}
 }
 
-// alive tells whether the link binds anybody at that time.
+// alive reports whether the link is neither expired nor disabled at that time.
 func (l *Link) alive(at time.Time) bool {
 	return (l.ExpiresAt.IsZero() || at.Before(l.ExpiresAt)) &&
 		(l.DisabledAt.IsZero() || at.Before(l.DisabledAt))
 }
 
-// unbinding is the reason why a campaign binds no signup of that time. One that
-// was deleted says so, rather than what one that never was would say.
-func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
+// notAttributing returns the reason why a campaign attributes no signup of that time; empty: it does.
+// A deleted campaign has another reason than one that was never declared.
+func notAttributing(campaign *Campaign, signedUpAt time.Time) Reason {
 	switch {
 	case campaign == nil:
 		return NotAttributed

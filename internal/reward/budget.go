@@ -47,7 +47,7 @@ func (r *Reward) leastFixed() int64 {
 	}
 }
 
-// FixedCurrencies are the currencies of the fixed and tiered rewards, in the order of the rewards.
+// FixedCurrencies returns the currencies of the fixed and tiered rewards, in the order of the rewards.
 // A percentage is in the currency of its purchase.
 func (t *Terms) FixedCurrencies() []string {
 	var currencies []string

@@ -18,9 +18,8 @@ func fullTerms() Terms {
 	}
 }
 
-// These digests stand in databases. Should this test fail, terms are written
-// differently than before, and every campaign would get a revision that nobody
-// declared: leave new fields out of the JSON while they have their old meaning.
+// Databases have these digests. If this test fails, the JSON of terms has changed, and every campaign
+// would get a revision without an edit: omit new fields while they have the meaning of their absence.
 func TestDigestsNeverChange(t *testing.T) {
 	for want, terms := range map[string]Terms{
 		"sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9": fiveDollars(),
@@ -32,7 +31,7 @@ func TestDigestsNeverChange(t *testing.T) {
 	}
 }
 
-func TestDigestTellsTermsApart(t *testing.T) {
+func TestDifferentTermsHaveDifferentDigests(t *testing.T) {
 	seen := map[string]string{fullTerms().Digest(): "nothing"}
 	for name, edit := range map[string]func(*Terms){
 		"purchases":    func(t *Terms) { t.Purchases = EveryPurchase },
@@ -75,7 +74,7 @@ func TestDefaultOfBeforeSignupAddsNoRevision(t *testing.T) {
 	}
 }
 
-func TestDigestOfTheSameTermsIsTheSame(t *testing.T) {
+func TestEqualTermsHaveEqualDigests(t *testing.T) {
 	terms := fullTerms()
 	terms.Rewards[0], terms.Rewards[1] = terms.Rewards[1], terms.Rewards[0]
 	if terms.Digest() != fullTerms().Digest() {

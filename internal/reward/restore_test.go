@@ -10,7 +10,7 @@ func usd(amount int64) []Credit {
 	return []Credit{{Reward: "inviter", BeneficiaryID: "anna", Money: Money{Amount: amount, Currency: "USD"}}}
 }
 
-func TestRestoreBelievesLedgerThenCreditsThenRow(t *testing.T) {
+func TestRestorePrefersLedgerThenCreditsThenRow(t *testing.T) {
 	row := func(state State, ordinal int64) *Pair {
 		return &Pair{PurchaseID: "p1", Campaign: "c", Revision: 1, State: state, Reason: HoldPeriod, Order: 7, Ordinal: ordinal, Allowed: true}
 	}

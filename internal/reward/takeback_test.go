@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Taking a pair back without its facts comes to what deciding it does, so that a later decision changes nothing.
-func TestTakeBackIsWhatDecideSays(t *testing.T) {
+// TakeBack, which reads no facts, decides like Decide, so that a later decision changes nothing.
+func TestTakeBackEqualsTheDecisionInAReversingCampaign(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, s *story){
 		"granted": func(t *testing.T, _ *story) { t.Helper() },
 		"refunded before": func(t *testing.T, s *story) {
