@@ -83,8 +83,8 @@ func (o *ownLoads) queueFacts() {
 		r.erases.sawPurchase(p.ID, hash)
 	}, attributes)
 
-	// A refund or override of an unknown purchase has no effect until the purchase arrives, which is a
-	// change of its own.
+	// A refund or override of an unknown purchase has no effect until the purchase arrives, which
+	// is a change of its own.
 	var purchaseID string
 	var refunded int64
 	o.queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {

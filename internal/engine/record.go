@@ -12,9 +12,9 @@ import (
 // record writes the differences between the recorded results of the batch's referees and what was
 // decided. Where nothing differs it writes nothing.
 //
-// Rows that other batches may want come last and are locked in one order everywhere: referrers by key,
-// then accounts by key. All other rows belong to referees of locked shards, to the shards themselves,
-// or to campaigns that the batch has locked.
+// Rows that other batches may want come last and are locked in one order everywhere: referrers by
+// key, then accounts by key. All other rows belong to referees of locked shards, to the shards
+// themselves, or to campaigns that the batch has locked.
 func (b *batch) record(ctx context.Context) error {
 	d := b.differences()
 	var shard int16

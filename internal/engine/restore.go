@@ -117,8 +117,8 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 }
 
-// restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair whose
-// lost credits accounts and counters still include.
+// restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair
+// whose lost credits accounts and counters still include.
 func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, ledger *reward.Entered) {
 	_, trusted := r.trustedCredits(pair.PurchaseID)
 	if config.RestoreCredits(pair, ledger, trusted, r.waitlistRows[pair.PurchaseID] != nil) {
