@@ -262,8 +262,8 @@ func TestReversedCampaignIsDecidedAnewWhenDeclaredAgain(t *testing.T) {
 		"u001 Granted 1", "u002 Granted 1", "u003 Granted 1")
 }
 
-// After an edit of the limits no pair is admitted before the pairs that waited already, although the
-// recorded reasons of these are older than the edit.
+// After an edit of the limits no pair is admitted before the pairs that waited already, although
+// the recorded reasons of these are older than the edit.
 func TestEditedLimitsAllowNoOvertaking(t *testing.T) {
 	for edit, c := range map[string]struct {
 		before, after func(*database.Declaration)

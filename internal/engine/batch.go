@@ -217,7 +217,7 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if err := b.allocate(ctx); err != nil {
 		return fmt.Errorf("while allocating capacity: %w", err)
 	}
-	b.computeEntries()
+	b.settle()
 	if err := b.record(ctx); err != nil {
 		return fmt.Errorf("while recording results: %w", err)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// An edit cannot make an admitted pair, whose purchase is in another currency, earn credit outside the
-// budget.
+// An edit cannot make an admitted pair, whose purchase is in another currency, earn credit outside
+// the budget.
 func TestEditLeavesNoCreditOutsideTheBudget(t *testing.T) {
 	share := reward.Terms{
 		Purchases: reward.FirstPurchase,

@@ -12,8 +12,8 @@ import (
 // thousand bytes of attributes, and a referee a thousand rows.
 //
 // Two workers with a full batch each stay, together with the rest of the manager, below the 44 MiB
-// that the manager's heap is kept at. A referee that is larger than a batch is decided alone, one at a
-// time in the whole process. A referee larger than bytesPerReferee is set aside.
+// that the manager's heap is kept at. A referee that is larger than a batch is decided alone, one
+// at a time in the whole process. A referee larger than bytesPerReferee is set aside.
 const (
 	bytesPerBatch   = 16 << 20
 	bytesPerReferee = 64 << 20

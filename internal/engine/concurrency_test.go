@@ -59,8 +59,8 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 			}
 		})
 	}
-	// Facts in the worst order, each written twice, by several writers at once. A refund exceeds its
-	// purchase, corrected or not.
+	// Facts in the worst order, each written twice, by several writers at once. A refund exceeds
+	// its purchase, corrected or not.
 	var writers sync.WaitGroup
 	for _, fact := range []string{
 		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 1000 FROM generate_series(1, 600, 3) n`,

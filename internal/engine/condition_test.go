@@ -116,8 +116,8 @@ func TestEachRevisionHasItsCondition(t *testing.T) {
 	s.expect("pairs", pairs, "bob p2 Granted Qualified")
 }
 
-// A revision whose condition this version cannot compile grants and reverses nothing: its referees are
-// set aside until a version can.
+// A revision whose condition this version cannot compile grants and reverses nothing: its referees
+// are set aside until a version can.
 func TestInvalidConditionSetsRefereesAside(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", when("purchase.amount > 0"))

@@ -26,8 +26,8 @@ func (r *referee) decide(b *batch) (err error) {
 	return err
 }
 
-// computeEntries computes the ledger entries that the decisions need.
-func (b *batch) computeEntries() {
+// settle computes the ledger entries that the decisions need.
+func (b *batch) settle() {
 	for _, r := range b.referees {
 		if r.cause != nil {
 			continue

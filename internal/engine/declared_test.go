@@ -2,8 +2,8 @@ package engine_test
 
 import "testing"
 
-// Postgres compiles a statement with a higher estimate, which takes seconds. The planner overestimates
-// tables that were never analyzed.
+// Postgres compiles a statement with a higher estimate, which takes seconds. The planner
+// overestimates tables that were never analyzed.
 func TestLoadingTheConfigurationIsEstimatedAsCheap(t *testing.T) {
 	s := newShop(t)
 	var plan []struct {

@@ -33,16 +33,19 @@ var expandStatements = map[string]string{
 }
 
 // stages are the stages of expansions in the order in which each kind goes through its own: of a
-// campaign Deferred, Links, Fixed; of a code Signups, Visitors. See column stage of referral.change.
+// campaign Deferred, Links, Fixed; of a code Signups, Visitors. See column stage of
+// referral.change.
 var stages = []string{"", "Deferred", "Links", "Fixed", "Signups", "Visitors"}
 
-// expansion lists the dequeued changes of one kind, one per key, with the point that each has reached.
+// expansion lists the dequeued changes of one kind, one per key, with the point that each has
+// reached.
 type expansion struct {
 	keys, stages, resumeAfter []string
 	at                        map[string]int // index of each key
 }
 
-// add adds a change. Of several changes with the same key it keeps the one that has reached the least.
+// add adds a change. Of several changes with the same key it keeps the one that has reached the
+// least.
 func (e *expansion) add(key, stage, resumeAfter string) {
 	at, found := e.at[key]
 	switch {

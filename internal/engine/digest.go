@@ -33,7 +33,7 @@ func (r *referee) currentDigest(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() { // else the attribution no longer depends on it
+	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now

@@ -318,8 +318,8 @@ func TestForeignVersionsAndSuspendedDatabasesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// A purchase that commits after a batch began and before the batch dequeues is later than the batch's
-// transaction. It is decided by this batch all the same.
+// A purchase that commits after a batch began and before the batch dequeues is later than the
+// batch's transaction. It is decided by this batch all the same.
 func TestAPurchaseIsNeverInTheFutureOfItsDecision(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

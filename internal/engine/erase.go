@@ -18,8 +18,8 @@ import (
 //	fix the attribution ─► blank purchases ─► record shared fingerprints, blank the signup ─► actions
 //	list other signups of the visitor ─► wait until each is decided ─► move the touches
 //
-// A step finds the remaining rows by the marks on them, so it may be repeated. It skips a fact that a
-// writer has locked, and comes back for it.
+// A step finds the remaining rows by the marks on them, so it may be repeated. It skips a fact that
+// a writer has locked, and comes back for it.
 
 const (
 	erasureRetry  = time.Second     // while a writer has rows locked, or signups are still to be decided

@@ -57,8 +57,8 @@ func (s *shop) mature() {
 	s.asOwner("DELETE FROM referral.change")
 }
 
-// twice has two batches decide u001 at the same time: one because its hold has ended, another because
-// of what is written meanwhile.
+// twice has two batches decide u001 at the same time: one because its hold has ended, another
+// because of what is written meanwhile.
 func (s *shop) twice(guard bool, meanwhile string) {
 	s.Helper()
 	terms := fiveDollars()
@@ -124,8 +124,8 @@ func TestLedgerKeyPreventsGrantingTwice(t *testing.T) {
 	})
 }
 
-// background lets an engine converge while something else is held up. It may have to wait for that and
-// continues by itself; the scene checks the result.
+// background lets an engine converge while something else is held up. It may have to wait for that
+// and continues by itself; the scene checks the result.
 func background(s *shop, e *engine.Engine) {
 	done := make(chan struct{})
 	ctx := s.Context()

@@ -83,8 +83,8 @@ func (o *ownLoads) queueFacts() {
 		r.erases.sawPurchase(p.ID, hash)
 	}, attributes)
 
-	// A refund or override of an unknown purchase has no effect until the purchase arrives, which is a
-	// change of its own.
+	// A refund or override of an unknown purchase has no effect until the purchase arrives, which
+	// is a change of its own.
 	var purchaseID string
 	var refunded int64
 	o.queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {
@@ -200,7 +200,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
 	var visited, lost touchColumns
 	open := func(r *referee) bool {
-		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.KeepsAttribution(r.Pairs))
+		return r.Signup != nil && (r.pairWithoutAttribution != nil || !b.config.Reward.KeepsAttribution(r.Pairs))
 	}
 	for _, r := range b.referees {
 		if open(r) && r.Signup.Code != "" {
@@ -213,7 +213,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	for _, r := range b.referees {
 		switch {
 		case !open(r) || r.visitorID == "":
-		case r.boundTo != nil: // a touch may have attributed it before the code had a link
+		case r.pairWithoutAttribution != nil: // a touch may have attributed it before the code had a link
 			lost.add(r)
 		case r.Code == nil:
 			visited.add(r)
@@ -296,9 +296,9 @@ func (c *touchColumns) add(r *referee) {
 	c.UserIDs = append(c.UserIDs, r.UserID)
 	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
 	c.SignedUpAt = append(c.SignedUpAt, r.Signup.SignedUpAt)
-	if r.boundTo != nil {
-		c.Campaigns = append(c.Campaigns, r.boundTo.Campaign)
-		c.ReferrerIDs = append(c.ReferrerIDs, r.boundTo.ReferrerID)
+	if r.pairWithoutAttribution != nil {
+		c.Campaigns = append(c.Campaigns, r.pairWithoutAttribution.Campaign)
+		c.ReferrerIDs = append(c.ReferrerIDs, r.pairWithoutAttribution.ReferrerID)
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// The table of docs/modes.md, cell by cell: the effect of an event in each mode, and once the campaign
-// is open again. In it g is Granted, h is Held and w waits under a cap of two. After a campaign took
-// everything back all pairs are decided anew: then w, which qualified before h, is admitted first.
+// The table of docs/modes.md, cell by cell: the effect of an event in each mode, and once the
+// campaign is open again. In it g is Granted, h is Held and w waits under a cap of two. After a
+// campaign took everything back all pairs are decided anew: then w, which qualified before h, is
+// admitted first.
 var modeTable = []struct {
 	event  string
 	happen func(s *shop, mode reward.Mode)

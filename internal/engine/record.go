@@ -12,9 +12,9 @@ import (
 // record writes the differences between the recorded results of the batch's referees and what was
 // decided. Where nothing differs it writes nothing.
 //
-// Rows that other batches may want come last and are locked in one order everywhere: referrers by key,
-// then accounts by key. All other rows belong to referees of locked shards, to the shards themselves,
-// or to campaigns that the batch has locked.
+// Rows that other batches may want come last and are locked in one order everywhere: referrers by
+// key, then accounts by key. All other rows belong to referees of locked shards, to the shards
+// themselves, or to campaigns that the batch has locked.
 func (b *batch) record(ctx context.Context) error {
 	d := b.differences()
 	var shard int16
@@ -50,7 +50,7 @@ func (b *batch) differences() *differences {
 			d.compareDigest(r, r.currentDigest(b.config.Reward))
 		}
 		if b.config.Reward.KeepsAttribution(r.Pairs) && !b.config.Reward.KeepsAttribution(r.pairsAfter()) {
-			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution is no longer fixed
+			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution follows the facts again
 		}
 	}
 	slices.SortFunc(d.pairs, func(a, b *pairRow) int {

@@ -10,21 +10,21 @@ import (
 // referee is one referee of a batch: what is known of it, what is recorded, and what is decided.
 type referee struct {
 	reward.Referee
-	visitorID           string
-	purchases           map[string]*reward.Purchase // by id; made on first use
-	postponedPairs      map[string]bool             // held pairs whose maturity is not due, by purchase
-	waitlistRows        map[string]*waitlistRow     // waitlist rows of recorded pairs, by purchase
-	waitlistWithoutPair map[string]*waitlistRow     // waitlist rows without a pair, by purchase; only a resync loads them
-	credits             []recordedCredit            // ordered by purchase
-	pairAt              map[string]int              // index in Pairs by purchase; made on first use
-	facts               int64                       // digest of the referee's own facts
-	via                 int64                       // digest of the link of the typed code, or of the deciding touch
-	digest              digest                      // as recorded with the attribution
-	expectedCredits     map[string]int              // number of credits recorded with each pair, by purchase
-	rebuilt             map[string]bool             // pairs that were restored and have to be written, by purchase; true: the row is missing
-	countedHeld         map[string]bool             // held pairs with lost credits that accounts and counters still include, by purchase
-	boundTo             *reward.Pair                // admitted pair whose attribution is missing or altered; nil: none
-	erases              *erasure                    // the step of an erasure that the batch does; nil: none
+	visitorID              string
+	purchases              map[string]*reward.Purchase // by id; made on first use
+	postponedPairs         map[string]bool             // held pairs whose maturity is not due, by purchase
+	waitlistRows           map[string]*waitlistRow     // waitlist rows of recorded pairs, by purchase
+	waitlistWithoutPair    map[string]*waitlistRow     // waitlist rows without a pair, by purchase; only a resync loads them
+	credits                []recordedCredit            // ordered by purchase
+	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
+	facts                  int64                       // digest of the referee's own facts
+	via                    int64                       // digest of the link of the typed code, or of the deciding touch
+	digest                 digest                      // as recorded with the attribution
+	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase
+	rebuilt                map[string]bool             // pairs that were restored and have to be written, by purchase; true: the row is missing
+	countedHeld            map[string]bool             // held pairs with lost credits that accounts and counters still include, by purchase
+	pairWithoutAttribution *reward.Pair                // admitted pair whose attribution is missing or altered; nil: none
+	erases                 *erasure                    // the step of an erasure that the batch does; nil: none
 
 	lostAttribution bool                   // the attribution was restored: it has no row
 	resynced        bool                   // found by a resync: every difference is drift

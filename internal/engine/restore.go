@@ -47,7 +47,7 @@ func (b *batch) restore(ctx context.Context) error {
 	for _, r := range b.referees {
 		r.restorePairs(b.config.Reward, ledgers[r.UserID])
 		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
-			r.boundTo = b.config.Reward.AttributionKeeper(r.Pairs)
+			r.pairWithoutAttribution = b.config.Reward.AttributionKeeper(r.Pairs)
 		}
 	}
 	return nil
@@ -56,10 +56,10 @@ func (b *batch) restore(ctx context.Context) error {
 // restoreAttribution restores the attribution of a referee whose recorded one is missing or altered
 // and that keeps its attribution.
 func (r *referee) restoreAttribution(config *reward.Configuration) {
-	if r.boundTo == nil {
+	if r.pairWithoutAttribution == nil {
 		return
 	}
-	restored := config.RestoreAttribution(&r.Referee, r.boundTo)
+	restored := config.RestoreAttribution(&r.Referee, r.pairWithoutAttribution)
 	if restored == r.Attribution {
 		return
 	}
@@ -67,7 +67,7 @@ func (r *referee) restoreAttribution(config *reward.Configuration) {
 	r.Attribution = restored
 }
 
-// lacksPair reports whether the ledger has entries of a purchase without a pair.
+// lacksPair reports whether the ledger has entries of a pair whose row is missing.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
 		if r.pair(r.Ledger[i].PurchaseID) == nil {
@@ -117,7 +117,8 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 }
 
-// restoreCredits gives a pair, whose row is intact, the credits that it had.
+// restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair
+// whose lost credits accounts and counters still include.
 func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, ledger *reward.Entered) {
 	_, trusted := r.trustedCredits(pair.PurchaseID)
 	if config.RestoreCredits(pair, ledger, trusted, r.waitlistRows[pair.PurchaseID] != nil) {

@@ -21,7 +21,8 @@ func withBudget(amount int64) func(*database.Declaration) {
 	return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: "USD"} }
 }
 
-// newGrowing returns a shop in which dave's pair, held at 400 of a budget of 500, waits for 500 more.
+// newGrowing returns a shop in which dave's pair, held at 400 of a budget of 500, waits for 500
+// more.
 func newGrowing(t *testing.T) *shop {
 	t.Helper()
 	s := newShop(t)
@@ -105,7 +106,8 @@ func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 	})
 }
 
-// The next tier of its referrer changes what a waiting pair needs, while its re-evaluation is pending.
+// The next tier of its referrer changes what a waiting pair needs, while its re-evaluation is
+// pending.
 func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
 	s := newShop(t)
 	tiered := fiveDollars()
@@ -157,8 +159,8 @@ func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 	}
 }
 
-// A row of the waitlist that was altered, is missing or has no pair is put right, and the same pairs
-// are admitted as without the damage.
+// A row of the waitlist that was altered, is missing or has no pair is put right, and the same
+// pairs are admitted as without the damage.
 func TestResyncPutsTheWaitlistRight(t *testing.T) {
 	for name, damage := range map[string]string{
 		"nothing":                  "SELECT",

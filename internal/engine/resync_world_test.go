@@ -78,8 +78,8 @@ func (s *shop) written() string {
 	return strings.Join(all, "\n")
 }
 
-// newCrowd returns a shop in which bob's pair is granted, dave's held and carol's reversed; erin has no
-// purchase, and zoe is not attributed.
+// newCrowd returns a shop in which bob's pair is granted, dave's held and carol's reversed; erin
+// has no purchase, and zoe is not attributed.
 func newCrowd(t *testing.T) *shop {
 	t.Helper()
 	const converge = ""

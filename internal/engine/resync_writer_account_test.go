@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newSpender returns a crowd in which alice's earnings of 500 were adjusted to 600 and spent down to 400,
-// and zoe has 70 from adjustments alone.
+// newSpender returns a crowd in which alice's earnings of 500 were adjusted to 600 and spent down
+// to 400, and zoe has 70 from adjustments alone.
 func newSpender(t *testing.T) *shop {
 	t.Helper()
 	s := newCrowd(t)

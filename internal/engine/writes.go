@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// writeOwn queues what no other batch waits for: rows of the batch's own referees, and counters of a
-// shard that it has locked.
+// writeOwn queues what no other batch waits for: rows of the batch's own referees, and counters of
+// a shard that it has locked.
 func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string, shard int16) {
 	write := func(name string, rows int, arguments ...any) {
 		if rows > 0 {
@@ -114,8 +114,8 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 	}
 }
 
-// writeWaitlist queues what changes on the waitlist of campaigns that the batch has locked. It comes
-// after pairs and referrers.
+// writeWaitlist queues what changes on the waitlist of campaigns that the batch has locked. It
+// comes after pairs and referrers.
 func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
 	if r := &d.waitlistRemovals; len(r.userID) > 0 {
 		writes.Queue(b.statement("remove_waiting"), r.userID, r.purchaseID)
