@@ -104,9 +104,9 @@ func TestPendingChangesAreCountedToALimit(t *testing.T) {
 
 func TestLoadConfiguration(t *testing.T) {
 	w := newWorld(t)
-	config, err := engine.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
-	empty := engine.Configuration{
+	empty := engine.Declared{
 		Epoch: w.epoch(), SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion, OwnerUID: shop.UID,
 		Reward: &reward.Configuration{Attribution: reward.LastTouch, Campaigns: map[string]*reward.Campaign{}},
 	}
@@ -124,7 +124,7 @@ func TestLoadConfiguration(t *testing.T) {
 		d.Policy.Generation++
 	}))
 	w.declare(invite(func(d *database.Declaration) { d.Name, d.StartsAt = "share-item", time.Time{} }))
-	config, err = engine.LoadConfiguration(t.Context(), w.DB)
+	config, err = engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	want := map[string]*reward.Campaign{
 		"invite-friends": {
