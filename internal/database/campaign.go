@@ -11,17 +11,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
+// Campaign identifies a campaign and the objects that change it.
+type Campaign struct {
+	OwnerUID string // of the object that must own the schema
+	Name     string
+	UID      string // of the object that declares the campaign
+}
+
 // Declaration is a campaign as its object declares it.
 type Declaration struct {
-	OwnerUID          string // of the object that owns the schema
-	Name              string
+	Campaign
 	Mode              Mode
 	StartsAt, EndsAt  time.Time // zero: no bound
 	AttributionWindow time.Duration
 	Destination       string
 	Budget            *Money        // nil: no limit
 	ResyncInterval    time.Duration // longest time between two resyncs; zero: 30 minutes
-	UID               string        // of the object that declares the campaign
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
