@@ -9,10 +9,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no pair
-// any more, while admitted pairs live on. If campaign.UID is not empty it closes only a campaign that this object
-// declared last. The object may declare the campaign again if it exists after all. A campaign that was
-// never declared is not changed.
+// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no
+// pair any more, while admitted pairs live on. If campaign.UID is not empty it closes only a
+// campaign that this object declared last. The object may declare the campaign again if it exists
+// after all. A campaign that was never declared is not changed.
 func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
 	closable := func(c *campaignRow) bool {
 		return c.exists && c.mode != Closed && (campaign.UID == "" || c.uid == campaign.UID)
@@ -26,8 +26,8 @@ func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) erro
 	return nil
 }
 
-// DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored from
-// then on, whatever their generation. It closes the campaign if that object declared it last.
+// DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored
+// from then on, whatever their generation. It closes the campaign if that object declared it last.
 func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
 	closable := func(c *campaignRow) bool { return c.uid == campaign.UID && c.mode != Closed }
 	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(campaign.UID)) }
@@ -46,8 +46,8 @@ func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) err
 	return nil
 }
 
-// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted. Else it
-// writes nothing.
+// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted.
+// Else it writes nothing.
 func alter(
 	ctx context.Context, db *postgres.DB, campaign Campaign, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {

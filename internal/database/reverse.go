@@ -9,11 +9,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about how
-// many pairs remain; 0 only when none does: then the campaign is closed. Call it until it returns 0,
-// before the object goes. It records the deletion of the object, so that a stale declaration does not
-// open the campaign again. If campaign.UID is not empty it changes only a campaign that this object declared
-// last. A campaign that was never declared has nothing to reverse.
+// ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about
+// how many pairs remain; 0 only when none does: then the campaign is closed. Call it until it
+// returns 0, before the object goes. It records the deletion of the object, so that a stale
+// declaration does not open the campaign again. If campaign.UID is not empty it changes only a
+// campaign that this object declared last. A campaign that was never declared has nothing to
+// reverse.
 func ReverseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (remaining int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
 		remaining, err = reverseCampaign(ctx, tx, db, campaign)
@@ -39,7 +40,8 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 	}
 	remaining = max(remaining, 1)
 	switch {
-	// A campaign that was closed without being reversed is reversed now, unless campaign.UID is empty.
+	// A campaign that was closed without being reversed is reversed now, unless campaign.UID is
+	// empty.
 	case present.mode == Closed && (done || campaign.UID == ""):
 		return 0, nil
 	case present.mode == Reversing && done:

@@ -66,15 +66,16 @@ type ResyncStatus struct {
 	MassReversal   *MassReversal
 }
 
-// MassReversal is an incident: so many rows of facts are missing that they are probably lost, and not
-// deleted by the shop. It stays as it was first reported until it is permitted or over.
+// MassReversal is an incident: so many rows of facts are missing that they are probably lost, and
+// not deleted by the shop. It stays as it was first reported until it is permitted or over.
 type MassReversal struct {
 	ID    string // the id that a permission must name
 	Pairs int64  // pairs whose reversal was withheld when it was reported
 	Of    int64  // pairs held or granted when counting began
 }
 
-// CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of int64.
+// CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of
+// int64.
 type CreditStatus struct {
 	Currency string   `json:"currency"`
 	Granted  *big.Int `json:"granted"`  // net
@@ -129,8 +130,8 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 	return err
 }
 
-// addRow reads a row: the database's columns and, unless the name is empty, those of one campaign. It
-// returns whether the campaign has an incident that is not reported.
+// addRow reads a row: the database's columns and, unless the name is empty, those of one campaign.
+// It returns whether the campaign has an incident that is not reported.
 func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time

@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pristine is a driver configuration that takes nothing from this machine: all settings are from the
-// string below, and ParseConfig changes only copies. The driver can only make one by parsing, and
-// reads the PG* environment variables and files of the home directory while it parses. So it parses
-// once, before main, while these variables are unset.
+// pristine is a driver configuration that takes nothing from this machine: all settings are from
+// the string below, and ParseConfig changes only copies. The driver can only make one by parsing,
+// and reads the PG* environment variables and files of the home directory while it parses. So it
+// parses once, before main, while these variables are unset.
 var pristine = func() *pgxpool.Config {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
