@@ -90,11 +90,11 @@ func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	defer rows.Close()
 	unreported := false // an incident is not reported yet
 	for rows.Next() {
 		open, err := status.addRow(rows)
 		if err != nil {
-			rows.Close()
 			return Status{}, fmt.Errorf("while reading the status: %w", err)
 		}
 		unreported = unreported || open
@@ -160,13 +160,18 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 		return false, nil
 	}
 	c.ChangedAt = timeOf(changed)
-	if budget != nil {
+	if budget != nil && currency != nil {
 		c.Budget = &Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
 		return false, fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
+	}
+	for _, credit := range c.Credits {
+		if credit.Granted == nil || credit.Held == nil || credit.Reversed == nil {
+			return false, fmt.Errorf("a counter of credits of campaign %s in %s is NULL: set it again", c.Name, credit.Currency)
+		}
 	}
 	s.Campaigns = append(s.Campaigns, c)
 	return unreported, nil
@@ -180,7 +185,7 @@ type rolloutRow struct {
 }
 
 func (r *rolloutRow) status() *RolloutStatus {
-	if r.revision == nil {
+	if r.revision == nil || r.decided == nil || r.total == nil || r.done == nil {
 		return nil
 	}
 	status := RolloutStatus{Revision: *r.revision, Decided: *r.decided, Total: *r.total, Done: *r.done}

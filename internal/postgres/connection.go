@@ -82,7 +82,13 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = 256
 
+	c.MaxProtocolMessageBodyLen = messageBytes
+
 	config.AfterConnect = useTextColumns
+	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
+		limitReading(connection)
+		return true, nil
+	}
 
 	config.MaxConns = defaultMaxConnections
 	config.MinConns = 0
