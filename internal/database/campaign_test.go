@@ -184,7 +184,7 @@ func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	w.declare(database.Declaration{Campaign: inviteFriends("c1"), Generation: 7, Mode: database.PolicyMissing})
-	config, err := engine.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	got := config.Reward.Campaigns["invite-friends"]
 	if got.Mode != reward.PolicyMissing || got.AttributionWindow != 720*time.Hour || len(got.Revisions) != 1 {
@@ -390,7 +390,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: the same again wrote something", name)
 		}
 	}
-	config, err := engine.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	if !config.Suspended || config.Reward.Attribution != reward.FirstTouch {
 		t.Errorf("%+v", config)

@@ -168,7 +168,7 @@ func TestRelease(t *testing.T) {
 	for range 2 {
 		check(t, database.Release(t.Context(), w.DB, shop))
 	}
-	config, err := engine.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	if config.OwnerUID != "" || config.Epoch != epoch+1 {
 		t.Errorf("owner %q, epoch %d after %d", config.OwnerUID, config.Epoch, epoch)

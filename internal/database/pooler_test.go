@@ -115,7 +115,7 @@ func useAll(ctx context.Context, db *postgres.DB, d database.Declaration) error 
 	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, database.LastTouch); err != nil {
 		return err
 	}
-	if _, err := engine.LoadConfiguration(ctx, db); err != nil {
+	if _, err := engine.LoadDeclared(ctx, db); err != nil {
 		return err
 	}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {

@@ -112,22 +112,22 @@ func TestNullInTheConfigurationIsAnError(t *testing.T) {
 			run(t, w, "ALTER TABLE referral."+table+" ALTER COLUMN "+name+" DROP NOT NULL")
 			before := value[string](t, w, "SELECT min("+name+"::text) FROM referral."+table)
 			run(t, w, "UPDATE referral."+table+" SET "+name+" = NULL")
-			if _, err := engine.LoadConfiguration(t.Context(), w.DB); err == nil {
+			if _, err := engine.LoadDeclared(t.Context(), w.DB); err == nil {
 				t.Error("accepted")
 			}
 			run(t, w, "UPDATE referral."+table+" SET "+name+" = '"+before+"'")
 		})
 	}
-	if _, err := engine.LoadConfiguration(t.Context(), w.DB); err != nil {
+	if _, err := engine.LoadDeclared(t.Context(), w.DB); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestLoadConfiguration(t *testing.T) {
 	w := newWorld(t)
-	config, err := engine.LoadConfiguration(t.Context(), w.DB)
+	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
-	empty := engine.Configuration{
+	empty := engine.Declared{
 		Epoch: w.epoch(), SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion, OwnerUID: shop.UID,
 		Reward: &reward.Configuration{Attribution: reward.LastTouch, Campaigns: map[string]*reward.Campaign{}},
 	}
@@ -145,7 +145,7 @@ func TestLoadConfiguration(t *testing.T) {
 		d.Policy.Generation++
 	}))
 	w.declare(invite(func(d *database.Declaration) { d.Name, d.StartsAt = "share-item", time.Time{} }))
-	config, err = engine.LoadConfiguration(t.Context(), w.DB)
+	config, err = engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	want := map[string]*reward.Campaign{
 		"invite-friends": {

@@ -32,7 +32,7 @@ func (s *shop) friends(from, to int) {
 	}
 }
 
-// arrive does the same at once.
+// arrive does the same in one transaction.
 func (s *shop) arrive(from, to int) {
 	s.Helper()
 	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna') ON CONFLICT DO NOTHING`)
@@ -49,7 +49,7 @@ func (s *shop) refund(user string, amount int64) {
 
 const standing = `SELECT user_id, state, reason FROM referral.pair ORDER BY admission_order`
 
-func TestCap(t *testing.T) {
+func TestCapAdmitsSoManyPairsPerReferrer(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), limited(1, 2, 0))
 	s.friends(1, 4)
@@ -64,7 +64,7 @@ func TestCap(t *testing.T) {
 
 	s.write("DELETE FROM referral.refund")
 	s.converge()
-	s.expect("who counts again stands at the end", standing,
+	s.expect("a pair that counts again is the last on the waitlist", standing,
 		"u002 Granted Qualified", "u003 Granted Qualified", "u004 Waiting CapReached", "u001 Waiting CapReached")
 
 	s.declare("invite", fiveDollars(), limited(2, 3, 0))
@@ -79,11 +79,11 @@ func TestCap(t *testing.T) {
 
 	s.declare("invite", fiveDollars(), limited(4, 0, 0))
 	s.converge()
-	s.expect("without a cap everybody is admitted", "SELECT state, count(*) FROM referral.pair GROUP BY 1", "Granted 4")
+	s.expect("without a cap all pairs are admitted", "SELECT state, count(*) FROM referral.pair GROUP BY 1", "Granted 4")
 	s.expect("balance", balances, "anna USD 2000 0")
 }
 
-func TestBudget(t *testing.T) {
+func TestBudgetAdmitsPairsUntilItIsUsedUp(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), limited(1, 0, 1200))
 	s.friends(1, 4)
@@ -112,8 +112,8 @@ func TestBudget(t *testing.T) {
 	s.expect("balance", balances, "anna USD 2000 0")
 }
 
-// With both limits a pair waits for what it lacks: first of all for the cap.
-func TestCapAndBudget(t *testing.T) {
+// A pair that neither cap nor budget admits waits for the cap first.
+func TestPairWaitsForTheCapBeforeTheBudget(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), limited(1, 2, 600))
 	s.friends(1, 3)
@@ -131,8 +131,8 @@ func TestCapAndBudget(t *testing.T) {
 		"u001 Reversed", "u002 Granted", "u003 Waiting")
 }
 
-// An admitted pair that would earn more needs room for the difference.
-func TestGrowth(t *testing.T) {
+// An admitted pair that would earn more needs capacity for the difference.
+func TestGrowthOfAnAdmittedPairNeedsCapacity(t *testing.T) {
 	s := newShop(t)
 	tenth := reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{
 		{Name: "share", Beneficiary: reward.ToReferrer, Percentage: &reward.Percentage{Rate: "10"}}}}
@@ -164,7 +164,7 @@ func TestGrowth(t *testing.T) {
 	s.expect("amounts", "SELECT user_id, amount FROM referral.credit ORDER BY 1", "u001 200", "u002 200")
 }
 
-func TestTiers(t *testing.T) {
+func TestTierFollowsFromTheOrdinal(t *testing.T) {
 	s := newShop(t)
 	dollars := func(amount int64) reward.Money { return reward.Money{Amount: amount, Currency: "USD"} }
 	s.declare("invite", reward.Terms{Purchases: reward.FirstPurchase, Rewards: []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer,
@@ -181,8 +181,8 @@ func TestTiers(t *testing.T) {
 	s.expect("the next is the fourth again", amounts, "u002 2 100", "u003 3 300", "u004 4 300", "u005 4 300")
 }
 
-// Room for many is given in order although batches take few shards at a time.
-func TestLineIsServedInOrderAcrossShards(t *testing.T) {
+// Capacity for many pairs is given in order although a batch locks few shards.
+func TestWaitlistIsAdmittedInOrderAcrossShards(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 40})
 	s.declare("invite", fiveDollars(), limited(1, 0, 500))
@@ -191,13 +191,13 @@ func TestLineIsServedInOrderAcrossShards(t *testing.T) {
 	s.expect("one is admitted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "1")
 	s.declare("invite", fiveDollars(), limited(2, 0, 500*120))
 	s.converge()
-	s.expect("nobody is passed over", `SELECT state, count(*), min(admission_order) - (SELECT min(admission_order) FROM referral.pair), max(admission_order) - (SELECT min(admission_order) FROM referral.pair)
+	s.expect("no pair is passed over", `SELECT state, count(*), min(admission_order) - (SELECT min(admission_order) FROM referral.pair), max(admission_order) - (SELECT min(admission_order) FROM referral.pair)
 	                                     FROM referral.pair GROUP BY 1 ORDER BY 1`,
 		"Granted 120 0 119", "Waiting 80 120 199")
 	s.expect("balance", balances, fmt.Sprintf("anna USD %d 0", 500*120))
 }
 
-func TestScopeOfARevision(t *testing.T) {
+func TestRevisionReachesThePairsOfItsScope(t *testing.T) {
 	for scope, want := range map[reward.RevisionScope][]string{
 		reward.NewPairs:  {"u001 1 500", "u002 1 500", "u003 2 700"},
 		reward.HeldPairs: {"u001 1 500", "u002 2 700", "u003 2 700"},
@@ -232,7 +232,7 @@ func TestScopeOfARevision(t *testing.T) {
 	}
 }
 
-func TestReversedCampaign(t *testing.T) {
+func TestReversedCampaignIsDecidedAnewWhenDeclaredAgain(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), limited(1, 2, 0))
 	s.friends(1, 3)
@@ -262,9 +262,9 @@ func TestReversedCampaign(t *testing.T) {
 		"u001 Granted 1", "u002 Granted 1", "u003 Granted 1")
 }
 
-// After an edit of the limits nobody is admitted past those who waited before,
-// although their reasons are of before the edit.
-func TestEditedLimitsLetNobodyOvertake(t *testing.T) {
+// After an edit of the limits no pair is admitted before the pairs that waited already, although
+// the recorded reasons of these are older than the edit.
+func TestEditedLimitsAllowNoOvertaking(t *testing.T) {
 	for edit, c := range map[string]struct {
 		before, after func(*database.Declaration)
 		waits         string
@@ -286,7 +286,7 @@ func TestEditedLimitsLetNobodyOvertake(t *testing.T) {
 				BEGIN IF NEW.state = 'Granted' THEN INSERT INTO public.admitted (user_id) VALUES (NEW.user_id); END IF; RETURN NEW; END $$`)
 			s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
 			s.converge()
-			s.expect("the one who waited has the room, and the new one waits", "SELECT user_id FROM public.admitted ORDER BY at", c.admitted...)
+			s.expect("the pair that waited is admitted, and the new one waits", "SELECT user_id FROM public.admitted ORDER BY at", c.admitted...)
 		})
 	}
 }

@@ -12,39 +12,40 @@ import (
 )
 
 // share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
-// what the batch gives back of it.
+// the capacity that the batch gives back.
 type share struct {
-	campaign *reward.Campaign
-	claims   []reward.Claim
-	freed    int64            // of the budget, minor units
-	left     map[string]int64 // pairs that are not admitted any more, by referrer
-	waited   int              // pairs of the batch that are on the waitlist before it
+	campaign   *reward.Campaign
+	claims     []reward.Claim
+	freed      int64            // budget that the batch gives back, minor units
+	unadmitted map[string]int64 // pairs that are no longer admitted, by referrer
+	ownWaiting int              // pairs of the batch that were on the waitlist before it
 
 	capacity reward.Capacity
 	waitlist reward.Waitlist
 }
 
-// head chooses the referees of an allocation batch: the first pairs on the waitlist of a campaign
-// that asked for an allocation which its capacity could admit. It locks their shards, waiting for
-// other batches. None may be found: then only the request is to be served.
-func (b *batch) head(ctx context.Context) (found bool, err error) {
+// chooseWaiting chooses the referees of an allocation batch: those of the first pairs on the
+// waitlist that the capacity of the campaign could admit. It takes the oldest allocation request
+// and locks the referees' shards, waiting for other batches. If no pair fits, the batch only
+// removes the request.
+func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	queries.Queue(b.statement("claim_allocation"), b.turn.own, b.turn.without).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&b.allocates}, func() error { return nil })
+	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&b.allocatesFor}, func() error { return nil })
 		return err
 	})
-	if err := b.send(ctx, &queries); err != nil || b.allocates == "" {
+	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {
 		return false, wrap("while looking for allocation requests", err)
 	}
 	var waiting []reward.WaitingPair
-	if campaign := b.config.Reward.Campaigns[b.allocates]; campaign != nil {
+	if campaign := b.config.Reward.Campaigns[b.allocatesFor]; campaign != nil {
 		s := &share{campaign: campaign}
 		if err := b.loadCapacities(ctx, []*share{s}); err != nil {
-			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocates, err)
+			return false, fmt.Errorf("while reading the capacity of campaign %s: %w", b.allocatesFor, err)
 		}
 		if waiting, err = b.waitingPairs(ctx, &s.capacity, b.turn.size, 0); err != nil {
-			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocates, err)
+			return false, fmt.Errorf("while reading the waitlist of campaign %s: %w", b.allocatesFor, err)
 		}
 		waiting = s.capacity.Fitting(waiting)
 	}
@@ -55,23 +56,24 @@ func (b *batch) head(ctx context.Context) (found bool, err error) {
 	slices.Sort(users)
 	users = slices.Compact(users)
 	var locks pgx.Batch
-	locks.Queue(b.statement("lock_shards"), users).Query(func(rows pgx.Rows) (err error) {
+	locks.Queue(b.statement("lock_shards_of_referees"), users).Query(func(rows pgx.Rows) (err error) {
 		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	locks.Queue(b.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.withholds) })
+	locks.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
 	if err := b.send(ctx, &locks); err != nil {
 		return false, fmt.Errorf("while locking shards: %w", err)
 	}
 	b.setReferees(users)
-	b.taken = len(users)
+	b.chosen = len(users)
 	return true, nil
 }
 
-// allocate concludes the claims on limited campaigns: it locks the campaigns until the commit, reads
-// their capacity and which waiting pairs could fit, and lets package reward give the capacity away.
+// allocate decides the claims on limited campaigns: it locks the campaigns until the commit, reads
+// their capacity and the waiting pairs that could fit, and lets package reward give out the
+// capacity.
 func (b *batch) allocate(ctx context.Context) error {
-	b.requests, b.again, b.passedOver, b.waitless = nil, nil, referrerColumns{}, map[referrerKey]bool{}
+	b.allocationRequests, b.reevaluate, b.passedOverReferrers, b.referrersNotWaiting = nil, nil, referrerColumns{}, map[referrerKey]bool{}
 	shares, users := b.shares()
 	if len(shares) == 0 && len(users) == 0 {
 		return nil
@@ -83,7 +85,7 @@ func (b *batch) allocate(ctx context.Context) error {
 		return err
 	}
 	for _, s := range shares {
-		if err := b.loadOthers(ctx, s); err != nil {
+		if err := b.loadCouldFit(ctx, s); err != nil {
 			return err
 		}
 		admitted, again, err := reward.Allocate(&s.capacity, s.claims, s.waitlist)
@@ -91,20 +93,21 @@ func (b *batch) allocate(ctx context.Context) error {
 			return err
 		}
 		if len(s.claims) > 0 {
-			b.engine.guess(s.campaign.Name, 2*admitted < len(s.claims))
+			b.engine.rememberExhausted(s.campaign.Name, 2*admitted < len(s.claims))
 		}
-		b.asks(s, admitted, again)
+		b.requestAllocation(s, admitted, again)
 	}
 	for _, r := range b.referees {
-		if r.divided() {
-			b.again = append(b.again, r.UserID)
+		if r.admittedAndWaiting() {
+			b.reevaluate = append(b.reevaluate, r.UserID)
 		}
 	}
 	return nil
 }
 
-// guess remembers whether the next claims on the campaign are expected to join the waitlist.
-func (e *Engine) guess(campaign string, exhausted bool) {
+// rememberExhausted remembers whether the next claims on the campaign are expected to join the
+// waitlist.
+func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 	if exhausted {
 		e.exhausted.Store(campaign, true)
 	} else {
@@ -112,18 +115,18 @@ func (e *Engine) guess(campaign string, exhausted bool) {
 	}
 }
 
-// asks decides whether the campaign is to be allocated once more. A batch that touched it always
-// asks; an allocation batch only if it changed anything, or left a pair that fits. What it changed
-// on the waitlist is added when it is recorded.
-func (b *batch) asks(s *share, admitted int, again bool) {
-	if s.campaign.Name != b.allocates || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.left) > 0 {
-		b.requests = append(b.requests, s.campaign.Name)
+// requestAllocation requests another allocation of the campaign. A batch that touched the campaign
+// always requests one; an allocation batch only if it changed anything, or left a pair that fits.
+// Campaigns whose waitlist it changes are added when that is recorded.
+func (b *batch) requestAllocation(s *share, admitted int, again bool) {
+	if s.campaign.Name != b.allocatesFor || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.unadmitted) > 0 {
+		b.allocationRequests = append(b.allocationRequests, s.campaign.Name)
 	}
 }
 
-// divided reports whether a pair of the referee is admitted and another waits: that one may have
-// lost the place of the first by it.
-func (r *referee) divided() bool {
+// admittedAndWaiting reports whether one claim of the referee is admitted and another waits: the
+// waiting pair may no longer be the referee's first.
+func (r *referee) admittedAndWaiting() bool {
 	admitted, waiting := false, false
 	for i := range r.outcome.Claims {
 		claim := &r.outcome.Claims[i]
@@ -133,8 +136,8 @@ func (r *referee) divided() bool {
 	return admitted && waiting
 }
 
-// shares lists what the batch has to do with limited campaigns, by name. Of referees that are not
-// decided (users) it is not known in which campaigns they wait.
+// shares lists what the batch has to do with limited campaigns, ordered by name, and the users
+// whose referees are not decided: the campaigns in which these wait are not known.
 func (b *batch) shares() (shares []*share, users []string) {
 	byName := map[string]*share{}
 	of := func(name string) *share {
@@ -143,11 +146,11 @@ func (b *batch) shares() (shares []*share, users []string) {
 			return nil
 		}
 		if byName[name] == nil {
-			byName[name] = &share{campaign: campaign, left: map[string]int64{}}
+			byName[name] = &share{campaign: campaign, unadmitted: map[string]int64{}}
 		}
 		return byName[name]
 	}
-	of(b.allocates)
+	of(b.allocatesFor)
 	for _, r := range b.referees {
 		if r.cause != nil {
 			users = append(users, r.UserID)
@@ -157,19 +160,19 @@ func (b *batch) shares() (shares []*share, users []string) {
 			s := of(r.outcome.Claims[i].Decision.Campaign)
 			s.claims = append(s.claims, r.outcome.Claims[i])
 		}
-		for i := range r.outcome.Decisions { // pairs of a suspended campaign have none, and stay where they are
-			if row := r.waitlist[r.outcome.Decisions[i].PurchaseID]; row != nil {
+		for i := range r.outcome.Decisions { // pairs of a suspended campaign have no decision and stay as they are
+			if row := r.waitlistRows[r.outcome.Decisions[i].PurchaseID]; row != nil {
 				if s := of(row.campaign); s != nil {
-					s.waited++
+					s.ownWaiting++
 				}
 			}
 		}
-		for _, row := range r.unpaired {
+		for _, row := range r.waitlistWithoutPair {
 			of(row.campaign)
 		}
-		r.giveBack(of)
+		r.addFreed(of)
 	}
-	users = append(users, b.undecided...)
+	users = append(users, b.withheldUsers...)
 	for _, s := range byName {
 		shares = append(shares, s)
 	}
@@ -177,23 +180,24 @@ func (b *batch) shares() (shares []*share, users []string) {
 	return shares, users
 }
 
-// giveBack adds what the referee's pairs leave of limited campaigns, apart from what they claim.
-func (r *referee) giveBack(of func(string) *share) {
+// addFreed adds the capacity that the referee's pairs give back to limited campaigns, apart from
+// their claims.
+func (r *referee) addFreed(of func(string) *share) {
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		before := r.pair(decision.PurchaseID)
-		if before == nil || !occupies(before.State) {
+		if before == nil || !before.State.Occupies() {
 			continue
 		}
-		stays := before.Campaign == decision.Campaign && (decision.State == "" || occupies(decision.State))
-		kept := decision.Credits
+		stays := before.Campaign == decision.Campaign && (decision.State == "" || decision.State.Occupies())
+		remaining := decision.Credits
 		switch {
 		case !stays:
-			kept = nil
-		case decision.State == "": // it claims more than it has
-			kept = before.Credits
+			remaining = nil
+		case decision.State == "": // the pair claims more than it has
+			remaining = before.Credits
 		}
-		if stays && slices.Equal(before.Credits, kept) {
+		if stays && slices.Equal(before.Credits, remaining) {
 			continue
 		}
 		s := of(before.Campaign)
@@ -201,16 +205,16 @@ func (r *referee) giveBack(of func(string) *share) {
 			continue
 		}
 		if budget := s.campaign.Budget; budget != nil {
-			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(kept, budget.Currency)
+			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(remaining, budget.Currency)
 		}
 		if !stays {
-			s.left[before.ReferrerID]++
+			s.unadmitted[before.ReferrerID]++
 		}
 	}
 }
 
-// lockCampaigns locks the campaigns of the shares and those in which these referees wait, by name.
-// Pairs of these referees, who cannot be decided, are passed over.
+// lockCampaigns locks the campaigns of the shares, and those in which the given users wait, ordered
+// by name. The pairs of these users, which cannot be decided, are passed over.
 func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []string) error {
 	names := make([]string, len(shares))
 	for i, s := range shares {
@@ -221,14 +225,15 @@ func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []stri
 	if len(users) > 0 {
 		var campaign, referrer string
 		q.Queue(b.statement("pass_over"), users).Query(b.each([]any{&campaign, &referrer}, func() {
-			b.passedOver.add(campaign, referrer, 0)
-			b.requests = append(b.requests, campaign)
+			b.passedOverReferrers.add(campaign, referrer, 0)
+			b.allocationRequests = append(b.allocationRequests, campaign)
 		}))
 	}
 	return b.send(ctx, &q)
 }
 
-// loadCapacities reads what each campaign's cap and budget leave, with what this batch gives back.
+// loadCapacities reads the capacity that each campaign's cap and budget leave, and adds what this
+// batch gives back.
 func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	byName := make(map[string]*share, len(shares))
 	var budgets, currencies, campaigns, referrers []string
@@ -240,7 +245,7 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 		if s.campaign.Budget != nil {
 			budgets, currencies = append(budgets, name), append(currencies, s.campaign.Budget.Currency)
 		}
-		for _, id := range s.referrers() {
+		for _, id := range s.concernedReferrers() {
 			campaigns, referrers = append(campaigns, name), append(referrers, id)
 		}
 	}
@@ -257,23 +262,23 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	if len(referrers) > 0 {
 		q.Queue(b.statement("load_referrer"), campaigns, referrers).Query(b.each([]any{&name, &referrer, &pairs, &waits}, func() {
 			s := byName[name]
-			s.capacity.Admitted[referrer] = pairs - s.left[referrer]
+			s.capacity.Admitted[referrer] = pairs - s.unadmitted[referrer]
 			s.waitlist.Repricing[referrer] = waits
-			if !waits && b.waitless != nil {
-				b.waitless[referrerKey{name, referrer}] = true
+			if !waits && b.referrersNotWaiting != nil {
+				b.referrersNotWaiting[referrerKey{name, referrer}] = true
 			}
-			s.waitlist.Freed = s.waitlist.Freed || waits && s.left[referrer] > 0
+			s.waitlist.Freed = s.waitlist.Freed || waits && s.unadmitted[referrer] > 0
 		}))
 	}
 	return b.send(ctx, &q)
 }
 
-// loadOthers reads the waiting pairs that could fit and that the batch does not decide itself.
-func (b *batch) loadOthers(ctx context.Context, s *share) error {
-	if len(s.claims) == 0 && s.campaign.Name != b.allocates {
+// loadCouldFit reads the waiting pairs that could fit and that the batch does not decide itself.
+func (b *batch) loadCouldFit(ctx context.Context, s *share) error {
+	if len(s.claims) == 0 && s.campaign.Name != b.allocatesFor {
 		return nil // nothing is admitted
 	}
-	waiting, err := b.waitingPairs(ctx, &s.capacity, s.waited+othersLookedAt, s.waited)
+	waiting, err := b.waitingPairs(ctx, &s.capacity, s.ownWaiting+couldFitLimit, s.ownWaiting)
 	s.waitlist.CouldFit = slices.DeleteFunc(waiting, func(w reward.WaitingPair) bool {
 		r := b.byID[w.UserID]
 		return r != nil && r.cause == nil
@@ -281,13 +286,13 @@ func (b *batch) loadOthers(ctx context.Context, s *share) error {
 	return err
 }
 
-// referrers lists those whose number of pairs the claims depend on.
-func (s *share) referrers() []string {
-	ids := make([]string, 0, len(s.claims)+len(s.left))
+// concernedReferrers lists the referrers whose number of admitted pairs matters to the claims.
+func (s *share) concernedReferrers() []string {
+	ids := make([]string, 0, len(s.claims)+len(s.unadmitted))
 	for i := range s.claims {
 		ids = append(ids, s.claims[i].Decision.ReferrerID)
 	}
-	for id := range s.left {
+	for id := range s.unadmitted {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)

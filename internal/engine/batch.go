@@ -13,50 +13,54 @@ import (
 )
 
 const (
-	shardsPerBatch = 4 // the rest is left to other workers and replicas
+	// The other shards are left to other workers and replicas.
+	shardsPerBatch = 4
 )
 
-// errConfigurationMoved: what was decided may not be what is declared now.
+// errConfigurationMoved rolls a batch back: it was decided under a configuration that is no longer
+// declared.
 var errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
 
-// batch is one transaction: referees chosen and locked, decided, results recorded.
+// batch is one transaction: it locks shards, chooses referees, decides them and records the
+// results.
 type batch struct {
 	engine *Engine
-	config *Configuration
-	turn   turn // what it may take
+	config *Declared
+	turn   turn // what the batch may work on
 
-	tx        pgx.Tx
-	now       time.Time // the database's clock
-	shards    []int16   // locked
-	firsts    []first   // the beginnings of their queues
-	referees  []*referee
-	byID      map[string]*referee
-	resyncs   bool // no change was enqueued for these referees: rows that were altered are not believed
-	withholds bool // reversals of some campaign are withheld
-	// countsLosses: a resync has not counted yet what is missing in the whole.
+	tx           pgx.Tx
+	now          time.Time      // the database's clock
+	shards       []int16        // locked
+	oldest       []oldestChange // the oldest change of each locked shard
+	referees     []*referee
+	byID         map[string]*referee
+	resyncs      bool // a resync found the referees: their checksums are verified, and what differs is drift
+	hasIncidents bool // pairs of some campaign are withheld
+	// A resync has not yet counted all missing rows, so reversals caused by missing rows are
+	// withheld.
 	countsLosses bool
 
-	taken int  // keys that were dequeued, or referees of the waitlist's head
-	bytes int  // about what it holds in memory
-	large bool // it has locked largeBatch
+	chosen int  // dequeued keys, or referees of the head of a waitlist
+	bytes  int  // estimate of the memory that the batch holds
+	large  bool // the batch has locked largeBatch
 
-	allocates  string               // campaign whose waitlist's head the referees are; empty: they were dequeued
-	undecided  []string             // user_ids that are withheld
-	requests   []string             // campaigns to be allocated
-	again      []string             // user_ids to be decided again
-	passedOver referrerColumns      // referrers of pairs that are passed over from now on
-	waitless   map[referrerKey]bool // referrers no pair of whom was on the waitlist when the campaign was locked
+	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
+	withheldUsers       []string             // user_ids of referees that are withheld whole
+	allocationRequests  []string             // campaigns to be allocated again
+	reevaluate          []string             // user_ids to be enqueued for re-evaluation
+	passedOverReferrers referrerColumns      // referrers of the pairs that are passed over from now on
+	referrersNotWaiting map[referrerKey]bool // referrers without a pair on the waitlist when the campaign was locked
 
-	erasures []*erasure // whose next step this batch does
-	fixes    []string   // user_ids whose attribution is to stay
+	erasures []*erasure // the next steps of erasures that the batch does
+	fixes    []string   // user_ids whose attributions become fixed
 }
 
-func newBatch(e *Engine, config *Configuration, turn turn) *batch {
+func newBatch(e *Engine, config *Declared, turn turn) *batch {
 	return &batch{engine: e, config: config, turn: turn}
 }
 
-// run does the whole batch. choose locks shards and says which referees the batch is about; it
-// reports whether there is anything to do. On an error nothing of the batch remains.
+// run executes the whole batch. choose locks shards and chooses the referees; it reports whether
+// there is anything to do. After an error nothing of the batch remains.
 func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -69,8 +73,7 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 		return false, fmt.Errorf("while beginning a batch: %w", err)
 	}
 	defer func() {
-		// After a commit this does nothing. A context that has ended must not
-		// keep the rollback from being sent.
+		// After a commit this does nothing. It is sent even if ctx has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		_ = b.tx.Rollback(ctx)
@@ -91,24 +94,32 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if err := b.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a batch: %w", err)
 	}
-	b.count()
+	b.addToStats()
 	return true, nil
 }
 
-// dequeue locks shards that have work and that no other batch has locked, as many as the batch's turn
-// allows, and takes changes from their queues.
-func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
+// chooseChanges locks shards that have work and that no other batch has locked, at most as many as
+// the turn allows, and dequeues their oldest changes.
+func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
-	from := b.engine.queues.beginnings(time.Now())
-	queries.Queue(b.statement("claim"), b.turn.first, min(b.turn.most, b.turn.size), shardOf(b.turn.own), shardsOf(b.turn.without),
-		from.shard, from.xid, from.id, from.seen).Query(func(rows pgx.Rows) error {
-		var oldest first
+	from := b.engine.queueStarts.columns(time.Now())
+	queries.Queue(b.statement("lock_shards_with_work"), pgx.StrictNamedArgs{
+		"first_shard":     b.turn.firstShard,
+		"limit":           min(b.turn.mostShards, b.turn.size),
+		"only":            shardOf(b.turn.suspect),
+		"excluded":        shardsOf(b.turn.excluded),
+		"start_shards":    from.shard,
+		"start_xids":      from.xid,
+		"start_ids":       from.id,
+		"start_snapshots": from.seen,
+	}).Query(func(rows pgx.Rows) error {
+		var oldest oldestChange
 		var snapshot string
 		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
 			b.shards = append(b.shards, oldest.shard)
-			b.firsts = append(b.firsts, oldest)
-			b.engine.queues.found(time.Now(), oldest, snapshot)
+			b.oldest = append(b.oldest, oldest)
+			b.engine.queueStarts.record(time.Now(), oldest, snapshot)
 			return nil
 		})
 		return err
@@ -116,10 +127,10 @@ func (b *batch) dequeue(ctx context.Context) (found bool, err error) {
 	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
 		return false, wrap("while locking shards", err)
 	}
-	return true, wrap("while taking changes", b.take(ctx))
+	return true, wrap("while dequeueing changes", b.dequeue(ctx))
 }
 
-// setReferees makes these the referees of the batch, in order.
+// setReferees makes these users the referees of the batch, in order.
 func (b *batch) setReferees(users []string) {
 	b.referees, b.byID = make([]*referee, len(users)), make(map[string]*referee, len(users))
 	for i, userID := range users {
@@ -128,29 +139,29 @@ func (b *batch) setReferees(users []string) {
 	}
 }
 
-// converge loads, decides and records the batch's referees. A referee that is
-// alone in the batch and cannot be decided for its size, or that has failed
-// alone before, is set aside. Where its erasure has failed, only that is put off.
+// converge loads, decides and records the batch's referees. A referee that is alone in its batch is
+// set aside if its data is too large, or if the turn says so because it failed alone before. If a
+// step of its erasure failed, only that step is postponed.
 func (b *batch) converge(ctx context.Context) error {
 	if len(b.referees) != 1 {
-		return b.attempt(ctx)
+		return b.decideAndRecord(ctx)
 	}
 	alone := b.referees[0]
 	cause := b.turn.cause
-	if alone.UserID == b.turn.aside {
+	if alone.UserID == b.turn.setAside {
 		if errors.Is(cause, errErasure) {
-			alone.erases.putOff(b, cause)
-			return b.attempt(ctx)
+			alone.erases.postpone(b, cause)
+			return b.decideAndRecord(ctx)
 		}
 		if err := b.loadAside(ctx, alone); err != nil {
 			return err
 		}
 	} else {
-		err := b.attempt(ctx)
+		err := b.decideAndRecord(ctx)
 		if !errors.Is(err, errRefereeTooLarge) {
 			return err
 		}
-		cause = err // nothing was written before it was known
+		cause = err // it is known before anything is written
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
@@ -160,37 +171,37 @@ func (b *batch) converge(ctx context.Context) error {
 	return b.record(ctx)
 }
 
-// ending is how the batch ended, for the worker's split.
+// ending describes how the batch ended to the worker's split.
 func (b *batch) ending(began time.Time, err error) ending {
-	e := ending{began: began, at: time.Now(), taken: b.taken, fault: postgres.FaultOf(err), cause: err}
+	e := ending{began: began, at: time.Now(), chosen: b.chosen, fault: postgres.FaultOf(err), cause: err}
 	if errors.Is(err, errMemoryInUse) {
 		e.fault = postgres.FaultPassing
 	}
 	switch {
-	case b.allocates != "":
-		e.units = []string{b.allocates}
+	case b.allocatesFor != "":
+		e.units = []string{b.allocatesFor}
 	default:
 		for _, shard := range b.shards {
 			e.units = append(e.units, strconv.Itoa(int(shard)))
 		}
 	}
-	if b.taken == 1 && len(b.referees) == 1 {
+	if b.chosen == 1 && len(b.referees) == 1 {
 		e.alone = b.referees[0].UserID
 	}
 	return e
 }
 
-// attempt does what converge is about.
-func (b *batch) attempt(ctx context.Context) error {
-	if len(b.referees) == 0 && b.allocates == "" {
+// decideAndRecord takes the referees through all steps from their facts to their ledger entries.
+func (b *batch) decideAndRecord(ctx context.Context) error {
+	if len(b.referees) == 0 && b.allocatesFor == "" {
 		return nil
 	}
 	if err := b.load(ctx); err != nil {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
 	if b.resyncs {
-		if err := b.leavePending(ctx); err != nil {
-			return fmt.Errorf("while looking for changes: %w", err)
+		if err := b.dropPending(ctx); err != nil {
+			return fmt.Errorf("while looking for pending changes: %w", err)
 		}
 	}
 	b.decide()
@@ -200,7 +211,7 @@ func (b *batch) attempt(ctx context.Context) error {
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}
-	if err := b.bind(ctx); err != nil {
+	if err := b.recordAttributions(ctx); err != nil {
 		return fmt.Errorf("while recording attributions: %w", err)
 	}
 	if err := b.allocate(ctx); err != nil {
@@ -226,7 +237,7 @@ func (b *batch) fence(ctx context.Context) error {
 }
 
 // count adds a committed batch to the engine's statistics.
-func (b *batch) count() {
+func (b *batch) addToStats() {
 	stats := &b.engine.stats
 	stats.batches.Add(1)
 	for _, r := range b.referees {

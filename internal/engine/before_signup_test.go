@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// byCheckout is an account made in the checkout: the order comes first.
+// byCheckout writes an account made in the checkout: the purchase precedes the signup.
 const byCheckout = `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('bob', 'p1', 2500, 'USD', now() - interval '1 h 1 s')`
 
 func TestPurchaseShortlyBeforeTheSignupCounts(t *testing.T) {
@@ -27,7 +27,7 @@ func TestPurchaseShortlyBeforeTheSignupCounts(t *testing.T) {
 	s.atRest()
 }
 
-// Old revisions know nothing of the field, and its default changes nothing.
+// Revisions recorded without the field are not changed by its default.
 func TestRevisionWithoutBeforeSignupGoesOnWithoutIt(t *testing.T) {
 	terms := fiveDollars()
 	s := newShop(t)

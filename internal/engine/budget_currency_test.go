@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// A pair that was admitted within the budget, for a purchase in another currency,
-// earns nothing outside the budget by an edit.
+// An edit cannot make an admitted pair, whose purchase is in another currency, earn credit outside
+// the budget.
 func TestEditLeavesNoCreditOutsideTheBudget(t *testing.T) {
 	share := reward.Terms{
 		Purchases: reward.FirstPurchase,

@@ -8,38 +8,36 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// A batch is bounded by the memory that it holds, not by its number of rows: a
-// row may have a thousand bytes of attributes, and a referee a thousand rows.
+// A batch is bounded by the memory that it holds, not by its number of rows: a row may have a
+// thousand bytes of attributes, and a referee a thousand rows.
 //
-// Two workers with a full batch each, and what the manager holds beside them,
-// stay below the 44 MiB that the manager's heap is kept at. A referee whose
-// facts and results are more than a batch's is decided alone, one at a time in
-// the whole process; one with more than bytesPerReferee is set aside.
+// Two workers with a full batch each stay, together with the rest of the manager, below the 44 MiB
+// that the manager's heap is kept at. A referee that is larger than a batch is decided alone, one
+// at a time in the whole process. A referee larger than bytesPerReferee is set aside.
 const (
 	bytesPerBatch   = 16 << 20
 	bytesPerReferee = 64 << 20
 
-	// What a row takes beside its values until its batch is recorded, and what the
-	// decision about a pair and all that it writes take, as measured.
+	// Measured: memory of a row beside its values until its batch is recorded, and memory of the
+	// decision about a pair with all that it writes.
 	bytesPerRow      = 512
 	bytesPerDecision = 1536
 )
 
-// largeBatch is locked by the one batch of the process that holds more than
-// bytesPerBatch.
+// largeBatch is locked by the only batch of the process that may hold more than bytesPerBatch.
 var largeBatch sync.Mutex
 
 var (
-	// errBatchTooLarge: the batch's facts and results should not be held at once.
+	// errBatchTooLarge: the batch is to be split.
 	errBatchTooLarge = fmt.Errorf("the facts and results of the batch are more than %d MiB", bytesPerBatch>>20)
 	// errRefereeTooLarge: there is nothing left to split.
 	errRefereeTooLarge = fmt.Errorf("the facts and results of the referee are more than %d MiB: it has too many purchases to be decided", bytesPerReferee>>20)
-	// errMemoryInUse: another large batch is under way.
+	// errMemoryInUse: another large batch is running.
 	errMemoryInUse = errors.New("another batch of this process holds the memory for large ones")
 )
 
-// fits returns an error when the batch holds more than it may.
-func (b *batch) fits() error {
+// checkBytes returns an error when the batch holds more than it may.
+func (b *batch) checkBytes() error {
 	switch {
 	case b.bytes <= bytesPerBatch || b.large && b.bytes <= bytesPerReferee:
 		return nil
@@ -54,7 +52,8 @@ func (b *batch) fits() error {
 	return nil
 }
 
-// weighDecisions adds what was decided to the batch's bytes. Before, what is loaded bounds it.
+// weighDecisions adds the decisions to the batch's bytes. Their number is bounded by what was
+// loaded.
 func (b *batch) weighDecisions() error {
 	for _, r := range b.referees {
 		for i := range r.outcome.Decisions {
@@ -63,7 +62,7 @@ func (b *batch) weighDecisions() error {
 			}
 		}
 	}
-	return b.fits()
+	return b.checkBytes()
 }
 
 // unlockMemory lets another large batch begin.

@@ -10,8 +10,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// allocated is how many MiB were allocated while do ran, and how many of them
-// were in use at one time, beyond what was before.
+// allocated returns how many MiB were allocated while do ran, and the most that were in use at once
+// beyond what was in use before.
 func allocated(do func()) (total, peak uint64) {
 	var before, after runtime.MemStats
 	var most atomic.Uint64

@@ -2,11 +2,11 @@ package engine_test
 
 import "testing"
 
-// spelled are ways to write the code of a link. Go lowers the last one otherwise
-// than Postgres does, whose word it is.
+// spelled are ways to write the code of a link. Go and Postgres lower the last one differently;
+// Postgres decides.
 var spelled = []string{"alice1", " Alice1\t", "\n\v\f\rALICE1 ", "ΟΔΟΣ"}
 
-func TestTypedCodeIsFoundHoweverItIsSpelled(t *testing.T) {
+func TestTypedCodeIsFoundInAnySpelling(t *testing.T) {
 	for _, code := range spelled {
 		s := newShop(t)
 		s.declare("invite", fiveDollars())
@@ -35,7 +35,7 @@ func TestLinkReachesSignupsAndTouchesOfItsCode(t *testing.T) {
 	}
 }
 
-func TestBlankCodeIsNone(t *testing.T) {
+func TestBlankCodeCountsAsNone(t *testing.T) {
 	for _, blank := range []any{nil, "", " ", "\t\r\n"} {
 		s := newShop(t)
 		s.declare("invite", fiveDollars())
@@ -50,7 +50,7 @@ func TestBlankCodeIsNone(t *testing.T) {
 	}
 }
 
-// atRest wants a comparison to find nothing.
+// atRest checks that a comparison finds nothing.
 func (s *shop) atRest() {
 	s.Helper()
 	s.resync()

@@ -9,168 +9,189 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Rows travel to Postgres as columns, one array each, so that a statement
-// writes all of them at once. Their order is that of the statement's parameters.
+// Rows travel to Postgres as columns, one array each, so that one statement writes all of them. The
+// tags are the names of the statement's parameters (pgx.StrictStructArgs).
 
 type attributionColumns struct {
-	userID, campaign, code, referrerID, label []string
-	touchedAt                                 []time.Time
-	source, visitorID, touchID                []string
-	facts                                     []int64
-	via                                       []*int64
-	pairs                                     []int32
+	UserIDs     []string    `db:"user_ids"`
+	Campaigns   []string    `db:"campaigns"`
+	Codes       []string    `db:"codes"`
+	ReferrerIDs []string    `db:"referrer_ids"`
+	Labels      []string    `db:"labels"`
+	TouchedAt   []time.Time `db:"touched_at"`
+	Sources     []string    `db:"sources"`
+	VisitorIDs  []string    `db:"visitor_ids"`
+	TouchIDs    []string    `db:"touch_ids"`
+	Facts       []int64     `db:"facts"`
+	Via         []*int64    `db:"via"`
+	Pairs       []int32     `db:"pairs"`
 }
 
 func newAttributionColumns(rows int) attributionColumns {
 	return attributionColumns{
-		userID:     make([]string, 0, rows),
-		campaign:   make([]string, 0, rows),
-		code:       make([]string, 0, rows),
-		referrerID: make([]string, 0, rows),
-		label:      make([]string, 0, rows),
-		touchedAt:  make([]time.Time, 0, rows),
-		source:     make([]string, 0, rows),
-		visitorID:  make([]string, 0, rows),
-		touchID:    make([]string, 0, rows),
-		facts:      make([]int64, 0, rows),
-		via:        make([]*int64, 0, rows),
-		pairs:      make([]int32, 0, rows),
+		UserIDs:     make([]string, 0, rows),
+		Campaigns:   make([]string, 0, rows),
+		Codes:       make([]string, 0, rows),
+		ReferrerIDs: make([]string, 0, rows),
+		Labels:      make([]string, 0, rows),
+		TouchedAt:   make([]time.Time, 0, rows),
+		Sources:     make([]string, 0, rows),
+		VisitorIDs:  make([]string, 0, rows),
+		TouchIDs:    make([]string, 0, rows),
+		Facts:       make([]int64, 0, rows),
+		Via:         make([]*int64, 0, rows),
+		Pairs:       make([]int32, 0, rows),
 	}
 }
 
 func (c *attributionColumns) add(userID string, a *reward.Attribution, rests *digest) {
-	c.userID = append(c.userID, userID)
-	c.campaign = append(c.campaign, a.Campaign)
-	c.code = append(c.code, a.Code)
-	c.referrerID = append(c.referrerID, a.ReferrerID)
-	c.label = append(c.label, a.Label)
-	c.touchedAt = append(c.touchedAt, a.TouchedAt)
-	c.source = append(c.source, string(a.Source))
-	c.visitorID = append(c.visitorID, a.VisitorID)
-	c.touchID = append(c.touchID, a.TouchID)
-	c.facts = append(c.facts, rests.facts)
-	c.via = append(c.via, rests.via)
-	c.pairs = append(c.pairs, rests.pairs)
+	c.UserIDs = append(c.UserIDs, userID)
+	c.Campaigns = append(c.Campaigns, a.Campaign)
+	c.Codes = append(c.Codes, a.Code)
+	c.ReferrerIDs = append(c.ReferrerIDs, a.ReferrerID)
+	c.Labels = append(c.Labels, a.Label)
+	c.TouchedAt = append(c.TouchedAt, a.TouchedAt)
+	c.Sources = append(c.Sources, string(a.Source))
+	c.VisitorIDs = append(c.VisitorIDs, a.VisitorID)
+	c.TouchIDs = append(c.TouchIDs, a.TouchID)
+	c.Facts = append(c.Facts, rests.facts)
+	c.Via = append(c.Via, rests.via)
+	c.Pairs = append(c.Pairs, rests.pairs)
 }
 
 type pairColumns struct {
-	userID, purchaseID, campaign, referrerID []string
-	revision                                 []int32
-	order                                    []*int64
-	ordinal                                  []int64
-	qualifiedAt, maturesAt                   []time.Time
-	state, reason                            []string
-	allowed                                  []bool
-	credits                                  []int32
+	UserIDs         []string    `db:"user_ids"`
+	PurchaseIDs     []string    `db:"purchase_ids"`
+	Campaigns       []string    `db:"campaigns"`
+	ReferrerIDs     []string    `db:"referrer_ids"`
+	Revisions       []int32     `db:"revisions"`
+	AdmissionOrders []*int64    `db:"admission_orders"`
+	Ordinals        []int64     `db:"ordinals"`
+	QualifiedAt     []time.Time `db:"qualified_at"`
+	MaturesAt       []time.Time `db:"matures_at"`
+	States          []string    `db:"states"`
+	Reasons         []string    `db:"reasons"`
+	Allowed         []bool      `db:"allowed"`
+	Credits         []int32     `db:"credits"`
 }
 
 func newPairColumns(rows int) pairColumns {
 	return pairColumns{
-		userID:      make([]string, 0, rows),
-		purchaseID:  make([]string, 0, rows),
-		campaign:    make([]string, 0, rows),
-		referrerID:  make([]string, 0, rows),
-		revision:    make([]int32, 0, rows),
-		order:       make([]*int64, 0, rows),
-		ordinal:     make([]int64, 0, rows),
-		qualifiedAt: make([]time.Time, 0, rows),
-		maturesAt:   make([]time.Time, 0, rows),
-		state:       make([]string, 0, rows),
-		reason:      make([]string, 0, rows),
-		allowed:     make([]bool, 0, rows),
-		credits:     make([]int32, 0, rows),
+		UserIDs:         make([]string, 0, rows),
+		PurchaseIDs:     make([]string, 0, rows),
+		Campaigns:       make([]string, 0, rows),
+		ReferrerIDs:     make([]string, 0, rows),
+		Revisions:       make([]int32, 0, rows),
+		AdmissionOrders: make([]*int64, 0, rows),
+		Ordinals:        make([]int64, 0, rows),
+		QualifiedAt:     make([]time.Time, 0, rows),
+		MaturesAt:       make([]time.Time, 0, rows),
+		States:          make([]string, 0, rows),
+		Reasons:         make([]string, 0, rows),
+		Allowed:         make([]bool, 0, rows),
+		Credits:         make([]int32, 0, rows),
 	}
 }
 
 func (c *pairColumns) add(p *pairRow) {
-	c.userID = append(c.userID, p.userID)
-	c.purchaseID = append(c.purchaseID, p.PurchaseID)
-	c.campaign = append(c.campaign, p.Campaign)
-	c.referrerID = append(c.referrerID, p.ReferrerID)
-	c.revision = append(c.revision, int32(p.Revision))
-	c.order = append(c.order, p.order)
-	c.ordinal = append(c.ordinal, p.Ordinal)
-	c.qualifiedAt = append(c.qualifiedAt, p.QualifiedAt)
-	c.maturesAt = append(c.maturesAt, p.MaturesAt)
-	c.state = append(c.state, string(p.State))
-	c.reason = append(c.reason, string(p.Reason))
-	c.allowed = append(c.allowed, p.Allowed)
-	c.credits = append(c.credits, int32(len(p.Credits)))
+	c.UserIDs = append(c.UserIDs, p.userID)
+	c.PurchaseIDs = append(c.PurchaseIDs, p.PurchaseID)
+	c.Campaigns = append(c.Campaigns, p.Campaign)
+	c.ReferrerIDs = append(c.ReferrerIDs, p.ReferrerID)
+	c.Revisions = append(c.Revisions, int32(p.Revision))
+	c.AdmissionOrders = append(c.AdmissionOrders, p.order)
+	c.Ordinals = append(c.Ordinals, p.Ordinal)
+	c.QualifiedAt = append(c.QualifiedAt, p.QualifiedAt)
+	c.MaturesAt = append(c.MaturesAt, p.MaturesAt)
+	c.States = append(c.States, string(p.State))
+	c.Reasons = append(c.Reasons, string(p.Reason))
+	c.Allowed = append(c.Allowed, p.Allowed)
+	c.Credits = append(c.Credits, int32(len(p.Credits)))
 }
 
 type creditColumns struct {
-	userID, purchaseID, reward, campaign, beneficiaryID, currency []string
-	amount                                                        []int64
+	UserIDs        []string `db:"user_ids"`
+	PurchaseIDs    []string `db:"purchase_ids"`
+	Rewards        []string `db:"rewards"`
+	Campaigns      []string `db:"campaigns"`
+	BeneficiaryIDs []string `db:"beneficiary_ids"`
+	Currencies     []string `db:"currencies"`
+	Amounts        []int64  `db:"amounts"`
 }
 
 func newCreditColumns(rows int) creditColumns {
 	return creditColumns{
-		userID:        make([]string, 0, rows),
-		purchaseID:    make([]string, 0, rows),
-		reward:        make([]string, 0, rows),
-		campaign:      make([]string, 0, rows),
-		beneficiaryID: make([]string, 0, rows),
-		currency:      make([]string, 0, rows),
-		amount:        make([]int64, 0, rows),
+		UserIDs:        make([]string, 0, rows),
+		PurchaseIDs:    make([]string, 0, rows),
+		Rewards:        make([]string, 0, rows),
+		Campaigns:      make([]string, 0, rows),
+		BeneficiaryIDs: make([]string, 0, rows),
+		Currencies:     make([]string, 0, rows),
+		Amounts:        make([]int64, 0, rows),
 	}
 }
 
 func (c *creditColumns) add(userID string, decision *reward.Decision, credit *reward.Credit) {
-	c.userID = append(c.userID, userID)
-	c.purchaseID = append(c.purchaseID, decision.PurchaseID)
-	c.reward = append(c.reward, credit.Reward)
-	c.campaign = append(c.campaign, decision.Campaign)
-	c.beneficiaryID = append(c.beneficiaryID, credit.BeneficiaryID)
-	c.currency = append(c.currency, credit.Currency)
-	c.amount = append(c.amount, credit.Amount)
+	c.UserIDs = append(c.UserIDs, userID)
+	c.PurchaseIDs = append(c.PurchaseIDs, decision.PurchaseID)
+	c.Rewards = append(c.Rewards, credit.Reward)
+	c.Campaigns = append(c.Campaigns, decision.Campaign)
+	c.BeneficiaryIDs = append(c.BeneficiaryIDs, credit.BeneficiaryID)
+	c.Currencies = append(c.Currencies, credit.Currency)
+	c.Amounts = append(c.Amounts, credit.Amount)
 }
 
-type goneCreditColumns struct{ userID, purchaseID, reward []string }
+// creditRemovalColumns are the keys of credits to delete.
+type creditRemovalColumns struct{ userID, purchaseID, reward []string }
 
-func (c *goneCreditColumns) add(userID, purchaseID, reward string) {
+func (c *creditRemovalColumns) add(userID, purchaseID, reward string) {
 	c.userID = append(c.userID, userID)
 	c.purchaseID = append(c.purchaseID, purchaseID)
 	c.reward = append(c.reward, reward)
 }
 
-type entryColumns struct {
-	userID, purchaseID, reward []string
-	seq                        []int32
-	campaign                   []string
-	revision                   []int32
-	beneficiaryID              []string
-	amount                     []int64
-	currency, kind, reason     []string
+type ledgerColumns struct {
+	UserIDs        []string `db:"user_ids"`
+	PurchaseIDs    []string `db:"purchase_ids"`
+	Rewards        []string `db:"rewards"`
+	Seqs           []int32  `db:"seqs"`
+	Campaigns      []string `db:"campaigns"`
+	Revisions      []int32  `db:"revisions"`
+	BeneficiaryIDs []string `db:"beneficiary_ids"`
+	Amounts        []int64  `db:"amounts"`
+	Currencies     []string `db:"currencies"`
+	Kinds          []string `db:"kinds"`
+	Reasons        []string `db:"reasons"`
 }
 
-func newEntryColumns(rows int) entryColumns {
-	return entryColumns{
-		userID:        make([]string, 0, rows),
-		purchaseID:    make([]string, 0, rows),
-		reward:        make([]string, 0, rows),
-		seq:           make([]int32, 0, rows),
-		campaign:      make([]string, 0, rows),
-		revision:      make([]int32, 0, rows),
-		beneficiaryID: make([]string, 0, rows),
-		amount:        make([]int64, 0, rows),
-		currency:      make([]string, 0, rows),
-		kind:          make([]string, 0, rows),
-		reason:        make([]string, 0, rows),
+func newEntryColumns(rows int) ledgerColumns {
+	return ledgerColumns{
+		UserIDs:        make([]string, 0, rows),
+		PurchaseIDs:    make([]string, 0, rows),
+		Rewards:        make([]string, 0, rows),
+		Seqs:           make([]int32, 0, rows),
+		Campaigns:      make([]string, 0, rows),
+		Revisions:      make([]int32, 0, rows),
+		BeneficiaryIDs: make([]string, 0, rows),
+		Amounts:        make([]int64, 0, rows),
+		Currencies:     make([]string, 0, rows),
+		Kinds:          make([]string, 0, rows),
+		Reasons:        make([]string, 0, rows),
 	}
 }
 
-func (c *entryColumns) add(userID string, e *reward.Entry) {
-	c.userID = append(c.userID, userID)
-	c.purchaseID = append(c.purchaseID, e.PurchaseID)
-	c.reward = append(c.reward, e.Reward)
-	c.seq = append(c.seq, int32(e.Seq))
-	c.campaign = append(c.campaign, e.Campaign)
-	c.revision = append(c.revision, int32(e.Revision))
-	c.beneficiaryID = append(c.beneficiaryID, e.BeneficiaryID)
-	c.amount = append(c.amount, e.Amount)
-	c.currency = append(c.currency, e.Currency)
-	c.kind = append(c.kind, string(e.Kind))
-	c.reason = append(c.reason, string(e.Reason))
+func (c *ledgerColumns) add(userID string, e *reward.Entry) {
+	c.UserIDs = append(c.UserIDs, userID)
+	c.PurchaseIDs = append(c.PurchaseIDs, e.PurchaseID)
+	c.Rewards = append(c.Rewards, e.Reward)
+	c.Seqs = append(c.Seqs, int32(e.Seq))
+	c.Campaigns = append(c.Campaigns, e.Campaign)
+	c.Revisions = append(c.Revisions, int32(e.Revision))
+	c.BeneficiaryIDs = append(c.BeneficiaryIDs, e.BeneficiaryID)
+	c.Amounts = append(c.Amounts, e.Amount)
+	c.Currencies = append(c.Currencies, e.Currency)
+	c.Kinds = append(c.Kinds, string(e.Kind))
+	c.Reasons = append(c.Reasons, string(e.Reason))
 }
 
 // referrerColumns have one row per referrer.
@@ -206,8 +227,8 @@ func (c *referrerColumns) add(campaign, referrerID string, pairs int64) {
 	c.pairs[row] += pairs
 }
 
-// accountColumns have one row per account, but for sums beyond 64 bits: their rest is in another
-// accountColumns, which a statement of its own writes after this one.
+// accountColumns have one row per account. What would overflow 64 bits is in rest, which a
+// statement of its own writes afterwards.
 type accountColumns struct {
 	rows                    map[accountKey]int
 	beneficiaryID, currency []string
@@ -252,65 +273,74 @@ func (c *accountColumns) add(beneficiaryID, currency string, earned, held int64)
 }
 
 type creditCountColumns struct {
-	rows                    map[creditCountKey]int
-	campaign, currency      []string
-	granted, held, reversed []int64
+	Shard      int16 `db:"shard"` // one that the batch has locked
+	rows       map[creditCountKey]int
+	Campaigns  []string `db:"campaigns"`
+	Currencies []string `db:"currencies"`
+	Granted    []int64  `db:"granted"`
+	Held       []int64  `db:"held"`
+	Reversed   []int64  `db:"reversed"`
 }
 
 type creditCountKey struct{ campaign, currency string }
 
-// add adds to the row of its key, or to a new one when sums would overflow.
+// add adds amounts to the row of its key, or to a new row where the sum would overflow.
 func (c *creditCountColumns) add(campaign, currency string, granted, held int64) {
 	reversed := -min(granted, 0)
 	key := creditCountKey{campaign, currency}
 	row, ok := c.rows[key]
-	if !ok || overflows(c.granted[row], granted) || overflows(c.held[row], held) || overflows(c.reversed[row], reversed) {
+	if !ok || overflows(c.Granted[row], granted) || overflows(c.Held[row], held) || overflows(c.Reversed[row], reversed) {
 		if c.rows == nil {
 			c.rows = map[creditCountKey]int{}
 		}
-		row = len(c.campaign)
+		row = len(c.Campaigns)
 		c.rows[key] = row
-		c.campaign = append(c.campaign, campaign)
-		c.currency = append(c.currency, currency)
-		c.granted = append(c.granted, 0)
-		c.held = append(c.held, 0)
-		c.reversed = append(c.reversed, 0)
+		c.Campaigns = append(c.Campaigns, campaign)
+		c.Currencies = append(c.Currencies, currency)
+		c.Granted = append(c.Granted, 0)
+		c.Held = append(c.Held, 0)
+		c.Reversed = append(c.Reversed, 0)
 	}
-	c.granted[row] += granted
-	c.held[row] += held
-	c.reversed[row] += reversed
+	c.Granted[row] += granted
+	c.Held[row] += held
+	c.Reversed[row] += reversed
 }
 
 func overflows(a, b int64) bool { return a > 0 && b > math.MaxInt64-a || a < 0 && b < math.MinInt64-a }
 
-// waitingColumns are rows of the waitlist. Arrays of arrays do not travel, so tiers do as text.
-type waitingColumns struct {
-	userID, purchaseID, campaign, referrerID []string
-	order                                    []int64
-	growing                                  []bool
-	leastNeed                                []int64
-	tierStarts, tierNeeds                    []*string
-	edit                                     []int64
+// waitlistColumns are rows of the waitlist. Postgres takes no arrays of unequal arrays, so tiers
+// are written as text.
+type waitlistColumns struct {
+	UserIDs         []string  `db:"user_ids"`
+	PurchaseIDs     []string  `db:"purchase_ids"`
+	Campaigns       []string  `db:"campaigns"`
+	ReferrerIDs     []string  `db:"referrer_ids"`
+	AdmissionOrders []int64   `db:"admission_orders"`
+	Growing         []bool    `db:"growing"`
+	LeastNeeds      []int64   `db:"least_needs"`
+	TierStarts      []*string `db:"tier_starts"`
+	TierNeeds       []*string `db:"tier_needs"`
+	Edits           []int64   `db:"edits"`
 }
 
-func (c *waitingColumns) add(w *waitingPair) {
-	c.userID = append(c.userID, w.userID)
-	c.purchaseID = append(c.purchaseID, w.purchaseID)
-	c.campaign = append(c.campaign, w.campaign)
-	c.referrerID = append(c.referrerID, w.referrerID)
-	c.order = append(c.order, w.order)
-	c.growing = append(c.growing, w.growing)
-	c.leastNeed = append(c.leastNeed, w.need.Least)
+func (c *waitlistColumns) add(w *waitlistWrite) {
+	c.UserIDs = append(c.UserIDs, w.userID)
+	c.PurchaseIDs = append(c.PurchaseIDs, w.purchaseID)
+	c.Campaigns = append(c.Campaigns, w.campaign)
+	c.ReferrerIDs = append(c.ReferrerIDs, w.referrerID)
+	c.AdmissionOrders = append(c.AdmissionOrders, w.order)
+	c.Growing = append(c.Growing, w.growing)
+	c.LeastNeeds = append(c.LeastNeeds, w.need.Least)
 	var starts, needs *string
 	if len(w.need.Tiers) > 0 {
 		starts = arrayText(w.need.Tiers, func(t reward.TierNeed) int64 { return t.FromPair })
 		needs = arrayText(w.need.Tiers, func(t reward.TierNeed) int64 { return t.Amount })
 	}
-	c.tierStarts, c.tierNeeds = append(c.tierStarts, starts), append(c.tierNeeds, needs)
-	c.edit = append(c.edit, w.edit)
+	c.TierStarts, c.TierNeeds = append(c.TierStarts, starts), append(c.TierNeeds, needs)
+	c.Edits = append(c.Edits, w.edit)
 }
 
-// arrayText writes numbers as Postgres reads an array.
+// arrayText returns numbers as the text of a Postgres array.
 func arrayText(tiers []reward.TierNeed, of func(reward.TierNeed) int64) *string {
 	numbers := make([]string, len(tiers))
 	for i := range tiers {
@@ -320,7 +350,7 @@ func arrayText(tiers []reward.TierNeed, of func(reward.TierNeed) int64) *string 
 	return &text
 }
 
-// pairKeyColumns name pairs.
+// pairKeyColumns are the keys of pairs.
 type pairKeyColumns struct{ userID, purchaseID []string }
 
 func (c *pairKeyColumns) add(userID, purchaseID string) {
@@ -343,21 +373,28 @@ func (c *setAsideColumns) add(userID string, cause error) {
 }
 
 type pairCountColumns struct {
-	campaign                                                                     []string
-	awaitingPurchase, waiting, held, granted, reversed, revised, conditionErrors []int64
+	Shard            int16    `db:"shard"` // one that the batch has locked
+	Campaigns        []string `db:"campaigns"`
+	AwaitingPurchase []int64  `db:"awaiting_purchase"`
+	Waiting          []int64  `db:"waiting"`
+	Held             []int64  `db:"held"`
+	Granted          []int64  `db:"granted"`
+	Reversed         []int64  `db:"reversed"`
+	Revised          []int64  `db:"revised"`
+	ConditionErrors  []int64  `db:"condition_errors"`
 }
 
 func countColumns(counts map[string]*pairCount) pairCountColumns {
 	var c pairCountColumns
 	for campaign, by := range counts {
-		c.campaign = append(c.campaign, campaign)
-		c.awaitingPurchase = append(c.awaitingPurchase, by.awaitingPurchase)
-		c.waiting = append(c.waiting, by.waiting)
-		c.held = append(c.held, by.held)
-		c.granted = append(c.granted, by.granted)
-		c.reversed = append(c.reversed, by.reversed)
-		c.revised = append(c.revised, by.revised)
-		c.conditionErrors = append(c.conditionErrors, by.conditionErrors)
+		c.Campaigns = append(c.Campaigns, campaign)
+		c.AwaitingPurchase = append(c.AwaitingPurchase, by.awaitingPurchase)
+		c.Waiting = append(c.Waiting, by.waiting)
+		c.Held = append(c.Held, by.held)
+		c.Granted = append(c.Granted, by.granted)
+		c.Reversed = append(c.Reversed, by.reversed)
+		c.Revised = append(c.Revised, by.revised)
+		c.ConditionErrors = append(c.ConditionErrors, by.conditionErrors)
 	}
 	return c
 }

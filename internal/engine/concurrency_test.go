@@ -13,8 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// A batch that is under way when a suspend is declared must not commit: once
-// the declaration returns, nothing is decided under what was before.
+// A batch that is running when a suspend is declared must not commit: once the declaration returns,
+// nothing is decided under the configuration before it.
 func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
@@ -59,8 +59,8 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 			}
 		})
 	}
-	// Facts in the worst order, each twice over, from several sides at once. A
-	// refund is more than its purchase, corrected or not.
+	// Facts in the worst order, each written twice, by several writers at once. A refund exceeds
+	// its purchase, corrected or not.
 	var writers sync.WaitGroup
 	for _, fact := range []string{
 		`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT 'u' || n, 'p', 'r', 1000 FROM generate_series(1, 600, 3) n`,
@@ -77,7 +77,7 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 			}
 		})
 	}
-	// Connections are lost all the while.
+	// Meanwhile connections are lost.
 	for range 5 {
 		time.Sleep(20 * time.Millisecond)
 		s.asOwner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'engines'")
@@ -92,7 +92,7 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	s.expect("granted", "SELECT sum(available)::int FROM referral.balance", fmt.Sprint(500*(referees-referees/3)))
 }
 
-func TestEveryChangeOfAKeyIsTakenAtOnce(t *testing.T) {
+func TestAllChangesOfAKeyAreDequeuedTogether(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 1})
 	s.declare("invite", fiveDollars())
@@ -135,7 +135,7 @@ func onConflict(fact string) string {
 	return ""
 }
 
-// eventually waits for a query to return just this row.
+// eventually waits for a query to return only this row.
 func (s *shop) eventually(what, sql, want string) {
 	s.Helper()
 	waitFor(s, what, func() bool {

@@ -13,7 +13,7 @@ import (
 // noGiftCards is the condition of most policies that have one.
 const noGiftCards = "link.label != 'press' && purchase.attributes.category != 'gift-card'"
 
-// when are the five dollars for each purchase that a condition is true of.
+// when returns terms that pay five dollars for each purchase whose condition is true.
 func when(condition string) reward.Terms {
 	terms := fiveDollars()
 	terms.Purchases, terms.Condition = reward.EveryPurchase, condition
@@ -81,9 +81,8 @@ func TestConditionSeesSignupAndLink(t *testing.T) {
 	s.expect("pairs of one with a plan", pairs, "bob p1 Granted Qualified")
 }
 
-// What an admitted pair was attributed by stays as it was; what is not admitted
-// yet follows the link.
-func TestRelabelledLinkTakesNothingBack(t *testing.T) {
+// The attribution of an admitted pair stays as it was; that of other pairs follows the link.
+func TestRelabelledLinkReversesNothing(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", when("link.label != 'press'"))
 	for _, fact := range []string{link, touch, signup, purchase} {
@@ -117,9 +116,9 @@ func TestEachRevisionHasItsCondition(t *testing.T) {
 	s.expect("pairs", pairs, "bob p2 Granted Qualified")
 }
 
-// A revision whose condition this version does not understand gives and takes
-// nothing: its referees wait for a version that does.
-func TestConditionThatCannotBeCompiledSetsAside(t *testing.T) {
+// A revision whose condition this version cannot compile grants and reverses nothing: its referees
+// are set aside until a version can.
+func TestInvalidConditionSetsRefereesAside(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", when("purchase.amount > 0"))
 	for _, fact := range []string{link, touch, signup, purchase} {
@@ -135,7 +134,7 @@ func TestConditionThatCannotBeCompiledSetsAside(t *testing.T) {
 		`1:1: purchase has no "tomorrow": it has amount, currency, purchased_at, attributes`)
 }
 
-// Without a condition nobody's attributes are read, however large.
+// Without a condition no attributes are read, however large they are.
 func TestAttributesAreReadOnlyForConditions(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
@@ -147,13 +146,13 @@ func TestAttributesAreReadOnlyForConditions(t *testing.T) {
 	}
 	s.converge()
 	s.expect("pairs", "SELECT state FROM referral.pair", "Granted")
-	config, err := engine.LoadConfiguration(s.Context(), s.db)
+	config, err := engine.LoadDeclared(s.Context(), s.db)
 	must(s, err)
 	if config.Conditions {
 		t.Error("a configuration without conditions has some")
 	}
 	s.declare("ask", when("purchase.amount > 1"))
-	if config, err = engine.LoadConfiguration(s.Context(), s.db); err != nil || !config.Conditions {
+	if config, err = engine.LoadDeclared(s.Context(), s.db); err != nil || !config.Conditions {
 		t.Errorf("a configuration with a condition has none, %v", err)
 	}
 }

@@ -2,13 +2,13 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// pairCount is by how much a campaign's counters move.
+// pairCount is by how much a campaign's counters change.
 type pairCount struct {
 	awaitingPurchase, waiting, held, granted, reversed, revised, conditionErrors int64
 }
 
-// count returns the counters of a campaign.
-func (d *differences) count(campaign string) *pairCount {
+// countsOf returns the changes of a campaign's counters.
+func (d *differences) countsOf(campaign string) *pairCount {
 	c := d.pairCounts[campaign]
 	if c == nil {
 		if d.pairCounts == nil {
@@ -20,8 +20,8 @@ func (d *differences) count(campaign string) *pairCount {
 	return c
 }
 
-// in moves the counter of one state.
-func (c *pairCount) in(state reward.State, by int64) {
+// add changes the counter of one state.
+func (c *pairCount) add(state reward.State, by int64) {
 	switch state {
 	case reward.Waiting:
 		c.waiting += by
@@ -35,8 +35,8 @@ func (c *pairCount) in(state reward.State, by int64) {
 	}
 }
 
-// countAwaiting counts a referee whose signup is attributed and has no pair
-// yet, given how many pairs are known of them after the batch.
+// countAwaiting counts a referee that is attributed and has no pair; known is its number of pairs
+// after the batch.
 func (d *differences) countAwaiting(r *referee, known int) {
 	was, is := "", ""
 	if r.Attribution != nil && len(r.Pairs) == 0 {
@@ -49,9 +49,9 @@ func (d *differences) countAwaiting(r *referee, known int) {
 		return
 	}
 	if was != "" {
-		d.count(was).awaitingPurchase--
+		d.countsOf(was).awaitingPurchase--
 	}
 	if is != "" {
-		d.count(is).awaitingPurchase++
+		d.countsOf(is).awaitingPurchase++
 	}
 }

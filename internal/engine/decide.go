@@ -6,8 +6,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// decide asks package reward about each referee. One that cannot be decided is
-// set aside and does not keep the others from it.
+// decide lets package reward decide each referee. A referee that cannot be decided is set aside;
+// the others are decided.
 func (b *batch) decide() {
 	for _, r := range b.referees {
 		if err := r.decide(b); err != nil {
@@ -19,54 +19,30 @@ func (b *batch) decide() {
 func (r *referee) decide(b *batch) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the decision broke off: %v", fault)
+			err = fmt.Errorf("the decision panicked: %v", fault)
 		}
 	}()
 	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
 	return err
 }
 
-// settle works out what the ledger lacks of what was decided.
+// settle computes the ledger entries that the decisions need.
 func (b *batch) settle() {
 	for _, r := range b.referees {
 		if r.cause != nil {
 			continue
 		}
-		entries, err := reward.Settle(append(r.outcome.Decisions, r.unknownEntries(b.config.Reward)...), r.Ledger)
+		decisions := r.outcome.Decisions
+		if r.resynced {
+			decisions = append(decisions, reward.TakeBackUnknown(b.config.Reward, &r.Referee, &r.outcome)...)
+		}
+		entries, err := reward.Settle(decisions, r.Ledger)
 		if err != nil {
 			b.setAside(r, err)
 			continue
 		}
 		r.entries = entries
 	}
-}
-
-// unknownEntries are decisions about purchases of which nothing is known but
-// ledger entries: a resync takes these back.
-func (r *referee) unknownEntries(config *reward.Configuration) []reward.Decision {
-	if !r.watched {
-		return nil
-	}
-	known := make(map[string]bool, len(r.outcome.Decisions))
-	for i := range r.outcome.Decisions {
-		known[r.outcome.Decisions[i].PurchaseID] = true
-	}
-	var decisions []reward.Decision
-	for i := range r.Ledger {
-		sum := &r.Ledger[i]
-		campaign := config.Campaigns[sum.Campaign]
-		suspended := campaign != nil && campaign.Mode == reward.Suspended
-		if sum.Sum == 0 || known[sum.PurchaseID] || suspended || r.pair(sum.PurchaseID) != nil {
-			continue
-		}
-		known[sum.PurchaseID] = true
-		reason := reward.PurchaseRemoved
-		if r.outcome.Attribution == nil {
-			reason = reward.NotAttributed
-		}
-		decisions = append(decisions, reward.Decision{PurchaseID: sum.PurchaseID, Campaign: sum.Campaign, State: reward.NotCounting, Reason: reason})
-	}
-	return decisions
 }
 
 func (b *batch) setAside(r *referee, cause error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// The database picks the touch that package reward would pick of all of them.
-func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
+// deciding_touch chooses the touch that package reward chooses among all touches.
+func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 	for _, model := range []database.AttributionModel{database.LastTouch, database.FirstTouch} {
 		t.Run(string(model), func(t *testing.T) {
 			s := newShop(t)
@@ -56,7 +56,7 @@ func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
 			}
 			attributed := 0
 			for n := range 120 {
-				known, err := engine.Look(t.Context(), s.db, fmt.Sprint("u", n))
+				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n))
 				must(t, err)
 				got, err := reward.Explain(known.Config, known.Referee, known.At)
 				must(t, err)
@@ -64,8 +64,8 @@ func TestDatabasePicksTheTouchThatRewardPicks(t *testing.T) {
 				all.Touches = touches[fmt.Sprint("v", n%100)]
 				want, err := reward.Explain(known.Config, &all, known.At)
 				must(t, err)
-				if fmt.Sprint(value(got.Attribution), got.Unbound, got.Purchases) != fmt.Sprint(value(want.Attribution), want.Unbound, want.Purchases) {
-					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.Unbound, value(want.Attribution), want.Unbound)
+				if fmt.Sprint(value(got.Attribution), got.NotAttributed, got.Purchases) != fmt.Sprint(value(want.Attribution), want.NotAttributed, want.Purchases) {
+					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.NotAttributed, value(want.Attribution), want.NotAttributed)
 				}
 				if want.Attribution != nil {
 					attributed++

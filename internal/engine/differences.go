@@ -7,47 +7,47 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// differences are what has to be written so that what is recorded of a batch's
-// referees is what was decided.
+// differences are what has to be written so that the recorded results of a batch's referees are
+// what was decided.
 type differences struct {
-	digests      digestColumns
-	pairs        []*pairRow
-	claimed      bool // pairs claimed capacity: the order in which they are written is that of admission
-	credits      creditColumns
-	gone         goneCreditColumns
-	entries      entryColumns
-	referrers    referrerColumns
-	accounts     accountColumns
-	pairCounts   map[string]*pairCount // by campaign
-	creditCounts creditCountColumns
-	deferred     deferredColumns
-	postponed    []string        // user_ids none of whose holds' ends are due until they are decided again
-	frozen       pairKeyColumns  // pairs whose hold's end is not due until their campaign is open again
-	waiting      []*waitingPair  // that join the waitlist, or stand in it otherwise than is recorded
-	unlisted     pairKeyColumns  // that leave it
-	waitlist     referrerColumns // referrers of whom something on it changes
-	setAside     setAsideColumns
-	decided      []string // user_ids
+	digests           digestColumns
+	pairs             []*pairRow
+	hasClaims         bool // some pairs claimed capacity: pairs are written in admission order
+	credits           creditColumns
+	creditRemovals    creditRemovalColumns
+	entries           ledgerColumns
+	referrers         referrerColumns
+	accounts          accountColumns
+	pairCounts        map[string]*pairCount // by campaign
+	creditCounts      creditCountColumns
+	deferred          deferredColumns
+	postponedReferees []string         // user_ids whose held pairs are not due until they are decided again
+	postponedPairs    pairKeyColumns   // held pairs that are not due until their campaign is open again
+	waitlistWrites    []*waitlistWrite // rows that join the waitlist or change there
+	waitlistRemovals  pairKeyColumns   // rows that leave the waitlist
+	waitlistReferrers referrerColumns  // referrers of rows that join, change or leave
+	setAside          setAsideColumns
+	decided           []string // user_ids
 }
 
-// pairRow is a pair that is recorded for the first time or differently.
+// pairRow is a pair to be recorded for the first time or differently.
 type pairRow struct {
 	userID string
 	reward.Decision
-	fresh    bool   // not recorded before
-	admitted bool   // Held or Granted, and was not before
-	counts   bool   // from now on: it gets the next admission order
-	order    *int64 // that order
-	waiting  *waitingPair
+	isNew         bool   // not recorded before
+	admitted      bool   // Held or Granted now, and not before
+	drawsOrder    bool   // it counts from now on and gets the next admission order
+	order         *int64 // that order
+	waitlistWrite *waitlistWrite
 }
 
-// waitingPair is a row of the waitlist to be written.
-type waitingPair struct {
+// waitlistWrite is a row of the waitlist to be written.
+type waitlistWrite struct {
 	userID, purchaseID string
 	waitlistRow
 }
 
-// newDifferences has room for what a batch of that many new referees comes to.
+// newDifferences returns differences with memory for the results of that many new referees.
 func newDifferences(referees int) *differences {
 	return &differences{
 		pairs:     make([]*pairRow, 0, referees),
@@ -63,11 +63,11 @@ type referrerKey struct{ campaign, referrerID string }
 
 func (p *pairRow) referrer() referrerKey { return referrerKey{p.Campaign, p.ReferrerID} }
 
-// compare adds what is different about one referee.
+// compare adds what differs about one referee.
 func (d *differences) compare(r *referee, config *reward.Configuration, now time.Time) {
 	if r.cause != nil {
 		d.setAside.add(r.UserID, r.cause)
-		d.postponed = append(d.postponed, r.UserID)
+		d.postponedReferees = append(d.postponedReferees, r.UserID)
 		return
 	}
 	for _, campaign := range r.outcome.Deferred {
@@ -90,19 +90,19 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		d.compareWaiting(r, decision, row, config)
 		d.compareCredits(r, before, decision)
 	}
-	for _, frozen := range recorded {
-		if frozen.State == reward.Held && !frozen.MaturesAt.After(now) && !r.postponed[frozen.PurchaseID] {
-			d.frozen.add(r.UserID, frozen.PurchaseID)
+	for _, undecided := range recorded { // pairs of a suspended campaign
+		if undecided.State == reward.Held && !undecided.MaturesAt.After(now) && !r.postponedPairs[undecided.PurchaseID] {
+			d.postponedPairs.add(r.UserID, undecided.PurchaseID)
 		}
 	}
-	d.removeUnpaired(r, config)
+	d.removeWithoutPair(r, config)
 	d.countAwaiting(r, known)
-	for campaign, broke := range r.outcome.ConditionErrors {
-		d.count(campaign).conditionErrors += broke
+	for campaign, failed := range r.outcome.ConditionErrors {
+		d.countsOf(campaign).conditionErrors += failed
 	}
 	for i := range r.entries {
-		r.drifted(r.entries[i].PurchaseID)
-		d.enter(r, &r.entries[i])
+		r.markDrift(r.entries[i].PurchaseID)
+		d.addEntry(r, &r.entries[i])
 	}
 }
 
@@ -113,30 +113,30 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	}
 	row := &pairRow{userID: r.UserID, Decision: *decision}
 	gone, rebuilt := r.rebuilt[decision.PurchaseID]
-	same := before != nil && samePair(before, decision) && r.expects(decision)
-	if same && !rebuilt && !r.postponed[decision.PurchaseID] {
+	same := before != nil && samePair(before, decision) && r.hasExpectedCredits(decision)
+	if same && !rebuilt && !r.postponedPairs[decision.PurchaseID] {
 		return nil
 	}
 	if !same || !rebuilt || gone || r.altered(decision.PurchaseID) {
-		r.drifted(decision.PurchaseID)
+		r.markDrift(decision.PurchaseID)
 	}
-	row.fresh = before == nil || gone
-	row.admitted = occupies(decision.State) && (before == nil || !occupies(before.State))
-	row.counts = gone || decision.State != reward.Reversed && decision.Order == 0
+	row.isNew = before == nil || gone
+	row.admitted = decision.State.Occupies() && (before == nil || !before.State.Occupies())
+	row.drawsOrder = gone || decision.State != reward.Reversed && decision.Order == 0
 	d.countPair(before, decision)
 	d.pairs = append(d.pairs, row)
 	return row
 }
 
-// compareWaiting adds what differs about the pair's row on the waitlist. row is the pair's own, where
-// that is written.
+// compareWaiting adds what differs about the pair's row on the waitlist. row is the pair to be
+// written, or nil.
 func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row *pairRow, config *reward.Configuration) {
-	was := r.waitlist[decision.PurchaseID]
+	was := r.waitlistRows[decision.PurchaseID]
 	if decision.Need == nil {
 		if was != nil {
-			r.drifted(decision.PurchaseID)
-			d.unlisted.add(r.UserID, decision.PurchaseID)
-			d.waitlist.add(was.campaign, was.referrerID, 0)
+			r.markDrift(decision.PurchaseID)
+			d.waitlistRemovals.add(r.UserID, decision.PurchaseID)
+			d.waitlistReferrers.add(was.campaign, was.referrerID, 0)
 		}
 		return
 	}
@@ -146,57 +146,54 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 		growing: decision.State != reward.Waiting, need: *decision.Need, edit: campaign.Edit,
 	}
 	if was != nil && !is.growing && campaign.Mode != reward.Open {
-		is.edit = was.edit // the row is a candidate once the campaign opens again, under whichever edit
+		is.edit = was.edit // so that the row is a candidate once the campaign is open again
 	}
-	if was != nil && was.is(&is) {
+	if was != nil && was.same(&is) {
 		return
 	}
-	if was == nil || was.altered || was.passedOver || !was.stands(&is) {
-		r.drifted(decision.PurchaseID)
+	if was == nil || was.altered || was.passedOver || !was.samePlace(&is) {
+		r.markDrift(decision.PurchaseID)
 	}
 	if was != nil {
-		d.waitlist.add(was.campaign, was.referrerID, 0)
+		d.waitlistReferrers.add(was.campaign, was.referrerID, 0)
 	}
-	w := &waitingPair{r.UserID, decision.PurchaseID, is}
-	d.waiting = append(d.waiting, w)
-	d.waitlist.add(is.campaign, is.referrerID, 0)
+	w := &waitlistWrite{r.UserID, decision.PurchaseID, is}
+	d.waitlistWrites = append(d.waitlistWrites, w)
+	d.waitlistReferrers.add(is.campaign, is.referrerID, 0)
 	if row != nil {
-		row.waiting = w
+		row.waitlistWrite = w
 	}
 }
 
-// removeUnpaired removes rows of the waitlist without a pair. One whose purchase waits is written anew
-// after that.
-func (d *differences) removeUnpaired(r *referee, config *reward.Configuration) {
-	for purchaseID, row := range r.unpaired {
+// removeWithoutPair removes waitlist rows without a pair. If the purchase waits, its row is written
+// again afterwards.
+func (d *differences) removeWithoutPair(r *referee, config *reward.Configuration) {
+	for purchaseID, row := range r.waitlistWithoutPair {
 		if campaign := config.Campaigns[row.campaign]; campaign != nil && campaign.Mode == reward.Suspended {
 			continue
 		}
-		r.drifted(purchaseID)
-		d.unlisted.add(r.UserID, purchaseID)
-		d.waitlist.add(row.campaign, row.referrerID, 0)
+		r.markDrift(purchaseID)
+		d.waitlistRemovals.add(r.UserID, purchaseID)
+		d.waitlistReferrers.add(row.campaign, row.referrerID, 0)
 	}
 }
 
-// countPair counts the pair where it is now and no more where it was.
+// countPair counts the pair in its new state instead of its old one.
 func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) {
 	if before != nil {
-		d.count(before.Campaign).in(before.State, -1)
+		d.countsOf(before.Campaign).add(before.State, -1)
 		if before.Revision < decision.Revision {
-			d.count(decision.Campaign).revised++
+			d.countsOf(decision.Campaign).revised++
 		}
-		if occupies(before.State) {
+		if before.State.Occupies() {
 			d.referrers.add(before.Campaign, before.ReferrerID, -1)
 		}
 	}
-	d.count(decision.Campaign).in(decision.State, +1)
-	if occupies(decision.State) {
+	d.countsOf(decision.Campaign).add(decision.State, +1)
+	if decision.State.Occupies() {
 		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
 	}
 }
-
-// occupies tells whether a pair in that state is admitted.
-func occupies(state reward.State) bool { return state == reward.Held || state == reward.Granted }
 
 func samePair(before *reward.Pair, now *reward.Decision) bool {
 	return before.State == now.State && before.Reason == now.Reason && before.Revision == now.Revision &&
@@ -205,60 +202,60 @@ func samePair(before *reward.Pair, now *reward.Decision) bool {
 		before.QualifiedAt.Equal(now.QualifiedAt) && before.MaturesAt.Equal(now.MaturesAt)
 }
 
-// compareCredits adds what the pair earns differently, and what is held of it.
+// compareCredits adds the credits that differ, and what accounts and counters hold of them.
 func (d *differences) compareCredits(r *referee, before *reward.Pair, decision *reward.Decision) {
-	kept := 0
-	// Accounts and counters have what is decided, not what was read.
-	counted := r.counted[decision.PurchaseID] && decision.State == reward.Held
+	unchanged := 0
+	// Accounts and counters already have the decided credits, not the ones that were read.
+	counted := r.countedHeld[decision.PurchaseID] && decision.State == reward.Held
 	credits := r.creditsOf(decision.PurchaseID)
 	for i := range credits {
 		was := &credits[i]
-		// What was altered is not what accounts and counters have; a resync adds these up.
-		if before != nil && before.State == reward.Held && !counted && (was.sealed || was.old) {
-			d.hold(was.campaign, &was.Credit, -1)
+		// Accounts and counters do not have the altered amount; a resync adds them up.
+		if before != nil && before.State == reward.Held && !counted && (was.intact || was.unchecked) {
+			d.addHeld(was.campaign, &was.Credit, -1)
 		}
 		same := was.campaign == decision.Campaign && slices.Contains(decision.Credits, was.Credit)
 		switch {
-		case same && was.sealed:
-			kept++
-		case same && was.old:
-			kept++
-			d.gone.add(r.UserID, was.purchaseID, was.Reward)
+		case same && was.intact:
+			unchanged++
+		case same && was.unchecked:
+			unchanged++
+			d.creditRemovals.add(r.UserID, was.purchaseID, was.Reward)
 			d.credits.add(r.UserID, decision, &was.Credit)
 		default:
-			r.drifted(was.purchaseID)
-			d.gone.add(r.UserID, was.purchaseID, was.Reward)
+			r.markDrift(was.purchaseID)
+			d.creditRemovals.add(r.UserID, was.purchaseID, was.Reward)
 		}
 	}
 	for i := range decision.Credits {
 		credit := &decision.Credits[i]
 		if decision.State == reward.Held && !counted {
-			d.hold(decision.Campaign, credit, +1)
+			d.addHeld(decision.Campaign, credit, +1)
 		}
-		if kept == 0 || !r.recorded(decision, credit) {
-			r.drifted(decision.PurchaseID)
+		if unchanged == 0 || !r.hasRecorded(decision, credit) {
+			r.markDrift(decision.PurchaseID)
 			d.credits.add(r.UserID, decision, credit)
 		}
 	}
 }
 
-// recorded tells whether the credit stands in the database as it was decided.
-func (r *referee) recorded(decision *reward.Decision, credit *reward.Credit) bool {
+// hasRecorded reports whether the credit is recorded as it was decided.
+func (r *referee) hasRecorded(decision *reward.Decision, credit *reward.Credit) bool {
 	return slices.ContainsFunc(r.creditsOf(decision.PurchaseID), func(c recordedCredit) bool {
-		return c.campaign == decision.Campaign && c.Credit == *credit && (c.sealed || c.old)
+		return c.campaign == decision.Campaign && c.Credit == *credit && (c.intact || c.unchecked)
 	})
 }
 
-// hold counts a credit as held, or with -1 as held no more.
-func (d *differences) hold(campaign string, credit *reward.Credit, sign int64) {
+// addHeld counts a credit as held, or with -1 as no longer held.
+func (d *differences) addHeld(campaign string, credit *reward.Credit, sign int64) {
 	d.accounts.add(credit.BeneficiaryID, credit.Currency, 0, sign*credit.Amount)
 	d.creditCounts.add(campaign, credit.Currency, 0, sign*credit.Amount)
 }
 
-// enter appends an entry to the ledger and to what follows it.
-func (d *differences) enter(r *referee, entry *reward.Entry) {
+// addEntry appends an entry to the ledger and counts it.
+func (d *differences) addEntry(r *referee, entry *reward.Entry) {
 	d.entries.add(r.UserID, entry)
-	d.count(entry.Campaign) // which dates the change
+	d.countsOf(entry.Campaign) // writes changed_at
 	d.accounts.add(entry.BeneficiaryID, entry.Currency, entry.Amount, 0)
 	d.creditCounts.add(entry.Campaign, entry.Currency, entry.Amount, 0)
 }

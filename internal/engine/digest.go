@@ -2,46 +2,46 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// digest is what a decision about a referee rested on. It is recorded with the
-// attribution, so that a resync sees that facts were changed without deciding
-// anything; see the comments of its columns in referral.attribution.
+// digest identifies what a decision about a referee rested on. It is recorded with the attribution,
+// so that a resync notices changed facts without deciding anything; see the comments of its columns
+// in referral.attribution.
 type digest struct {
-	facts int64
-	via   *int64
-	pairs int32
-	known bool
+	facts    int64
+	via      *int64
+	pairs    int32
+	recorded bool
 }
 
 func readDigest(facts, via *int64, pairs *int32) digest {
 	if facts == nil || pairs == nil {
 		return digest{}
 	}
-	return digest{facts: *facts, via: via, pairs: *pairs, known: true}
+	return digest{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
-// is tells whether what is recorded is what a decision rests on now.
-func (d *digest) is(now digest) bool {
-	return d.known && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
+// same reports whether the recorded digest equals the given one.
+func (d *digest) same(now digest) bool {
+	return d.recorded && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
 }
 
-// restsOn digests what the outcome rests on, and counts the pairs there will be.
-func (r *referee) restsOn(config *reward.Configuration) digest {
-	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), known: true}
+// currentDigest returns the digest of what the outcome rests on, with the number of pairs after it.
+func (r *referee) currentDigest(config *reward.Configuration) digest {
+	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		if decision.State != reward.NotCounting && r.pair(decision.PurchaseID) == nil {
 			now.pairs++
 		}
 	}
-	if !config.Bound(r.pairsAfter()) && !r.fixed() {
+	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now
 }
 
-// pairsAfter are the pairs there will be, as far as they tell whether the attribution stays. As long
-// as claims are open, a pair that waits is expected to go on waiting, and any other to be admitted
-// unless its campaign is exhausted.
+// pairsAfter returns the referee's pairs after the batch, as far as they decide whether its
+// attribution is fixed. As long as claims are open, a waiting pair is expected to go on waiting,
+// and any other pair to be admitted unless its campaign is exhausted.
 func (r *referee) pairsAfter() []reward.Pair {
 	pairs := make([]reward.Pair, 0, len(r.Pairs)+len(r.outcome.Decisions))
 	decided := make(map[string]bool, len(r.outcome.Decisions))
@@ -52,7 +52,7 @@ func (r *referee) pairsAfter() []reward.Pair {
 		if after.State == "" {
 			after.State = reward.Granted
 			before := r.pair(decision.PurchaseID)
-			if before != nil && before.State == reward.Waiting || (before == nil || !occupies(before.State)) && r.exhausted[decision.Campaign] {
+			if before != nil && before.State == reward.Waiting || (before == nil || !before.State.Occupies()) && r.exhausted[decision.Campaign] {
 				after.State = reward.Waiting
 			}
 		}
@@ -66,10 +66,9 @@ func (r *referee) pairsAfter() []reward.Pair {
 	return pairs
 }
 
-// compareDigest adds the digest of a referee whose claims turned out otherwise
-// than was expected.
+// compareDigest adds the digest of a referee whose claims ended otherwise than was expected.
 func (d *differences) compareDigest(r *referee, rests digest) {
-	if r.outcome.Attribution != nil && !r.rests.is(rests) {
+	if r.outcome.Attribution != nil && !r.recordedDigest.same(rests) {
 		d.digests.add(r.UserID, rests)
 	}
 }

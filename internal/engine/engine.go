@@ -14,15 +14,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// ErrNotOwner is returned by Run when the schema belongs to somebody else.
+// ErrNotOwner is returned by Run when the schema belongs to another AttributionDatabase.
 var ErrNotOwner = errors.New("the schema has another owner")
 
-// Options of an Engine. Zero values get sensible defaults, but for OwnerUID.
+// Options of an Engine. Fields that are zero get their defaults, except OwnerUID.
 type Options struct {
-	OwnerUID     string        // UID of the AttributionDatabase this engine decides for
+	OwnerUID     string        // UID of the AttributionDatabase that this engine works for
 	Workers      int           // batches at the same time; default 2
-	PollInterval time.Duration // how often an idle engine looks for work; default 100 ms
-	BatchSize    int           // most changes in a batch, while there is a backlog; default 4,000
+	PollInterval time.Duration // time between two polls; default 100 ms
+	BatchSize    int           // most changes in a batch while there is a backlog; default 4,000
 	Log          *slog.Logger  // default: discards
 }
 
@@ -33,18 +33,18 @@ type Engine struct {
 	options Options
 	log     *slog.Logger
 
-	config  atomic.Pointer[Configuration]
-	queues  queues
-	failure atomic.Pointer[error]
-	stuck   []atomic.Pointer[error] // by worker: why a shard makes no progress while others do
-	busy    atomic.Int32            // workers that are awake
-	stats   counters
+	config      atomic.Pointer[Declared]
+	queueStarts queueStarts
+	failure     atomic.Pointer[error]
+	stuck       []atomic.Pointer[error] // by worker: why one of its shards or campaigns makes no progress
+	busy        atomic.Int32            // workers that are working
+	stats       counters
 
 	resyncFailure atomic.Pointer[error]
-	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a guess, which costs a write where it is wrong
+	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
 }
 
-// New returns an engine on a migrated database; Run starts it.
+// New returns an engine on a migrated database. Run starts it.
 func New(db *postgres.DB, options Options) *Engine {
 	if options.Workers <= 0 {
 		options.Workers = 2
@@ -64,11 +64,10 @@ func New(db *postgres.DB, options Options) *Engine {
 	}
 }
 
-// Run polls for work and hands it to the workers until ctx ends, which returns
-// nil, or until the schema has another owner, which returns ErrNotOwner. Lost
-// connections and everything else that may pass are waited out; see Err.
+// Run polls for work and wakes the workers until ctx ends, when it returns nil, or until the schema
+// has another owner, when it returns ErrNotOwner. Every other failure is retried; Err reports it.
 //
-// A panic in any goroutine of the engine ends the engine, and Run returns a *PanicError.
+// A panic in any goroutine of the engine ends the engine: Run returns a *PanicError.
 func (e *Engine) Run(ctx context.Context) error {
 	return Contain(func() error { return e.run(ctx) })
 }
@@ -109,7 +108,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 		}
 		if int(e.busy.Load()) == e.options.Workers {
 			wakeUp(compare, 1)
-			pause(ctx, wait) // they look for themselves
+			pause(ctx, wait) // the workers look for work themselves
 			continue
 		}
 		work, resync, err := e.poll(ctx)
@@ -118,12 +117,12 @@ func (e *Engine) run(ctx context.Context) (err error) {
 		case errors.Is(err, ErrNotOwner):
 			return err
 		case err != nil:
-			e.fail(err)
+			e.setFailure(err)
 			wait = delay.NextBackOff()
 			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
-			if !work { // else a batch tells whether all is well again
-				e.recover()
+			if !work { // else the next batch shows whether the failure is over
+				e.clearFailure()
 			}
 			delay.Reset()
 		}
@@ -138,30 +137,29 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// Converge does every batch that there is to do now, one after the other, and
-// returns when there is none left that others are not doing.
+// Converge runs one batch after the other until none is left that no other engine is running.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
-	retried := false // erasures that were put off
+	retried := false // postponed steps of erasures
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
-		took, atOnce, err := w.attempt(ctx)
-		if err == nil && !took {
-			took, err = e.reverse(ctx, w.size)
+		did, atOnce, err := w.attempt(ctx)
+		if err == nil && !did {
+			did, err = e.reverseStep(ctx, w.changes)
 			atOnce = postgres.Retryable(err)
 		}
 		switch {
-		case err == nil && !took && !retried:
+		case err == nil && !did && !retried:
 			retried = true
 			if !e.mayDecide(e.config.Load()) {
 				return nil
 			}
-			if took, err := e.retryErasures(ctx, true); err != nil || !took {
+			if some, err := e.retryErasures(ctx, true); err != nil || !some {
 				return err
 			}
-		case err == nil && !took:
+		case err == nil && !did:
 			return nil
 		case err != nil && !atOnce:
 			return err
@@ -169,25 +167,24 @@ func (e *Engine) Converge(ctx context.Context) error {
 	}
 }
 
-// poll tells whether there is work that this engine may do, and follows the
-// configuration when it has moved. It is one query, and all that an idle
-// engine asks of the database.
+// poll reports whether there is work, or a step of a resync, that this engine may do. It reloads
+// the configuration when the epoch has moved. It is one query, the only one of an idle engine.
 func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var epoch int64
 	var erasures bool
 	var snapshot string
-	var firsts beginnings
-	from := e.queues.beginnings(time.Now())
+	var firsts queueStartColumns
+	from := e.queueStarts.columns(time.Now())
 	err = e.db.QueryBare(ctx, e.sql.Get("poll"), from.shard, from.xid, from.id, from.seen).
 		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
 	if err != nil {
-		e.queues.forget()
+		e.queueStarts.forget()
 		return false, false, fmt.Errorf("while looking for work: %w", err)
 	}
 	for i, shard := range firsts.shard {
-		e.queues.found(time.Now(), first{shard, firsts.xid[i], firsts.id[i]}, snapshot)
+		e.queueStarts.record(time.Now(), oldestChange{shard, firsts.xid[i], firsts.id[i]}, snapshot)
 	}
 	e.stats.polls.Add(1)
 	config := e.config.Load()
@@ -210,7 +207,7 @@ func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
 	return work && may, resync && may, nil
 }
 
-// wakeUp wakes so many, unless they are awake.
+// wakeUp wakes up to the given number of sleeping goroutines.
 func wakeUp(wake chan<- struct{}, most int) {
 	for range most {
 		select {
@@ -220,9 +217,9 @@ func wakeUp(wake chan<- struct{}, most int) {
 	}
 }
 
-// reload reads the configuration that batches are decided under.
-func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
-	config, err := LoadConfiguration(ctx, e.db)
+// reload reads the configuration that the next batches are decided under.
+func (e *Engine) reload(ctx context.Context) (*Declared, error) {
+	config, err := LoadDeclared(ctx, e.db)
 	if err != nil {
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
@@ -230,15 +227,15 @@ func (e *Engine) reload(ctx context.Context) (*Configuration, error) {
 	return &config, nil
 }
 
-// mayDecide is false while the database is suspended, has another owner, or has
-// a schema or rules of another version than this binary's.
-func (e *Engine) mayDecide(config *Configuration) bool {
+// mayDecide reports whether the database is not suspended, belongs to this engine's owner, and has
+// the schema and rules versions of this binary.
+func (e *Engine) mayDecide(config *Declared) bool {
 	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
 	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
 }
 
-// Err returns why the engine, or one of its shards, makes no progress at
-// present; nil when all do.
+// Err returns why the engine, or one of its shards, makes no progress at present. It is nil when
+// all make progress.
 func (e *Engine) Err() error {
 	if failure := e.failure.Load(); failure != nil {
 		return *failure
@@ -251,8 +248,9 @@ func (e *Engine) Err() error {
 	return nil
 }
 
-// report keeps why a worker's shard makes no progress; nil: each does.
-func (e *Engine) report(worker int, stuck error) {
+// setStuck stores why one of a worker's shards or campaigns makes no progress; nil: all make
+// progress.
+func (e *Engine) setStuck(worker int, stuck error) {
 	if stuck == nil {
 		e.stuck[worker].Store(nil)
 		return
@@ -260,5 +258,5 @@ func (e *Engine) report(worker int, stuck error) {
 	e.stuck[worker].Store(&stuck)
 }
 
-func (e *Engine) fail(err error) { e.failure.Store(&err) }
-func (e *Engine) recover()       { e.failure.Store(nil) }
+func (e *Engine) setFailure(err error) { e.failure.Store(&err) }
+func (e *Engine) clearFailure()        { e.failure.Store(nil) }

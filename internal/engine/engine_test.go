@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// The shop's story, a statement a fact.
+// The shop's story, one statement per fact.
 const (
 	link     = `INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice1', 'invite', 'alice')`
 	touch    = `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v1', 't1', 'ALICE1', now() - interval '2 h')`
@@ -49,7 +49,7 @@ func TestCreditComesWithThePurchaseAndGoesWithItsRefund(t *testing.T) {
 	s.expect("changes left", "SELECT FROM referral.change")
 }
 
-func TestFactsCountInWhateverOrderTheyArrive(t *testing.T) {
+func TestFactsCountInAnyOrderOfArrival(t *testing.T) {
 	for _, facts := range [][]string{
 		{purchase, signup, touch, link},
 		{purchase, link, touch, signup},
@@ -94,7 +94,7 @@ func TestFactsCountInWhateverOrderTheyArrive(t *testing.T) {
 	})
 }
 
-func TestConvergedIsAtRest(t *testing.T) {
+func TestConvergedDatabaseIsNotWrittenTo(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	for _, fact := range []string{link, touch, signup, purchase} {
@@ -114,7 +114,7 @@ func TestConvergedIsAtRest(t *testing.T) {
 	}
 }
 
-func TestHeldUntilMature(t *testing.T) {
+func TestPairIsHeldUntilItMatures(t *testing.T) {
 	s := newShop(t)
 	terms := fiveDollars()
 	terms.HoldPeriod = time.Hour
@@ -127,7 +127,7 @@ func TestHeldUntilMature(t *testing.T) {
 	s.expect("ledger", ledger)
 	s.expect("balances", balances, "alice USD 0 500")
 
-	// The hold has ended by the time the engine looks again; no fact changes.
+	// The hold has ended when the engine polls again; no fact changes.
 	s.asOwner("UPDATE referral.pair SET matures_at = now()")
 	s.asOwner("ALTER TABLE referral.purchase DISABLE TRIGGER USER")
 	s.asOwner("UPDATE referral.purchase SET purchased_at = purchased_at - interval '1 h'")
@@ -160,7 +160,7 @@ func TestSuspendedCampaignMovesNothingAndLosesNothing(t *testing.T) {
 	s.expect("deferred", "SELECT FROM referral.deferred")
 }
 
-func TestMaturedPairOfASuspendedCampaignIsNotLookedAtAgainAndAgain(t *testing.T) {
+func TestMaturedPairOfASuspendedCampaignIsPostponed(t *testing.T) {
 	s := newShop(t)
 	terms := fiveDollars()
 	terms.HoldPeriod = 2 * time.Hour
@@ -196,7 +196,7 @@ func TestWithoutItsPolicyACampaignAdmitsNothingUntilItIsBack(t *testing.T) {
 	s.expect("pairs", pairs, "bob p1 Reversed Refunded", "carol p2 Granted Qualified")
 }
 
-func TestExpansionsReachEverybodyInBoundedSteps(t *testing.T) {
+func TestExpansionsReachAllRefereesInBoundedSteps(t *testing.T) {
 	const many = 25
 	for name, last := range map[string]string{
 		"a link":     link,
@@ -241,7 +241,7 @@ func TestReferrersSignupReachesTheirReferees(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 7) n`)
 	s.converge()
 	s.expect("pairs", pairs)
-	// Not hers any more: those who were never admitted are decided anew.
+	// The referees are no longer hers; those that were never admitted are decided anew.
 	s.write(`UPDATE referral.signup SET fingerprints = '{}' WHERE user_id = 'alice'`)
 	s.converge()
 	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "7")
@@ -252,7 +252,7 @@ func TestOneRefereeThatCannotBeDecidedDoesNotBlockTheRest(t *testing.T) {
 	s.declare("invite", fiveDollars())
 	s.write(link)
 	s.converge()
-	// Whatever it is about this one, the database does not take its entry.
+	// The database refuses this referee's entry.
 	s.asOwner(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN IF NEW.user_id = 'u13' THEN RAISE numeric_value_out_of_range USING MESSAGE = 'too much for u13'; END IF; RETURN NEW; END $$`)
 	s.asOwner(`CREATE TRIGGER refuse BEFORE INSERT ON referral.ledger FOR EACH ROW EXECUTE FUNCTION refuse()`)
@@ -273,7 +273,7 @@ func TestOneRefereeThatCannotBeDecidedDoesNotBlockTheRest(t *testing.T) {
 	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
 }
 
-func TestAmountsNearTheLimitOfBigint(t *testing.T) {
+func TestAmountsNearTheLimitOfBigintConverge(t *testing.T) {
 	const limit = "9223372036854775807"
 	s := newShop(t)
 	terms := reward.Terms{Purchases: reward.EveryPurchase, Rewards: []reward.Reward{
@@ -294,7 +294,7 @@ func TestAmountsNearTheLimitOfBigint(t *testing.T) {
 func TestAnotherOwnersSchemaIsLeftAlone(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
-	s.asOwner("UPDATE referral.owner SET uid = 'somebody else'")
+	s.asOwner("UPDATE referral.owner SET uid = 'another owner'")
 	s.asOwner("UPDATE referral.meta SET epoch = epoch + 1")
 	if err := s.engine.Run(t.Context()); !errors.Is(err, engine.ErrNotOwner) {
 		t.Errorf("Run returned %v", err)
@@ -318,8 +318,8 @@ func TestForeignVersionsAndSuspendedDatabasesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// A purchase that commits while a batch has begun but not yet taken its changes
-// is later than that batch's transaction, and still needs no second look.
+// A purchase that commits after a batch began and before the batch dequeues is later than the
+// batch's transaction. It is decided by this batch all the same.
 func TestAPurchaseIsNeverInTheFutureOfItsDecision(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

@@ -12,47 +12,46 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// An erasure takes what tells about a person. It is carried out in steps, each
-// in a batch that has locked the user's shard and has just decided the user from
-// the facts as they are:
+// An erasure removes what identifies a person. It is carried out in steps, each in a batch that has
+// locked the user's shard and has just decided the user from the current facts:
 //
 //	fix the attribution ─► blank purchases ─► record shared fingerprints, blank the signup ─► actions
 //	list other signups of the visitor ─► wait until each is decided ─► move the touches
 //
-// A step finds what is left by the marks on the rows, so it may be repeated at
-// will. It changes no fact that a writer has locked, and comes back for it.
+// A step finds the remaining rows by the marks on them, so it may be repeated. It skips a fact that
+// a writer has locked, and comes back for it.
 
 const (
-	erasureRetry  = time.Second     // for rows that a writer has locked, and signups still to be decided
-	suspendedWait = 5 * time.Second // for a campaign that is suspended
+	erasureRetry  = time.Second     // while a writer has rows locked, or signups are still to be decided
+	suspendedWait = 5 * time.Second // while a campaign is suspended
 	visitorsAStep = 100
 
-	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes
-	// as long as the decisions about hundreds of referees.
+	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes as long as the
+	// decisions about hundreds of referees.
 	erasuresPerBatch = 20
 )
 
-// errErasure: a step of an erasure failed, and no decision.
+// errErasure reports that a step of an erasure failed, not a decision.
 var errErasure = errors.New("while erasing a user")
 
 // erasure is one step of erasing a user.
 type erasure struct {
 	*referee
-	signup    *int64           // hash of the signup as it was loaded; nil: there is none
-	purchases map[string]int64 // hashes of the purchases as they were loaded
-	whole     bool             // all that a decision needs was loaded
-	moved     bool             // the step came further
-	failed    bool             // the step failed before, and is put off
+	signup      *int64           // hash of the loaded signup; nil: there is none
+	purchases   map[string]int64 // hashes of the loaded purchases, by id
+	fullyLoaded bool             // everything that a decision needs was loaded
+	progressed  bool             // the step changed something
+	postponed   bool             // the step failed before
 }
 
-// sawSignup keeps the hash of the signup that the batch loaded.
+// sawSignup stores the hash of the loaded signup.
 func (e *erasure) sawSignup(hash int64) {
 	if e != nil {
 		e.signup = &hash
 	}
 }
 
-// sawPurchase keeps the hash of a purchase that the batch loaded.
+// sawPurchase stores the hash of a loaded purchase.
 func (e *erasure) sawPurchase(id string, hash int64) {
 	if e == nil {
 		return
@@ -63,35 +62,35 @@ func (e *erasure) sawPurchase(id string, hash int64) {
 	e.purchases[id] = hash
 }
 
-// loaded remembers that nothing failed to load.
-func (e *erasure) loaded() {
+// markLoaded records that everything was loaded.
+func (e *erasure) markLoaded() {
 	if e != nil {
-		e.whole = true
+		e.fullyLoaded = true
 	}
 }
 
-// putOff keeps the step from being tried in this batch.
-func (e *erasure) putOff(b *batch, cause error) {
+// postpone makes this batch leave the step out.
+func (e *erasure) postpone(b *batch, cause error) {
 	if e != nil {
-		e.failed = true
-		b.engine.log.Error("Putting an erasure off", "user", e.UserID, "cause", cause)
+		e.postponed = true
+		b.engine.log.Error("Postponing an erasure", "user", e.UserID, "cause", cause)
 	}
 }
 
-// loadAside loads what an erasure needs of a referee that is set aside. Where its
-// data keeps it from being loaded, it is erased without.
+// loadAside loads what an erasure needs of a referee that is set aside. If its data prevents that,
+// it is erased without.
 func (b *batch) loadAside(ctx context.Context, r *referee) error {
 	if r.erases == nil {
 		return nil
 	}
-	whole := b.tx
-	savepoint, err := whole.Begin(ctx)
+	outer := b.tx
+	savepoint, err := outer.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("while setting a savepoint: %w", err)
 	}
 	b.tx = savepoint
 	err = b.load(ctx)
-	b.tx = whole
+	b.tx = outer
 	switch {
 	case err == nil:
 		return savepoint.Commit(ctx)
@@ -101,18 +100,17 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 	return savepoint.Rollback(ctx)
 }
 
-// fixed reports whether the referee's attribution stays although nothing leads
-// to it any more.
+// fixed reports whether the referee's attribution stays although no touch leads to it any more.
 func (r *referee) fixed() bool {
 	a := r.outcome.Attribution
 	return a != nil && a.Forgotten()
 }
 
-// dequeueErasures has the batch do the next steps of erasures of these users,
-// and puts those back for which there is no time.
+// dequeueErasures makes the batch do the next steps of the erasures of these users. Those beyond
+// erasuresPerBatch are enqueued again.
 func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	if len(users) > erasuresPerBatch {
-		if _, err := b.tx.Exec(ctx, b.statement("erase_again"), users[erasuresPerBatch:]); err != nil {
+		if _, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), users[erasuresPerBatch:]); err != nil {
 			return err
 		}
 		users = users[:erasuresPerBatch]
@@ -125,7 +123,7 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	return nil
 }
 
-// erase does the batch's steps of erasures, once its referees are recorded.
+// erase does the batch's steps of erasures, after its referees were recorded.
 func (b *batch) erase(ctx context.Context) error {
 	if len(b.fixes) > 0 {
 		if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), b.fixes); err != nil {
@@ -140,14 +138,14 @@ func (b *batch) erase(ctx context.Context) error {
 	return nil
 }
 
-// eraseStep does one step of an erasure, and sees to the next if there is one.
+// eraseStep does one step of an erasure, and enqueues the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
-	if e.failed {
-		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), "")
+	if e.postponed {
+		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), "")
 		return err
 	}
 	if campaign := b.suspends(e.referee); campaign != "" {
-		_, err := b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, suspendedWait.Microseconds(), campaign)
+		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), campaign)
 		return err
 	}
 	var begin pgx.Batch
@@ -163,7 +161,7 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 	if err != nil {
 		return err
 	}
-	// A condition may read signup and purchase alike, so the signup comes last.
+	// A condition may read both signup and purchases, so the signup comes last.
 	if whole && e.signup != nil {
 		if err := b.eraseSignup(ctx, e); err != nil {
 			return err
@@ -175,8 +173,7 @@ func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 	return b.eraseNext(ctx, e)
 }
 
-// suspends names the suspended campaign that the referee is attributed to;
-// empty: there is none. While it is suspended nothing is concluded.
+// suspends returns the suspended campaign that the referee is attributed to, or nothing.
 func (b *batch) suspends(r *referee) string {
 	a := r.outcome.Attribution
 	if r.cause != nil {
@@ -194,11 +191,11 @@ func (b *batch) suspends(r *referee) string {
 // portion is how many rows one statement of an erasure changes at most.
 func (b *batch) portion() int { return b.engine.options.BatchSize }
 
-// eraseRows runs a statement that changes rows, and notes whether it did.
+// eraseRows runs a statement that changes rows, and records whether it did.
 func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (int64, error) {
 	tag, err := b.tx.Exec(ctx, b.statement(statement), arguments...)
 	if err == nil && tag.RowsAffected() > 0 {
-		e.moved = true
+		e.progressed = true
 	}
 	return tag.RowsAffected(), err
 }
@@ -209,9 +206,8 @@ type erasingVisitor struct {
 	Listed, Settled bool
 }
 
-// eraseVisitors comes one step further with each visitor: other signups are
-// enqueued so that their attributions stay, and once all of them are decided the
-// touches are moved.
+// eraseVisitors does the next step for each visitor: its other signups are enqueued so that their
+// attributions become fixed, and once all of them are decided the touches are moved.
 func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 	rows, err := b.tx.Query(ctx, b.statement("erase_visitors"), e.UserID, visitorsAStep)
 	if err != nil {
@@ -226,14 +222,14 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 			if err := b.tx.QueryRow(ctx, b.statement("erase_list"), e.UserID, v.ID, b.portion()).Scan(&v.Listed); err != nil {
 				return err
 			}
-			e.moved = true
+			e.progressed = true
 		}
 		if v.Listed && !v.Settled {
 			var pending bool
 			if err := b.tx.QueryRow(ctx, b.statement("erase_settle"), e.UserID, v.ID, b.portion()).Scan(&v.Settled, &pending); err != nil {
 				return err
 			}
-			e.moved = e.moved || !pending
+			e.progressed = e.progressed || !pending
 		}
 		if v.Settled {
 			if err := b.eraseTouches(ctx, e, v.ID); err != nil {
@@ -244,25 +240,25 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 	return nil
 }
 
-// eraseTouches moves touches of a visitor to random ones.
+// eraseTouches moves touches of a visitor to random visitors.
 func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) error {
 	var moved, done int64
 	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
 		return err
 	}
-	e.moved = e.moved || moved > 0
+	e.progressed = e.progressed || moved > 0
 	if moved >= int64(b.portion()) {
 		return nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
 		return err
 	}
-	e.moved = e.moved || done > 0
+	e.progressed = e.progressed || done > 0
 	return nil
 }
 
-// erasePurchases blanks purchases and records whether the condition held. It
-// reports whether all those that were loaded are blanked.
+// erasePurchases blanks purchases and records whether their conditions held. It reports whether all
+// loaded purchases are blanked.
 func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err error) {
 	var ids []string
 	var hashes []int64
@@ -270,7 +266,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	add := func(id string, hash int64, holds bool) {
 		ids, hashes, held = append(ids, id), append(hashes, hash), append(held, holds)
 	}
-	if e.whole {
+	if e.fullyLoaded {
 		holds := reward.ConditionsHeld(b.config.Reward, &e.Referee)
 		for i := range e.Purchases {
 			if p := &e.Purchases[i]; !p.Blanked {
@@ -278,7 +274,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 			}
 		}
 	} else {
-		rows, err := b.tx.Query(ctx, b.statement("erase_unjudged"), e.UserID, b.portion())
+		rows, err := b.tx.Query(ctx, b.statement("erase_unloadable"), e.UserID, b.portion())
 		if err != nil {
 			return false, err
 		}
@@ -295,12 +291,14 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 	if len(ids) == 0 {
 		return true, nil
 	}
-	blanked, err := b.eraseRows(ctx, e, "erase_purchases", e.UserID, ids, hashes, held, b.portion())
+	blanked, err := b.eraseRows(ctx, e, "erase_purchases", pgx.StrictNamedArgs{
+		"user_id": e.UserID, "purchase_ids": ids, "hashes": hashes, "conditions_held": held, "limit": b.portion(),
+	})
 	return blanked == int64(len(ids)), err
 }
 
-// eraseSignup records the users that share a fingerprint, and once all of them
-// are recorded blanks the signup.
+// eraseSignup records the users that share a fingerprint, and blanks the signup once all of them
+// are recorded.
 func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 	if len(e.Signup.Fingerprints) > 0 {
 		recorded, err := b.eraseRows(ctx, e, "erase_share", e.UserID, e.Signup.Fingerprints, b.portion())
@@ -312,29 +310,29 @@ func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 	return err
 }
 
-// eraseNext ends the erasure when nothing is left. Else the next step follows
-// at once, or later where this one came no further.
+// eraseNext ends the erasure when nothing is left. Otherwise the next step follows at once, or
+// later if this one changed nothing.
 func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 	var purchases, signup, actions, visitors bool
-	if err := b.tx.QueryRow(ctx, b.statement("erase_left"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
+	if err := b.tx.QueryRow(ctx, b.statement("erase_remaining"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
 		return err
 	}
 	var err error
 	switch {
 	case !purchases && !signup && !actions && !visitors:
 		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
-	case e.moved:
-		_, err = b.tx.Exec(ctx, b.statement("erase_again"), []string{e.UserID})
+	case e.progressed:
+		_, err = b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
 	default:
-		_, err = b.tx.Exec(ctx, b.statement("erase_wait"), e.UserID, erasureRetry.Microseconds(), "")
+		_, err = b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, erasureRetry.Microseconds(), "")
 	}
 	return err
 }
 
-// retryErasures enqueues the steps that were put off until now, or all of them,
-// and reports whether there were any.
+// retryErasures enqueues the postponed steps that are due, or all of them, and reports whether
+// there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	tag, err := e.db.Exec(ctx, e.sql.Get("erase_retry"), all, suspendedWait.Microseconds())
+	tag, err := e.db.Exec(ctx, e.sql.Get("erase_enqueue_postponed"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}

@@ -21,7 +21,7 @@ func wantsGadgets(d *database.Declaration) {
 	withTerms(terms)(d)
 }
 
-// benByTouch are facts about ben, who came by a touch of anna's link.
+// benByTouch are facts about ben: a touch of anna's link attributes his signup.
 const benByTouch = `
 	INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, landing_url, referer) VALUES ('v', 't', 'a', now() - interval '3 hours', 'https://mysite.test/?q=ben', 'https://forum.test/');
 	INSERT INTO referral.signup (user_id, visitor_id, signed_up_at, fingerprints, attributes) VALUES ('ben', 'v', now() - interval '2 hours', '{card}', '{"plan": "pro"}');
@@ -30,8 +30,7 @@ const benByTouch = `
 
 const annasLink = "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'friends', 'anna')"
 
-// erase requests erasures and lets the engine do all there is to do; then every
-// referee is decided again.
+// erase requests erasures and lets the engine converge; then every referee is decided again.
 func (s *shop) erase(users ...string) {
 	s.Helper()
 	for _, user := range users {
@@ -116,7 +115,7 @@ func TestErasureChangesNoDecision(t *testing.T) {
 	s.erase("ben")
 	s.expect("pairs", decided, before...)
 
-	// Facts that come afterwards go on counting for what they are.
+	// Facts that come afterwards still count.
 	s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 1000)")
 	s.write("DELETE FROM referral.refund WHERE purchase_id IN ('refunded', 'never')")
 	s.converge()
@@ -177,7 +176,7 @@ func TestErasureRemembersSharedFingerprints(t *testing.T) {
 	}
 }
 
-func TestErasureTakesNothingFromOtherSignups(t *testing.T) {
+func TestErasureKeepsAttributionsOfOtherSignups(t *testing.T) {
 	for _, decided := range []bool{true, false} {
 		t.Run(fmt.Sprint("decided ", decided), func(t *testing.T) {
 			s := newShop(t)
@@ -194,7 +193,7 @@ func TestErasureTakesNothingFromOtherSignups(t *testing.T) {
 			s.converge()
 			s.expect("pairs", pairs, "ben p Granted Qualified", "dora p Granted Qualified", "eve p Granted Qualified")
 
-			// Nothing leads to them, but what becomes of the campaign reaches them.
+			// No link leads to them, but an edit of the campaign reaches them.
 			s.declare("friends", fiveDollars(), inMode(reward.Suspended, 2))
 			s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT user_id, 'p', '1', 1000 FROM referral.signup")
 			s.converge()
@@ -207,7 +206,7 @@ func TestErasureTakesNothingFromOtherSignups(t *testing.T) {
 	}
 }
 
-func TestErasureWithThousandsOfOtherSignups(t *testing.T) {
+func TestErasureListsThousandsOfOtherSignupsInPortions(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 500})
 	s.declare("friends", fiveDollars())
@@ -223,7 +222,7 @@ func TestErasureWithThousandsOfOtherSignups(t *testing.T) {
 	s.drifted(0)
 }
 
-func TestErasureOfManyTouchesInPortions(t *testing.T) {
+func TestErasureMovesManyTouchesInPortions(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 1000})
 	s.declare("friends", fiveDollars())
@@ -264,17 +263,17 @@ func TestRetriedWritesBringNothingBack(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Granted Qualified")
 }
 
-func TestErasureAgainTakesWhatWasWrittenSince(t *testing.T) {
+func TestSecondErasureErasesWhatWasWrittenSince(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars(), wantsGadgets)
 	s.write(annasLink + ";" + benByTouch)
-	s.erase("ben", "ben", "nobody at all")
+	s.erase("ben", "ben", "stranger")
 	s.write(`UPDATE referral.signup SET visitor_id = 'w', fingerprints = '{x}', attributes = '{"plan": "pro"}';
 		INSERT INTO referral.touch (visitor_id, touch_id, code, landing_url) VALUES ('v', 'new', 'a', 'https://mysite.test/'), ('w', 'new', 'a', 'https://mysite.test/');
 		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes) VALUES ('ben', 'q', 1000, 'USD', '{"kind": "gadget"}')`)
 	s.converge()
 	s.erase("ben")
-	s.expect("progress", progress, "ben completed", "ben completed", "ben completed", "nobody at all completed")
+	s.expect("progress", progress, "ben completed", "ben completed", "ben completed", "stranger completed")
 	s.expect("pairs", pairs, "ben p Granted Qualified", "ben q Granted Qualified")
 	s.expect("landing pages", "SELECT visitor_id FROM referral.touch WHERE landing_url IS NOT NULL", "v")
 }
@@ -313,7 +312,7 @@ func TestErasureWaitsForNoWriter(t *testing.T) {
 			_, err = open.Exec(t.Context(), lock)
 			must(t, err)
 			s.write("SELECT referral.erase_user('ben')")
-			for range 3 { // it comes back, and to an end
+			for range 3 { // the erasure is retried and completes
 				s.converge()
 			}
 			s.expect("progress", progress, "ben under way")
@@ -383,7 +382,7 @@ func TestErasureWaitsForASuspendedCampaign(t *testing.T) {
 	s.erased("dora")
 }
 
-func TestErasureOfAReferrerWhoseCampaignIsGone(t *testing.T) {
+func TestErasureOfAReferrerOfADeletedCampaignCompletes(t *testing.T) {
 	for _, mode := range []reward.Mode{reward.PolicyMissing, reward.Closed} {
 		t.Run(string(mode), func(t *testing.T) {
 			s := newShop(t)
@@ -397,7 +396,7 @@ func TestErasureOfAReferrerWhoseCampaignIsGone(t *testing.T) {
 	}
 }
 
-func TestErasureOfAUserThatIsSetAside(t *testing.T) {
+func TestErasureOfASetAsideUserCompletes(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars(), wantsGadgets)
 	s.write(annasLink + ";" + benByTouch)
@@ -413,7 +412,7 @@ func TestErasureOfAUserThatIsSetAside(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Granted Qualified")
 }
 
-func TestErasureJudgesAUserThatCannotBeRecorded(t *testing.T) {
+func TestErasureEvaluatesConditionsOfAUserThatCannotBeRecorded(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars(), wantsGadgets)
 	s.write(annasLink + ";" + benByTouch)
@@ -431,9 +430,9 @@ func TestErasureJudgesAUserThatCannotBeRecorded(t *testing.T) {
 	s.expect("granted", "SELECT purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1", "p", "q")
 }
 
-// Each step is one batch, so that an engine that breaks off between two of them,
-// or in one, leaves what the next engine goes on with.
-func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
+// Each step is one batch, so an engine that fails in or between steps leaves a state from which the
+// next engine continues.
+func TestErasureContinuesAfterAnEngineFailed(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 1})
 	s.declare("friends", fiveDollars(), wantsGadgets)
@@ -442,7 +441,7 @@ func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
 		INSERT INTO referral.signup (user_id, visitor_id) SELECT 'u' || n, 'v' FROM generate_series(1, 3) AS n;
 		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes) SELECT 'ben', 'q' || n, 1000, 'USD', '{"kind": "gadget"}' FROM generate_series(1, 3) AS n`)
 	s.write("SELECT referral.erase_user('ben')")
-	for _, statement := range []string{"erase_begin", "erase_visitors", "erase_list", "erase_purchases", "erase_actions", "erase_left", "erase_again",
+	for _, statement := range []string{"erase_begin", "erase_visitors", "erase_list", "erase_purchases", "erase_actions", "erase_remaining", "erase_enqueue",
 		"erase_share", "erase_signup", "erase_settle", "erase_touches", "erase_visitor_done", "erase_end"} {
 		breaking := s.newEngine(engine.Options{BatchSize: 1})
 		breaking.Replace(statement, "SELECT 1 / 0")
@@ -460,7 +459,7 @@ func TestErasureGoesOnWhereAnEngineBrokeOff(t *testing.T) {
 	s.drifted(0)
 }
 
-func TestErasuresByThreeEngines(t *testing.T) {
+func TestThreeEnginesShareErasures(t *testing.T) {
 	const visitors, each = 20, 10
 	s := newShop(t)
 	s.declare("friends", fiveDollars(), wantsGadgets)
@@ -488,7 +487,7 @@ func TestErasuresByThreeEngines(t *testing.T) {
 	s.drifted(0)
 }
 
-func TestManyErasuresTakeManyBatches(t *testing.T) {
+func TestErasuresPerBatchAreBounded(t *testing.T) {
 	const users = 100
 	s := newShop(t)
 	s.declare("friends", fiveDollars())

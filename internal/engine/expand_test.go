@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // step runs one step of an expansion and returns how many changes it appended
 // and how many entries of the tables' indexes it read.
-func (s *shop) step(statement, key, resumeAfter string, limit int) (appended, read int64) {
+func (s *shop) step(statement, key, stage, resumeAfter string, limit int) (appended, read int64) {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
 	must(s, err)
@@ -25,7 +27,9 @@ func (s *shop) step(statement, key, resumeAfter string, limit int) (appended, re
 		appended, read = appended+sign*changes, read+sign*entries
 	}
 	count(-1)
-	_, err = tx.Exec(s.Context(), s.engine.Statement(statement), []string{key}, []string{resumeAfter}, limit)
+	_, err = tx.Exec(s.Context(), s.engine.Statement(statement), pgx.NamedArgs{
+		"keys": []string{key}, "stages": []string{stage}, "resume_after": []string{resumeAfter}, "limit": limit,
+	})
 	must(s, err)
 	count(+1)
 	return appended, read
@@ -44,21 +48,21 @@ func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
 		`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) SELECT 'u' || n, 'invite', 'one', 'r', now(), 'Touch' FROM generate_series(1, `+fmt.Sprint(many)+`) n`,
 	)
 	for _, test := range []struct {
-		name, statement, key, resumeAfter string
-		appended                          int64
+		name, statement, key, stage, resumeAfter string
+		appended                                 int64
 	}{
-		{"a visitor with many signups", "expand_visitor", "v1", "", limit + 1},
-		{"a code with many touches of three visitors", "expand_code", "one", "", 3},
-		{"a code with many touches of many visitors", "expand_code", "some", "", limit + 1},
-		{"its next step", "expand_code", "some", "visitor w140", limit + 1},
-		{"a code typed by many", "expand_code", "typed", "", limit + 1},
-		{"a campaign with many links", "expand_campaign", "invite", "", limit + 1},
-		{"a campaign with many referees without a link", "expand_campaign", "invite", "forgotten ", limit + 1},
-		{"a referrer with many referees", "expand_referrer", "r", "", limit + 1},
-		{"a rollout over many referees", "expand_rollout", "invite", "", limit + 1},
+		{"a visitor with many signups", "expand_visitor", "v1", "", "", limit + 1},
+		{"a code with many touches of three visitors", "expand_code", "one", "", "", 3},
+		{"a code with many touches of many visitors", "expand_code", "some", "", "", limit + 1},
+		{"its next step", "expand_code", "some", "Visitors", "w140", limit + 1},
+		{"a code typed by many", "expand_code", "typed", "", "", limit + 1},
+		{"a campaign with many links", "expand_campaign", "invite", "", "", limit + 1},
+		{"a campaign with many referees without a link", "expand_campaign", "invite", "Fixed", "", limit + 1},
+		{"a referrer with many referees", "expand_referrer", "r", "", "", limit + 1},
+		{"a rollout over many referees", "expand_rollout", "invite", "", "", limit + 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			appended, read := s.step(test.statement, test.key, test.resumeAfter, limit)
+			appended, read := s.step(test.statement, test.key, test.stage, test.resumeAfter, limit)
 			if appended != test.appended {
 				t.Errorf("appended %d changes, want %d", appended, test.appended)
 			}

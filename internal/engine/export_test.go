@@ -1,7 +1,6 @@
 package engine
 
-// Replace puts another statement in the place of one: a test takes a guard away
-// to see what it is for.
+// Replace replaces a statement: a test removes a guard to show what the guard prevents.
 func (e *Engine) Replace(name, sql string) { e.sql[name] = sql }
 
 // Statement is the text of one of the engine's statements.

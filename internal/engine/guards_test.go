@@ -11,9 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Each test of this file goes the same way twice: with a guard, where no harm
-// is done, and without it, where the harm must show. A guard that can be taken
-// away without anybody noticing is not tested, or not needed.
+// Each test of this file runs a scene twice: with a guard, where no harm is done, and without it,
+// where the harm must show. A guard whose removal fails no test is not tested, or not needed.
 
 func guarded(t *testing.T, scene func(s *shop, guard bool) (harm string)) {
 	t.Helper()
@@ -31,23 +30,23 @@ func guarded(t *testing.T, scene func(s *shop, guard bool) (harm string)) {
 	})
 }
 
-// harm is what is wrong that may never be.
+// harm lists violations.
 func (s *shop) harm() string {
 	s.Helper()
 	return strings.Join(s.rows(violations), "; ")
 }
 
-// anyShard claims the shards with work, whoever else is at them.
+// anyShard finds the shards with work without locking them.
 const anyShard = `SELECT s.shard, coalesce(c.xid::text, ''), coalesce(c.id, 0), pg_current_snapshot()::text
                     FROM referral.shard AS s
                     LEFT JOIN LATERAL (SELECT xid, id FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS c ON true
-                   WHERE $1::int >= 0 AND coalesce(s.shard = $3::smallint, true) AND s.shard <> ALL (coalesce($4::smallint[], '{}'))
-                     AND coalesce($5::smallint[] IS NULL, $6::text[] IS NULL, $7::bigint[] IS NULL, $8::text[] IS NULL) IS NOT NULL
+                   WHERE @first_shard::int >= 0 AND coalesce(s.shard = @only::smallint, true) AND s.shard <> ALL (coalesce(@excluded::smallint[], '{}'))
+                     AND coalesce(@start_shards::smallint[] IS NULL, @start_xids::text[] IS NULL, @start_ids::bigint[] IS NULL, @start_snapshots::text[] IS NULL) IS NOT NULL
                      AND (c.xid IS NOT NULL
                           OR EXISTS (SELECT FROM referral.pair AS p WHERE referral.shard_of(p.user_id) = s.shard AND p.state = 'Held' AND NOT p.postponed AND p.matures_at <= now()))
-                   LIMIT $2`
+                   LIMIT @limit`
 
-// mature lets the hold of every pair end by moving the past further back.
+// mature ends the hold of every pair by moving the times of all facts back.
 func (s *shop) mature() {
 	s.Helper()
 	s.asOwner("UPDATE referral.signup SET signed_up_at = signed_up_at - interval '1000 h'")
@@ -58,8 +57,8 @@ func (s *shop) mature() {
 	s.asOwner("DELETE FROM referral.change")
 }
 
-// twice has two batches decide about u001 at the same time: one because its hold
-// is over, another because of what is written meanwhile.
+// twice has two batches decide u001 at the same time: one because its hold has ended, another
+// because of what is written meanwhile.
 func (s *shop) twice(guard bool, meanwhile string) {
 	s.Helper()
 	terms := fiveDollars()
@@ -69,8 +68,8 @@ func (s *shop) twice(guard bool, meanwhile string) {
 	s.mature()
 	another := s.newEngine(engine.Options{})
 	if !guard {
-		s.engine.Replace("claim", anyShard)
-		another.Replace("claim", anyShard)
+		s.engine.Replace("lock_shards_with_work", anyShard)
+		another.Replace("lock_shards_with_work", anyShard)
 	}
 	s.holdUp("anna", func() {
 		s.write(meanwhile)
@@ -79,8 +78,7 @@ func (s *shop) twice(guard bool, meanwhile string) {
 	must(s, another.Converge(s.Context()))
 }
 
-// holdUp has a batch wait where it writes the account of somebody, lets the rest
-// of the story happen, and lets that batch come to its end.
+// holdUp makes a batch wait where it writes an account, runs meanwhile, and lets the batch end.
 func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	s.Helper()
 	blocker, err := s.db.Begin(s.Context())
@@ -106,18 +104,17 @@ func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	<-done
 }
 
-// Two batches that decide about one referee at the same time both see what was
-// before either: what one grants the other does not know of.
-func TestGuardShardLock(t *testing.T) {
+// Two batches that decide one referee at the same time do not see each other's grants.
+func TestShardLockPreventsDecidingAPairTwice(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.twice(guard, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('u001', 'p', 'r', 2000)")
 		return s.harm()
 	})
 }
 
-// Should it happen all the same, such as after a restore where keys hash
-// otherwise, the ledger's key lets only one of two grants commit.
-func TestGuardLedgerKey(t *testing.T) {
+// If it happens all the same, such as after a restore where keys hash differently, the ledger's key
+// lets only one of two grants commit.
+func TestLedgerKeyPreventsGrantingTwice(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		if !guard {
 			s.asOwner("ALTER TABLE referral.ledger DROP CONSTRAINT ledger_pkey")
@@ -127,9 +124,8 @@ func TestGuardLedgerKey(t *testing.T) {
 	})
 }
 
-// background lets an engine do what it can while something else is held up. It
-// may have to wait for that, and then goes on by itself; what becomes of its
-// batch is the scene's business.
+// background lets an engine converge while something else is held up. It may have to wait for that
+// and continues by itself; the scene checks the result.
 func background(s *shop, e *engine.Engine) {
 	done := make(chan struct{})
 	ctx := s.Context()
@@ -144,8 +140,8 @@ func background(s *shop, e *engine.Engine) {
 	}
 }
 
-// What was decided under terms that are not in force any more must not commit.
-func TestGuardEpoch(t *testing.T) {
+// A decision under terms that are no longer in force must not commit.
+func TestEpochPreventsCommitsUnderOlderTerms(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
 		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD')")
@@ -159,14 +155,14 @@ func TestGuardEpoch(t *testing.T) {
 	})
 }
 
-// The first waiting pair is admitted first, though another batch has locked its shard.
-func TestGuardNoOvertaking(t *testing.T) {
+// The first waiting pair is admitted first although another batch has locked its shard.
+func TestWaitlistPreventsOvertaking(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 100))
 		s.friends(1, 8)
 		if !guard {
 			s.engine.Replace("waiting_by_need", `SELECT '', '', '', 0::bigint, false, 0::bigint, '{}'::bigint[], '{}'::bigint[], 0::bigint, false
-				WHERE $1::text IS NULL AND ($2::bigint, $3::bool[], $4::bigint, $5::bigint) IS NULL`)
+				WHERE @campaign::text IS NULL AND (@budget::bigint, @kinds::bool[], @limit::bigint, @own::bigint) IS NULL`)
 		}
 		blocker, err := s.db.Begin(s.Context())
 		must(s, err)
@@ -181,8 +177,8 @@ func TestGuardNoOvertaking(t *testing.T) {
 	})
 }
 
-// A budget holds at every commit, since what is left is read from what has been given.
-func TestGuardBudget(t *testing.T) {
+// A budget holds at every commit, since its capacity is read from what has been given.
+func TestBudgetIsReadFromWhatWasGiven(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 1200))
 		if !guard {
@@ -196,8 +192,8 @@ func TestGuardBudget(t *testing.T) {
 	})
 }
 
-// And since no other batch gives any meanwhile.
-func TestGuardCampaignLock(t *testing.T) {
+// It holds also because no other batch admits pairs at the same time.
+func TestCampaignLockPreventsOverspending(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 500))
 		s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('anna', 'USD'), ('carl', 'USD')")
@@ -218,11 +214,11 @@ func TestGuardCampaignLock(t *testing.T) {
 	})
 }
 
-// elsewhere is a user of another shard than u001's.
+// elsewhere returns a user of another shard than u001's.
 const elsewhere = `(SELECT 'x' || n AS u FROM generate_series(1, 50) AS n
                      WHERE referral.shard_of('x' || n) NOT IN (SELECT (referral.shard_of('u001') + k) % (SELECT count(DISTINCT referral.shard_of(i::text)) FROM generate_series(1, 1000) i) FROM generate_series(0, 4) k) LIMIT 1) AS one`
 
-// overspent tells of a campaign that gave more than its budget.
+// overspent reports campaigns that gave more than their budget.
 func (s *shop) overspent() string {
 	s.Helper()
 	return strings.Join(s.rows(`SELECT c.name, 'gave', sum(amount)::text, 'of', c.budget_amount
@@ -230,8 +226,8 @@ func (s *shop) overspent() string {
 	                             GROUP BY c.name, c.budget_amount HAVING sum(amount) > c.budget_amount`), "; ")
 }
 
-// The ledger tells what was given, whoever wishes that it did not.
-func TestGuardAppendOnly(t *testing.T) {
+// No role can change or delete entries of the ledger.
+func TestLedgerIsAppendOnly(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars())
 		s.friends(1, 1)
@@ -246,8 +242,8 @@ func TestGuardAppendOnly(t *testing.T) {
 	})
 }
 
-// So many lost rows are no refunds, however small the steps they are noticed in.
-func TestGuardMassReversal(t *testing.T) {
+// Many lost rows are not refunds, even if they are found in small steps.
+func TestLossCountPreventsMassReversal(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.many(engine.Options{BatchSize: 64})
 		if !guard {

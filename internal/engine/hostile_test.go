@@ -26,7 +26,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	return s
 }
 
-// Two engines compete for the last place in a budget, many times over.
+// Two engines compete for the last capacity of a budget, many times.
 func TestHostileDefaultsNeverExceedABudget(t *testing.T) {
 	t.Parallel()
 	for name, defaults := range testworld.HostileDefaults() {

@@ -9,8 +9,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// load gathers what is known of the batch's referees: first what is keyed by
-// the referee, then what that refers to.
+// load reads what is known of the batch's referees: first the rows keyed by the referee, then the
+// rows that these refer to.
 func (b *batch) load(ctx context.Context) error {
 	if err := b.loadOwn(ctx); err != nil {
 		return err
@@ -25,32 +25,32 @@ func (b *batch) load(ctx context.Context) error {
 		return err
 	}
 	for _, r := range b.referees {
-		r.bindAgain(b.config.Reward)
-		r.erases.loaded()
+		r.restoreAttribution(b.config.Reward)
+		r.erases.markLoaded()
 	}
 	if err := b.loadFingerprints(ctx); err != nil {
 		return err
 	}
-	return b.fits()
+	return b.checkBytes()
 }
 
-// ownLoads queue what is keyed by the referee.
+// ownLoads queue the statements that read rows keyed by the referee.
 type ownLoads struct {
 	batch *batch
 	ids   []string
-	id    string // every row begins with its user_id
+	id    string // user_id, the first column of every row
 
 	pgx.Batch
 }
 
-// queue has each row of a statement scanned into columns and added to its referee.
+// queue queues a statement; each of its rows is scanned into columns and added to its referee.
 func (o *ownLoads) queue(statement string, columns []any, add func(r *referee), more ...any) {
 	b := o.batch
 	o.Queue(b.statement(statement), append([]any{o.ids}, more...)...).Query(
 		b.each(append([]any{&o.id}, columns...), func() { add(b.byID[o.id]) }))
 }
 
-// loadOwn loads each referee's own facts and how they were decided before.
+// loadOwn reads each referee's facts and recorded results.
 func (b *batch) loadOwn(ctx context.Context) error {
 	o := &ownLoads{batch: b, ids: make([]string, len(b.referees))}
 	for i, r := range b.referees {
@@ -83,8 +83,8 @@ func (o *ownLoads) queueFacts() {
 		r.erases.sawPurchase(p.ID, hash)
 	}, attributes)
 
-	// A refund or override of an unknown purchase waits for it: its arrival is
-	// a change of its own.
+	// A refund or override of an unknown purchase has no effect until the purchase arrives, which
+	// is a change of its own.
 	var purchaseID string
 	var refunded int64
 	o.queue("load_refund", []any{&purchaseID, &refunded, &hash}, func(r *referee) {
@@ -107,56 +107,56 @@ func (o *ownLoads) queueResults() {
 	var a reward.Attribution
 	var facts, via *int64
 	var pairs *int32
-	var sealed, old bool
+	var intact, unchecked bool
 	o.queue("load_attribution", []any{&a.Campaign, &a.Code, &a.ReferrerID, &a.Label, &a.TouchedAt, &a.Source, &a.VisitorID, &a.TouchID,
-		&facts, &via, &pairs, &sealed, &old}, func(r *referee) {
+		&facts, &via, &pairs, &intact, &unchecked}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
 		r.digest = readDigest(facts, via, pairs)
-		r.seal(attributionRow, sealed, old)
+		r.noteChecksum(attributionRow, intact, unchecked)
 	}, b.resyncs)
 
 	var pair reward.Pair
-	var postponed, waits, intact bool
+	var postponed, waits, waitlistIntact bool
 	var credits int
 	var w waitlistRow
 	var least int64
 	var starts, needs []int64
 	o.queue("load_pair", []any{&pair.PurchaseID, &pair.Campaign, &pair.ReferrerID, &pair.Revision, &pair.Order, &pair.Ordinal,
-		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &sealed, &old, &credits,
-		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &intact}, func(r *referee) {
+		&pair.QualifiedAt, &pair.MaturesAt, &pair.CountedAt, &pair.Allowed, &pair.State, &pair.Reason, &postponed, &intact, &unchecked, &credits,
+		&waits, &w.campaign, &w.referrerID, &w.order, &w.growing, &least, &starts, &needs, &w.edit, &w.passedOver, &waitlistIntact}, func(r *referee) {
 		r.Pairs = append(r.Pairs, pair)
-		r.seal(pair.PurchaseID, sealed, old)
-		r.expect(pair.PurchaseID, credits)
+		r.noteChecksum(pair.PurchaseID, intact, unchecked)
+		r.expectCredits(pair.PurchaseID, credits)
 		if postponed {
-			if r.postponed == nil {
-				r.postponed = map[string]bool{}
+			if r.postponedPairs == nil {
+				r.postponedPairs = map[string]bool{}
 			}
-			r.postponed[pair.PurchaseID] = true
+			r.postponedPairs[pair.PurchaseID] = true
 		}
 		if waits {
-			if r.waitlist == nil {
-				r.waitlist = map[string]*waitlistRow{}
+			if r.waitlistRows == nil {
+				r.waitlistRows = map[string]*waitlistRow{}
 			}
 			row := w
-			row.need, row.altered = needOf(least, starts, needs), !intact && r.watched
-			r.waitlist[pair.PurchaseID] = &row
+			row.need, row.altered = needOf(least, starts, needs), !waitlistIntact && r.resynced
+			r.waitlistRows[pair.PurchaseID] = &row
 		}
 		starts, needs = nil, nil
 	}, b.resyncs)
 	if b.resyncs {
 		var purchaseID string
-		o.queue("load_unpaired", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
-			if r.unpaired == nil {
-				r.unpaired = map[string]*waitlistRow{}
+		o.queue("load_waitlist_without_pair", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
+			if r.waitlistWithoutPair == nil {
+				r.waitlistWithoutPair = map[string]*waitlistRow{}
 			}
-			r.unpaired[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
+			r.waitlistWithoutPair[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
 		})
 	}
 }
 
-// loadEarned loads credits and ledger of those who have been attributed: nobody
-// else can have any.
+// loadEarned reads credits and ledger sums of the referees that are attributed or have pairs; the
+// others have none. A resync reads those of all its referees.
 func (b *batch) loadEarned(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
@@ -170,11 +170,11 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	var q pgx.Batch
 	var id string
 	var c recordedCredit
-	var sealed, old bool
-	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &sealed, &old}
+	var intact, unchecked bool
+	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &intact, &unchecked}
 	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
 		r := b.byID[id]
-		c.sealed, c.old = sealed, old
+		c.intact, c.unchecked = intact, unchecked
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
@@ -194,14 +194,13 @@ func (b *batch) loadEarned(ctx context.Context) error {
 	return nil
 }
 
-// loadLinks loads the links of typed codes, and then the touch that decides about
-// each referee whose signup may be attributed by one: no code was typed, or one that
-// names no link.
+// loadLinks reads the links of typed codes, then the deciding touch of each signup without a code
+// that names a link.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
 	var visited, lost touchColumns
 	open := func(r *referee) bool {
-		return r.Signup != nil && (r.boundTo != nil || !b.config.Reward.Bound(r.Pairs))
+		return r.Signup != nil && (r.pairWithoutAttribution != nil || !b.config.Reward.KeepsAttribution(r.Pairs))
 	}
 	for _, r := range b.referees {
 		if open(r) && r.Signup.Code != "" {
@@ -214,7 +213,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	for _, r := range b.referees {
 		switch {
 		case !open(r) || r.visitorID == "":
-		case r.boundTo != nil: // it may have been by a touch before the code had a link
+		case r.pairWithoutAttribution != nil: // a touch may have attributed it before the code had a link
 			lost.add(r)
 		case r.Code == nil:
 			visited.add(r)
@@ -223,7 +222,7 @@ func (b *batch) loadLinks(ctx context.Context) error {
 	return b.loadTouches(ctx, &visited, &lost)
 }
 
-// loadCodes loads the links of codes.
+// loadCodes reads the links of codes.
 func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) error {
 	if len(byCode) == 0 {
 		return nil
@@ -240,31 +239,30 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 	return b.send(ctx, &q)
 }
 
-// loadTouches loads the touch that decides about each visited signup, or, where
-// none does, touches that tell why. Of a lost attribution it loads the touch that
-// it may have been by.
+// loadTouches reads the deciding touch of each visited signup. If there is none, it reads touches
+// that explain why. For a lost attribution it reads the touch that may have led to it.
 func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
 	var q pgx.Batch
-	if len(visited.userID) > 0 {
-		q.Queue(b.statement("load_touch"), visited.userID, visited.visitorID, visited.signedUpAt).Query(b.eachTouch())
+	if len(visited.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch"), visited.UserIDs, visited.VisitorIDs, visited.SignedUpAt).Query(b.eachTouch())
 	}
-	if len(lost.userID) > 0 {
-		q.Queue(b.statement("load_touch_lost"), lost.userID, lost.visitorID, lost.signedUpAt, lost.campaign, lost.referrerID).Query(b.eachTouch())
+	if len(lost.UserIDs) > 0 {
+		q.Queue(b.statement("load_touch_lost"), pgx.StrictStructArgs(lost)).Query(b.eachTouch())
 	}
 	if err := b.send(ctx, &q); err != nil {
 		return err
 	}
 	var unfit touchColumns
-	for _, id := range visited.userID {
+	for _, id := range visited.UserIDs {
 		if r := b.byID[id]; len(r.Touches) == 0 {
 			unfit.add(r)
 		}
 	}
-	if len(unfit.userID) == 0 {
+	if len(unfit.UserIDs) == 0 {
 		return nil
 	}
 	q = pgx.Batch{}
-	q.Queue(b.statement("load_touch_unfit"), unfit.userID, unfit.visitorID, unfit.signedUpAt).Query(b.eachTouch())
+	q.Queue(b.statement("load_touch_unfit"), unfit.UserIDs, unfit.VisitorIDs, unfit.SignedUpAt).Query(b.eachTouch())
 	return b.send(ctx, &q)
 }
 
@@ -285,24 +283,26 @@ func (b *batch) eachTouch() func(pgx.Rows) error {
 	})
 }
 
-// touchColumns are signups whose touches are asked for.
+// touchColumns are signups whose touches are loaded.
 type touchColumns struct {
-	userID, visitorID    []string
-	signedUpAt           []time.Time
-	campaign, referrerID []string // of the pair whose attribution is lost
+	UserIDs     []string    `db:"user_ids"`
+	VisitorIDs  []string    `db:"visitor_ids"`
+	SignedUpAt  []time.Time `db:"signed_up_at"`
+	Campaigns   []string    `db:"campaigns"`    // of the pair whose attribution is lost
+	ReferrerIDs []string    `db:"referrer_ids"` // of the pair whose attribution is lost
 }
 
 func (c *touchColumns) add(r *referee) {
-	c.userID = append(c.userID, r.UserID)
-	c.visitorID = append(c.visitorID, r.visitorID)
-	c.signedUpAt = append(c.signedUpAt, r.Signup.SignedUpAt)
-	if r.boundTo != nil {
-		c.campaign = append(c.campaign, r.boundTo.Campaign)
-		c.referrerID = append(c.referrerID, r.boundTo.ReferrerID)
+	c.UserIDs = append(c.UserIDs, r.UserID)
+	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
+	c.SignedUpAt = append(c.SignedUpAt, r.Signup.SignedUpAt)
+	if r.pairWithoutAttribution != nil {
+		c.Campaigns = append(c.Campaigns, r.pairWithoutAttribution.Campaign)
+		c.ReferrerIDs = append(c.ReferrerIDs, r.pairWithoutAttribution.ReferrerID)
 	}
 }
 
-// linkRow is where the columns of a link are scanned.
+// linkRow receives the columns of a link.
 type linkRow struct {
 	reward.Link
 	expiresAt, disabledAt *time.Time
@@ -318,8 +318,8 @@ func (l *linkRow) read() *reward.Link {
 	return &link
 }
 
-// loadFingerprints loads those of every possible referrer of a referee that has
-// some too, and what an erasure recorded in their place.
+// loadFingerprints reads the fingerprints of every possible referrer of a referee that has
+// fingerprints too, and the shared fingerprints that erasures recorded in their place.
 func (b *batch) loadFingerprints(ctx context.Context) error {
 	wanted := map[string][]*referee{}
 	var users, others []string
@@ -327,7 +327,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 		if r.Signup == nil {
 			continue
 		}
-		for _, id := range r.referrers() {
+		for _, id := range r.possibleReferrers() {
 			users, others = append(users, r.UserID), append(others, id)
 			if len(r.Signup.Fingerprints) > 0 {
 				wanted[id] = append(wanted[id], r)
@@ -345,7 +345,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	if len(wanted) > 0 {
 		var fingerprints []string
 		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
-			b.bytes += len(wanted[id]) * bytesPerRow // each has its own map
+			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own map
 			for _, r := range wanted[id] {
 				if r.ReferrerFingerprints == nil {
 					r.ReferrerFingerprints = map[string][]string{}
@@ -358,8 +358,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	return b.send(ctx, &q)
 }
 
-// each scans every row into columns and calls add, as long as the batch may hold
-// what it has read.
+// each scans every row into columns and calls add, as long as the batch may hold what it reads.
 func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		defer rows.Close()
@@ -368,7 +367,7 @@ func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 			for _, value := range rows.RawValues() {
 				b.bytes += len(value)
 			}
-			if err := b.fits(); err != nil {
+			if err := b.checkBytes(); err != nil {
 				return err
 			}
 			if err := rows.Scan(columns...); err != nil {

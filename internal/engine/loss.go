@@ -7,48 +7,48 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Reversals because rows are missing are believed up to so many pairs, or such
-// a share of those held or granted, per campaign and resync interval. Beyond, a
-// restore gone wrong is likelier than so many withdrawn purchases.
+// Reversals caused by missing rows are carried out up to this number of pairs, or this share of the
+// pairs held or granted, per campaign and resync interval. Beyond both limits a failed restore is
+// more likely than so many withdrawn purchases.
 const (
-	lossFloor   = 100
-	lossPercent = 5
+	lossLimitPairs   = 100
+	lossLimitPercent = 5
 )
 
-// loss is a row of referral.loss, which the batch has locked.
+// loss is a row of referral.loss that the batch has locked.
 type loss struct {
 	campaign string
-	anew     bool  // counting begins anew
-	pairs    int64 // counted since it began, reversed and withheld ones alike
-	present  int64 // pairs held or granted when it began
+	restarts bool  // a new interval of counting begins
+	pairs    int64 // lost pairs counted in the interval, reversed and withheld ones alike
+	present  int64 // pairs held or granted when the interval began
 }
 
-// believes reports whether so many more lost pairs are to be believed.
-func (l *loss) believes(more int64) bool {
+// withinLimit reports whether that many more lost pairs stay within the mass-reversal limit.
+func (l *loss) withinLimit(more int64) bool {
 	count := l.pairs + more
-	return count <= lossFloor || count*100 <= lossPercent*l.present
+	return count <= lossLimitPairs || count*100 <= lossLimitPercent*l.present
 }
 
-// newIncident begins an incident under a random id.
+// newIncident begins an incident with a random id.
 func newIncident(campaign, state string, present int64) *incident {
-	return &incident{id: rand.Text()[:8], campaign: campaign, state: state, present: present, moved: true}
+	return &incident{id: rand.Text()[:8], campaign: campaign, state: state, present: present, changed: true}
 }
 
 type lossColumns struct {
 	campaign      []string
-	anew          []bool
+	restarts      []bool
 	present, lost []int64
 }
 
 func (c *lossColumns) add(l *loss) {
-	c.campaign, c.anew = append(c.campaign, l.campaign), append(c.anew, l.anew)
+	c.campaign, c.restarts = append(c.campaign, l.campaign), append(c.restarts, l.restarts)
 	c.present, c.lost = append(c.present, l.present), append(c.lost, l.pairs)
 }
 
-// judgeLosses judges what a resync has counted in the whole: either the pairs of
-// a campaign may all be reversed, or all of them stay withheld.
+// judgeLosses judges all pairs that a resync has counted as lost: the pairs of a campaign may all
+// be reversed, or all of them stay withheld.
 func (s *resyncStep) judgeLosses(ctx context.Context) error {
-	rows, err := s.tx.Query(ctx, s.statement("resync_lost"))
+	rows, err := s.tx.Query(ctx, s.statement("resync_counted"))
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (s *resyncStep) judgeLosses(ctx context.Context) error {
 	}
 	all := map[string]*withholding{}
 	for _, name := range names {
-		of(all, name)
+		withholdingOf(all, name)
 	}
 	if err := s.lockLosses(ctx, all); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (s *resyncStep) judgeLosses(ctx context.Context) error {
 			if i.state != incidentCounting {
 				continue
 			}
-			if i.moved = true; w.accident() || !w.believes(0) {
+			if i.changed = true; w.hasOpenIncident() || !w.withinLimit(0) {
 				i.state = incidentOpen
 			} else {
 				i.state = incidentPermitted

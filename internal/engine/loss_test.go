@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// Above the share of 5% and the 100 that are believed.
+	// Above the limits of 5 % and of 100 pairs.
 	many    = 400
 	states  = "SELECT state, reason, count(*) FROM referral.pair GROUP BY 1, 2 ORDER BY 1, 2"
 	keptAll = "Granted Qualified 400"
 )
 
-// newMany is a shop with 400 granted pairs, and the purchases kept aside.
+// newMany returns a shop with 400 granted pairs, and a copy of their purchases in table kept.
 func newMany(t *testing.T, options engine.Options) *shop {
 	t.Helper()
 	s := newShop(t)
@@ -37,7 +37,7 @@ func (s *shop) many(options engine.Options) {
 	s.asOwner("CREATE TABLE kept AS SELECT * FROM referral.purchase")
 }
 
-// lose loses all purchases in each of the ways in which that happens.
+// lose are the ways in which all purchases may be lost.
 var lose = map[string]func(s *shop){
 	"truncated": func(s *shop) {
 		s.asOwner("TRUNCATE referral.purchase")
@@ -63,16 +63,16 @@ var lose = map[string]func(s *shop){
 	},
 }
 
-// lost says what each way of losing all rows reverses before reversals are withheld.
+// lost is how many pairs each way of losing all rows reverses before reversals are withheld.
 var lost = map[string]struct{ reversed, withheld int64 }{
 	"truncated":                  {0, 400},
 	"truncated without triggers": {0, 400},
-	"deleted":                    {100, 300}, // the batches that are few enough together, and no further one
+	"deleted":                    {100, 300}, // the batches that stay within the limit together, and no other
 	"deleted bit by bit":         {100, 300},
 	"signups":                    {100, 300},
 }
 
-func TestTooManyLostRowsReverseNothingMore(t *testing.T) {
+func TestReversalsStopAtTheMassReversalLimit(t *testing.T) {
 	for name, lose := range lose {
 		t.Run(name, func(t *testing.T) {
 			s := newMany(t, engine.Options{BatchSize: 64})
@@ -86,7 +86,7 @@ func TestTooManyLostRowsReverseNothingMore(t *testing.T) {
 				t.Fatalf("reported %+v", loss)
 			}
 
-			// The rest goes on, and deciding again changes nothing.
+			// Other referees go on, and deciding again changes nothing.
 			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('newcomer', 'alice1', now() - interval '1 h')`)
 			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('newcomer', 'p', 900, 'USD')`)
 			s.resync()
@@ -116,8 +116,8 @@ func (s *shop) allow(id string) {
 	must(s, database.AllowReversals(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, id))
 }
 
-// The resync counts the whole before it judges, so that it never reverses a
-// first hundred of many.
+// The resync counts all lost pairs before it judges them, so it never reverses the first hundred of
+// many.
 func TestResyncJudgesTheWholeLoss(t *testing.T) {
 	for name, loss := range map[string]struct {
 		lose int
@@ -145,7 +145,7 @@ func TestResyncJudgesTheWholeLoss(t *testing.T) {
 	}
 }
 
-// A batch is judged as a whole, too.
+// A batch is judged as a whole too.
 func TestBatchJudgesItsLossAsAWhole(t *testing.T) {
 	s := newMany(t, engine.Options{})
 	one := s.newEngine(engine.Options{BatchSize: 2000})
@@ -214,7 +214,7 @@ func TestPairIsCountedAsLostOnce(t *testing.T) {
 	s.expect("counted", "SELECT lost, present FROM referral.loss", "60 400")
 }
 
-// A withheld pair whose rows are back leaves the others withheld.
+// When the rows of a withheld pair are back, the other pairs stay withheld.
 func TestRowsThatComeBackLeaveTheRestWithheld(t *testing.T) {
 	s := newMany(t, engine.Options{})
 	s.behind("DELETE FROM referral.purchase WHERE user_id IN (SELECT user_id FROM kept ORDER BY 1 LIMIT 200)")
@@ -232,8 +232,8 @@ func TestRowsThatComeBackLeaveTheRestWithheld(t *testing.T) {
 	s.expect("pairs", states, "Granted Qualified 350", "Reversed PurchaseRemoved 50")
 }
 
-// A referee with a lost pair keeps all that is recorded while it is withheld.
-func TestWithheldRefereeIsWithheldWhole(t *testing.T) {
+// A withheld referee keeps all its recorded results.
+func TestAllPairsOfAWithheldRefereeAreKept(t *testing.T) {
 	s := newShop(t)
 	every := fiveDollars()
 	every.Purchases = reward.EveryPurchase
@@ -255,8 +255,7 @@ func TestWithheldRefereeIsWithheldWhole(t *testing.T) {
 	s.expect("u1", "SELECT purchase_id, state FROM referral.pair WHERE user_id = 'u1' ORDER BY 1", "a Reversed", "b Reversed", "c Granted")
 }
 
-// A crash while a loss is judged leaves nothing behind, and trying again finds
-// the same.
+// A crash while a loss is judged changes nothing, and the next attempt counts the same.
 func TestLossIsCountedOnceAfterARollback(t *testing.T) {
 	s := newMany(t, engine.Options{})
 	s.asOwner("DELETE FROM referral.purchase WHERE user_id IN (SELECT user_id FROM kept ORDER BY 1 LIMIT 90)")
@@ -362,7 +361,7 @@ func TestSeveralEnginesCountLostRowsTogether(t *testing.T) {
 	s.expect("counted", "SELECT lost FROM referral.loss", "400")
 }
 
-func TestAHeldPairThatIsWithheldIsNotLookedAtForEver(t *testing.T) {
+func TestWithheldHeldPairIsPostponed(t *testing.T) {
 	s := newShop(t)
 	terms := fiveDollars()
 	terms.HoldPeriod = time.Hour
@@ -374,7 +373,7 @@ func TestAHeldPairThatIsWithheldIsNotLookedAtForEver(t *testing.T) {
 	s.behind("DELETE FROM referral.purchase", "UPDATE referral.pair SET matures_at = now() - interval '1 min'")
 	must(t, s.engine.Converge(t.Context()))
 	s.consistent()
-	s.expect("pairs that nobody withholds or reverses",
+	s.expect("pairs that are neither withheld nor reversed",
 		"SELECT FROM referral.pair WHERE state = 'Held' AND user_id NOT IN (SELECT user_id FROM referral.withheld)")
 	s.expect("due", "SELECT FROM referral.pair WHERE matures_at <= now() AND state = 'Held' AND NOT postponed")
 }

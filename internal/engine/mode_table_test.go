@@ -12,9 +12,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// The table of docs/modes.md, cell by cell: what an event comes to in each mode, and once the campaign
-// is open again. In it g is Granted, h is Held and w waits for a place under a cap of two. What a
-// campaign took back altogether is decided anew: then w, which qualified before h, is admitted first.
+// The table of docs/modes.md, cell by cell: the effect of an event in each mode, and once the
+// campaign is open again. In it g is Granted, h is Held and w waits under a cap of two. After a
+// campaign took everything back all pairs are decided anew: then w, which qualified before h, is
+// admitted first.
 var modeTable = []struct {
 	event  string
 	happen func(s *shop, mode reward.Mode)
@@ -73,7 +74,7 @@ var modeTable = []struct {
 		reward.Reversing:     {"g Reversed, h Reversed, w Reversed", "g Reversed, h Held, w Granted"},
 	}},
 	{"higher cap", func(s *shop, mode reward.Mode) {
-		if mode == reward.Open || mode == reward.Suspended { // without its policy, or deleted, it has no edit
+		if mode == reward.Open || mode == reward.Suspended { // in the other modes a campaign has no edit
 			s.declareTable(3, edited(3), func(d *database.Declaration) { d.Mode = database.Mode(mode) })
 		}
 	}, map[reward.Mode]cell{
@@ -104,7 +105,7 @@ var modeTable = []struct {
 
 type cell struct{ meanwhile, openAgain string }
 
-func TestModeTable(t *testing.T) {
+func TestEachEventHasTheDocumentedEffectInEachMode(t *testing.T) {
 	for _, row := range modeTable {
 		for mode, want := range row.cells {
 			t.Run(row.event+" while "+string(mode), func(t *testing.T) {
@@ -141,7 +142,7 @@ func TestModeTable(t *testing.T) {
 	}
 }
 
-// tableWorld has g granted, h held and w waiting.
+// tableWorld returns a shop with g granted, h held and w waiting.
 func (s *shop) tableWorld() {
 	s.Helper()
 	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('carl', 'invite', 'carl')`)
@@ -164,7 +165,7 @@ func (s *shop) declareTable(most int64, edits ...func(*database.Declaration)) {
 	s.declare("invite", terms, edits...)
 }
 
-// compare asks for a resync and lets the engine do it.
+// compare requests a resync and lets the engine do it.
 func (s *shop) compare() {
 	s.Helper()
 	must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, rand.Text()))
@@ -188,7 +189,7 @@ func (s *shop) enter(mode reward.Mode) {
 	}
 }
 
-// table tells what is recorded of each referee.
+// table returns what is recorded of each referee.
 func (s *shop) table() string {
 	s.Helper()
 	return strings.Join(s.rows(`SELECT user_id, coalesce(p.state, 'attributed')

@@ -26,7 +26,7 @@ func (s *shop) execIn(tx pgx.Tx, sql string, arguments ...any) {
 	must(s, err)
 }
 
-// convergeWithin lets the engine do all there is to do, which must not take longer.
+// convergeWithin lets the engine converge within a time limit.
 func (s *shop) convergeWithin(limit time.Duration) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)

@@ -7,7 +7,7 @@ import (
 )
 
 // A poll that the server compiled would take longer for that than for all it looks up.
-func TestPollIsTooCheapToBeCompiled(t *testing.T) {
+func TestPollIsNotCompiled(t *testing.T) {
 	s := newShop(t)
 	text, err := os.ReadFile("queries/poll.sql")
 	must(t, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// However transactions that write facts overlap, each change is dequeued by the
-// first batch after its commit, also when changes behind it were dequeued before.
+// Each change is dequeued by the first batch after its commit, however the writing transactions
+// overlap, and even if later changes were dequeued before.
 func TestChangesCommittedLateAreDequeued(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

@@ -7,55 +7,55 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// referee is one referee of a batch: what is recorded, and what is decided.
+// referee is one referee of a batch: what is known of it, what is recorded, and what is decided.
 type referee struct {
 	reward.Referee
-	visitorID string
-	purchases map[string]*reward.Purchase // by id, made when first asked for
-	postponed map[string]bool             // pairs whose hold's end is not due, by purchase
-	waitlist  map[string]*waitlistRow     // what the waitlist says of recorded pairs, by purchase
-	unpaired  map[string]*waitlistRow     // rows of the waitlist without a pair, by purchase; only a resync knows them
-	credits   []recordedCredit            // by purchase
-	pairAt    map[string]int              // of Pairs by purchase, made when first asked for
-	facts     int64                       // digest of the referee's own facts
-	via       int64                       // digest of the link of the typed code, or of the touch that decides
-	digest    digest                      // recorded: of what was decided last
-	expected  map[string]int              // how many credits the engine gave each pair, by purchase
-	rebuilt   map[string]bool             // pairs that are not recorded as they are here, by purchase; true: not at all
-	counted   map[string]bool             // held pairs whose lost credits accounts and counters still have, by purchase
-	boundTo   *reward.Pair                // whose attribution is lost
-	erases    *erasure                    // the step that the batch does; nil: none
+	visitorID              string
+	purchases              map[string]*reward.Purchase // by id; made on first use
+	postponedPairs         map[string]bool             // held pairs whose maturity is not due, by purchase
+	waitlistRows           map[string]*waitlistRow     // waitlist rows of recorded pairs, by purchase
+	waitlistWithoutPair    map[string]*waitlistRow     // waitlist rows without a pair, by purchase; only a resync loads them
+	credits                []recordedCredit            // ordered by purchase
+	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
+	facts                  int64                       // digest of the referee's own facts
+	via                    int64                       // digest of the link of the typed code, or of the deciding touch
+	digest                 digest                      // as recorded with the attribution
+	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase
+	rebuilt                map[string]bool             // pairs that were restored and have to be written, by purchase; true: the row is missing
+	countedHeld            map[string]bool             // held pairs with lost credits that accounts and counters still include, by purchase
+	pairWithoutAttribution *reward.Pair                // admitted pair whose attribution is missing or altered; nil: none
+	erases                 *erasure                    // the step of an erasure that the batch does; nil: none
 
-	lostAttribution bool              // there is no row of it
-	watched         bool              // by a resync: nobody noted a change, so that any difference is drift
-	broken          map[string]broken // seals, by purchase or attributionRow
+	lostAttribution bool                   // the attribution was restored: it has no row
+	resynced        bool                   // found by a resync: every difference is drift
+	badChecksums    map[string]badChecksum // rows with a wrong checksum, by purchase or attributionRow
 
-	drift map[string]bool // what differed, by purchase or attributionRow
+	drift map[string]bool // rows that differed, by purchase or attributionRow
 
-	exhausted map[string]bool // campaigns in which claims are expected to wait
+	exhausted map[string]bool // campaigns whose claims are expected to wait
 
-	rests   digest // what is recorded of the outcome's
-	outcome reward.Outcome
-	entries []reward.Entry
-	cause   error // why nothing could be decided
+	recordedDigest digest // the digest that this batch recorded with the attribution
+	outcome        reward.Outcome
+	entries        []reward.Entry
+	cause          error // why the referee could not be decided
 }
 
 // recordedCredit is a row of referral.credit.
 type recordedCredit struct {
 	purchaseID, campaign string
 	reward.Credit
-	sealed bool // false: to be written anew, whatever it says
-	old    bool // it is only from before there were seals
+	intact    bool // the checksum is right, or was not verified
+	unchecked bool // the row was written without a checksum
 }
 
 func newReferee(userID string) *referee {
 	return &referee{Referee: reward.Referee{UserID: userID}}
 }
 
-// pair finds a recorded pair; nil when there is none of that purchase. Pairs are
-// only ever appended, so an index of as many is up to date.
+// pair returns the recorded pair of a purchase, or nil. Pairs are only appended, so an index with
+// as many entries is up to date.
 func (r *referee) pair(purchaseID string) *reward.Pair {
-	const few = 4 // which are found without an index
+	const few = 4 // up to this number a search is cheaper than an index
 	if len(r.Pairs) <= few {
 		for i := range r.Pairs {
 			if r.Pairs[i].PurchaseID == purchaseID {
@@ -76,7 +76,7 @@ func (r *referee) pair(purchaseID string) *reward.Pair {
 	return nil
 }
 
-// creditsOf are the recorded credits of one purchase.
+// creditsOf returns the recorded credits of one purchase.
 func (r *referee) creditsOf(purchaseID string) []recordedCredit {
 	first, found := slices.BinarySearchFunc(r.credits, purchaseID, func(c recordedCredit, id string) int {
 		return strings.Compare(c.purchaseID, id)
@@ -91,12 +91,12 @@ func (r *referee) creditsOf(purchaseID string) []recordedCredit {
 	return r.credits[first:last]
 }
 
-// sortCredits puts the credits in the order that creditsOf needs.
+// sortCredits orders the credits as creditsOf needs them.
 func (r *referee) sortCredits() {
 	slices.SortStableFunc(r.credits, func(a, b recordedCredit) int { return strings.Compare(a.purchaseID, b.purchaseID) })
 }
 
-// purchase finds a loaded purchase; nil when there is none of that id.
+// purchase returns the loaded purchase of that id, or nil.
 func (r *referee) purchase(id string) *reward.Purchase {
 	if r.purchases == nil {
 		r.purchases = make(map[string]*reward.Purchase, len(r.Purchases))
@@ -107,8 +107,9 @@ func (r *referee) purchase(id string) *reward.Purchase {
 	return r.purchases[id]
 }
 
-// referrers lists everybody who may turn out to have invited the referee.
-func (r *referee) referrers() []string {
+// possibleReferrers lists the referrers of the recorded attribution and of the links that may
+// attribute the signup.
+func (r *referee) possibleReferrers() []string {
 	var ids []string
 	if r.Attribution != nil {
 		ids = append(ids, r.Attribution.ReferrerID)
@@ -123,7 +124,7 @@ func (r *referee) referrers() []string {
 	return slices.Compact(ids)
 }
 
-// setAside gives up on the referee until a fact of theirs changes.
+// setAside drops what was decided. The referee is retried later.
 func (r *referee) setAside(cause error) {
 	r.cause, r.outcome, r.entries = cause, reward.Outcome{}, nil
 }

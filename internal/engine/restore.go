@@ -9,14 +9,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// restore puts pairs that were lost or altered back to what their ledger entries
-// and credits tell, before anything is decided: a granted pair is not decided
-// anew because its row is gone. Of referees that somebody noted only missing
-// pairs are restored.
+// restore puts missing and altered pairs back to what their ledger entries and credits say, before
+// anything is decided: a granted pair is not decided again because its row is missing. Outside a
+// resync only missing pairs are restored.
 func (b *batch) restore(ctx context.Context) error {
 	var ids []string
 	for _, r := range b.referees {
-		if r.watched || r.lacksPair() {
+		if r.resynced || r.lacksPair() {
 			ids = append(ids, r.UserID)
 		}
 	}
@@ -47,14 +46,28 @@ func (b *batch) restore(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.restorePairs(b.config.Reward, ledgers[r.UserID])
-		if r.watched && (r.Attribution == nil || r.altered(attributionRow)) {
-			r.boundTo = b.boundBy(r)
+		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
+			r.pairWithoutAttribution = b.config.Reward.AttributionKeeper(r.Pairs)
 		}
 	}
 	return nil
 }
 
-// lacksPair tells whether the ledger knows of a pair that there is no row of.
+// restoreAttribution restores the attribution of a referee whose recorded one is missing or altered
+// and that keeps its attribution.
+func (r *referee) restoreAttribution(config *reward.Configuration) {
+	if r.pairWithoutAttribution == nil {
+		return
+	}
+	restored := config.RestoreAttribution(&r.Referee, r.pairWithoutAttribution)
+	if restored == r.Attribution {
+		return
+	}
+	r.lostAttribution = r.Attribution == nil
+	r.Attribution = restored
+}
+
+// lacksPair reports whether the ledger has entries of a pair whose row is missing.
 func (r *referee) lacksPair() bool {
 	for i := range r.Ledger {
 		if r.pair(r.Ledger[i].PurchaseID) == nil {
@@ -64,8 +77,8 @@ func (r *referee) lacksPair() bool {
 	return false
 }
 
-// restorePairs replaces pairs that cannot be believed, adds missing ones, and
-// takes credits that cannot be believed from the ledger.
+// restorePairs replaces altered pairs, adds missing ones, and takes altered credits from the
+// ledger.
 func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*reward.Entered) {
 	lost := map[string]bool{} // by purchase; true: there is no row
 	for i := range r.Pairs {
@@ -74,10 +87,10 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		case r.altered(p.PurchaseID):
 			lost[p.PurchaseID] = false
 			continue
-		case r.unsealed(p.PurchaseID):
-			r.rebuild(p.PurchaseID, false)
+		case r.mustRewrite(p.PurchaseID):
+			r.markRebuilt(p.PurchaseID, false)
 		}
-		if r.watched && occupies(p.State) && r.damaged(p) {
+		if r.resynced && p.State.Occupies() && r.damaged(p) {
 			r.restoreCredits(config, p, ledger[p.PurchaseID])
 		}
 	}
@@ -87,15 +100,15 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		}
 	}
 	for i := range r.credits {
-		if id := r.credits[i].purchaseID; r.watched && r.pair(id) == nil {
+		if id := r.credits[i].purchaseID; r.resynced && r.pair(id) == nil {
 			lost[id] = true
 		}
 	}
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
-		remains.Campaign, remains.Credits = r.believed(id)
+		remains.Campaign, remains.Credits = r.trustedCredits(id)
 		pair := config.Restore(&r.Referee, r.purchase(id), remains)
-		r.rebuild(id, gone)
+		r.markRebuilt(id, gone)
 		if row := r.pair(id); row != nil {
 			*row = pair
 		} else {
@@ -104,48 +117,40 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	}
 }
 
-// restoreCredits gives a pair, whose row is intact, the credits that it had. A
-// held pair has no entries: it keeps those that are intact, and what is missing
-// is growth, which nothing but capacity gives. Without a budget it is given at
-// once, and accounts and counters have it already.
-func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, entered *reward.Entered) {
-	if pair.State == reward.Granted && entered != nil && len(entered.Credits) > 0 {
-		pair.Credits = entered.Credits
-		return
-	}
-	_, pair.Credits = r.believed(pair.PurchaseID)
-	campaign := config.Campaigns[pair.Campaign]
-	if pair.State == reward.Held && r.waitlist[pair.PurchaseID] == nil && campaign != nil && campaign.Budget == nil {
-		if r.counted == nil {
-			r.counted = map[string]bool{}
+// restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair
+// whose lost credits accounts and counters still include.
+func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair, ledger *reward.Entered) {
+	_, trusted := r.trustedCredits(pair.PurchaseID)
+	if config.RestoreCredits(pair, ledger, trusted, r.waitlistRows[pair.PurchaseID] != nil) {
+		if r.countedHeld == nil {
+			r.countedHeld = map[string]bool{}
 		}
-		r.counted[pair.PurchaseID] = true
+		r.countedHeld[pair.PurchaseID] = true
 	}
 }
 
-// believed are the credits of a purchase that were not altered, and their
-// campaign.
-func (r *referee) believed(purchaseID string) (campaign string, credits []reward.Credit) {
+// trustedCredits returns the credits of a purchase that were not altered, and their campaign.
+func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []reward.Credit) {
 	for _, c := range r.creditsOf(purchaseID) {
-		if c.sealed || c.old || !r.watched {
+		if c.intact || c.unchecked || !r.resynced {
 			campaign, credits = c.campaign, append(credits, c.Credit)
 		}
 	}
 	return campaign, credits
 }
 
-// rebuild remembers that a pair has to be written.
-func (r *referee) rebuild(purchaseID string, gone bool) {
+// markRebuilt remembers that a restored pair has to be written.
+func (r *referee) markRebuilt(purchaseID string, gone bool) {
 	if r.rebuilt == nil {
 		r.rebuilt = map[string]bool{}
 	}
 	r.rebuilt[purchaseID] = gone
 }
 
-// damaged reports whether credits of a pair are missing, were altered or added.
+// damaged reports whether credits of a pair are missing, altered or added.
 func (r *referee) damaged(pair *reward.Pair) bool {
-	if expected, known := r.expected[pair.PurchaseID]; known && expected != len(pair.Credits) {
+	if expected, known := r.expectedCredits[pair.PurchaseID]; known && expected != len(pair.Credits) {
 		return true
 	}
-	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.sealed && !c.old })
+	return slices.ContainsFunc(r.creditsOf(pair.PurchaseID), func(c recordedCredit) bool { return !c.intact && !c.unchecked })
 }

@@ -9,33 +9,32 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// A range begins small and grows as long as little in it does not fit, so that
-// one statement compares about as much as it can in a second. One that takes too
-// long is halved, down to one referee.
+// A range begins small and grows while little in it differs, so that one statement compares about
+// as much as fits in a second. A range that takes too long is halved, down to one referee.
 const (
-	leastReferees = 1_000
-	firstReferees = 20_000
-	mostReferees  = 80_000
+	leastRefereesPerRange = 1_000
+	firstRefereesPerRange = 20_000
+	mostRefereesPerRange  = 80_000
 )
 
-// failuresShown is how many steps in a row have to fail before ResyncErr shows
-// it. One that is repeated with less to do often goes through.
+// failuresShown is how many steps in a row have to fail before ResyncErr returns the failure. A
+// step that is repeated with less to do often succeeds.
 const failuresShown = 2
 
-// resyncer compares what is recorded with what it rests on, a range of referees
-// after the other, and then counters and accounts.
+// resyncer compares the recorded results with what they rest on, one range of referees after the
+// other, then counters and accounts.
 type resyncer struct {
-	engine   *Engine
-	referees int // in the next range
-	suspects int // most to decide in one step
+	engine           *Engine
+	refereesPerRange int // in the next range
+	repairsPerStep   int // most referees to decide in one step
 
-	// Of the step under way.
-	alone    string // the one referee that it is about; empty: there are more
-	compares bool   // it compares a range
-	decides  bool   // it decides what it has found
+	// State of the current step.
+	alone     string // the only referee that the step is about; empty: there are several
+	comparing bool   // the step compares a range
+	repairing bool   // the step decides the referees that it found
 
-	stuck  []failure // referees that failed alone; set aside as soon as another step goes through
-	failed int       // steps in a row
+	failedAlone    []failure // referees that failed alone; set aside once another step succeeds
+	failuresInARow int
 }
 
 // failure is why a referee could not be compared or decided.
@@ -45,29 +44,29 @@ type failure struct {
 }
 
 func newResyncer(e *Engine) *resyncer {
-	return &resyncer{engine: e, referees: firstReferees, suspects: e.usualBatch()}
+	return &resyncer{engine: e, refereesPerRange: firstRefereesPerRange, repairsPerStep: e.usualBatch()}
 }
 
-// Resync does every step of a comparison that is due now, without a pause, and
-// returns when none is or another engine is at it.
+// Resync runs every step of a comparison that is due now, without a pause, and returns when no step
+// is due or another engine runs it.
 func (e *Engine) Resync(ctx context.Context) error {
 	s := newResyncer(e)
 	for {
 		if _, _, err := e.poll(ctx); err != nil {
 			return err
 		}
-		took, err := s.attempt(ctx, true)
+		did, err := s.attempt(ctx, true)
 		switch {
-		case err == nil && !took:
+		case err == nil && !did:
 			return nil
-		case err != nil && !s.accept(ctx, err):
+		case err != nil && !s.handleFailure(ctx, err):
 			return err
 		}
 	}
 }
 
-// ResyncErr is why the steps of a resync fail at present; nil when the last one
-// went through, and when only one has failed.
+// ResyncErr returns why the steps of a resync fail at present. It is nil when the last step
+// succeeded, and when only one step has failed.
 func (e *Engine) ResyncErr() error {
 	if failure := e.resyncFailure.Load(); failure != nil {
 		return *failure
@@ -75,7 +74,7 @@ func (e *Engine) ResyncErr() error {
 	return nil
 }
 
-// run does a step each time it is woken, until ctx ends.
+// run does one step each time it is woken, until ctx ends.
 func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
 	for {
@@ -87,7 +86,7 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 		switch _, err := s.attempt(ctx, false); {
 		case err == nil:
 			delay.Reset()
-		case !s.accept(ctx, err):
+		case !s.handleFailure(ctx, err):
 			wait := delay.NextBackOff()
 			s.engine.log.Warn("A resync's step was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
@@ -96,25 +95,24 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 }
 
 // attempt does one step, under the same conditions as a batch.
-func (s *resyncer) attempt(ctx context.Context, atOnce bool) (took bool, err error) {
+func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err error) {
 	config := s.engine.config.Load()
 	if config == nil || !s.engine.mayDecide(config) {
 		return false, nil
 	}
-	s.alone, s.compares, s.decides = "", false, false
-	if took, err = s.step(ctx, config, atOnce); err == nil && took {
-		s.suspects = min(2*s.suspects, s.engine.usualBatch())
-		s.stuck, s.failed = nil, 0
+	s.alone, s.comparing, s.repairing = "", false, false
+	if did, err = s.step(ctx, config, atOnce); err == nil && did {
+		s.repairsPerStep = min(2*s.repairsPerStep, s.engine.usualBatch())
+		s.failedAlone, s.failuresInARow = nil, 0
 		s.engine.resyncFailure.Store(nil)
 	}
-	return took, err
+	return did, err
 }
 
-// accept does what lets the next attempt do better, and reports whether that may
-// follow at once. A step that failed by its data, its size or its time is halved
-// until one referee stands alone, which the next step leaves out. All other
-// failures are no referee's: the same step is tried again.
-func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
+// handleFailure adapts the next attempt to a failure, and reports whether that attempt may follow
+// at once. A step that failed by its data, size or time is halved until one referee is left alone,
+// which the next step leaves out. After any other failure the same step is repeated.
+func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	s.engine.stats.failures.Add(1)
 	switch {
 	case ctx.Err() != nil:
@@ -123,49 +121,50 @@ func (s *resyncer) accept(ctx context.Context, err error) (atOnce bool) {
 		_, err := s.engine.reload(ctx)
 		return err == nil
 	}
-	if s.failed++; s.failed >= failuresShown {
+	if s.failuresInARow++; s.failuresInARow >= failuresShown {
 		s.engine.resyncFailure.Store(&err)
 	}
 	switch {
 	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
 		return false
 	case s.alone != "":
-		s.stuck = append(s.stuck, failure{s.alone, err})
-	case s.decides && s.suspects > 1:
-		s.suspects = max(1, s.suspects/2)
-	case s.compares && !s.decides && s.referees > 1:
-		s.referees = max(1, s.referees/2)
+		s.failedAlone = append(s.failedAlone, failure{s.alone, err})
+	case s.repairing && s.repairsPerStep > 1:
+		s.repairsPerStep = max(1, s.repairsPerStep/2)
+	case s.comparing && !s.repairing && s.refereesPerRange > 1:
+		s.refereesPerRange = max(1, s.refereesPerRange/2)
 	default:
 		return false
 	}
 	return true
 }
 
-// after is where the next range begins: behind the referees that failed alone.
-func (s *resyncer) after(resumeAfter string) string {
-	for i := range s.stuck {
-		resumeAfter = max(resumeAfter, s.stuck[i].userID)
+// resumeFrom returns the user_id after which the next range begins: beyond the referees that failed
+// alone.
+func (s *resyncer) resumeFrom(resumeAfter string) string {
+	for i := range s.failedAlone {
+		resumeAfter = max(resumeAfter, s.failedAlone[i].userID)
 	}
 	return resumeAfter
 }
 
-// setAside records the referees that failed alone, now that another step goes
-// through: the failure is theirs, and not the database's.
+// setAside records the referees that failed alone, once another step succeeds: then the failure is
+// theirs and not the database's.
 func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
-	if len(s.stuck) == 0 {
+	if len(s.failedAlone) == 0 {
 		return nil
 	}
-	b := newBatch(s.engine, step.config, turn{size: len(s.stuck)})
+	b := newBatch(s.engine, step.config, turn{size: len(s.failedAlone)})
 	b.tx = step.tx
-	users := make([]string, len(s.stuck))
-	for i := range s.stuck {
-		users[i] = s.stuck[i].userID
+	users := make([]string, len(s.failedAlone))
+	for i := range s.failedAlone {
+		users[i] = s.failedAlone[i].userID
 	}
 	b.setReferees(users)
-	for i := range s.stuck {
-		b.setAside(b.referees[i], s.stuck[i].cause)
+	for i := range s.failedAlone {
+		b.setAside(b.referees[i], s.failedAlone[i].cause)
 	}
-	if _, err := b.tx.Exec(ctx, b.statement("lock_shards"), users); err != nil {
+	if _, err := b.tx.Exec(ctx, b.statement("lock_shards_of_referees"), users); err != nil {
 		return err
 	}
 	if err := b.allocate(ctx); err != nil {
@@ -174,8 +173,9 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	return b.record(ctx)
 }
 
-// pace is how long to wait after a step that took so long: batches go first.
-func (e *Engine) pace(took time.Duration) time.Duration {
+// pauseAfter returns how long to wait after a step of that duration. It is longer while batches
+// run, which go first.
+func (e *Engine) pauseAfter(took time.Duration) time.Duration {
 	if e.busy.Load() > 0 {
 		took *= 3
 	}

@@ -21,8 +21,8 @@ func withBudget(amount int64) func(*database.Declaration) {
 	return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: "USD"} }
 }
 
-// newGrowing is a shop in which dave's pair, held at 400 of a budget of 500, waits
-// for 500 more.
+// newGrowing returns a shop in which dave's pair, held at 400 of a budget of 500, waits for 500
+// more.
 func newGrowing(t *testing.T) *shop {
 	t.Helper()
 	s := newShop(t)
@@ -37,8 +37,7 @@ func newGrowing(t *testing.T) *shop {
 	return s
 }
 
-// Whatever is lost or altered of a pair that waits for more, no restore gives it
-// more than the budget has.
+// Whatever is missing or altered of a growing pair, a restore gives it no more than the budget has.
 func TestResyncRestoresNothingPastABudget(t *testing.T) {
 	for name, damage := range map[string]string{
 		"ordinal altered (input 10)": `UPDATE referral.pair SET ordinal = 7`,
@@ -69,7 +68,7 @@ func TestResyncRestoresNothingPastABudget(t *testing.T) {
 	}
 }
 
-// A held pair that is postponed for no reason is found: it would never mature.
+// A held pair that is postponed without a reason would never mature.
 func TestResyncFindsAHeldPairThatIsPostponed(t *testing.T) {
 	for _, user := range []string{"dave", "bob"} { // held, and granted
 		t.Run(user, func(t *testing.T) {
@@ -82,8 +81,7 @@ func TestResyncFindsAHeldPairThatIsPostponed(t *testing.T) {
 	}
 }
 
-// What a referrer's tier, another's change or an edit has enqueued is not drift,
-// whatever kind of change it is.
+// A difference for which a change of any kind is pending is not drift.
 func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 	for kind, key := range map[string]string{
 		"Referee": "carol", "Code": "ann1", "Campaign": "invite", "Referrer": "ann", "Erasure": "carol", "Rollout": "invite", "Withheld": "invite",
@@ -108,8 +106,8 @@ func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 	})
 }
 
-// Input 17: of a pair that waits, a tier that is next for its referrer changes what
-// it needs, and its re-evaluation is pending.
+// The next tier of its referrer changes what a waiting pair needs, while its re-evaluation is
+// pending.
 func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
 	s := newShop(t)
 	tiered := fiveDollars()
@@ -124,7 +122,7 @@ func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
 	}
 	s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
 	s.behind(`UPDATE referral.campaign SET budget_amount = 2000`, `UPDATE referral.meta SET epoch = epoch + 1`,
-		`UPDATE referral.attribution SET facts = 7`, // has both compared
+		`UPDATE referral.attribution SET facts = 7`, // makes the resync compare both
 		`INSERT INTO referral.allocation_request (campaign) VALUES ('invite')`)
 	s.request()
 	must(t, s.engine.Resync(t.Context()))
@@ -135,8 +133,7 @@ func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
 	s.drifted(0)
 }
 
-// A counter of a limited campaign that is put right frees or takes capacity: its
-// waiting pairs are looked at.
+// A corrected counter of a limited campaign changes its capacity, so an allocation is requested.
 func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 	for name, damage := range map[string]string{
 		"credit counter":   `UPDATE referral.credit_count SET granted = granted + 1000`,
@@ -162,8 +159,8 @@ func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 	}
 }
 
-// A row of the waitlist that was altered, is missing or has no pair is put right, and the same pairs
-// are admitted as without the damage.
+// A row of the waitlist that was altered, is missing or has no pair is put right, and the same
+// pairs are admitted as without the damage.
 func TestResyncPutsTheWaitlistRight(t *testing.T) {
 	for name, damage := range map[string]string{
 		"nothing":                  "SELECT",
@@ -210,7 +207,7 @@ func TestResyncPutsTheWaitlistRight(t *testing.T) {
 			s.converge()
 			want := []string{"u1 Granted", "u2 Granted", "u3 Waiting"}
 			if name == "pair lost" {
-				want = []string{"u1 Granted", "u2 Waiting", "u3 Granted"} // nothing else knew its place
+				want = []string{"u1 Granted", "u2 Waiting", "u3 Granted"} // its order was recorded nowhere else
 			}
 			s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", want...)
 		})

@@ -12,8 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Of one visitor's touches the one that decides is found, however many there are and however many
-// signups it made.
+// The deciding touch of a visitor is found, however many touches and signups the visitor has.
 func TestResyncReadsTheDecidingTouch(t *testing.T) {
 	for name, attributed := range map[string]bool{"attributed": true, "to be attributed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -24,7 +23,7 @@ func TestResyncReadsTheDecidingTouch(t *testing.T) {
 				SELECT 'v', 't' || n, 'alice1', now() - interval '2 h' - n * interval '1 s' FROM generate_series(1, 40000) AS n`)
 			s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) SELECT 'u' || n, 'v', now() - interval '1 h' FROM generate_series(1, 1500) AS n`)
 			if attributed {
-				// What a batch would record: all are bound by the last touch.
+				// What a batch would record: the last touch attributes all of them.
 				s.asOwner(`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs, checksum)
 					SELECT s.user_id, 'invite', 'alice1', 'alice', '', t.touched_at, 'Touch', 'v', 't1',
 					       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked), v.via, 0,
@@ -53,7 +52,7 @@ func TestResyncReadsTheDecidingTouch(t *testing.T) {
 	}
 }
 
-// suspects counts the referees that a resync would decide, at most so many, as it finds them.
+// suspects counts the referees that a resync would decide, up to a limit.
 func (s *shop) suspects(most int) int {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
@@ -83,7 +82,7 @@ func TestResyncHalvesARangeThatIsTooSlow(t *testing.T) {
 		t.Errorf("still failing: %v", err)
 	}
 
-	// Another engine, or another day: it is tried again.
+	// Another engine, or a later resync, tries again.
 	s.engine = s.newEngine(engine.Options{})
 	s.resync()
 	s.expect("set aside", "SELECT FROM referral.set_aside")
@@ -103,7 +102,7 @@ func TestResyncHalvesARepairThatIsTooSlow(t *testing.T) {
 	s.expect("labels", "SELECT user_id FROM referral.attribution WHERE label = 'x'", "dave")
 }
 
-// A lock that is not given is no referee's failure.
+// A lock timeout is no referee's failure.
 func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
 	s := newCrowd(t)
 	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)

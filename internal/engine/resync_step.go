@@ -10,9 +10,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// resyncStep is one transaction of a comparison: a range of referees is
-// compared in one snapshot, and those of whom something does not fit are
-// decided and recorded as in any batch, with progress and counts.
+// resyncStep is one transaction of a comparison: a range of referees is compared in one snapshot,
+// and the referees that differ are decided and recorded as in any batch, with the progress and the
+// drift.
 type resyncStep struct {
 	*batch
 	drift map[string]*drift // by campaign
@@ -21,9 +21,9 @@ type resyncStep struct {
 // drift is what was put right of one campaign.
 type drift struct{ attributions, pairs, sums int64 }
 
-// step does one step if one is due and nobody else is at it.
-func (s *resyncer) step(ctx context.Context, config *Configuration, atOnce bool) (took bool, err error) {
-	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.suspects}), drift: map[string]*drift{}}
+// step does one step if one is due and no other engine does it.
+func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did bool, err error) {
+	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.repairsPerStep}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
 	defer step.unlockMemory()
@@ -36,7 +36,7 @@ func (s *resyncer) step(ctx context.Context, config *Configuration, atOnce bool)
 		defer cancel()
 		_ = step.tx.Rollback(ctx)
 	}()
-	at, err := step.claim(ctx, atOnce)
+	at, err := step.lockResync(ctx, atOnce)
 	if err != nil || at == nil {
 		return false, err
 	}
@@ -47,16 +47,16 @@ func (s *resyncer) step(ctx context.Context, config *Configuration, atOnce bool)
 	if err := s.setAside(ctx, &step); err != nil {
 		return false, fmt.Errorf("while setting referees aside: %w", err)
 	}
-	if err := step.count(ctx); err != nil {
-		return false, fmt.Errorf("while counting drift: %w", err)
+	if err := step.recordDrift(ctx); err != nil {
+		return false, fmt.Errorf("while recording drift: %w", err)
 	}
 	if next == nil {
 		_, err = step.tx.Exec(ctx, step.statement("resync_end"))
 	} else {
-		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), next.phase, next.resumeAfter, s.engine.pace(time.Since(began)).Microseconds())
+		_, err = step.tx.Exec(ctx, step.statement("resync_advance"), next.phase, next.resumeAfter, s.engine.pauseAfter(time.Since(began)).Microseconds())
 	}
 	if err != nil {
-		return false, fmt.Errorf("while recording how far a resync came: %w", err)
+		return false, fmt.Errorf("while recording the progress of a resync: %w", err)
 	}
 	if err := step.fence(ctx); err != nil {
 		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
@@ -64,7 +64,7 @@ func (s *resyncer) step(ctx context.Context, config *Configuration, atOnce bool)
 	if err := step.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a resync's step: %w", err)
 	}
-	step.tell()
+	step.logDrift()
 	return true, nil
 }
 
@@ -75,18 +75,17 @@ const (
 	phaseSums   = "Sums"
 )
 
-// position is how far a comparison has come.
+// position is the progress of a comparison.
 type position struct {
 	phase       string
-	resumeAfter string // the last referee that the phase has reached
+	resumeAfter string // the last user_id that the phase has reached
 }
 
-// advance does one step from a position and returns the next; nil: it was the
-// last.
+// advance does one step from a position and returns the next position; nil: it was the last step.
 func (s *resyncer) advance(ctx context.Context, step *resyncStep, at position) (*position, error) {
 	switch at.phase {
 	case phaseRows:
-		end, err := s.compare(ctx, step, s.after(at.resumeAfter))
+		end, err := s.compare(ctx, step, s.resumeFrom(at.resumeAfter))
 		if err != nil || end != nil {
 			return &position{phaseRows, orEmpty(end)}, err
 		}
@@ -97,13 +96,13 @@ func (s *resyncer) advance(ctx context.Context, step *resyncStep, at position) (
 				return nil, fmt.Errorf("while judging lost rows: %w", err)
 			}
 		}
-		last, err := s.reverse(ctx, step, s.after(at.resumeAfter))
+		last, err := s.reversePermitted(ctx, step, s.resumeFrom(at.resumeAfter))
 		if err != nil || last != "" {
 			return &position{phaseLosses, last}, err
 		}
 		return &position{phase: phaseSums}, nil
 	}
-	return nil, step.sums(ctx)
+	return nil, step.repairSums(ctx)
 }
 
 func orEmpty(s *string) string {
@@ -113,14 +112,14 @@ func orEmpty(s *string) string {
 	return *s
 }
 
-// claim locks the comparison and begins one where none is under way. Nil: it is
-// not time for a step, or another engine is at it.
-func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) {
+// lockResync locks the comparison and begins one if none has begun. Nil: no step is due, or another
+// engine does it.
+func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, error) {
 	var at *position
 	var fresh bool
 	var queries pgx.Batch
 	queries.Queue(s.statement("resync_begin"))
-	queries.Queue(s.statement("resync_claim"), atOnce).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("resync_lock"), atOnce).Query(func(rows pgx.Rows) error {
 		var p position
 		_, err := pgx.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
 			at = &p
@@ -129,35 +128,32 @@ func (s *resyncStep) claim(ctx context.Context, atOnce bool) (*position, error) 
 		return err
 	})
 	if err := s.send(ctx, &queries); err != nil || at == nil {
-		return nil, wrap("while claiming a resync's step", err)
+		return nil, wrap("while locking a resync", err)
 	}
-	statement := "resync_leave"
-	if fresh {
-		statement = "resync_start"
+	if !fresh {
+		_, err := s.tx.Exec(ctx, s.statement("resync_skip_suspended"))
+		return at, wrap("while leaving out suspended campaigns", err)
 	}
-	if _, err := s.tx.Exec(ctx, s.statement(statement)); err != nil {
+	if _, err := s.tx.Exec(ctx, s.statement("resync_start")); err != nil {
 		return nil, fmt.Errorf("while beginning a resync: %w", err)
 	}
-	if fresh {
-		at = &position{phase: phaseRows}
-		if _, err := s.tx.Exec(ctx, s.statement("erase_lost")); err != nil {
-			return nil, fmt.Errorf("while looking for erasures that were lost: %w", err)
-		}
+	if _, err := s.tx.Exec(ctx, s.statement("erase_enqueue_lost")); err != nil {
+		return nil, fmt.Errorf("while enqueueing lost steps of erasures: %w", err)
 	}
-	return at, nil
+	return &position{phase: phaseRows}, nil
 }
 
-// compare compares one range and returns where it ends; nil: at the last
-// referee. Where more do not fit than one batch should hold it ends early.
+// compare compares one range and returns its end; nil: the last referee. It ends early if more
+// referees differ than one batch should decide.
 func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) (end *string, err error) {
-	s.compares = true
-	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.referees).Scan(&end); err != nil {
+	s.comparing = true
+	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.refereesPerRange).Scan(&end); err != nil {
 		return nil, fmt.Errorf("while finding the end of a range: %w", err)
 	}
-	if s.referees == 1 && end != nil {
+	if s.refereesPerRange == 1 && end != nil {
 		s.alone = *end
 	}
-	rows, err := step.tx.Query(ctx, step.statement("resync_find"), after, end, s.suspects+1)
+	rows, err := step.tx.Query(ctx, step.statement("resync_find"), after, end, s.repairsPerStep+1)
 	if err != nil {
 		return nil, fmt.Errorf("while comparing: %w", err)
 	}
@@ -165,24 +161,24 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	if err != nil {
 		return nil, fmt.Errorf("while comparing: %w", err)
 	}
-	grown := min(2*s.referees, mostReferees)
-	if len(found) > s.suspects {
-		found = found[:s.suspects]
+	grown := min(2*s.refereesPerRange, mostRefereesPerRange)
+	if len(found) > s.repairsPerStep {
+		found = found[:s.repairsPerStep]
 		end = &found[len(found)-1]
-		grown = max(min(s.referees, leastReferees), s.referees/2)
+		grown = max(min(s.refereesPerRange, leastRefereesPerRange), s.refereesPerRange/2)
 	}
 	step.countsLosses = true
-	if err := s.repair(ctx, step, found); err != nil {
+	if err := s.repairFound(ctx, step, found); err != nil {
 		return nil, err
 	}
-	s.referees = grown
+	s.refereesPerRange = grown
 	return end, nil
 }
 
-// reverse decides referees whose lost pairs may be reversed, and returns the
-// last; empty: there are none left.
-func (s *resyncer) reverse(ctx context.Context, step *resyncStep, after string) (last string, err error) {
-	rows, err := step.tx.Query(ctx, step.statement("resync_permitted"), after, s.suspects)
+// reversePermitted decides referees whose lost pairs may be reversed, and returns the last; empty:
+// none are left.
+func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after string) (last string, err error) {
+	rows, err := step.tx.Query(ctx, step.statement("resync_permitted"), after, s.repairsPerStep)
 	if err != nil {
 		return "", fmt.Errorf("while finding lost pairs: %w", err)
 	}
@@ -193,42 +189,42 @@ func (s *resyncer) reverse(ctx context.Context, step *resyncStep, after string) 
 	if len(found) > 0 {
 		last = found[len(found)-1]
 	}
-	return last, s.repair(ctx, step, found)
+	return last, s.repairFound(ctx, step, found)
 }
 
-// repair decides and records those found.
-func (s *resyncer) repair(ctx context.Context, step *resyncStep, found []string) error {
+// repairFound decides and records the referees found.
+func (s *resyncer) repairFound(ctx context.Context, step *resyncStep, found []string) error {
 	if len(found) == 0 {
 		return nil
 	}
-	s.decides, s.alone = true, ""
+	s.repairing, s.alone = true, ""
 	if len(found) == 1 {
 		s.alone = found[0]
 	}
 	return step.repair(ctx, found)
 }
 
-// repair decides and records those found.
+// repair decides and records the referees found, and counts what differed as drift.
 func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	var queries pgx.Batch
 	queries.Queue(s.statement("begin"))
-	queries.Queue(s.statement("lock_shards"), found).Query(func(rows pgx.Rows) (err error) {
+	queries.Queue(s.statement("lock_shards_of_referees"), found).Query(func(rows pgx.Rows) (err error) {
 		s.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
-	queries.Queue(s.statement("clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&s.now, &s.withholds) })
+	queries.Queue(s.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&s.now, &s.hasIncidents) })
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking shards: %w", err)
 	}
-	mended, err := s.mendPairs(ctx, found)
+	repaired, err := s.repairPairs(ctx, found)
 	if err != nil {
-		return fmt.Errorf("while putting altered pairs back: %w", err)
+		return fmt.Errorf("while repairing altered pairs: %w", err)
 	}
 	for _, userID := range found {
 		r := newReferee(userID)
-		r.watched = true
-		for _, purchaseID := range mended[userID] {
-			r.drifted(purchaseID)
+		r.resynced = true
+		for _, purchaseID := range repaired[userID] {
+			r.markDrift(purchaseID)
 		}
 		s.byID[userID] = r
 		s.referees = append(s.referees, r)
@@ -241,7 +237,7 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 			continue
 		}
 		for row := range r.drift {
-			d := s.of(r.campaignOf(row))
+			d := s.driftOf(r.campaignOf(row))
 			if row == attributionRow {
 				d.attributions++
 			} else {
@@ -252,36 +248,36 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	return nil
 }
 
-// mendPairs puts back the rows of pairs of which the checksum tells what they
-// were, and returns their purchases by referee.
-func (s *resyncStep) mendPairs(ctx context.Context, found []string) (map[string][]string, error) {
-	rows, err := s.tx.Query(ctx, s.statement("mend_pair"), found, reward.Reasons())
+// repairPairs puts back altered pairs whose original values follow from the checksum, and returns
+// their purchases by referee.
+func (s *resyncStep) repairPairs(ctx context.Context, found []string) (map[string][]string, error) {
+	rows, err := s.tx.Query(ctx, s.statement("repair_pair"), found, reward.Reasons())
 	if err != nil {
 		return nil, err
 	}
-	mended := map[string][]string{}
+	repaired := map[string][]string{}
 	var userID, purchaseID string
 	_, err = pgx.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
-		mended[userID] = append(mended[userID], purchaseID)
+		repaired[userID] = append(repaired[userID], purchaseID)
 		return nil
 	})
-	return mended, err
+	return repaired, err
 }
 
-// of returns what is counted of a campaign.
-func (s *resyncStep) of(campaign string) *drift {
+// driftOf returns the drift of a campaign.
+func (s *resyncStep) driftOf(campaign string) *drift {
 	if s.drift[campaign] == nil {
 		s.drift[campaign] = &drift{}
 	}
 	return s.drift[campaign]
 }
 
-// campaignOf is the campaign that a difference belongs to.
+// campaignOf returns the campaign that a difference belongs to.
 func (r *referee) campaignOf(row string) string {
 	if p := r.pair(row); p != nil {
 		return p.Campaign
 	}
-	if row := r.unpaired[row]; row != nil {
+	if row := r.waitlistWithoutPair[row]; row != nil {
 		return row.campaign
 	}
 	for _, a := range []*reward.Attribution{r.outcome.Attribution, r.Attribution} {
@@ -297,8 +293,8 @@ func (r *referee) campaignOf(row string) string {
 	return ""
 }
 
-// count adds what was put right to what has been so far.
-func (s *resyncStep) count(ctx context.Context) error {
+// recordDrift adds what was put right to the sums of the resync.
+func (s *resyncStep) recordDrift(ctx context.Context) error {
 	var campaigns []string
 	var attributions, pairs, sums []int64
 	for campaign, d := range s.drift {
@@ -314,14 +310,15 @@ func (s *resyncStep) count(ctx context.Context) error {
 	return err
 }
 
-// tell logs what was put right, once it is.
-func (s *resyncStep) tell() {
+// logDrift logs what was put right, after the commit.
+func (s *resyncStep) logDrift() {
 	for campaign, d := range s.drift {
 		s.engine.stats.drift.Add(uint64(d.attributions + d.pairs + d.sums))
 		s.engine.log.Warn("Put drift right", "campaign", campaign, "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
 	}
 }
 
+// wrap adds what was being done to an error; nil stays nil.
 func wrap(what string, err error) error {
 	if err == nil {
 		return nil

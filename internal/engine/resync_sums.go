@@ -8,19 +8,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// mostSums is how many counters and accounts are put right in one step; a
-// comparison that finds more leaves the rest to the next.
+// mostSums is how many counters and accounts of a kind are put right in one step. The next
+// comparison finds the rest.
 const mostSums = 10_000
 
-// sums puts counters and accounts right that are off what they count. Each is
-// locked and added up again, in the order in which batches lock them: a batch that
-// waits for the lock adds to the right value. Those of a campaign with limits say
-// what capacity it has: they are put right under the campaign's lock, and
-// allocation is requested. The writers' rows of accounts come last, so that they
-// are locked for a moment only.
-func (s *resyncStep) sums(ctx context.Context) error {
-	// Reading all there is takes longer, but locks nothing that a batch wants.
-	if _, err := s.tx.Exec(ctx, s.statement("resync_patience"), "10min"); err != nil {
+// repairSums puts counters and accounts right that differ from their sums. Each is locked and added
+// up again, in the order in which batches lock them: a batch that waits for the lock then adds to
+// the right value. Counters of a limited campaign decide its capacity: they are put right under the
+// campaign's lock, and an allocation is requested. The writers' rows of accounts come last, so that
+// they are locked only for a moment.
+func (s *resyncStep) repairSums(ctx context.Context) error {
+	// Reading whole tables takes longer, but locks nothing that a batch waits for.
+	if _, err := s.tx.Exec(ctx, s.statement("set_statement_timeout"), "10min"); err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	rows, err := s.tx.Query(ctx, s.statement("resync_sums"))
@@ -43,46 +42,46 @@ func (s *resyncStep) sums(ctx context.Context) error {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	var writes pgx.Batch
-	writes.Queue(s.statement("resync_patience"), "30s")
-	limited := s.limited(pairs.campaign, credits.campaign, referrers.campaign, waitlists.campaign)
+	writes.Queue(s.statement("set_statement_timeout"), "30s")
+	limited := s.limitedCampaigns(pairs.campaign, credits.campaign, referrers.campaign, waitlists.campaign)
 	if len(limited) > 0 {
 		writes.Queue(s.statement("lock_campaign"), limited, []string{})
 	}
 	if k := &pairs; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_pair_count"), k.campaign)
-		writes.Queue(s.statement("mend_pair_count"), k.campaign)
+		writes.Queue(s.statement("repair_pair_count"), k.campaign)
 	}
 	if k := &credits; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_credit_count"), k.campaign, k.currency)
-		writes.Queue(s.statement("mend_credit_count"), k.campaign, k.currency)
+		writes.Queue(s.statement("repair_credit_count"), k.campaign, k.currency)
 	}
 	if k := &referrers; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_referrer"), k.campaign, k.key)
-		writes.Queue(s.statement("mend_referrer"), k.campaign, k.key)
+		writes.Queue(s.statement("repair_referrer"), k.campaign, k.key)
 	}
 	waits := sumKeys{campaign: slices.Concat(referrers.campaign, waitlists.campaign), key: slices.Concat(referrers.key, waitlists.key)}
-	if k := waits.in(limited); len(k.campaign) > 0 {
+	if k := waits.ofCampaigns(limited); len(k.campaign) > 0 {
 		writes.Queue(s.statement("record_waitlist_referrer"), k.campaign, k.key)
 	}
 	if k := &engineAccounts; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
-		writes.Queue(s.statement("mend_engine_account"), k.key, k.currency)
+		writes.Queue(s.statement("repair_engine_account"), k.key, k.currency)
 	}
 	if len(limited) > 0 {
 		writes.Queue(s.statement("request_allocation"), limited)
 	}
 	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &waitlists, &engineAccounts} {
-		s.countSums(k)
+		s.countSumDrift(k)
 	}
 	if err := s.send(ctx, &writes); err != nil {
 		return fmt.Errorf("while adding counters and accounts up again: %w", err)
 	}
-	return s.writerAccounts(ctx, &writerAccounts)
+	return s.repairWriterAccounts(ctx, &writerAccounts)
 }
 
-// writerAccounts puts the writers' rows of accounts right. Those that a writer
-// has locked are left to the next comparison: its transaction may stay open.
-func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
+// repairWriterAccounts puts the writers' rows of accounts right. Rows that a writer has locked are
+// left to the next comparison: the writer's transaction may stay open.
+func (s *resyncStep) repairWriterAccounts(ctx context.Context, off *sumKeys) error {
 	if len(off.key) == 0 {
 		return nil
 	}
@@ -105,15 +104,15 @@ func (s *resyncStep) writerAccounts(ctx context.Context, off *sumKeys) error {
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking the writers' rows of accounts: %w", err)
 	}
-	if _, err := s.tx.Exec(ctx, s.statement("mend_writer_account"), locked.key, locked.currency); err != nil {
+	if _, err := s.tx.Exec(ctx, s.statement("repair_writer_account"), locked.key, locked.currency); err != nil {
 		return fmt.Errorf("while adding the writers' rows of accounts up again: %w", err)
 	}
-	s.countSums(&locked)
+	s.countSumDrift(&locked)
 	return nil
 }
 
-// in are those of the keys that are of these campaigns.
-func (k *sumKeys) in(campaigns []string) *sumKeys {
+// ofCampaigns returns the keys of these campaigns.
+func (k *sumKeys) ofCampaigns(campaigns []string) *sumKeys {
 	var of sumKeys
 	for i, campaign := range k.campaign {
 		if slices.Contains(campaigns, campaign) {
@@ -123,8 +122,9 @@ func (k *sumKeys) in(campaigns []string) *sumKeys {
 	return &of
 }
 
-// limited lists the campaigns among these, by name, that have limits or let pairs wait for their mode.
-func (s *resyncStep) limited(names ...[]string) []string {
+// limitedCampaigns returns those of the campaigns, ordered by name, whose pairs are admitted by
+// allocation.
+func (s *resyncStep) limitedCampaigns(names ...[]string) []string {
 	all := slices.Concat(names...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(name string) bool {
@@ -133,16 +133,16 @@ func (s *resyncStep) limited(names ...[]string) []string {
 	})
 }
 
-// sumKeys name counters or accounts.
+// sumKeys are the keys of counters or accounts.
 type sumKeys struct{ campaign, key, currency []string }
 
 func (k *sumKeys) add(campaign, key, currency string) {
 	k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)
 }
 
-// countSums counts what is put right as drift of its campaigns.
-func (s *resyncStep) countSums(k *sumKeys) {
+// countSumDrift counts what is put right as drift of its campaigns.
+func (s *resyncStep) countSumDrift(k *sumKeys) {
 	for _, campaign := range k.campaign {
-		s.of(campaign).sums++
+		s.driftOf(campaign).sums++
 	}
 }

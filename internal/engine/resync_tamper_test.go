@@ -9,15 +9,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// unread are columns of results that the engine writes and never reads: they tell
-// people when something was done, or number rows.
+// unread are columns of results that the engine writes and never reads: times for people, and
+// numbers of rows.
 var unread = []string{
 	"attribution.resolved_at", "pair.decided_at", "ledger.entered_at", "ledger.entry_id",
 	"pair_count.revised", "pair_count.condition_errors", "pair_count.changed_at",
 }
 
-// unrestored are columns that nothing but the row told, once it was decided again:
-// the row keeps its values and gets a checksum.
+// unrestored are columns whose original value is recorded nowhere else: the row keeps the altered
+// value and gets a checksum.
 var unrestored = []string{"pair.admission_order", "pair.counted_at"}
 
 // tampered is a value of the column's type that differs from the recorded one.
@@ -45,8 +45,7 @@ func tampered(table, column, kind string) string {
 	return "coalesce(" + column + ", 0) + 7"
 }
 
-// Whatever single column of results is altered, a resync notices it and puts it
-// right.
+// A resync notices an altered value in any column of results and puts it right.
 func TestResyncNoticesEachAlteredColumn(t *testing.T) {
 	s := newCrowd(t)
 	before, entries := s.allResults(), s.rows(ledger)
@@ -93,8 +92,8 @@ func TestResyncNoticesEachAlteredColumn(t *testing.T) {
 	}
 }
 
-// isKey reports whether rows are found by the column: a row with another key is
-// missing under its own, and too many under the other.
+// isKey reports whether the column is part of a key: a row with an altered key is missing under its
+// own key and superfluous under the other.
 func isKey(table, column string) bool {
 	switch table {
 	case "attribution", "pair", "credit":
@@ -118,7 +117,7 @@ func (s *shop) someResults() []string {
 	})
 }
 
-// without leaves out what a row says after its checksum was found to fit.
+// without removes a column from results.
 func (s *shop) without(rows []string, skip string) []string {
 	if skip == "" {
 		return rows
@@ -131,8 +130,8 @@ func (s *shop) without(rows []string, skip string) []string {
 	return kept
 }
 
-// An entry that was altered counts with what it says, and is put right by another;
-// it restores nothing.
+// An altered entry counts with its altered amount and is corrected by another entry. It restores
+// nothing.
 func TestResyncPutsAlteredEntriesRight(t *testing.T) {
 	for column, value := range map[string]string{
 		"amount": "700", "campaign": "'tampered'", "beneficiary_id": "'tampered'", "currency": "'EUR'", "reward": "'tampered'",

@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-func TestAFalseAlarmCostsNothing(t *testing.T) {
+func TestResyncWithoutDifferencesWritesNothing(t *testing.T) {
 	s := newCrowd(t)
 	before := s.written()
 	status := s.resync()
@@ -24,7 +24,7 @@ func TestAFalseAlarmCostsNothing(t *testing.T) {
 	}
 }
 
-// What was altered, or lost, in results comes back just as it was.
+// Altered and missing results are restored exactly.
 func TestDamagedResultsAreRestored(t *testing.T) {
 	for name, damage := range map[string]struct {
 		sql   string
@@ -36,7 +36,7 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"attribution altered, no pair yet": {`UPDATE referral.attribution SET touched_at = now() WHERE user_id = 'erin'`, 1},
 		"label altered":                    {`UPDATE referral.attribution SET label = 'x' WHERE user_id = 'finn'`, 1},
 		"attribution of a held pair lost":  {`DELETE FROM referral.attribution WHERE user_id = 'dave'`, 1},
-		"attribution of nobody's signup":   {`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) VALUES ('zoe', 'invite', 'alice1', 'alice', now(), 'Code')`, 2},
+		"attribution of an unknown signup": {`INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) VALUES ('zoe', 'invite', 'alice1', 'alice', now(), 'Code')`, 2},
 		"granted pair deleted":             {`DELETE FROM referral.pair WHERE user_id = 'bob'`, 1},
 		"granted pair and credit deleted":  {`DELETE FROM referral.pair WHERE user_id = 'bob'; DELETE FROM referral.credit WHERE user_id = 'bob'`, 1},
 		"all of it deleted":                {`DELETE FROM referral.pair WHERE user_id = 'bob'; DELETE FROM referral.credit WHERE user_id = 'bob'; DELETE FROM referral.attribution WHERE user_id = 'bob'`, 2},
@@ -108,14 +108,14 @@ func TestFactsThatChangedBehindTheTriggersAreDecided(t *testing.T) {
 	}
 }
 
-func TestEntriesThatNobodyDecidedAreTakenBack(t *testing.T) {
+func TestEntriesWithoutADecisionAreReversed(t *testing.T) {
 	for name, entry := range map[string]string{
-		"beside a granted one":     `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', 700, 'USD', 'Grant', 'Qualified')`,
-		"for somebody else":        `('bob', 'p1', 'bonus', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
-		"for a purchase of nobody": `('mallory', 'p9', 'inviter', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
-		"for a held pair":          `('dave', 'p3', 'inviter', 1, 'slow', 1, 'alice', 500, 'USD', 'Grant', 'Qualified')`,
-		"for a reversed pair":      `('carol', 'p2', 'inviter', 3, 'invite', 1, 'ann', 500, 'USD', 'Grant', 'Qualified')`,
-		"that takes":               `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', -500, 'USD', 'Reversal', 'Refunded')`,
+		"beside a granted one":    `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', 700, 'USD', 'Grant', 'Qualified')`,
+		"for another beneficiary": `('bob', 'p1', 'bonus', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
+		"for an unknown purchase": `('mallory', 'p9', 'inviter', 1, 'invite', 1, 'mallory', 700, 'USD', 'Grant', 'Qualified')`,
+		"for a held pair":         `('dave', 'p3', 'inviter', 1, 'slow', 1, 'alice', 500, 'USD', 'Grant', 'Qualified')`,
+		"for a reversed pair":     `('carol', 'p2', 'inviter', 3, 'invite', 1, 'ann', 500, 'USD', 'Grant', 'Qualified')`,
+		"that takes":              `('bob', 'p1', 'inviter', 2, 'invite', 1, 'alice', -500, 'USD', 'Reversal', 'Refunded')`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCrowd(t)
@@ -130,7 +130,7 @@ func TestEntriesThatNobodyDecidedAreTakenBack(t *testing.T) {
 	}
 }
 
-func TestAPairThatIsGoneIsNotDecidedAnew(t *testing.T) {
+func TestMissingPairIsRestoredAndNotDecidedAgain(t *testing.T) {
 	s := newCrowd(t)
 	terms := fiveDollars()
 	terms.Rewards[0].Fixed.Amount = 1000
@@ -143,7 +143,7 @@ func TestAPairThatIsGoneIsNotDecidedAnew(t *testing.T) {
 	s.expect("entries", "SELECT amount FROM referral.ledger WHERE user_id = 'bob'", "500")
 }
 
-func TestWhatIsPendingIsLeftOut(t *testing.T) {
+func TestResyncLeavesOutPendingReferees(t *testing.T) {
 	s := newCrowd(t)
 	s.write(refund)
 	s.write(`DELETE FROM referral.touch WHERE visitor_id = 'v9'`)
@@ -155,7 +155,7 @@ func TestWhatIsPendingIsLeftOut(t *testing.T) {
 	s.drifted(0)
 }
 
-func TestASuspendedCampaignIsLeftAlone(t *testing.T) {
+func TestResyncLeavesASuspendedCampaignAlone(t *testing.T) {
 	s := newCrowd(t)
 	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
 	s.behind(`DELETE FROM referral.pair`)
@@ -203,7 +203,7 @@ func TestAResyncGoesOnWhereItStopped(t *testing.T) {
 }
 
 // A result row whose checksum is 0 is accepted and gets its checksum.
-func TestResultsFromBeforeSealsAreSealed(t *testing.T) {
+func TestRowsWithoutAChecksumGetOne(t *testing.T) {
 	s := newCrowd(t)
 	before := s.results()
 	s.behind(`UPDATE referral.attribution SET checksum = 0, facts = NULL, via = NULL, pairs = NULL`,
@@ -215,7 +215,7 @@ func TestResultsFromBeforeSealsAreSealed(t *testing.T) {
 	s.drifted(0)
 }
 
-// What was lost comes back though the campaign's capacity was used up with it.
+// Lost credits are restored although they use up the campaign's capacity.
 func TestLostCreditsComeBackToAFullCampaign(t *testing.T) {
 	for name, damage := range map[string]string{
 		"held credit":  `DELETE FROM referral.credit WHERE user_id = 'dave' AND reward = 'friend'`,
@@ -265,12 +265,12 @@ func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	if s.written() != before {
 		t.Error("asking the same again did something")
 	}
-	if err := database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: "somebody", Name: "invite"}, "x"); err == nil {
-		t.Error("somebody else may ask")
+	if err := database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: "a stranger", Name: "invite"}, "x"); err == nil {
+		t.Error("an object without the schema may request a resync")
 	}
 }
 
-func TestARunningEngineComparesWhenItIsAskedAndWhenItIsTime(t *testing.T) {
+func TestRunningEngineResyncsOnRequestAndOnTime(t *testing.T) {
 	s := newCrowd(t)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

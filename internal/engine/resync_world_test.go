@@ -21,7 +21,7 @@ func (s *shop) resync() database.ResyncStatus {
 	return s.status().Resync
 }
 
-// request asks for a resync of every campaign.
+// request requests a resync of every campaign.
 func (s *shop) request() {
 	s.Helper()
 	for _, name := range s.rows("SELECT name FROM referral.campaign") {
@@ -29,7 +29,7 @@ func (s *shop) request() {
 	}
 }
 
-// status is that of the first campaign.
+// status returns the resync status of the first campaign.
 func (s *shop) status() database.CampaignStatus {
 	s.Helper()
 	status, err := database.ReadStatus(s.Context(), s.db)
@@ -48,7 +48,7 @@ func (s *shop) behind(statements ...string) {
 	s.asOwner("BEGIN; " + off + strings.Join(statements, "; ") + on + "; COMMIT")
 }
 
-// results are all that a resync could put right, without when that was.
+// results are all rows that a resync may put right, without their times.
 func (s *shop) results() []string {
 	s.Helper()
 	var all []string
@@ -68,7 +68,7 @@ func (s *shop) results() []string {
 	return all
 }
 
-// written is when each row of results, and of the change list, was written.
+// written lists the transaction that wrote each row of results and of the change queue.
 func (s *shop) written() string {
 	s.Helper()
 	var all []string
@@ -78,8 +78,8 @@ func (s *shop) written() string {
 	return strings.Join(all, "\n")
 }
 
-// newCrowd is a shop in which bob's pair is granted, dave's held, carol's
-// reversed, erin waits to buy and zoe is nobody's.
+// newCrowd returns a shop in which bob's pair is granted, dave's held and carol's reversed; erin
+// has no purchase, and zoe is not attributed.
 func newCrowd(t *testing.T) *shop {
 	t.Helper()
 	const converge = ""
@@ -110,7 +110,7 @@ func newCrowd(t *testing.T) *shop {
 	return s
 }
 
-// drifted expects so much to have been counted, and nothing more to be found.
+// drifted checks the counted drift, and that another resync finds nothing.
 func (s *shop) drifted(want int64) {
 	s.Helper()
 	const counted = "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign"

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// newSpender is a crowd in which alice's earnings of 500 were adjusted to 600 and spent down to 400,
-// and zoe has 70 from adjustments alone.
+// newSpender returns a crowd in which alice's earnings of 500 were adjusted to 600 and spent down
+// to 400, and zoe has 70 from adjustments alone.
 func newSpender(t *testing.T) *shop {
 	t.Helper()
 	s := newCrowd(t)
@@ -44,7 +44,7 @@ func TestResyncPutsWriterAccountsRight(t *testing.T) {
 	}
 }
 
-// A row of an adjustment or redemption behind the triggers counts from the next resync.
+// An adjustment or redemption written behind the triggers counts from the next resync on.
 func TestResyncCountsFactsWrittenBehindTheTriggers(t *testing.T) {
 	s := newSpender(t)
 	s.asOwner(`BEGIN; ALTER TABLE referral.adjustment DISABLE TRIGGER USER; ALTER TABLE referral.redemption DISABLE TRIGGER USER;
@@ -82,7 +82,7 @@ func TestResyncSkipsAWriterAccountThatIsLocked(t *testing.T) {
 	}
 }
 
-// resyncWithin compares everything, which must not take longer.
+// resyncWithin compares everything within a time limit.
 func (s *shop) resyncWithin(limit time.Duration) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
@@ -90,15 +90,14 @@ func (s *shop) resyncWithin(limit time.Duration) {
 	must(s, s.engine.Resync(ctx))
 }
 
-// Whatever a writer does beside a resync that puts its row right, the row is the sum of the facts
-// once both have committed.
-func TestResyncOfAWriterAccountBesideItsWriter(t *testing.T) {
-	mend, err := os.ReadFile("queries/mend_writer_account.sql")
+// After a writer and a resync of one account have both committed, the row is the sum of the facts.
+func TestResyncAndWriterOfOneAccountLoseNothing(t *testing.T) {
+	repair, err := os.ReadFile("queries/repair_writer_account.sql")
 	must(t, err)
 	for name, pause := range map[string]struct{ statement, sql string }{
 		"writer commits before the row is locked": {"create_writer_account", `SELECT pg_advisory_xact_lock(7) WHERE coalesce($1::text[], $2::text[]) IS NOT NULL`},
-		"writer waits for the locked row": {"mend_writer_account", strings.NewReplacer(
-			"UPDATE", "WITH pause AS (SELECT pg_advisory_xact_lock(7)) UPDATE", "\n WHERE w.", "\n WHERE EXISTS (SELECT FROM pause) AND w.").Replace(string(mend))},
+		"writer waits for the locked row": {"repair_writer_account", strings.NewReplacer(
+			"UPDATE", "WITH pause AS (SELECT pg_advisory_xact_lock(7)) UPDATE", "\n WHERE w.", "\n WHERE EXISTS (SELECT FROM pause) AND w.").Replace(string(repair))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSpender(t)

@@ -15,26 +15,24 @@ import (
 // reversalRows is how many rows of each table one step of a reversal reads.
 const reversalRows = 1000
 
-// reversal is one transaction of a campaign that was deleted with Reverse: what
-// it gave in a range of keys is taken back. It decides nothing and loads no
-// facts, so that it also reaches referees that are set aside, withheld, or have
-// pairs in a campaign that is suspended. What is recorded says what there is to
-// take back; counters have no say.
+// reversal is one transaction of a campaign that was deleted with Reverse: it takes back what the
+// campaign gave in a range of keys. It decides nothing and loads no facts, so that it also reaches
+// referees that are set aside, withheld, or have pairs in a suspended campaign. Only recorded rows
+// decide what is taken back, never counters.
 type reversal struct {
 	*batch
 	campaign string
 	after    rowKey  // last key of the range before
-	end      *rowKey // last key of this one; nil: there is none after it
+	end      *rowKey // last key of this range; nil: the range has no end
 
-	waiting  pairKeyColumns  // rows of the waitlist
-	waitlist referrerColumns // their referrers
+	waitlistKeys      pairKeyColumns  // rows to remove from the waitlist
+	waitlistReferrers referrerColumns // their referrers
 }
 
-// rowKey is what pairs, credits and ledger entries have in common.
+// rowKey is the key that pairs, credits and ledger entries share.
 type rowKey struct{ userID, purchaseID string }
 
-// reversing reports whether some campaign takes back what it gave, as far as
-// the engine knows.
+// reversing reports whether the loaded configuration has a campaign that takes back what it gave.
 func (e *Engine) reversing() bool {
 	config := e.config.Load()
 	if config == nil || !e.mayDecide(config) {
@@ -48,8 +46,8 @@ func (e *Engine) reversing() bool {
 	return false
 }
 
-// runReversals takes step after step each time it is woken, until ctx ends.
-// Batches go first: it pauses after each step for as long as the step took.
+// runReversals runs one step after the other each time it is woken, until ctx ends. Batches go
+// first: it pauses after each step for at least as long as the step took.
 func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
 	for {
@@ -60,7 +58,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 		}
 		for ctx.Err() == nil {
 			began := time.Now()
-			took, err := e.reverse(ctx, reversalRows)
+			did, err := e.reverseStep(ctx, reversalRows)
 			if err != nil && ctx.Err() == nil {
 				wait := delay.NextBackOff()
 				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
@@ -68,30 +66,30 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 				break
 			}
 			delay.Reset()
-			if !took {
+			if !did {
 				break
 			}
-			pause(ctx, e.pace(time.Since(began)))
+			pause(ctx, e.pauseAfter(time.Since(began)))
 		}
 	}
 }
 
-// reverse does one step, and reports whether there was one to do that no other
-// engine is at.
-func (e *Engine) reverse(ctx context.Context, rows int) (took bool, err error) {
+// reverseStep does one step, and reports whether there was one that no other engine does.
+func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error) {
 	if !e.reversing() {
 		return false, nil
 	}
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
-	took, err = step.run(ctx, rows)
+	did, err = step.runStep(ctx, rows)
 	if errors.Is(err, errConfigurationMoved) {
 		_, err = e.reload(ctx)
 		return err == nil, err
 	}
-	return took, err
+	return did, err
 }
 
-func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
+// runStep takes back what the campaign gave in the next range of keys.
+func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) {
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
@@ -100,16 +98,16 @@ func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
 		defer cancel()
 		_ = s.tx.Rollback(ctx)
 	}()
-	if took, err = s.claim(ctx, rows); err != nil || !took {
+	if found, err := s.lockRange(ctx, rows); err != nil || !found {
 		return false, err
 	}
-	if err := s.load(ctx); err != nil {
+	if err := s.loadRange(ctx); err != nil {
 		return false, fmt.Errorf("while loading what campaign %s gave: %w", s.campaign, err)
 	}
-	if err := s.takeBack(); err != nil {
+	if err := s.computeReversals(); err != nil {
 		return false, err
 	}
-	if err := s.record(ctx); err != nil {
+	if err := s.recordRange(ctx); err != nil {
 		return false, fmt.Errorf("while taking back what campaign %s gave: %w", s.campaign, err)
 	}
 	if err := s.fence(ctx); err != nil {
@@ -118,22 +116,22 @@ func (s *reversal) run(ctx context.Context, rows int) (took bool, err error) {
 	if err := s.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a step of a reversal: %w", err)
 	}
-	s.engine.stats.entries.Add(uint64(s.entries()))
+	s.engine.stats.entries.Add(uint64(s.countEntries()))
 	return true, nil
 }
 
-// claim locks a reversal, finds the end of the next range, and locks the shards
-// of the referees in it.
-func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) {
+// lockRange locks a reversal, finds the end of its next range, and locks the shards of the referees
+// in it.
+func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err error) {
 	if _, err := s.tx.Exec(ctx, s.statement("begin")); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
-	err = s.tx.QueryRow(ctx, s.statement("reverse_claim")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
+	err = s.tx.QueryRow(ctx, s.statement("reverse_lock")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("while claiming a reversal: %w", err)
+		return false, fmt.Errorf("while locking a reversal: %w", err)
 	}
 	var end rowKey
 	switch err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID); {
@@ -142,7 +140,7 @@ func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) 
 	case !errors.Is(err, pgx.ErrNoRows):
 		return false, fmt.Errorf("while finding the next keys: %w", err)
 	}
-	locked, err := s.tx.Query(ctx, s.statement("reverse_shards"), s.rangeOf()...)
+	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments())
 	if err == nil {
 		s.shards, err = pgx.CollectRows(locked, pgx.RowTo[int16])
 	}
@@ -152,13 +150,19 @@ func (s *reversal) claim(ctx context.Context, rows int) (found bool, err error) 
 	return true, nil
 }
 
-// rangeOf are the parameters of statements about the range.
-func (s *reversal) rangeOf() []any {
+// rangeArguments are the parameters of the statements about the range.
+func (s *reversal) rangeArguments() pgx.StrictNamedArgs {
 	userID, purchaseID := s.endKey()
-	return []any{s.campaign, s.after.userID, s.after.purchaseID, userID, purchaseID}
+	return pgx.StrictNamedArgs{
+		"campaign":       s.campaign,
+		"after_user":     s.after.userID,
+		"after_purchase": s.after.purchaseID,
+		"last_user":      userID,
+		"last_purchase":  purchaseID,
+	}
 }
 
-// endKey is the last key of the range; nil: there is none after it.
+// endKey returns the last key of the range; nil: the range has no end.
 func (s *reversal) endKey() (userID, purchaseID *string) {
 	if s.end == nil {
 		return nil, nil

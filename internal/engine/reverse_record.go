@@ -8,9 +8,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// load reads what is recorded of the campaign in the range. Its referees know
-// nothing else. Withheld rows are locked before the campaign, as everywhere.
-func (s *reversal) load(ctx context.Context) error {
+// loadRange reads what is recorded of the campaign in the range, and nothing else. Withheld rows
+// are locked before the campaign, as everywhere.
+func (s *reversal) loadRange(ctx context.Context) error {
 	s.byID = map[string]*referee{}
 	revisions := map[rowKey]int{} // of ledger entries
 	lastUser, _ := s.endKey()
@@ -22,29 +22,29 @@ func (s *reversal) load(ctx context.Context) error {
 	}
 	queries.Queue(s.statement("lock_campaign"), []string{s.campaign}, []string{})
 	var id, purchaseID, referrerID string
-	queries.Queue(s.statement("reverse_waiting"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
-			s.waiting.add(id, purchaseID)
-			s.waitlist.add(s.campaign, referrerID, 0)
+			s.waitlistKeys.add(id, purchaseID)
+			s.waitlistReferrers.add(s.campaign, referrerID, 0)
 			return nil
 		})
 		return err
 	})
 	var p reward.Pair
-	queries.Queue(s.statement("reverse_pair"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
 			&p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() error {
 			p.Campaign = s.campaign
-			r := s.referee(id)
+			r := s.refereeOf(id)
 			r.Pairs = append(r.Pairs, p)
 			return nil
 		})
 		return err
 	})
-	c := recordedCredit{campaign: s.campaign, sealed: true}
-	queries.Queue(s.statement("reverse_credit"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+	c := recordedCredit{campaign: s.campaign, intact: true}
+	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
-			r := s.referee(id)
+			r := s.refereeOf(id)
 			r.credits = append(r.credits, c)
 			return nil
 		})
@@ -52,9 +52,9 @@ func (s *reversal) load(ctx context.Context) error {
 	})
 	l := reward.LedgerSum{LedgerKey: reward.LedgerKey{Campaign: s.campaign}}
 	var revision int
-	queries.Queue(s.statement("reverse_ledger"), s.rangeOf()...).Query(func(rows pgx.Rows) error {
+	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
-			r := s.referee(id)
+			r := s.refereeOf(id)
 			r.Ledger = append(r.Ledger, l)
 			key := rowKey{id, l.PurchaseID}
 			revisions[key] = max(revisions[key], revision)
@@ -65,11 +65,11 @@ func (s *reversal) load(ctx context.Context) error {
 	if err := s.send(ctx, &queries); err != nil {
 		return err
 	}
-	s.outcomes(revisions)
+	s.decideReversals(revisions)
 	return nil
 }
 
-func (s *reversal) referee(userID string) *referee {
+func (s *reversal) refereeOf(userID string) *referee {
 	r := s.byID[userID]
 	if r == nil {
 		r = newReferee(userID)
@@ -79,9 +79,8 @@ func (s *reversal) referee(userID string) *referee {
 	return r
 }
 
-// outcomes say for each purchase what becomes of it: of pairs, and of credits
-// and entries without a pair.
-func (s *reversal) outcomes(revisions map[rowKey]int) {
+// decideReversals decides every purchase: pairs, and credits and entries without a pair.
+func (s *reversal) decideReversals(revisions map[rowKey]int) {
 	for _, r := range s.referees {
 		known := map[string]bool{}
 		for i := range r.Pairs {
@@ -104,8 +103,8 @@ func (s *reversal) outcomes(revisions map[rowKey]int) {
 	}
 }
 
-// takeBack works out the ledger entries that bring each sum to zero.
-func (s *reversal) takeBack() error {
+// computeReversals computes the ledger entries that bring each sum to zero.
+func (s *reversal) computeReversals() error {
 	for _, r := range s.referees {
 		entries, err := reward.Settle(r.outcome.Decisions, r.Ledger)
 		if err != nil {
@@ -116,34 +115,34 @@ func (s *reversal) takeBack() error {
 	return nil
 }
 
-func (s *reversal) entries() (n int) {
+func (s *reversal) countEntries() (n int) {
 	for _, r := range s.referees {
 		n += len(r.entries)
 	}
 	return n
 }
 
-// record writes what the outcomes differ in from what is recorded, and how far
-// the reversal has come.
-func (s *reversal) record(ctx context.Context) error {
+// recordRange writes what differs from the recorded rows, and the progress of the reversal.
+func (s *reversal) recordRange(ctx context.Context) error {
 	user, purchase := s.endKey()
 	var writes pgx.Batch
 	writes.Queue(s.statement("reverse_attributed"), s.campaign, s.after.userID, user)
 	writes.Queue(s.statement("reverse_advance"), s.campaign, user, purchase)
 	if len(s.shards) > 0 {
-		d := s.differences()
+		d := s.compareRange()
 		d.writeOwn(&writes, s.statement, s.shards[0])
-		d.countReferrers(&writes, s.statement)
+		d.writeReferrers(&writes, s.statement)
 		d.writePairs(&writes, s.statement)
 		s.writeWaitlist(&writes, d)
+		s.writeRequests(&writes, d)
 		d.writeAccounts(&writes, s.statement)
 	}
 	return s.send(ctx, &writes)
 }
 
-func (s *reversal) differences() *differences {
+func (s *reversal) compareRange() *differences {
 	d := newDifferences(len(s.referees))
-	d.unlisted, d.waitlist = s.waiting, s.waitlist
+	d.waitlistRemovals, d.waitlistReferrers = s.waitlistKeys, s.waitlistReferrers
 	for _, r := range s.referees {
 		for i := range r.outcome.Decisions {
 			decision := &r.outcome.Decisions[i]
@@ -152,7 +151,7 @@ func (s *reversal) differences() *differences {
 			d.compareCredits(r, before, decision)
 		}
 		for i := range r.entries {
-			d.enter(r, &r.entries[i])
+			d.addEntry(r, &r.entries[i])
 		}
 	}
 	return d

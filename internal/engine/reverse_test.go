@@ -19,7 +19,7 @@ func (s *shop) askToReverse(name string) (left int64) {
 	return left
 }
 
-// reverseAll deletes a campaign with Reverse, and expects nothing to be left in the end.
+// reverseAll deletes a campaign with Reverse and checks that nothing is left.
 func (s *shop) reverseAll(name string) {
 	s.Helper()
 	if left := s.askToReverse(name); left == 0 {
@@ -38,7 +38,7 @@ func (s *shop) reverseAll(name string) {
 	s.consistent()
 }
 
-// everyKind is a campaign with granted, held and waiting pairs, and a refunded one.
+// everyKind returns a shop whose campaign has granted, held and waiting pairs, and a refunded one.
 func (s *shop) everyKind() {
 	s.Helper()
 	held := func(d *database.Declaration) {
@@ -62,15 +62,15 @@ func TestReverseTakesBackEveryKindOfPair(t *testing.T) {
 		"Grant Qualified 2", "Reversal CampaignDeleted 2")
 }
 
-func TestReverseGoesInBoundedSteps(t *testing.T) {
+func TestReverseTakesBoundedSteps(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 1})
 	s.everyKind()
 	s.reverseAll("invite")
 }
 
-// Whatever keeps a referee from being decided keeps no credit of its.
-func TestReverseNeedsNoDecision(t *testing.T) {
+// Credit is taken back also from referees that cannot be decided.
+func TestReverseReachesRefereesThatCannotBeDecided(t *testing.T) {
 	for name, prepare := range map[string]func(s *shop){
 		"a referee that is set aside": func(s *shop) {
 			s.asOwner(`CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -125,7 +125,7 @@ func TestReverseNeedsNoDecision(t *testing.T) {
 	}
 }
 
-// What a campaign gave is taken back although pairs of the same referees live on in another.
+// What a campaign gave is taken back although the same referees have pairs in another campaign.
 func TestReverseLeavesOtherCampaignsAlone(t *testing.T) {
 	s := newShop(t)
 	s.everyKind()
@@ -165,8 +165,8 @@ func TestReverseByTwoEnginesEntersNothingTwice(t *testing.T) {
 	s.expect("balances", balances)
 }
 
-// A referee with more pairs than a step reads is taken back in several.
-func TestReverseSplitsAReferee(t *testing.T) {
+// A referee with more pairs than a step reads is taken back in several steps.
+func TestReverseTakesSeveralStepsForALargeReferee(t *testing.T) {
 	s := newShop(t)
 	terms := fiveDollars()
 	terms.Purchases = reward.EveryPurchase
@@ -180,7 +180,7 @@ func TestReverseSplitsAReferee(t *testing.T) {
 	s.expect("entries", "SELECT kind, count(*) FROM referral.ledger GROUP BY 1 ORDER BY 1", "Grant 25", "Reversal 25")
 }
 
-func TestReversedSignupsMayBelongToAnotherCampaign(t *testing.T) {
+func TestReversedSignupsMayBeAttributedToAnotherCampaign(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	s.declare("other", fiveDollars())

@@ -17,7 +17,7 @@ func (s *shop) sharded(shards int) {
 		LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN (hashtextextended(key COLLATE "C", 0) & %d)::smallint`, shards-1))
 }
 
-// One migration says how many shards there are, and nothing else does.
+// Only a migration defines the number of shards.
 func TestAnyNumberOfShardsIsServed(t *testing.T) {
 	for _, shards := range []int{1, 2, 64} {
 		t.Run(fmt.Sprint(shards), func(t *testing.T) {
@@ -37,8 +37,8 @@ func TestAnyNumberOfShardsIsServed(t *testing.T) {
 	}
 }
 
-// No shard starves: each is worked on once before any is worked on again.
-func TestBatchesTakeAllShardsInTurn(t *testing.T) {
+// No shard starves: each is locked once before any is locked again.
+func TestBatchesLockAllShardsInTurn(t *testing.T) {
 	for _, shards := range []int{16, 64} {
 		t.Run(fmt.Sprint(shards), func(t *testing.T) {
 			s := newShop(t)

@@ -8,117 +8,113 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// aloneAtMost is how often a referee may fail alone, while there is nothing else
-// to do, before it is set aside.
+// aloneAtMost is how often a referee may fail alone, while there is nothing else to do, before it
+// is set aside.
 const aloneAtMost = 3
 
-// split decides what the next batch of a worker may take, given how its batches
-// ended so far. It only reads and changes its own fields, so that a table of
-// outcomes tests it.
+// split decides what the next batch of a worker may work on, given how its batches ended so far. It
+// only reads and writes its own fields, so that a table of endings tests it.
 //
-// A unit of work, which is a shard of the change queue or a campaign's waitlist,
-// becomes a suspect when its batch failed. From then on turns alternate: one for
-// the other units, one for a suspect, which is then the only unit of its batch.
-// While the other units have work, a suspect waits for as long as its failed
-// batch took, so that a timeout takes at most half of the time:
+// A unit of work is a shard of the change queue or the waitlist of a campaign. It becomes a suspect
+// when its batch failed. From then on turns alternate: one for the other units, one for a suspect,
+// which is the only unit of its batch. While the other units have work, a suspect waits for as long
+// as its failed batch took, so that a timeout takes at most half of the time:
 //
 //	failed by its data, size or time ─► half as many changes the next time, down to one
 //	a referee failed alone twice, another batch was decided since ─► that referee is set aside
 //	failed by a lock, the connection or the disk ─► the same again, and Err reports it
-//	committed ─► twice as many changes, until there is no limit left
+//	committed ─► twice as many changes, until the unit is no suspect any more
 //
-// A failure of the whole database therefore sets no referee aside: no batch is
-// decided meanwhile.
+// So a failure of the whole database sets no referee aside: no batch is decided meanwhile.
 type split struct {
-	full     int // size from which a suspect is none any more
-	suspects []suspect
-	own      bool // the next turn is for a suspect, not for the other units
-	idle     bool // the other units have nothing to do
-	decided  int  // batches that decided a referee
-	failed   int  // batches that failed by their data, size or time
-	barren   int  // failures since the last batch that committed
+	full           int // size from which a suspect becomes an ordinary unit again
+	suspects       []suspect
+	suspectNext    bool // the next turn is for a suspect, not for the other units
+	idle           bool // the other units have nothing to do
+	decided        int  // batches that decided a referee
+	failed         int  // batches that failed by their data, size or time
+	failuresInARow int  // failures since the last batch that committed
 }
 
 // suspect is a unit whose last batch failed.
 type suspect struct {
-	unit    string
-	size    int       // most referees in its next batch
-	alone   string    // the referee that failed alone; empty: none has
-	times   int       // how often in a row that referee failed alone
-	decided int       // split.decided when the unit became a suspect
-	failed  int       // split.failed when the referee first failed alone
-	passing int       // failures in a row that were no fault of the batch
-	cause   error     // of the last failure
-	after   time.Time // no turn before then while other units have work
+	unit            string
+	size            int       // most referees in its next batch
+	alone           string    // the referee that failed alone; empty: none has
+	timesAlone      int       // how often in a row that referee failed alone
+	decided         int       // split.decided when the unit became a suspect
+	failed          int       // split.failed when the referee first failed alone
+	passingFailures int       // failures in a row that the batch did not cause
+	cause           error     // of the last failure
+	notBefore       time.Time // no turn before this time while other units have work
 }
 
-// turn is what the next batch may take.
+// turn is what the next batch may work on.
 type turn struct {
-	first   int      // shard to begin with
-	most    int      // shards
-	own     string   // the suspect, which is the only unit; empty: none
-	without []string // units that are left to other turns
-	size    int      // most changes, or waiting pairs
-	aside   string   // referee to set aside without deciding it, when it is the only one; empty: none
-	cause   error    // why
+	firstShard int      // shard to begin with
+	mostShards int      // shards
+	suspect    string   // the only unit of the batch; empty: none
+	excluded   []string // units that are left to other turns
+	size       int      // most changes, or most waiting pairs
+	setAside   string   // referee to set aside undecided if it is the only one; empty: none
+	cause      error    // of setting it aside
 }
 
 // ending is how a batch ended.
 type ending struct {
 	began, at time.Time
-	units     []string // that were locked; empty: there was nothing to do, or none could be locked
-	taken     int      // keys that were dequeued, or referees of the waitlist's head
-	alone     string   // the only one of these, a referee; empty: there were none or several
+	units     []string // units that were locked; empty: there was nothing to do, or none could be locked
+	chosen    int      // dequeued keys, or referees of the head of a waitlist
+	alone     string   // the only referee that was chosen; empty: there were none or several
 	fault     postgres.Fault
 	cause     error
 }
 
-// next is the turn of the next batch. first and size are what a turn without a
-// suspect begins with and may take.
+// next returns the turn of the next batch. firstShard and size are those of a turn without a
+// suspect.
 func (s *split) next(now time.Time, first, size int) turn {
 	if p := s.due(now); p != nil {
-		t := turn{first: first, most: 1, size: p.size, own: p.unit}
+		t := turn{firstShard: first, mostShards: 1, size: p.size, suspect: p.unit}
 		if s.condemns(p) {
-			t.aside, t.cause = p.alone, p.cause
+			t.setAside, t.cause = p.alone, p.cause
 		}
 		return t
 	}
-	t := turn{first: first, most: shardsPerBatch, size: size}
+	t := turn{firstShard: first, mostShards: shardsPerBatch, size: size}
 	for i := range s.suspects {
-		t.without = append(t.without, s.suspects[i].unit)
+		t.excluded = append(t.excluded, s.suspects[i].unit)
 	}
 	return t
 }
 
-// due is the suspect whose turn it is; nil: it is the other units' turn.
+// due returns the suspect whose turn it is; nil: it is the turn of the other units.
 func (s *split) due(now time.Time) *suspect {
-	if !s.own {
+	if !s.suspectNext {
 		return nil
 	}
 	for i := range s.suspects {
-		if p := &s.suspects[i]; s.idle || !now.Before(p.after) {
+		if p := &s.suspects[i]; s.idle || !now.Before(p.notBefore) {
 			return p
 		}
 	}
 	return nil
 }
 
-// condemns reports whether the suspect's referee is at fault, and not the
-// database: another batch was decided since the unit failed, or there was
-// nothing else to do and nothing else failed.
+// condemns reports whether the suspect's referee caused the failures, not the database: another
+// batch was decided since the unit failed, or there was nothing else to do and nothing else failed.
 func (s *split) condemns(p *suspect) bool {
 	switch {
 	case p.alone == "":
 		return false
 	case s.decided > p.decided:
-		return p.times >= 2
+		return p.timesAlone >= 2
 	}
-	return p.times >= aloneAtMost && s.failed-p.failed == p.times-1
+	return p.timesAlone >= aloneAtMost && s.failed-p.failed == p.timesAlone-1
 }
 
-// report takes note of how a turn ended. It returns whether the next turn may
-// follow at once, and whether there may be anything left to do in it.
-func (s *split) report(t turn, e ending) (atOnce, more bool) {
+// ended records how a turn ended. It reports whether the next turn may follow at once, and whether
+// there may be anything left to do in it.
+func (s *split) ended(t turn, e ending) (atOnce, more bool) {
 	switch {
 	case e.fault == postgres.FaultNone && len(e.units) == 0:
 		return true, s.nothingToDo(t)
@@ -131,95 +127,94 @@ func (s *split) report(t turn, e ending) (atOnce, more bool) {
 	return s.failure(t, e), true
 }
 
-// nothingToDo forgets a suspect without work: another engine has done it.
+// nothingToDo removes a suspect without work: another engine has done it.
 func (s *split) nothingToDo(t turn) (more bool) {
-	if t.own != "" {
+	if t.suspect != "" {
 		s.remove(t)
 	} else {
 		s.idle = true
 	}
-	s.own = t.own == ""
+	s.suspectNext = t.suspect == ""
 	return len(s.suspects) > 0
 }
 
 func (s *split) committed(t turn, e ending) {
-	s.own, s.idle = t.own == "", false
-	s.barren = 0
-	if e.taken > 0 && t.aside == "" {
+	s.suspectNext, s.idle = t.suspect == "", false
+	s.failuresInARow = 0
+	if e.chosen > 0 && t.setAside == "" {
 		s.decided++
 	}
-	if t.own == "" {
+	if t.suspect == "" {
 		return
 	}
 	p := s.remove(t)
-	if e.taken < p.size && t.aside == "" || p.size >= s.full {
+	if e.chosen < p.size && t.setAside == "" || p.size >= s.full {
 		return // its queue is empty, or its batches are as large as any
 	}
 	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
 }
 
-// failure makes suspects of the units of a batch that failed, and reports
-// whether the next turn may follow at once: it may while it is another attempt
-// than the last one.
+// failure makes suspects of the units of a failed batch, and reports whether the next turn may
+// follow at once: it may if it attempts something other than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
-	s.barren++
+	s.failuresInARow++
 	byBatch := e.fault == postgres.FaultBatch
 	if byBatch {
 		s.failed++
 	}
-	s.own, s.idle = false, false
-	if t.own == "" {
+	s.suspectNext, s.idle = false, false
+	if t.suspect == "" {
 		for _, unit := range e.units {
 			p := suspect{unit: unit, size: max(1, t.size/len(e.units)), decided: s.decided}
 			p.fail(e, byBatch, s.failed)
 			s.suspects = append(s.suspects, p)
 		}
-		return byBatch || s.barren <= len(s.suspects)
+		return byBatch || s.failuresInARow <= len(s.suspects)
 	}
 	p := s.remove(t)
 	halved := byBatch && p.size > 1
 	p.fail(e, byBatch, s.failed)
 	s.suspects = append(s.suspects, p)
-	return halved || p.alone != "" && byBatch && p.times <= aloneAtMost || s.barren <= len(s.suspects)
+	return halved || p.alone != "" && byBatch && p.timesAlone <= aloneAtMost || s.failuresInARow <= len(s.suspects)
 }
 
-// remove takes the suspect that the turn was for off the suspects.
+// remove removes the suspect of the turn and returns it.
 func (s *split) remove(t turn) suspect {
-	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.own })
+	at := slices.IndexFunc(s.suspects, func(p suspect) bool { return p.unit == t.suspect })
 	p := s.suspects[at]
 	s.suspects = slices.Delete(s.suspects, at, at+1)
 	return p
 }
 
-// fail takes note of the suspect's failure.
+// fail records the suspect's failure.
 func (p *suspect) fail(e ending, byBatch bool, failed int) {
-	p.cause, p.after = e.cause, e.at.Add(e.at.Sub(e.began))
+	p.cause, p.notBefore = e.cause, e.at.Add(e.at.Sub(e.began))
 	if !byBatch {
-		p.passing++
+		p.passingFailures++
 		return
 	}
-	p.passing = 0
+	p.passingFailures = 0
 	switch e.alone {
 	case "":
-		p.alone, p.times = "", 0
+		p.alone, p.timesAlone = "", 0
 	case p.alone:
-		p.times++
+		p.timesAlone++
 	default:
-		p.alone, p.times, p.failed = e.alone, 1, failed
+		p.alone, p.timesAlone, p.failed = e.alone, 1, failed
 	}
 	switch {
 	case e.alone != "":
 		p.size = 1
 	case len(e.units) == 1:
-		p.size = max(1, min(p.size, e.taken)/2)
+		p.size = max(1, min(p.size, e.chosen)/2)
 	}
 }
 
-// stuck is why a unit makes no progress that splitting could bring; nil: each
-// does. A lock that does not end shows by it.
+// stuck returns why a unit makes no progress that splitting could bring, such as a lock that does
+// not end; nil: all make progress.
 func (s *split) stuck() error {
 	at := slices.IndexFunc(s.suspects, func(p suspect) bool {
-		return p.passing >= 2 || p.passing == 0 && p.size == 1 && (p.alone == "" || p.times > aloneAtMost)
+		return p.passingFailures >= 2 || p.passingFailures == 0 && p.size == 1 && (p.alone == "" || p.timesAlone > aloneAtMost)
 	})
 	if at < 0 {
 		return nil
@@ -227,7 +222,7 @@ func (s *split) stuck() error {
 	return s.suspects[at].cause
 }
 
-// shardOf is the shard that a unit of the change queue stands for; nil: any.
+// shardOf returns the shard of a unit of the change queue; nil: any.
 func shardOf(unit string) *int16 {
 	shard, err := strconv.ParseInt(unit, 10, 16)
 	if err != nil {
@@ -236,7 +231,7 @@ func shardOf(unit string) *int16 {
 	return new(int16(shard))
 }
 
-// shardsOf are the shards that units of the change queue stand for.
+// shardsOf returns the shards of units of the change queue.
 func shardsOf(units []string) []int16 {
 	all := make([]int16, 0, len(units))
 	for _, unit := range units {

@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// begin is the first statement of a batch with shorter timeouts.
+// begin is the first statement of a batch, with shorter timeouts.
 const begin = `SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
        set_config('statement_timeout', '400ms', true), set_config('lock_timeout', '300ms', true),
        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),

@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// queue is what each shard of a made-up database has left to decide.
+// queue holds what is to be decided in each shard of an imagined database.
 type queue map[int16][]string
 
 // play lets a worker work on a queue until nothing is left or nothing may follow
@@ -26,7 +26,7 @@ func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, 
 		var keys []string
 		var locked []int16
 		for shard := range int16(16) {
-			if len(locked) < min(t.most, t.size) && len(q[shard]) > 0 && (t.own == "" || *shardOf(t.own) == shard) && !slices.Contains(shardsOf(t.without), shard) {
+			if len(locked) < min(t.mostShards, t.size) && len(q[shard]) > 0 && (t.suspect == "" || *shardOf(t.suspect) == shard) && !slices.Contains(shardsOf(t.excluded), shard) {
 				locked = append(locked, shard)
 				e.units = append(e.units, strconv.Itoa(int(shard)))
 			}
@@ -34,7 +34,7 @@ func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, 
 		for _, shard := range locked {
 			keys = append(keys, q[shard][:min(len(q[shard]), max(1, t.size/len(locked)))]...)
 		}
-		e.taken = len(keys)
+		e.chosen = len(keys)
 		if len(keys) == 1 {
 			e.alone = keys[0]
 		}
@@ -42,7 +42,7 @@ func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, 
 		e.at = now
 		line := "decided"
 		switch {
-		case len(keys) == 1 && keys[0] == t.aside:
+		case len(keys) == 1 && keys[0] == t.setAside:
 			aside = append(aside, keys[0])
 			line = "set aside"
 		case len(keys) == 0:
@@ -59,7 +59,7 @@ func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, 
 			}
 		}
 		batches = append(batches, line)
-		atOnce, more := s.report(t, e)
+		atOnce, more := s.ended(t, e)
 		if !more || !atOnce {
 			return aside, batches
 		}
@@ -134,11 +134,11 @@ func TestSplitSetsAsideTheRefereesAtFault(t *testing.T) {
 	}
 }
 
-func TestSplitTriesOtherShardsFirst(t *testing.T) {
+func TestSplitTriesOtherShardsBeforeASuspect(t *testing.T) {
 	s := split{full: 500}
 	at := time.Unix(0, 0)
 	t1 := s.next(at, 0, 2000)
-	s.report(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, taken: 9, fault: postgres.FaultPassing, cause: errors.New("lock")})
+	s.ended(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, chosen: 9, fault: postgres.FaultPassing, cause: errors.New("lock")})
 	for _, test := range []struct {
 		after time.Duration
 		own   bool
@@ -149,17 +149,17 @@ func TestSplitTriesOtherShardsFirst(t *testing.T) {
 		{41 * time.Second, false}, // then they alternate
 	} {
 		turn := s.next(at.Add(test.after), 0, 2000)
-		if own := turn.own != ""; own != test.own {
+		if own := turn.suspect != ""; own != test.own {
 			t.Errorf("after %v the turn is a suspect's: %t", test.after, own)
 		}
-		if turn.own == "" && !slices.Equal(turn.without, []string{"0", "1"}) && len(s.suspects) == 2 {
-			t.Errorf("after %v the suspects are not left out: %v", test.after, turn.without)
+		if turn.suspect == "" && !slices.Equal(turn.excluded, []string{"0", "1"}) && len(s.suspects) == 2 {
+			t.Errorf("after %v the suspects are not left out: %v", test.after, turn.excluded)
 		}
-		s.report(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.own, "3")}, taken: 1})
+		s.ended(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.suspect, "3")}, chosen: 1})
 	}
 }
 
-func TestSplitForgetsASuspectWithoutWork(t *testing.T) {
+func TestSplitRemovesASuspectWithoutWork(t *testing.T) {
 	s := split{full: 500}
 	play(&s, queue{7: users("x", 9)}, fails(postgres.FaultPassing, "xaa"))
 	if len(s.suspects) != 1 {

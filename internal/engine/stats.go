@@ -4,13 +4,13 @@ import "sync/atomic"
 
 // Stats count what an engine did since it was made.
 type Stats struct {
-	Polls    uint64 // looks for work
-	Batches  uint64 // committed
-	Referees uint64 // decided in them
-	Entries  uint64 // appended to the ledger in them
+	Polls    uint64 // polls that succeeded
+	Batches  uint64 // batches that were committed
+	Referees uint64 // referees decided in these
+	Entries  uint64 // entries appended to the ledger
 	Failures uint64 // batches that were rolled back
 	SetAside uint64 // referees that could not be decided
-	Drift    uint64 // differences put right that nobody declared
+	Drift    uint64 // rows that a resync put right
 }
 
 type counters struct {

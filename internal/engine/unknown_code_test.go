@@ -15,7 +15,7 @@ const (
 	attributed   = "SELECT user_id, referrer_id, source FROM referral.attribution ORDER BY 1"
 )
 
-func TestCodeThatNamesNoLinkIsAsNone(t *testing.T) {
+func TestCodeWithoutALinkCountsAsNone(t *testing.T) {
 	for _, facts := range [][]string{
 		{link, touch, coupon, purchase},
 		{coupon, purchase, touch, link},
@@ -34,7 +34,7 @@ func TestCodeThatNamesNoLinkIsAsNone(t *testing.T) {
 	}
 }
 
-func TestLinkOfATypedCodeDecidesFromThenOn(t *testing.T) {
+func TestLinkCreatedLaterAttributesItsTypedCode(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	for _, fact := range []string{link, touch, coupon} {
@@ -64,8 +64,8 @@ func TestLinkOfATypedCodeDecidesFromThenOn(t *testing.T) {
 	s.atRest()
 }
 
-// What no trigger noticed is found by a comparison.
-func TestResyncSeesLinksOfTypedCodesAndTouchesBehindThem(t *testing.T) {
+// A comparison finds what no trigger noticed.
+func TestResyncFindsUnnoticedLinksOfTypedCodesAndTouches(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts  []string
 		behind string
@@ -91,7 +91,7 @@ func TestResyncSeesLinksOfTypedCodesAndTouchesBehindThem(t *testing.T) {
 	}
 }
 
-func TestLostAttributionByTouchIsFoundBehindACode(t *testing.T) {
+func TestLostAttributionByTouchIsRestoredDespiteATypedCode(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	for _, fact := range []string{link, touch, coupon, purchase} {
@@ -123,7 +123,7 @@ func TestLinkReachesManySignupsWithUnknownCodes(t *testing.T) {
 	must(t, small.Converge(t.Context()))
 	s.expect("attributed by source", "SELECT source, count(*) FROM referral.attribution GROUP BY 1 ORDER BY 1", "Code 7", "Touch 7")
 
-	// An edit of the campaign reaches the ones behind unknown codes as well.
+	// An edit of the campaign reaches the signups with unknown codes too.
 	s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Generation, d.AttributionWindow = 2, time.Minute })
 	must(t, small.Converge(t.Context()))
 	s.expect("attributed with a short window", "SELECT source, count(*) FROM referral.attribution GROUP BY 1 ORDER BY 1", "Code 7")

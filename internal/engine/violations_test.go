@@ -10,8 +10,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Each row does one thing that may never be, of which violations() has to tell.
-func TestViolationsSeeWhatMayNeverBe(t *testing.T) {
+// Each row causes one violation, which violations() has to report.
+func TestViolationsReportsEachKind(t *testing.T) {
 	for wrong, damage := range map[string][]string{
 		"credit of a stranger":                             {"UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'u001'"},
 		"admitted pair without the credits it should have": {"DELETE FROM referral.credit WHERE user_id = 'u001'"},
@@ -41,7 +41,7 @@ func TestViolationsSeeWhatMayNeverBe(t *testing.T) {
 	}
 }
 
-func TestOverspendIsSeenAfterTheCampaignWasDeclaredAgain(t *testing.T) {
+func TestViolationsReportsOverspendAfterTheCampaignIsDeclaredAgain(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), budget(1000))
 	s.friends(1, 2)
@@ -54,8 +54,8 @@ func TestOverspendIsSeenAfterTheCampaignWasDeclaredAgain(t *testing.T) {
 	}
 }
 
-// Resuming leaves nothing that looks wrong, at no moment.
-func TestResumingRaisesNoFalseAlarm(t *testing.T) {
+// Resuming a campaign reports no violation at any moment.
+func TestResumingReportsNoViolation(t *testing.T) {
 	s := newShop(t)
 	terms := fiveDollars()
 	terms.HoldPeriod = 2 * time.Hour

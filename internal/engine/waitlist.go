@@ -11,11 +11,11 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// othersLookedAt is how many waiting pairs that could fit a batch reads beside its own: enough to
-// know that one stands before its claims, also where some of them do not fit after all.
-const othersLookedAt = 64
+// couldFitLimit is how many waiting pairs that could fit a batch reads beside its own: enough to
+// find one that comes before its claims, even if some of them turn out not to fit.
+const couldFitLimit = 64
 
-// waitlistRow is what the waitlist says of a pair.
+// waitlistRow is a pair's row on the waitlist.
 type waitlistRow struct {
 	campaign, referrerID string
 	order                int64
@@ -23,20 +23,20 @@ type waitlistRow struct {
 	need                 reward.Need
 	edit                 int64
 	passedOver           bool
-	altered              bool // it does not say what the engine wrote
+	altered              bool // the row differs from what the engine wrote
 }
 
-// is reports whether both say the same.
-func (w *waitlistRow) is(v *waitlistRow) bool {
-	return w.stands(v) && w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
+// same reports whether both rows are equal.
+func (w *waitlistRow) same(v *waitlistRow) bool {
+	return w.samePlace(v) && w.need.Same(&v.need) && w.edit == v.edit && w.passedOver == v.passedOver && w.altered == v.altered
 }
 
-// stands reports whether both are for the same place of the same waitlist.
-func (w *waitlistRow) stands(v *waitlistRow) bool {
+// samePlace reports whether both rows have the same place on the same waitlist.
+func (w *waitlistRow) samePlace(v *waitlistRow) bool {
 	return w.campaign == v.campaign && w.referrerID == v.referrerID && w.order == v.order && w.growing == v.growing
 }
 
-// needOf reads a need as the waitlist records it.
+// needOf builds a need from its columns on the waitlist.
 func needOf(least int64, starts, needs []int64) reward.Need {
 	need := reward.Need{Least: least}
 	for i := range starts {
@@ -45,9 +45,9 @@ func needOf(least int64, starts, needs []int64) reward.Need {
 	return need
 }
 
-// waitingPairs reads the first waiting pairs of a campaign that the capacity could admit, in admission
-// order, at most so many; own is how many of them the batch may have among its referees. It
-// completes the capacity's numbers of admitted pairs by those of their referrers.
+// waitingPairs reads, in admission order, the first waiting pairs of a campaign that the capacity
+// could admit, at most limit; own is the number of the batch's own pairs that may be among them. It
+// adds the numbers of admitted pairs of their referrers to the capacity.
 func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, limit, own int) ([]reward.WaitingPair, error) {
 	campaign := capacity.Campaign
 	if campaign.Mode == reward.Suspended {
@@ -78,14 +78,16 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 	if admits && limited == 0 {
 		kinds = append(kinds, false)
 	}
-	q.Queue(b.statement("waiting_by_need"), campaign.Name, budget, kinds, limit, own).Query(collect)
+	q.Queue(b.statement("waiting_by_need"), pgx.StrictNamedArgs{
+		"campaign": campaign.Name, "budget": budget, "kinds": kinds, "limit": limit, "own": own,
+	}).Query(collect)
 	if admits && limited > 0 {
 		q.Queue(b.statement("waiting_by_referrer"), campaign.Name, budget, limited, limit).Query(collect)
 	}
 	if err := b.send(ctx, &q); err != nil {
 		return nil, err
 	}
-	// Of a pair that is found twice the outdated finding, which came first, stays.
+	// If a pair is found twice, the outdated row comes first and is kept.
 	slices.SortStableFunc(found, func(a, b reward.WaitingPair) int { return cmp.Compare(a.Order, b.Order) })
 	found = slices.CompactFunc(found, func(a, b reward.WaitingPair) bool { return a.Order == b.Order })
 	return found[:min(len(found), limit)], nil

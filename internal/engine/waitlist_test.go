@@ -13,10 +13,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Each test is one way in which an admission could pass over a waiting pair, or leave one waiting
+// Each test is one way in which an admission could overtake a waiting pair, or leave a pair waiting
 // that fits.
 
-// edited is a declaration of a later generation, otherwise as edits say.
+// edited returns a declaration of a later generation with these edits.
 func edited(generation int64, edits ...func(*database.Declaration)) func(*database.Declaration) {
 	return func(d *database.Declaration) {
 		d.Generation, d.Policy.Generation = generation, generation
@@ -47,10 +47,10 @@ func tenPerCent() reward.Terms {
 		{Name: "inviter", Beneficiary: reward.ToReferrer, Percentage: &reward.Percentage{Rate: "10"}}}}
 }
 
-// waits tells each pair's state in admission order.
+// waits returns each pair's state in admission order.
 const waits = `SELECT user_id, state FROM referral.pair ORDER BY admission_order`
 
-// holding keeps another transaction's hands on what the query locks while something happens.
+// holding runs something while another transaction holds the locks of a query.
 func (s *shop) holding(query string, meanwhile func()) {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
@@ -62,7 +62,7 @@ func (s *shop) holding(query string, meanwhile func()) {
 	must(s, tx.Rollback(s.Context()))
 }
 
-// settles waits until engines in the background have nothing left to do.
+// settles waits until engines in the background have converged.
 func (s *shop) settles() {
 	s.Helper()
 	s.eventually("all is decided", `SELECT (SELECT count(*) FROM referral.change) + (SELECT count(*) FROM referral.allocation_request)
@@ -73,7 +73,7 @@ func shardOf(user string) string {
 	return fmt.Sprintf("SELECT FROM referral.shard WHERE shard = referral.shard_of('%s') FOR UPDATE", user)
 }
 
-// elsewhere finds a user in another shard than this one.
+// elsewhere returns a user in another shard than this one.
 func (s *shop) elsewhere(user, prefix string) string {
 	s.Helper()
 	return s.rows(`SELECT $2 || n FROM generate_series(1, 99) n WHERE referral.shard_of($2 || n) <> referral.shard_of($1) LIMIT 1`, user, prefix)[0]
@@ -86,7 +86,7 @@ func (s *shop) joins(user, code string, amount int64) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', $2, 'USD')`, user, amount)
 }
 
-func TestLowerPricesReachTheFirstWaitingPairFirst(t *testing.T) {
+func TestLowerRewardsAdmitTheFirstWaitingPairFirst(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", pays(500), budget(500))
 	s.joins("u1", "anna", 2000)
@@ -109,7 +109,7 @@ func TestLowerPricesReachTheFirstWaitingPairFirst(t *testing.T) {
 	s.expect("after", waits, "u1 Granted", "u2 Granted", late+" Waiting")
 }
 
-func TestCheaperTierIsGivenToWaitingPairs(t *testing.T) {
+func TestCheaperTierAdmitsWaitingPairs(t *testing.T) {
 	s := newShop(t)
 	tiered := reward.Terms{Purchases: reward.EveryPurchase, Rewards: []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Tiers: []reward.Tier{
 		{FromPair: 1, Fixed: reward.Money{Amount: 500, Currency: "USD"}}, {FromPair: 2, Fixed: reward.Money{Amount: 100, Currency: "USD"}}}}}}
@@ -125,7 +125,7 @@ func TestCheaperTierIsGivenToWaitingPairs(t *testing.T) {
 	s.expect("the first makes the others cheaper", waits, "u1 Granted", "u2 Granted", "u3 Granted", "u4 Waiting")
 }
 
-func TestPairBehindOneThatDoesNotFitAfterAllIsAdmitted(t *testing.T) {
+func TestPairAfterOneThatDoesNotFitIsAdmitted(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", tenPerCent(), budget(1000))
 	s.joins("u0", "anna", 8000)
@@ -198,7 +198,7 @@ func TestAllocationWaitsForAShardWithoutADeadlock(t *testing.T) {
 	}
 }
 
-func TestSetAsideHeadIsPassedOverAndKeepsItsPlace(t *testing.T) {
+func TestSetAsideHeadIsPassedOverAndKeepsItsOrder(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", pays(500), budget(500))
 	s.friends(1, 3)
@@ -220,7 +220,7 @@ func TestSetAsideHeadIsPassedOverAndKeepsItsPlace(t *testing.T) {
 	s.expect("and has its place again", waits, "u001 Granted", "u002 Granted", "u003 Granted", "u004 Waiting")
 }
 
-func TestWithheldHeadIsPassedOverAndKeepsItsPlace(t *testing.T) {
+func TestWithheldHeadIsPassedOverAndKeepsItsOrder(t *testing.T) {
 	s := newShop(t)
 	every := pays(1)
 	s.declare("invite", every, budget(300))
@@ -239,7 +239,7 @@ func TestWithheldHeadIsPassedOverAndKeepsItsPlace(t *testing.T) {
 	s.expect("the next is admitted", "SELECT user_id, purchase_id, state FROM referral.pair WHERE purchase_id = 'q' OR user_id = 'u301' ORDER BY 1", "u001 q Waiting", "u301 p Granted")
 }
 
-func TestManyDearPairsAtTheHeadDoNotStarveACheapOne(t *testing.T) {
+func TestExpensivePairsAtTheHeadDoNotStarveACheapOne(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 50})
 	s.declare("invite", tenPerCent(), budget(1000))
@@ -382,7 +382,7 @@ func TestClosedCampaignKeepsItsWaitlist(t *testing.T) {
 	s.expect("declared again the next is", waits, "u001 Reversed", "u002 Granted", "u003 Waiting", "u004 Waiting")
 }
 
-func TestEveryToFirstTakesTheLaterWaitingPairOff(t *testing.T) {
+func TestEditFromEveryToFirstRemovesTheLaterWaitingPair(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", pays(500), budget(100))
 	s.joins("u1", "anna", 2000)
@@ -403,8 +403,8 @@ func (s *shop) recordAdmissions() {
 	s.asOwner("CREATE TRIGGER remember AFTER INSERT OR UPDATE ON referral.pair FOR EACH ROW EXECUTE FUNCTION remember()")
 }
 
-// What a batch costs does not depend on how many pairs wait at a cap.
-func TestPairsAtTheCapAreNotLookedAt(t *testing.T) {
+// The cost of a batch does not depend on how many pairs wait at a cap.
+func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 	s := newShop(t)
 	capped := pays(500)
 	capped.Limits.PairsPerReferrer = 1

@@ -11,14 +11,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// cause is why decisions are withheld.
-type cause string
+// withholdCause is why decisions are withheld.
+type withholdCause string
 
-// causeMassReversal withholds reversals because too many rows of facts are
-// missing.
-const causeMassReversal cause = "MassReversal"
+// causeMassReversal withholds reversals because too many rows of facts are missing.
+const causeMassReversal withholdCause = "MassReversal"
 
-// States of an incident; see the migration of table incident.
+// States of an incident; see the comment of referral.incident.
 const (
 	incidentCounting  = "Counting"
 	incidentOpen      = "Open"
@@ -26,72 +25,70 @@ const (
 	incidentPermitted = "Permitted"
 )
 
-// pairKey names a pair within its campaign.
+// pairKey identifies a pair within its campaign.
 type pairKey struct{ userID, purchaseID string }
 
-// incident is a row of referral.incident, which the batch has locked.
+// incident is a row of referral.incident that the batch has locked.
 type incident struct {
 	id, campaign, state string
 	present, withheld   int64
-	moved               bool // differs from what is recorded
+	changed             bool // differs from the recorded row
 }
 
-// withholding is what a batch withholds in one campaign for one cause, or finds
-// withheld.
+// withholding is what a batch withholds, or finds withheld, in one campaign for one cause.
 type withholding struct {
 	loss
-	incidents []*incident
-	lost      []pairKey             // the decisions would reverse these for want of their rows
-	before    map[pairKey]*incident // withheld when the batch began
-	counted   map[pairKey]bool      // since counting began
+	incidents      []*incident
+	lost           []pairKey             // pairs that the decisions would reverse because their rows are missing
+	withheldBefore map[pairKey]*incident // pairs that were withheld when the batch began
+	counted        map[pairKey]bool      // pairs already counted as lost in this interval
 
-	// What the batch comes to.
-	added    []pairKey // withheld from now on
-	to       *incident // where they are added
-	released []pairKey // withheld no more
-	count    []pairKey // counted from now on
-	uncount  []pairKey // counted no more: their rows are back
+	// What the batch changes.
+	newlyWithheld []pairKey // withheld from now on
+	target        *incident // the incident that these are added to
+	released      []pairKey // no longer withheld
+	newlyCounted  []pairKey // counted as lost from now on
+	uncounted     []pairKey // no longer counted: their rows are back
 }
 
-// withhold drops from the batch the referees with reversals that are not to be
-// believed, because too many rows of facts are missing, and remembers their
-// pairs. Pairs whose rows are back, and pairs whose incident has been permitted,
-// are withheld no more.
+// withhold drops reversals caused by missing rows once they exceed the mass-reversal limit: it
+// takes their referees out of the batch and records their pairs as withheld. Pairs whose rows are
+// back, and pairs of a permitted incident, are released.
 //
-// It judges each campaign's reversals of the batch as a whole. A resync that is
-// still counting withholds all of them, and judges when it has seen everything.
+// All reversals of a batch in one campaign are judged together. A resync that is still counting
+// withholds all of them, and judges them when it has compared everything.
 func (b *batch) withhold(ctx context.Context) error {
 	all := map[string]*withholding{}
 	for _, r := range b.referees {
 		for _, lost := range r.lostPairs() {
-			of(all, lost.campaign).lost = append(of(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
+			withholdingOf(all, lost.campaign).lost = append(withholdingOf(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
 		}
 	}
 	if err := b.loadWithholdings(ctx, all); err != nil || len(all) == 0 {
 		return err
 	}
-	kept := map[string]bool{} // user_ids of withheld referees
+	withheld := map[string]bool{} // user_ids
 	for _, w := range byCampaign(all) {
-		w.judge(b, kept)
+		w.judge(b, withheld)
 	}
 	for _, w := range byCampaign(all) {
-		w.settle(b, kept)
+		w.applyJudgement(b, withheld)
 	}
-	b.undecided = slices.Sorted(maps.Keys(kept))
-	b.leave(func(r *referee) bool { return kept[r.UserID] })
+	b.withheldUsers = slices.Sorted(maps.Keys(withheld))
+	b.drop(func(r *referee) bool { return withheld[r.UserID] })
 	return b.recordWithholdings(ctx, byCampaign(all))
 }
 
-func of(all map[string]*withholding, campaign string) *withholding {
+func withholdingOf(all map[string]*withholding, campaign string) *withholding {
 	if all[campaign] == nil {
 		all[campaign] = &withholding{
-			loss: loss{campaign: campaign}, before: map[pairKey]*incident{}, counted: map[pairKey]bool{},
+			loss: loss{campaign: campaign}, withheldBefore: map[pairKey]*incident{}, counted: map[pairKey]bool{},
 		}
 	}
 	return all[campaign]
 }
 
-// byCampaign lists them in the order in which campaigns are locked.
+// byCampaign orders the withholdings as campaigns are locked.
 func byCampaign(all map[string]*withholding) []*withholding {
 	sorted := make([]*withholding, 0, len(all))
 	for _, w := range all {
@@ -101,23 +98,22 @@ func byCampaign(all map[string]*withholding) []*withholding {
 	return sorted
 }
 
-// judge finds which referees have to be withheld: those with a pair that was
-// withheld and may not be reversed yet, and, where the lost pairs are too many,
-// those with a lost pair.
-func (w *withholding) judge(b *batch, kept map[string]bool) {
-	for key, i := range w.before {
+// judge adds to withheld the referees that have to be withheld: those with a pair that was withheld
+// and may not be reversed yet and, if the lost pairs exceed the limit, those with a lost pair.
+func (w *withholding) judge(b *batch, withheld map[string]bool) {
+	for key, i := range w.withheldBefore {
 		r := b.byID[key.userID]
 		if r.cause != nil {
-			continue // it is set aside instead, and stays withheld
+			continue // the referee is set aside, and the pair stays withheld
 		}
 		if r.evidence(key.purchaseID) == rowsMissing && i.state != incidentPermitted {
-			kept[key.userID] = true
+			withheld[key.userID] = true
 		}
 	}
-	var found []pairKey // that are not withheld already
-	var fresh int64     // of these not counted yet
+	var found []pairKey // not withheld before
+	var fresh int64     // of these, not counted yet
 	for _, key := range w.lost {
-		if w.before[key] != nil {
+		if w.withheldBefore[key] != nil {
 			continue
 		}
 		found = append(found, key)
@@ -128,61 +124,62 @@ func (w *withholding) judge(b *batch, kept map[string]bool) {
 	switch {
 	case len(found) == 0:
 		return
-	case b.countsLosses && !w.accident():
-		w.to = w.gathering(incidentCounting)
-	case w.accident() || !w.believes(fresh):
-		w.to = w.gathering(incidentOpen)
+	case b.countsLosses && !w.hasOpenIncident():
+		w.target = w.incidentIn(incidentCounting)
+	case w.hasOpenIncident() || !w.withinLimit(fresh):
+		w.target = w.incidentIn(incidentOpen)
 	default:
 		return
 	}
-	w.added = found
+	w.newlyWithheld = found
 	for _, key := range found {
-		kept[key.userID] = true
+		withheld[key.userID] = true
 	}
 }
 
-// settle works out what changes, once all campaigns have been judged.
-func (w *withholding) settle(b *batch, kept map[string]bool) {
-	for key, i := range w.before {
+// applyJudgement computes what changes, once all campaigns have been judged.
+func (w *withholding) applyJudgement(b *batch, withheld map[string]bool) {
+	for key, i := range w.withheldBefore {
 		switch b.byID[key.userID].evidence(key.purchaseID) {
 		case rowsUnknown:
 			continue
 		case rowsMissing:
-			if kept[key.userID] {
+			if withheld[key.userID] {
 				continue
 			}
 		case rowsPresent:
 			if w.counted[key] {
-				w.uncount = append(w.uncount, key)
+				w.uncounted = append(w.uncounted, key)
 				w.pairs--
 			}
 		}
 		w.released = append(w.released, key)
 		i.withheld--
-		i.moved = true
+		i.changed = true
 	}
-	added := w.to != nil
+	added := w.target != nil
 	if added {
-		w.to.withheld += int64(len(w.added))
-		w.to.moved = true
+		w.target.withheld += int64(len(w.newlyWithheld))
+		w.target.changed = true
 	}
 	for _, key := range w.lost {
-		// Of a referee that another campaign withholds nothing is recorded, and nothing counted.
-		if w.before[key] == nil && !w.counted[key] && (added || !kept[key.userID]) {
-			w.count = append(w.count, key)
+		// Pairs of a referee that another campaign withholds are neither recorded nor counted.
+		if w.withheldBefore[key] == nil && !w.counted[key] && (added || !withheld[key.userID]) {
+			w.newlyCounted = append(w.newlyCounted, key)
 			w.pairs++
 		}
 	}
 }
 
-// accident reports whether an incident of the campaign has not been permitted.
-// As long as there is one, nothing that is lost is believed.
-func (w *withholding) accident() bool {
+// hasOpenIncident reports whether an incident of the campaign is not permitted. While there is one,
+// all further reversals caused by missing rows are withheld.
+func (w *withholding) hasOpenIncident() bool {
 	return slices.ContainsFunc(w.incidents, func(i *incident) bool { return i.state == incidentOpen || i.state == incidentReported })
 }
 
-// gathering is the incident that pairs may be added to, in the given state.
-func (w *withholding) gathering(state string) *incident {
+// incidentIn returns the incident in the given state that pairs may be added to; it begins one if
+// there is none.
+func (w *withholding) incidentIn(state string) *incident {
 	for _, i := range w.incidents {
 		if i.state == state {
 			return i
@@ -193,23 +190,22 @@ func (w *withholding) gathering(state string) *incident {
 	return i
 }
 
-// evidence is what a decision says about the rows that a recorded pair rests on.
+// evidence is what the decisions say about the rows that a recorded pair rests on.
 type evidence int
 
 const (
-	rowsUnknown evidence = iota // nothing was decided: the referee is set aside, or the campaign suspended
+	rowsUnknown evidence = iota // nothing was decided: the referee is set aside, or the campaign is suspended
 	rowsMissing                 // the pair would be reversed because its purchase or signup is missing
-	rowsPresent                 // anything else
+	rowsPresent                 // all other cases
 )
 
-// evidence says whether the referee's decisions reverse a pair for want of its
-// rows.
+// evidence reports whether the referee's decisions reverse a pair because its rows are missing.
 func (r *referee) evidence(purchaseID string) evidence {
 	if r.cause != nil {
 		return rowsUnknown
 	}
 	before := r.pair(purchaseID)
-	if before == nil || !occupies(before.State) {
+	if before == nil || !before.State.Occupies() {
 		return rowsPresent
 	}
 	for i := range r.outcome.Decisions {
@@ -227,8 +223,8 @@ func (r *referee) evidence(purchaseID string) evidence {
 
 type lostPair struct{ campaign, purchaseID string }
 
-// lostPairs lists the held and granted pairs that would be reversed because the
-// purchase or the signup is missing.
+// lostPairs lists the held and granted pairs that would be reversed because the purchase or the
+// signup is missing.
 func (r *referee) lostPairs() []lostPair {
 	var all []lostPair
 	for i := range r.Pairs {
@@ -239,15 +235,15 @@ func (r *referee) lostPairs() []lostPair {
 	return all
 }
 
-// loadWithholdings reads what is withheld of the batch's referees, and locks and
-// reads what is counted of each campaign concerned.
+// loadWithholdings reads the withheld pairs of the batch's referees, and locks and reads the counts
+// of each campaign concerned.
 func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholding) error {
 	type row struct {
 		campaign, incident string
 		pairKey
 	}
 	var rows []row
-	if b.withholds {
+	if b.hasIncidents {
 		ids := make([]string, len(b.referees))
 		for i, r := range b.referees {
 			ids[i] = r.UserID
@@ -259,7 +255,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		var w row
 		if _, err := pgx.ForEachRow(found, []any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() error {
 			rows = append(rows, w)
-			of(all, w.campaign)
+			withholdingOf(all, w.campaign)
 			return nil
 		}); err != nil {
 			return err
@@ -275,15 +271,15 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		w := &rows[i]
 		for _, i := range all[w.campaign].incidents {
 			if i.id == w.incident {
-				all[w.campaign].before[w.pairKey] = i
+				all[w.campaign].withheldBefore[w.pairKey] = i
 			}
 		}
 	}
 	return b.loadCounted(ctx, all)
 }
 
-// lockLosses locks the counts of the campaigns concerned, by name, then their
-// incidents, and reads both.
+// lockLosses locks the counts of these campaigns, ordered by name, then their incidents, and reads
+// both.
 func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) error {
 	names := make([]string, 0, len(all))
 	for name := range all {
@@ -302,7 +298,7 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	})
 	var l loss
 	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.anew, &l.pairs, &l.present}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
 			all[l.campaign].loss = l
 			return nil
 		})
@@ -311,15 +307,15 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	return b.send(ctx, &q)
 }
 
-// loadCounted reads which of the pairs concerned have been counted already.
+// loadCounted reads which of the pairs concerned are counted already.
 func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) error {
 	var keys lostPairColumns
 	for _, w := range all {
-		if w.anew {
+		if w.restarts {
 			continue
 		}
 		keys.add(w.campaign, w.lost)
-		for key := range w.before {
+		for key := range w.withheldBefore {
 			keys.add(w.campaign, []pairKey{key})
 		}
 	}
@@ -339,7 +335,7 @@ func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) er
 	return err
 }
 
-// lostPairColumns are pairs as columns of parameters.
+// lostPairColumns are pairs as parameters.
 type lostPairColumns struct{ campaign, userID, purchaseID, incident []string }
 
 func (c *lostPairColumns) add(campaign string, keys []pairKey) {
@@ -348,30 +344,29 @@ func (c *lostPairColumns) add(campaign string, keys []pairKey) {
 	}
 }
 
-// sweptLostPairs is how many pairs of earlier intervals are removed when counting
-// begins anew.
+// sweptLostPairs is how many pairs of earlier intervals are deleted when counting restarts.
 const sweptLostPairs = 10_000
 
-// recordWithholdings writes what withhold has come to.
+// recordWithholdings writes what changes in withheld and counted pairs.
 func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) error {
-	var added, released, count, uncount lostPairColumns
+	var added, released, counted, uncounted lostPairColumns
 	var losses lossColumns
 	var incidents incidentColumns
-	var anew []string
+	var restarted []string
 	for _, w := range all {
 		losses.add(&w.loss)
-		if w.anew {
-			anew = append(anew, w.campaign)
+		if w.restarts {
+			restarted = append(restarted, w.campaign)
 		}
 		for _, i := range w.incidents {
 			incidents.add(i)
 		}
 		released.add(w.campaign, w.released)
-		count.add(w.campaign, w.count)
-		uncount.add(w.campaign, w.uncount)
-		added.add(w.campaign, w.added)
-		for range w.added {
-			added.incident = append(added.incident, w.to.id)
+		counted.add(w.campaign, w.newlyCounted)
+		uncounted.add(w.campaign, w.uncounted)
+		added.add(w.campaign, w.newlyWithheld)
+		for range w.newlyWithheld {
+			added.incident = append(added.incident, w.target.id)
 		}
 	}
 	var writes pgx.Batch
@@ -381,13 +376,19 @@ func (b *batch) recordWithholdings(ctx context.Context, all []*withholding) erro
 		}
 	}
 	write("remove_withheld", len(released.userID), causeMassReversal, released.campaign, released.userID, released.purchaseID)
-	write("record_withheld", len(added.userID), causeMassReversal, added.campaign, added.userID, added.purchaseID, added.incident)
-	write("record_incident", len(incidents.id), causeMassReversal, incidents.id, incidents.campaign, incidents.state, incidents.present, incidents.withheld)
+	write("record_withheld", len(added.userID), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "campaigns": added.campaign, "user_ids": added.userID,
+		"purchase_ids": added.purchaseID, "incidents": added.incident,
+	})
+	write("record_incident", len(incidents.id), pgx.StrictNamedArgs{
+		"cause": causeMassReversal, "ids": incidents.id, "campaigns": incidents.campaign,
+		"states": incidents.state, "present": incidents.present, "withheld": incidents.withheld,
+	})
 	write("remove_incident", len(incidents.over), incidents.over)
-	write("record_loss", len(losses.campaign), losses.campaign, losses.anew, losses.present, losses.lost)
-	write("sweep_lost_pair", len(anew), anew, sweptLostPairs)
-	write("remove_lost_pair", len(uncount.userID), uncount.campaign, uncount.userID, uncount.purchaseID)
-	write("record_lost_pair", len(count.userID), count.campaign, count.userID, count.purchaseID)
+	write("record_loss", len(losses.campaign), losses.campaign, losses.restarts, losses.present, losses.lost)
+	write("sweep_lost_pair", len(restarted), restarted, sweptLostPairs)
+	write("remove_lost_pair", len(uncounted.userID), uncounted.campaign, uncounted.userID, uncounted.purchaseID)
+	write("record_lost_pair", len(counted.userID), counted.campaign, counted.userID, counted.purchaseID)
 	return b.send(ctx, &writes)
 }
 
@@ -399,7 +400,7 @@ type incidentColumns struct {
 
 func (c *incidentColumns) add(i *incident) {
 	switch {
-	case !i.moved:
+	case !i.changed:
 	case i.withheld <= 0:
 		c.over = append(c.over, i.id)
 	default:

@@ -11,38 +11,38 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// backlogFactor is how many times larger than usual batches grow while there is a backlog. Referrers
-// and accounts are counted once a batch, however many referees of theirs are in it.
+// backlogFactor is how many times larger than usual batches become while there is a backlog. A
+// batch updates each referrer and account once, however many of its referees concern it.
 const backlogFactor = 2
 
-// usualBatch is how many changes are in a batch while there is no backlog.
+// usualBatch is the number of changes in a batch while there is no backlog.
 func (e *Engine) usualBatch() int { return max(1, e.options.BatchSize/backlogFactor) }
 
-// worker takes one batch after the other for as long as there is work.
+// worker runs one batch after the other while there is work.
 type worker struct {
-	engine    *Engine
-	number    int
-	first     int      // shard to begin the next claim with; behind the last, it begins with the first
-	size      int      // changes in the next batch
-	most      int      // changes in any batch
-	allocates bool     // the next attempt begins with allocation requests
-	splits    [2]split // what the next batch of the change queue, or of a waitlist, may take after failures
-	delay     *backoff.ExponentialBackOff
+	engine        *Engine
+	number        int
+	firstShard    int      // shard to begin the next batch with; beyond the last shard it begins with the first
+	changes       int      // most changes in the next batch
+	mostChanges   int      // most changes in any batch
+	allocatesNext bool     // the next attempt begins with allocation requests
+	splits        [2]split // what the next batch of the change queue, or of a waitlist, may work on after failures
+	delay         *backoff.ExponentialBackOff
 }
 
 func newWorker(e *Engine, number int) *worker {
 	return &worker{
-		engine: e,
-		number: number,
-		first:  number * shardsPerBatch, // each worker behind the shards of the one before
-		size:   e.usualBatch(),
-		most:   e.options.BatchSize,
-		splits: [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
-		delay:  newBackoff(),
+		engine:      e,
+		number:      number,
+		firstShard:  number * shardsPerBatch, // each worker begins after the shards of the one before
+		changes:     e.usualBatch(),
+		mostChanges: e.options.BatchSize,
+		splits:      [2]split{{full: e.usualBatch() / shardsPerBatch}, {full: e.usualBatch()}},
+		delay:       newBackoff(),
 	}
 }
 
-// run works until ctx ends, each time it is woken.
+// run works each time it is woken, until ctx ends.
 func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 	for {
 		select {
@@ -56,9 +56,8 @@ func (w *worker) run(ctx context.Context, wake <-chan struct{}) {
 	}
 }
 
-// work does batches until there is nothing to do, or nothing that others are
-// not doing, or until the database is in trouble: the next poll that succeeds
-// wakes the worker again.
+// work runs batches until there is nothing left that no other worker is doing, or until one has to
+// wait after a failure. The next successful poll wakes the worker again.
 func (w *worker) work(ctx context.Context) {
 	for ctx.Err() == nil {
 		did, atOnce, err := w.attempt(ctx)
@@ -76,67 +75,68 @@ func (w *worker) work(ctx context.Context) {
 	}
 }
 
-// attempt does one batch and reports whether there was one to do. Changes and allocation requests
-// take turns, so that a stream of the one does not starve the other. After an error it reports
-// whether another attempt, at something else, may follow at once.
+// attempt runs one batch and reports whether there was one to run. Changes and allocation requests
+// take turns, so that neither starves the other. After an error it reports whether another attempt,
+// at something else, may follow at once.
 func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	config := w.engine.config.Load()
 	if config == nil || !w.engine.mayDecide(config) {
 		return false, true, nil
 	}
 	for more := [2]bool{true, true}; more[0] || more[1]; {
-		w.allocates = !w.allocates
+		w.allocatesNext = !w.allocatesNext
 		of := 0
-		if w.allocates {
+		if w.allocatesNext {
 			of = 1
 		}
 		if !more[of] {
 			continue
 		}
 		split, began := &w.splits[of], time.Now()
-		b := newBatch(w.engine, config, split.next(began, w.first, w.size))
-		choose := b.dequeue
-		if w.allocates {
-			choose = b.head
+		b := newBatch(w.engine, config, split.next(began, w.firstShard, w.changes))
+		choose := b.chooseChanges
+		if w.allocatesNext {
+			choose = b.chooseWaiting
 		}
 		if did, err = b.run(ctx, choose); err != nil {
-			return false, w.accept(ctx, split, b, began, err), err
+			return false, w.handleFailure(ctx, split, b, began, err), err
 		}
-		_, more[of] = split.report(b.turn, b.ending(began, nil))
-		w.engine.report(w.number, w.stuck())
+		_, more[of] = split.ended(b.turn, b.ending(began, nil))
+		w.engine.setStuck(w.number, w.stuck())
 		if did {
-			w.after(b)
+			w.prepareNext(b)
 			return true, true, nil
 		}
 	}
 	return false, true, nil
 }
 
-// stuck is why something that the worker has tried makes no progress; nil: all does.
+// stuck returns why one of the worker's shards or campaigns makes no progress; nil: all make
+// progress.
 func (w *worker) stuck() error {
 	return cmp.Or(w.splits[0].stuck(), w.splits[1].stuck())
 }
 
-// after lets the next batch begin with other shards, and be larger: up to its usual size again after
-// a failure, and beyond it while there is a backlog.
-func (w *worker) after(b *batch) {
-	w.engine.recover()
-	if b.turn.own != "" {
+// prepareNext lets the next batch begin with other shards and be larger: up to the usual size again
+// after a failure, and beyond it while there is a backlog.
+func (w *worker) prepareNext(b *batch) {
+	w.engine.clearFailure()
+	if b.turn.suspect != "" {
 		return
 	}
-	if b.allocates == "" {
-		w.first = int(b.shards[len(b.shards)-1]) + 1
+	if b.allocatesFor == "" {
+		w.firstShard = int(b.shards[len(b.shards)-1]) + 1
 	}
 	most := w.engine.usualBatch()
 	if 2*len(b.referees) >= b.turn.size {
-		most = w.most
+		most = w.mostChanges
 	}
-	w.size = min(2*w.size, most)
+	w.changes = min(2*w.changes, most)
 }
 
-// accept does what lets the next attempt do better, and reports whether that may
-// follow at once.
-func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
+// handleFailure adapts the next attempt to a failure, and reports whether that attempt may follow
+// at once.
+func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
 	end := b.ending(began, err)
 	switch {
@@ -145,20 +145,20 @@ func (w *worker) accept(ctx context.Context, split *split, b *batch, began time.
 	case errors.Is(err, errConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
-	case errors.Is(err, errBatchTooLarge) && b.turn.own == "" && w.size > 1:
-		w.most = w.engine.usualBatch() // what there is does not suit larger ones
-		w.size = max(1, w.size/2)
+	case errors.Is(err, errBatchTooLarge) && b.turn.suspect == "" && w.changes > 1:
+		w.mostChanges = w.engine.usualBatch() // the referees are too large for larger batches
+		w.changes = max(1, w.changes/2)
 		return true
 	case len(end.units) == 0 || end.fault == postgres.FaultDatabase:
-		w.engine.fail(err)
+		w.engine.setFailure(err)
 		return false
 	}
-	atOnce, _ = split.report(b.turn, end)
-	w.engine.report(w.number, w.stuck())
+	atOnce, _ = split.ended(b.turn, end)
+	w.engine.setStuck(w.number, w.stuck())
 	return atOnce
 }
 
-// newBackoff waits 50 ms at first and 5 s at most, jittered, for ever.
+// newBackoff waits 50 ms at first and 5 s at most, jittered, without an end.
 func newBackoff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval = 50 * time.Millisecond
@@ -166,7 +166,7 @@ func newBackoff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// pause waits, or less when ctx ends.
+// pause waits for the given time, or until ctx ends.
 func pause(ctx context.Context, wait time.Duration) {
 	select {
 	case <-ctx.Done():

@@ -21,7 +21,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// violations are rows only when something is wrong that may never be.
+// violations returns rows only if an invariant is violated.
 const violations = "SELECT wrong, what FROM referral.violations()"
 
 // uid is the owner of every test's schema.
@@ -121,15 +121,14 @@ func (s *shop) write(sql string, arguments ...any) {
 	must(s, err)
 }
 
-// asOwner does by hand what nobody should.
+// asOwner writes as the schema's owner, which no application should.
 func (s *shop) asOwner(sql string, arguments ...any) {
 	s.Helper()
 	_, err := s.owner.Exec(s.Context(), sql, arguments...)
 	must(s, err)
 }
 
-// converge lets the engine do all there is to do and checks what must hold at
-// every commit.
+// converge lets the engine converge and checks what must hold at every commit.
 func (s *shop) converge() {
 	s.Helper()
 	must(s, s.engine.Converge(s.Context()))

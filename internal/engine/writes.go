@@ -8,101 +8,157 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// writeOwn queues what no other batch is waiting for: rows of the batch's own
-// referees, and counters of a shard that it holds.
+// writeOwn queues what no other batch waits for: rows of the batch's own referees, and counters of
+// a shard that it has locked.
 func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string, shard int16) {
 	write := func(name string, rows int, arguments ...any) {
 		if rows > 0 {
 			writes.Queue(statement(name), arguments...)
 		}
 	}
-	g := &d.digests
-	write("record_digest", len(g.userID), g.userID, g.facts, g.via, g.pairs)
-	write("remove_credit", len(d.gone.userID), d.gone.userID, d.gone.purchaseID, d.gone.reward)
-	c := &d.credits
-	write("record_credit", len(c.userID), c.userID, c.purchaseID, c.reward, c.campaign, c.beneficiaryID, c.currency, c.amount)
-	e := &d.entries
-	write("record_ledger", len(e.userID), e.userID, e.purchaseID, e.reward, e.seq, e.campaign, e.revision,
-		e.beneficiaryID, e.amount, e.currency, e.kind, e.reason)
+	digests, removals, credits, entries := &d.digests, &d.creditRemovals, &d.credits, &d.entries
+	write("record_digest", len(digests.userID), digests.userID, digests.facts, digests.via, digests.pairs)
+	write("remove_credit", len(removals.userID), removals.userID, removals.purchaseID, removals.reward)
+	write("record_credit", len(credits.UserIDs), pgx.StrictStructArgs(credits))
+	write("record_ledger", len(entries.UserIDs), pgx.StrictStructArgs(entries))
+
 	write("defer", len(d.deferred.userID), d.deferred.campaign, d.deferred.userID)
-	write("postpone", len(d.postponed), d.postponed)
-	write("postpone_pair", len(d.frozen.userID), d.frozen.userID, d.frozen.purchaseID)
+	write("postpone_referee", len(d.postponedReferees), d.postponedReferees)
+	write("postpone_pair", len(d.postponedPairs.userID), d.postponedPairs.userID, d.postponedPairs.purchaseID)
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
-	write("readmit", len(d.decided), d.decided)
-	n := countColumns(d.pairCounts)
-	write("record_pair_count", len(n.campaign), shard, n.campaign, n.awaitingPurchase, n.waiting, n.held, n.granted, n.reversed, n.revised, n.conditionErrors)
-	s := &d.creditCounts
-	write("record_credit_count", len(s.campaign), shard, s.campaign, s.currency, s.granted, s.held, s.reversed)
+	write("clear_set_aside", len(d.decided), d.decided)
+
+	pairCounts, creditCounts := countColumns(d.pairCounts), &d.creditCounts
+	pairCounts.Shard, creditCounts.Shard = shard, shard
+	write("record_pair_count", len(pairCounts.Campaigns), pgx.StrictStructArgs(&pairCounts))
+	write("record_credit_count", len(creditCounts.Campaigns), pgx.StrictStructArgs(creditCounts))
 }
 
-// writePairs queues pairs, whose ordinals the referrers' counters have given. Those of limited
-// campaigns are written in admission order. Where there are none, pairs are written in the order of
-// their keys, so that neighbours share pages of the index.
+// writeReferrers queues the numbers of admitted pairs per referrer. Pairs that are admitted now and
+// have no ordinal yet get theirs from these numbers, in admission order.
+func (d *differences) writeReferrers(writes *pgx.Batch, statement func(string) string) {
+	c := &d.referrers
+	if len(c.campaign) == 0 {
+		return
+	}
+	writes.Queue(statement("record_referrer"), c.campaign, c.referrerID, c.pairs).Query(func(rows pgx.Rows) error {
+		next := map[referrerKey]int64{}
+		var key referrerKey
+		var pairs int64 // including those that this batch admits
+		if _, err := pgx.ForEachRow(rows, []any{&key.campaign, &key.referrerID, &pairs}, func() error {
+			next[key] = pairs + 1
+			return nil
+		}); err != nil {
+			return err
+		}
+		for i := range d.pairs {
+			if p := d.pairs[i]; p.admitted {
+				next[p.referrer()]--
+			}
+		}
+		for i := range d.pairs {
+			if p := d.pairs[i]; p.admitted && p.Ordinal == 0 {
+				p.Ordinal = next[p.referrer()]
+				next[p.referrer()]++
+			}
+		}
+		return nil
+	})
+}
+
+// drawOrders queues drawing the next admission orders for the pairs that count from now on.
+func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) string) {
+	var draws []*pairRow
+	for i := range d.pairs {
+		if p := d.pairs[i]; p.drawsOrder {
+			draws = append(draws, p)
+		}
+	}
+	if len(draws) == 0 {
+		return
+	}
+	writes.Queue(statement("draw_admission_order"), len(draws)).Query(func(rows pgx.Rows) error {
+		orders, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		for i := range orders {
+			draws[i].order = &orders[i]
+			if w := draws[i].waitlistWrite; w != nil {
+				w.order = orders[i]
+			}
+		}
+		return err
+	})
+}
+
+// writePairs queues pairs, after their ordinals and admission orders are known. Where pairs claimed
+// capacity they are written in admission order; otherwise in the order of their keys, so that
+// neighbours share pages of the index.
 func (d *differences) writePairs(writes *pgx.Batch, statement func(string) string) {
-	if !d.claimed {
+	if !d.hasClaims {
 		slices.SortFunc(d.pairs, func(a, b *pairRow) int {
 			return cmp.Or(strings.Compare(a.userID, b.userID), strings.Compare(a.PurchaseID, b.PurchaseID))
 		})
 	}
-	fresh, revised := newPairColumns(len(d.pairs)), pairColumns{}
+	added, revised := newPairColumns(len(d.pairs)), pairColumns{}
 	for i := range d.pairs {
-		if p := d.pairs[i]; p.fresh {
-			fresh.add(p)
+		if p := d.pairs[i]; p.isNew {
+			added.add(p)
 		} else {
 			revised.add(p)
 		}
 	}
-	if p := &fresh; len(p.userID) > 0 {
-		writes.Queue(statement("record_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(added.UserIDs) > 0 {
+		writes.Queue(statement("record_pair"), pgx.StrictStructArgs(&added))
 	}
-	if p := &revised; len(p.userID) > 0 {
-		writes.Queue(statement("revise_pair"), p.userID, p.purchaseID, p.campaign, p.referrerID, p.revision, p.order, p.ordinal,
-			p.qualifiedAt, p.maturesAt, p.state, p.reason, p.allowed, p.credits)
+	if len(revised.UserIDs) > 0 {
+		writes.Queue(statement("revise_pair"), pgx.StrictStructArgs(&revised))
 	}
 }
 
-// writeWaitlist queues what changes on the waitlist of campaigns whose rows are locked, and requests
-// to allocate them. It comes after pairs and referrers.
+// writeWaitlist queues what changes on the waitlist of campaigns that the batch has locked. It
+// comes after pairs and referrers.
 func (b *batch) writeWaitlist(writes *pgx.Batch, d *differences) {
-	if g := &d.unlisted; len(g.userID) > 0 {
-		writes.Queue(b.statement("remove_waiting"), g.userID, g.purchaseID)
+	if r := &d.waitlistRemovals; len(r.userID) > 0 {
+		writes.Queue(b.statement("remove_waiting"), r.userID, r.purchaseID)
 	}
-	if len(d.waiting) > 0 {
-		var c waitingColumns
-		for _, w := range d.waiting {
-			c.add(w)
+	if len(d.waitlistWrites) > 0 {
+		var columns waitlistColumns
+		for _, w := range d.waitlistWrites {
+			columns.add(w)
 		}
-		writes.Queue(b.statement("record_waiting"), c.userID, c.purchaseID, c.campaign, c.referrerID, c.order, c.growing,
-			c.leastNeed, c.tierStarts, c.tierNeeds, c.edit)
+		writes.Queue(b.statement("record_waiting"), pgx.StrictStructArgs(&columns))
 	}
-	concerned := d.waitlist
+	concerned := d.waitlistReferrers
 	for i, campaign := range d.referrers.campaign {
 		referrer := d.referrers.referrerID[i]
-		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Allocates() && !b.waitless[referrerKey{campaign, referrer}] {
+		if c := b.config.Reward.Campaigns[campaign]; c != nil && c.Allocates() && !b.referrersNotWaiting[referrerKey{campaign, referrer}] {
 			concerned.add(campaign, referrer, 0)
 		}
 	}
-	concerned.campaign = append(concerned.campaign, b.passedOver.campaign...)
-	concerned.referrerID = append(concerned.referrerID, b.passedOver.referrerID...)
+	concerned.campaign = append(concerned.campaign, b.passedOverReferrers.campaign...)
+	concerned.referrerID = append(concerned.referrerID, b.passedOverReferrers.referrerID...)
 	if len(concerned.campaign) > 0 {
 		writes.Queue(b.statement("record_waitlist_referrer"), concerned.campaign, concerned.referrerID)
 	}
-	if b.allocates != "" {
-		writes.Queue(b.statement("serve_allocation"), b.allocates)
+}
+
+// writeRequests queues removing the allocation request that the batch served, and requesting
+// allocations and re-evaluations that follow from what it changed. It comes after the waitlist.
+func (b *batch) writeRequests(writes *pgx.Batch, d *differences) {
+	if b.allocatesFor != "" {
+		writes.Queue(b.statement("remove_allocation_request"), b.allocatesFor)
 	}
-	requests := slices.Concat(b.requests, d.waitlist.campaign)
+	requests := slices.Concat(b.allocationRequests, d.waitlistReferrers.campaign)
 	slices.Sort(requests)
 	if requests = slices.Compact(requests); len(requests) > 0 {
 		writes.Queue(b.statement("request_allocation"), requests)
 	}
-	slices.Sort(b.again)
-	if again := slices.Compact(b.again); len(again) > 0 {
-		writes.Queue(b.statement("enqueue_referee"), again)
+	slices.Sort(b.reevaluate)
+	if reevaluate := slices.Compact(b.reevaluate); len(reevaluate) > 0 {
+		writes.Queue(b.statement("enqueue_referee"), reevaluate)
 	}
 }
 
-// writeAccounts queues what entries and held credits come to per account.
+// writeAccounts queues the changes of earned and held amounts per account.
 func (d *differences) writeAccounts(writes *pgx.Batch, statement func(string) string) {
 	for a := &d.accounts; a != nil && len(a.beneficiaryID) > 0; a = a.rest {
 		writes.Queue(statement("record_engine_account"), a.beneficiaryID, a.currency, a.earned, a.held)

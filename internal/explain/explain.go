@@ -10,17 +10,17 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Explanation is why one user's purchases earn what they earn.
+// Explanation says why the purchases of one user earn what they earn.
 type Explanation struct {
-	UserID      string       `json:"user_id"`
-	SignedUp    bool         `json:"signed_up" doc:"Whether the user's signup is known"`
-	Attribution *Attribution `json:"attribution" doc:"The link that the signup is bound to; null: none"`
-	Unbound     string       `json:"unbound,omitempty" doc:"Why the signup is bound to no link"`
-	Suspended   string       `json:"suspended,omitempty" doc:"The campaign that has to be resumed before anything moves"`
-	Purchases   []Purchase   `json:"purchases"`
+	UserID        string       `json:"user_id"`
+	SignedUp      bool         `json:"signed_up" doc:"Whether the user's signup is known"`
+	Attribution   *Attribution `json:"attribution" doc:"The link that the signup is attributed to; null: none"`
+	NotAttributed string       `json:"unbound,omitempty" doc:"Why the signup is not attributed"`
+	Suspended     string       `json:"suspended,omitempty" doc:"The suspended campaign that must be resumed before anything changes"`
+	Purchases     []Purchase   `json:"purchases"`
 }
 
-// Attribution is the link, and so referrer and campaign, that a signup is bound to.
+// Attribution is the link, and so referrer and campaign, that a signup belongs to.
 type Attribution struct {
 	Campaign   string    `json:"campaign"`
 	Code       string    `json:"code"`
@@ -33,18 +33,18 @@ type Attribution struct {
 // Purchase is one purchase, and what is decided about it and its signup.
 type Purchase struct {
 	PurchaseID string     `json:"purchase_id"`
-	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 where nothing was judged"`
+	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 if it was not judged"`
 	Currency   string     `json:"currency,omitempty"`
-	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is held to"`
-	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine is about to see whether there is capacity"`
+	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is judged under"`
+	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine has yet to check whether there is capacity"`
 	Reason     string     `json:"reason,omitempty" doc:"Why it is in that state"`
-	Against    []string   `json:"against" doc:"Everything that keeps it from counting, not only the first of it"`
-	Pending    bool       `json:"pending" doc:"True: the engine has not recorded this yet"`
+	Against    []string   `json:"against" doc:"Every reason why it does not count, not only the first"`
+	Pending    bool       `json:"pending" doc:"True: the engine has not yet recorded this decision"`
 	MaturesAt  *time.Time `json:"matures_at,omitempty" doc:"When a held pair is granted"`
 	Credits    []Credit   `json:"credits"`
 }
 
-// Credit is what one reward of a pair comes to.
+// Credit is what one reward of a pair earns.
 type Credit struct {
 	Reward        string `json:"reward"`
 	BeneficiaryID string `json:"beneficiary_id"`
@@ -52,10 +52,10 @@ type Credit struct {
 	Currency      string `json:"currency"`
 }
 
-// Of explains a user's purchases, with the rights of a reader. A user that
-// nothing is known of has an explanation as well: there is no signup.
+// Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
+// explanation without a signup.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
-	known, err := engine.Look(ctx, db, userID)
+	known, err := engine.LoadKnown(ctx, db, userID)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -64,7 +64,7 @@ func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error
 		return Explanation{}, fmt.Errorf("while explaining: %w", err)
 	}
 	explanation := Explanation{
-		UserID: userID, SignedUp: known.Referee.Signup != nil, Unbound: string(found.Unbound), Purchases: []Purchase{},
+		UserID: userID, SignedUp: known.Referee.Signup != nil, NotAttributed: string(found.NotAttributed), Purchases: []Purchase{},
 	}
 	explanation.Suspended = suspended(&known, &found)
 	if a := found.Attribution; a != nil {
@@ -76,7 +76,7 @@ func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error
 	return explanation, nil
 }
 
-// suspended names a suspended campaign of the user's; empty: there is none.
+// suspended returns the name of a suspended campaign of the user; empty: there is none.
 func suspended(known *engine.Known, found *reward.Explanation) string {
 	names := found.Deferred
 	if found.Attribution != nil {
@@ -90,7 +90,7 @@ func suspended(known *engine.Known, found *reward.Explanation) string {
 	return ""
 }
 
-// explain puts side by side what is recorded of a purchase and what is decided.
+// explain returns a purchase as it is decided now or, if a decision is missing, as it is recorded.
 func explain(known *engine.Known, found *reward.Explanation, judged *reward.ExplainedPurchase) Purchase {
 	p := Purchase{
 		PurchaseID: judged.PurchaseID, Amount: judged.Net.Amount, Currency: judged.Net.Currency, Revision: judged.Revision,
@@ -103,11 +103,11 @@ func explain(known *engine.Known, found *reward.Explanation, judged *reward.Expl
 	decided := decisionOf(found, judged.PurchaseID)
 	switch {
 	case decided != nil && decided.State != "":
-		p.tell(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
+		p.setState(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
 		p.Pending = recorded == nil && decided.State != reward.NotCounting ||
 			recorded != nil && (recorded.State != decided.State || recorded.Reason != decided.Reason)
 	case recorded != nil:
-		p.tell(recorded.State, recorded.Reason, recorded.MaturesAt, recorded.Credits)
+		p.setState(recorded.State, recorded.Reason, recorded.MaturesAt, recorded.Credits)
 	case len(judged.Reasons) > 0:
 		p.Reason = p.Against[0]
 	default:
@@ -116,7 +116,8 @@ func explain(known *engine.Known, found *reward.Explanation, judged *reward.Expl
 	return p
 }
 
-func (p *Purchase) tell(state reward.State, reason reward.Reason, maturesAt time.Time, credits []reward.Credit) {
+// setState sets state and reason, and what follows from them.
+func (p *Purchase) setState(state reward.State, reason reward.Reason, maturesAt time.Time, credits []reward.Credit) {
 	p.State, p.Reason = string(state), string(reason)
 	if state == reward.Held {
 		p.MaturesAt = &maturesAt

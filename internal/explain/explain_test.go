@@ -23,8 +23,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// world has a campaign of five dollars from a purchase of ten on, for at most
-// one friend.
+// world has a campaign that pays 5 USD for a purchase of at least 10 USD, with a cap of one pair.
 type world struct {
 	testing.TB
 	db     *postgres.DB
@@ -54,7 +53,7 @@ func (w *world) write(sql string) {
 	check(w, err)
 }
 
-// of is an explanation with the rights of a reader.
+// of returns an explanation with the rights of a reader.
 func (w *world) of(user string) explain.Explanation {
 	w.Helper()
 	e, err := explain.Of(w.Context(), w.reader, user)
@@ -64,7 +63,7 @@ func (w *world) of(user string) explain.Explanation {
 
 func TestEachPurchaseIsExplained(t *testing.T) {
 	for name, test := range map[string]struct {
-		facts, later string // later: after the engine has decided
+		facts, later string // later facts are written after the engine has decided
 		want         []explain.Purchase
 	}{
 		"a purchase that was decided": {
@@ -79,14 +78,14 @@ func TestEachPurchaseIsExplained(t *testing.T) {
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 900, Currency: "USD", Revision: 1, State: "NotCounting", Reason: "OutsideWindow",
 				Against: []string{"OutsideWindow", "BelowMinimum", "SharedFingerprint", "Overridden"}, Credits: []explain.Credit{}}},
 		},
-		"one that waits for room": {
+		"a purchase that waits for capacity": {
 			facts: `INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carl', 'a', now() - interval '1 day');
 				INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
 				VALUES ('carl', 'p', 2000, 'USD', now() - interval '1 hour'), ('ben', 'p', 2000, 'USD', now())`,
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Waiting", Reason: "CapReached",
 				Against: []string{}, Credits: []explain.Credit{}}},
 		},
-		"one that is not decided yet": {
+		"a purchase that is not decided yet": {
 			later: "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD')",
 			want: []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Undecided", Pending: true,
 				Against: []string{}, Credits: []explain.Credit{}}},
@@ -115,20 +114,20 @@ func TestEachPurchaseIsExplained(t *testing.T) {
 				t.Error(diff)
 			}
 			if !e.SignedUp || e.Attribution == nil || e.Attribution.ReferrerID != "anna" || e.Attribution.Label != "story" || e.Attribution.Source != "Code" {
-				t.Errorf("%+v, bound by %+v", e, e.Attribution)
+				t.Errorf("%+v, attributed by %+v", e, e.Attribution)
 			}
 		})
 	}
 }
 
-func TestWhyASignupIsBoundToNothing(t *testing.T) {
+func TestExplanationSaysWhyASignupIsNotAttributed(t *testing.T) {
 	w := newWorld(t)
 	w.write("INSERT INTO referral.signup (user_id, code) VALUES ('dora', 'unknown'); INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dora', 'p', 1000, 'USD')")
 	check(t, w.engine.Converge(t.Context()))
 	for user, want := range map[string]explain.Explanation{
-		"dora": {UserID: "dora", SignedUp: true, Unbound: "NotAttributed", Purchases: []explain.Purchase{{PurchaseID: "p", State: "NotCounting", Reason: "NotAttributed",
+		"dora": {UserID: "dora", SignedUp: true, NotAttributed: "NotAttributed", Purchases: []explain.Purchase{{PurchaseID: "p", State: "NotCounting", Reason: "NotAttributed",
 			Against: []string{"NotAttributed"}, Credits: []explain.Credit{}}}},
-		"nobody": {UserID: "nobody", Unbound: "NotAttributed", Purchases: []explain.Purchase{}},
+		"unknown": {UserID: "unknown", NotAttributed: "NotAttributed", Purchases: []explain.Purchase{}},
 	} {
 		if diff := cmp.Diff(want, w.of(user)); diff != "" {
 			t.Errorf("%s: %s", user, diff)
@@ -136,7 +135,7 @@ func TestWhyASignupIsBoundToNothing(t *testing.T) {
 	}
 }
 
-func TestASuspendedCampaignIsNamed(t *testing.T) {
+func TestExplanationNamesTheSuspendedCampaign(t *testing.T) {
 	w := newWorld(t)
 	w.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD'), ('ben', 'q', 100, 'USD')")
 	_, err := w.db.Exec(t.Context(), "UPDATE referral.campaign SET mode = 'Suspended'; UPDATE referral.meta SET epoch = epoch + 1")

@@ -9,7 +9,8 @@ import (
 )
 
 // beside has something happen beside a convergence: before its engine's At-th statement reaches the
-// database, What happens as a whole. Where that waits for a lock of the engine's, the engine goes on.
+// database, What happens as a whole. Where that waits for a lock of the engine's, the engine goes
+// on.
 type beside struct {
 	Batch, At int
 	What      operation

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// coverage counts what histories come to, since a proof that never meets a case
-// says nothing about it.
+// coverage counts what histories come to, since a proof that never meets a case says nothing about
+// it.
 type coverage struct {
 	mu     sync.Mutex
 	counts map[string]int

@@ -13,9 +13,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// cutter stands between an engine and its database, reads along, and cuts all
-// connections at a statement of its choice: before the server gets it, or when
-// the server has done it and before anybody hears of that.
+// cutter stands between an engine and its database, reads along, and cuts all connections at a
+// statement of its choice: before the server gets it, or when the server has done it and before
+// anybody hears of that.
 type cutter struct {
 	listener net.Listener
 	server   string
@@ -45,8 +45,7 @@ func newCutter(t testing.TB, uri string) *cutter {
 	return c
 }
 
-// open connects through the cutter, which cuts at the n-th statement from then
-// on.
+// open connects through the cutter, which cuts at the n-th statement from then on.
 func (c *cutter) open(t fataler, n int, deaf bool) (*postgres.DB, error) {
 	t.Helper()
 	c.mu.Lock()
@@ -91,8 +90,8 @@ func (c *cutter) track(connections ...net.Conn) bool {
 	return !c.cut
 }
 
-// forward passes on what the client says, message by message: first a length
-// and what it is the length of, from then on with a letter before it.
+// forward passes on what the client says, message by message: first a length and what it is the
+// length of, from then on with a letter before it.
 func (c *cutter) forward(client, server net.Conn) {
 	defer c.close(client, server)
 	from := bufio.NewReader(client)

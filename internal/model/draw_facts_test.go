@@ -1,7 +1,7 @@
 package model
 
-// early and late draw hours around the start of the history: of what mostly
-// comes first, and of what mostly follows.
+// early and late draw hours around the start of the history: of what mostly comes first, and of
+// what mostly follows.
 func (d drawing) early() int {
 	if d.crowded {
 		return of(d, 90, 80, 92)
@@ -23,7 +23,7 @@ func (d drawing) typed() string {
 	if d.crowded {
 		return of(d, "a", "b")
 	}
-	return of(d, "a", " a", "B\t", "b", "c", "nobody")
+	return of(d, "a", " a", "B\t", "b", "c", "unknown")
 }
 
 func (d drawing) link() addLink {

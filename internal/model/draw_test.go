@@ -6,8 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random histories, of so few people, links and amounts that they meet all the
-// time.
+// Random histories, of so few people, links and amounts that they meet all the time.
 
 var (
 	codes    = []string{"a", "b", "c"}
@@ -42,8 +41,8 @@ func (d drawing) people() (users, referrers []string) {
 // many reports whether there are more people than fit into one of the small batches.
 func (d drawing) many() bool { return len(d.users) > 4 }
 
-// below draws a number from 0 to n-1, each as often as any other: rapid itself
-// prefers the lower ones, of which a history soon has enough. Shrunk, it is 0.
+// below draws a number from 0 to n-1, each as often as any other: rapid itself prefers the lower
+// ones, of which a history soon has enough. Shrunk, it is 0.
 func (d drawing) below(n int) (drawn int) {
 	for bits := 8 * n; bits > 0; bits /= 2 {
 		drawn *= 2
@@ -119,8 +118,8 @@ func (d drawing) with(t *rapid.T) drawing {
 	return d
 }
 
-// operation draws what happens, and how often it does. The first is what
-// shrinking leaves in place of an operation that does not matter.
+// operation draws what happens, and how often it does. The first is what shrinking leaves in place
+// of an operation that does not matter.
 func (d drawing) operation() operation {
 	switch n := d.below(32); {
 	case n < 1:

@@ -2,7 +2,7 @@ package model
 
 import "testing"
 
-// What histories have found, each named by what was wrong.
+// Histories that once differed from the rules, each named by the rule.
 
 var fiveDollars = []rewardTerms{{Name: "inviter", Amount: 500, Currency: "USD"}}
 
@@ -16,7 +16,7 @@ func TestDecidingAHeldPairAgainWritesNothing(t *testing.T) {
 	})
 }
 
-func TestEditingACampaignThatParksAsManyAsAStepFreesComesToAnEnd(t *testing.T) {
+func TestEditOfASuspendedCampaignThatDefersEveryRefereeComesToAnEnd(t *testing.T) {
 	suspendedOne := declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs", Suspended: true}
 	edited := suspendedOne
 	edited.Ends = 120
@@ -31,7 +31,7 @@ func TestEditingACampaignThatParksAsManyAsAStepFreesComesToAnEnd(t *testing.T) {
 	})
 }
 
-func TestWhatADeletedCampaignTookBackKeepsItsReason(t *testing.T) {
+func TestPairTakenBackByAReversedCampaignKeepsItsReason(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
@@ -44,7 +44,7 @@ func TestWhatADeletedCampaignTookBackKeepsItsReason(t *testing.T) {
 	})
 }
 
-func TestWhatADeletedCampaignTookBackIsDecidedAnewOnlyOfWhoIsStillThere(t *testing.T) {
+func TestPairTakenBackIsDecidedAnewOnlyIfItsSignupExists(t *testing.T) {
 	policy := terms{Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
@@ -62,7 +62,7 @@ func TestWhatADeletedCampaignTookBackIsDecidedAnewOnlyOfWhoIsStillThere(t *testi
 	})
 }
 
-func TestWhoWaitedIsAdmittedInOrderWhenTheLimitsAreGone(t *testing.T) {
+func TestWaitingPairsAreAdmittedInOrderWhenLimitsAreRemoved(t *testing.T) {
 	capped := terms{Every: true, Rewards: fiveDollars, Cap: 1}
 	free := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
@@ -80,7 +80,7 @@ func TestWhoWaitedIsAdmittedInOrderWhenTheLimitsAreGone(t *testing.T) {
 	})
 }
 
-func TestWhatTheBudgetsCurrencyKeptFromCountingCountsWithoutIt(t *testing.T) {
+func TestPairInAnotherCurrencyThanTheBudgetCountsWithoutTheBudget(t *testing.T) {
 	policy := terms{Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}}}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: policy, Scope: "NewPairs"},
@@ -92,7 +92,7 @@ func TestWhatTheBudgetsCurrencyKeptFromCountingCountsWithoutIt(t *testing.T) {
 	})
 }
 
-func TestAnEditReachesWhoIsBoundByALinkThatIsGone(t *testing.T) {
+func TestCampaignEditReachesRefereesWhoseLinkIsGone(t *testing.T) {
 	policy := terms{Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
@@ -110,7 +110,7 @@ func TestAnEditReachesWhoIsBoundByALinkThatIsGone(t *testing.T) {
 	})
 }
 
-func TestWhoWaitedWhenTheCampaignWasClosedKeepsItsRevisionMeanwhile(t *testing.T) {
+func TestWaitingPairOfAClosedCampaignKeepsItsRevision(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
 		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
@@ -125,7 +125,7 @@ func TestWhoWaitedWhenTheCampaignWasClosedKeepsItsRevisionMeanwhile(t *testing.T
 	})
 }
 
-func TestWhatEarnsNothingIsAdmittedPastAnExceededBudget(t *testing.T) {
+func TestPairWithoutCreditIsAdmittedPastAnExceededBudget(t *testing.T) {
 	policy := terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
@@ -138,7 +138,7 @@ func TestWhatEarnsNothingIsAdmittedPastAnExceededBudget(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsSinceTheSameBatchReachedTheCapSaysSo(t *testing.T) {
+func TestPairWaitsForTheCapThatItsOwnBatchReached(t *testing.T) {
 	rewards := []rewardTerms{{Name: "friend", Referee: true, Rate: "33.3333"}, {Name: "inviter", Amount: 100, Currency: "USD"}}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: rewards, Cap: 1}, Scope: "NewPairs"},
@@ -150,7 +150,7 @@ func TestWhoWaitsSinceTheSameBatchReachedTheCapSaysSo(t *testing.T) {
 	})
 }
 
-func TestRoomThatALostSignupFreesGoesToWhoWaits(t *testing.T) {
+func TestCapacityFreedByALostSignupGoesToWaitingPairs(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 10, Budget: 1000, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "cat", Label: "press"},
@@ -168,7 +168,7 @@ func TestRoomThatALostSignupFreesGoesToWhoWaits(t *testing.T) {
 	})
 }
 
-func TestWhoIsBoundToNothingIsNotReachedByADeletedCampaign(t *testing.T) {
+func TestReversedCampaignLeavesRefereesWithoutAttributionAlone(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 600, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
@@ -186,7 +186,7 @@ func TestWhoIsBoundToNothingIsNotReachedByADeletedCampaign(t *testing.T) {
 	})
 }
 
-func TestFreedRoomReachesThoseBehindTheBatchsOwn(t *testing.T) {
+func TestFreedCapacityReachesPairsBehindTheBatchsOwn(t *testing.T) {
 	newShop(t).play(t, []operation{
 		addLink{Code: "a", Campaign: "one", Referrer: "ann", Label: "press"},
 		addLink{Code: "b", Campaign: "one", Referrer: "bob", Label: "press"},
@@ -202,7 +202,7 @@ func TestFreedRoomReachesThoseBehindTheBatchsOwn(t *testing.T) {
 	})
 }
 
-func TestAnotherTierLetsNobodyOvertake(t *testing.T) {
+func TestTierChangeAllowsNoOvertaking(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 2}, Scope: "HeldPairs"},
 		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
@@ -219,7 +219,7 @@ func TestAnotherTierLetsNobodyOvertake(t *testing.T) {
 	})
 }
 
-func TestWhoTakesTheFirstPlaceTakesItFromWhoWaits(t *testing.T) {
+func TestEarlierFirstPurchaseReplacesAWaitingOne(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Starts: 90, Window: 720, Policy: terms{Every: true, Hold: 24, Rewards: []rewardTerms{
 			{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 1}, Scope: "AllPairs"},
@@ -234,7 +234,7 @@ func TestWhoTakesTheFirstPlaceTakesItFromWhoWaits(t *testing.T) {
 	})
 }
 
-func TestPlacesFreedWhileALineIsRefiledAreSeen(t *testing.T) {
+func TestCapacityFreedDuringReevaluationOfTheWaitlistIsUsed(t *testing.T) {
 	newShop(t).play(t, []operation{
 		addLink{Code: "a", Campaign: "one", Referrer: "bob", Label: "press"},
 		addLink{Code: "b", Campaign: "one", Referrer: "ann", Label: "press"},
@@ -255,7 +255,7 @@ func TestPlacesFreedWhileALineIsRefiledAreSeen(t *testing.T) {
 	})
 }
 
-func TestWhoCountsAgainAndHasToWaitKeepsTheRevision(t *testing.T) {
+func TestPairThatCountsAgainAndWaitsKeepsItsRevision(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "cat", Label: "press"},
@@ -273,7 +273,7 @@ func TestWhoCountsAgainAndHasToWaitKeepsTheRevision(t *testing.T) {
 	})
 }
 
-func TestAForgottenPersonWhomNoLinkLeadsToIsReached(t *testing.T) {
+func TestCampaignEditReachesAnErasedRefereeWithoutTouches(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "bob"},
@@ -285,7 +285,7 @@ func TestAForgottenPersonWhomNoLinkLeadsToIsReached(t *testing.T) {
 	})
 }
 
-func TestWhatAReversedCampaignHadNothingOfKeepsItsReason(t *testing.T) {
+func TestPairWithoutCreditKeepsItsReasonInAReversedCampaign(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Ends: 99, Window: 720, Budget: 500, Policy: terms{Hold: 3, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}}, Scope: "AllPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "bob", Label: "press"},
@@ -302,7 +302,7 @@ func TestWhatAReversedCampaignHadNothingOfKeepsItsReason(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsForMoreTakesNobodysPlaceUnderACap(t *testing.T) {
+func TestGrowingPairTakesNoFurtherCapacityUnderACap(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Rate: "0.05"}}}, Scope: "HeldPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
@@ -319,7 +319,7 @@ func TestWhoWaitsForMoreTakesNobodysPlaceUnderACap(t *testing.T) {
 	})
 }
 
-func TestAnotherTierLetsNobodyOfAnotherReferrerOvertakeMeanwhile(t *testing.T) {
+func TestTierChangeAllowsNoOvertakingAcrossReferrers(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 1, Budget: 2500, Policy: terms{Hold: 24, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}, Cap: 2}, Scope: "AllPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "cat", Disabled: 120},
@@ -337,7 +337,7 @@ func TestAnotherTierLetsNobodyOfAnotherReferrerOvertakeMeanwhile(t *testing.T) {
 	})
 }
 
-func TestAnotherTierLetsNobodyOfTheSameBatchOvertake(t *testing.T) {
+func TestTierChangeAllowsNoOvertakingWithinABatch(t *testing.T) {
 	tiers := []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 100}}
 	dollar := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 1, Currency: "USD"}}}
 	newShop(t).play(t, []operation{
@@ -355,7 +355,7 @@ func TestAnotherTierLetsNobodyOfTheSameBatchOvertake(t *testing.T) {
 	})
 }
 
-func TestWhoHasAPlaceUnderTheCapAgainIsNotOvertakenMeanwhile(t *testing.T) {
+func TestPairThatFitsUnderTheCapAgainIsNotOvertaken(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "cat"},
@@ -400,7 +400,7 @@ func TestSharedFingerprintStaysRecordedWhateverIsBlankedLater(t *testing.T) {
 	})
 }
 
-func TestPairThatBeganToWaitBeforeAnEditIsReachedByIt(t *testing.T) {
+func TestEditReachesPairsThatWaitedBeforeIt(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{
 			{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}, Cap: 1}, Scope: "HeldPairs"},

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHistories plays some hundred random histories, fewer where that takes
-// longer than everybody has time for.
+// TestHistories plays some hundred random histories, fewer where that takes longer than everybody
+// has time for.
 func TestHistories(t *testing.T) {
 	const some, chunk, enough = 300, 25, time.Minute
 	s := newShop(t)
@@ -21,7 +21,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestSoak plays as many as HISTORIES says, as many at a time as -parallel says, and says how far it is.
+// TestSoak plays as many as HISTORIES says, as many at a time as -parallel says, and says how far
+// it is.
 func TestSoak(t *testing.T) {
 	wanted, err := strconv.Atoi(os.Getenv("HISTORIES"))
 	if err != nil || wanted <= 0 {
@@ -51,8 +52,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// playRandom plays that many. They are shrunk here rather than by rapid: leaving
-// operations out is all it takes, and playing one is slow.
+// playRandom plays that many. They are shrunk here rather than by rapid: leaving operations out is
+// all it takes, and playing one is slow.
 func (s *shop) playRandom(t *testing.T, number int) {
 	t.Helper()
 	must(t, setOnce("rapid.shrinktime", "0s"))

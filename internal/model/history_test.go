@@ -31,8 +31,8 @@ type history struct {
 	seen     *results                          // what the system has recorded, commit by commit
 }
 
-// play has the operations happen and compares model and system after each
-// convergence. At the end all is looked at once more.
+// play has the operations happen and compares model and system after each convergence. At the end
+// all is looked at once more.
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
@@ -51,8 +51,8 @@ func (s *shop) play(t fataler, operations []operation) {
 	s.coverage.add(histories)
 }
 
-// disagree ends the history. What it says is the same whatever the details, so
-// that a failure can be told to be the same in a shorter history.
+// disagree ends the history. What it says is the same whatever the details, so that a failure can
+// be told to be the same in a shorter history.
 func (h *history) disagree(what, details string) {
 	h.t.Helper()
 	h.t.Logf("%s:\n%s", what, details)
@@ -101,8 +101,8 @@ func (h *history) takeReason(w write) {
 	h.pairs[purchaseKey{is.User, is.Purchase}].reason = is.Reason
 }
 
-// resync has the engine compare everything, which finds nothing to put right but
-// what was hidden from it.
+// resync has the engine compare everything, which finds nothing to put right but what was hidden
+// from it.
 func (h *history) resync(o resync) {
 	h.t.Helper()
 	refuse{}.happen(h)
@@ -172,8 +172,8 @@ func (h *history) together(o converge) {
 	must(h.t, errors.Join(failures...))
 }
 
-// closeReversed does what the controller does: it asks again. What becomes
-// closed by that has more looked at.
+// closeReversed does what the controller does: it asks again. What becomes closed by that has more
+// looked at.
 func (h *history) closeReversed() (closes bool) {
 	for name, c := range h.campaigns {
 		if c.mode == reversing && !h.suspended {
@@ -187,8 +187,7 @@ func (h *history) closeReversed() (closes bool) {
 	return closes
 }
 
-// compareCommits follows the engine commit by commit, and tells whether there
-// was any.
+// compareCommits follows the engine commit by commit, and tells whether there was any.
 func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
 	written := h.commits()

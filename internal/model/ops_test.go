@@ -15,9 +15,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// An operation is one thing that happens in a history, to model and system
-// alike. Times are in hours on the history's clock, which starts at 100; zero
-// is no time. The zero value of everything else is "none" as well.
+// An operation is one thing that happens in a history, to model and system alike. Times are in
+// hours on the history's clock, which starts at 100; zero is no time. The zero value of everything
+// else is "none" as well.
 type operation interface{ happen(h *history) }
 
 type (
@@ -68,8 +68,8 @@ type (
 
 func hours(n int) at { return at(n) * hour }
 
-// normal is how codes are compared: without the ASCII white space around them
-// and in lower case. All codes of histories are ASCII.
+// normal is how codes are compared: without the ASCII white space around them and in lower case.
+// All codes of histories are ASCII.
 func normal(code string) string { return strings.ToLower(strings.Trim(code, " \t\n\v\f\r")) }
 
 func (o addLink) happen(h *history) {
@@ -200,8 +200,7 @@ func (o redeem) happen(h *history) {
 	}
 }
 
-// erase requests an erasure, whatever is still to be decided. The engine carries
-// it out.
+// erase requests an erasure, whatever is still to be decided. The engine carries it out.
 func (o erase) happen(h *history) {
 	refuse{}.happen(h)
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
@@ -230,7 +229,8 @@ type (
 		Scope         string
 		PolicyMissing bool // then nothing else matters
 	}
-	// again declares what was declared last once more, in this mode. What was never declared stays so.
+	// again declares what was declared last once more, in this mode. What was never declared stays
+	// so.
 	again struct{ Campaign, Mode string }
 	// lag declares what was declared before, as a controller does whose cache lags behind: of the
 	// campaign, or of its policy. It is ignored.
@@ -252,8 +252,8 @@ type (
 		Two   bool // two at once
 		Again bool // and have them look at everything again
 	}
-	// resync has everything compared. What happened before behind the triggers'
-	// back is noticed by that alone.
+	// resync has everything compared. What happened before behind the triggers' back is noticed by
+	// that alone.
 	resync struct {
 		Hidden   operation
 		Tampered string // one of tampers; empty: none

@@ -48,7 +48,7 @@ func (h *history) setAsideBy(c commit) {
 	}
 }
 
-func TestPairOfARefereeThatIsSetAsideKeepsItsPlace(t *testing.T) {
+func TestPairOfASetAsideRefereeKeepsItsOrder(t *testing.T) {
 	policy := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},

@@ -57,13 +57,14 @@ func (w write) isReason() bool {
 	return w.of == "pair" && w.differsIn("state", "Waiting", "reason", "decided_at", "checksum")
 }
 
-// passesOver reports whether the write says nothing but that allocation passes over a waiting pair: its
-// referee is withheld, and nothing was decided about it.
+// passesOver reports whether the write says nothing but that allocation passes over a waiting pair:
+// its referee is withheld, and nothing was decided about it.
 func (w write) passesOver() bool {
 	return w.of == "waitlist" && w.differsIn("passed_over", true, "passed_over")
 }
 
-// differsIn reports whether the write changes nothing but columns, and leaves the column name with the value.
+// differsIn reports whether the write changes nothing but columns, and leaves the column name with
+// the value.
 func (w write) differsIn(name string, value any, columns ...string) bool {
 	var was, now map[string]any
 	if w.was == nil || w.now == nil || json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now[name] != value {

@@ -6,13 +6,12 @@ import (
 	"slices"
 )
 
-// Rules 7, 9, 10, 11 and 15: who is admitted, and what admitted pairs earn.
+// Rules 7, 9, 10, 11 and 15: which pairs are admitted, and what admitted pairs earn.
 
-// commit is one transaction of the engine: it decides about these referees. In
-// which order the engine takes them up, and which order numbers it draws, is
-// its own choice, which is read from what it recorded (chosen). What follows
-// from that choice is computed; what the rules do not allow comes back as
-// complaints.
+// commit is one transaction of the engine, which decides these referees. The engine may choose in
+// which order it serves them and which order numbers it draws; the choice is read from what it
+// recorded (chosen). The model computes what follows from the choice, and returns as complaints
+// what the rules do not allow.
 func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints []string) {
 	var claims []*place
 	fresh := 0
@@ -23,10 +22,10 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 		if m.seenBy != nil {
 			m.facts = m.seenBy(user)
 		}
-		bound, verdicts := m.decide(user)
+		attributed, verdicts := m.decide(user)
 		delete(m.attributions, user)
-		if bound != nil {
-			m.attributions[user] = *bound
+		if attributed != nil {
+			m.attributions[user] = *attributed
 		}
 		for _, v := range verdicts {
 			switch {
@@ -67,7 +66,7 @@ type place struct {
 	allowed bool
 }
 
-// reverse: a counted pair that stops counting is Reversed, from any state.
+// reverse makes a counted pair that stops counting Reversed, from any state.
 func (m *model) reverse(v *verdict) {
 	p := v.pair
 	p.state, p.reason, p.credits, p.growing = "Reversed", v.reason, nil, false
@@ -88,13 +87,13 @@ func (m *model) describe(p *pair, v *verdict) {
 	p.allowedNow = v.override == "Allow"
 }
 
-// live lets an admitted pair go on under its revision, with what it earns now.
-// Growth needs capacity, which is what is returned.
+// live lets an admitted pair go on under its revision, with what it earns now. It returns the
+// growth, which needs capacity.
 func (m *model) live(v *verdict) (growth map[string]credit) {
 	p := v.pair
 	m.describe(p, v)
 	if v.override == "" {
-		p.allowed = false // it stands without
+		p.allowed = false // the pair counts without the Allow
 	}
 	wants := p.terms.earns(v.key.user, p.referrer, p.net, p.ordinal)
 	if c := m.campaigns[p.campaign]; c.budget > 0 && sum(wants, c.currency) > sum(p.credits, c.currency) {
@@ -104,7 +103,7 @@ func (m *model) live(v *verdict) (growth map[string]credit) {
 	return nil
 }
 
-// grant: held until purchased_at + holdPeriod, then granted.
+// grant makes the pair Held until purchased_at + holdPeriod, then Granted.
 func (m *model) grant(p *pair, credits map[string]credit) {
 	p.credits, p.growing = credits, false
 	switch {
@@ -138,8 +137,8 @@ func (m *model) count(v *verdict, chosen *pair) *pair {
 	return p
 }
 
-// drawn: orders that are drawn now are the highest so far, and follow
-// qualified_at, user and purchase.
+// drawn checks the orders that are drawn now: they are the highest so far, and ascend by
+// (qualified_at, user, purchase).
 func (m *model) drawn(claims []*place, fresh int) (complaints []string) {
 	before := m.lastOrder
 	var last *place
@@ -170,9 +169,9 @@ func (p *place) qualifiedBefore(q *place) bool {
 	return p.key.id < q.key.id
 }
 
-// serve lets the engine's choice happen, if there is capacity and no waiting pair is overtaken. A
-// claim that is not admitted waits, which is always right for the moment: whether a pair waits that
-// need not is looked at when all is done.
+// serve admits what the engine chose to admit, if there is capacity and no waiting pair is
+// overtaken. A claim that is not admitted waits, which is always allowed for the moment: idle
+// checks at the end that no pair waits that would fit.
 func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 	wants := m.wants(p)
 	taken := chosen.occupies() && (p.first || maps.Equal(chosen.credits, wants))
@@ -193,20 +192,21 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 		return complaints
 	}
 	if p.first {
-		// What it lacks at the moment; else what pairs before it take, or that its campaign is not open.
+		// The limit without capacity now; else the limit that pairs before it use up, or the
+		// campaign's mode.
 		if lacks := m.lacks(p); !m.done && lacks != "" && chosen.reason != lacks {
 			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, lacks))
 		}
 		p.pair.state, p.pair.reason = "Waiting", chosen.reason
 		return complaints
 	}
-	// All rewards or none: it keeps what it has.
+	// All rewards or none: the pair keeps its credits.
 	m.grant(p.pair, p.pair.credits)
 	p.pair.reason, p.pair.growing = "BudgetExhausted", true
 	return complaints
 }
 
-// wants is what it would earn if it were served now.
+// wants returns what the pair would earn if it were served now.
 func (m *model) wants(p *place) map[string]credit {
 	if p.wants != nil {
 		return p.wants
@@ -218,7 +218,7 @@ func (m *model) wants(p *place) map[string]credit {
 	return p.pair.terms.earns(p.key.user, p.pair.referrer, p.pair.net, n)
 }
 
-// lacks: room for all its rewards, or nothing.
+// lacks returns the limit that has no capacity for all rewards of the pair; empty: it fits.
 func (m *model) lacks(p *place) string {
 	c := m.campaigns[p.pair.campaign]
 	if p.first && c.cap() > 0 && m.occupied(p.pair.campaign, p.pair.referrer) >= c.cap() {
@@ -231,7 +231,7 @@ func (m *model) lacks(p *place) string {
 	return ""
 }
 
-// needs is what it would take of the budget on top of what it has.
+// needs returns what the pair would take of the budget beyond its present credits.
 func (m *model) needs(p *place) int64 {
 	c := m.campaigns[p.pair.campaign]
 	switch {
@@ -244,7 +244,7 @@ func (m *model) needs(p *place) int64 {
 }
 
 // waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
-// No pair of a suspended campaign does, and none of a referee that is set aside.
+// Pairs of a suspended campaign and of a referee that is set aside are left out.
 func (m *model) waitlist(campaign string) (waiting []*place) {
 	mode := m.campaigns[campaign].mode
 	for key, p := range m.pairs {
@@ -255,7 +255,7 @@ func (m *model) waitlist(campaign string) (waiting []*place) {
 	return waiting
 }
 
-// occupied is how many Held and Granted pairs a referrer has in a campaign.
+// occupied returns how many Held and Granted pairs a referrer has in a campaign.
 func (m *model) occupied(campaign, referrer string) (n int64) {
 	for _, p := range m.pairs {
 		if p.occupies() && p.campaign == campaign && p.referrer == referrer {
@@ -265,7 +265,7 @@ func (m *model) occupied(campaign, referrer string) (n int64) {
 	return n
 }
 
-// used is what the Held and Granted pairs of a campaign come to.
+// used returns the sum of what the Held and Granted pairs of a campaign earn.
 func (m *model) used(campaign string) (total int64) {
 	for _, p := range m.pairs {
 		if p.occupies() && p.campaign == campaign {
@@ -275,7 +275,7 @@ func (m *model) used(campaign string) (total int64) {
 	return total
 }
 
-// idle: no pair waits that would fit.
+// idle checks that no pair waits that would fit.
 func (m *model) idle() (complaints []string) {
 	for name := range m.campaigns {
 		for _, p := range m.waitlist(name) {

@@ -2,10 +2,10 @@ package model
 
 // Rules 1 and 2: the link that a signup is bound to.
 
-// attribute finds it, or the reason why there is none.
+// attribute returns the attribution of a user's signup, or the reason why there is none.
 func (m *model) attribute(user string) (*attribution, string) {
-	// Kept from when a pair of this referee is admitted.
-	if kept, ok := m.attributions[user]; ok && m.bound(user) {
+	// The attribution stays once a pair of this referee is admitted.
+	if kept, ok := m.attributions[user]; ok && m.keepsAttribution(user) {
 		return &kept, ""
 	}
 	s, ok := m.signups[user]
@@ -19,7 +19,7 @@ func (m *model) attribute(user string) (*attribution, string) {
 		return fix.attribution, fix.reason
 	}
 	if kept, ok := m.attributions[user]; ok && kept.source == "Touch" && kept.visitor == "" {
-		// An erasure has moved the touches.
+		// An erasure has given the touches another visitor id.
 		if m.campaigns[kept.campaign].mode == reversing {
 			return nil, "CampaignDeleted"
 		}
@@ -28,8 +28,9 @@ func (m *model) attribute(user string) (*attribution, string) {
 	return m.attributeByTouch(user, s)
 }
 
-// bound: a pair was admitted, or waits in a campaign that is not open.
-func (m *model) bound(user string) bool {
+// keepsAttribution reports whether a pair of the user was admitted, or waits in a campaign that is
+// not open.
+func (m *model) keepsAttribution(user string) bool {
 	for key, p := range m.pairs {
 		if key.user != user {
 			continue
@@ -42,17 +43,17 @@ func (m *model) bound(user string) bool {
 	return false
 }
 
-// lapsed: its campaign was deleted with Reverse, and takes the pair back as if
-// it had never been (rule 17).
+// lapsed reports whether the pair's campaign was deleted with Reverse: it takes the pair back as if
+// the pair had never existed (rule 17).
 func (m *model) lapsed(p *pair) bool { return p != nil && m.campaigns[p.campaign].mode == reversing }
 
-// takenBack: its campaign does so, or has done so.
+// takenBack reports whether a deleted campaign takes the pair back, or has done so.
 func (m *model) takenBack(p *pair) bool {
 	return m.lapsed(p) || p != nil && p.reason == "CampaignDeleted" && !p.admitted()
 }
 
-// A code that names a link decides alone, judged by the link's expiry and
-// disabling at signup. One that names none is as none.
+// A code that names a link decides alone, judged by the link's expiry and disabling at signup. A
+// code that names no link is ignored.
 func (m *model) attributeByCode(s signup, l link) (*attribution, string) {
 	if !l.alive(s.at) {
 		return nil, "NotAttributed"
@@ -74,7 +75,7 @@ func (m *model) attributeByTouch(user string, s signup) (*attribution, string) {
 		switch {
 		case !ok || !l.alive(t.at), // at the touch
 			t.at > s.at,        // not after the signup
-			l.referrer == user: // nobody invites himself
+			l.referrer == user: // the user's own link
 			continue
 		}
 		if reason := m.binds(l.campaign, s.at); reason != "" {
@@ -94,8 +95,7 @@ func (m *model) attributeByTouch(user string, s signup) (*attribution, string) {
 	if found != nil {
 		return found, ""
 	}
-	// Of several reasons the first of the closed list, but for touches that fit
-	// nothing.
+	// Of several reasons the first of the closed list, except NotAttributed.
 	for _, reason := range []string{"CampaignDeleted", "OutsideCampaign", "OutsideWindow"} {
 		if why[reason] {
 			return nil, reason
@@ -104,7 +104,7 @@ func (m *model) attributeByTouch(user string, s signup) (*attribution, string) {
 	return nil, "NotAttributed"
 }
 
-// prefers: the last touch or the first; ties go to the lowest (code, touch id).
+// prefers picks the last touch or the first. Ties go to the lowest (code, touch id).
 func (m *model) prefers(a, b *attribution) bool {
 	if a.touched != b.touched {
 		return (a.touched > b.touched) != m.firstTouch
@@ -115,13 +115,13 @@ func (m *model) prefers(a, b *attribution) bool {
 	return a.touch < b.touch
 }
 
-// alive: from when it expires or is disabled, a link binds nobody.
+// alive reports whether the link is neither expired nor disabled at that time.
 func (l link) alive(t at) bool {
 	return (l.expires == 0 || t < l.expires) && (l.disabled == 0 || t < l.disabled)
 }
 
-// binds: a declared campaign that was not deleted, and whose period has the
-// signup.
+// binds reports whether a campaign attributes the signup: it is declared and not deleted, and its
+// period contains the signup.
 func (m *model) binds(name string, signedUp at) (reason string) {
 	c := m.campaigns[name]
 	switch {
@@ -135,7 +135,7 @@ func (m *model) binds(name string, signedUp at) (reason string) {
 	return ""
 }
 
-// contains: the period's start is in it, its end is not.
+// contains reports whether the period contains that time. Its start is in it, its end is not.
 func (c *campaign) contains(signedUp at) bool {
 	return (c.starts == 0 || signedUp >= c.starts) && (c.ends == 0 || signedUp < c.ends)
 }

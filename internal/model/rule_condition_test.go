@@ -2,7 +2,8 @@ package model
 
 import "strings"
 
-// holds: a condition that reads what an erasure took is what it was before.
+// holds reports whether the condition is true. A condition that reads blanked attributes keeps its
+// result.
 func (v *verdict) holds() bool {
 	if v.purchase.blanked && (strings.Contains(v.terms.Condition, "purchase.attributes") ||
 		v.signup.blanked && strings.Contains(v.terms.Condition, "signup.attributes")) {
@@ -11,8 +12,7 @@ func (v *verdict) holds() bool {
 	return conditions[v.terms.Condition](v)
 }
 
-// Rule 4's condition: a few texts, and what they mean. One that breaks off is
-// false.
+// Rule 4's condition: a few texts, and what they mean. A condition that ends in an error is false.
 var conditions = map[string]func(*verdict) bool{
 	"link.label != 'press'": func(v *verdict) bool { return v.attribution.label != "press" },
 	"link.code != 'b'":      func(v *verdict) bool { return v.attribution.code != "b" },

@@ -4,16 +4,16 @@ import "slices"
 
 // Rules 3, 4, 8 and 14: whether a purchase counts by itself.
 
-// judge is the reason why a purchase does not count; empty: it does. It is
-// about everything but other purchases of the referee, a Deny, and room.
+// judge returns the reason why a purchase does not count; empty: it counts. It leaves out other
+// purchases of the referee, a Deny, and capacity.
 func (m *model) judge(v *verdict) string {
 	switch {
 	case v.keeps() && !m.leavesBudget(v):
 		// Rule 8: sticky. Its own facts at its own revision, and nothing else.
 		return m.judgeOwn(v)
 	case v.pair.admitted() && !v.lapsed:
-		// To be admitted again it has to pass what others say as well. What is
-		// wrong with itself is said first, so that the reason stays.
+		// To be admitted again it has to pass judgeOthers too. The reason of judgeOwn comes first,
+		// so that it stays.
 		if reason := m.judgeOwn(v); reason != "" {
 			return reason
 		}
@@ -29,7 +29,7 @@ func (m *model) judge(v *verdict) string {
 	return ""
 }
 
-// judgeOwn looks at signup, purchase, refunds and override, at the revision.
+// judgeOwn judges the signup, purchase, refunds and override at the revision.
 func (m *model) judgeOwn(v *verdict) string {
 	t := v.terms
 	from := v.attribution.touched
@@ -51,14 +51,14 @@ func (m *model) judgeOwn(v *verdict) string {
 		return "ConditionFalse"
 	case v.attribution.referrer == v.key.user && v.override != "Allow":
 		return "SelfReferral"
-	// It was admitted by the word of somebody who has taken it back.
+	// An Allow admitted the pair and has been withdrawn.
 	case v.pair.occupies() && v.pair.allowed && v.override == "" && m.sharesFingerprint(v):
 		return "SharedFingerprint"
 	}
 	return ""
 }
 
-// judgeOthers looks at the campaign as it is now and at the referrer.
+// judgeOthers judges the campaign as it is now, and the referrer.
 func (m *model) judgeOthers(v *verdict) string {
 	c := m.campaigns[v.campaign]
 	switch {
@@ -75,8 +75,8 @@ func (m *model) judgeOthers(v *verdict) string {
 	return ""
 }
 
-// leavesBudget: the revision that newly reaches an admitted pair puts one of its
-// rewards into a currency that the budget is not in (rule 4).
+// leavesBudget reports whether the revision that newly reaches an admitted pair changes the
+// currency of a reward to another one than the budget's (rule 4).
 func (m *model) leavesBudget(v *verdict) bool {
 	c := m.campaigns[v.campaign]
 	if c.budget == 0 || v.revision == v.pair.revision {
@@ -94,7 +94,7 @@ func (m *model) leavesBudget(v *verdict) bool {
 	return false
 }
 
-// currencyOf is what a reward for a purchase in that currency is in.
+// currencyOf returns the currency of a reward for a purchase in that currency.
 func (r *rewardTerms) currencyOf(purchase string) string {
 	if r.Rate != "" {
 		return purchase
@@ -102,7 +102,7 @@ func (r *rewardTerms) currencyOf(purchase string) string {
 	return r.Currency
 }
 
-// lists: the currency is in each list that there is.
+// lists reports whether every list of amounts that is not empty has the currency.
 func (t *terms) lists(currency string) bool {
 	in := func(list map[string]int64) bool {
 		_, ok := list[currency]
@@ -116,7 +116,7 @@ func (t *terms) lists(currency string) bool {
 	return in(t.Minimums)
 }
 
-// onlyIn: every reward is in the budget's currency.
+// onlyIn reports whether every reward is in the budget's currency.
 func onlyIn(currency string, v *verdict) bool {
 	for _, r := range v.terms.Rewards {
 		if r.currencyOf(v.net.currency) != currency {

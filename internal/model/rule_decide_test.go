@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// verdict is what is found about one purchase of a referee.
+// verdict is what is decided about one purchase of a referee.
 type verdict struct {
 	key         purchaseKey
 	attribution *attribution
@@ -21,30 +21,31 @@ type verdict struct {
 	revision int
 	terms    *terms
 
-	gone   bool   // there is nothing to judge
+	gone   bool   // it cannot be judged
 	reason string // why it does not count; empty: it does
 	stays  bool   // its campaign is suspended, and the pair stays as it is
 }
 
-// decide says what each purchase of a referee is, capacity aside.
-func (m *model) decide(user string) (bound *attribution, verdicts []*verdict) {
-	bound, unbound := m.attribute(user)
+// decide judges each purchase of a referee, before capacity is considered.
+func (m *model) decide(user string) (attributed *attribution, verdicts []*verdict) {
+	attributed, notAttributed := m.attribute(user)
 	for _, key := range m.known(user) {
-		verdicts = append(verdicts, m.consider(key, bound, unbound))
+		verdicts = append(verdicts, m.consider(key, attributed, notAttributed))
 	}
 	place := first(verdicts)
 	for i, v := range verdicts {
 		m.conclude(v, i == place)
 	}
-	return bound, verdicts
+	return attributed, verdicts
 }
 
-// frozen: pairs of a suspended campaign stay as they are (rule 8).
+// frozen reports whether the pair's campaign is suspended, so that the pair stays as it is (rule
+// 8).
 func (m *model) frozen(p *pair) bool {
 	return p != nil && p.state != "Reversed" && m.campaigns[p.campaign].mode == suspended
 }
 
-// known lists the purchases that there are or that have counted.
+// known returns the purchases that exist or have counted.
 func (m *model) known(user string) []purchaseKey {
 	keys := map[purchaseKey]bool{}
 	for key := range m.purchases {
@@ -58,29 +59,29 @@ func (m *model) known(user string) []purchaseKey {
 }
 
 // consider judges one purchase by itself.
-func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *verdict {
-	v := &verdict{key: key, attribution: bound, pair: m.pairs[key], lapsed: m.lapsed(m.pairs[key]), override: m.overrides[key],
+func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed string) *verdict {
+	v := &verdict{key: key, attribution: attributed, pair: m.pairs[key], lapsed: m.lapsed(m.pairs[key]), override: m.overrides[key],
 		stays: m.frozen(m.pairs[key])}
 	var bought, signedUp bool
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
 	_, recorded := m.attributions[key.user]
 	switch {
-	case v.lapsed && !recorded && bound == nil && v.pair.state == "Reversed" && !v.pair.admitted():
-		// It had nothing that could be taken back, and nothing leads to it.
+	case v.lapsed && !recorded && attributed == nil && v.pair.state == "Reversed" && !v.pair.admitted():
+		// The pair earned nothing, and no attribution leads to the campaign.
 		v.gone, v.reason = true, v.pair.reason
 		return v
-	case m.takenBack(v.pair) && (!bought || !signedUp || bound == nil):
+	case m.takenBack(v.pair) && (!bought || !signedUp || attributed == nil):
 		v.gone, v.reason = true, "CampaignDeleted"
 		return v
 	case !bought || !signedUp:
 		v.gone, v.reason = true, "PurchaseRemoved"
 		return v
-	case bound == nil:
-		v.gone, v.reason = true, unbound
+	case attributed == nil:
+		v.gone, v.reason = true, notAttributed
 		return v
 	}
-	v.campaign = bound.campaign
+	v.campaign = attributed.campaign
 	if v.stays {
 		v.campaign = v.pair.campaign
 	}
@@ -96,7 +97,7 @@ func (m *model) consider(key purchaseKey, bound *attribution, unbound string) *v
 	return v
 }
 
-// conclude adds what other purchases, a Deny and the campaign's mode have to say.
+// conclude considers other purchases, a Deny and the campaign's mode.
 func (m *model) conclude(v *verdict, first bool) {
 	switch {
 	case v.reason != "":
@@ -109,11 +110,11 @@ func (m *model) conclude(v *verdict, first bool) {
 	case v.override == "Deny": // rule 14
 		v.reason = "Overridden"
 	case m.campaigns[v.campaign].mode == closed && !v.waits():
-		v.reason = "CampaignDeleted" // rule 17: what waits goes on waiting, and no other pair is admitted
+		v.reason = "CampaignDeleted" // rule 17: waiting pairs keep waiting, and no other pair is admitted
 	}
 }
 
-// waits: it waits in the campaign that it counts in.
+// waits reports whether the pair waits in the campaign that it counts in.
 func (v *verdict) waits() bool {
 	return v.pair != nil && v.pair.state == "Waiting" && v.pair.campaign == v.campaign
 }

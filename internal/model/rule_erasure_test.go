@@ -14,8 +14,8 @@ type fixed struct {
 	reason      string       // why
 }
 
-// carryOut carries out the erasures that wait for nothing. Facts are those of
-// now, however long ago the erasure was requested.
+// carryOut carries out the erasures that wait for nothing. Facts are those of now, however long ago
+// the erasure was requested.
 func (m *model) carryOut() {
 	for _, user := range sortedKeys(m.erasures) {
 		if !m.erasureWaits(user) {
@@ -27,16 +27,16 @@ func (m *model) carryOut() {
 
 // erasureWaits: for a suspended campaign that the user is attributed to, or has a pair in.
 func (m *model) erasureWaits(user string) bool {
-	bound, _ := m.attribute(user)
-	return bound != nil && m.campaigns[bound.campaign].mode == suspended
+	attributed, _ := m.attribute(user)
+	return attributed != nil && m.campaigns[attributed.campaign].mode == suspended
 }
 
 // erase blanks what tells about a person, and keeps what was concluded from it.
 func (m *model) erase(user string) {
-	bound, unbound := m.attribute(user)
+	attributed, notAttributed := m.attribute(user)
 	for key, p := range m.purchases {
 		if key.user == user && !p.blanked {
-			p.held = m.conditionHolds(key, bound, unbound)
+			p.held = m.conditionHolds(key, attributed, notAttributed)
 		}
 		if key.user == user {
 			p.category, p.blanked = "", true
@@ -44,8 +44,8 @@ func (m *model) erase(user string) {
 		}
 	}
 	visitors := map[string]bool{}
-	if bound != nil && bound.visitor != "" {
-		visitors[bound.visitor] = true
+	if attributed != nil && attributed.visitor != "" {
+		visitors[attributed.visitor] = true
 	}
 	s, signedUp := m.signups[user]
 	if signedUp && s.visitor != "" {
@@ -76,10 +76,9 @@ func (m *model) erase(user string) {
 	m.signups[user] = s
 }
 
-// conditionHolds: as it would be decided now; of what was not attributed it is
-// not known.
-func (m *model) conditionHolds(key purchaseKey, bound *attribution, unbound string) bool {
-	v := m.consider(key, bound, unbound)
+// conditionHolds: as it would be decided now; of what was not attributed it is not known.
+func (m *model) conditionHolds(key purchaseKey, attributed *attribution, notAttributed string) bool {
+	v := m.consider(key, attributed, notAttributed)
 	if v.terms == nil {
 		return v.pair.admitted()
 	}
@@ -91,11 +90,11 @@ func (m *model) fix(user string) {
 	if _, ok := m.fixing[user]; ok {
 		return
 	}
-	bound, unbound := m.attribute(user)
-	if bound != nil && bound.source != "Touch" {
+	attributed, notAttributed := m.attribute(user)
+	if attributed != nil && attributed.source != "Touch" {
 		return
 	}
-	m.fixing[user] = fixed{bound, unbound}
+	m.fixing[user] = fixed{attributed, notAttributed}
 }
 
 // haveFixed: the engine is done, and the attributions name no touch.
@@ -109,8 +108,8 @@ func (m *model) haveFixed() {
 	clear(m.fixing)
 }
 
-// settled leaves out what differs while attributions are being fixed: whether
-// they name a touch, and why a pair that never was admitted is not attributed.
+// settled leaves out what differs while attributions are being fixed: whether they name a touch,
+// and why a pair that never was admitted is not attributed.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {

@@ -2,9 +2,9 @@ package model
 
 // Rule 5: First.
 
-// first finds the purchase that has the place, or -1: of those that count the
-// earliest by (purchased_at, purchase_id), unless another is admitted already
-// and still counts. A denied one goes on occupying the place.
+// first returns the index of the first purchase, or -1: of the counting purchases the earliest by
+// (purchased_at, purchase_id), unless another is already admitted and still counts. A denied
+// purchase goes on occupying First.
 func first(verdicts []*verdict) int {
 	place := -1
 	for i, v := range verdicts {
@@ -32,7 +32,7 @@ func (v *verdict) before(w *verdict) bool {
 	return v.key.id < w.key.id
 }
 
-// keeps: it was admitted and counts still, or would but for a Deny.
+// keeps reports whether the pair was admitted and still counts, or would count without a Deny.
 func (v *verdict) keeps() bool { return !v.lapsed && (v.pair.occupies() || v.deniedPlace()) }
 
 func (v *verdict) deniedPlace() bool {

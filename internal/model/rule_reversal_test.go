@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Rule 17: a campaign that was deleted with Reverse takes back all it gave, key
-// after key, whatever the facts say.
+// Rule 17: a campaign that was deleted with Reverse takes all its credit back, key by key, whatever
+// the facts say.
 
 // reversed are the keys of one step of a reversal.
 type reversed struct {
@@ -16,8 +16,7 @@ type reversed struct {
 	Done     bool   `json:"done"`
 }
 
-// reversal reports whether a commit is a step of one, and from which key up to
-// which it goes.
+// reversal reports whether a commit is a step of one, and from which key up to which it goes.
 func (c commit) reversal(t fataler) (after, end *reversed) {
 	t.Helper()
 	for _, w := range c.writes {

@@ -2,12 +2,12 @@ package model
 
 // Rule 6 (and 15): the revision that a pair follows.
 
-// follow finds it: from the one that the pair has, or the first, on to each
-// later one that reaches the pair.
+// follow returns the newest revision that reaches the pair, beginning with the pair's own or the
+// first.
 func (m *model) follow(v *verdict) int {
 	c := m.campaigns[v.campaign]
 	number, counted := 1, false
-	// What a deleted campaign took back is decided anew once it is declared again
+	// A pair that a deleted campaign took back is decided anew once the campaign is declared again
 	// (rule 17).
 	if v.pair != nil && v.pair.campaign == v.campaign && (c.mode == closed || !m.takenBack(v.pair)) {
 		number, counted = v.pair.revision, true

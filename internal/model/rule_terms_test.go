@@ -30,8 +30,8 @@ type rewardTerms struct {
 
 type tierTerms struct{ From, Amount int64 }
 
-// Rule 6: a declaration adds a revision only when the terms differ from the
-// newest. The default of a field differs from none no more than the field missing.
+// Rule 6: a declaration adds a revision only when the terms differ from the newest. A missing field
+// and its default are the same.
 func (c *campaign) differs(t terms) bool {
 	if len(c.revisions) == 0 {
 		return true
@@ -45,8 +45,8 @@ func (c *campaign) differs(t terms) bool {
 
 func defaulted(before int) bool { return before == 0 || before == 1 }
 
-// earns is what a purchase of that net amount earns whom, where it is its
-// referrer's n-th pair. What rounds to nothing is nothing.
+// earns returns the credits of a purchase of that net amount as its referrer's n-th pair. A reward
+// that rounds to 0 is left out.
 func (t *terms) earns(referee, referrer string, net money, n int64) map[string]credit {
 	credits := map[string]credit{}
 	for _, r := range t.Rewards {
@@ -85,7 +85,7 @@ func percentage(net int64, rate string) int64 {
 	return new(big.Int).Div(share.Num(), share.Denom()).Int64()
 }
 
-// sum is what credits come to in a currency.
+// sum returns the sum of the credits in a currency.
 func sum(credits map[string]credit, currency string) (total int64) {
 	for _, c := range credits {
 		if c.currency == currency {

@@ -37,8 +37,8 @@ var againSQL string
 
 const ownerUID = "0b9d5a52-1111-4222-8333-444455556666"
 
-// shop is the system under test: a database of its own with engines on it, used
-// for one history after the other.
+// shop is the system under test: a database of its own with engines on it, used for one history
+// after the other.
 type shop struct {
 	db     *postgres.DB  // the operator's way in
 	writer *pgxpool.Pool // the application's
@@ -202,8 +202,7 @@ func (s *shop) engine(db *postgres.DB, batch int) *engine.Engine {
 	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch})
 }
 
-// quiet converges until there is nothing left, also of what somebody who
-// crashed has not let go of yet.
+// quiet converges until no work is left, including work that a crashed engine still has locked.
 func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	t.Helper()
 	e := s.engine(s.db, batch)

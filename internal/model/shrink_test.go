@@ -46,8 +46,8 @@ func (l *listener) Fatalf(format string, arguments ...any) {
 
 const shrinkFor = time.Minute
 
-// shrink leaves out of a history whatever it goes wrong without: many
-// operations at once, then fewer, then each.
+// shrink leaves out of a history whatever it goes wrong without: many operations at once, then
+// fewer, then each.
 func (s *shop) shrink(history []operation, wrong, details string) (shorter []operation, why string) {
 	deadline := time.Now().Add(shrinkFor)
 	for size := len(history) / 2; size > 0; {

@@ -1,8 +1,7 @@
 package model
 
-// This file: what the model knows. Facts as they were written, the
-// configuration as it was declared, and of the past only what the rules say is
-// kept.
+// The state of the model: facts as they were written, the configuration as it was declared, and of
+// the past only what the rules keep.
 
 // at is a time on the history's own clock, in microseconds.
 type at int64
@@ -32,7 +31,7 @@ type model struct {
 	seenBy func(user string) facts
 }
 
-// facts are what decisions rest on.
+// facts are what decisions depend on.
 type facts struct {
 	links     map[string]link // by code
 	touches   map[touchKey]touch
@@ -43,7 +42,7 @@ type facts struct {
 }
 
 type configuration struct {
-	firstTouch bool // else the last touch binds
+	firstTouch bool // else the last touch attributes
 	suspended  bool // the whole database
 	campaigns  map[string]*campaign
 }
@@ -158,11 +157,11 @@ type credit struct {
 	money
 }
 
-// occupies: Held and Granted pairs take room, Waiting and Reversed ones do not
-// (rule 9).
+// occupies reports whether the pair takes capacity: Held and Granted pairs do, Waiting and Reversed
+// ones do not (rule 9).
 func (p *pair) occupies() bool { return p != nil && (p.state == "Held" || p.state == "Granted") }
 
-// admitted: it was Held or Granted at some time.
+// admitted reports whether the pair has ever been Held or Granted.
 func (p *pair) admitted() bool { return p != nil && p.ordinal > 0 }
 
 func newModel() *model {
@@ -182,7 +181,7 @@ func newModel() *model {
 // start is when histories begin: late enough for facts from before.
 const start = 100*hour + hour/2
 
-// clock is the database's: it never says the same twice.
+// clock is the database's clock. It never returns the same time twice.
 func (m *model) clock() at {
 	if m.moment != 0 {
 		return m.moment

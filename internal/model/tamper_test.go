@@ -32,7 +32,7 @@ func (h *history) tamper(column string) {
 
 var tampered = slices.Sorted(maps.Keys(tampers))
 
-func TestResyncPutsAlteredRowsRight(t *testing.T) {
+func TestResyncRepairsAlteredRows(t *testing.T) {
 	s := newShop(t)
 	for _, column := range tampered {
 		t.Run(column, func(t *testing.T) {

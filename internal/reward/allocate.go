@@ -19,26 +19,27 @@ type WaitingPair struct {
 	Order              int64
 	Growing            bool // admitted already: needs budget only
 	Need               Need
-	Outdated           bool // decided under an older edit of the campaign: it could fit, whatever it needed then
+	Outdated           bool // decided under an older edit of the campaign: it could fit, whatever its Need says
 }
 
-// Waitlist is what Allocate has to know of the waiting pairs that it is not asked to admit.
+// Waitlist is what Allocate has to know of the waiting pairs that are not its claims.
 type Waitlist struct {
-	CouldFit []WaitingPair // those that could fit, by Order
-	Complete bool          // CouldFit lacks none; else pairs after its last may fit as well
-	// Repricing lists referrers with waiting pairs: another tier may be cheaper for these.
+	CouldFit []WaitingPair // waiting pairs that could fit, by Order
+	Complete bool          // CouldFit has all of them; false: pairs after its last may fit as well
+	// Repricing lists the referrers with waiting pairs that may need less in another tier.
 	Repricing map[string]bool
-	// Freed: a pair's place became free that is not counted in CouldFit. No claim is admitted.
+	// Freed reports that capacity became free that CouldFit does not take into account: no claim is
+	// admitted.
 	Freed bool
 }
 
 // Allocate admits claims of one campaign in admission order, as far as its capacity goes; the rest
 // joins the waitlist. A claim is never admitted while a waiting pair before it could fit; a pair
 // that does not fit is passed over. Where an admission may have made another waiting pair fit,
-// nothing further is admitted. It reports how many claims were admitted or grew, and whether
-// one waits that fits, which another allocation has to look at.
+// nothing further is admitted. It reports how many claims were admitted or grew, and whether a
+// claim waits that fits, so that the campaign has to be allocated again.
 //
-// An error names the claim that cannot be worked out.
+// An error names the claim whose credits cannot be computed.
 func Allocate(capacity *Capacity, claims []Claim, waitlist Waitlist) (admitted int, again bool, err error) {
 	slices.SortFunc(claims, func(a, b Claim) int {
 		return CompareAdmission(a.UserID(), a.Decision, b.UserID(), b.Decision)
@@ -52,13 +53,13 @@ func Allocate(capacity *Capacity, claims []Claim, waitlist Waitlist) (admitted i
 	return a.admitted, a.again, nil
 }
 
-// allocation is an Allocate under way.
+// allocation is the state of one Allocate.
 type allocation struct {
 	capacity *Capacity
 	waitlist Waitlist
 	stopped  bool            // a waiting pair that could fit comes before all further claims
 	passed   map[string]bool // referrers of claims that did not fit
-	entered  map[string]bool // referees of whom a pair was admitted
+	entered  map[string]bool // referees with a pair that this allocation admitted
 	admitted int
 	again    bool
 }
@@ -76,14 +77,14 @@ func (a *allocation) serve(claim *Claim) error {
 		return claim.wait(lack)
 	}
 	if !claim.growing() && a.capacity.Campaign.Mode != Open {
-		return claim.wait(Qualified) // whatever capacity there is
+		return claim.wait(Qualified) // only the mode keeps the pair waiting
 	}
 	if a.waitingFirst(claim) || a.losesFirst(claim) {
 		a.again = true
 		return claim.wait(a.capacity.shortOf())
 	}
 	claim.admit(n, credits)
-	a.capacity.take(referrer, claim.growing(), needed)
+	a.capacity.use(referrer, claim.growing(), needed)
 	a.admitted++
 	a.entered[claim.UserID()] = a.entered[claim.UserID()] || !claim.growing()
 	if !claim.growing() && a.reprices(referrer, n) {
@@ -93,7 +94,7 @@ func (a *allocation) serve(claim *Claim) error {
 }
 
 // waitingFirst reports whether a waiting pair before the claim could fit. Claims are served in
-// order, so what once stood before one stands before all that follow.
+// order, so a pair that comes before one claim comes before all later claims.
 func (a *allocation) waitingFirst(claim *Claim) bool {
 	for !a.stopped && len(a.waitlist.CouldFit) > 0 {
 		next := &a.waitlist.CouldFit[0]
@@ -109,10 +110,10 @@ func (a *allocation) waitingFirst(claim *Claim) bool {
 	return a.stopped
 }
 
-// losesFirst reports whether the purchase counts only as the first of its referee, of whom another
-// was admitted just now. It is decided again.
+// losesFirst reports whether the purchase counts only as the first of its referee, and this
+// allocation admitted another one of that referee. The claim is decided again.
 func (a *allocation) losesFirst(claim *Claim) bool {
-	return !claim.growing() && claim.candidate.wantsPlace() && a.entered[claim.UserID()]
+	return !claim.growing() && claim.candidate.earnsOnlyAsFirst() && a.entered[claim.UserID()]
 }
 
 // reprices reports whether waiting pairs of the referrer may need less now that its n-th pair is
@@ -122,8 +123,8 @@ func (a *allocation) reprices(referrer string, n int64) bool {
 	return campaign.Budget != nil && (a.waitlist.Repricing[referrer] || a.passed[referrer]) && campaign.repriced(n, n+1)
 }
 
-// Fitting picks those of the waiting pairs, in order, that the capacity admits by what is known of
-// them, and all that are outdated. It uses the capacity up.
+// Fitting returns the waiting pairs, in order, that fit by their recorded need, and all outdated
+// ones. It uses the capacity up.
 func (c *Capacity) Fitting(waiting []WaitingPair) []WaitingPair {
 	var fitting []WaitingPair
 	for i := range waiting {
@@ -133,7 +134,7 @@ func (c *Capacity) Fitting(waiting []WaitingPair) []WaitingPair {
 			fitting = append(fitting, *w)
 		case c.couldFit(w):
 			fitting = append(fitting, *w)
-			c.take(w.ReferrerID, w.Growing, w.Need.As(c.Admitted[w.ReferrerID]+1))
+			c.use(w.ReferrerID, w.Growing, w.Need.As(c.Admitted[w.ReferrerID]+1))
 		}
 	}
 	return fitting
@@ -147,7 +148,8 @@ func (c *Capacity) couldFit(w *WaitingPair) bool {
 	return w.Outdated || c.lack(w.ReferrerID, w.Growing, w.Need.As(c.Admitted[w.ReferrerID]+1)) == ""
 }
 
-// lack is the reason why a pair of the referrer that needs so much does not fit; empty: it does.
+// lack returns the reason why a pair of the referrer that needs this amount does not fit; empty: it
+// fits.
 func (c *Capacity) lack(referrer string, growing bool, needed int64) Reason {
 	limit := c.Campaign.Cap()
 	switch {
@@ -159,7 +161,8 @@ func (c *Capacity) lack(referrer string, growing bool, needed int64) Reason {
 	return ""
 }
 
-// shortOf is the reason of a pair that fits and has to wait for pairs before it: what these take.
+// shortOf returns the reason of a pair that fits but waits for pairs before it: the limit whose
+// capacity these pairs take.
 func (c *Capacity) shortOf() Reason {
 	switch {
 	case c.Campaign.Budget != nil:
@@ -170,7 +173,8 @@ func (c *Capacity) shortOf() Reason {
 	return Qualified
 }
 
-func (c *Capacity) take(referrer string, growing bool, needed int64) {
+// use subtracts what an admitted pair of the referrer takes.
+func (c *Capacity) use(referrer string, growing bool, needed int64) {
 	c.BudgetLeft -= needed
 	if !growing {
 		c.Admitted[referrer]++

@@ -8,8 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A queue is a campaign's waitlist as tests tell it: which pairs claim capacity and which wait, what
-// they need of the budget, and what there is.
+// A queue is a campaign with its capacity, the pairs that claim it, and the other waiting pairs.
 type queue struct {
 	rapid.TB
 	campaign *Campaign
@@ -18,8 +17,8 @@ type queue struct {
 	waitlist Waitlist
 }
 
-// newQueue has a campaign that pays ten per cent, so that a purchase of $40 needs 400. Below zero,
-// left stands for no budget.
+// newQueue has a campaign that pays 10%, so that a purchase of $40 needs 400 of the budget. A left
+// below zero means no budget.
 func newQueue(t rapid.TB, limit, left int64) *queue {
 	campaign := openCampaign("invite", Terms{Purchases: EveryPurchase, Rewards: []Reward{toBen("10")}, Limits: Limits{PairsPerReferrer: limit}})
 	campaign.Waits = true
@@ -30,7 +29,7 @@ func newQueue(t rapid.TB, limit, left int64) *queue {
 	return q
 }
 
-// claim has a pair of a referrer claim capacity at that order; order 0: it is new.
+// claim adds a pair of a referrer that claims capacity, with its order; 0: a new pair.
 func (q *queue) claim(user, referrer string, order, needs int64) {
 	q.Helper()
 	s := newStory(func(s *story) {
@@ -50,13 +49,14 @@ func (q *queue) claim(user, referrer string, order, needs int64) {
 	q.claims = append(q.claims, outcome.Claims...)
 }
 
-// other has a pair wait that is not asked about.
+// other adds a waiting pair that is not a claim.
 func (q *queue) other(user, referrer string, order, needs int64) {
 	q.waitlist.CouldFit = append(q.waitlist.CouldFit, WaitingPair{
 		UserID: user, PurchaseID: "p1", ReferrerID: referrer, Order: order, Need: Need{Least: needs}})
 }
 
-// allocate tells what becomes of each claim, and whether another allocation has to look at some.
+// allocate returns what Allocate decides about each claim, and whether it asks for another
+// allocation.
 func (q *queue) allocate() string {
 	q.Helper()
 	_, again, err := Allocate(&q.capacity, q.claims, q.waitlist)
@@ -74,7 +74,7 @@ func (q *queue) allocate() string {
 	return strings.Join(words, ", ")
 }
 
-func TestAllocate(t *testing.T) {
+func TestAllocateAdmitsInOrderWithinCapacity(t *testing.T) {
 	for _, c := range []struct {
 		rule        string
 		limit, left int64
@@ -157,7 +157,7 @@ func TestAllocate(t *testing.T) {
 }
 
 // An admission that makes a waiting pair of the same referrer cheaper ends the allocation.
-func TestAllocateStopsWhereTheNextTierIsCheaper(t *testing.T) {
+func TestAllocateStopsWhenTheNextTierIsCheaper(t *testing.T) {
 	tiers := func(q *queue) {
 		q.campaign.Revisions[0].Terms.Rewards = []Reward{{Name: "inviter", Beneficiary: ToReferrer, Tiers: []Tier{
 			{FromPair: 1, Fixed: Money{Amount: 500, Currency: "USD"}}, {FromPair: 2, Fixed: Money{Amount: 100, Currency: "USD"}}}}}
@@ -184,8 +184,9 @@ func TestAllocateStopsWhereTheNextTierIsCheaper(t *testing.T) {
 	})
 }
 
-// A second pair that counts only as the first purchase waits when another is admitted just now.
-func TestAllocateAdmitsNoFirstPurchaseBesideAnother(t *testing.T) {
+// A pair that counts only as the first purchase waits if the same allocation admits another one of
+// its referee.
+func TestAllocateAdmitsOneFirstPurchasePerReferee(t *testing.T) {
 	s := newStory(func(s *story) {
 		s.campaign().Budget = &Money{Amount: 100_000, Currency: "USD"}
 		s.terms().Purchases = EveryPurchase
@@ -207,9 +208,9 @@ func TestAllocateAdmitsNoFirstPurchaseBesideAnother(t *testing.T) {
 	}
 }
 
-// However the waitlist is split into allocations, each pair that is admitted would be admitted if all
-// were decided together, and repeating them admits just these.
-func TestAllocateInParts(t *testing.T) {
+// However the waitlist is split into allocations, each admits only pairs that one allocation of all
+// would admit, and repeating them admits all of these.
+func TestAllocatingInPartsAdmitsTheSamePairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Int64Range(0, 3).Draw(t, "cap")
 		left := rapid.Int64Range(-1, 12).Draw(t, "left")
@@ -270,8 +271,8 @@ func (q *queue) admitted() map[string]bool {
 	return in
 }
 
-// Fitting picks what would be admitted by what is known, and every pair of an older edit.
-func TestFittingFollowsTheCapacity(t *testing.T) {
+// Fitting returns the pairs that fit by their recorded need, and every outdated pair.
+func TestFittingUsesCapacityInOrder(t *testing.T) {
 	q := newQueue(t, 2, 1000)
 	q.other("a", "anna", 1, 600)
 	q.other("b", "anna", 2, 600)

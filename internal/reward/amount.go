@@ -9,9 +9,8 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// ParseAmount reads a decimal amount above zero, such as "5.00", as minor units
-// of its currency. The error says what is allowed and names the amount, but not
-// where it stands: that is the caller's to say.
+// ParseAmount parses a decimal amount above zero, such as "5.00", into minor units of its currency.
+// The error names the amount and says what is allowed; the caller adds the field.
 func ParseAmount(amount, currency string) (int64, error) {
 	digits, known := digitsOf(currency)
 	if !known {
@@ -34,14 +33,13 @@ func ParseAmount(amount, currency string) (int64, error) {
 	return minor, nil
 }
 
-// FormatAmount writes minor units as people do: "5.00" for 500 of USD. Facts
-// may be in a currency that ISO 4217 does not know (points, say); these count
-// as having no decimals.
+// FormatAmount formats minor units for people: "5.00" for 500 of USD. A currency that ISO 4217 does
+// not know, such as a shop's points, has no decimals.
 func FormatAmount(minor int64, currency string) string {
 	return formatted(apd.New(minor, 0), currency)
 }
 
-// FormatSum is FormatAmount for sums, which may be larger than any amount.
+// FormatSum is FormatAmount for sums, which may exceed the range of an amount.
 func FormatSum(minor *big.Int, currency string) string {
 	return formatted(apd.NewWithBigInt(new(apd.BigInt).SetMathBigInt(minor), 0), currency)
 }
@@ -53,7 +51,7 @@ func formatted(minor *apd.Decimal, currency string) string {
 	return shifted(minor, -digits).Text('f')
 }
 
-// shifted is the value with its point moved to the right.
+// shifted returns the value with its decimal point moved to the right.
 func shifted(value *apd.Decimal, places int) *apd.Decimal {
 	var moved apd.Decimal
 	moved.Set(value)
@@ -70,9 +68,8 @@ func decimals(digits int) string {
 
 var errNotPlain = errors.New(`must be a plain decimal number such as "5.00": digits, and a point between digits`)
 
-// parseDecimal reads digits with at most one point between them. Signs,
-// exponents, commas, spaces and the names of infinities are refused, though apd
-// knows some of them.
+// parseDecimal parses digits with at most one point between them. It refuses signs, exponents,
+// commas, spaces and names of infinities, some of which apd accepts.
 func parseDecimal(s string) (*apd.Decimal, error) {
 	const longest = 64
 	if len(s) > longest {

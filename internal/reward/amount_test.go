@@ -31,7 +31,7 @@ func TestCurrencyDigitsAreISOs(t *testing.T) {
 	}
 }
 
-func TestParseAmount(t *testing.T) {
+func TestParseAmountReturnsMinorUnits(t *testing.T) {
 	for _, c := range []struct {
 		amount, currency string
 		want             int64
@@ -78,7 +78,7 @@ func TestParseAmountSaysWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestFormatAmount(t *testing.T) {
+func TestFormatAmountHasTheCurrencysDecimals(t *testing.T) {
 	for _, c := range []struct {
 		minor    int64
 		currency string

@@ -2,11 +2,11 @@ package reward
 
 import "time"
 
-// attribute finds the link that a signup is bound to, or the reason why there
-// is none. Once a pair of the referee was admitted, what is recorded stays,
-// whatever has become of touches, links and campaigns.
+// attribute returns the referee's attribution, or the reason why there is none. Once a pair of the
+// referee was admitted, the recorded attribution stays, whatever happens to touches, links and
+// campaigns.
 func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
-	if config.Bound(referee.Pairs) {
+	if config.KeepsAttribution(referee.Pairs) {
 		return referee.Attribution, NotAttributed
 	}
 	if referee.Signup == nil {
@@ -25,25 +25,29 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	switch {
 	case reason != "":
 		return nil, reason
-	case referee.Attribution != nil && referee.Attribution.is(&found):
+	case referee.Attribution != nil && referee.Attribution.Same(&found):
 		return referee.Attribution, ""
 	}
 	return &found, ""
 }
 
-// Bound reports whether a referee's recorded attribution stays. It does once a pair was admitted,
-// unless its campaign takes back all it gave, and while a pair waits in a campaign that is not open.
-func (c *Configuration) Bound(pairs []Pair) bool {
+// KeepsAttribution reports whether a referee with these pairs keeps its recorded attribution.
+func (c *Configuration) KeepsAttribution(pairs []Pair) bool { return c.AttributionKeeper(pairs) != nil }
+
+// AttributionKeeper returns the first pair that makes its referee keep the recorded attribution: a
+// pair that was admitted, unless its campaign is being reversed, or a pair that waits in a campaign
+// that is not open. nil: there is none, and the attribution follows the facts.
+func (c *Configuration) AttributionKeeper(pairs []Pair) *Pair {
 	for i := range pairs {
-		mode := c.modeOf(&pairs[i])
-		if pairs[i].wasAdmitted() && mode != Reversing || pairs[i].State == Waiting && mode.holdsPlaces() {
-			return true
+		pair, mode := &pairs[i], c.modeOf(&pairs[i])
+		if pair.wasAdmitted() && mode != Reversing || pair.State == Waiting && mode.keepsWaitlist() {
+			return pair
 		}
 	}
-	return false
+	return nil
 }
 
-// modeOf is the mode of the pair's campaign; empty: it is not declared.
+// modeOf returns the mode of the pair's campaign; empty: the campaign is not declared.
 func (c *Configuration) modeOf(pair *Pair) Mode {
 	if campaign := c.Campaigns[pair.Campaign]; campaign != nil {
 		return campaign.Mode
@@ -51,40 +55,46 @@ func (c *Configuration) modeOf(pair *Pair) Mode {
 	return ""
 }
 
-// holdsPlaces reports whether waiting pairs stay where they are until the campaign is open again.
-func (m Mode) holdsPlaces() bool { return m == Suspended || m == PolicyMissing || m == Closed }
+// keepsWaitlist reports whether waiting pairs keep their attribution until the campaign is open
+// again.
+func (m Mode) keepsWaitlist() bool { return m == Suspended || m == PolicyMissing || m == Closed }
 
-// attributeByCode looks at nothing but the link whose code was typed: touches
-// decide only where a code names no link. It binds the referrer as well: what
-// comes of that is SelfReferral.
+// attributeByCode attributes the signup to the link of its typed code, which decides alone: touches
+// decide only if the code names no link. The referrer's own signup is attributed too, and its
+// purchases are SelfReferral.
 func attributeByCode(config *Configuration, referee *Referee) (Attribution, Reason) {
 	link, at := referee.Code, referee.Signup.SignedUpAt
 	if !link.alive(at) {
 		return Attribution{}, NotAttributed
 	}
 	campaign := config.Campaigns[link.Campaign]
-	if reason := unbinding(campaign, at); reason != "" {
+	if reason := notAttributing(campaign, at); reason != "" {
 		return Attribution{}, reason
 	}
+	return codeAttribution(link, at), ""
+}
+
+// codeAttribution returns the attribution of a signup to the link of its typed code.
+func codeAttribution(link *Link, signedUpAt time.Time) Attribution {
 	return Attribution{
 		Campaign:   link.Campaign,
 		Code:       link.Code,
 		ReferrerID: link.ReferrerID,
 		Label:      link.Label,
-		TouchedAt:  at,
+		TouchedAt:  signedUpAt,
 		Source:     FromCode,
-	}, ""
+	}
 }
 
-// alive tells whether the link binds anybody at that time.
+// alive reports whether the link is neither expired nor disabled at that time.
 func (l *Link) alive(at time.Time) bool {
 	return (l.ExpiresAt.IsZero() || at.Before(l.ExpiresAt)) &&
 		(l.DisabledAt.IsZero() || at.Before(l.DisabledAt))
 }
 
-// unbinding is the reason why a campaign binds no signup of that time. One that
-// was deleted says so, rather than what one that never was would say.
-func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
+// notAttributing returns the reason why a campaign attributes no signup of that time; empty: it
+// does. A deleted campaign has another reason than one that was never declared.
+func notAttributing(campaign *Campaign, signedUpAt time.Time) Reason {
 	switch {
 	case campaign == nil:
 		return NotAttributed
@@ -96,8 +106,8 @@ func unbinding(campaign *Campaign, signedUpAt time.Time) Reason {
 	return ""
 }
 
-// is tells whether both say the same.
-func (a *Attribution) is(b *Attribution) bool {
+// Same reports whether every field of both attributions is the same.
+func (a *Attribution) Same(b *Attribution) bool {
 	return a.TouchedAt.Equal(b.TouchedAt) && a.Campaign == b.Campaign && a.Code == b.Code &&
 		a.ReferrerID == b.ReferrerID && a.Source == b.Source && a.VisitorID == b.VisitorID && a.TouchID == b.TouchID && a.Label == b.Label
 }

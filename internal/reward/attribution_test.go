@@ -11,7 +11,7 @@ const instant = time.Microsecond
 
 func TestTypedCodeDecidesAlone(t *testing.T) {
 	rule(t, []ruleCase{
-		{"a typed code binds", func(s *story) { s.typed(linkOf("anna")) }, says(granted)},
+		{"a typed code attributes", func(s *story) { s.typed(linkOf("anna")) }, says(granted)},
 		{"a typed code outweighs touches", func(s *story) {
 			s.ben.Signup.Code, s.ben.Code = "by-carl", linkOf("carl")
 		}, says("p1 Granted Qualified: inviter carl 5.00 USD")},
@@ -28,30 +28,30 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 		{"a code of an undeclared campaign decides alone, touches or not", func(s *story) {
 			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "later", ReferrerID: "carl"}
 		}, says("p1 NotCounting NotAttributed")},
-		{"a link expiring after signup binds", func(s *story) {
+		{"a link expiring after signup attributes", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: day(1).Add(instant)})
 		}, says(granted)},
-		{"a link expiring at signup binds nobody", func(s *story) {
+		{"a link expiring at signup attributes nothing", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: day(1)})
 		}, says("p1 NotCounting NotAttributed")},
-		{"a link disabled at signup binds nobody", func(s *story) {
+		{"a link disabled at signup attributes nothing", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: day(1)})
 		}, says("p1 NotCounting NotAttributed")},
-		{"a link disabled after signup binds", func(s *story) {
+		{"a link disabled after signup attributes", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: day(1).Add(instant)})
 		}, says(granted)},
-		{"a code of an undeclared campaign binds nobody", func(s *story) {
+		{"a code of an undeclared campaign attributes nothing", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "later", ReferrerID: "anna"})
 		}, says("p1 NotCounting NotAttributed")},
-		{"a code of a deleted campaign binds nobody and says so", func(s *story) {
+		{"a code of a deleted campaign attributes nothing, and the reason says so", func(s *story) {
 			s.typed(linkOf("anna"))
 			s.campaign().Mode = Closed
 		}, says("p1 NotCounting CampaignDeleted")},
-		{"a code outside the campaign's period binds nobody and says so", func(s *story) {
+		{"a code outside the campaign's period attributes nothing, and the reason says so", func(s *story) {
 			s.typed(linkOf("anna"))
 			s.campaign().EndsAt = day(1)
 		}, says("p1 NotCounting OutsideCampaign")},
-		{"one's own code binds, and earns nothing", func(s *story) { s.typed(linkOf("ben")) }, says("p1 NotCounting SelfReferral")},
+		{"a referee's own code attributes, and earns nothing", func(s *story) { s.typed(linkOf("ben")) }, says("p1 NotCounting SelfReferral")},
 		{"a purchase beforeSignup before the signup by code counts", func(s *story) {
 			s.typed(linkOf("anna"))
 			s.terms().BeforeSignup = time.Hour
@@ -73,7 +73,7 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 	})
 }
 
-func TestLinkOfATypedCodeDecidesOnceItIsThere(t *testing.T) {
+func TestLinkCreatedAfterSignupDecidesByItsTypedCode(t *testing.T) {
 	s := newStory(func(s *story) {
 		s.ben.Signup.Code, s.ben.Purchases = "by-carl", nil
 	})
@@ -93,30 +93,30 @@ func TestLinkOfATypedCodeDecidesOnceItIsThere(t *testing.T) {
 	s.expect(t, granted) // anna's, who keeps what was admitted
 }
 
-func TestTouchBinds(t *testing.T) {
+func TestTouchAttributesWithinWindowAndPeriod(t *testing.T) {
 	window := 30 * 24 * time.Hour
 	rule(t, []ruleCase{
-		{"a touch before signup binds", func(*story) {}, says(granted)},
-		{"a touch at signup binds", func(s *story) { s.ben.Touches[0].TouchedAt = day(1) }, says(granted)},
-		{"a touch after signup binds nobody", func(s *story) {
+		{"a touch before signup attributes", func(*story) {}, says(granted)},
+		{"a touch at signup attributes", func(s *story) { s.ben.Touches[0].TouchedAt = day(1) }, says(granted)},
+		{"a touch after signup attributes nothing", func(s *story) {
 			s.ben.Touches[0].TouchedAt = day(1).Add(instant)
 		}, says("p1 NotCounting NotAttributed")},
-		{"a touch just within the window binds", func(s *story) {
+		{"a touch just within the window attributes", func(s *story) {
 			s.ben.Touches[0].TouchedAt = day(1).Add(-window)
 		}, says(granted)},
-		{"a touch just before the window binds nobody and says so", func(s *story) {
+		{"a touch just before the window attributes nothing, and the reason says so", func(s *story) {
 			s.ben.Touches[0].TouchedAt = day(1).Add(-window - instant)
 		}, says("p1 NotCounting OutsideWindow")},
-		{"a link that expires after the touch binds", func(s *story) {
+		{"a link that expires after the touch attributes", func(s *story) {
 			s.link().ExpiresAt = day(0).Add(instant)
 		}, says(granted)},
-		{"a link expired at the touch binds nobody", func(s *story) { s.link().ExpiresAt = day(0) }, says("p1 NotCounting NotAttributed")},
-		{"a link disabled at the touch binds nobody", func(s *story) { s.link().DisabledAt = day(0) }, says("p1 NotCounting NotAttributed")},
-		{"a link disabled after the touch binds", func(s *story) { s.link().DisabledAt = day(0, 1) }, says(granted)},
+		{"a link expired at the touch attributes nothing", func(s *story) { s.link().ExpiresAt = day(0) }, says("p1 NotCounting NotAttributed")},
+		{"a link disabled at the touch attributes nothing", func(s *story) { s.link().DisabledAt = day(0) }, says("p1 NotCounting NotAttributed")},
+		{"a link disabled after the touch attributes", func(s *story) { s.link().DisabledAt = day(0, 1) }, says(granted)},
 		{"an owner's own click is no touch", func(s *story) {
 			s.ben.Touches = append(s.ben.Touches, touchOf("t2", day(0, 9), linkOf("ben")))
 		}, says(granted)},
-		{"nothing but an owner's own click binds nobody", func(s *story) {
+		{"nothing but an owner's own click attributes nothing", func(s *story) {
 			s.ben.Touches[0].Link = linkOf("ben")
 		}, says("p1 NotCounting NotAttributed")},
 		{"a touch of an undeclared campaign is passed over", func(s *story) {
@@ -127,14 +127,14 @@ func TestTouchBinds(t *testing.T) {
 			s.config.Campaigns["old"] = &Campaign{Name: "old", Mode: Closed}
 			s.ben.Touches = append(s.ben.Touches, touchOf("t2", day(0, 9), &Link{Code: "x", Campaign: "old", ReferrerID: "carl"}))
 		}, says(granted)},
-		{"a signup at the campaign's start binds", func(s *story) { s.campaign().StartsAt = day(1) }, says(granted)},
+		{"a signup at the campaign's start attributes", func(s *story) { s.campaign().StartsAt = day(1) }, says(granted)},
 		{"a signup before the campaign's start does not", func(s *story) {
 			s.campaign().StartsAt = day(1).Add(instant)
 		}, says("p1 NotCounting OutsideCampaign")},
-		{"a signup before the campaign's end binds", func(s *story) { s.campaign().EndsAt = day(1).Add(instant) }, says(granted)},
+		{"a signup before the campaign's end attributes", func(s *story) { s.campaign().EndsAt = day(1).Add(instant) }, says(granted)},
 		{"a signup at the campaign's end does not", func(s *story) { s.campaign().EndsAt = day(1) }, says("p1 NotCounting OutsideCampaign")},
 		{"a purchase long after the campaign's end counts", func(s *story) { s.campaign().EndsAt = day(1, 1) }, says(granted)},
-		{"no touch, no code: nobody invited", func(s *story) { s.ben.Touches = nil }, says("p1 NotCounting NotAttributed")},
+		{"no touch and no code", func(s *story) { s.ben.Touches = nil }, says("p1 NotCounting NotAttributed")},
 		{"of touches that do not fit, the period's says more than the window's", func(s *story) {
 			s.config.Campaigns["past"] = &Campaign{Name: "past", Mode: Open, EndsAt: day(0)}
 			s.ben.Touches = []Touch{
@@ -146,7 +146,7 @@ func TestTouchBinds(t *testing.T) {
 	})
 }
 
-func TestModelPicksTheTouch(t *testing.T) {
+func TestAttributionModelPicksTheTouch(t *testing.T) {
 	touch := func(id, referrer string, at time.Time) Touch { return touchOf(id, at, linkOf(referrer)) }
 	for _, c := range []struct {
 		name    string
@@ -165,13 +165,13 @@ func TestModelPicksTheTouch(t *testing.T) {
 			s := newStory(func(s *story) { s.config.Attribution, s.ben.Touches = c.model, c.touches })
 			got := s.decide(t).Attribution
 			if got == nil || got.Code+"/"+got.TouchID != c.want {
-				t.Errorf("bound to %+v, want %s", got, c.want)
+				t.Errorf("attributed to %+v, want %s", got, c.want)
 			}
 		})
 	}
 }
 
-func TestAttributionSaysWhatItRestsOn(t *testing.T) {
+func TestAttributionNamesItsLinkAndTouch(t *testing.T) {
 	byTouch := newStory().decide(t).Attribution
 	want := &Attribution{
 		Campaign: "invite", Code: "by-anna", ReferrerID: "anna", TouchedAt: day(0),
@@ -187,7 +187,7 @@ func TestAttributionSaysWhatItRestsOn(t *testing.T) {
 	}
 }
 
-func TestAttributionIsRecomputedUntilAdmission(t *testing.T) {
+func TestAttributionFollowsFactsUntilAdmission(t *testing.T) {
 	t.Run("a touch that commits late takes over while nothing was bought", func(t *testing.T) {
 		s := newStory(func(s *story) { s.ben.Purchases = nil }).record(t)
 		s.ben.Touches = append(s.ben.Touches, touchOf("t2", day(0, 9), linkOf("carl")))
@@ -195,18 +195,18 @@ func TestAttributionIsRecomputedUntilAdmission(t *testing.T) {
 		s.buy("p1", 4000, day(2))
 		s.expect(t, "p1 Granted Qualified: inviter carl 5.00 USD")
 	})
-	t.Run("touches purged before admission unbind", func(t *testing.T) {
+	t.Run("touches purged before admission end the attribution", func(t *testing.T) {
 		s := newStory(func(s *story) { s.ben.Purchases = nil }).record(t)
 		s.ben.Touches = nil
 		if got := s.decide(t).Attribution; got != nil {
-			t.Errorf("still bound to %+v", got)
+			t.Errorf("still attributed to %+v", got)
 		}
 	})
-	t.Run("a signup that goes before admission unbinds", func(t *testing.T) {
+	t.Run("a signup that goes before admission ends the attribution", func(t *testing.T) {
 		s := newStory(func(s *story) { s.p1().Refunded = 4000 }).record(t)
 		s.ben.Signup = nil
 		if got := s.decide(t).Attribution; got != nil {
-			t.Errorf("still bound to %+v", got)
+			t.Errorf("still attributed to %+v", got)
 		}
 	})
 	for name, edit := range map[string]func(*story){
@@ -227,7 +227,7 @@ func TestAttributionIsRecomputedUntilAdmission(t *testing.T) {
 			edit(s)
 			s.expect(t, granted)
 			if diff := cmp.Diff(&kept, s.decide(t).Attribution); diff != "" {
-				t.Errorf("bound otherwise (-before +after):\n%s", diff)
+				t.Errorf("attribution differs (-before +after):\n%s", diff)
 			}
 		})
 	}

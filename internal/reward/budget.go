@@ -47,8 +47,8 @@ func (r *Reward) leastFixed() int64 {
 	}
 }
 
-// FixedCurrencies are the currencies of the fixed and tiered rewards, in the order of the rewards.
-// A percentage is in the currency of its purchase.
+// FixedCurrencies returns the currencies of the fixed and tiered rewards, in the order of the
+// rewards. A percentage is in the currency of its purchase.
 func (t *Terms) FixedCurrencies() []string {
 	var currencies []string
 	for i := range t.Rewards {

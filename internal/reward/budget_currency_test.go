@@ -2,11 +2,11 @@ package reward
 
 import "testing"
 
-// An admitted pair leaves a campaign whose budget its rewards are not in when a
-// revision that newly reaches it changes their currency, and for nothing else.
-func TestRevisionThatChangesACurrencyLeavesTheBudget(t *testing.T) {
+// An admitted pair leaves a campaign whose budget its rewards are not in when a revision that newly
+// reaches it changes their currency, and for nothing else.
+func TestRevisionWithAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
 	const mismatch = "p1 Reversed CurrencyMismatch"
-	const claimed = "p1  " // counts, and asks Admit for budget
+	const claimed = "p1  " // counts, and claims budget
 	inEUR := Reward{Name: "inviter", Beneficiary: ToReferrer, Fixed: &Money{Amount: 400, Currency: "EUR"}}
 	earns := func(rewards ...Reward) Terms { return Terms{Purchases: FirstPurchase, Rewards: rewards} }
 	budget := func(s *story, currency string) {
@@ -74,7 +74,7 @@ func TestRevisionThatChangesACurrencyLeavesTheBudget(t *testing.T) {
 				s.config.Campaigns["invite"] = openCampaign("invite", c.first)
 				s.p1().Currency = c.purchase
 			})
-			s.record(t) // admitted before there is a budget: Admit is not what this is about
+			s.record(t) // admitted before there is a budget: capacity is not tested here
 			budget(s, c.budget)
 			c.edit(t, s)
 			s.expect(t, c.want)
@@ -87,7 +87,7 @@ func TestRevisionThatChangesACurrencyLeavesTheBudget(t *testing.T) {
 }
 
 // The reason is the one that deciding again gives.
-func TestRevisionThatLeavesTheBudgetKeepsItsReason(t *testing.T) {
+func TestPairReversedForItsCurrencyKeepsItsReason(t *testing.T) {
 	for want, edit := range map[string]func(*story){
 		"p1 Reversed BelowMinimum":     func(s *story) { s.campaign().Revisions[1].Terms.MinimumAmounts = map[string]int64{"EUR": 9000} },
 		"p1 Reversed OutsideCampaign":  func(s *story) { s.campaign().EndsAt = day(0) },
@@ -108,9 +108,9 @@ func TestRevisionThatLeavesTheBudgetKeepsItsReason(t *testing.T) {
 	}
 }
 
-// A pair that the revision took out of the budget is admitted again when the
-// budget is in its currency.
-func TestPairThatLeftTheBudgetComesBackWithItsCurrency(t *testing.T) {
+// A pair that the revision took out of the budget is admitted again when the budget is in its
+// currency.
+func TestPairReversedForItsCurrencyIsReadmittedInTheBudgetsCurrency(t *testing.T) {
 	s := newStory(func(s *story) { s.p1().Currency = "EUR" }).record(t)
 	s.campaign().Budget = &Money{Amount: 100_000, Currency: "USD"}
 	s.reviseAll(Terms{Purchases: FirstPurchase, Rewards: []Reward{toBen("10")}})

@@ -9,7 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-func TestBudgetRemaining(t *testing.T) {
+func TestBudgetRemainingIsBudgetLessGrantedLessHeld(t *testing.T) {
 	for name, test := range map[string]struct{ budget, granted, held, want int64 }{
 		"nothing is used":           {budget: 1000, want: 1000},
 		"granted and held are used": {budget: 1000, granted: 300, held: 200, want: 500},
@@ -27,7 +27,7 @@ func TestBudgetRemaining(t *testing.T) {
 	}
 }
 
-func TestBudgetExhausted(t *testing.T) {
+func TestBudgetIsExhaustedWhenNoPairFits(t *testing.T) {
 	usd := func(amount int64) reward.Money { return reward.Money{Amount: amount, Currency: "USD"} }
 	fixed := func(amount int64) reward.Reward { m := usd(amount); return reward.Reward{Fixed: &m} }
 	percentage := reward.Reward{Percentage: &reward.Percentage{}}
@@ -61,7 +61,7 @@ func TestBudgetExhausted(t *testing.T) {
 	}
 }
 
-func TestFixedCurrencies(t *testing.T) {
+func TestFixedCurrenciesFollowTheRewards(t *testing.T) {
 	terms := reward.Terms{Rewards: []reward.Reward{
 		{Fixed: &reward.Money{Amount: 500, Currency: "USD"}},
 		{Percentage: &reward.Percentage{}},

@@ -8,7 +8,7 @@ type Configuration struct {
 	Campaigns   map[string]*Campaign // by name
 }
 
-// AttributionModel picks the touch that binds a signup.
+// AttributionModel says which touch attributes a signup.
 type AttributionModel string
 
 const (
@@ -20,16 +20,16 @@ const (
 type Campaign struct {
 	Name              string
 	Mode              Mode
-	StartsAt          time.Time // signups from then on; zero: no bound
-	EndsAt            time.Time // signups before then; zero: no bound
+	StartsAt          time.Time // inclusive bound of signup times; zero: none
+	EndsAt            time.Time // exclusive bound of signup times; zero: none
 	AttributionWindow time.Duration
-	Budget            *Money     // most that held and granted pairs may come to; nil: no limit
+	Budget            *Money     // the most that held and granted pairs may earn; nil: no limit
 	Waits             bool       // pairs waited in it when the configuration was loaded
 	Edit              int64      // number of its last edit that decisions depend on
 	Revisions         []Revision // by Number, ascending; at least one
 }
 
-// Mode says what a campaign does at present.
+// Mode says what a campaign does now.
 type Mode string
 
 const (
@@ -37,7 +37,7 @@ const (
 	Suspended     Mode = "Suspended"     // its pairs stay as they are; new ones join the waitlist
 	PolicyMissing Mode = "PolicyMissing" // admitted pairs live on; new ones join the waitlist
 	Closed        Mode = "Closed"        // deleted: admitted pairs live on, waiting ones wait; attributes and admits nothing
-	Reversing     Mode = "Reversing"     // deleted: all that was given is taken back
+	Reversing     Mode = "Reversing"     // deleted: all credit is taken back
 )
 
 // Revision is one recorded version of a campaign's terms.
@@ -46,14 +46,14 @@ type Revision struct {
 	RecordedAt time.Time
 	Scope      RevisionScope
 	Terms      Terms
-	Condition  *Condition // compiled from Terms; nil: there is none, or it is compiled when it is needed
+	Condition  *Condition // compiled from Terms; nil: the terms have none, or it is compiled when needed
 }
 
-// RevisionScope says whom a revision reaches of those who were there before it.
+// RevisionScope says which pairs from before a revision the revision reaches.
 type RevisionScope string
 
 const (
 	NewPairs  RevisionScope = "NewPairs"  // pairs that arrived later and are not admitted
-	HeldPairs RevisionScope = "HeldPairs" // also those that wait, and those that mature later
-	AllPairs  RevisionScope = "AllPairs"  // all
+	HeldPairs RevisionScope = "HeldPairs" // also waiting pairs, and pairs that mature later
+	AllPairs  RevisionScope = "AllPairs"  // all pairs
 )

@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// candidate is one purchase while it is decided: all that its checks may look at.
+// candidate is one purchase while it is decided. Checks read nothing else.
 type candidate struct {
 	referee     *Referee
-	attribution *Attribution // nil: the signup is bound to nothing
+	attribution *Attribution // nil: the signup is not attributed
 	purchase    *Purchase    // nil: its row is gone
 	pair        *Pair        // nil: it has never counted
-	lapsed      bool         // the pair's campaign takes back all it gave, and the pair with it
-	frozen      bool         // the pair's campaign is suspended, and the pair with it
+	lapsed      bool         // the pair's campaign is being reversed: the pair is taken back
+	frozen      bool         // the pair's campaign is suspended: the pair stays as it is
 
-	// Under what it is judged; nil where nothing is left to judge.
+	// The campaign and revision that the candidate is judged under; nil if it is not judged.
 	campaign *Campaign
 	revision *Revision
 	net      int64 // minor units, amount less all refunds
 
-	condition *Condition // of the revision; nil: it has none
-	brokeOff  bool       // the condition ended in an error
+	condition       *Condition // of the revision; nil: it has none
+	conditionFailed bool       // the condition ended in an error
 
-	reason Reason // why it does not count; empty: it does, First and Deny aside
+	reason Reason // why it does not count; empty: it counts, before First and Deny are considered
 }
 
-// candidatesOf lists what is known or was decided before, by purchase id.
+// candidatesOf returns one candidate per known purchase and recorded pair, by purchase id.
 func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) {
 	candidates := make([]candidate, 0, len(referee.Purchases)+len(referee.Pairs))
 	for i := range referee.Purchases {
@@ -61,14 +61,15 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 	return merged, nil
 }
 
-// takenBack tells that a deleted campaign takes the pair back, or has done so:
-// declared again, it decides about the pair anew.
+// takenBack reports whether a deleted campaign takes the pair back, or has done so. If the campaign
+// is declared again, the pair is decided anew.
 func (c *candidate) takenBack() bool {
 	return c.lapsed || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
 }
 
 // hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
-// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes nothing.
+// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes
+// nothing.
 func (c *candidate) hadNothing() bool {
 	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
 }
@@ -80,7 +81,7 @@ func (c *candidate) id() string {
 	return c.pair.PurchaseID
 }
 
-// parts puts a purchase before its pair.
+// parts sorts a purchase before its pair.
 func (c *candidate) parts() int {
 	if c.purchase != nil {
 		return 0
@@ -88,10 +89,10 @@ func (c *candidate) parts() int {
 	return 1
 }
 
-// removed tells that there is no purchase any more, or no signup.
+// removed reports whether the purchase or the signup no longer exists.
 func (c *candidate) removed() bool { return c.purchase == nil || c.referee.Signup == nil }
 
-// admitted tells that it was Held or Granted at some time.
+// admitted reports whether the pair has ever been Held or Granted.
 func (c *candidate) admitted() bool { return c.pair != nil && !c.lapsed && c.pair.wasAdmitted() }
 
 // waiting reports whether the pair waits in the campaign it is judged in.
@@ -99,10 +100,10 @@ func (c *candidate) waiting() bool {
 	return c.pair != nil && c.pair.State == Waiting && c.pair.Campaign == c.campaignName()
 }
 
-// occupying tells that it is Held or Granted so far.
-func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.occupies() }
+// occupying reports whether the recorded pair takes capacity: it is Held or Granted.
+func (c *candidate) occupying() bool { return c.pair != nil && !c.lapsed && c.pair.State.Occupies() }
 
-// ordinal is which of its referrer's pairs it is; zero: it was never admitted.
+// ordinal returns which of its referrer's pairs the pair is; zero: it was never admitted.
 func (c *candidate) ordinal() int64 {
 	if c.admitted() {
 		return c.pair.Ordinal
@@ -112,8 +113,8 @@ func (c *candidate) ordinal() int64 {
 
 func (c *candidate) denied() bool { return c.purchase != nil && c.purchase.Override == Deny }
 
-// campaignName is that of the campaign it is judged in: the attribution's, but an admitted pair
-// and a suspended one stay where they are. Empty: it is judged in none.
+// campaignName returns the campaign that the candidate is judged in: the attribution's, or the
+// pair's own if the pair was admitted or is suspended. Empty: there is none.
 func (c *candidate) campaignName() string {
 	switch {
 	case c.admitted() || c.frozen:
@@ -124,6 +125,7 @@ func (c *candidate) campaignName() string {
 	return c.attribution.Campaign
 }
 
-func (p *Pair) occupies() bool { return p.State == Held || p.State == Granted }
+// Occupies reports whether a pair in this state takes capacity: it is admitted.
+func (s State) Occupies() bool { return s == Held || s == Granted }
 
-func (p *Pair) wasAdmitted() bool { return p.Ordinal > 0 || p.occupies() }
+func (p *Pair) wasAdmitted() bool { return p.Ordinal > 0 || p.State.Occupies() }

@@ -1,13 +1,13 @@
 package reward
 
-// A check is one condition of a purchase that counts: the reason why it does
-// not, or nothing. Checks are independent of each other and look at nothing but
-// the candidate, so that a list of them reads like the rule it stands for.
+// A check returns the reason why a purchase does not count, or nothing if it passes. Checks are
+// independent of each other and read nothing but the candidate, so a list of checks reads like the
+// rule that it implements.
 type check func(*candidate) Reason
 
-// counting decides about a purchase that was never admitted. The order is that
-// of the closed list of reasons.
-var counting = []check{
+// countingChecks apply to a purchase that was never admitted, in the order of the closed list of
+// reasons.
+var countingChecks = []check{
 	outsideCampaign,
 	outsideAttributionWindow,
 	outsidePurchaseWindow,
@@ -20,9 +20,9 @@ var counting = []check{
 	sharedFingerprint,
 }
 
-// lasting are the checks that an admitted pair is held to as long as it lives:
-// its own signup, purchase, refunds and override, and nothing else.
-var lasting = []check{
+// admittedChecks apply to an admitted pair. They read its own signup, purchase, refunds and
+// override, and nothing else.
+var admittedChecks = []check{
 	outsidePurchaseWindow,
 	refunded,
 	currencyMismatch,
@@ -32,32 +32,31 @@ var lasting = []check{
 	allowWithdrawn,
 }
 
-// entering are those that a Reversed pair has to pass on top of the lasting
-// ones before it is admitted again, and a pair that leavesBudget. They come second, so that a refunded pair
-// goes on saying Refunded whatever becomes of campaigns and other people's
-// facts meanwhile.
-var entering = []check{
+// readmissionChecks apply after admittedChecks to a Reversed pair before it is admitted again, and
+// to a pair that leavesBudget. They come second, so that the reason of a refunded pair stays
+// Refunded whatever happens to campaigns and other people's facts.
+var readmissionChecks = []check{
 	outsideCampaign,
 	outsideAttributionWindow,
 	offBudget,
 	sharedFingerprint,
 }
 
-// judge finds the reason why a candidate does not count by itself: without
-// regard to other purchases of the referee, and to a Deny.
-func (c *candidate) judge(unbound Reason) {
-	if c.reason = c.nothingToJudge(unbound); c.reason != "" {
+// judge finds the reason why a candidate does not count by itself, without regard to other
+// purchases of the referee and to a Deny. notAttributed is the reason why the referee has no
+// attribution.
+func (c *candidate) judge(notAttributed Reason) {
+	if c.reason = c.unjudgeable(notAttributed); c.reason != "" {
 		return
 	}
-	first, then := c.heldTo()
+	first, then := c.checks()
 	if c.reason = c.run(first); c.reason == "" {
 		c.reason = c.run(then)
 	}
 }
 
-// nothingToJudge is the reason why no check could look at a candidate; empty:
-// they can.
-func (c *candidate) nothingToJudge(unbound Reason) Reason {
+// unjudgeable returns the reason why no check can be applied to the candidate; empty: checks apply.
+func (c *candidate) unjudgeable(notAttributed Reason) Reason {
 	switch {
 	case c.lapsed && c.hadNothing():
 		return c.pair.Reason
@@ -66,23 +65,23 @@ func (c *candidate) nothingToJudge(unbound Reason) Reason {
 	case c.removed():
 		return PurchaseRemoved
 	case c.attribution == nil:
-		return unbound
+		return notAttributed
 	}
 	return ""
 }
 
-// heldTo are the checks that a candidate has to pass, and those that come second.
-func (c *candidate) heldTo() (first, then []check) {
+// checks returns the checks that apply to the candidate, and the checks that apply after them.
+func (c *candidate) checks() (first, then []check) {
 	switch {
 	case c.keepsPlace() && !c.leavesBudget():
-		return lasting, nil
+		return admittedChecks, nil
 	case c.admitted():
-		return lasting, entering
+		return admittedChecks, readmissionChecks
 	}
-	return counting, nil
+	return countingChecks, nil
 }
 
-// run is the reason of the first check that fails; empty: all pass.
+// run returns the reason of the first check that fails; empty: all pass.
 func (c *candidate) run(checks []check) Reason {
 	for _, check := range checks {
 		if reason := check(c); reason != "" {

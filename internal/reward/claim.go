@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Claim is a pair that counts and asks its campaign for capacity: to be admitted, or, being
-// admitted, to grow: to earn more than it does. Allocate concludes it.
+// Claim is a pair that counts and needs capacity of its campaign: to be admitted or, if it is
+// admitted, to grow, that is to earn more than it does. Allocate completes its decision.
 type Claim struct {
 	Decision  *Decision
 	candidate *candidate
 	now       time.Time
 }
 
-// UserID is the referee whose pair it is.
+// UserID returns the referee of the pair.
 func (c *Claim) UserID() string { return c.candidate.referee.UserID }
 
 // growing reports whether the pair is admitted already.
@@ -23,8 +23,8 @@ func (c *Claim) growing() bool { return c.candidate.occupying() }
 // Admitted reports whether the claim admitted the pair.
 func (c *Claim) Admitted() bool { return !c.growing() && c.Decision.Need == nil }
 
-// offer is what the pair would earn as its referrer's n-th, and by how much more of the budget
-// than it takes now, in minor units.
+// offer returns the credits of the pair as its referrer's n-th, and how much more of the budget
+// they take than its present ones, in minor units.
 func (c *Claim) offer(n int64) (credits []Credit, needed int64, err error) {
 	if c.growing() {
 		n = c.candidate.pair.Ordinal
@@ -36,8 +36,8 @@ func (c *Claim) offer(n int64) (credits []Credit, needed int64, err error) {
 	return credits, c.candidate.growth(credits), nil
 }
 
-// growth is by how much more of the campaign's budget the credits take than what the pair earns
-// so far; it may be below zero.
+// growth returns how much more of the campaign's budget the credits take than the pair's present
+// ones, in minor units. It may be below zero.
 func (c *candidate) growth(credits []Credit) int64 {
 	if c.campaign.Budget == nil {
 		return 0
@@ -49,7 +49,7 @@ func (c *candidate) growth(credits []Credit) int64 {
 	return growth
 }
 
-// admit gives the pair what it claims, as its referrer's n-th.
+// admit admits the pair as its referrer's n-th, or lets it grow, with these credits.
 func (c *Claim) admit(n int64, credits []Credit) {
 	if !c.growing() {
 		c.Decision.Ordinal = n
@@ -57,7 +57,8 @@ func (c *Claim) admit(n int64, credits []Credit) {
 	c.candidate.earn(c.Decision, credits, c.now)
 }
 
-// wait puts the pair on the waitlist. A growing one keeps what it has, and goes on maturing.
+// wait puts the pair on the waitlist. A growing pair keeps its present credits and goes on
+// maturing.
 func (c *Claim) wait(reason Reason) error {
 	need, err := c.candidate.need()
 	if err != nil {
@@ -74,8 +75,8 @@ func (c *Claim) wait(reason Reason) error {
 	return nil
 }
 
-// CompareAdmission orders the decisions of two referees' pairs as they are admitted: by admission
-// order; pairs that have none yet come last, by the time at which they qualified, user and purchase.
+// CompareAdmission compares two pairs by the order in which they are admitted: by admission order;
+// pairs without one come last, by (QualifiedAt, user, purchase).
 func CompareAdmission(userA string, a *Decision, userB string, b *Decision) int {
 	switch {
 	case a.Order > 0 && b.Order > 0:
@@ -92,8 +93,8 @@ func CompareAdmission(userA string, a *Decision, userB string, b *Decision) int 
 	)
 }
 
-// Total adds up the credits in one currency. A sum that leaves the range is as good as its end: no
-// budget has capacity for it.
+// Total returns the sum of the credits in one currency, in minor units, at most math.MaxInt64: no
+// budget has capacity for more.
 func Total(credits []Credit, currency string) int64 {
 	var sum int64
 	for i := range credits {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// conclude turns what was judged into a decision. claims reports that the candidate counts and the
-// rest depends on its campaign's capacity: Allocate completes the decision. deferred reports that
-// nothing but the mode of its campaign keeps it from counting.
+// conclude turns a judged candidate into a decision. claims reports that the candidate counts and
+// needs capacity, so that Allocate completes the decision. deferred reports that only the mode of
+// its campaign keeps the candidate from counting.
 func (c *candidate) conclude(first bool, now time.Time) (decision Decision, claims, deferred bool, err error) {
 	reason, deferred, err := c.excluded(first)
 	if err != nil {
@@ -21,41 +21,40 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 		}
 		return decision, false, deferred, nil
 	}
-	// Working the credits out finds what is wrong with the terms, whatever
-	// Allocate comes to.
+	// Computing the credits finds invalid terms, whether or not the pair is admitted.
 	credits, err := c.credits(max(1, decision.Ordinal))
 	if err != nil {
 		return Decision{}, false, false, err
 	}
-	if c.claims(credits) {
+	if c.needsCapacity(credits) {
 		return decision, true, false, nil
 	}
 	if !c.occupying() {
-		decision.Ordinal = 0 // it gets one when it is recorded
+		decision.Ordinal = 0 // assigned when the pair is recorded
 	}
 	c.earn(&decision, credits, now)
 	return decision, false, false, nil
 }
 
-// claims reports whether the candidate, which counts and would earn these credits, needs capacity.
-func (c *candidate) claims(credits []Credit) bool {
+// needsCapacity reports whether a candidate that counts needs capacity to earn these credits.
+func (c *candidate) needsCapacity(credits []Credit) bool {
 	if c.occupying() {
 		return c.growth(credits) > 0
 	}
 	return c.campaign.Allocates()
 }
 
-// excluded is the reason why a candidate does not count after all; empty: it does. deferred
-// reports that it is nothing but the mode of its campaign.
+// excluded returns the reason why a judged candidate does not count, First and Deny included;
+// empty: it counts. deferred reports that the only reason is the mode of its campaign.
 func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err error) {
 	switch {
 	case c.reason != "":
 		return c.reason, false, nil
-	case c.denied() && (c.keepsPlace() || !c.wantsPlace() || first):
+	case c.denied() && (c.keepsPlace() || !c.earnsOnlyAsFirst() || first):
 		return Overridden, false, nil
 	case c.keepsPlace():
 		return "", false, nil
-	case c.wantsPlace() && !first:
+	case c.earnsOnlyAsFirst() && !first:
 		return NotFirstPurchase, false, nil
 	}
 	switch c.campaign.Mode {
@@ -66,12 +65,12 @@ func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err erro
 			return "", false, nil
 		}
 		return CampaignDeleted, true, nil
-	case Reversing: // nothing is left to judge in it
+	case Reversing: // c.reason is not empty
 	}
 	return "", false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
 }
 
-// earn gives the pair its credits, at once or when its hold ends.
+// earn sets the credits of a pair, and its state: Held until its hold ends, then Granted.
 func (c *candidate) earn(decision *Decision, credits []Credit, now time.Time) {
 	decision.Credits = credits
 	switch {
@@ -84,8 +83,8 @@ func (c *candidate) earn(decision *Decision, credits []Credit, now time.Time) {
 	}
 }
 
-// decision is all that does not depend on whether the candidate counts. Of what
-// was not judged it is what is recorded.
+// decision returns the part of a decision that does not depend on whether the candidate counts. For
+// a candidate that was not judged it is what is recorded.
 func (c *candidate) decision() Decision {
 	switch {
 	case c.revision != nil:
@@ -110,8 +109,8 @@ func (c *candidate) decision() Decision {
 	return Decision{PurchaseID: c.id()}
 }
 
-// keep takes over what a pair keeps: its ordinal once it was admitted, its admission order until it
-// is reversed or attributed to another campaign, and that it was allowed until the Allow is gone.
+// keep copies what a pair keeps: its ordinal once it was admitted, its admission order until it is
+// reversed or attributed to another campaign, and Allowed until the Allow is withdrawn.
 func (d *Decision) keep(c *candidate) {
 	d.Ordinal = c.ordinal()
 	if c.pair.State != Reversed && c.pair.Campaign == d.Campaign && !c.lapsed {
@@ -122,7 +121,7 @@ func (d *Decision) keep(c *candidate) {
 	}
 }
 
-// recorded is what is recorded of a pair of which nothing can be judged any more.
+// recorded returns the recorded pair as a decision, for a candidate that cannot be judged.
 func (c *candidate) recorded() Decision {
 	return Decision{
 		PurchaseID:  c.pair.PurchaseID,

@@ -7,16 +7,16 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// Condition is a compiled condition of a policy's terms. It is never changed
-// once it is made, and any number of decisions may evaluate it at a time.
+// Condition is a compiled condition of a policy's terms. It is immutable and safe for concurrent
+// use.
 type Condition struct {
 	program cel.Program
 
-	// Warnings are about what is allowed but may not be meant.
+	// Warnings are about expressions that are allowed but probably not meant.
 	Warnings []Finding
 }
 
-// Finding is something about one place of a condition's text.
+// Finding is an error or a warning at one position of a condition's text.
 type Finding struct {
 	Line, Column int // from 1, in characters
 	Text         string
@@ -24,8 +24,8 @@ type Finding struct {
 
 func (f Finding) String() string { return fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Text) }
 
-// CompileCondition checks a condition and makes it ready. Its error is one
-// line and says where the mistake is, what is wrong, and what would be right.
+// CompileCondition checks and compiles a condition. Its error is one line that says where the
+// mistake is, what is wrong, and what would be right.
 func CompileCondition(text string) (*Condition, error) {
 	if err := readable(text); err != nil {
 		return nil, err
@@ -54,13 +54,13 @@ func CompileCondition(text string) (*Condition, error) {
 	program, err := language.Program(checked,
 		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), chargeGrowth, cel.CostLimit(costLimit))
 	if err != nil {
-		return nil, errorOf(Finding{1, 1, "cannot be made ready: " + oneLine(err.Error())})
+		return nil, errorOf(Finding{1, 1, "cannot be compiled: " + oneLine(err.Error())})
 	}
 	return &Condition{program: program, Warnings: unguardedReads(checked.NativeRep())}, nil
 }
 
-// holds tells whether the condition is true of a purchase. An error means that
-// it broke off, which is as good as false.
+// holds reports whether the condition is true for a purchase. A condition that ends in an error
+// counts as false.
 func (c *Condition) holds(facts *conditionFacts) (bool, error) {
 	result, _, err := c.program.Eval(facts)
 	if err != nil {

@@ -2,20 +2,20 @@ package reward
 
 import "sync"
 
-// Conditions are compiled again and again from the same text: whenever the
-// configuration is read, and for each look at a policy. So the latest are kept.
-const keptConditions = 512
+// The same texts are compiled whenever the configuration is read and a policy is reconciled, so
+// compiled conditions are cached.
+const conditionCacheSize = 512
 
-var kept struct {
+var conditionCache struct {
 	sync.Mutex
 	conditions map[string]*Condition // by text
 }
 
-// KnownCondition is CompileCondition, at less cost for a text that was compiled before.
+// KnownCondition is CompileCondition with a cache.
 func KnownCondition(text string) (*Condition, error) {
-	kept.Lock()
-	condition := kept.conditions[text]
-	kept.Unlock()
+	conditionCache.Lock()
+	condition := conditionCache.conditions[text]
+	conditionCache.Unlock()
 	if condition != nil {
 		return condition, nil
 	}
@@ -23,17 +23,17 @@ func KnownCondition(text string) (*Condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept.Lock()
-	defer kept.Unlock()
-	if kept.conditions == nil {
-		kept.conditions = make(map[string]*Condition, keptConditions)
+	conditionCache.Lock()
+	defer conditionCache.Unlock()
+	if conditionCache.conditions == nil {
+		conditionCache.conditions = make(map[string]*Condition, conditionCacheSize)
 	}
-	for other := range kept.conditions {
-		if len(kept.conditions) < keptConditions {
+	for other := range conditionCache.conditions {
+		if len(conditionCache.conditions) < conditionCacheSize {
 			break
 		}
-		delete(kept.conditions, other) // any: what is in use comes back
+		delete(conditionCache.conditions, other) // any one: a condition in use is added again
 	}
-	kept.conditions[text] = condition
+	conditionCache.conditions[text] = condition
 	return condition, nil
 }

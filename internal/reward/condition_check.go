@@ -2,18 +2,17 @@ package reward
 
 import "fmt"
 
-// Ready compiles the revision's condition ahead of time. A text that cannot be
-// compiled is not an error of the configuration, which may hold thousands: it
-// is told of each purchase that would have to be decided under it.
+// Ready compiles the revision's condition ahead of time. A condition that cannot be compiled is not
+// an error of the whole configuration: it is an error of each purchase that is decided under it.
 func (r *Revision) Ready() {
 	if r.Terms.Condition != "" {
 		r.Condition, _ = KnownCondition(r.Terms.Condition)
 	}
 }
 
-// ready makes sure that the condition, if there is one, can be evaluated. If it
-// cannot, the purchase is not decided at all: a condition that this version
-// does not understand must take nothing back.
+// ready returns the compiled condition; nil: the terms have none. If it cannot be compiled, the
+// purchase is not decided at all: a condition that this version does not understand must take
+// nothing back.
 func (r *Revision) ready() (*Condition, error) {
 	if r.Condition != nil || r.Terms.Condition == "" {
 		return r.Condition, nil
@@ -25,9 +24,8 @@ func (r *Revision) ready() (*Condition, error) {
 	return condition, nil
 }
 
-// conditionFalse wants the condition to be true. One that breaks off with an
-// error is false, and counted. One that reads what an erasure took is what it
-// was before.
+// conditionFalse requires the condition to be true. A condition that ends in an error is false and
+// counted. A condition that reads blanked attributes has its recorded result.
 func conditionFalse(c *candidate) Reason {
 	if c.condition == nil {
 		return ""
@@ -38,7 +36,7 @@ func conditionFalse(c *candidate) Reason {
 	case facts.readBlank:
 		holds = c.purchase.ConditionHeld
 	case err != nil:
-		c.brokeOff = true
+		c.conditionFailed = true
 	}
 	if !holds {
 		return ConditionFalse

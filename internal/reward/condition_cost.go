@@ -14,33 +14,32 @@ import (
 	"github.com/google/cel-go/interpreter"
 )
 
-// A condition is evaluated for each purchase, thousands in one transaction, so
-// what it may cost is bounded twice: by an estimate when the policy is applied,
-// for facts as large as they may be, and by a count while it is evaluated. One
-// unit of cost is about a comparison.
+// A condition is evaluated for each purchase, thousands in one transaction, so its cost is limited
+// twice: by an estimate when the policy is applied, for facts of the largest size, and by a count
+// during the evaluation. One unit of cost is about one comparison.
 const (
-	estimateLimit = 10_000_000 // for facts of the sizes below
-	costLimit     = 200_000    // for the facts there are
+	estimateLimit = 10_000_000 // for facts of the maximum sizes below
+	costLimit     = 200_000    // for the actual facts
 
-	// MaxAttributes is the most of a purchase's or signup's attributes that a
-	// condition can look at, in bytes of JSON.
+	// MaxAttributes is the most of a purchase's or signup's attributes that a condition can read,
+	// in bytes of JSON.
 	MaxAttributes = 64 << 10
 
 	maxConditionLength = 4096 // characters
 	maxDepth           = 100  // levels of an expression in an expression
-	maxOptMaps         = 4    // optMap and optFlatMap: each doubles what stands before it
-	maxMacros          = 12   // since each that stands in another at least doubles what it takes to check it
+	maxOptMaps         = 4    // optMap and optFlatMap: each doubles the expression before it
+	maxMacros          = 12   // each nested macro at least doubles the time of the type check
 	maxText            = 2048 // characters of one attribute
 	maxEntries         = 1000 // of one list or object in the attributes
 	maxName            = 255  // characters of a code or label
 )
 
-// affordable refuses a condition that could cost too much.
+// affordable returns an error if the condition could cost more than estimateLimit.
 func affordable(language *cel.Env, checked *cel.Ast) error {
 	tree := checked.NativeRep()
 	estimate, err := language.EstimateCost(checked, newSizes(tree))
 	if err != nil {
-		return errorOf(Finding{1, 1, "cannot tell what it costs: " + oneLine(err.Error())})
+		return errorOf(Finding{1, 1, "its cost cannot be estimated: " + oneLine(err.Error())})
 	}
 	if estimate.Max <= estimateLimit {
 		return nil
@@ -49,7 +48,7 @@ func affordable(language *cel.Env, checked *cel.Ast) error {
 	return errorOf(findingAt(tree, at, fmt.Sprintf("may cost more than %d comparisons for one purchase: %s", estimateLimit, cheaper)))
 }
 
-// fewMacros refuses what would take long to check.
+// fewMacros returns an error if the type check would take too long.
 func fewMacros(tree *ast.AST) error {
 	macros := 0
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -63,9 +62,9 @@ func fewMacros(tree *ast.AST) error {
 	return nil
 }
 
-// sizes tells the estimate how large facts may be.
+// sizes gives the cost estimate the maximum sizes of facts.
 type sizes struct {
-	loops map[int64]bool // expressions that a macro goes through
+	loops map[int64]bool // expressions that a macro iterates over
 }
 
 func newSizes(tree *ast.AST) sizes {
@@ -78,7 +77,7 @@ func newSizes(tree *ast.AST) sizes {
 	return s
 }
 
-// EstimateSize makes it a checker.CostEstimator.
+// EstimateSize implements checker.CostEstimator.
 func (s sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	if path := node.Path(); len(path) == 1 {
 		switch path[0] {
@@ -100,7 +99,7 @@ func (s sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.TimestampKind, types.UintKind, types.NullTypeKind:
 		return nil // known
 	default:
-		// A value of attributes: a list if it is gone through, else the worst, a text.
+		// An attribute: a list if a macro iterates over it, else the worst case, a text.
 		if s.loops[node.Expr().ID()] {
 			return upTo(maxEntries)
 		}
@@ -108,16 +107,16 @@ func (s sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	}
 }
 
-// EstimateCallCost leaves functions to what they say themselves.
+// EstimateCallCost keeps the default cost of functions.
 func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
 	return nil
 }
 
 func upTo(size uint64) *checker.SizeEstimate { return &checker.SizeEstimate{Max: size} }
 
-// chargeGrowth makes what puts lists and texts together cost by the size of the
-// result, so that none is made which a function could go through for minutes:
-// cost is counted only when a function has returned.
+// chargeGrowth charges functions that build lists and texts by the size of their result. Cost is
+// counted only when a function has returned, so a result must not grow so large that one further
+// function could run for minutes.
 var chargeGrowth = func() cel.ProgramOption {
 	var options []interpreter.CostTrackerOption
 	for _, overload := range []string{
@@ -139,7 +138,7 @@ var chargeGrowth = func() cel.ProgramOption {
 	return cel.CostTrackerOptions(options...)
 }()
 
-// cheapen finds what costs most, and says what would cost less.
+// cheapen returns the part that costs most, and advice on what would cost less.
 func cheapen(tree *ast.AST) (at int64, cheaper string) {
 	if loop := innermostLoop(tree.Expr()); loop != 0 {
 		return loop, "a loop inside a loop multiplies: go through one list at a time, or have the application sum it up in one attribute"
@@ -155,7 +154,7 @@ func cheapen(tree *ast.AST) (at int64, cheaper string) {
 	return tree.Expr().ID(), "leave out what is not needed"
 }
 
-// operands tells whether a call is about several values, none written out.
+// operands reports whether a call has more than one argument that is not a literal.
 func operands(e ast.Expr) bool {
 	call := e.AsCall()
 	values := call.Args()
@@ -171,11 +170,10 @@ func operands(e ast.Expr) bool {
 	return unknown > 1
 }
 
-// isFunction tells functions from operators, whose names begin with what they
-// look like.
+// isFunction reports whether a name is that of a function and not of an operator, such as _+_.
 func isFunction(name string) bool { return name != "" && unicode.IsLetter(rune(name[0])) }
 
-// innermostLoop finds a loop that stands in another's body; zero: there is none.
+// innermostLoop returns the id of the most deeply nested loop; zero: no loop is nested in another.
 func innermostLoop(e ast.Expr) int64 {
 	var found int64
 	var visit func(e ast.Expr, depth int)
@@ -201,7 +199,7 @@ func innermostLoop(e ast.Expr) int64 {
 	return found
 }
 
-// children are the parts of an expression that are evaluated once with it.
+// children returns the parts of an expression that are evaluated once with it.
 func children(e ast.Expr) []ast.Expr {
 	switch e.Kind() {
 	case ast.CallKind:

@@ -16,11 +16,10 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// mostFindings are told in one message: the rest follows from the first more
-// often than not.
+// mostFindings is how many findings one message has: further ones mostly follow from the first.
 const mostFindings = 3
 
-// errorOf says on one line what is wrong.
+// errorOf returns one error, on one line, for all findings.
 func errorOf(findings ...Finding) error {
 	var lines []string
 	for i, f := range findings {
@@ -33,7 +32,7 @@ func errorOf(findings ...Finding) error {
 	return errors.New(strings.Join(lines, "; "))
 }
 
-// readable refuses what is no expression before anybody parses it.
+// readable returns an error if the text cannot be an expression, before it is parsed.
 func readable(text string) error {
 	switch {
 	case !utf8.ValidString(text):
@@ -60,11 +59,11 @@ func notBool(t *cel.Type) Finding {
 	return Finding{1, 1, fmt.Sprintf("is of type %s: must be true or false, such as a comparison", cel.FormatCELType(t))}
 }
 
-// syntaxErrors tells the first: the parser stumbles over the rest because of it.
+// syntaxErrors returns the first syntax error: it causes the others.
 func syntaxErrors(text string, issues *cel.Issues) error {
 	found := slices.MinFunc(issues.Errors(), func(a, b *cel.Error) int {
 		return cmp.Or(
-			-cmp.Compare(min(a.Location.Line(), 1), min(b.Location.Line(), 1)), // those without a place last
+			-cmp.Compare(min(a.Location.Line(), 1), min(b.Location.Line(), 1)), // errors without a position last
 			cmp.Compare(a.Location.Line(), b.Location.Line()),
 			cmp.Compare(a.Location.Column(), b.Location.Column()),
 		)
@@ -76,7 +75,7 @@ func syntaxErrors(text string, issues *cel.Issues) error {
 }
 
 var (
-	// expectations lists each token that might have come instead.
+	// expectations matches the list of tokens that could come instead.
 	expectations = regexp.MustCompile(` expecting .*`)
 	unexpected   = regexp.MustCompile(`^(?:extraneous input|mismatched input|token recognition error at:) ('.*')$`)
 	tooDeep      = regexp.MustCompile(`recursion (limit|depth) exceeded`)
@@ -115,7 +114,7 @@ func syntaxHint(message, before, rest string) string {
 	return oneLine(unexpected.ReplaceAllString(message, "$1 is not expected here"))
 }
 
-// split parts a line of the text at a place.
+// split splits the line of a position into the parts before and after it.
 func split(text string, at common.Location) (before, rest string) {
 	lines := strings.Split(text, "\n")
 	if at.Line() < 1 || at.Line() > len(lines) {
@@ -126,7 +125,7 @@ func split(text string, at common.Location) (before, rest string) {
 	return string(line[:column]), string(line[column:])
 }
 
-// typeErrors tells what the checker found.
+// typeErrors returns the findings of the type checker in plain words.
 func typeErrors(parsed *cel.Ast, issues *cel.Issues) error {
 	tree := parsed.NativeRep()
 	parents := map[int64]ast.Expr{}
@@ -154,7 +153,7 @@ func typeErrors(parsed *cel.Ast, issues *cel.Issues) error {
 	return errorOf(findings...)
 }
 
-// unknownName says what there is in place of a name that there is not.
+// unknownName describes an unknown name and says which names exist.
 func unknownName(name string, parent ast.Expr) string {
 	fields := fieldsOf(name)
 	if fields == nil {
@@ -179,7 +178,7 @@ func unknownName(name string, parent ast.Expr) string {
 
 var factGroups = []string{"purchase", "signup", "link"}
 
-// fieldsOf lists what there is of purchase, signup or link.
+// fieldsOf returns the fields of purchase, signup or link; nil for another name.
 func fieldsOf(group string) []string {
 	var fields []string
 	for _, fact := range facts {
@@ -195,14 +194,14 @@ var (
 	noOverload = regexp.MustCompile(`^found no matching overload for '(.*?)' applied to '(.*)'$`)
 )
 
-// literals are what the checker says of constants that are wrong in themselves.
+// literals has plain words for the checker's messages about invalid literals.
 var literals = map[string]string{
 	"invalid matches argument":   "is no regular expression of RE2",
 	"invalid timestamp argument": "is no time: write it as '2026-01-31T00:00:00Z'",
 	"invalid duration argument":  "is no duration: write it as '24h', '90m' or '30s'",
 }
 
-// typeHint says in plain words what the checker says in its own.
+// typeHint translates a message of the type checker into plain words.
 func typeHint(message string) string {
 	if m := undeclared.FindStringSubmatch(message); m != nil {
 		return fmt.Sprintf("there is no function %q", m[1])
@@ -247,7 +246,7 @@ func findingAt(tree *ast.AST, id int64, text string) Finding {
 	return Finding{Line: max(1, at.Line()), Column: max(1, at.Column()+1), Text: text}
 }
 
-// oneLine keeps a message to one line of bearable length.
+// oneLine joins a message to one line and shortens it to 300 characters.
 func oneLine(message string) string {
 	const longest = 300
 	runes := []rune(strings.Join(strings.Fields(message), " "))

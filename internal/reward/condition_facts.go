@@ -9,17 +9,15 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// conditionFacts are what a condition sees of one candidate. The link is that
-// of the attribution, which is the recorded one once a pair was admitted: what
-// becomes of the link afterwards takes nothing back.
+// conditionFacts are the facts of one candidate that a condition can read. The link is the one in
+// the attribution, which stays once a pair was admitted: later edits of the link take nothing back.
 type conditionFacts struct {
 	candidate        *candidate
 	purchase, signup any  // decoded attributes; nil: not yet
-	readBlank        bool // attributes were read that an erasure took
+	readBlank        bool // the condition read blanked attributes
 }
 
-// ResolveName is called by the evaluation each time that it reads a fact.
-// Attributes are decoded only then, and once.
+// ResolveName returns a fact when the condition reads it. Attributes are decoded at the first read.
 func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	c := f.candidate
 	switch name {
@@ -51,11 +49,11 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	return nil, false
 }
 
-// Parent makes it a cel.Activation.
+// Parent implements cel.Activation.
 func (f *conditionFacts) Parent() cel.Activation { return nil }
 
-// decodeAttributes returns the members of a JSON object, numbers as they were
-// written, or what breaks the evaluation off.
+// decodeAttributes returns the members of a JSON object, with numbers as they are written, or a CEL
+// error that ends the evaluation.
 func decodeAttributes(text []byte) any {
 	if len(text) == 0 {
 		return map[string]any{}
@@ -67,7 +65,7 @@ func decodeAttributes(text []byte) any {
 	decoder.UseNumber()
 	var members map[string]any
 	if err := decoder.Decode(&members); err != nil {
-		return types.WrapErr(fmt.Errorf("attributes are no JSON object: %w", err))
+		return types.WrapErr(fmt.Errorf("attributes are not a JSON object: %w", err))
 	}
 	if members == nil { // null
 		return map[string]any{}

@@ -2,20 +2,19 @@ package reward
 
 import (
 	"sync"
-	_ "time/tzdata" // so that names of time zones mean the same everywhere
+	_ "time/tzdata" // so that time zones do not depend on the machine
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
 )
 
-// conditionLanguage is CEL as the API server speaks it: optional values, numbers
-// compared across their types, UTC unless said otherwise, literals of one type,
-// and the libraries of strings, sets, lists and two-variable macros. (What
-// Kubernetes adds of its own, such as quantities, URLs and IPs, is not there.)
+// conditionLanguage is CEL as in the API server: optional values, comparison of numbers across
+// types, UTC by default, literals of one type, and the libraries of strings, sets, lists and
+// two-variable macros. Kubernetes' own libraries, such as quantities, URLs and IPs, are left out.
 //
-// Facts are variables with a point in their names, as in a package: each has
-// its type, so that a misspelt one is found when the policy is applied, and
-// there is no value "purchase" that could be compared or passed on whole.
+// Facts are variables with a point in their names. Each has its type, so that a misspelt name is
+// found when the policy is applied, and there is no value "purchase" that could be compared or
+// passed on as a whole.
 var conditionLanguage = sync.OnceValue(func() *cel.Env {
 	options := []cel.EnvOption{
 		cel.HomogeneousAggregateLiterals(),
@@ -30,7 +29,7 @@ var conditionLanguage = sync.OnceValue(func() *cel.Env {
 			cel.ValidateHomogeneousAggregateLiterals(),
 			timeZones{},
 		),
-		// The versions from which these know what they cost.
+		// The first versions whose functions report their cost.
 		ext.Strings(ext.StringsVersion(5)),
 		ext.Sets(ext.SetsVersion(1)),
 		ext.Lists(ext.ListsVersion(3), ext.ListsMaxRangeSize(maxEntries)),
@@ -44,7 +43,7 @@ var conditionLanguage = sync.OnceValue(func() *cel.Env {
 	}
 	language, err := cel.NewEnv(options...)
 	if err != nil {
-		panic("reward: the language of conditions is wrong: " + err.Error()) // it is constant
+		panic("reward: the language of conditions is invalid: " + err.Error()) // the options are constant
 	}
 	return language
 })
@@ -57,7 +56,7 @@ type fact struct {
 
 var attributeMap = cel.MapType(cel.StringType, cel.DynType)
 
-// facts are all that a condition may look at.
+// facts are all facts that a condition can read.
 var facts = []fact{
 	{"purchase.amount", cel.IntType}, // minor units, before refunds
 	{"purchase.currency", cel.StringType},

@@ -6,9 +6,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// All that holds whatever comes holds with conditions too, also with such as
-// break off: above all that the order of facts is of no consequence.
-func TestDecideHoldsWithConditions(t *testing.T) {
+// Decide keeps its invariants with conditions too, including conditions that end in errors: above
+// all, the order of facts does not matter.
+func TestDecideKeepsItsInvariantsWithConditions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
 		for range rapid.IntRange(1, 6).Draw(t, "steps") {

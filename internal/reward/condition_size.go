@@ -10,20 +10,19 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// What an expression makes may grow much faster than what it costs to make it:
-// a list of ten times the same list costs as much as any list of ten, and ten
-// times over it is more than a comparison ever gets through. So the size of
-// whatever could come out of each part is bounded ahead, counting characters and
-// entries, and those of shared parts as often as they are there.
+// The value of an expression may grow much faster than the cost of computing it: a list of ten
+// times the same list costs as much as any list of ten, but nested ten times it has 10^10 entries.
+// So the size of the value of each part, in characters and entries, is bounded when the policy is
+// applied. A shared part counts as often as it occurs.
 const largestValue = 4_000_000
 
-// growth works out these bounds.
+// growth computes these bounds.
 type growth struct {
 	tree *ast.AST
 	at   int64 // where a value first becomes too large; zero: nowhere
 }
 
-// modest refuses a condition in which some value could grow out of hand.
+// modest returns an error if some value of the condition could exceed largestValue.
 func modest(tree *ast.AST) error {
 	g := growth{tree: tree}
 	g.size(tree.Expr(), nil)
@@ -34,11 +33,11 @@ func modest(tree *ast.AST) error {
 		"may make a value of more than %d characters and entries: repeat less, and compare parts rather than what they are put together to", largestValue)))
 }
 
-// size bounds the value of an expression, given the bounds of variables.
+// size returns a bound for the value of an expression, given the bounds of variables.
 func (g *growth) size(e ast.Expr, variables map[string]float64) float64 {
 	bound := g.bound(e, variables)
 	if scalar(g.tree.GetType(e.ID())) {
-		return 1 // its parts have been looked at
+		return 1 // bound has checked its parts
 	}
 	if bound > largestValue && g.at == 0 {
 		g.at = e.ID()
@@ -66,8 +65,8 @@ func (g *growth) bound(e ast.Expr, variables map[string]float64) float64 {
 	case ast.CallKind:
 		return g.call(e, variables)
 	case ast.SelectKind:
-		return g.size(e.AsSelect().Operand(), variables) // a part of it
-	default: // lists and objects that are written out
+		return g.size(e.AsSelect().Operand(), variables) // a part of the operand
+	default: // list and object literals
 		sum := 1.0
 		for _, child := range children(e) {
 			sum += g.size(child, variables)
@@ -76,7 +75,7 @@ func (g *growth) bound(e ast.Expr, variables map[string]float64) float64 {
 	}
 }
 
-// call bounds what functions return: no more than they are given, but for a few.
+// call returns a bound for the result of a function. Most return no more than their arguments.
 func (g *growth) call(e ast.Expr, variables map[string]float64) float64 {
 	var sizes []float64
 	sum := 0.0
@@ -103,10 +102,10 @@ func (g *growth) call(e ast.Expr, variables map[string]float64) float64 {
 	return sum + 64
 }
 
-// loop bounds what a macro makes of a list or object of size s: what its step
-// adds for a value of nothing, for each entry, and what it adds for one entry of
-// the whole size. As steps grow at least in proportion, that is the worst way in
-// which the size can be shared out among entries.
+// loop returns a bound for the result of a macro over a list or object of size s: for each entry
+// what the step adds for an empty value, and once what it adds for an entry of size s. Steps grow
+// at least in proportion to their entry, so this is the worst distribution of the size among
+// entries.
 func (g *growth) loop(loop ast.ComprehensionExpr, variables map[string]float64) float64 {
 	s := g.size(loop.IterRange(), variables)
 	made := g.size(loop.AccuInit(), variables)
@@ -129,7 +128,7 @@ func (g *growth) loop(loop ast.ComprehensionExpr, variables map[string]float64) 
 	return g.size(loop.Result(), with(s, made))
 }
 
-// entries bounds how many a list or object has.
+// entries returns a bound for the number of entries of a list or object.
 func entries(e ast.Expr, size float64) float64 {
 	switch e.Kind() {
 	case ast.ListKind:
@@ -141,7 +140,7 @@ func entries(e ast.Expr, size float64) float64 {
 	}
 }
 
-// scalar tells whether values of a type cannot grow.
+// scalar reports whether values of a type have a fixed size.
 func scalar(t *types.Type) bool {
 	switch t.Kind() {
 	case types.BoolKind, types.DoubleKind, types.DurationKind, types.IntKind, types.NullTypeKind, types.TimestampKind, types.UintKind, types.TypeKind:

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// when has the story's only policy ask for a condition, of a purchase and a
-// signup with attributes that come through a link with a label.
+// when has the story's only policy ask for a condition, of a purchase and a signup with attributes
+// that come through a link with a label.
 func when(condition, purchase, signup string) func(*story) {
 	return func(s *story) {
 		s.terms().Condition = condition
@@ -18,7 +18,7 @@ func when(condition, purchase, signup string) func(*story) {
 	}
 }
 
-func TestConditionsSeeTheFacts(t *testing.T) {
+func TestConditionsReadTheFacts(t *testing.T) {
 	const order = `{"category": "book", "gift": false, "quantity": 2, "weight": 1.5, "price": 19.990, "note": null,
 		"items": [{"sku": "a", "price": 1000, "tags": ["new", "sale"]}, {"sku": "b", "price": 3000}], "ship to": {"country": "DE"},
 		"big": 9007199254740993, "huge": 18446744073709551615, "beyond": 18446744073709551616, "whole": 5.00, "in": 1}`
@@ -56,7 +56,7 @@ func TestConditionsSeeTheFacts(t *testing.T) {
 		`link.label.startsWith('invite-') && link.label.matches('^[a-z-]+$') && link.label.split('-')[1] == 'friends'`,
 		`purchase.currency.lowerAscii() == 'usd'`, `purchase.purchased_at.getHours() == 0`, `purchase.purchased_at.getHours('Europe/Berlin') == 1`,
 		`purchase.purchased_at.getDayOfWeek('-05:00') == 1`, `purchase.purchased_at.getFullYear() == 2026`,
-		// What breaks off is as good as false, and matters only where it decides.
+		// An error counts as false, and matters only if it decides.
 		`true || purchase.attributes.nothing == 1`, `purchase.attributes.nothing == 1 || link.label != ''`,
 	}
 	for _, condition := range yes {
@@ -72,7 +72,7 @@ func TestConditionsSeeTheFacts(t *testing.T) {
 	}
 }
 
-func TestConditionThatBreaksOffIsFalseAndCounted(t *testing.T) {
+func TestConditionErrorIsFalseAndCounted(t *testing.T) {
 	long := strings.Repeat("é", maxText)
 	many := `{"list": [` + strings.TrimSuffix(strings.Repeat("1,", maxEntries+1), ",") + `]}`
 	for _, c := range []struct{ rule, condition, attributes string }{
@@ -130,7 +130,7 @@ func TestConditionThatBreaksOffIsFalseAndCounted(t *testing.T) {
 	})
 }
 
-func TestConditionHasItsPlaceAmongTheReasons(t *testing.T) {
+func TestConditionFalseHasItsOrderAmongTheReasons(t *testing.T) {
 	const never = "purchase.amount < 0"
 	rule(t, []ruleCase{
 		{"the amount before the condition", func(s *story) {
@@ -161,7 +161,7 @@ func TestConditionHasItsPlaceAmongTheReasons(t *testing.T) {
 	})
 }
 
-func TestAdmittedPairFollowsItsConditionByItsOwnFactsOnly(t *testing.T) {
+func TestConditionOfAnAdmittedPairReadsOnlyItsOwnFacts(t *testing.T) {
 	const condition = "link.label == 'invite-friends' && purchase.attributes.?category.orValue('') != 'gift-card'"
 	for _, c := range []struct {
 		rule string
@@ -194,8 +194,8 @@ func TestAdmittedPairFollowsItsConditionByItsOwnFactsOnly(t *testing.T) {
 	})
 }
 
-// A condition that this version cannot compile was good for the one that
-// recorded it: nobody loses anything by it.
+// Another version recorded a condition that this version cannot compile: no pair is decided, so no
+// credit is taken back.
 func TestRevisionWhoseConditionCannotBeCompiledDecidesNothing(t *testing.T) {
 	s := newStory(when("purchase.tomorrow > 5", "", ""))
 	s.campaign().Revisions[0].Ready()
@@ -207,7 +207,7 @@ func TestRevisionWhoseConditionCannotBeCompiledDecidesNothing(t *testing.T) {
 	}
 }
 
-func TestConditionIsEvaluatedByManyAtATime(t *testing.T) {
+func TestConditionIsSafeForConcurrentUse(t *testing.T) {
 	condition, err := KnownCondition("purchase.amount > 1000 && purchase.attributes.items.exists(i, i.matches('^[ab]+$'))")
 	if err != nil {
 		t.Fatal(err)
@@ -235,18 +235,18 @@ func TestConditionIsCompiledOnce(t *testing.T) {
 	if other, _ := KnownCondition("link.code != ''"); other != one {
 		t.Error("compiled again")
 	}
-	for n := range 2 * keptConditions {
+	for n := range 2 * conditionCacheSize {
 		if _, err := KnownCondition(fmt.Sprintf("purchase.amount > %d", n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(kept.conditions); n > keptConditions {
+	if n := len(conditionCache.conditions); n > conditionCacheSize {
 		t.Errorf("%d conditions are kept", n)
 	}
 }
 
-// Whatever a policy's author writes and a shop records, nothing panics, one
-// line says what is wrong, and the same facts have the same result.
+// For any condition and any attributes nothing panics, an error is one line, and the same facts
+// have the same result.
 func FuzzCondition(f *testing.F) {
 	f.Add(`purchase.attributes[?'category'].orValue('') != 'gift-card'`, `{"category": "book"}`)
 	f.Add(`purchase.attributes.items.exists(i, i.price > 1.5 && has(i.tags))`, `{"items": [{"price": 2, "tags": null}, 1e400]}`)

@@ -9,14 +9,14 @@ import (
 	"github.com/google/cel-go/common/types"
 )
 
-// timeZones finds time zones that do not exist when a policy is applied, where
-// they are written out. Else every purchase would find them.
+// timeZones reports literal time zones that do not exist, so that they are found when the policy is
+// applied and not at every purchase.
 type timeZones struct{}
 
-// Name makes it a cel.ASTValidator.
+// Name implements cel.ASTValidator.
 func (timeZones) Name() string { return "referral.validator.timezone" }
 
-// Validate looks at each call such as getHours('Europe/Berlin').
+// Validate checks each call such as getHours('Europe/Berlin').
 func (timeZones) Validate(_ *cel.Env, _ cel.ValidatorConfig, tree *ast.AST, issues *cel.Issues) {
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.CallKind || !e.AsCall().IsMemberFunction() || len(e.AsCall().Args()) != 1 {

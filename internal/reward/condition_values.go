@@ -15,17 +15,16 @@ import (
 	"github.com/google/cel-go/common/types/traits"
 )
 
-// adaptFacts has attributes read as conditions expect them.
+// adaptFacts installs attributeValues.
 func adaptFacts(language *cel.Env) (*cel.Env, error) {
 	return cel.CustomTypeAdapter(attributeValues{language.CELTypeAdapter()})(language)
 }
 
-// attributeValues turns decoded JSON into values of CEL when they are read. What
-// is larger than the cost estimate supposes breaks the evaluation off, but only
-// where the condition looks at it.
+// attributeValues turns decoded JSON into CEL values when they are read. A value that is larger
+// than the cost estimate assumes ends the evaluation, but only if the condition reads it.
 type attributeValues struct{ types.Adapter }
 
-// NativeToValue makes it a types.Adapter.
+// NativeToValue implements types.Adapter.
 func (a attributeValues) NativeToValue(value any) ref.Val {
 	switch value := value.(type) {
 	case string:
@@ -49,20 +48,20 @@ func (a attributeValues) NativeToValue(value any) ref.Val {
 	return a.Adapter.NativeToValue(value)
 }
 
-// object is a JSON object whose members always come in the order of their keys:
-// a condition must find the same of the same facts each time.
+// object is a JSON object that is iterated in the order of its keys, so that a condition has the
+// same result for the same facts.
 type object struct {
 	traits.Mapper
 	members map[string]any
 }
 
-// Iterator goes over the keys.
+// Iterator iterates over the sorted keys.
 func (o object) Iterator() traits.Iterator {
 	return types.NewStringList(types.DefaultTypeAdapter, slices.Sorted(maps.Keys(o.members))).Iterator()
 }
 
-// numberOf reads a JSON number: an int if it is whole (5, 5.00, 5e2), else a
-// double. A whole one is never rounded.
+// numberOf parses a JSON number: an int if it is whole (5, 5.00, 5e2), else a double. A whole
+// number is never rounded.
 func numberOf(text string) ref.Val {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return types.Int(whole)

@@ -11,14 +11,13 @@ import (
 	"github.com/google/cel-go/parser"
 )
 
-// unguardedReads finds keys of attributes that are read although they may be
-// missing: there the condition breaks off, and the purchase does not count,
-// which is seldom meant. A key is guarded by an optional read ([?'key']) or by
-// a test that has to be true wherever the read decides anything:
+// unguardedReads finds reads of attributes whose key may be missing. Then the condition ends in an
+// error and the purchase does not count, which is rarely meant. A key is guarded by an optional
+// read ([?'key']) or by a test that is true wherever the read matters:
 //
 //	has(m.key) && m.key == 1    'key' in m ? m.key == 1 : …    !has(m.key) || m.key == 1
 //
-// The order does not matter to && and ||, as it does not to CEL.
+// The order of the operands of && and || does not matter, as in CEL.
 func unguardedReads(tree *ast.AST) []Finding {
 	r := reads{tree: tree}
 	r.walk(tree.Expr(), nil)
@@ -30,7 +29,7 @@ type reads struct {
 	found []Finding
 }
 
-// present are keys that are known to be there, as keyIn writes them.
+// present are keys that are known to exist, as keyIn writes them.
 type present map[string]bool
 
 func (p present) and(more present) present {
@@ -42,8 +41,8 @@ func (p present) and(more present) present {
 	return both
 }
 
-// walk looks at an expression and all its parts, and tells whether a key at the
-// root of its chain of keys (a.b.c) is unguarded. One finding a chain is enough.
+// walk checks an expression and all its parts, and reports whether a key at the root of its chain
+// of keys (a.b.c) is unguarded. It adds one finding per chain.
 func (r *reads) walk(e ast.Expr, known present) (unguarded bool) {
 	switch e.Kind() {
 	case ast.SelectKind:
@@ -93,7 +92,7 @@ func (r *reads) walkCall(e ast.Expr, known present) (unguarded bool) {
 	return false
 }
 
-// walkLoop knows that a key which comes out of an object is in it.
+// walkLoop checks a macro: the keys that it iterates over exist.
 func (r *reads) walkLoop(loop ast.ComprehensionExpr, known present) {
 	r.walk(loop.IterRange(), known)
 	r.walk(loop.AccuInit(), known)
@@ -103,13 +102,13 @@ func (r *reads) walkLoop(loop ast.ComprehensionExpr, known present) {
 	}
 }
 
-// read adds a finding where a key may be missing.
+// read adds a finding if the key may be missing.
 func (r *reads) read(e, of ast.Expr, index string, known present) (unguarded bool) {
 	switch kind := r.tree.GetType(of.ID()).Kind(); {
 	case kind != types.MapKind && kind != types.DynKind && kind != types.ListKind:
-		return false // an optional, say
+		return false // such as an optional
 	case of.Kind() == ast.MapKind || of.Kind() == ast.ListKind:
-		return false // written out
+		return false // a literal
 	case known[keyIn(r.text(of), index)]:
 		return false
 	}
@@ -120,7 +119,7 @@ func (r *reads) read(e, of ast.Expr, index string, known present) (unguarded boo
 	return true
 }
 
-// proves lists the keys that are there when the expression is true, or false.
+// proves returns the keys that exist if the expression has the outcome.
 func (r *reads) proves(e ast.Expr, outcome bool) present {
 	if e.Kind() == ast.SelectKind {
 		if tested := e.AsSelect(); tested.IsTestOnly() && outcome {
@@ -146,7 +145,7 @@ func (r *reads) proves(e ast.Expr, outcome bool) present {
 	return nil
 }
 
-// provesOptional is about m[?'key'].hasValue() and m.?key.hasValue().
+// provesOptional returns the key of m[?'key'].hasValue() and m.?key.hasValue().
 func (r *reads) provesOptional(e ast.Expr) present {
 	if e == nil || e.Kind() != ast.CallKind {
 		return nil
@@ -158,11 +157,11 @@ func (r *reads) provesOptional(e ast.Expr) present {
 	return nil
 }
 
-// keyIn is how a key of an object is written among those that are present.
+// keyIn returns a key of an object as it is written in present.
 func keyIn(object, index string) string { return object + "[" + index + "]" }
 
-// text is an expression as a person would write it, with a key always written
-// in brackets, so that the same read is always the same text.
+// text returns the source of an expression, with every key in brackets, so that equal reads have
+// equal texts.
 func (r *reads) text(e ast.Expr) string {
 	switch {
 	case e.Kind() == ast.SelectKind && !e.AsSelect().IsTestOnly():

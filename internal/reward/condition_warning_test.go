@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestKeysThatMayBeMissingAreWarnedOf(t *testing.T) {
+func TestUnguardedReadsCauseWarnings(t *testing.T) {
 	const breaksOff = " the condition breaks off and the purchase does not count: read "
 	for condition, want := range map[string][]string{
 		`purchase.attributes.category != 'gift-card'`: {

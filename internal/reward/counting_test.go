@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestNoSelfReward(t *testing.T) {
+func TestSelfRewardDoesNotCount(t *testing.T) {
 	shared := func(s *story) {
 		s.ben.Signup.Fingerprints = []string{"card-1", "device-2"}
 		s.ben.ReferrerFingerprints = map[string][]string{"anna": {"device-9", "device-2"}}
@@ -18,7 +18,7 @@ func TestNoSelfReward(t *testing.T) {
 			shared(s)
 			s.ben.Signup.Fingerprints = []string{"card-1"}
 		}, says(granted)},
-		{"one shared with somebody else is fine", func(s *story) {
+		{"a fingerprint shared with another person is allowed", func(s *story) {
 			shared(s)
 			s.ben.ReferrerFingerprints = map[string][]string{"carl": {"device-2"}}
 		}, says(granted)},
@@ -41,7 +41,7 @@ func TestNoSelfReward(t *testing.T) {
 	})
 }
 
-func TestAPurchaseCounts(t *testing.T) {
+func TestPurchaseCountsByAmountsTimesAndCurrency(t *testing.T) {
 	rule(t, []ruleCase{
 		{"at the touch", func(s *story) { s.p1().PurchasedAt = day(0) }, says(granted)},
 		{"not before the touch", func(s *story) { s.p1().PurchasedAt = day(0).Add(-instant) }, says("p1 NotCounting OutsideWindow")},
@@ -102,7 +102,7 @@ func TestCorrectionToZeroReversesBelowMinimum(t *testing.T) {
 	s.expect(t, "p1 Reversed BelowMinimum", "p2 Granted Qualified: inviter anna 5.00 USD")
 }
 
-func TestTheFirstReasonInTheListIsGiven(t *testing.T) {
+func TestFirstReasonOfTheClosedListWins(t *testing.T) {
 	// Everything that can be wrong at once, put right from the front of the list.
 	s := newStory(func(s *story) {
 		s.terms().MinimumAmounts = map[string]int64{"EUR": 4000}

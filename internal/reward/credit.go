@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// credits are what each reward of the terms comes to for a purchase that
-// counts, as the referrer's pair of that ordinal. One that rounds to nothing is left out.
+// credits returns what each reward earns for a purchase that counts, as the referrer's pair of that
+// ordinal. A reward that rounds to 0 is left out.
 func (c *candidate) credits(ordinal int64) ([]Credit, error) {
 	rewards := c.revision.Terms.Rewards
 	credits := make([]Credit, 0, len(rewards))
 	for i := range rewards {
 		reward := &rewards[i]
 		credit, err := c.credit(reward, ordinal)
-		if err == nil && named(rewards[:i], reward.Name) {
+		if err == nil && hasName(rewards[:i], reward.Name) {
 			err = errors.New("another reward has the same name")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("while working out reward %q of campaign %q, revision %d: %w",
+			return nil, fmt.Errorf("while computing reward %q of campaign %q, revision %d: %w",
 				reward.Name, c.campaignName(), c.revision.Number, err)
 		}
 		if credit.Amount > 0 {
@@ -47,7 +47,7 @@ func (c *candidate) credit(reward *Reward, ordinal int64) (Credit, error) {
 	case !share || fixed || tiers:
 		return Credit{}, errors.New("must have one of fixed, percentage and tiers")
 	}
-	amount, err := share(c.net, reward.Percentage.Rate)
+	amount, err := percentageOf(c.net, reward.Percentage.Rate)
 	if err != nil {
 		return Credit{}, err
 	}
@@ -66,7 +66,7 @@ func inRange(amount int64) error {
 	return nil
 }
 
-func named(rewards []Reward, name string) bool {
+func hasName(rewards []Reward, name string) bool {
 	for i := range rewards {
 		if rewards[i].Name == name {
 			return true

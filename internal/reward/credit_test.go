@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestCredits(t *testing.T) {
+func TestCreditsFollowTheRewards(t *testing.T) {
 	percent := func(rate string, maximum map[string]int64) func(*story) {
 		return func(s *story) {
 			friend := toBen(rate)
@@ -45,12 +45,12 @@ func TestCredits(t *testing.T) {
 func TestShareIsExactAndRoundsHalfUp(t *testing.T) {
 	for _, rate := range []string{"0.0001", "0.5", "1", "2.5", "10", "12.5", "33.3333", "50", "99.9999", "100"} {
 		for _, net := range []int64{1, 2, 3, 4, 7, 50, 199, 4000, 1<<53 + 1, math.MaxInt64/2 + 1, math.MaxInt64 - 1, math.MaxInt64} {
-			got, err := share(net, rate)
+			got, err := percentageOf(net, rate)
 			if err != nil {
-				t.Fatalf("share(%d, %s): %v", net, rate, err)
+				t.Fatalf("percentageOf(%d, %s): %v", net, rate, err)
 			}
 			if want := shareByFractions(net, rate); got != want {
-				t.Errorf("share(%d, %s) = %d, want %d", net, rate, got, want)
+				t.Errorf("percentageOf(%d, %s) = %d, want %d", net, rate, got, want)
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func shareByFractions(net int64, rate string) int64 {
 	return new(big.Int).Quo(r.Num(), r.Denom()).Int64()
 }
 
-func TestRates(t *testing.T) {
+func TestParseRateAcceptsUpToFourDecimals(t *testing.T) {
 	for rate, want := range map[string]string{
 		"10": "10", "10.00": "10", "2.50": "2.5", "0.0001": "0.0001", "100": "100", "100.0": "100", "007": "7",
 	} {

@@ -2,13 +2,12 @@ package reward
 
 import money "github.com/Rhymond/go-money"
 
-// digitsOf tells how many decimals a currency has by ISO 4217, and whether the
-// currency is known at all.
+// digitsOf returns how many decimals a currency has by ISO 4217, and whether the currency is known.
 //
-// Shops keep ISO's minor units. Unicode's data (golang.org/x/text/currency) is
-// about how prices are shown: it gives RSD, IDR, IRR or PKR no decimals where
-// ISO gives two, which would be off by a factor of 100. The table of go-money
-// is ISO's for every currency in circulation; what it lacks is added below.
+// Shops keep ISO's minor units. Unicode's data (golang.org/x/text/currency) is about how prices are
+// shown: it gives RSD, IDR, IRR and PKR no decimals where ISO gives two, which would be wrong by a
+// factor of 100. The table of go-money is ISO's for every currency in circulation; alsoISO adds the
+// codes that it lacks.
 func digitsOf(currency string) (digits int, known bool) {
 	if digits, known = alsoISO[currency]; known {
 		return digits, true
@@ -20,8 +19,8 @@ func digitsOf(currency string) (digits int, known bool) {
 	return 0, false
 }
 
-// alsoISO are the codes of ISO 4217 that go-money 1.0.15 does not know: two
-// new currencies and the units of account that have decimals.
+// alsoISO are the codes of ISO 4217 that go-money 1.0.15 does not know: two new currencies and the
+// units of account that have decimals.
 var alsoISO = map[string]int{
 	"BOV": 2,
 	"CHE": 2,

@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
-// Decide says what each purchase of a referee earns at the time now. It depends
-// on nothing but its arguments and changes none of them; the order of touches,
-// purchases and pairs is of no consequence.
+// Decide returns what each purchase of a referee earns at the time now. It depends only on its
+// arguments and does not change them. The order of touches, purchases and pairs does not matter.
 //
 //	attribute ─► candidates ─► follow a revision ─► judge each alone ─► first ─► conclude
 //
-// Where a decision depends on what other pairs leave of a campaign's capacity it
-// is a claim, which Allocate concludes. Pairs of a suspended campaign have no
-// decision: they stay as they are recorded.
+// A decision that depends on a campaign's capacity is incomplete and has a Claim, from which
+// Allocate completes it. Pairs of a suspended campaign have no decision: they stay as they are
+// recorded.
 //
-// An error means that this referee cannot be decided; it names the purchase.
+// An error names the purchase and means that this referee cannot be decided.
 func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {
-	attribution, unbound := attribute(config, referee)
-	candidates, err := judged(config, referee, attribution, unbound)
+	attribution, notAttributed := attribute(config, referee)
+	candidates, err := judged(config, referee, attribution, notAttributed)
 	if err != nil {
 		return Outcome{}, err
 	}
-	place := firstOf(candidates)
+	first := firstOf(candidates)
 
 	outcome := Outcome{Attribution: attribution}
 	if len(candidates) > 0 {
@@ -34,14 +33,14 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 			outcome.deferTo(c.pair.Campaign)
 			continue
 		}
-		decision, claims, deferred, err := c.conclude(i == place, now)
+		decision, claims, deferred, err := c.conclude(i == first, now)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 		if deferred {
 			outcome.deferTo(c.campaignName())
 		}
-		if c.brokeOff {
+		if c.conditionFailed {
 			outcome.countConditionError(c.campaignName())
 		}
 		if claims {
@@ -53,8 +52,8 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 	return outcome, nil
 }
 
-// judged are the candidates, each judged alone.
-func judged(config *Configuration, referee *Referee, attribution *Attribution, unbound Reason) ([]candidate, error) {
+// judged returns the candidates, each judged alone.
+func judged(config *Configuration, referee *Referee, attribution *Attribution, notAttributed Reason) ([]candidate, error) {
 	candidates, err := candidatesOf(config, referee)
 	if err != nil {
 		return nil, err
@@ -65,7 +64,7 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, u
 		if err := c.follow(config); err != nil {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
-		c.judge(unbound)
+		c.judge(notAttributed)
 	}
 	return candidates, nil
 }

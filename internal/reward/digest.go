@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// Digest tells terms apart: "sha256:" and the hash of their canonical JSON.
-// Terms that say the same have the same digest, whatever the order of rewards.
+// Digest returns "sha256:" and the hash of the terms' canonical JSON. Equal terms have equal
+// digests, whatever the order of their rewards.
 func (t Terms) Digest() string {
 	t.Rewards = slices.Clone(t.Rewards)
 	slices.SortFunc(t.Rewards, func(a, b Reward) int { return strings.Compare(a.Name, b.Name) })
-	// The default and a revision that was recorded without the field have one digest:
-	// declaring an unchanged policy under a newer version adds no revision.
+	// The default and a revision that was recorded without the field have one digest: declaring an
+	// unchanged policy under a newer version adds no revision.
 	if t.BeforeSignup == DefaultBeforeSignup {
 		t.BeforeSignup = 0
 	}
-	// Fields come in the order of the struct and maps by key. Nothing in terms
-	// can fail to be written as JSON.
+	// Fields are written in the order of the struct, and maps by key. Marshalling terms cannot
+	// fail.
 	canonical, err := json.Marshal(t)
 	if err != nil {
-		panic("reward: terms that are no JSON: " + err.Error())
+		panic("reward: terms cannot be written as JSON: " + err.Error())
 	}
 	sum := sha256.Sum256(canonical)
 	return "sha256:" + hex.EncodeToString(sum[:])

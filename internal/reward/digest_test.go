@@ -18,9 +18,9 @@ func fullTerms() Terms {
 	}
 }
 
-// These digests stand in databases. Should this test fail, terms are written
-// differently than before, and every campaign would get a revision that nobody
-// declared: leave new fields out of the JSON while they have their old meaning.
+// Databases have these digests. If this test fails, the JSON of terms has changed, and every
+// campaign would get a revision without an edit: omit new fields while they have the meaning of
+// their absence.
 func TestDigestsNeverChange(t *testing.T) {
 	for want, terms := range map[string]Terms{
 		"sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9": fiveDollars(),
@@ -32,7 +32,7 @@ func TestDigestsNeverChange(t *testing.T) {
 	}
 }
 
-func TestDigestTellsTermsApart(t *testing.T) {
+func TestDifferentTermsHaveDifferentDigests(t *testing.T) {
 	seen := map[string]string{fullTerms().Digest(): "nothing"}
 	for name, edit := range map[string]func(*Terms){
 		"purchases":    func(t *Terms) { t.Purchases = EveryPurchase },
@@ -61,9 +61,9 @@ func TestDigestTellsTermsApart(t *testing.T) {
 	}
 }
 
-// A revision that was recorded before the field existed, and the policy under the
-// field's default, have one digest: a new version of the operator adds no
-// revision, and the pairs go on under the terms that were recorded.
+// A revision that was recorded before the field existed, and the policy under the field's default,
+// have one digest: a new version of the operator adds no revision, and the pairs go on under the
+// terms that were recorded.
 func TestDefaultOfBeforeSignupAddsNoRevision(t *testing.T) {
 	terms := fullTerms()
 	terms.BeforeSignup = DefaultBeforeSignup
@@ -75,7 +75,7 @@ func TestDefaultOfBeforeSignupAddsNoRevision(t *testing.T) {
 	}
 }
 
-func TestDigestOfTheSameTermsIsTheSame(t *testing.T) {
+func TestEqualTermsHaveEqualDigests(t *testing.T) {
 	terms := fullTerms()
 	terms.Rewards[0], terms.Rewards[1] = terms.Rewards[1], terms.Rewards[0]
 	if terms.Digest() != fullTerms().Digest() {

@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// What cannot be decided is said so, with the purchase's name, so that one
-// referee can be set aside while the others go on.
-func TestWhatCannotBeDecided(t *testing.T) {
+// An error names the purchase, so that its referee can be set aside while the others are decided.
+func TestErrorNamesThePurchaseThatCannotBeDecided(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(*story)
@@ -30,7 +29,7 @@ func TestWhatCannotBeDecided(t *testing.T) {
 		{"a reward that is nothing", func(s *story) { s.terms().Rewards[0].Fixed = nil }, `reward "inviter" of campaign "invite", revision 1: must have one of fixed, percentage and tiers`},
 		{"a reward that is both", func(s *story) { s.terms().Rewards[0].Percentage = &Percentage{Rate: "1"} }, "must have one of fixed, percentage and tiers"},
 		{"a reward of nothing", func(s *story) { s.terms().Rewards[0].Fixed.Amount = 0 }, "amount 0 is not above zero"},
-		{"a reward for nobody", func(s *story) { s.terms().Rewards[0].Beneficiary = "Nobody" }, `beneficiary is "Nobody": must be Referrer or Referee`},
+		{"a reward without a known beneficiary", func(s *story) { s.terms().Rewards[0].Beneficiary = "Nobody" }, `beneficiary is "Nobody": must be Referrer or Referee`},
 		{"two rewards of one name", func(s *story) { s.terms().Rewards = append(s.terms().Rewards, toAnna(1)) }, "another reward has the same name"},
 		{"a rate that is none", func(s *story) { s.terms().Rewards = []Reward{toBen("ten")} }, `rate "ten" must be a plain decimal number`},
 		{"a rate above 100", func(s *story) { s.terms().Rewards = []Reward{toBen("101")} }, `rate "101" is out of range`},

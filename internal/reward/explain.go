@@ -6,42 +6,43 @@ import (
 	"time"
 )
 
-// Explanation is what Decide finds about one referee, and all that stands
-// against each purchase rather than the first of it.
+// Explanation is what Decide decides about one referee, with every reason against each purchase,
+// not only the first.
 type Explanation struct {
 	Outcome
-	Unbound   Reason // why the signup is bound to nothing; empty: it is bound
-	Purchases []ExplainedPurchase
+	NotAttributed Reason // why the signup is not attributed; empty: it is
+	Purchases     []ExplainedPurchase
 }
 
 // ExplainedPurchase is one purchase known or decided before.
 type ExplainedPurchase struct {
 	PurchaseID string
-	Net        Money    // amount less all refunds; zero where nothing is left to judge
-	Revision   int      // whose terms it is held to; zero where nothing is left to judge
-	Reasons    []Reason // in the order of the closed list; empty: nothing but room and hold stand against it
+	Net        Money    // amount less all refunds; zero if it was not judged
+	Revision   int      // the revision that it is judged under; zero if it was not judged
+	Reasons    []Reason // in the order of the closed list; empty: only capacity and hold keep it from being granted
 }
 
-// Explain answers whoever asks why. Like Decide it depends on nothing but its
-// arguments. Of a suspended campaign it says what would be decided if it were not.
+// Explain returns why each purchase of a referee earns what it earns. Like Decide it depends only
+// on its arguments. For a suspended campaign it returns the reasons that would apply if it were
+// open.
 func Explain(config *Configuration, referee *Referee, now time.Time) (Explanation, error) {
 	outcome, err := Decide(config, referee, now)
 	if err != nil {
 		return Explanation{}, err
 	}
-	attribution, unbound := attribute(config, referee)
-	candidates, err := judged(config, referee, attribution, unbound)
+	attribution, notAttributed := attribute(config, referee)
+	candidates, err := judged(config, referee, attribution, notAttributed)
 	if err != nil {
 		return Explanation{}, err
 	}
 	explanation := Explanation{Outcome: outcome}
 	if attribution == nil {
-		explanation.Unbound = unbound
+		explanation.NotAttributed = notAttributed
 	}
-	place := firstOf(candidates)
+	first := firstOf(candidates)
 	for i := range candidates {
 		c := &candidates[i]
-		explained := ExplainedPurchase{PurchaseID: c.id(), Reasons: c.against(unbound, i == place)}
+		explained := ExplainedPurchase{PurchaseID: c.id(), Reasons: c.against(notAttributed, i == first)}
 		if c.revision != nil {
 			explained.Revision = c.revision.Number
 			explained.Net = Money{Amount: c.net, Currency: c.purchase.Currency}
@@ -51,19 +52,19 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 	return explanation, nil
 }
 
-// against are all reasons why the candidate does not count.
-func (c *candidate) against(unbound Reason, first bool) []Reason {
-	if reason := c.nothingToJudge(unbound); reason != "" {
+// against returns all reasons why the candidate does not count.
+func (c *candidate) against(notAttributed Reason, first bool) []Reason {
+	if reason := c.unjudgeable(notAttributed); reason != "" {
 		return []Reason{reason}
 	}
 	var reasons []Reason
-	checks, then := c.heldTo()
-	for _, check := range slices.Concat(checks, then) {
+	applied, then := c.checks()
+	for _, check := range slices.Concat(applied, then) {
 		if reason := check(c); reason != "" {
 			reasons = append(reasons, reason)
 		}
 	}
-	if c.wantsPlace() && !c.keepsPlace() && !first && c.reason == "" {
+	if c.earnsOnlyAsFirst() && !c.keepsPlace() && !first && c.reason == "" {
 		reasons = append(reasons, NotFirstPurchase)
 	}
 	if c.denied() {
@@ -72,12 +73,6 @@ func (c *candidate) against(unbound Reason, first bool) []Reason {
 	if c.campaign.Mode == Closed && !c.keepsPlace() || c.campaign.Mode == Reversing {
 		reasons = append(reasons, CampaignDeleted)
 	}
-	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
+	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(slices.Index(reasonOrder, a), slices.Index(reasonOrder, b)) })
 	return slices.Compact(reasons)
-}
-
-// order is that of the closed list.
-var order = []Reason{
-	CampaignDeleted, PurchaseRemoved, NotAttributed, OutsideCampaign, OutsideWindow, Refunded, CurrencyMismatch, BelowMinimum,
-	ConditionFalse, SelfReferral, SharedFingerprint, NotFirstPurchase, Overridden, CapReached, BudgetExhausted, HoldPeriod, Qualified,
 }

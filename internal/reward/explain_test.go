@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever is known, the first of all reasons is the one that Decide gives.
-func TestExplainBeginsWithWhatDecideSays(t *testing.T) {
+// The first explained reason is the one that Decide returns.
+func TestFirstExplainedReasonIsTheDecidedReason(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
 		explanation, err := Explain(&w.config, &w.referee, w.now)
@@ -31,8 +31,8 @@ func TestExplainBeginsWithWhatDecideSays(t *testing.T) {
 			reasons := explanation.Purchases[at].Reasons
 			switch decision.State {
 			case NotCounting:
-				// That its campaign is closed is only the last thing that Decide
-				// asks of a purchase of somebody who is bound for good.
+				// If the referee keeps its attribution, Decide checks last whether the campaign is
+				// closed.
 				if decision.Reason != CampaignDeleted && len(reasons) > 1 && reasons[0] == CampaignDeleted {
 					reasons = reasons[1:]
 				}

@@ -2,7 +2,7 @@ package reward
 
 import "testing"
 
-func TestFirst(t *testing.T) {
+func TestEarliestCountingPurchaseIsFirst(t *testing.T) {
 	rule(t, []ruleCase{
 		{"the earliest counts, the other does not", func(s *story) { s.buy("p2", 9000, day(3)) },
 			says(granted, "p2 NotCounting NotFirstPurchase")},
@@ -29,7 +29,7 @@ func TestFirst(t *testing.T) {
 	})
 }
 
-func TestFirstIsKept(t *testing.T) {
+func TestAdmittedPurchaseStaysFirst(t *testing.T) {
 	const next = "p2 Granted Qualified: inviter anna 5.00 USD"
 	both := func(s *story) { s.buy("p2", 9000, day(3)) }
 

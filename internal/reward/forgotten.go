@@ -2,24 +2,23 @@ package reward
 
 import "fmt"
 
-// After an erasure attributes, fingerprints and the way to the touches are gone,
-// and no decision may change by that. What had been concluded from them is
-// recorded, and stands in for them: here, where an attribution names no touch;
-// in condition_facts.go, where a condition reads attributes that are gone; and
-// in selfreward.go, where a fingerprint was shared.
+// An erasure blanks attributes, fingerprints and the visitor id that leads to touches, and no
+// decision may change by it. What was concluded from these facts is recorded and replaces them: an
+// attribution that names no touch (here), a condition that reads blanked attributes
+// (condition_check.go), a fingerprint that was shared (selfreward.go).
 
-// forgottenTouch reports whether the signup was attributed by a touch that the
-// attribution does not name any more.
+// forgottenTouch reports whether the signup was attributed by a touch that its attribution no
+// longer names.
 func (r *Referee) forgottenTouch() bool {
 	return r.Attribution != nil && r.Attribution.Forgotten()
 }
 
-// Forgotten reports whether the attribution came by a touch that an erasure
-// moved away. It stays as it is.
+// Forgotten reports whether an erasure removed the touch from the attribution, which then stays as
+// it is.
 func (a *Attribution) Forgotten() bool { return a.Source == FromTouch && a.VisitorID == "" }
 
-// attributeAsBefore keeps what is recorded, as after an admission, unless its
-// campaign takes back all it gave.
+// attributeAsBefore keeps the recorded attribution, as after an admission, unless its campaign is
+// being reversed.
 func attributeAsBefore(config *Configuration, referee *Referee) (Attribution, Reason) {
 	campaign := config.Campaigns[referee.Attribution.Campaign]
 	if campaign == nil || campaign.Mode == Reversing {
@@ -28,9 +27,9 @@ func attributeAsBefore(config *Configuration, referee *Referee) (Attribution, Re
 	return *referee.Attribution, ""
 }
 
-// ConditionsHeld reports, by purchase id, for which purchases the condition of
-// their revision is true, or would have to be: it is asked before an erasure
-// blanks attributes. Where that cannot be found out, it is true of what was admitted.
+// ConditionsHeld reports, by purchase id, whether the condition of the purchase's revision is true.
+// An erasure records the result before it blanks attributes. If the condition cannot be evaluated,
+// the result is true for a purchase whose pair was admitted.
 func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 	held := make(map[string]bool, len(referee.Purchases))
 	attribution, _ := attribute(config, referee)
@@ -53,12 +52,12 @@ func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 	return held
 }
 
-// conditionHeld evaluates the condition of the revision that the candidate
-// follows. An error means that there is nothing to evaluate.
+// conditionHeld evaluates the condition of the revision that the candidate follows. An error means
+// that it cannot be evaluated.
 func (c *candidate) conditionHeld(config *Configuration) (holds bool, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the evaluation broke off: %v", fault)
+			err = fmt.Errorf("the evaluation panicked: %v", fault)
 		}
 	}()
 	if err := c.follow(config); err != nil {

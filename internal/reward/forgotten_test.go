@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestConditionOfBlankedPurchase(t *testing.T) {
+func TestBlankedPurchaseKeepsTheResultOfItsCondition(t *testing.T) {
 	for _, test := range []struct {
 		name, condition string
 		signupBlanked   bool
@@ -31,14 +31,14 @@ func TestConditionOfBlankedPurchase(t *testing.T) {
 				referee:     &Referee{Signup: &Signup{Blanked: test.signupBlanked}},
 				purchase:    &Purchase{Amount: 1000, Currency: "USD", Blanked: true, ConditionHeld: test.held},
 			}
-			if got := conditionFalse(&c) == ""; got != test.want || c.brokeOff {
-				t.Errorf("holds %t, broke off %t", got, c.brokeOff)
+			if got := conditionFalse(&c) == ""; got != test.want || c.conditionFailed {
+				t.Errorf("holds %t, broke off %t", got, c.conditionFailed)
 			}
 		})
 	}
 }
 
-func TestConditionsHeldOfPurchasesThatNeverCounted(t *testing.T) {
+func TestConditionsHeldIncludesPurchasesThatNeverCounted(t *testing.T) {
 	s := newStory()
 	s.config.Campaigns["invite"].Revisions[0].Terms.Condition = "purchase.attributes[?'kind'].orValue('') == 'gadget'"
 	first := s.ben.Purchases[0]

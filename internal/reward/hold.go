@@ -2,8 +2,8 @@ package reward
 
 import "time"
 
-// maturesAt is when the hold of a purchase ends: a time that Postgres can keep,
-// so no finer than a microsecond and no later than its calendar goes.
+// maturesAt returns when the hold of a purchase ends, as a time that Postgres can store: rounded up
+// to the microsecond and at most endOfTime.
 func maturesAt(purchasedAt time.Time, hold time.Duration) time.Time {
 	at := purchasedAt.Add(hold)
 	if whole := at.Truncate(time.Microsecond); whole.Before(at) {

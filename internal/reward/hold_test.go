@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestHold(t *testing.T) {
+func TestPairIsHeldUntilItsHoldEnds(t *testing.T) {
 	twoWeeks := func(s *story) { s.terms().HoldPeriod = 14 * 24 * time.Hour }
 	const held = "p1 Held HoldPeriod: inviter anna 5.00 USD"
 	rule(t, []ruleCase{
@@ -49,7 +49,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-func TestTimesOfADecision(t *testing.T) {
+func TestDecisionHasTimesOfQualificationAndMaturity(t *testing.T) {
 	s := newStory(func(s *story) { s.terms().HoldPeriod = time.Hour })
 	d := s.decide(t).Decisions[0]
 	if !d.QualifiedAt.Equal(day(2)) || !d.MaturesAt.Equal(day(2, 1)) {
@@ -61,7 +61,7 @@ func TestTimesOfADecision(t *testing.T) {
 	}
 }
 
-func TestMaturityIsATimeThatPostgresKeeps(t *testing.T) {
+func TestMaturityIsATimeThatPostgresStores(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		purchasedAt time.Time
@@ -81,7 +81,7 @@ func TestMaturityIsATimeThatPostgresKeeps(t *testing.T) {
 	}
 }
 
-func TestTimesFarOffDecideLikeOthers(t *testing.T) {
+func TestExtremeTimesAreDecidedLikeOthers(t *testing.T) {
 	s := newStory(func(s *story) {
 		s.terms().WithinSignup, s.terms().HoldPeriod = 1<<63-1, 1<<63-1
 		s.p1().PurchasedAt = endOfTime

@@ -1,7 +1,7 @@
 package reward
 
-// LedgerKey is what the ledger is compared by: each such sum must come to what
-// is desired.
+// LedgerKey is the key by which the ledger is compared: the entries of each key must add up to the
+// desired credit.
 type LedgerKey struct {
 	PurchaseID    string
 	Reward        string
@@ -10,24 +10,24 @@ type LedgerKey struct {
 	Currency      string
 }
 
-// LedgerSum is what was entered so far under one key.
+// LedgerSum is the sum of the entries of one key.
 type LedgerSum struct {
 	LedgerKey
 	Sum     int64 // minor units
 	LastSeq int   // of the newest entry
 }
 
-// Entry is one line to append to the ledger.
+// Entry is one row to append to the ledger.
 type Entry struct {
 	LedgerKey
 	Seq      int // one more than the newest of the same purchase and reward
 	Revision int
-	Amount   int64 // minor units; above zero gives, below zero takes back
+	Amount   int64 // minor units; above zero for a Grant, below zero for a Reversal
 	Kind     EntryKind
 	Reason   Reason
 }
 
-// EntryKind tells giving from taking back.
+// EntryKind says whether an entry gives or takes back credit.
 type EntryKind string
 
 const (

@@ -6,12 +6,12 @@ func (c *Campaign) Limited() bool {
 	return c.Budget != nil || c.Cap() > 0 || c.Waits || c.tiered()
 }
 
-// Allocates reports whether a pair that counts has to ask the campaign for capacity: it is limited, or
-// not open, so that pairs join its waitlist.
+// Allocates reports whether a pair that counts needs the campaign's capacity: the campaign is
+// limited, or it is not open, so that pairs join its waitlist.
 func (c *Campaign) Allocates() bool { return c.Limited() || c.Mode != Open }
 
-// Cap is how many pairs of one referrer may be Held or Granted at a time; zero: no limit. It is
-// the newest revision's, whichever revision a pair follows.
+// Cap returns how many pairs of one referrer may be Held or Granted at a time; zero: no limit. It
+// is the cap of the newest revision, whichever revision a pair follows.
 func (c *Campaign) Cap() int64 {
 	if len(c.Revisions) == 0 {
 		return 0
@@ -19,7 +19,7 @@ func (c *Campaign) Cap() int64 {
 	return c.Revisions[len(c.Revisions)-1].Terms.Limits.PairsPerReferrer
 }
 
-// tiered reports whether what a pair earns may depend on how many pairs its referrer has.
+// tiered reports whether a revision has tiers, so that credits depend on the pairs of the referrer.
 func (c *Campaign) tiered() bool {
 	for i := range c.Revisions {
 		if c.Revisions[i].Terms.tiered() {
@@ -38,8 +38,8 @@ func (t *Terms) tiered() bool {
 	return false
 }
 
-// repriced reports whether, under some revision, a referrer's n-th pair earns something else than
-// the m-th.
+// repriced reports whether a referrer's n-th and m-th pairs are in different tiers of some
+// revision.
 func (c *Campaign) repriced(n, m int64) bool {
 	for i := range c.Revisions {
 		rewards := c.Revisions[i].Terms.Rewards

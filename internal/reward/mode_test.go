@@ -111,7 +111,7 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 		s := newStory(func(s *story) { s.ben.Purchases = nil }).record(t)
 		closed(s)
 		if got := s.decide(t).Attribution; got != nil {
-			t.Errorf("still bound to %+v", got)
+			t.Errorf("still attributed to %+v", got)
 		}
 	})
 	t.Run("its holds mature and its refunds reverse", func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 	})
 }
 
-func TestReversingTakesAllBack(t *testing.T) {
+func TestReversingTakesAllCreditBack(t *testing.T) {
 	reversing := func(s *story) { s.campaign().Mode = Reversing }
 	t.Run("what was granted", func(t *testing.T) {
 		s := newStory().record(t)

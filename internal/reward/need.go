@@ -3,20 +3,20 @@ package reward
 import "slices"
 
 // Need is how much of its campaign's budget a pair on the waitlist would take, in minor units. It
-// follows from the pair's own facts and revision alone; without a budget it is zero. A growing
-// pair needs what it would earn more than it does.
+// follows from the pair's own facts and revision alone; without a budget it is zero. A growing pair
+// needs the difference to its present credits.
 type Need struct {
 	Least int64      // over all tiers
-	Tiers []TierNeed // by FromPair, the first of which is 1; nil: the same as any pair of the referrer
+	Tiers []TierNeed // by FromPair, the first of which is 1; nil: Least for any pair of the referrer
 }
 
-// TierNeed is the need as the n-th pair of the referrer, for n from FromPair on.
+// TierNeed is the need as the n-th pair of the referrer, for n from FromPair to the next tier.
 type TierNeed struct {
 	FromPair int64
 	Amount   int64 // minor units
 }
 
-// As is the need of the referrer's n-th pair.
+// As returns the need as the referrer's n-th pair.
 func (n *Need) As(pair int64) int64 {
 	amount := n.Least
 	for i := range n.Tiers {
@@ -27,12 +27,12 @@ func (n *Need) As(pair int64) int64 {
 	return amount
 }
 
-// Same reports whether both say the same.
+// Same reports whether both needs are equal.
 func (n *Need) Same(m *Need) bool {
 	return n.Least == m.Least && slices.Equal(n.Tiers, m.Tiers)
 }
 
-// need is what the candidate would take of its campaign's budget.
+// need returns what the candidate would take of its campaign's budget.
 func (c *candidate) need() (Need, error) {
 	if c.campaign.Budget == nil {
 		return Need{}, nil
@@ -56,7 +56,7 @@ func (c *candidate) need() (Need, error) {
 	return need, nil
 }
 
-// tierStarts are the pairs from which any reward's tier begins, ascending.
+// tierStarts returns the FromPair of every tier of every reward, ascending and without duplicates.
 func (t *Terms) tierStarts() []int64 {
 	var starts []int64
 	for i := range t.Rewards {

@@ -2,11 +2,10 @@ package reward
 
 import "slices"
 
-// The checks of this file are about what a purchase comes to: its net amount,
-// which is what is left of it after all refunds together.
+// The checks of this file are about the net amount of a purchase, which is its amount less all
+// refunds, and about currencies.
 
-// refunded wants something left of the amount. A purchase of 0 had nothing to
-// refund: it is belowMinimum.
+// refunded requires a net amount above zero. A purchase of 0 is not refunded but belowMinimum.
 func refunded(c *candidate) Reason {
 	if c.net <= 0 && c.purchase.Amount > 0 {
 		return Refunded
@@ -14,8 +13,8 @@ func refunded(c *candidate) Reason {
 	return ""
 }
 
-// currencyMismatch wants the currency in each list of the terms that lists any:
-// a minimum in dollars says nothing about euros.
+// currencyMismatch requires each list of amounts in the terms to have the purchase's currency,
+// unless the list is empty: a minimum in dollars says nothing about euros.
 func currencyMismatch(c *candidate) Reason {
 	terms, currency := &c.revision.Terms, c.purchase.Currency
 	if !listed(terms.MinimumAmounts, currency) {
@@ -29,8 +28,7 @@ func currencyMismatch(c *candidate) Reason {
 	return ""
 }
 
-// offBudget wants every reward in the currency of the campaign's budget, if it
-// has one.
+// offBudget requires every reward to be in the currency of the campaign's budget, if it has one.
 func offBudget(c *candidate) Reason {
 	budget := c.campaign.Budget
 	if budget == nil {
@@ -45,10 +43,9 @@ func offBudget(c *candidate) Reason {
 	return ""
 }
 
-// leavesBudget reports whether a revision that newly reaches an admitted pair puts
-// a reward into another currency than the budget's, so that offBudget applies to
-// the pair. An edit of the budget alone takes nothing back: a reward that was in
-// that currency before stays.
+// leavesBudget reports whether a revision that newly reaches an admitted pair puts a reward into
+// another currency than the budget's, so that offBudget applies to the pair. An edit of the budget
+// alone takes nothing back: a reward that was in that currency before stays.
 func (c *candidate) leavesBudget() bool {
 	budget := c.campaign.Budget
 	if budget == nil || c.revision.Number == c.pair.Revision {
@@ -63,7 +60,7 @@ func (c *candidate) leavesBudget() bool {
 	})
 }
 
-// currency is what the reward of a purchase is in.
+// currency returns the currency of the reward for a purchase.
 func (r *Reward) currency(purchase *Purchase) string {
 	switch {
 	case r.Fixed != nil:
@@ -74,8 +71,8 @@ func (r *Reward) currency(purchase *Purchase) string {
 	return purchase.Currency
 }
 
-// belowMinimum wants an amount above zero, and the net amount to reach the
-// minimum of its currency.
+// belowMinimum requires an amount above zero, and a net amount that reaches the minimum of its
+// currency.
 func belowMinimum(c *candidate) Reason {
 	if c.purchase.Amount == 0 || c.net < c.revision.Terms.MinimumAmounts[c.purchase.Currency] {
 		return BelowMinimum
@@ -83,6 +80,7 @@ func belowMinimum(c *candidate) Reason {
 	return ""
 }
 
+// listed reports whether the amounts have the currency or are empty.
 func listed(amounts map[string]int64, currency string) bool {
 	if len(amounts) == 0 {
 		return true

@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-// Outcome is what Decide finds about one referee.
+// Outcome is what Decide decides about one referee.
 type Outcome struct {
 	Attribution *Attribution // nil: not attributed; the recorded one itself where it stays
 
-	// Decisions are one per purchase known or decided before, by purchase id. Only pairs of a
-	// suspended campaign have none: they stay as they are recorded.
+	// Decisions has one decision per known purchase and recorded pair, by purchase id. Only pairs
+	// of a suspended campaign have none: they stay as they are recorded.
 	Decisions []Decision
 
-	// Deferred lists campaigns, by name, that are not open and under which something is left to
-	// decide once they are.
+	// Deferred lists, by name, the campaigns that are not open and under which something remains to
+	// be decided once they are.
 	Deferred []string
 
-	// ConditionErrors counts, by campaign, the conditions that broke off.
+	// ConditionErrors counts, by campaign, the conditions that ended in an error.
 	ConditionErrors map[string]int64
 
-	// Claims are those Decisions that depend on what other pairs leave of a campaign's capacity.
-	// Allocate concludes them.
+	// Claims has one claim for each of the Decisions that depends on a campaign's capacity.
+	// Allocate completes these decisions.
 	Claims []Claim
 }
 
-// deferTo adds a campaign under which something is left to decide.
+// deferTo adds a campaign under which something remains to be decided.
 func (o *Outcome) deferTo(campaign string) {
 	if at, found := slices.BinarySearch(o.Deferred, campaign); !found {
 		o.Deferred = slices.Insert(o.Deferred, at, campaign)
 	}
 }
 
-// linkClaims has each claim refer to its decision, once these do not move any more.
+// linkClaims points each claim to its decision. Decisions must not be appended afterwards.
 func (o *Outcome) linkClaims() {
 	at := 0
 	for i := range o.Decisions {
@@ -43,7 +43,7 @@ func (o *Outcome) linkClaims() {
 	}
 }
 
-// Decision is the state of one pair, why, and what it earns.
+// Decision is the state and reason of one pair, and the credits that it earns.
 type Decision struct {
 	PurchaseID  string
 	Campaign    string // of the attribution it was decided under; empty with NotAttributed
@@ -53,21 +53,21 @@ type Decision struct {
 	Reason      Reason
 	QualifiedAt time.Time // the later of signup and purchase
 	MaturesAt   time.Time
-	Order       int64    // its admission order; zero: it gets the campaign's next one when it is recorded
-	Ordinal     int64    // which of its referrer's pairs it is; zero: it is not admitted, or is given one when it is recorded
-	Allowed     bool     // an Allow stood when it was admitted
+	Order       int64    // its admission order; zero: it is assigned when the pair is recorded
+	Ordinal     int64    // which of its referrer's pairs it is; zero: it is not admitted, or the ordinal is assigned when it is recorded
+	Allowed     bool     // an Allow applied when it was admitted
 	Need        *Need    // nil: it is not on the waitlist
 	Credits     []Credit // by reward; empty unless Held or Granted
 }
 
-// Credit is what one reward of a pair comes to. Its amount is above zero.
+// Credit is what one reward of a pair earns. Its amount is above zero.
 type Credit struct {
 	Reward        string
 	BeneficiaryID string
 	Money
 }
 
-// State is what a pair is in. All but NotCounting are recorded.
+// State is the state of a pair. Every state but NotCounting is recorded.
 type State string
 
 const (
@@ -75,11 +75,11 @@ const (
 	Held        State = "Held"        // counts; granted when its hold ends
 	Granted     State = "Granted"     // counts and is credited
 	Waiting     State = "Waiting"     // counts, but there is no capacity
-	Reversed    State = "Reversed"    // has counted and does not any more
+	Reversed    State = "Reversed"    // has counted and no longer does
 )
 
-// Reason tells why a pair is in its state. When several apply it is the first
-// in the order below.
+// Reason says why a pair is in its state. If several reasons apply it is the first in the order
+// below.
 type Reason string
 
 const (
@@ -101,3 +101,11 @@ const (
 	HoldPeriod        Reason = "HoldPeriod"
 	Qualified         Reason = "Qualified"
 )
+
+// Reasons returns every reason that a pair may have, in the order of the closed list.
+func Reasons() []Reason { return slices.Clone(reasonOrder) }
+
+var reasonOrder = []Reason{
+	CampaignDeleted, PurchaseRemoved, NotAttributed, OutsideCampaign, OutsideWindow, Refunded, CurrencyMismatch, BelowMinimum,
+	ConditionFalse, SelfReferral, SharedFingerprint, NotFirstPurchase, Overridden, CapReached, BudgetExhausted, HoldPeriod, Qualified,
+}

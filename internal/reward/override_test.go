@@ -2,7 +2,7 @@ package reward
 
 import "testing"
 
-func TestOverrides(t *testing.T) {
+func TestAllowLiftsSelfRewardAndDenyBlocks(t *testing.T) {
 	const allowed = "p1 Granted Overridden: inviter anna 5.00 USD"
 	fingerprints := func(s *story) {
 		s.ben.Signup.Fingerprints = []string{"f"}

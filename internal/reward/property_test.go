@@ -13,11 +13,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever comes in whatever order, these hold after each step of a history.
-func TestDecideHolds(t *testing.T) { rapid.Check(t, decideHolds) }
+// The invariants hold after each step of a random history.
+func TestDecideKeepsItsInvariants(t *testing.T) { rapid.Check(t, decideHolds) }
 
-// A history is read from the fuzzer's bytes, which therefore begin with plenty.
-// Run it with -fuzzminimizetime 5x: bytes that are drawn from shrink badly.
+// A history is read from the fuzzer's bytes, which therefore begin with plenty. Run it with
+// -fuzzminimizetime 5x: bytes that are drawn from shrink badly.
 func FuzzDecide(f *testing.F) {
 	for seed := range 32 {
 		history := make([]byte, 8192)
@@ -35,7 +35,7 @@ func decideHolds(t *rapid.T) {
 	}
 }
 
-// step decides, looks at what came out, records it and decides again.
+// step decides, checks the outcome, records it and decides again.
 func (w *world) step(t *rapid.T) {
 	before := w.referee.clone()
 	outcome, err := Decide(&w.config, &w.referee, w.now)
@@ -57,7 +57,7 @@ func (w *world) step(t *rapid.T) {
 
 	entries, err := Settle(outcome.Decisions, w.referee.Ledger)
 	if err != nil {
-		return // sums that no history leaves behind
+		return // the drawn ledger sums are out of range
 	}
 	entriesAgain, _ := Settle(again.Decisions, shuffled.Ledger)
 	if diff := cmp.Diff(entries, entriesAgain); diff != "" {
@@ -67,7 +67,7 @@ func (w *world) step(t *rapid.T) {
 	w.checkRepeats(t, outcome)
 }
 
-// check looks at what must be true of every outcome.
+// check verifies the invariants of every outcome.
 func (w *world) check(t *rapid.T, outcome Outcome) {
 	earning := 0
 	for i, d := range outcome.Decisions {
@@ -112,8 +112,8 @@ func (w *world) check(t *rapid.T, outcome Outcome) {
 	}
 }
 
-// checkRepeats wants the same decisions and no further entries once an outcome
-// is recorded, and a ledger that adds up to it.
+// checkRepeats requires that deciding a recorded outcome again changes nothing, and that the ledger
+// adds up to it.
 func (w *world) checkRepeats(t *rapid.T, outcome Outcome) {
 	again, err := Decide(&w.config, &w.referee, w.now)
 	if err != nil {
@@ -146,8 +146,8 @@ func (w *world) checkRepeats(t *rapid.T, outcome Outcome) {
 	}
 }
 
-// Facts that arrive one by one, in any order and with a decision after each,
-// come to the same balances as all of them at once.
+// Facts that arrive one by one, in any order and with a decision after each, lead to the same
+// balances as all facts at once.
 func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		terms := Terms{

@@ -6,8 +6,8 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// ParseRate reads a rate in per cent and returns it without superfluous zeros,
-// so that equal rates are written alike: "10" for "10.00".
+// ParseRate parses a rate in per cent and returns it without trailing zeros, so that equal rates
+// are equal strings: "10" for "10.00".
 func ParseRate(rate string) (string, error) {
 	value, err := rateOf(rate)
 	if err != nil {
@@ -35,8 +35,8 @@ func rateOf(rate string) (*apd.Decimal, error) {
 	return value, nil
 }
 
-// The product of an amount (19 digits) and a rate (7) is exact in this context;
-// only going back to minor units rounds.
+// The product of an amount (19 digits) and a rate (7 digits) is exact in this context. Only the
+// conversion to minor units rounds.
 var exact = apd.Context{
 	Precision:   40,
 	MaxExponent: apd.MaxExponent,
@@ -45,9 +45,9 @@ var exact = apd.Context{
 	Rounding:    apd.RoundHalfUp,
 }
 
-// share is rate per cent of net minor units, rounded half-up to the minor unit.
-// The rate is at most 100, so it is never above net.
-func share(net int64, rate string) (int64, error) {
+// percentageOf returns rate per cent of net minor units, rounded half-up to the minor unit. The
+// rate is at most 100, so the result never exceeds net.
+func percentageOf(net int64, rate string) (int64, error) {
 	value, err := rateOf(rate)
 	if err != nil {
 		return 0, err

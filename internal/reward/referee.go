@@ -6,12 +6,12 @@ import "time"
 type Referee struct {
 	UserID    string
 	Signup    *Signup    // nil: none recorded
-	Code      *Link      // the link of the signup's typed code; nil: none typed, or unknown
+	Code      *Link      // the link of the signup's typed code; nil: no code was typed, or it names no link
 	Touches   []Touch    // of the signup's visitor, in any order
 	Purchases []Purchase // in any order
 
-	// ReferrerFingerprints are those of the possible referrers' own signups, by
-	// referrer: of the links above and of the recorded attribution.
+	// ReferrerFingerprints has, by referrer, the fingerprints of the referrers' own signups. It
+	// covers the referrers of the links above and of the recorded attribution.
 	ReferrerFingerprints map[string][]string
 
 	Attribution *Attribution // recorded before; nil: none
@@ -21,13 +21,13 @@ type Referee struct {
 
 // Signup is the fact that a user signed up.
 type Signup struct {
-	Code         string // that was typed; empty: none
+	Code         string // as typed; empty: none
 	SignedUpAt   time.Time
 	ArrivedAt    time.Time
 	Fingerprints []string
-	Attributes   []byte   // a JSON object; nil: not loaded, since no condition could ask
+	Attributes   []byte   // a JSON object; nil: not loaded, because no condition reads them
 	Blanked      bool     // an erasure took attributes, fingerprints and visitor
-	SharedWith   []string // users with whom a fingerprint was shared when either was erased
+	SharedWith   []string // users who shared a fingerprint with this user when either was erased
 }
 
 // Purchase is one purchase with its refunds and override.
@@ -38,14 +38,14 @@ type Purchase struct {
 	Currency    string
 	PurchasedAt time.Time
 	ArrivedAt   time.Time
-	Attributes  []byte // a JSON object; nil: not loaded, since no condition could ask
+	Attributes  []byte // a JSON object; nil: not loaded, because no condition reads them
 	Override    Verdict
 
 	Blanked       bool // an erasure took the attributes
-	ConditionHeld bool // of a blanked purchase: the condition was true before
+	ConditionHeld bool // the condition of a blanked purchase was true before the erasure
 }
 
-// Verdict is an override's word on one pair.
+// Verdict is what an override says about one pair.
 type Verdict string
 
 const (
@@ -60,11 +60,11 @@ type Link struct {
 	Campaign   string
 	ReferrerID string
 	Label      string
-	ExpiresAt  time.Time // binds nobody from then on; zero: never
-	DisabledAt time.Time // binds nobody from then on; zero: never
+	ExpiresAt  time.Time // attributes nothing from then on; zero: never
+	DisabledAt time.Time // attributes nothing from then on; zero: never
 }
 
-// Touch is one arrival through a link; those with an unknown code are left out.
+// Touch is one visit through a link. Touches whose code names no link are not loaded.
 type Touch struct {
 	VisitorID string
 	TouchID   string
@@ -72,7 +72,7 @@ type Touch struct {
 	Link      *Link
 }
 
-// Attribution binds a signup to a link.
+// Attribution is the link, and so referrer and campaign, that a signup belongs to.
 type Attribution struct {
 	Campaign   string
 	Code       string
@@ -84,7 +84,7 @@ type Attribution struct {
 	TouchID    string // empty for a typed code
 }
 
-// Source tells what an attribution rests on.
+// Source says whether a typed code or a touch attributed a signup.
 type Source string
 
 const (
@@ -104,7 +104,7 @@ type Pair struct {
 	MaturesAt   time.Time
 	CountedAt   time.Time // when it began to count: with Order
 	Order       int64     // its admission order
-	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it never was
+	Ordinal     int64     // which of its referrer's pairs it was when it was admitted; zero: it was never admitted
 	Allowed     bool      // an Allow stood when it was admitted
 	Credits     []Credit  // what it earns so far
 }

@@ -2,33 +2,31 @@ package reward
 
 import "slices"
 
-// Remains are what is left of a pair whose row was lost, or altered so that it
-// cannot be told what it was.
+// Remains are what is left of a pair whose row is missing or was altered.
 type Remains struct {
 	PurchaseID string
-	Row        *Pair    // as it is recorded, altered; nil: there is none
+	Row        *Pair    // the altered row; nil: it is missing
 	Ledger     *Entered // nil: nothing was ever granted for the purchase
-	Credits    []Credit // recorded and not altered
-	Campaign   string   // of these
+	Credits    []Credit // recorded credits that were not altered
+	Campaign   string   // of Credits
 }
 
-// Entered is what the engine's own ledger entries tell of a pair.
+// Entered is what the engine's own ledger entries say about a pair.
 type Entered struct {
 	Campaign string // of the newest entry, as the next two
 	Revision int
 	Reason   Reason
-	Credits  []Credit // what the entries come to; empty: nothing
+	Credits  []Credit // the sums of the entries; empty: the entries cancel out
 }
 
-// Restore is the pair that the remains are of, for what is decided to go on from
-// there: it keeps campaign, revision, beneficiaries and amounts, and is not
-// decided anew. Ledger entries are believed before credits, and these before the
-// row. Of what only the row knew, its place in the waitlist is taken from there.
+// Restore returns the pair that the remains belong to. The pair keeps its campaign, revision,
+// beneficiaries and amounts, so that it is not decided anew. Ledger entries win over credits, and
+// credits over the row. Only the admission order and ordinal come from the row alone.
 //
-// purchase is that of the pair; nil: its row is gone.
+// purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
 	pair := remains.pair()
-	if pair.ReferrerID = referrerOf(referee, &pair); !pair.occupies() && pair.Campaign == "" && referee.Attribution != nil {
+	if pair.ReferrerID = referrerOf(referee, &pair); !pair.State.Occupies() && pair.Campaign == "" && referee.Attribution != nil {
 		pair.Campaign = referee.Attribution.Campaign
 	}
 	campaign := c.Campaigns[pair.Campaign]
@@ -41,7 +39,7 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 	}
 	terms := &campaign.Revisions[revision].Terms
 	pair.Revision = campaign.Revisions[revision].Number
-	if pair.occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
+	if pair.State.Occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
 		pair.Ordinal = terms.ordinalOf(pair.Credits)
 	}
 	if purchase != nil && referee.Signup != nil {
@@ -51,7 +49,22 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 	return pair
 }
 
-// pair is what the remains say by themselves.
+// RestoreCredits gives a pair whose row is intact, but whose credits are missing or were altered,
+// the credits that it had: what the ledger says of a granted pair, else the credits that are
+// intact. It reports whether the missing credits of a held pair count as given: without a budget a
+// pair that is not on the waitlist receives them again at once, and accounts and counters have them
+// already. With a budget they are growth, which only capacity allows.
+func (c *Configuration) RestoreCredits(pair *Pair, ledger *Entered, intact []Credit, onWaitlist bool) (countsAsGiven bool) {
+	if pair.State == Granted && ledger != nil && len(ledger.Credits) > 0 {
+		pair.Credits = ledger.Credits
+		return false
+	}
+	pair.Credits = intact
+	campaign := c.Campaigns[pair.Campaign]
+	return pair.State == Held && !onWaitlist && campaign != nil && campaign.Budget == nil
+}
+
+// pair returns the pair as the remains alone describe it.
 func (r *Remains) pair() Pair {
 	pair := Pair{PurchaseID: r.PurchaseID, State: Reversed}
 	if row := r.Row; row != nil {
@@ -66,16 +79,16 @@ func (r *Remains) pair() Pair {
 		pair.State, pair.Reason, pair.Credits, pair.Campaign = Held, HoldPeriod, r.Credits, r.Campaign
 	case l != nil:
 		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
-		pair.Ordinal = max(1, pair.Ordinal) // it was admitted once
-	case r.Row != nil && !r.Row.occupies():
+		pair.Ordinal = max(1, pair.Ordinal) // it was admitted before
+	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
-	default: // the row says that the pair earns something, and nothing bears that out
+	default: // the row says that the pair earns credit, but there are neither credits nor entries
 		pair.Order, pair.Ordinal = 0, 0
 	}
 	return pair
 }
 
-// priced reports whether a pair of that ordinal earns such credits.
+// priced reports whether a pair of that ordinal earns these credits.
 func (t *Terms) priced(ordinal int64, credits []Credit) bool {
 	for i := range t.Rewards {
 		reward := &t.Rewards[i]
@@ -91,8 +104,8 @@ func (t *Terms) priced(ordinal int64, credits []Credit) bool {
 	return ordinal > 0
 }
 
-// referrerOf is the referrer: the attribution says so, else a credit of another
-// person than the referee.
+// referrerOf returns the referrer of a restored pair: of the attribution, else the beneficiary of a
+// credit that is not the referee's.
 func referrerOf(referee *Referee, pair *Pair) string {
 	if referee.Attribution != nil {
 		return referee.Attribution.ReferrerID
@@ -105,7 +118,7 @@ func referrerOf(referee *Referee, pair *Pair) string {
 	return pair.ReferrerID
 }
 
-// arrived is the index of the revision that was the newest when a pair arrived.
+// arrived returns the index of the revision that was the newest when a pair arrived.
 func (c *Campaign) arrived(signup *Signup, purchase *Purchase) int {
 	if signup == nil || purchase == nil {
 		return 0
@@ -119,8 +132,8 @@ func (c *Campaign) arrived(signup *Signup, purchase *Purchase) int {
 	return 0
 }
 
-// ordinalOf is the lowest ordinal with which a pair earns such credits. Which it
-// was exactly is lost; its tier is not.
+// ordinalOf returns the lowest ordinal with which a pair earns these credits. The exact ordinal is
+// lost, but its tier is known.
 func (t *Terms) ordinalOf(credits []Credit) int64 {
 	for i := range t.Rewards {
 		for _, tier := range t.Rewards[i].Tiers {
@@ -132,6 +145,3 @@ func (t *Terms) ordinalOf(credits []Credit) int64 {
 	}
 	return 1
 }
-
-// Reasons lists all reasons that a pair may have, in the order of the closed list.
-func Reasons() []Reason { return slices.Clone(order) }

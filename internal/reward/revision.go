@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// follow finds the campaign and the revision that a candidate is judged under.
-// A pair that was admitted stays in its campaign for ever, and one that only
-// waited as long as its signup is bound to it.
+// follow finds the campaign and the revision that a candidate is judged under. A pair that was
+// admitted stays in its campaign, and a waiting pair as long as its signup is attributed to it.
 func (c *candidate) follow(config *Configuration) error {
 	if c.removed() {
-		return nil // nothing is judged
+		return nil // the candidate is not judged
 	}
 	if c.attribution == nil {
-		if c.admitted() || config.Bound(c.referee.Pairs) {
+		if c.admitted() || config.KeepsAttribution(c.referee.Pairs) {
 			return errors.New("the referee has an admitted pair but no attribution")
 		}
 		return nil
@@ -43,8 +42,8 @@ func (c *candidate) follow(config *Configuration) error {
 	return nil
 }
 
-// revisionIn is the newest revision that reaches the candidate: it goes on from
-// the one that its pair follows, or from the first.
+// revisionIn returns the newest revision that reaches the candidate, beginning with the revision
+// that its pair follows, or with the first.
 func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 	if len(campaign.Revisions) == 0 {
 		return nil, fmt.Errorf("campaign %q has no revision", campaign.Name)
@@ -65,17 +64,17 @@ func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 	return followed, nil
 }
 
-// continues tells whether the pair goes on under the revision it has. One that
-// a deleted campaign took back altogether is decided anew.
+// continues reports whether the pair begins with the revision that it has. A pair that a deleted
+// campaign took back is decided anew.
 func (c *candidate) continues(campaign *Campaign) bool {
 	return c.pair != nil && c.pair.Campaign == campaign.Name && (campaign.Mode == Closed || !c.takenBack())
 }
 
-// reaches tells whether a revision is for the candidate, which until then was
-// to mature at the time given.
+// reaches reports whether the revision reaches the candidate, whose hold ended at matures under the
+// revision before.
 func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) bool {
 	anew := !c.continues(campaign)
-	// One that began to wait later had its revision by then.
+	// A pair that began to wait after this revision was recorded already has its revision.
 	waited := !anew && c.pair.State == Waiting && c.pair.CountedAt.Before(r.RecordedAt)
 	switch {
 	case r.Scope == AllPairs:
@@ -88,7 +87,7 @@ func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) 
 	return false
 }
 
-// index finds the revision of that number; -1: there is none.
+// index returns the index of the revision with that number; -1: there is none.
 func (c *Campaign) index(number int) int {
 	return slices.IndexFunc(c.Revisions, func(r Revision) bool { return r.Number == number })
 }

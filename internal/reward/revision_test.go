@@ -2,7 +2,7 @@ package reward
 
 import "testing"
 
-func TestRevisionOfANewPair(t *testing.T) {
+func TestNewPairFollowsTheNewestRevisionThatReachesIt(t *testing.T) {
 	tenDollars := func(s *story) { s.revise(day(2), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(1000)}}) }
 	const five, ten = granted, "p1 Granted Qualified: inviter anna 10.00 USD"
 	rule(t, []ruleCase{
@@ -35,7 +35,7 @@ func TestRevisionOfANewPair(t *testing.T) {
 	})
 }
 
-func TestRevisionIsKept(t *testing.T) {
+func TestPairKeepsItsRevision(t *testing.T) {
 	dearer := Terms{
 		Purchases:      FirstPurchase,
 		MinimumAmounts: map[string]int64{"USD": 9000},
@@ -68,7 +68,7 @@ func TestRevisionIsKept(t *testing.T) {
 	})
 }
 
-func TestScopeOfARevision(t *testing.T) {
+func TestScopeDecidesWhichPairsARevisionReaches(t *testing.T) {
 	const five, ten = granted, "p1 Granted Qualified: inviter anna 10.00 USD"
 	dearer := func(at int, scope RevisionScope) func(*story) {
 		return func(s *story) {
@@ -115,7 +115,7 @@ func TestScopeOfARevision(t *testing.T) {
 	}
 }
 
-func TestARevisionReachesWhoWaits(t *testing.T) {
+func TestRevisionReachesWaitingPairs(t *testing.T) {
 	waiting := func(s *story) {
 		s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Reason: CapReached, CountedAt: day(10)}}
 		s.revise(day(20), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(1000)}})

@@ -2,9 +2,8 @@ package reward
 
 import "slices"
 
-// selfReferral wants somebody else to have invited, unless an Allow lifts it.
-// An admitted pair is held to it as well: it rests on its own attribution, and
-// only an Allow can have admitted it.
+// selfReferral requires the referrer to be another person than the referee, unless an Allow lifts
+// it. It applies to an admitted pair too, because only an Allow can have admitted such a pair.
 func selfReferral(c *candidate) Reason {
 	if c.attribution.ReferrerID == c.referee.UserID && c.purchase.Override != Allow {
 		return SelfReferral
@@ -12,7 +11,7 @@ func selfReferral(c *candidate) Reason {
 	return ""
 }
 
-// sharedFingerprint wants nothing in common with the referrer's own signup,
+// sharedFingerprint requires that the signup and the referrer's own signup share no fingerprint,
 // unless an Allow lifts it.
 func sharedFingerprint(c *candidate) Reason {
 	if c.purchase.Override == Allow {
@@ -33,9 +32,8 @@ func sharedFingerprint(c *candidate) Reason {
 	return ""
 }
 
-// allowWithdrawn looks at fingerprints once more where an Allow was withdrawn:
-// such a pair may have been admitted by the Allow alone. Other admitted pairs
-// lose nothing by a fingerprint that came later.
+// allowWithdrawn applies sharedFingerprint to an admitted pair whose Allow was withdrawn, because
+// the Allow alone may have admitted it. Other admitted pairs lose nothing by a later fingerprint.
 func allowWithdrawn(c *candidate) Reason {
 	if c.pair.Allowed && c.purchase.Override == NoVerdict {
 		return sharedFingerprint(c)

@@ -7,13 +7,12 @@ import (
 	"slices"
 )
 
-// Settle says what to append to the ledger so that under every key the entries
-// add up to what is decided: the credits of Granted pairs, and nothing else.
-// It compares absolutely, so settling twice appends nothing the second time.
-// Sums of purchases without a decision are left as they are.
+// Settle returns the entries to append to the ledger so that the sum of every key equals its
+// desired credit: the credits of Granted pairs, and 0 for every other key. It compares absolutely,
+// so settling twice appends nothing the second time. Sums of purchases without a decision stay.
 //
-// Entries come by purchase, reward and seq. An error means that some difference
-// is no int64; it names the purchase.
+// Entries are sorted by purchase, reward and seq. An error names the purchase whose difference is
+// out of the range of int64.
 func Settle(decisions []Decision, sums []LedgerSum) ([]Entry, error) {
 	accounts := accountsOf(decisions, sums)
 	var entries []Entry
@@ -37,15 +36,14 @@ func Settle(decisions []Decision, sums []LedgerSum) ([]Entry, error) {
 	return entries, nil
 }
 
-// account is one key of the ledger: what was entered, and what should be.
+// account is one key of the ledger with its sum and its desired credit.
 type account struct {
 	LedgerSum
 	desired  int64
 	decision *Decision
 }
 
-// accountsOf lists the keys that decisions desire something of or that entries
-// exist of, each once.
+// accountsOf returns the keys that have a desired credit or entries, each once.
 func accountsOf(decisions []Decision, sums []LedgerSum) []account {
 	var accounts []account
 	for i := range decisions {
@@ -91,7 +89,7 @@ func keyOf(decision *Decision, credit Credit) LedgerKey {
 	}
 }
 
-// difference is a − b, and whether it can be told.
+// difference returns a − b, and whether it is in the range of int64.
 func difference(a, b int64) (int64, bool) {
 	if b < 0 && a > math.MaxInt64+b || b > 0 && a < math.MinInt64+b {
 		return 0, false
@@ -99,8 +97,8 @@ func difference(a, b int64) (int64, bool) {
 	return a - b, true
 }
 
-// number sorts entries and continues the seqs of each purchase and reward. What
-// is taken back is entered before what is given instead.
+// number sorts entries and continues the seqs of each purchase and reward. Reversals come before
+// grants.
 func number(entries []Entry, sums []LedgerSum) {
 	slices.SortFunc(entries, func(a, b Entry) int {
 		return cmp.Or(
@@ -112,12 +110,12 @@ func number(entries []Entry, sums []LedgerSum) {
 			cmp.Compare(a.Currency, b.Currency),
 		)
 	})
-	type line struct{ purchaseID, reward string }
-	var last map[line]int
+	type series struct{ purchaseID, reward string }
+	var last map[series]int
 	if len(entries) > 0 && len(sums) > 0 {
-		last = make(map[line]int, len(sums))
+		last = make(map[series]int, len(sums))
 		for i := range sums {
-			of := line{sums[i].PurchaseID, sums[i].Reward}
+			of := series{sums[i].PurchaseID, sums[i].Reward}
 			last[of] = max(last[of], sums[i].LastSeq)
 		}
 	}
@@ -126,7 +124,7 @@ func number(entries []Entry, sums []LedgerSum) {
 		if i > 0 && entries[i-1].PurchaseID == e.PurchaseID && entries[i-1].Reward == e.Reward {
 			e.Seq = entries[i-1].Seq + 1
 		} else {
-			e.Seq = last[line{e.PurchaseID, e.Reward}] + 1
+			e.Seq = last[series{e.PurchaseID, e.Reward}] + 1
 		}
 	}
 }

@@ -20,7 +20,7 @@ func creditOf(reward, beneficiary string, cents int64) Credit {
 	return Credit{Reward: reward, BeneficiaryID: beneficiary, Money: Money{Amount: cents, Currency: "USD"}}
 }
 
-func TestSettle(t *testing.T) {
+func TestSettleAppendsTheDifferenceToDesiredCredit(t *testing.T) {
 	inviter := key("p1", "inviter", "anna", "USD")
 	grant := grantOf("p1", creditOf("inviter", "anna", 500))
 	refund := Decision{PurchaseID: "p1", Campaign: "invite", Revision: 3, State: Reversed, Reason: Refunded}
@@ -89,7 +89,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-func TestSettleNeverWrapsRound(t *testing.T) {
+func TestSettleRefusesDifferencesOutOfRange(t *testing.T) {
 	inviter := key("p1", "inviter", "anna", "USD")
 	for name, c := range map[string]struct {
 		desired, sum int64

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// An admitted pair is re-decided from its own signup, purchase, refunds and
-// override at its revision, and from nothing else.
+// An admitted pair is re-decided from its own signup, purchase, refunds and override at its
+// revision, and from nothing else.
 
-func TestAdmittedPairLosesNothingToOthers(t *testing.T) {
+func TestAdmittedPairDependsOnNothingButItsOwnFacts(t *testing.T) {
 	for name, edit := range map[string]func(*story){
 		"a fingerprint that comes to be shared": func(s *story) {
 			s.ben.Signup.Fingerprints = []string{"f"}
@@ -73,7 +73,7 @@ func TestAdmittedPairFollowsItsOwnFacts(t *testing.T) {
 	}
 }
 
-func TestSignupGoneWhileHeldOrWaiting(t *testing.T) {
+func TestMissingSignupReversesThePair(t *testing.T) {
 	for _, state := range []State{Held, Waiting, Granted, Reversed} {
 		t.Run(string(state), func(t *testing.T) {
 			s := newStory(func(s *story) {
@@ -86,7 +86,7 @@ func TestSignupGoneWhileHeldOrWaiting(t *testing.T) {
 	}
 }
 
-func TestCountingAgain(t *testing.T) {
+func TestPairThatCountsAgainKeepsRevisionAndGetsNewOrder(t *testing.T) {
 	reversed := func(t *testing.T) *story {
 		t.Helper()
 		s := newStory().record(t)
@@ -142,7 +142,7 @@ func TestCountingAgain(t *testing.T) {
 	})
 }
 
-func TestEditsOfTheCampaignReachWhatIsAdmittedAfterwards(t *testing.T) {
+func TestCampaignEditsApplyToLaterAdmissionsOnly(t *testing.T) {
 	every := func(s *story) { s.terms().Purchases = EveryPurchase }
 	s := newStory(every).record(t)
 	s.buy("p2", 4000, day(3))

@@ -11,16 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A story is what tests tell: anna shares a link of the campaign invite on day
-// 0, ben follows it, signs up on day 1 and buys for $40 on day 2; it is day 100.
-// Anna gets $5 for the first purchase. Tests edit what is different.
+// A story is the world of most tests: anna shares a link of the campaign invite on day 0, ben
+// follows it, signs up on day 1 and buys for $40 on day 2; now is day 100. Anna gets $5 for the
+// first purchase. Each test edits what differs.
 type story struct {
 	config Configuration
 	ben    Referee
 	now    time.Time
 }
 
-// day is midnight of a day, or some hours later.
+// day returns midnight of a day plus the given hours.
 func day(n int, hours ...int) time.Time {
 	t := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n)
 	for _, h := range hours {
@@ -75,7 +75,7 @@ func toBen(rate string) Reward {
 	return Reward{Name: "friend", Beneficiary: ToReferee, Percentage: &Percentage{Rate: rate}}
 }
 
-// linkOf is the link of a referrer, whose code is "by-<referrer>".
+// linkOf returns the link of a referrer with the code "by-<referrer>".
 func linkOf(referrer string) *Link {
 	return &Link{Code: "by-" + referrer, Campaign: "invite", ReferrerID: referrer}
 }
@@ -112,7 +112,7 @@ func (s *story) remove(id string) {
 	s.ben.Purchases = slices.DeleteFunc(s.ben.Purchases, func(p Purchase) bool { return p.ID == id })
 }
 
-// typed makes ben type the code of a link instead of following it.
+// typed lets ben type the code of a link instead of following the link.
 func (s *story) typed(link *Link) {
 	s.ben.Signup.Code, s.ben.Code, s.ben.Touches = "typed", link, nil
 }
@@ -132,7 +132,7 @@ func (s *story) decide(t *testing.T) Outcome {
 	return outcome
 }
 
-// record decides and keeps what comes of it, as the engine does.
+// record decides and records the outcome, as the engine does.
 func (s *story) record(t *testing.T) *story {
 	t.Helper()
 	outcome := s.decide(t)
@@ -144,7 +144,7 @@ func (s *story) record(t *testing.T) *story {
 	return s
 }
 
-// keep makes of an outcome what was decided before.
+// keep records an outcome as pairs and ledger sums.
 func (r *Referee) keep(outcome Outcome, entries []Entry) {
 	r.Attribution = outcome.Attribution
 	for _, d := range outcome.Decisions {
@@ -158,7 +158,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 			Allowed: d.Allowed, Credits: d.Credits,
 		}
 		pair.Ordinal = d.Ordinal
-		if pair.occupies() {
+		if pair.State.Occupies() {
 			pair.Ordinal = max(1, d.Ordinal)
 		}
 		i := slices.IndexFunc(r.Pairs, func(p Pair) bool { return p.PurchaseID == d.PurchaseID })
@@ -179,8 +179,7 @@ func (r *Referee) keep(outcome Outcome, entries []Entry) {
 	}
 }
 
-// expect compares what is decided with lines such as
-// "p1 Granted Qualified: inviter anna 5.00 USD".
+// expect compares what is decided with lines such as "p1 Granted Qualified: inviter anna 5.00 USD".
 func (s *story) expect(t *testing.T, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, told(s.decide(t))); diff != "" {
@@ -201,7 +200,7 @@ func told(outcome Outcome) []string {
 	return lines
 }
 
-// balances are what the ledger adds up to, by beneficiary.
+// balances returns the sums of the ledger by beneficiary and currency.
 func (s *story) balances() string {
 	sums := map[string]int64{}
 	for _, l := range s.ben.Ledger {

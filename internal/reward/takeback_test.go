@@ -6,8 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Taking a pair back without its facts comes to what deciding it does, so that a later decision changes nothing.
-func TestTakeBackIsWhatDecideSays(t *testing.T) {
+// TakeBack, which reads no facts, decides like Decide, so that a later decision changes nothing.
+func TestTakeBackEqualsTheDecisionInAReversingCampaign(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, s *story){
 		"granted": func(t *testing.T, _ *story) { t.Helper() },
 		"refunded before": func(t *testing.T, s *story) {
@@ -30,6 +30,46 @@ func TestTakeBackIsWhatDecideSays(t *testing.T) {
 			}
 			if got.State != Reversed || got.Reason != CampaignDeleted || got.Ordinal != 0 || len(got.Credits) > 0 {
 				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestTakeBackUnknownTakesBackEntriesWithoutFactsAndPair(t *testing.T) {
+	sum := func(purchaseID, campaign string, amount int64) LedgerSum {
+		return LedgerSum{LedgerKey: LedgerKey{PurchaseID: purchaseID, Campaign: campaign, Reward: "inviter"}, Sum: amount}
+	}
+	taken := func(reason Reason) []Decision {
+		return []Decision{{PurchaseID: "p1", Campaign: "open", State: NotCounting, Reason: reason}}
+	}
+	for _, c := range []struct {
+		name    string
+		referee Referee
+		outcome Outcome
+		want    []Decision
+	}{
+		{"a purchase known only by entries loses its credit",
+			Referee{Ledger: []LedgerSum{sum("p1", "open", 500)}}, Outcome{Attribution: &Attribution{}}, taken(PurchaseRemoved)},
+		{"a referee without attribution says NotAttributed",
+			Referee{Ledger: []LedgerSum{sum("p1", "open", 500)}}, Outcome{}, taken(NotAttributed)},
+		{"two sums of one purchase make one decision",
+			Referee{Ledger: []LedgerSum{sum("p1", "open", 500), sum("p1", "open", 100)}}, Outcome{}, taken(NotAttributed)},
+		{"entries that come to nothing stay", Referee{Ledger: []LedgerSum{sum("p1", "open", 0)}}, Outcome{}, nil},
+		{"entries of a suspended campaign stay", Referee{Ledger: []LedgerSum{sum("p1", "suspended", 500)}}, Outcome{}, nil},
+		{"entries of a campaign that is not declared are taken back",
+			Referee{Ledger: []LedgerSum{sum("p1", "unknown", 500)}}, Outcome{},
+			[]Decision{{PurchaseID: "p1", Campaign: "unknown", State: NotCounting, Reason: NotAttributed}}},
+		{"a decided purchase is left to its decision",
+			Referee{Ledger: []LedgerSum{sum("p1", "open", 500)}}, Outcome{Decisions: []Decision{{PurchaseID: "p1"}}}, nil},
+		{"a recorded pair is left alone",
+			Referee{Ledger: []LedgerSum{sum("p1", "open", 500)}, Pairs: []Pair{{PurchaseID: "p1"}}}, Outcome{}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := &Configuration{Campaigns: map[string]*Campaign{
+				"open": {Name: "open", Mode: Open}, "suspended": {Name: "suspended", Mode: Suspended},
+			}}
+			if diff := cmp.Diff(c.want, TakeBackUnknown(config, &c.referee, &c.outcome)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -2,10 +2,9 @@ package reward
 
 import "time"
 
-// Terms are what a RewardPolicy says, normalised: amounts in minor units, rates
-// without trailing zeros, rewards by name. Their JSON is what a revision
-// records and what Digest is taken from, so a field added later must be
-// omitted from it while it has the value that it had before it existed.
+// Terms are what a RewardPolicy says, normalised: amounts in minor units, rates without trailing
+// zeros, rewards by name. A revision records their JSON, and Digest hashes it, so a field that is
+// added later must be omitted from the JSON while it has the meaning of its absence.
 type Terms struct {
 	Purchases      PurchaseScope    `json:"purchases"`
 	MinimumAmounts map[string]int64 `json:"minimumAmounts,omitempty"` // by currency, minor units
@@ -17,17 +16,17 @@ type Terms struct {
 	Limits         Limits           `json:"limits,omitzero"`
 }
 
-// DefaultBeforeSignup is the BeforeSignup of a policy that does not say. Revisions
-// that were recorded before the field existed have none.
+// DefaultBeforeSignup is the BeforeSignup of a policy without the field. Revisions that were
+// recorded before the field existed have 0.
 const DefaultBeforeSignup = time.Hour
 
-// Limits bound what is admitted. They are never pinned to a pair: those of the
-// newest revision decide, about admissions only.
+// Limits bound admissions. They are never pinned to a pair: the limits of the newest revision apply
+// to all admissions.
 type Limits struct {
-	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"` // held or granted at a time; zero: no limit
+	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"` // Held or Granted at a time; zero: no limit
 }
 
-// PurchaseScope says which of a referee's purchases earn.
+// PurchaseScope says which purchases of a referee earn.
 type PurchaseScope string
 
 const (
@@ -35,27 +34,27 @@ const (
 	EveryPurchase PurchaseScope = "Every" // each one
 )
 
-// Reward is one thing that a pair earns somebody: one of Fixed, Percentage and Tiers.
+// Reward is one reward of a pair. Exactly one of Fixed, Percentage and Tiers is set.
 type Reward struct {
 	Name        string      `json:"name"`
 	Beneficiary Beneficiary `json:"beneficiary"`
 	Fixed       *Money      `json:"fixed,omitempty"`
 	Percentage  *Percentage `json:"percentage,omitempty"`
-	Tiers       []Tier      `json:"tiers,omitempty"` // by FromPair, the first of which is 1
+	Tiers       []Tier      `json:"tiers,omitempty"` // by FromPair; the first has FromPair 1
 }
 
-// Tier is what a pair earns from the n-th of its referrer in the campaign on.
+// Tier is what a pair earns from the FromPair-th pair of its referrer in the campaign on.
 type Tier struct {
 	FromPair int64 `json:"fromPair"`
 	Fixed    Money `json:"fixed"`
 }
 
-// Beneficiary says whom a reward is for.
+// Beneficiary says which person receives a reward.
 type Beneficiary string
 
 const (
-	ToReferrer Beneficiary = "Referrer" // who invited
-	ToReferee  Beneficiary = "Referee"  // who was invited
+	ToReferrer Beneficiary = "Referrer"
+	ToReferee  Beneficiary = "Referee"
 )
 
 // Money is an amount in minor units of an ISO 4217 currency.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// tierOf is the last tier that begins at the n-th pair or before.
+// tierOf returns the index of the tier of a referrer's n-th pair.
 func tierOf(tiers []Tier, n int64) int {
 	at := 0
 	for i := range tiers {
@@ -16,7 +16,8 @@ func tierOf(tiers []Tier, n int64) int {
 	return at
 }
 
-// validTiers wants tiers from the first pair on, in ascending order.
+// validTiers returns an error unless the tiers begin with the first pair, ascend and have one
+// currency.
 func validTiers(tiers []Tier) error {
 	if tiers[0].FromPair != 1 {
 		return fmt.Errorf("the first tier is from pair %d: must be from pair 1", tiers[0].FromPair)

@@ -2,7 +2,7 @@ package reward
 
 import "testing"
 
-func TestTierOf(t *testing.T) {
+func TestTierOfTheNthPair(t *testing.T) {
 	tiers := []Tier{{FromPair: 1}, {FromPair: 3}, {FromPair: 10}}
 	for n, want := range map[int64]int{1: 0, 2: 0, 3: 1, 9: 1, 10: 2, 1000: 2} {
 		if got := tierOf(tiers, n); got != want {
@@ -11,7 +11,7 @@ func TestTierOf(t *testing.T) {
 	}
 }
 
-func TestRepriced(t *testing.T) {
+func TestRepricedWhenTiersDiffer(t *testing.T) {
 	campaign := openCampaign("invite", Terms{Rewards: []Reward{{Tiers: []Tier{{FromPair: 1}, {FromPair: 3}}}}})
 	for _, c := range []struct {
 		rule          string

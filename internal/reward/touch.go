@@ -2,10 +2,8 @@ package reward
 
 import "cmp"
 
-// attributeByTouch picks the first or the last of the touches that fit. Where
-// none does, the reason is the most telling of theirs: that of a touch which
-// only a deleted campaign, the campaign's period or its window stood against,
-// in this order.
+// attributeByTouch picks the first or the last of the touches that can attribute the signup. If
+// there is none, it returns the most specific reason of all touches; see moreSpecific.
 func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Reason) {
 	var picked *Touch
 	reason := NotAttributed
@@ -13,7 +11,7 @@ func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Rea
 		touch := &referee.Touches[i]
 		switch why := unfit(config, referee, touch); {
 		case why != "":
-			reason = moreTelling(reason, why)
+			reason = moreSpecific(reason, why)
 		case picked == nil || touch.preferred(picked, config.Attribution):
 			picked = touch
 		}
@@ -21,19 +19,24 @@ func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Rea
 	if picked == nil {
 		return Attribution{}, reason
 	}
-	return Attribution{
-		Campaign:   picked.Link.Campaign,
-		Code:       picked.Link.Code,
-		ReferrerID: picked.Link.ReferrerID,
-		Label:      picked.Link.Label,
-		TouchedAt:  picked.TouchedAt,
-		Source:     FromTouch,
-		VisitorID:  picked.VisitorID,
-		TouchID:    picked.TouchID,
-	}, ""
+	return touchAttribution(picked), ""
 }
 
-// unfit is the reason why a touch cannot bind the signup; empty: it can.
+// touchAttribution returns the attribution of a signup to the link of a touch.
+func touchAttribution(touch *Touch) Attribution {
+	return Attribution{
+		Campaign:   touch.Link.Campaign,
+		Code:       touch.Link.Code,
+		ReferrerID: touch.Link.ReferrerID,
+		Label:      touch.Link.Label,
+		TouchedAt:  touch.TouchedAt,
+		Source:     FromTouch,
+		VisitorID:  touch.VisitorID,
+		TouchID:    touch.TouchID,
+	}
+}
+
+// unfit returns the reason why a touch cannot attribute the signup; empty: it can.
 func unfit(config *Configuration, referee *Referee, touch *Touch) Reason {
 	link, signedUpAt := touch.Link, referee.Signup.SignedUpAt
 	if link == nil || touch.TouchedAt.After(signedUpAt) ||
@@ -41,17 +44,17 @@ func unfit(config *Configuration, referee *Referee, touch *Touch) Reason {
 		return NotAttributed
 	}
 	campaign := config.Campaigns[link.Campaign]
-	if reason := unbinding(campaign, signedUpAt); reason != "" {
+	if reason := notAttributing(campaign, signedUpAt); reason != "" {
 		return reason
 	}
-	if !campaign.reaches(touch.TouchedAt, signedUpAt) {
+	if !campaign.withinWindow(touch.TouchedAt, signedUpAt) {
 		return OutsideWindow
 	}
 	return ""
 }
 
-// moreTelling is whichever reason says more about touches that bind nobody.
-func moreTelling(a, b Reason) Reason {
+// moreSpecific returns the reason that says more about touches that cannot attribute a signup.
+func moreSpecific(a, b Reason) Reason {
 	for _, reason := range [...]Reason{CampaignDeleted, OutsideCampaign, OutsideWindow} {
 		if a == reason || b == reason {
 			return reason
@@ -60,8 +63,8 @@ func moreTelling(a, b Reason) Reason {
 	return NotAttributed
 }
 
-// preferred tells whether the model picks t rather than u. Touches of one time
-// are told apart by (code, touch id): the lowest binds.
+// preferred reports whether the model picks t rather than u. Between touches of the same time it
+// picks the one with the lowest (code, touch id).
 func (t *Touch) preferred(u *Touch, model AttributionModel) bool {
 	if c := t.TouchedAt.Compare(u.TouchedAt); c != 0 {
 		return (c < 0) == (model == FirstTouch)

@@ -2,10 +2,10 @@ package reward
 
 import "time"
 
-// outsidePurchaseWindow wants the purchase not before the touch (or not earlier
-// than beforeSignup before a signup by code), and no later than withinSignup after
-// signup. Bounds are included. A purchase before the signup is a guest's order, or
-// one whose checkout made the account.
+// outsidePurchaseWindow requires the purchase to be not before the touch (or, for a typed code, not
+// earlier than beforeSignup before the signup), and no later than withinSignup after the signup.
+// Bounds are included. A purchase before the signup is a guest's order, or its checkout made the
+// account.
 func outsidePurchaseWindow(c *candidate) Reason {
 	purchasedAt, signedUpAt := c.purchase.PurchasedAt, c.referee.Signup.SignedUpAt
 	if purchasedAt.Before(c.attribution.countsFrom(signedUpAt, c.revision.Terms.BeforeSignup)) {
@@ -17,7 +17,7 @@ func outsidePurchaseWindow(c *candidate) Reason {
 	return ""
 }
 
-// countsFrom is the time from which purchases count.
+// countsFrom returns the time from which purchases count.
 func (a *Attribution) countsFrom(signedUpAt time.Time, beforeSignup time.Duration) time.Time {
 	if a.Source == FromCode {
 		return signedUpAt.Add(-beforeSignup)

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// world is anything that may be known of one referee, under any configuration.
+// world is a random referee under a random configuration.
 type world struct {
 	config  Configuration
 	referee Referee
@@ -119,7 +119,7 @@ func (w *world) change(t *rapid.T) {
 	w.now = drawTime(t, "now")
 }
 
-// drawPast makes up pairs and ledger sums as only damage leaves them.
+// drawPast draws pairs and ledger sums that only damaged rows can have.
 func (w *world) drawPast(t *rapid.T) {
 	r := &w.referee
 	if rapid.Bool().Draw(t, "attributed") {
@@ -186,7 +186,7 @@ func (r *Referee) purchaseOf(id string) *Purchase {
 	return nil
 }
 
-// clone shares nothing that Decide might change in passing.
+// clone returns a copy that shares no slice with r.
 func (r *Referee) clone() Referee {
 	c := *r
 	c.Touches, c.Purchases = slices.Clone(r.Touches), slices.Clone(r.Purchases)

@@ -9,6 +9,7 @@ CREATE TABLE referral.change (
     id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
     kind         text COLLATE "C" NOT NULL,
     key          text COLLATE "C" NOT NULL,
+    stage        text COLLATE "C" NOT NULL DEFAULT '',
     resume_after text COLLATE "C" NOT NULL DEFAULT '',
     enqueued_at  timestamptz NOT NULL DEFAULT now(),
     xid          xid8        NOT NULL DEFAULT pg_current_xact_id(),
@@ -22,7 +23,8 @@ COMMENT ON COLUMN referral.change.shard IS 'shard_of(key).';
 COMMENT ON COLUMN referral.change.id IS 'Order of enqueuing within a transaction.';
 COMMENT ON COLUMN referral.change.kind IS 'What the key names. Only referees are decided; other kinds are expanded into the referees they reach.';
 COMMENT ON COLUMN referral.change.key IS 'A user_id, visitor_id, code (as normal_code writes it), campaign or referrer_id.';
-COMMENT ON COLUMN referral.change.resume_after IS 'The last key that an expansion has reached; empty: not begun.';
+COMMENT ON COLUMN referral.change.stage IS 'What an expansion of several stages goes through: of a campaign Deferred referees, then Links, then Fixed attributions; of a code Signups, then Visitors. Empty: not begun, or there is one stage.';
+COMMENT ON COLUMN referral.change.resume_after IS 'The last key that the stage of an expansion has reached; empty: none.';
 COMMENT ON COLUMN referral.change.enqueued_at IS 'When it was enqueued.';
 COMMENT ON COLUMN referral.change.xid IS 'The transaction that enqueued it. A snapshot contains the transactions that can still add changes in front of others.';
 

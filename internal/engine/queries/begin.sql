@@ -1,10 +1,9 @@
--- First statement of a batch. The timeouts free a lost node's shards in half a
--- minute. A wait for a lock ends sooner than a statement may take, so that a
--- statement timeout is the batch's own and a lock timeout is not.
+-- First statement of a batch. The timeouts free the shards of a lost node within half a minute. The
+-- lock timeout is shorter than the statement timeout, so that a statement timeout is always caused
+-- by the batch's own work.
 --
--- Every statement that follows knows its keys and has an index for them; the
--- planner must not trade that for a scan of everything that ever was, nor for
--- all rows of one key, sorted.
+-- Every later statement has its keys and an index for them. The planner must not choose a
+-- sequential scan, nor read and sort all rows of one key.
 SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
        set_config('statement_timeout', '30s', true),
        set_config('lock_timeout', '20s', true),

@@ -1,5 +1,6 @@
--- Creates the writers' rows of these accounts where they are missing and no open
--- transaction of a writer is creating them. Uses writer_account_pkey.
+-- Creates missing writers' rows of these accounts, except where a writer's open transaction is
+-- creating one.
+-- Uses writer_account_pkey.
 SELECT referral.create_writer_account(n.beneficiary_id, n.currency)
   FROM unnest($1::text[], $2::text[]) AS n(beneficiary_id, currency)
  WHERE NOT EXISTS (SELECT FROM referral.writer_account AS w

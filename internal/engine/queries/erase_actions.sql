@@ -1,5 +1,6 @@
--- Takes the visitor off actions of the user $1, at most $2. Those that a writer has locked are
--- skipped. Uses action_pkey.
+-- Removes the visitor from at most $2 actions of the user $1. Skips actions that a writer has
+-- locked.
+-- Uses action_pkey.
 WITH portion AS MATERIALIZED (
     SELECT action_id
       FROM referral.action

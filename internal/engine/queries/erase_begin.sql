@@ -1,6 +1,6 @@
--- Begins or goes on with the erasure of $1: answers requests that have come, and remembers the
--- visitors whose touches are to be moved, which are those of the signup and of its attribution. A
--- request that has come since the last step begins anew with them.
+-- Begins or continues the erasure of $1: marks requests as begun, and records the visitors whose
+-- touches are to be moved, which are those of the signup and of its attribution. A request that
+-- came since the last step makes all these visitors begin again.
 -- Uses erasure_pkey, signup_pkey and attribution_pkey.
 WITH begun AS (
     INSERT INTO referral.erasing AS e (user_id) VALUES ($1)

@@ -1,4 +1,4 @@
--- Ends the erasure of $1, which answers every request that was there when the step began.
+-- Ends the erasure of $1 and completes every request that existed when the step began.
 -- Uses erasing_pkey, erasing_visitor_pkey and erasure_progress_pkey.
 WITH ended AS (
     DELETE FROM referral.erasing WHERE user_id = $1

@@ -1,5 +1,5 @@
--- Attributions of these referees by a touch stay as they are from now on: they name no touch any
--- more. The checksum goes with the row, unless it was wrong before.
+-- Fixes the attributions by touch of these referees: they no longer name a touch. The checksum
+-- follows, unless it was wrong before.
 -- Uses attribution_pkey.
 UPDATE referral.attribution
    SET visitor_id = NULL, touch_id = NULL, via = NULL,

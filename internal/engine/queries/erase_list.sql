@@ -1,5 +1,6 @@
--- Enqueues the other signups of a visitor ($2) of the user $1, so that each keeps its attribution:
--- at most $3, onwards from where the last step ended. Uses signup_visitor.
+-- Enqueues the other signups of visitor $2 of the user $1, so that their attributions become fixed:
+-- at most $3, after those of the last step.
+-- Uses signup_visitor.
 WITH portion AS (
     SELECT s.user_id
       FROM referral.erasing_visitor AS v

@@ -1,5 +1,5 @@
--- Finds out how many of the signups that erase_list enqueued have been decided since: at most $3,
--- onwards from where the last step ended, up to the first that is still in the change queue.
+-- Finds how many of the signups that erase_list enqueued have been decided since: at most $3, after
+-- those of the last step, up to the first one that is still in the change queue.
 -- Uses signup_visitor and change_key.
 WITH portion AS (
     SELECT s.user_id,

@@ -1,4 +1,4 @@
--- Blanks the signup of $1 if it is still the one of the hash $2, unless a writer has locked it.
+-- Blanks the signup of $1 if its hash is still $2. Skips a signup that a writer has locked.
 -- Uses signup_pkey.
 WITH whole AS MATERIALIZED (
     SELECT user_id

@@ -1,6 +1,6 @@
--- Moves touches of a visitor ($2) of the user $1 to random visitors, one per code, each to a random
--- time of its day: at most $3, onwards from where the last step ended. Under the old key a touch
--- without a code is left, which a retried write meets. Touches that a writer has locked are skipped.
+-- Moves touches of visitor $2 of the user $1 to random visitors, one per code, each to a random
+-- time of its day: at most $3, after those of the last step. A touch without a code stays under the
+-- old key, so that a repeated write finds it. Skips touches that a writer has locked.
 -- Uses touch_pkey.
 WITH v AS MATERIALIZED (
     SELECT salt, moved_after FROM referral.erasing_visitor WHERE user_id = $1 AND visitor_id = $2
@@ -16,7 +16,7 @@ WITH v AS MATERIALIZED (
     SELECT md5(salt || coalesce(referral.normal_code(code), '')), gen_random_uuid()::text, code,
            date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
       FROM portion, v
-), kept AS (
+), blanked_touch AS (
     UPDATE referral.touch AS t
        SET code = '', touched_at = now(), landing_url = NULL, referer = NULL, blanked = true
       FROM portion AS p

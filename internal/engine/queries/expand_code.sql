@@ -1,15 +1,15 @@
--- A code reaches the signups that typed it, then the visitors that came through
--- it: at most $3 of each key a step. A visitor with one signup is replaced by that
--- referee, one with several is expanded on its own, one with none reaches nothing.
--- resume_after says how far the expansion came: 'signup ' and the last user_id,
--- then 'visitor ' and the last visitor_id.
--- Uses signup_code, touch_code and signup_visitor: one probe for each visitor,
--- however many touches it has.
+-- Expands codes. A code reaches the signups that typed it, then the visitors with a touch of it:
+-- the stages Signups and Visitors. A step enqueues at most @limit rows per code and stage, and the
+-- code again at the stage that has more. Instead of a visitor with one signup that referee is
+-- enqueued; a visitor with several is expanded on its own; a visitor without a signup reaches
+-- nothing.
+-- Uses signup_code, touch_code and signup_visitor: one probe per visitor, however many touches it
+-- has.
 WITH RECURSIVE code AS (
-    SELECT c.key, c.resume_after,
-           CASE WHEN c.resume_after LIKE 'signup %' THEN substr(c.resume_after, 8) ELSE '' END AS last_user,
-           CASE WHEN c.resume_after LIKE 'visitor %' THEN substr(c.resume_after, 9) ELSE '' END AS last_visitor
-      FROM unnest($1::text[], $2::text[]) AS c(key, resume_after)
+    SELECT c.key, c.stage,
+           CASE c.stage WHEN 'Signups' THEN c.resume_after ELSE '' END AS last_user,
+           CASE c.stage WHEN 'Visitors' THEN c.resume_after ELSE '' END AS last_visitor
+      FROM unnest(@keys::text[], @stages::text[], @resume_after::text[]) AS c(key, stage, resume_after)
 ), typed AS (
     SELECT code.key, s.user_id
       FROM code
@@ -17,11 +17,11 @@ WITH RECURSIVE code AS (
                            FROM referral.signup
                           WHERE referral.normal_code(signup.code) = code.key AND user_id > code.last_user
                           ORDER BY user_id
-                          LIMIT $3) AS s
-     WHERE code.resume_after NOT LIKE 'visitor %'
-), unfinished AS (
-    SELECT key FROM typed GROUP BY key HAVING count(*) = $3
-), came AS (
+                          LIMIT @limit) AS s
+     WHERE code.stage <> 'Visitors'
+), more_signups AS (
+    SELECT key FROM typed GROUP BY key HAVING count(*) = @limit
+), visitor AS (
     SELECT code.key, t.visitor_id, 1 AS visitors
       FROM code
      CROSS JOIN LATERAL (SELECT visitor_id
@@ -29,35 +29,35 @@ WITH RECURSIVE code AS (
                           WHERE referral.normal_code(touch.code) = code.key AND visitor_id > code.last_visitor
                           ORDER BY visitor_id
                           LIMIT 1) AS t
-     WHERE code.key NOT IN (SELECT key FROM unfinished)
+     WHERE code.key NOT IN (SELECT key FROM more_signups)
     UNION ALL
-    SELECT came.key, t.visitor_id, came.visitors + 1
-      FROM came
+    SELECT visitor.key, t.visitor_id, visitor.visitors + 1
+      FROM visitor
      CROSS JOIN LATERAL (SELECT visitor_id
                            FROM referral.touch
-                          WHERE referral.normal_code(touch.code) = came.key AND visitor_id > came.visitor_id
+                          WHERE referral.normal_code(touch.code) = visitor.key AND visitor_id > visitor.visitor_id
                           ORDER BY visitor_id
                           LIMIT 1) AS t
-     WHERE came.visitors < $3
+     WHERE visitor.visitors < @limit
 ), reached AS (
-    SELECT came.visitor_id, min(s.user_id) AS user_id, count(*) AS signups
-      FROM (SELECT DISTINCT visitor_id FROM came) AS came
+    SELECT v.visitor_id, min(s.user_id) AS user_id, count(*) AS signups
+      FROM (SELECT DISTINCT visitor_id FROM visitor) AS v
      CROSS JOIN LATERAL (SELECT user_id
                            FROM referral.signup
-                          WHERE signup.visitor_id = came.visitor_id
+                          WHERE signup.visitor_id = v.visitor_id
                           ORDER BY user_id
                           LIMIT 2) AS s
-     GROUP BY came.visitor_id
+     GROUP BY v.visitor_id
 )
-INSERT INTO referral.change (shard, kind, key, resume_after)
-SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM typed
+INSERT INTO referral.change (shard, kind, key, stage, resume_after)
+SELECT referral.shard_of(user_id), 'Referee', user_id, '', '' FROM typed
 UNION ALL
-SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM reached WHERE signups = 1
+SELECT referral.shard_of(user_id), 'Referee', user_id, '', '' FROM reached WHERE signups = 1
 UNION ALL
-SELECT referral.shard_of(visitor_id), 'Visitor', visitor_id, '' FROM reached WHERE signups > 1
+SELECT referral.shard_of(visitor_id), 'Visitor', visitor_id, '', '' FROM reached WHERE signups > 1
 UNION ALL
-SELECT referral.shard_of(key), 'Code', key, 'signup ' || max(user_id)
-  FROM typed GROUP BY key HAVING count(*) = $3
+SELECT referral.shard_of(key), 'Code', key, 'Signups', max(user_id)
+  FROM typed GROUP BY key HAVING count(*) = @limit
 UNION ALL
-SELECT referral.shard_of(key), 'Code', key, 'visitor ' || max(visitor_id)
-  FROM came GROUP BY key HAVING count(*) = $3;
+SELECT referral.shard_of(key), 'Code', key, 'Visitors', max(visitor_id)
+  FROM visitor GROUP BY key HAVING count(*) = @limit;

@@ -1,10 +1,10 @@
--- A revision that reaches back, or a campaign that takes back all it gave,
--- reaches everybody attributed to the campaign: the next $3 attributions a step,
--- of whichever campaign they are, so that a step costs the same in a small one.
--- At the end of its walk it leaves the transaction up to which it has noted.
--- Rides on attribution_pkey and rollout_pkey.
+-- Expands rollouts. A revision that reaches existing pairs, or a campaign that is deleted with
+-- Reverse, reaches every referee attributed to the campaign. A step reads the next @limit
+-- attributions of whatever campaign, so that it costs the same for a small campaign. The last step
+-- records the transaction up to which referees were enqueued.
+-- Uses attribution_pkey and rollout_pkey.
 WITH rollout AS (
-    SELECT * FROM unnest($1::text[], $2::text[]) AS r(campaign, resume_after)
+    SELECT * FROM unnest(@keys::text[], @resume_after::text[]) AS r(campaign, resume_after)
 ), step AS (
     SELECT r.campaign, a.user_id, a.campaign = r.campaign AS reached
       FROM rollout AS r
@@ -12,10 +12,10 @@ WITH rollout AS (
                            FROM referral.attribution
                           WHERE user_id > r.resume_after
                           ORDER BY user_id
-                          LIMIT $3) AS a
+                          LIMIT @limit) AS a
 ), unfinished AS (
-    SELECT campaign, max(user_id) AS last_user FROM step GROUP BY campaign HAVING count(*) = $3
-), noted AS (
+    SELECT campaign, max(user_id) AS last_user FROM step GROUP BY campaign HAVING count(*) = @limit
+), enqueued AS (
     INSERT INTO referral.change (shard, kind, key, resume_after)
     SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM step WHERE reached
     UNION ALL

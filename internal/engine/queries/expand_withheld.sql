@@ -1,17 +1,18 @@
--- Turns a campaign whose withheld pairs have been permitted into their referees: at most $3 of each
--- key a step, onwards from where the last step ended. They stay withheld until they are decided.
+-- Expands campaigns whose withheld pairs may be reversed into the referees of these pairs. They
+-- stay withheld until they are decided. A step enqueues at most @limit referees per campaign, after
+-- those of the last step.
 -- Uses withheld_pkey.
 WITH reached AS (
     SELECT c.key AS campaign, w.user_id
-      FROM unnest($1::text[], $2::text[]) AS c(key, resume_after)
+      FROM unnest(@keys::text[], @resume_after::text[]) AS c(key, resume_after)
      CROSS JOIN LATERAL (SELECT DISTINCT user_id
                            FROM referral.withheld
                           WHERE campaign = c.key AND user_id > c.resume_after
                           ORDER BY user_id
-                          LIMIT $3) AS w
+                          LIMIT @limit) AS w
 )
 INSERT INTO referral.change (shard, kind, key, resume_after)
 SELECT referral.shard_of(user_id), 'Referee', user_id, '' FROM reached
 UNION ALL
 SELECT referral.shard_of(campaign), 'Withheld', campaign, max(user_id)
-  FROM reached GROUP BY campaign HAVING count(*) = $3;
+  FROM reached GROUP BY campaign HAVING count(*) = @limit;

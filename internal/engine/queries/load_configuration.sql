@@ -1,6 +1,6 @@
--- All that batches are decided under, in one snapshot: a row for each revision
--- of each campaign, or one of nulls. Small tables, read whole and in key order; uses waitlist_order
--- with one probe each.
+-- Reads everything that batches are decided under, in one snapshot: one row per revision of each
+-- campaign, or one row of nulls.
+-- Reads small tables whole, and uses waitlist_order with one probe per campaign.
 SELECT m.epoch, m.schema_version, m.rules_version, m.suspended, m.attribution,
        coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
        c.name, c.mode, c.starts_at, c.ends_at, c.attribution_window,

@@ -1,4 +1,4 @@
--- Fingerprints of referrers' own signups.
+-- Reads the fingerprints of referrers' own signups.
 -- Uses signup_pkey.
 SELECT user_id, fingerprints
   FROM referral.signup

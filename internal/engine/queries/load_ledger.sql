@@ -1,5 +1,5 @@
--- What was given so far, per combination that a correction may change.
--- Rides on ledger_pkey.
+-- Reads what was given so far, per key that a correction may change.
+-- Uses ledger_pkey.
 SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount)::bigint, max(seq)
   FROM referral.ledger
  WHERE user_id = ANY ($1)

@@ -1,5 +1,5 @@
--- What the newest entry of the engine's own says about each purchase that it has granted anything for.
--- Entries that were altered, or that the engine did not make, do not fit their checksum.
+-- Reads, for each purchase with entries that the engine made, campaign, revision and reason of the
+-- newest one. Altered and foreign entries have a wrong checksum and are left out.
 -- Uses ledger_pkey.
 WITH own AS MATERIALIZED (
     SELECT user_id, purchase_id, reward, seq, campaign, revision, amount, reason

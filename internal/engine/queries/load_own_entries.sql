@@ -1,5 +1,5 @@
--- What a granted pair earns, told by the entries that the engine made, which fit their checksum:
--- nothing where all entries come to nothing.
+-- Reads the credits of granted pairs as the sums of the entries that the engine made; sums of zero
+-- are left out. Altered and foreign entries have a wrong checksum and are left out.
 -- Uses ledger_pkey.
 WITH entry AS (
     SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount,

@@ -1,5 +1,5 @@
--- The touch that decides about each signup, with its link: of user_ids $1 with
--- visitor_ids $2 and times of signup $3.
+-- Reads the deciding touch of each signup, with its link. The parameters are user_ids, visitor_ids
+-- and times of signup.
 -- Uses touch_visitor and link_pkey, in deciding_touch.
 SELECT s.user_id, s.visitor_id, t.*,
        referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at)

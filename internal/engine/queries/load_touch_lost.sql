@@ -1,9 +1,9 @@
--- The touch that an admitted pair without its attribution came by: of user_ids
--- $1 with visitor_ids $2 and times of signup $3, the first or last touch of a link
--- of campaign $4 and referrer $5, whatever has become of that link since.
+-- Reads the touch that led to an admitted pair whose attribution is lost: by the attribution model,
+-- the first or last touch of a link of the pair's campaign and referrer before the signup, whatever
+-- has become of that link since.
 -- Uses touch_visitor and link_pkey.
 SELECT s.user_id, s.visitor_id, t.*, 0::bigint
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[]) AS s(user_id, visitor_id, signed_up_at, campaign, referrer_id)
+  FROM unnest(@user_ids::text[], @visitor_ids::text[], @signed_up_at::timestamptz[], @campaigns::text[], @referrer_ids::text[]) AS s(user_id, visitor_id, signed_up_at, campaign, referrer_id)
  CROSS JOIN LATERAL (SELECT t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at
                        FROM referral.touch AS t
                        JOIN referral.link AS l ON l.code = referral.normal_code(t.code)

@@ -1,6 +1,6 @@
--- Of signups about which no touch decides (user_ids $1, visitor_ids $2, times of
--- signup $3): the newest touch of each campaign, which tells why. Only the newest
--- thousand touches of a signup are asked, so that the answer is bounded.
+-- Reads, for signups without a deciding touch, the newest touch of each campaign, which explains
+-- why. The parameters are user_ids, visitor_ids and times of signup. Only the newest thousand
+-- touches of a signup are read, so that the result is bounded.
 -- Uses touch_visitor and link_pkey.
 SELECT DISTINCT ON (s.user_id, l.campaign)
        s.user_id, s.visitor_id, t.touch_id, t.touched_at, l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at, 0::bigint

@@ -1,6 +1,6 @@
--- Locks campaigns by name until the commit: orders are drawn, and admissions committed, one batch
--- after the other. Locked with them are the campaigns in which these referees wait ($2).
--- Uses campaign_pkey and the primary key of waitlist.
+-- Locks campaigns, ordered by name, until the commit: admission orders are drawn and admissions
+-- committed by one batch at a time. Also locks the campaigns in which the users $2 wait.
+-- Uses campaign_pkey and waitlist_pkey.
 SELECT
   FROM referral.campaign
  WHERE name = ANY ($1) OR name IN (SELECT campaign FROM referral.waitlist WHERE user_id = ANY ($2))

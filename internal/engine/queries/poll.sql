@@ -1,9 +1,10 @@
--- Once a poll: is there anything to do, and under which configuration? Is it time
--- for a step of a resync? And where does each shard's queue begin: $1 to $4 say what
--- is known of that, see oldest_change. It runs without a transaction (DB.QueryBare),
--- so it qualifies functions, types and operators.
--- The limit, far above the number of shards, tells the planner that these are few: the table is
--- never analyzed, and a plan for thousands of rows would be compiled (JIT) at each poll.
+-- The one query of a poll: the epoch, whether there is work, whether a step of a resync is due,
+-- whether postponed erasures are due, and where each shard's queue begins. $1 to $4 say what is
+-- known of the beginnings, see oldest_change. It runs outside a transaction without a search_path
+-- (DB.QueryBare), so it qualifies functions, types and operators.
+--
+-- The limit of shards is far above their number. It tells the planner that there are few: the table
+-- is never analyzed, and a plan for thousands of rows would be compiled (JIT) at each poll.
 -- Uses change_pkey and pair_due, one probe each per shard, allocation_request_pkey and
 -- erasing_retry.
 SELECT m.epoch,

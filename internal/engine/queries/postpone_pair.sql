@@ -1,4 +1,4 @@
--- The ends of these pairs' holds are not due until their campaign is open again.
+-- Makes these held pairs not due until their campaign is open again.
 -- Uses pair_pkey.
 UPDATE referral.pair AS p SET postponed = true
   FROM unnest($1::text[], $2::text[]) AS d(user_id, purchase_id)

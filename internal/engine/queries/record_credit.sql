@@ -1,6 +1,6 @@
--- What is recorded differently has been removed before.
+-- Inserts credits. Rows that differed have been deleted before. Uses no index.
 INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum)
 SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount,
        referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount)
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+  FROM unnest(@user_ids::text[], @purchase_ids::text[], @rewards::text[], @campaigns::text[], @beneficiary_ids::text[], @currencies::text[], @amounts::bigint[])
        AS earned(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount);

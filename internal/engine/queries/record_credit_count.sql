@@ -1,8 +1,9 @@
--- Rides on credit_count_pkey. $1 is a shard that this batch holds, so that no
--- other batch waits for the row.
+-- Adds to the sums of credits per campaign and currency. @shard is locked by this batch, so no
+-- other batch waits for the rows.
+-- Uses credit_count_pkey.
 INSERT INTO referral.credit_count AS c (campaign, shard, currency, granted, held, reversed)
-SELECT campaign, $1, currency, sum(granted), sum(held), sum(reversed)
-  FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+SELECT campaign, @shard, currency, sum(granted), sum(held), sum(reversed)
+  FROM unnest(@campaigns::text[], @currencies::text[], @granted::bigint[], @held::bigint[], @reversed::bigint[])
        AS delta(campaign, currency, granted, held, reversed)
  GROUP BY campaign, currency
 HAVING (sum(granted), sum(held), sum(reversed)) <> (0, 0, 0)

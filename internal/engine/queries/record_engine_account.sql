@@ -1,6 +1,6 @@
--- Adds ledger entries and held credits to the engine's rows of their accounts, each given
--- once, and locks them in the order of their keys. What cancels out, such as a credit that
--- is held as before, writes nothing. Uses engine_account_pkey.
+-- Adds ledger entries and held credits to the engine's rows of their accounts, one row per account,
+-- and locks these in the order of their keys. Amounts that cancel out write nothing.
+-- Uses engine_account_pkey.
 INSERT INTO referral.engine_account AS a (beneficiary_id, currency, earned, held)
 SELECT beneficiary_id, currency, earned, held
   FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])

@@ -1,8 +1,9 @@
--- Rides on pair_count_pkey. $1 is a shard that this batch holds, so that no
--- other batch waits for the row.
+-- Adds to the counters of pairs per campaign. @shard is locked by this batch, so no other batch
+-- waits for the rows.
+-- Uses pair_count_pkey.
 INSERT INTO referral.pair_count AS c (campaign, shard, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors)
-SELECT campaign, $1, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors
-  FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+SELECT campaign, @shard, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors
+  FROM unnest(@campaigns::text[], @awaiting_purchase::bigint[], @waiting::bigint[], @held::bigint[], @granted::bigint[], @reversed::bigint[], @revised::bigint[], @condition_errors::bigint[])
        AS delta(campaign, awaiting_purchase, waiting, held, granted, reversed, revised, condition_errors)
     ON CONFLICT (campaign, shard) DO UPDATE
    SET awaiting_purchase = c.awaiting_purchase + excluded.awaiting_purchase,

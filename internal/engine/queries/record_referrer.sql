@@ -1,5 +1,5 @@
--- Counts admitted pairs per campaign and referrer, each given once, locks referrers in the
--- order of their keys, and returns the counts from which ordinals follow.
+-- Adds to the numbers of admitted pairs per campaign and referrer, one row per referrer, locks
+-- these in the order of their keys, and returns the new numbers, from which ordinals follow.
 -- Uses referrer_pkey.
 INSERT INTO referral.referrer AS r (campaign, referrer_id, pairs)
 SELECT campaign, referrer_id, pairs

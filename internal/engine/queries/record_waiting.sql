@@ -1,4 +1,4 @@
--- Puts pairs on the waitlist, or writes anew what is recorded of them there.
+-- Inserts rows of the waitlist, or replaces what they record.
 -- Uses waitlist_pkey.
 INSERT INTO referral.waitlist AS w
        (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, tier_starts, tier_needs, edit, checksum)
@@ -7,7 +7,7 @@ SELECT d.user_id, d.purchase_id, d.campaign, d.referrer_id, d.admission_order, d
                                     d.least_need, d.tier_starts, d.tier_needs, d.edit)
   FROM (SELECT user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need,
                tier_starts::bigint[], tier_needs::bigint[], edit
-          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bool[], $7::bigint[], $8::text[], $9::text[], $10::bigint[])
+          FROM unnest(@user_ids::text[], @purchase_ids::text[], @campaigns::text[], @referrer_ids::text[], @admission_orders::bigint[], @growing::bool[], @least_needs::bigint[], @tier_starts::text[], @tier_needs::text[], @edits::bigint[])
                AS joins(user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, tier_starts, tier_needs, edit)) AS d
     ON CONFLICT (user_id, purchase_id) DO UPDATE
    SET campaign = excluded.campaign, referrer_id = excluded.referrer_id, admission_order = excluded.admission_order,

@@ -1,5 +1,5 @@
--- Records what waits of these referrers, in campaigns whose rows are locked: after waitlist and
--- referrer were written.
+-- Records the least need of the waiting pairs of these referrers. Their campaigns are locked, and
+-- waitlist and referrer are already written.
 -- Uses waitlist_referrer_pkey, waitlist_referrer_need and referrer_pkey.
 WITH waits AS MATERIALIZED (
     SELECT c.campaign, c.referrer_id,

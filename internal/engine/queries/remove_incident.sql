@@ -1,2 +1,3 @@
--- Removes incidents that withhold no pair any more. Uses incident_pkey, whose rows are locked.
+-- Deletes incidents that withhold no pair any more.
+-- Uses incident_pkey, whose rows are locked.
 DELETE FROM referral.incident WHERE id = ANY ($1);

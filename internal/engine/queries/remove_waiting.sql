@@ -1,4 +1,4 @@
--- Takes pairs off the waitlist.
+-- Deletes pairs from the waitlist.
 -- Uses waitlist_pkey.
 DELETE FROM referral.waitlist AS w
  USING unnest($1::text[], $2::text[]) AS gone(user_id, purchase_id)

@@ -1,4 +1,4 @@
--- Asks for an allocation batch for each of these campaigns in which pairs wait. Their rows are locked.
+-- Requests an allocation for each of these campaigns in which pairs wait. Their rows are locked.
 -- Uses waitlist_order.
 INSERT INTO referral.allocation_request (campaign)
 SELECT c.campaign

@@ -1,4 +1,4 @@
--- Records how far the comparison has come: to the user_id $2 in phase $1. The next step comes $3
--- later, in microseconds.
+-- Records the progress of the comparison: phase $1 and last user_id $2. The next step is due in $3
+-- microseconds. Uses no index: resync has one row.
 UPDATE referral.resync
    SET phase = $1, resume_after = $2, next_at = clock_timestamp() + $3 * interval '1 microsecond';

@@ -1,6 +1,6 @@
--- First statement of a resync's step. It compares many rows at once, within
--- bounds that it knows, so the planner is to choose by these;
--- only where it looks for the touch that decides it must not sort them all.
+-- First statement of a step of a resync. The step compares many rows within known bounds, so the
+-- planner chooses plans for these values; only where it searches for the deciding touch it must not
+-- sort all touches.
 SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
        set_config('statement_timeout', '30s', true),
        set_config('lock_timeout', '30s', true),

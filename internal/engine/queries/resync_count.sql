@@ -1,4 +1,5 @@
--- Counts what was put right of each campaign.
+-- Adds what was put right to the sums of each campaign.
+-- Uses resync_campaign_pkey.
 INSERT INTO referral.resync_campaign AS r (campaign, attributions, pairs, sums, drift_corrected)
 SELECT campaign, attributions, pairs, sums, attributions + pairs + sums
   FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS d(campaign, attributions, pairs, sums)

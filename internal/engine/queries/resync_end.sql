@@ -1,4 +1,5 @@
--- The comparison is through: what was asked before it began is answered.
+-- Ends the comparison and answers the requests made before it began.
+-- Reads small tables whole.
 WITH ended AS (
     UPDATE referral.resync SET began_at = NULL, resume_after = '', phase = 'Rows', next_at = clock_timestamp()
     RETURNING singleton

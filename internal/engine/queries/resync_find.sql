@@ -1,20 +1,23 @@
--- Referees after $1 and up to $2 (null: to the end) of whom something does not fit together, in
--- order, at most $3: in one snapshot, each table read once.
+-- Finds referees after $1 up to $2 (null: the last) whose rows do not agree, in order, at most $3,
+-- in one snapshot that reads each table once.
 --
--- What belongs together cancels out:
---   facts   the facts against the digest recorded when they were decided (exclusive or)
---   pairs   the pairs against how many the attribution says there are
---   credits the credits against how many their pairs say there are
---   earned  the ledger's entries against the credits, by key; an entry counts with its absolute amount,
---           so that a grant that was reversed leaves nothing either
---   amount  the ledger's entries against the credits, by sum
--- Where the last two are not the whole story (several grants, held pairs beside granted ones) the
--- referee's sums are added up one by one. Each row of results is held against its own checksum, the
--- link or the touch that decides signups that no admitted pair binds against their digest.
+-- Rows that agree cancel out. Per referee:
+-- facts: exclusive or of the hashes of its facts and of the digest recorded when they were decided;
+-- 0 if they agree.
+-- pairs, credits: rows there are, less rows there should be by the attribution and by the pairs.
+-- earned: exclusive or of the hashes of the credits and of the ledger entries by key. An entry is
+-- hashed with its absolute amount, so that a reversed grant leaves nothing either.
+-- amount: sum of the credits less sum of the ledger entries.
 --
--- This only finds referees to decide again. For one found without a reason nothing is written.
--- Uses the keys of all tables, or reads them whole where a range is much of them.
-WITH unbound AS MATERIALIZED (
+-- Where earned and amount do not decide (several grants, held pairs beside granted ones) the
+-- referee's sums are compared key by key. Each row of results is compared with its own checksum;
+-- the link or touch that decides a signup without a fixed attribution is compared with the recorded
+-- digest.
+--
+-- This statement only finds referees to decide again. If one was found without need, nothing is
+-- written.
+-- Uses the keys of all tables, or reads tables whole where a range is a large part of them.
+WITH not_fixed AS MATERIALIZED (
     SELECT a.user_id, a.via, s.visitor_id, s.signed_up_at,
            CASE WHEN l.code IS NOT NULL
                 THEN referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at) END AS typed
@@ -31,13 +34,13 @@ WITH unbound AS MATERIALIZED (
 ), suspect AS (
     -- The link or the touch that decides a signup differs from what it was attributed by.
     SELECT u.user_id
-      FROM unbound AS u
+      FROM not_fixed AS u
       LEFT JOIN LATERAL (SELECT referral.hash_of_touch(t.touch_id, t.touched_at, t.code, t.campaign, t.referrer_id, t.label, t.expires_at, t.disabled_at) AS via
                            FROM referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
                           WHERE u.typed IS NULL) AS v ON true
      WHERE u.via <> coalesce(u.typed, v.via, 0)
     UNION ALL
-    -- A signup is attributed to nothing though a link or a touch may bind it.
+    -- A signup is attributed to nothing though a link or a touch may attribute it.
     SELECT u.user_id
       FROM unattributed AS u
       JOIN referral.campaign AS c ON c.name = u.campaign AND c.mode IN ('Open', 'PolicyMissing')
@@ -47,7 +50,7 @@ WITH unbound AS MATERIALIZED (
      CROSS JOIN LATERAL referral.deciding_touch(u.user_id, u.visitor_id, u.signed_up_at) AS t
      WHERE u.campaign IS NULL
     UNION ALL
-    -- A row of the waitlist was altered, or differs from its pair, or passes a pair over.
+    -- A row of the waitlist was altered, or differs from its pair, or is passed over.
     SELECT w.user_id
       FROM referral.waitlist AS w
       LEFT JOIN referral.pair AS p ON p.user_id = w.user_id AND p.purchase_id = w.purchase_id
@@ -57,7 +60,7 @@ WITH unbound AS MATERIALIZED (
             OR w.checksum <> referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
                                                           w.least_need, w.tier_starts, w.tier_needs, w.edit))
     UNION ALL
-    -- A pair waits and is not on the waitlist, or the end of its hold is not due for no reason.
+    -- A pair waits and is not on the waitlist, or is postponed without a reason.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
@@ -79,11 +82,11 @@ WITH unbound AS MATERIALIZED (
     SELECT user_id FROM referral.set_aside WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id FROM referral.withheld WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
-), told AS (
+), evidence AS (
     SELECT user_id, facts, 0::bigint AS earned, 0::bigint AS amount, -pairs AS pairs, 0 AS credits,
            NOT coalesce(checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
                         AND facts IS NOT NULL AND pairs IS NOT NULL, false) AS wrong,
-           true AS result, true AS attributed, via IS NULL AS bound, NULL::boolean AS admitted,
+           true AS result, true AS attributed, via IS NULL AS fixed, NULL::boolean AS admitted,
            NULL::boolean AS held, NULL::boolean AS granted, NULL::boolean AS entered
       FROM referral.attribution
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
@@ -131,15 +134,15 @@ WITH unbound AS MATERIALIZED (
     SELECT user_id, bit_xor(facts) AS facts, bit_xor(earned) AS earned, sum(amount) AS amount,
            sum(pairs) AS pairs, sum(credits) AS credits,
            bool_or(wrong) IS TRUE AS wrong, bool_or(attributed) IS TRUE AS attributed,
-           bool_or(bound) IS TRUE AND bool_or(admitted) IS NOT TRUE AS bound_by_nothing,
+           bool_or(fixed) IS TRUE AND bool_or(admitted) IS NOT TRUE AS fixed_by_nothing,
            bool_or(held) IS TRUE AS held, bool_or(granted) IS TRUE AS granted, bool_or(entered) IS TRUE AS entered
-      FROM told
+      FROM evidence
      GROUP BY user_id
     HAVING bool_or(result)
 )
 SELECT user_id
   FROM summed
- WHERE CASE WHEN wrong OR bound_by_nothing THEN true
+ WHERE CASE WHEN wrong OR fixed_by_nothing THEN true
             WHEN attributed AND (facts <> 0 OR pairs <> 0 OR credits <> 0) THEN true
             WHEN NOT attributed AND (held OR granted OR credits <> 0) THEN true
             WHEN NOT held AND earned = 0 AND amount = 0 THEN false

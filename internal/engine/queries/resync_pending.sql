@@ -1,4 +1,4 @@
--- Which of these referees a pending change reaches, or a pending request to allocate a campaign.
+-- Finds which of these referees a pending change, or a pending allocation request, reaches.
 -- Uses change_key and allocation_request_campaign.
 SELECT DISTINCT w.user_id
   FROM unnest($1::text[], $2::text[], $3::text[]) AS w(user_id, kind, key)

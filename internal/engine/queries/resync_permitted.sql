@@ -1,5 +1,5 @@
--- Referees after $1 whose withheld pairs may be reversed, in order, at most $2.
--- Uses withheld_pkey, and reads incidents, of which there are few.
+-- Finds referees after $1 whose withheld pairs may be reversed, in order, at most $2.
+-- Uses withheld_pkey, and reads incident, a small table.
 SELECT DISTINCT w.user_id
   FROM (SELECT DISTINCT campaign FROM referral.incident WHERE state = 'Permitted') AS c
  CROSS JOIN LATERAL (SELECT user_id

@@ -1,5 +1,5 @@
--- The last user_id of a range after $1 with at most $2 rows of each table that is compared; null: the
--- rest of them all. A range of 1 is one referee.
+-- Finds the last user_id of a range after $1 with at most $2 rows of each compared table; null: the
+-- range has no end. A range of 1 is one referee.
 -- Uses signup_pkey, purchase_pkey, attribution_pkey, pair_pkey and ledger_pkey.
 SELECT least((SELECT user_id FROM referral.signup      WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),
              (SELECT user_id FROM referral.purchase    WHERE user_id > $1 ORDER BY user_id OFFSET $2 - 1 LIMIT 1),

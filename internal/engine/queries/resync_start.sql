@@ -1,4 +1,5 @@
--- Begins a comparison, which will answer what has been asked for until now.
+-- Begins a comparison, which will answer the requests made until now.
+-- Reads small tables whole.
 WITH started AS (
     UPDATE referral.resync SET began_at = clock_timestamp(), resume_after = '', phase = 'Rows'
     RETURNING began_at

@@ -1,6 +1,6 @@
--- Counters and accounts that are off their sums, all in one snapshot: what they
--- count is kept in the transactions that write it, so a difference here is one.
--- It reads results whole, since entries are in no order of their beneficiaries.
+-- Finds counters and accounts that differ from their sums, all in one snapshot. They are written in
+-- the transactions that write what they count, so every difference is drift.
+-- Reads results whole, since entries are not ordered by beneficiary.
 WITH entered AS MATERIALIZED (
     SELECT campaign, beneficiary_id, currency, sum(amount) AS amount, -sum(least(amount, 0)) AS reversed
       FROM referral.ledger

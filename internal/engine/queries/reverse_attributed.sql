@@ -1,5 +1,6 @@
--- Enqueues the referees behind $2 that are attributed to campaign $1, up to $3 or, where that is
--- null, to the last: their signups may belong to another campaign now. Uses attribution_pkey.
+-- Enqueues the referees attributed to campaign $1 after $2, up to $3 or, if that is null, to the
+-- last: their signups may now belong to another campaign.
+-- Uses attribution_pkey.
 INSERT INTO referral.change (shard, kind, key)
 SELECT referral.shard_of(user_id), 'Referee', user_id
   FROM referral.attribution

@@ -1,5 +1,6 @@
--- The end of a range of keys behind ($1, $2) that has at most $3 rows of each table; no row: what is
--- left has fewer. Uses pair_pkey, credit_pkey, ledger_pkey and attribution_pkey.
+-- Finds the end of a range of keys after ($1, $2) with at most $3 rows of each table; no row: the
+-- rest has fewer.
+-- Uses pair_pkey, credit_pkey, ledger_pkey and attribution_pkey.
 SELECT user_id, purchase_id
   FROM ((SELECT user_id, purchase_id FROM referral.pair
           WHERE (user_id, purchase_id) > ($1, $2) ORDER BY user_id, purchase_id OFFSET $3 LIMIT 1)

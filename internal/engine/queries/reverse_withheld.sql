@@ -1,6 +1,7 @@
--- Pairs of campaign $1 whose referees are behind $2, up to $3 or, where that is null, to the last, are
--- not withheld any more: nothing of theirs is left to reverse. With its last pair an incident ends.
--- The campaign's incidents are locked. Uses withheld_pkey and incident_pkey.
+-- Releases the withheld pairs of campaign $1 whose referees come after $2, up to $3 or, if that is
+-- null, to the last: nothing of theirs is left to reverse. An incident ends with its last pair. The
+-- campaign's incidents are locked.
+-- Uses withheld_pkey and incident_pkey.
 WITH gone AS (
     DELETE FROM referral.withheld
      WHERE campaign = $1 AND user_id > $2 AND ($3::text IS NULL OR user_id <= $3)

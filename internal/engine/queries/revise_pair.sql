@@ -1,5 +1,5 @@
--- Pairs that were decided before and are decided differently now. One that counts again has a new
--- admission order.
+-- Updates pairs that are decided differently now. A pair that counts again gets a new admission
+-- order.
 -- Uses pair_pkey.
 UPDATE referral.pair AS p
    SET campaign = d.campaign, referrer_id = d.referrer_id, revision = d.revision,
@@ -12,8 +12,8 @@ UPDATE referral.pair AS p
                                     coalesce(d.admission_order, p.admission_order), nullif(d.ordinal, 0), d.qualified_at, d.matures_at,
                                     CASE WHEN d.admission_order IS NULL THEN p.counted_at ELSE now() END,
                                     d.allowed, d.state, d.reason, d.credits)
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[],
-              $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bool[], $13::int[])
+  FROM unnest(@user_ids::text[], @purchase_ids::text[], @campaigns::text[], @referrer_ids::text[], @revisions::int[], @admission_orders::bigint[], @ordinals::bigint[],
+              @qualified_at::timestamptz[], @matures_at::timestamptz[], @states::text[], @reasons::text[], @allowed::bool[], @credits::int[])
        AS d(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
             qualified_at, matures_at, state, reason, allowed, credits)
  WHERE p.user_id = d.user_id AND p.purchase_id = d.purchase_id;

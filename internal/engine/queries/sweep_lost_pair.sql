@@ -1,4 +1,4 @@
--- Removes up to $2 pairs of these campaigns that were counted in an earlier interval.
+-- Deletes up to $2 pairs of each of these campaigns that were counted in an earlier interval.
 -- Uses lost_pair_pkey.
 DELETE FROM referral.lost_pair AS p
  USING (SELECT o.campaign, o.user_id, o.purchase_id

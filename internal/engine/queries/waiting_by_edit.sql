@@ -1,6 +1,6 @@
--- The first waiting pairs of campaign $1 that were decided under an older edit than $2: each could
--- fit. Where the campaign admits no pair ($3 false) only growing ones. At most $4.
--- Uses waitlist_edit: one probe for each older edit, and the head of each.
+-- Finds the first waiting pairs of campaign $1 that were decided under an edit older than $2: each
+-- could fit. If the campaign admits no pair ($3 is false), only growing ones. At most $4.
+-- Uses waitlist_edit: one probe per older edit, and the head of each.
 WITH RECURSIVE older AS (
     (SELECT edit FROM referral.waitlist WHERE campaign = $1 AND edit < $2 AND NOT passed_over ORDER BY edit LIMIT 1)
     UNION ALL

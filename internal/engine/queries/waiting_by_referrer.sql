@@ -1,9 +1,9 @@
--- The first waiting pairs of campaign $1 that need at most $2 of its budget, in minor units, and
--- whose referrer has fewer admitted pairs than the cap $3. At most $4.
+-- Finds the first waiting pairs of campaign $1 that need at most $2 of its budget, in minor units,
+-- and whose referrer has fewer admitted pairs than the cap $3. At most $4.
 --
--- Referrers below the cap are found by how many admitted pairs they have, so that those at the cap
--- cost nothing. Where few of them could have a pair that fits, the first pairs of each are looked
--- at; where many could, the first pairs that fit are found by following the waitlist.
+-- Referrers below the cap are found by their number of admitted pairs, so that referrers at the cap
+-- cost nothing. If few of them could have a pair that fits, the first pairs of each are read; if
+-- many could, the first pairs that fit are found by following the waitlist.
 -- Uses waitlist_referrer_admitted, waitlist_referrer_order and waitlist_order.
 WITH RECURSIVE level AS ( -- each number of admitted pairs that some referrer has
     (SELECT admitted FROM referral.waitlist_referrer WHERE campaign = $1 AND admitted < $3 ORDER BY admitted LIMIT 1)

@@ -1,4 +1,4 @@
--- Forgets one history, as nobody but a superuser can.
+-- Deletes all rows of one history, which only a superuser can do.
 SET LOCAL session_replication_role = replica;
 DO $$
 DECLARE name text;

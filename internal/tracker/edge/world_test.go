@@ -60,7 +60,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
 	must(t, w.directory.Refresh(t.Context()))
 	w.queue = touches.NewQueue(db, touches.Options{Log: log})
-	go w.queue.Run(context.WithoutCancel(t.Context())) //nolint:errcheck // always nil
+	go w.queue.Run(context.WithoutCancel(t.Context()))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -39,7 +39,7 @@ func (w *world) queue(options touches.Options) *touches.Queue {
 	w.Helper()
 	options.Log = slog.New(slog.NewTextHandler(w.Output(), nil))
 	q := touches.NewQueue(w.db, options)
-	go q.Run(context.WithoutCancel(w.Context())) //nolint:errcheck // always nil
+	go q.Run(context.WithoutCancel(w.Context()))
 	w.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

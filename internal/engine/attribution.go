@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// recordAttributions writes the attributions that differ. They depend on no other referee, so they
+// are written before a campaign is locked for the capacity that does.
+func (b *batch) recordAttributions(ctx context.Context) error {
+	d := attributionDifferences{recorded: newAttributionColumns(len(b.referees))}
+	exhausted := map[string]bool{}
+	b.engine.exhausted.Range(func(campaign, _ any) bool {
+		if name, ok := campaign.(string); ok {
+			exhausted[name] = true
+		}
+		return true
+	})
+	for _, r := range b.referees {
+		if r.cause == nil {
+			r.exhausted = exhausted
+			r.recordedDigest = r.currentDigest(b.config.Reward)
+			d.compare(r, r.recordedDigest)
+		}
+	}
+	var writes pgx.Batch
+	if len(d.removed) > 0 {
+		writes.Queue(b.statement("remove_attribution"), d.removed)
+	}
+	if len(d.recorded.UserIDs) > 0 {
+		writes.Queue(b.statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
+	}
+	if m := &d.digests; len(m.userID) > 0 {
+		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)
+	}
+	return b.send(ctx, &writes)
+}
+
+// attributionDifferences are the attributions and digests to write.
+type attributionDifferences struct {
+	recorded attributionColumns
+	removed  []string // user_ids
+	digests  digestColumns
+}
+
+// compare adds what differs about one referee, whose decision now rests on the given digest.
+func (d *attributionDifferences) compare(r *referee, rests digest) {
+	was, is := r.Attribution, r.outcome.Attribution
+	if r.lostAttribution {
+		was = nil
+	}
+	if was == nil && is == nil {
+		return
+	}
+	same := was != nil && is != nil && was.Same(is)
+	if same && !r.mustRewrite(attributionRow) {
+		if !r.digest.same(rests) {
+			d.digests.add(r.UserID, rests)
+		}
+		return
+	}
+	if !same || r.altered(attributionRow) {
+		r.markDrift(attributionRow)
+	}
+	if was != nil {
+		d.removed = append(d.removed, r.UserID)
+	}
+	if is != nil {
+		d.recorded.add(r.UserID, is, &rests)
+	}
+}

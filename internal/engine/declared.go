@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// longestWindow is the longest attribution window in microseconds.
+const longestWindow = int64(math.MaxInt64 / time.Microsecond)
+
+// Declared is everything that is declared in a schema, at one moment.
+type Declared struct {
+	Epoch         int64
+	SchemaVersion int
+	RulesVersion  int
+	OwnerUID      string // empty: the schema has no owner, or its owner released it
+	Suspended     bool
+	Reward        *reward.Configuration
+	Conditions    bool // some revision has a condition, so attributes are loaded
+}
+
+// LoadDeclared reads everything with one statement, so that all of it was in force at the same
+// moment.
+func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
+	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
+	if err != nil {
+		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
+	}
+	config := Declared{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
+	defer rows.Close()
+	for rows.Next() {
+		if err := config.addRow(rows); err != nil {
+			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
+	}
+	return config, nil
+}
+
+// addRow reads one revision of one campaign; both are null if there is none.
+func (c *Declared) addRow(rows pgx.Rows) error {
+	var (
+		name, mode       *string
+		startsAt, endsAt *time.Time
+		window           *int64
+		budget           *int64
+		currency         *string
+		edit             *int64
+		waits            bool
+		revision         *int
+		scope            *reward.RevisionScope
+		recordedAt       *time.Time
+		terms            []byte
+	)
+	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
+		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &edit, &waits, &revision, &recordedAt, &scope, &terms)
+	if err != nil || name == nil || revision == nil {
+		return err
+	}
+	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil || budget != nil && currency == nil {
+		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: set it again", *name, *revision)
+	}
+	if *window < 0 || *window > longestWindow {
+		return fmt.Errorf("the attribution window of campaign %s is %d µs: out of range", *name, *window)
+	}
+	campaign := c.Reward.Campaigns[*name]
+	if campaign == nil {
+		campaign = &reward.Campaign{
+			Name:              *name,
+			Mode:              reward.Mode(*mode),
+			StartsAt:          timeOf(startsAt),
+			EndsAt:            timeOf(endsAt),
+			AttributionWindow: time.Duration(*window) * time.Microsecond,
+			Edit:              *edit,
+			Waits:             waits,
+		}
+		if budget != nil {
+			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+		}
+		c.Reward.Campaigns[*name] = campaign
+	}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope}
+	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
+		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
+	}
+	recorded.Ready()
+	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
+	campaign.Revisions = append(campaign.Revisions, recorded)
+	return nil
+}
+
+// timeOf reads a time that may be null, which is the zero time.
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Kinds of a change.
+const (
+	kindReferee  = "Referee"
+	kindVisitor  = "Visitor"
+	kindCode     = "Code"
+	kindCampaign = "Campaign"
+	kindReferrer = "Referrer"
+	kindRollout  = "Rollout"  // key: a campaign; reaches all its referees
+	kindWithheld = "Withheld" // key: a campaign; reaches referees with withheld pairs that may be reversed
+	kindErasure  = "Erasure"  // key: a user; asks for the next step of an erasure
+	kindFix      = "Fix"      // key: a referee; fixes its attribution, since an erasure moves the touches
+)
+
+// expandStatements turn changes of other kinds into changes of referees.
+var expandStatements = map[string]string{
+	kindVisitor:  "expand_visitor",
+	kindCode:     "expand_code",
+	kindCampaign: "expand_campaign",
+	kindReferrer: "expand_referrer",
+	kindRollout:  "expand_rollout",
+	kindWithheld: "expand_withheld",
+}
+
+// stages are the stages of expansions in the order in which each kind goes through its own: of a
+// campaign Deferred, Links, Fixed; of a code Signups, Visitors. See column stage of
+// referral.change.
+var stages = []string{"", "Deferred", "Links", "Fixed", "Signups", "Visitors"}
+
+// expansion lists the dequeued changes of one kind, one per key, with the point that each has
+// reached.
+type expansion struct {
+	keys, stages, resumeAfter []string
+	at                        map[string]int // index of each key
+}
+
+// add adds a change. Of several changes with the same key it keeps the one that has reached the
+// least.
+func (e *expansion) add(key, stage, resumeAfter string) {
+	at, found := e.at[key]
+	switch {
+	case !found:
+		e.at[key] = len(e.keys)
+		e.keys, e.stages, e.resumeAfter = append(e.keys, key), append(e.stages, stage), append(e.resumeAfter, resumeAfter)
+	case cmp.Or(cmp.Compare(slices.Index(stages, stage), slices.Index(stages, e.stages[at])), cmp.Compare(resumeAfter, e.resumeAfter[at])) < 0:
+		e.stages[at], e.resumeAfter[at] = stage, resumeAfter
+	}
+}
+
+// dequeue deletes the oldest changes of the locked shards from the queue and finds the referees
+// with a hold that has ended. Referees become those of the batch; changes of other kinds are
+// expanded into changes of referees, each in its own shard.
+func (b *batch) dequeue(ctx context.Context) error {
+	perShard := max(1, b.turn.size/len(b.shards))
+	found := map[string]bool{}
+	expand := map[string]*expansion{}
+	var erased []string
+
+	var queries pgx.Batch
+	var from queueStartColumns
+	for _, f := range b.oldest {
+		if f.xid != "" {
+			from.shard, from.xid, from.id = append(from.shard, f.shard), append(from.xid, f.xid), append(from.id, f.id)
+		}
+	}
+	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
+		var kind, key, stage, resumeAfter string
+		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
+			switch kind {
+			case kindReferee:
+				found[key] = true
+				return nil
+			case kindErasure:
+				if slices.Contains(erased, key) {
+					return nil
+				}
+				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
+					found[key] = true
+				}
+				return nil
+			case kindFix:
+				found[key] = true
+				b.fixes = append(b.fixes, key) // a repeated key is harmless
+				return nil
+			}
+			if expand[kind] == nil {
+				expand[kind] = &expansion{at: map[string]int{}}
+			}
+			expand[kind].add(key, stage, resumeAfter)
+			return nil
+		})
+		return err
+	})
+	queries.Queue(b.statement("find_due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
+		var userID string
+		for _, e := range expand {
+			b.chosen += len(e.keys)
+		}
+		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
+			// Referees beyond the batch's size stay due for the next batch.
+			if b.chosen+len(found) < b.turn.size {
+				found[userID] = true
+			}
+			return nil
+		})
+		return err
+	})
+	queries.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
+	if err := b.send(ctx, &queries); err != nil {
+		return err
+	}
+
+	b.chosen += len(found)
+	b.setReferees(slices.Sorted(maps.Keys(found)))
+	if err := b.dequeueErasures(ctx, erased); err != nil {
+		return err
+	}
+	return b.expand(ctx, expand)
+}
+
+// expand does one bounded step of each expansion.
+func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
+	var steps pgx.Batch
+	for kind, statement := range expandStatements {
+		if e := all[kind]; e != nil {
+			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
+			// Not strict: kinds of one stage do not use stages.
+			steps.Queue(b.statement(statement), pgx.NamedArgs{
+				"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
+			})
+		}
+	}
+	return b.send(ctx, &steps)
+}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Known is all that a decision about one referee rests on, as of one moment.
+type Known struct {
+	Config  *reward.Configuration
+	Referee *reward.Referee
+	At      time.Time // the database's clock
+}
+
+// LoadKnown reads what a batch would read, in one snapshot. It locks and writes nothing, and needs
+// only the rights of a reader.
+func LoadKnown(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
+	config, err := LoadDeclared(ctx, db)
+	if err != nil {
+		return Known{}, err
+	}
+	r := newReferee(userID)
+	b := newBatch(New(db, Options{}), &config, turn{size: 1})
+	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
+	defer b.unlockMemory()
+	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
+		b.tx = tx
+		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
+			return err
+		}
+		for _, load := range []func(context.Context) error{b.loadOwn, b.loadEarned, b.loadLinks, b.loadFingerprints} {
+			if err := load(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Known{}, fmt.Errorf("while loading what is known of a referee: %w", err)
+	}
+	return Known{Config: config.Reward, Referee: &r.Referee, At: b.now}, nil
+}

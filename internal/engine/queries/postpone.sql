@@ -1,4 +1,0 @@
--- The ends of these referees' holds are not due until the referees are decided again.
--- Uses pair_pkey.
-UPDATE referral.pair SET postponed = true
- WHERE user_id = ANY ($1) AND state = 'Held' AND NOT postponed;

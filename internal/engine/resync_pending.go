@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// pendingAllocation is the kind of a pending request to allocate a campaign.
+const pendingAllocation = "Allocation"
+
+// dropPending drops the referees that a pending change of any kind reaches, and those with a hold
+// that has ended: what differs about them is no drift, and a batch decides them soon. Where the
+// resync reverses lost pairs it enqueues these referees, since the pending change may concern other
+// pairs.
+func (b *batch) dropPending(ctx context.Context) error {
+	var users, kinds, keys []string
+	for _, r := range b.referees {
+		add := func(kind, key string) {
+			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
+		}
+		add(kindReferee, r.UserID)
+		add(kindErasure, r.UserID)
+		if r.visitorID != "" {
+			add(kindVisitor, r.visitorID)
+		}
+		for _, code := range r.possibleCodes() {
+			add(kindCode, code)
+		}
+		for _, id := range r.possibleReferrers() {
+			add(kindReferrer, id)
+		}
+		for _, campaign := range r.possibleCampaigns() {
+			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
+				add(kind, campaign)
+			}
+		}
+		for _, row := range r.waitlistRows {
+			add(pendingAllocation, row.campaign)
+		}
+		for _, row := range r.waitlistWithoutPair {
+			add(pendingAllocation, row.campaign)
+		}
+		for i := range r.Pairs {
+			if p := &r.Pairs[i]; p.State == reward.Waiting {
+				add(pendingAllocation, p.Campaign)
+			}
+		}
+	}
+	rows, err := b.tx.Query(ctx, b.statement("resync_pending"), users, kinds, keys)
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	var dropped []string
+	b.drop(func(r *referee) bool {
+		pending := slices.Contains(found, r.UserID) || r.isDue(b)
+		if pending {
+			dropped = append(dropped, r.UserID)
+		}
+		return pending
+	})
+	if b.countsLosses || len(dropped) == 0 {
+		return nil
+	}
+	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), dropped)
+	return err
+}
+
+// isDue reports whether the hold of a pair has ended, so that a batch is about to decide the
+// referee.
+func (r *referee) isDue(b *batch) bool {
+	for i := range r.Pairs {
+		p := &r.Pairs[i]
+		if p.State == reward.Held && !r.postponedPairs[p.PurchaseID] && !p.MaturesAt.After(b.now) {
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes referees out of the batch.
+func (b *batch) drop(matches func(*referee) bool) {
+	b.referees = slices.DeleteFunc(b.referees, func(r *referee) bool {
+		if !matches(r) {
+			return false
+		}
+		delete(b.byID, r.UserID)
+		return true
+	})
+}
+
+// possibleCodes lists the codes of the links that may attribute the signup.
+func (r *referee) possibleCodes() []string {
+	var codes []string
+	if r.Signup != nil && r.Signup.Code != "" {
+		codes = append(codes, r.Signup.Code)
+	}
+	if r.Attribution != nil {
+		codes = append(codes, r.Attribution.Code)
+	}
+	for i := range r.Touches {
+		codes = append(codes, r.Touches[i].Link.Code)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+// possibleCampaigns lists the campaigns that the referee belongs to or may belong to.
+func (r *referee) possibleCampaigns() []string {
+	var names []string
+	if r.Attribution != nil {
+		names = append(names, r.Attribution.Campaign)
+	}
+	if r.Code != nil {
+		names = append(names, r.Code.Campaign)
+	}
+	for i := range r.Touches {
+		names = append(names, r.Touches[i].Link.Campaign)
+	}
+	for i := range r.Pairs {
+		names = append(names, r.Pairs[i].Campaign)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
