@@ -50,10 +50,11 @@ func (r *AttributionDatabaseReconciler) closeAbsentCampaigns(ctx context.Context
 func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
+	campaign := database.Campaign{OwnerUID: s.identity.UID, Name: declared.Name, UID: declared.UID}
 	if deleted {
-		return database.DeleteCampaign(ctx, s.db, s.identity.UID, declared.Name, declared.UID)
+		return database.DeleteCampaign(ctx, s.db, campaign)
 	}
-	return database.CloseCampaign(ctx, s.db, s.identity.UID, declared.Name, declared.UID)
+	return database.CloseCampaign(ctx, s.db, campaign)
 }
 
 // campaignNames returns the names of the campaigns that refer to the database, according to the

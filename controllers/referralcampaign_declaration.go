@@ -49,9 +49,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 func (s *campaignScope) declaration() (database.Declaration, error) {
 	spec, d := &s.campaign.Spec, &s.desired
 	declaration := database.Declaration{
-		OwnerUID:    string(s.adb.UID),
-		Name:        s.campaign.Name,
-		UID:         string(s.campaign.UID),
+		Campaign:    s.identity(),
 		Generation:  s.campaign.Generation,
 		Mode:        d.mode,
 		Destination: spec.Destination,

@@ -80,7 +80,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 // close closes a campaign whose object another controller's finalizer keeps.
 func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
 	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
-		return database.DeleteCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
+		return database.DeleteCampaign(ctx, db, s.identity())
 	})
 	switch {
 	case err == nil:
@@ -99,7 +99,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 	var pairs int64
 	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var err error
-		pairs, err = database.ReverseCampaign(ctx, db, string(s.adb.UID), s.campaign.Name, string(s.campaign.UID))
+		pairs, err = database.ReverseCampaign(ctx, db, s.identity())
 		return err
 	})
 	switch {

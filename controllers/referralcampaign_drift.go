@@ -28,10 +28,10 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var errs []error
 		if resync {
-			errs = append(errs, database.RequestResync(ctx, db, string(s.adb.UID), s.campaign.Name, requested))
+			errs = append(errs, database.RequestResync(ctx, db, s.identity(), requested))
 		}
 		if allow {
-			errs = append(errs, database.AllowReversals(ctx, db, string(s.adb.UID), s.campaign.Name, loss.ID))
+			errs = append(errs, database.AllowReversals(ctx, db, s.identity(), loss.ID))
 		}
 		return errors.Join(errs...)
 	})

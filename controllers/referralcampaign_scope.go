@@ -45,6 +45,11 @@ func (s *campaignScope) databaseName() types.NamespacedName {
 	return types.NamespacedName{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.DatabaseRef.Name}
 }
 
+// identity identifies the campaign in its database, which must exist.
+func (s *campaignScope) identity() database.Campaign {
+	return database.Campaign{OwnerUID: string(s.adb.UID), Name: s.campaign.Name, UID: string(s.campaign.UID)}
+}
+
 // read reads everything that the phases need.
 func (r *ReferralCampaignReconciler) read(ctx context.Context, s *campaignScope) error {
 	if err := r.readDatabase(ctx, s); err != nil {

@@ -101,8 +101,8 @@ const (
 	// operator retries.
 	MigrationFailedReason = "MigrationFailed"
 
-	// EngineFailingReason: connected, but batches fail again and again; the message has the last
-	// error.
+	// EngineFailingReason: connected, but batches fail again and again, or a value of the database
+	// ended the engine, which starts again with growing pauses; the message has the last error.
 	EngineFailingReason = "EngineFailing"
 
 	// ResyncFailingReason is that of the condition ResyncFailing; the message has the last error.

@@ -20,8 +20,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// fuzzed are the fields that hold a string of some form: where they are, and what must be true of a value that the API
-// server accepted, once the Go type has decoded it.
+// fuzzed are the fields that hold a string of some form: where they are, and what must be true of a
+// value that the API server accepted, once the Go type has decoded it.
 var fuzzed = []struct {
 	kind, path string
 	holds      func(object client.Object, value string) error
@@ -96,8 +96,9 @@ var manyKinds = map[string]string{"RewardPolicy": reward(`
 	{name: regular, beneficiary: Referrer, tiers: [
 		{fromPair: 1, fixed: {amount: "1.00", currency: USD}}, {fromPair: 10, fixed: {amount: "2.00", currency: USD}}]}`)}
 
-// FuzzAcceptedValuesDecode sends values to a real API server. A value that it accepts must decode into the Go types with the
-// same meaning, and be accepted again as Go encodes it: anything else could stop the informers of all tenants.
+// FuzzAcceptedValuesDecode sends values to a real API server. A value that it accepts must decode
+// into the Go types with the same meaning, and be accepted again as Go encodes it: anything else
+// could stop the informers of all tenants.
 func FuzzAcceptedValuesDecode(f *testing.F) {
 	for field := range fuzzed {
 		for _, value := range seeds {
@@ -191,7 +192,8 @@ func sameNumber(got int64, value string) error {
 	return nil
 }
 
-// budgets reports whether a budget becomes minor units, or is refused for a reason that takes knowledge of currencies.
+// budgets reports whether a budget becomes minor units, or is refused for a reason that takes
+// knowledge of currencies.
 func budgets(object client.Object, _ string) error {
 	budget, err := terms.Budget(&object.(*v1alpha1.ReferralCampaign).Spec)
 	if err != nil {
@@ -212,7 +214,8 @@ func onlyCurrencies(err error) error {
 	return err
 }
 
-// converts reports whether a policy becomes terms, or is refused for a reason that takes knowledge of currencies.
+// converts reports whether a policy becomes terms, or is refused for a reason that takes knowledge
+// of currencies.
 func converts(object client.Object, _ string) error {
 	converted, err := terms.FromPolicy(&object.(*v1alpha1.RewardPolicy).Spec)
 	if err != nil {
@@ -260,7 +263,8 @@ func webAddress(object client.Object, _ string) error {
 	return nil
 }
 
-// printable reports whether Postgres and Kubernetes take a value unchanged: not empty, not too long, ASCII.
+// printable reports whether Postgres and Kubernetes take a value unchanged: not empty, not too
+// long, ASCII.
 func printable(most int) func(client.Object, string) error {
 	return func(_ client.Object, value string) error {
 		if value == "" || len(value) > most || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {

@@ -20,7 +20,7 @@ func driftScan(ctx context.Context, w *world) ([]series, error) {
 	}
 	e := s.newEngine()
 	scan := side{"resync", func(ctx context.Context) (float64, error) {
-		if err := database.RequestResync(ctx, s.db, owner.UID, campaign, time.Now().String()); err != nil {
+		if err := database.RequestResync(ctx, s.db, campaignIdentity, time.Now().String()); err != nil {
 			return 0, err
 		}
 		return w.costs("a resync", func() error { return e.Resync(ctx) })

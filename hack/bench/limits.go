@@ -92,8 +92,8 @@ func (s *shop) limit(ctx context.Context, limits reward.Limits, budget int64) er
 		return fmt.Errorf("while encoding the terms: %w", err)
 	}
 	_, err = database.Declare(ctx, s.db, database.Declaration{
-		OwnerUID: owner.UID, Name: campaign, Mode: database.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", UID: "campaign", Generation: 2,
+		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
+		Destination: "https://mysite.com/", Generation: 2,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
 		Budget: &database.Money{Amount: budget, Currency: "USD"},

@@ -25,6 +25,9 @@ var owner = database.Identity{
 	Installation: "default", Name: namespace + "/shop", UID: "5e9c0de0-0000-4000-8000-000000000000",
 }
 
+// campaignIdentity identifies the one campaign of every schema here.
+var campaignIdentity = database.Campaign{OwnerUID: owner.UID, Name: campaign, UID: "campaign"}
+
 const (
 	namespace    = "growth"
 	campaign     = "invite-friends"
@@ -112,8 +115,8 @@ func (s *shop) declare(ctx context.Context) error {
 		return fmt.Errorf("while encoding the terms: %w", err)
 	}
 	_, err = database.Declare(ctx, s.db, database.Declaration{
-		OwnerUID: owner.UID, Name: campaign, Mode: database.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", UID: "campaign", Generation: 1,
+		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
+		Destination: "https://mysite.com/", Generation: 1,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 1},
 		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
 	})

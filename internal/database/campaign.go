@@ -11,17 +11,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
+// Campaign identifies a campaign and the objects that change it.
+type Campaign struct {
+	OwnerUID string // of the object that must own the schema
+	Name     string
+	UID      string // of the object that declares the campaign
+}
+
 // Declaration is a campaign as its object declares it.
 type Declaration struct {
-	OwnerUID          string // of the object that owns the schema
-	Name              string
+	Campaign
 	Mode              Mode
 	StartsAt, EndsAt  time.Time // zero: no bound
 	AttributionWindow time.Duration
 	Destination       string
 	Budget            *Money        // nil: no limit
 	ResyncInterval    time.Duration // longest time between two resyncs; zero: 30 minutes
-	UID               string        // of the object that declares the campaign
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
@@ -38,8 +43,8 @@ type Policy struct {
 	Generation int64
 }
 
-// Declared is what is in force. Everything but Epoch is zero for a campaign that was never declared with
-// a policy.
+// Declared is what is in force. Everything but Epoch is zero for a campaign that was never declared
+// with a policy.
 type Declared struct {
 	Revision int    // the newest
 	Digest   string // of its terms
@@ -51,10 +56,10 @@ type Declared struct {
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
 // earlier declaration. It is idempotent: it writes nothing if nothing differs.
 //
-// It records a revision if the digest differs from the newest revision's. It ignores a declaration of a
-// lower generation of the same campaign or policy object, and one of an object whose deletion is
-// recorded. A campaign that was never declared cannot be declared without terms. In mode PolicyMissing,
-// which has no terms, only the campaign's mode and its declaring object change.
+// It records a revision if the digest differs from the newest revision's. It ignores a declaration
+// of a lower generation of the same campaign or policy object, and one of an object whose deletion
+// is recorded. A campaign that was never declared cannot be declared without terms. In mode
+// PolicyMissing, which has no terms, only the campaign's mode and its declaring object change.
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
@@ -89,8 +94,8 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 			return nil, err
 		}
 	}
-	// From here on no earlier batch commits, so a fact that arrives after the revision's time is never
-	// decided without the revision.
+	// From here on no earlier batch commits, so a fact that arrives after the revision's time is
+	// never decided without the revision.
 	if edits.terms {
 		if _, err := tx.Exec(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
 			return nil, err

@@ -107,8 +107,8 @@ func identityOf(d Declaration) identity {
 	return identity{d.UID, d.Generation, d.Destination, d.ResyncInterval}
 }
 
-// stale reports whether the declaration is older than what is in force: it comes from a cache that lags
-// behind. Declarations of a deleted object are always stale.
+// stale reports whether the declaration is older than what is in force: it comes from a cache that
+// lags behind. Declarations of a deleted object are always stale.
 func (c *campaignRow) stale(d Declaration) bool {
 	if !c.exists {
 		return false

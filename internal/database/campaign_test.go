@@ -24,12 +24,17 @@ func fiveDollars(amount int64) reward.Terms {
 	}
 }
 
+// inviteFriends identifies the campaign invite-friends as the object with this UID declares it.
+func inviteFriends(uid string) database.Campaign {
+	return database.Campaign{OwnerUID: shop.UID, Name: "invite-friends", UID: uid}
+}
+
 // invite is a campaign as first declared, edited.
 func invite(edits ...func(*database.Declaration)) database.Declaration {
 	d := database.Declaration{
-		OwnerUID: shop.UID, Name: "invite-friends", Mode: database.Open,
+		Campaign: inviteFriends("c1"), Mode: database.Open,
 		StartsAt: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.test/", UID: "c1", Generation: 1,
+		Destination: "https://mysite.test/", Generation: 1,
 		Policy: database.Policy{Name: "five-dollars", UID: "p1", Generation: 1}, Scope: "NewPairs",
 	}
 	withTerms(fiveDollars(500))(&d)
@@ -135,7 +140,7 @@ func TestDeclare(t *testing.T) {
 		},
 		"without its policy only the mode changes": {
 			edit: func(d *database.Declaration) {
-				*d = database.Declaration{OwnerUID: d.OwnerUID, Name: d.Name, UID: d.UID, Generation: d.Generation, Mode: database.PolicyMissing}
+				*d = database.Declaration{Campaign: d.Campaign, Generation: d.Generation, Mode: database.PolicyMissing}
 			},
 			revision: 1, bumps: true, enqueues: true, writes: true,
 		},
@@ -178,7 +183,7 @@ func TestDeclare(t *testing.T) {
 func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
-	w.declare(database.Declaration{OwnerUID: shop.UID, Name: "invite-friends", UID: "c1", Generation: 7, Mode: database.PolicyMissing})
+	w.declare(database.Declaration{Campaign: inviteFriends("c1"), Generation: 7, Mode: database.PolicyMissing})
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	check(t, err)
 	got := config.Reward.Campaigns["invite-friends"]
@@ -190,7 +195,7 @@ func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 func TestACampaignThatNeverHadAPolicyIsNotDeclared(t *testing.T) {
 	w := newWorld(t)
 	before := value[string](t, w, footprint)
-	declared := w.declare(database.Declaration{OwnerUID: shop.UID, Name: "x", UID: "c", Generation: 1, Mode: database.PolicyMissing})
+	declared := w.declare(database.Declaration{Campaign: database.Campaign{OwnerUID: shop.UID, Name: "x", UID: "c"}, Generation: 1, Mode: database.PolicyMissing})
 	if declared.Revision != 0 || declared.Digest != "" || before != value[string](t, w, footprint) {
 		t.Errorf("%+v, or something was written", declared)
 	}
@@ -288,7 +293,7 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			return err
 		},
 		"a campaign closed": func(w *world) error {
-			return database.CloseCampaign(w.Context(), w.DB, "stranger", "invite-friends", "")
+			return database.CloseCampaign(w.Context(), w.DB, database.Campaign{OwnerUID: "stranger", Name: "invite-friends"})
 		},
 		"attribution": func(w *world) error {
 			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", 1, database.FirstTouch)
@@ -325,7 +330,7 @@ func TestCloseCampaign(t *testing.T) {
 	w.declare(invite())
 	w.changes()
 	closing := func(uid string) {
-		check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", uid))
+		check(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends(uid)))
 	}
 	mode := func() string { return value[string](t, w, "SELECT mode FROM referral.campaign") }
 
@@ -343,7 +348,7 @@ func TestCloseCampaign(t *testing.T) {
 	}
 	before := value[string](t, w, footprint)
 	closing("")
-	check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "never-declared", ""))
+	check(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared"}))
 	if before != value[string](t, w, footprint) {
 		t.Error("closing what is closed wrote something")
 	}

@@ -9,57 +9,57 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no pair
-// any more, while admitted pairs live on. If uid is not empty it closes only a campaign that this object
-// declared last. The object may declare the campaign again if it exists after all. A campaign that was
-// never declared is not changed.
-func CloseCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
+// CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no
+// pair any more, while admitted pairs live on. If campaign.UID is not empty it closes only a
+// campaign that this object declared last. The object may declare the campaign again if it exists
+// after all. A campaign that was never declared is not changed.
+func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
 	closable := func(c *campaignRow) bool {
-		return c.exists && c.mode != Closed && (uid == "" || c.uid == uid)
+		return c.exists && c.mode != Closed && (campaign.UID == "" || c.uid == campaign.UID)
 	}
-	err := alter(ctx, db, ownerUID, name, closable, func(tx pgx.Tx, _ *campaignRow) error {
-		return closeCampaign(ctx, tx, db, name)
+	err := alter(ctx, db, campaign, closable, func(tx pgx.Tx, _ *campaignRow) error {
+		return closeCampaign(ctx, tx, db, campaign.Name)
 	})
 	if err != nil {
-		return fmt.Errorf("while closing campaign %s: %w", name, err)
+		return fmt.Errorf("while closing campaign %s: %w", campaign.Name, err)
 	}
 	return nil
 }
 
-// DeleteCampaign records that the object with this UID was deleted: its declarations are ignored from
-// then on, whatever their generation. It closes the campaign if that object declared it last.
-func DeleteCampaign(ctx context.Context, db *postgres.DB, ownerUID, name, uid string) error {
-	closable := func(c *campaignRow) bool { return c.uid == uid && c.mode != Closed }
-	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(uid)) }
-	err := alter(ctx, db, ownerUID, name, wanted, func(tx pgx.Tx, present *campaignRow) error {
-		if _, err := tx.Exec(ctx, query(db, "record_deletion"), name, uid); err != nil {
+// DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored
+// from then on, whatever their generation. It closes the campaign if that object declared it last.
+func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
+	closable := func(c *campaignRow) bool { return c.uid == campaign.UID && c.mode != Closed }
+	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(campaign.UID)) }
+	err := alter(ctx, db, campaign, wanted, func(tx pgx.Tx, present *campaignRow) error {
+		if _, err := tx.Exec(ctx, query(db, "record_deletion"), campaign.Name, campaign.UID); err != nil {
 			return err
 		}
 		if !closable(present) {
 			return nil
 		}
-		return closeCampaign(ctx, tx, db, name)
+		return closeCampaign(ctx, tx, db, campaign.Name)
 	})
 	if err != nil {
-		return fmt.Errorf("while recording the deletion of campaign %s: %w", name, err)
+		return fmt.Errorf("while recording the deletion of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
 }
 
-// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted. Else it
-// writes nothing.
+// alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted.
+// Else it writes nothing.
 func alter(
-	ctx context.Context, db *postgres.DB, ownerUID, name string, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
+	ctx context.Context, db *postgres.DB, campaign Campaign, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
-	present, err := readCampaign(ctx, db, query(db, "read_campaign"), name)
-	if err != nil || !wanted(present) && present.ownerUID == ownerUID {
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), campaign.Name)
+	if err != nil || !wanted(present) && present.ownerUID == campaign.OwnerUID {
 		return err
 	}
 	return transact(ctx, db, func(tx pgx.Tx) error {
-		if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
+		if err := requireOwner(ctx, tx, db, campaign.OwnerUID); err != nil {
 			return err
 		}
-		present, err := lockCampaign(ctx, tx, db, name)
+		present, err := lockCampaign(ctx, tx, db, campaign.Name)
 		if err != nil || !wanted(present) {
 			return err
 		}

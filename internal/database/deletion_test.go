@@ -14,14 +14,14 @@ func (w *world) mode() database.Mode {
 
 func (w *world) deleteCampaign(uid string) {
 	w.Helper()
-	check(w, database.DeleteCampaign(w.Context(), w.DB, shop.UID, "invite-friends", uid))
+	check(w, database.DeleteCampaign(w.Context(), w.DB, inviteFriends(uid)))
 }
 
 // reverseAll asks until nothing is left, and stands in for the engine.
 func (w *world) reverseAll() {
 	w.Helper()
 	for range 2 {
-		left, err := database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+		left, err := database.ReverseCampaign(w.Context(), w.DB, inviteFriends("c1"))
 		check(w, err)
 		if left == 0 {
 			return
@@ -48,18 +48,18 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 		"reversed": func(w *world) { open(w); w.reverseAll() },
 		"being reversed": func(w *world) {
 			open(w)
-			_, _ = database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+			_, _ = database.ReverseCampaign(w.Context(), w.DB, inviteFriends("c1"))
 		},
 		"let go while it was reversed": func(w *world) {
 			open(w)
-			_, _ = database.ReverseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1")
+			_, _ = database.ReverseCampaign(w.Context(), w.DB, inviteFriends("c1"))
 			w.deleteCampaign("c1")
 		},
 		"suspended, deleted":       func(w *world) { w.declare(invite(as("c1", 1, database.Suspended))); w.deleteCampaign("c1") },
 		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, database.PolicyMissing))); w.reverseAll() },
 		"closed by absence, then deleted": func(w *world) {
 			open(w)
-			check(w, database.CloseCampaign(w.Context(), w.DB, shop.UID, "invite-friends", "c1"))
+			check(w, database.CloseCampaign(w.Context(), w.DB, inviteFriends("c1")))
 			w.deleteCampaign("c1")
 		},
 		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, database.Open))) },
@@ -96,7 +96,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
-	check(t, database.CloseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c1"))
+	check(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends("c1")))
 	if declared := w.declare(invite()); declared.Stale || w.mode() != database.Open {
 		t.Errorf("%+v, %s", declared, w.mode())
 	}
@@ -115,7 +115,7 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	}
 	before := value[string](t, w, footprint)
 	w.deleteCampaign("c1")
-	check(t, database.DeleteCampaign(t.Context(), w.DB, shop.UID, "never-declared", "c1"))
+	check(t, database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
 	if before != value[string](t, w, footprint) {
 		t.Error("the same again wrote something")
 	}
@@ -138,7 +138,7 @@ func TestACampaignWithoutItsPolicyIsReversedToo(t *testing.T) {
 	w.declare(invite())
 	w.deleteCampaign("c1")
 	w.declare(invite(func(d *database.Declaration) { d.UID, d.Mode, d.Terms = "c2", database.PolicyMissing, nil }))
-	left, err := database.ReverseCampaign(t.Context(), w.DB, shop.UID, "invite-friends", "c2")
+	left, err := database.ReverseCampaign(t.Context(), w.DB, inviteFriends("c2"))
 	check(t, err)
 	if left == 0 || w.mode() != database.Reversing {
 		t.Errorf("%d left, %s", left, w.mode())

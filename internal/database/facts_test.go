@@ -215,8 +215,8 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	}
 }
 
-// A role that may execute a trigger function with its owner's rights could feed it rows of a table of
-// its own, and give itself credit.
+// A role that may execute a trigger function with its owner's rights could feed it rows of a table
+// of its own, and give itself credit.
 func TestWritersCannotExecuteTriggerFunctions(t *testing.T) {
 	w := newWorld(t)
 	functions := column[string](t, w, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'referral'::regnamespace AND prorettype = 'trigger'::regtype")

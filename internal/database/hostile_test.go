@@ -25,8 +25,8 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			}
 			_, err = database.SetSuspended(t.Context(), db, shop.UID, 1, true)
 			check(t, err)
-			check(t, database.RequestResync(t.Context(), db, shop.UID, "invite-friends", "now"))
-			check(t, database.CloseCampaign(t.Context(), db, shop.UID, "invite-friends", ""))
+			check(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
+			check(t, database.CloseCampaign(t.Context(), db, inviteFriends("")))
 			check(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
 			check(t, err)

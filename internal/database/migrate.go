@@ -15,9 +15,9 @@ import (
 // migrationAttempts bounds how often one call of Migrate retries after a conflict.
 const migrationAttempts = 10
 
-// Migrate creates the schema if there is none, migrates it to this binary's versions, and returns the
-// schema version. Any number of replicas may call it at the same time; one does the work. It writes
-// nothing if there is nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
+// Migrate creates the schema if there is none, migrates it to this binary's versions, and returns
+// the schema version. Any number of replicas may call it at the same time; one does the work. It
+// writes nothing if there is nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
 func Migrate(ctx context.Context, db *postgres.DB) (version int, err error) {
 	for attempt := 1; ; attempt++ {
 		version, err = migrate(ctx, db)
@@ -60,8 +60,8 @@ func migrate(ctx context.Context, db *postgres.DB) (int, error) {
 	return SchemaVersion, nil
 }
 
-// bootstrap creates the schema and the table of migrations that have run. A role that may not create
-// schemas can use one that was created for it.
+// bootstrap creates the schema and the table of migrations that have run. A role that may not
+// create schemas can use one that was created for it.
 func bootstrap(ctx context.Context, db *postgres.DB) error {
 	var hasSchema, hasTable bool
 	err := db.QueryRow(ctx, queries.Get("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
@@ -83,7 +83,8 @@ func bootstrap(ctx context.Context, db *postgres.DB) error {
 	return err
 }
 
-// setRules puts this binary's rules into force, and enqueues the referees that the older rules set aside.
+// setRules puts this binary's rules into force, and enqueues the referees that the older rules set
+// aside.
 func setRules(ctx context.Context, db *postgres.DB) error {
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, query(db, "set_rules_version"), RulesVersion)

@@ -213,8 +213,8 @@ func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 	}
 }
 
-// changes dequeues all changes and returns their kinds and keys in order. It marks a change that is not in
-// its key's shard.
+// changes dequeues all changes and returns their kinds and keys in order. It marks a change that is
+// not in its key's shard.
 func (w *world) changes() []string {
 	w.Helper()
 	found := column[string](w, w, `

@@ -49,12 +49,12 @@ var migrations = func() []migration {
 // SchemaVersion is the number of the newest migration that this binary has.
 var SchemaVersion = len(migrations)
 
-// RulesVersion counts the changes of the rules that decide, not of code. An engine decides only in a
-// schema with its own rules version.
+// RulesVersion counts the changes of the rules that decide, not of code. An engine decides only in
+// a schema with its own rules version.
 const RulesVersion = 1
 
-// lockTimeout bounds how long a migration delays the shop: statements that queue behind its request for
-// a lock wait no longer than this.
+// lockTimeout bounds how long a migration delays the shop: statements that queue behind its request
+// for a lock wait no longer than this.
 const lockTimeout = 3 * time.Second
 
 // migrationTimeout bounds one statement of a migration.

@@ -26,8 +26,8 @@ type Owner struct {
 	Silent      bool      // the heartbeat is five minutes old
 }
 
-// ErrOwnedByAnother means that another object owns the schema, or none does if Owner is zero: the caller
-// must not write to it. Claim makes the caller the owner.
+// ErrOwnedByAnother means that another object owns the schema, or none does if Owner is zero: the
+// caller must not write to it. Claim makes the caller the owner.
 type ErrOwnedByAnother struct{ Owner Owner }
 
 func (e *ErrOwnedByAnother) Error() string {
@@ -45,10 +45,10 @@ type Claimed struct {
 
 // Claim makes id the owner of the schema, or records a heartbeat if id is the owner already.
 //
-// Any object may claim a schema without an owner. The same installation and name under a new UID takes
-// over from an owner that gave the schema up or has been silent for five minutes. Other objects get an
-// *ErrOwnedByAnother, unless takeOver is the UID of the present owner. Batches of the owner before roll
-// back.
+// Any object may claim a schema without an owner. The same installation and name under a new UID
+// takes over from an owner that gave the schema up or has been silent for five minutes. Other
+// objects get an *ErrOwnedByAnother, unless takeOver is the UID of the present owner. Batches of
+// the owner before roll back.
 func Claim(ctx context.Context, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
 	err := Heartbeat(ctx, db, id)
 	if _, another := errors.AsType[*ErrOwnedByAnother](err); !another {
@@ -103,8 +103,8 @@ func mayTakeOver(owner Owner, id Identity, takeOver string) bool {
 	return false
 }
 
-// Heartbeat records a heartbeat, at most once a minute: in between it writes nothing. If id does not own
-// the schema it returns an *ErrOwnedByAnother.
+// Heartbeat records a heartbeat, at most once a minute: in between it writes nothing. If id does
+// not own the schema it returns an *ErrOwnedByAnother.
 func Heartbeat(ctx context.Context, db *postgres.DB, id Identity) error {
 	tag, err := db.Exec(ctx, query(db, "heartbeat"), id.Installation, id.Name, id.UID)
 	if err != nil {
@@ -160,8 +160,8 @@ func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 	return owner, nil
 }
 
-// requireOwner returns an *ErrOwnedByAnother unless the object with the given UID owns the schema. The
-// owner cannot change until the transaction ends.
+// requireOwner returns an *ErrOwnedByAnother unless the object with the given UID owns the schema.
+// The owner cannot change until the transaction ends.
 func requireOwner(ctx context.Context, tx pgx.Tx, db *postgres.DB, uid string) error {
 	owner, err := readOwner(ctx, tx, query(db, "share_owner"))
 	if err != nil {
@@ -173,8 +173,8 @@ func requireOwner(ctx context.Context, tx pgx.Tx, db *postgres.DB, uid string) e
 	return nil
 }
 
-// bumpEpoch makes every batch that has not committed roll back. It waits for batches that are committing,
-// and takes the last lock of its transaction.
+// bumpEpoch makes every batch that has not committed roll back. It waits for batches that are
+// committing, and takes the last lock of its transaction.
 func bumpEpoch(ctx context.Context, tx pgx.Tx, db *postgres.DB) error {
 	_, err := tx.Exec(ctx, query(db, "bump_epoch"))
 	return err

@@ -18,8 +18,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// behindPooler returns a URI of the database through PgBouncer, which runs each transaction on either of
-// two connections.
+// behindPooler returns a URI of the database through PgBouncer, which runs each transaction on
+// either of two connections.
 func behindPooler(t *testing.T, own *testworld.Database) (uri string) {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")

@@ -10,22 +10,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// RequestResync requests a resync of a campaign. requestedAt identifies the request; the newest replaces
-// an earlier one. A resync that begins afterwards answers the request when it ends: ResyncStatus.Handled.
-// The same request again writes nothing.
-func RequestResync(ctx context.Context, db *postgres.DB, ownerUID, campaign, requestedAt string) error {
-	if err := asOwner(ctx, db, ownerUID, query(db, "request_resync"), campaign, requestedAt); err != nil {
-		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign, err)
+// RequestResync requests a resync of a campaign. requestedAt identifies the request; the newest
+// replaces an earlier one. A resync that begins afterwards answers the request when it ends:
+// ResyncStatus.Handled. The same request again writes nothing.
+func RequestResync(ctx context.Context, db *postgres.DB, campaign Campaign, requestedAt string) error {
+	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "request_resync"), campaign.Name, requestedAt); err != nil {
+		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
 }
 
-// AllowReversals permits reversals of a campaign that are withheld because many rows are missing; see
-// MassReversal. It permits the pairs that were reported under the id, once. Another id, or the id of an
-// incident that is over, changes nothing.
-func AllowReversals(ctx context.Context, db *postgres.DB, ownerUID, campaign, id string) error {
-	if err := asOwner(ctx, db, ownerUID, query(db, "allow_reversals"), campaign, id); err != nil {
-		return fmt.Errorf("while allowing reversals of campaign %s: %w", campaign, err)
+// AllowReversals permits reversals of a campaign that are withheld because many rows are missing;
+// see MassReversal. It permits the pairs that were reported under the id, once. Another id, or the
+// id of an incident that is over, changes nothing.
+func AllowReversals(ctx context.Context, db *postgres.DB, campaign Campaign, id string) error {
+	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "allow_reversals"), campaign.Name, id); err != nil {
+		return fmt.Errorf("while allowing reversals of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
 }

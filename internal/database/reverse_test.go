@@ -10,7 +10,7 @@ func TestReverseCampaign(t *testing.T) {
 	w := newWorld(t)
 	reverse := func(name, uid string) int64 {
 		t.Helper()
-		left, err := database.ReverseCampaign(t.Context(), w.DB, shop.UID, name, uid)
+		left, err := database.ReverseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: name, UID: uid})
 		check(t, err)
 		return left
 	}

@@ -13,8 +13,8 @@ import (
 // Roles are Postgres roles by their access to the schema.
 //
 // Writers write facts, except columns that only the database sets, and neither change nor delete
-// adjustments, actions, redemptions and erasures. Readers and writers read facts, results, balances and
-// configuration. Neither may access the engine's own tables.
+// adjustments, actions, redemptions and erasures. Readers and writers read facts, results, balances
+// and configuration. Neither may access the engine's own tables.
 type Roles struct {
 	Writers []string
 	Readers []string
@@ -31,8 +31,9 @@ func (e *ErrRolesNotFound) Error() string {
 	return "the database has no role " + strings.Join(quoted, ", ") + ": create it, or take it off the list"
 }
 
-// GrantRoles grants the listed roles their rights, also rights that were revoked by hand, and revokes
-// those that it granted to roles which are not listed any more. It writes nothing if nothing differs.
+// GrantRoles grants the listed roles their rights, also rights that were revoked by hand, and
+// revokes those that it granted to roles which are not listed any more. It writes nothing if
+// nothing differs.
 func GrantRoles(ctx context.Context, db *postgres.DB, roles Roles) error {
 	// A nil slice would be sent as null.
 	roles = Roles{Writers: append([]string{}, roles.Writers...), Readers: append([]string{}, roles.Readers...)}

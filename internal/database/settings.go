@@ -13,9 +13,9 @@ import (
 // ErrStale means that settings of a later generation are in force: the caller's cache lags behind.
 var ErrStale = errors.New("settings of a later generation are in force")
 
-// SetAttribution declares which touch decides a signup's attribution. A change enqueues every campaign.
-// Once it returns, no batch commits that was decided under another model; it writes nothing if nothing
-// differs. A generation lower than that of an earlier change is ErrStale.
+// SetAttribution declares which touch decides a signup's attribution. A change enqueues every
+// campaign. Once it returns, no batch commits that was decided under another model; it writes
+// nothing if nothing differs. A generation lower than that of an earlier change is ErrStale.
 func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_attribution"), query(db, "set_attribution"), model)
 	if err != nil {
@@ -24,8 +24,8 @@ func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, gener
 	return epoch, nil
 }
 
-// SetSuspended declares whether the database is suspended: no batch commits while it is. A generation
-// lower than that of an earlier change is ErrStale.
+// SetSuspended declares whether the database is suspended: no batch commits while it is. A
+// generation lower than that of an earlier change is ErrStale.
 func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_suspended"), query(db, "set_suspended"), suspended)
 	if err != nil {
@@ -34,8 +34,8 @@ func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generat
 	return epoch, nil
 }
 
-// set gives a column of meta a value by the statement change, unless the statement compare finds that
-// it has the value already.
+// set gives a column of meta a value by the statement change, unless the statement compare finds
+// that it has the value already.
 func set(
 	ctx context.Context, db *postgres.DB, ownerUID string, generation int64, compare, change string, value any,
 ) (epoch int64, err error) {

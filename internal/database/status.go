@@ -66,15 +66,16 @@ type ResyncStatus struct {
 	MassReversal   *MassReversal
 }
 
-// MassReversal is an incident: so many rows of facts are missing that they are probably lost, and not
-// deleted by the shop. It stays as it was first reported until it is permitted or over.
+// MassReversal is an incident: so many rows of facts are missing that they are probably lost, and
+// not deleted by the shop. It stays as it was first reported until it is permitted or over.
 type MassReversal struct {
 	ID    string // the id that a permission must name
 	Pairs int64  // pairs whose reversal was withheld when it was reported
 	Of    int64  // pairs held or granted when counting began
 }
 
-// CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of int64.
+// CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of
+// int64.
 type CreditStatus struct {
 	Currency string   `json:"currency"`
 	Granted  *big.Int `json:"granted"`  // net
@@ -89,11 +90,11 @@ func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	defer rows.Close()
 	unreported := false // an incident is not reported yet
 	for rows.Next() {
 		open, err := status.addRow(rows)
 		if err != nil {
-			rows.Close()
 			return Status{}, fmt.Errorf("while reading the status: %w", err)
 		}
 		unreported = unreported || open
@@ -129,8 +130,8 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 	return err
 }
 
-// addRow reads a row: the database's columns and, unless the name is empty, those of one campaign. It
-// returns whether the campaign has an incident that is not reported.
+// addRow reads a row: the database's columns and, unless the name is empty, those of one campaign.
+// It returns whether the campaign has an incident that is not reported.
 func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
@@ -159,13 +160,18 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 		return false, nil
 	}
 	c.ChangedAt = timeOf(changed)
-	if budget != nil {
+	if budget != nil && currency != nil {
 		c.Budget = &Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
 	if err := json.Unmarshal(credits, &c.Credits); err != nil {
 		return false, fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
+	}
+	for _, credit := range c.Credits {
+		if credit.Granted == nil || credit.Held == nil || credit.Reversed == nil {
+			return false, fmt.Errorf("a counter of credits of campaign %s in %s is NULL: set it again", c.Name, credit.Currency)
+		}
 	}
 	s.Campaigns = append(s.Campaigns, c)
 	return unreported, nil
@@ -179,7 +185,7 @@ type rolloutRow struct {
 }
 
 func (r *rolloutRow) status() *RolloutStatus {
-	if r.revision == nil {
+	if r.revision == nil || r.decided == nil || r.total == nil || r.done == nil {
 		return nil
 	}
 	status := RolloutStatus{Revision: *r.revision, Decided: *r.decided, Total: *r.total, Done: *r.done}

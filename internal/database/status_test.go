@@ -102,6 +102,27 @@ func TestPendingChangesAreCountedToALimit(t *testing.T) {
 	}
 }
 
+// The owner of a database can drop any constraint of it.
+func TestNullInTheConfigurationIsAnError(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	for _, column := range []string{"campaign.mode", "campaign.attribution_window", "campaign.edit", "revision.scope", "revision.recorded_at", "revision.terms"} {
+		t.Run(column, func(t *testing.T) {
+			table, name, _ := strings.Cut(column, ".")
+			run(t, w, "ALTER TABLE referral."+table+" ALTER COLUMN "+name+" DROP NOT NULL")
+			before := value[string](t, w, "SELECT min("+name+"::text) FROM referral."+table)
+			run(t, w, "UPDATE referral."+table+" SET "+name+" = NULL")
+			if _, err := engine.LoadDeclared(t.Context(), w.DB); err == nil {
+				t.Error("accepted")
+			}
+			run(t, w, "UPDATE referral."+table+" SET "+name+" = '"+before+"'")
+		})
+	}
+	if _, err := engine.LoadDeclared(t.Context(), w.DB); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoadConfiguration(t *testing.T) {
 	w := newWorld(t)
 	config, err := engine.LoadDeclared(t.Context(), w.DB)

@@ -15,8 +15,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// nextVersion is set for a process that is the next version of this binary: its value is the database's
-// URI. The process has one migration more than this one.
+// nextVersion is set for a process that is the next version of this binary: its value is the
+// database's URI. The process has one migration more than this one.
 const nextVersion = "NEXT_VERSION_OF"
 
 // nextMigration stands for a migration of a later commit: it only adds.
@@ -26,8 +26,8 @@ const nextMigration = `
 	CREATE TABLE referral.channel (name text PRIMARY KEY);
 	INSERT INTO referral.channel VALUES ('mail')`
 
-// A rolling upgrade from the schema of this commit: the next version migrates and decides; this one,
-// which goes on running beside it, writes nothing from the migration on.
+// A rolling upgrade from the schema of this commit: the next version migrates and decides; this
+// one, which goes on running beside it, writes nothing from the migration on.
 func TestTheOlderVersionWritesNothingOnceTheNextHasMigrated(t *testing.T) {
 	if uri := os.Getenv(nextVersion); uri != "" {
 		decideAsNextVersion(t, uri)

@@ -16,8 +16,8 @@ type Versions struct {
 // Known returns the versions of this binary.
 func Known() Versions { return Versions{Schema: SchemaVersion, Rules: RulesVersion} }
 
-// ErrSchemaTooNew means that a newer version of the operator has migrated the schema. This binary must
-// not write to it.
+// ErrSchemaTooNew means that a newer version of the operator has migrated the schema. This binary
+// must not write to it.
 type ErrSchemaTooNew struct{ Found, Known Versions }
 
 func (e *ErrSchemaTooNew) Error() string {
@@ -25,7 +25,8 @@ func (e *ErrSchemaTooNew) Error() string {
 		e.Found.Schema, e.Found.Rules, e.Known.Schema, e.Known.Rules)
 }
 
-// ReadVersions returns the versions of the schema; both 0 if it does not exist or no migration has run.
+// ReadVersions returns the versions of the schema; both 0 if it does not exist or no migration has
+// run.
 func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err error) {
 	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&schema, &rules)
 	if postgres.Classify(err) == postgres.ClassMissingObject {
@@ -37,7 +38,8 @@ func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err 
 	return schema, rules, nil
 }
 
-// CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these versions.
+// CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these
+// versions.
 func CheckVersions(found Versions) error {
 	if found.Schema > SchemaVersion || found.Rules > RulesVersion {
 		return &ErrSchemaTooNew{Found: found, Known: Known()}

@@ -51,7 +51,8 @@ func newWorld(t testing.TB) *world {
 	}
 }
 
-// anew returns the same world for another test, with nothing declared or enqueued and the first owner.
+// anew returns the same world for another test, with nothing declared or enqueued and the first
+// owner.
 func (w *world) anew(t testing.TB) *world {
 	t.Helper()
 	again := *w

@@ -238,7 +238,7 @@ func TestReversedCampaignIsDecidedAnewWhenDeclaredAgain(t *testing.T) {
 	s.friends(1, 3)
 	s.converge()
 	reverse := func() int64 {
-		left, err := database.ReverseCampaign(t.Context(), s.db, uid, "invite", "invite-uid")
+		left, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
 		must(t, err)
 		return left
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,6 +12,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
+
+// longestWindow is the longest attribution window in microseconds.
+const longestWindow = int64(math.MaxInt64 / time.Microsecond)
 
 // Declared is everything that is declared in a schema, at one moment.
 type Declared struct {
@@ -31,9 +35,9 @@ func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
 	config := Declared{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
+	defer rows.Close()
 	for rows.Next() {
 		if err := config.addRow(rows); err != nil {
-			rows.Close()
 			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 		}
 	}
@@ -62,6 +66,12 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &edit, &waits, &revision, &recordedAt, &scope, &terms)
 	if err != nil || name == nil || revision == nil {
 		return err
+	}
+	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil || budget != nil && currency == nil {
+		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: set it again", *name, *revision)
+	}
+	if *window < 0 || *window > longestWindow {
+		return fmt.Errorf("the attribution window of campaign %s is %d µs: out of range", *name, *window)
 	}
 	campaign := c.Reward.Campaigns[*name]
 	if campaign == nil {

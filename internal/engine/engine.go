@@ -66,23 +66,39 @@ func New(db *postgres.DB, options Options) *Engine {
 
 // Run polls for work and wakes the workers until ctx ends, when it returns nil, or until the schema
 // has another owner, when it returns ErrNotOwner. Every other failure is retried; Err reports it.
+//
+// A panic in any goroutine of the engine ends the engine: Run returns a *PanicError.
 func (e *Engine) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	return Contain(func() error { return e.run(ctx) })
+}
+
+func (e *Engine) run(ctx context.Context) (err error) {
+	ctx, end := context.WithCancelCause(ctx)
 	var workers sync.WaitGroup
 	defer func() {
-		cancel()
+		end(nil)
 		workers.Wait()
+		if panicked, ok := errors.AsType[*PanicError](context.Cause(ctx)); ok {
+			err = panicked
+		}
 	}()
+	launch := func(do func()) {
+		workers.Go(func() {
+			if err := Contain(func() error { do(); return nil }); err != nil {
+				end(err)
+			}
+		})
+	}
 	wake := make(chan struct{}, e.options.Workers)
 	for number := range e.options.Workers {
 		w := newWorker(e, number)
-		workers.Go(func() { w.run(ctx, wake) })
+		launch(func() { w.run(ctx, wake) })
 	}
 
 	compare := make(chan struct{}, 1)
-	workers.Go(func() { newResyncer(e).run(ctx, compare) })
+	launch(func() { newResyncer(e).run(ctx, compare) })
 	reverse := make(chan struct{}, 1)
-	workers.Go(func() { e.runReversals(ctx, reverse) })
+	launch(func() { e.runReversals(ctx, reverse) })
 
 	delay := newBackoff()
 	for ctx.Err() == nil {

@@ -113,7 +113,7 @@ func (s *shop) count(sql string) (n int64) {
 // allow permits an incident's reversals.
 func (s *shop) allow(id string) {
 	s.Helper()
-	must(s, database.AllowReversals(s.Context(), s.db, uid, "invite", id))
+	must(s, database.AllowReversals(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, id))
 }
 
 // The resync counts all lost pairs before it judges them, so it never reverses the first hundred of

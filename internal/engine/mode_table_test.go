@@ -168,7 +168,7 @@ func (s *shop) declareTable(most int64, edits ...func(*database.Declaration)) {
 // compare requests a resync and lets the engine do it.
 func (s *shop) compare() {
 	s.Helper()
-	must(s, database.RequestResync(s.Context(), s.db, uid, "invite", rand.Text()))
+	must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, rand.Text()))
 	must(s, s.engine.Resync(s.Context()))
 }
 
@@ -177,10 +177,10 @@ func (s *shop) enter(mode reward.Mode) {
 	switch mode {
 	case reward.Open:
 	case reward.Closed:
-		must(s, database.CloseCampaign(s.Context(), s.db, uid, "invite", ""))
+		must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
 	case reward.Reversing:
 		for range 2 {
-			_, err := database.ReverseCampaign(s.Context(), s.db, uid, "invite", "")
+			_, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"})
 			must(s, err)
 			must(s, s.engine.Converge(s.Context()))
 		}

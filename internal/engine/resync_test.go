@@ -250,7 +250,9 @@ func TestLostCreditsComeBackToAFullCampaign(t *testing.T) {
 
 func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	s := newCrowd(t)
-	ask := func(what string) { must(t, database.RequestResync(t.Context(), s.db, uid, "invite", what)) }
+	ask := func(what string) {
+		must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, what))
+	}
 	ask("monday")
 	ask("tuesday")
 	must(t, s.engine.Resync(t.Context()))
@@ -263,7 +265,7 @@ func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	if s.written() != before {
 		t.Error("asking the same again did something")
 	}
-	if err := database.RequestResync(t.Context(), s.db, "a stranger", "invite", "x"); err == nil {
+	if err := database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: "a stranger", Name: "invite"}, "x"); err == nil {
 		t.Error("an object without the schema may request a resync")
 	}
 }

@@ -25,7 +25,7 @@ func (s *shop) resync() database.ResyncStatus {
 func (s *shop) request() {
 	s.Helper()
 	for _, name := range s.rows("SELECT name FROM referral.campaign") {
-		must(s, database.RequestResync(s.Context(), s.db, uid, name, time.Now().String()))
+		must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: name}, time.Now().String()))
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // askToReverse is what the controller of a deleted campaign does until nothing is left.
 func (s *shop) askToReverse(name string) (left int64) {
 	s.Helper()
-	left, err := database.ReverseCampaign(s.Context(), s.db, uid, name, name+"-uid")
+	left, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: name, UID: name + "-uid"})
 	must(s, err)
 	return left
 }

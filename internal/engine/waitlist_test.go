@@ -356,7 +356,7 @@ func TestSuspendedCampaignLeavesPairsOfOthersAlone(t *testing.T) {
 	s.write("DELETE FROM referral.refund")
 	s.converge()
 	for range 3 {
-		_, err := database.ReverseCampaign(t.Context(), s.db, uid, "a", "")
+		_, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "a"})
 		must(t, err)
 		s.converge()
 	}
@@ -370,7 +370,7 @@ func TestClosedCampaignKeepsItsWaitlist(t *testing.T) {
 	s.declare("invite", pays(500), budget(500))
 	s.friends(1, 3)
 	before := s.rows("SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1")
-	must(t, database.CloseCampaign(t.Context(), s.db, uid, "invite", ""))
+	must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
 	s.converge()
 	s.expect("closed", "SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1", before...)
 	s.refund("u001", 2000)

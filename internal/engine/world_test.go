@@ -98,9 +98,10 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 	text, err := json.Marshal(terms)
 	must(s, err)
 	d := database.Declaration{
-		Name: name, Mode: database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
-		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", OwnerUID: uid,
+		Campaign: database.Campaign{OwnerUID: uid, Name: name, UID: name + "-uid"},
+		Mode:     database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
 	}
 	for _, edit := range edits {
 		edit(&d)

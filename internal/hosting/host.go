@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ const (
 
 	// answerTimeout bounds a small query.
 	answerTimeout = 5 * time.Second
+
+	// panicPause is how long a host waits after a panic outside of its engine.
+	panicPause = 5 * time.Second
 
 	// slots is how many reconciles may use one database at a time: enough to keep it busy, and few
 	// of all workers.
@@ -109,7 +113,12 @@ func (h *host) run(ctx context.Context) {
 		config := *h.config
 		h.interrupt = interrupt
 		h.mu.Unlock()
-		h.connectAndServe(use, config)
+		err := engine.Contain(func() error { h.connectAndServe(use, config); return nil })
+		if err != nil {
+			h.failed(err)
+			pause(use, panicPause)
+			signal(h.configured) // serve again
+		}
 		interrupt()
 	}
 }
@@ -124,15 +133,23 @@ func (h *host) connectAndServe(ctx context.Context, config Config) {
 	h.db = db
 	h.mu.Unlock()
 	h.change(func(c *condition) { c.phase, c.outage = Connected, nil })
+	defer func() {
+		h.mu.Lock()
+		h.db = nil
+		h.mu.Unlock()
+		db.Close() // waits for uses of its connections, which are bounded to seconds
+		h.log.Info("Closed the connections to the database")
+	}()
 	h.log.Info("Connected to the database")
-
 	h.serve(ctx, db, config.Identity)
+}
 
-	h.mu.Lock()
-	h.db = nil
-	h.mu.Unlock()
-	db.Close() // waits for uses of its connections, which are bounded to seconds
-	h.log.Info("Closed the connections to the database")
+// failed records that work for the database panicked.
+func (h *host) failed(err error) {
+	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
+		h.log.Error("Work for the database has panicked", "panic", panicked.Value, "stack", string(panicked.Stack))
+	}
+	h.change(func(c *condition) { c.engine = err })
 }
 
 // connect retries until it has a connection; nil: ctx ended first.

@@ -24,6 +24,9 @@ const (
 	// it another may take over.
 	heartbeatInterval = time.Minute
 
+	// soundAfter is how long an engine must run after a panic until the panic counts as over.
+	soundAfter = 5 * time.Second
+
 	// patience is how many checks in a row an engine must fail before it counts as failing: one
 	// lost connection does not.
 	patience = 3
@@ -31,11 +34,20 @@ const (
 
 // serve runs the engine while the schema may be served, until ctx ends.
 func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Identity) {
+	delay := newBackoff()
 	for {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
 		if may {
-			h.runEngine(ctx, db, identity)
+			began := time.Now()
+			if err := h.runEngine(ctx, db, identity); err != nil {
+				if time.Since(began) > soundAfter {
+					delay.Reset()
+				}
+				h.failed(err)
+				pause(ctx, delay.NextBackOff())
+				signal(h.recheck)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -63,8 +75,9 @@ func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) 
 	return err == nil, err
 }
 
-// runEngine runs and watches the engine until ctx ends or the schema may no longer be served.
-func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database.Identity) {
+// runEngine runs and watches the engine until ctx ends or the schema may no longer be served. It
+// returns an error if the engine panicked.
+func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database.Identity) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := engine.New(db, engine.Options{
@@ -76,29 +89,39 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	var beating sync.WaitGroup
-	beating.Go(func() { h.heartbeats(ctx, cancel, db, identity) })
+	beating.Go(func() {
+		if err := engine.Contain(func() error { h.heartbeats(ctx, cancel, db, identity); return nil }); err != nil {
+			h.failed(err)
+			cancel()
+		}
+	})
 	h.setEngine(e)
+	defer h.setEngine(nil)
 	h.log.Info("Deciding credits")
 
-	h.watch(ctx, db, e, ended)
+	err := h.watch(ctx, db, e, ended)
 	cancel()
 	beating.Wait()
-	h.setEngine(nil)
 	h.log.Info("Deciding no more credits")
+	if panicked(err) {
+		return err
+	}
+	return nil
 }
 
-// watch keeps the host's condition true to its running engine, and returns when the engine has
-// ended.
-func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) {
+// watch keeps the host's condition true to its running engine, and returns the engine's error when
+// it has ended.
+func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) error {
 	var last error
 	failed := 0
+	began := time.Now()
 	for {
 		select {
 		case err := <-ended:
 			if err != nil {
 				h.log.Info("The engine has ended", "reason", err)
 			}
-			return
+			return err
 		case <-h.suspected:
 			h.observe(ping(ctx, db))
 			continue
@@ -116,7 +139,10 @@ func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, end
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {
-			c.engine, c.resync = nil, e.ResyncErr()
+			c.resync = e.ResyncErr()
+			if time.Since(began) > soundAfter || !panicked(c.engine) {
+				c.engine = nil
+			}
 			if failed >= patience && !cutsOff(postgres.Classify(failure)) {
 				c.engine = failure
 			}
@@ -137,6 +163,11 @@ func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *postg
 	}
 }
 
+func panicked(err error) bool {
+	_, ok := errors.AsType[*engine.PanicError](err)
+	return ok
+}
+
 func ping(ctx context.Context, db *postgres.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -149,7 +180,10 @@ func (h *host) setEngine(e *engine.Engine) {
 	h.engine = e
 	h.mu.Unlock()
 	h.change(func(c *condition) {
-		c.engine, c.resync = nil, nil
+		c.resync = nil
+		if !panicked(c.engine) { // watch forgets a panic once the next engine has proved sound
+			c.engine = nil
+		}
 		switch {
 		case e != nil:
 			c.phase = Serving

@@ -17,9 +17,9 @@ const useTimeout = 5 * time.Second
 // slotPatience is how long a reconcile waits for a slot before it gives up with ErrBusy.
 const slotPatience = 50 * time.Millisecond
 
-// Prepare lets the reconciler of the AttributionDatabase use the database, whoever owns the schema.
-// Afterwards the host checks at once whether it may serve the schema. While there is no connection,
-// or the database is known to be cut off, it fails at once with the cause.
+// Prepare lets the reconciler of the AttributionDatabase use the database, whatever object owns the
+// schema. Afterwards the host checks at once whether it may serve the schema. While there is no
+// connection, or the database is known to be cut off, it fails at once with the cause.
 func (r *Registry) Prepare(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {

@@ -2,6 +2,7 @@ package hosting_test
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"sync"
 	"testing"
@@ -35,7 +36,9 @@ type world struct {
 	end   func() // ends the registry, once, and waits for it
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldWithLog(t, nil) }
+
+func newWorldWithLog(t testing.TB, log *slog.Logger) *world {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "hosting", func(ctx context.Context, own *testworld.Database) error {
 		db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
@@ -47,7 +50,7 @@ func newWorld(t testing.TB) *world {
 		return err
 	})
 	w := &world{TB: t, own: own, proxy: testworld.NewProxy(t, own.Server().Address())}
-	w.Registry = hosting.NewRegistry(hosting.Options{PollInterval: 20 * time.Millisecond})
+	w.Registry = hosting.NewRegistry(hosting.Options{PollInterval: 20 * time.Millisecond, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()

@@ -122,7 +122,7 @@ func (h *history) resync(o resync) {
 	}
 	for name := range h.campaigns {
 		h.requests++
-		must(h.t, database.RequestResync(context.Background(), h.db, ownerUID, name, fmt.Sprint(h.requests)))
+		must(h.t, database.RequestResync(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: name}, fmt.Sprint(h.requests)))
 	}
 	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
 	if o.Hidden != nil || o.Tampered != "" || !compares {

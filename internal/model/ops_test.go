@@ -263,9 +263,10 @@ type (
 func (o declare) happen(h *history) {
 	h.generation++
 	declaration := database.Declaration{
-		OwnerUID: ownerUID, Name: o.Campaign, Mode: database.Open,
+		Campaign: database.Campaign{OwnerUID: ownerUID, Name: o.Campaign, UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign])},
+		Mode:     database.Open,
 		StartsAt: orZero(h.time(hours(o.Starts))), EndsAt: orZero(h.time(hours(o.Ends))), AttributionWindow: time.Duration(o.Window) * time.Hour,
-		Destination: "https://mysite.test/", UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign]), Generation: h.generation,
+		Destination: "https://mysite.test/", Generation: h.generation,
 		Policy: database.Policy{Name: o.policy(), UID: o.policy() + "-uid", Generation: h.generation}, Scope: o.Scope,
 	}
 	if o.PolicyMissing {
@@ -370,7 +371,7 @@ func (o closeCampaign) happen(h *history) {
 	if c := h.campaigns[o.Campaign]; c != nil {
 		c.mode = closed
 	}
-	must(h.t, database.CloseCampaign(context.Background(), h.db, ownerUID, o.Campaign, ""))
+	must(h.t, database.CloseCampaign(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}))
 }
 
 // reverse is asked for until nothing is left to reverse.
@@ -380,7 +381,7 @@ func (o reverseCampaign) happen(h *history) {
 }
 
 func (h *history) reverseCampaign(name string) {
-	left, err := database.ReverseCampaign(context.Background(), h.db, ownerUID, name, "")
+	left, err := database.ReverseCampaign(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: name})
 	must(h.t, err)
 	if c := h.campaigns[name]; c != nil && c.mode != closed {
 		for _, p := range h.pairs {

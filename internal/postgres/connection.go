@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// pristine is a driver configuration that takes nothing from this machine: all settings are from the
-// string below, and ParseConfig changes only copies. The driver can only make one by parsing, and
-// reads the PG* environment variables and files of the home directory while it parses. So it parses
-// once, before main, while these variables are unset.
+// pristine is a driver configuration that takes nothing from this machine: all settings are from
+// the string below, and ParseConfig changes only copies. The driver can only make one by parsing,
+// and reads the PG* environment variables and files of the home directory while it parses. So it
+// parses once, before main, while these variables are unset.
 var pristine = func() *pgxpool.Config {
 	for _, entry := range os.Environ() {
 		if name, value, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "PG") {
@@ -82,7 +82,13 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = 256
 
+	c.MaxProtocolMessageBodyLen = messageBytes
+
 	config.AfterConnect = useTextColumns
+	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
+		limitReading(connection)
+		return true, nil
+	}
 
 	config.MaxConns = defaultMaxConnections
 	config.MinConns = 0

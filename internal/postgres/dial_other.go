@@ -4,5 +4,6 @@ package postgres
 
 import "syscall"
 
-// limitUnacknowledged does nothing: this system has no such option, and deadlines of contexts apply.
+// limitUnacknowledged does nothing: this system has no such option, and deadlines of contexts
+// apply.
 func limitUnacknowledged(string, string, syscall.RawConn) error { return nil }

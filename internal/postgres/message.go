@@ -42,8 +42,8 @@ func Message(err error) string {
 	return words
 }
 
-// text returns the words of an error. No error of this package repeats a connection string; the words
-// of a driver's error that might are left out.
+// text returns the words of an error. No error of this package repeats a connection string; the
+// words of a driver's error that might are left out.
 func text(err error) string {
 	var server *pgconn.PgError
 	var parse *pgconn.ParseConfigError

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"sync/atomic"
 )
 
 // errTLSRefused means that the server offers no TLS. The driver's error for this has no type, and
@@ -14,21 +15,26 @@ var errTLSRefused = errors.New("the server does not offer TLS")
 // sslRequestCode is what a client sends in place of a protocol version to request TLS.
 const sslRequestCode = 80877103
 
-// dial connects, and examines the answer to the request for TLS.
+// dial connects, examines the answer to the request for TLS, and counts what is read.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := dialer().DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &watched{Conn: conn}, nil
+	w := &watched{Conn: conn}
+	w.remaining.Store(loginBytes)
+	return w, nil
 }
 
-// watched returns errTLSRefused for the byte by which a server refuses TLS. The driver makes a
-// connection in one goroutine, so the fields need no lock.
+// watched returns errTLSRefused for the byte by which a server refuses TLS, and errTooMuch once the
+// server has sent more than it may; see limits.go. The driver makes a connection in one goroutine,
+// so the fields about TLS need no lock.
 type watched struct {
 	net.Conn
 	sent      bool // the first message was sent
 	requested bool // it was a request for TLS that has no answer yet
+
+	remaining atomic.Int64 // bytes that may still be read
 }
 
 func (c *watched) Write(message []byte) (int, error) {
@@ -46,6 +52,9 @@ func (c *watched) Read(buffer []byte) (int, error) {
 		if buffer[0] == 'N' {
 			return 0, errTLSRefused
 		}
+	}
+	if tooMuch := c.read(n); tooMuch != nil {
+		return 0, tooMuch
 	}
 	return n, err
 }

@@ -79,8 +79,8 @@ func Classify(err error) Class {
 	return class
 }
 
-// leaves are the innermost errors of a tree of wrapped and joined errors: one for each host that was
-// tried.
+// leaves are the innermost errors of a tree of wrapped and joined errors: one for each host that
+// was tried.
 func leaves(err error) []error {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself, one error at a time
 	case nil:
@@ -204,7 +204,8 @@ func Constraint(err error) string {
 	return ""
 }
 
-// AlreadyExists reports whether a CREATE failed because another transaction created the same object.
+// AlreadyExists reports whether a CREATE failed because another transaction created the same
+// object.
 func AlreadyExists(err error) bool {
 	server, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -217,8 +218,8 @@ func AlreadyExists(err error) bool {
 	return false
 }
 
-// ErrNotGranted means that a GRANT or REVOKE had no effect: the server only warns a user that may not
-// pass a right on.
+// ErrNotGranted means that a GRANT or REVOKE had no effect: the server only warns a user that may
+// not pass a right on.
 type ErrNotGranted struct{ Statement string }
 
 func (e *ErrNotGranted) Error() string {

@@ -35,8 +35,8 @@ func (c textColumn) PlanEncode(types *pgtype.Map, oid uint32, format int16, valu
 }
 
 // encodeTextColumn writes an array of one dimension as array_recv reads it: number of dimensions,
-// whether there are nulls, the elements' type; the dimension's length and lower bound; then for each
-// element its length and bytes.
+// whether there are nulls, the elements' type; the dimension's length and lower bound; then for
+// each element its length and bytes.
 type encodeTextColumn struct{}
 
 func (encodeTextColumn) Encode(value any, buf []byte) ([]byte, error) {

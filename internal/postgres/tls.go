@@ -24,8 +24,8 @@ type TLS struct {
 // ErrNoCertificate means that a CA is not PEM.
 var ErrNoCertificate = errors.New("the certificate authority has no certificate in PEM form")
 
-// tlsConfigs returns the configurations to try on one host, best first; nil is not encrypted. Without
-// declared the URI's sslmode decides:
+// tlsConfigs returns the configurations to try on one host, best first; nil is not encrypted.
+// Without declared the URI's sslmode decides:
 //
 //	disable                 not encrypted
 //	absent, allow, prefer   encrypted if the server offers it, nothing verified

@@ -128,12 +128,16 @@ type ownRows struct {
 	ctx       context.Context
 	tx        pgx.Tx
 	ended     bool
+	bytes     int   // of the rows so far
+	failure   error // why the rows are not read to the end; nil: they are
 	commitErr error
 }
 
 func (r *ownRows) Next() bool {
 	if r.Rows.Next() {
-		return true
+		if r.failure = r.weigh(); r.failure == nil {
+			return true
+		}
 	}
 	r.Close()
 	return false
@@ -153,7 +157,7 @@ func (r *ownRows) Close() {
 		return
 	}
 	r.ended = true
-	if r.Rows.Err() == nil {
+	if r.Rows.Err() == nil && r.failure == nil {
 		r.commitErr = r.tx.Commit(r.ctx)
 		return
 	}
@@ -163,7 +167,7 @@ func (r *ownRows) Close() {
 	_ = r.tx.Rollback(ctx)
 }
 
-func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
+func (r *ownRows) Err() error { return errors.Join(r.failure, r.Rows.Err(), r.commitErr) }
 
 // QueryBare runs one statement without a transaction, in one round trip: for a statement that runs
 // ten times a second. It finds functions and operators by the defaults of the role, so the

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// URIError is why a connection URI is refused. It never repeats the URI, since any part of it may be
-// a misplaced password.
+// URIError is why a connection URI is refused. It never repeats the URI, since any part of it may
+// be a misplaced password.
 type URIError struct {
 	Parameter string // the query parameter that is wrong; empty: another part is wrong
 	Problem   string // continues "the connection URI"
@@ -104,8 +104,8 @@ func (u *uri) readUser(text string) error {
 	return nil
 }
 
-// hostName is a DNS name or an IPv4 address. It contains none of /, \ and @, for which the driver would
-// open a socket file.
+// hostName is a DNS name or an IPv4 address. It contains none of /, \ and @, for which the driver
+// would open a socket file.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?$`)
 
 func (u *uri) readHosts(text string) error {

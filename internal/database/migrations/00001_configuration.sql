@@ -9,17 +9,17 @@
 --   00007_tracker        actions, redemptions, erasures
 --   00008_violations     what must never be wrong
 --
--- Each table is complete in its file, with constraints, indexes and comments. From here on files are
--- only added: a released file never changes.
+-- Each table is complete in its file, with constraints, indexes and comments. From here on files
+-- are only added: a released file never changes.
 --
 -- "referral" stands for the schema of spec.schema: the operator replaces it by the real name before
 -- it runs a statement.
 --
--- The key of every table about a referee starts with user_id. There are no foreign keys: facts arrive
--- in any order, and rows that belong together are found by key.
+-- The key of every table about a referee starts with user_id. There are no foreign keys: facts
+-- arrive in any order, and rows that belong together are found by key.
 --
--- Ids and codes are COLLATE "C". They are compared as bytes: lookups are faster, SQL sorts them as Go
--- does, and no index breaks when the locales of the server change.
+-- Ids and codes are COLLATE "C". They are compared as bytes: lookups are faster, SQL sorts them as
+-- Go does, and no index breaks when the locales of the server change.
 
 -- Configuration: the controllers write it.
 

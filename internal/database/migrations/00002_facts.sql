@@ -1,8 +1,8 @@
--- Facts: the application writes them in its own transactions. Keys are natural, so a retried write is
--- harmless. Rows may arrive in any order.
+-- Facts: the application writes them in its own transactions. Keys are natural, so a retried write
+-- is harmless. Rows may arrive in any order.
 
--- Constraints, indexes, engine and tracker compare codes in this form only. The function is written in
--- SQL and not STRICT, so that Postgres inlines it.
+-- Constraints, indexes, engine and tracker compare codes in this form only. The function is written
+-- in SQL and not STRICT, so that Postgres inlines it.
 CREATE FUNCTION referral.normal_code(code text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN nullif(lower(btrim(code, E' \t\n\x0B\f\r') COLLATE "default"), '');
@@ -42,7 +42,8 @@ CREATE TABLE referral.touch (
     CONSTRAINT touch_code_check CHECK (length(code) <= 255 AND (code <> '' OR blanked))
 );
 CREATE INDEX touch_code ON referral.touch (referral.normal_code(code), visitor_id);
--- For deciding_touch: finds the touch that decides, at a cost that does not grow with the visitor's touches.
+-- For deciding_touch: finds the touch that decides, at a cost that does not grow with the visitor's
+-- touches.
 CREATE INDEX touch_visitor ON referral.touch (visitor_id, touched_at DESC, referral.normal_code(code) COLLATE "C", touch_id);
 COMMENT ON TABLE  referral.touch IS 'Fact: one visit through a link.';
 COMMENT ON COLUMN referral.touch.visitor_id IS 'The visitor''s pseudonym.';

@@ -1,12 +1,12 @@
 -- Results: only the engine writes them.
 --
--- A result row carries a checksum of its own columns, and an attribution also hashes of the facts that
--- were decided. So a resync finds altered rows and changed facts in one pass over the tables, without
--- deciding anything. See 00006_resync for the functions.
+-- A result row carries a checksum of its own columns, and an attribution also hashes of the facts
+-- that were decided. So a resync finds altered rows and changed facts in one pass over the tables,
+-- without deciding anything. See 00006_resync for the functions.
 
--- Shards come first because an index of pair uses shard_of. There are sixteen: the rows of shard and
--- the mask in shard_of must agree, and nothing else contains the number. Code that needs it counts the
--- rows.
+-- Shards come first because an index of pair uses shard_of. There are sixteen: the rows of shard
+-- and the mask in shard_of must agree, and nothing else contains the number. Code that needs it
+-- counts the rows.
 CREATE TABLE referral.shard (
     shard smallint PRIMARY KEY CHECK (shard >= 0)
 );
@@ -14,9 +14,10 @@ COMMENT ON TABLE  referral.shard IS 'One row per shard of the change queue. A ba
 COMMENT ON COLUMN referral.shard.shard IS 'Number of the shard.';
 INSERT INTO referral.shard SELECT generate_series(0, 15);
 
--- Everything in it is IMMUTABLE, so that Postgres inlines it: it runs in the triggers of each writer.
--- If another version of Postgres hashes differently, two batches may dequeue changes of one referee at
--- the same time after a restore; the keys of ledger and pair let only one of them commit.
+-- Everything in it is IMMUTABLE, so that Postgres inlines it: it runs in the triggers of each
+-- writer. If another version of Postgres hashes differently, two batches may dequeue changes of one
+-- referee at the same time after a restore; the keys of ledger and pair let only one of them
+-- commit.
 CREATE FUNCTION referral.shard_of(key text) RETURNS smallint
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN (hashtextextended(key COLLATE "C", 0) & 15)::smallint;
@@ -150,11 +151,13 @@ COMMENT ON COLUMN referral.ledger.kind IS 'Grant (above zero) or Reversal (below
 COMMENT ON COLUMN referral.ledger.reason IS 'Why it was entered.';
 COMMENT ON COLUMN referral.ledger.entered_at IS 'When it was entered.';
 COMMENT ON COLUMN referral.ledger.entry_id IS 'Identifies the entry.';
--- Sums use every entry, whatever its checksum; only an entry that fits its checksum restores a lost pair.
+-- Sums use every entry, whatever its checksum; only an entry that fits its checksum restores a lost
+-- pair.
 COMMENT ON COLUMN referral.ledger.checksum IS 'checksum_of_entry as the engine wrote it; null: the engine did not write the entry, and it restores no pair.';
 
--- An account has two rows: the engine writes one, and the triggers of adjustment and redemption write
--- the other. So an open transaction of a writer delays no batch, and no batch delays a writer.
+-- An account has two rows: the engine writes one, and the triggers of adjustment and redemption
+-- write the other. So an open transaction of a writer delays no batch, and no batch delays a
+-- writer.
 --
 -- Amounts are in the range of bigint, but sums may leave it: they are numeric.
 CREATE TABLE referral.engine_account (
@@ -183,8 +186,8 @@ COMMENT ON COLUMN referral.writer_account.currency IS 'ISO 4217.';
 COMMENT ON COLUMN referral.writer_account.adjusted IS 'Sum of adjustments, minor units; may be below zero.';
 COMMENT ON COLUMN referral.writer_account.redeemed IS 'Sum of redemptions, minor units.';
 
--- It groups instead of joining, so that any condition on beneficiary_id, also a list, uses the keys of
--- both tables.
+-- It groups instead of joining, so that any condition on beneficiary_id, also a list, uses the keys
+-- of both tables.
 CREATE VIEW referral.balance AS
     SELECT beneficiary_id, currency, sum(available) AS available, sum(held) AS held
       FROM (SELECT beneficiary_id, currency, earned AS available, held FROM referral.engine_account

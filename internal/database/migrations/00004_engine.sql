@@ -1,5 +1,5 @@
--- What the engine works with: the change queue, the waitlist, counters that make reading status cost
--- the same whatever the past, and the progress of walks over many rows.
+-- What the engine works with: the change queue, the waitlist, counters that make reading status
+-- cost the same whatever the past, and the progress of walks over many rows.
 
 CREATE SEQUENCE referral.admission_order;
 COMMENT ON SEQUENCE referral.admission_order IS 'Pairs draw their admission order from it.';
@@ -28,11 +28,11 @@ COMMENT ON COLUMN referral.change.resume_after IS 'The last key that the stage o
 COMMENT ON COLUMN referral.change.enqueued_at IS 'When it was enqueued.';
 COMMENT ON COLUMN referral.change.xid IS 'The transaction that enqueued it. A snapshot contains the transactions that can still add changes in front of others.';
 
--- The oldest change of a shard. An earlier call found that all changes are at (from_xid, from_id) or
--- behind, or are of transactions that were in progress in the snapshot "seen"; nulls: nothing is known.
--- Removed changes stay in the index as long as an older transaction is open; starting at (from_xid,
--- from_id) skips them.
--- BEGIN ATOMIC resolves all names now: the poll that calls it sets no search_path.
+-- The oldest change of a shard. An earlier call found that all changes are at (from_xid, from_id)
+-- or behind, or are of transactions that were in progress in the snapshot "seen"; nulls: nothing is
+-- known. Removed changes stay in the index as long as an older transaction is open; starting at
+-- (from_xid, from_id) skips them. BEGIN ATOMIC resolves all names now: the poll that calls it sets
+-- no search_path.
 CREATE FUNCTION referral.oldest_change(of_shard smallint, from_xid xid8, from_id bigint, seen pg_snapshot)
     RETURNS TABLE (xid xid8, id bigint) LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -78,10 +78,10 @@ COMMENT ON COLUMN referral.referrer.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.referrer.referrer_id IS 'The referrer.';
 COMMENT ON COLUMN referral.referrer.pairs IS 'Pairs that are held or granted.';
 
--- The waitlist. Only batches that lock the campaign's row write to it. Beside the admission order, a
--- row contains only what follows from the pair's own facts and revision. That finds the waiting pairs
--- that could fit; it never decides that a pair is admitted. A row of an older edit is always a
--- candidate.
+-- The waitlist. Only batches that lock the campaign's row write to it. Beside the admission order,
+-- a row contains only what follows from the pair's own facts and revision. That finds the waiting
+-- pairs that could fit; it never decides that a pair is admitted. A row of an older edit is always
+-- a candidate.
 CREATE TABLE referral.waitlist (
     user_id         text COLLATE "C" NOT NULL,
     purchase_id     text COLLATE "C" NOT NULL,
@@ -131,8 +131,8 @@ COMMENT ON COLUMN referral.waitlist_referrer.referrer_id IS 'The referrer.';
 COMMENT ON COLUMN referral.waitlist_referrer.admitted IS 'referrer.pairs.';
 COMMENT ON COLUMN referral.waitlist_referrer.least_need IS 'The lowest waitlist.least_need of these pairs.';
 
--- Transactions that change limits or pairs of a campaign write rows, under the lock of the campaign's
--- row. The allocation batch that serves them removes them under the same lock.
+-- Transactions that change limits or pairs of a campaign write rows, under the lock of the
+-- campaign's row. The allocation batch that serves them removes them under the same lock.
 CREATE TABLE referral.allocation_request (
     id       bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     campaign text COLLATE "C" NOT NULL
@@ -200,8 +200,8 @@ COMMENT ON COLUMN referral.rollout.revised_before IS 'Sum of pair_count.revised 
 COMMENT ON COLUMN referral.rollout.resume_after IS 'The last user_id that was enqueued.';
 COMMENT ON COLUMN referral.rollout.enqueued_up_to IS 'The transaction that enqueued the last of its changes. The rollout is done when the queue has no change up to it. Null: changes are still being enqueued.';
 
--- Campaigns that are reversed. A walk over the ledger's keys in order finds what was granted; no counter
--- decides that the walk is over.
+-- Campaigns that are reversed. A walk over the ledger's keys in order finds what was granted; no
+-- counter decides that the walk is over.
 CREATE TABLE referral.reversal (
     campaign        text COLLATE "C" PRIMARY KEY,
     resume_user     text COLLATE "C" NOT NULL DEFAULT '',

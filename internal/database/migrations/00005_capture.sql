@@ -1,5 +1,5 @@
--- Capture: triggers append to the change queue in the writer's own transaction, so that every write of
--- a fact is noticed, whatever the client.
+-- Capture: triggers append to the change queue in the writer's own transaction, so that every write
+-- of a fact is noticed, whatever the client.
 --
 -- A trigger runs once per statement over transition tables, as the schema's owner, so that a writer
 -- needs no right on the engine's tables. There is no NOTIFY: it would serialise commits.
@@ -37,8 +37,8 @@ BEGIN
         UNION ALL
         SELECT referral.shard_of(user_id), 'Referrer', user_id FROM old_rows WHERE fingerprints <> '{}';
     ELSE
-        -- An erasure records the referees that share a fingerprint before it blanks the fingerprints,
-        -- so they need not be decided again.
+        -- An erasure records the referees that share a fingerprint before it blanks the
+        -- fingerprints, so they need not be decided again.
         INSERT INTO referral.change (shard, kind, key)
         SELECT referral.shard_of(user_id), 'Referee', user_id
           FROM (SELECT user_id FROM new_rows UNION SELECT user_id FROM old_rows) AS touched
@@ -130,8 +130,8 @@ CREATE TRIGGER override_updated AFTER UPDATE ON referral.override REFERENCING NE
 CREATE TRIGGER override_deleted AFTER DELETE ON referral.override REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.enqueue_referee();
 
--- Only the database sets arrived_at: writers have no right to insert the column, so an insert gets the
--- default, and an update keeps the value.
+-- Only the database sets arrived_at: writers have no right to insert the column, so an insert gets
+-- the default, and an update keeps the value.
 CREATE FUNCTION referral.keep_arrival() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -199,8 +199,8 @@ COMMENT ON FUNCTION referral.apply_adjustment() IS 'Adds new adjustments to the 
 CREATE TRIGGER adjustment_inserted AFTER INSERT ON referral.adjustment REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION referral.apply_adjustment();
 
--- A role that may execute a trigger function can attach it to a table of its own and feed it invented
--- rows with the rights of the function's owner. A trigger fires without that right.
+-- A role that may execute a trigger function can attach it to a table of its own and feed it
+-- invented rows with the rights of the function's owner. A trigger fires without that right.
 REVOKE EXECUTE ON FUNCTION
     referral.enqueue_referee(), referral.enqueue_signup(), referral.enqueue_visitor(), referral.enqueue_code(),
     referral.keep_arrival(), referral.keep_blank(), referral.fill_blank(), referral.refuse_change(), referral.apply_adjustment()

@@ -1,10 +1,10 @@
 -- Comparing results with the facts that they rest on, and withholding reversals that look like lost
 -- rows.
 
--- Checksums. A result row carries a hash of its own columns as the engine wrote them. A row that was
--- altered does not fit its checksum; a row that was inserted by hand has none. 0 means that the checksum
--- is not known: the row is accepted, and the next comparison writes its checksum. Checksums find
--- accidents, not forgeries.
+-- Checksums. A result row carries a hash of its own columns as the engine wrote them. A row that
+-- was altered does not fit its checksum; a row that was inserted by hand has none. 0 means that the
+-- checksum is not known: the row is accepted, and the next comparison writes its checksum.
+-- Checksums find accidents, not forgeries.
 --
 -- hash_record_extended is what hash partitioning uses: it returns the same on every version of
 -- Postgres, and exists since 14.
@@ -43,8 +43,8 @@ CREATE FUNCTION referral.checksum_of_waiting(
                                     least_need, tier_starts, tier_needs, edit), 0);
 COMMENT ON FUNCTION referral.checksum_of_waiting IS 'What waitlist.checksum is unless the row was altered. passed_over is compared with set_aside and withheld instead.';
 
--- Hashes of facts, over every column that a decision uses. The hashes of a referee's rows are combined
--- by exclusive or, so their order does not matter.
+-- Hashes of facts, over every column that a decision uses. The hashes of a referee's rows are
+-- combined by exclusive or, so their order does not matter.
 CREATE FUNCTION referral.hash_of_signup(
     visitor_id text, code text, signed_up_at timestamptz, arrived_at timestamptz, fingerprints text[], attributes jsonb, blanked boolean)
     RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -79,11 +79,11 @@ CREATE FUNCTION referral.hash_of_touch(touch_id text, touched_at timestamptz,
     RETURN hash_record_extended(ROW(touch_id, touched_at, code, campaign, referrer_id, label, expires_at, disabled_at), 6);
 COMMENT ON FUNCTION referral.hash_of_touch IS 'Hash of a touch with its link.';
 
--- The touch that decides. Batches and comparisons call the same function, so that attribution.via means
--- the same to both. It leaves out exactly the touches that package reward leaves out, so that only one
--- touch is loaded for a visitor with a million. Postgres inlines both functions. The caller disables
--- sorts and bitmap scans: for the few touches of most visitors they look as cheap as the walk along
--- touch_visitor, which alone is cheap for any number.
+-- The touch that decides. Batches and comparisons call the same function, so that attribution.via
+-- means the same to both. It leaves out exactly the touches that package reward leaves out, so that
+-- only one touch is loaded for a visitor with a million. Postgres inlines both functions. The
+-- caller disables sorts and bitmap scans: for the few touches of most visitors they look as cheap
+-- as the walk along touch_visitor, which alone is cheap for any number.
 CREATE FUNCTION referral.may_attribute(
     link referral.link, campaign referral.campaign, touched_at timestamptz, referee text, signed_up_at timestamptz)
     RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -133,8 +133,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION referral.deciding_touch IS 'The touch of a visitor that attributes the signup of a referee: the first or the last that can, of several at one time the lowest by code and touch_id. No row if none can.';
 
--- The comparison under way. There is one for the whole database, so that each table is read once for
--- all campaigns. An engine locks the row for each step.
+-- The comparison under way. There is one for the whole database, so that each table is read once
+-- for all campaigns. An engine locks the row for each step.
 CREATE TABLE referral.resync (
     singleton    boolean     PRIMARY KEY DEFAULT true CHECK (singleton),
     began_at     timestamptz,
@@ -174,8 +174,8 @@ COMMENT ON COLUMN referral.resync_campaign.pairs IS 'Pairs, with credits and ent
 COMMENT ON COLUMN referral.resync_campaign.sums IS 'Counters and accounts that the comparison under way corrected.';
 COMMENT ON COLUMN referral.resync_campaign.found IS 'What the last comparison corrected, for people; empty: nothing.';
 
--- TRUNCATE enqueues no change, since it names no rows: it requests a comparison of every campaign. The
--- triggers only add rows; the comparison that answers a request removes it.
+-- TRUNCATE enqueues no change, since it names no rows: it requests a comparison of every campaign.
+-- The triggers only add rows; the comparison that answers a request removes it.
 CREATE TABLE referral.resync_request (
     id           bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     campaign     text COLLATE "C" NOT NULL,
@@ -230,10 +230,10 @@ END $$;
 COMMENT ON FUNCTION referral.create_writer_account IS 'Creates the writers'' row of an account, unless it would wait for a writer.';
 REVOKE EXECUTE ON FUNCTION referral.create_writer_account(text, text) FROM PUBLIC;
 
--- Withholding: reversals that look like an accident are not recorded until the missing rows are back or
--- a permission is given. Reversals because a purchase or signup row is missing are counted per campaign
--- over one resync interval. A batch that counts locks the campaign's row of loss, so that no two
--- batches count at the same time.
+-- Withholding: reversals that look like an accident are not recorded until the missing rows are
+-- back or a permission is given. Reversals because a purchase or signup row is missing are counted
+-- per campaign over one resync interval. A batch that counts locks the campaign's row of loss, so
+-- that no two batches count at the same time.
 CREATE TABLE referral.loss (
     campaign text COLLATE "C" PRIMARY KEY,
     began_at timestamptz,

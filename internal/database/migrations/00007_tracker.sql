@@ -1,5 +1,5 @@
--- Actions, redemptions and erasures: the tracker offers them by HTTP, and a writer may use all of them
--- by SQL.
+-- Actions, redemptions and erasures: the tracker offers them by HTTP, and a writer may use all of
+-- them by SQL.
 
 CREATE TABLE referral.action (
     actor_id   text COLLATE "C" NOT NULL GENERATED ALWAYS AS (coalesce(user_id, visitor_id)) STORED,
@@ -42,14 +42,14 @@ COMMENT ON COLUMN referral.redemption.reason IS 'What for, for people.';
 COMMENT ON COLUMN referral.redemption.author IS 'The person who spent it, for people.';
 COMMENT ON COLUMN referral.redemption.created_at IS 'When it was spent.';
 
--- A redemption spends credit in the transaction that records it, and is refused if less is available.
--- It locks the writers' row of the account first and reads the engine's row after, so that the second
--- of two redemptions sees the balance after the first. It waits for no batch: a reversal that commits
--- later may take the balance below zero.
+-- A redemption spends credit in the transaction that records it, and is refused if less is
+-- available. It locks the writers' row of the account first and reads the engine's row after, so
+-- that the second of two redemptions sees the balance after the first. It waits for no batch: a
+-- reversal that commits later may take the balance below zero.
 --
--- A transaction that is not READ COMMITTED reads a snapshot of its beginning. If the writers' row has
--- changed since, Postgres refuses to lock it; if the engine's row has, require_current_earnings fails.
--- Both are SQLSTATE 40001: run the transaction again.
+-- A transaction that is not READ COMMITTED reads a snapshot of its beginning. If the writers' row
+-- has changed since, Postgres refuses to lock it; if the engine's row has, require_current_earnings
+-- fails. Both are SQLSTATE 40001: run the transaction again.
 CREATE FUNCTION referral.apply_redemption() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -81,10 +81,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION referral.apply_redemption() IS 'Adds new redemptions to the writers'' rows of their accounts, or refuses them.';
 
--- The share lock fails if the row was changed after the transaction's snapshot. A row that a batch is
--- changing is skipped: until the batch commits, the snapshot's row is the current one. A row that is not
--- in the snapshot counts as 0, which is never too much. The exception ends the block and with it the
--- lock, so that no batch waits for the transaction.
+-- The share lock fails if the row was changed after the transaction's snapshot. A row that a batch
+-- is changing is skipped: until the batch commits, the snapshot's row is the current one. A row
+-- that is not in the snapshot counts as 0, which is never too much. The exception ends the block
+-- and with it the lock, so that no batch waits for the transaction.
 CREATE FUNCTION referral.require_current_earnings(beneficiary_id text, currency text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -102,10 +102,11 @@ CREATE TRIGGER redemption_inserted AFTER INSERT ON referral.redemption REFERENCI
 CREATE TRIGGER redemption_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON referral.redemption
     FOR EACH STATEMENT EXECUTE FUNCTION referral.refuse_change();
 
--- An erasure removes personal data and keeps everything that credits depend on. Writers only request it;
--- the engine does it in steps, each one batch under the user's shard. Before a step blanks a row, the
--- same transaction records what was concluded from the row: purchase.condition_held, the rows of
--- shared_fingerprint, and the attribution by a touch, which stays and names no touch.
+-- An erasure removes personal data and keeps everything that credits depend on. Writers only
+-- request it; the engine does it in steps, each one batch under the user's shard. Before a step
+-- blanks a row, the same transaction records what was concluded from the row:
+-- purchase.condition_held, the rows of shared_fingerprint, and the attribution by a touch, which
+-- stays and names no touch.
 
 CREATE TABLE referral.erasure (
     user_id      text COLLATE "C" NOT NULL CHECK (length(user_id) BETWEEN 1 AND 255),

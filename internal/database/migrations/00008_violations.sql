@@ -1,5 +1,5 @@
--- violations() returns what must never be wrong, at any commit. Tests and people call it; the engine
--- does not. What is still to be decided, expanded or allocated is not a violation.
+-- violations() returns what must never be wrong, at any commit. Tests and people call it; the
+-- engine does not. What is still to be decided, expanded or allocated is not a violation.
 CREATE FUNCTION referral.violations() RETURNS TABLE (wrong text, what text)
     LANGUAGE sql STABLE
     BEGIN ATOMIC

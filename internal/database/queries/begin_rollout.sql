@@ -1,5 +1,6 @@
--- Begins the rollout of the newest revision of campaign $1, in place of an unfinished one, and enqueues
--- the pairs that it may reach. Reads counters, not pairs. Uses revision_pkey and pair_count_pkey.
+-- Begins the rollout of the newest revision of campaign $1, in place of an unfinished one, and
+-- enqueues the pairs that it may reach. Reads counters, not pairs. Uses revision_pkey and
+-- pair_count_pkey.
 WITH newest AS (
     SELECT campaign, revision, scope FROM referral.revision WHERE campaign = $1 ORDER BY revision DESC LIMIT 1
 ), begun AS (

@@ -1,3 +1,3 @@
--- Batches read the epoch FOR SHARE before they commit: this waits for those that have read it, and all
--- others roll back.
+-- Batches read the epoch FOR SHARE before they commit: this waits for those that have read it, and
+-- all others roll back.
 UPDATE referral.meta SET epoch = epoch + 1

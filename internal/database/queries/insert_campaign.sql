@@ -1,5 +1,5 @@
--- Inserts a campaign that is declared for the first time, unless another transaction has inserted it.
--- Uses campaign_pkey.
+-- Inserts a campaign that is declared for the first time, unless another transaction has inserted
+-- it. Uses campaign_pkey.
 INSERT INTO referral.campaign (name, mode, starts_at, ends_at, attribution_window, destination,
                                budget_amount, budget_currency, resync_interval,
                                uid, generation, policy, policy_uid, policy_generation, declared_at)

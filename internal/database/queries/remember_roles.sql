@@ -1,5 +1,5 @@
--- Records which roles were granted access, in table role_grant. $1 writers, $2 readers. Roles that do
--- not exist are left out.
+-- Records which roles were granted access, in table role_grant. $1 writers, $2 readers. Roles that
+-- do not exist are left out.
 WITH listed (role, access) AS (
     SELECT l.role, l.access
       FROM (SELECT unnest($1::text[]), 'Writer' UNION SELECT unnest($2::text[]), 'Reader') AS l (role, access)

@@ -1,6 +1,6 @@
 -- Reports the oldest open incident of each campaign that has no reported one: number and set of its
--- pairs are fixed, and later losses are withheld under another id. Incidents that a batch has locked are
--- skipped until the next call. Uses incident_campaign.
+-- pairs are fixed, and later losses are withheld under another id. Incidents that a batch has
+-- locked are skipped until the next call. Uses incident_campaign.
 UPDATE referral.incident AS i
    SET state = 'Reported', reported = i.withheld
   FROM (SELECT o.id

@@ -79,9 +79,10 @@ func Declare(t testing.TB, operator *postgres.DB, name string, terms reward.Term
 		t.Fatal(err)
 	}
 	d := database.Declaration{
-		Name: name, Mode: database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
-		UID: name + "-uid", Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs), OwnerUID: Owner.UID,
+		Campaign: database.Campaign{OwnerUID: Owner.UID, Name: name, UID: name + "-uid"},
+		Mode:     database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
+		Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
+		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs),
 	}
 	for _, edit := range edits {
 		edit(&d)

@@ -1,0 +1,47 @@
+package database_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pinned lists each migration with its hash, as sha256sum writes it in the directory migrations.
+const pinned = "testdata/migrations.sha256"
+
+// A database that has run a migration never runs it again. So an edit of the file would make new
+// databases differ from existing ones.
+func TestMigrationsAreOnlyAdded(t *testing.T) {
+	present := map[string]string{}
+	files, err := filepath.Glob("migrations/*.sql")
+	check(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		check(t, err)
+		hash := sha256.Sum256(text)
+		present[filepath.Base(file)] = hex.EncodeToString(hash[:])
+	}
+
+	list, err := os.Open(pinned)
+	check(t, err)
+	defer func() { _ = list.Close() }()
+	for lines := bufio.NewScanner(list); lines.Scan(); {
+		hash, name, _ := strings.Cut(lines.Text(), "  ")
+		switch present[name] {
+		case hash:
+		case "":
+			t.Errorf("migrations/%s is gone: a migration is never removed or renamed", name)
+		default:
+			t.Errorf("migrations/%s has changed: migrations are only added, so undo the edit and write it as migrations/%05d_….sql",
+				name, len(files)+1)
+		}
+		delete(present, name)
+	}
+	for name, hash := range present {
+		t.Errorf("migrations/%s is not pinned yet: add the line %q to %s", name, hash+"  "+name, pinned)
+	}
+}

@@ -1,0 +1,27 @@
+package engine
+
+import (
+	"fmt"
+	"runtime/debug"
+)
+
+// PanicError is a panic in work for one database. It is an error of that database only: values that
+// no check expected must not end the process, which serves other databases too.
+type PanicError struct {
+	Value any
+	Stack []byte // of the goroutine that panicked
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("a fault of the operator ended the work for this database: %v", e.Value)
+}
+
+// Contain runs do and returns its error, or a *PanicError if it panics.
+func Contain(do func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+	}()
+	return do()
+}

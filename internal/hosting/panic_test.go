@@ -1,0 +1,86 @@
+package hosting_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// A panic that a database causes is a fault of this database only, and passes: its engine is
+// started again, while another database of the same process is used all the time.
+func TestPanicIsAFaultOfItsDatabaseOnly(t *testing.T) {
+	for name, test := range map[string]struct{ message, cause, remedy string }{
+		"in the engine": {
+			message: "Waiting for the database",
+			cause:   "ALTER TABLE referral.revision RENAME TO hidden; UPDATE referral.meta SET epoch = epoch + 1",
+			remedy:  "ALTER TABLE referral.hidden RENAME TO revision",
+		},
+		"in the host": {message: "Deciding credits", cause: "SELECT 1", remedy: "SELECT 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			handler := &panicking{Handler: slog.DiscardHandler, message: test.message, armed: new(atomic.Bool)}
+			w := newWorldWithLog(t, slog.New(handler))
+			healthy := types.NamespacedName{Namespace: "growth", Name: "healthy"}
+			w.Ensure(healthy, w.config())
+			w.serve()
+
+			handler.armed.Store(true)
+			w.asAdmin(test.cause)
+			if test.message == "Deciding credits" {
+				w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.MaxConnections = 5 }))
+			}
+			state := w.await("a fault", func(s hosting.State) bool { return s.Fault != nil })
+			if _, panicked := errors.AsType[*engine.PanicError](state.Fault); !panicked {
+				t.Errorf("the fault is %v", state.Fault)
+			}
+			if state := w.State(healthy); state.Phase != hosting.Serving {
+				t.Errorf("the other host: %+v", state)
+			}
+			w.asAdmin(test.remedy)
+			w.awaitPhase(hosting.Serving)
+			if err := w.Use(t.Context(), shop, query); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// panicking is a log handler that panics once it is armed, at one message: it stands for code that
+// meets a value which it did not expect.
+type panicking struct {
+	slog.Handler
+	message string
+	armed   *atomic.Bool
+}
+
+func (p *panicking) Enabled(context.Context, slog.Level) bool { return true }
+
+func (p *panicking) WithAttrs([]slog.Attr) slog.Handler { return p }
+
+func (p *panicking) Handle(_ context.Context, record slog.Record) error {
+	if record.Message == p.message && p.armed.CompareAndSwap(true, false) {
+		panic("an odd value")
+	}
+	return nil
+}
+
+func (w *world) asAdmin(sql string) {
+	w.Helper()
+	connection, err := pgx.Connect(w.Context(), w.own.AdminURI)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = connection.Close(context.Background()) }()
+	if _, err := connection.Exec(w.Context(), sql); err != nil {
+		w.Fatal(err)
+	}
+}

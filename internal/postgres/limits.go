@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A tenant's database is a server that this process must not trust. Time is bounded by the contexts
+// of its callers; these bound the memory that its answers take.
+const (
+	// messageBytes bounds one message, such as a row. The driver allocates what a message announces
+	// before it has arrived.
+	messageBytes = 4 << 20
+
+	// loginBytes bounds everything that a server sends until a connection is ready.
+	loginBytes = 1 << 20
+
+	// readBytes bounds everything that a server sends while a connection is acquired from the pool
+	// once. It is more than the engine reads for its largest referee.
+	readBytes = 96 << 20
+
+	// rowsBytes bounds the values of all rows of DB.Query, whose callers keep them.
+	rowsBytes = 16 << 20
+)
+
+// errTooMuch means that the server sent more than one use of a connection may take.
+var errTooMuch = errors.New("the server sends more than is accepted")
+
+// limitReading lets the connection read up to readBytes from now on.
+func limitReading(connection *pgx.Conn) {
+	conn := connection.PgConn().Conn()
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	if w, ok := conn.(*watched); ok {
+		w.remaining.Store(readBytes)
+	}
+}
+
+// read counts bytes that were read. It returns an error once they exceed the limit.
+func (c *watched) read(n int) error {
+	if c.remaining.Add(-int64(n)) < 0 {
+		return errTooMuch
+	}
+	return nil
+}
+
+// weigh counts the bytes of a row. It returns an error once all rows exceed rowsBytes.
+func (r *ownRows) weigh() error {
+	for _, value := range r.RawValues() {
+		r.bytes += len(value)
+	}
+	if r.bytes > rowsBytes {
+		return fmt.Errorf("%w: the rows have more than %d MiB", errTooMuch, rowsBytes>>20)
+	}
+	return nil
+}
