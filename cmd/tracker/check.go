@@ -15,7 +15,8 @@ import (
 
 const privateRanges = clients.PrivateRanges
 
-// check refuses what cannot work. Each error names the flag and what it takes; what the edge itself checks is left to it.
+// check returns the errors of the flags. Each names the flag and the values it takes. edge.New
+// checks the flags of the edge.
 func (o *options) check() error {
 	errs := []error{
 		o.checkDatabase(),

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-const usage = `tracker leads visitors along referral links, remembers that they came, and takes facts over HTTP.
+const usage = `tracker redirects visitors of referral links, records their touches, and takes facts over HTTP.
 
 Usage:
   DATABASE_URL=postgresql://shop:…@host:5432/shop tracker --public-url=https://shop.example [flags]
 
 Each flag can also be given by an environment variable: --public-url by TRACKER_PUBLIC_URL, and so on. The
-database's URI, which has a password in it, is taken from DATABASE_URL alone. SIGTERM and SIGINT let what
-has begun be finished, a second one ends the tracker at once.
+database's URI contains a password, so it is read from DATABASE_URL only. SIGTERM and SIGINT let requests
+in progress finish; a second one ends the tracker at once.
 
 Flags:
 `
@@ -41,6 +41,7 @@ type options struct {
 	parameters    string
 	respectGPC    bool
 	consentCookie string
+	ignoreBots    bool
 
 	keysFile       string
 	tokensFile     string
@@ -54,7 +55,7 @@ type options struct {
 // lookup finds an environment variable.
 type lookup func(name string) (string, bool)
 
-// parseFlags returns flag.ErrHelp when help was asked for, and has printed it then.
+// parseFlags returns flag.ErrHelp after it has printed the help that was requested.
 func parseFlags(arguments []string, environment lookup, output io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("tracker", flag.ContinueOnError)
@@ -83,7 +84,7 @@ func parseFlags(arguments []string, environment lookup, output io.Writer) (optio
 	return o, err
 }
 
-// fromEnvironment sets each flag that has a variable. What is set by the command line counts more.
+// fromEnvironment sets each flag that has a variable. The command line has precedence.
 func fromEnvironment(flags *flag.FlagSet, environment lookup) error {
 	var errs []error
 	flags.VisitAll(func(f *flag.Flag) {
@@ -119,6 +120,8 @@ func (o *options) define(flags *flag.FlagSet) {
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
 	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",
 		"`name` of a cookie without which visitors are not remembered (default: all are)")
+	flags.BoolVar(&o.ignoreBots, "ignore-bots", true,
+		"record no touch for crawlers and link previews, which their User-Agent names; they are redirected as usual")
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
 		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+
@@ -128,13 +131,13 @@ func (o *options) define(flags *flag.FlagSet) {
 			"Read again when it changes (default: /v1 refuses every request)")
 	flags.StringVar(&o.addressKeyFile, "address-key-file", "",
 		"`file` with a secret that clients' addresses are hashed with, under another key each day, in the access log "+
-			"(default: the log does not tell clients apart). Addresses themselves are written nowhere")
+			"(default: the log has no clients). Addresses themselves are not logged")
 	flags.StringVar(&o.trustedProxies, "trusted-proxies", privateRanges,
-		"comma-separated addresses and `ranges` of gateways, whose X-Forwarded-For and X-Original-URL are believed; empty: none")
+		"comma-separated addresses and `ranges` of gateways, whose X-Forwarded-For and X-Original-URL are trusted; empty: none")
 
 	flags.StringVar(&o.schema, "schema", "referral", "`schema` of the attribution database")
 	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
-		"`file` with certificates of authorities that the database's is verified with (default: sslmode in DATABASE_URL decides)")
+		"`file` with the certificates of authorities that the database's certificate is verified with (default: sslmode in DATABASE_URL decides)")
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
@@ -144,9 +147,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
 		"how long to go on serving after SIGTERM, unready, until gateways have stopped sending requests")
 	flags.DurationVar(&o.drainTimeout, "drain-timeout", 20*time.Second,
-		"how long what has begun may take after that, touches that wait to be written included")
+		"how long requests in progress and waiting touches may take after that")
 	flags.StringVar(&o.accessLog, "access-log", "errors",
-		"`which` requests to log: none, errors (status 500 and above) or all. Lines tell route, status and duration only")
+		"`which` requests to log: none, errors (status 500 and above) or all. A line has route, status and duration only")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 }

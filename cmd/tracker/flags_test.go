@@ -22,7 +22,7 @@ func environment(variables map[string]string) lookup {
 	}
 }
 
-func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
+func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 	for name, test := range map[string]struct {
 		arguments []string
 		variables map[string]string
@@ -61,7 +61,7 @@ func TestFlagsThatCannotWorkAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestAVariableSetsAFlagUnlessTheCommandLineDoes(t *testing.T) {
+func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 	got, err := parseFlags([]string{"--listen=:1"}, environment(map[string]string{
 		"TRACKER_LISTEN": ":2", "TRACKER_PUBLIC_URL": "https://shop.example", "TRACKER_RESPECT_GPC": "true",
 		"TRACKER_DRAIN_DELAY": "3s", "TRACKER_PARAMETERS": "r, via", "TRACKER_FALLBACK_URL": "",
@@ -72,7 +72,7 @@ func TestAVariableSetsAFlagUnlessTheCommandLineDoes(t *testing.T) {
 	want := options{
 		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000,
 		listen: ":1", trustedProxies: privateRanges, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
-		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, accessLog: "errors",
+		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, ignoreBots: true, accessLog: "errors",
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)

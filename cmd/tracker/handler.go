@@ -16,8 +16,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-// handler answers everything at --listen: links and gateways first, then the facts' API and, where they have no address
-// of their own, probes and metrics.
+// handler serves --listen: links and gateways first, then the API of facts and, without
+// --ops-listen, probes and metrics.
 func (t *tracker) handler() (http.Handler, error) {
 	public, err := url.Parse(t.options.publicURL)
 	if err != nil {
@@ -44,7 +44,8 @@ func (t *tracker) handler() (http.Handler, error) {
 	visitors, err := edge.New(edge.Options{
 		PublicURL: public, CookieDomain: t.options.cookieDomain, FallbackURL: t.options.fallbackURL,
 		Parameters: t.options.parameterNames(), RespectGPC: t.options.respectGPC, ConsentCookie: t.options.consentCookie,
-		Keys: t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
+		IgnoreBots: t.options.ignoreBots,
+		Keys:       t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
 		Limiter: clients.NewLimiter(clients.DefaultLimit),
 		Observer: edge.Observer{
 			Arrived:      func(arrival edge.Arrival) { t.metrics.Arrived(string(arrival)) },
@@ -56,7 +57,7 @@ func (t *tracker) handler() (http.Handler, error) {
 		return nil, err
 	}
 	if !visitors.SecureCookie() {
-		t.log.Warn("Visitors' cookies travel without TLS: --public-url is for a developer's own machine", "public_url", t.options.publicURL)
+		t.log.Warn("Browsers send visitors' cookies without TLS: --public-url must be for a developer's own machine", "public_url", t.options.publicURL)
 	}
 	return ops.Observe(visitors, t.metrics, t.accessLog(proxies)), nil
 }

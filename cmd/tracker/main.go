@@ -1,9 +1,9 @@
-// Command tracker is the edge: it leads visitors along referral links, remembers
-// that they came, and takes facts over HTTP.
+// Command tracker redirects visitors of referral links, records their touches, and takes facts over
+// HTTP.
 //
-// What lives here: flags, and the wiring of what runs. It needs Postgres, as a
-// role that may write facts, and nothing of Kubernetes. While Postgres is away
-// links go on leading where they lead, and writes are refused for the moment.
+// This package has flags and wiring only. The tracker needs Postgres, with a role that may write
+// facts, and no Kubernetes. While Postgres is away, links in memory go on redirecting, and writes
+// of facts are answered with 503.
 package main
 
 import (
@@ -38,7 +38,7 @@ func command(arguments []string) error {
 	limitMemory()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: options.logLevel}))
 
-	// The first SIGTERM or SIGINT ends this context, the second ends the process on the spot.
+	// The first SIGTERM or SIGINT ends this context, the second ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop)
 	defer stop()

@@ -5,10 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// memoryGoal is what the Go heap is kept at, as long as what is alive allows.
+// memoryGoal is the soft limit of the Go runtime's memory, in bytes.
 const memoryGoal = 40 << 20
 
-// limitMemory sets the goal, unless GOMEMLIMIT says otherwise.
+// limitMemory sets the soft limit, unless GOMEMLIMIT is set.
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)

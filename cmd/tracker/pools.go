@@ -11,12 +11,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
-// visitorConnections are those that look links up and write touches. They are apart, so that no batch of facts that
-// waits for a lock keeps a visitor waiting.
+// visitorConnections is how many connections find links and write touches. They have a pool of
+// their own, so that no visitor waits while a batch of facts waits for a lock.
 const visitorConnections = 3
 
-// pools are the ways to the database. They connect when they are needed: the tracker starts, and leads visitors on,
-// without one.
+// pools are the connections to the database. They connect when they are used: the tracker starts
+// and redirects without a database.
 type pools struct{ visitors, facts *postgres.DB }
 
 func openPools(ctx context.Context, options options) (*pools, error) {

@@ -25,11 +25,12 @@ type tracker struct {
 	queue     *touches.Queue
 }
 
-// run runs the process. It returns once ctx has ended and the requests in progress are answered, or when the process
-// cannot start, for instance because its address is in use.
+// run runs the process. It returns once ctx has ended and the requests in progress are answered, or
+// when the process cannot start, for instance because its address is in use.
 func run(ctx context.Context, options options, log *slog.Logger) error {
 	log.Info("Starting", "version", version(), "public_url", options.publicURL, "schema", options.schema)
-	// Files are read again, and touches written, until the last request is answered, which is after ctx ends.
+	// Files are read again, and touches written, until the last request is answered, which is after
+	// ctx ends.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	t, err := build(life, options, log)

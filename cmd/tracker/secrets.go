@@ -53,7 +53,7 @@ func (s *secrets) openKeys(path string, log *slog.Logger) (func() *visitor.Keys,
 		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}
-	log.Warn("No --keys-file: visitors' tokens are valid until this process ends, and at no other replica")
+	log.Warn("No --keys-file: visitors' tokens are valid in this process only")
 	keys, err := visitor.ParseKeys([]byte(randomKey()))
 	if err != nil {
 		return nil, err
@@ -67,6 +67,7 @@ func (s *secrets) openTokens(path string, log *slog.Logger) (func() *api.Tokens,
 		if err != nil {
 			return nil, err
 		}
+		file.RevokeTo(new(api.Tokens))
 		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}

@@ -17,12 +17,12 @@ const (
 	writeTimeout  = 45 * time.Second // of an answer, from the end of its request's header on
 	idleTimeout   = 2 * time.Minute
 
-	// longestHeader lets cookies of other applications through, however many: a visitor that has too many of them is
-	// still a visitor, and a gateway takes a refusal for a failure.
+	// longestHeader has space for many cookies of other applications: a gateway would take a refusal
+	// for a failure.
 	longestHeader = 256 << 10
 )
 
-// serve answers until ctx ends, and then finishes what has begun.
+// serve answers until ctx ends, and then finishes the requests in progress.
 func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 	listener, err := listen(ctx, "listen", t.options.listen)
 	if err != nil {
@@ -39,7 +39,7 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 			return err
 		}
 		opsServer = t.server(t.opsHandler())
-		defer opsServer.Close() //nolint:errcheck // no probe's answer matters any more
+		defer opsServer.Close() //nolint:errcheck // probes need no answer any more
 		go func() { served <- opsServer.Serve(opsListener) }()
 	}
 	t.health.Ready()
@@ -52,8 +52,9 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 	return t.drain(context.WithoutCancel(ctx), server)
 }
 
-// drain ends a server without failing a request. First the server is unready and goes on serving until gateways have
-// noticed; then it accepts no more requests, finishes those in progress, and writes the waiting touches.
+// drain ends a server without failing a request. First the server is unready and goes on serving
+// until gateways have noticed; then it accepts no more requests, finishes those in progress, and
+// writes the waiting touches.
 func (t *tracker) drain(ctx context.Context, server *http.Server) error {
 	t.log.Info("Stopping", "drain_delay", t.options.drainDelay.String(), "drain_timeout", t.options.drainTimeout.String())
 	t.health.Drain()
@@ -85,8 +86,8 @@ func (t *tracker) writeTouches(ctx context.Context) error {
 	return nil
 }
 
-// parting asks clients to come back over another connection, once this process is about to stop. To close connections
-// that are idle, as the server does in the end, can hit one that a request is just on its way over.
+// parting closes connections after their next answer once this process is about to stop. Closing
+// idle connections, as http.Server does at the end, can cut off a request that is on its way.
 func (t *tracker) parting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if t.health.Draining() {

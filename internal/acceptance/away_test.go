@@ -102,7 +102,7 @@ func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	if text := os.Getenv("OUTAGE"); text != "" {
 		var err error
 		outage, err = time.ParseDuration(text)
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	postgres := testworld.NewPostgres(t, testworld.PostgresOptions{Durable: true})
 	w := newWorld(t, testworld.Cluster(t), postgres)
@@ -116,7 +116,7 @@ func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	l := load{edge: e}
 	l.start(t.Context())
 	w.until("there is load", func() bool { return l.recorded.Load() > 50 && l.clicks.Load() > 50 })
-	must(t, postgres.Halt())
+	testworld.Must(t, postgres.Halt())
 	clicks := l.clicks.Load()
 	time.Sleep(outage) // the length of the outage is part of the test
 	if during := l.clicks.Load() - clicks; during < 50 {
@@ -129,7 +129,7 @@ func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	if status := e.status(t, "/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz answers %d without a database", status)
 	}
-	must(t, postgres.Start(t.Context()))
+	testworld.Must(t, postgres.Start(t.Context()))
 	recorded := l.recorded.Load()
 	w.until("writes go on", func() bool { return l.recorded.Load() > recorded+50 })
 	l.stop()
@@ -142,7 +142,7 @@ func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Errorf("a signup is answered with %d", status)
 	}
-	w.eventually("who clicked in the outage is bound to who shared", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
+	w.eventually("a click during the outage is attributed to the referrer", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'late'", "alice")
 }
 
 // load is a stream of visits and purchases.
@@ -238,7 +238,7 @@ func TestStoppingAnswersRequestsThatHaveBegun(t *testing.T) {
 		answered <- status
 	}()
 	w.until("the purchase is being recorded", func() bool { return e.metric("referral_tracker_requests_running") == "1" })
-	must(t, e.Signal(syscall.SIGTERM))
+	testworld.Must(t, e.Signal(syscall.SIGTERM))
 	w.until("the tracker logs that it stops", func() bool { return strings.Contains(e.tracker.Log(), `"msg":"Stopping"`) })
 	w.until("the tracker is unready", func() bool { return e.status(t, "/readyz") == http.StatusServiceUnavailable })
 	if !e.Running() {

@@ -66,14 +66,14 @@ spec:
 
 	got := map[string]int64{}
 	rows, err := w.operator.Query(t.Context(), "SELECT beneficiary_id, available::bigint FROM referral.balance WHERE currency = 'USD' AND (available, held) <> (0, 0)")
-	must(t, err)
-	var who string
+	testworld.Must(t, err)
+	var referrer string
 	var available int64
-	_, err = pgx.ForEachRow(rows, []any{&who, &available}, func() error {
-		got[who] = available
+	_, err = pgx.ForEachRow(rows, []any{&referrer, &available}, func() error {
+		got[referrer] = available
 		return nil
 	})
-	must(t, err)
+	testworld.Must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("balances (-want +got):\n%s", diff)
 	}
@@ -101,11 +101,11 @@ func readOrders(t *testing.T) []order {
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		customer, err := strconv.Atoi(fields[1])
-		must(t, err)
+		testworld.Must(t, err)
 		at, err := time.Parse("20060102", fields[2])
-		must(t, err)
+		testworld.Must(t, err)
 		cents, err := strconv.ParseInt(strings.Replace(fields[4], ".", "", 1), 10, 64)
-		must(t, err)
+		testworld.Must(t, err)
 		o := order{customer: customer, id: fmt.Sprint("order-", len(orders)), at: at, cents: cents}
 		switch n := len(orders); {
 		case n%7 == 0:
@@ -158,7 +158,7 @@ func (w *world) tell(orders []order) {
 func (w *world) send(facts *pgx.Batch) {
 	w.Helper()
 	for part := range slices.Chunk(facts.QueuedQueries, 100) {
-		must(w, w.shop.SendBatch(w.Context(), &pgx.Batch{QueuedQueries: part}).Close())
+		testworld.Must(w, w.shop.SendBatch(w.Context(), &pgx.Batch{QueuedQueries: part}).Close())
 	}
 	*facts = pgx.Batch{}
 }
@@ -168,6 +168,6 @@ func name(customer int) string { return fmt.Sprint("customer-", customer) }
 func sharedPostgres(t testing.TB) *testworld.Postgres {
 	t.Helper()
 	postgres, err := testworld.SharedPostgres(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	return postgres
 }

@@ -21,7 +21,7 @@ func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 	if text := os.Getenv("PAIRS"); text != "" {
 		var err error
 		pairs, err = strconv.Atoi(text)
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	postgres := testworld.NewPostgres(t, testworld.PostgresOptions{Durable: true})
 	w := newWorld(t, testworld.Cluster(t), postgres)
@@ -55,21 +55,21 @@ func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 		case <-time.After(500 * time.Millisecond):
 			switch round % 4 {
 			case 0:
-				must(t, first.Kill())
+				testworld.Must(t, first.Kill())
 				first = w.manager()
 			case 1:
-				must(t, second.Signal(syscall.SIGSTOP))
+				testworld.Must(t, second.Signal(syscall.SIGSTOP))
 			case 2:
-				must(t, postgres.Kill())
-				must(t, postgres.Start(t.Context()))
+				testworld.Must(t, postgres.Kill())
+				testworld.Must(t, postgres.Start(t.Context()))
 			case 3:
-				must(t, second.Signal(syscall.SIGCONT))
+				testworld.Must(t, second.Signal(syscall.SIGCONT))
 			}
 			continue
 		}
 		break
 	}
-	must(t, second.Signal(syscall.SIGCONT))
+	testworld.Must(t, second.Signal(syscall.SIGCONT))
 	w.converged()
 
 	refunded := (pairs + 2) / 3
@@ -83,7 +83,7 @@ func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 // tellLinks writes the links of the pairs.
 func (w *world) tellLinks() {
 	w.Helper()
-	must(w, w.insist(w.Context(), "INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite-friends', 'r' || n FROM generate_series(0, 9) n ON CONFLICT DO NOTHING"))
+	testworld.Must(w, w.insist(w.Context(), "INSERT INTO referral.link (code, campaign, referrer_id) SELECT 'c' || n, 'invite-friends', 'r' || n FROM generate_series(0, 9) n ON CONFLICT DO NOTHING"))
 }
 
 // tellPair writes one referee's facts, in an order that depends on n.

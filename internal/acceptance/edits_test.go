@@ -88,7 +88,7 @@ func TestEditsUnderFire(t *testing.T) {
 	if text := os.Getenv("CHAOS"); text != "" {
 		var err error
 		duration, err = time.ParseDuration(text)
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -115,36 +115,36 @@ func TestEditsUnderFire(t *testing.T) {
 		switch round % 5 {
 		case 1:
 			killed := random.IntN(len(managers))
-			must(t, managers[killed].Kill())
+			testworld.Must(t, managers[killed].Kill())
 			managers[killed] = w.manager()
 		case 2:
 			w.kubectl("", "annotate", "--overwrite", "referralcampaign/invite-friends",
 				fmt.Sprintf("reconcile.referral-operator.io/requestedAt=%d", round))
 		case 3:
-			must(t, managers[0].Signal(syscall.SIGSTOP))
+			testworld.Must(t, managers[0].Signal(syscall.SIGSTOP))
 		case 4:
-			must(t, managers[0].Signal(syscall.SIGCONT))
+			testworld.Must(t, managers[0].Signal(syscall.SIGCONT))
 			if random.IntN(3) == 0 {
-				must(t, postgres.Kill())
-				must(t, postgres.Start(t.Context()))
+				testworld.Must(t, postgres.Kill())
+				testworld.Must(t, postgres.Start(t.Context()))
 			}
 		}
 		time.Sleep(time.Second)
 		f.sample()
 	}
-	must(t, managers[0].Signal(syscall.SIGCONT))
+	testworld.Must(t, managers[0].Signal(syscall.SIGCONT))
 
 	// From here on only the budget limits, and all pairs need the same.
 	var admitted int64
 	last := edit{scope: "AllPairs"}
 	w.declared(last)
 	w.quiet()
-	must(t, w.operator.QueryRow(t.Context(), "SELECT count(*) FROM referral.pair WHERE state IN ('Held', 'Granted')").Scan(&admitted))
+	testworld.Must(t, w.operator.QueryRow(t.Context(), "SELECT count(*) FROM referral.pair WHERE state IN ('Held', 'Granted')").Scan(&admitted))
 	last.budget = 5 * (admitted + 20)
 	w.declared(last)
 	w.quiet()
 	var begin int64
-	must(t, w.operator.QueryRow(t.Context(), "SELECT coalesce(max(entry_id), 0) FROM referral.ledger").Scan(&begin))
+	testworld.Must(t, w.operator.QueryRow(t.Context(), "SELECT coalesce(max(entry_id), 0) FROM referral.ledger").Scan(&begin))
 	time.Sleep(duration / 5)
 	stop()
 	w.quiet()

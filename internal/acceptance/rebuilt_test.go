@@ -19,7 +19,7 @@ func TestSameYAMLChangesNoDecision(t *testing.T) {
 	w.apply(fiveDollars)
 	w.tellLinks()
 	for n := range 6 {
-		must(t, w.tellPair(t.Context(), n))
+		testworld.Must(t, w.tellPair(t.Context(), n))
 	}
 	w.eventually("four pairs are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "4")
 	w.converged()
@@ -33,19 +33,19 @@ func TestSameYAMLChangesNoDecision(t *testing.T) {
 	}
 
 	// The old cluster disappeared some time ago, without a deletion.
-	must(t, manager.Kill())
+	testworld.Must(t, manager.Kill())
 	other := *w
 	other.cluster = testworld.NewCluster(t, testworld.ControlPlaneOptions{CRDs: crds(t)})
 	other.kubectlCreateNamespace()
 	_, err := w.operator.Exec(t.Context(), "UPDATE referral.owner SET heartbeat_at = now() - interval '6 minutes'")
-	must(t, err)
+	testworld.Must(t, err)
 	other.manager()
 	other.apply(fiveDollars)
 	other.converged()
 	if diff := cmp.Diff(before, other.rows(everything)); diff != "" {
 		t.Errorf("on another cluster (-before +after):\n%s", diff)
 	}
-	must(t, other.tellPair(t.Context(), 7))
+	testworld.Must(t, other.tellPair(t.Context(), 7))
 	other.eventually("it goes on where the old one stopped", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "5")
 }
 
@@ -53,12 +53,12 @@ func TestSameYAMLChangesNoDecision(t *testing.T) {
 func (w *world) kubectlCreateNamespace() {
 	w.Helper()
 	_, err := w.cluster.Kubectl(w.Context(), "", "create", "namespace", w.namespace)
-	must(w, err)
+	testworld.Must(w, err)
 }
 
 func crds(t testing.TB) []string {
 	t.Helper()
 	path, err := testworld.CRDs()
-	must(t, err)
+	testworld.Must(t, err)
 	return []string{path}
 }

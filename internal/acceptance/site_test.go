@@ -47,8 +47,8 @@ func (w *world) startTracker(address, publicURL, databaseURI string) *tracker {
 	t := &tracker{address: address, ops: freeAddress(w), token: secret(), key: secret()}
 	dir := w.TempDir()
 	keys, tokens := filepath.Join(dir, "keys"), filepath.Join(dir, "tokens")
-	must(w, os.WriteFile(keys, []byte(t.key+"\n"), 0o600))
-	must(w, os.WriteFile(tokens, []byte("shop: "+t.token+"\n"), 0o600))
+	testworld.Must(w, os.WriteFile(keys, []byte(t.key+"\n"), 0o600))
+	testworld.Must(w, os.WriteFile(tokens, []byte("shop: "+t.token+"\n"), 0o600))
 	t.Process = testworld.Run(w, testworld.ProcessOptions{
 		Path: testworld.BuildTracker(w),
 		Args: []string{
@@ -68,7 +68,7 @@ func (t *tracker) status(tb testing.TB, path string) int {
 	if err != nil {
 		return 0
 	}
-	must(tb, response.Body.Close())
+	testworld.Must(tb, response.Body.Close())
 	return response.StatusCode
 }
 
@@ -81,9 +81,9 @@ func newSite(t testing.TB) *site {
 
 	var err error
 	s.authority, err = testworld.NewAuthority("an authority")
-	must(t, err)
+	testworld.Must(t, err)
 	s.certificate, err = s.authority.Server(siteName)
-	must(t, err)
+	testworld.Must(t, err)
 	trackerAddress := freeAddress(t)
 	s.shop = &shopApp{TB: t, tracker: "http://" + trackerAddress, seen: make(chan http.Header, 64)}
 	app := httptest.NewServer(s.shop)
@@ -95,7 +95,7 @@ func newSite(t testing.TB) *site {
 		},
 	})
 	_, port, err := net.SplitHostPort(nginx.Address)
-	must(t, err)
+	testworld.Must(t, err)
 	s.url = "https://" + net.JoinHostPort(siteName, port)
 	s.shop.site = s.url
 	s.tracker = s.startTracker(trackerAddress, s.url, s.own.WriterURI)
@@ -107,9 +107,9 @@ func newSite(t testing.TB) *site {
 func documented(t testing.TB, address, tracker, shop string) string {
 	t.Helper()
 	root, err := binaries.ModuleRoot()
-	must(t, err)
+	testworld.Must(t, err)
 	content, err := os.ReadFile(filepath.Join(root, "docs", "gateways", "nginx.conf"))
-	must(t, err)
+	testworld.Must(t, err)
 	text := string(content)
 	for placeholder, value := range map[string]string{
 		"listen 443 ssl":            "listen " + address + " ssl",
@@ -131,11 +131,11 @@ func documented(t testing.TB, address, tracker, shop string) string {
 func (s *site) newJar() *http.Client {
 	s.Helper()
 	jar, err := cookiejar.New(nil)
-	must(s, err)
+	testworld.Must(s, err)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.authority.PEM())
 	site, err := url.Parse(s.url)
-	must(s, err)
+	testworld.Must(s, err)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	transport.DialContext = loopbackDial(dialer, site.Port())
@@ -156,7 +156,7 @@ func (w *world) until(what string, is func() bool) {
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
+	testworld.Must(t, err)
 	defer listener.Close()
 	return listener.Addr().String()
 }

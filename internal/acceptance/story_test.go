@@ -42,10 +42,10 @@ func (p *person) post(path string, form ...string) string {
 
 func (p *person) read(response *http.Response, err error) string {
 	p.Helper()
-	must(p, err)
+	testworld.Must(p, err)
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)
-	must(p, err)
+	testworld.Must(p, err)
 	said := saidOnPage.FindSubmatch(content)
 	if response.StatusCode != http.StatusOK || said == nil {
 		p.Fatalf("status %d of %s: %s", response.StatusCode, response.Request.URL, content)
@@ -130,9 +130,9 @@ func (s *site) checkNothingSecretIsLogged(visitor *person) {
 		s.Errorf("the log does not tell of requests")
 	}
 	address, err := url.Parse(s.url)
-	must(s, err)
+	testworld.Must(s, err)
 	database, err := url.Parse(s.own.WriterURI)
-	must(s, err)
+	testworld.Must(s, err)
 	password, _ := database.User.Password()
 	private := map[string]string{
 		"the API token": s.tracker.token, "a key": s.tracker.key, "the database's password": ":" + password + "@",
@@ -165,14 +165,14 @@ func TestRealBrowserEarnsFiveDollars(t *testing.T) {
 	defer cancel()
 	alice, link := s.shares("alice")
 
-	must(t, browser.Open(ctx, link))
+	testworld.Must(t, browser.Open(ctx, link))
 	var address string
-	must(t, browser.Evaluate(ctx, "location.href", &address))
+	testworld.Must(t, browser.Evaluate(ctx, "location.href", &address))
 	if address != s.url+"/" {
 		t.Errorf("the link led to %s", address)
 	}
 	cookies, err := browser.Cookies(ctx)
-	must(t, err)
+	testworld.Must(t, err)
 	if len(cookies) != 1 {
 		t.Fatalf("got the cookies %+v", cookies)
 	}
@@ -183,15 +183,15 @@ func TestRealBrowserEarnsFiveDollars(t *testing.T) {
 		t.Errorf("got the cookie %+v, want %+v", cookies[0], want)
 	}
 	var readable string
-	must(t, browser.Evaluate(ctx, "document.cookie", &readable))
+	testworld.Must(t, browser.Evaluate(ctx, "document.cookie", &readable))
 	if readable != "" {
 		t.Errorf("scripts of the page can read %s", readable)
 	}
 
-	must(t, browser.Do(ctx, `let f = document.getElementById("signup"); f.user.value = "bob"; f.submit()`))
-	must(t, browser.Do(ctx, `let f = document.getElementById("buy"); f.order.value = "order-1"; f.submit()`))
+	testworld.Must(t, browser.Do(ctx, `let f = document.getElementById("signup"); f.user.value = "bob"; f.submit()`))
+	testworld.Must(t, browser.Do(ctx, `let f = document.getElementById("buy"); f.order.value = "order-1"; f.submit()`))
 	var said string
-	must(t, browser.Evaluate(ctx, `document.getElementById("said").innerText`, &said))
+	testworld.Must(t, browser.Evaluate(ctx, `document.getElementById("said").innerText`, &said))
 	if said != "thank you" {
 		t.Errorf("the shop says: %s", said)
 	}
@@ -207,7 +207,7 @@ func TestShopWorksWithoutItsTracker(t *testing.T) {
 	forged := func() http.Header {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/?r=code", nil)
-		must(t, err)
+		testworld.Must(t, err)
 		request.Header.Set("X-Referral-Visitor", "forged")
 		request.Header.Set("X-Referral-Code", "forged")
 		response, err := visitor.Do(request)
@@ -217,7 +217,7 @@ func TestShopWorksWithoutItsTracker(t *testing.T) {
 	if got := forged(); strings.Contains(got.Get("X-Referral-Visitor")+got.Get("X-Referral-Code"), "forged") {
 		t.Errorf("the visitor's own headers reached the shop: %v", got)
 	}
-	must(t, s.tracker.Stop(time.Minute))
+	testworld.Must(t, s.tracker.Stop(time.Minute))
 	if got := forged(); got.Get("X-Referral-Visitor") != "" || got.Get("X-Referral-Code") != "" {
 		t.Errorf("without a tracker, the headers are %v", got)
 	}

@@ -65,7 +65,7 @@ spec:
 func newWorld(t testing.TB, cluster *testworld.ControlPlane, postgres *testworld.Postgres) *world {
 	t.Helper()
 	own, err := postgres.CreateDatabase(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	return &world{
 		TB: t, cluster: cluster, namespace: testworld.NewNamespace(t, cluster), own: own,
 		shop: pool(t, own.WriterURI), operator: pool(t, own.URI),
@@ -75,7 +75,7 @@ func newWorld(t testing.TB, cluster *testworld.ControlPlane, postgres *testworld
 func pool(t testing.TB, uri string) *pgxpool.Pool {
 	t.Helper()
 	p, err := pgxpool.New(t.Context(), uri)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -91,7 +91,7 @@ func (w *world) apply(policy string) {
 func (w *world) kubectl(input string, args ...string) string {
 	w.Helper()
 	output, err := w.cluster.Kubectl(w.Context(), input, append([]string{"--namespace", w.namespace}, args...)...)
-	must(w, err)
+	testworld.Must(w, err)
 	return output
 }
 
@@ -145,7 +145,7 @@ func (w *world) eventually(what, sql, want string) {
 func (w *world) rows(sql string) []string {
 	w.Helper()
 	rows, err := w.try(sql)
-	must(w, err)
+	testworld.Must(w, err)
 	return rows
 }
 
@@ -162,11 +162,4 @@ func (w *world) try(sql string) ([]string, error) {
 		}
 		return strings.Join(words, " "), err
 	})
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -15,7 +15,7 @@ type Explanation struct {
 	UserID        string       `json:"user_id"`
 	SignedUp      bool         `json:"signed_up" doc:"Whether the user's signup is known"`
 	Attribution   *Attribution `json:"attribution" doc:"The link that the signup is attributed to; null: none"`
-	NotAttributed string       `json:"unbound,omitempty" doc:"Why the signup is not attributed"`
+	NotAttributed string       `json:"not_attributed,omitempty" doc:"Why the signup is attributed to no link"`
 	Suspended     string       `json:"suspended,omitempty" doc:"The suspended campaign that must be resumed before anything changes"`
 	Purchases     []Purchase   `json:"purchases"`
 }

@@ -25,6 +25,14 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
+// Must ends the test if there is an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Cluster returns the control plane that the tests of this process share, with
 // the CRDs of this repository.
 func Cluster(t testing.TB) *ControlPlane {

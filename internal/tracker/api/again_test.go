@@ -9,14 +9,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 // Each write twice, and then something else under its key.
-func TestTheSameAgainIsTheSame(t *testing.T) {
+func TestRepeatedFactAnswersTheStoredOne(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency) VALUES ('b', 'a', 100, 'USD')")
-	must(t, err)
+	testworld.Must(t, err)
 	for target, test := range map[string]struct {
 		body, other string
 		differs     []string
@@ -27,7 +28,7 @@ func TestTheSameAgainIsTheSame(t *testing.T) {
 			[]string{"body.referrer_id"},
 		},
 		signups: {
-			`{"user_id": "u", "visitor": "v", "code": " ABC ", "fingerprints": ["a"], "signed_up_at": "2026-11-05T12:00:00.1234567+01:00"}`,
+			`{"user_id": "u", "visitor_id": "v", "code": " ABC ", "fingerprints": ["a"], "signed_up_at": "2026-11-05T12:00:00.1234567+01:00"}`,
 			`{"user_id": "u", "code": "def", "signed_up_at": "2026-11-05T12:00:00Z"}`,
 			[]string{"body.code", "body.signed_up_at"},
 		},
@@ -84,16 +85,16 @@ func TestPurchaseOfZeroIsRecorded(t *testing.T) {
 // valued is an object with what attributes are worth, not how they are written.
 func valued(t *testing.T, body string) (members map[string]any) {
 	t.Helper()
-	must(t, json.Unmarshal([]byte(body), &members))
+	testworld.Must(t, json.Unmarshal([]byte(body), &members))
 	return members
 }
 
-func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
+func TestLinkWithoutACodeIsCreatedOnce(t *testing.T) {
 	w := newWorld(t)
 	code := func(body string, status int) string {
 		t.Helper()
 		var link struct{ Code string }
-		must(t, json.Unmarshal([]byte(w.post("/v1/links", body, status).body), &link))
+		testworld.Must(t, json.Unmarshal([]byte(w.post("/v1/links", body, status).body), &link))
 		return link.Code
 	}
 	first := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated)
@@ -109,25 +110,25 @@ func TestALinkWithoutACodeIsMadeOnce(t *testing.T) {
 		}
 	}
 	_, err := w.operator.Exec(t.Context(), "UPDATE referral.link SET disabled_at = now() WHERE code = $1", first)
-	must(t, err)
+	testworld.Must(t, err)
 	if got := code(`{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated); got == first {
 		t.Error("a disabled link was handed out")
 	}
 }
 
-func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
+func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
 	good := w.keys.Seal(cookie, time.Now(), time.Hour)
 	other, err := visitor.ParseKeys([]byte(strings.Repeat("cd", 32)))
-	must(t, err)
+	testworld.Must(t, err)
 	for name, test := range map[string]struct {
 		visitor string
 		warned  bool
 	}{
 		"its token":       {good, false},
 		"no cookie":       {"", false},
-		"an id":           {"visitor-7", false},
+		"an id":           {"visitor-7", true},
 		"outdated":        {w.keys.Seal(cookie, time.Now().Add(-2*time.Hour), time.Hour), true},
 		"of other keys":   {other.Seal(cookie, time.Now(), time.Hour), true},
 		"cut short":       {good[:len(good)/2], true},
@@ -137,7 +138,7 @@ func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, err := json.Marshal(map[string]string{"user_id": name, "visitor": test.visitor})
-			must(t, err)
+			testworld.Must(t, err)
 			got := w.post(signups, string(body), http.StatusCreated)
 			if warned := strings.Contains(got.body, "visitor was left out"); warned != test.warned {
 				t.Errorf("got %s", got.body)
@@ -146,12 +147,38 @@ func TestASignupSurvivesWhateverItsVisitorIs(t *testing.T) {
 		})
 	}
 	w.expect("touches", "SELECT code, visitor_id = '"+cookie.VisitorID+"' FROM referral.touch", "abc true")
-	if len(w.refused) != 2*5 {
+	if len(w.refused) != 2*7 {
 		t.Errorf("refused: %v", w.refused)
 	}
+	w.expect("visitors", "SELECT user_id FROM referral.signup WHERE visitor_id IS NOT NULL", "its token")
 	// A newer token of the same visitor is the same signup.
 	newer := w.keys.Seal(cookie.Touched(visitor.NewTouch("def", time.Now()), time.Hour), time.Now(), time.Hour)
 	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
+}
+
+func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)
+	good := w.keys.Seal(cookie, time.Now(), time.Hour)
+	for user, test := range map[string]struct{ fields, stored, warning string }{
+		"id":                      {`"visitor_id": "v7"`, "v7", ""},
+		"empty id":                {`"visitor_id": ""`, "", ""},
+		"255 of any alphabet":     {`"visitor_id": "` + strings.Repeat("é", 255) + `"`, strings.Repeat("é", 255), ""},
+		"token as id":             {`"visitor_id": "v4.local.AAAA"`, "", "visitor_id was left out"},
+		"id beside invalid":       {`"visitor": "v4.local.AAAA", "visitor_id": "v7"`, "v7", "visitor was left out"},
+		"id beside its token":     {`"visitor": "` + good + `", "visitor_id": "` + cookie.VisitorID + `"`, cookie.VisitorID, ""},
+		"id beside other token":   {`"visitor": "` + good + `", "visitor_id": "v7"`, cookie.VisitorID, "visitor_id was left out"},
+		"id in the token's place": {`"visitor": "v7"`, "", "visitor was left out"},
+	} {
+		got := w.post(signups, `{"user_id": "`+user+`", `+test.fields+`}`, http.StatusCreated)
+		if warned := strings.Contains(got.body, "left out"); warned != (test.warning != "") || !strings.Contains(got.body, test.warning) {
+			t.Errorf("%s: %s", user, got.body)
+		}
+		w.expect(user, "SELECT coalesce(visitor_id, '') FROM referral.signup WHERE user_id = '"+strings.ReplaceAll(user, "'", "''")+"'", test.stored)
+	}
+	w.post(signups, `{"user_id": "u", "visitor_id": "`+strings.Repeat("é", 256)+`"}`, http.StatusUnprocessableEntity)
+	w.post("/v1/actions", `{"visitor_id": "v7", "action": "view"}`, http.StatusCreated)
+	w.post("/v1/actions", `{"visitor": "v7", "action": "view"}`, http.StatusUnprocessableEntity)
 }
 
 func TestListsArePaged(t *testing.T) {

@@ -24,15 +24,15 @@ const (
 	patience = 15 * time.Second
 )
 
-// Options are what the API needs.
+// Options of the API.
 type Options struct {
 	Store   *facts.Store
 	Explain func(ctx context.Context, userID string) (explain.Explanation, error)
 
-	Tokens func() *Tokens       // those in force now
-	Keys   func() *visitor.Keys // those in force now
+	Tokens func() *Tokens       // in force now
+	Keys   func() *visitor.Keys // in force now
 
-	PublicURL string // of the tracker, where links begin
+	PublicURL string // of the tracker; links begin with it
 	Version   string // of this program, for the document
 	Log       *slog.Logger
 
@@ -70,6 +70,7 @@ func register(mux *http.ServeMux, options Options) *api {
 	a.registerFacts()
 	a.registerBatch()
 	a.registerReads()
+	describeProblems(a.huma.OpenAPI().Components.Schemas)
 	registerDocs(mux, a.huma.OpenAPI())
 	mux.HandleFunc("/v1/", nowhere(mux))
 	return a
@@ -81,9 +82,9 @@ func configuration(options Options) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Facts for referral-operator", Version: options.Version,
-				Description: "What an application records: links, signups, purchases, refunds and actions; and what came of it. " +
-					"Every write is idempotent by the natural key of its fact: the same body again answers 200 with what is stored, " +
-					"another body under the same key 409 with what differs. 201 means committed. Money is in minor units of its currency.",
+				Description: "Records links, signups, purchases, refunds, actions and redemptions, and reads balances and credits. " +
+					"Every write is idempotent by the natural key of its fact: the same body again answers 200 with the stored fact, " +
+					"another body under the same key 409 with the fields that differ. 201 means committed. Money is in minor units of its currency.",
 			},
 			Servers:  []*huma.Server{{URL: options.PublicURL}},
 			Security: []map[string][]string{{"token": {}}},
@@ -100,7 +101,7 @@ func configuration(options Options) huma.Config {
 	}
 }
 
-// schemaName tells types of the same name in different packages apart.
+// schemaName gives types of the same name in different packages different names.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
@@ -112,10 +113,10 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// nowhere answers for addresses under /v1/ without an operation.
+// nowhere answers requests for paths under /v1/ without an operation.
 func nowhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		status, detail := http.StatusNotFound, "no such address: see /docs"
+		status, detail := http.StatusNotFound, "there is no such path: see /docs"
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
@@ -125,7 +126,7 @@ func nowhere(mux *http.ServeMux) http.HandlerFunc {
 		}
 		if len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			status, detail = http.StatusMethodNotAllowed, "this address does not take "+methodName(r.Method)
+			status, detail = http.StatusMethodNotAllowed, "this path does not take "+methodName(r.Method)
 		}
 		writeProblem(w, problem(status, detail))
 	}

@@ -35,13 +35,13 @@ type (
 
 // batch is facts of any kinds. All of them are recorded, or none.
 type batch struct {
-	Facts []batchFact `json:"facts" minItems:"1" maxItems:"1000" nullable:"false" doc:"In any order; of two under one key the second must be the same."`
+	Facts []batchFact `json:"facts" minItems:"1" maxItems:"1000" nullable:"false" doc:"In any order. Two facts with the same key must be equal."`
 }
 
-// batchFact is a fact whose kind has not been looked at.
+// batchFact is a fact whose kind has not been read.
 type batchFact struct{ json.RawMessage }
 
-// Schema is that of one of the kinds.
+// Schema is the union of the schemas of all kinds.
 func (batchFact) Schema(registry huma.Registry) *huma.Schema {
 	schema := &huma.Schema{Discriminator: &huma.Discriminator{PropertyName: "kind", Mapping: map[string]string{}}}
 	for _, k := range batchKinds {
@@ -57,8 +57,8 @@ type recordedBatch struct {
 }
 
 type recordedFact struct {
-	Status   int      `json:"status" enum:"200,201" doc:"201: it is new. 200: it was recorded before."`
-	Warnings []string `json:"warnings,omitempty" doc:"What was left out, and why."`
+	Status   int      `json:"status" enum:"200,201" doc:"201: the fact is new. 200: it was recorded before."`
+	Warnings []string `json:"warnings,omitempty" doc:"Values that were left out, and why."`
 }
 
 // batchKind is how facts of one kind are read from a batch.
@@ -96,10 +96,10 @@ var batchKinds = []batchKind{
 
 func (a *api) registerBatch() {
 	op := post(a, operation{
-		path: "/v1/batch", id: "record-batch", tag: "Facts", summary: "Up to 1,000 facts, all or nothing", limit: batchLimit,
-		description: "In one transaction. Where a fact is invalid, or conflicts with what is stored, nothing is recorded, and the problem names it.",
+		path: "/v1/batch", id: "record-batch", tag: "Facts", summary: "Record up to 1,000 facts, all or none", limit: batchLimit,
+		description: "In one transaction. If a fact is invalid or conflicts with a stored fact, nothing is recorded and the problem names the fact.",
 	}, a.batch)
-	// Facts are looked at one by one, each by the shape of its kind.
+	// Facts are checked one by one, each against the shape of its kind.
 	registry := a.huma.OpenAPI().Components.Schemas
 	whole := *registry.SchemaFromRef(registry.Schema(reflect.TypeFor[batch](), true, "").Ref)
 	list := *whole.Properties["facts"]

@@ -8,20 +8,22 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const mixed = `{"facts": [
 	{"kind": "purchase", "user_id": "u", "purchase_id": "p1", "amount": 100, "currency": "USD", "attributes": {"n": 1}},
 	{"kind": "signup", "user_id": "u", "visitor": "v4.local.forged", "code": "ABC"},
 	{"kind": "refund", "user_id": "u", "purchase_id": "p1", "refund_id": "r", "amount": 50},
-	{"kind": "action", "visitor": "v", "action": "view", "target": "sofa"},
+	{"kind": "action", "visitor_id": "v", "action": "view", "target": "sofa"},
 	{"kind": "purchase", "user_id": "u", "purchase_id": "p1", "amount": 100, "currency": "USD"}
 ]}`
 
 func statuses(t *testing.T, body string) (statuses []int) {
 	t.Helper()
 	var got struct{ Results []struct{ Status int } }
-	must(t, json.Unmarshal([]byte(body), &got))
+	testworld.Must(t, json.Unmarshal([]byte(body), &got))
 	for _, result := range got.Results {
 		statuses = append(statuses, result.Status)
 	}

@@ -10,20 +10,21 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // connections is how many write at a time.
 const connections = 32
 
-// BenchmarkPurchases posts purchases over kept-alive connections, as a shop's
-// workers do.
+// BenchmarkPurchases posts purchases over kept-alive connections, as a shop's workers do.
 func BenchmarkPurchases(b *testing.B) {
 	w := newWorld(b)
 	server := &http.Server{Handler: w.handler}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(b, err)
+	testworld.Must(b, err)
 	go func() { _ = server.Serve(listener) }()
-	b.Cleanup(func() { must(b, server.Close()) })
+	b.Cleanup(func() { testworld.Must(b, server.Close()) })
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 	inParallel(b, func(n int64) error {
 		r, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "http://"+listener.Addr().String()+purchases,
@@ -51,7 +52,7 @@ func BenchmarkPlainInserts(b *testing.B) {
 	free := make(chan *pgx.Conn, connections)
 	for range connections {
 		connection, err := pgx.Connect(b.Context(), w.own.WriterURI)
-		must(b, err)
+		testworld.Must(b, err)
 		free <- connection
 	}
 	inParallel(b, func(n int64) error {

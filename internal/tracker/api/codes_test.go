@@ -7,18 +7,20 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // quoted is a text as JSON has it.
 func quoted(t *testing.T, text string) string {
 	t.Helper()
 	literal, err := json.Marshal(text)
-	must(t, err)
+	testworld.Must(t, err)
 	return string(literal)
 }
 
 // SQL and HTTP take the same for a code, whatever Go would make of it.
-func TestCodesAreReadAsByTheDatabase(t *testing.T) {
+func TestCodesAreReadAsTheDatabaseReadsThem(t *testing.T) {
 	for _, code := range []string{"abc", " ABC ", "\n\v\f\rAbc\t", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "\u00a0ABC", "\u2003abc\u2003"} {
 		t.Run(code, func(t *testing.T) {
 			w := newWorld(t)
@@ -26,7 +28,7 @@ func TestCodesAreReadAsByTheDatabase(t *testing.T) {
 			w.post(signups, fmt.Sprintf(`{"user_id": "u", "code": %s}`, given), http.StatusCreated)
 			w.post("/v1/actions", fmt.Sprintf(`{"user_id": "other", "action": "view", "code": %s}`, given), http.StatusCreated)
 			_, err := w.operator.Exec(t.Context(), `INSERT INTO referral.signup (user_id, code) VALUES ('by SQL', $1)`, code)
-			must(t, err)
+			testworld.Must(t, err)
 			w.expect("codes", `SELECT (SELECT referral.normal_code(code) FROM referral.signup WHERE user_id = 'u') = referral.normal_code(code),
 			                          (SELECT code FROM referral.action) = referral.normal_code(code)
 			                     FROM referral.signup WHERE user_id = 'by SQL'`, "true true")
@@ -34,7 +36,7 @@ func TestCodesAreReadAsByTheDatabase(t *testing.T) {
 	}
 }
 
-func TestAnotherSpellingOfACodeIsTheSame(t *testing.T) {
+func TestSpellingsOfACodeAreEqual(t *testing.T) {
 	w := newWorld(t)
 	spellings := []string{"abc", " ABC\t", "Abc"}
 	for i, code := range spellings {
@@ -49,7 +51,7 @@ func TestAnotherSpellingOfACodeIsTheSame(t *testing.T) {
 	}
 	// The same where SQL wrote it.
 	_, err := w.operator.Exec(t.Context(), "INSERT INTO referral.signup (user_id, code) VALUES ('v', ' ΟΔΟΣ')")
-	must(t, err)
+	testworld.Must(t, err)
 	w.post(signups, `{"user_id": "v", "code": "ΟΔΟΣ "}`, http.StatusOK)
 	got := w.post(signups, `{"user_id": "v", "code": "other"}`, http.StatusConflict)
 	if diff := cmp.Diff([]string{"body.code"}, got.places(t)); diff != "" {
@@ -61,7 +63,7 @@ func TestAnotherSpellingOfACodeIsTheSame(t *testing.T) {
 	}
 }
 
-func TestABlankCodeIsNone(t *testing.T) {
+func TestBlankCodeIsLeftOut(t *testing.T) {
 	w := newWorld(t)
 	w.post(signups, `{"user_id": "u", "code": " \t"}`, http.StatusCreated)
 	w.post(signups, `{"user_id": "u"}`, http.StatusOK)

@@ -5,8 +5,8 @@
 // causes a 5xx. 201 is answered after the commit; while the database is away the answer is 503 with
 // Retry-After.
 //
-// The package knows HTTP, JSON and tokens. Package facts knows how facts are stored and when two are
-// the same.
+// The package knows HTTP, JSON and tokens. Package facts knows how facts are stored and when two
+// are the same.
 //
 // # Why huma
 //

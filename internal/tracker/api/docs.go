@@ -18,23 +18,22 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 )
 
-// pageFiles are what shows the document to people.
+// pageFiles are the page that shows the document to people.
 //
 //go:embed page
 var pageFiles embed.FS
 
-// policy lets the page load and ask for nothing but this server. Swagger UI
-// writes styles into its elements.
+// policy allows the page to load from this server only. Swagger UI writes styles into its elements.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ours and theirs are the files of the page.
+// ours are the files of the page in this repository, theirs those of Swagger UI.
 var (
 	ours   = []string{"start.js"}
 	theirs = []string{"swagger-ui-bundle.js.gz", "swagger-ui.css.gz", "favicon-32x32.png"}
 )
 
-// registerDocs adds the OpenAPI document, and a page that shows it.
+// registerDocs adds the OpenAPI document and a page that shows it.
 func registerDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 	text, err := json.Marshal(document)
 	if err != nil {
@@ -57,10 +56,10 @@ func mustRead(content []byte, err error) []byte {
 	return content
 }
 
-// packed ends the names of files that are kept as every browser takes them.
+// packed ends the names of files that are stored compressed.
 const packed = ".gz"
 
-// asset is content that does not change while this program runs.
+// asset is a file that does not change while this program runs.
 type asset struct {
 	kind, tag string
 	content   []byte
@@ -73,7 +72,7 @@ func newAsset(name string, content []byte) *asset {
 	return &asset{kind: kinds[path.Ext(plain)], tag: `"` + hex.EncodeToString(digest[:8]) + `"`, content: content, packed: isPacked}
 }
 
-// kinds are media types by the end of a file's name.
+// kinds are media types by file extension.
 var kinds = map[string]string{
 	".css": "text/css; charset=utf-8", ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
 	".json": "application/json", ".png": "image/png",
@@ -101,7 +100,7 @@ func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *asset) unpack(w http.ResponseWriter) {
 	plain, err := gzip.NewReader(bytes.NewReader(a.content))
 	if err == nil {
-		_, err = io.Copy(w, plain) //nolint:gosec // what is unpacked is part of this program
+		_, err = io.Copy(w, plain) //nolint:gosec // the content is part of this program
 	}
 	_ = err // the client is gone
 }

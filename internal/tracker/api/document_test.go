@@ -27,14 +27,14 @@ func document(t *testing.T) (handler http.Handler, text string) {
 	return w.handler, got.body
 }
 
-func TestTheDocumentIsWhole(t *testing.T) {
+func TestDocumentIsValidAndComplete(t *testing.T) {
 	_, text := document(t)
 	var doc struct {
 		OpenAPI    string
 		Paths      map[string]map[string]operation
 		Components struct{ Schemas map[string]any }
 	}
-	must(t, json.Unmarshal([]byte(text), &doc))
+	testworld.Must(t, json.Unmarshal([]byte(text), &doc))
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
 		t.Errorf("it is of OpenAPI %s", doc.OpenAPI)
 	}
@@ -59,6 +59,11 @@ func TestTheDocumentIsWhole(t *testing.T) {
 	if diff := cmp.Diff(want, operations); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
+	for _, foreign := range []string{"example.com", "thing-id", "items[3]", "foo"} {
+		if strings.Contains(text, foreign) {
+			t.Errorf("%q is not an example of this API", foreign)
+		}
+	}
 	for _, reference := range regexp.MustCompile(`"(?:\$ref|signup|purchase|refund|action)":"#/components/schemas/([^"]+)"`).FindAllStringSubmatch(text, -1) {
 		if doc.Components.Schemas[reference[1]] == nil {
 			t.Errorf("there is no schema %s", reference[1])
@@ -81,7 +86,7 @@ func (op operation) check(t *testing.T, where string) {
 	}
 	want := []string{"401", "422", "500", "503"}
 	if strings.HasPrefix(where, "post") {
-		want = append(want, "200", "201", "400", "409", "413", "415")
+		want = append(want, "200", "201", "400", "408", "409", "413", "415")
 		if op.RequestBody == nil || !op.RequestBody.Required {
 			t.Errorf("%s has no body", where)
 		}
@@ -98,7 +103,7 @@ func (op operation) check(t *testing.T, where string) {
 	}
 }
 
-func TestThePageNeedsNothingFromOutside(t *testing.T) {
+func TestPageLoadsFromThisServerOnly(t *testing.T) {
 	handler, _ := document(t)
 	get := func(target string, unpacked bool) answer {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
@@ -136,9 +141,9 @@ func TestABrowserShowsTheDocument(t *testing.T) {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	browser := testworld.NewBrowser(t, testworld.BrowserOptions{})
-	must(t, browser.Open(t.Context(), server.URL+"/docs"))
+	testworld.Must(t, browser.Open(t.Context(), server.URL+"/docs"))
 	var shown string
-	must(t, browser.Evaluate(t.Context(), `new Promise(resolve => {
+	testworld.Must(t, browser.Evaluate(t.Context(), `new Promise(resolve => {
 		const look = () => document.querySelectorAll(".opblock").length >= 12 && resolve(document.body.innerText);
 		new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
 		look();

@@ -10,9 +10,9 @@ import (
 func TestErasingAUser(t *testing.T) {
 	w := newWorld(t)
 	const (
-		signup   = `{"user_id": "u", "visitor": "v", "code": "abc", "fingerprints": ["f"], "attributes": {"plan": "pro"}}`
+		signup   = `{"user_id": "u", "visitor_id": "v", "code": "abc", "fingerprints": ["f"], "attributes": {"plan": "pro"}}`
 		purchase = `{"user_id": "u", "purchase_id": "p", "amount": 100, "currency": "USD", "attributes": {"sku": "sofa"}}`
-		action   = `{"user_id": "u", "visitor": "v", "action_id": "a", "action": "view"}`
+		action   = `{"user_id": "u", "visitor_id": "v", "action_id": "a", "action": "view"}`
 	)
 	w.post(signups, signup, http.StatusCreated)
 	w.post(purchases, purchase, http.StatusCreated)
@@ -50,8 +50,7 @@ func TestErasingAUser(t *testing.T) {
 	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
 	w.expect("purchase", "SELECT amount, attributes::text FROM referral.purchase", "100 {}")
 
-	// A retried write is answered with what is there, and nothing that was erased
-	// comes back.
+	// A retried write is answered with what is there, and nothing that was erased comes back.
 	w.post(signups, signup, http.StatusOK)
 	w.post(purchases, purchase, http.StatusOK)
 	w.post("/v1/actions", action, http.StatusOK)

@@ -10,15 +10,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// erasure is how far the erasure of a user is.
+// erasure is the state of the erasure of a user.
 type erasure struct {
 	UserID      string     `json:"user_id"`
 	RequestedAt time.Time  `json:"requested_at" doc:"When the newest erasure was requested."`
-	CompletedAt *time.Time `json:"completed_at,omitempty" doc:"When everything was erased that was there at the newest request; left out: the engine is not done."`
-	URL         string     `json:"url" doc:"Where to read this again."`
+	CompletedAt *time.Time `json:"completed_at,omitempty" doc:"When all data of before the newest request was erased; left out: not yet."`
+	URL         string     `json:"url" doc:"Address of this erasure."`
 }
 
-// accepted is an answer that says where to see the rest.
+// accepted is an answer with the address of the request's state.
 type accepted[T any] struct {
 	Location string `header:"Location"`
 	Body     T
@@ -26,10 +26,10 @@ type accepted[T any] struct {
 
 func (a *api) registerErasure() {
 	o := operation{
-		path: "/v1/users/{id}", id: "erase-user", tag: "Privacy", summary: "Erase a person",
+		path: "/v1/users/{id}", id: "erase-user", tag: "Privacy", summary: "Erase a user's personal data",
 		description: "Requests that attributes, fingerprints, landing URLs, referers and visitor links of a user are erased. " +
-			"The operator does it in a moment, or once a suspended database or campaign is resumed; Location says where to see when it is completed. " +
-			"It deletes no fact and changes no amount and no decision. Again, it erases what was written since.",
+			"The operator erases within moments, or once a suspended database or campaign is resumed; Location is the address to read when it is completed. " +
+			"No fact is deleted, and no amount and no decision changes. Repeating the request erases what was written since.",
 	}
 	op := o.describe(http.MethodDelete, http.StatusAccepted, http.StatusUnprocessableEntity)
 	huma.Register(a.huma, op, func(ctx context.Context, in *person) (*accepted[erasure], error) {
@@ -46,7 +46,7 @@ func (a *api) registerErasure() {
 		return &accepted[erasure]{Location: out.URL, Body: out}, nil
 	})
 	get(a, operation{
-		path: "/v1/users/{id}/erasure", id: "read-erasure", tag: "Privacy", summary: "Whether the erasure of a person is completed",
+		path: "/v1/users/{id}/erasure", id: "read-erasure", tag: "Privacy", summary: "State of a user's erasure",
 	}, a.erasure, http.StatusNotFound)
 }
 

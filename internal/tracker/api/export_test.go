@@ -11,12 +11,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// RegisterAndTell registers the API and tells its document.
+// RegisterAndTell registers the API and returns its document.
 func RegisterAndTell(mux *http.ServeMux, options Options) *huma.OpenAPI {
 	return register(mux, options).huma.OpenAPI()
 }
 
-// Conforms tells whether an answer is as the document says.
+// Conforms reports whether an answer conforms to the document.
 func Conforms(document *huma.OpenAPI, r *http.Request, answer *http.Response, body []byte) error {
 	_, path, _ := strings.Cut(r.Pattern, " ")
 	item := document.Paths[path]
@@ -44,7 +44,7 @@ func Conforms(document *huma.OpenAPI, r *http.Request, answer *http.Response, bo
 	return errors.Join(result.Errors...)
 }
 
-// Parse is how bodies are read.
+// Parse parses a body.
 func Parse(body []byte) (tree any, err error) {
 	tree, wrong := parse(body)
 	if wrong != nil {

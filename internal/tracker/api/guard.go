@@ -18,7 +18,7 @@ func caller(ctx context.Context) string {
 	return name
 }
 
-// guard refuses requests without a valid token, before anything else of the request is read.
+// guard refuses requests without a valid token before it reads anything else of them.
 func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	name, ok := "", false

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
-func TestWhoHasNoTokenDoesNothing(t *testing.T) {
+func TestRequestsWithoutATokenAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, authorization := range map[string]string{
 		"none":            "",
@@ -41,7 +42,7 @@ func TestWhoHasNoTokenDoesNothing(t *testing.T) {
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "0")
 }
 
-func TestATokenIsChangedWithoutAnybodyBeingTurnedAway(t *testing.T) {
+func TestTokenIsReplacedWithoutARefusal(t *testing.T) {
 	w := newWorld(t)
 	const newer = "the-next-token-of-the-shop"
 	try := func(token string, want int) {
@@ -54,7 +55,7 @@ func TestATokenIsChangedWithoutAnybodyBeingTurnedAway(t *testing.T) {
 		t.Helper()
 		var err error
 		w.tokens, err = api.ParseTokens([]byte(content))
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	try(secret, http.StatusOK)
 	try(newer, http.StatusUnauthorized)
@@ -95,7 +96,7 @@ func TestParseTokens(t *testing.T) {
 			_, err := api.ParseTokens([]byte(test.content))
 			switch {
 			case test.wrong == "":
-				must(t, err)
+				testworld.Must(t, err)
 			case err == nil || !strings.Contains(err.Error(), test.wrong):
 				t.Errorf("got %v", err)
 			case strings.Contains(err.Error(), "0123456789"), strings.Contains(err.Error(), hash[1:]):

@@ -14,9 +14,9 @@ import (
 
 func (a *api) registerLinks() {
 	post(a, operation{
-		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get a referrer's link, made if there is none",
-		description: "Without a code there is one link for each referrer, campaign, label and destination; one that expired or was disabled is followed by another. " +
-			"A code that is chosen has 3 to 64 letters a to z, digits, '-' and '_', and is stored in lower case.",
+		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get or create a referrer's link",
+		description: "Without a code, a referrer has one link per campaign, label and destination; a new one is created when it has expired or is disabled. " +
+			"A chosen code has 3 to 64 letters a to z, digits, '-' and '_', and is stored in lower case.",
 	}, a.link)
 }
 
@@ -38,7 +38,7 @@ func (a *api) link(ctx context.Context, l *Link) (RecordedLink, bool, error) {
 	return a.recordedLink(&outcome.Stored), outcome.Created, err
 }
 
-// address is where a link is followed.
+// address is the URL of a link; empty for a link without a code.
 func (a *api) address(code *string) string {
 	if code == nil {
 		return ""
@@ -46,16 +46,16 @@ func (a *api) address(code *string) string {
 	return a.PublicURL + "/r/" + url.PathEscape(*code)
 }
 
-// wrongDestination is what is wrong with where a link leads; empty: nothing.
+// wrongDestination returns the error of a destination; empty if it is valid.
 func wrongDestination(text string) string {
 	address, err := url.Parse(text)
 	switch {
 	case err != nil, strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) || c == '\\' }):
-		return "is no URL"
+		return "must be a URL"
 	case address.Scheme != "https" && address.Scheme != "http", address.Host == "", address.Opaque != "":
-		return "must be a whole URL that begins with https:// or http://"
+		return "must be an absolute URL that begins with https:// or http://"
 	case address.User != nil:
-		return "must have no user in it"
+		return "must have no user name"
 	}
 	return ""
 }

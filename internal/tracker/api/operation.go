@@ -10,27 +10,27 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// answered is what an operation answers with.
+// answered is the answer of an operation.
 type answered[T any] struct {
 	Status int
 	Body   T
 }
 
-// operation describes an operation to readers.
+// operation describes an operation in the document.
 type operation struct {
 	path, id, summary, description, tag string
 	limit                               int64 // of the body; 0: bodyLimit
 }
 
-// post registers an operation that records a fact I and answers with O. do
-// also says whether the fact is new.
+// post registers an operation that records a fact I and answers with O. do also reports whether the
+// fact is new.
 func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, error)) *huma.Operation {
 	if o.limit == 0 {
 		o.limit = bodyLimit
 	}
 	registry := a.huma.OpenAPI().Components.Schemas
 	s := shapeOf[I](registry, o.limit)
-	op := o.describe(http.MethodPost, http.StatusCreated, http.StatusBadRequest, http.StatusConflict,
+	op := o.describe(http.MethodPost, http.StatusCreated, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	op.Metadata = map[string]any{shapeKey: s}
 	huma.Register(a.huma, op, func(ctx context.Context, in *posted[I]) (*answered[O], error) {
@@ -50,18 +50,18 @@ func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, 
 		return &answered[O]{Status: status, Body: out}, nil
 	})
 	documented := a.huma.OpenAPI().Paths[o.path].Post
-	// Told only now: the framework would otherwise read the body itself.
+	// Declared only now: otherwise huma reads the body itself.
 	documented.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: s.schema}}}
 	created := documented.Responses[strconv.Itoa(http.StatusCreated)]
 	created.Description = "Recorded and committed."
 	same := *created
-	same.Description = "This was recorded before; here is what is stored."
+	same.Description = "Recorded before; the answer is the stored fact."
 	documented.Responses[strconv.Itoa(http.StatusOK)] = &same
 	return documented
 }
 
-// get registers an operation that reads, with its parameters in I. errors are
-// statuses it may answer with beside the usual ones.
+// get registers an operation that reads, with parameters I. errors are further statuses of its
+// answers.
 func get[I, O any](a *api, o operation, do func(context.Context, *I) (O, error), errors ...int) {
 	op := o.describe(http.MethodGet, http.StatusOK, append(errors, http.StatusUnprocessableEntity)...)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answered[O], error) {
@@ -85,24 +85,24 @@ func (o *operation) describe(method string, status int, errors ...int) huma.Oper
 // units is a whole number of minor units of any size.
 type units string
 
-// MarshalJSON writes it as the number it is.
+// MarshalJSON writes a number, not a string.
 func (u units) MarshalJSON() ([]byte, error) { return []byte(u), nil }
 
-// Schema is that of a whole number.
+// Schema is the schema of a whole number.
 func (units) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Type: huma.TypeInteger} }
 
-// writeProblem answers where the framework has no part.
+// writeProblem answers with a problem outside of huma.
 func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	text, err := json.Marshal(p)
 	if err != nil {
-		panic(err) // words and numbers
+		panic(err) // it holds strings and numbers only
 	}
 	_, _ = w.Write(text) // fails only if the client is gone
 }
 
-// methodName keeps what a client made up out of the answer.
+// methodName returns the method, or "this method" for a long one, which the client made up.
 func methodName(method string) string {
 	if len(method) > len(http.MethodOptions) {
 		return "this method"
@@ -110,7 +110,7 @@ func methodName(method string) string {
 	return method
 }
 
-// nullable says in the document that a member which is an object may be null.
+// nullable declares in the document that a member of an object may be null.
 func nullable(registry huma.Registry, of reflect.Type, member string) {
 	schema := registry.Schema(of, false, "")
 	schema.Properties[member] = &huma.Schema{

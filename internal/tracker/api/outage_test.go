@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
@@ -18,7 +19,7 @@ import (
 func unreachable(t testing.TB, config *pgxpool.Config) *postgres.DB {
 	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(pool.Close)
 	return postgres.NewDB(pool, postgres.DefaultSchema)
 }
@@ -28,9 +29,9 @@ func sortedStrings(all []string) []string {
 	return all
 }
 
-func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
+func TestOutageAnswers503WithRetryAfter(t *testing.T) {
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
-	must(t, err)
+	testworld.Must(t, err)
 	w := &world{TB: t}
 	w.serve(unreachable(t, config))
 	for _, request := range [][3]string{
@@ -57,8 +58,8 @@ func TestWhileTheDatabaseIsAwayEveryoneIsAskedToComeAgain(t *testing.T) {
 	}
 }
 
-// Connections are cut under load, in the middle of commits: what was
-// acknowledged is stored, and every answer was a success or 503.
+// Connections are cut under load, in the middle of commits: what was acknowledged is stored, and
+// every answer was a success or 503.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
 	w := newWorld(t)
 	const writers, each = 8, 60
@@ -99,9 +100,9 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 // cut ends all connections of the plain role, as itself, and says how many.
 func (w *world) cut() (cut int) {
 	connection, err := pgx.Connect(w.Context(), w.own.WriterURI)
-	must(w, err)
+	testworld.Must(w, err)
 	defer connection.Close(w.Context())
-	must(w, connection.QueryRow(w.Context(), "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"+
+	testworld.Must(w, connection.QueryRow(w.Context(), "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"+
 		" WHERE usename = 'shop' AND datname = current_database() AND pid <> pg_backend_pid()").Scan(&cut))
 	return cut
 }

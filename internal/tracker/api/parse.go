@@ -12,32 +12,33 @@ import (
 )
 
 const (
-	// deepest is how far values may be nested: what Go and Postgres both read
-	// without effort, and more than any application needs.
+	// deepest is how deeply values may be nested. Go and Postgres parse this depth easily, and no
+	// application needs more.
 	deepest = 32
-	// longestNumber is how many characters a number may have.
+	// longestNumber is the most characters of a number.
 	longestNumber = 100
 )
 
-// number is a number that is no int64, as it was written.
+// number is a number that is not an int64, as it was written.
 type number string
 
-// fault is what is wrong with a body before its fields are looked at.
+// fault is an error of a body that parse finds, before its fields are checked.
 type fault struct {
-	location string // of a value; empty: of the text itself
+	location string // of the value; empty: the text is not JSON
 	message  string
 }
 
 // parse reads JSON into maps, slices, strings, bools, nil, int64 and number.
-// It is stricter than encoding/json, which lets the last of two members of one
-// name win and quietly replaces what is no text, so that two different ids
-// could become one; and it refuses what Postgres cannot store.
+//
+// It is stricter than encoding/json, which takes the last of two members with the same name and
+// replaces invalid UTF-8, so that two different ids could become one. It also refuses texts that
+// Postgres cannot store.
 func parse(body []byte) (any, *fault) {
 	if !utf8.Valid(body) {
 		return nil, &fault{message: "is not UTF-8"}
 	}
 	if at := loneSurrogate(body); at >= 0 {
-		return nil, &fault{message: "has half of a surrogate pair at byte " + strconv.Itoa(at)}
+		return nil, &fault{message: "has an incomplete surrogate pair at byte " + strconv.Itoa(at)}
 	}
 	p := parser{decoder: json.NewDecoder(bytes.NewReader(body)), at: []string{"body"}}
 	p.decoder.UseNumber()
@@ -46,19 +47,19 @@ func parse(body []byte) (any, *fault) {
 		return nil, wrong
 	}
 	if _, err := p.decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &fault{message: "goes on after its value at byte " + strconv.FormatInt(p.decoder.InputOffset(), 10)}
+		return nil, &fault{message: "has further text after its value at byte " + strconv.FormatInt(p.decoder.InputOffset(), 10)}
 	}
 	return tree, nil
 }
 
-// parser keeps where it is in pieces: written out for each value, a long name
-// around many values would take for ever.
+// parser keeps its location in parts, because joining them for each value takes quadratic time
+// where a long name contains many values.
 type parser struct {
 	decoder *json.Decoder
 	at      []string
 }
 
-// fault is what is wrong with the value at which the parser is.
+// fault returns an error of the current value.
 func (p *parser) fault(message string) *fault {
 	return &fault{location: place(strings.Join(p.at, "")), message: message}
 }
@@ -71,14 +72,14 @@ func (p *parser) value() (any, *fault) {
 	switch token := token.(type) {
 	case json.Delim:
 		if len(p.at) > deepest {
-			return nil, p.fault("is nested more than " + strconv.Itoa(deepest) + " deep")
+			return nil, p.fault("is nested more than " + strconv.Itoa(deepest) + " levels deep")
 		}
 		if token == '{' {
 			return p.object()
 		}
 		return p.array()
 	case string:
-		return token, p.legible(token)
+		return token, p.storable(token)
 	case json.Number:
 		return p.numeral(string(token))
 	}
@@ -100,8 +101,8 @@ func (p *parser) object() (any, *fault) {
 		if wrong != nil {
 			return nil, wrong
 		}
-		name, _ := token.(string) // the decoder takes nothing else
-		if wrong := p.legible(name); wrong != nil {
+		name, _ := token.(string) // the decoder accepts nothing else
+		if wrong := p.storable(name); wrong != nil {
 			return nil, wrong
 		}
 		if _, twice := members[name]; twice {
@@ -132,21 +133,21 @@ func (p *parser) array() (any, *fault) {
 func (p *parser) token() (json.Token, *fault) {
 	token, err := p.decoder.Token()
 	if err != nil {
-		return nil, &fault{message: "is not JSON from byte " + strconv.FormatInt(p.decoder.InputOffset(), 10) + " on"}
+		return nil, &fault{message: "is not JSON at byte " + strconv.FormatInt(p.decoder.InputOffset(), 10)}
 	}
 	return token, nil
 }
 
-// legible refuses the one character that Postgres keeps in no text.
-func (p *parser) legible(text string) *fault {
+// storable refuses U+0000, the one character that Postgres does not store.
+func (p *parser) storable(text string) *fault {
 	if strings.IndexByte(text, 0) >= 0 {
 		return p.fault("has the character U+0000, which cannot be stored")
 	}
 	return nil
 }
 
-// numeral reads a number as an int64 if it is written as one. Others must be
-// such as every program reads: within the range of a float64.
+// numeral reads a number as an int64 if it is written as one. Other numbers must be within the
+// range of a float64, which every program can read.
 func (p *parser) numeral(text string) (any, *fault) {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return whole, nil
@@ -158,13 +159,13 @@ func (p *parser) numeral(text string) (any, *fault) {
 	case len(text) > longestNumber:
 		return nil, p.fault("is a number of more than " + strconv.Itoa(longestNumber) + " characters")
 	case err != nil, math.IsInf(approximate, 0), vanishes:
-		return nil, p.fault("is a number that few programs can read")
+		return nil, p.fault("is outside the range of a 64-bit floating-point number")
 	}
 	return number(text), nil
 }
 
-// loneSurrogate is where an escaped half of a surrogate pair stands without
-// its other half; -1: nowhere.
+// loneSurrogate returns the position of an escaped half of a surrogate pair without its other half;
+// -1 if there is none.
 func loneSurrogate(body []byte) int {
 	if !bytes.Contains(body, []byte(`\u`)) {
 		return -1
@@ -182,13 +183,14 @@ func loneSurrogate(body []byte) int {
 			}
 			i += 11
 		default:
-			i++ // what is escaped is no escape itself
+			i++ // skips the escaped character, which may be a backslash
 		}
 	}
 	return -1
 }
 
-// escaped is the unit that a text begins with in the form \uXXXX; -1: it does not.
+// escaped returns the UTF-16 unit of the escape \uXXXX that a text begins with; -1 if there is
+// none.
 func escaped(text []byte) int {
 	const length = len(`\uXXXX`)
 	if len(text) < length || text[0] != '\\' || text[1] != 'u' {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
@@ -34,16 +35,16 @@ func TestParse(t *testing.T) {
 		"a name twice":                {`{"a": 1, "\u0061": 2}`, nil, "body.a is given twice"},
 		"names in two cases":          {`{"a": 1, "A": 2}`, map[string]any{"a": int64(1), "A": int64(2)}, ""},
 		"32 deep":                     {strings.Repeat("[", 32) + strings.Repeat("]", 32), nil, "-"},
-		"33 deep":                     {strings.Repeat("[", 33) + strings.Repeat("]", 33), nil, "is nested more than 32 deep"},
+		"33 deep":                     {strings.Repeat("[", 33) + strings.Repeat("]", 33), nil, "is nested more than 32 levels deep"},
 		"0 with a large exponent":     {"0e999999999", nil, "-"},
-		"more after it":               {"1 1", nil, "goes on"},
+		"more after it":               {"1 1", nil, "has further text"},
 		"bad UTF-8":                   {"\"\xc3\x28\"", nil, "is not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := api.Parse([]byte(test.body))
 			switch {
 			case test.wrong == "-":
-				must(t, err)
+				testworld.Must(t, err)
 			case test.wrong != "":
 				if err == nil || !strings.Contains(err.Error(), test.wrong) {
 					t.Errorf("got %v, %v", got, err)
@@ -113,8 +114,8 @@ func keys(members map[string]any) string {
 	return strings.Join(sortedStrings(all), ", ")
 }
 
-// Whatever is posted to a tracker whose database is away is either refused by
-// its border or 503: never another 5xx.
+// Whatever is posted to a tracker whose database is away is either refused by its border or 503:
+// never another 5xx.
 func FuzzBody(f *testing.F) {
 	targets := []string{"/v1/links", signups, purchases, "/v1/refunds", "/v1/actions", "/v1/redemptions", "/v1/batch"}
 	for i := range targets {
@@ -125,7 +126,7 @@ func FuzzBody(f *testing.F) {
 	}
 	w := &world{TB: f}
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
-	must(f, err)
+	testworld.Must(f, err)
 	w.serve(unreachable(f, config))
 	f.Fuzz(func(t *testing.T, target int, body string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, targets[uint(target)%uint(len(targets))], strings.NewReader(body))

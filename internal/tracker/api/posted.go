@@ -16,15 +16,14 @@ import (
 // shapeKey is where an operation keeps the shape of its body.
 const shapeKey = "shape"
 
-// posted is a body of type T. It is read by our own rules: the framework's
-// would let names in any case, numbers that lose digits and bad text through,
-// and tell only the whole body where a field is wrong.
+// posted is a body of type T. It is read by this package and not by huma, which accepts names in
+// any case, numbers that lose digits and invalid text; see the package's comment.
 type posted[T any] struct {
 	fact    T
 	problem error
 }
 
-// Resolve reads the body after the framework has read everything else.
+// Resolve reads the body. huma calls it after it has read the parameters.
 func (p *posted[T]) Resolve(ctx huma.Context) []error {
 	s, ok := ctx.Operation().Metadata[shapeKey].(*shape)
 	if !ok {
@@ -36,7 +35,7 @@ func (p *posted[T]) Resolve(ctx huma.Context) []error {
 
 // read fills a fact from a body, or returns the problem with it.
 func (s *shape) read(ctx huma.Context, into any) error {
-	if p := s.misnamed(ctx); p != nil {
+	if p := s.wrongMediaType(ctx); p != nil {
 		return p
 	}
 	body, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), s.limit+1))
@@ -45,7 +44,7 @@ func (s *shape) read(ctx huma.Context, into any) error {
 	case errors.As(err, &network) && network.Timeout():
 		return problem(http.StatusRequestTimeout, "the body took too long to arrive")
 	case err != nil:
-		return problem(http.StatusBadRequest, "the body did not arrive whole")
+		return problem(http.StatusBadRequest, "the body did not arrive completely")
 	case int64(len(body)) > s.limit:
 		return problem(http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.FormatInt(s.limit, 10)+" bytes")
 	}
@@ -69,8 +68,8 @@ func (s *shape) decode(body []byte, into any) error {
 	return nil
 }
 
-// misnamed refuses what says of itself that it is no JSON.
-func (s *shape) misnamed(ctx huma.Context) error {
+// wrongMediaType returns the problem of a body whose headers declare another format or encoding.
+func (s *shape) wrongMediaType(ctx huma.Context) error {
 	if encoding := ctx.Header("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return problem(http.StatusUnsupportedMediaType, "the body must not be encoded")
 	}

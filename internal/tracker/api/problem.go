@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -74,11 +75,12 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
 	case class == postgres.ClassData:
-		// The checks of the body missed something. The database's own message names no other row.
+		// The checks of the body missed something. The client is told no name of the schema.
 		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
-		return problem(http.StatusUnprocessableEntity, postgres.Message(err))
+		return problem(http.StatusUnprocessableEntity, "a value of the request cannot be stored")
 	case class == postgres.ClassRetryable:
-		return unavailable(postgres.Message(err))
+		a.log.DebugContext(ctx, "The database did not complete a request that may succeed later", "error", postgres.Message(err))
+		return unavailable("the database is busy")
 	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
 		a.outage.Do(func() {
 			a.log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))
@@ -87,6 +89,24 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 	}
 	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
 	return problem(http.StatusInternalServerError, "an internal error occurred; the request is not at fault")
+}
+
+// describeProblems replaces huma's examples of problems by this API's own.
+func describeProblems(registry huma.Registry) {
+	for _, t := range []reflect.Type{reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[insufficientCredit]()} {
+		properties := registry.SchemaFromRef(registry.Schema(t, true, "").Ref).Properties
+		for name, example := range map[string]any{
+			"type": typeConflict, "title": "Conflict", "status": http.StatusConflict,
+			"detail": "a purchase with this key is stored already and differs in amount",
+		} {
+			properties[name].Examples = []any{example}
+		}
+		properties["type"].Description = "Identifies the problem to programs; about:blank: the status alone does."
+		properties["instance"].Description, properties["instance"].Examples = "Not used.", nil
+	}
+	detail := registry.SchemaFromRef(registry.Schema(reflect.TypeFor[huma.ErrorDetail](), true, "").Ref).Properties
+	detail["location"].Description = "The field that is wrong, such as body.amount, body.facts[3].user_id or query.cursor."
+	detail["value"].Description = "The given value or, in a conflict, the stored one; left out if it is long."
 }
 
 // unavailable answers that nothing was recorded and the request may be repeated.

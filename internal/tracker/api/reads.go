@@ -10,16 +10,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
-// person is a user in an address. It may have a slash in it, as %2F.
+// person is a user in a path. A slash in the id is written %2F.
 type person struct {
 	ID string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 }
 
-// page is which part of a list is asked for.
+// page is the requested part of a list.
 type page struct {
 	ID     string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 	Cursor string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before; left out: the first page."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items in the answer."`
 }
 
 type balances struct {
@@ -29,7 +29,7 @@ type balances struct {
 
 type balance struct {
 	Currency  string `json:"currency" doc:"ISO 4217."`
-	Available units  `json:"available" doc:"Minor units that may be redeemed; below zero when more was taken back than was left."`
+	Available units  `json:"available" doc:"Minor units that may be redeemed; below zero after a reversal of credit that was already redeemed."`
 	Held      units  `json:"held" doc:"Minor units that are granted when their hold ends."`
 }
 
@@ -45,14 +45,14 @@ type linkList struct {
 
 func (a *api) registerReads() {
 	get(a, operation{
-		path: "/v1/referrers/{id}/links", id: "list-links", tag: "Links", summary: "A referrer's links, and what came of them",
+		path: "/v1/referrers/{id}/links", id: "list-links", tag: "Links", summary: "A referrer's links, with their touches and actions",
 	}, a.links)
 	get(a, operation{
 		path: "/v1/referrers/{id}/balance", id: "read-balance", tag: "Credit", summary: "A user's balances",
 	}, a.balance)
 	get(a, operation{
 		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "A user's credits, pair by pair",
-		description: "With the state of each pair and its reason, so that a waiting or reversed one is seen as well.",
+		description: "With the state of each pair and its reason, including waiting and reversed pairs.",
 	}, a.credits)
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
 	get(a, operation{
@@ -109,16 +109,16 @@ func (a *api) links(ctx context.Context, in *page) (linkList, error) {
 	return out, nil
 }
 
-// cursor is a place in a list, for the client to hand back.
+// cursor is a position in a list, which the client sends back.
 func cursor(place any) string {
 	text, err := json.Marshal(place)
 	if err != nil {
-		panic(err) // strings
+		panic(err) // it holds strings only
 	}
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// after reads the page's place.
+// after reads the position after which the page begins.
 func (p *page) after(place any) error {
 	if p.Cursor == "" {
 		return nil

@@ -13,7 +13,7 @@ func (a *api) registerFacts() {
 	a.registerLinks()
 	post(a, operation{
 		path: "/v1/signups", id: "record-signup", tag: "Facts", summary: "A user signed up",
-		description: "With the visitor's token it is attributed even where the tracker never wrote the visitor's touches.",
+		description: "With the visitor's token, the signup is attributed even if the visitor's touches were never written.",
 	}, a.signUp)
 	post(a, operation{
 		path: "/v1/purchases", id: "record-purchase", tag: "Facts", summary: "A user bought something",
@@ -30,8 +30,8 @@ func (a *api) registerFacts() {
 		return Refund(outcome.Stored), outcome.Created, err
 	})
 	post(a, operation{
-		path: "/v1/actions", id: "record-action", tag: "Facts", summary: "A visitor or user did something else worth remembering",
-		description: "It is counted for the link that led to it. Without action_id and acted_at, the same action on the same target is remembered once.",
+		path: "/v1/actions", id: "record-action", tag: "Facts", summary: "A visitor or user did something else",
+		description: "It is counted for the link that led to it. Without action_id and acted_at, the same action on the same target is recorded once.",
 	}, a.act)
 	a.registerRedemptions()
 }
@@ -43,7 +43,7 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 }
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
-	v := a.visitor(given.Visitor)
+	v := a.visitor(given.Visitor, given.VisitorID)
 	return &facts.Signup{
 		UserID: given.UserID, VisitorID: v.id, Code: code(given.Code), SignedUpAt: given.SignedUpAt,
 		Fingerprints: given.Fingerprints, Attributes: given.Attributes, Touches: touches.Of(v.token),
@@ -60,9 +60,9 @@ func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, err
 }
 
 func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning string, err error) {
-	v := a.visitor(given.Visitor)
+	v := a.visitor(given.Visitor, given.VisitorID)
 	if given.UserID == nil && v.id == nil {
-		message := "is needed where no user_id is given"
+		message := "or visitor_id is required without a user_id"
 		if v.warning != "" {
 			message += "; " + v.warning
 		}
@@ -74,7 +74,7 @@ func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning 
 	}, v.warning, nil
 }
 
-// code is a code as it was given, which the database reads; nil where it is blank.
+// code returns a code as it was given, since the database normalises it; nil if it is blank.
 func code(given *string) *string {
 	if given == nil {
 		return nil

@@ -14,7 +14,7 @@ import (
 func (a *api) registerRedemptions() {
 	op := post(a, operation{
 		path: "/v1/redemptions", id: "redeem-credit", tag: "Credit", summary: "Spend available credit",
-		description: "Refused where less is available, whatever happens at the same time. Without an author, it is the name of the API token.",
+		description: "Refused if less is available, also under concurrent requests. Without an author, the author is the name of the API token.",
 	}, a.redeem)
 	registry := a.huma.OpenAPI().Components.Schemas
 	schema := registry.Schema(reflect.TypeFor[insufficientCredit](), true, "")

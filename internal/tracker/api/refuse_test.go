@@ -34,7 +34,7 @@ func purchase(change string) string {
 	return "{" + strings.Join(all, ", ") + "}"
 }
 
-func TestWhatIsRefusedNamesItsField(t *testing.T) {
+func TestRefusalNamesTheField(t *testing.T) {
 	w := newWorld(t)
 	long := strings.Repeat("é", 256)
 	for name, test := range map[string]struct {
@@ -79,11 +79,13 @@ func TestWhatIsRefusedNamesItsField(t *testing.T) {
 		"65 fingerprints":                  {signups, `{"user_id": "u", "fingerprints": ["x"` + strings.Repeat(`, "x"`, 64) + `]}`, []string{"body.fingerprints"}},
 		"a number for a fingerprint":       {signups, `{"user_id": "u", "fingerprints": ["x", 1]}`, []string{"body.fingerprints[1]"}},
 		"null for a fingerprint":           {signups, `{"user_id": "u", "fingerprints": [null]}`, []string{"body.fingerprints[0]"}},
-		"the row's visitor_id":             {signups, `{"user_id": "u", "visitor_id": "v"}`, []string{"body.visitor_id"}},
+		"a visitor_id of 256 characters":   {signups, `{"user_id": "u", "visitor_id": "` + long + `"}`, []string{"body.visitor_id"}},
 		"a number for a visitor":           {signups, `{"user_id": "u", "visitor": 1}`, []string{"body.visitor"}},
 		"a code of 256 characters":         {signups, `{"user_id": "u", "code": "` + long + `"}`, []string{"body.code"}},
 		"an action without an actor":       {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},
 		"an action of a forged visitor":    {"/v1/actions", `{"action": "view", "visitor": "v4.local.AAAA"}`, []string{"body.visitor"}},
+		"a code that grows in lower case":  {signups, `{"user_id": "u", "code": "` + strings.Repeat("İ", 200) + `"}`, []string{"body.code"}},
+		"a user of 255 emoji":              {signups, `{"user_id": "` + strings.Repeat("😀", 255) + `"}`, []string{"body.user_id"}},
 		"a reserved code":                  {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "admin"}`, []string{"body.code"}},
 		"a code with a slash":              {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "a/b"}`, []string{"body.code"}},
 		"a destination that is a script":   {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "javascript:alert(1)"}`, []string{"body.destination"}},
@@ -124,8 +126,26 @@ func TestWhatIsRefusedNamesItsField(t *testing.T) {
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "0")
 }
 
+func Test255CharactersOfAnyAlphabetFit(t *testing.T) {
+	w := newWorld(t)
+	for _, alphabet := range []string{"abcdefghij", "čđšžćñøåæß", "абвгдежзик", "αβγδεζηθικ", "日月火水木金土山川田", "กขคงจฉชซญด"} {
+		letters := []rune(alphabet)
+		var b strings.Builder
+		for n := range 255 {
+			b.WriteRune(letters[(n*n+n/7)%len(letters)])
+		}
+		id := b.String()
+		visitor := `"visitor_id": "` + id + `"`
+		w.post(signups, `{"user_id": "`+id+`", "code": "`+id+`", `+visitor+`, "fingerprints": ["`+id+`"]}`, http.StatusCreated)
+		w.post(purchases, `{"user_id": "`+id+`", "purchase_id": "`+id+`", "amount": 1, "currency": "USD"}`, http.StatusCreated)
+		w.post("/v1/refunds", `{"user_id": "`+id+`", "purchase_id": "`+id+`", "refund_id": "`+id+`", "amount": 1}`, http.StatusCreated)
+		w.post("/v1/actions", `{"user_id": "`+id+`", "action_id": "`+id+`", "action": "`+id+`", "code": "`+id+`", `+visitor+`}`, http.StatusCreated)
+		w.post("/v1/links", `{"campaign": "`+id+`", "referrer_id": "`+id+`", "label": "`+id+`"}`, http.StatusCreated)
+	}
+}
+
 // Whatever else comes, it is the client's fault and told so.
-func TestHostileBodiesAreNeverTheServersFault(t *testing.T) {
+func TestHostileBodiesCauseNoServerError(t *testing.T) {
 	w := newWorld(t)
 	targets := []string{"/v1/links", signups, purchases, "/v1/refunds", "/v1/actions", "/v1/redemptions", "/v1/batch"}
 	for name, body := range map[string]string{
@@ -173,7 +193,7 @@ func members(n int) []string {
 	return all
 }
 
-func TestWhatSaysOfItselfThatItIsNoJSON(t *testing.T) {
+func TestOtherMediaTypesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		header, value string
@@ -213,7 +233,7 @@ func (b broken) Read(into []byte) (int, error) {
 	return n, err
 }
 
-func TestABodyThatDoesNotArriveWhole(t *testing.T) {
+func TestIncompleteBodyIsRefused(t *testing.T) {
 	w := newWorld(t)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, purchases, broken{strings.NewReader(purchase("amount=1"))})
 	r.Header.Set("Authorization", "Bearer "+secret)
@@ -222,7 +242,7 @@ func TestABodyThatDoesNotArriveWhole(t *testing.T) {
 	}
 }
 
-func TestAddressesThatLeadNowhere(t *testing.T) {
+func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
 		method, target string

@@ -16,6 +16,15 @@ import (
 // evaluated on larger ones.
 const largestAttributes = 64 << 10
 
+const (
+	// longestText is the most characters of an id or a code.
+	longestText = 255
+	// largestText is the most bytes of an id or a code. 255 characters of any alphabet in use fit; only
+	// of rare scripts and emoji, which take four bytes each, fewer do. Three ids together fit into a
+	// row of an index of Postgres, which holds 2704 bytes.
+	largestText = 3 * longestText
+)
+
 // shape is the schema and size limit of an operation's body.
 type shape struct {
 	registry huma.Registry
@@ -27,8 +36,8 @@ func shapeOf[T any](registry huma.Registry, limit int64) *shape {
 	return &shape{registry: registry, schema: registry.Schema(reflect.TypeFor[T](), true, ""), limit: limit}
 }
 
-// check validates a parsed value against the schema and the rules that a schema cannot express. at is
-// its location.
+// check validates a parsed value against the schema and the rules that a schema cannot express. at
+// is its location.
 func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 	path := huma.NewPathBuffer(make([]byte, 0, 128), 0)
 	path.Push(at)
@@ -52,7 +61,11 @@ func (s *shape) check(tree any, at string) []*huma.ErrorDetail {
 		return details
 	}
 	for name, value := range members {
-		if message := beyond(schema.Properties[name], value); message != "" {
+		message := beyond(schema.Properties[name], value)
+		if text, ok := value.(string); ok && name == "code" && message == "" {
+			message = wrongCode(text)
+		}
+		if message != "" {
 			details = append(details, &huma.ErrorDetail{Location: at + "." + name, Message: message, Value: echo(value)})
 		}
 	}
@@ -87,8 +100,19 @@ func beyond(schema *huma.Schema, value any) string {
 	case schema == nil || value == nil:
 	case schema.Format == "date-time" && isText:
 		return wrongInstant(text)
+	case isText && schema.MaxLength != nil && *schema.MaxLength == longestText && len(text) > largestText:
+		return "is larger than " + strconv.Itoa(largestText) + " bytes"
 	case schema.Type == huma.TypeObject && written(value) > largestAttributes:
 		return "is larger than " + strconv.Itoa(largestAttributes) + " bytes"
+	}
+	return ""
+}
+
+// wrongCode returns the error of a code that is longer than a stored code may be in lower case. U+0130
+// is the one character whose lower case may have two.
+func wrongCode(code string) string {
+	if utf8.RuneCountInString(code)+strings.Count(code, "\u0130") > longestText {
+		return "is longer than " + strconv.Itoa(longestText) + " characters in lower case"
 	}
 	return ""
 }

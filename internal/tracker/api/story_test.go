@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
@@ -17,7 +18,7 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	w := newWorld(t)
 	w.declare("invite-friends")
 	var link struct{ Code, URL string }
-	must(t, json.Unmarshal([]byte(w.post("/v1/links", `{"campaign": "invite-friends", "referrer_id": "ann"}`, 201).body), &link))
+	testworld.Must(t, json.Unmarshal([]byte(w.post("/v1/links", `{"campaign": "invite-friends", "referrer_id": "ann"}`, 201).body), &link))
 	if link.URL != "https://go.mysite.test/r/"+link.Code {
 		t.Errorf("the link is %s", link.URL)
 	}

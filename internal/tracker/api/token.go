@@ -12,7 +12,7 @@ import (
 
 const shortestToken = 16
 
-// Tokens are the bearer tokens that open the API, each with the name of its holder.
+// Tokens are the bearer tokens of the API, each with the name of its holder.
 type Tokens struct{ all []token }
 
 type token struct {
@@ -26,11 +26,10 @@ var tokenLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,62}):?[ \t]+(\
 const tokenShape = "write a name and a token, or a name and sha256: with 64 hexadecimal digits"
 
 // ParseTokens reads a file of tokens, one a line: "shop: <token>", or
-// "shop sha256:<hex>" where the file is not to hold the token itself. A name may
-// have several, which is how one is changed. Empty lines and those that begin
-// with # do not count.
+// "shop sha256:<hex>" where the file must not contain the token itself. A name may have several
+// tokens, so that one can be replaced. Empty lines and lines that begin with # are ignored.
 //
-// Errors never have any of the content in them.
+// Errors contain nothing of the content.
 func ParseTokens(content []byte) (*Tokens, error) {
 	tokens := new(Tokens)
 	number := 0
@@ -42,11 +41,11 @@ func ParseTokens(content []byte) (*Tokens, error) {
 		}
 		parts := tokenLine.FindStringSubmatch(line)
 		if parts == nil {
-			return nil, fmt.Errorf("line %d is no token: %s", number, tokenShape)
+			return nil, fmt.Errorf("line %d is not a token: %s", number, tokenShape)
 		}
 		digest, err := digestOf(parts[2])
 		if err != nil {
-			return nil, fmt.Errorf("line %d is no token: %w", number, err)
+			return nil, fmt.Errorf("line %d is not a token: %w", number, err)
 		}
 		tokens.all = append(tokens.all, token{name: parts[1], digest: digest})
 	}
@@ -58,14 +57,14 @@ func ParseTokens(content []byte) (*Tokens, error) {
 
 func digestOf(text string) (digest [sha256.Size]byte, err error) {
 	if written, ok := strings.CutPrefix(text, "sha256:"); ok {
-		raw, err := hex.DecodeString(written) // its own error would quote what it could not read
+		raw, err := hex.DecodeString(written) // its own error would quote the text
 		if err != nil || len(raw) != sha256.Size {
-			return digest, errors.New("after sha256: come 64 hexadecimal digits")
+			return digest, errors.New("sha256: must be followed by 64 hexadecimal digits")
 		}
 		return [sha256.Size]byte(raw), nil
 	}
 	if len(text) < shortestToken {
-		return digest, fmt.Errorf("it has fewer than %d characters, and could be guessed", shortestToken)
+		return digest, fmt.Errorf("it has fewer than %d characters and could be guessed", shortestToken)
 	}
 	return sha256.Sum256([]byte(text)), nil
 }

@@ -13,18 +13,18 @@ import (
 
 // Link is the body of POST /v1/links.
 type Link struct {
-	Code        *string    `json:"code,omitempty" maxLength:"255" doc:"A code that was chosen. Left out: the referrer's link of this campaign, label and destination, made with a drawn code if there is none."`
+	Code        *string    `json:"code,omitempty" maxLength:"255" doc:"A chosen code. Left out: the referrer's link of this campaign, label and destination; created with a random code if there is none."`
 	Campaign    string     `json:"campaign" minLength:"1" maxLength:"255" example:"invite-friends" doc:"Name of the campaign; may be declared later."`
 	ReferrerID  string     `json:"referrer_id" minLength:"1" maxLength:"255" doc:"The referrer: the application's pseudonym."`
 	Label       *string    `json:"label,omitempty" maxLength:"255" example:"share-item" doc:"Kind of link."`
-	Destination *string    `json:"destination,omitempty" minLength:"1" maxLength:"2048" doc:"Where the link leads. Left out: to the campaign's destination."`
+	Destination *string    `json:"destination,omitempty" minLength:"1" maxLength:"2048" doc:"URL that the link leads to. Left out: the campaign's destination."`
 	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"From then on no signup is attributed to the link. Left out: it never expires."`
 }
 
 // RecordedLink is a link as it is stored, with its address.
 type RecordedLink struct {
 	Link
-	CreatedAt  time.Time  `json:"created_at" doc:"When the link was made."`
+	CreatedAt  time.Time  `json:"created_at" doc:"When the link was created."`
 	DisabledAt *time.Time `json:"disabled_at,omitempty" doc:"From then on no signup is attributed to the link; left out: it is not disabled."`
 	URL        string     `json:"url" format:"uri" doc:"The address to share."`
 }
@@ -37,29 +37,30 @@ func (a *api) recordedLink(l *facts.StoredLink) RecordedLink {
 type followedLink struct {
 	RecordedLink
 	Touches int64            `json:"touches" doc:"How often the link was followed."`
-	Actions map[string]int64 `json:"actions" doc:"How often each action was done because of the link."`
+	Actions map[string]int64 `json:"actions" doc:"How often each action was counted for the link."`
 }
 
 // Signup is the body of POST /v1/signups.
 type Signup struct {
 	UserID       string           `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
-	Visitor      *string          `json:"visitor,omitempty" doc:"The visitor that became this user: the token in the tracker's cookie, unchanged, or a visitor's id. An invalid token is left out, with a warning."`
-	Code         *string          `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in, in any case. A code that names a link decides alone; one that names none is ignored."`
+	Visitor      *string          `json:"visitor,omitempty" doc:"The visitor that became this user: the token in the tracker's cookie, unchanged. An invalid token is left out, with a warning."`
+	VisitorID    *string          `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
+	Code         *string          `json:"code,omitempty" maxLength:"255" doc:"Code that the user typed in, in upper or lower case. A code of a link has precedence over all touches; any other text is ignored."`
 	SignedUpAt   *time.Time       `json:"signed_up_at,omitempty" doc:"When the user signed up. Left out: now."`
 	Fingerprints []string         `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address; one shared with the referrer is self-referral."`
 	Attributes   facts.Attributes `json:"attributes,omitempty" doc:"Anything else about the signup, for conditions of a policy."`
 }
 
-// recordedSignup is a signup as it is stored, and what was left out of it.
+// recordedSignup is a signup as it is stored, with warnings about left out values.
 type recordedSignup struct {
 	UserID       string           `json:"user_id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 	VisitorID    *string          `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor that became this user."`
-	Code         *string          `json:"code,omitempty" maxLength:"255" doc:"Code that was typed in."`
+	Code         *string          `json:"code,omitempty" maxLength:"255" doc:"Code that the user typed in."`
 	SignedUpAt   *time.Time       `json:"signed_up_at,omitempty" doc:"When the user signed up."`
 	Fingerprints []string         `json:"fingerprints,omitempty" maxItems:"64" minLength:"1" maxLength:"255" doc:"Keyed hashes of device, card or address."`
 	Attributes   facts.Attributes `json:"attributes,omitempty" doc:"Anything else about the signup."`
 	ArrivedAt    time.Time        `json:"arrived_at" doc:"When the signup arrived, by the database's clock."`
-	Warnings     []string         `json:"warnings,omitempty" doc:"What was left out, and why."`
+	Warnings     []string         `json:"warnings,omitempty" doc:"Values that were left out, and why."`
 }
 
 func newRecordedSignup(s *facts.StoredSignup, warnings []string) recordedSignup {
@@ -96,16 +97,17 @@ type Refund struct {
 
 // Action is the body of POST /v1/actions.
 type Action struct {
-	ActionID *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: it follows from the other fields as they are given, so that the same body again is the same action."`
-	UserID   *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	Visitor  *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged, or a visitor's id. Left out where only the user is known."`
-	Code     *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
-	Action   string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
-	Target   *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
-	ActedAt  *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
+	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from the other given fields, so that the same body again is the same action."`
+	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
+	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning."`
+	VisitorID *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
+	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
+	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
+	Target    *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
+	ActedAt   *time.Time `json:"acted_at,omitempty" doc:"When it was done. Left out: now."`
 }
 
-// recordedAction is an action as it is stored, and what was left out of it.
+// recordedAction is an action as it is stored, with warnings about left out values.
 type recordedAction struct {
 	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action."`
 	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
@@ -114,7 +116,7 @@ type recordedAction struct {
 	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
 	Target    *string    `json:"target,omitempty" maxLength:"2048" doc:"What it was done to, in the application's words."`
 	ActedAt   *time.Time `json:"acted_at,omitempty" doc:"When it was done."`
-	Warnings  []string   `json:"warnings,omitempty" doc:"What was left out, and why."`
+	Warnings  []string   `json:"warnings,omitempty" doc:"Values that were left out, and why."`
 }
 
 func newRecordedAction(s *facts.Action, warnings []string) recordedAction {
@@ -130,7 +132,7 @@ type Redemption struct {
 	RedemptionID  string     `json:"redemption_id" minLength:"1" maxLength:"255" doc:"The application's number of the redemption, such as the order it was spent on."`
 	Amount        int64      `json:"amount" minimum:"1" example:"500" doc:"Minor units of the currency, above zero."`
 	Currency      string     `json:"currency" pattern:"^[A-Z]{3}$" example:"USD" doc:"ISO 4217, three capital letters."`
-	Reason        *string    `json:"reason,omitempty" maxLength:"2048" doc:"What for, for people."`
+	Reason        *string    `json:"reason,omitempty" maxLength:"2048" doc:"Why it was spent, for people."`
 	Author        *string    `json:"author,omitempty" maxLength:"255" doc:"Who spent it, for people."`
 	CreatedAt     *time.Time `json:"created_at,omitempty" doc:"When it was spent. Left out: now."`
 }

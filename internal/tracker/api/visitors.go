@@ -4,40 +4,45 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-const longestID = 255
-
-// known is what a body's visitor turned out to be.
+// known is the visitor of a body.
 type known struct {
-	id      *string       // nil: none that can be believed
-	token   visitor.Token // the zero Token where an id was given
-	warning string        // why what was given was left out
+	id      *string       // nil: none was given, or none that is valid
+	token   visitor.Token // the zero Token without a valid one
+	warning string        // why something was left out
 }
 
-// visitor reads a visitor: a token as in the cookie, or a visitor's id. What is
-// neither is left out with a warning, for a bad cookie must never cost a signup.
-func (a *api) visitor(given *string) known {
-	switch {
-	case given == nil || *given == "":
-		return known{}
-	case !strings.HasPrefix(*given, visitor.Prefix):
-		if utf8.RuneCountInString(*given) > longestID {
-			return known{warning: "visitor was left out: it is too long for an id, and no token"}
+// visitor reads the visitor of a body from a token and an id, either of which may be missing. A
+// valid token has precedence. Anything invalid is left out with a warning, because an invalid
+// cookie must not make a signup fail.
+func (a *api) visitor(text, id *string) known {
+	var v known
+	if id != nil && *id != "" {
+		if strings.HasPrefix(*id, visitor.Prefix) {
+			v.warning = "visitor_id was left out: it is a token, which belongs in visitor"
+		} else {
+			v.id = id
 		}
-		return known{id: given}
 	}
-	token, err := a.Keys().Open(*given, time.Now())
+	if text == nil || *text == "" {
+		return v
+	}
+	token, err := a.Keys().Open(*text, time.Now())
 	if err != nil {
 		if refused, ok := errors.AsType[*visitor.Refused](err); ok {
 			a.TokenRefused(refused.Reason)
 		}
-		return known{warning: "visitor was left out: " + err.Error()}
+		v.warning = "visitor was left out: " + err.Error()
+		return v
 	}
-	return known{id: &token.VisitorID, token: token}
+	if v.id != nil && *v.id != token.VisitorID {
+		v.warning = "visitor_id was left out: the token in visitor is of another visitor"
+	}
+	v.id, v.token = &token.VisitorID, token
+	return v
 }
 
 func warnings(all ...string) (said []string) {

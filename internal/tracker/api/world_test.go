@@ -28,8 +28,8 @@ const (
 	secret = "a-token-of-the-shop"
 )
 
-// world is the API on a migrated database of the test's own, in which it has a
-// writer's rights; and the engine.
+// world is the API on a migrated database of the test's own, in which it has a writer's rights; and
+// the engine.
 type world struct {
 	testing.TB
 	handler  http.Handler
@@ -58,9 +58,9 @@ func (w *world) serve(writer *postgres.DB) {
 	w.Helper()
 	var err error
 	w.keys, err = visitor.ParseKeys([]byte(strings.Repeat("ab", 32)))
-	must(w, err)
+	testworld.Must(w, err)
 	w.tokens, err = api.ParseTokens([]byte("shop: " + secret))
-	must(w, err)
+	testworld.Must(w, err)
 	mux := http.NewServeMux()
 	w.document = api.RegisterAndTell(mux, api.Options{
 		Store:  facts.New(writer),
@@ -84,7 +84,7 @@ func (w *world) declare(name string) {
 
 func (w *world) converge() {
 	w.Helper()
-	must(w, w.engine.Converge(w.Context()))
+	testworld.Must(w, w.engine.Converge(w.Context()))
 }
 
 // answer is what a request was answered with.
@@ -112,7 +112,7 @@ func (w *world) do(r *http.Request) answer {
 	w.handler.ServeHTTP(recorder, r)
 	result := recorder.Result()
 	body, err := io.ReadAll(result.Body)
-	must(w, err)
+	testworld.Must(w, err)
 	if err := api.Conforms(w.document, r, result, body); err != nil {
 		w.Errorf("%s %s: %v", r.Method, r.Pattern, err)
 	}
@@ -138,7 +138,7 @@ func (w *world) get(target string, into any) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader([]byte(got.body)))
 	decoder.DisallowUnknownFields()
-	must(w, decoder.Decode(into))
+	testworld.Must(w, decoder.Decode(into))
 }
 
 // problem is a problem as RFC 9457 has it, with the places of its errors.
@@ -158,7 +158,7 @@ func (a answer) problem(t testing.TB) (p problem) {
 	if kind := a.header.Get("Content-Type"); kind != "application/problem+json" {
 		t.Errorf("the problem is %s: %s", kind, a.body)
 	}
-	must(t, json.Unmarshal([]byte(a.body), &p))
+	testworld.Must(t, json.Unmarshal([]byte(a.body), &p))
 	if p.Status != a.status {
 		t.Errorf("status %d says that it is %d", a.status, p.Status)
 	}
@@ -178,13 +178,6 @@ func (w *world) expect(what, sql string, want ...string) {
 	w.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, migrated.Rows(w, w.operator, sql)...)); diff != "" {
 		w.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -33,11 +33,13 @@ type Batcher[I, O any] struct {
 type Call[I, O any] struct {
 	ctx    context.Context
 	item   I
-	done   chan struct{}
+	done   chan struct{} // closed: answer and err are final
 	answer O
+	err    error // why the item was dropped
 }
 
-// Add adds an item to the next batch. If ctx ends before the batch begins, the item is dropped.
+// Add adds an item to the next batch. If ctx ends before the batch begins, the item is dropped and
+// Wait returns ctx's error.
 func (b *Batcher[I, O]) Add(ctx context.Context, item I) (*Call[I, O], error) {
 	c := &Call[I, O]{ctx: ctx, item: item, done: make(chan struct{})}
 	b.mu.Lock()
@@ -54,11 +56,12 @@ func (b *Batcher[I, O]) Add(ctx context.Context, item I) (*Call[I, O], error) {
 	return c, nil
 }
 
-// Wait returns the answer, or ctx's error if ctx ends first.
+// Wait returns the answer, the error of Add's context if the item was dropped, or ctx's error if
+// ctx ends first. Several goroutines may wait, each with a context of its own.
 func (c *Call[I, O]) Wait(ctx context.Context) (answer O, err error) {
 	select {
 	case <-c.done:
-		return c.answer, nil
+		return c.answer, c.err
 	case <-ctx.Done():
 		return answer, ctx.Err()
 	}
@@ -99,9 +102,11 @@ func (b *Batcher[I, O]) next() []*Call[I, O] {
 		n := min(len(b.waiting), b.BatchSize)
 		var calls []*Call[I, O]
 		for _, c := range b.waiting[:n] {
-			if c.ctx.Err() == nil {
-				calls = append(calls, c)
+			if c.err = c.ctx.Err(); c.err != nil {
+				close(c.done)
+				continue
 			}
+			calls = append(calls, c)
 		}
 		b.waiting = append([]*Call[I, O]{}, b.waiting[n:]...)
 		if len(calls) > 0 {

@@ -73,7 +73,8 @@ func TestACancelledItemIsLeftOutOfItsBatch(t *testing.T) {
 	if answer, err := kept.Wait(t.Context()); err != nil || answer != 20 {
 		t.Errorf("the other item: %d, %v", answer, err)
 	}
-	if _, err := cancelled.Wait(ctx); !errors.Is(err, context.Canceled) {
+	// The context of Wait goes on: a dropped item must not be waited for without end.
+	if _, err := cancelled.Wait(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("the cancelled item: %v", err)
 	}
 	if diff := cmp.Diff([]int{1, 1}, *sizes); diff != "" {

@@ -3,6 +3,7 @@ package clients_test
 import (
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ func request(remote string, forwarded ...string) *http.Request {
 	return &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": forwarded}}
 }
 
-func TestAClientIsTheLastOnTheWayThatIsNoTrustedProxy(t *testing.T) {
+func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 	proxies, err := clients.ParseProxies("10.0.0.0/8, 2001:db8:1::/48,192.0.2.7")
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func TestTrustedProxiesAreAddressesAndRanges(t *testing.T) {
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func TestAnAddressLeavesOnlyAsAHashOfItsDay(t *testing.T) {
+func TestAddressHashChangesDaily(t *testing.T) {
 	hash := clients.NewAddressHash([]byte("secret"))
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
 	if hash.Of(one, noon) != hash.Of(one, noon.Add(11*time.Hour)) {
@@ -89,38 +90,54 @@ func TestAnAddressLeavesOnlyAsAHashOfItsDay(t *testing.T) {
 func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 3, PerSec: 0.5})
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
-	for range 3 {
-		if limiter.Exhausted(one, noon) || !limiter.Spend(one, noon) {
+	for _, code := range []string{"a", "b", "c"} {
+		if !limiter.Spend(one, code, noon) {
 			t.Fatal("limited before the limit")
 		}
 	}
-	if !limiter.Exhausted(one, noon) || limiter.Spend(one, noon) {
+	if limiter.Spend(one, "d", noon) {
 		t.Error("not limited")
 	}
-	if limiter.Exhausted(other, noon) || !limiter.Spend(other, noon) {
-		t.Error("limited for what another did")
+	if !limiter.Spend(other, "d", noon) {
+		t.Error("limited for the codes of another client")
 	}
 	later := noon.Add(limiter.RetryAfter())
-	if limiter.Exhausted(one, later) || !limiter.Spend(one, later) || limiter.Spend(one, later) {
-		t.Error("not one more after as long as was said")
+	if !limiter.Spend(one, "d", later) || limiter.Spend(one, "e", later) {
+		t.Error("RetryAfter is not the time until the next code is allowed")
+	}
+}
+
+func TestRepeatedCodeCountsOnce(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{Burst: 2, PerSec: 0.5})
+	client := netip.MustParseAddr("203.0.113.9")
+	for range 100 {
+		if !limiter.Spend(client, "mistyped", noon) {
+			t.Fatal("limited")
+		}
+	}
+	if !limiter.Spend(client, "other", noon) || limiter.Spend(client, "third", noon) {
+		t.Error("the limit is not of two codes")
+	}
+	if !limiter.Spend(client, "mistyped", noon) {
+		t.Error("a code that was counted is refused")
 	}
 }
 
 func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1})
-	limiter.Spend(netip.MustParseAddr("2001:db8::1"), noon)
-	if !limiter.Exhausted(netip.MustParseAddr("2001:db8::ffff"), noon) {
-		t.Error("a client got around the limit within its own network")
+	limiter.Spend(netip.MustParseAddr("2001:db8::1"), "a", noon)
+	if limiter.Spend(netip.MustParseAddr("2001:db8::ffff"), "b", noon) {
+		t.Error("a client evades the limit within its own network")
 	}
-	if limiter.Exhausted(netip.MustParseAddr("2001:db8:0:1::1"), noon) {
+	if !limiter.Spend(netip.MustParseAddr("2001:db8:0:1::1"), "b", noon) {
 		t.Error("another network is limited too")
 	}
 }
 
-func TestALimitOfNothingIsNone(t *testing.T) {
+func TestBurstOfZeroMeansNoLimit(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{})
-	for range 100 {
-		if !limiter.Spend(netip.Addr{}, noon) || limiter.Exhausted(netip.Addr{}, noon) {
+	for n := range 100 {
+		if !limiter.Spend(netip.Addr{}, strconv.Itoa(n), noon) {
 			t.Fatal("limited")
 		}
 	}

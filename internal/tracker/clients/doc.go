@@ -1,7 +1,6 @@
-// Package clients tells one client from another: by the address it comes from,
-// behind the proxies that are trusted, and how often it may ask for what is not
-// there.
+// Package clients identifies clients by their addresses, behind trusted proxies, and limits how
+// often a client may request unknown codes.
 //
-// Addresses are personal data. They leave this package only as keyed hashes;
-// none is stored or logged.
+// Addresses are personal data. They leave this package only as keyed hashes, and none is stored or
+// logged.
 package clients

@@ -9,13 +9,14 @@ import (
 )
 
 // AddressHash turns addresses into keyed hashes that may be stored and logged. The key changes each
-// day, so requests of one client can be linked within a day, with the secret, and never across days.
+// day, so requests of one client can be linked within a day, with the secret, and never across
+// days.
 type AddressHash struct{ secret []byte }
 
-// NewAddressHash hashes under keys of the secret's. Without one it is off.
+// NewAddressHash derives the daily keys from a secret. Without a secret, hashing is off.
 func NewAddressHash(secret []byte) AddressHash { return AddressHash{secret: secret} }
 
-// Of is the hash of an address today, of an IPv6 one's /64; empty when hashing is off.
+// Of returns today's hash of an IPv4 address or of an IPv6 address's /64; empty if hashing is off.
 func (h AddressHash) Of(addr netip.Addr, now time.Time) string {
 	if len(h.secret) == 0 || !addr.IsValid() {
 		return ""

@@ -11,10 +11,10 @@ import (
 	"github.com/realclientip/realclientip-go"
 )
 
-// PrivateRanges are the usual addresses of one's own proxies: this machine and private networks.
+// PrivateRanges are the usual addresses of proxies: this machine and private networks.
 const PrivateRanges = "127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, fc00::/7, fe80::/10"
 
-// Proxies are those whose word about a request is taken.
+// Proxies are the proxies whose headers about a request are trusted.
 type Proxies struct {
 	ranges    []netip.Prefix
 	forwarded realclientip.RightmostTrustedRangeStrategy
@@ -30,7 +30,7 @@ func ParseProxies(list string) (*Proxies, error) {
 		}
 		prefix, err := parseRange(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no address or range: write 10.0.0.0/8 or 2001:db8::1", text)
+			return nil, fmt.Errorf("%q must be an address or range such as 10.0.0.0/8 or 2001:db8::1", text)
 		}
 		p.ranges = append(p.ranges, prefix)
 		nets = append(nets, net.IPNet{
@@ -72,8 +72,8 @@ func (p *Proxies) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// Address returns the client's address: the last one on the way that is not a trusted proxy. It is
-// not valid if it is unknown.
+// Address returns the client's address: the last address of the request's path that is not a
+// trusted proxy. An unknown address is not valid.
 func (p *Proxies) Address(r *http.Request) netip.Addr {
 	from := peer(r)
 	if !p.trusts(from) {
@@ -96,7 +96,7 @@ func peer(r *http.Request) netip.Addr {
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// network is what one client has of its own: an IPv4 address, or an IPv6 /64.
+// network returns the network of one client: an IPv4 address or an IPv6 /64.
 func network(addr netip.Addr) netip.Prefix {
 	bits := 64
 	if addr.Is4() {
@@ -104,7 +104,7 @@ func network(addr netip.Addr) netip.Prefix {
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil {
-		return netip.Prefix{} // the one of all whose address is not known
+		return netip.Prefix{} // shared by all clients without a known address
 	}
 	return prefix
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"iter"
 	"net/url"
 	"regexp"
 	"strings"
@@ -46,21 +47,33 @@ func (a webAddress) String() string {
 
 // parameter returns the first non-empty value of a query parameter.
 func parameter(query, name string) string {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if !named(key, name) || value == "" {
-			continue
-		}
-		if text, err := url.QueryUnescape(value); err == nil && text != "" {
-			return text
-		}
+	for value := range values(query, name) {
+		return value
 	}
 	return ""
 }
 
+// values yields the non-empty values of a query parameter.
+func values(query, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for query := query; query != ""; {
+			var pair string
+			pair, query, _ = strings.Cut(query, "&")
+			key, value, _ := strings.Cut(pair, "=")
+			if value == "" || !named(key, name) {
+				continue
+			}
+			if text, err := url.QueryUnescape(value); err == nil && text != "" && !yield(text) {
+				return
+			}
+		}
+	}
+}
+
+// named reports whether a key of a query is the name. It accepts "amp;name" from a link that was
+// escaped for HTML.
 func named(key, name string) bool {
+	key = strings.TrimPrefix(key, "amp;")
 	if key == name {
 		return true
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 )
 
-func TestAnAddressLosesWhatIsNobodysBusiness(t *testing.T) {
+func TestAddressIsStrippedOfCredentialsAndFragment(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://shop.example/item?a=1#top":     "https://shop.example/item?a=1",
 		"https://ann:secret@shop.example/item":  "https://shop.example/item",
@@ -51,7 +51,7 @@ func FuzzAddress(f *testing.F) {
 	})
 }
 
-func TestAParameterIsTheFirstThatSaysSomething(t *testing.T) {
+func TestFirstNonEmptyParameterCounts(t *testing.T) {
 	for query, want := range map[string]string{
 		"r=ann1": "ann1", "a=b&r=ann1&c": "ann1", "r=&r=ann1": "ann1", "r=ann1&r=bob1": "ann1", "r=a%20b+c": "a b c",
 		"%72=ann1": "ann1", "r=%zz&r=ann1": "ann1", "": "", "r": "", "rr=ann1": "", "R=ann1": "", "a=r=ann1": "", "&&=&r=ann1&": "ann1",

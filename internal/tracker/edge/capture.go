@@ -15,51 +15,64 @@ const (
 	headerCode    = "X-Referral-Code"
 )
 
-// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL. It
-// always answers 200, because Envoy refuses the visitor's request on any other status.
+// capture tells a gateway the visitor's id and code, and remembers the code on the requested URL.
+// It answers 200, because Envoy refuses the visitor's request on any other status. The exception is
+// a prefetch of a page with the code of a link: 503 makes the browser ask again when its user does.
 func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	header["Content-Length"] = nothing
 
-	visitor, code := e.passing(w, r)
+	visitor, code, status := e.passing(w, r)
 	header[headerVisitor] = []string{visitor}
 	header[headerCode] = []string{code}
-	w.WriteHeader(http.StatusOK)
+	w.WriteHeader(status)
 }
 
-// passing returns the visitor's id and the code of the last touch.
-func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string) {
+// passing returns the visitor's id, the code of the last touch, and the status of the answer.
+func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string, status int) {
 	now := e.Now()
 	asked, method := e.original(r)
-	if code := e.codeOn(asked); code != "" && (method == http.MethodGet || method == http.MethodHead) {
-		link, err := e.find(r, code, now)
+	if codes := e.codesOn(asked); len(codes) > 0 && (method == http.MethodGet || method == http.MethodHead) {
+		// Any page may have such a parameter for a purpose of its own: an unknown code counts against
+		// no client.
+		link, code, err := e.find(r.Context(), codes...)
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
-			if link != nil {
-				code = link.Code
+			switch reason := e.noVisit(r, method); reason {
+			case "":
+				token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
+				return token.VisitorID, token.Last.Code, http.StatusOK
+			case Prefetch:
+				e.Observer.Arrived(Prefetch)
+				return "", "", http.StatusServiceUnavailable
+			default:
+				e.Observer.Arrived(reason)
 			}
-			token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
-			return token.VisitorID, token.Last.Code
 		}
 	}
 	if !e.mayRemember(r) {
-		return "", ""
+		return "", "", http.StatusOK
 	}
 	token := e.token(r, now)
-	return token.VisitorID, token.Last.Code
+	return token.VisitorID, token.Last.Code, http.StatusOK
 }
 
-// codeOn returns the code in a parameter of an address; empty if there is none.
-func (e *Edge) codeOn(a webAddress) string {
+// mostCodes is the most codes that are looked up for one request.
+const mostCodes = 4
+
+// codesOn returns the values of the parameters that may hold a code, in order of precedence.
+func (e *Edge) codesOn(a webAddress) (codes []string) {
 	if a.query == "" {
-		return ""
+		return nil
 	}
 	for _, name := range e.Parameters {
-		if code := links.Trim(parameter(a.query, name)); links.Valid(code) {
-			return code
+		for value := range values(a.query, name) {
+			if codes = append(codes, value); len(codes) == mostCodes {
+				return codes
+			}
 		}
 	}
-	return ""
+	return codes
 }
 
 // original returns the address and method that the visitor requested from the gateway. A trusted

@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestAGatewayIsToldWhoPasses(t *testing.T) {
+func TestCaptureNamesVisitorAndCode(t *testing.T) {
 	const landing = "https://shop.example/item?r=ann1&x=1"
 	for name, test := range map[string]struct {
 		target  string
@@ -35,7 +36,7 @@ func TestAGatewayIsToldWhoPasses(t *testing.T) {
 	}
 }
 
-func TestAVisitorWithoutACodePassesAsWhoHeIs(t *testing.T) {
+func TestCaptureWithoutACodeNamesTheVisitor(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway
@@ -53,7 +54,7 @@ func TestAVisitorWithoutACodePassesAsWhoHeIs(t *testing.T) {
 	same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
 }
 
-func TestEverybodyPasses(t *testing.T) {
+func TestCaptureAnswers200ToEveryRequest(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct {
 		method, target string
@@ -75,7 +76,7 @@ func TestEverybodyPasses(t *testing.T) {
 	}
 }
 
-func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
+func TestForwardedHeadersAreReadFromTrustedGatewaysOnly(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "http://evil.example/capture/item?r=bob1",
@@ -87,7 +88,7 @@ func TestOnlyATrustedGatewaySaysWhatWasAskedFor(t *testing.T) {
 	same(t, "touches", []string{"bob1 https://go.shop.example/item?r=bob1 -"}, w.written())
 }
 
-func TestWhatAVisitorSendsIsNoArrival(t *testing.T) {
+func TestPostIsNoTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway
@@ -96,7 +97,7 @@ func TestWhatAVisitorSendsIsNoArrival(t *testing.T) {
 	same(t, "codes", []string{}, b.codes())
 }
 
-func TestTheParametersNameIsASetting(t *testing.T) {
+func TestParameterNamesAreASetting(t *testing.T) {
 	captured := func(w *world, query string) string {
 		b := w.browser()
 		b.remote = gateway
@@ -107,13 +108,39 @@ func TestTheParametersNameIsASetting(t *testing.T) {
 	same(t, "ref", "ann1", captured(usual, "ref=ANN1"))
 	same(t, "the first name counts first", "bob1", captured(usual, "ref=ann1&r=bob1"))
 	same(t, "what is no code does not count", "ann1", captured(usual, "r=%00&ref=ann1"))
+	same(t, "the first that names a link counts", "ann1", captured(usual, "r=producthunt&ref=ann1"))
+	same(t, "also of one name", "ann1", captured(usual, "ref=producthunt&ref=&ref=ann1&ref=bob1"))
+	same(t, "but of four only", "", captured(usual, "r=1&r=2&r=3&r=4&r=ann1"))
 	same(t, "another", "", captured(usual, "via=ann1"))
 	own := newWorld(t, func(o *edge.Options) { o.Parameters = []string{"via"} })
 	same(t, "another", "ann1", captured(own, "via=ann1"))
 	same(t, "r", "", captured(own, "r=ann1"))
 }
 
-func TestOnesOwnClickIsNoTouchAnywhere(t *testing.T) {
+func TestPunctuationAndEscapesAroundACodeAreForgiven(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.owner.Exec(t.Context(), "INSERT INTO referral.link (code, campaign, referrer_id, destination) VALUES ('ann1.', 'spring', 'ann', $1)", home)
+	testworld.Must(t, err)
+	for query, want := range map[string]string{
+		"r=ann1)": "ann1", "r=ann1,": "ann1", "r=ann1%21": "ann1", "r=ann1%E2%80%9D": "ann1", "r=ann1%3E": "ann1", "r=ann1%22%3E.": "ann1",
+		"r=%20ann1%20,": "ann1", "a=1&amp;r=ann1": "ann1", "r=ann1&amp;a=1": "ann1", "a=1&amp;amp;r=ann1": "", "r=.": "", "r=(ann1": "",
+		"r=ann1.": "ann1.", // a link of its own
+	} {
+		b := w.browser()
+		b.remote = gateway
+		response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?"+query)
+		same(t, query, want, response.Header.Get("X-Referral-Code"))
+	}
+	for target, want := range map[string]string{"/r/ann1)": "ann1", "/r/ANN1!/": "ann1", "/r/ann1.": "ann1.", "/r/ann1%E2%80%A6": "ann1"} {
+		b := w.browser()
+		b.leads(b.do("GET", target), 302, home)
+		same(t, target, []string{want}, b.codes())
+	}
+	b := w.browser()
+	b.leads(b.do("GET", "/r/ann1?a=1&amp;to=/sale"), 302, "https://shop.example/sale")
+}
+
+func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway

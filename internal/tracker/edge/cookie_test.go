@@ -8,17 +8,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestABadCookieMakesANewVisitorAndNoError(t *testing.T) {
+func TestInvalidCookieMakesANewVisitor(t *testing.T) {
 	w := newWorld(t)
 	before := w.browser()
 	before.do("GET", "/r/bob1")
 	good := before.cookies[cookieName]
 	other, err := visitor.ParseKeys([]byte(strings.Repeat("3", 64)))
-	must(t, err)
+	testworld.Must(t, err)
 	for name, test := range map[string]struct {
 		value string
 		want  visitor.Reason
@@ -50,7 +51,7 @@ func TestABadCookieMakesANewVisitorAndNoError(t *testing.T) {
 	}
 }
 
-func TestABadCookieBesideAGoodOneHidesNothing(t *testing.T) {
+func TestValidCookieCountsBesideInvalidOnes(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.do("GET", "/r/bob1")
@@ -60,20 +61,58 @@ func TestABadCookieBesideAGoodOneHidesNothing(t *testing.T) {
 	same(t, "code", "bob1", response.Header.Get("X-Referral-Code"))
 }
 
-func TestKeysAreTakenFromTheFileAsItIsNow(t *testing.T) {
+func TestValidCookieCountsHoweverManyJunkOnesStandBefore(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.do("GET", "/r/bob1")
+	good := b.cookies[cookieName]
+	delete(b.cookies, cookieName)
+	for name, junk := range map[string]string{
+		"text":   strings.Repeat(cookieName+"=planted; ", 10_000),
+		"tokens": strings.Repeat(cookieName+"="+good[:len(good)-4]+"AAAA; ", 500),
+		"others": strings.Repeat("a=; ", 60_000),
+	} {
+		clear(w.refused)
+		response := b.do("GET", "/capture", "Cookie", junk+cookieName+"="+good)
+		same(t, name, "bob1", response.Header.Get("X-Referral-Code"))
+		same(t, "refused", map[visitor.Reason]int{}, w.refused)
+	}
+}
+
+func TestCookieDomainStillReadsTheEarlierName(t *testing.T) {
+	w := newWorld(t, func(o *edge.Options) { o.CookieDomain = "shop.example" })
+	b := w.browser()
+	earlier := visitor.New().Touched(visitor.NewTouch("bob1", w.now), time.Hour)
+	b.cookies[cookieName] = w.keys.Seal(earlier, w.now, time.Hour)
+	response := b.do("GET", "/capture")
+	same(t, "visitor", earlier.VisitorID, response.Header.Get("X-Referral-Visitor"))
+	same(t, "code", "bob1", response.Header.Get("X-Referral-Code"))
+
+	b.do("GET", "/r/ann1") // from now on the new cookie counts
+	response = b.do("GET", "/capture")
+	same(t, "visitor", earlier.VisitorID, response.Header.Get("X-Referral-Visitor"))
+	same(t, "code", "ann1", response.Header.Get("X-Referral-Code"))
+
+	// Without a domain, a cookie that another host may have set does not count.
+	b = newWorld(t).browser()
+	b.cookies["referral"] = w.keys.Seal(earlier, w.now, time.Hour)
+	same(t, "visitor", "", b.do("GET", "/capture").Header.Get("X-Referral-Visitor"))
+}
+
+func TestChangedKeysStillOpenOlderTokens(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.do("GET", "/r/ann1")
 	before := b.token()
 	changed, err := visitor.ParseKeys([]byte(strings.Repeat("3", 64) + "\n" + key))
-	must(t, err)
+	testworld.Must(t, err)
 	w.keys = changed
 	b.do("GET", "/r/bob1")
 	same(t, "visitor", before.VisitorID, b.token().VisitorID)
 	same(t, "codes", []string{"ann1", "bob1"}, b.codes())
 }
 
-func TestADomainsCookieIsSeenByAllItsHosts(t *testing.T) {
+func TestCookieDomainIsSet(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.CookieDomain = "shop.example" })
 	header := w.browser().do("GET", "/r/ann1").Header.Get("Set-Cookie")
 	if !strings.HasPrefix(header, "referral=v4.local.") || !strings.Contains(header, "; Domain=shop.example;") || !strings.Contains(header, "; Secure") {

@@ -27,9 +27,10 @@ type Options struct {
 	PublicURL     *url.URL // where visitors reach it
 	CookieDomain  string   // empty: the cookie is the public host's alone
 	FallbackURL   string   // where unknown links lead; empty: 404
-	Parameters    []string // that have a code on any URL, the first counts first; default r and ref
+	Parameters    []string // that hold a code on any URL, in order of precedence; default r and ref
 	RespectGPC    bool     // do not remember visitors that send Sec-GPC: 1
 	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
+	IgnoreBots    bool     // crawlers and link previews leave no touch
 
 	Keys    func() *visitor.Keys
 	Links   *links.Directory
@@ -53,12 +54,17 @@ const (
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent
 	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
 	Limited   Arrival = "limited"   // the client requested too many unknown codes
+	Prefetch  Arrival = "prefetch"  // the browser loads the page before its user asks for it
+	Probe     Arrival = "probe"     // a HEAD request
+	Bot       Arrival = "bot"       // a crawler or a link preview
 )
 
 // Arrivals is the whole list.
-func Arrivals() []Arrival { return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited} }
+func Arrivals() []Arrival {
+	return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited, Prefetch, Probe, Bot}
+}
 
-// Observer is told what happens. Either function may be nil.
+// Observer receives events. Either function may be nil.
 type Observer struct {
 	Arrived      func(Arrival)
 	TokenRefused func(visitor.Reason)
@@ -110,12 +116,12 @@ func New(options Options) (*Edge, error) {
 	return e, nil
 }
 
-// SecureCookie reports whether the visitor's cookie is kept from connections
-// without TLS. It is not on a developer's own machine only.
+// SecureCookie reports whether browsers send the visitor's cookie over TLS only. It is false only
+// on a developer's own machine.
 func (e *Edge) SecureCookie() bool { return e.cookie.Secure }
 
-// ServeHTTP does without a ServeMux, which would redirect a path that it finds
-// untidy: a gateway that asks about such a path would take that for a refusal.
+// ServeHTTP uses no ServeMux, which redirects paths such as /a//b: a gateway would take the
+// redirect for a refusal.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if rest, ok := strings.CutPrefix(path, "/capture"); ok && (rest == "" || rest[0] == '/') {

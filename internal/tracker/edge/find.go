@@ -1,37 +1,49 @@
 package edge
 
 import (
+	"context"
 	"errors"
-	"net/http"
-	"time"
+	"strings"
+	"unicode"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-// errLimited is returned when the client requested too many unknown codes.
-var errLimited = errors.New("too many unknown codes")
+// find returns the link of the first code that names one, and that code as the database writes it.
+// While the database is away it returns ErrUnavailable and the first code that may name a link.
+func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, code string, err error) {
+	possible := ""
+	for _, given := range codes {
+		given = links.Trim(given)
+		shorter := withoutPunctuation(given)
+		link, err := e.findOne(ctx, given)
+		if errors.Is(err, links.ErrUnknown) && shorter != given {
+			link, err = e.findOne(ctx, shorter)
+		}
+		switch {
+		case err == nil:
+			return link, link.Code, nil
+		case !errors.Is(err, links.ErrUnknown) && possible == "" && links.Valid(shorter):
+			possible = shorter
+		}
+	}
+	if possible != "" {
+		return nil, possible, links.ErrUnavailable
+	}
+	return nil, "", links.ErrUnknown
+}
 
-// find returns the link of a trimmed code.
-//
-// Unknown codes are counted against the client. A client over its limit learns nothing about any code,
-// except links that are in memory because others follow them. So guessing does not scale, and one
-// guesser does not lock out clients behind the same address.
-func (e *Edge) find(r *http.Request, code string, now time.Time) (*links.Link, error) {
-	if !e.Links.Remembers(code) && e.Limiter.Exhausted(e.Proxies.Address(r), now) {
-		e.Observer.Arrived(Limited)
-		return nil, errLimited
+func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {
+	if !links.Valid(code) {
+		return nil, links.ErrUnknown
 	}
-	link, err := (*links.Link)(nil), links.ErrUnknown
-	if links.Valid(code) {
-		link, err = e.Links.Find(r.Context(), code)
-	}
-	if !errors.Is(err, links.ErrUnknown) {
-		return link, err
-	}
-	if !e.Limiter.Spend(e.Proxies.Address(r), now) {
-		e.Observer.Arrived(Limited)
-		return nil, errLimited
-	}
-	e.Observer.Arrived(Unknown)
-	return nil, links.ErrUnknown
+	return e.Links.Find(ctx, code)
+}
+
+// withoutPunctuation removes what messengers and people append to a link in a sentence. A code that
+// ends in punctuation, as SQL can write one, is found before this.
+func withoutPunctuation(code string) string {
+	return strings.TrimRightFunc(code, func(c rune) bool {
+		return unicode.IsPunct(c) || unicode.IsSymbol(c) || unicode.IsSpace(c)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
@@ -31,29 +32,54 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 		say(w, http.StatusMethodNotAllowed)
 		return
 	}
+	reason := e.noVisit(r, r.Method)
+	if reason == Prefetch {
+		e.Observer.Arrived(Prefetch)
+		say(w, http.StatusServiceUnavailable) // so that the browser asks again when its user does
+		return
+	}
 	now := e.Now()
-	code = links.Trim(code)
-	link, err := e.find(r, code, now)
+	link, found, err := e.find(r.Context(), code)
 	switch {
 	case errors.Is(err, links.ErrUnknown):
-		e.lead(w, nil, http.StatusNotFound)
-	case errors.Is(err, errLimited):
-		wait(header, e.Limiter.RetryAfter())
-		say(w, http.StatusTooManyRequests)
+		e.refuse(w, r, code, now)
 	case err != nil:
 		// The database is away. The touch is remembered all the same: the engine judges its code at
 		// the signup.
-		e.remember(w, r, arrival{code: code, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: found, landing: e.origin + r.URL.RequestURI(), at: now})
 		wait(header, retryAfter)
 		e.lead(w, nil, http.StatusServiceUnavailable)
 	default:
-		e.remember(w, r, arrival{code: link.Code, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: found, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
 		var location []string
 		if destination := links.Destination(link, parameter(r.URL.RawQuery, "to")); destination != "" {
 			location = []string{destination}
 		}
 		e.lead(w, location, http.StatusNotFound)
 	}
+}
+
+// refuse answers a request for an unknown code, and counts the code against the client. A client
+// over its limit gets 429 for further unknown codes. A link is found whatever the limit, so that
+// one client shuts out no visitor behind the same address.
+func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, code string, now time.Time) {
+	if e.Limiter.Spend(e.Proxies.Address(r), strings.ToLower(links.Trim(code)), now) {
+		e.Observer.Arrived(Unknown)
+		e.lead(w, nil, http.StatusNotFound)
+		return
+	}
+	e.Observer.Arrived(Limited)
+	wait(w.Header(), e.Limiter.RetryAfter())
+	say(w, http.StatusTooManyRequests)
+}
+
+// visit remembers an arrival, unless there is a reason why it is not a visit.
+func (e *Edge) visit(w http.ResponseWriter, r *http.Request, reason Arrival, a arrival) {
+	if reason != "" {
+		e.Observer.Arrived(reason)
+		return
+	}
+	e.remember(w, r, a)
 }
 
 // lead redirects to location, else to the fallback, else answers with a status.

@@ -7,16 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
+func TestLinkIsFollowedInAnySpelling(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct{ method, target, code, location string }{
 		{"GET", "/r/ann1", "ann1", home}, {"GET", "/r/ann1/", "ann1", home},
-		{"HEAD", "/r/ann1", "ann1", home}, {"HEAD", "/r/ann1/", "ann1", home},
-		{"GET", "/referral/ann1", "ann1", home}, {"GET", "/referral/ann1/", "ann1", home}, {"HEAD", "/referral/ann1/", "ann1", home},
+		{"GET", "/referral/ann1", "ann1", home}, {"GET", "/referral/ann1/", "ann1", home},
 		{"GET", "/r/ANN1", "ann1", home}, {"GET", "/r/%20Ann1%20", "ann1", home}, {"GET", "/r/ann1?utm_source=x", "ann1", home},
 		{"GET", "/r/%09ANN1%0D%0A", "ann1", home},
 		{"GET", "/r/ann2", "ann2", spring}, {"GET", "/r/ann2/?to=", "ann2", spring},
@@ -33,11 +33,11 @@ func TestALinkIsFollowedHoweverItIsWritten(t *testing.T) {
 }
 
 // The database lowers codes, and some of them otherwise than Go.
-func TestCodesAreLoweredByTheDatabase(t *testing.T) {
+func TestTheDatabaseNormalisesCodes(t *testing.T) {
 	for _, given := range []string{"ΟΔΟΣ", "İSTANBUL", "STRAẞE"} {
 		w := newWorld(t)
 		var code string
-		must(t, w.owner.QueryRow(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
+		testworld.Must(t, w.owner.QueryRow(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
 			VALUES (referral.normal_code($1), 'spring', 'ann', $2) RETURNING code`, given, home).Scan(&code))
 		b := w.browser()
 		b.leads(b.do("GET", "/r/"+url.PathEscape(given)), 302, home)
@@ -49,7 +49,7 @@ func TestCodesAreLoweredByTheDatabase(t *testing.T) {
 	}
 }
 
-func TestATouchIsRememberedByBrowserAndDatabaseAlike(t *testing.T) {
+func TestTouchIsInTokenAndDatabase(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "/r/ann1/?to=/item", "Referer", "https://user:secret@blog.example/post?x=1#top")
@@ -63,14 +63,14 @@ func TestATouchIsRememberedByBrowserAndDatabaseAlike(t *testing.T) {
 	same(t, "touches", []string{"ann1 https://go.shop.example/r/ann1/?to=/item https://blog.example/post?x=1"}, w.written())
 	var got visitor.Touch
 	var visitorID string
-	must(t, w.owner.QueryRow(t.Context(), "SELECT visitor_id, touch_id, code, touched_at FROM referral.touch").
+	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT visitor_id, touch_id, code, touched_at FROM referral.touch").
 		Scan(&visitorID, &got.ID, &got.Code, &got.At))
 	got.At = got.At.UTC()
 	same(t, "visitor", token.VisitorID, visitorID)
 	same(t, "touch", token.Last, got)
 }
 
-func TestTheMostRecentTouchIsLastAndTheFirstIsKept(t *testing.T) {
+func TestTokenKeepsFirstAndLastTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	var visitors []string
@@ -89,7 +89,7 @@ func TestTheMostRecentTouchIsLastAndTheFirstIsKept(t *testing.T) {
 	same(t, "codes when the window has passed", []string{"ann2"}, b.codes())
 }
 
-func TestAnotherVisitorIsAnother(t *testing.T) {
+func TestEachBrowserIsAVisitorOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	one, other := w.browser(), w.browser()
 	one.do("GET", "/r/ann1")
@@ -99,7 +99,7 @@ func TestAnotherVisitorIsAnother(t *testing.T) {
 	}
 }
 
-func TestOnesOwnClickIsNoTouch(t *testing.T) {
+func TestReferrersOwnClickIsNoTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now, time.Hour)
@@ -112,7 +112,7 @@ func TestOnesOwnClickIsNoTouch(t *testing.T) {
 	same(t, "arrivals", map[edge.Arrival]int{edge.Own: 1, edge.Touched: 1}, w.arrived)
 }
 
-func TestALinkThatIsNotThereLeadsToTheFallback(t *testing.T) {
+func TestUnknownLinkLeadsToTheFallback(t *testing.T) {
 	missing := []string{"unknown", "expired", "disabled", "a%00b", "a%0d%0aSet-Cookie:x", "%ff", strings.Repeat("x", 300), "nowhere"}
 	for name, test := range map[string]struct {
 		fallback string
@@ -136,7 +136,7 @@ func TestALinkThatIsNotThereLeadsToTheFallback(t *testing.T) {
 	}
 }
 
-func TestOnlyReadingFollowsALink(t *testing.T) {
+func TestOtherMethodsAreRefused(t *testing.T) {
 	b := newWorld(t).browser()
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
 		response := b.do(method, "/r/ann1")
@@ -146,7 +146,7 @@ func TestOnlyReadingFollowsALink(t *testing.T) {
 	}
 }
 
-func TestOtherPathsAreNotTheEdges(t *testing.T) {
+func TestOtherPathsArePassedOn(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
 		o.Next = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
 	})
@@ -158,7 +158,7 @@ func TestOtherPathsAreNotTheEdges(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForIsFollowedToOnesOwnHostOnly(t *testing.T) {
+func TestParameterToStaysOnTheLinksHost(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	for to, want := range map[string]string{
@@ -187,7 +187,7 @@ func TestWhatIsAskedForIsFollowedToOnesOwnHostOnly(t *testing.T) {
 	}
 }
 
-func TestAHostThatIsAskedForChangesNothing(t *testing.T) {
+func TestHostHeaderChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	response := b.do("GET", "http://evil.example/r/ann2?to=/item", "X-Forwarded-Host", "evil.example")

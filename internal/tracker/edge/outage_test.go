@@ -4,10 +4,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 )
 
-func TestWithoutTheDatabaseLinksLeadOnAndNoAttributionIsLost(t *testing.T) {
+func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 	for name, test := range map[string]struct {
 		fallback, retryAfter string
 		status               int
@@ -41,7 +42,7 @@ func TestWithoutTheDatabaseLinksLeadOnAndNoAttributionIsLost(t *testing.T) {
 			same(t, "X-Referral-Code", "ann2", response.Header.Get("X-Referral-Code"))
 
 			w.proxy.Pass()
-			must(t, w.directory.Refresh(t.Context()))
+			testworld.Must(t, w.directory.Refresh(t.Context()))
 			same(t, "touches", []string{
 				"ann1 https://go.shop.example/r/ann1 -", "ann1 https://go.shop.example/r/ann1 -",
 				"bob1 https://go.shop.example/r/bob1 -", "ann2 https://shop.example/?r=ann2 -",

@@ -6,7 +6,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 )
 
-func TestWhoeverDoesNotAgreeIsNotRemembered(t *testing.T) {
+func TestVisitorsWithoutConsentAreNotRemembered(t *testing.T) {
 	respectGPC := func(o *edge.Options) { o.RespectGPC = true }
 	askConsent := func(o *edge.Options) { o.ConsentCookie = "consent" }
 	for name, test := range map[string]struct {
@@ -46,7 +46,7 @@ func TestWhoeverDoesNotAgreeIsNotRemembered(t *testing.T) {
 	}
 }
 
-func TestWhoAgreesNoLongerPassesAsNobody(t *testing.T) {
+func TestCaptureWithoutConsentNamesNoVisitor(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.RespectGPC = true })
 	b := w.browser()
 	b.do("GET", "/r/ann1")

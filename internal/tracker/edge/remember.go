@@ -12,9 +12,9 @@ import (
 
 // arrival is a request with a code.
 type arrival struct {
-	code    string      // of the link; where there is none, as it was given
-	link    *links.Link // nil: the database could not be asked
-	landing string      // the URL that was asked for
+	code    string      // of the link; without a link, as it was given
+	link    *links.Link // nil: the database is away
+	landing string      // the requested URL
 	at      time.Time
 }
 
@@ -51,23 +51,24 @@ func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visit
 	return token
 }
 
-// mostCookies is how many cookies of the name are tried: another host of the domain may have set one.
-const mostCookies = 4
-
-// token returns the visitor's token; the zero Token if there is no valid one.
+// token returns the visitor's token: that of the first cookie that has a valid one. Cookies of the
+// current name come before those of the name that was in use without a cookie domain. It returns
+// the zero Token if there is none.
 func (e *Edge) token(r *http.Request, now time.Time) visitor.Token {
-	if r.Header["Cookie"] == nil {
-		return visitor.Token{}
+	var reason visitor.Reason
+	for _, name := range e.cookie.Names() {
+		for value := range cookies(r, name) {
+			token, err := e.Keys().Open(value, now)
+			if err == nil {
+				return token
+			}
+			if refused, ok := err.(*visitor.Refused); ok && reason == "" { //nolint:errorlint // Open returns nothing else
+				reason = refused.Reason
+			}
+		}
 	}
-	cookies := r.CookiesNamed(e.cookie.Name)
-	for _, cookie := range cookies[:min(len(cookies), mostCookies)] {
-		token, err := e.Keys().Open(cookie.Value, now)
-		if err == nil {
-			return token
-		}
-		if refused, ok := err.(*visitor.Refused); ok { //nolint:errorlint // Open returns nothing else
-			e.Observer.TokenRefused(refused.Reason)
-		}
+	if reason != "" {
+		e.Observer.TokenRefused(reason)
 	}
 	return visitor.Token{}
 }
@@ -80,8 +81,8 @@ func (e *Edge) mayRemember(r *http.Request) bool {
 	if e.ConsentCookie == "" {
 		return true
 	}
-	for _, cookie := range r.CookiesNamed(e.ConsentCookie) {
-		switch strings.ToLower(cookie.Value) {
+	for value := range cookies(r, e.ConsentCookie) {
+		switch strings.ToLower(value) {
 		case "", "0", "false", "no", "off", "deny", "denied", "rejected":
 		default:
 			return true

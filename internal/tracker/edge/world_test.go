@@ -32,8 +32,8 @@ const (
 	key     = "2222222222222222222222222222222222222222222222222222222222222222"
 )
 
-// world is an edge with all that it stands on: a real database, a directory
-// and a queue that use it as the plain writer.
+// world is an edge with all that it stands on: a real database, a directory and a queue that use it
+// as the plain writer.
 type world struct {
 	testing.TB
 	*edge.Edge
@@ -58,7 +58,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	db := migrated.Open(t, strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
-	must(t, w.directory.Refresh(t.Context()))
+	testworld.Must(t, w.directory.Refresh(t.Context()))
 	w.queue = touches.NewQueue(db, touches.Options{Log: log})
 	go w.queue.Run(context.WithoutCancel(t.Context()))
 	t.Cleanup(func() {
@@ -68,9 +68,9 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	})
 	var err error
 	w.keys, err = visitor.ParseKeys([]byte(key))
-	must(t, err)
+	testworld.Must(t, err)
 	proxies, err := clients.ParseProxies("10.0.0.0/8")
-	must(t, err)
+	testworld.Must(t, err)
 	options := edge.Options{
 		PublicURL: &url.URL{Scheme: "https", Host: "go.shop.example"},
 		Keys:      func() *visitor.Keys { return w.keys },
@@ -88,7 +88,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 		edit(&options)
 	}
 	w.Edge, err = edge.New(options)
-	must(t, err)
+	testworld.Must(t, err)
 	return w
 }
 
@@ -137,7 +137,7 @@ func (b *browser) do(method, target string, headers ...string) answer {
 	recorder := httptest.NewRecorder()
 	b.ServeHTTP(recorder, r)
 	response := recorder.Result()
-	must(b, response.Body.Close())
+	testworld.Must(b, response.Body.Close())
 	for _, cookie := range response.Cookies() {
 		b.cookies[cookie.Name] = cookie.Value
 	}
@@ -153,7 +153,7 @@ func (b *browser) token() visitor.Token {
 		return visitor.Token{}
 	}
 	token, err := b.keys.Open(b.cookies[cookieName], b.now)
-	must(b, err)
+	testworld.Must(b, err)
 	return token
 }
 
@@ -175,16 +175,16 @@ func (b *browser) leads(response answer, status int, location string) {
 	}
 }
 
-// written has the queue write what waits, and returns the touches that the
-// database has, one a line.
+// written has the queue write what waits, and returns the touches that the database has, one a
+// line.
 func (w *world) written() []string {
 	w.Helper()
-	must(w, w.queue.Close(w.Context()))
+	testworld.Must(w, w.queue.Close(w.Context()))
 	rows, err := w.owner.Query(w.Context(), `SELECT concat_ws(' ', code, coalesce(landing_url, '-'), coalesce(referer, '-'))
 		FROM referral.touch ORDER BY touched_at, code`)
-	must(w, err)
+	testworld.Must(w, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(w, err)
+	testworld.Must(w, err)
 	return lines
 }
 
@@ -192,12 +192,5 @@ func same[T any](t testing.TB, what string, want, got T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -67,7 +69,7 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 		differ: func(a, s *Action, _ bool) []Difference {
 			var d differences
 			if s.VisitorID != nil { // else it was unknown or is erased
-				d.optional("visitor", a.VisitorID, *s.VisitorID)
+				d.optional(visitorField, a.VisitorID, *s.VisitorID)
 			}
 			if !s.sameCode {
 				d.note("code", a.Code, s.Code)
@@ -80,7 +82,7 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 	}
 }
 
-func actionColumns(rows []*Action) []any {
+func actionColumns(rows []*Action) pgx.StrictNamedArgs {
 	n := len(rows)
 	actionID, userID, visitorID := make([]string, n), make([]string, n), make([]string, n)
 	code, followed := make([]string, n), make([]string, n)
@@ -90,5 +92,8 @@ func actionColumns(rows []*Action) []any {
 		code[i], followed[i] = valueOf(a.Code), a.Followed
 		action[i], target[i], actedAt[i] = a.Action, valueOf(a.Target), a.ActedAt
 	}
-	return []any{actionID, userID, visitorID, code, followed, action, target, actedAt}
+	return pgx.StrictNamedArgs{
+		"action_ids": actionID, "user_ids": userID, "visitor_ids": visitorID, "codes": code,
+		"followed": followed, "actions": action, "targets": target, "acted_at": actedAt,
+	}
 }

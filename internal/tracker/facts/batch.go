@@ -11,8 +11,8 @@ import (
 // Fact is a fact that a batch takes: *Signup, *Purchase, *Refund or *Action.
 type Fact any
 
-// Batch is the result of Record. Created reports for each fact, in their order, whether it is new. If
-// Conflicts is not empty, nothing was written.
+// Batch is the result of Record. Created reports for each fact, in their order, whether it is new.
+// If Conflicts is not empty, nothing was written.
 type Batch struct {
 	Created   []bool
 	Conflicts []Conflicting

@@ -26,9 +26,13 @@ type Credit struct {
 // CreditKey orders a list of credits.
 type CreditKey struct{ UserID, PurchaseID, Reward string }
 
-// Credits returns at most limit credits of a beneficiary with keys above after, in the order of keys.
+// Credits returns at most limit credits of a beneficiary with keys above after, in the order of
+// keys.
 func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) ([]Credit, error) {
-	rows, err := s.db.Query(ctx, s.sql.Get("list_credits"), beneficiaryID, after.UserID, after.PurchaseID, after.Reward, limit)
+	rows, err := s.db.Query(ctx, s.sql.Get("list_credits"), pgx.StrictNamedArgs{
+		"beneficiary_id": beneficiaryID, "user_id": after.UserID, "purchase_id": after.PurchaseID, "reward": after.Reward,
+		"limit": limit,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("while reading credits: %w", err)
 	}

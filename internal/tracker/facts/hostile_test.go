@@ -20,14 +20,14 @@ func TestHostileDefaultsOfTheWriterChangeNothing(t *testing.T) {
 			migrated.Declare(t, migrated.Open(t, own.URI), "invite", migrated.FiveDollars())
 			store := facts.New(writer)
 			link, err := store.Link(t.Context(), &facts.Link{Campaign: "invite", ReferrerID: "anna"}, func() string { return "anna1" })
-			must(t, err)
+			testworld.Must(t, err)
 			_, err = store.SignUp(t.Context(), &facts.Signup{
 				UserID: "bob", VisitorID: new("v"), Touches: []touches.Touch{{VisitorID: "v", ID: "t", Code: *link.Stored.Code, At: noon}},
 			})
-			must(t, err)
+			testworld.Must(t, err)
 			for range 2 {
 				_, err = store.Purchase(t.Context(), &facts.Purchase{UserID: "bob", PurchaseID: "p", Amount: 2500, Currency: "USD"})
-				must(t, err)
+				testworld.Must(t, err)
 			}
 			w := &world{TB: t, operator: migrated.Open(t, own.URI)}
 			w.expect("facts", "SELECT (SELECT count(*) FROM referral.touch), (SELECT count(*) FROM referral.signup), (SELECT count(*) FROM referral.purchase)", "1 1 1")

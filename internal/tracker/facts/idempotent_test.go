@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
@@ -19,7 +20,7 @@ func differing(t *testing.T, err error) []string {
 	t.Helper()
 	var conflict *facts.Conflict
 	if !errors.As(err, &conflict) {
-		must(t, err)
+		testworld.Must(t, err)
 		return nil
 	}
 	var fields []string
@@ -42,7 +43,7 @@ func TestARepeatedPurchaseIsComparedByGivenFields(t *testing.T) {
 		UserID: "u", PurchaseID: "p", Amount: 2500, Currency: "USD", PurchasedAt: &noon, Attributes: attributes(`{"n": 1.0, "tags": ["a"]}`),
 	}
 	outcome, err := w.store.Purchase(t.Context(), &first)
-	must(t, err)
+	testworld.Must(t, err)
 	if !outcome.Created {
 		t.Error("the first was not new")
 	}
@@ -85,7 +86,7 @@ func TestARepeatedSignupIsComparedByGivenFields(t *testing.T) {
 		{VisitorID: "v", ID: "t1", Code: "abc", At: noon},
 	}}
 	_, err := w.store.SignUp(t.Context(), &first)
-	must(t, err)
+	testworld.Must(t, err)
 	for name, test := range map[string]struct {
 		edit func(*facts.Signup)
 		want []string
@@ -94,7 +95,7 @@ func TestARepeatedSignupIsComparedByGivenFields(t *testing.T) {
 		"without anything":               {edit: func(s *facts.Signup) { *s = facts.Signup{UserID: "u"} }},
 		"fingerprints in another order":  {edit: func(s *facts.Signup) { s.Fingerprints = []string{"y", "x"} }},
 		"with a newer touch of the same": {edit: func(s *facts.Signup) { s.Touches = []touches.Touch{{VisitorID: "v", ID: "t2", Code: "def", At: noon}} }},
-		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = new("w") }, want: []string{"visitor"}},
+		"another visitor":                {edit: func(s *facts.Signup) { s.VisitorID = new("w") }, want: []string{"visitor_id"}},
 		"another code and fingerprint": {
 			edit: func(s *facts.Signup) { s.Code, s.Fingerprints = new("def"), []string{"z"} }, want: []string{"code", "fingerprints"},
 		},
@@ -131,7 +132,7 @@ func TestAnActionIsCountedForTheLinkThatLedToIt(t *testing.T) {
 			for _, created := range []bool{true, false} {
 				again := test.action
 				outcome, err := w.store.Action(t.Context(), &again)
-				must(t, err)
+				testworld.Must(t, err)
 				if diff := cmp.Diff(test.want, outcome.Stored.Code); diff != "" || outcome.Created != created {
 					t.Errorf("created %v (-want +got):\n%s", outcome.Created, diff)
 				}
@@ -143,5 +144,5 @@ func TestAnActionIsCountedForTheLinkThatLedToIt(t *testing.T) {
 func (w *world) followed(visitor, code string, at time.Time) {
 	w.Helper()
 	_, err := w.writer.Exec(w.Context(), "INSERT INTO referral.touch (visitor_id, code, touched_at) VALUES ($1, $2, $3)", visitor, code, at)
-	must(w, err)
+	testworld.Must(w, err)
 }

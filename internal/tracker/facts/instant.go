@@ -21,8 +21,8 @@ func (i instant) ScanTimestamptz(value pgtype.Timestamptz) error {
 		*i.into = nil
 		return nil
 	}
-	told := tellable(value)
-	*i.into = &told
+	t := representable(value)
+	*i.into = &t
 	return nil
 }
 
@@ -30,17 +30,18 @@ func (i instant) ScanTimestamptz(value pgtype.Timestamptz) error {
 type always struct{ into *time.Time }
 
 func (a always) ScanTimestamptz(value pgtype.Timestamptz) error {
-	*a.into = tellable(value)
+	*a.into = representable(value)
 	return nil
 }
 
-func tellable(value pgtype.Timestamptz) time.Time {
-	told := value.Time.UTC()
+// representable returns the nearest time that RFC 3339 can express.
+func representable(value pgtype.Timestamptz) time.Time {
+	t := value.Time.UTC()
 	switch {
-	case value.InfinityModifier == pgtype.Infinity || told.After(latest):
+	case value.InfinityModifier == pgtype.Infinity || t.After(latest):
 		return latest
-	case value.InfinityModifier == pgtype.NegativeInfinity || told.Before(earliest):
+	case value.InfinityModifier == pgtype.NegativeInfinity || t.Before(earliest):
 		return earliest
 	}
-	return told
+	return t
 }

@@ -31,13 +31,13 @@ type Outcome[S any] struct {
 
 // kind describes how facts F of one kind are written and read back as S.
 //
-// Both statements take the columns of the facts as arrays. insert returns the new rows. find returns,
-// for each fact whose key is stored, the fact's number from 1, whether its attributes equal the
-// stored ones (or were not given), and the row.
+// Both statements take the columns of the facts as arrays, by name. insert returns the new rows.
+// find returns, for each fact whose key is stored, the fact's number from 1, whether its attributes
+// equal the stored ones (or were not given), and the row.
 type kind[F, S any] struct {
 	name         string
 	insert, find string
-	columns      func([]*F) []any
+	columns      func([]*F) pgx.StrictNamedArgs
 	key          func(*F) key
 	stored       func(*S) key
 	scan         func(*S) []any // destinations of the row's columns
@@ -95,7 +95,7 @@ func (k *kind[F, S]) order(given []*F) []int {
 
 // create inserts the new facts, and returns their rows by key.
 func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[key]*S, error) {
-	rows, err := to.Query(ctx, k.insert, k.columns(given)...)
+	rows, err := to.Query(ctx, k.insert, k.columns(given))
 	if err != nil {
 		return nil, fmt.Errorf("while recording a %s: %w", k.name, err)
 	}
@@ -116,7 +116,7 @@ func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[ke
 
 // compare compares facts with the rows that are stored under their keys.
 func (k *kind[F, S]) compare(ctx context.Context, to querier, given []*F, outcome func(int) *Outcome[S]) error {
-	rows, err := to.Query(ctx, k.find, k.columns(given)...)
+	rows, err := to.Query(ctx, k.find, k.columns(given))
 	if err != nil {
 		return fmt.Errorf("while finding a stored %s: %w", k.name, err)
 	}

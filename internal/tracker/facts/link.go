@@ -26,10 +26,10 @@ type StoredLink struct {
 	DisabledAt *time.Time
 }
 
-// draws is how many drawn codes may be taken already before Link gives up.
+// draws is how many random codes Link tries before it fails because all of them exist already.
 const draws = 5
 
-// Link returns the link that is asked for, and creates it if there is none. draw draws a code.
+// Link returns the requested link, and creates it if there is none. draw draws a code.
 func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	err = again(ctx, func() error {
 		if l.Code != nil {
@@ -50,7 +50,7 @@ func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome 
 
 // chosenLink returns the link of this code, and creates it if there is none.
 func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string) (Outcome[StoredLink], error) {
-	stored, err := s.oneLink(ctx, to, "insert_link", code, l.Campaign, l.ReferrerID, valueOf(l.Label), valueOf(l.Destination), l.ExpiresAt)
+	stored, err := s.oneLink(ctx, to, "insert_link", l.columns(code))
 	if err == nil {
 		return Outcome[StoredLink]{Stored: stored, Created: true}, nil
 	}
@@ -62,9 +62,9 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink returns the oldest live link of this referrer, campaign, label and destination, and creates
-// it if there is none. It creates under an advisory lock on these four, so that two concurrent
-// requests get the same link.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, and
+// creates it if there is none. It creates under an advisory lock on these four, so that two
+// concurrent requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	same := []any{l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)}
 	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same...)
@@ -80,8 +80,7 @@ func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outco
 			if !errors.Is(err, pgx.ErrNoRows) {
 				return err
 			}
-			outcome.Stored, err = s.oneLink(ctx, tx, "insert_link",
-				draw(), l.Campaign, l.ReferrerID, valueOf(l.Label), valueOf(l.Destination), l.ExpiresAt)
+			outcome.Stored, err = s.oneLink(ctx, tx, "insert_link", l.columns(draw()))
 			outcome.Created = err == nil
 		}
 		return err
@@ -96,7 +95,7 @@ func (s *Store) oneLink(ctx context.Context, from querier, statement string, arg
 		return stored, fmt.Errorf("while finding a link: %w", err)
 	}
 	stored, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (stored StoredLink, err error) {
-		err = row.Scan(stored.columns()...)
+		err = row.Scan(stored.scan()...)
 		return stored, err
 	})
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -105,7 +104,16 @@ func (s *Store) oneLink(ctx context.Context, from querier, statement string, arg
 	return stored, err
 }
 
-func (l *StoredLink) columns() []any {
+// columns are the values of a new link under a code.
+func (l *Link) columns(code string) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{
+		"code": code, "campaign": l.Campaign, "referrer_id": l.ReferrerID,
+		"label": valueOf(l.Label), "destination": valueOf(l.Destination), "expires_at": l.ExpiresAt,
+	}
+}
+
+// scan returns the destinations of a link's row.
+func (l *StoredLink) scan() []any {
 	return []any{
 		&l.Code, &l.Campaign, &l.ReferrerID, &l.Label, &l.Destination,
 		instant{&l.ExpiresAt}, always{&l.CreatedAt}, instant{&l.DisabledAt},

@@ -21,7 +21,7 @@ func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) 
 		return nil, fmt.Errorf("while reading links: %w", err)
 	}
 	links, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l FollowedLink, err error) {
-		err = row.Scan(append(l.columns(), &l.Touches, &l.Actions)...)
+		err = row.Scan(append(l.scan(), &l.Touches, &l.Actions)...)
 		return l, err
 	})
 	if err != nil {

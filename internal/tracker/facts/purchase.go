@@ -3,6 +3,8 @@ package facts
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -46,7 +48,7 @@ func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 	}
 }
 
-func purchaseColumns(rows []*Purchase) []any {
+func purchaseColumns(rows []*Purchase) pgx.StrictNamedArgs {
 	n := len(rows)
 	userID, purchaseID := make([]string, n), make([]string, n)
 	amount, currency := make([]int64, n), make([]string, n)
@@ -56,5 +58,8 @@ func purchaseColumns(rows []*Purchase) []any {
 		amount[i], currency[i] = p.Amount, p.Currency
 		purchasedAt[i], attributes[i] = p.PurchasedAt, p.Attributes.text()
 	}
-	return []any{userID, purchaseID, amount, currency, purchasedAt, attributes}
+	return pgx.StrictNamedArgs{
+		"user_ids": userID, "purchase_ids": purchaseID, "amounts": amount,
+		"currencies": currency, "purchased_at": purchasedAt, "attributes": attributes,
+	}
 }

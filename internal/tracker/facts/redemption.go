@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -62,7 +64,7 @@ func redemptions(sql postgres.Queries) *kind[redeeming, Redemption] {
 
 func redemptionKey(r *Redemption) key { return key{r.BeneficiaryID, r.RedemptionID} }
 
-func redemptionColumns(rows []*redeeming) []any {
+func redemptionColumns(rows []*redeeming) pgx.StrictNamedArgs {
 	n := len(rows)
 	beneficiaryID, redemptionID := make([]string, n), make([]string, n)
 	amount, currency := make([]int64, n), make([]string, n)
@@ -75,7 +77,10 @@ func redemptionColumns(rows []*redeeming) []any {
 			author[i] = *r.Author
 		}
 	}
-	return []any{beneficiaryID, redemptionID, amount, currency, reason, author, createdAt}
+	return pgx.StrictNamedArgs{
+		"beneficiary_ids": beneficiaryID, "redemption_ids": redemptionID, "amounts": amount,
+		"currencies": currency, "reasons": reason, "authors": author, "created_at": createdAt,
+	}
 }
 
 // Redeem spends credit, or returns *Insufficient. author is stored where the redemption names none.

@@ -3,6 +3,8 @@ package facts
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -37,7 +39,7 @@ func refunds(sql postgres.Queries) *kind[Refund, Refund] {
 
 func refundKey(r *Refund) key { return key{r.UserID, r.PurchaseID, r.RefundID} }
 
-func refundColumns(rows []*Refund) []any {
+func refundColumns(rows []*Refund) pgx.StrictNamedArgs {
 	n := len(rows)
 	userID, purchaseID, refundID := make([]string, n), make([]string, n), make([]string, n)
 	amount, refundedAt := make([]int64, n), make([]*time.Time, n)
@@ -45,5 +47,8 @@ func refundColumns(rows []*Refund) []any {
 		userID[i], purchaseID[i], refundID[i] = r.UserID, r.PurchaseID, r.RefundID
 		amount[i], refundedAt[i] = r.Amount, r.RefundedAt
 	}
-	return []any{userID, purchaseID, refundID, amount, refundedAt}
+	return pgx.StrictNamedArgs{
+		"user_ids": userID, "purchase_ids": purchaseID, "refund_ids": refundID,
+		"amounts": amount, "refunded_at": refundedAt,
+	}
 }

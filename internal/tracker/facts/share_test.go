@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
@@ -68,7 +69,7 @@ func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {
 	}
 	// The next fact is written as usual.
 	_, err = w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: "q", Amount: 1, Currency: "USD"})
-	must(t, err)
+	testworld.Must(t, err)
 	w.expect("purchases", "SELECT purchase_id FROM referral.purchase", "q")
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
@@ -30,6 +32,9 @@ type StoredSignup struct {
 	erased, sameCode bool
 }
 
+// visitorField is the field of a fact's visitor.
+const visitorField = "visitor_id"
+
 func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	return &kind[Signup, StoredSignup]{
 		name:    "signup",
@@ -52,7 +57,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 			if s.erased {
 				return d // the other fields are erased, so they cannot differ
 			}
-			d.optional("visitor", g.VisitorID, valueOf(s.VisitorID))
+			d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
 			d.set("fingerprints", g.Fingerprints, s.Fingerprints)
 			if !same {
 				d.note("attributes", g.Attributes, s.Attributes)
@@ -62,7 +67,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	}
 }
 
-func signupColumns(rows []*Signup) []any {
+func signupColumns(rows []*Signup) pgx.StrictNamedArgs {
 	n := len(rows)
 	userID, visitorID, code := make([]string, n), make([]string, n), make([]string, n)
 	signedUpAt, fingerprints, attributes := make([]*time.Time, n), make([]string, n), make([]string, n)
@@ -70,7 +75,10 @@ func signupColumns(rows []*Signup) []any {
 		userID[i], visitorID[i], code[i] = s.UserID, valueOf(s.VisitorID), valueOf(s.Code)
 		signedUpAt[i], fingerprints[i], attributes[i] = s.SignedUpAt, listText(s.Fingerprints), s.Attributes.text()
 	}
-	return []any{userID, visitorID, code, signedUpAt, fingerprints, attributes}
+	return pgx.StrictNamedArgs{
+		"user_ids": userID, "visitor_ids": visitorID, "codes": code, "signed_up_at": signedUpAt,
+		"fingerprints": fingerprints, "attributes": attributes,
+	}
 }
 
 // listText is a list in JSON: in an array of arrays, Postgres requires lists of one length.

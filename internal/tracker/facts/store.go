@@ -67,7 +67,7 @@ func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], e
 
 func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {
 	if len(carried(given)) == 0 {
-		return s.signups.write(ctx, s.db, given)
+		return s.writeSignups(ctx, s.db, given)
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		outcomes, err = s.signUpIn(ctx, tx, given)
@@ -82,7 +82,7 @@ func (s *Store) signUpIn(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Out
 	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
 		return nil, err
 	}
-	return s.signups.write(ctx, tx, given)
+	return s.writeSignups(ctx, tx, given)
 }
 
 func carried(given []*Signup) []touches.Touch {

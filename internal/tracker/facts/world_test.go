@@ -34,20 +34,13 @@ func (w *world) credit(beneficiary string, amount int64) {
 	w.Helper()
 	_, err := w.writer.Exec(w.Context(), "INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency)"+
 		" VALUES ($1, gen_random_uuid()::text, $2, 'USD')", beneficiary, amount)
-	must(w, err)
+	testworld.Must(w, err)
 }
 
 func (w *world) expect(what, sql string, want ...string) {
 	w.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, migrated.Rows(w, w.operator, sql)...)); diff != "" {
 		w.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

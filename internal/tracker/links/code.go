@@ -15,8 +15,9 @@ import (
 const alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
 
 const (
-	newLength   = 13 // of 31 letters and digits: 64 bits
-	longestCode = 255
+	newLength   = 13              // of 31 letters and digits: 64 bits
+	longestCode = 255             // characters, as in the database
+	largestCode = 3 * longestCode // bytes: two such codes fit into a cookie
 
 	shortestVanity = 3
 	longestVanity  = 64
@@ -46,10 +47,10 @@ func NewCode() string {
 // case.
 func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
-// Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL can
-// write a link with almost any code.
+// Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL
+// can write a link with almost any code.
 func Valid(code string) bool {
-	if code == "" || len(code) > longestCode || !utf8.ValidString(code) {
+	if code == "" || len(code) > largestCode || utf8.RuneCountInString(code) > longestCode || !utf8.ValidString(code) {
 		return false
 	}
 	for _, c := range code {
@@ -63,7 +64,7 @@ func Valid(code string) bool {
 
 var vanity = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$`)
 
-// reserved are words in paths of the tracker, and words that people would take for the shop's own.
+// reserved are words of the tracker's paths, and words that people take for the shop's own pages.
 var reserved = []string{
 	"admin", "api", "capture", "docs", "favicon", "healthz", "help", "login", "logout", "metrics", "new", "null", "openapi",
 	"r", "readyz", "ref", "referral", "referrals", "robots", "signup", "support", "undefined", "v1", "www",

@@ -50,9 +50,10 @@ func TestOnlyASCIIWhiteSpaceIsTrimmed(t *testing.T) {
 	}
 }
 
-func TestWhoWritesSQLMayChooseAnyCodeThatFitsIntoACookie(t *testing.T) {
+func TestSQLMayChooseAnyCodeThatFitsIntoACookie(t *testing.T) {
 	for code, want := range map[string]bool{
 		"123123": true, "a": true, "summer_24": true, "äpfel": true, "ann.b+c~d!": true, strings.Repeat("x", 255): true,
+		strings.Repeat("日", 255): true, strings.Repeat("日", 256): false, strings.Repeat("😀", 192): false,
 		"": false, "a b": false, "a\x00b": false, "a\nb": false, "\xff": false, "<b>": false, `a"b`: false, `a\b`: false,
 		"a&b": false, strings.Repeat("x", 256): false, "a\u2028b": false,
 	} {
@@ -62,7 +63,7 @@ func TestWhoWritesSQLMayChooseAnyCodeThatFitsIntoACookie(t *testing.T) {
 	}
 }
 
-func TestAVanityCodeIsOneThatPeopleCanReadAloud(t *testing.T) {
+func TestVanityCodesAreReadable(t *testing.T) {
 	for code, refused := range map[string]string{
 		"ann": "", "summer-24": "", "a_b": "", "123": "", strings.Repeat("x", 64): "",
 		"": "3 to 64", "ab": "3 to 64", strings.Repeat("x", 65): "3 to 64",

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Destination returns the URL that a visitor of the link is redirected to: the requested one (to) if
-// it is on the host of the link's or the campaign's destination, else that destination. It is empty
-// if neither has one.
+// Destination returns the URL that a visitor of the link is redirected to: the requested one (to)
+// if it is on the host of the link's or the campaign's destination, else that destination. It is
+// empty if neither has one.
 //
 // to comes from the visitor and is not trusted. It must be a path that begins with one slash, or an
 // absolute http or https URL; path, query and fragment are kept. Anything else is ignored, because
@@ -59,7 +59,8 @@ func web(u *url.URL) bool {
 	return (u.Scheme == "https" || u.Scheme == "http") && u.Opaque == "" && u.User == nil && u.Hostname() != ""
 }
 
-// within returns the requested URL in absolute form if it is on the host of own, else an empty string.
+// within returns the requested URL in absolute form if it is on the host of own, else an empty
+// string.
 func within(own, to string) string {
 	home, err := url.Parse(own)
 	if err != nil || !web(home) {

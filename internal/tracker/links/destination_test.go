@@ -26,7 +26,7 @@ func TestALinkLeadsToItsDestinationElseToItsCampaigns(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForIsFollowedOnOnesOwnHosts(t *testing.T) {
+func TestParameterToIsFollowedOnTheLinksHosts(t *testing.T) {
 	link := &links.Link{Destination: own, CampaignDestination: campaign}
 	for to, want := range map[string]string{
 		"/":                                   "https://shop.example/",
@@ -71,7 +71,7 @@ var hostile = []string{
 	"/\u0000", "\ufeff//evil.example", strings.Repeat("/a", 4096),
 }
 
-func TestAnotherHostIsNeverFollowed(t *testing.T) {
+func TestParameterToNeverLeadsToAnotherHost(t *testing.T) {
 	for _, stored := range []struct{ link, campaign string }{{own, campaign}, {"", own}, {own, ""}} {
 		link := &links.Link{Destination: stored.link, CampaignDestination: stored.campaign}
 		for _, to := range hostile {
@@ -87,7 +87,7 @@ func TestAnotherHostIsNeverFollowed(t *testing.T) {
 	}
 }
 
-func TestADestinationIsAWebAddress(t *testing.T) {
+func TestDestinationIsAWebURL(t *testing.T) {
 	for text, good := range map[string]bool{
 		own: true, campaign: true, "http://localhost:8000": true, "https://shop.example/ä b": true,
 		"": false, "/welcome": false, "shop.example": false, "//shop.example": false, "javascript:alert(1)": false,

@@ -18,7 +18,7 @@ var (
 	// cannot find out which: all take the same time.
 	ErrUnknown = errors.New("there is no such link")
 	// ErrUnavailable is returned when the database is away and the link is not in memory.
-	ErrUnavailable = errors.New("the database cannot be asked about this link")
+	ErrUnavailable = errors.New("the database is away, and the link is not in memory")
 )
 
 // DefaultWindow is the attribution window where no campaign is declared.

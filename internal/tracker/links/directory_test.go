@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
@@ -46,13 +47,13 @@ func (w *world) expect(code, want string) {
 	}
 }
 
-func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
+func TestFindReturnsTheFieldsOfALink(t *testing.T) {
 	w := newWorld(t)
 	w.declare("spring", time.Hour, "https://shop.example/spring")
 	w.asOwner(insertLink, "ann1", "https://shop.example/ä", w.now.Add(time.Hour), nil)
 	w.asOwner("INSERT INTO referral.signup (user_id, visitor_id) VALUES ('ann', 'visitor-of-ann')")
 	got, err := w.find("ann1")
-	must(t, err)
+	testworld.Must(t, err)
 	want := &links.Link{
 		Code: "ann1", Campaign: "spring", ReferrerID: "ann", ReferrerVisitor: "visitor-of-ann",
 		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: w.now.Add(time.Hour),
@@ -62,7 +63,7 @@ func TestALinkIsFoundWithWhatTheEdgeHasToKnow(t *testing.T) {
 	}
 }
 
-func TestALinkThatIsNoMoreIsAsUnknownAsOneThatNeverWas(t *testing.T) {
+func TestExpiredAndDisabledLinksAreUnknown(t *testing.T) {
 	w := newWorld(t)
 	past, future := w.now.Add(-time.Second), w.now.Add(5*time.Second)
 	const home = "https://shop.example/"
@@ -80,7 +81,7 @@ func TestALinkThatIsNoMoreIsAsUnknownAsOneThatNeverWas(t *testing.T) {
 	w.expect("disables", "unknown")
 }
 
-func TestADestinationThatBrowsersShouldNotFollowIsNone(t *testing.T) {
+func TestUnsafeDestinationIsIgnored(t *testing.T) {
 	w := newWorld(t)
 	w.declare("spring", time.Hour, "https://shop.example/spring")
 	w.asOwner(insertLink, "script", "javascript:alert(1)", nil, nil)
@@ -89,7 +90,7 @@ func TestADestinationThatBrowsersShouldNotFollowIsNone(t *testing.T) {
 	w.expect("undeclared", "")
 }
 
-func TestAnEditIsSeenAfterSomeSeconds(t *testing.T) {
+func TestEditOfALinkIsSeenWithinSeconds(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "ann1", "https://shop.example/old", nil, nil)
 	w.expect("ann1", "https://shop.example/old")
@@ -108,7 +109,7 @@ func TestAnEditIsSeenAfterSomeSeconds(t *testing.T) {
 	w.expect("ann1", "unknown")
 }
 
-func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
+func TestForgottenCodeIsReadAgain(t *testing.T) {
 	w := newWorld(t)
 	w.expect("mine", "unknown")
 	w.asOwner(insertLink, "mine", "https://shop.example/", nil, nil)
@@ -116,7 +117,7 @@ func TestWhatWasMadeHereIsSeenAtOnce(t *testing.T) {
 	w.expect("mine", "https://shop.example/")
 }
 
-func TestCodeIsFoundHoweverItIsSpelled(t *testing.T) {
+func TestCodeIsFoundInAnySpelling(t *testing.T) {
 	w := newWorld(t)
 	// The database lowers these, some of them otherwise than Go.
 	for _, given := range []string{"ann1", "Ann1", " ANN1\t\n", "ΟΔΟΣ", "İSTANBUL", "STRAẞE", "SIMIT"} {
@@ -146,27 +147,27 @@ func TestNewLinkIsSeenAtOnceHoweverItWasSpelled(t *testing.T) {
 }
 
 // A visitor that knows one code must not be able to evict others.
-func TestSpellingsOfOneCodePushNoOtherOut(t *testing.T) {
+func TestSpellingsOfOneCodeEvictNoLink(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)
 	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
 	small := links.NewDirectory(w.db, links.Options{Links: 4, Unknown: 4})
 	_, err := small.Find(t.Context(), "bob")
-	must(t, err)
+	testworld.Must(t, err)
 	for n := range 1 << 6 {
 		spelling := []byte("abcdef")
 		for i := range spelling {
 			spelling[i] -= byte(n>>i&1) * ('a' - 'A')
 		}
 		_, err := small.Find(t.Context(), string(spelling))
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	if !small.Remembers("bob") {
 		t.Error("bob's link was pushed out by spellings of another")
 	}
 }
 
-func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
+func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w := newWorld(t)
 	const home = "https://shop.example/"
 	w.asOwner(insertLink, "ann1", home, nil, nil)
@@ -191,7 +192,7 @@ func TestWithoutTheDatabaseWhatIsRememberedGoesOn(t *testing.T) {
 	}
 
 	w.proxy.Pass()
-	must(t, w.directory.Refresh(t.Context()))
+	testworld.Must(t, w.directory.Refresh(t.Context()))
 	w.expect("other", "unknown")
 	w.asOwner("DELETE FROM referral.link WHERE code = 'ann1'")
 	w.expect("ann1", "unknown")
@@ -201,7 +202,7 @@ func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	w := newWorld(t)
 	expect := func(want time.Duration) {
 		t.Helper()
-		must(t, w.directory.Refresh(t.Context()))
+		testworld.Must(t, w.directory.Refresh(t.Context()))
 		if got := w.directory.LongestWindow(); got != want {
 			t.Errorf("window %s, want %s", got, want)
 		}
@@ -213,7 +214,7 @@ func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	expect(2000 * time.Hour)
 }
 
-func TestWhatIsRememberedHasABound(t *testing.T) {
+func TestMemoryOfLinksIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
 		SELECT 'code-' || n, 'spring', 'ann', 'https://shop.example/' FROM generate_series(1, 20) AS n`)
@@ -221,7 +222,7 @@ func TestWhatIsRememberedHasABound(t *testing.T) {
 	var remembered []int
 	for n := 1; n <= 20; n++ {
 		_, err := small.Find(t.Context(), fmt.Sprintf("code-%d", n))
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	for n := 1; n <= 20; n++ {
 		if small.Remembers(fmt.Sprintf("code-%d", n)) {

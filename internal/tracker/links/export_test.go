@@ -5,10 +5,10 @@ import (
 	"runtime"
 )
 
-// Loader is for tests of how questions are put together.
+// Loader is for tests of how queries are combined.
 type Loader struct{ *loader }
 
-// NewLoader asks load.
+// NewLoader returns a loader that calls load.
 func NewLoader(load func(context.Context, []string) (map[string]*Link, error)) *Loader {
 	return &Loader{newLoader(load)}
 }
@@ -25,7 +25,10 @@ func (l *Loader) Ask(ctx context.Context, code string) func() (*Link, error) {
 	}
 }
 
-// Settle returns once no question is in progress.
+// Remembers reports whether a link of that code is in memory.
+func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
+
+// Settle returns once no query is in progress.
 func (d *Directory) Settle() {
 	for !d.loader.batch.Idle() {
 		runtime.Gosched()

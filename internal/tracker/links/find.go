@@ -15,8 +15,8 @@ type remembered struct {
 
 // Find returns the link of a code in any spelling, ErrUnknown or ErrUnavailable.
 //
-// A link that is followed often is read again before it is too old, while visitors get the remembered
-// one. While the database is away, the remembered link is the answer, however old.
+// A link that is followed often is read again before it is too old, while visitors get the
+// remembered one. While the database is away, the remembered link is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	now := d.now()
 	code = d.normal(code)
@@ -43,9 +43,6 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	}
 	return d.await(ctx, code)
 }
-
-// Remembers reports whether a link of that code is in memory.
-func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
 
 // normal returns the code as the database writes it if that is known, else the code as given.
 func (d *Directory) normal(given string) string {

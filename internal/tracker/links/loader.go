@@ -7,22 +7,21 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/batcher"
 )
 
-// mostAsked is the most codes in one question to the database.
+// mostAsked is the most codes in one query.
 const mostAsked = 1000
 
-// loader asks the database about codes, one question at a time. Visitors that ask for the same code
-// share one call.
+// loader queries codes, one query at a time. Requests for the same code share one call.
 type loader struct {
-	// load answers about all the codes, or about none.
+	// load returns the links of all the codes, or an error.
 	load func(ctx context.Context, codes []string) (map[string]*Link, error)
 
 	batch batcher.Batcher[string, loaded]
 
 	mu   sync.Mutex
-	next map[string]*call // codes whose question has not begun
+	next map[string]*call // codes whose query has not begun
 }
 
-// call is a code in a question, and its link once there is an answer.
+// call is a code in a query, and its link once the query is answered.
 type call = batcher.Call[string, loaded]
 
 // loaded is the answer about one code.
@@ -37,20 +36,20 @@ func newLoader(load func(context.Context, []string) (map[string]*Link, error)) *
 	return l
 }
 
-// request adds a code to the next question.
+// request adds a code to the next query.
 func (l *loader) request(ctx context.Context, code string) *call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, ok := l.next[code]
 	if !ok {
-		// The visitor that asked first may leave while others wait for the answer.
+		// The first request may end while others wait for the answer.
 		c, _ = l.batch.Add(context.WithoutCancel(ctx), code) // fails only where a limit is set
 		l.next[code] = c
 	}
 	return c
 }
 
-// ask asks one question.
+// ask runs one query.
 func (l *loader) ask(ctx context.Context, codes []string) []loaded {
 	l.mu.Lock()
 	for _, code := range codes {

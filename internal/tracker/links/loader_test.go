@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
-func TestCodesRequestedDuringAQuestionShareTheNext(t *testing.T) {
+func TestCodesRequestedDuringAQueryShareTheNext(t *testing.T) {
 	var sizes []int
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	loader := links.NewLoader(func(_ context.Context, codes []string) (map[string]*links.Link, error) {
@@ -56,7 +56,7 @@ func TestCodesRequestedDuringAQuestionShareTheNext(t *testing.T) {
 	close(begun)
 }
 
-func TestAFailedQuestionFailsForAllItsCodes(t *testing.T) {
+func TestFailedQueryFailsForAllItsCodes(t *testing.T) {
 	fails := true
 	loader := links.NewLoader(func(context.Context, []string) (map[string]*links.Link, error) {
 		if fails {

@@ -16,8 +16,7 @@ import (
 
 func TestMain(m *testing.M) { testworld.Main(m) }
 
-// world is a migrated database, and a directory that asks it as the plain
-// writer would.
+// world is a migrated database, and a directory that asks it as the plain writer would.
 type world struct {
 	testing.TB
 	own       *testworld.Database
@@ -45,7 +44,7 @@ func newWorld(t testing.TB) *world {
 func pool(t testing.TB, uri string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), uri)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(pool.Close)
 	return pool
 }
@@ -53,12 +52,5 @@ func pool(t testing.TB, uri string) *pgxpool.Pool {
 func (w *world) asOwner(sql string, arguments ...any) {
 	w.Helper()
 	_, err := w.owner.Exec(w.Context(), sql, arguments...)
-	must(w, err)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testworld.Must(w, err)
 }

@@ -1,7 +1,5 @@
-// Package ops is what the operators of the tracker see: probes, metrics, and a log from which no
-// person's visits can be read.
+// Package ops has probes, metrics and an access log from which no person's visits can be read.
 //
-// Routes, statuses and durations are told; paths, addresses, queries, headers,
-// cookies and bodies are not, whatever goes wrong. What a link is and what a
-// fact is lives elsewhere.
+// It reports routes, statuses and durations, and never paths, addresses, queries, headers, cookies
+// or bodies, also not in errors. It knows nothing of links and facts.
 package ops

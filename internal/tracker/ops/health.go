@@ -9,8 +9,8 @@ import (
 // Health answers probes.
 //
 // A process that answers is alive. It is ready when it has its keys and tokens and is not
-// about to stop. An outage of the database is neither: redirects go on without
-// it, and taking every replica out of service would end them.
+// about to stop. An outage of the database changes neither: redirects go on without
+// it, and an unready tracker would end them.
 type Health struct {
 	state atomic.Int32
 }
@@ -21,14 +21,13 @@ const (
 	draining
 )
 
-// Ready says that requests are welcome.
+// Ready makes the process ready.
 func (h *Health) Ready() { h.state.CompareAndSwap(starting, ready) }
 
-// Drain says that no more are, for good. Those that come all the same are
-// answered.
+// Drain makes the process unready for good. Requests that arrive later are still answered.
 func (h *Health) Drain() { h.state.Store(draining) }
 
-// Draining tells whether the process is about to stop.
+// Draining reports whether the process is about to stop.
 func (h *Health) Draining() bool { return h.state.Load() == draining }
 
 // Register adds /healthz and /readyz.

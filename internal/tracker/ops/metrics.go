@@ -20,13 +20,13 @@ type Metrics struct {
 	refused  *prometheus.CounterVec
 }
 
-// seconds that requests take: a redirect well under a millisecond, a fact about
-// as long as its commit.
+// seconds are the buckets of durations: a redirect takes well under a millisecond, a fact about as
+// long as its commit.
 var buckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5}
 
-// NewMetrics returns the metrics. arrivals are the results of requests with a code, and reasons those
-// for which visitor tokens are refused. Each is exported as 0 from the start, so that its first
-// occurrence shows as an increase.
+// NewMetrics returns the metrics. arrivals are the results of requests with a code, and reasons
+// those for which visitor tokens are refused. Each is exported as 0 from the start, so that its
+// first occurrence shows as an increase.
 func NewMetrics(arrivals, reasons []string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),

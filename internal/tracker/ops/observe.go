@@ -18,7 +18,7 @@ const (
 	LogAll    AccessLog = "all"
 )
 
-// Log says how requests are logged.
+// Log configures the access log.
 type Log struct {
 	*slog.Logger
 	Which AccessLog
@@ -26,14 +26,13 @@ type Log struct {
 	Client func(*http.Request) string
 }
 
-// unmatched is the route of what no handler is there for.
+// unmatched is the route of requests without a handler.
 const unmatched = "unmatched"
 
-// Observe counts and logs what next answers.
+// Observe counts and logs the answers of next.
 //
-// The route is the pattern of the innermost mux that was handed this very
-// request. A panic is answered with status 500: the server's own way would tell
-// the client's address in the log.
+// The route is the pattern of the innermost mux that served the request. A panic is answered with
+// status 500, because net/http would log the client's address with it.
 func Observe(next http.Handler, metrics *Metrics, log Log) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -108,7 +107,7 @@ func (a *answer) end(r *http.Request, metrics *Metrics, log Log, took time.Durat
 	log.LogAttrs(r.Context(), slog.LevelInfo, "Answered", attributes...)
 }
 
-// method is one of those there are; the text is the client's.
+// method returns one of the known methods, because any text can be sent as a method.
 func method(name string) string {
 	switch name {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

@@ -26,7 +26,7 @@ func scrape(metrics *ops.Metrics) string {
 	return body
 }
 
-func TestReadyIsWhoHasStartedAndDoesNotStop(t *testing.T) {
+func TestReadyFromStartUntilDrain(t *testing.T) {
 	var health ops.Health
 	mux := http.NewServeMux()
 	health.Register(mux)
@@ -96,7 +96,7 @@ func TestRequestsAreCountedByRouteAndCode(t *testing.T) {
 	}
 }
 
-func TestTheLogTellsNobodysVisits(t *testing.T) {
+func TestTheLogContainsNoVisits(t *testing.T) {
 	const secret = "hush"
 	handlers := map[string]http.HandlerFunc{
 		"GET /fine/{what}":   func(http.ResponseWriter, *http.Request) {},

@@ -10,8 +10,7 @@ import (
 // address is an IP address with its port, as the net package writes it.
 var address = regexp.MustCompile(`(\[[0-9a-zA-Z:.%]+\]|\d{1,3}(\.\d{1,3}){3}):\d+`)
 
-// ServerLog is for http.Server.ErrorLog, whose lines have clients' addresses in
-// them.
+// ServerLog is for http.Server.ErrorLog, whose lines have clients' addresses in them.
 func ServerLog(to *slog.Logger) *log.Logger {
 	return log.New(withoutAddresses{to}, "", 0)
 }

@@ -1,6 +1,7 @@
 package secretfile
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -26,7 +27,8 @@ type File[T any] struct {
 	parse func([]byte) (T, error)
 	log   *slog.Logger
 
-	value atomic.Pointer[T]
+	value   atomic.Pointer[T]
+	revoked *T // the value while the file is missing or empty; nil: the last valid one
 
 	mu     sync.Mutex // one Refresh at a time
 	digest [sha256.Size]byte
@@ -44,6 +46,11 @@ func Open[T any](path string, parse func([]byte) (T, error), log *slog.Logger) (
 	}
 	return f, nil
 }
+
+// RevokeTo sets the value that is in force while the file is missing or has nothing but blank lines
+// and lines that begin with #. Without it, such a file leaves the last valid value in force. Call
+// it before Run.
+func (f *File[T]) RevokeTo(value T) { f.revoked = &value }
 
 // Get returns the value in force.
 func (f *File[T]) Get() T { return *f.value.Load() }
@@ -68,6 +75,11 @@ func (f *File[T]) Refresh() {
 	defer f.mu.Unlock()
 	changed, err := f.look()
 	switch {
+	case errors.Is(err, errRevoked):
+		if f.last != err.Error() {
+			f.last = err.Error()
+			f.log.Warn("A file is missing or empty: nothing of its last content is in force", "path", f.path)
+		}
 	case err != nil && err.Error() != f.last:
 		f.last = err.Error()
 		f.log.Error("Keeping the last usable content of a file", "error", f.last)
@@ -78,9 +90,17 @@ func (f *File[T]) Refresh() {
 	}
 }
 
+// errRevoked is returned while the value of RevokeTo is in force.
+var errRevoked = errors.New("the file is missing or empty")
+
 // look reads the file, and parses it if its content has changed.
 func (f *File[T]) look() (changed bool, err error) {
 	content, err := read(f.path)
+	if f.revoked != nil && (errors.Is(err, os.ErrNotExist) || err == nil && empty(content)) {
+		f.digest = [sha256.Size]byte{}
+		f.value.Store(f.revoked)
+		return false, errRevoked
+	}
 	if err != nil {
 		return false, err
 	}
@@ -95,6 +115,16 @@ func (f *File[T]) look() (changed bool, err error) {
 	f.digest = digest
 	f.value.Store(&value)
 	return true, nil
+}
+
+// empty reports whether a file has nothing but blank lines and comments.
+func empty(content []byte) bool {
+	for line := range bytes.Lines(content) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 func read(path string) ([]byte, error) {

@@ -15,7 +15,7 @@ import (
 // parse takes anything that does not begin with "bad".
 func parse(content []byte) (string, error) {
 	if bytes.HasPrefix(content, []byte("bad")) {
-		return "", errors.New("line 1 is no key")
+		return "", errors.New("line 1 is not a key")
 	}
 	return string(content), nil
 }
@@ -50,7 +50,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
+func TestInvalidFileLeavesTheLastValueInForce(t *testing.T) {
 	m := &mount{TB: t, dir: t.TempDir()}
 	m.swap("first-secret")
 	var log bytes.Buffer
@@ -89,7 +89,40 @@ func TestAFileIsFollowedAndABadOneLeavesTheLastInForce(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeUsedAtAllIsAnError(t *testing.T) {
+func TestEmptiedOrRemovedFileRevokesItsValue(t *testing.T) {
+	m := &mount{TB: t, dir: t.TempDir()}
+	m.swap("first-secret")
+	var log bytes.Buffer
+	file, err := secretfile.Open(m.path(), parse, slog.New(slog.NewTextHandler(&log, nil)))
+	check(t, err)
+	file.RevokeTo("none")
+	expect := func(what, value string, lines int) {
+		t.Helper()
+		file.Refresh()
+		file.Refresh()
+		if got := file.Get(); got != value {
+			t.Errorf("%s: %q, want %q", what, got, value)
+		}
+		if got := strings.Count(log.String(), "\n"); got != lines {
+			t.Errorf("%s: %d lines, want %d:\n%s", what, got, lines, log.String())
+		}
+	}
+	expect("usable", "first-secret", 0)
+	m.swap("")
+	expect("empty", "none", 1)
+	m.swap("first-secret") // the same content as before
+	expect("usable again", "first-secret", 2)
+	m.swap(" \n# bad-secret\n\n")
+	expect("comments alone", "none", 3)
+	m.swap("bad-secret")
+	expect("invalid after it was empty", "none", 4)
+	m.swap("second-secret")
+	expect("usable again", "second-secret", 5)
+	check(t, os.Remove(m.path()))
+	expect("removed", "none", 6)
+}
+
+func TestOpenFailsForAnUnusableFile(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad")
 	check(t, os.WriteFile(bad, []byte("bad-secret"), 0o600))

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
 
@@ -39,14 +40,14 @@ func TestTouchesWithinTheDelayShareAStatement(t *testing.T) {
 		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
 		'BEGIN INSERT INTO public.statement VALUES (1); RETURN NULL; END';
 		CREATE TRIGGER note AFTER INSERT ON referral.touch FOR EACH STATEMENT EXECUTE FUNCTION public.note()`)
-	must(t, err)
+	testworld.Must(t, err)
 	q := w.queue(touches.Options{Delay: time.Hour}) // until the end
 	for n := range 50 {
 		q.Add(touch(fmt.Sprint(n)))
 	}
 	w.close(q)
 	var statements int
-	must(t, w.owner.QueryRow(t.Context(), "SELECT count(*) FROM public.statement").Scan(&statements))
+	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT count(*) FROM public.statement").Scan(&statements))
 	if statements != 1 {
 		t.Errorf("%d statements", statements)
 	}

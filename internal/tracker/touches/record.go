@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
@@ -43,20 +44,16 @@ func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []To
 		return 0, nil
 	}
 	n := len(touches)
-	columns := struct {
-		visitors, ids, codes, landings, referers []string
-		times                                    []time.Time
-	}{
-		make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n),
-		make([]time.Time, n),
-	}
+	visitorIDs, touchIDs, codes := make([]string, n), make([]string, n), make([]string, n)
+	touchedAt, landingURLs, referers := make([]time.Time, n), make([]string, n), make([]string, n)
 	for i, t := range touches {
-		columns.visitors[i], columns.ids[i], columns.codes[i] = t.VisitorID, t.ID, t.Code
-		columns.times[i] = t.At
-		columns.landings[i], columns.referers[i] = Address(t.LandingURL), Address(t.Referer)
+		visitorIDs[i], touchIDs[i], codes[i], touchedAt[i] = t.VisitorID, t.ID, t.Code, t.At
+		landingURLs[i], referers[i] = Address(t.LandingURL), Address(t.Referer)
 	}
-	tag, err := on.Exec(ctx, schema.Qualify(queries.Get("record_touches")), columns.visitors, columns.ids, columns.codes,
-		columns.times, columns.landings, columns.referers)
+	tag, err := on.Exec(ctx, schema.Qualify(queries.Get("record_touches")), pgx.StrictNamedArgs{
+		"visitor_ids": visitorIDs, "touch_ids": touchIDs, "codes": codes, "touched_at": touchedAt,
+		"landing_urls": landingURLs, "referers": referers,
+	})
 	return tag.RowsAffected(), err
 }
 

@@ -7,17 +7,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
+func TestRepeatedTouchLeavesTheFirstRow(t *testing.T) {
 	w := newWorld(t)
 	record := func(want int64, all ...touches.Touch) {
 		t.Helper()
 		written, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
-		must(t, err)
+		testworld.Must(t, err)
 		if written != want {
 			t.Errorf("%d written, want %d", written, want)
 		}
@@ -35,7 +36,7 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 		Referer *string
 	}
 	var got row
-	must(t, w.owner.QueryRow(t.Context(), "SELECT code, touched_at, landing_url, referer FROM referral.touch WHERE touch_id = 'a'").
+	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT code, touched_at, landing_url, referer FROM referral.touch WHERE touch_id = 'a'").
 		Scan(&got.Code, &got.At, &got.Landing, &got.Referer))
 	if diff := cmp.Diff(row{"ann1", noon, "https://shop.example/", nil}, got); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
@@ -43,13 +44,13 @@ func TestATouchIsWrittenOnceAndAsItCameFirst(t *testing.T) {
 }
 
 // A signup may come sooner than the touch that waits to be written.
-func TestATouchThatATokenBroughtIsToldWhereItCameFrom(t *testing.T) {
+func TestTouchFromASignupGetsItsLandingURLLater(t *testing.T) {
 	w := newWorld(t)
 	brought, queued := touch("a"), touch("a")
 	brought.LandingURL, queued.Referer = "", "https://forum.example/"
 	for _, all := range [][]touches.Touch{{brought}, {brought, queued}, {brought}} {
 		_, err := touches.Record(t.Context(), w.db, w.db.Schema, all)
-		must(t, err)
+		testworld.Must(t, err)
 	}
 	got := migrated.Rows(t, w.owner, "SELECT touch_id, landing_url, referer FROM referral.touch")
 	if diff := cmp.Diff([]string{"a https://shop.example/ https://forum.example/"}, got); diff != "" {
@@ -72,7 +73,7 @@ func TestTheTouchesOfATokenAreRows(t *testing.T) {
 	}
 }
 
-func TestAnAddressOfAnyKindIsOneTheDatabaseTakes(t *testing.T) {
+func TestAddressMakesAnyTextStorable(t *testing.T) {
 	w := newWorld(t)
 	for name, text := range map[string]string{
 		"long": strings.Repeat("x", 100_000), "NUL": "a\x00b", "no UTF-8": "a\xff\xfeb",

@@ -52,16 +52,16 @@ func (w *world) close(q *touches.Queue) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
-	must(w, q.Close(ctx))
+	testworld.Must(w, q.Close(ctx))
 }
 
 // expect compares the ids of the touches that were written.
 func (w *world) expect(want ...string) {
 	w.Helper()
 	rows, err := w.owner.Query(w.Context(), "SELECT touch_id FROM referral.touch ORDER BY touch_id")
-	must(w, err)
+	testworld.Must(w, err)
 	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(w, err)
+	testworld.Must(w, err)
 	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, got...)); diff != "" {
 		w.Errorf("touches (-want +got):\n%s", diff)
 	}
@@ -71,11 +71,4 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func touch(id string) touches.Touch {
 	return touches.Touch{VisitorID: "visitor", ID: id, Code: "ann1", At: noon, LandingURL: "https://shop.example/", Referer: ""}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

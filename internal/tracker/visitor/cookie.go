@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// Cookie is how browsers are asked to keep a token.
+// Cookie is the cookie that holds a token.
 type Cookie struct {
 	Name   string
 	Domain string // empty: only the host that set it
 	Secure bool   // only ever false on a developer's own machine
 
-	before, after string // of the lifetime, in the header
+	names         []string // Name, and the other name that is read
+	before, after string   // of the lifetime, in the header
 }
 
 const (
@@ -28,28 +29,32 @@ const (
 // domainName has at least one dot: browsers take no cookie for a top-level domain.
 var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$`)
 
-// NewCookie picks the strictest cookie that works under the public URL. With a
-// domain every host under it gets the cookie; without one only the host that
-// set it, and no other can put one in its place.
+// NewCookie returns the strictest cookie that works under the public URL. With a domain every host
+// under it gets the cookie; without one only the host that set it, and no other host can replace
+// it.
 //
-// Under http:// on a name of this machine or of a test, the cookie is not
-// Secure, since browsers would not send it. Elsewhere it stays so: TLS may end
-// in front of a tracker that was told the wrong URL.
+// Under http:// on a name of this machine or of a test, the cookie is not Secure, since browsers
+// would not send it. Elsewhere it is always Secure, because TLS may end at a proxy in front of the
+// tracker.
 func NewCookie(public *url.URL, domain string) (Cookie, error) {
 	c := Cookie{Name: hostPrefix + cookieName, Secure: public.Scheme == "https" || !local(public.Hostname())}
 	if domain = strings.ToLower(strings.TrimPrefix(domain, ".")); domain != "" {
 		host := strings.ToLower(public.Hostname())
 		switch {
 		case !domainName.MatchString(domain) || net.ParseIP(domain) != nil:
-			return Cookie{}, errors.New("the cookie's domain is no domain name such as shop.example: correct it or leave it out")
+			return Cookie{}, errors.New("the cookie's domain must be a domain name such as shop.example: correct it or leave it out")
 		case host != domain && !strings.HasSuffix(host, "."+domain):
 			return Cookie{}, fmt.Errorf("the public URL's host %s is not under the cookie's domain %s, so browsers would refuse it: "+
 				"correct one of them", host, domain)
 		}
 		c.Domain = domain
 	}
+	c.names = []string{c.Name}
 	if c.Domain != "" || !c.Secure {
 		c.Name = cookieName
+		// Visitors that came before the domain was set. The other way round would let any host of the
+		// domain replace the token.
+		c.names = []string{c.Name, hostPrefix + cookieName}
 	}
 	c.before, c.after = "; Path=/; Max-Age=", "; HttpOnly; SameSite=Lax"
 	if c.Domain != "" {
@@ -70,7 +75,10 @@ func local(host string) bool {
 	return strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".test")
 }
 
-// Header is the Set-Cookie that plants a token.
+// Names returns the names under which a token is read, the current one first.
+func (c Cookie) Names() []string { return c.names }
+
+// Header is the Set-Cookie header that sets a token.
 func (c Cookie) Header(token string, lifetime time.Duration) string {
 	return c.Name + "=" + token + c.before + strconv.FormatInt(int64(lifetime/time.Second), 10) + c.after
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
-func TestTheStrictestCookieThatWorksIsPicked(t *testing.T) {
+func TestStrictestWorkingCookieIsUsed(t *testing.T) {
 	for name, test := range map[string]struct{ public, domain, header string }{
 		"the host's alone":       {"https://go.shop.example", "", "__Host-referral=TOKEN; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
 		"for all of a domain":    {"https://go.shop.example", "shop.example", "referral=TOKEN; Domain=shop.example; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure"},
@@ -44,7 +44,7 @@ func TestTheStrictestCookieThatWorksIsPicked(t *testing.T) {
 func TestADomainThatBrowsersWouldRefuseIsRefused(t *testing.T) {
 	for domain, says := range map[string]string{
 		"other.example": "not under", "hop.example": "not under", "www.shop.example": "not under",
-		"example": "no domain name", "shop.example; Secure": "no domain name", "shop..example": "no domain name", "127.0.0.1": "no domain name",
+		"example": "must be a domain name", "shop.example; Secure": "must be a domain name", "shop..example": "must be a domain name", "127.0.0.1": "must be a domain name",
 	} {
 		_, err := visitor.NewCookie(parse(t, "https://shop.example"), domain)
 		if err == nil || !strings.Contains(err.Error(), says) {

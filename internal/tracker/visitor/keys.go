@@ -22,11 +22,11 @@ type Keys struct {
 	all []paseto.V4SymmetricKey // the first seals, all open
 }
 
-// ParseKeys reads a file of keys, one a line: the first seals, all of them
-// open. To change keys, put the new one first, and remove the old one when all
-// that it sealed is outdated. Empty lines and what follows a # do not count.
+// ParseKeys reads a file of keys, one a line: the first seals, all of them open. To change keys,
+// put the new one first, and remove the old one when all tokens that it sealed are outdated. Empty
+// lines and text after a # are ignored.
 //
-// Errors never have any of the content in them.
+// Errors contain nothing of the content.
 func ParseKeys(content []byte) (*Keys, error) {
 	keys := new(Keys)
 	seen := map[paseto.V4SymmetricKey]bool{}
@@ -41,7 +41,7 @@ func ParseKeys(content []byte) (*Keys, error) {
 		key, err := parseKey(text)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("line %d is no key: %w", number, err)
+			return nil, fmt.Errorf("line %d is not a key: %w", number, err)
 		case seen[key]:
 			return nil, fmt.Errorf("line %d repeats a key: remove it", number)
 		case len(keys.all) == mostKeys:
@@ -62,7 +62,7 @@ func parseKey(text string) (paseto.V4SymmetricKey, error) {
 	if rest, ok := strings.CutPrefix(text, paserkPrefix); ok {
 		text, decode = rest, base64.RawURLEncoding.Strict().DecodeString
 	}
-	// The decoders' own errors quote what they could not read.
+	// The decoders' own errors would quote the text.
 	material, err := decode(text)
 	if err != nil || len(material) != keyBytes {
 		return none, errors.New(keyShape)
@@ -72,7 +72,7 @@ func parseKey(text string) (paseto.V4SymmetricKey, error) {
 		return none, errors.New(keyShape)
 	}
 	if key == none {
-		return none, errors.New("it is all zeros, which is easy to guess: draw one at random")
+		return none, errors.New("it is all zeros, which is easy to guess: make a random one")
 	}
 	return key, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"aidanwoods.dev/go-paseto"
 )
@@ -22,8 +23,8 @@ const (
 // Reasons is the whole list.
 func Reasons() []Reason { return []Reason{Malformed, Oversized, Foreign, Outdated} }
 
-// Refused is the error for an invalid token. Its bearer is treated as a new visitor: an invalid token
-// is no reason to refuse a request.
+// Refused is the error for an invalid token. Its bearer is treated as a new visitor: an invalid
+// token is no reason to refuse a request.
 type Refused struct{ Reason Reason }
 
 func (r *Refused) Error() string { return "the visitor token is " + string(r.Reason) }
@@ -32,9 +33,10 @@ func (r *Refused) Error() string { return "the visitor token is " + string(r.Rea
 const Prefix = "v4.local."
 
 const (
-	longest     = 4096    // of a token: browsers keep no longer cookies
-	envelope    = 32 + 32 // bytes of nonce and tag around the content
-	longestText = 255     // of ids and codes, as in the database
+	longest     = 4096            // of a token: browsers keep no longer cookies
+	envelope    = 32 + 32         // bytes of nonce and tag around the content
+	longestText = 255             // characters of ids and codes, as in the database
+	largestText = 3 * longestText // bytes
 )
 
 // Open reads an unaltered token that Seal wrote. Its errors are *Refused.
@@ -81,4 +83,6 @@ func read(token *paseto.Token, now time.Time) (Token, error) {
 	return t, nil
 }
 
-func fits(text string) bool { return text != "" && len(text) <= longestText }
+func fits(text string) bool {
+	return text != "" && len(text) <= largestText && utf8.RuneCountInString(text) <= longestText
+}

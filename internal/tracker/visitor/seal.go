@@ -7,22 +7,22 @@ import (
 	"aidanwoods.dev/go-paseto"
 )
 
-// purpose is authenticated with each token and not part of it: what the same
-// keys seal for anything else does not open as a visitor's token.
+// purpose is authenticated with each token without being part of it, so that a text that the same
+// keys seal for another purpose does not open as a visitor's token.
 var purpose = []byte("referral-operator.io/visitor")
 
-// claim is the only one of a token: each that the library knows by name is JSON
-// of its own to it, and a redirect is mostly made of reading and writing tokens.
+// claim is the only claim of a token: the library encodes each of its own claims separately, and
+// most of the time of a redirect is spent on reading and writing tokens.
 const claim = "visitor"
 
-// contents are what a token says.
+// contents are the content of a token.
 type contents struct {
 	Expires int64    `json:"e"` // seconds since 1970
 	Visitor string   `json:"v"`
 	Touches []sealed `json:"t"` // those of Token.Touches
 }
 
-// sealed is a touch as a token carries it.
+// sealed is a touch in a token.
 type sealed struct {
 	ID   string `json:"i"`
 	Code string `json:"c"`
@@ -37,7 +37,7 @@ func (k *Keys) Seal(t Token, now time.Time, lifetime time.Duration) string {
 	}
 	token := paseto.NewToken()
 	if err := token.Set(claim, c); err != nil {
-		panic(fmt.Sprintf("while writing a token: %v", err)) // strings and numbers
+		panic(fmt.Sprintf("while writing a token: %v", err)) // it holds strings and numbers only
 	}
 	return token.V4Encrypt(k.all[0], purpose)
 }

@@ -26,7 +26,7 @@ func keys(t testing.TB, lines ...string) *visitor.Keys {
 	return keys
 }
 
-func TestWhatWasSealedOpens(t *testing.T) {
+func TestSealedTokenOpens(t *testing.T) {
 	k := keys(t, newKey)
 	for name, token := range map[string]visitor.Token{
 		"without a touch": visitor.New(),
@@ -51,7 +51,7 @@ func TestWhatWasSealedOpens(t *testing.T) {
 	}
 }
 
-func TestATokenTellsNothingToWhoCarriesIt(t *testing.T) {
+func TestTokenIsUnreadableWithoutTheKey(t *testing.T) {
 	k := keys(t, newKey)
 	token := visitor.New().Touched(visitor.NewTouch("ann", noon), window)
 	first, second := k.Seal(token, noon, window), k.Seal(token, noon, window)
@@ -83,7 +83,7 @@ func refusedAs(err error, reason visitor.Reason) bool {
 	return errors.As(err, &refused) && refused.Reason == reason
 }
 
-func TestABadTokenIsRefused(t *testing.T) {
+func TestInvalidTokenIsRefused(t *testing.T) {
 	k := keys(t, newKey)
 	good := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
 	key, err := paseto.V4SymmetricKeyFromHex(newKey)

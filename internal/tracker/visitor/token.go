@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Touch is one arrival of a visitor through a link.
+// Touch is one visit through a link.
 type Touch struct {
-	ID   string    // the same here and in the touch's row, so that it is one touch wherever it is read
-	Code string    // of the link; as it was given where the database could not be asked
-	At   time.Time // to the microsecond, as the database keeps it
+	ID   string    // also in the touch's row, so that both are one touch
+	Code string    // of the link; as it was given while the database is away
+	At   time.Time // to the microsecond, as Postgres stores it
 }
 
-// IsZero reports whether there was no touch.
+// IsZero reports whether there is no touch.
 func (t Touch) IsZero() bool { return t.ID == "" && t.Code == "" && t.At.IsZero() }
 
-// NewTouch is an arrival at this moment.
+// NewTouch returns a touch with a new id.
 func NewTouch(code string, at time.Time) Touch {
 	return Touch{ID: newID(), Code: code, At: at.UTC().Truncate(time.Microsecond)}
 }
 
-// Token is what a browser carries. The zero Token has no visitor.
+// Token is the content of the cookie. The zero Token has no visitor.
 type Token struct {
 	VisitorID string
 	First     Touch // the earliest that was within the longest window at the last touch
@@ -35,7 +35,8 @@ func New() Token { return Token{VisitorID: newID()} }
 func newID() string { return strings.ToLower(rand.Text()) }
 
 // Touched returns the token after another touch. First stays while it is within the longest
-// attribution window. After that, Last takes its place if it is within the window, else the new touch.
+// attribution window. After that, Last takes its place if it is within the window, else the new
+// touch.
 func (t Token) Touched(touch Touch, window time.Duration) Token {
 	outdated := func(earlier Touch) bool { return earlier.IsZero() || touch.At.Sub(earlier.At) > window }
 	switch {
@@ -49,8 +50,7 @@ func (t Token) Touched(touch Touch, window time.Duration) Token {
 	return t
 }
 
-// Touches are the touches that the token remembers, earliest first: none, one
-// or two.
+// Touches returns the touches of the token, earliest first: none, one or two.
 func (t Token) Touches() []Touch {
 	switch {
 	case t.Last.IsZero() && t.First.IsZero():

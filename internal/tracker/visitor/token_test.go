@@ -45,7 +45,7 @@ func TestATokenRemembersTheFirstAndTheLastTouch(t *testing.T) {
 	}
 }
 
-func TestIDsAreNeverTheSame(t *testing.T) {
+func TestIDsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		for _, id := range []string{visitor.New().VisitorID, visitor.NewTouch("code", noon).ID} {

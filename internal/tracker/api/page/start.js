@@ -1,4 +1,4 @@
-// Shows the document of this very server, and asks nobody else about it.
+// Shows the OpenAPI document of this server and loads nothing from any other.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#docs",

@@ -4,6 +4,7 @@
 SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb, true),
        s.user_id, s.visitor_id, s.code, s.signed_up_at, s.fingerprints, s.attributes, s.arrived_at, s.blanked,
        coalesce(referral.normal_code(s.code) = referral.normal_code(given.code), referral.normal_code(given.code) IS NULL)
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[]) WITH ORDINALITY
+  FROM unnest(@user_ids::text[], @visitor_ids::text[], @codes::text[], @signed_up_at::timestamptz[],
+              @fingerprints::text[], @attributes::text[]) WITH ORDINALITY
        AS given(user_id, visitor_id, code, signed_up_at, fingerprints, attributes, number)
   JOIN referral.signup AS s USING (user_id);

@@ -11,7 +11,9 @@ SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
                     AND referral.normal_code(t.code) IS NOT NULL
                   ORDER BY t.touched_at DESC, referral.normal_code(t.code), t.touch_id LIMIT 1)),
        action, target, coalesce(acted_at, now())
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+  FROM unnest(@action_ids::text[], @user_ids::text[], @visitor_ids::text[], @codes::text[],
+              @followed::text[], @actions::text[], @targets::text[],
+              @acted_at::timestamptz[])
        AS given(action_id, user_id, visitor_id, code, followed, action, target, acted_at)
     ON CONFLICT (actor_id, action_id) DO NOTHING
 RETURNING action_id, user_id, visitor_id, code, action, target, acted_at, true;

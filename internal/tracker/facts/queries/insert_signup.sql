@@ -3,7 +3,8 @@
 INSERT INTO referral.signup (user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
 SELECT user_id, nullif(visitor_id, ''), referral.normal_code(code), coalesce(signed_up_at, now()),
        ARRAY(SELECT jsonb_array_elements_text(fingerprints::jsonb)), coalesce(nullif(attributes, '')::jsonb, '{}')
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+  FROM unnest(@user_ids::text[], @visitor_ids::text[], @codes::text[], @signed_up_at::timestamptz[],
+              @fingerprints::text[], @attributes::text[])
        AS given(user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
     ON CONFLICT (user_id) DO NOTHING
 RETURNING user_id, visitor_id, code, signed_up_at, fingerprints, attributes, arrived_at, blanked, true;

@@ -4,20 +4,20 @@
 (SELECT p.user_id, p.purchase_id, coalesce(c.reward, '') AS reward, p.campaign, p.state, p.reason,
         c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
    FROM referral.attribution AS a
-   JOIN referral.pair AS p ON p.user_id = a.user_id AND p.referrer_id = $1
-   LEFT JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = $1
-  WHERE a.referrer_id = $1 AND a.user_id >= $2
-    AND (p.user_id, p.purchase_id, coalesce(c.reward, '')) > ($2, $3, $4)
+   JOIN referral.pair AS p ON p.user_id = a.user_id AND p.referrer_id = @beneficiary_id
+   LEFT JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = @beneficiary_id
+  WHERE a.referrer_id = @beneficiary_id AND a.user_id >= @user_id
+    AND (p.user_id, p.purchase_id, coalesce(c.reward, '')) > (@user_id, @purchase_id, @reward)
   ORDER BY p.user_id, p.purchase_id, coalesce(c.reward, '')
-  LIMIT $5)
+  LIMIT @limit)
 UNION ALL
 (SELECT p.user_id, p.purchase_id, c.reward, p.campaign, p.state, p.reason,
         c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
    FROM referral.pair AS p
-   JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = $1
-  WHERE p.user_id = $1 AND p.referrer_id <> $1
-    AND (p.user_id, p.purchase_id, c.reward) > ($2, $3, $4)
+   JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = @beneficiary_id
+  WHERE p.user_id = @beneficiary_id AND p.referrer_id <> @beneficiary_id
+    AND (p.user_id, p.purchase_id, c.reward) > (@user_id, @purchase_id, @reward)
   ORDER BY p.user_id, p.purchase_id, c.reward
-  LIMIT $5)
+  LIMIT @limit)
  ORDER BY user_id, purchase_id, reward
- LIMIT $5;
+ LIMIT @limit;

@@ -5,8 +5,9 @@
 INSERT INTO referral.touch AS t (visitor_id, touch_id, code, touched_at, landing_url, referer)
 SELECT DISTINCT ON (visitor_id, touch_id)
        visitor_id, touch_id, code, touched_at, nullif(landing_url, ''), nullif(referer, '')
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
-       AS came (visitor_id, touch_id, code, touched_at, landing_url, referer)
+  FROM unnest(@visitor_ids::text[], @touch_ids::text[], @codes::text[], @touched_at::timestamptz[],
+              @landing_urls::text[], @referers::text[])
+       AS given (visitor_id, touch_id, code, touched_at, landing_url, referer)
  ORDER BY visitor_id, touch_id, landing_url DESC
     ON CONFLICT (visitor_id, touch_id) DO UPDATE SET landing_url = excluded.landing_url, referer = excluded.referer
  WHERE t.landing_url IS NULL AND t.referer IS NULL AND (excluded.landing_url IS NOT NULL OR excluded.referer IS NOT NULL);

@@ -1,0 +1,61 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// writeSignups records signups. A stored signup without a visitor accepts one as long as it is not
+// attributed: a shop may learn the visitor after it has recorded the signup.
+func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) ([]Outcome[StoredSignup], error) {
+	outcomes, err := s.signups.write(ctx, to, given)
+	if err != nil {
+		return nil, err
+	}
+	var late []*Signup
+	var places []int
+	for i := range outcomes {
+		if lacksVisitorOnly(&outcomes[i]) {
+			late, places = append(late, given[i]), append(places, i)
+		}
+	}
+	if len(late) == 0 {
+		return outcomes, nil
+	}
+	if err := s.addVisitors(ctx, to, late); err != nil {
+		return nil, err
+	}
+	again, err := s.signups.write(ctx, to, late)
+	if err != nil {
+		return nil, err
+	}
+	for i, place := range places {
+		outcomes[place] = again[i]
+	}
+	return outcomes, nil
+}
+
+// lacksVisitorOnly reports whether the stored signup differs from the given one only in that it has
+// no visitor.
+func lacksVisitorOnly(outcome *Outcome[StoredSignup]) bool {
+	conflict, ok := errors.AsType[*Conflict](outcome.Err)
+	return ok && outcome.Stored.VisitorID == nil && len(conflict.Differences) == 1 && conflict.Differences[0].Field == visitorField
+}
+
+func (s *Store) addVisitors(ctx context.Context, to querier, late []*Signup) error {
+	userIDs, visitorIDs := make([]string, len(late)), make([]string, len(late))
+	for i, g := range late {
+		userIDs[i], visitorIDs[i] = g.UserID, valueOf(g.VisitorID)
+	}
+	rows, err := to.Query(ctx, s.sql.Get("add_visitors"), pgx.StrictNamedArgs{"user_ids": userIDs, "visitor_ids": visitorIDs})
+	if err == nil {
+		_, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return fmt.Errorf("while adding the visitor of a signup: %w", err)
+	}
+	return nil
+}
