@@ -6,12 +6,15 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // A panic that a database causes is a fault of this database only, and passes: its engine is
@@ -30,8 +33,13 @@ func TestPanicIsAFaultOfItsDatabaseOnly(t *testing.T) {
 			handler := &panicking{Handler: slog.DiscardHandler, message: test.message, armed: new(atomic.Bool)}
 			w := newWorldWithLog(t, slog.New(handler))
 			healthy := types.NamespacedName{Namespace: "growth", Name: "healthy"}
-			w.Ensure(healthy, w.config())
+			w.Ensure(healthy, newWorld(t).config())
+			w.awaitUse(healthy, func(ctx context.Context, db *postgres.DB) error {
+				_, err := database.Claim(ctx, db, identity, "")
+				return err
+			})
 			w.serve()
+			w.awaitServing(healthy)
 
 			handler.armed.Store(true)
 			w.asAdmin(test.cause)
@@ -42,8 +50,8 @@ func TestPanicIsAFaultOfItsDatabaseOnly(t *testing.T) {
 			if _, panicked := errors.AsType[*engine.PanicError](state.Fault); !panicked {
 				t.Errorf("the fault is %v", state.Fault)
 			}
-			if state := w.State(healthy); state.Phase != hosting.Serving {
-				t.Errorf("the other host: %+v", state)
+			if err := w.Use(t.Context(), healthy, query); err != nil {
+				t.Errorf("the other database cannot be used: %v", err)
 			}
 			w.asAdmin(test.remedy)
 			w.awaitPhase(hosting.Serving)
@@ -71,6 +79,29 @@ func (p *panicking) Handle(_ context.Context, record slog.Record) error {
 		panic("an odd value")
 	}
 	return nil
+}
+
+// awaitUse waits until a host is connected, and uses its database.
+func (w *world) awaitUse(name types.NamespacedName, use func(context.Context, *postgres.DB) error) {
+	w.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err := w.Prepare(w.Context(), name, use)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.Fatal(err)
+		}
+	}
+}
+
+func (w *world) awaitServing(name types.NamespacedName) {
+	w.Helper()
+	for deadline := time.Now().Add(patience); w.State(name).Phase != hosting.Serving; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.Fatalf("not serving: %+v", w.State(name))
+		}
+	}
 }
 
 func (w *world) asAdmin(sql string) {

@@ -38,6 +38,9 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 	for {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
+		if err == nil && !may {
+			h.change(func(c *condition) { c.engine = nil }) // no engine runs here, so none fails
+		}
 		if may {
 			began := time.Now()
 			if err := h.runEngine(ctx, db, identity); err != nil {

@@ -36,7 +36,10 @@ type world struct {
 	end   func() // ends the registry, once, and waits for it
 }
 
-func newWorld(t testing.TB) *world { return newWorldWithLog(t, nil) }
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	return newWorldWithLog(t, nil)
+}
 
 func newWorldWithLog(t testing.TB, log *slog.Logger) *world {
 	t.Helper()
