@@ -78,7 +78,7 @@ var settings = map[string]setting{
 		wrong: func(w *world, own *testworld.Database) {
 			w.secret("shop-db", map[string]string{"uri": "host=localhost password=" + passwordOf(w, own.URI)})
 		},
-		reason: v1alpha1.InvalidURIReason, says: "does not begin with postgresql://",
+		reason: v1alpha1.InvalidURIReason, says: "must begin with postgresql://",
 		right: correctSecret,
 	},
 	"a wrong password": {

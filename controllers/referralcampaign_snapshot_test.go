@@ -57,10 +57,10 @@ func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 			MassReversal: &database.MassReversal{ID: "loss-1", Pairs: 200, Of: 300},
 		}},
 	} {
+		counters.Name = "invite-friends"
 		for reads := range 10 {
 			t.Run(fmt.Sprintf("%s, report gone after %d reads", cause, reads), func(t *testing.T) {
 				t.Parallel()
-				counters.Name = "invite-friends"
 				campaign := reconcileOnce(t, &vanishingReport{
 					status: database.Status{Campaigns: []database.CampaignStatus{counters}}, left: reads, changes: hosting.NewFeed(),
 				})

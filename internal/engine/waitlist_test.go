@@ -173,7 +173,7 @@ func TestAllocationRequestOutlivesACrash(t *testing.T) {
 	})
 	s.eventually("the other engine is gone", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()", "0")
 	s.converge()
-	s.expect("after", waits, "u001 Granted", "u002 Granted")
+	s.eventually("both pairs are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "2")
 }
 
 // An allocation batch waits for a shard whose batch waits for the campaign: both go on.
