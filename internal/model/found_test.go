@@ -471,7 +471,7 @@ func TestResyncThatCountsLossesMayPassOverAWaitingPair(t *testing.T) {
 	})
 }
 
-func TestResyncNoticesTheMissingPurchaseOfAReversedPairWithoutAttribution(t *testing.T) {
+func TestResyncRecordsTheMissingPurchaseOfAReversedPair(t *testing.T) {
 	newShop(t).play(t, []operation{
 		addLink{Code: "c", Campaign: "one", Referrer: "ann"},
 		addSignup{User: "dan", Visitor: "v2", At: 80},

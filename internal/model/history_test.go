@@ -187,7 +187,7 @@ func (h *history) closeReversed() (closes bool) {
 	return closes
 }
 
-// compareCommits follows the engine commit by commit, and tells whether there was any.
+// compareCommits compares each commit of the engine with the rules, and reports whether there was one.
 func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
 	written := h.commits()
