@@ -484,3 +484,47 @@ func TestResyncRecordsTheMissingPurchaseOfAReversedPair(t *testing.T) {
 		resync{Hidden: removePurchase{User: "dan", ID: "p1"}},
 	})
 }
+
+func TestResyncNoticesThatADeletedCampaignIsTheReasonOfAReversedPair(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	link := addLink{Code: "b", Campaign: "one", Referrer: "ann"}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		link,
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "b", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		removeLink{Code: "b"},
+		converge{},
+		closeCampaign{Campaign: "one"},
+		converge{},
+		resync{Hidden: link},
+	})
+}
+
+func TestPairIsPassedOverNoLongerOnceItsRefereeCanBeDecidedWhileItsCampaignIsSuspended(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		refuse{User: "cat"},
+		addPurchase{User: "cat", ID: "p1", Amount: 2000, Currency: "USD", At: 86},
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: policy, Scope: "NewPairs"},
+		converge{},
+		again{Campaign: "one", Mode: "Suspended"},
+		refuse{},
+		converge{},
+		again{Campaign: "one", Mode: "Open"},
+		converge{},
+	})
+}
