@@ -1,21 +1,24 @@
 package reward
 
-// Effects is how much a plan moves in one currency, in minor units. What pairs gain and what pairs
-// lose are added up apart, so that one does not hide the other.
+import "math/big"
+
+// Effects is how much a plan moves in one currency, in minor units; FormatSum formats them. What
+// pairs gain and what pairs lose are added up apart, so that one does not hide the other. No sum is
+// nil or below zero.
 type Effects struct {
 	Currency    string
-	GrantedUp   int64 // added to the ledger
-	GrantedDown int64 // taken from the ledger; not below zero
-	HeldUp      int64 // added to held credit
-	HeldDown    int64 // taken from held credit, or no longer held because it is granted; not below zero
+	GrantedUp   *big.Int // added to the ledger
+	GrantedDown *big.Int // taken from the ledger
+	HeldUp      *big.Int // added to held credit
+	HeldDown    *big.Int // taken from held credit, also because it is granted
 }
 
 // Forward is what the pairs of the last 30 days earn in one currency, in minor units, whatever the
 // scope of the edit: Held and Granted alike.
 type Forward struct {
 	Currency string
-	InForce  int64 // under the terms in force
-	Proposed int64 // under the proposed terms
+	InForce  *big.Int // under the terms in force
+	Proposed *big.Int // under the proposed terms
 }
 
 // PlanPairs counts pairs by what a plan does with them. A pair that changes is counted by the state
@@ -36,5 +39,5 @@ type ReasonCount struct {
 type Difference struct {
 	BeneficiaryID string
 	Currency      string
-	Change        int64 // minor units, not zero
+	Change        *big.Int // minor units, not zero
 }
