@@ -77,6 +77,7 @@ func (s *campaignScope) declaration() (database.Declaration, error) {
 		return declaration, fmt.Errorf("while encoding the terms of RewardPolicy %s: %w", d.policy.Name, err)
 	}
 	declaration.Terms, declaration.Digest = encoded, d.terms.Digest()
+	declaration.PairsPerReferrer = d.terms.Limits.PairsPerReferrer
 	return declaration, nil
 }
 
