@@ -103,9 +103,9 @@ func proposeCampaign(campaign *reward.Campaign, d *database.Declaration) {
 }
 
 // stepFields adds the fields of the campaign with which an edit waits. Of a campaign that was never
-// declared all are new.
+// declared, or was deleted, all are new.
 func (p *plan) stepFields(was, is *reward.Campaign) {
-	isNew := was == nil
+	isNew := was == nil || was.Mode == reward.Closed || was.Mode == reward.Reversing
 	if isNew {
 		was = &reward.Campaign{}
 	}

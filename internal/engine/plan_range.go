@@ -20,8 +20,8 @@ const (
 	bytesPerClaim = 1024
 )
 
-// bytesOfClaims bounds the memory of the claims that a plan keeps.
-var bytesOfClaims = bytesPerBatch
+// bytesOfClaims bounds the memory of the claims that a plan keeps, beside that of its range.
+var bytesOfClaims = bytesPerBatch / 2
 
 // planRange is one key range of a plan: a batch that only reads.
 type planRange struct {
