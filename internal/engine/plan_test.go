@@ -318,8 +318,10 @@ func TestStepDigestIsOfWhatWaits(t *testing.T) {
 		t.Errorf("no edit has digest %s, and an edit of nothing %s", got, unedited)
 	}
 	for name, never := range map[string]func(*database.Declaration){
-		"suspend":          func(d *database.Declaration) { d.Mode = database.Suspended },
-		"metadata":         func(d *database.Declaration) { d.Generation, d.Policy.Generation, d.Policy.UID, d.UID = 9, 9, "other", "other" },
+		"suspend": func(d *database.Declaration) { d.Mode = database.Suspended },
+		"metadata": func(d *database.Declaration) {
+			d.Generation, d.Policy.Generation, d.Policy.UID, d.UID = 9, 9, "other", "other"
+		},
 		"destination":      func(d *database.Declaration) { d.Destination = "https://other.test/" },
 		"resyncInterval":   func(d *database.Declaration) { d.ResyncInterval = time.Hour },
 		"the scope alone":  func(d *database.Declaration) { d.Scope = "AllPairs" },
