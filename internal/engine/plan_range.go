@@ -267,7 +267,7 @@ func (p *plan) addReferee(r *referee) {
 	case r.cause != nil && p.request.Delete:
 		decisions = r.takeBack(p.request.Campaign.Name)
 	case r.cause == nil && r.resynced:
-		decisions = append(decisions[:len(decisions):len(decisions)], reward.TakeBackUnknown(p.proposed.Reward, &r.Referee, &r.outcome)...)
+		decisions = append(slices.Clip(decisions), reward.TakeBackUnknown(p.proposed.Reward, &r.Referee, &r.outcome)...)
 	}
 	for i := range decisions {
 		decision := &decisions[i]
