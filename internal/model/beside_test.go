@@ -84,7 +84,7 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	const patience = 30 * time.Millisecond
 	t := h.t
 	var heard listener
-	h.t = &heard
+	h.t, h.besideBatch = &heard, true
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -97,6 +97,7 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	}
 	resume()
 	<-done
+	h.besideBatch = false
 	if h.t = t; heard.wrong != "" {
 		t.Logf("%s", strings.Join(heard.log, "\n"))
 		t.Fatalf("%s", heard.wrong)

@@ -162,7 +162,7 @@ func (d drawing) rare() operation {
 	case 10, 13:
 		return d.resync()
 	case 11, 12:
-		return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
+		return d.redeem()
 	case 14, 15:
 		return erase{of(d, d.users...)}
 	case 0:
@@ -184,7 +184,15 @@ func (d drawing) rare() operation {
 	case 8:
 		return declare{Campaign: d.campaign(), PolicyMissing: true}
 	}
+	return d.adjust()
+}
+
+func (d drawing) adjust() adjust {
 	return adjust{of(d, d.users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
+}
+
+func (d drawing) redeem() redeem {
+	return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
 }
 
 func (d drawing) resync() resync {
@@ -222,7 +230,7 @@ func (d drawing) transaction() operation {
 // beside draws what happens beside a convergence.
 func (d drawing) beside() operation {
 	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
-		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(),
+		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(), d.redeem(), d.adjust(),
 		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
 		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }

@@ -21,14 +21,15 @@ type history struct {
 	*shop
 	t fataler
 
-	unsure   *unsure // something happened beside a batch
-	refuses  bool    // credits of some referees
-	compared bool    // all there is, once
-	requests int
-	deleted  map[string]int                    // how many objects of a name were
-	last     map[string]declare                // by campaign, its policy there
-	sent     map[string][]database.Declaration // the same, as they were declared
-	seen     *results                          // what the system has recorded, commit by commit
+	unsure      *unsure // something happened beside a batch
+	besideBatch bool    // the operation that happens does so beside a batch
+	refuses     bool    // credits of some referees
+	compared    bool    // all there is, once
+	requests    int
+	deleted     map[string]int                    // how many objects of a name were
+	last        map[string]declare                // by campaign, its policy there
+	sent        map[string][]database.Declaration // the same, as they were declared
+	seen        *results                          // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each convergence. At the end
