@@ -140,7 +140,7 @@ func (f facts) clone() facts {
 }
 
 func (o outcome) clone() outcome {
-	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder, maps.Clone(o.setAside)}
+	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder, maps.Clone(o.setAside), o.losses.clone()}
 	for key, p := range o.pairs {
 		copied := *p
 		same.pairs[key] = &copied

@@ -70,6 +70,9 @@ func drawHistory(t *rapid.T) []operation {
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
+	if d.seldom(3) {
+		operations = append(operations, limitLosses{of[int64](d, 1, 2, 3)})
+	}
 	if d.mixed {
 		second := d.declare()
 		second.Campaign, second.Suspended = "two", false
@@ -158,7 +161,9 @@ func (d drawing) operation() operation {
 
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
-	switch d.below(16) {
+	switch d.below(18) {
+	case 16, 17:
+		return permit{d.campaign()}
 	case 10, 13:
 		return d.resync()
 	case 11, 12:

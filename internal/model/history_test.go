@@ -196,12 +196,16 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
-			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() {
+			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() && w.of != "withheld" {
 				users[user] = true
 			}
 		}
 		h.setAsideBy(commit)
-		apply := func() []string { return h.commit(sortedKeys(users), h.seen.pairs) }
+		withheld := h.withheldBy(commit)
+		apply := func() []string {
+			complaints := h.judgeLosses(sortedKeys(users), withheld)
+			return append(complaints, h.commit(sortedKeys(users), h.seen.pairs)...)
+		}
 		if after, end := commit.reversal(h.t); end != nil {
 			apply = func() []string { h.takeBack(after, end); return nil }
 		}
@@ -220,6 +224,7 @@ func (h *history) compareDone() {
 	}
 	h.done = true
 	complaints := h.agrees(func() []string { return h.commit(h.everybody(), h.seen.pairs) })
+	complaints = append(complaints, h.wronglyWithheld()...)
 	h.done = false
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))
