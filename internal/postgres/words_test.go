@@ -85,7 +85,9 @@ func useEveryWay(ctx context.Context, db *postgres.DB) []error {
 	}
 }
 
-func unplain(r rune) bool { return r != ' ' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Z)) }
+func unplain(r rune) bool {
+	return r != ' ' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Z))
+}
 
 // refusingLogin answers a login with an error.
 func refusingLogin(c io.ReadWriter, refusal *pgproto3.ErrorResponse) error {
