@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,6 +58,7 @@ func (r reporter) report(ctx context.Context, before, after resource) error {
 		return fmt.Errorf("while writing status: %w", err)
 	}
 	r.recordTransition(ctx, before, after)
+	r.recordWarnings(before, after)
 	return nil
 }
 
@@ -86,6 +88,19 @@ func (r reporter) recordTransition(ctx context.Context, before, after resource) 
 	}
 	r.event(after, kind, is.Reason, is.Message)
 	ctrl.LoggerFrom(ctx).Info("Ready has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
+}
+
+// warnings are the conditions that leave Ready as it is.
+var warnings = []string{v1alpha1.ResyncFailingCondition, v1alpha1.PrivilegedRoleCondition}
+
+// recordWarnings records an event for each warning that was not set before.
+func (r reporter) recordWarnings(before, after resource) {
+	for _, kind := range warnings {
+		is := meta.FindStatusCondition(after.GetConditions(), kind)
+		if is != nil && meta.FindStatusCondition(before.GetConditions(), kind) == nil {
+			r.event(after, corev1.EventTypeWarning, is.Reason, is.Message)
+		}
+	}
 }
 
 // tookOver records that the object has become the owner of a schema of an earlier owner.
