@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -99,7 +100,8 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 		return err
 	}
 	if claimed.TookOver {
-		r.reporter.tookOver(s.adb, claimed.From)
+		r.reporter.events.note(ctx, s.adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
+			s.adb.Spec.Schema, claimed.From.Name, claimed.From.Installation, claimed.From.UID))
 	}
 	return r.observeSchema(ctx, s)
 }
