@@ -120,6 +120,11 @@ func TestNewerEditStopsTheRolloutInProgress(t *testing.T) {
 	if moved == "0" || moved == "40" {
 		t.Errorf("%s pairs of 40 were moved: the rollout was not stopped in the middle", moved)
 	}
+	status, err := database.ReadStatus(t.Context(), s.db)
+	must(t, err)
+	if rollout := status.Campaigns[0].Rollout; rollout != nil {
+		t.Errorf("the status waits for a rollout that was stopped: %+v", rollout)
+	}
 	s.arrive(41, 41)
 	s.resyncsWithoutDrift()
 	s.converge()
