@@ -124,8 +124,9 @@ func (o *options) define(flags *flag.FlagSet) {
 		"record no touch for crawlers and link previews, which their User-Agent names; they are redirected as usual")
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
-		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+
-			"Read again when it changes (default: a key that is forgotten when the tracker ends)")
+		"`file` with keys of visitor tokens, one a line (openssl rand -hex 32 makes one), or Tink keysets in JSON. The first "+
+			"seals new tokens, all open them. To change it, add the new key at the end in all replicas, then move it to the "+
+			"beginning. Read again when it changes (default: a key that is forgotten when the tracker ends)")
 	flags.StringVar(&o.tokensFile, "tokens-file", "",
 		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
 			"Read again when it changes (default: /v1 refuses every request)")
