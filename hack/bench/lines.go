@@ -53,6 +53,11 @@ var measurements = []measurement{
 	{[]line{atLeast("redirects_vs_null_handler", 0.5)}, redirects},
 	{[]line{atLeast("facts_vs_plain_insert", 0.5)}, facts},
 	{[]line{atMost("tracker_peak_rss_mib", 64)}, trackerMemory},
+	{[]line{
+		atMost("thousand_databases_idle_cpu", 0.25), atMost("thousand_databases_rss_mib", 256),
+		atMost("thousand_databases_connections", 1.1), atMost("thousand_databases_ready_vs_status", 3),
+		atMost("thousand_databases_credit_p99", 1), atMost("thousand_databases_metrics_seconds", 1),
+	}, thousandDatabases},
 }
 
 // choose returns the measurements that have a line of a matching name.
