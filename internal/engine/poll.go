@@ -15,8 +15,12 @@ const (
 	// busyFor is how long an engine polls at the shortest interval after it has found work.
 	busyFor = time.Minute
 
-	// fullPollInterval is how often an idle engine makes a full poll although the polls of an idle
-	// database have found nothing.
+	// settleAfter is how long after work was found an engine finds out whether the queue is empty for
+	// good.
+	settleAfter = 2 * time.Second
+
+	// fullPollInterval is how often an engine makes a full poll although the queue is known to be
+	// empty.
 	fullPollInterval = 2 * time.Minute
 
 	// pollTimeout bounds a poll.
@@ -24,11 +28,11 @@ const (
 
 	// pollShare is how much of the clock one engine may count on for a poll while others of the
 	// process have work too: together they poll once per pollShare.
-	pollShare = time.Millisecond
+	pollShare = 2 * time.Millisecond
 )
 
 // Pace bounds how often all engines of a process poll together: while n of them have work, each
-// polls at most once in n milliseconds.
+// polls at most once in 2n milliseconds.
 type Pace struct{ busy atomic.Int32 }
 
 // interval returns the time between two polls of an engine that has work.
@@ -91,9 +95,9 @@ func (e *Engine) poll(ctx context.Context) (found polled, err error) {
 
 // poller decides when an engine polls next, and by which query.
 //
-//	work was found within the last minute ─► full polls, every --poll-interval
+//	work was found within the last minute ─► every --poll-interval
 //	none was                              ─► less and less often, down to --idle-poll-interval
-//	and the queue is known to be empty    ─► polls of an idle database, which only compare numbers
+//	the queue is known to be empty        ─► polls that only compare numbers
 //
 // The engines of all replicas on one database share the polls while it is idle: each polls in its
 // own turn by the clock, so that one of them polls every --idle-poll-interval, whatever their
@@ -103,10 +107,11 @@ type poller struct {
 	phase  time.Duration // of the turns; the same in all replicas
 
 	busy   bool          // counted in the pace
+	fresh  bool          // the connections have been closed since there was work
 	worked time.Time     // when work was last found; zero: not yet
 	wait   time.Duration // before the last poll
 
-	// An idle engine knows that the queue is empty while no more numbers are drawn, once a full poll
+	// The queue is known to be empty while no more numbers are drawn, once a full poll
 	// has found nothing and all transactions that might have drawn the numbers had ended by then.
 	empty    bool
 	drawn    int64
@@ -175,7 +180,7 @@ func (p *poller) learn(ctx context.Context, found *polled) (err error) {
 	}
 	p.holdEnds, p.fullPoll, p.empty = found.holdEnds, now.Add(jitter.Spread(fullPollInterval)), false
 	switch {
-	case p.isBusy(now):
+	case now.Sub(p.worked) < settleAfter:
 	case !p.engine.mayDecide(p.engine.config.Load()):
 		p.empty = true // as far as this engine is concerned
 	case p.bound == 0:
@@ -198,7 +203,7 @@ func (e *Engine) newestTransaction(ctx context.Context) (id int64, err error) {
 
 // work records that there is work.
 func (p *poller) work(now time.Time) {
-	p.worked = now
+	p.worked, p.fresh = now, false
 	p.engine.stir()
 }
 
@@ -224,6 +229,11 @@ func (p *poller) end() {
 
 // next returns how long to wait before the next poll.
 func (p *poller) next(now time.Time) time.Duration {
+	if !p.isBusy(now) && p.empty && !p.fresh {
+		// The connections of a busy time remember many statements, here and in the server.
+		p.engine.db.Reset()
+		p.fresh = true
+	}
 	options := &p.engine.options
 	shortest := options.Pace.interval(options.PollInterval, options.IdlePollInterval)
 	if p.isBusy(now) {

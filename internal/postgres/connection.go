@@ -84,7 +84,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	// connection.
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	c.StatementCacheCapacity = 0
-	c.DescriptionCacheCapacity = 256
+	c.DescriptionCacheCapacity = 128
 
 	c.MaxProtocolMessageBodyLen = messageBytes
 
