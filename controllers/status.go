@@ -102,6 +102,7 @@ func (r *reporter) report(ctx context.Context, before, after resource) error {
 		case err != nil:
 			return fmt.Errorf("while writing status: %w", err)
 		}
+		r.announceWarnings(ctx, before, after)
 	}
 	return r.announce(ctx, before, after)
 }
@@ -189,6 +190,19 @@ func (r *reporter) transitionOf(object resource) transition {
 		is.kind = corev1.EventTypeWarning
 	}
 	return is
+}
+
+// warnings are the conditions that leave Ready as it is.
+var warnings = []string{v1alpha1.ResyncFailingCondition, v1alpha1.PrivilegedRoleCondition}
+
+// announceWarnings records an event for each warning that was not set before.
+func (r *reporter) announceWarnings(ctx context.Context, before, after resource) {
+	for _, kind := range warnings {
+		is := meta.FindStatusCondition(after.GetConditions(), kind)
+		if is != nil && meta.FindStatusCondition(before.GetConditions(), kind) == nil {
+			r.events.note(ctx, after, corev1.EventTypeWarning, is.Reason, is.Message)
+		}
+	}
 }
 
 // lastReport returns what is remembered of an object; nothing of an earlier object of its name.

@@ -24,6 +24,7 @@ type Options struct {
 	IdlePollInterval time.Duration // time between two polls of all replicas while there is none; default 1 s
 	Pace             *Pace         // shared by the engines of a process; default: its own
 	BatchSize        int           // most changes in a batch while there is a backlog; default 4,000
+	LossLimit        int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
 	Log              *slog.Logger  // default: discards
 }
 
@@ -67,6 +68,9 @@ func New(db *postgres.DB, options Options) *Engine {
 	}
 	if options.BatchSize <= 0 {
 		options.BatchSize = 4000
+	}
+	if options.LossLimit <= 0 {
+		options.LossLimit = defaultLossLimit
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
