@@ -131,8 +131,10 @@ func newPoller(e *Engine) *poller {
 func (p *poller) poll(ctx context.Context) (polled, error) {
 	if p.empty && time.Now().Before(p.fullPoll) {
 		moved, err := p.pollIdle(ctx)
+		if err != nil {
+			p.forget()
+		}
 		if err != nil || !moved {
-			p.empty = err == nil
 			return polled{}, err
 		}
 		p.engine.stir()
@@ -142,9 +144,15 @@ func (p *poller) poll(ctx context.Context) (polled, error) {
 		err = p.learn(ctx, &found)
 	}
 	if err != nil {
-		p.empty = false
+		p.forget()
 	}
 	return found, err
+}
+
+// forget makes the next poll a full one: the database was away, and may be another server now.
+func (p *poller) forget() {
+	p.empty, p.bound = false, 0
+	p.engine.queueStarts.forget()
 }
 
 // pollIdle reports whether a full poll may find something.
