@@ -30,7 +30,7 @@ func TestShopBehindPgBouncer(t *testing.T) {
 			value map[string]any
 		}{
 			{"/v1/signups", map[string]any{"user_id": user, "visitor": token}},
-			{"/v1/purchases", map[string]any{"user_id": user, "purchase_id": "order", "amount": "25.00", "currency": "USD"}},
+			{"/v1/purchases", map[string]any{"user_id": user, "purchase_id": "order", "amount": 2500, "currency": "USD"}},
 		} {
 			if status, _ := e.tell(t.Context(), fact.path, fact.value, nil); status >= http.StatusBadRequest || status == 0 {
 				t.Fatalf("%s is answered with %d", fact.path, status)
