@@ -50,6 +50,7 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 		r.migrate,
 		r.takeOwnership, // of a schema that has just been created
 		r.declareAttribution,
+		r.declareRetention,
 		r.closeAbsentCampaigns,
 		r.resume,
 		r.reportSchema,
@@ -151,6 +152,20 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	defer cancel()
 	_, err := database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model)
 	return err
+}
+
+// declareRetention declares how long touches are kept.
+func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
+	var kept time.Duration
+	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
+		kept = retention.Touches.Duration
+	}
+	if !s.current() || s.schema.TouchRetention == kept {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
 }
 
 // grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.
