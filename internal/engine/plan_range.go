@@ -375,9 +375,11 @@ func (p *plan) allocate(ctx context.Context) error {
 }
 
 // addClaim adds a claim whose decision is complete. A waiting pair that the rollout moves to a new
-// revision may be admitted before the rollout comes to it, under the revision that it has.
+// revision may be admitted before the rollout comes to it, under the revision that it has, and only
+// AllPairs reaches it then.
 func (p *plan) addClaim(c *plannedClaim) error {
-	if c.before != nil && c.before.State == reward.Waiting && c.Decision.State.Occupies() && c.before.Revision != c.Decision.Revision {
+	admitted := c.before != nil && c.before.State == reward.Waiting && c.Decision.State.Occupies()
+	if admitted && c.before.Revision != c.Decision.Revision && p.step.Scope != reward.AllPairs {
 		p.result.Estimate = true
 	}
 	return p.tally.AddPair(c.before, c.Decision, c.sums)
