@@ -72,6 +72,7 @@ func statusOf(object resource) (any, error) {
 // underWay are the reasons of Ready=False that are a normal step and not a problem.
 var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
+	v1alpha1.PendingReason: true, v1alpha1.RunningReason: true,
 }
 
 // recordTransition records an event and a log line if Ready has changed its status or reason.

@@ -170,7 +170,8 @@ func (w *world) lookForPasswords() {
 	var seen bytes.Buffer
 	seen.WriteString(w.log.String() + stray.String())
 	for _, list := range []client.ObjectList{
-		&v1alpha1.AttributionDatabaseList{}, &v1alpha1.RewardPolicyList{}, &v1alpha1.ReferralCampaignList{}, &eventsv1.EventList{},
+		&v1alpha1.AttributionDatabaseList{}, &v1alpha1.RewardPolicyList{}, &v1alpha1.ReferralCampaignList{},
+		&v1alpha1.RewardPlanList{}, &eventsv1.EventList{},
 	} {
 		check(w, w.client.List(ctx, list, client.InNamespace(w.namespace)))
 		encoded, err := yaml.Marshal(list)
@@ -220,6 +221,10 @@ func (w *world) rpol(name string) *v1alpha1.RewardPolicy {
 
 func (w *world) rcamp(name string) *v1alpha1.ReferralCampaign {
 	return &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+}
+
+func (w *world) rplan(name string) *v1alpha1.RewardPlan {
+	return &v1alpha1.RewardPlan{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
 }
 
 // logBuffer keeps what managers log.

@@ -14,11 +14,11 @@ import (
 func TestProposedSpecsHaveTheSchemaOfTheRealOnes(t *testing.T) {
 	proposed := schemaOf(t, "rewardplans").Properties["proposed"]
 	for field, plural := range map[string]string{"policy": "rewardpolicies", "campaign": "referralcampaigns"} {
-		real, nested := schemaOf(t, plural), proposed.Properties[field]
-		if len(real.Properties) == 0 {
+		original, nested := schemaOf(t, plural), proposed.Properties[field]
+		if len(original.Properties) == 0 {
 			t.Errorf("the spec of %s has no schema", plural)
 		}
-		if diff := cmp.Diff(undescribed(real), undescribed(nested)); diff != "" {
+		if diff := cmp.Diff(undescribed(original), undescribed(nested)); diff != "" {
 			t.Errorf("the schema of spec.proposed.%s differs from that of %s (-real +proposed):\n%s", field, plural, diff)
 		}
 	}

@@ -47,7 +47,7 @@ type host struct {
 	configured chan struct{}      // has a value when the config in use is not the newest
 	interrupt  context.CancelFunc // ends the use of an older config; nil: none is in use
 	db         *postgres.DB       // nil: not connected
-	using      context.Context    //nolint:containedctx // ends before db is closed; nil: not connected
+	using      context.Context    // ends before db is closed; nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
 	report     *report // nil: none was read

@@ -68,7 +68,7 @@ type Plans struct {
 // plan is one RewardPlan, guarded by the mutex of Plans.
 type plan struct {
 	name    types.NamespacedName
-	job     PlanJob
+	job     *PlanJob // nil: admitted, and cannot run now
 	state   PlanState
 	decided int64 // newer than those of state
 	total   int64
@@ -108,21 +108,56 @@ func (p *Plans) Run(ctx context.Context) error {
 	}
 }
 
+// Admit admits a plan unless its namespace has most unfinished ones. Counted are the others, which
+// an earlier process has admitted, and those that this process has admitted and that have neither
+// been dropped nor ended. A plan that is known already stays admitted.
+func (p *Plans) Admit(name types.NamespacedName, others []types.NamespacedName, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.plans[name]; ok {
+		return true
+	}
+	unfinished := map[types.NamespacedName]bool{}
+	for _, other := range others {
+		unfinished[other] = true
+	}
+	for _, known := range p.plans {
+		if known.name.Namespace == name.Namespace && !known.state.Ended() {
+			unfinished[known.name] = true
+		}
+	}
+	if len(unfinished) >= most {
+		return false
+	}
+	p.plans[name] = &plan{name: name}
+	return true
+}
+
 // Ensure has a plan run, and returns how far it is. A plan that asks for something else than before
 // starts again.
 func (p *Plans) Ensure(name types.NamespacedName, job PlanJob) PlanState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.plans[name]
-	if ok && known.job.same(job) {
+	if ok && known.job != nil && known.job.same(job) {
 		return known.state
 	}
 	if ok {
 		known.cancel()
 	}
-	p.plans[name] = &plan{name: name, job: job}
+	p.plans[name] = &plan{name: name, job: &job}
 	signal(p.wake)
 	return PlanState{}
+}
+
+// Pause ends a plan and leaves it admitted: it cannot run now. It does not wait for the end.
+func (p *Plans) Pause(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.plans[name]; ok {
+		known.cancel()
+		p.plans[name] = &plan{name: name}
+	}
 }
 
 // Drop ends and forgets a plan. It does not wait for the end.
@@ -130,22 +165,9 @@ func (p *Plans) Drop(name types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known, ok := p.plans[name]; ok {
-		delete(p.plans, name)
 		known.cancel()
+		delete(p.plans, name)
 	}
-}
-
-// Of returns the names of the plans of a namespace that have neither been dropped nor ended.
-func (p *Plans) Of(namespace string) []types.NamespacedName {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var names []types.NamespacedName
-	for name, known := range p.plans {
-		if name.Namespace == namespace && !known.state.Ended() {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // startNext marks the next plan as running, and returns what runs it; nil: none may start now.
@@ -182,7 +204,7 @@ func (p *Plans) next() *plan {
 	}
 	var first *plan
 	for _, known := range p.plans {
-		if known.end == nil && !busy[known.job.Database] && (first == nil || p.before(known, first)) {
+		if known.job != nil && known.end == nil && !busy[known.job.Database] && (first == nil || p.before(known, first)) {
 			first = known
 		}
 	}

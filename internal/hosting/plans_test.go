@@ -209,8 +209,51 @@ func TestDroppedPlanEndsAndFreesItsDatabase(t *testing.T) {
 	if next := p.next(); next.campaign != "b" {
 		t.Errorf("started %s", next.campaign)
 	}
-	if names := p.Of("growth"); len(names) != 1 || names[0].Name != "b" {
-		t.Errorf("unfinished: %v", names)
+}
+
+func TestPausedPlanEndsAndStaysAdmitted(t *testing.T) {
+	p := newPlanner(t)
+	name, a := job("growth", "shop", "a")
+	p.Ensure(name, a)
+	running := p.next()
+	p.Pause(name)
+	<-running.gone
+	p.none()
+	another, _ := job("growth", "shop", "b")
+	if p.Admit(another, nil, 1) {
+		t.Error("a paused plan was not counted")
+	}
+	p.Ensure(name, a)
+	p.next().done <- nil
+	p.awaitEnd(name, a)
+	if !p.Admit(another, nil, 1) {
+		t.Error("a plan that has ended was counted")
+	}
+}
+
+func TestNamespaceHasAtMostSoManyUnfinishedPlans(t *testing.T) {
+	p := newPlanner(t)
+	name := func(namespace string, n int) types.NamespacedName {
+		return types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("plan-", n)}
+	}
+	before := []types.NamespacedName{name("growth", 0), name("growth", 1)} // of an earlier leader
+	for n := range 3 {
+		if !p.Admit(name("growth", n), before, 3) {
+			t.Errorf("plan %d was not admitted", n)
+		}
+	}
+	if p.Admit(name("growth", 3), before, 3) {
+		t.Error("a fourth was admitted")
+	}
+	if !p.Admit(name("growth", 2), before, 3) {
+		t.Error("an admitted one is admitted no longer")
+	}
+	if !p.Admit(name("payroll", 0), nil, 3) {
+		t.Error("another namespace was counted")
+	}
+	p.Drop(name("growth", 2))
+	if !p.Admit(name("growth", 3), before, 3) {
+		t.Error("a dropped plan was counted")
 	}
 }
 
