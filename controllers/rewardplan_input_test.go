@@ -16,9 +16,12 @@ import (
 // plan creates a plan whose spec is YAML in one line.
 func (w *world) plan(name, spec string) *v1alpha1.RewardPlan {
 	w.Helper()
-	w.kubectl(fmt.Sprintf("apiVersion: referral-operator.io/v1alpha1\nkind: RewardPlan\nmetadata: {name: %s}\nspec: %s\n", name, spec),
-		"create", "-f", "-")
+	w.kubectl(planYAML(name, spec), "create", "-f", "-")
 	return w.rplan(name)
+}
+
+func planYAML(name, spec string) string {
+	return fmt.Sprintf("---\napiVersion: referral-operator.io/v1alpha1\nkind: RewardPlan\nmetadata: {name: %s}\nspec: %s\n", name, spec)
 }
 
 // drift is the spec of a plan without an edit.
@@ -70,7 +73,7 @@ func TestPlanOfWhatCanNeverWorkIsStalledInTheWordsOfTheRealThing(t *testing.T) {
 		{
 			"condition", `{campaignRef: {name: invite-friends}, proposed: {policy: {qualification: {condition: "link.lable != 'press'"}, ` + fmt.Sprintf(fixed, "7.00", "USD") + `}}}`,
 			v1alpha1.PolicyInvalidReason,
-			"RewardPolicy " + w.namespace + `/five-dollars: spec.qualification.condition: 1:5: link has no "lable": it has code, label`,
+			"RewardPolicy " + w.namespace + `/five-dollars: spec.qualification.condition: 1:1: link has no "lable": it has code, label`,
 		},
 		{
 			"decimals", `{campaignRef: {name: invite-friends}, proposed: {policy: {` + fmt.Sprintf(fixed, "7.001", "USD") + `}}}`,
@@ -98,9 +101,11 @@ func TestPlanOfWhatCanNeverWorkIsStalledInTheWordsOfTheRealThing(t *testing.T) {
 			v1alpha1.InvalidSpecReason, "spec.proposed.campaign: spec.databaseRef: databaseRef is immutable; delete this ReferralCampaign and create another to use another database",
 		},
 	}
-	for _, tc := range cases { // the plans do not hinder each other: a plan that has failed is not unfinished
-		w.plan(tc.name, tc.spec)
+	var plans strings.Builder
+	for _, tc := range cases {
+		plans.WriteString(planYAML(tc.name, tc.spec))
 	}
+	w.apply(plans.String())
 	for _, tc := range cases {
 		if message := w.awaitStalled(w.rplan(tc.name), tc.reason); !strings.Contains(message, tc.message) {
 			t.Errorf("%s: the message is %q", tc.name, message)
