@@ -77,6 +77,7 @@ func declarationOf(campaign *v1alpha1.ReferralCampaign, identity database.Campai
 		return declaration, fmt.Errorf("while encoding the terms of RewardPolicy %s: %w", d.policy.Name, err)
 	}
 	declaration.Terms, declaration.Digest = encoded, d.terms.Digest()
+	declaration.PairsPerReferrer = d.terms.Limits.PairsPerReferrer
 	return declaration, nil
 }
 

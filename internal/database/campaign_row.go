@@ -18,6 +18,7 @@ type campaignRow struct {
 	destination      string
 	budget           Money // zero: no limit
 	resyncInterval   time.Duration
+	pairsPerReferrer int64 // zero: no limit
 	uid              string
 	generation       int64
 	policy           Policy
@@ -31,7 +32,7 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
 	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
-		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation,
+		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.pairsPerReferrer, &c.uid, &c.generation,
 		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.deletedUIDs)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
@@ -45,12 +46,13 @@ type edits struct {
 	terms bool // a revision must be recorded
 	money bool // the budget's amount
 	unit  bool // the budget's currency
+	limit bool // the cap
 	reach bool // other signups may be attributed, or other pairs admitted
 	judge bool // other purchases of attributed signups may count
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.money || e.unit || e.reach || e.judge }
-func (e edits) decisions() bool { return e.money || e.waiting() }
+func (e edits) any() bool       { return e.spec || e.decisions() }
+func (e edits) decisions() bool { return e.money || e.limit || e.waiting() }
 
 // waiting reports whether decisions about waiting pairs may change.
 func (e edits) waiting() bool { return e.terms || e.unit || e.reach || e.judge }
@@ -71,10 +73,11 @@ func (c *campaignRow) edits(d Declaration) edits {
 		terms: d.Terms != nil && c.digest != d.Digest,
 		money: c.budget.Amount != budget.Amount,
 		unit:  unit,
+		limit: d.Terms != nil && c.pairsPerReferrer != d.PairsPerReferrer,
 		reach: c.mode != d.Mode || moved,
 		judge: moved || unit, // expanding the campaign misses an attributed signup whose link has been removed
 	}
-	e.spec = e.reach || e.money || e.unit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
+	e.spec = e.reach || e.money || e.unit || e.limit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,8 @@ type Declared struct {
 	OwnerUID      string // empty: the schema has no owner, or its owner released it
 	Suspended     bool
 	Reward        *reward.Configuration
-	Conditions    bool // some revision has a condition, so attributes are loaded
+	Conditions    bool     // some revision has a condition, so attributes are loaded
+	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
 }
 
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same
@@ -55,15 +57,20 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		window           *int64
 		budget           *int64
 		currency         *string
+		pairsPerReferrer *int64
 		edit             *int64
 		waits            bool
 		revision         *int
 		scope            *reward.RevisionScope
 		recordedAt       *time.Time
 		terms            []byte
+		withdraws        *int
+		reached          *string
+		reachedAll       *bool
 	)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
-		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &edit, &waits, &revision, &recordedAt, &scope, &terms)
+		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
+		&revision, &recordedAt, &scope, &terms, &withdraws, &reached, &reachedAll)
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -87,16 +94,35 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		if budget != nil {
 			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
 		}
+		if pairsPerReferrer != nil {
+			campaign.PairsPerReferrer = *pairsPerReferrer
+		}
 		c.Reward.Campaigns[*name] = campaign
 	}
 	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope}
+	if withdraws != nil {
+		recorded.Withdraws = *withdraws
+	}
+	if reached != nil && reachedAll != nil {
+		recorded.Rollout = &reward.Rollout{Reached: *reached, All: *reachedAll}
+	}
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
 	recorded.Ready()
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
+	c.noteRollout(campaign)
 	return nil
+}
+
+// noteRollout lists the campaign among those that are rolling out, or no longer. Revisions are read
+// in order.
+func (c *Declared) noteRollout(campaign *reward.Campaign) {
+	c.RollingOut = slices.DeleteFunc(c.RollingOut, func(name string) bool { return name == campaign.Name })
+	if rollout := campaign.Revisions[len(campaign.Revisions)-1].Rollout; rollout != nil && !rollout.All {
+		c.RollingOut = append(c.RollingOut, campaign.Name)
+	}
 }
 
 // timeOf reads a time that may be null, which is the zero time.

@@ -195,6 +195,9 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
+			if w.of == "rollout" {
+				h.roll(w)
+			}
 			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() {
 				users[user] = true
 			}

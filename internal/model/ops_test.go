@@ -324,16 +324,15 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 	if o.Suspended {
 		c.mode, declaration.Mode = suspended, database.Suspended
 	}
-	if c.differs(o.Policy) {
-		c.revisions = append(c.revisions, revision{o.Policy, o.Scope, h.clock()})
-	}
+	c.cap = o.Policy.Cap
+	c.revise(o.Policy, o.Scope, h.clock)
 	if o.Budget > 0 {
 		declaration.Budget = &database.Money{Amount: o.Budget, Currency: c.currency}
 	}
 	written := o.Policy.written()
 	text, err := json.Marshal(written)
 	must(h.t, err)
-	declaration.Terms, declaration.Digest = text, written.Digest()
+	declaration.Terms, declaration.Digest, declaration.PairsPerReferrer = text, written.Digest(), o.Policy.Cap
 	h.sent[o.Campaign] = append(h.sent[o.Campaign], *declaration)
 }
 
@@ -342,7 +341,6 @@ func (t terms) written() reward.Terms {
 	w := reward.Terms{
 		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
 		WithinSignup: time.Duration(t.Within) * time.Hour, BeforeSignup: time.Duration(t.Before) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
-		Limits: reward.Limits{PairsPerReferrer: t.Cap},
 	}
 	if t.Every {
 		w.Purchases = reward.EveryPurchase

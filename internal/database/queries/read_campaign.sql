@@ -5,6 +5,7 @@ SELECT m.epoch,
        c.name IS NOT NULL AS declared,
        coalesce(c.mode, ''), c.starts_at, c.ends_at, coalesce(c.attribution_window, 0), coalesce(c.destination, ''),
        coalesce(c.budget_amount, 0), coalesce(c.budget_currency, ''), coalesce(c.resync_interval, 0),
+       coalesce(c.pairs_per_referrer, 0),
        coalesce(c.uid, ''), coalesce(c.generation, 0),
        coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
        coalesce(r.revision, 0), coalesce(r.digest, ''), coalesce(c.deleted_uids, '{}')
