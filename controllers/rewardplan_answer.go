@@ -17,7 +17,6 @@ import (
 func (r *RewardPlanReconciler) answer(_ context.Context, s *planScope) error {
 	status, result := &s.plan.Status, s.result
 	effects, forward := s.movements(), result.Forward
-	slices.SortFunc(forward, func(a, b reward.Forward) int { return strings.Compare(a.Currency, b.Currency) })
 
 	status.From, status.To = timeOf(result.From), timeOf(result.To.Add(time.Second-1)) // a status has whole seconds
 	status.StepDigest = result.StepDigest
@@ -50,19 +49,19 @@ func (r *RewardPlanReconciler) answer(_ context.Context, s *planScope) error {
 		status.Reasons = append(status.Reasons, v1alpha1.PlannedReason{Reason: string(count.Reason), Pairs: count.Pairs})
 	}
 	for _, d := range result.Largest {
-		sign := ""
+		change := reward.FormatSum(d.Change, d.Currency)
 		if d.Change.Sign() > 0 {
-			sign = "+"
+			change = "+" + change
 		}
 		status.Largest = append(status.Largest, v1alpha1.PlannedDifference{
-			BeneficiaryID: d.BeneficiaryID, Currency: d.Currency, Change: sign + reward.FormatSum(d.Change, d.Currency),
+			BeneficiaryID: d.BeneficiaryID, Currency: d.Currency, Change: change,
 		})
 	}
 	return nil
 }
 
-// movements are the effects by currency, with zeros for the currencies that the campaign is about:
-// the budget's first, then those of fixed rewards.
+// movements are the effects by currency, with zeros for the currencies of the budget and of fixed
+// rewards.
 func (s *planScope) movements() []reward.Effects {
 	effects := slices.Clone(s.result.Effects)
 	var about []string

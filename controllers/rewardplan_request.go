@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
@@ -112,14 +111,13 @@ func (s *planScope) job() (hosting.PlanJob, error) {
 	if s.plan.Spec.Detail == v1alpha1.LargestDetail {
 		job.Request.Largest = v1alpha1.MaxPlanDifferences
 	}
-	if job.Request.Delete {
+	if s.plan.Spec.Proposed == nil || job.Request.Delete {
 		return job, nil
 	}
 	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {
 		return job, err
 	}
-	declaration.Mode = database.Open // a suspended campaign is planned as if it were resumed
 	job.Request.Declaration = &declaration
 	return job, nil
 }

@@ -163,7 +163,7 @@ func TestPlansOfEachKindOfEdit(t *testing.T) {
 			},
 			spec: drift,
 			want: v1alpha1.RewardPlanStatus{
-				Grant: "0.00 USD", Reverse: "5.00 USD", Effects: usd("0.00", "5.00"), Forward: forward("0.00", "0.00"),
+				Grant: "0.00 USD", Reverse: "5.00 USD", Effects: usd("0.00", "5.00"),
 				Pairs: &v1alpha1.PlannedPairs{Reversed: 1}, Reasons: []v1alpha1.PlannedReason{{Reason: "Refunded", Pairs: 1}},
 			},
 		},
@@ -171,6 +171,17 @@ func TestPlansOfEachKindOfEdit(t *testing.T) {
 			before: func(w *world, _ *testworld.Database) {
 				w.patch("rcamp", "invite-friends", `{"suspend":true}`)
 				w.awaitReason(w.rcamp("invite-friends"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+			},
+			spec: raise,
+			want: v1alpha1.RewardPlanStatus{
+				Grant: "2.00 USD", Reverse: "0.00 USD", Effects: usd("2.00", "0.00"), Forward: forward("5.00", "7.00"),
+				Pairs: &v1alpha1.PlannedPairs{Granted: 1},
+			},
+		},
+		"a suspended database": {
+			before: func(w *world, _ *testworld.Database) {
+				w.patch("adb", "shop", `{"suspend":true}`)
+				w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 			},
 			spec: raise,
 			want: v1alpha1.RewardPlanStatus{

@@ -56,7 +56,7 @@ type RewardPlanSpec struct {
 	Proposed *ProposedEdit `json:"proposed,omitempty"`
 
 	// detail is what the plan reports beside sums. None: nothing, so that no id shows. Largest: the
-	// beneficiaries whose credit changes most, by their ids.
+	// ten beneficiaries whose credit changes most, by their ids.
 	//
 	// +optional
 	// +kubebuilder:default=None
@@ -109,7 +109,7 @@ const (
 const (
 	// MaxPlanCurrencies is the most currencies that a plan lists.
 	MaxPlanCurrencies = 32
-	// MaxPlanDifferences is the most beneficiaries that a plan names of each kind.
+	// MaxPlanDifferences is the most beneficiaries that a plan names.
 	MaxPlanDifferences = 10
 )
 
@@ -183,12 +183,11 @@ type RewardPlanStatus struct {
 	// +kubebuilder:validation:MaxItems=32
 	Reasons []PlannedReason `json:"reasons,omitempty"`
 
-	// largest are the beneficiaries whose credit changes most, with detail Largest only: ten
-	// referrers and ten referees.
+	// largest are the ten beneficiaries whose credit changes most, with detail Largest only.
 	//
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:MaxItems=10
 	Largest []PlannedDifference `json:"largest,omitempty"`
 
 	// estimate is true if the budget does not suffice for all pairs, and which of them it admits
