@@ -51,16 +51,8 @@ func (r *RewardPlanReconciler) resolveTerms(_ context.Context, s *planScope) err
 
 // requireUsableDatabase has the plan wait while its database is away. Conditions: Pending.
 func (r *RewardPlanReconciler) requireUsableDatabase(_ context.Context, s *planScope) error {
-	var why error
-	switch {
-	case s.adb == nil:
-		why = fmt.Errorf("spec.databaseRef: there is no AttributionDatabase %s", s.databaseName())
-	case readyCondition(s.adb) == nil:
-		why = fmt.Errorf("AttributionDatabase %s has not been reconciled yet", s.databaseName())
-	case !usable(s.adb):
-		ready := readyCondition(s.adb)
-		why = fmt.Errorf("AttributionDatabase %s is not ready: %s: %s", s.databaseName(), ready.Reason, ready.Message)
-	default:
+	why := unusable(s.databaseName(), s.adb)
+	if why == nil {
 		return nil
 	}
 	r.plans.Pause(s.name())
