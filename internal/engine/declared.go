@@ -57,20 +57,20 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		window           *int64
 		budget           *int64
 		currency         *string
-		pairsPerReferrer *int64
+		pairsPerReferrer int64
 		edit             *int64
 		waits            bool
 		revision         *int
 		scope            *reward.RevisionScope
 		recordedAt       *time.Time
 		terms            []byte
-		withdraws        *int
-		reached          *string
-		reachedAll       *bool
+		withdraws        int
+		rollsOut         bool
+		rollout          reward.Rollout
 	)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
 		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
-		&revision, &recordedAt, &scope, &terms, &withdraws, &reached, &reachedAll)
+		&revision, &recordedAt, &scope, &terms, &withdraws, &rollsOut, &rollout.Reached, &rollout.All)
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -88,23 +88,18 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 			StartsAt:          timeOf(startsAt),
 			EndsAt:            timeOf(endsAt),
 			AttributionWindow: time.Duration(*window) * time.Microsecond,
+			PairsPerReferrer:  pairsPerReferrer,
 			Edit:              *edit,
 			Waits:             waits,
 		}
 		if budget != nil {
 			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
 		}
-		if pairsPerReferrer != nil {
-			campaign.PairsPerReferrer = *pairsPerReferrer
-		}
 		c.Reward.Campaigns[*name] = campaign
 	}
-	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope}
-	if withdraws != nil {
-		recorded.Withdraws = *withdraws
-	}
-	if reached != nil && reachedAll != nil {
-		recorded.Rollout = &reward.Rollout{Reached: *reached, All: *reachedAll}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope, Withdraws: withdraws}
+	if rollsOut {
+		recorded.Rollout = &rollout
 	}
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)

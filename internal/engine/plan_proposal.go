@@ -103,30 +103,47 @@ func proposeCampaign(campaign *reward.Campaign, d *database.Declaration) {
 }
 
 // stepFields adds the fields of the campaign with which an edit waits. Of a campaign that was never
-// declared all are new.
+// declared, or was deleted, all are new.
 func (p *plan) stepFields(was, is *reward.Campaign) {
-	isNew := was == nil
+	isNew := was == nil || was.Mode == reward.Closed || was.Mode == reward.Reversing
 	if isNew {
 		was = &reward.Campaign{}
 	}
-	if before, limit := was.PairsPerReferrer, is.PairsPerReferrer; limit != before && (isNew || before > 0 && (limit == 0 || limit > before)) {
-		p.step.PairsPerReferrer = &reward.Limit{Amount: limit, None: limit == 0}
+	p.step.PairsPerReferrer = raisedCap(was.PairsPerReferrer, is.PairsPerReferrer, isNew)
+	p.step.Budget = raisedBudget(was.Budget, is.Budget, isNew)
+	earlier := is.StartsAt.IsZero() || is.StartsAt.Before(was.StartsAt)
+	if !is.StartsAt.Equal(was.StartsAt) && (isNew || !was.StartsAt.IsZero() && earlier) {
+		p.step.StartsAt = boundOf(is.StartsAt)
 	}
-	switch before, budget := was.Budget, is.Budget; {
-	case budget == nil && before != nil:
-		p.step.Budget = &reward.Limit{None: true}
-	case budget != nil && (isNew || before != nil && (budget.Currency != before.Currency || budget.Amount > before.Amount)):
-		p.step.Budget = &reward.Limit{Amount: budget.Amount, Currency: budget.Currency}
-	}
-	if before, starts := was.StartsAt, is.StartsAt; !starts.Equal(before) && (isNew || !before.IsZero() && (starts.IsZero() || starts.Before(before))) {
-		p.step.StartsAt = boundOf(starts)
-	}
-	if before, ends := was.EndsAt, is.EndsAt; !ends.Equal(before) && (isNew || !before.IsZero() && (ends.IsZero() || ends.After(before))) {
-		p.step.EndsAt = boundOf(ends)
+	later := is.EndsAt.IsZero() || is.EndsAt.After(was.EndsAt)
+	if !is.EndsAt.Equal(was.EndsAt) && (isNew || !was.EndsAt.IsZero() && later) {
+		p.step.EndsAt = boundOf(is.EndsAt)
 	}
 	if isNew || is.AttributionWindow > was.AttributionWindow {
 		p.step.Window = &is.AttributionWindow
 	}
+}
+
+// raisedCap returns a cap that is new, higher than before, or gone; nil: it is none of these.
+func raisedCap(was, is int64, isNew bool) *reward.Limit {
+	if is == was || !isNew && (was == 0 || is > 0 && is < was) {
+		return nil
+	}
+	return &reward.Limit{Amount: is, None: is == 0}
+}
+
+// raisedBudget returns a budget that is new, higher than before, in another currency, or gone; nil:
+// it is none of these.
+func raisedBudget(was, is *reward.Money, isNew bool) *reward.Limit {
+	switch {
+	case is == nil && was == nil:
+		return nil
+	case is == nil:
+		return &reward.Limit{None: true}
+	case isNew, was != nil && (is.Currency != was.Currency || is.Amount > was.Amount):
+		return &reward.Limit{Amount: is.Amount, Currency: is.Currency}
+	}
+	return nil
 }
 
 func boundOf(t time.Time) *reward.Bound {

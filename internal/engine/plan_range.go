@@ -20,8 +20,8 @@ const (
 	bytesPerClaim = 1024
 )
 
-// bytesOfClaims bounds the memory of the claims that a plan keeps.
-var bytesOfClaims = bytesPerBatch
+// bytesOfClaims bounds the memory of the claims that a plan keeps, beside that of its range.
+var bytesOfClaims = bytesPerBatch / 2
 
 // planRange is one key range of a plan: a batch that only reads.
 type planRange struct {
@@ -267,7 +267,7 @@ func (p *plan) addReferee(r *referee) {
 	case r.cause != nil && p.request.Delete:
 		decisions = r.takeBack(p.request.Campaign.Name)
 	case r.cause == nil && r.resynced:
-		decisions = append(decisions[:len(decisions):len(decisions)], reward.TakeBackUnknown(p.proposed.Reward, &r.Referee, &r.outcome)...)
+		decisions = append(slices.Clip(decisions), reward.TakeBackUnknown(p.proposed.Reward, &r.Referee, &r.outcome)...)
 	}
 	for i := range decisions {
 		decision := &decisions[i]

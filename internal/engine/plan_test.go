@@ -300,3 +300,94 @@ func TestPlanNamesTheLargestDifferences(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// Rollout, brake and approval are no fields of a declaration; what else never waits leaves the digest
+// alone, and what waits does not.
+func TestStepDigestIsOfWhatWaits(t *testing.T) {
+	s := newShop(t)
+	start, end := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	inForce := func(d *database.Declaration) {
+		d.StartsAt, d.EndsAt, d.PairsPerReferrer, d.Budget = start, end, 10, &database.Money{Amount: 5000, Currency: "USD"}
+	}
+	s.declare("invite", fiveDollars(), inForce)
+	edit := func(edits ...func(*database.Declaration)) string {
+		return s.planned(append([]func(*database.Declaration){inForce}, edits...)...).StepDigest
+	}
+	unedited := edit()
+	if got := s.plan(engine.PlanRequest{}).StepDigest; got != unedited {
+		t.Errorf("no edit has digest %s, and an edit of nothing %s", got, unedited)
+	}
+	for name, never := range map[string]func(*database.Declaration){
+		"suspend": func(d *database.Declaration) { d.Mode = database.Suspended },
+		"metadata": func(d *database.Declaration) {
+			d.Generation, d.Policy.Generation, d.Policy.UID, d.UID = 9, 9, "other", "other"
+		},
+		"destination":      func(d *database.Declaration) { d.Destination = "https://other.test/" },
+		"resyncInterval":   func(d *database.Declaration) { d.ResyncInterval = time.Hour },
+		"the scope alone":  func(d *database.Declaration) { d.Scope = "AllPairs" },
+		"a lower budget":   func(d *database.Declaration) { d.Budget = &database.Money{Amount: 4000, Currency: "USD"} },
+		"a lower cap":      func(d *database.Declaration) { d.PairsPerReferrer = 5 },
+		"an earlier end":   func(d *database.Declaration) { d.EndsAt = end.Add(-time.Hour) },
+		"a later start":    func(d *database.Declaration) { d.StartsAt = start.Add(time.Hour) },
+		"a shorter window": func(d *database.Declaration) { d.AttributionWindow = time.Hour },
+	} {
+		if edit(never) != unedited {
+			t.Errorf("%s changes the digest", name)
+		}
+	}
+	seen := map[string]string{unedited: "no edit"}
+	for name, waits := range map[string]func(*database.Declaration){
+		"terms":               revised(2, 700, reward.NewPairs),
+		"terms for all pairs": revised(2, 700, reward.AllPairs),
+		"another policy":      func(d *database.Declaration) { d.Policy.Name = "other" },
+		"a higher budget":     func(d *database.Declaration) { d.Budget = &database.Money{Amount: 6000, Currency: "USD"} },
+		"no budget":           func(d *database.Declaration) { d.Budget = nil },
+		"a higher cap":        func(d *database.Declaration) { d.PairsPerReferrer = 11 },
+		"no cap":              func(d *database.Declaration) { d.PairsPerReferrer = 0 },
+		"a later end":         func(d *database.Declaration) { d.EndsAt = end.Add(time.Hour) },
+		"no end":              func(d *database.Declaration) { d.EndsAt = time.Time{} },
+		"an earlier start":    func(d *database.Declaration) { d.StartsAt = start.Add(-time.Hour) },
+		"no start":            func(d *database.Declaration) { d.StartsAt = time.Time{} },
+		"a longer window":     func(d *database.Declaration) { d.AttributionWindow = 1000 * time.Hour },
+	} {
+		digest := edit(waits)
+		if other, found := seen[digest]; found {
+			t.Errorf("%s has the digest of %s", name, other)
+		}
+		seen[digest] = name
+	}
+	if digest := s.plan(engine.PlanRequest{Delete: true}).StepDigest; seen[digest] != "" {
+		t.Errorf("a deletion has the digest of %s", seen[digest])
+	}
+}
+
+// What cannot be decided stays as it is, but for a deletion, which takes back by rows.
+func TestPlanLeavesOutWhatCannotBeDecided(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 3)
+	s.converge()
+	s.asOwner("ALTER TABLE referral.purchase DROP CONSTRAINT IF EXISTS purchase_amount_check")
+	s.asOwner("UPDATE referral.purchase SET amount = -1 WHERE user_id = 'u002'")
+	s.converge()
+	s.expect("it is set aside", "SELECT user_id FROM referral.set_aside", "u002")
+	s.expectPlan("an edit", s.planned(revised(2, 700, reward.AllPairs)),
+		"USD granted +400 -0 held +0 -0, forward USD 1000→1400, {Granted:2 Reversed:0 Held:0 Waiting:0 Unchanged:0}")
+	s.expectPlan("a deletion", s.plan(engine.PlanRequest{Delete: true}),
+		"USD granted +0 -1500 held +0 -0, forward USD 1000→0, {Granted:0 Reversed:3 Held:0 Waiting:0 Unchanged:0}, CampaignDeleted 3")
+}
+
+// A suspended campaign is planned as if it were open.
+func TestPlanOfASuspendedCampaign(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 2)
+	s.converge()
+	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
+	s.arrive(3, 3)
+	s.converge()
+	plan := s.planned(revised(2, 700, reward.AllPairs), inMode(reward.Suspended, 3))
+	s.expectPlan("the plan", plan,
+		"USD granted +1100 -0 held +0 -0, forward USD 1500→2100, {Granted:3 Reversed:0 Held:0 Waiting:0 Unchanged:0}")
+	s.moveAsPlanned(plan, func() { s.declare("invite", fiveDollars(), revised(2, 700, reward.AllPairs), inMode(reward.Open, 3)) })
+}

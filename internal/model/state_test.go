@@ -130,8 +130,6 @@ type rollout struct {
 	all     bool
 }
 
-func (c *campaign) newest() *revision { return &c.revisions[len(c.revisions)-1] }
-
 type attribution struct {
 	campaign, code, referrer, label string
 	touched                         at
