@@ -107,8 +107,8 @@ func (s *planScope) describe(effects, forward int) string {
 	switch {
 	case !s.proposed().Delete:
 		warnings = terms.Warnings(&s.policy.Spec)
-		if s.editsTerms() && s.policy.Spec.RevisionScope == v1alpha1.NewPairs {
-			message += "; revisionScope is NewPairs: an edit of the terms moves no existing pair, and status.forward says what new ones cost"
+		if s.editsTerms() && s.policy.Spec.RevisionScope == v1alpha1.NewPairs && s.movesNoPair() {
+			message += "; revisionScope is NewPairs: no existing pair moves, and status.forward says what new pairs earn"
 		}
 	case s.campaign.Spec.DeletionPolicy != v1alpha1.ReverseCredits:
 		warnings = append(warnings, "the campaign's spec.deletionPolicy is not Reverse: deleting it as it is takes nothing back")
@@ -125,4 +125,9 @@ func (s *planScope) describe(effects, forward int) string {
 // editsTerms reports whether an existing campaign gets other terms.
 func (s *planScope) editsTerms() bool {
 	return s.existing != nil && (s.proposed().Policy != nil || s.existing.Spec.PolicyRef != s.campaign.Spec.PolicyRef)
+}
+
+func (s *planScope) movesNoPair() bool {
+	pairs := s.result.Pairs
+	return pairs.Granted+pairs.Held+pairs.Waiting+pairs.Reversed == 0
 }
