@@ -55,7 +55,7 @@ func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		r.plans.Drop(request.NamespacedName)
 		return r.expire(ctx, &plan)
 	}
-	before, s := plan.DeepCopy(), &planScope{plan: &plan}
+	before, s := plan.DeepCopy(), newPlanScope(&plan)
 	defer func() {
 		result, err = conclude(&plan, s.success, err)
 		if meta.IsStatusConditionTrue(plan.Status.Conditions, v1alpha1.StalledCondition) {

@@ -25,7 +25,11 @@ type planScope struct {
 	rest    time.Duration      // until the deadline; set by keepDeadline
 	desired desired            // set by resolveTerms, unless a deletion is planned
 	result  *engine.PlanResult // set by await
-	success success
+	success success            // its message is set by answer
+}
+
+func newPlanScope(plan *v1alpha1.RewardPlan) *planScope {
+	return &planScope{plan: plan, success: success{reason: v1alpha1.DoneReason}}
 }
 
 func (s *planScope) name() types.NamespacedName { return client.ObjectKeyFromObject(s.plan) }
