@@ -22,6 +22,7 @@ func (o *options) check() error {
 		o.checkDatabase(),
 		checkAddress("listen", o.listen),
 		checkBetween("max-connections", o.connections, 5, 200),
+		checkBetween("max-client-connections", o.clientConnections, 10, 100_000),
 		checkBetween("touches-per-second", o.touchPace, 0, 1_000_000),
 		checkBetween("drain-delay", o.drainDelay, 0, time.Hour),
 		checkBetween("drain-timeout", o.drainTimeout, time.Second, time.Hour),

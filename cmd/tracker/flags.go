@@ -32,8 +32,11 @@ type options struct {
 	listen         string
 	opsListen      string
 	trustedProxies string
-	drainDelay     time.Duration
-	drainTimeout   time.Duration
+
+	clientConnections int
+
+	drainDelay   time.Duration
+	drainTimeout time.Duration
 
 	publicURL     string
 	cookieDomain  string
@@ -109,6 +112,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", ":8080", "`address` that visitors and the shop reach, host:port")
 	flags.StringVar(&o.opsListen, "ops-listen", "",
 		"`address` that serves /healthz, /readyz and /metrics alone (default: they are served at --listen, like the rest)")
+	flags.IntVar(&o.clientConnections, "max-client-connections", 1000,
+		"connections of clients at a time. While there are more, a new one takes the place of the one that has been idle, "+
+			"or in the middle of a header, for longest")
 	flags.StringVar(&o.publicURL, "public-url", "http://localhost:8080",
 		"`URL` that visitors know the tracker by; links begin with it")
 	flags.StringVar(&o.cookieDomain, "cookie-domain", "",
@@ -124,8 +130,9 @@ func (o *options) define(flags *flag.FlagSet) {
 		"record no touch for crawlers and link previews, which their User-Agent names; they are redirected as usual")
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
-		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+
-			"Read again when it changes (default: a key that is forgotten when the tracker ends)")
+		"`file` with keys of visitor tokens, one a line (openssl rand -hex 32 makes one), or Tink keysets in JSON. The first "+
+			"seals new tokens, all open them. To change it, add the new key at the end in all replicas, then move it to the "+
+			"beginning. Read again when it changes (default: a key that is forgotten when the tracker ends)")
 	flags.StringVar(&o.tokensFile, "tokens-file", "",
 		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
 			"Read again when it changes (default: /v1 refuses every request)")

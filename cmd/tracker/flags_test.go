@@ -71,7 +71,7 @@ func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 	}
 	want := options{
 		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000,
-		listen: ":1", trustedProxies: privateRanges, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
+		listen: ":1", trustedProxies: privateRanges, clientConnections: 1000, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
 		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, ignoreBots: true, accessLog: "errors",
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {

@@ -51,9 +51,13 @@ var measurements = []measurement{
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
 	{[]line{atMost("latency_p99_over_poll_interval", 2)}, latency},
 	{[]line{atMost("manager_peak_rss_mib", 96)}, managerMemory},
-	{[]line{atLeast("redirects_vs_null_handler", 0.5)}, redirects},
+	{[]line{atLeast("redirects_vs_null_handler", 0.6)}, redirects},
 	{[]line{atLeast("facts_vs_plain_insert", 0.5)}, facts},
 	{[]line{atMost("tracker_peak_rss_mib", 64)}, trackerMemory},
+	{[]line{atMost("tracker_peak_rss_mib_headers", 96)}, hostile(unfinishedHeaders)},
+	{[]line{atMost("tracker_peak_rss_mib_batches", 96)}, hostile(largeBatches)},
+	{[]line{atMost("tracker_peak_rss_mib_codes", 96)}, hostile(manyCodes)},
+	{[]line{atMost("tracker_peak_rss_mib_explanations", 96)}, hostile(largeExplanations)},
 }
 
 // choose returns the measurements that have a line of a matching name.

@@ -98,6 +98,11 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 	}
 	// From here on no earlier batch commits, so a fact that arrives after the revision's time is
 	// never decided without the revision.
+	if edits.old {
+		if _, err := tx.Exec(ctx, query(db, "update_digest"), d.Name, d.Digest); err != nil {
+			return nil, err
+		}
+	}
 	rollsOut := false
 	if edits.terms {
 		if err := tx.QueryRow(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope).Scan(&rollsOut); err != nil {

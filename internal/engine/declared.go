@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -27,6 +28,11 @@ type Declared struct {
 	Reward        *reward.Configuration
 	Conditions    bool     // some revision has a condition, so attributes are loaded
 	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
+}
+
+// versionsKnown reports whether schema and rules have the versions of this binary.
+func (c *Declared) versionsKnown() bool {
+	return database.Versions{Schema: c.SchemaVersion, Rules: c.RulesVersion} == database.Known()
 }
 
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -23,6 +22,7 @@ type Options struct {
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // time between two polls; default 100 ms
 	BatchSize    int           // most changes in a batch while there is a backlog; default 4,000
+	LossLimit    int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
 	Log          *slog.Logger  // default: discards
 }
 
@@ -54,6 +54,9 @@ func New(db *postgres.DB, options Options) *Engine {
 	}
 	if options.BatchSize <= 0 {
 		options.BatchSize = 4000
+	}
+	if options.LossLimit <= 0 {
+		options.LossLimit = defaultLossLimit
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -230,8 +233,7 @@ func (e *Engine) reload(ctx context.Context) (*Declared, error) {
 // mayDecide reports whether the database is not suspended, belongs to this engine's owner, and has
 // the schema and rules versions of this binary.
 func (e *Engine) mayDecide(config *Declared) bool {
-	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
-	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
+	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && config.versionsKnown()
 }
 
 // Err returns why the engine, or one of its shards, makes no progress at present. It is nil when

@@ -31,7 +31,10 @@ type PlanResult struct {
 	Pairs      reward.PlanPairs     // of the campaign
 	Reasons    []reward.ReasonCount // in the order of the closed list
 	Largest    []reward.Difference  // the largest first
-	Estimate   bool                 // capacity is short, and which pairs get it may depend on the order between shards
+
+	// Estimate reports that capacity is short and some pairs get it: which ones may depend on the
+	// order between shards. It is also set if pairs of other limited campaigns move.
+	Estimate bool
 }
 
 // planRestarts is how often a plan begins again because the configuration has moved.
@@ -95,6 +98,12 @@ func planOnce(ctx context.Context, db *postgres.DB, request *PlanRequest) (*Plan
 	inForce, err := LoadDeclared(ctx, db)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case inForce.OwnerUID != request.Campaign.OwnerUID:
+		return nil, ErrNotOwner
+	case !inForce.versionsKnown():
+		return nil, errors.New("the schema or rules version of the database is not this binary's")
 	}
 	inForce.RollingOut = nil // rollouts are planned from where they are
 	p := &plan{engine: New(db, Options{}), request: request, inForce: &inForce}

@@ -18,6 +18,9 @@ const (
 
 	// Bytes of a claim that a plan keeps.
 	bytesPerClaim = 1024
+
+	// Referrers whose numbers of pairs a plan keeps, per limited campaign.
+	mostReferrers = 50_000
 )
 
 // bytesOfClaims bounds the memory of the claims that a plan keeps, beside that of its range.
@@ -219,11 +222,7 @@ func (p *plan) addRange(r *planRange) error {
 	}
 	shares, _ := r.shares()
 	for _, s := range shares {
-		sum := p.shareOf(s.campaign)
-		sum.freed += s.freed
-		for referrer, n := range s.unadmitted {
-			sum.unadmitted[referrer] += n
-		}
+		p.addShare(s)
 	}
 	p.decided += int64(len(r.referees))
 	p.total = max(p.total, p.decided)
@@ -239,6 +238,22 @@ func (p *plan) addForward(r *referee) {
 	_ = Contain(func() error {
 		return p.tally.AddForward(p.inForce.Reward, p.proposed.Reward, &r.Referee, r.outcome.Attribution, p.since)
 	})
+}
+
+// addShare adds the capacity that a range frees. Nothing is admitted in a campaign that is deleted.
+func (p *plan) addShare(s *share) {
+	if s.campaign.Mode == reward.Reversing {
+		return
+	}
+	sum := p.shareOf(s.campaign)
+	sum.freed += s.freed
+	for referrer, n := range s.unadmitted {
+		if _, known := sum.unadmitted[referrer]; !known && len(sum.unadmitted) == mostReferrers {
+			p.result.Estimate = true
+			continue
+		}
+		sum.unadmitted[referrer] += n
+	}
 }
 
 // losesAttribution reports whether the attribution of a referee, which its pairs keep until now,
@@ -449,6 +464,10 @@ func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
 		return b.loadCapacities(ctx, []*share{fresh})
 	}); err != nil {
 		return err
+	}
+	if len(sum.capacity.Admitted) > mostReferrers {
+		clear(sum.capacity.Admitted)
+		p.result.Estimate = true
 	}
 	for referrer, pairs := range fresh.capacity.Admitted {
 		if _, known := sum.capacity.Admitted[referrer]; !known {

@@ -120,6 +120,11 @@ func TestNewerEditStopsTheRolloutInProgress(t *testing.T) {
 	if moved == "0" || moved == "40" {
 		t.Errorf("%s pairs of 40 were moved: the rollout was not stopped in the middle", moved)
 	}
+	status, err := database.ReadStatus(t.Context(), s.db)
+	must(t, err)
+	if rollout := status.Campaigns[0].Rollout; rollout != nil {
+		t.Errorf("the status waits for a rollout that was stopped: %+v", rollout)
+	}
 	s.arrive(41, 41)
 	s.resyncsWithoutDrift()
 	s.converge()
@@ -151,4 +156,26 @@ func TestEditOfLimitsAloneAddsNoRevision(t *testing.T) {
 	s.declare("invite", fiveDollars(), limited(11, 4, 0))
 	s.converge()
 	s.expect("and is raised for pairs that wait", "SELECT state, reason FROM referral.pair WHERE user_id = 'u004'", "Granted Qualified")
+}
+
+// Purchases that counted under Every, because the rollout of First had not come to them, both keep
+// their credit, which is no violation.
+func TestRolloutOfFirstLeavesWhatCountedUnderEvery(t *testing.T) {
+	s := newShop(t)
+	every, first := fiveDollars(), fiveDollars()
+	every.Purchases = reward.EveryPurchase
+	s.declare("invite", every)
+	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna')`)
+	s.converge()
+	s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'anna')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p1', 2000, 'USD'), ('bob', 'p2', 2000, 'USD')`)
+	s.declare("invite", first, func(d *database.Declaration) { d.Policy.Generation, d.Scope = 2, "AllPairs" })
+	s.asOwner("CREATE TABLE public.rest AS SELECT kind, key FROM referral.change WHERE kind = 'Rollout'")
+	s.asOwner("DELETE FROM referral.change WHERE kind = 'Rollout'")
+	s.converge()
+	s.expect("both count under Every", underTerms, "1 2")
+	s.asOwner("INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(key), kind, key FROM public.rest")
+	s.converge()
+	s.expect("both are moved and stay", "SELECT purchase_id, state, revision FROM referral.pair ORDER BY 1", "p1 Granted 2", "p2 Granted 2")
+	s.resyncsWithoutDrift()
 }

@@ -528,3 +528,21 @@ func TestPairIsPassedOverNoLongerOnceItsRefereeCanBeDecidedWhileItsCampaignIsSus
 		converge{},
 	})
 }
+
+func TestSignupWhoseTouchWasErasedFollowsItsOtherTouchesOnceItsCampaignIsReversed(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		declare{Campaign: "two", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addLink{Code: "b", Campaign: "two", Referrer: "ann"},
+		addTouch{Visitor: "v1", ID: "t2", Code: "b", At: 85},
+		addSignup{User: "bob", Visitor: "v1", At: 92},
+		addSignup{User: "cat", Visitor: "v1", At: 92},
+		converge{},
+		erase{User: "bob"},
+		converge{},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+		reverseCampaign{Campaign: "two"},
+	})
+}

@@ -110,7 +110,12 @@ SELECT 'pair without its attribution', p.user_id || '/' || p.purchase_id
 UNION ALL
 SELECT 'two first purchases', user_id
   FROM referral.pair AS p JOIN referral.revision AS r USING (campaign, revision)
- WHERE p.state IN ('Held', 'Granted') AND r.terms ->> 'purchases' = 'First' AND p.counted_at > r.recorded_at -- counted under it
+ WHERE p.state IN ('Held', 'Granted') AND r.terms ->> 'purchases' = 'First' AND p.counted_at > r.recorded_at
+   -- Both counted under it: its rollout moved no pair that counted under Every.
+   AND NOT EXISTS (SELECT
+                     FROM referral.rollout AS o JOIN referral.revision AS v USING (campaign)
+                    WHERE (o.campaign, o.revision) = (p.campaign, p.revision) AND v.revision < p.revision
+                      AND v.terms ->> 'purchases' = 'Every')
  GROUP BY user_id
 HAVING count(*) > 1
 UNION ALL

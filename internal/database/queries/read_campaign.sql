@@ -8,8 +8,9 @@ SELECT m.epoch,
        coalesce(c.pairs_per_referrer, 0),
        coalesce(c.uid, ''), coalesce(c.generation, 0),
        coalesce(c.policy, ''), coalesce(c.policy_uid, ''), coalesce(c.policy_generation, 0),
-       coalesce(r.revision, 0), coalesce(r.digest, ''), coalesce(c.deleted_uids, '{}')
+       coalesce(r.revision, 0), coalesce(r.digest, ''), CASE WHEN r.terms ? 'limits' THEN r.terms - 'limits' END,
+       coalesce(c.deleted_uids, '{}')
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- one row, which the planner does not know
   LEFT JOIN referral.campaign AS c ON c.name = $1
-  LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
+  LEFT JOIN LATERAL (SELECT revision, digest, terms FROM referral.revision
                       WHERE campaign = $1 ORDER BY revision DESC LIMIT 1) AS r ON true

@@ -32,7 +32,7 @@ type Limiter struct {
 
 const (
 	mostClients = 20_000
-	mostCounted = 100_000
+	mostCounted = 50_000
 )
 
 // NewLimiter returns a limiter with the same limit for each client. A burst of 0 means no limit.

@@ -54,7 +54,7 @@ func TestTouchIsInTokenAndDatabase(t *testing.T) {
 	b := w.browser()
 	response := b.do("GET", "/r/ann1/?to=/item", "Referer", "https://user:secret@blog.example/post?x=1#top")
 	cookie := response.Header.Get("Set-Cookie")
-	for _, part := range []string{cookieName + "=v4.local.", "; Path=/", "; Max-Age=2592000", "; HttpOnly", "; SameSite=Lax", "; Secure"} {
+	for _, part := range []string{cookieName + "=" + visitor.Prefix, "; Path=/", "; Max-Age=2592000", "; HttpOnly", "; SameSite=Lax", "; Secure"} {
 		if !strings.Contains(cookie, part) {
 			t.Errorf("%s has no %q", cookie, part)
 		}
