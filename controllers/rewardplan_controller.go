@@ -34,7 +34,7 @@ const (
 // later.
 type RewardPlanReconciler struct {
 	client   client.Client
-	reporter reporter
+	reporter *reporter
 	plans    *hosting.Plans
 	now      func() time.Time
 }
@@ -45,7 +45,7 @@ type RewardPlanReconciler struct {
 // Reconcile brings one RewardPlan further.
 func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var plan v1alpha1.RewardPlan
-	if err := r.client.Get(ctx, request.NamespacedName, &plan); err != nil {
+	if err := r.reporter.get(ctx, request.NamespacedName, &plan); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.plans.Drop(request.NamespacedName)
 		}

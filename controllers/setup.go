@@ -70,7 +70,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	plans := &RewardPlanReconciler{
 		client:   mgr.GetClient(),
-		reporter: report,
+		reporter: newReporter(),
 		plans:    hosting.NewPlans(options.Registry.Plan),
 		now:      options.Now,
 	}
