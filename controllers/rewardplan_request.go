@@ -114,13 +114,14 @@ func (s *planScope) job() (hosting.PlanJob, error) {
 	return job, nil
 }
 
-// passes reports whether an error says that the database is away, not that the plan cannot work.
+// passes reports whether an error says that the database is away or being edited, not that the plan
+// cannot work.
 func passes(err error) bool {
-	for _, away := range []error{
+	for _, passing := range []error{
 		hosting.ErrNotHosted, hosting.ErrConnecting, hosting.ErrNotServing, hosting.ErrBusy,
-		context.Canceled, context.DeadlineExceeded,
+		engine.ErrConfigurationMoved, context.Canceled, context.DeadlineExceeded,
 	} {
-		if errors.Is(err, away) {
+		if errors.Is(err, passing) {
 			return true
 		}
 	}
