@@ -40,6 +40,7 @@ type Engine struct {
 	failure     atomic.Pointer[error]
 	stuck       []atomic.Pointer[error] // by worker: why one of its shards or campaigns makes no progress
 	busy        atomic.Int32            // workers that are working
+	touched     atomic.Bool             // touches have been written since the last upkeep
 	stats       counters
 
 	place    atomic.Pointer[database.Place] // nil: there is no other replica
@@ -116,6 +117,8 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	launch(func() { newResyncer(e).run(ctx, compare) })
 	reverse := make(chan struct{}, 1)
 	launch(func() { e.runReversals(ctx, reverse) })
+
+	launch(func() { e.runUpkeep(ctx) })
 
 	delay := newBackoff()
 	polls := newPoller(e)
