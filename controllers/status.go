@@ -67,7 +67,8 @@ func (r *reporter) get(ctx context.Context, key client.ObjectKey, object resourc
 	if last.version == "" || last.uid != string(object.GetUID()) {
 		return nil
 	}
-	if order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), last.version); err != nil || order >= 0 {
+	order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), last.version)
+	if behind := err == nil && order < 0; !behind {
 		last.version, last.status = "", nil
 		r.remember(key, last)
 		return nil
