@@ -40,6 +40,8 @@ type Engine struct {
 	busy        atomic.Int32            // workers that are working
 	stats       counters
 
+	decideTimeout time.Duration
+
 	resyncFailure atomic.Pointer[error]
 	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
 }
@@ -60,7 +62,7 @@ func New(db *postgres.DB, options Options) *Engine {
 	}
 	return &Engine{
 		db: db, sql: queries.In(db.Schema), options: options, log: options.Log,
-		stuck: make([]atomic.Pointer[error], options.Workers),
+		stuck: make([]atomic.Pointer[error], options.Workers), decideTimeout: defaultDecideTimeout,
 	}
 }
 

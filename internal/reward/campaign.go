@@ -46,7 +46,6 @@ type Revision struct {
 	RecordedAt time.Time
 	Scope      RevisionScope
 	Terms      Terms
-	Condition  *Condition // compiled from Terms; nil: the terms have none, or it is compiled when needed
 }
 
 // RevisionScope says which pairs from before a revision the revision reaches.
