@@ -37,7 +37,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	options.Registry.ForgetReports() // another replica may have led since they were read
 	moved := hosting.NewFeed()
-	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
+	events := newRecorder(mgr.GetClient())
+	newReporter := func() *reporter { return newReporter(mgr.GetClient(), events, options.Now) }
 	missing := newAbsence(options.Now)
 	pools := &PoolsReconciler{
 		client:       mgr.GetClient(),
@@ -49,7 +50,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	databases := &AttributionDatabaseReconciler{
 		client:         mgr.GetClient(),
 		live:           mgr.GetAPIReader(),
-		reporter:       report,
+		reporter:       newReporter(),
 		registry:       options.Registry,
 		moved:          moved,
 		installation:   options.Installation,
@@ -57,11 +58,11 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		granted:        newGrantMemory(),
 		absence:        missing,
 	}
-	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: report}
+	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: newReporter()}
 	campaigns := &ReferralCampaignReconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
-		reporter: report,
+		reporter: newReporter(),
 		registry: options.Registry,
 		now:      options.Now,
 		absence:  missing,
@@ -108,10 +109,12 @@ func indexCampaigns(mgr ctrl.Manager) error {
 }
 
 // campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed
-// field.
+// field. They are the cache's own and must not be changed: copies of the campaigns of a policy that
+// thousands use would cost more than all else.
 func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, name string) ([]v1alpha1.ReferralCampaign, error) {
 	var list v1alpha1.ReferralCampaignList
-	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{field: name})
+	err := reader.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{field: name},
+		&client.ListOptions{UnsafeDisableDeepCopy: new(true)})
 	if err != nil {
 		return nil, fmt.Errorf("while listing campaigns by %s: %w", field, err)
 	}

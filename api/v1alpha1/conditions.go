@@ -101,6 +101,10 @@ const (
 	// SchemaTooNewReason, Stalled: a newer version of the operator has migrated the schema.
 	SchemaTooNewReason = "SchemaTooNew"
 
+	// UnsupportedServerReason, Stalled: the server is not PostgreSQL, or an older one than is
+	// supported, or the database is distributed by Citus; the message says which.
+	UnsupportedServerReason = "UnsupportedServer"
+
 	// MigrationFailedReason: the server refused a migration; the message has its words. The
 	// operator retries.
 	MigrationFailedReason = "MigrationFailed"

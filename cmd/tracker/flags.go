@@ -28,17 +28,24 @@ type options struct {
 	schema         string
 	connections    int
 	touchPace      int
+	clientTouches  int
 
 	listen         string
 	opsListen      string
 	trustedProxies string
-	drainDelay     time.Duration
-	drainTimeout   time.Duration
 
-	publicURL     string
-	cookieDomain  string
-	fallbackURL   string
-	parameters    string
+	clientConnections int
+
+	drainDelay   time.Duration
+	drainTimeout time.Duration
+
+	publicURL    string
+	cookieDomain string
+	fallbackURL  string
+	parameters   string
+
+	pageParameters string
+
 	respectGPC    bool
 	consentCookie string
 	ignoreBots    bool
@@ -109,6 +116,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", ":8080", "`address` that visitors and the shop reach, host:port")
 	flags.StringVar(&o.opsListen, "ops-listen", "",
 		"`address` that serves /healthz, /readyz and /metrics alone (default: they are served at --listen, like the rest)")
+	flags.IntVar(&o.clientConnections, "max-client-connections", 1000,
+		"connections of clients at a time. While there are more, a new one takes the place of the one that has been idle, "+
+			"or in the middle of a header, for longest")
 	flags.StringVar(&o.publicURL, "public-url", "http://localhost:8080",
 		"`URL` that visitors know the tracker by; links begin with it")
 	flags.StringVar(&o.cookieDomain, "cookie-domain", "",
@@ -116,6 +126,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.fallbackURL, "fallback-url", "", "`URL` that unknown links lead to (default: they answer 404)")
 	flags.StringVar(&o.parameters, "parameters", "r,ref",
 		"comma-separated `names` of parameters that have a code on any URL of the shop")
+	flags.StringVar(&o.pageParameters, "landing-parameters", "utm_*",
+		"comma-separated `names` of parameters that are stored of the addresses of visited pages and of the pages before them, "+
+			"beside those of --parameters; one that ends in * is the beginning of names. All others are left out")
 	flags.BoolVar(&o.respectGPC, "respect-gpc", false,
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
 	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",
@@ -124,8 +137,9 @@ func (o *options) define(flags *flag.FlagSet) {
 		"record no touch for crawlers and link previews, which their User-Agent names; they are redirected as usual")
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
-		"`file` with keys of visitor tokens, one a line, the newest first: openssl rand -hex 32 makes one. "+
-			"Read again when it changes (default: a key that is forgotten when the tracker ends)")
+		"`file` with keys of visitor tokens, one a line (openssl rand -hex 32 makes one), or Tink keysets in JSON. The first "+
+			"seals new tokens, all open them. To change it, add the new key at the end in all replicas, then move it to the "+
+			"beginning. Read again when it changes (default: a key that is forgotten when the tracker ends)")
 	flags.StringVar(&o.tokensFile, "tokens-file", "",
 		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
 			"Read again when it changes (default: /v1 refuses every request)")
@@ -138,11 +152,15 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.schema, "schema", "referral", "`schema` of the attribution database")
 	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
 		"`file` with the certificates of authorities that the database's certificate is verified with (default: sslmode in DATABASE_URL decides)")
-	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
+	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors, and a third of the others for reads")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
 		"touches to write a second at most, so that a flood of clicks is no flood of writes. Touches beyond the queue's capacity "+
 			"are counted as shed; only their visitors' tokens remember them. 0: as many as the database takes")
+
+	flags.IntVar(&o.clientTouches, "client-touches-per-minute", 60,
+		"touches of one client (an IPv4 address or an IPv6 /64) to store a minute in the long run, and twice as many at once. "+
+			"Beyond that only visitors' tokens remember them. 0: no limit, for a load balancer that hides clients' addresses")
 
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
 		"how long to go on serving after SIGTERM, unready, until gateways have stopped sending requests")

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -23,6 +24,8 @@ type tracker struct {
 	pools     *pools
 	directory *links.Directory
 	queue     *touches.Queue
+
+	connections *intake.Connections
 }
 
 // run runs the process. It returns once ctx has ended and the requests in progress are answered, or
@@ -74,6 +77,12 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 		return nil, err
 	}
 	t.pools.watch(t.metrics)
+	t.connections = intake.NewConnections(options.clientConnections, headerBytes)
+	t.metrics.WatchIntake(ops.Intake{
+		Open:    func() int { return t.connections.Stats().Open },
+		Refused: func() uint64 { return t.connections.Stats().Refused },
+		Evicted: func() uint64 { return t.connections.Stats().Evicted },
+	})
 	t.directory = links.NewDirectory(t.pools.visitors, links.Options{Log: log})
 	t.queue = touches.NewQueue(t.pools.visitors, touches.Options{PerSecond: t.options.pace(), Log: log})
 	t.metrics.WatchQueue(ops.Queue{

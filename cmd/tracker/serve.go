@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 
@@ -20,6 +21,10 @@ const (
 	// longestHeader has space for many cookies of other applications: a gateway would take a refusal
 	// for a failure.
 	longestHeader = 256 << 10
+	// headerBytes is how much of the headers in flight is kept beyond the first 4 KiB of each.
+	headerBytes = 6 << 20
+	// opsConnections is how many probes and scrapes may be connected at a time.
+	opsConnections = 50
 )
 
 // serve answers until ctx ends, and then finishes the requests in progress.
@@ -29,8 +34,9 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 		return err
 	}
 	server := t.server(t.parting(handler))
+	t.connections.Bound(server)
 	served := make(chan error, 2)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(t.connections.Listen(listener)) }()
 	var opsServer *http.Server
 	if t.options.opsListen != "" {
 		opsListener, err := listen(ctx, "ops-listen", t.options.opsListen)
@@ -39,8 +45,10 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 			return err
 		}
 		opsServer = t.server(t.opsHandler())
+		connections := intake.NewConnections(opsConnections, headerBytes/opsConnections)
+		connections.Bound(opsServer)
 		defer opsServer.Close() //nolint:errcheck // probes need no answer any more
-		go func() { served <- opsServer.Serve(opsListener) }()
+		go func() { served <- opsServer.Serve(connections.Listen(opsListener)) }()
 	}
 	t.health.Ready()
 	t.log.Info("Listening", "address", listener.Addr().String())

@@ -50,9 +50,18 @@ var measurements = []measurement{
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
 	{[]line{atMost("latency_p99_over_poll_interval", 2)}, latency},
 	{[]line{atMost("manager_peak_rss_mib", 96)}, managerMemory},
-	{[]line{atLeast("redirects_vs_null_handler", 0.5)}, redirects},
+	{[]line{atLeast("redirects_vs_null_handler", 0.6)}, redirects},
 	{[]line{atLeast("facts_vs_plain_insert", 0.5)}, facts},
 	{[]line{atMost("tracker_peak_rss_mib", 64)}, trackerMemory},
+	{[]line{atMost("tracker_peak_rss_mib_headers", 96)}, hostile(unfinishedHeaders)},
+	{[]line{atMost("tracker_peak_rss_mib_batches", 96)}, hostile(largeBatches)},
+	{[]line{atMost("tracker_peak_rss_mib_codes", 96)}, hostile(manyCodes)},
+	{[]line{atMost("tracker_peak_rss_mib_explanations", 96)}, hostile(largeExplanations)},
+	{[]line{
+		atMost("thousand_databases_idle_cpu", 0.25), atMost("thousand_databases_rss_mib", 256),
+		atMost("thousand_databases_connections", 1.1), atMost("thousand_databases_ready_vs_status", 3),
+		atMost("thousand_databases_credit_p99", 1), atMost("thousand_databases_metrics_seconds", 1),
+	}, thousandDatabases},
 }
 
 // choose returns the measurements that have a line of a matching name.

@@ -15,8 +15,8 @@ func TestStoryShowsLinkCookieCreditAndStatus(t *testing.T) {
 	shown := out.String()
 	for _, want := range []string{
 		"$ kubectl get rcamp,rpol,adb -n growth\n",
-		"Location: https://mysite.com/\nSet-Cookie: referral=v4.local.",
-		`{"user_id": "bob", "visitor": "v4.local.`,
+		"Location: https://mysite.com/\nSet-Cookie: referral=r1.",
+		`{"user_id": "bob", "visitor": "r1.`,
 		`"available":500`,
 		" alice          | Grant |    500 | USD      |    5.00 | Qualified | bob ",
 		" alice          | Reversal |   -500 | USD      |   -5.00 | Refunded  | bob ",

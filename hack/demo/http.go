@@ -12,7 +12,7 @@ import (
 )
 
 // shortToken is how much of a visitor's token is shown.
-const shortToken = len("v4.local.") + 12
+const shortToken = 15
 
 // post sends a fact to the tracker as the shop does, shows request and answer, and waits until the
 // operator has decided what the fact changes.

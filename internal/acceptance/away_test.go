@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 // edge is a tracker with a link, without a gateway.
@@ -181,7 +182,7 @@ func (l *load) repeat(work func(int)) {
 
 func (l *load) clickOnce(ctx context.Context) {
 	status, location, token := l.click(ctx)
-	if status != http.StatusFound || location != "https://mysite.test/" || !strings.HasPrefix(token, "v4.local.") {
+	if status != http.StatusFound || location != "https://mysite.test/" || !strings.HasPrefix(token, visitor.Prefix) {
 		l.Errorf("the link answers %d to %q with token %q", status, location, token)
 	}
 	l.clicks.Add(1)

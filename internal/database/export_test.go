@@ -2,12 +2,21 @@ package database
 
 // AppendMigration makes this binary one version newer. restore makes it older again.
 func AppendMigration(text string) (restore func()) {
-	migrations = append(migrations, migration{version: SchemaVersion + 1, text: text})
+	before := SchemaVersion
 	SchemaVersion++
+	migrations = append(migrations, migration{version: SchemaVersion, text: text})
 	return func() {
-		SchemaVersion--
-		migrations = migrations[:SchemaVersion]
+		SchemaVersion = before
+		migrations = migrations[:len(migrations)-1]
 	}
+}
+
+// MigrationVersions returns the versions of the embedded migrations.
+func MigrationVersions() (versions []int64) {
+	for _, m := range migrations {
+		versions = append(versions, int64(m.version))
+	}
+	return versions
 }
 
 // Query returns a statement by the name of its file.

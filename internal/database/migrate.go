@@ -45,7 +45,10 @@ func migrate(ctx context.Context, db *postgres.DB) (int, error) {
 		if err := bootstrap(ctx, db); err != nil {
 			return schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
 		}
-		for _, m := range migrations[schema:] {
+		for _, m := range migrations {
+			if m.version <= schema {
+				continue
+			}
 			if err := runMigration(ctx, db, m); err != nil {
 				return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}

@@ -40,9 +40,10 @@ type batch struct {
 	// withheld.
 	countsLosses bool
 
-	chosen int  // dequeued keys, or referees of the head of a waitlist
-	bytes  int  // estimate of the memory that the batch holds
-	large  bool // the batch has locked largeBatch
+	chosen    int  // dequeued keys, or referees of the head of a waitlist
+	bytes     int  // estimate of the memory that the batch holds
+	mostKnown int  // most of it for LoadKnown; 0: as for any batch
+	large     bool // the batch has locked largeBatch
 
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
 	withheldUsers       []string             // user_ids of referees that are withheld whole
@@ -252,4 +253,4 @@ func (b *batch) addToStats() {
 	}
 }
 
-func (b *batch) statement(name string) string { return b.engine.sql.Get(name) }
+func (b *batch) statement(name string) string { return b.engine.statement(name) }

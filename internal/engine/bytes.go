@@ -32,6 +32,8 @@ var (
 	errBatchTooLarge = fmt.Errorf("the facts and results of the batch are more than %d MiB", bytesPerBatch>>20)
 	// errRefereeTooLarge: there is nothing left to split.
 	errRefereeTooLarge = fmt.Errorf("the facts and results of the referee are more than %d MiB: it has too many purchases to be decided", bytesPerReferee>>20)
+	// ErrTooMuchKnown is returned when LoadKnown may not read that much.
+	ErrTooMuchKnown = errors.New("the facts and results of the user are too many")
 	// errMemoryInUse: another large batch is running.
 	errMemoryInUse = errors.New("another batch of this process holds the memory for large ones")
 )
@@ -39,6 +41,8 @@ var (
 // checkBytes returns an error when the batch holds more than it may.
 func (b *batch) checkBytes() error {
 	switch {
+	case b.mostKnown > 0 && b.bytes > b.mostKnown:
+		return ErrTooMuchKnown
 	case b.bytes <= bytesPerBatch || b.large && b.bytes <= bytesPerReferee:
 		return nil
 	case len(b.referees) > 1:

@@ -56,7 +56,7 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			}
 			attributed := 0
 			for n := range 120 {
-				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n))
+				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n), 1<<20)
 				must(t, err)
 				got, err := reward.Explain(known.Config, known.Referee, known.At)
 				must(t, err)

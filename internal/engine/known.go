@@ -19,14 +19,16 @@ type Known struct {
 }
 
 // LoadKnown reads what a batch would read, in one snapshot. It locks and writes nothing, and needs
-// only the rights of a reader.
-func LoadKnown(ctx context.Context, db *postgres.DB, userID string) (Known, error) {
+// only the rights of a reader. It returns ErrTooMuchKnown if that takes more than so many bytes of
+// memory.
+func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes int) (Known, error) {
 	config, err := LoadDeclared(ctx, db)
 	if err != nil {
 		return Known{}, err
 	}
 	r := newReferee(userID)
 	b := newBatch(New(db, Options{}), &config, turn{size: 1})
+	b.mostKnown = mostBytes
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
 	defer b.unlockMemory()
 	err = db.Snapshot(ctx, func(tx pgx.Tx) error {

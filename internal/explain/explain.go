@@ -52,10 +52,16 @@ type Credit struct {
 	Currency      string `json:"currency"`
 }
 
+// mostBytes bounds the memory of one explanation. It is enough for thousands of purchases.
+const mostBytes = 4 << 20
+
+// ErrTooLarge is the error for a user with too many facts to be explained at once.
+var ErrTooLarge = engine.ErrTooMuchKnown
+
 // Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
-// explanation without a signup.
+// explanation without a signup; for a user with too many facts the error is ErrTooLarge.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
-	known, err := engine.LoadKnown(ctx, db, userID)
+	known, err := engine.LoadKnown(ctx, db, userID, mostBytes)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -70,8 +76,17 @@ func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error
 	if a := found.Attribution; a != nil {
 		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source)}
 	}
+	pairs := make(map[string]*reward.Pair, len(known.Referee.Pairs))
+	for i := range known.Referee.Pairs {
+		pairs[known.Referee.Pairs[i].PurchaseID] = &known.Referee.Pairs[i]
+	}
+	decisions := make(map[string]*reward.Decision, len(found.Decisions))
+	for i := range found.Decisions {
+		decisions[found.Decisions[i].PurchaseID] = &found.Decisions[i]
+	}
 	for i := range found.Purchases {
-		explanation.Purchases = append(explanation.Purchases, explain(&known, &found, &found.Purchases[i]))
+		judged := &found.Purchases[i]
+		explanation.Purchases = append(explanation.Purchases, explain(judged, pairs[judged.PurchaseID], decisions[judged.PurchaseID]))
 	}
 	return explanation, nil
 }
@@ -91,7 +106,7 @@ func suspended(known *engine.Known, found *reward.Explanation) string {
 }
 
 // explain returns a purchase as it is decided now or, if a decision is missing, as it is recorded.
-func explain(known *engine.Known, found *reward.Explanation, judged *reward.ExplainedPurchase) Purchase {
+func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *reward.Decision) Purchase {
 	p := Purchase{
 		PurchaseID: judged.PurchaseID, Amount: judged.Net.Amount, Currency: judged.Net.Currency, Revision: judged.Revision,
 		State: string(reward.NotCounting), Against: []string{}, Credits: []Credit{},
@@ -99,8 +114,6 @@ func explain(known *engine.Known, found *reward.Explanation, judged *reward.Expl
 	for _, reason := range judged.Reasons {
 		p.Against = append(p.Against, string(reason))
 	}
-	recorded := pairOf(known.Referee, judged.PurchaseID)
-	decided := decisionOf(found, judged.PurchaseID)
 	switch {
 	case decided != nil && decided.State != "":
 		p.setState(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
@@ -125,22 +138,4 @@ func (p *Purchase) setState(state reward.State, reason reward.Reason, maturesAt 
 	for _, c := range credits {
 		p.Credits = append(p.Credits, Credit{c.Reward, c.BeneficiaryID, c.Amount, c.Currency})
 	}
-}
-
-func pairOf(referee *reward.Referee, purchaseID string) *reward.Pair {
-	for i := range referee.Pairs {
-		if referee.Pairs[i].PurchaseID == purchaseID {
-			return &referee.Pairs[i]
-		}
-	}
-	return nil
-}
-
-func decisionOf(found *reward.Explanation, purchaseID string) *reward.Decision {
-	for i := range found.Decisions {
-		if found.Decisions[i].PurchaseID == purchaseID {
-			return &found.Decisions[i]
-		}
-	}
-	return nil
 }

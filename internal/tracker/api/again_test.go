@@ -133,7 +133,7 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 		"of other keys":   {other.Seal(cookie, time.Now(), time.Hour), true},
 		"cut short":       {good[:len(good)/2], true},
 		"a bit flipped":   {good[:20] + string(good[20]^1) + good[21:], true},
-		"64 KiB":          {"v4.local." + strings.Repeat("A", 64<<10), true},
+		"64 KiB":          {visitor.Prefix + strings.Repeat("A", 64<<10), true},
 		"64 KiB of an id": {strings.Repeat("A", 64<<10), true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +165,8 @@ func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
 		"empty id":                {`"visitor_id": ""`, "", ""},
 		"255 of any alphabet":     {`"visitor_id": "` + strings.Repeat("é", 255) + `"`, strings.Repeat("é", 255), ""},
 		"token as id":             {`"visitor_id": "v4.local.AAAA"`, "", "visitor_id was left out"},
-		"id beside invalid":       {`"visitor": "v4.local.AAAA", "visitor_id": "v7"`, "v7", "visitor was left out"},
+		"new token as id":         {`"visitor_id": "r1.AAAA"`, "", "visitor_id was left out"},
+		"id beside invalid":       {`"visitor": "r1.AAAA", "visitor_id": "v7"`, "v7", "visitor was left out"},
 		"id beside its token":     {`"visitor": "` + good + `", "visitor_id": "` + cookie.VisitorID + `"`, cookie.VisitorID, ""},
 		"id beside other token":   {`"visitor": "` + good + `", "visitor_id": "v7"`, cookie.VisitorID, "visitor_id was left out"},
 		"id in the token's place": {`"visitor": "v7"`, "", "visitor was left out"},

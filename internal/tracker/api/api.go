@@ -14,12 +14,19 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
 const (
 	bodyLimit  = 1 << 20
 	batchLimit = 4 << 20
+
+	// Bytes of bodies in flight; a body takes several times as many until it is recorded. Up to
+	// smallBody of each has a budget of its own.
+	smallBody   = 64 << 10
+	smallBodies = 4 << 20
+	largeBodies = batchLimit
 	// patience is how long a request waits for the database: less than most callers' own timeout.
 	patience = 15 * time.Second
 )
@@ -51,6 +58,9 @@ type api struct {
 	tokens func() *Tokens
 	kinds  map[string]*shape // of the facts of a batch
 	outage rate.Sometimes
+	bodies *intake.Bodies
+
+	explaining chan struct{} // holds one item for each explanation in progress
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
@@ -64,7 +74,11 @@ func register(mux *http.ServeMux, options Options) *api {
 		options.LinkMade = func(string) {}
 	}
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
-	a := &api{Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval}}
+	a := &api{
+		Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval},
+		bodies:     intake.NewBodies(smallBody, smallBodies, largeBodies),
+		explaining: make(chan struct{}, mostExplanations),
+	}
 	a.huma = humago.New(mux, configuration(options))
 	a.huma.UseMiddleware(a.guard)
 	a.registerFacts()

@@ -14,7 +14,7 @@ import (
 
 const mixed = `{"facts": [
 	{"kind": "purchase", "user_id": "u", "purchase_id": "p1", "amount": 100, "currency": "USD", "attributes": {"n": 1}},
-	{"kind": "signup", "user_id": "u", "visitor": "v4.local.forged", "code": "ABC"},
+	{"kind": "signup", "user_id": "u", "visitor": "r1.forged", "code": "ABC"},
 	{"kind": "refund", "user_id": "u", "purchase_id": "p1", "refund_id": "r", "amount": 50},
 	{"kind": "action", "visitor_id": "v", "action": "view", "target": "sofa"},
 	{"kind": "purchase", "user_id": "u", "purchase_id": "p1", "amount": 100, "currency": "USD"}

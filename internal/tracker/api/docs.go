@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,14 +40,36 @@ func registerDocs(mux *http.ServeMux, document *huma.OpenAPI) {
 	if err != nil {
 		panic(fmt.Sprintf("the OpenAPI document cannot be written: %v", err)) // any test finds it
 	}
-	mux.Handle("GET /openapi.json", newAsset("openapi.json", text))
-	mux.Handle("GET /docs", newAsset("index.html", mustRead(pageFiles.ReadFile("page/index.html"))))
+	sending := make(chan struct{}, mostAssets)
+	add := func(path, name string, content []byte) {
+		mux.Handle("GET "+path, few(sending, newAsset(name, content)))
+	}
+	add("/openapi.json", "openapi.json", text)
+	add("/docs", "index.html", mustRead(pageFiles.ReadFile("page/index.html")))
 	for _, name := range ours {
-		mux.Handle("GET /docs/"+name, newAsset(name, mustRead(pageFiles.ReadFile("page/"+name))))
+		add("/docs/"+name, name, mustRead(pageFiles.ReadFile("page/"+name)))
 	}
 	for _, name := range theirs {
-		mux.Handle("GET /docs/"+strings.TrimSuffix(name, packed), newAsset(name, mustRead(static.FS.ReadFile(name))))
+		add("/docs/"+strings.TrimSuffix(name, packed), name, mustRead(static.FS.ReadFile(name)))
 	}
+}
+
+// mostAssets is how many files are sent at a time. They are the only large answers that need no
+// token: clients that do not read them would keep all connections busy.
+const mostAssets = 16
+
+// few serves a request while fewer than the capacity of sending are served, else answers with 503.
+func few(sending chan struct{}, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case sending <- struct{}{}:
+			defer func() { <-sending }()
+			next.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+			http.Error(w, "try again in a moment: too many files are being sent", http.StatusServiceUnavailable)
+		}
+	})
 }
 
 func mustRead(content []byte, err error) []byte {

@@ -10,7 +10,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-type callerKey struct{}
+// Keys of values of a request's context.
+type (
+	callerKey struct{} // the name of the holder of its token
+	chargeKey struct{} // what its body is charged to
+)
 
 // caller returns the name of the holder of the request's token.
 func caller(ctx context.Context) string {
@@ -35,7 +39,9 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 			&huma.ErrorDetail{Location: at, Message: "must be UTF-8 without U+0000"})
 		return
 	}
-	next(huma.WithValue(ctx, callerKey{}, name))
+	charge := a.bodies.Charge()
+	defer charge.Release()
+	next(huma.WithValue(huma.WithValue(ctx, callerKey{}, name), chargeKey{}, charge))
 }
 
 // illegible names the part of an address that Postgres cannot store as text; empty if none.

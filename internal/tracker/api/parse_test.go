@@ -122,7 +122,7 @@ func FuzzBody(f *testing.F) {
 		f.Add(i, mixed)
 		f.Add(i, purchase(`attributes={"a": [1.5, "x"]}`))
 		f.Add(i, `{"campaign": "c", "referrer_id": "r", "destination": "https://mysite.test/"}`)
-		f.Add(i, `{"user_id": "u", "visitor": "v4.local.AAAA", "signed_up_at": "2026-11-05T12:00:00Z"}`)
+		f.Add(i, `{"user_id": "u", "visitor": "r1.AAAA", "signed_up_at": "2026-11-05T12:00:00Z"}`)
 	}
 	w := &world{TB: f}
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)

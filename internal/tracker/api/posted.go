@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 )
 
 // shapeKey is where an operation keeps the shape of its body.
@@ -38,15 +39,25 @@ func (s *shape) read(ctx huma.Context, into any) error {
 	if p := s.wrongMediaType(ctx); p != nil {
 		return p
 	}
-	body, err := io.ReadAll(io.LimitReader(ctx.BodyReader(), s.limit+1))
+	charge, ok := ctx.Context().Value(chargeKey{}).(*intake.Charge)
+	if !ok {
+		panic("the body of a request that passed no guard")
+	}
+	size, err := strconv.ParseInt(ctx.Header("Content-Length"), 10, 64)
+	if err != nil {
+		size = -1 // net/http refuses other lengths
+	}
+	body, err := charge.ReadAll(ctx.BodyReader(), size, s.limit)
 	var network net.Error
 	switch {
+	case errors.Is(err, intake.ErrBusy):
+		return unavailable(err.Error())
+	case errors.Is(err, intake.ErrTooLarge):
+		return problem(http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.FormatInt(s.limit, 10)+" bytes")
 	case errors.As(err, &network) && network.Timeout():
 		return problem(http.StatusRequestTimeout, "the body took too long to arrive")
 	case err != nil:
 		return problem(http.StatusBadRequest, "the body did not arrive completely")
-	case int64(len(body)) > s.limit:
-		return problem(http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.FormatInt(s.limit, 10)+" bytes")
 	}
 	return s.decode(body, into)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"net/http"
 	"reflect"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
@@ -57,8 +59,26 @@ func (a *api) registerReads() {
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
 	get(a, operation{
 		path: "/v1/users/{id}/explanation", id: "explain-user", tag: "Credit", summary: "Why a user's purchases earn what they earn, or nothing",
-	}, func(ctx context.Context, in *person) (explain.Explanation, error) { return a.Explain(ctx, in.ID) })
+		description: "A user with too many purchases to be explained at once is answered with 422.",
+	}, a.explain)
 	a.registerErasure()
+}
+
+// mostExplanations is how many explanations are made at a time: each may take megabytes.
+const mostExplanations = 2
+
+func (a *api) explain(ctx context.Context, in *person) (explain.Explanation, error) {
+	select {
+	case a.explaining <- struct{}{}:
+		defer func() { <-a.explaining }()
+	case <-ctx.Done():
+		return explain.Explanation{}, unavailable("too many explanations are being made")
+	}
+	explanation, err := a.Explain(ctx, in.ID)
+	if errors.Is(err, explain.ErrTooLarge) {
+		err = problem(http.StatusUnprocessableEntity, "the user has too many purchases to be explained at once")
+	}
+	return explanation, err
 }
 
 func (a *api) balance(ctx context.Context, in *person) (balances, error) {

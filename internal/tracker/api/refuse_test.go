@@ -83,7 +83,7 @@ func TestRefusalNamesTheField(t *testing.T) {
 		"a number for a visitor":           {signups, `{"user_id": "u", "visitor": 1}`, []string{"body.visitor"}},
 		"a code of 256 characters":         {signups, `{"user_id": "u", "code": "` + long + `"}`, []string{"body.code"}},
 		"an action without an actor":       {"/v1/actions", `{"action": "view"}`, []string{"body.visitor"}},
-		"an action of a forged visitor":    {"/v1/actions", `{"action": "view", "visitor": "v4.local.AAAA"}`, []string{"body.visitor"}},
+		"an action of a forged visitor":    {"/v1/actions", `{"action": "view", "visitor": "r1.AAAA"}`, []string{"body.visitor"}},
 		"a code that grows in lower case":  {signups, `{"user_id": "u", "code": "` + strings.Repeat("İ", 200) + `"}`, []string{"body.code"}},
 		"a user of 255 emoji":              {signups, `{"user_id": "` + strings.Repeat("😀", 255) + `"}`, []string{"body.user_id"}},
 		"a reserved code":                  {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "admin"}`, []string{"body.code"}},

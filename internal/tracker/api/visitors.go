@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
@@ -21,7 +20,7 @@ type known struct {
 func (a *api) visitor(text, id *string) known {
 	var v known
 	if id != nil && *id != "" {
-		if strings.HasPrefix(*id, visitor.Prefix) {
+		if visitor.IsToken(*id) {
 			v.warning = "visitor_id was left out: it is a token, which belongs in visitor"
 		} else {
 			v.id = id

@@ -1,15 +1,19 @@
 package edge_test
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+	"github.com/referral-operator/referral-operator/internal/tracker/secretfile"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
@@ -115,7 +119,7 @@ func TestChangedKeysStillOpenOlderTokens(t *testing.T) {
 func TestCookieDomainIsSet(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.CookieDomain = "shop.example" })
 	header := w.browser().do("GET", "/r/ann1").Header.Get("Set-Cookie")
-	if !strings.HasPrefix(header, "referral=v4.local.") || !strings.Contains(header, "; Domain=shop.example;") || !strings.Contains(header, "; Secure") {
+	if !strings.HasPrefix(header, "referral="+visitor.Prefix) || !strings.Contains(header, "; Domain=shop.example;") || !strings.Contains(header, "; Secure") {
 		t.Errorf("cookie: %s", header)
 	}
 }
@@ -139,4 +143,63 @@ func FuzzCookie(f *testing.F) {
 			t.Errorf("%q: %d to %q", header, recorder.Code, recorder.Header().Get("Location"))
 		}
 	})
+}
+
+// The file of keys is mounted into every replica, and each reads it again at a moment of its own.
+func TestKeysAreChangedWhileTwoTrackersServe(t *testing.T) {
+	var path [2]string
+	var file [2]*secretfile.File[*visitor.Keys]
+	for i := range file {
+		path[i] = filepath.Join(t.TempDir(), "keys")
+		testworld.Must(t, os.WriteFile(path[i], []byte(key), 0o600))
+		var err error
+		file[i], err = secretfile.Open(path[i], visitor.ParseKeys, slog.New(slog.DiscardHandler))
+		testworld.Must(t, err)
+	}
+	w := newWorld(t, func(o *edge.Options) { o.Keys = file[0].Get })
+	second, err := edge.New(func() edge.Options { o := w.Options; o.Keys = file[1].Get; return o }())
+	testworld.Must(t, err)
+	trackers := [2]*edge.Edge{w.Edge, second}
+	b := w.browser()
+	follow := func(by *edge.Edge, code string) string {
+		b.Edge = by
+		b.leads(b.do("GET", "/r/"+code), http.StatusFound, home)
+		b.Edge = w.Edge
+		return b.do("GET", "/capture").Header.Get("X-Referral-Visitor")
+	}
+	visitorID := follow(w.Edge, "ann1")
+	other := strings.Repeat("3", 64)
+	for step, content := range []string{key + "\n" + other, other + "\n" + key, other} {
+		for i := range trackers {
+			// The same visitor at both, before and after this one has read the file.
+			for _, by := range trackers {
+				if got := follow(by, "bob1"); got != visitorID {
+					t.Fatalf("step %d: the visitor %s became %s", step, visitorID, got)
+				}
+			}
+			testworld.Must(t, os.WriteFile(path[i], []byte(content), 0o600))
+			file[i].Refresh()
+		}
+	}
+	for _, by := range trackers {
+		if got := follow(by, "ann1"); got != visitorID {
+			t.Errorf("with the new key alone: the visitor %s became %s", visitorID, got)
+		}
+	}
+	same(t, "refused", map[visitor.Reason]int{}, w.refused)
+}
+
+func TestCookieOfAnEarlierVersionIsRead(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	text, err := os.ReadFile("testdata/paseto.txt")
+	testworld.Must(t, err)
+	w.now = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	b.cookies[cookieName] = strings.TrimSpace(string(text))
+	same(t, "visitor", "visitor-of-march", b.do("GET", "/capture").Header.Get("X-Referral-Visitor"))
+	b.do("GET", "/r/bob1")
+	same(t, "codes", []string{"ann1", "bob1"}, b.codes())
+	if !strings.HasPrefix(b.cookies[cookieName], visitor.Prefix) {
+		t.Errorf("the cookie is written in the old format: %s", b.cookies[cookieName])
+	}
 }

@@ -54,8 +54,7 @@ func Valid(code string) bool {
 		return false
 	}
 	for _, c := range code {
-		// JSON escapes some of these to six times their length, which a cookie cannot hold.
-		if unicode.IsControl(c) || unicode.IsSpace(c) || strings.ContainsRune(`<>&"\`, c) {
+		if unicode.IsControl(c) || unicode.IsSpace(c) {
 			return false
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"github.com/referral-operator/referral-operator/internal/jitter"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -26,8 +24,8 @@ const DefaultWindow = 720 * time.Hour
 
 // Options of a Directory. Zero values get sensible defaults.
 type Options struct {
-	Links   int              // most links remembered; default 20,000
-	Unknown int              // most codes remembered to be unknown, and most spellings; default 20,000
+	Links   int              // most memory of links, in bytes; default 8 MiB, for more than 10,000
+	Unknown int              // likewise of codes known to be unknown, and of spellings; default 2 MiB
 	Log     *slog.Logger     // default: discards
 	Now     func() time.Time // default: time.Now
 }
@@ -47,11 +45,11 @@ type Directory struct {
 	sql     struct{ links, window string }
 	log     *slog.Logger
 	now     func() time.Time
-	links   *lru.Cache[string, remembered]
-	unknown *lru.Cache[string, time.Time] // since when
+	links   *cache[remembered]
+	unknown *cache[time.Time] // since when
 	// spellings maps a code as it was given to the code as the database writes it, where the two
 	// differ. It is a cache of its own, so that many spellings of one code evict no link.
-	spellings *lru.Cache[string, string]
+	spellings *cache[string]
 	loader    *loader
 	window    atomic.Int64  // nanoseconds
 	away      atomic.Bool   // the last query failed: no visitor waits for the next
@@ -60,11 +58,11 @@ type Directory struct {
 
 // NewDirectory returns an empty directory. Only Run notices that the database is back.
 func NewDirectory(db *postgres.DB, options Options) *Directory {
-	orDefault := func(n int) int {
-		if n <= 0 {
-			return 20_000
-		}
-		return n
+	if options.Links <= 0 {
+		options.Links = 8 << 20
+	}
+	if options.Unknown <= 0 {
+		options.Unknown = 2 << 20
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -75,10 +73,9 @@ func NewDirectory(db *postgres.DB, options Options) *Directory {
 	d := &Directory{db: db, log: options.Log, now: options.Now, probe: make(chan struct{}, 1)}
 	d.sql.links, d.sql.window = db.Qualify(queries.Get("find_links")), db.Qualify(queries.Get("longest_window"))
 	d.loader = newLoader(d.load)
-	// lru.New fails only for a size that is not positive.
-	d.links, _ = lru.New[string, remembered](orDefault(options.Links))
-	d.unknown, _ = lru.New[string, time.Time](orDefault(options.Unknown))
-	d.spellings, _ = lru.New[string, string](orDefault(options.Unknown))
+	d.links = newCache(options.Links, func(r remembered) int { return r.link.size() })
+	d.unknown = newCache(options.Unknown, func(time.Time) int { return 0 })
+	d.spellings = newCache(options.Unknown, func(code string) int { return len(code) })
 	d.window.Store(int64(DefaultWindow))
 	return d
 }

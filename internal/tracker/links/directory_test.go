@@ -151,7 +151,7 @@ func TestSpellingsOfOneCodeEvictNoLink(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(insertLink, "bob", "https://shop.example/", nil, nil)
 	w.asOwner(insertLink, "abcdef", "https://shop.example/", nil, nil)
-	small := links.NewDirectory(w.db, links.Options{Links: 4, Unknown: 4})
+	small := links.NewDirectory(w.db, links.Options{Links: 2000, Unknown: 1000})
 	_, err := small.Find(t.Context(), "bob")
 	testworld.Must(t, err)
 	for n := range 1 << 6 {
@@ -217,19 +217,19 @@ func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 func TestMemoryOfLinksIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id, destination)
-		SELECT 'code-' || n, 'spring', 'ann', 'https://shop.example/' FROM generate_series(1, 20) AS n`)
-	small := links.NewDirectory(w.db, links.Options{Links: 10, Unknown: 10})
+		SELECT 'code-' || n, 'spring', 'ann', 'https://shop.example/' FROM generate_series(11, 30) AS n`)
+	small := links.NewDirectory(w.db, links.Options{Links: 4600, Unknown: 1000}) // ten links
 	var remembered []int
-	for n := 1; n <= 20; n++ {
+	for n := 11; n <= 30; n++ {
 		_, err := small.Find(t.Context(), fmt.Sprintf("code-%d", n))
 		testworld.Must(t, err)
 	}
-	for n := 1; n <= 20; n++ {
+	for n := 11; n <= 30; n++ {
 		if small.Remembers(fmt.Sprintf("code-%d", n)) {
 			remembered = append(remembered, n)
 		}
 	}
-	if diff := cmp.Diff([]int{11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, remembered); diff != "" {
+	if diff := cmp.Diff([]int{21, 22, 23, 24, 25, 26, 27, 28, 29, 30}, remembered); diff != "" {
 		t.Errorf("remembered (-want +got):\n%s", diff)
 	}
 }

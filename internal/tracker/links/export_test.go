@@ -26,7 +26,10 @@ func (l *Loader) Ask(ctx context.Context, code string) func() (*Link, error) {
 }
 
 // Remembers reports whether a link of that code is in memory.
-func (d *Directory) Remembers(code string) bool { return d.links.Contains(d.normal(code)) }
+func (d *Directory) Remembers(code string) bool {
+	_, ok := d.links.Get(d.normal(code))
+	return ok
+}
 
 // Settle returns once no query is in progress.
 func (d *Directory) Settle() {

@@ -21,3 +21,9 @@ type Link struct {
 func (l *Link) live(now time.Time) bool {
 	return l != nil && (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
 }
+
+// size is the approximate memory of the link, in bytes.
+func (l *Link) size() int {
+	const headers = 200
+	return headers + len(l.Code) + len(l.Campaign) + len(l.ReferrerID) + len(l.Destination) + len(l.CampaignDestination) + len(l.ReferrerVisitor)
+}

@@ -39,3 +39,25 @@ func (m *Metrics) WatchConnections(pool string, connections Connections) {
 		}, func() float64 { return float64(pick()) }))
 	}
 }
+
+// Intake is what the connections of clients tell about themselves at the moment of a scrape.
+type Intake struct {
+	Open             func() int
+	Refused, Evicted func() uint64
+}
+
+// WatchIntake shows the connections of clients.
+func (m *Metrics) WatchIntake(intake Intake) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "referral_tracker_client_connections", Help: "Connections of clients.",
+		}, func() float64 { return float64(intake.Open()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "referral_tracker_client_connections_refused_total",
+			Help: "Connections refused because all others were in requests, or because of too many bytes of headers.",
+		}, func() float64 { return float64(intake.Refused()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "referral_tracker_client_connections_evicted_total",
+			Help: "Connections closed while idle or in the middle of a header, to make place for new ones.",
+		}, func() float64 { return float64(intake.Evicted()) }))
+}

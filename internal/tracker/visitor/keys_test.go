@@ -7,6 +7,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
+// Keys of Tink keysets.
+const (
+	tinkKey7 = `{"keyData": {"typeUrl": "type.googleapis.com/google.crypto.tink.AesGcmKey", "value": "GiBTSDcCPipFhZbz60wXe6E4lDepBa2coBDyKT/2wiwcjw==",
+		"keyMaterialType": "SYMMETRIC"}, "status": "ENABLED", "keyId": 7, "outputPrefixType": "TINK"}`
+	tinkKey8 = `{"keyData": {"typeUrl": "type.googleapis.com/google.crypto.tink.AesGcmKey", "value": "GiBnfN0CPipFhZbz60wXe6E4lDepBa2coBDyKT/2wiwcjw==",
+		"keyMaterialType": "SYMMETRIC"}, "status": "ENABLED", "keyId": 8, "outputPrefixType": "TINK"}`
+	tinkKeyOfAnotherType = `{"keyData": {"typeUrl": "type.googleapis.com/google.crypto.tink.ChaCha20Poly1305Key",
+		"value": "EiAXOnlqbGYUe1HaA/IbxyYIuH0HVX8d0fx5z9GdxDRX1A==", "keyMaterialType": "SYMMETRIC"}, "status": "ENABLED", "keyId": 9, "outputPrefixType": "TINK"}`
+	tinkKeyOf128Bits = `{"keyData": {"typeUrl": "type.googleapis.com/google.crypto.tink.AesGcmKey", "value": "GhBTSDcCPipFhZbz60wXe6E4",
+		"keyMaterialType": "SYMMETRIC"}, "status": "ENABLED", "keyId": 10, "outputPrefixType": "TINK"}`
+)
+
+func keysetOf(primary string, keys ...string) string {
+	return `{"primaryKeyId": ` + primary + `, "key": [` + strings.Join(keys, ",\n") + `]}`
+}
+
 func TestKeysAreReadFromAFile(t *testing.T) {
 	const paserk = "k4.local.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8"
 	hexDigit := func(digit string) string { return strings.Repeat(digit, 64) }
@@ -16,6 +32,17 @@ func TestKeysAreReadFromAFile(t *testing.T) {
 		"PASERK":               {paserk, ""},
 		"comments and blanks":  {"# ours\n\n  " + newKey + "  # since March\n", ""},
 		"two, to change them":  {newKey + "\n" + oldKey + "\n", ""},
+		"a keyset":             {keysetOf("7", tinkKey7), ""},
+		"a keyset and a line":  {"# ours\n" + keysetOf("8", tinkKey7, tinkKey8) + " # of May\n" + newKey, ""},
+		"a disabled key":       {keysetOf("8", strings.Replace(tinkKey7, "ENABLED", "DISABLED", 1), tinkKey8), ""},
+		"a broken line below":  {keysetOf("7", tinkKey7) + "\nsecret", "line 3 is not a key"},
+		"a cut keyset":         {"\n" + keysetOf("7", tinkKey7)[:200], "line 2 begins no keyset"},
+		"other JSON":           {`{"key": "secret"}`, "line 1 begins no keyset"},
+		"an encrypted keyset":  {`{"encryptedKeyset": "GiBTSDcC"}`, "line 1 begins no keyset"},
+		"no primary key":       {keysetOf("9", tinkKey7), "line 1 begins"},
+		"a disabled primary":   {keysetOf("7", strings.Replace(tinkKey7, "ENABLED", "DISABLED", 1), tinkKey8), "line 1 begins"},
+		"another cipher":       {keysetOf("9", tinkKeyOfAnotherType), "AES256_GCM"},
+		"AES of 128 bits":      {keysetOf("10", tinkKeyOf128Bits), "AES256_GCM"},
 		"empty":                {"", "there is no key"},
 		"comments alone":       {"# none yet\n", "there is no key"},
 		"too short":            {newKey[1:], "line 1 is not a key"},
@@ -45,7 +72,7 @@ func TestKeysAreReadFromAFile(t *testing.T) {
 }
 
 func FuzzKeys(f *testing.F) {
-	for _, seed := range []string{"", newKey, newKey + "\n" + oldKey, "# x\nk4.local.AAAA", "\xff\x00"} {
+	for _, seed := range []string{"", newKey, newKey + "\n" + oldKey, "# x\nk4.local.AAAA", "\xff\x00", keysetOf("8", tinkKey7, tinkKey8) + newKey, `{}`, "{", `{"key": [{}]}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, content string) {

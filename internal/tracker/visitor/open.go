@@ -2,11 +2,10 @@ package visitor
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"aidanwoods.dev/go-paseto"
 )
 
 // Reason is why a token is invalid: a closed list, for metrics.
@@ -29,58 +28,97 @@ type Refused struct{ Reason Reason }
 
 func (r *Refused) Error() string { return "the visitor token is " + string(r.Reason) }
 
-// Prefix begins every token, and no visitor id that this package makes.
-const Prefix = "v4.local."
-
 const (
-	longest     = 4096            // of a token: browsers keep no longer cookies
-	envelope    = 32 + 32         // bytes of nonce and tag around the content
-	longestText = 255             // characters of ids and codes, as in the database
-	largestText = 3 * longestText // bytes
+	longest     = 4096        // of a token: browsers keep no longer cookies
+	envelope    = 5 + 12 + 16 // bytes of key id, nonce and tag around the content
+	longestText = 255         // characters of ids and codes, as in the database
+	largestText = 3 * longestText
 )
 
-// Open reads an unaltered token that Seal wrote. Its errors are *Refused.
+// IsToken reports whether a text has the form of a token, valid or not. No visitor id that this
+// package makes has it.
+func IsToken(text string) bool {
+	return strings.HasPrefix(text, Prefix) || strings.HasPrefix(text, pasetoPrefix)
+}
+
+// Open reads an unaltered token that Seal wrote, in this or an earlier version. Its errors are
+// *Refused.
 func (k *Keys) Open(text string, now time.Time) (Token, error) {
 	if len(text) > longest {
 		return Token{}, &Refused{Oversized}
 	}
 	body, ok := strings.CutPrefix(text, Prefix)
 	if !ok {
+		return k.openPaseto(text, now)
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	if err != nil || len(sealed) <= envelope {
 		return Token{}, &Refused{Malformed}
 	}
-	parser := paseto.MakeParser(nil) // the clock is the caller's
-	for _, key := range k.all {
-		token, err := parser.ParseV4Local(key, text, purpose)
-		if err == nil {
-			return read(token, now)
+	for _, key := range k.open {
+		if content, err := key.Decrypt(sealed, purpose); err == nil {
+			return decode(content, now)
 		}
-	}
-	if raw, err := base64.RawURLEncoding.Strict().DecodeString(body); err != nil || len(raw) <= envelope {
-		return Token{}, &Refused{Malformed}
 	}
 	return Token{}, &Refused{Foreign}
 }
 
-func read(token *paseto.Token, now time.Time) (Token, error) {
-	var c contents
-	err := token.Get(claim, &c)
+// decode reads what encode wrote.
+func decode(content []byte, now time.Time) (Token, error) {
+	d := decoder{rest: content}
+	expires := d.number()
+	t := Token{VisitorID: d.text()}
+	for i := 0; len(d.rest) > 0 && !d.failed; i++ {
+		t.Last = Touch{ID: d.text(), Code: d.text(), At: time.UnixMicro(d.number()).UTC()}
+		switch i {
+		case 0:
+			t.First = t.Last
+		case 1:
+		default:
+			d.failed = true
+		}
+	}
 	switch {
-	case err != nil, !fits(c.Visitor), len(c.Touches) > 2:
+	case d.failed:
 		return Token{}, &Refused{Malformed}
-	case !now.Before(time.Unix(c.Expires, 0)):
+	case !now.Before(time.Unix(expires, 0)):
 		return Token{}, &Refused{Outdated}
 	}
-	t := Token{VisitorID: c.Visitor}
-	for i, s := range c.Touches {
-		if !fits(s.ID) || !fits(s.Code) {
-			return Token{}, &Refused{Malformed}
-		}
-		t.Last = Touch{ID: s.ID, Code: s.Code, At: time.UnixMicro(s.At).UTC()}
-		if i == 0 {
-			t.First = t.Last
-		}
-	}
 	return t, nil
+}
+
+// decoder reads numbers and texts. After a failure it reads zero values.
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *decoder) number() int64 {
+	value, n := binary.Varint(d.rest)
+	return fallible(d, value, n)
+}
+
+// text reads a text that is not empty and fits into the database.
+func (d *decoder) text() string {
+	value, n := binary.Uvarint(d.rest)
+	if length := fallible(d, value, n); !d.failed && length <= uint64(len(d.rest)) {
+		text := string(d.rest[:length])
+		d.rest = d.rest[length:]
+		d.failed = !fits(text)
+		return text
+	}
+	d.failed = true
+	return ""
+}
+
+// fallible skips the n bytes of a value; there are none if n is not above 0.
+func fallible[T int64 | uint64](d *decoder, value T, n int) T {
+	if n <= 0 || d.failed {
+		d.failed = true
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return value
 }
 
 func fits(text string) bool {

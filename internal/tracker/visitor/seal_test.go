@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"aidanwoods.dev/go-paseto"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
@@ -63,18 +62,32 @@ func TestTokenIsUnreadableWithoutTheKey(t *testing.T) {
 	}
 }
 
-func TestKeysAreChangedWithoutLosingVisitors(t *testing.T) {
-	before, during, after := keys(t, oldKey), keys(t, newKey, oldKey), keys(t, newKey)
-	token := visitor.New()
-	old := before.Seal(token, noon, window)
-	if _, err := during.Open(old, noon); err != nil {
-		t.Errorf("the old key's token, with both keys: %v", err)
-	}
-	if _, err := after.Open(during.Seal(token, noon, window), noon); err != nil {
-		t.Errorf("the new key's token, with the new key alone: %v", err)
-	}
-	if _, err := after.Open(old, noon); !refusedAs(err, visitor.Foreign) {
-		t.Errorf("the old key's token, with the new key alone: %v", err)
+// Replicas read a changed file at different moments: in each step some have the file of before.
+func TestKeysAreChangedInTwoStepsWithoutLosingVisitors(t *testing.T) {
+	keyset, otherKeyset := keysetOf("7", tinkKey7), keysetOf("8", tinkKey8)
+	for name, steps := range map[string][][]string{
+		"of lines":                {{oldKey}, {oldKey, newKey}, {newKey, oldKey}, {newKey}},
+		"of a keyset":             {{keyset}, {keysetOf("7", tinkKey7, tinkKey8)}, {keysetOf("8", tinkKey7, tinkKey8)}, {otherKeyset}},
+		"from a line to a keyset": {{oldKey}, {oldKey, keyset}, {keyset, oldKey}, {keyset}},
+		"from a keyset to a line": {{keyset}, {keyset, newKey}, {newKey, keyset}, {newKey}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range steps[:len(steps)-1] {
+				one, other := keys(t, steps[i]...), keys(t, steps[i+1]...)
+				for j, pair := range [][2]*visitor.Keys{{one, other}, {other, one}, {one, one}, {other, other}} {
+					// The old key is removed when its tokens are outdated, so that only these are lost.
+					removed := i == len(steps)-2
+					_, err := pair[1].Open(pair[0].Seal(visitor.New(), noon, window), noon)
+					if err != nil {
+						t.Errorf("step %d, mixture %d: %v", i+1, j, err)
+					}
+					token := keys(t, steps[0]...).Seal(visitor.New(), noon, window)
+					if _, err := pair[1].Open(token, noon); (err != nil) != (removed && pair[1] == other) {
+						t.Errorf("step %d, mixture %d, a token of before: %v", i+1, j, err)
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -86,40 +99,28 @@ func refusedAs(err error, reason visitor.Reason) bool {
 func TestInvalidTokenIsRefused(t *testing.T) {
 	k := keys(t, newKey)
 	good := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
-	key, err := paseto.V4SymmetricKeyFromHex(newKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealWith := func(implicit string, contents map[string]any) string {
-		token, err := paseto.MakeToken(map[string]any{"visitor": contents}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token.V4Encrypt(key, []byte(implicit))
-	}
-	const ours = "referral-operator.io/visitor"
-	expires := noon.Add(window).Unix()
+	bare := len(visitor.Prefix) + 44 // base64 of the 33 bytes around a content
 	for name, test := range map[string]struct {
 		text string
 		want visitor.Reason
 	}{
-		"empty":                      {"", visitor.Malformed},
-		"no token at all":            {"hello", visitor.Malformed},
-		"a visitor id":               {visitor.New().VisitorID, visitor.Malformed},
-		"the header alone":           {"v4.local.", visitor.Malformed},
-		"another version":            {"v3.local." + good[9:], visitor.Malformed},
-		"not base64":                 {"v4.local.*" + good[10:], visitor.Malformed},
-		"cut down to the envelope":   {good[:9+85], visitor.Malformed},
-		"64 KiB":                     {good + strings.Repeat("A", 64<<10), visitor.Oversized},
-		"a footer was added":         {good + ".Zm9v", visitor.Malformed},
-		"of other keys":              {keys(t, oldKey).Seal(visitor.New(), noon, window), visitor.Foreign},
-		"for another purpose":        {sealWith("session", map[string]any{"v": "v", "e": expires, "t": []string{}}), visitor.Foreign},
-		"no visitor":                 {sealWith(ours, map[string]any{"e": expires, "t": []string{}}), visitor.Malformed},
-		"an empty visitor":           {sealWith(ours, map[string]any{"v": "", "e": expires, "t": []string{}}), visitor.Malformed},
-		"a visitor that is a number": {sealWith(ours, map[string]any{"v": 7, "e": expires, "t": []string{}}), visitor.Malformed},
-		"no end":                     {sealWith(ours, map[string]any{"v": "v", "t": []string{}}), visitor.Outdated},
-		"three touches":              {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{nil, nil, nil}}), visitor.Malformed},
-		"a touch without a code":     {sealWith(ours, map[string]any{"v": "v", "e": expires, "t": []any{map[string]any{"i": "x"}}}), visitor.Malformed},
+		"empty":                    {"", visitor.Malformed},
+		"no token at all":          {"hello", visitor.Malformed},
+		"a visitor id":             {visitor.New().VisitorID, visitor.Malformed},
+		"the prefix alone":         {visitor.Prefix, visitor.Malformed},
+		"another version":          {"r9." + good[len(visitor.Prefix):], visitor.Malformed},
+		"not base64":               {visitor.Prefix + "*" + good[len(visitor.Prefix)+1:], visitor.Malformed},
+		"cut down to the envelope": {good[:bare], visitor.Malformed},
+		"64 KiB":                   {good + strings.Repeat("A", 64<<10), visitor.Oversized},
+		"a footer was added":       {good + ".Zm9v", visitor.Malformed},
+		"of other keys":            {keys(t, oldKey).Seal(visitor.New(), noon, window), visitor.Foreign},
+		"an empty visitor":         {k.Seal(visitor.Token{}, noon, window), visitor.Malformed},
+		"a code too long": {
+			k.Seal(visitor.New().Touched(visitor.NewTouch(strings.Repeat("x", 256), noon), window), noon, window), visitor.Malformed,
+		},
+		"a touch without a code": {
+			k.Seal(visitor.New().Touched(visitor.NewTouch("", noon), window), noon, window), visitor.Malformed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if token, err := k.Open(test.text, noon); !refusedAs(err, test.want) {
@@ -158,7 +159,7 @@ func TestInvalidTokenIsRefused(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	k := keys(f, newKey, oldKey)
 	good := k.Seal(visitor.New().Touched(visitor.NewTouch("ann", noon), window), noon, window)
-	for _, seed := range []string{"", good, good[:40], "v4.local.", "v4.local.AAAA.AAAA", strings.Repeat("v4.local.", 500)} {
+	for _, seed := range []string{"", good, good[:40], visitor.Prefix, visitor.Prefix + "AAAA.AAAA", sealOld(f, ours, oldContent(visitor.New())), "v4.local.", "v4.local.AAAA.AAAA", strings.Repeat("v4.local.", 500)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

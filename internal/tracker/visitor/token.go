@@ -2,7 +2,7 @@ package visitor
 
 import (
 	"crypto/rand"
-	"strings"
+	"encoding/base32"
 	"time"
 )
 
@@ -31,8 +31,17 @@ type Token struct {
 // New returns the token of a new visitor.
 func New() Token { return Token{VisitorID: newID()} }
 
-// newID draws an id that cannot be guessed: 130 random bits.
-func newID() string { return strings.ToLower(rand.Text()) }
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// newID draws an id that cannot be guessed: 128 random bits.
+func newID() string {
+	const bytes, characters = 16, 26
+	var random [bytes]byte
+	_, _ = rand.Read(random[:]) // never fails
+	var id [characters]byte
+	base32Lower.Encode(id[:], random[:])
+	return string(id[:])
+}
 
 // Touched returns the token after another touch. First stays while it is within the longest
 // attribution window. After that, Last takes its place if it is within the window, else the new

@@ -1,0 +1,115 @@
+package intake
+
+import (
+	"errors"
+	"io"
+	"net/http"
+)
+
+// closeUnlessRead closes the connection of a request after its answer, unless its body was read to
+// its end. Otherwise net/http waits for the rest of a body that no handler wants, for as long as a
+// request may take, and the connection has its place meanwhile.
+func closeUnlessRead(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	if r.ContentLength == 0 || header.Get("Connection") != "" {
+		return
+	}
+	header.Set("Connection", "close")
+	r.Body = &body{ReadCloser: r.Body, header: header}
+}
+
+type body struct {
+	io.ReadCloser
+	header http.Header
+}
+
+func (b *body) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if errors.Is(err, io.EOF) {
+		b.header.Del("Connection")
+	}
+	return n, err
+}
+
+var (
+	// ErrBusy is the error of a body for which there are no bytes left.
+	ErrBusy = errors.New("too many bytes of other requests are in flight")
+	// ErrTooLarge is the error of a body that is longer than it may be.
+	ErrTooLarge = errors.New("the body is too large")
+)
+
+// Bodies bounds the bytes of bodies in flight. The first bytes of each body have a budget of their
+// own, so that large bodies, which arrive slowly, keep no small one away.
+type Bodies struct {
+	first int64 // bytes of each body that count as small
+	small *Budget
+	large *Budget
+}
+
+// NewBodies returns budgets for the first bytes of all bodies, and for the rest of them.
+func NewBodies(first, small, large int64) *Bodies {
+	return &Bodies{first: first, small: NewBudget(small), large: NewBudget(large)}
+}
+
+// Charge is what one request has taken.
+type Charge struct {
+	of           *Bodies
+	small, large int64
+}
+
+// Charge begins to charge a request.
+func (b *Bodies) Charge() *Charge { return &Charge{of: b} }
+
+// Add charges further bytes, and reports whether there were any left.
+func (c *Charge) Add(bytes int64) bool {
+	small := min(bytes, c.of.first-c.small)
+	if !c.of.small.Take(small) {
+		return false
+	}
+	c.small += small
+	if !c.of.large.Take(bytes - small) {
+		return false
+	}
+	c.large += bytes - small
+	return true
+}
+
+// Release gives everything back, at the end of the request.
+func (c *Charge) Release() {
+	c.of.small.Return(c.small)
+	c.of.large.Return(c.large)
+	c.small, c.large = 0, 0
+}
+
+// ReadAll reads a body of at most limit bytes; size is how many are announced, negative for a body
+// of unknown length. Bytes are charged before they are read. Its errors are ErrBusy, ErrTooLarge and
+// those of the body.
+func (c *Charge) ReadAll(from io.Reader, size, limit int64) ([]byte, error) {
+	const least = 512
+	if size > limit {
+		return nil, ErrTooLarge
+	}
+	var content []byte
+	for next := max(size+1, least); ; next = int64(cap(content)) { // one more than announced, for the end
+		next = min(next, limit+1-int64(cap(content)))
+		if !c.Add(next) {
+			return nil, ErrBusy
+		}
+		content = append(make([]byte, 0, int64(cap(content))+next), content...)
+		for len(content) < cap(content) {
+			n, err := from.Read(content[len(content):cap(content)])
+			content = content[:len(content)+n]
+			switch {
+			case int64(len(content)) > limit:
+				return nil, ErrTooLarge
+			case errors.Is(err, io.EOF):
+				return content, nil
+			case err != nil:
+				return nil, err
+			}
+		}
+	}
+}
+
+// Used is how many bytes of bodies are charged now.
+func (b *Bodies) Used() int64 { return b.small.Used() + b.large.Used() }

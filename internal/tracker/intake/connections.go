@@ -1,0 +1,244 @@
+package intake
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// freeHeader is how many bytes of each header are not charged. Nearly all headers are shorter.
+	freeHeader = 4 << 10
+	// refusalTimeout is how long a refusal may take to be sent.
+	refusalTimeout = 10 * time.Millisecond
+)
+
+// refusal is sent where no request has been read, so that net/http cannot answer.
+const refusal = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+
+var errBusyHeaders = errors.New("too many bytes of other headers are in flight")
+
+// Connections are the connections of a server.
+type Connections struct {
+	most    int
+	headers *Budget // what headers take beyond freeHeader each
+
+	mu      sync.Mutex
+	open    int
+	refused uint64
+	evicted uint64
+	// idle are the connections between two requests, and reading those whose header has begun and
+	// not ended; the first has been so for longest.
+	idle, reading list.List
+}
+
+// NewConnections allows so many connections at a time, and so many bytes of their headers.
+func NewConnections(most int, headerBytes int64) *Connections {
+	return &Connections{most: most, headers: NewBudget(headerBytes)}
+}
+
+// Stats are numbers of connections.
+type Stats struct {
+	Open             int
+	Refused, Evicted uint64 // so far
+}
+
+// Stats returns how many connections are open, and how many were refused, or closed for others.
+func (c *Connections) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{Open: c.open, Refused: c.refused, Evicted: c.evicted}
+}
+
+// Listen bounds the connections of a listener. Its server must be one of Bound.
+func (c *Connections) Listen(on net.Listener) net.Listener { return &listener{Listener: on, of: c} }
+
+// Bound makes a server tell which of its connections are in a request.
+func (c *Connections) Bound(server *http.Server) {
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	next := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own, ok := r.Context().Value(connKey{}).(*conn)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		own.begin()
+		defer own.end()
+		closeUnlessRead(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+type connKey struct{}
+
+type listener struct {
+	net.Listener
+	of *Connections
+}
+
+// Accept returns the next connection for which there is a place.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if own := l.of.admit(accepted); own != nil {
+			return own, nil
+		}
+		_ = accepted.SetWriteDeadline(time.Now().Add(refusalTimeout))
+		_, _ = accepted.Write([]byte(refusal)) // the client may be gone
+		_ = accepted.Close()
+	}
+}
+
+// admit counts a connection, and closes another if there are too many. It returns nil if all others
+// are in requests.
+func (c *Connections) admit(accepted net.Conn) *conn {
+	c.mu.Lock()
+	var longest *conn
+	if c.open >= c.most {
+		if longest = first(&c.idle); longest == nil {
+			longest = first(&c.reading)
+		}
+		if longest == nil {
+			c.refused++
+			c.mu.Unlock()
+			return nil
+		}
+		c.evicted++
+		longest.leave()
+	}
+	own := &conn{Conn: accepted, of: c}
+	c.open++
+	own.enter(&c.reading)
+	c.mu.Unlock()
+	if longest != nil {
+		_ = longest.Conn.Close()
+	}
+	return own
+}
+
+// first returns the connection that has been in a list for longest; nil if there is none.
+func first(of *list.List) *conn {
+	front := of.Front()
+	if front == nil {
+		return nil
+	}
+	longest, _ := front.Value.(*conn) // the lists have nothing else
+	return longest
+}
+
+// conn is a connection, which is idle, reading a header, or in a request.
+type conn struct {
+	net.Conn
+	of *Connections
+
+	// Guarded by of.mu.
+	in      *list.List // idle, reading, or nil in a request
+	place   *list.Element
+	gone    bool  // not counted any more
+	header  int64 // bytes of the header so far
+	charged int64 // of them
+}
+
+// enter puts the connection at the end of a list; of.mu is locked.
+func (c *conn) enter(in *list.List) {
+	c.in, c.place = in, in.PushBack(c)
+}
+
+// remove takes the connection out of its list; of.mu is locked.
+func (c *conn) remove() {
+	if c.in != nil {
+		c.in.Remove(c.place)
+		c.in, c.place = nil, nil
+	}
+}
+
+// leave ends the counting of the connection; of.mu is locked.
+func (c *conn) leave() {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	c.of.open--
+	c.remove()
+	c.discharge()
+}
+
+// discharge gives the bytes of a header back; of.mu is locked.
+func (c *conn) discharge() {
+	c.of.headers.Return(c.charged)
+	c.header, c.charged = 0, 0
+}
+
+// begin is the beginning of a request: its header is complete. It stays in memory until the end.
+func (c *conn) begin() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.remove()
+}
+
+// end is the end of a request.
+func (c *conn) end() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.discharge()
+	if !c.gone {
+		c.enter(&c.of.idle)
+	}
+}
+
+// Read reads a part of a header or of a body. Bytes of a header beyond the budget are refused.
+func (c *conn) Read(into []byte) (int, error) {
+	n, err := c.Conn.Read(into)
+	if n > 0 && !c.charge(int64(n)) {
+		_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
+		_, _ = c.Write([]byte(refusal)) // the client may be gone
+		// net/http answers no error of this type: the answer is sent.
+		return 0, &net.OpError{Op: "read", Net: "tcp", Err: errBusyHeaders}
+	}
+	return n, err
+}
+
+// charge counts bytes of a header, and reports whether the budget has them.
+func (c *conn) charge(bytes int64) bool {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.in == nil {
+		return true // of a body, or of nothing any more
+	}
+	if c.in == &c.of.idle {
+		c.remove()
+		c.enter(&c.of.reading)
+	}
+	c.header += bytes
+	more := c.header - freeHeader - c.charged
+	if more <= 0 {
+		return true
+	}
+	if !c.of.headers.Take(more) {
+		c.of.refused++
+		return false
+	}
+	c.charged += more
+	return true
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.of.mu.Lock()
+	c.leave()
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// HeaderBytes is how many bytes of headers are charged now.
+func (c *Connections) HeaderBytes() int64 { return c.headers.Used() }

@@ -1,0 +1,176 @@
+package intake_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+)
+
+// world is a server behind bounded connections.
+type world struct {
+	testing.TB
+	*intake.Connections
+	address string
+	begun   chan struct{} // receives from each request to /wait
+	proceed chan struct{} // closed: these are answered
+}
+
+func newWorld(t testing.TB, connections int, headerBytes int64) *world {
+	t.Helper()
+	w := &world{TB: t, Connections: intake.NewConnections(connections, headerBytes), begun: make(chan struct{}), proceed: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/wait", func(http.ResponseWriter, *http.Request) {
+		w.begun <- struct{}{}
+		<-w.proceed
+	})
+	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, ReadTimeout: time.Minute, MaxHeaderBytes: 256 << 10}
+	w.Bound(server)
+	on, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.address = on.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(w.Listen(on)) }()
+	t.Cleanup(func() {
+		select {
+		case <-w.proceed:
+		default:
+			close(w.proceed)
+		}
+		_ = server.Close()
+		<-served
+		w.await("no connection", func(s intake.Stats) bool { return s.Open == 0 })
+	})
+	return w
+}
+
+// await returns once the numbers are as expected.
+func (w *world) await(what string, expected func(intake.Stats) bool) {
+	w.Helper()
+	for range 500 {
+		if expected(w.Stats()) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.Fatalf("%s: %+v", what, w.Stats())
+}
+
+// client is one connection.
+type client struct {
+	testing.TB
+	net.Conn
+	answers *bufio.Reader
+}
+
+func (w *world) dial() *client {
+	w.Helper()
+	before := w.Stats()
+	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", w.address)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	w.await("accepted", func(s intake.Stats) bool {
+		return s.Open+int(s.Refused+s.Evicted) > before.Open+int(before.Refused+before.Evicted)
+	})
+	return &client{TB: w.TB, Conn: c, answers: bufio.NewReader(c)}
+}
+
+func (c *client) send(text string) *client {
+	c.Helper()
+	_, _ = io.WriteString(c.Conn, text) // the connection may be closed: answer finds out
+	return c
+}
+
+// answer returns the status of the next answer, and whether the connection stays; 0: it is closed.
+func (c *client) answer() (status int, stays bool) {
+	c.Helper()
+	response, err := http.ReadResponse(c.answers, nil)
+	if err != nil {
+		return 0, false
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return response.StatusCode, !response.Close
+}
+
+func (c *client) expect(what string, status int, stays bool) {
+	c.Helper()
+	if got, still := c.answer(); got != status || still != stays {
+		c.Errorf("%s: %d, and the connection stays: %v; want %d, %v", what, got, still, status, stays)
+	}
+}
+
+const get = "GET / HTTP/1.1\r\nHost: x\r\n"
+
+func TestNewConnectionTakesThePlaceOfTheLongestIdle(t *testing.T) {
+	w := newWorld(t, 2, 1<<20)
+	first, second := w.dial(), w.dial()
+	first.send(get+"\r\n").expect("first", 204, true)
+	second.send(get+"\r\n").expect("second", 204, true)
+	first.send(get+"\r\n").expect("first again", 204, true)
+	third := w.dial()
+	third.send(get+"\r\n").expect("third", 204, true)
+	second.expect("second, idle for longest", 0, false)
+	first.send(get+"\r\n").expect("first", 204, true)
+}
+
+func TestUnfinishedHeadersShutOutNoVisitor(t *testing.T) {
+	w := newWorld(t, 8, 1<<20)
+	for range 50 {
+		w.dial().send(get + "X-Slow: ")
+	}
+	for i := range 20 {
+		w.dial().send(get+"\r\n").expect("visitor", 204, true)
+		if i%2 == 0 {
+			w.dial().send(get + "X-Slow: ")
+		}
+	}
+	if s := w.Stats(); s.Open > 8 || s.Refused > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestConnectionIsRefusedWhileAllOthersAreInRequests(t *testing.T) {
+	w := newWorld(t, 2, 1<<20)
+	busy := [2]*client{w.dial(), w.dial()}
+	for _, c := range busy {
+		c.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	<-w.begun
+	<-w.begun
+	w.dial().expect("one more", 503, false)
+	close(w.proceed)
+}
+
+func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
+	w := newWorld(t, 100, 64<<10)
+	large := get + "X-Large: " + strings.Repeat("x", 60<<10)
+	one := w.dial().send(large)
+	w.await("charged", func(intake.Stats) bool { return w.HeaderBytes() > 50<<10 })
+	w.dial().send(large).expect("another large header", 503, false)
+	w.dial().send(get+"\r\n").expect("a small header", 204, true)
+	one.send("\r\n\r\n").expect("the large header", 204, true)
+	w.await("given back", func(intake.Stats) bool { return w.HeaderBytes() == 0 })
+	one.send(large+"\r\n\r\n").expect("the next large header", 204, true)
+}
+
+func TestConnectionOfAnUnreadBodyIsClosed(t *testing.T) {
+	w := newWorld(t, 10, 1<<20)
+	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n").expect("unread", 204, false)
+	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").expect("unread chunks", 204, false)
+	w.dial().send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nxx").expect("read", 200, true)
+	w.dial().send("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n").expect("read chunks", 200, true)
+}
