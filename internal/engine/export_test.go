@@ -60,3 +60,6 @@ func LimitClaims(claims int) (undo func()) {
 	bytesOfClaims = claims * bytesPerClaim
 	return func() { bytesOfClaims = before }
 }
+
+// SetDecideTimeout changes how long a batch may take to decide.
+func (e *Engine) SetDecideTimeout(timeout time.Duration) { e.decideTimeout = timeout }
