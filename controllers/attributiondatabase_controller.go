@@ -32,7 +32,7 @@ const (
 type AttributionDatabaseReconciler struct {
 	client         client.Client
 	live           client.Reader // the API server itself, past the cache
-	reporter       reporter
+	reporter       *reporter
 	registry       *hosting.Registry
 	moved          *hosting.Feed // campaigns whose counters have changed
 	installation   string
@@ -49,7 +49,7 @@ type AttributionDatabaseReconciler struct {
 // Reconcile brings one AttributionDatabase into force and reads its counters.
 func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var adb v1alpha1.AttributionDatabase
-	if err := r.client.Get(ctx, request.NamespacedName, &adb); err != nil {
+	if err := r.reporter.get(ctx, request.NamespacedName, &adb); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if letGo(&adb) {
@@ -94,14 +94,15 @@ func (r *AttributionDatabaseReconciler) observeHost(_ context.Context, s *databa
 }
 
 // awaitSettings waits until this process has the settings of this generation, and reports why it
-// cannot have them.
+// cannot have them. The wait is short and hidden while the object is Ready: most edits change nothing
+// about the connection.
 //
 // Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is
 // Stalled; Connecting.
 func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *databaseScope) error {
 	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
-			reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce,
+			reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessReady,
 			err: errors.New("the settings of this generation are being read"),
 		}
 	}

@@ -28,6 +28,7 @@ func (s *databaseScope) explain(err error, otherwise string) error {
 		tooNew     *database.ErrSchemaTooNew
 		noRoles    *database.ErrRolesNotFound
 		notGranted *postgres.ErrNotGranted
+		foreign    *postgres.ErrUnsupportedServer
 		migration  *migrationError
 		refused    *settingsError
 	)
@@ -46,6 +47,8 @@ func (s *databaseScope) explain(err error, otherwise string) error {
 		return s.explainOwner(owned.Owner)
 	case errors.As(err, &tooNew):
 		return &stalledError{reason: v1alpha1.SchemaTooNewReason, requeueAfter: recheckInterval, err: tooNew}
+	case errors.As(err, &foreign):
+		return &stalledError{reason: v1alpha1.UnsupportedServerReason, requeueAfter: recheckInterval, err: foreign}
 	case errors.As(err, &noRoles):
 		return wait(v1alpha1.RoleNotFoundReason)
 	case errors.As(err, &notGranted):

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
@@ -54,6 +57,7 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 		r.closeAbsentCampaigns,
 		r.resume,
 		r.reportSchema,
+		r.warnOfPrivilege,
 		r.grantRoles,
 	}
 }
@@ -97,7 +101,8 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 		return err
 	}
 	if claimed.TookOver {
-		r.reporter.tookOver(s.adb, claimed.From)
+		r.reporter.events.note(ctx, s.adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
+			s.adb.Spec.Schema, claimed.From.Name, claimed.From.Installation, claimed.From.UID))
 	}
 	return r.observeSchema(ctx, s)
 }
@@ -166,6 +171,29 @@ func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s 
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
+}
+
+// warnOfPrivilege reports a user that may become a superuser, which leaves Ready as it is. It reads
+// the user's rights as often as grantRoles those of other roles.
+//
+// Conditions: PrivilegedRole.
+func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *databaseScope) error {
+	if !s.current() || r.granted.recently(s.name, granted{source: sourceOf(s.adb), db: s.db}) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	privilege, err := database.ReadPrivilege(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if privilege == "" {
+		removeCondition(s.adb, v1alpha1.PrivilegedRoleCondition)
+		return nil
+	}
+	setCondition(s.adb, v1alpha1.PrivilegedRoleCondition, metav1.ConditionTrue, v1alpha1.PrivilegedRoleReason,
+		"the user of the connection URI "+privilege+": let the operator connect as a user of its own that has no right but CREATE on the database")
+	return nil
 }
 
 // grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.

@@ -96,6 +96,13 @@ var settings = map[string]setting{
 		reason: v1alpha1.DatabaseNotFoundReason, says: "does not exist",
 		right: correctSecret,
 	},
+	"a server that is not Postgres": {
+		wrong: func(w *world, _ *testworld.Database) {
+			w.secret("shop-db", map[string]string{"uri": testworld.CockroachDB.Serve(w)})
+		},
+		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "the server is CockroachDB",
+		right: correctSecret,
+	},
 	"a role that does not exist": {
 		wrong: func(w *world, own *testworld.Database) {
 			correctSecret(w, own, "")

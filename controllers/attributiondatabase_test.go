@@ -229,3 +229,25 @@ func TestFailingResyncShows(t *testing.T) {
 	})
 	await(w, w.rcamp("invite-friends"), "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "now" })
 }
+
+func TestUserThatMayBecomeSuperuserShows(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	adb := w.adb("shop")
+	if privileged := meta.FindStatusCondition(adb.Status.Conditions, v1alpha1.PrivilegedRoleCondition); privileged != nil {
+		t.Errorf("an ordinary user: %+v", privileged)
+	}
+	w.secret("shop-db", map[string]string{"uri": own.AdminURI})
+	await(w, adb, "privileged and Ready", func(d *v1alpha1.AttributionDatabase) bool {
+		privileged := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.PrivilegedRoleCondition)
+		return privileged != nil && privileged.Status == metav1.ConditionTrue && strings.Contains(privileged.Message, "superuser") &&
+			meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ReadyCondition)
+	})
+	w.eventually("an event", func() bool {
+		return strings.Contains(w.kubectl("", "get", "events", "--field-selector=reason=PrivilegedRole,type=Warning"), "attributiondatabase/shop")
+	})
+	w.secret("shop-db", map[string]string{"uri": own.URI})
+	await(w, adb, "ordinary", func(d *v1alpha1.AttributionDatabase) bool {
+		return meta.FindStatusCondition(d.Status.Conditions, v1alpha1.PrivilegedRoleCondition) == nil
+	})
+}

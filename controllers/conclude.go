@@ -56,13 +56,31 @@ func conclude(object resource, good success, err error) (ctrl.Result, error) {
 		return ctrl.Result{RequeueAfter: jitter.Spread(stall.requeueAfter)}, nil
 	}
 	if wait, ok := errors.AsType[*waitingError](err); ok {
-		if wait.shown == always || wait.shown == unlessInForce && !inForce(object) {
+		if wait.shows(object) {
 			setUnready(object, wait.reason, wait.Error(), wait.change)
 		}
-		return ctrl.Result{RequeueAfter: jitter.Spread(wait.requeueAfter)}, nil
+		after := wait.requeueAfter
+		if after == 0 && object.GetObservedGeneration() < 0 {
+			after = startPatience // what is a normal step at first is a problem then
+		}
+		return ctrl.Result{RequeueAfter: jitter.Spread(after)}, nil
 	}
 	setUnready(object, v1alpha1.FailedReason, err.Error(), false)
 	return ctrl.Result{}, err
+}
+
+// shows reports whether a wait of this object shows in its conditions.
+func (e *waitingError) shows(object resource) bool {
+	switch e.shown {
+	case unlessInForce:
+		return !inForce(object)
+	case unlessReady:
+		return !meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)
+	case never:
+		return false
+	case always:
+	}
+	return true
 }
 
 // inForce reports whether the object is Ready with its current generation.

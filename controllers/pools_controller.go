@@ -61,6 +61,10 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		r.registry.Refuse(request.NamespacedName, sourceOf(&adb), refused)
 		return ctrl.Result{RequeueAfter: jitter.Spread(doubtInterval)}, nil
 	case err != nil:
+		// What is hosted under an earlier generation goes on, and the object says why it is not this one.
+		if r.registry.State(request.NamespacedName).Source != sourceOf(&adb) {
+			r.registry.Refuse(request.NamespacedName, sourceOf(&adb), &settingsError{reason: v1alpha1.ConnectingReason, err: err})
+		}
 		return ctrl.Result{}, err
 	}
 	r.registry.Ensure(request.NamespacedName, hosting.Config{

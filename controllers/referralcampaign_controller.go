@@ -27,7 +27,7 @@ const compareInterval = 10 * time.Minute
 type ReferralCampaignReconciler struct {
 	client   client.Client
 	live     client.Reader // the API server itself, past the cache
-	reporter reporter
+	reporter *reporter
 	registry registry
 	now      func() time.Time
 	absence  *absence
@@ -47,7 +47,7 @@ type registry interface {
 // Reconcile brings one ReferralCampaign into force.
 func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var campaign v1alpha1.ReferralCampaign
-	if err := r.client.Get(ctx, request.NamespacedName, &campaign); err != nil {
+	if err := r.reporter.get(ctx, request.NamespacedName, &campaign); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	r.absence.saw(&campaign)
@@ -62,7 +62,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		result, err = conclude(&campaign, s.success, err)
 		reported := r.reporter.report(ctx, before, &campaign)
 		if reported == nil {
-			r.recordDrift(s, before)
+			r.recordDrift(ctx, s, before)
 		}
 		err = utilerrors.NewAggregate([]error{err, reported})
 	}()

@@ -71,7 +71,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 	waited := controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer)
 	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause)
 	if waited && !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) {
-		r.reporter.event(s.campaign, corev1.EventTypeWarning, "CreditsKept",
+		r.reporter.events.note(ctx, s.campaign, corev1.EventTypeWarning, "CreditsKept",
 			fmt.Sprintf("released without reversing its credits, since its database is gone: %s", cause))
 	}
 	return err

@@ -56,7 +56,7 @@ func (r *ReferralCampaignReconciler) reportMassReversal(_ context.Context, s *ca
 
 // recordDrift records an event when a resync has ended that repaired drift. The report describes
 // the newest resync only; of an earlier one the event gives the number of differences.
-func (r *ReferralCampaignReconciler) recordDrift(s *campaignScope, before *v1alpha1.ReferralCampaign) {
+func (r *ReferralCampaignReconciler) recordDrift(ctx context.Context, s *campaignScope, before *v1alpha1.ReferralCampaign) {
 	was, is := before.Status, s.campaign.Status
 	if was.Pairs == nil { // the first report: this drift is older than the object
 		return
@@ -69,6 +69,6 @@ func (r *ReferralCampaignReconciler) recordDrift(s *campaignScope, before *v1alp
 		found = fmt.Sprintf("%d differences", corrected)
 	}
 	if found != "" {
-		r.reporter.event(s.campaign, corev1.EventTypeWarning, "DriftCorrected", "repaired drift: "+found)
+		r.reporter.events.note(ctx, s.campaign, corev1.EventTypeWarning, "DriftCorrected", "repaired drift: "+found)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // every campaign that uses it. It declares nothing: the campaigns' reconciler does.
 type RewardPolicyReconciler struct {
 	client   client.Client
-	reporter reporter
+	reporter *reporter
 }
 
 // policyScope is one reconcile of a RewardPolicy.
@@ -35,7 +35,7 @@ type policyScope struct {
 // that it is missing.
 func (r *RewardPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var policy v1alpha1.RewardPolicy
-	if err := r.client.Get(ctx, request.NamespacedName, &policy); err != nil {
+	if err := r.reporter.get(ctx, request.NamespacedName, &policy); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !policy.DeletionTimestamp.IsZero() {

@@ -37,7 +37,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	options.Registry.ForgetReports() // another replica may have led since they were read
 	moved := hosting.NewFeed()
-	report := reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder(v1alpha1.FieldManager)}
+	events := newRecorder(mgr.GetClient())
+	newReporter := func() *reporter { return newReporter(mgr.GetClient(), events, options.Now) }
 	missing := newAbsence(options.Now)
 	pools := &PoolsReconciler{
 		client:       mgr.GetClient(),
@@ -49,7 +50,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	databases := &AttributionDatabaseReconciler{
 		client:         mgr.GetClient(),
 		live:           mgr.GetAPIReader(),
-		reporter:       report,
+		reporter:       newReporter(),
 		registry:       options.Registry,
 		moved:          moved,
 		installation:   options.Installation,
@@ -57,11 +58,11 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		granted:        newGrantMemory(),
 		absence:        missing,
 	}
-	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: report}
+	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: newReporter()}
 	campaigns := &ReferralCampaignReconciler{
 		client:   mgr.GetClient(),
 		live:     mgr.GetAPIReader(),
-		reporter: report,
+		reporter: newReporter(),
 		registry: options.Registry,
 		now:      options.Now,
 		absence:  missing,

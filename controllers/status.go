@@ -3,60 +3,130 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
+	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
-	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// reporter writes status, and records events about transitions.
+// reporter writes the status of the objects of one kind, and announces the transitions of Ready
+// that it has written, as events and log lines.
 type reporter struct {
 	client client.Client
-	events events.EventRecorder
+	events *recorder
+	now    func() time.Time
+
+	mu    sync.Mutex
+	known map[client.ObjectKey]reported
 }
 
-// report applies the status of after if it differs from that of before, and records an event if
-// Ready changed. That the object is gone, or that another object has its name by now, is not an
-// error.
-func (r reporter) report(ctx context.Context, before, after resource) error {
+// reported is what a reporter remembers of an object.
+type reported struct {
+	uid       string
+	version   string // resourceVersion of the status that was written last; empty: the cache has it
+	status    any    // that status
+	announced transition
+}
+
+// transition is what an event says about Ready: its status and reason, and the event's type.
+type transition struct {
+	status metav1.ConditionStatus
+	reason string
+	kind   string
+}
+
+func newReporter(c client.Client, events *recorder, now func() time.Time) *reporter {
+	return &reporter{client: c, events: events, now: now, known: map[client.ObjectKey]reported{}}
+}
+
+// get reads an object from the cache. If the cache is behind the last status write, the object gets
+// the status that was written: a reconcile that began with an older one would announce transitions
+// that never were, and leave out others.
+func (r *reporter) get(ctx context.Context, key client.ObjectKey, object resource) error {
+	if err := r.client.Get(ctx, key, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(key)
+		}
+		return err
+	}
+	r.mu.Lock()
+	last := r.known[key]
+	r.mu.Unlock()
+	if last.version == "" || last.uid != string(object.GetUID()) {
+		return nil
+	}
+	if order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), last.version); err != nil || order >= 0 {
+		last.version, last.status = "", nil
+		r.remember(key, last)
+		return nil
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return fmt.Errorf("while encoding %s: %w", object.GetName(), err)
+	}
+	content["status"] = last.status
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, object); err != nil {
+		return fmt.Errorf("while giving %s its newest status: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+// report applies the status of after if it differs from that of before, and then announces a
+// transition. That the object is gone, or that another object has its name by now, is not an error.
+func (r *reporter) report(ctx context.Context, before, after resource) error {
 	was, err := statusOf(before)
 	if err != nil {
 		return err
 	}
 	is, err := statusOf(after)
-	if err != nil || equality.Semantic.DeepEqual(was, is) {
+	if err != nil {
 		return err
 	}
-	gvk, err := apiutil.GVKForObject(after, r.client.Scheme())
+	if !equality.Semantic.DeepEqual(was, is) {
+		err := r.apply(ctx, after, is)
+		switch {
+		case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+			return nil
+		case err != nil:
+			return fmt.Errorf("while writing status: %w", err)
+		}
+		r.announceWarnings(ctx, before, after)
+	}
+	return r.announce(ctx, before, after)
+}
+
+// apply writes a status.
+func (r *reporter) apply(ctx context.Context, object resource, status any) error {
+	gvk, err := apiutil.GVKForObject(object, r.client.Scheme())
 	if err != nil {
-		return fmt.Errorf("while naming the kind of %s: %w", after.GetName(), err)
+		return fmt.Errorf("while naming the kind of %s: %w", object.GetName(), err)
 	}
 	// With the UID the API server refuses if another object has this name by now.
-	patch := &unstructured.Unstructured{Object: map[string]any{"status": is}}
+	patch := &unstructured.Unstructured{Object: map[string]any{"status": status}}
 	patch.SetGroupVersionKind(gvk)
-	patch.SetNamespace(after.GetNamespace())
-	patch.SetName(after.GetName())
-	patch.SetUID(after.GetUID())
+	patch.SetNamespace(object.GetNamespace())
+	patch.SetName(object.GetName())
+	patch.SetUID(object.GetUID())
 	err = r.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch),
 		client.FieldOwner(v1alpha1.FieldManager), client.ForceOwnership)
-	switch {
-	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("while writing status: %w", err)
+	if err != nil {
+		return err
 	}
-	r.recordTransition(ctx, before, after)
+	last := r.lastReport(object)
+	last.version, last.status = patch.GetResourceVersion(), patch.Object["status"] // as the API server has it
+	r.remember(client.ObjectKeyFromObject(object), last)
 	return nil
 }
 
@@ -69,35 +139,91 @@ func statusOf(object resource) (any, error) {
 	return content["status"], nil
 }
 
+// announce records an event and a log line if Ready differs from what was announced last. If the
+// event cannot be recorded, the next report announces the transition again.
+func (r *reporter) announce(ctx context.Context, before, after resource) error {
+	last := r.lastReport(after)
+	if last.announced == (transition{}) {
+		last.announced = r.transitionOf(before)
+	}
+	is := r.transitionOf(after)
+	if is == (transition{}) || is == last.announced {
+		return nil
+	}
+	message := readyCondition(after).Message
+	err := r.events.record(ctx, after, is.kind, is.reason, message)
+	if err != nil && !apierrors.IsForbidden(err) { // as in a namespace that is being deleted
+		return err
+	}
+	ctrl.LoggerFrom(ctx).Info("Ready has changed", "status", is.status, "reason", is.reason, "message", message)
+	last.announced = is
+	r.remember(client.ObjectKeyFromObject(after), last)
+	return nil
+}
+
 // underWay are the reasons of Ready=False that are a normal step and not a problem.
 var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
 }
 
-// recordTransition records an event and a log line if Ready has changed its status or reason.
-func (r reporter) recordTransition(ctx context.Context, before, after resource) {
-	was, is := readyCondition(before), readyCondition(after)
-	if is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
-		return
-	}
-	kind := corev1.EventTypeNormal
-	if is.Status == metav1.ConditionFalse && !underWay[is.Reason] {
-		kind = corev1.EventTypeWarning
-	}
-	r.event(after, kind, is.Reason, is.Message)
-	ctrl.LoggerFrom(ctx).Info("Ready has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
+// startPatience is how long a new object may wait for other objects, which are often applied
+// together with it, until that is a problem.
+const startPatience = time.Minute
+
+// mayFollow are the reasons of Ready=False that another object ends, which may have been applied a
+// moment later.
+var mayFollow = map[string]bool{
+	v1alpha1.DatabaseNotReadyReason: true, v1alpha1.PolicyNotFoundReason: true,
+	v1alpha1.SecretNotFoundReason: true, v1alpha1.SecretForbiddenReason: true,
 }
 
-// tookOver records that the object has become the owner of a schema of an earlier owner.
-func (r reporter) tookOver(adb *v1alpha1.AttributionDatabase, from database.Owner) {
-	r.event(adb, corev1.EventTypeNormal, "TookOver", fmt.Sprintf("took schema %s over from %s of installation %s (uid %s)",
-		adb.Spec.Schema, from.Name, from.Installation, from.UID))
+// transitionOf is what an event about the object's Ready condition says; zero: it has none.
+func (r *reporter) transitionOf(object resource) transition {
+	ready := readyCondition(object)
+	if ready == nil {
+		return transition{}
+	}
+	is := transition{status: ready.Status, reason: ready.Reason, kind: corev1.EventTypeNormal}
+	starting := mayFollow[ready.Reason] && r.now().Sub(object.GetCreationTimestamp().Time) < startPatience &&
+		!meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.StalledCondition)
+	if ready.Status == metav1.ConditionFalse && !underWay[ready.Reason] && !starting {
+		is.kind = corev1.EventTypeWarning
+	}
+	return is
 }
 
-func (r reporter) event(about resource, kind, reason, note string) {
-	const longest = 1024 // the API server refuses longer ones
-	if len(note) > longest {
-		note = strings.ToValidUTF8(note[:longest], "")
+// warnings are the conditions that leave Ready as it is.
+var warnings = []string{v1alpha1.ResyncFailingCondition, v1alpha1.PrivilegedRoleCondition}
+
+// announceWarnings records an event for each warning that was not set before.
+func (r *reporter) announceWarnings(ctx context.Context, before, after resource) {
+	for _, kind := range warnings {
+		is := meta.FindStatusCondition(after.GetConditions(), kind)
+		if is != nil && meta.FindStatusCondition(before.GetConditions(), kind) == nil {
+			r.events.note(ctx, after, corev1.EventTypeWarning, is.Reason, is.Message)
+		}
 	}
-	r.events.Eventf(about, nil, kind, reason, "Reconcile", "%s", note)
+}
+
+// lastReport returns what is remembered of an object; nothing of an earlier object of its name.
+func (r *reporter) lastReport(object resource) reported {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.known[client.ObjectKeyFromObject(object)]
+	if last.uid != string(object.GetUID()) {
+		return reported{uid: string(object.GetUID())}
+	}
+	return last
+}
+
+func (r *reporter) remember(key client.ObjectKey, last reported) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[key] = last
+}
+
+func (r *reporter) forget(key client.ObjectKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, key)
 }

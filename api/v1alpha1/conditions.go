@@ -17,6 +17,10 @@ const (
 	// ResyncFailingCondition is set, to True, on an AttributionDatabase only while its resyncs fail
 	// again and again. Ready stays as it is: facts are still decided, but drift is not found.
 	ResyncFailingCondition = "ResyncFailing"
+
+	// PrivilegedRoleCondition is set, to True, on an AttributionDatabase only while the user of its
+	// connection URI may become a superuser of the server. Ready stays as it is.
+	PrivilegedRoleCondition = "PrivilegedRole"
 )
 
 // Reasons of every kind.
@@ -97,6 +101,10 @@ const (
 	// SchemaTooNewReason, Stalled: a newer version of the operator has migrated the schema.
 	SchemaTooNewReason = "SchemaTooNew"
 
+	// UnsupportedServerReason, Stalled: the server is not PostgreSQL, or an older one than is
+	// supported, or the database is distributed by Citus; the message says which.
+	UnsupportedServerReason = "UnsupportedServer"
+
 	// MigrationFailedReason: the server refused a migration; the message has its words. The
 	// operator retries.
 	MigrationFailedReason = "MigrationFailed"
@@ -107,6 +115,10 @@ const (
 
 	// ResyncFailingReason is that of the condition ResyncFailing; the message has the last error.
 	ResyncFailingReason = "ResyncFailing"
+
+	// PrivilegedRoleReason is that of the condition PrivilegedRole; the message says how the user may
+	// become a superuser.
+	PrivilegedRoleReason = "PrivilegedRole"
 
 	// InUseReason: deletion waits for the campaigns that still refer to the database; the message
 	// names them.

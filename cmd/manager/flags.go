@@ -28,6 +28,7 @@ Usage:
 
 It finds the API server through --kubeconfig, $KUBECONFIG, the pod's ServiceAccount or ~/.kube/config, in
 this order, and waits for it when it is away. SIGTERM and SIGINT stop it within seconds, a second one at once.
+No log contains headers or bodies of requests, which may be Secrets: --zap-log-level above 6 means 6.
 
 Flags:
 `

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"syscall"
@@ -102,6 +103,27 @@ func TestReplicaThatIsNotLeaderDecidesToo(t *testing.T) {
 	leader.stops()
 	eventually(t, "reported by the next leader", func() bool { return s.granted() == 1 })
 	follower.stops()
+}
+
+// client-go logs the bodies of requests and answers at verbosity 8 and above.
+func TestNoLogLevelShowsASecret(t *testing.T) {
+	s := newShop(t, testworld.Cluster(t))
+	p := start(t, s.cluster.Config(), "--watch-namespaces", s.namespace, "--zap-log-level=10")
+	s.awaitReady()
+	p.awaitLog("Level(-4)") // it is verbose
+	p.stops()
+	for what, secret := range map[string]string{
+		"the password":          s.password(),
+		"the password, encoded": base64.StdEncoding.EncodeToString([]byte(s.password())),
+		"the URI, encoded":      base64.StdEncoding.EncodeToString([]byte(s.own.URI)),
+		"a body":                `body"`,
+		"a body in hexadecimal": "00000000  ",
+		"headers":               "headers",
+	} {
+		if strings.Contains(strings.ToLower(p.Log()), strings.ToLower(secret)) {
+			t.Errorf("%s is in the log", what)
+		}
+	}
 }
 
 func newClusterWithKinds(t testing.TB) *testworld.ControlPlane {

@@ -11,14 +11,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 
-	"github.com/go-logr/logr"
-	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/referral-operator/referral-operator/internal/version"
 )
@@ -52,13 +48,4 @@ func command(arguments []string) error {
 	// The first SIGTERM or SIGINT ends this context, the second ends the process on the spot.
 	ctx := ctrl.SetupSignalHandler()
 	return run(ctx, options, kubernetes, log)
-}
-
-// startLogging sets one structured logger for this process, controller-runtime and client-go.
-func startLogging(options options) logr.Logger {
-	log := zap.New(zap.UseFlagOptions(&options.zap))
-	ctrl.SetLogger(log)
-	klog.SetLogger(log)
-	slog.SetDefault(slog.New(logr.ToSlogHandler(log)))
-	return log
 }

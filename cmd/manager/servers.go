@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
@@ -69,7 +68,7 @@ func newMetricsServer(options options, kubernetes *rest.Config) (metricsserver.S
 		settings.BindAddress = "0"
 	}
 	if options.metricsSecure {
-		settings.FilterProvider = filters.WithAuthenticationAndAuthorization
+		settings.FilterProvider = requireAccess
 	}
 	client, err := rest.HTTPClientFor(kubernetes)
 	if err != nil {

@@ -147,7 +147,7 @@ type querier interface {
 func readOwner(ctx context.Context, from querier, sql string) (Owner, error) {
 	var owner Owner
 	var released *time.Time
-	err := from.QueryRow(ctx, sql).Scan(&owner.Installation, &owner.Name, &owner.UID, &owner.HeartbeatAt, &released, &owner.Silent)
+	err := from.QueryRow(ctx, sql).Scan(shownID{&owner.Installation}, shownID{&owner.Name}, shownID{&owner.UID}, &owner.HeartbeatAt, &released, &owner.Silent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Owner{}, nil
 	}

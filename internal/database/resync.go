@@ -54,7 +54,7 @@ func (r *resyncRow) read() ResyncStatus {
 	status.EndedAt = timeOf(r.endedAt)
 	if r.incident != nil {
 		loss := r.loss
-		loss.ID = *r.incident
+		loss.ID = idOf(*r.incident)
 		status.MassReversal = &loss
 	}
 	return status

@@ -115,3 +115,16 @@ func TestRightsThatCannotBePassedOn(t *testing.T) {
 		t.Errorf("got %v, %s", err, postgres.Message(err))
 	}
 }
+
+// A role that may create functions in a schema of the caller's search_path must not have the owner
+// run them.
+func TestEveryFunctionFindsNamesWhateverTheCallersSearchPathIs(t *testing.T) {
+	w := newWorld(t)
+	unset := column[string](t, w, `
+		SELECT oid::regprocedure::text FROM pg_proc
+		 WHERE pronamespace = 'referral'::regnamespace AND prosqlbody IS NULL -- one with a parsed body has found its names
+		   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`)
+	if len(unset) > 0 {
+		t.Errorf("functions without a search_path of their own: %v", unset)
+	}
+}

@@ -119,7 +119,7 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 	}
 	var campaign string
 	var loss MassReversal
-	_, err = pgx.ForEachRow(rows, []any{&campaign, &loss.ID, &loss.Pairs, &loss.Of}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&campaign, shownID{&loss.ID}, &loss.Pairs, &loss.Of}, func() error {
 		for i := range s.Campaigns {
 			if c := &s.Campaigns[i]; c.Name == campaign {
 				reported := loss
@@ -144,14 +144,14 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err = rows.Scan(&s.ServerVersion, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution, &retention,
-		&s.Owner.Installation, &s.Owner.Name, &s.Owner.UID, &heartbeat, &released, &s.Owner.Silent,
+	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution, &retention,
+		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
-		&c.Name, &c.Mode, &c.UID, &c.Policy, &c.Revision, &c.Digest,
+		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},
 		&budget, &currency,
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
-		&resync.endedAt, &resync.status.Handled, &resync.status.DriftCorrected, &resync.status.Found,
+		&resync.endedAt, shownText{&resync.status.Handled}, &resync.status.DriftCorrected, shownText{&resync.status.Found},
 		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &unreported)
 	if err != nil {
 		return false, err

@@ -167,8 +167,15 @@ func (b *batch) shares() (shares []*share, users []string) {
 				}
 			}
 		}
+		for _, row := range r.waitlistRows {
+			if row.passedOver {
+				of(row.campaign)
+			}
+		}
 		for _, row := range r.waitlistWithoutPair {
-			of(row.campaign)
+			if s := of(row.campaign); s != nil {
+				s.ownWaiting++
+			}
 		}
 		r.addFreed(of)
 	}

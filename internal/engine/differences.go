@@ -94,6 +94,7 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		if undecided.State == reward.Held && !undecided.MaturesAt.After(now) && !r.postponedPairs[undecided.PurchaseID] {
 			d.postponedPairs.add(r.UserID, undecided.PurchaseID)
 		}
+		d.endPassingOver(r, undecided)
 	}
 	d.removeWithoutPair(r, config)
 	d.countAwaiting(r, known)
@@ -163,6 +164,21 @@ func (d *differences) compareWaiting(r *referee, decision *reward.Decision, row 
 	if row != nil {
 		row.waitlistWrite = w
 	}
+}
+
+// endPassingOver puts a pair of a suspended campaign back among the pairs that are considered when
+// capacity is given out: its referee can be decided again, so the pair keeps its turn once the
+// campaign is resumed.
+func (d *differences) endPassingOver(r *referee, undecided *reward.Pair) {
+	was := r.waitlistRows[undecided.PurchaseID]
+	if was == nil || !was.passedOver || was.altered {
+		return
+	}
+	is := *was
+	is.passedOver = false
+	r.markDrift(undecided.PurchaseID)
+	d.waitlistWrites = append(d.waitlistWrites, &waitlistWrite{r.UserID, undecided.PurchaseID, is})
+	d.waitlistReferrers.add(is.campaign, is.referrerID, 0)
 }
 
 // removeWithoutPair removes waitlist rows without a pair. If the purchase waits, its row is written

@@ -23,6 +23,7 @@ type Options struct {
 	Workers      int           // batches at the same time; default 2
 	PollInterval time.Duration // time between two polls; default 100 ms
 	BatchSize    int           // most changes in a batch while there is a backlog; default 4,000
+	LossLimit    int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
 	Log          *slog.Logger  // default: discards
 }
 
@@ -55,6 +56,9 @@ func New(db *postgres.DB, options Options) *Engine {
 	}
 	if options.BatchSize <= 0 {
 		options.BatchSize = 4000
+	}
+	if options.LossLimit <= 0 {
+		options.LossLimit = defaultLossLimit
 	}
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

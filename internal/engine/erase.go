@@ -17,6 +17,7 @@ import (
 //
 //	fix the attribution ─► blank purchases ─► record shared fingerprints, blank the signup ─► actions
 //	list other signups of the visitor ─► wait until each is decided ─► move the touches
+//	      ▲ another signup came                                   ◄─────────┘
 //
 // A step finds the remaining rows by the marks on them, so it may be repeated. It skips a fact that
 // a writer has locked, and comes back for it.
@@ -240,14 +241,16 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 	return nil
 }
 
-// eraseTouches moves touches of a visitor to random visitors.
+// eraseTouches moves touches of a visitor to random visitors, unless a signup came that may need
+// them.
 func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) error {
 	var moved, done int64
-	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved); err != nil {
+	var listedAgain bool
+	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved, &listedAgain); err != nil {
 		return err
 	}
 	e.progressed = e.progressed || moved > 0
-	if moved >= int64(b.portion()) {
+	if listedAgain || moved >= int64(b.portion()) {
 		return nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {

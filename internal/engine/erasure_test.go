@@ -206,6 +206,29 @@ func TestErasureKeepsAttributionsOfOtherSignups(t *testing.T) {
 	}
 }
 
+// A signup of the visitor comes after the erasure has listed the visitor's signups, and before it
+// moves the touches.
+func TestErasureKeepsAttributionsOfSignupsThatComeMeanwhile(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", fiveDollars())
+	s.write(annasLink + ";" + benByTouch)
+	s.converge()
+	s.holding("SELECT FROM referral.touch FOR UPDATE", func() {
+		s.write("SELECT referral.erase_user('ben')")
+		s.converge()
+	})
+	s.expect("the touches are still to be moved", "SELECT listed, settled, moved FROM referral.erasing_visitor", "true true false")
+	s.write("INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('dora', 'v', now() - interval '2 hours'), ('eve', 'v', now() - interval '2 hours')")
+	for range 3 {
+		s.converge()
+	}
+	s.erased("ben")
+	s.decideAll()
+	s.expect("attributions", "SELECT user_id, referrer_id FROM referral.attribution ORDER BY 1", "ben anna", "dora anna", "eve anna")
+	s.resync()
+	s.drifted(0)
+}
+
 func TestErasureListsThousandsOfOtherSignupsInPortions(t *testing.T) {
 	s := newShop(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 500})

@@ -60,3 +60,41 @@ func TestHostileDefaultsNeverExceedABudget(t *testing.T) {
 		})
 	}
 }
+
+// exactMatches are functions and operators for calls that the server's own take as any type. The
+// exact match wins, although pg_catalog comes first.
+const exactMatches = `
+	CREATE SEQUENCE public.called;
+	GRANT ALL ON SEQUENCE public.called TO PUBLIC;
+	CREATE FUNCTION public.called(value anyelement) RETURNS anyelement LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('public.called'); RETURN value; END $$;
+	CREATE FUNCTION public.concat_ws(text, VARIADIC text[]) RETURNS text LANGUAGE sql RETURN public.called(''::text);
+	CREATE FUNCTION public.concat_ws(text, text, text, text) RETURNS text LANGUAGE sql RETURN public.called(''::text);
+	CREATE FUNCTION public.concat(VARIADIC text[]) RETURNS text LANGUAGE sql RETURN public.called(''::text);
+	CREATE FUNCTION public.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql RETURN public.called(''::text);
+	CREATE FUNCTION public.unnest(text[]) RETURNS SETOF text LANGUAGE sql BEGIN ATOMIC SELECT public.called(pg_catalog.unnest($1)); END;
+	CREATE FUNCTION public.unnest(bigint[]) RETURNS SETOF bigint LANGUAGE sql BEGIN ATOMIC SELECT public.called(pg_catalog.unnest($1)); END;
+	CREATE FUNCTION public.cardinality(text[]) RETURNS integer LANGUAGE sql RETURN public.called(pg_catalog.cardinality($1));
+	CREATE FUNCTION public.jsonb_build_object(VARIADIC text[]) RETURNS jsonb LANGUAGE sql RETURN public.called('{}'::jsonb);
+	CREATE FUNCTION public.joined(bigint, text) RETURNS text LANGUAGE sql RETURN public.called($1::text OPERATOR(pg_catalog.||) $2);
+	CREATE FUNCTION public.joined(text, bigint) RETURNS text LANGUAGE sql RETURN public.called($1 OPERATOR(pg_catalog.||) $2::text);
+	CREATE FUNCTION public.same(text[], text[]) RETURNS boolean LANGUAGE sql RETURN public.called($1 OPERATOR(pg_catalog.=) $2);
+	CREATE OPERATOR public.|| (FUNCTION = public.joined, LEFTARG = bigint, RIGHTARG = text);
+	CREATE OPERATOR public.|| (FUNCTION = public.joined, LEFTARG = text, RIGHTARG = bigint);
+	CREATE OPERATOR public.= (FUNCTION = public.same, LEFTARG = text[], RIGHTARG = text[])`
+
+func TestFunctionsOfAnotherRoleNeverRunWithTheOwnersRights(t *testing.T) {
+	t.Parallel()
+	s := newCrowd(t)
+	s.asOwner("GRANT CREATE ON SCHEMA public TO " + testworld.WriterRole)
+	s.write(exactMatches)
+	s.behind("UPDATE referral.purchase SET amount = 1 WHERE user_id = 'bob'", "UPDATE referral.pair_count SET granted = granted + 1")
+	s.resync()
+	s.declare("share", fiveDollars(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 500, Currency: "USD"} })
+	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('share', 'share', 'anna')`)
+	s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('u1', 'share'), ('u2', 'share')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u1', 'p', 2000, 'USD'), ('u2', 'p', 2000, 'USD')`)
+	s.write(`INSERT INTO referral.erasure (user_id) VALUES ('u1')`)
+	s.converge()
+	must(t, database.GrantRoles(t.Context(), s.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
+	s.expect("calls", "SELECT is_called FROM public.called", "false")
+}

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Reversals caused by missing rows are carried out up to this number of pairs, or this share of the
-// pairs held or granted, per campaign and resync interval. Beyond both limits a failed restore is
-// more likely than so many withdrawn purchases.
+// Reversals caused by missing rows are carried out up to Options.LossLimit pairs, or this share of
+// the pairs held or granted, per campaign and resync interval. Beyond both limits a failed restore
+// is more likely than so many withdrawn purchases.
 const (
-	lossLimitPairs   = 100
+	defaultLossLimit = 100
 	lossLimitPercent = 5
 )
 
@@ -21,12 +21,13 @@ type loss struct {
 	restarts bool  // a new interval of counting begins
 	pairs    int64 // lost pairs counted in the interval, reversed and withheld ones alike
 	present  int64 // pairs held or granted when the interval began
+	limit    int64 // Options.LossLimit
 }
 
 // withinLimit reports whether that many more lost pairs stay within the mass-reversal limit.
 func (l *loss) withinLimit(more int64) bool {
 	count := l.pairs + more
-	return count <= lossLimitPairs || count*100 <= lossLimitPercent*l.present
+	return count <= l.limit || count*100 <= lossLimitPercent*l.present
 }
 
 // newIncident begins an incident with a random id.

@@ -82,7 +82,9 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 		"campaign": campaign.Name, "budget": budget, "kinds": kinds, "limit": limit, "own": own,
 	}).Query(collect)
 	if admits && limited > 0 {
-		q.Queue(b.statement("waiting_by_referrer"), campaign.Name, budget, limited, limit).Query(collect)
+		q.Queue(b.statement("waiting_by_referrer"), pgx.StrictNamedArgs{
+			"campaign": campaign.Name, "budget": budget, "cap": limited, "limit": limit, "own": own,
+		}).Query(collect)
 	}
 	if err := b.send(ctx, &q); err != nil {
 		return nil, err

@@ -125,6 +125,29 @@ func TestCheaperTierAdmitsWaitingPairs(t *testing.T) {
 	s.expect("the first makes the others cheaper", waits, "u1 Granted", "u2 Granted", "u3 Granted", "u4 Waiting")
 }
 
+// A referrer one pair below the cap has two waiting pairs. The batch decides the first of them, which
+// no longer fits, and a new pair: the second waiting pair comes before the new one.
+func TestNewPairWaitsBehindPairsOfItsReferrerThatOtherRefereesHave(t *testing.T) {
+	s := newShop(t)
+	terms := tenPerCent()
+	terms.Limits.PairsPerReferrer = 3
+	s.declare("invite", terms, budget(1000))
+	s.joins("u0", "carl", 8000)
+	s.joins("u1", "anna", 1000)
+	s.joins("u2", "anna", 1000)
+	s.converge()
+	s.joins("u3", "anna", 3000)
+	s.converge()
+	s.joins("u4", "anna", 1000)
+	s.converge()
+	s.write(`WITH refunded AS (INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('u0', 'p', 'r', 8000)),
+		dearer AS (UPDATE referral.purchase SET amount = 9000 WHERE user_id = 'u3')
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u3', 'p2', 1000, 'USD')`)
+	s.converge()
+	s.expect("the pair that waited is admitted", "SELECT user_id || '/' || purchase_id, state FROM referral.pair WHERE user_id IN ('u3', 'u4') ORDER BY admission_order",
+		"u3/p Waiting", "u4/p Granted", "u3/p2 Waiting")
+}
+
 func TestPairAfterOneThatDoesNotFitIsAdmitted(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", tenPerCent(), budget(1000))
@@ -426,7 +449,7 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 		name      string
 		arguments []any
 	}{
-		{"waiting_by_referrer", []any{"invite", int64(100_000), int64(1), int64(2000)}},
+		{"waiting_by_referrer", []any{pgx.StrictNamedArgs{"campaign": "invite", "budget": 100_000, "cap": 1, "limit": 2000, "own": 0}}},
 		{"waiting_by_edit", []any{"invite", int64(1), true, int64(2000)}},
 	} {
 		rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "+s.engine.Statement(statement.name), statement.arguments...)

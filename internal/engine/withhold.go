@@ -299,6 +299,7 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	var l loss
 	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
+			l.limit = b.engine.options.LossLimit
 			all[l.campaign].loss = l
 			return nil
 		})

@@ -157,7 +157,7 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 	delay := newBackoff()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, connectTimeout)
-		db, err := postgres.Open(attempt, config)
+		db, err := open(attempt, config)
 		cancel()
 		if err == nil {
 			return db
@@ -173,6 +173,19 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 			return nil
 		}
 	}
+}
+
+// open opens a pool on a server that can hold an attribution database.
+func open(ctx context.Context, config postgres.Config) (*postgres.DB, error) {
+	db, err := postgres.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.CheckServer(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
 }
 
 // newBackoff waits 200 ms at first and 5 s at most, jittered, without end: a cure has to show

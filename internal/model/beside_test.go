@@ -84,7 +84,7 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	const patience = 30 * time.Millisecond
 	t := h.t
 	var heard listener
-	h.t = &heard
+	h.t, h.besideBatch = &heard, true
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -97,6 +97,7 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	}
 	resume()
 	<-done
+	h.besideBatch = false
 	if h.t = t; heard.wrong != "" {
 		t.Logf("%s", strings.Join(heard.log, "\n"))
 		t.Fatalf("%s", heard.wrong)
@@ -139,7 +140,7 @@ func (f facts) clone() facts {
 }
 
 func (o outcome) clone() outcome {
-	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder, maps.Clone(o.setAside)}
+	same := outcome{maps.Clone(o.attributions), map[purchaseKey]*pair{}, o.lastOrder, maps.Clone(o.setAside), o.losses.clone()}
 	for key, p := range o.pairs {
 		copied := *p
 		same.pairs[key] = &copied

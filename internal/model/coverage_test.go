@@ -37,6 +37,7 @@ var expected = []string{
 	"pair that waits for more", "waitlist longer than a batch", "pair of a later revision", "pair with a higher ordinal",
 	"something beside a batch", "something that waits for a batch", "batch that saw the facts of before", "transaction that stayed open",
 	"referee that is set aside",
+	"pair that is withheld", "withheld pair whose rows are back", "withheld pair whose reversal is permitted", "loss that a resync judged",
 	"attribution by Code", "attribution by Touch",
 	"attribution of a person who was forgotten", "credit spent",
 }

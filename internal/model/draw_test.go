@@ -70,6 +70,9 @@ func drawHistory(t *rapid.T) []operation {
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
+	if d.seldom(3) {
+		operations = append(operations, limitLosses{of[int64](d, 1, 2, 3)})
+	}
 	if d.mixed {
 		second := d.declare()
 		second.Campaign, second.Suspended = "two", false
@@ -158,11 +161,13 @@ func (d drawing) operation() operation {
 
 // rare draws what happens once in a while.
 func (d drawing) rare() operation {
-	switch d.below(16) {
+	switch d.below(18) {
+	case 16, 17:
+		return permit{d.campaign()}
 	case 10, 13:
 		return d.resync()
 	case 11, 12:
-		return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
+		return d.redeem()
 	case 14, 15:
 		return erase{of(d, d.users...)}
 	case 0:
@@ -184,7 +189,15 @@ func (d drawing) rare() operation {
 	case 8:
 		return declare{Campaign: d.campaign(), PolicyMissing: true}
 	}
+	return d.adjust()
+}
+
+func (d drawing) adjust() adjust {
 	return adjust{of(d, d.users...), of(d, "j1", "j2"), of[int64](d, -700, 300), of(d, "USD", "EUR")}
+}
+
+func (d drawing) redeem() redeem {
+	return redeem{of(d, d.users...), of(d, "s1", "s2", "s3"), of[int64](d, 300, 500, 1, 5000), of(d, "USD", "EUR")}
 }
 
 func (d drawing) resync() resync {
@@ -222,7 +235,7 @@ func (d drawing) transaction() operation {
 // beside draws what happens beside a convergence.
 func (d drawing) beside() operation {
 	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
-		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(),
+		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(), d.redeem(), d.adjust(),
 		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
 		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }

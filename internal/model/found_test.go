@@ -484,3 +484,65 @@ func TestResyncRecordsTheMissingPurchaseOfAReversedPair(t *testing.T) {
 		resync{Hidden: removePurchase{User: "dan", ID: "p1"}},
 	})
 }
+
+func TestResyncNoticesThatADeletedCampaignIsTheReasonOfAReversedPair(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	link := addLink{Code: "b", Campaign: "one", Referrer: "ann"}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		link,
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "b", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		removeLink{Code: "b"},
+		converge{},
+		closeCampaign{Campaign: "one"},
+		converge{},
+		resync{Hidden: link},
+	})
+}
+
+func TestPairIsPassedOverNoLongerOnceItsRefereeCanBeDecidedWhileItsCampaignIsSuspended(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		refuse{User: "cat"},
+		addPurchase{User: "cat", ID: "p1", Amount: 2000, Currency: "USD", At: 86},
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: policy, Scope: "NewPairs"},
+		converge{},
+		again{Campaign: "one", Mode: "Suspended"},
+		refuse{},
+		converge{},
+		again{Campaign: "one", Mode: "Open"},
+		converge{},
+	})
+}
+
+func TestSignupWhoseTouchWasErasedFollowsItsOtherTouchesOnceItsCampaignIsReversed(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		declare{Campaign: "two", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addLink{Code: "b", Campaign: "two", Referrer: "ann"},
+		addTouch{Visitor: "v1", ID: "t2", Code: "b", At: 85},
+		addSignup{User: "bob", Visitor: "v1", At: 92},
+		addSignup{User: "cat", Visitor: "v1", At: 92},
+		converge{},
+		erase{User: "bob"},
+		converge{},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+		reverseCampaign{Campaign: "two"},
+	})
+}

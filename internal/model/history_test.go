@@ -21,14 +21,15 @@ type history struct {
 	*shop
 	t fataler
 
-	unsure   *unsure // something happened beside a batch
-	refuses  bool    // credits of some referees
-	compared bool    // all there is, once
-	requests int
-	deleted  map[string]int                    // how many objects of a name were
-	last     map[string]declare                // by campaign, its policy there
-	sent     map[string][]database.Declaration // the same, as they were declared
-	seen     *results                          // what the system has recorded, commit by commit
+	unsure      *unsure // something happened beside a batch
+	besideBatch bool    // the operation that happens does so beside a batch
+	refuses     bool    // credits of some referees
+	compared    bool    // all there is, once
+	requests    int
+	deleted     map[string]int                    // how many objects of a name were
+	last        map[string]declare                // by campaign, its policy there
+	sent        map[string][]database.Declaration // the same, as they were declared
+	seen        *results                          // what the system has recorded, commit by commit
 }
 
 // play has the operations happen and compares model and system after each convergence. At the end
@@ -195,12 +196,16 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
-			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() {
+			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() && w.of != "withheld" {
 				users[user] = true
 			}
 		}
 		h.setAsideBy(commit)
-		apply := func() []string { return h.commit(sortedKeys(users), h.seen.pairs) }
+		withheld := h.withheldBy(commit)
+		apply := func() []string {
+			complaints := h.judgeLosses(sortedKeys(users), withheld)
+			return append(complaints, h.commit(sortedKeys(users), h.seen.pairs)...)
+		}
 		if after, end := commit.reversal(h.t); end != nil {
 			apply = func() []string { h.takeBack(after, end); return nil }
 		}
@@ -219,6 +224,7 @@ func (h *history) compareDone() {
 	}
 	h.done = true
 	complaints := h.agrees(func() []string { return h.commit(h.everybody(), h.seen.pairs) })
+	complaints = append(complaints, h.wronglyWithheld()...)
 	h.done = false
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))

@@ -149,6 +149,8 @@ type row struct {
 	Available   int64     `json:"available"`
 	Held        int64     `json:"held"`
 	Cause       string    `json:"cause"`
+	ID          string    `json:"id"`
+	Incident    string    `json:"incident"`
 }
 
 // apply takes a write over, and tells which referee it is about.

@@ -16,7 +16,7 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	var claims []*place
 	fresh := 0
 	for _, user := range users {
-		if m.setAside[user] {
+		if m.setAside[user] || m.withholds(user) {
 			continue
 		}
 		if m.seenBy != nil {
@@ -244,11 +244,11 @@ func (m *model) needs(p *place) int64 {
 }
 
 // waitlist lists the pairs that wait in a campaign: for growth, and while it is open for admission.
-// Pairs of a suspended campaign and of a referee that is set aside are left out.
+// Pairs of a suspended campaign and of a referee that is set aside or withheld are left out.
 func (m *model) waitlist(campaign string) (waiting []*place) {
 	mode := m.campaigns[campaign].mode
 	for key, p := range m.pairs {
-		if p.campaign == campaign && !m.setAside[key.user] && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
+		if p.campaign == campaign && !m.setAside[key.user] && !m.withholds(key.user) && (p.state == "Waiting" && mode == open || p.growing && mode != suspended) {
 			waiting = append(waiting, &place{key: key, pair: p, first: p.state == "Waiting"})
 		}
 	}

@@ -18,12 +18,8 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if fix, ok := m.fixing[user]; ok {
 		return fix.attribution, fix.reason
 	}
-	if kept, ok := m.attributions[user]; ok && kept.source == "Touch" && kept.visitor == "" {
-		// An erasure has given the touches another visitor id.
-		if m.campaigns[kept.campaign].mode == reversing {
-			return nil, "CampaignDeleted"
-		}
-		return &kept, ""
+	if kept, ok := m.attributions[user]; ok && kept.source == "Touch" && kept.visitor == "" && m.campaigns[kept.campaign].mode != reversing {
+		return &kept, "" // an erasure has given the touches another visitor id
 	}
 	return m.attributeByTouch(user, s)
 }

@@ -48,6 +48,7 @@ type shop struct {
 	coverage *coverage
 	engines  int // that converge at once
 
+	lossLimit  int64     // of the engines
 	hidden     bool      // facts are written without triggers
 	pending    *pending  // the application's transaction that is open; nil: none is
 	into       *pending  // facts are written in it
@@ -152,7 +153,7 @@ func (s *shop) begin(t fataler) {
 	var now time.Time
 	must(t, s.admin.QueryRow(context.Background(), "SELECT now()").Scan(&now))
 	s.zero = now.Add(-time.Duration(start) * time.Microsecond)
-	s.generation, s.hidden, s.pending, s.into, s.mute = 0, false, nil, nil, false
+	s.generation, s.lossLimit, s.hidden, s.pending, s.into, s.mute = 0, 0, false, nil, nil, false
 }
 
 // time is when something is for the database. What has no time is null.
@@ -199,7 +200,7 @@ func (s *shop) write(t fataler, sql string, arguments ...any) {
 }
 
 func (s *shop) engine(db *postgres.DB, batch int) *engine.Engine {
-	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch})
+	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch, LossLimit: s.lossLimit})
 }
 
 // quiet converges until no work is left, including work that a crashed engine still has locked.

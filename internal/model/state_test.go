@@ -53,6 +53,7 @@ type outcome struct {
 	pairs        map[purchaseKey]*pair
 	lastOrder    int64           // the highest admission order drawn so far
 	setAside     map[string]bool // users
+	losses
 }
 
 type (
@@ -171,7 +172,7 @@ func newModel() *model {
 			purchases: map[purchaseKey]purchase{}, refunds: map[refundKey]int64{}, overrides: map[purchaseKey]string{},
 		},
 		configuration: configuration{campaigns: map[string]*campaign{}},
-		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}},
+		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}, losses: newLosses()},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
 		erasures: map[string]bool{}, fixing: map[string]fixed{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
 		now: start,

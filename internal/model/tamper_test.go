@@ -21,7 +21,8 @@ var tampers = map[string]string{
 	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
 	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1, 2 LIMIT 1)",
 	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') ORDER BY 1, 2 LIMIT 1)",
-	"attribution.label":            "UPDATE referral.attribution SET label = 'x' WHERE source = 'Code' AND user_id = (SELECT min(user_id) FROM referral.attribution)",
+	// The label of an attribution whose link is gone cannot be known again.
+	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label))",
 }
 
 // tamper alters one row. The triggers neither of the system nor of the test see it.

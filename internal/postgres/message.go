@@ -22,7 +22,8 @@ var remedies = map[Class][2]string{
 }
 
 // Message returns err as one line for a status, an event or a log: what is wrong and what to do. It
-// contains no password and no URI. Empty for nil.
+// contains no password, no URI, no control characters and, of an error of a DB, neither user nor
+// database. Empty for nil.
 func Message(err error) string {
 	if err == nil {
 		return ""
@@ -35,11 +36,7 @@ func Message(err error) string {
 			words += "; " + remedy[1]
 		}
 	}
-	words = strings.Join(strings.Fields(words), " ")
-	if len(words) > messageLimit {
-		words = strings.ToValidUTF8(words[:messageLimit], "") + "…"
-	}
-	return words
+	return Plain(words, messageLimit)
 }
 
 // text returns the words of an error. No error of this package repeats a connection string; the
@@ -52,7 +49,7 @@ func text(err error) string {
 	case errors.As(err, &parse):
 		return "the connection URI is malformed"
 	case errors.As(err, &connect):
-		return connect.Error() // names the hosts that were tried
+		return wordsOf(connect)
 	case errors.As(err, &server):
 		words := server.Message + " (SQLSTATE " + server.Code + ")"
 		if server.Hint != "" {

@@ -18,12 +18,15 @@ type Config struct {
 // DB is a pool of connections to a database, and the schema in use.
 type DB struct {
 	pool   *pgxpool.Pool
+	names  secretNames
 	Schema Schema
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
 // ParseConfig.
-func NewDB(pool *pgxpool.Pool, schema Schema) *DB { return &DB{pool: pool, Schema: schema} }
+func NewDB(pool *pgxpool.Pool, schema Schema) *DB {
+	return &DB{pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema}
+}
 
 // Open connects. It returns once the server has answered or the connection has failed; Classify
 // gives the cause.
@@ -43,11 +46,12 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("while making a pool: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("while connecting: %w", err)
+	db := NewDB(pool, schema)
+	if err := db.Ping(ctx); err != nil {
+		db.Close()
+		return nil, err
 	}
-	return NewDB(pool, schema), nil
+	return db, nil
 }
 
 // Qualify replaces the qualifier "referral." of a statement by the schema's name. Keep the result
@@ -55,7 +59,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 func (db *DB) Qualify(sql string) string { return db.Schema.Qualify(sql) }
 
 // Ping returns nil if the server answers.
-func (db *DB) Ping(ctx context.Context) error { return db.pool.Ping(ctx) }
+func (db *DB) Ping(ctx context.Context) error { return db.names.clean(db.pool.Ping(ctx)) }
 
 // Reset closes all connections once they are idle. Call it after a migration: connections remember
 // the columns of statements.

@@ -19,6 +19,8 @@ var (
 	beginSnapshot = queries.Get("begin_snapshot") + queries.Get("set_defaults")
 )
 
+var setSearchPath = queries.Get("set_search_path")
+
 // Begin begins a READ COMMITTED transaction that may write. It does not depend on the defaults of
 // server, database and role: its search_path is pg_catalog, so every table must be named with its
 // schema, and statements, waits for locks and idleness end after 30 seconds.
@@ -39,11 +41,15 @@ func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) { return s.db.begi
 
 func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: statements})
+	err = db.names.clean(err)
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == "0A000" {
 		// A standby refuses READ WRITE as a feature that is not supported.
 		return nil, fmt.Errorf("%w: %w", errReadOnly, err)
 	}
-	return tx, err
+	if err != nil {
+		return nil, err
+	}
+	return &cleanTx{tx, db.names}, nil
 }
 
 // retryAttempts bounds how often Retry runs a transaction.
@@ -169,9 +175,31 @@ func (r *ownRows) Close() {
 
 func (r *ownRows) Err() error { return errors.Join(r.failure, r.Rows.Err(), r.commitErr) }
 
-// QueryBare runs one statement without a transaction, in one round trip: for a statement that runs
-// ten times a second. It finds functions and operators by the defaults of the role, so the
-// statement must qualify each of them.
+// QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that runs
+// ten times a second. It begins no transaction, so timeouts and isolation are the role's defaults;
+// the search_path is that of Begin.
 func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
-	return db.pool.QueryRow(ctx, sql, arguments...)
+	return &bareRow{ctx, db, sql, arguments}
+}
+
+type bareRow struct {
+	ctx       context.Context
+	db        *DB
+	sql       string
+	arguments []any
+}
+
+func (r *bareRow) Scan(values ...any) error {
+	batch := new(pgx.Batch)
+	batch.Queue(setSearchPath)
+	batch.Queue(r.sql, r.arguments...)
+	results := r.db.pool.SendBatch(r.ctx, batch)
+	_, err := results.Exec()
+	if err == nil {
+		err = results.QueryRow().Scan(values...)
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	return r.db.names.clean(err)
 }

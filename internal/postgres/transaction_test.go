@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -50,6 +51,30 @@ func TestEachTransactionNamesItsIsolation(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
+	}
+	if used := db.Stat().AcquiredConns(); used != 0 {
+		t.Errorf("%d connections were not given back", used)
+	}
+}
+
+// A role that may create functions in a schema of the default search_path must not be called.
+func TestStatementWithoutATransactionHasASearchPathOfItsOwn(t *testing.T) {
+	own := testworld.NewDatabase(t)
+	own.MakeHostile(t, own.Operator, "search_path = hostile, pg_catalog")
+	db := open(t, own.URI, postgres.DefaultSchema)
+	for range 2 { // before and after the statement has been described
+		var path, joined string
+		err := db.QueryBare(t.Context(), "SELECT current_setting('search_path'), concat_ws(', ', $1::text, 'b')", "a").Scan(&path, &joined)
+		check(t, err)
+		if path != "pg_catalog, pg_temp" || joined != "a, b" {
+			t.Errorf("search_path %q, %q", path, joined)
+		}
+	}
+	if err := db.QueryBare(t.Context(), "SELECT 1/$1", 0).Scan(new(int)); sqlState(err) != "22012" {
+		t.Errorf("got %v", err)
+	}
+	if err := db.QueryBare(t.Context(), "SELECT WHERE false").Scan(new(int)); !errors.Is(err, pgx.ErrNoRows) {
+		t.Errorf("got %v", err)
 	}
 	if used := db.Stat().AcquiredConns(); used != 0 {
 		t.Errorf("%d connections were not given back", used)

@@ -44,43 +44,43 @@ type endpoint struct {
 
 const (
 	uriShape    = "write it as postgresql://user:password@host:5432/database"
-	encode      = "percent-encode special characters in user, password and database (@ is %40, / is %2F, ? is %3F, # is %23)"
+	encode      = "percent-encode special characters in user, password and database (@ is %40, / is %2F, : is %3A, ? is %3F, # is %23, % is %25)"
 	defaultPort = 5432
 )
 
 // parseURI accepts only listed parts of a postgres:// URI, so that nothing in it names a file, a
 // socket, a service or anything else of this machine.
+//
+// A password that is not percent-encoded must not be taken apart, because its rest would become a
+// host, database or parameter, whose names messages contain. So the URI has exactly one @, and
+// it comes before the first / and ?: an @ in a password is a second one, and after a / or ? in a
+// password the only one comes too late.
 func parseURI(raw string) (*uri, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(raw), "://")
 	if scheme != "postgresql" && scheme != "postgres" {
 		return nil, &URIError{Problem: "must begin with postgresql:// or postgres://", Remedy: uriShape}
 	}
-	if strings.ContainsAny(rest, "\x00\r\n\t #") {
-		return nil, &URIError{Problem: "contains a space, a line break or a #", Remedy: encode}
+	if strings.ContainsFunc(rest, func(r rune) bool { return r == '#' || r <= ' ' || r > '~' }) {
+		return nil, &URIError{Problem: "contains a space, a line break, a # or a character that is not ASCII", Remedy: encode}
 	}
-	// The user part ends at the last @ before the path. So an @ in a password is accepted, while a
-	// password with a / or ? leaves no user and is refused.
-	authority, tail := rest, ""
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		authority, tail = rest[:i], rest[i:]
+	switch at, end := strings.IndexByte(rest, '@'), strings.IndexAny(rest, "/?"); {
+	case at < 0 || end >= 0 && end < at:
+		return nil, &URIError{Problem: "names no user before its first / or ?", Remedy: uriShape + ", and " + encode}
+	case strings.Count(rest, "@") > 1:
+		return nil, &URIError{Problem: "contains more than one @", Remedy: encode}
 	}
-	at := strings.LastIndexByte(authority, '@')
-	if at < 0 {
-		return nil, &URIError{Problem: "names no user", Remedy: uriShape + ", and " + encode}
-	}
-	path, query, _ := strings.Cut(tail, "?")
-	if strings.ContainsRune(query, '@') {
-		return nil, &URIError{Problem: "contains an @ after its ?", Remedy: encode}
-	}
+	user, rest, _ := strings.Cut(rest, "@")
+	rest, query, _ := strings.Cut(rest, "?")
+	hosts, database, _ := strings.Cut(rest, "/")
 
 	u := new(uri)
-	if err := u.readUser(authority[:at]); err != nil {
+	if err := u.readUser(user); err != nil {
 		return nil, err
 	}
-	if err := u.readHosts(authority[at+1:]); err != nil {
+	if err := u.readHosts(hosts); err != nil {
 		return nil, err
 	}
-	if err := u.readDatabase(path); err != nil {
+	if err := u.readDatabase(database); err != nil {
 		return nil, err
 	}
 	if err := u.readParameters(query); err != nil {
@@ -142,8 +142,8 @@ func (u *uri) readHosts(text string) error {
 	return nil
 }
 
-func (u *uri) readDatabase(path string) error {
-	name, err := decode(strings.TrimPrefix(path, "/"))
+func (u *uri) readDatabase(text string) error {
+	name, err := decode(text)
 	if err != nil {
 		return &URIError{Problem: "has a database that is not percent-encoded", Remedy: encode}
 	}
@@ -154,10 +154,19 @@ func (u *uri) readDatabase(path string) error {
 	return nil
 }
 
+// encoded matches a part of a URI in which each delimiter is percent-encoded. The other marks
+// delimit nothing, and encoders leave some of them as they are.
+var encoded = regexp.MustCompile(`^([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*$`)
+
+var errNotEncoded = errors.New("not percent-encoded")
+
 func decode(text string) (string, error) {
+	if !encoded.MatchString(text) {
+		return "", errNotEncoded
+	}
 	text, err := url.PathUnescape(text)
 	if err == nil && strings.ContainsRune(text, 0) {
-		err = errors.New("zero byte")
+		err = errNotEncoded
 	}
 	return text, err
 }
@@ -168,9 +177,9 @@ func (u *uri) readParameters(query string) error {
 			continue
 		}
 		key, value, _ := strings.Cut(parameter, "=")
-		value, err := decode(value)
-		if err != nil {
-			return &URIError{Parameter: key, Problem: fmt.Sprintf("has a parameter %q that is not percent-encoded", key), Remedy: encode}
+		value, err := url.PathUnescape(value)
+		if err != nil || strings.ContainsRune(value, 0) {
+			return &URIError{Problem: "has a parameter that is not percent-encoded", Remedy: encode}
 		}
 		if err := u.readParameter(key, value); err != nil {
 			return err
@@ -205,25 +214,36 @@ func (u *uri) readParameter(key, value string) error {
 		u.connectTimeout = time.Duration(seconds) * time.Second
 		return nil
 	}
-	if !parameterName.MatchString(key) {
-		return &URIError{Problem: "must have parameters only after its ?", Remedy: encode}
+	if remedy, known := refusedParameters[key]; known {
+		return &URIError{Parameter: key, Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy}
 	}
-	return &URIError{Parameter: key, Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy(key)}
+	return &URIError{Problem: "has an unknown parameter after its ?", Remedy: supported + "; or " + encode}
 }
 
-var parameterName = regexp.MustCompile(`^[A-Za-z_]{2,40}$`)
+const (
+	supported   = "supported are sslmode, application_name, connect_timeout, target_session_attrs, channel_binding"
+	notHere     = "remove it; " + supported
+	noFiles     = "remove it; files of the operator's machine are not read"
+	inTheURI    = uriShape
+	tlsSettings = "the database's TLS settings"
+)
 
-// remedy returns what to do instead of giving the parameter.
-func remedy(key string) string {
-	switch key {
-	case "host", "hostaddr", "port", "user", "password", "dbname":
-		return uriShape
-	case "ssl":
-		return "use sslmode, or the database's TLS settings"
-	case "sslrootcert":
-		return "name the certificate authority in the database's TLS settings; files of the operator's machine are not read"
-	case "sslcert", "sslkey", "sslpassword", "passfile", "service", "servicefile":
-		return "remove it; files of the operator's machine are not read"
-	}
-	return "remove it; supported are sslmode, application_name, connect_timeout, target_session_attrs, channel_binding"
+// refusedParameters are known parameters that are not accepted, and what to do instead of giving
+// them. Messages name no other parameter, since it may be a part of a password.
+var refusedParameters = map[string]string{
+	"host": inTheURI, "hostaddr": inTheURI, "port": inTheURI, "user": inTheURI, "password": inTheURI, "dbname": inTheURI,
+
+	"ssl":         "use sslmode, or " + tlsSettings,
+	"sslrootcert": "name the certificate authority in " + tlsSettings + "; files of the operator's machine are not read",
+
+	"passfile": noFiles, "service": noFiles, "servicefile": noFiles,
+	"sslcert": noFiles, "sslcrl": noFiles, "sslcrldir": noFiles, "sslkey": noFiles, "sslkeylogfile": noFiles, "sslpassword": noFiles,
+
+	"client_encoding": notHere, "fallback_application_name": notHere, "gssdelegation": notHere, "gssencmode": notHere,
+	"gsslib": notHere, "keepalives": notHere, "keepalives_count": notHere, "keepalives_idle": notHere,
+	"keepalives_interval": notHere, "krbsrvname": notHere, "load_balance_hosts": notHere, "max_protocol_version": notHere,
+	"min_protocol_version": notHere, "options": notHere, "replication": notHere, "require_auth": notHere,
+	"requirepeer": notHere, "search_path": notHere, "ssl_max_protocol_version": notHere, "ssl_min_protocol_version": notHere,
+	"sslcertmode": notHere, "sslcompression": notHere, "sslnegotiation": notHere, "sslsni": notHere,
+	"statement_timeout": notHere, "tcp_user_timeout": notHere, "timezone": notHere,
 }

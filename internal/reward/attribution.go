@@ -17,8 +17,8 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	switch {
 	case referee.Code != nil:
 		found, reason = attributeByCode(config, referee)
-	case referee.forgottenTouch():
-		found, reason = attributeAsBefore(config, referee)
+	case config.keepsForgotten(referee):
+		return referee.Attribution, ""
 	default:
 		found, reason = attributeByTouch(config, referee)
 	}

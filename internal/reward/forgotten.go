@@ -7,25 +7,19 @@ import "fmt"
 // attribution that names no touch (here), a condition that reads blanked attributes
 // (condition_check.go), a fingerprint that was shared (selfreward.go).
 
-// forgottenTouch reports whether the signup was attributed by a touch that its attribution no
-// longer names.
-func (r *Referee) forgottenTouch() bool {
-	return r.Attribution != nil && r.Attribution.Forgotten()
+// keepsForgotten reports whether the referee keeps the recorded attribution because it names no
+// touch any more, as after an admission: until its campaign is reversed.
+func (c *Configuration) keepsForgotten(referee *Referee) bool {
+	if referee.Attribution == nil || !referee.Attribution.Forgotten() {
+		return false
+	}
+	campaign := c.Campaigns[referee.Attribution.Campaign]
+	return campaign != nil && campaign.Mode != Reversing
 }
 
 // Forgotten reports whether an erasure removed the touch from the attribution, which then stays as
 // it is.
 func (a *Attribution) Forgotten() bool { return a.Source == FromTouch && a.VisitorID == "" }
-
-// attributeAsBefore keeps the recorded attribution, as after an admission, unless its campaign is
-// being reversed.
-func attributeAsBefore(config *Configuration, referee *Referee) (Attribution, Reason) {
-	campaign := config.Campaigns[referee.Attribution.Campaign]
-	if campaign == nil || campaign.Mode == Reversing {
-		return Attribution{}, CampaignDeleted
-	}
-	return *referee.Attribution, ""
-}
 
 // ConditionsHeld reports, by purchase id, whether the condition of the purchase's revision is true.
 // An erasure records the result before it blanks attributes. If the condition cannot be evaluated,

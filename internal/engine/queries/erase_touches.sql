@@ -1,13 +1,25 @@
 -- Moves touches of visitor $2 of the user $1 to random visitors, one per code, each to a random
 -- time of its day: at most $3, after those of the last step. A touch without a code stays under the
 -- old key, so that a repeated write finds it. Skips touches that a writer has locked.
--- Uses touch_pkey.
+--
+-- If a signup of the visitor came since its signups were listed, no touch is moved, and they are
+-- listed again: that signup is not decided yet, or its attribution still follows the touches.
+-- Uses touch_pkey, signup_visitor, attribution_pkey and change_key.
 WITH v AS MATERIALIZED (
     SELECT salt, moved_after FROM referral.erasing_visitor WHERE user_id = $1 AND visitor_id = $2
+), late AS MATERIALIZED (
+    SELECT
+      FROM referral.signup AS s
+      LEFT JOIN referral.attribution AS a ON a.user_id = s.user_id
+     WHERE s.visitor_id = $2 AND s.user_id <> $1
+       AND (a.visitor_id = $2
+            OR a.user_id IS NULL AND EXISTS (SELECT FROM referral.change AS c WHERE c.key = s.user_id AND c.kind IN ('Referee', 'Fix')))
+     LIMIT 1
 ), portion AS MATERIALIZED (
     SELECT touch_id, code, touched_at
       FROM referral.touch
      WHERE visitor_id = $2 AND touch_id > (SELECT moved_after FROM v) AND NOT blanked
+       AND NOT EXISTS (SELECT FROM late)
      ORDER BY touch_id
      LIMIT $3
        FOR UPDATE SKIP LOCKED
@@ -21,8 +33,13 @@ WITH v AS MATERIALIZED (
        SET code = '', touched_at = now(), landing_url = NULL, referer = NULL, blanked = true
       FROM portion AS p
      WHERE t.visitor_id = $2 AND t.touch_id = p.touch_id
+), listed_again AS (
+    UPDATE referral.erasing_visitor
+       SET listed_after = '', listed = false, settled_after = '', settled = false
+     WHERE user_id = $1 AND visitor_id = $2 AND EXISTS (SELECT FROM late)
+), progress AS (
+    UPDATE referral.erasing_visitor
+       SET moved_after = CASE WHEN (SELECT count(*) FROM portion) < $3 THEN '' ELSE (SELECT max(touch_id) FROM portion) END
+     WHERE user_id = $1 AND visitor_id = $2 AND NOT EXISTS (SELECT FROM late)
 )
-UPDATE referral.erasing_visitor
-   SET moved_after = CASE WHEN (SELECT count(*) FROM portion) < $3 THEN '' ELSE (SELECT max(touch_id) FROM portion) END
- WHERE user_id = $1 AND visitor_id = $2
-RETURNING (SELECT count(*) FROM portion);
+SELECT count(*), EXISTS (SELECT FROM late) FROM portion;

@@ -68,16 +68,18 @@ WITH not_fixed AS MATERIALIZED (
             OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
     UNION ALL
     -- A reversed pair without an attribution, which has no digest of facts: its purchase or signup is
-    -- missing and the reason is another one, or the other way round.
+    -- missing and the reason is another one, or a link or a touch may give another reason.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
        AND p.state = 'Reversed' AND p.reason <> 'CampaignDeleted'
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = p.user_id)
-       AND (p.reason = 'PurchaseRemoved') = EXISTS (SELECT
-                                                      FROM referral.purchase AS b
-                                                      JOIN referral.signup AS s ON s.user_id = b.user_id
-                                                     WHERE b.user_id = p.user_id AND b.purchase_id = p.purchase_id)
+       AND CASE WHEN EXISTS (SELECT
+                               FROM referral.purchase AS b
+                               JOIN referral.signup AS s ON s.user_id = b.user_id
+                              WHERE b.user_id = p.user_id AND b.purchase_id = p.purchase_id)
+                THEN p.reason <> 'NotAttributed' OR EXISTS (SELECT FROM unattributed AS u WHERE u.user_id = p.user_id)
+                ELSE p.reason <> 'PurchaseRemoved' END
     UNION ALL
     SELECT user_id FROM referral.set_aside WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL

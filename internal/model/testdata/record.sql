@@ -23,7 +23,7 @@ CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON proof.writes DEFERRABLE INIT
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['attribution', 'pair', 'credit', 'ledger', 'engine_account', 'writer_account', 'set_aside', 'referrer', 'pair_count', 'credit_count', 'waitlist', 'waitlist_referrer'] LOOP
+    FOREACH name IN ARRAY ARRAY['attribution', 'pair', 'credit', 'ledger', 'engine_account', 'writer_account', 'set_aside', 'referrer', 'pair_count', 'credit_count', 'waitlist', 'waitlist_referrer', 'withheld', 'incident'] LOOP
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;

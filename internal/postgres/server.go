@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// oldestVersion is the oldest major version of Postgres that is supported.
+const oldestVersion = 14
+
+// ErrUnsupportedServer means that the server speaks the protocol of Postgres, and lacks what the
+// operator needs.
+type ErrUnsupportedServer struct{ Product string }
+
+func (e *ErrUnsupportedServer) Error() string {
+	return fmt.Sprintf("the server is %s, which cannot hold an attribution database: use PostgreSQL %d or later "+
+		"(facts are captured by statement triggers with transition tables)", e.Product, oldestVersion)
+}
+
+// CheckServer returns an *ErrUnsupportedServer unless the server is Postgres of a supported version.
+func (db *DB) CheckServer(ctx context.Context) error {
+	connection, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("while connecting: %w", err)
+	}
+	defer connection.Release()
+	parameter := connection.Conn().PgConn().ParameterStatus
+	if product := unsupportedParameters(parameter); product != "" { // a query might not be understood
+		return &ErrUnsupportedServer{Product: product}
+	}
+	var version string
+	var citus bool
+	if err := connection.QueryRow(ctx, queries.Get("identify_server")).Scan(&version, &citus); err != nil {
+		return fmt.Errorf("while asking the server what it is: %w", err)
+	}
+	if product := unsupportedVersion(version); product != "" {
+		return &ErrUnsupportedServer{Product: product}
+	}
+	if citus {
+		return &ErrUnsupportedServer{Product: "Citus (the extension is installed in this database)"}
+	}
+	return nil
+}
+
+// unsupportedParameters names a product that the parameters of the login give away; empty: none.
+func unsupportedParameters(parameter func(string) string) string {
+	if parameter("crdb_version") != "" {
+		return "CockroachDB"
+	}
+	version := parameter("server_version")
+	if strings.Contains(version, "-YB-") {
+		return "YugabyteDB"
+	}
+	number, _, _ := strings.Cut(version, " ")
+	number, _, _ = strings.Cut(number, ".")
+	if major, err := strconv.Atoi(number); err == nil && major < oldestVersion {
+		return fmt.Sprintf("PostgreSQL %d", major)
+	}
+	return ""
+}
+
+// products are words in the answer of version() by which servers say that they are not Postgres.
+var products = []struct{ word, name string }{
+	{"CockroachDB", "CockroachDB"},
+	{"-YB-", "YugabyteDB"},
+	{"Redshift", "Amazon Redshift"},
+	{"Greenplum", "Greenplum"},
+	{"Materialize", "Materialize"},
+	{"RisingWave", "RisingWave"},
+}
+
+// unsupportedVersion names a product by its answer of version(); empty: it is Postgres.
+func unsupportedVersion(version string) string {
+	for _, product := range products {
+		if strings.Contains(version, product.word) {
+			return product.name
+		}
+	}
+	if !strings.HasPrefix(version, "PostgreSQL ") && !strings.HasPrefix(version, "EnterpriseDB ") {
+		return "not PostgreSQL"
+	}
+	return ""
+}

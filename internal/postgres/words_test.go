@@ -1,0 +1,137 @@
+package postgres_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+// hostileWords are what a server may say about user "shopkeeper" of database "shopdata".
+var hostileWords = "password \x1b[31mfor\x00 \"shopkeeper\"\r\n at\u202e shopdata\u2028is wrong" + strings.Repeat(" and more", 100_000)
+
+func TestWordsOfAServerArePlainCutAndNameNeitherUserNorDatabase(t *testing.T) {
+	refusal := func(code string) *pgproto3.ErrorResponse {
+		return &pgproto3.ErrorResponse{Severity: "FATAL\x1b", SeverityUnlocalized: "FATAL", Code: code, Message: hostileWords, Hint: hostileWords, Detail: hostileWords}
+	}
+	afterLogin := func(begin bool) func(io.ReadWriter) error {
+		return func(c io.ReadWriter) error { return refusing(c, begin, refusal("42501")) }
+	}
+	for name, serve := range map[string]func(io.ReadWriter) error{
+		"a refused password": func(c io.ReadWriter) error { return refusingLogin(c, refusal("28P01")) },
+		"no such database":   func(c io.ReadWriter) error { return refusingLogin(c, refusal("3D000")) },
+		"an unknown code":    func(c io.ReadWriter) error { return refusingLogin(c, refusal("XX000")) },
+		"a code of words":    func(c io.ReadWriter) error { return refusingLogin(c, refusal("shopkeeper\x1b")) },
+		"no transaction":     afterLogin(true),
+		"no statement":       afterLogin(false),
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := listen(t, serve)
+			db, err := postgres.Open(t.Context(), postgres.Config{
+				URI: "postgres://shopkeeper:s3cr3t@" + address + "/shopdata?sslmode=disable", Schema: postgres.DefaultSchema,
+			})
+			errs := []error{err}
+			if err == nil {
+				defer db.Close()
+				errs = useEveryWay(t.Context(), db)
+			}
+			for _, err := range errs {
+				if err == nil {
+					t.Fatal("no error")
+				}
+				message := postgres.Message(err)
+				if len(message) > 700 {
+					t.Errorf("a message of %d bytes", len(message))
+				}
+				for _, text := range []string{message, strings.ReplaceAll(err.Error(), "\n", " ")} {
+					if at := strings.IndexFunc(text, unplain); at >= 0 {
+						t.Errorf("%q has %q", text[:min(200, len(text))], text[at:min(len(text), at+4)])
+					}
+					for _, part := range []string{"shopkeeper", "shopdata", "s3cr3t"} {
+						if strings.Contains(text, part) {
+							t.Errorf("%q contains %q", text[:min(200, len(text))], part)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// useEveryWay returns the error of each way to use a database.
+func useEveryWay(ctx context.Context, db *postgres.DB) []error {
+	_, executed := db.Exec(ctx, "SELECT 1")
+	rows, queried := db.Query(ctx, "SELECT 1")
+	if queried == nil {
+		for rows.Next() {
+		}
+		queried = rows.Err()
+	}
+	return []error{
+		executed, queried,
+		db.QueryRow(ctx, "SELECT 1").Scan(new(int)),
+		db.QueryBare(ctx, "SELECT 1").Scan(new(int)),
+		db.Snapshot(ctx, func(tx pgx.Tx) error {
+			batch := new(pgx.Batch)
+			batch.Queue("SELECT 1")
+			return tx.SendBatch(ctx, batch).Close()
+		}),
+	}
+}
+
+func unplain(r rune) bool {
+	return r != ' ' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Z))
+}
+
+// refusingLogin answers a login with an error.
+func refusingLogin(c io.ReadWriter, refusal *pgproto3.ErrorResponse) error {
+	backend := pgproto3.NewBackend(c, c)
+	if _, err := backend.ReceiveStartupMessage(); err != nil {
+		return err
+	}
+	backend.Send(refusal)
+	return backend.Flush()
+}
+
+// refusing lets any user in, and refuses the beginning of a transaction or, later, each statement.
+func refusing(c io.ReadWriter, begin bool, refusal *pgproto3.ErrorResponse) error {
+	if err := login(c); err != nil {
+		return err
+	}
+	backend := pgproto3.NewBackend(c, c)
+	for {
+		received, err := backend.Receive()
+		if err != nil {
+			return err
+		}
+		switch query := received.(type) {
+		case *pgproto3.Query:
+			if query.String == "SELECT 1" || begin && query.String != "-- ping" {
+				backend.Send(refusal)
+				backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+				break
+			}
+			backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("BEGIN")})
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
+		case *pgproto3.Parse:
+			backend.Send(refusal)
+		case *pgproto3.Sync:
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'E'})
+		}
+		if err := backend.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+func TestPlainCutsAtACharacter(t *testing.T) {
+	if got := postgres.Plain("ää", 3); got != "ä…" {
+		t.Errorf("got %q", got)
+	}
+}
