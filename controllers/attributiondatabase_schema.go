@@ -62,9 +62,14 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 	}
 }
 
-// observeSchema reads everything of interest with one query. Where the schema does not exist, or
-// has other versions, it reads the versions alone.
+// observeSchema reads everything of interest with one query, unless nothing has happened in the
+// database since it was last read. Where the schema does not exist, or has other versions, it reads
+// the versions alone.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
+	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
+		return nil
+	}
+	s.moment = r.registry.Moment(s.name)
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
