@@ -87,7 +87,9 @@ func TestPairsBeyondTheCapWait(t *testing.T) {
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
 	w.patch("rpol", "five-dollars", `{"limits":{"pairsPerReferrer":1}}`)
-	await(w, campaign, "capped", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Policy.Revision == 2 })
+	w.eventually("capped", func() bool {
+		return value[bool](w, own, "SELECT pairs_per_referrer IS NOT DISTINCT FROM 1 FROM referral.campaign")
+	})
 	w.friends(own, "bob", "carol")
 	await(w, campaign, "waiting", func(c *v1alpha1.ReferralCampaign) bool {
 		return c.Status.Pairs.Granted == 1 && c.Status.Pairs.Waiting == 1
@@ -95,7 +97,7 @@ func TestPairsBeyondTheCapWait(t *testing.T) {
 	w.awaitReady(campaign)
 	w.patch("rpol", "five-dollars", `{"limits":null}`)
 	await(w, campaign, "admitted", func(c *v1alpha1.ReferralCampaign) bool {
-		return c.Status.Pairs.Granted == 2 && c.Status.Pairs.Waiting == 0
+		return c.Status.Pairs.Granted == 2 && c.Status.Pairs.Waiting == 0 && c.Status.Policy.Revision == 1
 	})
 }
 

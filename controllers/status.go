@@ -164,6 +164,7 @@ func (r *reporter) announce(ctx context.Context, before, after resource) error {
 // underWay are the reasons of Ready=False that are a normal step and not a problem.
 var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
+	v1alpha1.PendingReason: true, v1alpha1.RunningReason: true,
 }
 
 // startPatience is how long a new object may wait for other objects, which are often applied

@@ -95,7 +95,7 @@ func (s *shop) limit(ctx context.Context, limits reward.Limits, budget int64) er
 		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
 		Destination: "https://mysite.com/", Generation: 2,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", PairsPerReferrer: limits.PairsPerReferrer,
 		Budget: &database.Money{Amount: budget, Currency: "USD"},
 	})
 	return err

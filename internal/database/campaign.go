@@ -26,11 +26,12 @@ type Declaration struct {
 	AttributionWindow time.Duration
 	Destination       string
 	Budget            *Money        // nil: no limit
+	PairsPerReferrer  int64         // the cap: held and granted pairs of one referrer; zero: no limit
 	ResyncInterval    time.Duration // longest time between two resyncs; zero: 30 minutes
 	Generation        int64
 	Policy            Policy
 	Digest            string // of Terms
-	Terms             []byte // JSON of reward.Terms; nil: the terms in force and their policy stay
+	Terms             []byte // JSON of reward.Terms; nil: the terms in force, their policy and the cap stay
 	Scope             string // which pairs an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
 }
 
@@ -56,7 +57,8 @@ type Declared struct {
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
 // earlier declaration. It is idempotent: it writes nothing if nothing differs.
 //
-// It records a revision if the digest differs from the newest revision's. It ignores a declaration
+// It records a revision if the digest differs from the newest revision's. The revision reaches
+// older pairs by a rollout, which stops that of the revision before. It ignores a declaration
 // of a lower generation of the same campaign or policy object, and one of an object whose deletion
 // is recorded. A campaign that was never declared cannot be declared without terms. In mode
 // PolicyMissing, which has no terms, only the campaign's mode and its declaring object change.
@@ -96,12 +98,18 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 	}
 	// From here on no earlier batch commits, so a fact that arrives after the revision's time is
 	// never decided without the revision.
-	if edits.terms {
-		if _, err := tx.Exec(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope); err != nil {
+	if edits.old {
+		if _, err := tx.Exec(ctx, query(db, "update_digest"), d.Name, d.Digest); err != nil {
 			return nil, err
 		}
 	}
-	if edits.terms && d.Scope != NewPairs {
+	rollsOut := false
+	if edits.terms {
+		if err := tx.QueryRow(ctx, query(db, "insert_revision"), d.Name, d.Digest, d.Terms, d.Scope).Scan(&rollsOut); err != nil {
+			return nil, err
+		}
+	}
+	if rollsOut {
 		if _, err := tx.Exec(ctx, query(db, "begin_rollout"), d.Name); err != nil {
 			return nil, err
 		}
@@ -153,9 +161,13 @@ func writeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaratio
 
 // columns are the values of the campaign's row.
 func (d *Declaration) columns(present *campaignRow) pgx.StrictNamedArgs {
-	policy := d.Policy
+	policy, limit := d.Policy, d.PairsPerReferrer
 	if d.Terms == nil {
-		policy = present.policy
+		policy, limit = present.policy, present.pairsPerReferrer
+	}
+	var pairsPerReferrer *int64
+	if limit > 0 {
+		pairsPerReferrer = &limit
 	}
 	var budget *int64
 	var currency *string
@@ -166,7 +178,8 @@ func (d *Declaration) columns(present *campaignRow) pgx.StrictNamedArgs {
 		"name": d.Name, "mode": d.Mode, "starts_at": nullable(d.StartsAt), "ends_at": nullable(d.EndsAt),
 		"attribution_window": d.AttributionWindow.Microseconds(), "destination": d.Destination,
 		"budget_amount": budget, "budget_currency": currency, "resync_interval": d.ResyncInterval.Microseconds(),
-		"uid": d.UID, "generation": d.Generation,
+		"pairs_per_referrer": pairsPerReferrer,
+		"uid":                d.UID, "generation": d.Generation,
 		"policy": policy.Name, "policy_uid": policy.UID, "policy_generation": policy.Generation,
 	}
 }

@@ -1,7 +1,10 @@
 package database
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -18,11 +21,13 @@ type campaignRow struct {
 	destination      string
 	budget           Money // zero: no limit
 	resyncInterval   time.Duration
+	pairsPerReferrer int64 // zero: no limit
 	uid              string
 	generation       int64
 	policy           Policy
 	revision         int // the newest
 	digest           string
+	besideLimits     []byte   // JSON of its terms without limits; nil: it was recorded without
 	deletedUIDs      []string // of objects whose declarations are ignored
 }
 
@@ -31,8 +36,8 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
 	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
-		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.uid, &c.generation,
-		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.deletedUIDs)
+		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.pairsPerReferrer, &c.uid, &c.generation,
+		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.besideLimits, &c.deletedUIDs)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
 	c.resyncInterval = time.Duration(resyncInterval) * time.Microsecond
@@ -43,14 +48,16 @@ func readCampaign(ctx context.Context, from querier, sql, name string) (*campaig
 type edits struct {
 	spec  bool // any column of the campaign's row
 	terms bool // a revision must be recorded
+	old   bool // the newest revision was recorded with limits, and has the digest of these as well
 	money bool // the budget's amount
 	unit  bool // the budget's currency
+	limit bool // the cap
 	reach bool // other signups may be attributed, or other pairs admitted
 	judge bool // other purchases of attributed signups may count
 }
 
-func (e edits) any() bool       { return e.spec || e.terms || e.money || e.unit || e.reach || e.judge }
-func (e edits) decisions() bool { return e.money || e.waiting() }
+func (e edits) any() bool       { return e.spec || e.old || e.decisions() }
+func (e edits) decisions() bool { return e.money || e.limit || e.waiting() }
 
 // waiting reports whether decisions about waiting pairs may change.
 func (e edits) waiting() bool { return e.terms || e.unit || e.reach || e.judge }
@@ -63,19 +70,39 @@ func (c *campaignRow) edits(d Declaration) edits {
 		same := c.uid == d.UID && c.generation == d.Generation
 		return edits{spec: c.mode != d.Mode || !same, reach: c.mode != d.Mode}
 	case !c.exists:
-		return edits{spec: true, terms: c.revision == 0 || c.digest != d.Digest, reach: true}
+		return edits{spec: true, terms: c.revision == 0 || !c.follows(d), reach: true}
 	}
 	moved, budget := c.moved(d), budgetOf(d)
 	unit := c.budget.Currency != budget.Currency
 	e := edits{
-		terms: d.Terms != nil && c.digest != d.Digest,
+		terms: d.Terms != nil && !c.follows(d),
+		old:   d.Terms != nil && c.follows(d) && c.digest != d.Digest,
 		money: c.budget.Amount != budget.Amount,
 		unit:  unit,
+		limit: d.Terms != nil && c.pairsPerReferrer != d.PairsPerReferrer,
 		reach: c.mode != d.Mode || moved,
 		judge: moved || unit, // expanding the campaign misses an attributed signup whose link has been removed
 	}
-	e.spec = e.reach || e.money || e.unit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
+	e.spec = e.reach || e.money || e.unit || e.limit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e
+}
+
+// follows reports whether the newest revision has the declared terms.
+func (c *campaignRow) follows(d Declaration) bool {
+	return c.digest == d.Digest || c.besideLimits != nil && sameJSON(c.besideLimits, d.Terms)
+}
+
+// sameJSON reports whether two texts say the same. Amounts are compared exactly.
+func sameJSON(a, b []byte) bool {
+	read := func(text []byte) (value any, err error) {
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		err = decoder.Decode(&value)
+		return value, err
+	}
+	x, errX := read(a)
+	y, errY := read(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
 }
 
 // moved reports whether the campaign's period or window differs.

@@ -43,7 +43,7 @@ type CampaignStatus struct {
 	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
 
 	Budget          *Money         // nil: no limit
-	Rollout         *RolloutStatus // nil: no revision has reached existing pairs
+	Rollout         *RolloutStatus // nil: no revision has reached existing pairs, or a newer revision stopped its rollout
 	ConditionErrors int64
 	Resync          ResyncStatus
 

@@ -52,6 +52,9 @@ type batch struct {
 	passedOverReferrers referrerColumns      // referrers of the pairs that are passed over from now on
 	referrersNotWaiting map[referrerKey]bool // referrers without a pair on the waitlist when the campaign was locked
 
+	// Reads deciding touches for a plan, under other campaigns than the declared ones; nil: as declared.
+	touches func(*batch, *pgx.Batch, *touchColumns)
+
 	erasures []*erasure // the next steps of erasures that the batch does
 	fixes    []string   // user_ids whose attributions become fixed
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -24,7 +26,13 @@ type Declared struct {
 	OwnerUID      string // empty: the schema has no owner, or its owner released it
 	Suspended     bool
 	Reward        *reward.Configuration
-	Conditions    bool // some revision has a condition, so attributes are loaded
+	Conditions    bool     // some revision has a condition, so attributes are loaded
+	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
+}
+
+// versionsKnown reports whether schema and rules have the versions of this binary.
+func (c *Declared) versionsKnown() bool {
+	return database.Versions{Schema: c.SchemaVersion, Rules: c.RulesVersion} == database.Known()
 }
 
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same
@@ -55,15 +63,20 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		window           *int64
 		budget           *int64
 		currency         *string
+		pairsPerReferrer int64
 		edit             *int64
 		waits            bool
 		revision         *int
 		scope            *reward.RevisionScope
 		recordedAt       *time.Time
 		terms            []byte
+		withdraws        int
+		rollsOut         bool
+		rollout          reward.Rollout
 	)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
-		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &edit, &waits, &revision, &recordedAt, &scope, &terms)
+		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
+		&revision, &recordedAt, &scope, &terms, &withdraws, &rollsOut, &rollout.Reached, &rollout.All)
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -81,6 +94,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 			StartsAt:          timeOf(startsAt),
 			EndsAt:            timeOf(endsAt),
 			AttributionWindow: time.Duration(*window) * time.Microsecond,
+			PairsPerReferrer:  pairsPerReferrer,
 			Edit:              *edit,
 			Waits:             waits,
 		}
@@ -89,14 +103,27 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		}
 		c.Reward.Campaigns[*name] = campaign
 	}
-	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope, Withdraws: withdraws}
+	if rollsOut {
+		recorded.Rollout = &rollout
+	}
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
 	recorded.Ready()
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
+	c.noteRollout(campaign)
 	return nil
+}
+
+// noteRollout lists the campaign among those that are rolling out, or no longer. Revisions are read
+// in order.
+func (c *Declared) noteRollout(campaign *reward.Campaign) {
+	c.RollingOut = slices.DeleteFunc(c.RollingOut, func(name string) bool { return name == campaign.Name })
+	if rollout := campaign.Revisions[len(campaign.Revisions)-1].Rollout; rollout != nil && !rollout.All {
+		c.RollingOut = append(c.RollingOut, campaign.Name)
+	}
 }
 
 // timeOf reads a time that may be null, which is the zero time.

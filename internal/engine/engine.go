@@ -225,8 +225,7 @@ func (e *Engine) reload(ctx context.Context) (*Declared, error) {
 // mayDecide reports whether the database is not suspended, belongs to this engine's owner, and has
 // the schema and rules versions of this binary.
 func (e *Engine) mayDecide(config *Declared) bool {
-	versions := database.Versions{Schema: config.SchemaVersion, Rules: config.RulesVersion}
-	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && versions == database.Known()
+	return !config.Suspended && config.OwnerUID == e.options.OwnerUID && config.versionsKnown()
 }
 
 // Err returns why the engine, or one of its shards, makes no progress at present. It is nil when

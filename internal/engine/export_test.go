@@ -39,3 +39,24 @@ func (p *Poller) Empty() bool { return p.poller.empty }
 func UntilTurn(now time.Time, phase, interval time.Duration, place database.Place) time.Duration {
 	return untilTurn(now, phase, interval, &place)
 }
+
+// Attempts runs at most n batches, while there is work.
+func (e *Engine) Attempts(ctx context.Context, n int) error {
+	w := newWorker(e, 0)
+	for range n {
+		if _, err := e.poll(ctx); err != nil {
+			return err
+		}
+		if did, _, err := w.attempt(ctx); err != nil || !did {
+			return err
+		}
+	}
+	return nil
+}
+
+// LimitClaims lets a plan keep so many claims. It returns a function that undoes it.
+func LimitClaims(claims int) (undo func()) {
+	before := bytesOfClaims
+	bytesOfClaims = claims * bytesPerClaim
+	return func() { bytesOfClaims = before }
+}

@@ -12,6 +12,9 @@ import (
 // load reads what is known of the batch's referees: first the rows keyed by the referee, then the
 // rows that these refer to.
 func (b *batch) load(ctx context.Context) error {
+	if err := b.loadRollouts(ctx); err != nil {
+		return err
+	}
 	if err := b.loadOwn(ctx); err != nil {
 		return err
 	}
@@ -243,7 +246,11 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 // that explain why. For a lost attribution it reads the touch that may have led to it.
 func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
 	var q pgx.Batch
-	if len(visited.UserIDs) > 0 {
+	switch {
+	case len(visited.UserIDs) == 0:
+	case b.touches != nil:
+		b.touches(b, &q, visited)
+	default:
 		q.Queue(b.statement("load_touch"), visited.UserIDs, visited.VisitorIDs, visited.SignedUpAt).Query(b.eachTouch())
 	}
 	if len(lost.UserIDs) > 0 {

@@ -73,7 +73,7 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 	})
 	var q pgx.Batch
 	q.Queue(b.statement("waiting_by_edit"), campaign.Name, campaign.Edit, admits, limit).Query(collect)
-	limited := campaign.Cap()
+	limited := campaign.PairsPerReferrer
 	kinds := []bool{true}
 	if admits && limited == 0 {
 		kinds = append(kinds, false)

@@ -101,7 +101,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 		Campaign: database.Campaign{OwnerUID: uid, Name: name, UID: name + "-uid"},
 		Mode:     database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
 		Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", PairsPerReferrer: terms.Limits.PairsPerReferrer,
 	}
 	for _, edit := range edits {
 		edit(&d)
@@ -189,6 +189,6 @@ func withTerms(terms reward.Terms) func(*database.Declaration) {
 		if err != nil {
 			panic(err) // terms are plain data
 		}
-		d.Digest, d.Terms = terms.Digest(), text
+		d.Digest, d.Terms, d.PairsPerReferrer = terms.Digest(), text, terms.Limits.PairsPerReferrer
 	}
 }

@@ -72,7 +72,7 @@ const (
 // before.
 func (o beside) declares() bool {
 	switch o.What.(type) {
-	case declare, again, lag, closeCampaign, settings:
+	case declare, again, revert, lag, closeCampaign, settings:
 		return true
 	}
 	return false

@@ -43,6 +43,15 @@ func (d drawing) declare() declare {
 	return c
 }
 
+// edit draws a declaration, or the revert of one, planned before or not.
+func (d drawing) edit() operation {
+	o := of[operation](d, d.declare(), d.declare(), revert{d.campaign(), of(d, "", "NewPairs", "AllPairs")})
+	if d.seldom(2) {
+		return plan{Campaign: d.campaign(), Edit: of(d, o, o, o, d.mode(), nil)}
+	}
+	return o
+}
+
 // mode draws in which mode a campaign goes on as it was declared.
 func (d drawing) mode() operation {
 	return of[operation](d, again{d.campaign(), open}, again{d.campaign(), suspended}, again{d.campaign(), open},

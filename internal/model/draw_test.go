@@ -142,7 +142,7 @@ func (d drawing) operation() operation {
 	case n < 22:
 		return d.beside()
 	case n < 24:
-		return d.declare()
+		return d.edit()
 	case n < 26:
 		return advance{of(d, 1, 3, 10, 30, 100)}
 	case n < 28:

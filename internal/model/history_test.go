@@ -28,6 +28,7 @@ type history struct {
 	requests    int
 	deleted     map[string]int                    // how many objects of a name were
 	last        map[string]declare                // by campaign, its policy there
+	before      map[string]declare                // the same, one declaration before
 	sent        map[string][]database.Declaration // the same, as they were declared
 	seen        *results                          // what the system has recorded, commit by commit
 }
@@ -38,7 +39,7 @@ func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
 	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{},
-		last: map[string]declare{}, sent: map[string][]database.Declaration{}}
+		last: map[string]declare{}, before: map[string]declare{}, sent: map[string][]database.Declaration{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
 		if h.waitsForPending(o) {
@@ -196,6 +197,9 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
+			if w.of == "rollout" {
+				h.roll(w)
+			}
 			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() && w.of != "withheld" {
 				users[user] = true
 			}

@@ -236,6 +236,8 @@ type (
 	// again declares what was declared last once more, in this mode. What was never declared stays
 	// so.
 	again struct{ Campaign, Mode string }
+	// revert declares what was declared before the last, with the scope of then or another.
+	revert struct{ Campaign, Scope string }
 	// lag declares what was declared before, as a controller does whose cache lags behind: of the
 	// campaign, or of its policy. It is ignored.
 	lag struct {
@@ -265,6 +267,20 @@ type (
 )
 
 func (o declare) happen(h *history) {
+	declaration := o.declaration(h)
+	if o.PolicyMissing {
+		if c := h.campaigns[o.Campaign]; c != nil {
+			c.mode = policyMissing
+		}
+	} else {
+		h.declare(o, &declaration)
+	}
+	_, err := database.Declare(context.Background(), h.db, declaration)
+	must(h.t, err)
+}
+
+// declaration is what a controller makes of it.
+func (o declare) declaration(h *history) database.Declaration {
 	h.generation++
 	declaration := database.Declaration{
 		Campaign: database.Campaign{OwnerUID: ownerUID, Name: o.Campaign, UID: fmt.Sprint(o.Campaign, "-uid-", h.deleted[o.Campaign])},
@@ -275,14 +291,19 @@ func (o declare) happen(h *history) {
 	}
 	if o.PolicyMissing {
 		declaration.Mode = database.PolicyMissing
-		if c := h.campaigns[o.Campaign]; c != nil {
-			c.mode = policyMissing
-		}
-	} else {
-		h.declare(o, &declaration)
+		return declaration
 	}
-	_, err := database.Declare(context.Background(), h.db, declaration)
+	if o.Suspended {
+		declaration.Mode = database.Suspended
+	}
+	if o.Budget > 0 {
+		declaration.Budget = &database.Money{Amount: o.Budget, Currency: cmp.Or(o.Currency, "USD")}
+	}
+	written := o.Policy.written()
+	text, err := json.Marshal(written)
 	must(h.t, err)
+	declaration.Terms, declaration.Digest, declaration.PairsPerReferrer = text, written.Digest(), o.Policy.Cap
+	return declaration
 }
 
 func (o declare) policy() string { return cmp.Or(o.PolicyName, "policy") }
@@ -294,6 +315,29 @@ func (o again) happen(h *history) {
 	}
 	last.Suspended, last.PolicyMissing = o.Mode == suspended, o.Mode == policyMissing
 	last.happen(h)
+}
+
+func (o revert) happen(h *history) {
+	if before, ok := h.declares(o); ok {
+		before.happen(h)
+	}
+}
+
+// declares returns what is declared by an operation that declares a campaign.
+func (h *history) declares(o operation) (declare, bool) {
+	switch o := o.(type) {
+	case declare:
+		return o, !o.PolicyMissing
+	case revert:
+		before := h.before[o.Campaign]
+		before.Scope = cmp.Or(o.Scope, before.Scope)
+		return before, before.Campaign != ""
+	case again:
+		last, ok := h.last[o.Campaign]
+		last.Suspended = o.Mode == suspended
+		return last, ok && o.Mode != policyMissing
+	}
+	return declare{}, false
 }
 
 func (o lag) happen(h *history) {
@@ -316,28 +360,21 @@ func (o lag) happen(h *history) {
 	}
 }
 
+// declare takes over what is declared.
 func (h *history) declare(o declare, declaration *database.Declaration) {
 	c := h.campaigns[o.Campaign]
 	if c == nil {
 		c = &campaign{}
 		h.campaigns[o.Campaign] = c
 	}
-	h.last[o.Campaign] = o
+	h.before[o.Campaign], h.last[o.Campaign] = h.last[o.Campaign], o
 	c.mode, c.starts, c.ends, c.window = open, hours(o.Starts), hours(o.Ends), hours(o.Window)
 	c.budget, c.currency = o.Budget, cmp.Or(o.Currency, "USD")
 	if o.Suspended {
-		c.mode, declaration.Mode = suspended, database.Suspended
+		c.mode = suspended
 	}
-	if c.differs(o.Policy) {
-		c.revisions = append(c.revisions, revision{o.Policy, o.Scope, h.clock()})
-	}
-	if o.Budget > 0 {
-		declaration.Budget = &database.Money{Amount: o.Budget, Currency: c.currency}
-	}
-	written := o.Policy.written()
-	text, err := json.Marshal(written)
-	must(h.t, err)
-	declaration.Terms, declaration.Digest = text, written.Digest()
+	c.cap = o.Policy.Cap
+	c.revise(o.Policy, o.Scope, h.clock)
 	h.sent[o.Campaign] = append(h.sent[o.Campaign], *declaration)
 }
 
@@ -346,7 +383,6 @@ func (t terms) written() reward.Terms {
 	w := reward.Terms{
 		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
 		WithinSignup: time.Duration(t.Within) * time.Hour, BeforeSignup: time.Duration(t.Before) * time.Hour, HoldPeriod: time.Duration(t.Hold) * time.Hour,
-		Limits: reward.Limits{PairsPerReferrer: t.Cap},
 	}
 	if t.Every {
 		w.Purchases = reward.EveryPurchase

@@ -221,7 +221,7 @@ func (m *model) wants(p *place) map[string]credit {
 // lacks returns the limit that has no capacity for all rewards of the pair; empty: it fits.
 func (m *model) lacks(p *place) string {
 	c := m.campaigns[p.pair.campaign]
-	if p.first && c.cap() > 0 && m.occupied(p.pair.campaign, p.pair.referrer) >= c.cap() {
+	if p.first && c.cap > 0 && m.occupied(p.pair.campaign, p.pair.referrer) >= c.cap {
 		return "CapReached"
 	}
 	more := m.needs(p)

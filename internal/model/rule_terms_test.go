@@ -30,17 +30,15 @@ type rewardTerms struct {
 
 type tierTerms struct{ From, Amount int64 }
 
-// Rule 6: a declaration adds a revision only when the terms differ from the newest. A missing field
-// and its default are the same.
-func (c *campaign) differs(t terms) bool {
-	if len(c.revisions) == 0 {
-		return true
-	}
-	was := c.newest().terms
+// follows reports whether the terms are those of a revision. A missing field and its default are the
+// same, and limits are no part of a revision.
+func (t terms) follows(r revision) bool {
+	was := r.terms
 	if defaulted(was.Before) && defaulted(t.Before) {
 		was.Before = t.Before
 	}
-	return !reflect.DeepEqual(was, t)
+	was.Cap = t.Cap
+	return reflect.DeepEqual(was, t)
 }
 
 func defaulted(before int) bool { return before == 0 || before == 1 }

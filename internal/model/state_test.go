@@ -103,6 +103,7 @@ type campaign struct {
 	window       at
 	budget       int64 // zero: no limit
 	currency     string
+	cap          int64 // pairs per referrer; zero: no limit
 	revisions    []revision
 }
 
@@ -116,16 +117,19 @@ const (
 )
 
 type revision struct {
-	terms    terms
-	scope    string
-	recorded at
+	terms     terms
+	scope     string
+	recorded  at
+	withdraws int      // the number of the revision that it withdraws; zero: none
+	rollout   *rollout // nil: it reaches no pair of before
 }
 
-// newest is what limits are taken from: they are never pinned (rule 6).
-func (c *campaign) newest() *revision { return &c.revisions[len(c.revisions)-1] }
-
-// cap is the limit of pairs per referrer; zero: there is none.
-func (c *campaign) cap() int64 { return c.newest().terms.Cap }
+// rollout is how far a revision has come in reaching pairs of before it: whichever order the engine
+// chooses, read from what it recorded.
+type rollout struct {
+	reached string // user
+	all     bool
+}
 
 type attribution struct {
 	campaign, code, referrer, label string

@@ -151,7 +151,7 @@ func (c *Capacity) couldFit(w *WaitingPair) bool {
 // lack returns the reason why a pair of the referrer that needs this amount does not fit; empty: it
 // fits.
 func (c *Capacity) lack(referrer string, growing bool, needed int64) Reason {
-	limit := c.Campaign.Cap()
+	limit := c.Campaign.PairsPerReferrer
 	switch {
 	case !growing && limit > 0 && c.Admitted[referrer] >= limit:
 		return CapReached
@@ -167,7 +167,7 @@ func (c *Capacity) shortOf() Reason {
 	switch {
 	case c.Campaign.Budget != nil:
 		return BudgetExhausted
-	case c.Campaign.Cap() > 0:
+	case c.Campaign.PairsPerReferrer > 0:
 		return CapReached
 	}
 	return Qualified

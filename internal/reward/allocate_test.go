@@ -20,8 +20,8 @@ type queue struct {
 // newQueue has a campaign that pays 10%, so that a purchase of $40 needs 400 of the budget. A left
 // below zero means no budget.
 func newQueue(t rapid.TB, limit, left int64) *queue {
-	campaign := openCampaign("invite", Terms{Purchases: EveryPurchase, Rewards: []Reward{toBen("10")}, Limits: Limits{PairsPerReferrer: limit}})
-	campaign.Waits = true
+	campaign := openCampaign("invite", Terms{Purchases: EveryPurchase, Rewards: []Reward{toBen("10")}})
+	campaign.Waits, campaign.PairsPerReferrer = true, limit
 	q := &queue{TB: t, campaign: campaign, capacity: Capacity{Campaign: campaign, BudgetLeft: left, Admitted: map[string]int64{}}}
 	if left >= 0 {
 		campaign.Budget = &Money{Amount: 100_000, Currency: "USD"}

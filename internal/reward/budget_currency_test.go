@@ -122,5 +122,5 @@ func TestPairReversedForItsCurrencyIsReadmittedInTheBudgetsCurrency(t *testing.T
 // reviseAll records a revision that reaches every pair.
 func (s *story) reviseAll(terms Terms) {
 	s.revise(day(50), terms)
-	s.campaign().Revisions[len(s.campaign().Revisions)-1].Scope = AllPairs
+	s.rollOut(AllPairs)
 }

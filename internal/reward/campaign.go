@@ -24,6 +24,7 @@ type Campaign struct {
 	EndsAt            time.Time // exclusive bound of signup times; zero: none
 	AttributionWindow time.Duration
 	Budget            *Money     // the most that held and granted pairs may earn; nil: no limit
+	PairsPerReferrer  int64      // the cap: pairs of one referrer that are Held or Granted at a time; zero: no limit
 	Waits             bool       // pairs waited in it when the configuration was loaded
 	Edit              int64      // number of its last edit that decisions depend on
 	Revisions         []Revision // by Number, ascending; at least one
@@ -47,6 +48,14 @@ type Revision struct {
 	Scope      RevisionScope
 	Terms      Terms
 	Condition  *Condition // compiled from Terms; nil: the terms have none, or it is compiled when needed
+	Withdraws  int        // the number of the revision that it withdraws; zero: none
+	Rollout    *Rollout   // how far it has come in reaching pairs from before it; nil: it reaches none
+}
+
+// Rollout says whose pairs from before a revision the revision reaches so far.
+type Rollout struct {
+	Reached string // pairs of referees up to this user id
+	All     bool   // pairs of all referees
 }
 
 // RevisionScope says which pairs from before a revision the revision reaches.

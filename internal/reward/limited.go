@@ -3,21 +3,12 @@ package reward
 // Limited reports whether admissions of the campaign depend on other pairs: a revision of it has
 // tiers, it has a cap or a budget, or pairs wait in it.
 func (c *Campaign) Limited() bool {
-	return c.Budget != nil || c.Cap() > 0 || c.Waits || c.tiered()
+	return c.Budget != nil || c.PairsPerReferrer > 0 || c.Waits || c.tiered()
 }
 
 // Allocates reports whether a pair that counts needs the campaign's capacity: the campaign is
 // limited, or it is not open, so that pairs join its waitlist.
 func (c *Campaign) Allocates() bool { return c.Limited() || c.Mode != Open }
-
-// Cap returns how many pairs of one referrer may be Held or Granted at a time; zero: no limit. It
-// is the cap of the newest revision, whichever revision a pair follows.
-func (c *Campaign) Cap() int64 {
-	if len(c.Revisions) == 0 {
-		return 0
-	}
-	return c.Revisions[len(c.Revisions)-1].Terms.Limits.PairsPerReferrer
-}
 
 // tiered reports whether a revision has tiers, so that credits depend on the pairs of the referrer.
 func (c *Campaign) tiered() bool {

@@ -71,20 +71,36 @@ func (c *candidate) continues(campaign *Campaign) bool {
 }
 
 // reaches reports whether the revision reaches the candidate, whose hold ended at matures under the
-// revision before.
+// revision before. A revision that another one withdrew reaches nothing any more.
 func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) bool {
+	return !campaign.withdrawn(r.Number) && r.reached(c, campaign, matures)
+}
+
+// reached reports whether the revision reaches the candidate unless it is withdrawn. Pairs from
+// before the revision are reached only by its rollout.
+func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) bool {
 	anew := !c.continues(campaign)
 	// A pair that began to wait after this revision was recorded already has its revision.
 	waited := !anew && c.pair.State == Waiting && c.pair.CountedAt.Before(r.RecordedAt)
 	switch {
-	case r.Scope == AllPairs:
+	case (anew || waited) && later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt).After(r.RecordedAt):
 		return true
-	case r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited):
+	case !r.Rollout.reached(c.referee.UserID):
+		return false
+	case r.Scope == AllPairs, r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited):
 		return true
-	case anew || waited:
-		return later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt).After(r.RecordedAt)
 	}
-	return false
+	// What the revision withdraws may have reached the pair.
+	at := campaign.index(r.Withdraws)
+	return at >= 0 && (!anew && c.pair.Revision == r.Withdraws || campaign.Revisions[at].reached(c, campaign, matures))
+}
+
+// reached reports whether the rollout has reached the pairs of a referee.
+func (r *Rollout) reached(userID string) bool { return r != nil && (r.All || userID <= r.Reached) }
+
+// withdrawn reports whether a later revision withdraws the revision with that number.
+func (c *Campaign) withdrawn(number int) bool {
+	return slices.ContainsFunc(c.Revisions, func(r Revision) bool { return r.Withdraws == number })
 }
 
 // index returns the index of the revision with that number; -1: there is none.

@@ -73,7 +73,7 @@ func TestScopeDecidesWhichPairsARevisionReaches(t *testing.T) {
 	dearer := func(at int, scope RevisionScope) func(*story) {
 		return func(s *story) {
 			s.revise(day(at), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(1000)}})
-			s.campaign().Revisions[1].Scope = scope
+			s.rollOut(scope)
 		}
 	}
 	days := func(n int) func(*story) { return func(s *story) { s.terms().HoldPeriod = day(n).Sub(day(0)) } }
@@ -100,7 +100,7 @@ func TestScopeDecidesWhichPairsARevisionReaches(t *testing.T) {
 			dearer(50, HeldPairs)(s)
 			s.campaign().Revisions[1].Terms.HoldPeriod = day(60).Sub(day(0))
 			s.revise(day(55), Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(2000)}})
-			s.campaign().Revisions[2].Scope = HeldPairs
+			s.rollOut(HeldPairs)
 		}, "p1 Granted Qualified: inviter anna 20.00 USD"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -126,13 +126,13 @@ func TestRevisionReachesWaitingPairs(t *testing.T) {
 		want string
 	}{
 		{"not with NewPairs", func(*story) {}, granted},
-		{"with HeldPairs", func(s *story) { s.campaign().Revisions[1].Scope = HeldPairs }, "p1 Granted Qualified: inviter anna 10.00 USD"},
+		{"with HeldPairs", func(s *story) { s.rollOut(HeldPairs) }, "p1 Granted Qualified: inviter anna 10.00 USD"},
 		{"with NewPairs when its facts were written anew since", func(s *story) { s.p1().ArrivedAt = day(30) }, "p1 Granted Qualified: inviter anna 10.00 USD"},
 		{"not when it began to wait later, whatever arrived since", func(s *story) {
 			s.p1().ArrivedAt, s.ben.Pairs[0].CountedAt = day(30), day(31)
 		}, granted},
 		{"not when it began to wait later", func(s *story) {
-			s.campaign().Revisions[1].Scope = HeldPairs
+			s.rollOut(HeldPairs)
 			s.ben.Pairs[0].CountedAt = day(21)
 		}, granted},
 	} {

@@ -123,6 +123,12 @@ func (s *story) revise(at time.Time, terms Terms) {
 	c.Revisions = append(c.Revisions, Revision{Number: len(c.Revisions) + 1, RecordedAt: at, Terms: terms})
 }
 
+// rollOut gives the newest revision a scope, and a rollout that has reached all pairs of before it.
+func (s *story) rollOut(scope RevisionScope) {
+	newest := &s.campaign().Revisions[len(s.campaign().Revisions)-1]
+	newest.Scope, newest.Rollout = scope, &Rollout{All: true}
+}
+
 func (s *story) decide(t *testing.T) Outcome {
 	t.Helper()
 	outcome, err := Decide(&s.config, &s.ben, s.now)

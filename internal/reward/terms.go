@@ -13,17 +13,17 @@ type Terms struct {
 	Condition      string           `json:"condition,omitempty"`      // CEL; empty: none
 	HoldPeriod     time.Duration    `json:"holdPeriod,omitempty"`     // zero: none
 	Rewards        []Reward         `json:"rewards"`
-	Limits         Limits           `json:"limits,omitzero"`
+	Limits         Limits           `json:"-"` // the campaign's: part of no revision and no digest
 }
 
 // DefaultBeforeSignup is the BeforeSignup of a policy without the field. Revisions that were
 // recorded before the field existed have 0.
 const DefaultBeforeSignup = time.Hour
 
-// Limits bound admissions. They are never pinned to a pair: the limits of the newest revision apply
-// to all admissions.
+// Limits bound admissions. They are never pinned to a pair: the campaign has the newest ones, and
+// they apply to all admissions.
 type Limits struct {
-	PairsPerReferrer int64 `json:"pairsPerReferrer,omitempty"` // Held or Granted at a time; zero: no limit
+	PairsPerReferrer int64 // Held or Granted at a time; zero: no limit
 }
 
 // PurchaseScope says which purchases of a referee earn.

@@ -30,7 +30,9 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
   LEFT JOIN referral.campaign AS c ON true
   LEFT JOIN LATERAL (SELECT revision, digest FROM referral.revision
                       WHERE campaign = c.name ORDER BY revision DESC LIMIT 1) AS r ON true
-  LEFT JOIN referral.rollout AS ro ON ro.campaign = c.name
+  LEFT JOIN LATERAL (SELECT revision, total, revised_before, enqueued_up_to FROM referral.rollout
+                      WHERE campaign = c.name AND (reached_all OR revision = r.revision) -- else it was stopped
+                      ORDER BY revision DESC LIMIT 1) AS ro ON true
   LEFT JOIN referral.resync_campaign AS s ON s.campaign = c.name
   LEFT JOIN LATERAL (SELECT id, reported, present FROM referral.incident
                       WHERE campaign = c.name AND cause = 'MassReversal' AND state = 'Reported'

@@ -8,6 +8,9 @@ UPDATE referral.campaign
    SET mode = @mode, starts_at = @starts_at, ends_at = @ends_at,
        attribution_window = @attribution_window, destination = @destination,
        budget_amount = @budget_amount, budget_currency = @budget_currency, resync_interval = @resync_interval,
+       pairs_per_referrer = @pairs_per_referrer,
+       highest_cap = CASE WHEN @pairs_per_referrer::bigint IS NOT NULL AND highest_cap IS NOT NULL
+                          THEN greatest(highest_cap, @pairs_per_referrer) END,
        deleted_uids = CASE WHEN uid = @uid OR uid = ANY (deleted_uids) THEN deleted_uids
                            ELSE (deleted_uids || uid)[greatest(1, cardinality(deleted_uids) - 14):] END,
        uid = @uid, generation = @generation,

@@ -1,8 +1,11 @@
--- Expands rollouts. A revision that reaches existing pairs, or a campaign that is deleted with
--- Reverse, reaches every referee attributed to the campaign. A step reads the next @limit
--- attributions of whatever campaign, so that it costs the same for a small campaign. The last step
--- records the transaction up to which referees were enqueued.
--- Uses attribution_pkey and rollout_pkey.
+-- Expands rollouts. A revision that reaches existing pairs, an edit of the period, window or
+-- currency, and a campaign that is deleted with Reverse reach every referee attributed to the
+-- campaign. A step reads the next @limit attributions of whatever campaign, so that it costs the
+-- same for a small campaign, and records how far the rollout of the newest revision has come; one
+-- that a newer revision stopped stays where it is. What is left of the walk of a stopped rollout
+-- does not count for the newest: only a step that begins where that has come. The last step records
+-- the transaction up to which referees were enqueued.
+-- Uses attribution_pkey, revision_pkey and rollout_pkey.
 WITH rollout AS (
     SELECT * FROM unnest(@keys::text[], @resume_after::text[]) AS r(campaign, resume_after)
 ), step AS (
@@ -22,8 +25,10 @@ WITH rollout AS (
     SELECT referral.shard_of(campaign), 'Rollout', campaign, last_user FROM unfinished
 )
 UPDATE referral.rollout AS o
-   SET resume_after = coalesce((SELECT last_user FROM unfinished AS u WHERE u.campaign = o.campaign), ''),
-       enqueued_up_to = CASE WHEN o.campaign IN (SELECT campaign FROM unfinished) THEN NULL
-                          ELSE pg_current_xact_id() END
+   SET reached = greatest(o.reached, u.last_user),
+       reached_all = u.campaign IS NULL,
+       enqueued_up_to = CASE WHEN u.campaign IS NULL THEN pg_current_xact_id() END
   FROM rollout AS r
- WHERE o.campaign = r.campaign;
+  LEFT JOIN unfinished AS u ON u.campaign = r.campaign
+ WHERE o.campaign = r.campaign AND NOT o.reached_all AND r.resume_after <= o.reached
+   AND o.revision = (SELECT max(v.revision) FROM referral.revision AS v WHERE v.campaign = r.campaign);

@@ -27,6 +27,8 @@ BEGIN
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;
+-- How far rollouts have come.
+CREATE TRIGGER proof AFTER UPDATE ON referral.rollout FOR EACH ROW EXECUTE FUNCTION proof.note();
 -- What is declared.
 CREATE TRIGGER proof AFTER UPDATE ON referral.meta FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION proof.note();
 -- The engine's steps of a reversal, and not its beginning.

@@ -82,7 +82,7 @@ func Declare(t testing.TB, operator *postgres.DB, name string, terms reward.Term
 		Campaign: database.Campaign{OwnerUID: Owner.UID, Name: name, UID: name + "-uid"},
 		Mode:     database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
 		Generation: 1, Policy: database.Policy{Name: "policy", UID: "policy-uid", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs),
+		Digest: terms.Digest(), Terms: text, Scope: string(reward.NewPairs), PairsPerReferrer: terms.Limits.PairsPerReferrer,
 	}
 	for _, edit := range edits {
 		edit(&d)

@@ -1,0 +1,181 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// revised edits a declaration as a later edit of the policy would.
+func revised(generation, amount int64, scope reward.RevisionScope) func(*database.Declaration) {
+	return func(d *database.Declaration) {
+		terms := fiveDollars()
+		terms.Rewards[0].Fixed.Amount = amount
+		withTerms(terms)(d)
+		d.Policy.Generation, d.Scope = generation, string(scope)
+	}
+}
+
+const (
+	sums        = "SELECT coalesce(sum(amount), 0)::bigint FROM referral.ledger"
+	underTerms  = "SELECT revision, count(*) FROM referral.pair GROUP BY 1 ORDER BY 1"
+	rolledOutTo = "SELECT revision, reached, reached_all FROM referral.rollout ORDER BY 1"
+)
+
+// steps runs at most that many small batches.
+func (s *shop) steps(n int) {
+	s.Helper()
+	must(s, s.newEngine(engine.Options{BatchSize: 4}).Attempts(s.Context(), n))
+}
+
+// resyncsWithoutDrift has everything compared.
+func (s *shop) resyncsWithoutDrift() {
+	s.Helper()
+	must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, fmt.Sprint(s.rows("SELECT clock_timestamp()"))))
+	must(s, s.engine.Resync(s.Context()))
+	s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::bigint FROM referral.resync_campaign", "0")
+	s.consistent()
+}
+
+// A commit that pays $7 instead of $5 is reverted before, during and after its rollout. Each time
+// the sums are what they were, also after a refund and a resync.
+func TestRevertedEditTakesBackWhatItGave(t *testing.T) {
+	const friends = 40
+	for _, c := range []struct {
+		name    string
+		batches int
+		scope   reward.RevisionScope // of the revert
+	}{
+		{"before the rollout", 0, reward.AllPairs},
+		{"during the rollout", 6, reward.AllPairs},
+		{"after the rollout", 1000, reward.AllPairs},
+		{"before the rollout, and the scope with it", 0, reward.NewPairs},
+		{"during the rollout, and the scope with it", 6, reward.NewPairs},
+		{"after the rollout, and the scope with it", 1000, reward.NewPairs},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.arrive(1, friends)
+			s.converge()
+			s.expect("before", sums, fmt.Sprint(friends*500))
+
+			s.declare("invite", fiveDollars(), revised(2, 700, reward.AllPairs))
+			s.steps(c.batches)
+			s.consistent()
+			t.Log(s.rows(sums), s.rows(underTerms), s.rows(rolledOutTo))
+			s.declare("invite", fiveDollars(), revised(3, 500, c.scope))
+			s.converge()
+			s.expect("reverted", sums, fmt.Sprint(friends*500))
+			s.expect("revisions", "SELECT revision, coalesce(withdraws, 0) FROM referral.revision ORDER BY 1", "1 0", "2 0", "3 2")
+
+			s.refund("u001", 2000)
+			s.refund("u040", 2000)
+			s.converge()
+			s.expect("after refunds", sums, fmt.Sprint((friends-2)*500))
+			s.write("DELETE FROM referral.refund WHERE user_id = 'u001'")
+			s.converge()
+			s.expect("after a refund was withdrawn", sums, fmt.Sprint((friends-1)*500))
+			s.resyncsWithoutDrift()
+			s.expect("after a resync", sums, fmt.Sprint((friends-1)*500))
+		})
+	}
+}
+
+// A fact about a pair that a rollout has not reached moves no other money than the fact's own.
+func TestPairIsDecidedUnderItsRevisionUntilTheRolloutReachesIt(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 40)
+	s.converge()
+	s.declare("invite", fiveDollars(), revised(2, 700, reward.AllPairs))
+	s.steps(2)
+	s.expect("the rollout has not come to the last", "SELECT reached < 'u040', reached_all FROM referral.rollout", "true false")
+	s.write("UPDATE referral.purchase SET amount = 3000 WHERE user_id = 'u040'")
+	s.asOwner("CREATE TABLE public.rest AS SELECT * FROM referral.change WHERE key <> 'u040'")
+	s.asOwner("DELETE FROM referral.change WHERE key <> 'u040'")
+	s.converge()
+	s.expect("a fact", "SELECT p.revision, c.amount FROM referral.pair p JOIN referral.credit c USING (user_id, purchase_id) WHERE user_id = 'u040'", "1 500")
+	s.resyncsWithoutDrift()
+	s.expect("a resync", "SELECT p.revision, c.amount FROM referral.pair p JOIN referral.credit c USING (user_id, purchase_id) WHERE user_id = 'u040'", "1 500")
+}
+
+// What a newer edit leaves of a rollout is neither drift nor a violation.
+func TestNewerEditStopsTheRolloutInProgress(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 40)
+	s.converge()
+	s.declare("invite", fiveDollars(), revised(2, 700, reward.AllPairs))
+	s.steps(6)
+	reached := s.rows(rolledOutTo)
+	s.declare("invite", fiveDollars(), revised(3, 900, reward.NewPairs))
+	s.converge()
+	s.expect("it stays where it is", rolledOutTo, reached...)
+	moved := s.rows("SELECT count(*) FROM referral.pair WHERE user_id <= (SELECT reached FROM referral.rollout)")[0]
+	s.expect("pairs up to there follow it, and no others", "SELECT count(*) FROM referral.pair WHERE revision = 2", moved)
+	if moved == "0" || moved == "40" {
+		t.Errorf("%s pairs of 40 were moved: the rollout was not stopped in the middle", moved)
+	}
+	status, err := database.ReadStatus(t.Context(), s.db)
+	must(t, err)
+	if rollout := status.Campaigns[0].Rollout; rollout != nil {
+		t.Errorf("the status waits for a rollout that was stopped: %+v", rollout)
+	}
+	s.arrive(41, 41)
+	s.resyncsWithoutDrift()
+	s.converge()
+	s.expect("a new pair follows the newest", "SELECT revision FROM referral.pair WHERE user_id = 'u041'", "3")
+
+	s.declare("invite", fiveDollars(), revised(4, 1000, reward.AllPairs))
+	s.converge()
+	s.expect("another rollout reaches all", underTerms, "4 41")
+}
+
+// Limits are no part of a revision.
+func TestEditOfLimitsAloneAddsNoRevision(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 3)
+	s.converge()
+	for generation, limit := range []int64{1, 2, 5, 0, 4} {
+		s.declare("invite", fiveDollars(), limited(int64(generation+2), limit, 0), func(d *database.Declaration) { d.Scope = "AllPairs" })
+		s.converge()
+		s.expect("revisions", "SELECT count(*) FROM referral.revision", "1")
+	}
+	s.expect("what was admitted stays", underTerms, "1 3")
+	s.declare("invite", fiveDollars(), limited(9, 3, 0))
+	s.arrive(4, 4)
+	s.converge()
+	s.expect("the cap in force applies", "SELECT state, reason FROM referral.pair WHERE user_id = 'u004'", "Waiting CapReached")
+	s.declare("invite", fiveDollars(), inMode(reward.PolicyMissing, 10), func(d *database.Declaration) { d.Terms = nil })
+	s.expect("it stays while the policy is missing", "SELECT pairs_per_referrer FROM referral.campaign", "3")
+	s.declare("invite", fiveDollars(), limited(11, 4, 0))
+	s.converge()
+	s.expect("and is raised for pairs that wait", "SELECT state, reason FROM referral.pair WHERE user_id = 'u004'", "Granted Qualified")
+}
+
+// Purchases that counted under Every, because the rollout of First had not come to them, both keep
+// their credit, which is no violation.
+func TestRolloutOfFirstLeavesWhatCountedUnderEvery(t *testing.T) {
+	s := newShop(t)
+	every, first := fiveDollars(), fiveDollars()
+	every.Purchases = reward.EveryPurchase
+	s.declare("invite", every)
+	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna')`)
+	s.converge()
+	s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'anna')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p1', 2000, 'USD'), ('bob', 'p2', 2000, 'USD')`)
+	s.declare("invite", first, func(d *database.Declaration) { d.Policy.Generation, d.Scope = 2, "AllPairs" })
+	s.asOwner("CREATE TABLE public.rest AS SELECT kind, key FROM referral.change WHERE kind = 'Rollout'")
+	s.asOwner("DELETE FROM referral.change WHERE kind = 'Rollout'")
+	s.converge()
+	s.expect("both count under Every", underTerms, "1 2")
+	s.asOwner("INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(key), kind, key FROM public.rest")
+	s.converge()
+	s.expect("both are moved and stay", "SELECT purchase_id, state, revision FROM referral.pair ORDER BY 1", "p1 Granted 2", "p2 Granted 2")
+	s.resyncsWithoutDrift()
+}
