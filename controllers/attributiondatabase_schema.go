@@ -53,6 +53,7 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 		r.migrate,
 		r.takeOwnership, // of a schema that has just been created
 		r.declareAttribution,
+		r.declareRetention,
 		r.closeAbsentCampaigns,
 		r.resume,
 		r.reportSchema,
@@ -61,9 +62,14 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 	}
 }
 
-// observeSchema reads everything of interest with one query. Where the schema does not exist, or
-// has other versions, it reads the versions alone.
+// observeSchema reads everything of interest with one query, unless nothing has happened in the
+// database since it was last read. Where the schema does not exist, or has other versions, it reads
+// the versions alone.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
+	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
+		return nil
+	}
+	s.moment = r.registry.Moment(s.name)
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
@@ -179,6 +185,20 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 	setCondition(s.adb, v1alpha1.PrivilegedRoleCondition, metav1.ConditionTrue, v1alpha1.PrivilegedRoleReason,
 		"the user of the connection URI "+privilege+": let the operator connect as a user of its own that has no right but CREATE on the database")
 	return nil
+}
+
+// declareRetention declares how long touches are kept.
+func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
+	var kept time.Duration
+	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
+		kept = retention.Touches.Duration
+	}
+	if !s.current() || s.schema.TouchRetention == kept {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
 }
 
 // grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.

@@ -20,6 +20,8 @@ type databaseScope struct {
 
 	db     *postgres.DB    // set while the phases of the schema run
 	schema database.Status // as last observed by observeSchema
+	moment hosting.Moment  // before that
+	quiet  bool            // it was observed by an earlier reconcile, and nothing has happened since
 }
 
 // newScope returns a scope that knows the state of the database in this process.

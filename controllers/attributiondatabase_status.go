@@ -22,8 +22,11 @@ func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *datab
 	status.SetAside = s.schema.SetAside
 	status.OldestPendingChange = timeOf(s.schema.OldestPendingChange)
 
+	if s.quiet {
+		return nil
+	}
 	was, _ := r.registry.Report(s.name)
-	r.registry.SetReport(s.name, s.schema)
+	r.registry.SetReport(s.name, s.schema, s.moment)
 	for campaign := range differing(was.Campaigns, s.schema.Campaigns) {
 		r.moved.Add(client.ObjectKey{Namespace: s.name.Namespace, Name: campaign})
 	}

@@ -151,7 +151,7 @@ func (w *world) startManager() {
 // that use it have ended.
 func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
-		PollInterval: 20 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
+		PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -70,6 +70,11 @@ type AttributionDatabaseSpec struct {
 	// +kubebuilder:default=LastTouch
 	Attribution AttributionModel `json:"attribution,omitempty"`
 
+	// retention is how long facts are kept that no decision needs any more. Unset: all are kept.
+	//
+	// +optional
+	Retention *Retention `json:"retention,omitempty"`
+
 	// roles are existing Postgres roles that are granted the schema. The grant is revoked when a
 	// role leaves its list.
 	//
@@ -90,6 +95,16 @@ type AttributionDatabaseSpec struct {
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+}
+
+// Retention is how long facts are kept.
+type Retention struct {
+	// touches is how long touches are kept, counted from their time. Older ones are deleted in small
+	// steps, once a day, except those within the longest attributionWindow of any campaign and those
+	// that a signup is attributed to. Counts of links do not shrink. Unset: touches are kept.
+	//
+	// +optional
+	Touches *Duration `json:"touches,omitempty"`
 }
 
 // AttributionModel is which of several touches wins.

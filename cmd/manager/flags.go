@@ -42,6 +42,7 @@ type options struct {
 	watchNamespaces         namespaces
 	installation            string
 	pollInterval            time.Duration
+	idlePollInterval        time.Duration
 	statusInterval          time.Duration
 	workers                 int
 	concurrent              int
@@ -91,7 +92,9 @@ func (o *options) define(flags *flag.FlagSet) {
 		"`name` of this installation of the operator; part of the ownership of each schema, "+
 			"so clusters that share a database server need different ones")
 	flags.DurationVar(&o.pollInterval, "poll-interval", 100*time.Millisecond,
-		"how often an engine polls for new facts")
+		"how often an engine polls for new facts while there are some, and for a minute after")
+	flags.DurationVar(&o.idlePollInterval, "idle-poll-interval", time.Second,
+		"how often a database without new facts is polled, by all replicas together; at least --poll-interval")
 	flags.DurationVar(&o.statusInterval, "status-interval", 15*time.Second,
 		"how often counters are read into status")
 	flags.IntVar(&o.workers, "workers", 2,
@@ -114,6 +117,7 @@ func (o *options) complete(podNamespace string) error {
 		o.checkLeaderElection(),
 		o.checkInstallation(),
 		checkBetween("poll-interval", o.pollInterval, 10*time.Millisecond, time.Minute),
+		checkBetween("idle-poll-interval", o.idlePollInterval, 10*time.Millisecond, 10*time.Minute),
 		checkBetween("status-interval", o.statusInterval, time.Second, time.Hour),
 		checkBetween("workers", o.workers, 1, 64),
 		checkBetween("concurrent", o.concurrent, 1, 256),

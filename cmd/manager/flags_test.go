@@ -19,6 +19,7 @@ func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 		"an address without a port":         {[]string{"--metrics-bind-address=localhost"}, []string{"--metrics-bind-address", ":8081"}},
 		"a probe address without a port":    {[]string{"--health-probe-bind-address=8081"}, []string{"--health-probe-bind-address", ":8081"}},
 		"a poll faster than any database":   {[]string{"--poll-interval=1ms"}, []string{"--poll-interval=1ms", "between 10ms and 1m0s"}},
+		"an idle poll that never comes":     {[]string{"--idle-poll-interval=1h"}, []string{"--idle-poll-interval=1h", "between 10ms and 10m0s"}},
 		"a negative poll":                   {[]string{"--poll-interval=-1s"}, []string{"--poll-interval=-1s"}},
 		"a status that is never read":       {[]string{"--status-interval=24h"}, []string{"--status-interval=24h", "1h0m0s"}},
 		"no workers":                        {[]string{"--workers=0"}, []string{"--workers=0", "between 1 and 64"}},
@@ -54,7 +55,7 @@ func TestDefaultFlagsWorkOutsideOfAPod(t *testing.T) {
 	}
 	want := options{
 		metricsAddress: ":8443", metricsSecure: true, healthAddress: ":8081", leaderElect: podNamespace() != "",
-		installation: "default", pollInterval: 100 * time.Millisecond, statusInterval: 15 * time.Second, workers: 2, concurrent: 8,
+		installation: "default", pollInterval: 100 * time.Millisecond, idlePollInterval: time.Second, statusInterval: 15 * time.Second, workers: 2, concurrent: 8,
 	}
 	got.zap, want.leaderElectionNamespace = want.zap, podNamespace()
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
@@ -64,7 +65,7 @@ func TestDefaultFlagsWorkOutsideOfAPod(t *testing.T) {
 
 func TestInAPodTheLeaseIsInItsNamespace(t *testing.T) {
 	o := options{
-		leaderElect: true, installation: "default", pollInterval: time.Second, statusInterval: time.Second, workers: 1, concurrent: 1,
+		leaderElect: true, installation: "default", pollInterval: time.Second, idlePollInterval: time.Second, statusInterval: time.Second, workers: 1, concurrent: 1,
 	}
 	if err := o.complete("operators"); err != nil || o.leaderElectionNamespace != "operators" {
 		t.Errorf("%q, %v", o.leaderElectionNamespace, err)
@@ -92,7 +93,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 	for _, name := range []string{
 		"kubeconfig", "metrics-bind-address", "health-probe-bind-address", "leader-elect", "leader-election-namespace",
-		"watch-namespaces", "installation", "poll-interval", "status-interval", "workers", "concurrent", "zap-log-level",
+		"watch-namespaces", "installation", "poll-interval", "idle-poll-interval", "status-interval", "workers", "concurrent", "zap-log-level",
 	} {
 		if !strings.Contains(output.String(), "  -"+name) {
 			t.Errorf("--%s is not in the help", name)

@@ -26,9 +26,10 @@ const stopTimeout = 5 * time.Second
 func run(ctx context.Context, options options, kubernetes *rest.Config, log logr.Logger) error {
 	log.Info("Starting", "version", version.String(), "installation", options.installation)
 	registry := hosting.NewRegistry(hosting.Options{
-		Workers:      options.workers,
-		PollInterval: options.pollInterval,
-		Log:          slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
+		Workers:          options.workers,
+		PollInterval:     options.pollInterval,
+		IdlePollInterval: options.idlePollInterval,
+		Log:              slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
 	if err := errors.Join(metrics.Registry.Register(registry.Metrics()), metrics.Registry.Register(buildInfo())); err != nil {
 		return fmt.Errorf("while registering metrics: %w", err)
@@ -44,6 +45,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	defer endHosts()
 	running.Go(func() error { return runHosts(hosts, registry) })
 	running.Go(func() error { return health.Run(ctx) })
+	running.Go(func() error { followMemory(ctx, func() int { return len(registry.Names()) }); return nil })
 	if metricsServer != nil {
 		running.Go(func() error { return metricsServer.Start(ctx) })
 	}

@@ -24,6 +24,7 @@ func (o *options) check() error {
 		checkBetween("max-connections", o.connections, 5, 200),
 		checkBetween("max-client-connections", o.clientConnections, 10, 100_000),
 		checkBetween("touches-per-second", o.touchPace, 0, 1_000_000),
+		checkBetween("client-touches-per-minute", o.clientTouches, 0, 1_000_000),
 		checkBetween("drain-delay", o.drainDelay, 0, time.Hour),
 		checkBetween("drain-timeout", o.drainTimeout, time.Second, time.Hour),
 	}
@@ -33,7 +34,7 @@ func (o *options) check() error {
 	if !slices.Contains([]ops.AccessLog{ops.LogNone, ops.LogErrors, ops.LogAll}, ops.AccessLog(o.accessLog)) {
 		errs = append(errs, fmt.Errorf("--access-log=%s: must be none, errors or all", o.accessLog))
 	}
-	if len(o.parameterNames()) == 0 {
+	if len(list(o.parameters)) == 0 {
 		errs = append(errs, errors.New("--parameters=: must name at least one, such as r"))
 	}
 	return errors.Join(errs...)
@@ -67,11 +68,16 @@ func checkBetween[T int | time.Duration](name string, value, low, high T) error 
 	return nil
 }
 
-// parameterNames are those of --parameters.
-func (o *options) parameterNames() []string {
-	names := strings.Split(o.parameters, ",")
-	for i, name := range names {
-		names[i] = strings.TrimSpace(name)
+// list are the texts of a flag that are separated by commas; never nil.
+func list(text string) []string {
+	texts := strings.Split(text, ",")
+	for i := range texts {
+		texts[i] = strings.TrimSpace(texts[i])
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
+}
+
+// clientLimit is --client-touches-per-minute as a limit: two minutes' touches may come at once.
+func (o *options) clientLimit() clients.Limit {
+	return clients.Limit{Burst: 2 * o.clientTouches, PerSec: float64(o.clientTouches) / time.Minute.Seconds()}
 }

@@ -28,6 +28,7 @@ type options struct {
 	schema         string
 	connections    int
 	touchPace      int
+	clientTouches  int
 
 	listen         string
 	opsListen      string
@@ -38,10 +39,13 @@ type options struct {
 	drainDelay   time.Duration
 	drainTimeout time.Duration
 
-	publicURL     string
-	cookieDomain  string
-	fallbackURL   string
-	parameters    string
+	publicURL    string
+	cookieDomain string
+	fallbackURL  string
+	parameters   string
+
+	pageParameters string
+
 	respectGPC    bool
 	consentCookie string
 	ignoreBots    bool
@@ -122,6 +126,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.fallbackURL, "fallback-url", "", "`URL` that unknown links lead to (default: they answer 404)")
 	flags.StringVar(&o.parameters, "parameters", "r,ref",
 		"comma-separated `names` of parameters that have a code on any URL of the shop")
+	flags.StringVar(&o.pageParameters, "landing-parameters", "utm_*",
+		"comma-separated `names` of parameters that are stored of the addresses of visited pages and of the pages before them, "+
+			"beside those of --parameters; one that ends in * is the beginning of names. All others are left out")
 	flags.BoolVar(&o.respectGPC, "respect-gpc", false,
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
 	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",
@@ -145,11 +152,15 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.schema, "schema", "referral", "`schema` of the attribution database")
 	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
 		"`file` with the certificates of authorities that the database's certificate is verified with (default: sslmode in DATABASE_URL decides)")
-	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors")
+	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors, and a third of the others for reads")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
 		"touches to write a second at most, so that a flood of clicks is no flood of writes. Touches beyond the queue's capacity "+
 			"are counted as shed; only their visitors' tokens remember them. 0: as many as the database takes")
+
+	flags.IntVar(&o.clientTouches, "client-touches-per-minute", 60,
+		"touches of one client (an IPv4 address or an IPv6 /64) to store a minute in the long run, and twice as many at once. "+
+			"Beyond that only visitors' tokens remember them. 0: no limit, for a load balancer that hides clients' addresses")
 
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
 		"how long to go on serving after SIGTERM, unready, until gateways have stopped sending requests")

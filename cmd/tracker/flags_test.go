@@ -70,14 +70,14 @@ func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := options{
-		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000,
+		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000, clientTouches: 60, pageParameters: "utm_*",
 		listen: ":1", trustedProxies: privateRanges, clientConnections: 1000, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
 		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, ignoreBots: true, accessLog: "errors",
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"r", "via"}, got.parameterNames()); diff != "" {
+	if diff := cmp.Diff([]string{"r", "via"}, list(got.parameters)); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 }

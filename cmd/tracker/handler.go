@@ -29,9 +29,9 @@ func (t *tracker) handler() (http.Handler, error) {
 	}
 	rest := http.NewServeMux()
 	api.Register(rest, api.Options{
-		Store: facts.New(t.pools.facts),
+		Store: facts.New(t.pools.writes, t.pools.reads),
 		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
-			return explain.Of(ctx, t.pools.facts, userID)
+			return explain.Of(ctx, t.pools.reads, userID)
 		},
 		Tokens: t.secrets.tokens, Keys: t.secrets.keys, PublicURL: t.options.publicURL, Version: version(), Log: t.log,
 		// The link may be remembered as unknown.
@@ -43,10 +43,12 @@ func (t *tracker) handler() (http.Handler, error) {
 	}
 	visitors, err := edge.New(edge.Options{
 		PublicURL: public, CookieDomain: t.options.cookieDomain, FallbackURL: t.options.fallbackURL,
-		Parameters: t.options.parameterNames(), RespectGPC: t.options.respectGPC, ConsentCookie: t.options.consentCookie,
+		Parameters: list(t.options.parameters), RespectGPC: t.options.respectGPC, ConsentCookie: t.options.consentCookie,
 		IgnoreBots: t.options.ignoreBots,
 		Keys:       t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
-		Limiter: clients.NewLimiter(clients.DefaultLimit),
+		Limiter:        clients.NewLimiter(clients.DefaultLimit, clients.DefaultTotal),
+		Stored:         clients.NewTouchLimiter(t.options.clientLimit(), clients.DefaultVisitor),
+		PageParameters: list(t.options.pageParameters),
 		Observer: edge.Observer{
 			Arrived:      func(arrival edge.Arrival) { t.metrics.Arrived(string(arrival)) },
 			TokenRefused: t.tokenRefused,

@@ -15,25 +15,32 @@ import (
 // their own, so that no visitor waits while a batch of facts waits for a lock.
 const visitorConnections = 3
 
+// readConnections is how many of the connections read balances, credits, lists and explanations.
+// They have a pool of their own, so that no write waits for slow reads.
+func readConnections(all int) int { return max(1, (all-visitorConnections)/3) }
+
 // pools are the connections to the database. They connect when they are used: the tracker starts
 // and redirects without a database.
-type pools struct{ visitors, facts *postgres.DB }
+type pools struct{ visitors, writes, reads *postgres.DB }
 
 func openPools(ctx context.Context, options options) (*pools, error) {
 	tls, err := databaseTLS(options.databaseCAFile)
 	if err != nil {
 		return nil, err
 	}
-	visitors, err := openPool(ctx, options, tls, visitorConnections)
-	if err != nil {
-		return nil, err
+	p, reads := new(pools), readConnections(options.connections)
+	for _, pool := range []struct {
+		into        **postgres.DB
+		connections int
+	}{
+		{&p.visitors, visitorConnections}, {&p.reads, reads}, {&p.writes, options.connections - visitorConnections - reads},
+	} {
+		if *pool.into, err = openPool(ctx, options, tls, pool.connections); err != nil {
+			p.close()
+			return nil, err
+		}
 	}
-	facts, err := openPool(ctx, options, tls, options.connections-visitorConnections)
-	if err != nil {
-		visitors.Close()
-		return nil, err
-	}
-	return &pools{visitors: visitors, facts: facts}, nil
+	return p, nil
 }
 
 func openPool(ctx context.Context, options options, tls *postgres.TLS, connections int) (*postgres.DB, error) {
@@ -65,7 +72,7 @@ func databaseTLS(file string) (*postgres.TLS, error) {
 }
 
 func (p *pools) watch(metrics *ops.Metrics) {
-	for name, db := range map[string]*postgres.DB{"visitors": p.visitors, "facts": p.facts} {
+	for name, db := range map[string]*postgres.DB{"visitors": p.visitors, "writes": p.writes, "reads": p.reads} {
 		metrics.WatchConnections(name, func() (used, idle, most int32) {
 			stat := db.Stat()
 			return stat.AcquiredConns(), stat.IdleConns(), stat.MaxConns()
@@ -74,6 +81,9 @@ func (p *pools) watch(metrics *ops.Metrics) {
 }
 
 func (p *pools) close() {
-	p.visitors.Close()
-	p.facts.Close()
+	for _, db := range []*postgres.DB{p.visitors, p.writes, p.reads} {
+		if db != nil {
+			db.Close()
+		}
+	}
 }

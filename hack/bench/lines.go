@@ -58,6 +58,11 @@ var measurements = []measurement{
 	{[]line{atMost("tracker_peak_rss_mib_batches", 96)}, hostile(largeBatches)},
 	{[]line{atMost("tracker_peak_rss_mib_codes", 96)}, hostile(manyCodes)},
 	{[]line{atMost("tracker_peak_rss_mib_explanations", 96)}, hostile(largeExplanations)},
+	{[]line{
+		atMost("thousand_databases_idle_cpu", 0.25), atMost("thousand_databases_rss_mib", 256),
+		atMost("thousand_databases_connections", 1.1), atMost("thousand_databases_ready_vs_status", 3),
+		atMost("thousand_databases_credit_p99", 1), atMost("thousand_databases_metrics_seconds", 1),
+	}, thousandDatabases},
 }
 
 // choose returns the measurements that have a line of a matching name.

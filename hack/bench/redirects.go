@@ -64,6 +64,11 @@ func (s *server) follow(ctx context.Context, period time.Duration, perSecond flo
 				to = append(to, "\r\nCookie: "...)
 				to = append(to, c.cookie...)
 			}
+			// Of many clients: the touches of one are limited.
+			to = append(to, "\r\nX-Forwarded-For: 198.51."...)
+			to = strconv.AppendInt(to, int64(n/250%250), 10)
+			to = append(to, '.')
+			to = strconv.AppendInt(to, int64(n%250), 10)
 			return append(to, "\r\nReferer: https://forum.example/\r\n\r\n"...)
 		},
 	}.send(ctx)

@@ -25,7 +25,8 @@ var settings = map[string]string{
 	"checkpoint_timeout":     "15min",
 	"random_page_cost":       "1.1",
 	"jit":                    "off",
-	"track_commit_timestamp": "on", // latency is measured by it
+	"max_connections":        "1500", // a thousand databases
+	"track_commit_timestamp": "on",   // latency is measured by it
 }
 
 // world is one Postgres server, on which everything is measured.

@@ -58,10 +58,12 @@ func grantRoles(ctx context.Context, tx pgx.Tx, db *postgres.DB, roles Roles) er
 	if err != nil {
 		return err
 	}
+	var statements strings.Builder
 	for _, g := range due {
-		if _, err := tx.Exec(ctx, g.statement(db.Schema)); err != nil {
-			return err
-		}
+		statements.WriteString(g.statement(db.Schema) + ";\n")
+	}
+	if _, err := tx.Exec(ctx, statements.String()); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, query(db, "remember_roles"), roles.Writers, roles.Readers); err != nil {
 		return err

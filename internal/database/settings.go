@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,6 +33,20 @@ func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generat
 		return 0, fmt.Errorf("while suspending or resuming: %w", err)
 	}
 	return epoch, nil
+}
+
+// SetTouchRetention declares how long touches are kept; 0: for ever. It writes nothing if nothing
+// differs.
+func SetTouchRetention(ctx context.Context, db *postgres.DB, ownerUID string, kept time.Duration) error {
+	var microseconds *int64
+	if kept > 0 {
+		value := max(1, kept.Microseconds())
+		microseconds = &value
+	}
+	if _, err := db.Exec(ctx, query(db, "set_retention"), microseconds, ownerUID); err != nil {
+		return fmt.Errorf("while setting the retention of touches: %w", err)
+	}
+	return nil
 }
 
 // set gives a column of meta a value by the statement change, unless the statement compare finds

@@ -23,10 +23,11 @@ type Status struct {
 	RulesVersion        int
 	Suspended           bool
 	Attribution         AttributionModel
-	Owner               Owner     // zero: the schema has no owner
-	PendingChanges      int64     // at most PendingLimit
-	OldestPendingChange time.Time // zero: none is pending
-	SetAside            int64     // referees that could not be decided
+	TouchRetention      time.Duration // zero: touches are kept for ever
+	Owner               Owner         // zero: the schema has no owner
+	PendingChanges      int64         // at most PendingLimit
+	OldestPendingChange time.Time     // zero: none is pending
+	SetAside            int64         // referees that could not be decided
 	Campaigns           []CampaignStatus
 }
 
@@ -139,10 +140,11 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 		credits                              []byte
 		budget                               *int64
 		currency                             *string
+		retention                            *int64
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution,
+	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution, &retention,
 		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},
@@ -153,6 +155,9 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &unreported)
 	if err != nil {
 		return false, err
+	}
+	if retention != nil {
+		s.TouchRetention = time.Duration(*retention) * time.Microsecond
 	}
 	s.Owner.HeartbeatAt, s.Owner.ReleasedAt = timeOf(heartbeat), timeOf(released)
 	s.OldestPendingChange = timeOf(oldest)

@@ -254,4 +254,4 @@ func (b *batch) addToStats() {
 	}
 }
 
-func (b *batch) statement(name string) string { return b.engine.sql.Get(name) }
+func (b *batch) statement(name string) string { return b.engine.statement(name) }

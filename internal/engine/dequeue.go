@@ -125,6 +125,9 @@ func (b *batch) dequeue(ctx context.Context) error {
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
 	}
+	if expand[kindVisitor] != nil {
+		b.engine.touched.Store(true)
+	}
 	return b.expand(ctx, expand)
 }
 

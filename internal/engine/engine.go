@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/jitter"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -18,18 +18,20 @@ var ErrNotOwner = errors.New("the schema has another owner")
 
 // Options of an Engine. Fields that are zero get their defaults, except OwnerUID.
 type Options struct {
-	OwnerUID     string        // UID of the AttributionDatabase that this engine works for
-	Workers      int           // batches at the same time; default 2
-	PollInterval time.Duration // time between two polls; default 100 ms
-	BatchSize    int           // most changes in a batch while there is a backlog; default 4,000
-	LossLimit    int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
-	Log          *slog.Logger  // default: discards
+	OwnerUID         string        // UID of the AttributionDatabase that this engine works for
+	Workers          int           // batches at the same time; default 2
+	PollInterval     time.Duration // time between two polls while there is work; default 100 ms
+	IdlePollInterval time.Duration // time between two polls of all replicas while there is none; default 1 s
+	Pace             *Pace         // shared by the engines of a process; default: its own
+	BatchSize        int           // most changes in a batch while there is a backlog; default 4,000
+	LossLimit        int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
+	Log              *slog.Logger  // default: discards
 }
 
 // Engine converges the credits of one attribution database.
 type Engine struct {
 	db      *postgres.DB
-	sql     postgres.Queries
+	sql     postgres.Queries // all that the package has
 	options Options
 	log     *slog.Logger
 
@@ -38,7 +40,13 @@ type Engine struct {
 	failure     atomic.Pointer[error]
 	stuck       []atomic.Pointer[error] // by worker: why one of its shards or campaigns makes no progress
 	busy        atomic.Int32            // workers that are working
+	touched     atomic.Bool             // touches have been written since the last upkeep
 	stats       counters
+
+	place    atomic.Pointer[database.Place] // nil: there is no other replica
+	activity atomic.Uint64                  // see Activity
+	idle     atomic.Bool
+	stirred  chan struct{}
 
 	resyncFailure atomic.Pointer[error]
 	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
@@ -52,6 +60,13 @@ func New(db *postgres.DB, options Options) *Engine {
 	if options.PollInterval <= 0 {
 		options.PollInterval = 100 * time.Millisecond
 	}
+	if options.IdlePollInterval <= 0 {
+		options.IdlePollInterval = time.Second
+	}
+	options.IdlePollInterval = max(options.IdlePollInterval, options.PollInterval)
+	if options.Pace == nil {
+		options.Pace = &Pace{}
+	}
 	if options.BatchSize <= 0 {
 		options.BatchSize = 4000
 	}
@@ -62,8 +77,8 @@ func New(db *postgres.DB, options Options) *Engine {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		db: db, sql: queries.In(db.Schema), options: options, log: options.Log,
-		stuck: make([]atomic.Pointer[error], options.Workers),
+		db: db, sql: queries, options: options, log: options.Log,
+		stuck: make([]atomic.Pointer[error], options.Workers), stirred: make(chan struct{}, 1),
 	}
 }
 
@@ -103,18 +118,24 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	reverse := make(chan struct{}, 1)
 	launch(func() { e.runReversals(ctx, reverse) })
 
+	launch(func() { e.runUpkeep(ctx) })
+
 	delay := newBackoff()
+	polls := newPoller(e)
+	defer polls.end()
 	for ctx.Err() == nil {
-		wait := jitter.Spread(e.options.PollInterval)
 		if e.reversing() {
+			polls.work(time.Now())
 			wakeUp(reverse, 1)
 		}
 		if int(e.busy.Load()) == e.options.Workers {
+			polls.work(time.Now())
 			wakeUp(compare, 1)
-			pause(ctx, wait) // the workers look for work themselves
+			e.rest(ctx, polls.next(time.Now())) // the workers look for work themselves
 			continue
 		}
-		work, resync, err := e.poll(ctx)
+		found, err := polls.poll(ctx)
+		wait := polls.next(time.Now())
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrNotOwner):
@@ -124,20 +145,31 @@ func (e *Engine) run(ctx context.Context) (err error) {
 			wait = delay.NextBackOff()
 			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:
-			if !work { // else the next batch shows whether the failure is over
+			if !found.work { // else the next batch shows whether the failure is over
 				e.clearFailure()
 			}
 			delay.Reset()
 		}
-		if work {
+		if found.work {
 			wakeUp(wake, e.options.Workers)
 		}
-		if resync {
+		if found.resync {
 			wakeUp(compare, 1)
 		}
-		pause(ctx, wait)
+		e.rest(ctx, wait)
 	}
 	return nil
+}
+
+// rest waits for the given time, until something is declared, or until ctx ends.
+func (e *Engine) rest(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.stirred:
+	case <-timer.C:
+	}
 }
 
 // Converge runs one batch after the other until none is left that no other engine is running.
@@ -145,7 +177,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
 	retried := false // postponed steps of erasures
 	for {
-		if _, _, err := e.poll(ctx); err != nil {
+		if _, err := e.poll(ctx); err != nil {
 			return err
 		}
 		did, atOnce, err := w.attempt(ctx)
@@ -168,46 +200,6 @@ func (e *Engine) Converge(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// poll reports whether there is work, or a step of a resync, that this engine may do. It reloads
-// the configuration when the epoch has moved. It is one query, the only one of an idle engine.
-func (e *Engine) poll(ctx context.Context) (work, resync bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	var epoch int64
-	var erasures bool
-	var snapshot string
-	var firsts queueStartColumns
-	from := e.queueStarts.columns(time.Now())
-	err = e.db.QueryBare(ctx, e.sql.Get("poll"), from.shard, from.xid, from.id, from.seen).
-		Scan(&epoch, &work, &resync, &erasures, &snapshot, &firsts.shard, &firsts.xid, &firsts.id)
-	if err != nil {
-		e.queueStarts.forget()
-		return false, false, fmt.Errorf("while looking for work: %w", err)
-	}
-	for i, shard := range firsts.shard {
-		e.queueStarts.record(time.Now(), oldestChange{shard, firsts.xid[i], firsts.id[i]}, snapshot)
-	}
-	e.stats.polls.Add(1)
-	config := e.config.Load()
-	if config == nil || config.Epoch != epoch {
-		if config, err = e.reload(ctx); err != nil {
-			return false, false, err
-		}
-	}
-	if config.OwnerUID != e.options.OwnerUID {
-		return false, false, ErrNotOwner
-	}
-	may := e.mayDecide(config)
-	if may && erasures {
-		some, err := e.retryErasures(ctx, false)
-		if err != nil {
-			return false, false, err
-		}
-		work = work || some
-	}
-	return work && may, resync && may, nil
 }
 
 // wakeUp wakes up to the given number of sleeping goroutines.

@@ -335,7 +335,7 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 // retryErasures enqueues the postponed steps that are due, or all of them, and reports whether
 // there were any.
 func (e *Engine) retryErasures(ctx context.Context, all bool) (some bool, err error) {
-	tag, err := e.db.Exec(ctx, e.sql.Get("erase_enqueue_postponed"), all, suspendedWait.Microseconds())
+	tag, err := e.db.Exec(ctx, e.statement("erase_enqueue_postponed"), all, suspendedWait.Microseconds())
 	if err != nil {
 		return false, fmt.Errorf("while enqueueing erasures: %w", err)
 	}

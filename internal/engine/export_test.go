@@ -1,18 +1,50 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
 
 // Replace replaces a statement: a test removes a guard to show what the guard prevents.
-func (e *Engine) Replace(name, sql string) { e.sql[name] = sql }
+func (e *Engine) Replace(name, sql string) {
+	e.sql = maps.Clone(e.sql)
+	e.sql[name] = sql
+}
 
 // Statement is the text of one of the engine's statements.
-func (e *Engine) Statement(name string) string { return e.sql.Get(name) }
+func (e *Engine) Statement(name string) string { return e.statement(name) }
+
+// Poller is what an engine polls with.
+type Poller struct{ poller *poller }
+
+// NewPoller returns a poller of an engine that does not run.
+func (e *Engine) NewPoller() *Poller { return &Poller{newPoller(e)} }
+
+// Poll makes one poll and reports whether there is work or a step of a resync. The engine stays
+// idle.
+func (p *Poller) Poll(ctx context.Context) (bool, error) {
+	found, err := p.poller.poll(ctx)
+	p.poller.worked = time.Time{}
+	return !found.nothing(), err
+}
+
+// Empty reports whether the queue is known to be empty, so that the next poll is one of an idle
+// database.
+func (p *Poller) Empty() bool { return p.poller.empty }
+
+// UntilTurn is the time until a replica's next turn to poll.
+func UntilTurn(now time.Time, phase, interval time.Duration, place database.Place) time.Duration {
+	return untilTurn(now, phase, interval, &place)
+}
 
 // Attempts runs at most n batches, while there is work.
 func (e *Engine) Attempts(ctx context.Context, n int) error {
 	w := newWorker(e, 0)
 	for range n {
-		if _, _, err := e.poll(ctx); err != nil {
+		if _, err := e.poll(ctx); err != nil {
 			return err
 		}
 		if did, _, err := w.attempt(ctx); err != nil || !did {

@@ -135,7 +135,7 @@ func (p *plan) begin(ctx context.Context) error {
 	var now time.Time
 	var policy string
 	err := p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, p.engine.sql.Get("plan_begin"), name).Scan(&now, &p.step.Database, &policy, &p.total)
+		return tx.QueryRow(ctx, p.engine.statement("plan_begin"), name).Scan(&now, &p.step.Database, &policy, &p.total)
 	})
 	if err != nil {
 		return fmt.Errorf("while reading the clock: %w", err)

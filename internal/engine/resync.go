@@ -52,7 +52,7 @@ func newResyncer(e *Engine) *resyncer {
 func (e *Engine) Resync(ctx context.Context) error {
 	s := newResyncer(e)
 	for {
-		if _, _, err := e.poll(ctx); err != nil {
+		if _, err := e.poll(ctx); err != nil {
 			return err
 		}
 		did, err := s.attempt(ctx, true)

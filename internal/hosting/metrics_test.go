@@ -38,7 +38,7 @@ func TestMetricsOfADroppedHostDisappear(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(w.Metrics())
 	w.serve()
-	w.SetReport(shop, database.Status{PendingChanges: 7, SetAside: 2, OldestPendingChange: time.Now().Add(-time.Hour)})
+	w.SetReport(shop, database.Status{PendingChanges: 7, SetAside: 2, OldestPendingChange: time.Now().Add(-time.Hour)}, w.Moment(shop))
 
 	samples := gather(t, registry)
 	if samples["referral_operator_oldest_pending_change_seconds"] < 3600 {

@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -12,14 +13,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Options hold for every host of a Registry.
 type Options struct {
-	Workers      int           // of each engine
-	PollInterval time.Duration // of each engine
-	Log          *slog.Logger
+	Workers          int           // of each engine
+	PollInterval     time.Duration // of each engine
+	IdlePollInterval time.Duration // of the engines of all replicas on one database
+	Log              *slog.Logger
 }
 
 // Config is everything that determines a host.
@@ -44,6 +47,8 @@ func (c Config) sameConnection(other Config) bool {
 // and serve while Run runs.
 type Registry struct {
 	options Options
+	replica string       // names this registry among those of other replicas
+	pace    *engine.Pace // of all engines
 	changes *Feed
 	doubted *Feed
 
@@ -60,6 +65,8 @@ func NewRegistry(options Options) *Registry {
 	}
 	return &Registry{
 		options: options,
+		replica: rand.Text(),
+		pace:    &engine.Pace{},
 		changes: NewFeed(),
 		doubted: NewFeed(),
 		added:   make(chan struct{}, 1),

@@ -24,6 +24,9 @@ const (
 	// it another may take over.
 	heartbeatInterval = time.Minute
 
+	// replicaLifetime is how long a replica counts after its last heartbeat.
+	replicaLifetime = 5 * heartbeatInterval / 2
+
 	// soundAfter is how long an engine must run after a panic until the panic counts as over.
 	soundAfter = 5 * time.Second
 
@@ -84,16 +87,20 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e := engine.New(db, engine.Options{
-		OwnerUID:     identity.UID,
-		Workers:      h.registry.options.Workers,
-		PollInterval: h.registry.options.PollInterval,
-		Log:          h.log,
+		OwnerUID:         identity.UID,
+		Workers:          h.registry.options.Workers,
+		PollInterval:     h.registry.options.PollInterval,
+		IdlePollInterval: h.registry.options.IdlePollInterval,
+		Pace:             h.registry.pace,
+		Log:              h.log,
 	})
+	h.attend(ctx, db, e)
+	defer h.leave(ctx, db)
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
 	var beating sync.WaitGroup
 	beating.Go(func() {
-		if err := engine.Contain(func() error { h.heartbeats(ctx, cancel, db, identity); return nil }); err != nil {
+		if err := engine.Contain(func() error { h.heartbeats(ctx, cancel, db, identity, e); return nil }); err != nil {
 			h.failed(err)
 			cancel()
 		}
@@ -154,16 +161,36 @@ func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, end
 	}
 }
 
-// heartbeats records that the owner is alive. It ends the engine when the schema has another owner,
-// or versions that this binary does not know.
-func (h *host) heartbeats(ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity) {
+// heartbeats records that the owner and this replica are alive. It ends the engine when the schema
+// has another owner, or versions that this binary does not know.
+func (h *host) heartbeats(
+	ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity, e *engine.Engine,
+) {
 	for pause(ctx, jitter.Spread(heartbeatInterval)) {
 		may, err := mayServe(ctx, db, identity)
 		h.observe(err)
 		if err == nil && !may {
 			end()
 		}
+		h.attend(ctx, db, e)
 	}
+}
+
+// attend records that this replica is alive, and tells the engine its place among the replicas. If
+// that fails the engine keeps its place.
+func (h *host) attend(ctx context.Context, db *postgres.DB, e *engine.Engine) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if place, err := database.Attend(ctx, db, h.registry.replica, replicaLifetime); err == nil {
+		e.Share(place)
+	}
+}
+
+// leave lets the other replicas do this one's share at once. If that fails they notice later.
+func (h *host) leave(ctx context.Context, db *postgres.DB) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = database.Leave(ctx, db, h.registry.replica)
 }
 
 func panicked(err error) bool {

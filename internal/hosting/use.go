@@ -70,6 +70,7 @@ func (r *Registry) Use(
 	defer cancel()
 	err = use(ctx, db)
 	h.learn(err)
+	h.stir()
 	return err
 }
 
@@ -102,6 +103,16 @@ func (r *Registry) Lend(
 	}
 	h.learn(err)
 	return err
+}
+
+// stir makes a running engine poll at once, since something may have been declared.
+func (h *host) stir() {
+	h.mu.Lock()
+	running := h.engine
+	h.mu.Unlock()
+	if running != nil {
+		running.Stir()
+	}
 }
 
 // learn records the outcome of a reconcile's use. A use that ran out of time may have waited for a

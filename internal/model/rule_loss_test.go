@@ -326,3 +326,14 @@ func TestReversalsBeyondTheLimitAreWithheldUntilTheyArePermitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) { s.play(t, slices.Concat(begin, lose, after)) })
 	}
 }
+
+func TestHeldPairThatAResyncFindsLostIsWithheldUntilItIsJudged(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Hold: 24, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 90},
+		addPurchase{User: "ann", ID: "p1", Amount: 4500, Currency: "USD", At: 99},
+		converge{},
+		resync{Hidden: removePurchase{User: "ann", ID: "p1"}},
+	})
+}

@@ -36,6 +36,10 @@ const (
 	defaultConnectTimeout = 5 * time.Second
 	defaultMaxConnections = 8
 	applicationName       = "referral-operator"
+
+	// pingAfter is how long a connection is idle before the pool checks it. The polls of an idle
+	// database, which come more often, are a check themselves.
+	pingAfter = 3 * time.Second
 )
 
 // ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
@@ -80,7 +84,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	// connection.
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	c.StatementCacheCapacity = 0
-	c.DescriptionCacheCapacity = 256
+	c.DescriptionCacheCapacity = 128
 
 	c.MaxProtocolMessageBodyLen = messageBytes
 
@@ -95,8 +99,11 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	config.MinIdleConns = 0
 	config.MaxConnLifetime = 30 * time.Minute
 	config.MaxConnLifetimeJitter = 5 * time.Minute
-	config.MaxConnIdleTime = 5 * time.Minute
+	config.MaxConnIdleTime = time.Minute // an idle database keeps the one connection that polls it
 	config.HealthCheckPeriod = 30 * time.Second
+	config.ShouldPing = func(_ context.Context, idle pgxpool.ShouldPingParams) bool {
+		return idle.IdleDuration > pingAfter
+	}
 	config.PingTimeout = defaultConnectTimeout
 	return config, nil
 }

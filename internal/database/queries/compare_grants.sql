@@ -1,22 +1,25 @@
 -- The rights that must be granted or revoked: a row for each GRANT or REVOKE that is due.
--- $1 writers, $2 readers, $3 name of the schema. Reads only the catalog and role_grant.
-WITH object AS (
-    SELECT c.oid, c.relname, c.relowner FROM pg_catalog.pg_class AS c
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = $3
-), privilege (access, object, privilege, by_column) AS (
+-- $1 writers, $2 readers, $3 name of the schema. Reads only the catalog and role_grant. Finds the
+-- tables by name: the catalog may describe a thousand schemas.
+-- Uses pg_class_relname_nsp_index and pg_attribute_relid_attnum_index.
+WITH privilege (access, object, privilege, by_column) AS (
     SELECT access, object, 'SELECT', false
       FROM unnest(ARRAY['Writer', 'Reader']) AS access,
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
                         'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
                         'erasure_progress', 'shared_fingerprint',
-                        'campaign', 'revision', 'meta', 'owner', 'waitlist']) AS object
+                        'link_count', 'link_count_change', 'campaign', 'revision', 'meta', 'owner', 'waitlist']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
       FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,
            unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS privilege
     UNION ALL
     SELECT 'Writer', object, 'INSERT', true FROM unnest(ARRAY['adjustment', 'action', 'redemption', 'erasure']) AS object
+), object AS (
+    SELECT c.oid, c.relname, c.relowner
+      FROM pg_catalog.pg_class AS c
+     WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $3)
+       AND c.relname = ANY (ARRAY(SELECT DISTINCT object::name FROM privilege))
 ), target (access, object, attribute, privilege) AS ( -- object '': the schema; attribute '': the whole object
     SELECT access, '', '', 'USAGE' FROM unnest(ARRAY['Writer', 'Reader']) AS access
     UNION ALL

@@ -63,7 +63,7 @@ func (w *world) serve(writer *postgres.DB) {
 	testworld.Must(w, err)
 	mux := http.NewServeMux()
 	w.document = api.RegisterAndTell(mux, api.Options{
-		Store:  facts.New(writer),
+		Store:  facts.New(writer, writer),
 		Tokens: func() *api.Tokens { return w.tokens },
 		Keys:   func() *visitor.Keys { return w.keys },
 		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {

@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -88,7 +89,7 @@ func TestAddressHashChangesDaily(t *testing.T) {
 }
 
 func TestEachClientHasALimitOfItsOwn(t *testing.T) {
-	limiter := clients.NewLimiter(clients.Limit{Burst: 3, PerSec: 0.5})
+	limiter := clients.NewLimiter(clients.Limit{Burst: 3, PerSec: 0.5}, clients.Limit{})
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
 	for _, code := range []string{"a", "b", "c"} {
 		if !limiter.Spend(one, code, noon) {
@@ -108,7 +109,7 @@ func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 }
 
 func TestRepeatedCodeCountsOnce(t *testing.T) {
-	limiter := clients.NewLimiter(clients.Limit{Burst: 2, PerSec: 0.5})
+	limiter := clients.NewLimiter(clients.Limit{Burst: 2, PerSec: 0.5}, clients.Limit{})
 	client := netip.MustParseAddr("203.0.113.9")
 	for range 100 {
 		if !limiter.Spend(client, "mistyped", noon) {
@@ -124,7 +125,7 @@ func TestRepeatedCodeCountsOnce(t *testing.T) {
 }
 
 func TestAnIPv6NetworkIsOneClient(t *testing.T) {
-	limiter := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1})
+	limiter := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{})
 	limiter.Spend(netip.MustParseAddr("2001:db8::1"), "a", noon)
 	if limiter.Spend(netip.MustParseAddr("2001:db8::ffff"), "b", noon) {
 		t.Error("a client evades the limit within its own network")
@@ -135,7 +136,7 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 }
 
 func TestBurstOfZeroMeansNoLimit(t *testing.T) {
-	limiter := clients.NewLimiter(clients.Limit{})
+	limiter := clients.NewLimiter(clients.Limit{}, clients.Limit{})
 	for n := range 100 {
 		if !limiter.Spend(netip.Addr{}, strconv.Itoa(n), noon) {
 			t.Fatal("limited")
@@ -156,4 +157,53 @@ func FuzzAddress(f *testing.F) {
 			t.Errorf("%q comes from %s", forwarded, addr)
 		}
 	})
+}
+
+func TestAllClientsTogetherAreLimited(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{Burst: 30, PerSec: 0.5}, clients.Limit{Burst: 100, PerSec: 1})
+	now := time.Now()
+	allowed := 0
+	for i := range 1000 {
+		// A load balancer that passes on what clients claim: another address for each code.
+		if limiter.Spend(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), fmt.Sprint("code", i), now) {
+			allowed++
+		}
+	}
+	if allowed != 100 {
+		t.Errorf("%d codes were allowed", allowed)
+	}
+}
+
+func TestTouchesOfOneClientAndOfOneVisitorAreLimited(t *testing.T) {
+	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 5, PerSec: 1}, clients.Limit{Burst: 2, PerSec: 0.1})
+	now := time.Now()
+	one, other := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
+	count := func(addr netip.Addr, visitorID func(int) string) (allowed int) {
+		for i := range 10 {
+			if limiter.Allow(addr, visitorID(i), now) {
+				allowed++
+			}
+		}
+		return allowed
+	}
+	same := func(int) string { return "v" }
+	if got := count(one, same); got != 2 {
+		t.Errorf("one visitor: %d", got)
+	}
+	if got := count(one, func(i int) string { return fmt.Sprint("v", i) }); got != 3 {
+		t.Errorf("further visitors of the same client: %d", got)
+	}
+	if got := count(other, func(i int) string { return fmt.Sprint("w", i) }); got != 5 {
+		t.Errorf("another client: %d", got)
+	}
+	now = now.Add(10 * time.Second)
+	if got := count(other, same); got != 1 {
+		t.Errorf("the visitor, later: %d", got)
+	}
+	unlimited := clients.NewTouchLimiter(clients.Limit{}, clients.Limit{})
+	for range 100 {
+		if !unlimited.Allow(one, "v", now) {
+			t.Fatal("a limiter without limits refuses")
+		}
+	}
 }

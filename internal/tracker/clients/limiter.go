@@ -10,47 +10,83 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limit is how many requests a client may make at once, and how many per second in the long run.
+// Limit is how many events may happen at once, and how many per second in the long run. A burst of
+// 0 means no limit.
 type Limit struct {
 	Burst  int
 	PerSec float64
 }
 
-// DefaultLimit is for unknown codes. People mistype fewer.
-var DefaultLimit = Limit{Burst: 30, PerSec: 0.5}
-
-// Limiter limits how many unknown codes a client may request. A code counts once, however often the
-// client requests it. It forgets the least recently seen clients and codes beyond a fixed number.
-type Limiter struct {
-	limit Limit
-	seed  maphash.Seed // addresses are remembered as hashes that only this process can make
-
-	mu      sync.Mutex
-	clients *lru.Cache[uint64, *rate.Limiter]
-	counted *lru.Cache[uint64, struct{}] // hashes of client and code
-}
+var (
+	// DefaultLimit is for unknown codes of one client. People mistype fewer.
+	DefaultLimit = Limit{Burst: 30, PerSec: 0.5}
+	// DefaultTotal is for unknown codes of all clients together. It bounds guessing where a load
+	// balancer lets clients claim any address.
+	DefaultTotal = Limit{Burst: 2000, PerSec: 20}
+	// DefaultVisitor is for touches of one visitor.
+	DefaultVisitor = Limit{Burst: 30, PerSec: 0.1}
+)
 
 const (
 	mostClients = 20_000
 	mostCounted = 50_000
 )
 
-// NewLimiter returns a limiter with the same limit for each client. A burst of 0 means no limit.
-func NewLimiter(limit Limit) *Limiter {
-	// lru.New fails only for a size that is not positive.
-	clients, _ := lru.New[uint64, *rate.Limiter](mostClients)
-	counted, _ := lru.New[uint64, struct{}](mostCounted)
-	return &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: clients, counted: counted}
+// buckets limits each key. It forgets the keys not seen for longest beyond a fixed number. The zero
+// buckets has no limit.
+type buckets struct {
+	limit Limit
+	of    *lru.Cache[uint64, *rate.Limiter]
 }
 
-// Spend counts an unknown code against the client, and reports whether the limit allowed it. A code
-// that was counted before is allowed.
-func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) bool {
-	if l.limit.Burst <= 0 {
+func newBuckets(limit Limit) buckets {
+	if limit.Burst <= 0 {
+		return buckets{}
+	}
+	of, _ := lru.New[uint64, *rate.Limiter](mostClients) // fails only for a size that is not positive
+	return buckets{limit: limit, of: of}
+}
+
+// take counts an event of a key, and reports whether the limit allowed it.
+func (b *buckets) take(key uint64, now time.Time) bool {
+	if b.of == nil {
 		return true
 	}
+	bucket, ok := b.of.Get(key)
+	if !ok {
+		bucket = rate.NewLimiter(rate.Limit(b.limit.PerSec), b.limit.Burst)
+		b.of.Add(key, bucket)
+	}
+	return bucket.AllowN(now, 1)
+}
+
+// Limiter limits how many unknown codes a client may request, and all clients together. A code
+// counts once, however often the client requests it.
+type Limiter struct {
+	limit Limit
+	seed  maphash.Seed // addresses are remembered as hashes that only this process can make
+
+	mu      sync.Mutex
+	clients buckets
+	total   *rate.Limiter
+	counted *lru.Cache[uint64, struct{}] // hashes of client and code
+}
+
+// NewLimiter returns a limiter with the same limit for each client, and one for all together.
+func NewLimiter(limit, total Limit) *Limiter {
+	counted, _ := lru.New[uint64, struct{}](mostCounted)
+	l := &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: newBuckets(limit), counted: counted}
+	l.total = rate.NewLimiter(rate.Inf, 0)
+	if total.Burst > 0 {
+		l.total = rate.NewLimiter(rate.Limit(total.PerSec), total.Burst)
+	}
+	return l
+}
+
+// Spend counts an unknown code against the client, and reports whether the limits allowed it. A
+// code that was counted before is allowed.
+func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) bool {
 	own := network(addr)
-	key := maphash.Comparable(l.seed, own)
 	both := maphash.Comparable(l.seed, struct {
 		network netip.Prefix
 		code    string
@@ -60,12 +96,7 @@ func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) bool {
 	if _, again := l.counted.Get(both); again {
 		return true
 	}
-	client, ok := l.clients.Get(key)
-	if !ok {
-		client = rate.NewLimiter(rate.Limit(l.limit.PerSec), l.limit.Burst)
-		l.clients.Add(key, client)
-	}
-	if !client.AllowN(now, 1) {
+	if !l.clients.take(maphash.Comparable(l.seed, own), now) || !l.total.AllowN(now, 1) {
 		return false
 	}
 	l.counted.Add(both, struct{}{})
@@ -78,4 +109,26 @@ func (l *Limiter) RetryAfter() time.Duration {
 		return time.Hour
 	}
 	return max(time.Second, time.Duration(float64(time.Second)/l.limit.PerSec))
+}
+
+// TouchLimiter limits how many touches of one client, and of one visitor, are stored.
+type TouchLimiter struct {
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	clients  buckets
+	visitors buckets
+}
+
+// NewTouchLimiter returns a limiter with the same limits for each client and visitor.
+func NewTouchLimiter(client, visitor Limit) *TouchLimiter {
+	return &TouchLimiter{seed: maphash.MakeSeed(), clients: newBuckets(client), visitors: newBuckets(visitor)}
+}
+
+// Allow counts a touch, and reports whether both limits allowed it.
+func (l *TouchLimiter) Allow(addr netip.Addr, visitorID string, now time.Time) bool {
+	client, visitor := maphash.Comparable(l.seed, network(addr)), maphash.String(l.seed, visitorID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.visitors.take(visitor, now) && l.clients.take(client, now)
 }

@@ -40,7 +40,7 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
 			switch reason := e.noVisit(r, method); reason {
 			case "":
-				token := e.remember(w, r, arrival{code: code, link: link, landing: asked.String(), at: now})
+				token := e.remember(w, r, arrival{code: code, link: link, landing: asked, at: now})
 				return token.VisitorID, token.Last.Code, http.StatusOK
 			case Prefetch:
 				e.Observer.Arrived(Prefetch)
@@ -75,9 +75,15 @@ func (e *Edge) codesOn(a webAddress) (codes []string) {
 	return codes
 }
 
-// original returns the address and method that the visitor requested from the gateway. A trusted
-// gateway sends the address in a header: nginx usually in X-Original-URL or X-Original-URI, Traefik
-// in X-Forwarded-Uri. Without one it is the path after /capture, as Envoy sends it.
+// pageHeaders are the headers in which gateways send the address of the requested page: nginx usually
+// in X-Original-URL or X-Original-URI, Traefik in X-Forwarded-Uri.
+var pageHeaders = [...]string{"X-Original-Url", "X-Forwarded-Uri", "X-Original-Uri"}
+
+// original returns the address and method that the visitor requested from the gateway: the path
+// after /capture, as Envoy sends it, else what a trusted gateway sends in a header.
+//
+// A gateway may pass on another of these headers that the visitor sent. The tracker cannot tell which
+// is whose: if they name different pages, it believes none.
 func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	trusted := e.Proxies.Trusts(r)
 	said := func(name string) string {
@@ -86,17 +92,11 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 		}
 		return r.Header.Get(name)
 	}
-	switch {
-	case said("X-Original-URL") != "":
-		asked = parseAddress(said("X-Original-URL"))
-	case said("X-Forwarded-Uri") != "":
-		asked = parseAddress(said("X-Forwarded-Uri"))
-	case said("X-Original-URI") != "":
-		asked = parseAddress(said("X-Original-URI"))
-	default:
-		asked = webAddress{path: strings.TrimPrefix(r.URL.EscapedPath(), RouteCapture), query: r.URL.RawQuery}
-		if asked.path == "" {
-			asked.path = "/"
+	asked = webAddress{path: strings.TrimPrefix(r.URL.EscapedPath(), RouteCapture), query: r.URL.RawQuery}
+	if asked.path == "" || asked.path == "/" {
+		asked.path = "/"
+		if page, ok := namedPage(said); ok {
+			asked = page
 		}
 	}
 	if asked.host == "" {
@@ -107,6 +107,25 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 		}
 	}
 	return asked, first(said("X-Forwarded-Method"), said("X-Original-Method"), r.Method)
+}
+
+// namedPage returns the page that the headers name, preferably with its host. It is the address of no
+// page if they name different ones.
+func namedPage(said func(string) string) (page webAddress, ok bool) {
+	for _, name := range pageHeaders {
+		text := said(name)
+		if text == "" {
+			continue
+		}
+		other := parseAddress(text)
+		if ok && (other.path != page.path || other.query != page.query) {
+			return webAddress{path: "/"}, true
+		}
+		if !ok || page.host == "" {
+			page, ok = other, true
+		}
+	}
+	return page, ok
 }
 
 // web returns the scheme if it is http or https.

@@ -11,16 +11,16 @@ import (
 )
 
 func TestCaptureNamesVisitorAndCode(t *testing.T) {
-	const landing = "https://shop.example/item?r=ann1&x=1"
+	const landing = "https://shop.example/item?r=ann1&utm_source=1"
 	for name, test := range map[string]struct {
 		target  string
 		headers []string
 	}{
 		"nginx, with the whole URL": {"/capture", []string{"X-Original-URL", landing}},
-		"nginx, with credentials":   {"/capture", []string{"X-Original-URL", "https://ann:secret@shop.example/item?r=ann1&x=1#top"}},
-		"nginx, with the path":      {"/capture", []string{"X-Original-URI", "/item?r=ann1&x=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example"}},
-		"Traefik":                   {"/capture", []string{"X-Forwarded-Uri", "/item?r=ann1&x=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example", "X-Forwarded-Method", "GET"}},
-		"Envoy":                     {"http://shop.example/capture/item?r=ann1&x=1", []string{"X-Forwarded-Proto", "https"}},
+		"nginx, with credentials":   {"/capture", []string{"X-Original-URL", "https://ann:secret@shop.example/item?r=ann1&utm_source=1#top"}},
+		"nginx, with the path":      {"/capture", []string{"X-Original-URI", "/item?r=ann1&utm_source=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example"}},
+		"Traefik":                   {"/capture", []string{"X-Forwarded-Uri", "/item?r=ann1&utm_source=1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "shop.example", "X-Forwarded-Method", "GET"}},
+		"Envoy":                     {"http://shop.example/capture/item?r=ann1&utm_source=1", []string{"X-Forwarded-Proto", "https"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -163,4 +163,29 @@ func FuzzCapture(f *testing.F) {
 			t.Errorf("%q: %d", original, response.StatusCode)
 		}
 	})
+}
+
+func TestPageThatAVisitorNamesNeverWinsOverTheGatewaysOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		target  string
+		headers []string
+	}{
+		"Traefik passes X-Original-URL on":   {"/capture", []string{"X-Forwarded-Uri", "/item", "X-Original-URL", "https://shop.example/?r=ann1"}},
+		"Traefik passes X-Original-URI on":   {"/capture", []string{"X-Forwarded-Uri", "/item", "X-Original-URI", "/item?r=ann1"}},
+		"nginx passes X-Forwarded-Uri on":    {"/capture", []string{"X-Original-URL", "https://shop.example/item", "X-Forwarded-Uri", "/?r=ann1"}},
+		"a gateway with the path passes any": {"/capture/item", []string{"X-Original-URL", "/?r=ann1", "X-Forwarded-Uri", "/?r=ann1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.remote = gateway
+			b.leads(b.do("GET", test.target, test.headers...), 200, "")
+			same(t, "codes", []string{}, b.codes())
+		})
+	}
+	w := newWorld(t)
+	b := w.browser()
+	b.remote = gateway
+	b.do("GET", "/capture", "X-Original-URI", "/item?r=ann1", "X-Forwarded-Uri", "/item?r=ann1")
+	same(t, "codes of a page that both name", []string{"ann1"}, b.codes())
 }

@@ -32,11 +32,16 @@ type Options struct {
 	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
 	IgnoreBots    bool     // crawlers and link previews leave no touch
 
+	// PageParameters are the parameters that are stored of the queries of landing URLs and referers,
+	// beside Parameters; one that ends in * is the beginning of names. Default: utm_*.
+	PageParameters []string
+
 	Keys    func() *visitor.Keys
 	Links   *links.Directory
 	Touches *touches.Queue
 	Proxies *clients.Proxies
 	Limiter *clients.Limiter
+	Stored  *clients.TouchLimiter // which touches are stored; nil: all
 
 	Observer Observer
 	Now      func() time.Time // default: time.Now
@@ -50,6 +55,8 @@ type Arrival string
 const (
 	Touched   Arrival = "touched"   // remembered by cookie, and queued for the database
 	Shed      Arrival = "shed"      // remembered by cookie alone: the queue was full
+	Throttled Arrival = "throttled" // remembered by cookie alone: too many touches of the client or the visitor
+	Repeated  Arrival = "repeated"  // the visitor's last touch was of the same link, a moment before
 	Own       Arrival = "own"       // the referrer's own click
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent
 	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
@@ -61,7 +68,7 @@ const (
 
 // Arrivals is the whole list.
 func Arrivals() []Arrival {
-	return []Arrival{Touched, Shed, Own, Forgotten, Unknown, Limited, Prefetch, Probe, Bot}
+	return []Arrival{Touched, Shed, Throttled, Repeated, Own, Forgotten, Unknown, Limited, Prefetch, Probe, Bot}
 }
 
 // Observer receives events. Either function may be nil.
@@ -74,8 +81,8 @@ type Observer struct {
 type Edge struct {
 	Options
 	cookie   visitor.Cookie
-	origin   string   // scheme and host of the public URL
 	fallback []string // the Location header, if any
+	pages    pages
 }
 
 // New checks the options. Each error names the option and what it takes.
@@ -88,7 +95,6 @@ func New(options Options) (*Edge, error) {
 	if e.cookie, err = visitor.NewCookie(e.PublicURL, e.CookieDomain); err != nil {
 		return nil, err
 	}
-	e.origin = e.PublicURL.Scheme + "://" + e.PublicURL.Host
 	if e.FallbackURL != "" {
 		if err := links.CheckDestination(e.FallbackURL); err != nil {
 			return nil, fmt.Errorf("the fallback URL is invalid: %w", err)
@@ -101,6 +107,10 @@ func New(options Options) (*Edge, error) {
 	if slices.Contains(e.Parameters, "") {
 		return nil, errors.New("a parameter that has a code must have a name")
 	}
+	if e.PageParameters == nil {
+		e.PageParameters = []string{"utm_*"}
+	}
+	e.pages = newPages(slices.Concat(e.Parameters, e.PageParameters)...)
 	if e.Now == nil {
 		e.Now = time.Now
 	}

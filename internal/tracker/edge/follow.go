@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,17 +47,29 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	case err != nil:
 		// The database is away. The touch is remembered all the same: the engine judges its code at
 		// the signup.
-		e.visit(w, r, reason, arrival{code: found, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: found, landing: e.page(r), at: now})
 		wait(header, retryAfter)
 		e.lead(w, nil, http.StatusServiceUnavailable)
 	default:
-		e.visit(w, r, reason, arrival{code: found, link: link, landing: e.origin + r.URL.RequestURI(), at: now})
+		e.visit(w, r, reason, arrival{code: found, link: link, landing: e.page(r), at: now})
 		var location []string
-		if destination := links.Destination(link, parameter(r.URL.RawQuery, "to")); destination != "" {
+		destination := links.Destination(link, parameter(r.URL.RawQuery, "to"))
+		if destination = links.WithQuery(destination, r.URL.RawQuery, e.own); destination != "" {
 			location = []string{destination}
 		}
 		e.lead(w, location, http.StatusNotFound)
 	}
+}
+
+// own reports whether a parameter of a link is the tracker's, and not the destination's.
+func (e *Edge) own(name string) bool {
+	name = strings.TrimPrefix(name, "amp;")
+	return name == "to" || slices.Contains(e.Parameters, name)
+}
+
+// page is the address of a requested link.
+func (e *Edge) page(r *http.Request) webAddress {
+	return webAddress{scheme: e.PublicURL.Scheme, host: e.PublicURL.Host, path: r.URL.EscapedPath(), query: r.URL.RawQuery}
 }
 
 // refuse answers a request for an unknown code, and counts the code against the client. A client

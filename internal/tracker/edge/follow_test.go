@@ -17,7 +17,7 @@ func TestLinkIsFollowedInAnySpelling(t *testing.T) {
 	for _, test := range []struct{ method, target, code, location string }{
 		{"GET", "/r/ann1", "ann1", home}, {"GET", "/r/ann1/", "ann1", home},
 		{"GET", "/referral/ann1", "ann1", home}, {"GET", "/referral/ann1/", "ann1", home},
-		{"GET", "/r/ANN1", "ann1", home}, {"GET", "/r/%20Ann1%20", "ann1", home}, {"GET", "/r/ann1?utm_source=x", "ann1", home},
+		{"GET", "/r/ANN1", "ann1", home}, {"GET", "/r/%20Ann1%20", "ann1", home}, {"GET", "/r/ann1?utm_source=x", "ann1", home + "?utm_source=x"},
 		{"GET", "/r/%09ANN1%0D%0A", "ann1", home},
 		{"GET", "/r/ann2", "ann2", spring}, {"GET", "/r/ann2/?to=", "ann2", spring},
 	} {
@@ -60,7 +60,7 @@ func TestTouchIsInTokenAndDatabase(t *testing.T) {
 		}
 	}
 	token := b.token()
-	same(t, "touches", []string{"ann1 https://go.shop.example/r/ann1/?to=/item https://blog.example/post?x=1"}, w.written())
+	same(t, "touches", []string{"ann1 https://go.shop.example/r/ann1/ https://blog.example/post"}, w.written())
 	var got visitor.Touch
 	var visitorID string
 	testworld.Must(t, w.owner.QueryRow(t.Context(), "SELECT visitor_id, touch_id, code, touched_at FROM referral.touch").
@@ -195,5 +195,12 @@ func TestHostHeaderChangesNothing(t *testing.T) {
 	if cookie := response.Header.Get("Set-Cookie"); strings.Contains(cookie, "evil") || strings.Contains(cookie, "Domain") {
 		t.Errorf("cookie: %s", cookie)
 	}
-	same(t, "touches", []string{"ann2 https://go.shop.example/r/ann2?to=/item -"}, w.written())
+	same(t, "touches", []string{"ann2 https://go.shop.example/r/ann2 -"}, w.written())
+}
+
+func TestParametersOfALinkGoOnToItsDestination(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.leads(b.do("GET", "/r/ann1?utm_source=mail&ref=bob1&to=/item&gclid=1"), 302, "https://shop.example/item?utm_source=mail&gclid=1")
+	b.leads(b.do("GET", "/r/ann2?utm_source=mail"), 302, spring+"?utm_source=mail")
 }

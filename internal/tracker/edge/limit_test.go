@@ -10,7 +10,9 @@ import (
 )
 
 func TestUnknownCodesAreLimited(t *testing.T) {
-	w := newWorld(t, func(o *edge.Options) { o.Limiter = clients.NewLimiter(clients.Limit{Burst: 5, PerSec: 0.1}) })
+	w := newWorld(t, func(o *edge.Options) {
+		o.Limiter = clients.NewLimiter(clients.Limit{Burst: 5, PerSec: 0.1}, clients.Limit{})
+	})
 	b := w.browser()
 	for n := range 5 {
 		b.leads(b.do("GET", fmt.Sprintf("/r/guess%d", n)), 404, "")
@@ -52,7 +54,9 @@ func TestParametersOfOtherPurposesShutOutNoVisitor(t *testing.T) {
 }
 
 func TestClientsBehindAProxyAreLimitedApart(t *testing.T) {
-	w := newWorld(t, func(o *edge.Options) { o.Limiter = clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 0.1}) })
+	w := newWorld(t, func(o *edge.Options) {
+		o.Limiter = clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 0.1}, clients.Limit{})
+	})
 	b := w.browser()
 	b.remote = gateway
 	b.leads(b.do("GET", "/r/guess1", "X-Forwarded-For", "203.0.113.9"), 404, "")

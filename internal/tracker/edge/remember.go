@@ -14,7 +14,7 @@ import (
 type arrival struct {
 	code    string      // of the link; without a link, as it was given
 	link    *links.Link // nil: the database is away
-	landing string      // the requested URL
+	landing webAddress  // the requested page
 	at      time.Time
 }
 
@@ -30,6 +30,10 @@ func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visit
 		e.Observer.Arrived(Own)
 		return token
 	}
+	if token.Last.Code == a.code && a.at.Sub(token.Last.At).Abs() < repeatTime {
+		e.Observer.Arrived(Repeated)
+		return token
+	}
 	if token.VisitorID == "" {
 		token = visitor.New()
 	}
@@ -39,16 +43,27 @@ func (e *Edge) remember(w http.ResponseWriter, r *http.Request, a arrival) visit
 	header := w.Header()
 	header["Set-Cookie"] = append(header["Set-Cookie"], e.cookie.Header(e.Keys().Seal(token, a.at, window), window))
 
-	queued := e.Touches.Add(touches.Touch{
-		VisitorID: token.VisitorID, ID: touch.ID, Code: touch.Code, At: touch.At,
-		LandingURL: a.landing, Referer: referer(r),
-	})
-	if queued {
-		e.Observer.Arrived(Touched)
-	} else {
-		e.Observer.Arrived(Shed)
-	}
+	e.Observer.Arrived(e.store(r, a, token.VisitorID, touch))
 	return token
+}
+
+// repeatTime is how long another visit of the same link is the same touch: a double click, a page
+// that is loaded again.
+const repeatTime = time.Minute
+
+// store queues a touch for the database, unless its client or visitor left too many.
+func (e *Edge) store(r *http.Request, a arrival, visitorID string, touch visitor.Touch) Arrival {
+	if e.Stored != nil && !e.Stored.Allow(e.Proxies.Address(r), visitorID, a.at) {
+		return Throttled
+	}
+	queued := e.Touches.Add(touches.Touch{
+		VisitorID: visitorID, ID: touch.ID, Code: touch.Code, At: touch.At,
+		LandingURL: e.pages.reduced(a.landing), Referer: e.pages.reduce(r.Header.Get("Referer")),
+	})
+	if !queued {
+		return Shed
+	}
+	return Touched
 }
 
 // token returns the visitor's token: that of the first cookie that has a valid one. Cookies of the
@@ -89,13 +104,4 @@ func (e *Edge) mayRemember(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// referer returns the Referer header without user name and password.
-func referer(r *http.Request) string {
-	text := r.Header.Get("Referer")
-	if strings.IndexByte(text, '@') < 0 {
-		return text
-	}
-	return parseAddress(text).String()
 }

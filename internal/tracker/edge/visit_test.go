@@ -74,7 +74,7 @@ func TestBotsLeaveNoTouchIfTheyAreIgnored(t *testing.T) {
 			b := w.browser()
 			b.remote = gateway
 			b.leads(b.do("GET", "/r/ann1", "User-Agent", userAgent), 302, home)
-			b.leads(b.do("GET", "/capture?r=ann1", "User-Agent", userAgent), 200, "")
+			b.leads(b.do("GET", "/capture?r=bob1", "User-Agent", userAgent), 200, "")
 			want := map[edge.Arrival]int{edge.Touched: 2}
 			if bot && ignored {
 				want = map[edge.Arrival]int{edge.Bot: 2}

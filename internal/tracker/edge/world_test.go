@@ -77,7 +77,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 		Links:     w.directory,
 		Touches:   w.queue,
 		Proxies:   proxies,
-		Limiter:   clients.NewLimiter(clients.DefaultLimit),
+		Limiter:   clients.NewLimiter(clients.DefaultLimit, clients.DefaultTotal),
 		Observer: edge.Observer{
 			Arrived:      func(a edge.Arrival) { w.arrived[a]++ },
 			TokenRefused: func(r visitor.Reason) { w.refused[r]++ },

@@ -20,7 +20,7 @@ type Balance struct {
 // Balances returns a beneficiary's balances in the order of currencies; none for a beneficiary
 // without credit so far.
 func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, error) {
-	rows, err := s.db.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
+	rows, err := s.reads.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
 	if err != nil {
 		return nil, fmt.Errorf("while reading a balance: %w", err)
 	}

@@ -29,7 +29,7 @@ type CreditKey struct{ UserID, PurchaseID, Reward string }
 // Credits returns at most limit credits of a beneficiary with keys above after, in the order of
 // keys.
 func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) ([]Credit, error) {
-	rows, err := s.db.Query(ctx, s.sql.Get("list_credits"), pgx.StrictNamedArgs{
+	rows, err := s.reads.Query(ctx, s.sql.Get("list_credits"), pgx.StrictNamedArgs{
 		"beneficiary_id": beneficiaryID, "user_id": after.UserID, "purchase_id": after.PurchaseID, "reward": after.Reward,
 		"limit": limit,
 	})

@@ -26,7 +26,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 // Erasure returns the state of a user's erasure; nil if none was requested.
 func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
 	var e Erasure
-	err := s.db.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	err := s.reads.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil

@@ -18,7 +18,7 @@ func TestHostileDefaultsOfTheWriterChangeNothing(t *testing.T) {
 			own.MakeHostile(t, testworld.WriterRole, defaults)
 			writer := migrated.Open(t, own.WriterURI)
 			migrated.Declare(t, migrated.Open(t, own.URI), "invite", migrated.FiveDollars())
-			store := facts.New(writer)
+			store := facts.New(writer, writer)
 			link, err := store.Link(t.Context(), &facts.Link{Campaign: "invite", ReferrerID: "anna"}, func() string { return "anna1" })
 			testworld.Must(t, err)
 			_, err = store.SignUp(t.Context(), &facts.Signup{

@@ -16,7 +16,7 @@ type FollowedLink struct {
 
 // Links returns at most limit of a referrer's links with codes above after, in the order of codes.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) ([]FollowedLink, error) {
-	rows, err := s.db.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit)
+	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("while reading links: %w", err)
 	}

@@ -11,8 +11,9 @@ import (
 
 // Store writes and reads facts in one database. Its role needs the rights of a writer only.
 type Store struct {
-	db  *postgres.DB
-	sql postgres.Queries
+	db    *postgres.DB // for writes
+	reads *postgres.DB // for lists and balances
+	sql   postgres.Queries
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
@@ -26,11 +27,12 @@ type Store struct {
 	sharedActions   *shared[Action, Action]
 }
 
-// New returns a store on a database. The caller closes the pool.
-func New(db *postgres.DB) *Store {
+// New returns a store on a database, with a pool of connections for writes and one for reads, which
+// may be the same: with two, slow reads keep no write waiting. The caller closes the pools.
+func New(db, reads *postgres.DB) *Store {
 	sql := queries.In(db.Schema)
 	s := &Store{
-		db: db, sql: sql,
+		db: db, reads: reads, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
 	s.sharedPurchases = newShared(directly(db, s.purchases))

@@ -25,7 +25,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{TB: t, own: migrated.New(t)}
 	w.operator, w.writer = migrated.Open(t, w.own.URI), migrated.Open(t, w.own.WriterURI)
-	w.store = facts.New(w.writer)
+	w.store = facts.New(w.writer, w.writer)
 	return w
 }
 

@@ -30,6 +30,55 @@ func Destination(link *Link, to string) string {
 	return home
 }
 
+// WithQuery adds parameters of a requested link to its destination, for the campaign parameters of
+// the page. Parameters that the destination has, and those that skip reports, are left out.
+func WithQuery(destination, query string, skip func(name string) bool) string {
+	if destination == "" || query == "" {
+		return destination
+	}
+	base, fragment, hasFragment := strings.Cut(destination, "#")
+	_, own, _ := strings.Cut(base, "?")
+	taken := map[string]bool{}
+	for pair := range strings.SplitSeq(own, "&") {
+		taken[parameterName(pair)] = true
+	}
+	var added strings.Builder
+	for pair := range strings.SplitSeq(query, "&") {
+		if name := parameterName(pair); name == "" || taken[name] || skip(name) {
+			continue
+		}
+		if added.Len() > 0 {
+			added.WriteByte('&')
+		}
+		added.WriteString(pair)
+	}
+	text := escape(added.String())
+	if text == "" || len(base)+len(text) >= longestDestination {
+		return destination
+	}
+	separator := "?"
+	switch {
+	case strings.HasSuffix(base, "?"):
+		separator = ""
+	case strings.Contains(base, "?"):
+		separator = "&"
+	}
+	if base += separator + text; hasFragment {
+		base += "#" + fragment
+	}
+	return base
+}
+
+// parameterName returns the decoded name of a parameter; empty for one that cannot be decoded.
+func parameterName(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	text, err := url.QueryUnescape(name)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
 const longestDestination = 2048 // as in the database
 
 // CheckDestination returns an error if a text may not be a link's destination.

@@ -125,3 +125,41 @@ func FuzzDestination(f *testing.F) {
 		}
 	})
 }
+
+func TestParametersOfALinkGoOnToItsDestination(t *testing.T) {
+	skip := func(name string) bool { return name == "to" || name == "ref" }
+	for _, test := range [][3]string{
+		{"https://shop.example/", "", "https://shop.example/"},
+		{"", "utm_source=x", ""},
+		{"https://shop.example/", "utm_source=x&to=/a&utm_medium=y", "https://shop.example/?utm_source=x&utm_medium=y"},
+		{"https://shop.example/?utm_source=own", "utm_source=x&gclid=1", "https://shop.example/?utm_source=own&gclid=1"},
+		{"https://shop.example/?", "a=1", "https://shop.example/?a=1"},
+		{"https://shop.example/#top", "a=1", "https://shop.example/?a=1#top"},
+		{"https://shop.example/?b=2#top?x", "a=1", "https://shop.example/?b=2&a=1#top?x"},
+		{"https://shop.example/", "%74o=/evil&r%65f=x", "https://shop.example/"},
+		{"https://shop.example/", "&&=x&a", "https://shop.example/?a"},
+		{"https://shop.example/", "a=%zz&%zz=1", "https://shop.example/?a=%zz"},
+		{"https://shop.example/", "a=\"<\u00e4\r\nSet-Cookie:", "https://shop.example/?a=%22%3C%C3%A4%0D%0ASet-Cookie:"},
+		{"https://shop.example/", "a=" + strings.Repeat("x", 4000), "https://shop.example/"},
+		{"https://shop.example", "a=1", "https://shop.example?a=1"},
+	} {
+		if got := links.WithQuery(test[0], test[1], skip); got != test[2] {
+			t.Errorf("%s and %s: %s, want %s", test[0], test[1], got, test[2])
+		}
+	}
+}
+
+func FuzzWithQuery(f *testing.F) {
+	f.Add("utm_source=x&to=/a#b")
+	f.Add("a=1&&%zz=\r\n")
+	f.Fuzz(func(t *testing.T, query string) {
+		got := links.WithQuery("https://shop.example/a?own=1#top", query, func(name string) bool { return name == "to" })
+		u, err := url.Parse(got)
+		if err != nil || u.Scheme != "https" || u.Host != "shop.example" || u.Path != "/a" || u.Fragment != "top" && !strings.Contains(query, "#") {
+			t.Errorf("%q leads to %q: %v", query, got, err)
+		}
+		if u != nil && u.Query().Get("own") != "1" || strings.ContainsAny(got, "\r\n \"<>") {
+			t.Errorf("%q leads to %q", query, got)
+		}
+	})
+}

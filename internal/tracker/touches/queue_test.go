@@ -70,7 +70,7 @@ func TestAFullQueueShedsWithoutWaiting(t *testing.T) {
 	w.proxy.Swallow()
 	for name, options := range map[string]touches.Options{
 		"of so many touches": {Capacity: 10},
-		"of so many bytes":   {Bytes: 100_000},
+		"of so many bytes":   {Bytes: 13_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := w.queue(options)

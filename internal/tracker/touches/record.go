@@ -57,8 +57,8 @@ func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []To
 	return tag.RowsAffected(), err
 }
 
-// longestAddress is the most characters of an address that the database takes.
-const longestAddress = 8192
+// longestAddress is the most bytes of an address that is stored.
+const longestAddress = 1024
 
 // Address makes any text acceptable to the database as a landing URL or referer: cut to the longest
 // length, without U+0000 and invalid UTF-8.

@@ -1,10 +1,16 @@
--- Lists a referrer's links after a code, with the numbers of their touches and actions.
--- Uses link_referrer, touch_code and action_code.
+-- Lists a referrer's links after a code, with the numbers of their touches and actions, which are
+-- kept: the counts, and the few changes that the engine has not added to them yet.
+-- Uses link_referrer, link_count_pkey and link_count_change_code.
 SELECT l.code, l.campaign, l.referrer_id, l.label, l.destination, l.expires_at, l.created_at, l.disabled_at,
-       (SELECT count(*) FROM referral.touch AS t WHERE referral.normal_code(t.code) = l.code COLLATE "default"),
-       (SELECT coalesce(jsonb_object_agg(done.action, done.times), '{}')
-          FROM (SELECT a.action, count(*) AS times FROM referral.action AS a WHERE a.code = l.code GROUP BY a.action) AS done)
+       coalesce(counted.touches, 0)::bigint, coalesce(counted.actions, '{}')
   FROM referral.link AS l
+ CROSS JOIN LATERAL (SELECT sum(times) FILTER (WHERE action = '') AS touches,
+                            jsonb_object_agg(action, times) FILTER (WHERE action <> '') AS actions
+                       FROM (SELECT action, sum(times)::bigint AS times
+                               FROM (SELECT action, times FROM referral.link_count WHERE code = l.code
+                                     UNION ALL
+                                     (SELECT action, times FROM referral.link_count_change WHERE code = l.code LIMIT 10000)) AS part
+                              GROUP BY action) AS each) AS counted
  WHERE l.referrer_id = $1 AND l.code > $2
  ORDER BY l.code
  LIMIT $3;

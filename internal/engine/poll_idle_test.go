@@ -1,0 +1,148 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
+)
+
+// The phases of the turns differ by database.
+func TestReplicasTakeTurnsToPollAnIdleDatabase(t *testing.T) {
+	const interval = time.Second
+	for _, phase := range []time.Duration{0, 300 * time.Millisecond} {
+		for replicas := 1; replicas <= 5; replicas++ {
+			polls := map[int64]int{}
+			for rank := range replicas {
+				now := time.Unix(1_700_000_000, 0).Add(time.Duration(rank) * 77 * time.Millisecond)
+				for range 100 {
+					wait := engine.UntilTurn(now, phase, interval, database.Place{Rank: rank, Of: replicas})
+					if wait <= 0 || wait > time.Duration(replicas)*interval {
+						t.Fatalf("rank %d of %d waits %s", rank, replicas, wait)
+					}
+					now = now.Add(wait)
+					if shifted := now.Add(-phase); !shifted.Equal(shifted.Truncate(interval)) {
+						t.Fatalf("rank %d of %d polls at %s, which is no turn", rank, replicas, now)
+					}
+					polls[now.Add(-phase).Unix()]++
+					now = now.Add(3 * time.Millisecond) // the poll takes some time
+				}
+			}
+			for at := int64(1_700_000_010); at < 1_700_000_090; at++ {
+				if polls[at] != 1 {
+					t.Errorf("%d replicas make %d polls in second %d", replicas, polls[at], at)
+				}
+			}
+		}
+	}
+}
+
+// newIdler polls a converged database with a campaign, until the queue is known to be empty.
+func newIdler(t *testing.T) (*shop, *engine.Poller) {
+	t.Helper()
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	p := s.engine.NewPoller()
+	s.settle(p)
+	return s, p
+}
+
+// settle polls until the queue is known to be empty.
+func (s *shop) settle(p *engine.Poller) {
+	s.Helper()
+	for range 10 {
+		if s.poll(p) {
+			s.Fatal("work in an idle database")
+		}
+		if p.Empty() {
+			return
+		}
+	}
+	s.Fatal("the queue is not known to be empty after ten polls")
+}
+
+func (s *shop) poll(p *engine.Poller) (work bool) {
+	s.Helper()
+	work, err := p.Poll(s.Context())
+	must(s, err)
+	return work
+}
+
+func TestIdlePollNoticesAFact(t *testing.T) {
+	s, p := newIdler(t)
+	s.write("INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')")
+	if !s.poll(p) {
+		t.Error("the signup was not noticed")
+	}
+}
+
+// While a writer's transaction is open that has enqueued something, only a full poll can notice its
+// commit.
+func TestIdlePollNoticesAFactOfAnOldTransaction(t *testing.T) {
+	s, p := newIdler(t)
+	ctx := context.Background()
+	tx, err := s.writer.Begin(ctx)
+	must(t, err)
+	defer func() { _ = tx.Rollback(ctx) }()
+	_, err = tx.Exec(ctx, "INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')")
+	must(t, err)
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('unrelated', 'invite', 'eve')")
+	for range 5 {
+		if s.poll(p) {
+			must(t, s.engine.Converge(t.Context())) // the link
+		}
+		if p.Empty() {
+			t.Fatal("the queue counts as empty while a transaction is open that has enqueued something")
+		}
+	}
+	must(t, tx.Commit(ctx))
+	if !s.poll(p) {
+		t.Error("the signup was not noticed")
+	}
+}
+
+func TestIdlePollNoticesTheEndOfAHold(t *testing.T) {
+	s := newShop(t)
+	held := fiveDollars()
+	held.HoldPeriod = 5 * time.Second
+	s.declare("invite", held)
+	s.arriveFor(1, 1)
+	s.converge()
+	p := s.engine.NewPoller()
+	s.settle(p)
+	for deadline := time.Now().Add(time.Minute); !s.poll(p); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the end of the hold was not noticed")
+		}
+	}
+}
+
+func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
+	s, p := newIdler(t)
+	must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}, "now"))
+	if !s.poll(p) {
+		t.Error("the request was not noticed")
+	}
+	must(t, s.engine.Resync(t.Context()))
+	s.settle(p)
+	was, _ := s.engine.Activity()
+	_, err := database.SetSuspended(t.Context(), s.db, uid, 1, true)
+	must(t, err)
+	s.poll(p)
+	if is, _ := s.engine.Activity(); is == was {
+		t.Error("the edit was not noticed")
+	}
+	s.write("INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')")
+	if s.poll(p) {
+		t.Error("there is work although the database is suspended")
+	}
+	_, err = database.SetSuspended(t.Context(), s.db, uid, 2, false)
+	must(t, err)
+	if !s.poll(p) {
+		t.Error("the end of the suspension was not noticed")
+	}
+}

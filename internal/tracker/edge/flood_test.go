@@ -1,0 +1,118 @@
+package edge_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
+	"github.com/referral-operator/referral-operator/internal/tracker/edge"
+)
+
+func TestRepeatedClickWithinAMinuteIsOneTouch(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	for _, step := range []struct {
+		after  time.Duration
+		target string
+		want   edge.Arrival
+	}{
+		{0, "/r/ann1", edge.Touched},
+		{time.Second, "/r/ann1", edge.Repeated},
+		{time.Second, "/r/ANN1", edge.Repeated},
+		{58*time.Second - 1, "/capture?r=ann1", edge.Repeated},
+		{1, "/r/ann1", edge.Touched},
+		{time.Second, "/r/bob1", edge.Touched},
+		{time.Second, "/r/ann1", edge.Touched}, // the last touch decides
+	} {
+		w.now = w.now.Add(step.after)
+		clear(w.arrived)
+		response := b.do("GET", step.target)
+		if response.StatusCode >= 400 {
+			t.Errorf("%s: %d", step.target, response.StatusCode)
+		}
+		same(t, step.target, map[edge.Arrival]int{step.want: 1}, w.arrived)
+	}
+	if got := w.written(); len(got) != 4 {
+		t.Errorf("written: %q", got)
+	}
+}
+
+func TestFloodOfOneClientIsRememberedByCookieAlone(t *testing.T) {
+	w := newWorld(t, func(o *edge.Options) {
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 3, PerSec: 1}, clients.DefaultVisitor)
+	})
+	for range 20 {
+		b := w.browser()
+		b.leads(b.do("GET", "/r/ann1"), http.StatusFound, home)
+		same(t, "codes", []string{"ann1"}, b.codes())
+	}
+	other := w.browser()
+	other.remote = "203.0.113.10:1"
+	other.do("GET", "/r/bob1")
+	same(t, "arrivals", map[edge.Arrival]int{edge.Touched: 4, edge.Throttled: 17}, w.arrived)
+	if got := w.written(); len(got) != 4 {
+		t.Errorf("written: %q", got)
+	}
+}
+
+func TestStoredAddressesAreShortAndTellNoSecrets(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("ä", 2000)
+	var want []string
+	for _, test := range []struct{ target, referer, want string }{
+		{"/r/ann1?utm_source=x&session=secret&utm_campaign=y&to=/spring", "https://forum.example/a?q=secret&utm_medium=m#secret",
+			"ann1 https://go.shop.example/r/ann1?utm_source=x&utm_campaign=y https://forum.example/a?utm_medium=m"},
+		{"/capture/item?token=secret&r=ann1&%75tm_source=x", "http://user:secret@forum.example/",
+			"ann1 https://go.shop.example/item?r=ann1&%75tm_source=x http://forum.example/"},
+		{"/r/bob1", "android-app://com.secret/", "bob1 https://go.shop.example/r/bob1 -"},
+		{"/r/bob1", "javascript:alert(1)", "bob1 https://go.shop.example/r/bob1 -"},
+		{"/r/bob1", "secret", "bob1 https://go.shop.example/r/bob1 -"},
+		{"/r/bob1", "https://forum.example/" + long, "bob1 https://go.shop.example/r/bob1 https://forum.example/" + strings.Repeat("ä", 501)},
+		{"/capture/" + strings.Repeat("x", 2000) + "?r=bob1", "", "bob1 https://go.shop.example/" + strings.Repeat("x", 1024-len("https://go.shop.example/")) + " -"},
+	} {
+		b := w.browser()
+		w.now = w.now.Add(time.Second)
+		b.do("GET", test.target, "Referer", test.referer)
+		want = append(want, test.want)
+	}
+	got := w.written()
+	same(t, "written", want, got)
+	for _, line := range got {
+		if strings.Contains(line, "secret") {
+			t.Errorf("stored: %s", line)
+		}
+		for part := range strings.SplitSeq(line, " ") {
+			if len(part) > 1024 {
+				t.Errorf("%d bytes are stored: %s", len(part), part)
+			}
+		}
+	}
+}
+
+// An hour of a client that leaves as many and as large touches as it can.
+func TestOneClientsFloodIsBoundedInBytes(t *testing.T) {
+	w := newWorld(t, func(o *edge.Options) {
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor)
+	})
+	began := w.now
+	for i := 0; w.now.Sub(began) < time.Hour; i++ {
+		w.now = w.now.Add(500 * time.Millisecond)
+		filler := strings.Repeat(fmt.Sprintf("%x", i*7919), 400)
+		w.browser().do("GET", "/capture/"+filler+"?r=ann1", "Referer", "https://forum.example/"+filler)
+	}
+	if got := w.arrived[edge.Touched]; got > 3600+120 {
+		t.Errorf("%d touches are stored", got)
+	}
+	w.written()
+	var bytes int
+	if err := w.owner.QueryRow(t.Context(), "SELECT pg_total_relation_size('referral.touch')").Scan(&bytes); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d touches take %d bytes", w.arrived[edge.Touched], bytes)
+	if bytes > 16<<20 {
+		t.Errorf("the table has grown to %d bytes", bytes)
+	}
+}
