@@ -75,13 +75,14 @@ func (c *campaignRow) edits(d Declaration) edits {
 	moved, budget := c.moved(d), budgetOf(d)
 	unit := c.budget.Currency != budget.Currency
 	e := edits{
-		terms: d.Terms != nil && !c.follows(d),
-		old:   d.Terms != nil && c.follows(d) && c.digest != d.Digest,
 		money: c.budget.Amount != budget.Amount,
 		unit:  unit,
-		limit: d.Terms != nil && c.pairsPerReferrer != d.PairsPerReferrer,
 		reach: c.mode != d.Mode || moved,
 		judge: moved || unit, // expanding the campaign misses an attributed signup whose link has been removed
+	}
+	if d.Terms != nil {
+		e.terms, e.limit = !c.follows(d), c.pairsPerReferrer != d.PairsPerReferrer
+		e.old = !e.terms && c.digest != d.Digest
 	}
 	e.spec = e.reach || e.money || e.unit || e.limit || c.identity() != identityOf(d) || d.Terms != nil && c.policy != d.Policy
 	return e

@@ -35,8 +35,8 @@ func TestLimitsOfRevisionsBecomeTheCampaigns(t *testing.T) {
 		check(t, err)
 	}
 	migrated(t, db)
-	want := []string{"capped 5 5", "limited late 4 none", "lowered 3 9", "unlimited none none"}
-	got := column[string](t, db, `SELECT concat_ws(' ', name, coalesce(pairs_per_referrer::text, 'none'), coalesce(highest_cap::text, 'none'))
+	want := []string{"capped 5 5", "limited late 4 -", "lowered 3 9", "unlimited - -"}
+	got := column[string](t, db, `SELECT concat_ws(' ', name, coalesce(pairs_per_referrer::text, '-'), coalesce(highest_cap::text, '-'))
 	                                FROM referral.campaign ORDER BY 1`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

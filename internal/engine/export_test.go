@@ -38,6 +38,7 @@ func (p *Poller) Empty() bool { return p.poller.empty }
 // UntilTurn is the time until a replica's next turn to poll.
 func UntilTurn(now time.Time, phase, interval time.Duration, place database.Place) time.Duration {
 	return untilTurn(now, phase, interval, &place)
+
 }
 
 // Attempts runs at most n batches, while there is work.

@@ -33,7 +33,9 @@ type PlanResult struct {
 	Largest    []reward.Difference  // the largest first
 
 	// Estimate reports that capacity is short and some pairs get it: which ones may depend on the
-	// order between shards. It is also set if pairs of other limited campaigns move.
+	// order between shards. It is also set if pairs of other limited campaigns move, if a signup's
+	// attribution follows the facts again, and if pairs are reversed because their rows are missing,
+	// which may be withheld.
 	Estimate bool
 }
 

@@ -214,8 +214,8 @@ func (p *plan) addRange(r *planRange) error {
 	for _, referee := range r.referees {
 		if referee.cause == nil {
 			p.addForward(referee)
-			if p.losesAttribution(referee) {
-				p.result.Estimate = true // what other campaigns may give it afterwards is not planned
+			if p.losesAttribution(referee) || !p.request.Delete && len(referee.lostPairs()) > 0 {
+				p.result.Estimate = true // other campaigns may attribute it afterwards; reversals may be withheld
 			}
 		}
 		p.addReferee(referee)
