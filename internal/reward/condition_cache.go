@@ -1,7 +1,6 @@
 package reward
 
 import (
-	"container/list"
 	"sync"
 	"time"
 )
@@ -14,13 +13,12 @@ const (
 	cacheIdle  = 10 * time.Minute
 )
 
-var conditions = conditionCache{known: map[string]*list.Element{}, recent: list.New()}
+var conditions = conditionCache{known: map[string]*compiled{}}
 
 // conditionCache keeps the conditions that were used last.
 type conditionCache struct {
 	mu     sync.Mutex
-	known  map[string]*list.Element // by text
-	recent *list.List               // of *compiled, the last used first
+	known  map[string]*compiled // by text
 	bytes  int
 	sweeps bool // a sweep is due
 }
@@ -48,33 +46,39 @@ func KnownCondition(text string) (*Condition, error) {
 func (c *conditionCache) find(text string, now time.Time) *compiled {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	element := c.known[text]
-	if element == nil {
-		return nil
+	known := c.known[text]
+	if known != nil {
+		known.usedAt = now
 	}
-	c.recent.MoveToFront(element)
-	known := element.Value.(*compiled)
-	known.usedAt = now
 	return known
 }
 
 func (c *conditionCache) add(added *compiled) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if element := c.known[added.text]; element != nil {
-		c.remove(element) // another goroutine compiled it too
-	}
-	c.known[added.text] = c.recent.PushFront(added)
+	c.remove(c.known[added.text]) // another goroutine compiled it too
+	c.known[added.text] = added
 	c.bytes += added.bytes
-	for c.bytes > cacheBytes && c.recent.Len() > 1 {
-		c.remove(c.recent.Back())
+	for c.bytes > cacheBytes && len(c.known) > 1 {
+		c.remove(c.oldest())
 	}
 	c.sweepLater()
 }
 
+// oldest returns the condition that has not been used for the longest time; nil: there is none. It
+// looks at each: some two thousand fit into the cache.
+func (c *conditionCache) oldest() (oldest *compiled) {
+	for _, known := range c.known {
+		if oldest == nil || known.usedAt.Before(oldest.usedAt) {
+			oldest = known
+		}
+	}
+	return oldest
+}
+
 // sweepLater arranges one sweep, unless one is due or nothing is cached.
 func (c *conditionCache) sweepLater() {
-	if c.sweeps || c.recent.Len() == 0 {
+	if c.sweeps || len(c.known) == 0 {
 		return
 	}
 	c.sweeps = true
@@ -89,18 +93,18 @@ func (c *conditionCache) sweepLater() {
 
 // sweep removes what has not been used for cacheIdle.
 func (c *conditionCache) sweep(now time.Time) {
-	for oldest := c.recent.Back(); oldest != nil; oldest = c.recent.Back() {
-		if now.Sub(oldest.Value.(*compiled).usedAt) < cacheIdle {
-			return
+	for _, known := range c.known {
+		if now.Sub(known.usedAt) >= cacheIdle {
+			c.remove(known)
 		}
-		c.remove(oldest)
 	}
 }
 
-func (c *conditionCache) remove(element *list.Element) {
-	removed := c.recent.Remove(element).(*compiled)
-	delete(c.known, removed.text)
-	c.bytes -= removed.bytes
+func (c *conditionCache) remove(known *compiled) {
+	if known != nil {
+		delete(c.known, known.text)
+		c.bytes -= known.bytes
+	}
 }
 
 // bytesOf estimates the memory of a compiled text, from above for the texts that were measured.

@@ -1,24 +1,21 @@
 package reward
 
 import (
-	"container/list"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
 func newCache() *conditionCache {
-	return &conditionCache{known: map[string]*list.Element{}, recent: list.New(), sweeps: true} // the test sweeps
+	return &conditionCache{known: map[string]*compiled{}, sweeps: true} // the test sweeps
 }
 
 func (c *conditionCache) texts() string {
-	var all []string
-	for element := c.recent.Front(); element != nil; element = element.Next() {
-		all = append(all, element.Value.(*compiled).text)
-	}
-	return strings.Join(all, " ")
+	return strings.Join(slices.Sorted(maps.Keys(c.known)), " ")
 }
 
 func TestConditionIsCompiledOnce(t *testing.T) {
@@ -37,15 +34,15 @@ func TestConditionIsCompiledOnce(t *testing.T) {
 
 func TestCacheOfConditionsKeepsTheLastUsedWithinItsBytes(t *testing.T) {
 	c, now := newCache(), time.Now()
-	for _, text := range []string{"a", "b", "c"} {
-		c.add(&compiled{text: text, bytes: cacheBytes / 3, usedAt: now})
+	for i, text := range []string{"a", "b", "c"} {
+		c.add(&compiled{text: text, bytes: cacheBytes / 3, usedAt: now.Add(time.Duration(i))})
 	}
-	c.find("a", now)
-	c.add(&compiled{text: "d", bytes: cacheBytes / 3, usedAt: now})
-	if got := c.texts(); got != "d a c" {
+	c.find("a", now.Add(time.Second))
+	c.add(&compiled{text: "d", bytes: cacheBytes / 3, usedAt: now.Add(time.Second)})
+	if got := c.texts(); got != "a c d" {
 		t.Errorf("keeps %s", got)
 	}
-	c.add(&compiled{text: "e", bytes: 2 * cacheBytes, usedAt: now})
+	c.add(&compiled{text: "e", bytes: 2 * cacheBytes, usedAt: now.Add(time.Minute)})
 	if got := c.texts(); got != "e" || c.bytes != 2*cacheBytes || len(c.known) != 1 {
 		t.Errorf("keeps %s, %d bytes, %d texts", got, c.bytes, len(c.known))
 	}
