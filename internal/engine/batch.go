@@ -55,6 +55,8 @@ type batch struct {
 	// Reads deciding touches for a plan, under other campaigns than the declared ones; nil: as declared.
 	touches func(*batch, *pgx.Batch, *touchColumns)
 
+	rollouts *expansion // steps of rollouts that the batch does; nil: none
+
 	erasures []*erasure // the next steps of erasures that the batch does
 	fixes    []string   // user_ids whose attributions become fixed
 }
@@ -232,6 +234,9 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 
 // fence makes sure that what was decided is what is declared, up to the commit.
 func (b *batch) fence(ctx context.Context) error {
+	if err := b.fenceRollouts(ctx); err != nil {
+		return err
+	}
 	var epoch int64
 	if err := b.tx.QueryRow(ctx, b.statement("fence")).Scan(&epoch); err != nil {
 		return err

@@ -131,8 +131,14 @@ func (b *batch) dequeue(ctx context.Context) error {
 	return b.expand(ctx, expand)
 }
 
-// expand does one bounded step of each expansion.
+// expand does one bounded step of each expansion. Steps of rollouts come at the end of the batch.
 func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
+	b.rollouts = all[kindRollout]
+	delete(all, kindRollout)
+	return b.expandNow(ctx, all)
+}
+
+func (b *batch) expandNow(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
 	for kind, statement := range expandStatements {
 		if e := all[kind]; e != nil {

@@ -46,3 +46,56 @@ func (b *batch) loadRollouts(ctx context.Context) error {
 	b.config = &fresh
 	return nil
 }
+
+// fenceRollouts does the batch's steps of rollouts, and enqueues again the referees of the batch that
+// a rollout has come to since the batch read how far it was: the step did not see what this batch
+// attributes. It comes after all other locks but that of the epoch.
+func (b *batch) fenceRollouts(ctx context.Context) error {
+	lock, names := "lock_rollout", b.config.RollingOut
+	if b.rollouts != nil {
+		lock, names = "lock_rollout_step", slices.Concat(names, b.rollouts.keys)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var campaign string
+	var revision int
+	var come reward.Rollout
+	reached := map[string]bool{} // user_ids
+	rows, err := b.tx.Query(ctx, b.statement(lock), names)
+	if err != nil {
+		return err
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&campaign, &revision, &come.Reached, &come.All}, func() error {
+		b.addReached(campaign, revision, &come, reached)
+		return nil
+	}); err != nil {
+		return err
+	}
+	var q pgx.Batch
+	if len(reached) > 0 {
+		q.Queue(b.statement("enqueue_referee"), slices.Sorted(maps.Keys(reached)))
+	}
+	if err := b.send(ctx, &q); err != nil || b.rollouts == nil {
+		return err
+	}
+	return b.expandNow(ctx, map[string]*expansion{kindRollout: b.rollouts})
+}
+
+// addReached adds the referees of the batch that a rollout has come to since they were decided.
+func (b *batch) addReached(campaign string, revision int, come *reward.Rollout, reached map[string]bool) {
+	c := b.config.Reward.Campaigns[campaign]
+	if c == nil {
+		return
+	}
+	at := slices.IndexFunc(c.Revisions, func(r reward.Revision) bool { return r.Number == revision })
+	if at < 0 {
+		return // declared meanwhile: the batch is rolled back
+	}
+	was := c.Revisions[at].Rollout
+	for _, r := range b.referees {
+		if come.Reaches(r.UserID) && !was.Reaches(r.UserID) {
+			reached[r.UserID] = true
+		}
+	}
+}

@@ -157,9 +157,12 @@ func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []st
 	if h.unsure != nil && h.unsure.declares && c.declared() {
 		h.unsure = nil
 	}
-	before, sure := h.outcome.clone(), h.unsure == nil || h.unsure.batches == 0
+	before, tick, sure := h.outcome.clone(), h.tick, h.unsure == nil || h.unsure.batches == 0
 	if sure || !h.unsure.declares {
-		if complaints = h.agrees(apply); len(complaints) == 0 || sure {
+		if complaints = h.agrees(apply); len(complaints) == 0 || h.beforeSteps(apply, before, tick) {
+			return nil
+		}
+		if sure {
 			return complaints
 		}
 		h.unsure.batches--

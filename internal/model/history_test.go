@@ -30,6 +30,7 @@ type history struct {
 	last        map[string]declare                // by campaign, its policy there
 	before      map[string]declare                // the same, one declaration before
 	sent        map[string][]database.Declaration // the same, as they were declared
+	steps       []step                            // of rollouts, in this convergence
 	seen        *results                          // what the system has recorded, commit by commit
 }
 
@@ -64,6 +65,7 @@ func (h *history) disagree(what, details string) {
 // converge has engines do all there is to do, as o says.
 func (h *history) converge(o converge) {
 	h.t.Helper()
+	h.steps = nil
 	if !h.suspended {
 		h.carryOut()
 	}
@@ -197,9 +199,6 @@ func (h *history) compareCommits() (some bool) {
 		h.coverage.add(commits)
 		users := map[string]bool{}
 		for _, w := range commit.writes {
-			if w.of == "rollout" {
-				h.roll(w)
-			}
 			if user := h.seen.apply(h.t, w); user != "" && !w.passesOver() && w.of != "withheld" {
 				users[user] = true
 			}
@@ -215,6 +214,11 @@ func (h *history) compareCommits() (some bool) {
 		}
 		if complaints := h.commitAsSeen(commit, apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
+		}
+		for _, w := range commit.writes { // a batch decides before it does steps of rollouts
+			if w.of == "rollout" {
+				h.roll(w)
+			}
 		}
 	}
 	return len(written) > 0

@@ -78,5 +78,36 @@ func (h *history) roll(w write) {
 	}
 	must(h.t, json.Unmarshal(w.now, &is))
 	r := h.campaigns[is.Campaign].revisions[is.Revision-1].rollout
+	h.steps = append(h.steps, step{r, *r})
 	r.reached, r.all = is.Reached, is.ReachedAll
+}
+
+// step is a step of a rollout, and how far the rollout had come before it.
+type step struct {
+	rollout *rollout
+	before  rollout
+}
+
+// beforeSteps applies a commit as if steps of rollouts of this convergence had not been committed
+// yet. A batch may read how far a rollout has come before another engine's step, and commit after
+// it: the step has enqueued its referees, which are decided again. It reports whether the commit is
+// what the rules say then.
+func (h *history) beforeSteps(apply func() []string, before outcome, tick at) bool {
+	var undone []step
+	defer func() {
+		for i := len(undone) - 1; i >= 0; i-- {
+			*undone[i].rollout = undone[i].before
+		}
+	}()
+	for i := len(h.steps) - 1; i >= 0; i-- {
+		s := h.steps[i]
+		undone = append(undone, step{s.rollout, *s.rollout})
+		*s.rollout = s.before
+		h.outcome, h.tick = before.clone(), tick
+		if len(h.agrees(apply)) == 0 {
+			h.coverage.add("batch that saw a rollout of before")
+			return true
+		}
+	}
+	return false
 }

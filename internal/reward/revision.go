@@ -85,7 +85,7 @@ func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) 
 	switch {
 	case (anew || waited) && later(c.referee.Signup.ArrivedAt, c.purchase.ArrivedAt).After(r.RecordedAt):
 		return true
-	case !r.Rollout.reached(c.referee.UserID):
+	case !r.Rollout.Reaches(c.referee.UserID):
 		return false
 	case r.Scope == AllPairs, r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited):
 		return true
@@ -95,8 +95,8 @@ func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) 
 	return at >= 0 && (!anew && c.pair.Revision == r.Withdraws || campaign.Revisions[at].reached(c, campaign, matures))
 }
 
-// reached reports whether the rollout has reached the pairs of a referee.
-func (r *Rollout) reached(userID string) bool { return r != nil && (r.All || userID <= r.Reached) }
+// Reaches reports whether the rollout has reached the pairs of a referee.
+func (r *Rollout) Reaches(userID string) bool { return r != nil && (r.All || userID <= r.Reached) }
 
 // withdrawn reports whether a later revision withdraws the revision with that number.
 func (c *Campaign) withdrawn(number int) bool {
