@@ -149,6 +149,11 @@ func (b *batch) setReferees(users []string) {
 // set aside if its data is too large, or if the turn says so because it failed alone before. If a
 // step of its erasure failed, only that step is postponed.
 func (b *batch) converge(ctx context.Context) error {
+	if len(b.referees) > 0 {
+		if err := b.loadRollouts(ctx); err != nil {
+			return fmt.Errorf("while reading how far rollouts have come: %w", err)
+		}
+	}
 	if len(b.referees) != 1 {
 		return b.decideAndRecord(ctx)
 	}

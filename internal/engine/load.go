@@ -12,9 +12,6 @@ import (
 // load reads what is known of the batch's referees: first the rows keyed by the referee, then the
 // rows that these refer to.
 func (b *batch) load(ctx context.Context) error {
-	if err := b.loadRollouts(ctx); err != nil {
-		return err
-	}
 	if err := b.loadOwn(ctx); err != nil {
 		return err
 	}

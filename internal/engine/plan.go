@@ -34,7 +34,8 @@ type PlanResult struct {
 
 	// Estimate reports that capacity is short and some pairs get it: which ones may depend on the
 	// order between shards. It is also set if pairs of other limited campaigns move, if a signup's
-	// attribution follows the facts again, and if pairs are reversed because their rows are missing,
+	// attribution follows the facts again, if waiting pairs that the rollout reaches are admitted,
+	// which may happen before it reaches them, and if pairs are reversed because their rows are missing,
 	// which may be withheld.
 	Estimate bool
 }

@@ -368,12 +368,21 @@ func (p *plan) allocate(ctx context.Context) error {
 			return err
 		}
 		for _, claim := range byCampaign[name] {
-			if err := p.tally.AddPair(claim.before, claim.Decision, claim.sums); err != nil {
+			if err := p.addClaim(&claim); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// addClaim adds a claim whose decision is complete. A waiting pair that the rollout moves to a new
+// revision may be admitted before the rollout comes to it, under the revision that it has.
+func (p *plan) addClaim(c *plannedClaim) error {
+	if c.before != nil && c.before.State == reward.Waiting && c.Decision.State.Occupies() && c.before.Revision != c.Decision.Revision {
+		p.result.Estimate = true
+	}
+	return p.tally.AddPair(c.before, c.Decision, c.sums)
 }
 
 // serve gives the campaign's capacity to the claims of its share.
@@ -447,7 +456,7 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 		}
 	}
 	for _, claim := range all {
-		if err := p.tally.AddPair(claim.before, claim.Decision, claim.sums); err != nil {
+		if err := p.addClaim(&claim); err != nil {
 			return err
 		}
 	}

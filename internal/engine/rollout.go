@@ -94,7 +94,7 @@ func (b *batch) addReached(campaign string, revision int, come *reward.Rollout, 
 	}
 	was := c.Revisions[at].Rollout
 	for _, r := range b.referees {
-		if come.Reaches(r.UserID) && !was.Reaches(r.UserID) {
+		if r.cause == nil && come.Reaches(r.UserID) && !was.Reaches(r.UserID) {
 			reached[r.UserID] = true
 		}
 	}

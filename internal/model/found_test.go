@@ -546,3 +546,21 @@ func TestSignupWhoseTouchWasErasedFollowsItsOtherTouchesOnceItsCampaignIsReverse
 		reverseCampaign{Campaign: "two"},
 	})
 }
+
+// The raised budget admits the waiting pair before the rollout comes to it, or after: the plan is an
+// estimate.
+func TestPlanIsAnEstimateWhereItAdmitsWhatItsRolloutReaches(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann2"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann2", Label: "press"},
+		addSignup{User: "bob2", Code: "b", At: 90},
+		addSignup{User: "cat2", Code: "a", At: 92},
+		addSignup{User: "dan2", Code: "a", At: 90},
+		addPurchase{User: "cat2", ID: "p1", Amount: 1, Currency: "USD", At: 99},
+		addPurchase{User: "bob2", ID: "p3", Amount: 333, Currency: "USD", At: 98, Category: "gift-card"},
+		converge{},
+		addPurchase{User: "dan2", ID: "p3", Amount: 333, Currency: "USD", At: 95},
+		plan{Campaign: "one", Edit: declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "HeldPairs"}},
+	})
+}
