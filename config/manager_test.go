@@ -52,7 +52,7 @@ func TestManagerOfTheNamespacedInstallNeedsOnlyRoles(t *testing.T) {
 	})
 	manager.checkElected(t)
 	t.Run("its objects go, and then the install", func(t *testing.T) {
-		kubectl(t, cluster.Kubeconfig(), "delete", "referralcampaigns,rewardpolicies,attributiondatabases", "--all",
+		kubectl(t, cluster.Kubeconfig(), "delete", "rewardplans,referralcampaigns,rewardpolicies,attributiondatabases", "--all",
 			"--namespace", "growth", "--timeout", "2m")
 		manager.checkNothingElseWasForbidden(t)
 		manager.checkStop(t)

@@ -40,6 +40,9 @@ func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 			{verb: "delete", group: "referral-operator.io", resource: "attributiondatabases", namespace: "growth"},
 			{verb: "patch", group: "referral-operator.io", resource: "rewardpolicies", subresource: "status",
 				namespace: "growth", allowed: true},
+			{verb: "delete", group: "referral-operator.io", resource: "rewardplans", namespace: "growth", allowed: true},
+			{verb: "create", group: "referral-operator.io", resource: "rewardplans", namespace: "growth"},
+			{verb: "patch", group: "referral-operator.io", resource: "rewardplans", namespace: "growth"},
 			{verb: "create", group: "events.k8s.io", resource: "events", namespace: "growth", allowed: true},
 			{verb: "update", group: "coordination.k8s.io", resource: "leases", name: "referral-operator",
 				namespace: systemNamespace, allowed: true},
@@ -57,6 +60,18 @@ func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 		checkRights(t, manager, secretRights(systemNamespace, false))
 		checkRights(t, manager, secretRights("", false))
 	})
+	t.Run("a pipeline that plans can do nothing else", func(t *testing.T) {
+		kubectl(t, cluster.Kubeconfig(), "create", "serviceaccount", "pipeline", "--namespace", "growth")
+		kubectl(t, cluster.Kubeconfig(), "create", "rolebinding", "planner", "--namespace", "growth",
+			"--clusterrole", "referral-operator-planner", "--serviceaccount", "growth:pipeline")
+		pipeline := clientFor(t, signIn(t, cluster, "growth", "pipeline"))
+		checkRights(t, pipeline, plannerRights("growth"))
+		checkRights(t, pipeline, []right{
+			{verb: "create", group: "referral-operator.io", resource: "rewardplans", namespace: "payroll"},
+			{verb: "get", group: "referral-operator.io", resource: "referralcampaigns", namespace: "payroll"},
+		})
+		checkRights(t, pipeline, secretRights("growth", false))
+	})
 	t.Run("no rule of any namespace has a wildcard", func(t *testing.T) {
 		for _, namespace := range []string{"growth", "payroll", systemNamespace} {
 			checkNoWildcard(t, manager, namespace)
@@ -70,6 +85,29 @@ func secretRights(namespace string, get bool) []right {
 	rights := []right{{verb: "get", resource: "secrets", name: "shop-db", namespace: namespace, allowed: get}}
 	for _, verb := range []string{"list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
 		rights = append(rights, right{verb: verb, resource: "secrets", namespace: namespace})
+	}
+	return rights
+}
+
+// plannerRights are the rights of the role planner to each resource of the group: these, and no
+// other verb.
+func plannerRights(namespace string) []right {
+	allowed := map[string][]string{
+		"rewardplans":       {"create", "get", "delete"},
+		"referralcampaigns": {"get", "list"},
+		"rewardpolicies":    {"get", "list"},
+	}
+	var rights []right
+	for _, resource := range []string{"attributiondatabases", "referralcampaigns", "rewardpolicies", "rewardplans"} {
+		for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
+			rights = append(rights, right{
+				verb: verb, group: "referral-operator.io", resource: resource, namespace: namespace,
+				allowed: slices.Contains(allowed[resource], verb),
+			})
+		}
+		rights = append(rights, right{
+			verb: "patch", group: "referral-operator.io", resource: resource, subresource: "status", namespace: namespace,
+		})
 	}
 	return rights
 }

@@ -164,6 +164,20 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	return err
 }
 
+// declareRetention declares how long touches are kept.
+func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
+	var kept time.Duration
+	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
+		kept = retention.Touches.Duration
+	}
+	if !s.current() || s.schema.TouchRetention == kept {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
+}
+
 // warnOfPrivilege reports a user that may become a superuser, which leaves Ready as it is. It reads
 // the user's rights as often as grantRoles those of other roles.
 //
@@ -185,20 +199,6 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 	setCondition(s.adb, v1alpha1.PrivilegedRoleCondition, metav1.ConditionTrue, v1alpha1.PrivilegedRoleReason,
 		"the user of the connection URI "+privilege+": let the operator connect as a user of its own that has no right but CREATE on the database")
 	return nil
-}
-
-// declareRetention declares how long touches are kept.
-func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
-	var kept time.Duration
-	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
-		kept = retention.Touches.Duration
-	}
-	if !s.current() || s.schema.TouchRetention == kept {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
 }
 
 // grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.

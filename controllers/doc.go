@@ -1,5 +1,6 @@
 // Package controllers converges configuration: it declares AttributionDatabase, RewardPolicy and
-// ReferralCampaign objects in Postgres, and reports in their status what has come of them.
+// ReferralCampaign objects in Postgres, and reports in their status what has come of them. It
+// answers RewardPlan objects, which declare nothing.
 //
 // Each kind has
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -46,10 +47,26 @@ func usable(adb *v1alpha1.AttributionDatabase) bool {
 	return ready != nil && (ready.Status == metav1.ConditionTrue || harmless[ready.Reason])
 }
 
+// unusable returns why the database of this name cannot be used, where nil is one that does not
+// exist; nil: it can.
+func unusable(name types.NamespacedName, adb *v1alpha1.AttributionDatabase) error {
+	if adb == nil {
+		return fmt.Errorf("spec.databaseRef: there is no AttributionDatabase %s", name)
+	}
+	ready := readyCondition(adb)
+	switch {
+	case ready == nil:
+		return fmt.Errorf("AttributionDatabase %s has not been reconciled yet", name)
+	case usable(adb):
+		return nil
+	}
+	return fmt.Errorf("AttributionDatabase %s is not ready: %s: %s", name, ready.Reason, ready.Message)
+}
+
 // requireDatabase waits until the AttributionDatabase exists. Conditions: DatabaseNotReady.
 func (r *ReferralCampaignReconciler) requireDatabase(_ context.Context, s *campaignScope) error {
 	if s.adb == nil {
-		return waiting(v1alpha1.DatabaseNotReadyReason, "spec.databaseRef: there is no AttributionDatabase %s", s.databaseName())
+		return waiting(v1alpha1.DatabaseNotReadyReason, "%w", unusable(s.databaseName(), nil))
 	}
 	return nil
 }
@@ -57,16 +74,14 @@ func (r *ReferralCampaignReconciler) requireDatabase(_ context.Context, s *campa
 // awaitDatabase waits until the campaign can be declared in its database. Conditions:
 // DatabaseNotReady.
 func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaignScope) error {
-	ready := readyCondition(s.adb)
-	switch {
-	case ready == nil:
-		return waiting(v1alpha1.DatabaseNotReadyReason, "AttributionDatabase %s has not been reconciled yet", s.databaseName())
-	case usable(s.adb):
+	why := unusable(s.databaseName(), s.adb)
+	if why == nil {
 		return nil
 	}
-	wait := &waitingError{
-		reason: v1alpha1.DatabaseNotReadyReason,
-		err:    fmt.Errorf("AttributionDatabase %s is not ready: %s: %s", s.databaseName(), ready.Reason, ready.Message),
+	wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, err: why}
+	ready := readyCondition(s.adb)
+	if ready == nil {
+		return wait
 	}
 	if rest := outagePatience - r.now().Sub(ready.LastTransitionTime.Time); outages[ready.Reason] && rest > 0 {
 		wait.requeueAfter, wait.shown = rest, unlessInForce

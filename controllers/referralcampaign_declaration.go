@@ -16,7 +16,7 @@ import (
 //
 // Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
-	declaration, err := s.declaration()
+	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {
 		return err
 	}
@@ -45,12 +45,12 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	return nil
 }
 
-// declaration is what the spec and the desired terms declare.
-func (s *campaignScope) declaration() (database.Declaration, error) {
-	spec, d := &s.campaign.Spec, &s.desired
+// declarationOf is what a campaign's spec and its desired terms declare.
+func declarationOf(campaign *v1alpha1.ReferralCampaign, identity database.Campaign, d *desired) (database.Declaration, error) {
+	spec := &campaign.Spec
 	declaration := database.Declaration{
-		Campaign:    s.identity(),
-		Generation:  s.campaign.Generation,
+		Campaign:    identity,
+		Generation:  campaign.Generation,
 		Mode:        d.mode,
 		Destination: spec.Destination,
 		Budget:      (*database.Money)(d.budget),

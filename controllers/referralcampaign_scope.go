@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,10 +28,10 @@ type campaignScope struct {
 	counters database.CampaignStatus
 	reported bool
 
-	desired    desired           // set by resolveTerms
-	termsError error             // why policy or budget of the spec are not declared; nil: they are
-	declared   database.Declared // set by declare
-	success    success
+	desired  desired           // set by resolveTerms
+	problem  *specProblem      // why policy or budget of the spec are not declared; nil: they are
+	declared database.Declared // set by declare
+	success  success
 }
 
 func newCampaignScope(campaign *v1alpha1.ReferralCampaign) *campaignScope {
@@ -67,34 +68,34 @@ func (r *ReferralCampaignReconciler) read(ctx context.Context, s *campaignScope)
 
 // readDatabase reads the AttributionDatabase. For a deletion the API server itself has to confirm
 // that there is none, since the campaign's credits then stay.
-func (r *ReferralCampaignReconciler) readDatabase(ctx context.Context, s *campaignScope) error {
-	var adb v1alpha1.AttributionDatabase
-	err := r.client.Get(ctx, s.databaseName(), &adb)
-	if apierrors.IsNotFound(err) && !s.campaign.DeletionTimestamp.IsZero() {
-		err = r.live.Get(ctx, s.databaseName(), &adb)
+func (r *ReferralCampaignReconciler) readDatabase(ctx context.Context, s *campaignScope) (err error) {
+	s.adb, err = find(ctx, r.client, s.databaseName(), &v1alpha1.AttributionDatabase{})
+	if err == nil && s.adb == nil && !s.campaign.DeletionTimestamp.IsZero() {
+		s.adb, err = find(ctx, r.live, s.databaseName(), &v1alpha1.AttributionDatabase{})
 	}
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("while getting AttributionDatabase %s: %w", s.databaseName(), err)
-	}
-	s.adb = &adb
-	return nil
+	return err
 }
 
-func (r *ReferralCampaignReconciler) readPolicy(ctx context.Context, s *campaignScope) error {
+func (r *ReferralCampaignReconciler) readPolicy(ctx context.Context, s *campaignScope) (err error) {
 	name := client.ObjectKey{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.PolicyRef.Name}
-	var policy v1alpha1.RewardPolicy
-	err := r.client.Get(ctx, name, &policy)
+	s.policy, err = find(ctx, r.client, name, &v1alpha1.RewardPolicy{})
+	return err
+}
+
+// find reads an object and returns it; nil: it does not exist.
+func find[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, reader client.Reader, name client.ObjectKey, into P) (P, error) {
+	err := reader.Get(ctx, name, into)
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil
+		return nil, nil
 	case err != nil:
-		return fmt.Errorf("while getting RewardPolicy %s: %w", name, err)
+		kind := strings.TrimPrefix(fmt.Sprintf("%T", into), "*v1alpha1.")
+		return nil, fmt.Errorf("while getting %s %s: %w", kind, name, err)
 	}
-	s.policy = &policy
-	return nil
+	return into, nil
 }
 
 // countersOf returns a campaign's part of a report; zero: the report has none.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,34 +23,52 @@ type desired struct {
 	keepBudget bool // the budget in force stays, since the spec's can never work
 }
 
+// specProblem is why the policy or the budget of a campaign's spec cannot be declared.
+type specProblem struct {
+	reason string
+	err    error
+}
+
+// consequences are what follows for the declared campaign, by the reason of the problem.
+var consequences = map[string]string{
+	v1alpha1.PolicyNotFoundReason: "nothing new is admitted until there is",
+	v1alpha1.PolicyInvalidReason:  "the terms declared last stay in force",
+	v1alpha1.InvalidSpecReason:    "the terms and the budget declared last stay in force",
+}
+
 // resolveTerms works out what the campaign should follow from its policy and its budget. A policy
 // that is missing, or terms that cannot work, do not keep the rest of the spec from being declared:
 // reportTermsError reports them afterwards.
 func (r *ReferralCampaignReconciler) resolveTerms(_ context.Context, s *campaignScope) error {
+	s.desired, s.problem = desire(s.campaign, s.policy)
+	return nil
+}
+
+// desire works out what a campaign should follow; a policy of nil does not exist. A problem does
+// not keep what it is not about from being declared.
+func desire(campaign *v1alpha1.ReferralCampaign, policy *v1alpha1.RewardPolicy) (desired, *specProblem) {
 	d := desired{mode: database.Open, scope: v1alpha1.NewPairs}
-	if s.campaign.Spec.Suspend {
+	if campaign.Spec.Suspend {
 		d.mode = database.Suspended
 	}
-	name := client.ObjectKey{Namespace: s.campaign.Namespace, Name: s.campaign.Spec.PolicyRef.Name}
-	if s.policy == nil {
+	var problem *specProblem
+	name := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.PolicyRef.Name}
+	if policy == nil {
 		if d.mode == database.Open {
 			d.mode = database.PolicyMissing
 		}
-		s.termsError = waiting(v1alpha1.PolicyNotFoundReason,
-			"spec.policyRef: there is no RewardPolicy %s; nothing new is admitted until there is", name)
-	} else if normalised, err := terms.FromPolicy(&s.policy.Spec); err != nil {
-		s.termsError = waiting(v1alpha1.PolicyInvalidReason,
-			"RewardPolicy %s: %w; the terms declared last stay in force", name, err)
+		problem = &specProblem{v1alpha1.PolicyNotFoundReason, fmt.Errorf("spec.policyRef: there is no RewardPolicy %s", name)}
+	} else if normalised, err := terms.FromPolicy(&policy.Spec); err != nil {
+		problem = &specProblem{v1alpha1.PolicyInvalidReason, fmt.Errorf("RewardPolicy %s: %w", name, err)}
 	} else {
-		d.policy = database.Policy{Name: s.policy.Name, UID: string(s.policy.UID), Generation: s.policy.Generation}
+		d.policy = database.Policy{Name: policy.Name, UID: string(policy.UID), Generation: policy.Generation}
 		d.terms = &normalised
-		d.scope = cmp.Or(s.policy.Spec.RevisionScope, v1alpha1.NewPairs)
+		d.scope = cmp.Or(policy.Spec.RevisionScope, v1alpha1.NewPairs)
 	}
-	if err := d.resolveBudget(s.campaign); err != nil {
-		s.termsError = err
+	if err := d.resolveBudget(campaign); err != nil {
+		problem = &specProblem{v1alpha1.InvalidSpecReason, err}
 	}
-	s.desired = d
-	return nil
+	return d, problem
 }
 
 // resolveBudget adds the campaign's budget. A budget that can never work is not declared, and
@@ -62,7 +81,7 @@ func (d *desired) resolveBudget(campaign *v1alpha1.ReferralCampaign) error {
 	}
 	if err != nil {
 		d.policy, d.terms, d.keepBudget = database.Policy{}, nil, true
-		return stalled(v1alpha1.InvalidSpecReason, "%w; the terms and the budget declared last stay in force", err)
+		return err
 	}
 	d.budget = budget
 	return nil
@@ -72,5 +91,12 @@ func (d *desired) resolveBudget(campaign *v1alpha1.ReferralCampaign) error {
 //
 // Conditions: PolicyNotFound, PolicyInvalid; InvalidSpec, which is Stalled.
 func (r *ReferralCampaignReconciler) reportTermsError(_ context.Context, s *campaignScope) error {
-	return s.termsError
+	if s.problem == nil {
+		return nil
+	}
+	report := waiting
+	if s.problem.reason == v1alpha1.InvalidSpecReason {
+		report = stalled
+	}
+	return report(s.problem.reason, "%w; %s", s.problem.err, consequences[s.problem.reason])
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -67,6 +68,12 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		now:      options.Now,
 		absence:  missing,
 	}
+	plans := &RewardPlanReconciler{
+		client:   mgr.GetClient(),
+		reporter: newReporter(),
+		plans:    hosting.NewPlans(options.Registry.Plan),
+		now:      options.Now,
+	}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)
 	}
@@ -78,6 +85,12 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	if err := campaigns.setup(mgr, moved); err != nil {
 		return fmt.Errorf("while setting up the ReferralCampaign controller: %w", err)
+	}
+	if err := plans.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the RewardPlan controller: %w", err)
+	}
+	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
+		return fmt.Errorf("while setting up what runs plans: %w", err)
 	}
 	return nil
 }

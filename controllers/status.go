@@ -67,7 +67,8 @@ func (r *reporter) get(ctx context.Context, key client.ObjectKey, object resourc
 	if last.version == "" || last.uid != string(object.GetUID()) {
 		return nil
 	}
-	if order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), last.version); err != nil || order >= 0 {
+	order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), last.version)
+	if behind := err == nil && order < 0; !behind {
 		last.version, last.status = "", nil
 		r.remember(key, last)
 		return nil
@@ -164,6 +165,7 @@ func (r *reporter) announce(ctx context.Context, before, after resource) error {
 // underWay are the reasons of Ready=False that are a normal step and not a problem.
 var underWay = map[string]bool{
 	v1alpha1.ConnectingReason: true, v1alpha1.RollingOutReason: true, v1alpha1.TerminatingReason: true, v1alpha1.InUseReason: true,
+	v1alpha1.PendingReason: true, v1alpha1.RunningReason: true,
 }
 
 // startPatience is how long a new object may wait for other objects, which are often applied

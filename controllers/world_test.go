@@ -54,18 +54,19 @@ const statusInterval = 300 * time.Millisecond
 // gives it, and a client with all rights.
 type world struct {
 	testing.TB
-	client    client.Client // the administrator's
-	cluster   *testworld.ControlPlane
-	namespace string
-	operator  string // name of the manager's user
-	manager   *rest.Config
-	registry  *hosting.Registry
-	log       *logBuffer
-	logger    logr.Logger
-	ahead     atomic.Int64 // how far the manager's clock is, in nanoseconds
-	stop      func()       // ends the manager
-	endHosts  func()       // ends the registry
-	secrets   []string     // passwords that must not show up anywhere
+	client     client.Client // the administrator's
+	cluster    *testworld.ControlPlane
+	namespace  string
+	neighbours []string // further namespaces that the manager watches
+	operator   string   // name of the manager's user
+	manager    *rest.Config
+	registry   *hosting.Registry
+	log        *logBuffer
+	logger     logr.Logger
+	ahead      atomic.Int64 // how far the manager's clock is, in nanoseconds
+	stop       func()       // ends the manager
+	endHosts   func()       // ends the registry
+	secrets    []string     // passwords that must not show up anywhere
 }
 
 var scheme = func() *runtime.Scheme {
@@ -120,10 +121,14 @@ func (w *world) grantRights() {
 // startManager runs a manager on the world's registry until w.stop is called, or the test ends.
 func (w *world) startManager() {
 	w.Helper()
+	watched := map[string]cache.Config{}
+	for _, namespace := range append([]string{w.namespace}, w.neighbours...) {
+		watched[namespace] = cache.Config{}
+	}
 	mgr, err := ctrl.NewManager(w.manager, ctrl.Options{
 		Scheme:     scheme,
 		Logger:     w.logger,
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Cache:      cache.Options{DefaultNamespaces: watched},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true), MaxConcurrentReconciles: 8},
 	})
@@ -170,7 +175,8 @@ func (w *world) lookForPasswords() {
 	var seen bytes.Buffer
 	seen.WriteString(w.log.String() + stray.String())
 	for _, list := range []client.ObjectList{
-		&v1alpha1.AttributionDatabaseList{}, &v1alpha1.RewardPolicyList{}, &v1alpha1.ReferralCampaignList{}, &eventsv1.EventList{},
+		&v1alpha1.AttributionDatabaseList{}, &v1alpha1.RewardPolicyList{}, &v1alpha1.ReferralCampaignList{},
+		&v1alpha1.RewardPlanList{}, &eventsv1.EventList{},
 	} {
 		check(w, w.client.List(ctx, list, client.InNamespace(w.namespace)))
 		encoded, err := yaml.Marshal(list)
@@ -220,6 +226,10 @@ func (w *world) rpol(name string) *v1alpha1.RewardPolicy {
 
 func (w *world) rcamp(name string) *v1alpha1.ReferralCampaign {
 	return &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
+}
+
+func (w *world) rplan(name string) *v1alpha1.RewardPlan {
+	return &v1alpha1.RewardPlan{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
 }
 
 // logBuffer keeps what managers log.

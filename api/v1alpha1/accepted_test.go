@@ -29,7 +29,7 @@ func TestDesignExampleIsAccepted(t *testing.T) {
 
 func TestSamplesAreAccepted(t *testing.T) {
 	c := cluster(t)
-	for _, name := range []string{"attributiondatabase", "rewardpolicy", "referralcampaign", "secret_reader_role_binding"} {
+	for _, name := range []string{"attributiondatabase", "rewardpolicy", "referralcampaign", "rewardplan", "secret_reader_role_binding"} {
 		for _, object := range objects(t, "../../config/samples/"+name+".yaml") {
 			if err := c.Create(context.Background(), object, strict, client.DryRunAll); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -67,6 +67,18 @@ func TestDefaults(t *testing.T) {
 			"a campaign needs no more than its references", "ReferralCampaign",
 			`spec: {startsAt: null, endsAt: null, attributionWindow: null, destination: null, budget: null, deletionPolicy: null, suspend: null, resyncInterval: null}`,
 			`{databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWindow: 720h, deletionPolicy: Retain, resyncInterval: 30m}`,
+		},
+		{
+			"a plan needs no more than a campaign", "RewardPlan",
+			`spec: {proposed: null, detail: null, ttl: null}`,
+			`{campaignRef: {name: invite-friends}, detail: None, ttl: 1h}`,
+		},
+		{
+			"proposed specs have the defaults of the real ones", "RewardPlan",
+			`spec: {proposed: {policy: {qualification: null, revisionScope: null}, campaign: {attributionWindow: null, budget: null, deletionPolicy: null, resyncInterval: null}}}`,
+			`{campaignRef: {name: invite-friends}, detail: None, ttl: 1h, proposed: {
+				policy: {qualification: {purchases: First, beforeSignup: 1h}, revisionScope: NewPairs, rewards: [{name: inviter, beneficiary: Referrer, fixed: {amount: "7.00", currency: USD}}]},
+				campaign: {databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWindow: 720h, deletionPolicy: Retain, resyncInterval: 30m}}}`,
 		},
 	}
 	c := cluster(t)
@@ -138,6 +150,13 @@ func TestAccepted(t *testing.T) {
 		{"times of two zones", "ReferralCampaign", `spec: {startsAt: "2026-12-31T23:00:00-05:00", endsAt: "2027-01-01T15:00:00+10:00"}`},
 		{"the latest end", "ReferralCampaign", `spec: {endsAt: "9999-12-31T23:59:59Z"}`},
 		{"the twentieth century", "ReferralCampaign", `spec: {startsAt: "1900-01-01T00:00:00Z"}`},
+		{"a plan of a policy alone", "RewardPlan", `spec: {proposed: {campaign: null}}`},
+		{"a plan of a campaign alone", "RewardPlan", `spec: {proposed: {policy: null}}`},
+		{"a plan of a deletion", "RewardPlan", `spec: {proposed: {policy: null, campaign: null, delete: true}}`},
+		{"a plan without an edit", "RewardPlan", `spec: {proposed: null}`},
+		{"a plan that names people", "RewardPlan", `spec: {detail: Largest}`},
+		{"a plan that is kept for a day", "RewardPlan", `spec: {ttl: 24h}`},
+		{"a plan that is kept for a second", "RewardPlan", `spec: {ttl: 1s}`},
 		{"a dotted reference", "ReferralCampaign", `spec: {policyRef: {name: five.dollars}}`},
 	}
 	for _, amount := range []string{"1", "0.01", "0.0001", "5.00", "5.0", "10", "99999999999999.9999", "99999999999999"} {
@@ -186,6 +205,13 @@ func TestEdits(t *testing.T) {
 		{"a campaign may lose its budget", "ReferralCampaign", `spec: {budget: null}`, ""},
 		{"a campaign may change its budget's currency", "ReferralCampaign", `spec: {budget: {currency: EUR}}`, ""},
 		{"a campaign may change its mind about its credits", "ReferralCampaign", `spec: {deletionPolicy: Reverse}`, ""},
+		{"a plan keeps its campaign", "RewardPlan", `spec: {campaignRef: {name: other}}`, "spec: Invalid value: a plan is immutable; create another"},
+		{"a plan keeps what it proposes", "RewardPlan", `spec: {proposed: {policy: {holdPeriod: 1h}}}`, "a plan is immutable"},
+		{"a plan gains no edit", "RewardPlan", `spec: {proposed: {campaign: {suspend: true}}}`, "a plan is immutable"},
+		{"a plan loses no edit", "RewardPlan", `spec: {proposed: null}`, "a plan is immutable"},
+		{"a plan keeps its detail", "RewardPlan", `spec: {detail: Largest}`, "a plan is immutable"},
+		{"a plan keeps its ttl", "RewardPlan", `spec: {ttl: 2h}`, "a plan is immutable"},
+		{"a plan may get labels", "RewardPlan", `metadata: {labels: {pull-request: "7"}}`, ""},
 		{"a policy may change its scope", "RewardPolicy", `spec: {revisionScope: AllPairs}`, ""},
 		{"a fixed reward may get tiers", "RewardPolicy", tiers(manyTiers(3)), ""},
 		{"a policy may change its rewards", "RewardPolicy", reward(`{name: other, beneficiary: Referee, percentage: {rate: "1"}}`), ""},
@@ -255,6 +281,48 @@ rollout: {revision: 0, decided: 0, total: 0}
 lastHandledReconcileAt: ""
 driftCorrected: 0
 conditionErrors: 0`)
+	if diff := cmp.Diff(whole(want), whole(stored.Object["status"])); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestStatusOfAPlanKeepsZeros(t *testing.T) {
+	c := cluster(t)
+	plan := &v1alpha1.RewardPlan{}
+	plan.SetName("zeros")
+	plan.Spec.CampaignRef.Name = "invite-friends"
+	if err := c.Create(context.Background(), plan, strict); err != nil {
+		t.Fatal(err)
+	}
+	none := v1alpha1.PlanMovement{Up: "0.00", Down: "0.00"}
+	plan.Status = v1alpha1.RewardPlanStatus{
+		ObservedGeneration: 1,
+		Progress:           &v1alpha1.PlanProgress{},
+		Grant:              "0.00 USD",
+		Reverse:            "0.00 USD",
+		Effects:            []v1alpha1.PlanEffect{{Currency: "USD", Granted: none, Held: none}},
+		Forward:            []v1alpha1.PlanForward{{Currency: "USD", Last30Days: v1alpha1.PlanComparison{InForce: "0.00", Proposed: "0.00"}}},
+		Pairs:              &v1alpha1.PlannedPairs{},
+		Reasons:            []v1alpha1.PlannedReason{{Reason: "BelowMinimum"}},
+	}
+	if err := c.Status().Update(context.Background(), plan, strict); err != nil {
+		t.Fatal(err)
+	}
+	stored := &unstructured.Unstructured{}
+	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("RewardPlan"))
+	if err := c.Get(context.Background(), client.ObjectKeyFromObject(plan), stored); err != nil {
+		t.Fatal(err)
+	}
+	want := parse(t, `
+observedGeneration: 1
+progress: {decided: 0, total: 0}
+grant: 0.00 USD
+reverse: 0.00 USD
+effects: [{currency: USD, granted: {up: "0.00", down: "0.00"}, held: {up: "0.00", down: "0.00"}}]
+forward: [{currency: USD, last30Days: {inForce: "0.00", proposed: "0.00"}}]
+pairs: {granted: 0, reversed: 0, held: 0, waiting: 0, unchanged: 0}
+reasons: [{reason: BelowMinimum, pairs: 0}]
+estimate: false`)
 	if diff := cmp.Diff(whole(want), whole(stored.Object["status"])); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}

@@ -149,3 +149,28 @@ const (
 	// that is not Ready.
 	DatabaseNotReadyReason = "DatabaseNotReady"
 )
+
+// Reasons of a RewardPlan, beside InvalidSpec, PolicyNotFound, PolicyInvalid and Failed, with all of
+// which it is Stalled.
+const (
+	// PendingReason, Ready=False: the plan waits for other plans, or for its database, as the
+	// message says.
+	PendingReason = "Pending"
+
+	// RunningReason, Ready=False: the plan is being worked out.
+	RunningReason = "Running"
+
+	// DoneReason, Ready=True: the status has the answer.
+	DoneReason = "Done"
+
+	// CampaignNotFoundReason, Stalled: campaignRef names no ReferralCampaign of the namespace, and
+	// the plan does not propose one.
+	CampaignNotFoundReason = "CampaignNotFound"
+
+	// TooManyPlansReason, Stalled: too many plans of the namespace had not finished when this one
+	// was created.
+	TooManyPlansReason = "TooManyPlans"
+
+	// DeadlineExceededReason, Stalled: the plan had not finished an hour after it was created.
+	DeadlineExceededReason = "DeadlineExceeded"
+)

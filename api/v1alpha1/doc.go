@@ -1,5 +1,5 @@
-// Package v1alpha1 holds the three kinds of referral-operator.io: AttributionDatabase, RewardPolicy
-// and ReferralCampaign.
+// Package v1alpha1 holds the four kinds of referral-operator.io: AttributionDatabase, RewardPolicy,
+// ReferralCampaign and RewardPlan.
 //
 // It holds the Go types, the markers that their CustomResourceDefinitions are generated from, and
 // the names of conditions, annotations and finalizers. It holds no behaviour: nothing here dials,

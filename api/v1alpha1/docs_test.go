@@ -24,6 +24,7 @@ var pages = map[string]string{
 	"attributiondatabases": "attributiondatabase",
 	"rewardpolicies":       "rewardpolicy",
 	"referralcampaigns":    "referralcampaign",
+	"rewardplans":          "rewardplan",
 }
 
 func page(t *testing.T, name string) string {
@@ -65,6 +66,9 @@ func TestPagesDescribeEveryField(t *testing.T) {
 			t.Fatal(err)
 		}
 		root := crd.Spec.Versions[0].Schema.OpenAPIV3Schema
+		for _, described := range []string{"policy", "campaign"} { // by the pages of the real kinds
+			clear(root.Properties["spec"].Properties["proposed"].Properties[described].Properties)
+		}
 		for _, part := range []string{"spec", "status"} {
 			eachField(root.Properties[part], func(field string) {
 				if !regexp.MustCompile(`\b` + field + `\b`).MatchString(text) {

@@ -90,6 +90,8 @@ func decoded(object *unstructured.Unstructured) (client.Object, error) {
 		typed = &v1alpha1.AttributionDatabase{}
 	case "RewardPolicy":
 		typed = &v1alpha1.RewardPolicy{}
+	case "RewardPlan":
+		typed = &v1alpha1.RewardPlan{}
 	default:
 		typed = &v1alpha1.ReferralCampaign{}
 	}
@@ -102,6 +104,8 @@ func specOf(object client.Object) any {
 		return object.Spec
 	case *v1alpha1.RewardPolicy:
 		return object.Spec
+	case *v1alpha1.RewardPlan:
+		return object.Spec
 	default:
 		return object.(*v1alpha1.ReferralCampaign).Spec
 	}
@@ -112,6 +116,8 @@ func observedGeneration(object client.Object) int64 {
 	case *v1alpha1.AttributionDatabase:
 		return object.Status.ObservedGeneration
 	case *v1alpha1.RewardPolicy:
+		return object.Status.ObservedGeneration
+	case *v1alpha1.RewardPlan:
 		return object.Status.ObservedGeneration
 	default:
 		return object.(*v1alpha1.ReferralCampaign).Status.ObservedGeneration

@@ -80,6 +80,15 @@ var fuzzed = []struct {
 	{"ReferralCampaign", "spec.destination", webAddress},
 	{"ReferralCampaign", "spec.databaseRef.name", printable(253)},
 	{"ReferralCampaign", "spec.policyRef.name", printable(253)},
+	{"RewardPlan", "spec.campaignRef.name", printable(253)},
+	{"RewardPlan", "spec.detail", printable(7)},
+	{"RewardPlan", "spec.ttl", func(o client.Object, v string) error {
+		ttl := o.(*v1alpha1.RewardPlan).Spec.TTL
+		if ttl.Duration > 24*time.Hour {
+			return fmt.Errorf("decoded as %s", ttl)
+		}
+		return sameDuration(ttl, v)
+	}},
 	{"AttributionDatabase", "spec.secretRef.name", printable(253)},
 	{"AttributionDatabase", "spec.secretRef.key", printable(253)},
 	{"AttributionDatabase", "spec.schema", func(_ client.Object, v string) error {

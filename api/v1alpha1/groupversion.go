@@ -23,6 +23,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&AttributionDatabase{}, &AttributionDatabaseList{},
 		&RewardPolicy{}, &RewardPolicyList{},
 		&ReferralCampaign{}, &ReferralCampaignList{},
+		&RewardPlan{}, &RewardPlanList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -56,10 +56,15 @@ func TestKubectlPrintsTheColumns(t *testing.T) {
 	if output, err := controlPlane.Kubectl(t.Context(), spelled, "create", "--namespace", namespace, "-f", "-"); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	const plan = "apiVersion: referral-operator.io/v1alpha1\nkind: RewardPlan\nmetadata: {name: drift}\nspec: {campaignRef: {name: misspelled}}"
+	if output, err := controlPlane.Kubectl(t.Context(), plan, "create", "--namespace", namespace, "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
 	cases := []struct{ rule, what, columns string }{
 		{"a campaign", "rcamp", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
 		{"a campaign by its long name", "referralcampaigns", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
 		{"everything of the category", "referral", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
+		{"a plan", "rplan", "NAME CAMPAIGN READY STATUS GRANT REVERSE AGE"},
 		{"a campaign, wide", "rcamp -o wide", "NAME POLICY READY STATUS GRANTED HELD CREDIT WAITING REVERSED REVISION LAST SYNC AGE"},
 	}
 	for _, tc := range cases {

@@ -57,7 +57,7 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 }
 
 // kinds are the kinds that the controllers need.
-var kinds = []string{"AttributionDatabase", "ReferralCampaign", "RewardPolicy"}
+var kinds = []string{"AttributionDatabase", "ReferralCampaign", "RewardPlan", "RewardPolicy"}
 
 // missingKinds returns the kinds that the API server does not serve.
 func missingKinds(client discovery.DiscoveryInterface) ([]string, error) {

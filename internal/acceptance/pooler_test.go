@@ -37,7 +37,7 @@ func TestShopBehindPgBouncer(t *testing.T) {
 			}
 		}
 	}
-	const balance = "SELECT available FROM referral.balance WHERE beneficiary_id = 'alice'"
+	const balance = "SELECT available::text FROM referral.balance WHERE beneficiary_id = 'alice'"
 	w.eventually("every friend is credited", balance, fmt.Sprint(friends*500))
 
 	_, err := w.operator.Exec(t.Context(), "DELETE FROM referral.pair WHERE user_id = 'friend-7'")

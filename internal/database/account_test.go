@@ -179,7 +179,7 @@ func TestWritersLockOnlyTablesOfWriters(t *testing.T) {
 			}
 			got := column[string](t, writer, `SELECT DISTINCT c.relname::text FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
 				WHERE l.pid = pg_backend_pid() AND c.relkind = 'r' AND l.mode NOT IN ('AccessShareLock', 'SIReadLock') ORDER BY 1`)
-			want := []string{"action", "adjustment", "change", "link", "override", "purchase", "redemption", "refund", "signup", "touch", "writer_account"}
+			want := []string{"action", "adjustment", "change", "link", "link_count_change", "override", "purchase", "redemption", "refund", "signup", "touch", "writer_account"}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}

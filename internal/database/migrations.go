@@ -24,7 +24,7 @@ type migration struct {
 	text    string
 }
 
-// migrations by version, ascending. A version may be left out.
+// migrations by version, ascending.
 var migrations = func() []migration {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -39,8 +39,8 @@ var migrations = func() []migration {
 		}
 		digits, _, _ := strings.Cut(strings.TrimPrefix(file, "migrations/"), "_")
 		version, err := strconv.Atoi(digits)
-		if err != nil || version <= last {
-			panic(fmt.Sprintf("the number of %s is not above %d", file, last))
+		if err != nil || version != last+1 {
+			panic(fmt.Sprintf("the number of %s does not follow %d", file, last))
 		}
 		last = version
 		found = append(found, migration{version: version, text: string(text)})

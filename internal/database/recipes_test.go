@@ -56,7 +56,7 @@ func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 			}
 		}
 	}
-	for table, want := range map[string]int64{"purchase": 10, "refund": 11, "signup": 16} {
+	for table, want := range map[string]int64{"purchase": 10, "refund": 11, "signup": 15} {
 		if got := value[int64](t, w, "SELECT count(*) FROM referral."+table); got != want {
 			t.Errorf("%d rows of %s, want %d", got, table, want)
 		}

@@ -215,7 +215,9 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 			return fmt.Errorf("while looking for pending changes: %w", err)
 		}
 	}
-	b.decide()
+	if err := b.decide(); err != nil {
+		return fmt.Errorf("while deciding: %w", err)
+	}
 	if err := b.weighDecisions(); err != nil {
 		return fmt.Errorf("while deciding: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
@@ -155,4 +156,47 @@ func TestAttributesAreReadOnlyForConditions(t *testing.T) {
 	if config, err = engine.LoadDeclared(s.Context(), s.db); err != nil || !config.Conditions {
 		t.Errorf("a configuration with a condition has none, %v", err)
 	}
+}
+
+// slow is a condition that costs as much as one purchase may, for a link with longLabel.
+const slow = `lists.range(300).exists(i, link.label.matches('((a{1,20}){1,20}){1,2}b'))`
+
+const longLabel = "UPDATE referral.link SET label = repeat('a', 255)"
+
+func TestSlowConditionsOfManyRefereesAreDecided(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", when(slow))
+	s.write(link)
+	s.write(longLabel)
+	s.write("INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'alice1' FROM generate_series(1, 500) AS n")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 2500, 'USD' FROM generate_series(1, 500) AS n")
+	s.converge()
+	s.expect("pending changes and set aside", "SELECT (SELECT count(*) FROM referral.change), (SELECT count(*) FROM referral.set_aside)", "0 0")
+	s.expect("conditions that broke off", conditionErrors, "invite 500")
+}
+
+func TestBatchThatTakesTooLongToDecideIsDividedAndDecided(t *testing.T) {
+	s := newShop(t)
+	s.engine.SetDecideTimeout(time.Nanosecond)
+	s.declare("invite", when("purchase.amount > 1"))
+	s.write(link)
+	s.write("INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'alice1' FROM generate_series(1, 60) AS n")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 2500, 'USD' FROM generate_series(1, 60) AS n")
+	s.converge()
+	s.expect("granted, and set aside", "SELECT (SELECT count(*) FROM referral.pair WHERE state = 'Granted'), (SELECT count(*) FROM referral.set_aside)", "60 0")
+}
+
+// A referee that cannot be decided within the limit is set aside at once, and not tried for ever.
+func TestRefereeWhoseConditionsCostTooMuchIsSetAside(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", when(slow+" || true"))
+	for _, fact := range []string{link, longLabel, touch, signup} {
+		s.write(fact)
+	}
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'bob', 'p' || n, 2500, 'USD' FROM generate_series(1, 100) AS n")
+	s.write("INSERT INTO referral.signup (user_id, code) VALUES ('carol', 'alice1')")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'p', 2500, 'USD')")
+	s.converge()
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "bob")
+	s.expect("pending changes", "SELECT count(*) FROM referral.change", "0")
 }

@@ -1,19 +1,34 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
+// defaultDecideTimeout is far below the time for which a transaction may be idle, 30 s: a batch that
+// the server ended would be repeated as it is.
+const defaultDecideTimeout = 10 * time.Second
+
+// errDecidesTooLong fails a batch of several referees, so that the next one is smaller. The
+// conditions of one referee are limited by their cost; see package reward.
+var errDecidesTooLong = errors.New("evaluating the conditions of the batch takes too long")
+
 // decide lets package reward decide each referee. A referee that cannot be decided is set aside;
 // the others are decided.
-func (b *batch) decide() {
-	for _, r := range b.referees {
+func (b *batch) decide() error {
+	deadline := time.Now().Add(b.engine.decideTimeout)
+	for i, r := range b.referees {
+		if i > 0 && time.Now().After(deadline) {
+			return errDecidesTooLong
+		}
 		if err := r.decide(b); err != nil {
 			b.setAside(r, err)
 		}
 	}
+	return nil
 }
 
 func (r *referee) decide(b *batch) (err error) {

@@ -110,7 +110,6 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
-	recorded.Ready()
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
 	c.noteRollout(campaign)

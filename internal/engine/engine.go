@@ -48,6 +48,8 @@ type Engine struct {
 	idle     atomic.Bool
 	stirred  chan struct{}
 
+	decideTimeout time.Duration
+
 	resyncFailure atomic.Pointer[error]
 	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
 }
@@ -79,6 +81,7 @@ func New(db *postgres.DB, options Options) *Engine {
 	return &Engine{
 		db: db, sql: queries, options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers), stirred: make(chan struct{}, 1),
+		decideTimeout: defaultDecideTimeout,
 	}
 }
 

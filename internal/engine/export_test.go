@@ -38,6 +38,7 @@ func (p *Poller) Empty() bool { return p.poller.empty }
 // UntilTurn is the time until a replica's next turn to poll.
 func UntilTurn(now time.Time, phase, interval time.Duration, place database.Place) time.Duration {
 	return untilTurn(now, phase, interval, &place)
+
 }
 
 // Attempts runs at most n batches, while there is work.
@@ -60,3 +61,6 @@ func LimitClaims(claims int) (undo func()) {
 	bytesOfClaims = claims * bytesPerClaim
 	return func() { bytesOfClaims = before }
 }
+
+// SetDecideTimeout changes how long a batch may take to decide.
+func (e *Engine) SetDecideTimeout(timeout time.Duration) { e.decideTimeout = timeout }

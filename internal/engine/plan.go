@@ -43,6 +43,10 @@ type PlanResult struct {
 // planRestarts is how often a plan begins again because the configuration has moved.
 const planRestarts = 10
 
+// ErrConfigurationMoved means that declarations changed the configuration so often that a plan did
+// not end.
+var ErrConfigurationMoved = errConfigurationMoved
+
 // forwardDays is the time before a plan whose pairs show what new pairs would earn.
 const forwardDays = 30 * 24 * time.Hour
 

@@ -86,7 +86,6 @@ func proposeTerms(campaign *reward.Campaign, d *database.Declaration, now time.T
 	if n > 0 && (revision.Scope != reward.NewPairs || revision.Withdraws > 0) {
 		revision.Rollout = &reward.Rollout{All: true}
 	}
-	revision.Ready()
 	campaign.Revisions = append(campaign.Revisions, revision)
 	return &terms, nil
 }

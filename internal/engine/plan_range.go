@@ -140,7 +140,9 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 		if err := r.load(ctx); err != nil {
 			return err
 		}
-		r.decide()
+		if err := r.decide(); err != nil {
+			return err
+		}
 		if err := r.weighDecisions(); err != nil {
 			return err
 		}

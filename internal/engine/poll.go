@@ -258,13 +258,12 @@ func (p *poller) next(now time.Time) time.Duration {
 // untilTurn returns the time until the next turn of a replica: of the periods of the given length
 // since the beginning of time, shifted by phase, each replica has every n-th.
 func untilTurn(now time.Time, phase, interval time.Duration, place *database.Place) time.Duration {
-	rank, of := time.Duration(0), time.Duration(1)
-	if place != nil {
-		rank, of = time.Duration(place.Rank), time.Duration(place.Of)
+	if place == nil {
+		place = &database.Place{Of: 1}
 	}
-	cycle := of * interval
-	since := (time.Duration(now.UnixNano()) - phase - rank*interval) % cycle
-	return cycle - since
+	cycle := int64(place.Of) * int64(interval)
+	first := int64(phase) + int64(place.Rank)*int64(interval)
+	return time.Duration(cycle - (now.UnixNano()-first)%cycle)
 }
 
 // Share tells the engine its place among the engines of all replicas on this database.

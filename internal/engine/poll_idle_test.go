@@ -146,3 +146,14 @@ func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
 		t.Error("the end of the suspension was not noticed")
 	}
 }
+
+// A sequence shows its first number before it is drawn.
+func TestIdlePollNoticesTheFirstChangeEver(t *testing.T) {
+	s := newShop(t)
+	p := s.engine.NewPoller()
+	s.settle(p)
+	s.asOwner("INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('bob'), 'Referee', 'bob')")
+	if !s.poll(p) {
+		t.Error("the change was not noticed")
+	}
+}

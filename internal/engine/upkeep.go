@@ -48,7 +48,7 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 	for _, step := range []func(context.Context, pgx.Tx) (more bool, err error){e.foldLinkCounts, e.expireTouches} {
 		for more := true; more && ctx.Err() == nil; {
 			err := pgx.BeginFunc(ctx, e.db, func(tx pgx.Tx) (err error) {
-				if _, err = tx.Exec(ctx, e.sql.Get("begin")); err == nil {
+				if _, err = tx.Exec(ctx, e.statement("begin")); err == nil {
 					more, err = step(ctx, tx)
 				}
 				return err
@@ -67,7 +67,7 @@ func (e *Engine) Upkeep(ctx context.Context) error {
 // foldLinkCounts adds changes of counts of links to the counts.
 func (e *Engine) foldLinkCounts(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	var folded int
-	err = tx.QueryRow(ctx, e.sql.Get("fold_link_counts"), pgx.StrictNamedArgs{"limit": upkeepRows}).Scan(&folded)
+	err = tx.QueryRow(ctx, e.statement("fold_link_counts"), pgx.StrictNamedArgs{"limit": upkeepRows}).Scan(&folded)
 	if err != nil {
 		return false, fmt.Errorf("while adding up counts of links: %w", err)
 	}
@@ -76,7 +76,7 @@ func (e *Engine) foldLinkCounts(ctx context.Context, tx pgx.Tx) (more bool, err 
 
 // expireTouches deletes touches beyond their retention.
 func (e *Engine) expireTouches(ctx context.Context, tx pgx.Tx) (more bool, err error) {
-	err = tx.QueryRow(ctx, e.sql.Get("expire_touches"), pgx.StrictNamedArgs{"limit": upkeepRows}).Scan(&more)
+	err = tx.QueryRow(ctx, e.statement("expire_touches"), pgx.StrictNamedArgs{"limit": upkeepRows}).Scan(&more)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

@@ -47,6 +47,7 @@ type host struct {
 	configured chan struct{}      // has a value when the config in use is not the newest
 	interrupt  context.CancelFunc // ends the use of an older config; nil: none is in use
 	db         *postgres.DB       // nil: not connected
+	using      context.Context    // ends before db is closed; nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
 	report     *report // nil: none was read
@@ -130,12 +131,12 @@ func (h *host) connectAndServe(ctx context.Context, config Config) {
 		return
 	}
 	h.mu.Lock()
-	h.db = db
+	h.db, h.using = db, ctx
 	h.mu.Unlock()
 	h.change(func(c *condition) { c.phase, c.outage = Connected, nil })
 	defer func() {
 		h.mu.Lock()
-		h.db = nil
+		h.db, h.using = nil, nil
 		h.mu.Unlock()
 		db.Close() // waits for uses of its connections, which are bounded to seconds
 		h.log.Info("Closed the connections to the database")

@@ -74,6 +74,37 @@ func (r *Registry) Use(
 	return err
 }
 
+// Lend lets work that takes long, such as a plan, use a database that is being served. While it is
+// not served, Lend fails at once with the cause. The context of use also ends when the host closes
+// its connections, for other settings or for good; Lend then returns ErrConnecting.
+func (r *Registry) Lend(
+	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
+) error {
+	h := r.find(name)
+	if h == nil {
+		return ErrNotHosted
+	}
+	db, err := h.usable(Serving)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	same, using := h.db == db, h.using
+	h.mu.Unlock()
+	if !same {
+		return ErrConnecting
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(using, cancel)()
+	err = use(ctx, db)
+	if err != nil && using.Err() != nil {
+		return ErrConnecting
+	}
+	h.learn(err)
+	return err
+}
+
 // stir makes a running engine poll at once, since something may have been declared.
 func (h *host) stir() {
 	h.mu.Lock()

@@ -477,3 +477,25 @@ func orZero(t *time.Time) time.Time {
 	}
 	return *t
 }
+
+type (
+	// limitLosses sets how many pairs may be reversed for missing rows, so that a small shop has
+	// incidents.
+	limitLosses struct{ Pairs int64 }
+	// permit reads the status, which reports what is withheld, and permits the reported reversals of
+	// a campaign.
+	permit struct{ Campaign string }
+)
+
+func (o limitLosses) happen(h *history) { h.lossLimit = o.Pairs }
+
+func (o permit) happen(h *history) {
+	ctx := context.Background()
+	status, err := database.ReadStatus(ctx, h.db)
+	must(h.t, err)
+	for i := range status.Campaigns {
+		if c := &status.Campaigns[i]; c.Name == o.Campaign && c.Resync.MassReversal != nil {
+			must(h.t, database.AllowReversals(ctx, h.db, database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}, c.Resync.MassReversal.ID))
+		}
+	}
+}

@@ -1,40 +1,15 @@
 package model
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"testing"
-
-	"github.com/referral-operator/referral-operator/internal/database"
 )
 
 // Rule 20: lost rows are not refunds. Which pairs are withheld, and in which incident, is read from
 // what the engine recorded; the model checks that it is allowed.
-
-type (
-	// limitLosses sets how many pairs may be reversed for missing rows, so that a small shop has
-	// incidents.
-	limitLosses struct{ Pairs int64 }
-	// permit reads the status, which reports what is withheld, and permits the reported reversals of
-	// a campaign.
-	permit struct{ Campaign string }
-)
-
-func (o limitLosses) happen(h *history) { h.lossLimit = o.Pairs }
-
-func (o permit) happen(h *history) {
-	ctx := context.Background()
-	status, err := database.ReadStatus(ctx, h.db)
-	must(h.t, err)
-	for i := range status.Campaigns {
-		if c := &status.Campaigns[i]; c.Name == o.Campaign && c.Resync.MassReversal != nil {
-			must(h.t, database.AllowReversals(ctx, h.db, database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}, c.Resync.MassReversal.ID))
-		}
-	}
-}
 
 // losses are what is counted and withheld because rows are missing.
 type losses struct {

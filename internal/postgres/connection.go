@@ -78,6 +78,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 		c.ConnectTimeout = u.connectTimeout
 	}
 	c.DialFunc = dial
+	c.OnPgError = keepConnection
 	c.ValidateConnect = validation(u)
 
 	// The server keeps no prepared statement, so a pooler may run each transaction on another
@@ -108,25 +109,38 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	return config, nil
 }
 
+// keepConnection reports whether a connection may be used again after an error of the server. A
+// server that was a primary, or that shuts down, may keep connections open that only fail: the next
+// connection finds the server that accepts writes.
+func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+	if strings.EqualFold(err.Severity, "FATAL") || strings.EqualFold(err.SeverityUnlocalized, "FATAL") {
+		return false // the server has closed it
+	}
+	return !lastsNot[err.Code]
+}
+
 // errReadOnly means that no host accepts writes.
 var errReadOnly = errors.New("the server accepts no writes: it is a standby or read-only")
 
-// validation selects the host that accepts writes if the URI names several.
+// validation selects the host that accepts writes, if the URI names several or asks for one: it is
+// not a standby. The transactions of this package ask for READ WRITE by name, so defaults such as
+// default_transaction_read_only do not matter.
 func validation(u *uri) pgconn.ValidateConnectFunc {
-	var validate pgconn.ValidateConnectFunc
-	switch {
-	case u.sessionAttrs == "primary":
-		validate = pgconn.ValidateConnectTargetSessionAttrsPrimary
-	case u.sessionAttrs == "read-write", u.sessionAttrs == "" && len(u.hosts) > 1:
-		validate = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	default:
+	asked := u.sessionAttrs == "read-write" || u.sessionAttrs == "primary"
+	if !asked && (u.sessionAttrs != "" || len(u.hosts) == 1) {
 		return nil
 	}
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
-		err := validate(ctx, conn)
-		if err != nil && Classify(err) == ClassUnknown {
+		results, err := conn.Exec(ctx, queries.Get("is_standby")).ReadAll()
+		switch {
+		case err != nil:
+			return err
+		// The driver's own functions take the row for granted, and the server is not trusted.
+		case len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 1:
+			return errors.New("the server does not say whether it is a standby")
+		case string(results[0].Rows[0][0]) != "f":
 			return errReadOnly
 		}
-		return err
+		return nil
 	}
 }

@@ -47,9 +47,8 @@ type Revision struct {
 	RecordedAt time.Time
 	Scope      RevisionScope
 	Terms      Terms
-	Condition  *Condition // compiled from Terms; nil: the terms have none, or it is compiled when needed
-	Withdraws  int        // the number of the revision that it withdraws; zero: none
-	Rollout    *Rollout   // how far it has come in reaching pairs from before it; nil: it reaches none
+	Withdraws  int      // the number of the revision that it withdraws; zero: none
+	Rollout    *Rollout // how far it has come in reaching pairs from before it; nil: it reaches none
 }
 
 // Rollout says whose pairs from before a revision the revision reaches so far.

@@ -22,6 +22,7 @@ type candidate struct {
 
 	condition       *Condition // of the revision; nil: it has none
 	conditionFailed bool       // the condition ended in an error
+	conditionCost   uint64     // of its evaluation
 
 	reason Reason // why it does not count; empty: it counts, before First and Deny are considered
 }

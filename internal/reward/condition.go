@@ -10,7 +10,8 @@ import (
 // Condition is a compiled condition of a policy's terms. It is immutable and safe for concurrent
 // use.
 type Condition struct {
-	program cel.Program
+	program   cel.Program
+	regexSize int // of all its regular expressions
 
 	// Warnings are about expressions that are allowed but probably not meant.
 	Warnings []Finding
@@ -38,6 +39,10 @@ func CompileCondition(text string) (*Condition, error) {
 	if err := fewMacros(parsed.NativeRep()); err != nil {
 		return nil, err
 	}
+	regexes, err := smallRegexes(parsed.NativeRep())
+	if err != nil {
+		return nil, err
+	}
 	checked, issues := language.Check(parsed)
 	if issues.Err() != nil {
 		return nil, typeErrors(parsed, issues)
@@ -48,21 +53,31 @@ func CompileCondition(text string) (*Condition, error) {
 	if err := modest(checked.NativeRep()); err != nil {
 		return nil, err
 	}
-	if err := affordable(language, checked); err != nil {
+	if err := affordable(language, checked, regexes); err != nil {
 		return nil, err
 	}
 	program, err := language.Program(checked,
-		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), chargeGrowth, cel.CostLimit(costLimit))
+		cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), matching,
+		cel.CostTracking(charges{regexes}), chargeGrowth, chargeSets, cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, errorOf(Finding{1, 1, "cannot be compiled: " + oneLine(err.Error())})
 	}
-	return &Condition{program: program, Warnings: unguardedReads(checked.NativeRep())}, nil
+	condition := &Condition{program: program, Warnings: unguardedReads(checked.NativeRep())}
+	for _, size := range regexes {
+		condition.regexSize += size
+	}
+	return condition, nil
 }
 
-// holds reports whether the condition is true for a purchase. A condition that ends in an error
-// counts as false.
+// holds reports whether the condition is true for a purchase, and adds the cost of the evaluation to
+// facts.cost. A condition that ends in an error counts as false.
 func (c *Condition) holds(facts *conditionFacts) (bool, error) {
-	result, _, err := c.program.Eval(facts)
+	result, details, err := c.program.Eval(facts)
+	if details != nil && details.ActualCost() != nil {
+		facts.cost += *details.ActualCost()
+	} else {
+		facts.cost += costLimit // it was reached
+	}
 	if err != nil {
 		return false, err
 	}

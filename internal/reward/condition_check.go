@@ -2,20 +2,12 @@ package reward
 
 import "fmt"
 
-// Ready compiles the revision's condition ahead of time. A condition that cannot be compiled is not
-// an error of the whole configuration: it is an error of each purchase that is decided under it.
-func (r *Revision) Ready() {
-	if r.Terms.Condition != "" {
-		r.Condition, _ = KnownCondition(r.Terms.Condition)
-	}
-}
-
 // ready returns the compiled condition; nil: the terms have none. If it cannot be compiled, the
 // purchase is not decided at all: a condition that this version does not understand must take
 // nothing back.
 func (r *Revision) ready() (*Condition, error) {
-	if r.Condition != nil || r.Terms.Condition == "" {
-		return r.Condition, nil
+	if r.Terms.Condition == "" {
+		return nil, nil
 	}
 	condition, err := KnownCondition(r.Terms.Condition)
 	if err != nil {
@@ -32,6 +24,7 @@ func conditionFalse(c *candidate) Reason {
 	}
 	facts := conditionFacts{candidate: c}
 	holds, err := c.condition.holds(&facts)
+	c.conditionCost += facts.cost
 	switch {
 	case facts.readBlank:
 		holds = c.purchase.ConditionHeld
@@ -43,6 +36,9 @@ func conditionFalse(c *candidate) Reason {
 	}
 	return ""
 }
+
+// errConditionsCost means that a referee has so many purchases that deciding it would take too long.
+var errConditionsCost = fmt.Errorf("the conditions of the referee's purchases cost more than %d comparisons", refereeLimit)
 
 func (o *Outcome) countConditionError(campaign string) {
 	if o.ConditionErrors == nil {

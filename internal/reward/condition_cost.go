@@ -9,9 +9,6 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/common/types/traits"
-	"github.com/google/cel-go/interpreter"
 )
 
 // A condition is evaluated for each purchase, thousands in one transaction, so its cost is limited
@@ -32,12 +29,15 @@ const (
 	maxText            = 2048 // characters of one attribute
 	maxEntries         = 1000 // of one list or object in the attributes
 	maxName            = 255  // characters of a code or label
+
+	// refereeLimit is the most that the conditions of all purchases of one referee may cost.
+	refereeLimit = 25 * costLimit
 )
 
 // affordable returns an error if the condition could cost more than estimateLimit.
-func affordable(language *cel.Env, checked *cel.Ast) error {
+func affordable(language *cel.Env, checked *cel.Ast, regexes map[string]int) error {
 	tree := checked.NativeRep()
-	estimate, err := language.EstimateCost(checked, newSizes(tree))
+	estimate, err := language.EstimateCost(checked, newSizes(tree, regexes))
 	if err != nil {
 		return errorOf(Finding{1, 1, "its cost cannot be estimated: " + oneLine(err.Error())})
 	}
@@ -64,11 +64,12 @@ func fewMacros(tree *ast.AST) error {
 
 // sizes gives the cost estimate the maximum sizes of facts.
 type sizes struct {
-	loops map[int64]bool // expressions that a macro iterates over
+	loops   map[int64]bool // expressions that a macro iterates over
+	regexes map[string]int // size of each regular expression
 }
 
-func newSizes(tree *ast.AST) sizes {
-	s := sizes{loops: map[int64]bool{}}
+func newSizes(tree *ast.AST, regexes map[string]int) sizes {
+	s := sizes{loops: map[int64]bool{}, regexes: regexes}
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() == ast.ComprehensionKind {
 			s.loops[e.AsComprehension().IterRange().ID()] = true
@@ -107,36 +108,31 @@ func (s sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	}
 }
 
-// EstimateCallCost keeps the default cost of functions.
-func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
-	return nil
+// EstimateCallCost implements checker.CostEstimator. A match costs as charges counts it; the other
+// functions keep their default.
+func (s sizes) EstimateCallCost(function, _ string, target *checker.AstNode, args []checker.AstNode) *checker.CallEstimate {
+	if function != overloads.Matches {
+		return nil
+	}
+	if target != nil {
+		args = append([]checker.AstNode{*target}, args...)
+	}
+	if len(args) != 2 {
+		return nil
+	}
+	pattern, _ := args[1].Expr().AsLiteral().Value().(string) // see smallRegexes
+	text := args[0].ComputedSize()
+	if text == nil {
+		text = s.EstimateSize(args[0])
+	}
+	if text == nil {
+		text = upTo(maxText)
+	}
+	work := text.Add(checker.FixedSizeEstimate(1)).MultiplyByCostFactor(float64(s.regexes[pattern]) / workPerUnit)
+	return &checker.CallEstimate{CostEstimate: work.Add(checker.FixedCostEstimate(1))}
 }
 
 func upTo(size uint64) *checker.SizeEstimate { return &checker.SizeEstimate{Max: size} }
-
-// chargeGrowth charges functions that build lists and texts by the size of their result. Cost is
-// counted only when a function has returned, so a result must not grow so large that one further
-// function could run for minutes.
-var chargeGrowth = func() cel.ProgramOption {
-	var options []interpreter.CostTrackerOption
-	for _, overload := range []string{
-		overloads.AddList, overloads.AddString, overloads.AddBytes, overloads.ExtFormatString,
-		"list_flatten", "list_flatten_int", "list_join", "list_join_string",
-		"string_split_string", "string_split_string_int", "string_replace_string_string", "string_replace_string_string_int",
-	} {
-		options = append(options, interpreter.OverloadCostTracker(overload, func(_ []ref.Val, result ref.Val) *uint64 {
-			const costOfGrowth = 20
-			cost := uint64(1)
-			if sized, ok := result.(traits.Sizer); ok {
-				if size, ok := sized.Size().(types.Int); ok {
-					cost += costOfGrowth * uint64(size)
-				}
-			}
-			return &cost
-		}))
-	}
-	return cel.CostTrackerOptions(options...)
-}()
 
 // cheapen returns the part that costs most, and advice on what would cost less.
 func cheapen(tree *ast.AST) (at int64, cheaper string) {

@@ -15,6 +15,7 @@ type conditionFacts struct {
 	candidate        *candidate
 	purchase, signup any  // decoded attributes; nil: not yet
 	readBlank        bool // the condition read blanked attributes
+	cost             uint64
 }
 
 // ResolveName returns a fact when the condition reads it. Attributes are decoded at the first read.
@@ -30,7 +31,7 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "purchase.attributes":
 		f.readBlank = f.readBlank || c.purchase.Blanked
 		if f.purchase == nil {
-			f.purchase = decodeAttributes(c.purchase.Attributes)
+			f.purchase = f.decode(c.purchase.Attributes)
 		}
 		return f.purchase, true
 	case "signup.signed_up_at":
@@ -38,7 +39,7 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "signup.attributes":
 		f.readBlank = f.readBlank || c.purchase.Blanked && c.referee.Signup.Blanked
 		if f.signup == nil {
-			f.signup = decodeAttributes(c.referee.Signup.Attributes)
+			f.signup = f.decode(c.referee.Signup.Attributes)
 		}
 		return f.signup, true
 	case "link.code":
@@ -51,6 +52,12 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 
 // Parent implements cel.Activation.
 func (f *conditionFacts) Parent() cel.Activation { return nil }
+
+// decode is decodeAttributes with its cost.
+func (f *conditionFacts) decode(text []byte) any {
+	f.cost += uint64(min(len(text), MaxAttributes) / textPerUnit)
+	return decodeAttributes(text)
+}
 
 // decodeAttributes returns the members of a JSON object, with numbers as they are written, or a CEL
 // error that ends the evaluation.

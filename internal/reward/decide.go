@@ -58,6 +58,7 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, n
 	if err != nil {
 		return nil, err
 	}
+	var cost uint64
 	for i := range candidates {
 		c := &candidates[i]
 		c.attribution = attribution
@@ -65,6 +66,9 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, n
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 		c.judge(notAttributed)
+		if cost += c.conditionCost; cost > refereeLimit {
+			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), errConditionsCost)
+		}
 	}
 	return candidates, nil
 }

@@ -31,13 +31,18 @@ func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 	if err != nil {
 		return held
 	}
+	var cost uint64
 	for i := range candidates {
 		c := &candidates[i]
 		if c.purchase == nil {
 			continue
 		}
 		c.attribution = attribution
-		holds, err := c.conditionHeld(config)
+		holds, err := false, errConditionsCost
+		if cost <= refereeLimit {
+			holds, err = c.conditionHeld(config)
+			cost += c.conditionCost
+		}
 		if err != nil {
 			holds = c.pair != nil && c.pair.wasAdmitted()
 		}

@@ -15,7 +15,8 @@ SELECT m.epoch,
        (SELECT next_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() FROM referral.resync) AND referral.resync_due() AS resync,
        EXISTS (SELECT FROM referral.erasing WHERE retry_at OPERATOR(pg_catalog.<=) pg_catalog.now()) AS erasures,
        hold.ends_at,
-       (SELECT changes.last_value OPERATOR(pg_catalog.+) requests.last_value
+       (SELECT changes.last_value OPERATOR(pg_catalog.+) CASE WHEN changes.is_called THEN 1 ELSE 0 END
+                   OPERATOR(pg_catalog.+) requests.last_value OPERATOR(pg_catalog.+) CASE WHEN requests.is_called THEN 1 ELSE 0 END
           FROM referral.change_id_seq AS changes, referral.allocation_request_id_seq AS requests) AS drawn,
        pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.text::pg_catalog.int8 AS oldest_open,
        pg_catalog.pg_current_snapshot()::pg_catalog.text, queue.shard, queue.xid, queue.id

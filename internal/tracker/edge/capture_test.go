@@ -137,7 +137,7 @@ func TestPunctuationAndEscapesAroundACodeAreForgiven(t *testing.T) {
 		same(t, target, []string{want}, b.codes())
 	}
 	b := w.browser()
-	b.leads(b.do("GET", "/r/ann1?a=1&amp;to=/sale"), 302, "https://shop.example/sale")
+	b.leads(b.do("GET", "/r/ann1?a=1&amp;to=/sale"), 302, "https://shop.example/sale?a=1")
 }
 
 func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {

@@ -44,6 +44,7 @@ func WithQuery(destination, query string, skip func(name string) bool) string {
 	}
 	var added strings.Builder
 	for pair := range strings.SplitSeq(query, "&") {
+		pair = strings.TrimPrefix(pair, "amp;") // of a link that was escaped for HTML
 		if name := parameterName(pair); name == "" || taken[name] || skip(name) {
 			continue
 		}

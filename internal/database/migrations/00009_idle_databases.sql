@@ -11,7 +11,9 @@
 CREATE FUNCTION referral.poll_idle(hold_ends timestamptz, OUT epoch bigint, OUT drawn bigint, OUT due boolean)
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    SELECT m.epoch, changes.last_value OPERATOR(pg_catalog.+) requests.last_value,
+    SELECT m.epoch, -- is_called: before the first number last_value is the first number already
+           changes.last_value OPERATOR(pg_catalog.+) CASE WHEN changes.is_called THEN 1 ELSE 0 END
+               OPERATOR(pg_catalog.+) requests.last_value OPERATOR(pg_catalog.+) CASE WHEN requests.is_called THEN 1 ELSE 0 END,
            coalesce(hold_ends OPERATOR(pg_catalog.<=) pg_catalog.now(), false)
                OR EXISTS (SELECT FROM referral.erasing AS e WHERE e.retry_at OPERATOR(pg_catalog.<=) pg_catalog.now())
                OR (SELECT r.next_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() FROM referral.resync AS r)

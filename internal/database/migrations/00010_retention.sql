@@ -8,6 +8,7 @@ CREATE TABLE referral.retention (
     due_at     timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE  referral.retention IS 'How long touches are kept. It has one row.';
+COMMENT ON COLUMN referral.retention.id IS 'Always true: there is one row.';
 COMMENT ON COLUMN referral.retention.touches IS 'Microseconds; null: for ever.';
 COMMENT ON COLUMN referral.retention.visitor_id IS 'Visitor of the last touch that was looked at.';
 COMMENT ON COLUMN referral.retention.touch_id IS 'The last touch that was looked at.';

@@ -1,0 +1,269 @@
+package hosting
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"reflect"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+const (
+	// plansAtOnce is how many plans a process runs at a time. One database runs one.
+	plansAtOnce = 2
+
+	// progressInterval is how often the progress of a running plan is fed at most.
+	progressInterval = 5 * time.Second
+)
+
+// PlanJob is what a RewardPlan asks for.
+type PlanJob struct {
+	UID      string    // of the RewardPlan
+	Created  time.Time // plans of a namespace run in this order
+	Database types.NamespacedName
+	Request  engine.PlanRequest // without Progress
+}
+
+// same reports whether both ask for the same.
+func (j PlanJob) same(other PlanJob) bool {
+	return j.UID == other.UID && j.Database == other.Database && reflect.DeepEqual(j.Request, other.Request)
+}
+
+// PlanState is how far a plan is. One of Result and Err is set once it has ended.
+type PlanState struct {
+	Running        bool
+	Decided, Total int64 // as of the last time that the plan was fed
+	Result         *engine.PlanResult
+	Err            error
+}
+
+// Ended reports whether the plan has a result or has failed.
+func (s PlanState) Ended() bool { return s.Result != nil || s.Err != nil }
+
+// PlanFunc runs one plan on a database.
+type PlanFunc func(context.Context, types.NamespacedName, engine.PlanRequest) (*engine.PlanResult, error)
+
+// Plans runs plans beside the engines: one at a time per database, two in all. The next to run is
+// of the namespace whose last plan started longest ago, so that many plans of one namespace do not
+// delay those of another. What it knows is in memory only: a process that becomes leader starts all
+// unfinished plans again.
+type Plans struct {
+	run   PlanFunc
+	moved *Feed
+	wake  chan struct{} // has a value when a plan may have to be started
+
+	mu      sync.Mutex
+	plans   map[types.NamespacedName]*plan
+	running map[*plan]bool // also those that were dropped and have not ended yet
+	started int            // how many plans have been started
+	turns   map[string]int // by namespace: started as of its last plan
+}
+
+// plan is one RewardPlan, guarded by the mutex of Plans.
+type plan struct {
+	name    types.NamespacedName
+	job     *PlanJob // nil: admitted, and cannot run now
+	state   PlanState
+	decided int64 // newer than those of state
+	total   int64
+	fedAt   time.Time
+	end     context.CancelFunc // nil: has not been started
+}
+
+// NewPlans returns an empty Plans. Registry.Plan is the run of a process.
+func NewPlans(run PlanFunc) *Plans {
+	return &Plans{
+		run:     run,
+		moved:   NewFeed(),
+		wake:    make(chan struct{}, 1),
+		plans:   map[types.NamespacedName]*plan{},
+		running: map[*plan]bool{},
+		turns:   map[string]int{},
+	}
+}
+
+// Moved feeds the names of plans that have started, progressed or ended.
+func (p *Plans) Moved() *Feed { return p.moved }
+
+// Run starts plans in turn until ctx ends, and returns nil when all of them have ended. Run must
+// not be called twice.
+func (p *Plans) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		for next := p.startNext(ctx); next != nil; next = p.startNext(ctx) {
+			running.Go(next)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+		}
+	}
+}
+
+// Admit admits a plan unless its namespace has most unfinished ones. Counted are the others, which
+// an earlier process has admitted, and those that this process has admitted and that have neither
+// been dropped nor ended. A plan that is known already stays admitted.
+func (p *Plans) Admit(name types.NamespacedName, others []types.NamespacedName, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.plans[name]; ok {
+		return true
+	}
+	unfinished := map[types.NamespacedName]bool{}
+	for _, other := range others {
+		unfinished[other] = true
+	}
+	for _, known := range p.plans {
+		if known.name.Namespace == name.Namespace && !known.state.Ended() {
+			unfinished[known.name] = true
+		}
+	}
+	if len(unfinished) >= most {
+		return false
+	}
+	p.plans[name] = &plan{name: name}
+	return true
+}
+
+// Ensure has a plan run, and returns how far it is. A plan that asks for something else than before
+// starts again.
+func (p *Plans) Ensure(name types.NamespacedName, job PlanJob) PlanState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.plans[name]
+	if ok && known.job != nil && known.job.same(job) {
+		return known.state
+	}
+	if ok {
+		known.cancel()
+	}
+	p.plans[name] = &plan{name: name, job: &job}
+	signal(p.wake)
+	return PlanState{}
+}
+
+// Pause ends a plan and leaves it admitted: it cannot run now. It does not wait for the end.
+func (p *Plans) Pause(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.plans[name]; ok {
+		known.cancel()
+		p.plans[name] = &plan{name: name}
+	}
+}
+
+// Drop ends and forgets a plan. It does not wait for the end.
+func (p *Plans) Drop(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.plans[name]; ok {
+		known.cancel()
+		delete(p.plans, name)
+	}
+}
+
+// startNext marks the next plan as running, and returns what runs it; nil: none may start now.
+func (p *Plans) startNext(ctx context.Context) (run func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := p.next()
+	if next == nil || ctx.Err() != nil {
+		return nil
+	}
+	p.started++
+	p.turns[next.name.Namespace] = p.started
+	p.running[next] = true
+	ctx, next.end = context.WithCancel(ctx)
+	next.state.Running = true
+	p.feed(next)
+	request := next.job.Request
+	request.Progress = func(decided, total int64) { p.progress(next, decided, total) }
+	return func() {
+		result, err := p.run(ctx, next.job.Database, request)
+		p.ended(next, result, err)
+	}
+}
+
+// next returns the plan that starts next: of the plans whose database runs none, the first by
+// before. nil: there is none, or enough are running.
+func (p *Plans) next() *plan {
+	if len(p.running) >= plansAtOnce {
+		return nil
+	}
+	busy := map[types.NamespacedName]bool{}
+	for running := range p.running {
+		busy[running.job.Database] = true
+	}
+	var first *plan
+	for _, known := range p.plans {
+		if known.job != nil && known.end == nil && !busy[known.job.Database] && (first == nil || p.before(known, first)) {
+			first = known
+		}
+	}
+	return first
+}
+
+func (p *Plans) before(a, b *plan) bool {
+	return cmp.Or(
+		cmp.Compare(p.turns[a.name.Namespace], p.turns[b.name.Namespace]),
+		a.job.Created.Compare(b.job.Created),
+		cmp.Compare(a.name.String(), b.name.String()),
+	) < 0
+}
+
+func (p *Plans) progress(of *plan, decided, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of.decided, of.total = decided, total
+	if time.Since(of.fedAt) >= progressInterval {
+		p.feed(of)
+	}
+}
+
+func (p *Plans) ended(of *plan, result *engine.PlanResult, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of.cancel()
+	delete(p.running, of)
+	of.state.Running, of.state.Result, of.state.Err = false, result, err
+	p.feed(of)
+	signal(p.wake)
+}
+
+// feed shows the newest progress.
+func (p *Plans) feed(of *plan) {
+	of.state.Decided, of.state.Total = of.decided, of.total
+	of.fedAt = time.Now()
+	p.moved.Add(of.name)
+}
+
+// cancel ends a plan that has been started.
+func (of *plan) cancel() {
+	if of.end != nil {
+		of.end()
+	}
+}
+
+// Plan runs a plan on a database that is being served.
+func (r *Registry) Plan(
+	ctx context.Context, name types.NamespacedName, request engine.PlanRequest,
+) (result *engine.PlanResult, err error) {
+	err = r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+		return engine.Contain(func() (err error) {
+			result, err = engine.Plan(ctx, db, request)
+			return err
+		})
+	})
+	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
+		r.options.Log.Error("A plan has panicked", "attributionDatabase", name.String(), "panic", panicked.Value, "stack", string(panicked.Stack))
+	}
+	return result, err
+}
