@@ -123,21 +123,26 @@ func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 var errReadOnly = errors.New("the server accepts no writes: it is a standby or read-only")
 
 // validation selects the host that accepts writes, if the URI names several or asks for one: it is
-// not a standby. The transactions of this package ask for READ WRITE by name, so defaults such as
-// default_transaction_read_only do not matter.
+// not a standby. The transactions of this package ask for READ WRITE by name, so a default such as
+// default_transaction_read_only matters only to a URI that asks for a server that accepts writes.
 func validation(u *uri) pgconn.ValidateConnectFunc {
-	asked := u.sessionAttrs == "read-write" || u.sessionAttrs == "primary"
-	if !asked && (u.sessionAttrs != "" || len(u.hosts) == 1) {
+	var question string
+	switch {
+	case u.sessionAttrs == "read-write", u.sessionAttrs == "primary":
+		question = queries.Get("is_read_only")
+	case u.sessionAttrs == "" && len(u.hosts) > 1:
+		question = queries.Get("is_standby")
+	default:
 		return nil
 	}
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
-		results, err := conn.Exec(ctx, queries.Get("is_standby")).ReadAll()
+		results, err := conn.Exec(ctx, question).ReadAll()
 		switch {
 		case err != nil:
 			return err
 		// The driver's own functions take the row for granted, and the server is not trusted.
 		case len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) != 1:
-			return errors.New("the server does not say whether it is a standby")
+			return errors.New("the server does not say whether it accepts writes")
 		case string(results[0].Rows[0][0]) != "f":
 			return errReadOnly
 		}

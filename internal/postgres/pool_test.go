@@ -31,15 +31,15 @@ func TestOpenReportsTheCause(t *testing.T) {
 	}{
 		"wrong password": {
 			edit(func(u *url.URL) { u.User = url.UserPassword(own.Operator, secret) }),
-			postgres.ClassAuthenticationFailed, []string{own.Operator, "correct them"},
+			postgres.ClassAuthenticationFailed, []string{`password authentication failed for user "…"`, "28P01", "correct them"},
 		},
 		"unknown user": {
 			edit(func(u *url.URL) { u.User = url.UserPassword("absent", secret) }),
-			postgres.ClassAuthenticationFailed, []string{"absent", "correct them"},
+			postgres.ClassAuthenticationFailed, []string{`password authentication failed for user "…"`, "28P01", "correct them"},
 		},
 		"unknown database": {
 			edit(func(u *url.URL) { u.Path = "/elsewhere" }),
-			postgres.ClassDatabaseNotFound, []string{"elsewhere", "create it"},
+			postgres.ClassDatabaseNotFound, []string{`database "…" does not exist`, "3D000", "create it"},
 		},
 		"no process listens": {
 			edit(func(u *url.URL) { u.Host = freeAddress(t) }),
@@ -51,7 +51,7 @@ func TestOpenReportsTheCause(t *testing.T) {
 		},
 		"one of two hosts is away, the other refuses": {
 			edit(func(u *url.URL) { u.Host = freeAddress(t) + "," + u.Host; u.User = url.UserPassword("absent", secret) }),
-			postgres.ClassAuthenticationFailed, []string{"absent"},
+			postgres.ClassAuthenticationFailed, []string{"connection refused", `password authentication failed for user "…"`, "28P01"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,8 @@ func TestOpenReportsTheCause(t *testing.T) {
 				}
 			}
 			password, _ := mustParse(t, own.URI).User.Password()
-			for _, hidden := range []string{secret, password, "postgres://", "\n"} {
+			tried := mustParse(t, test.uri)
+			for _, hidden := range []string{secret, password, tried.User.Username(), strings.TrimPrefix(tried.Path, "/"), "postgres://", "\n"} {
 				if strings.Contains(message, hidden) {
 					t.Errorf("%q contains %q", message, hidden)
 				}
@@ -102,12 +103,19 @@ func TestAReadOnlyServerIsNotThePrimary(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	admin := plainPool(t, own.AdminURI)
 	run(t, admin, "ALTER DATABASE "+own.Name+" SET default_transaction_read_only = on")
-	uri := mustParse(t, own.URI)
-	uri.RawQuery += "&target_session_attrs=read-write"
-	_, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema})
-	if got := postgres.Classify(err); got != postgres.ClassReadOnly {
-		t.Errorf("%v is %s", err, got)
+	for _, attributes := range []string{"read-write", "primary"} {
+		uri := mustParse(t, own.URI)
+		uri.RawQuery += "&target_session_attrs=" + attributes
+		_, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema})
+		if got := postgres.Classify(err); got != postgres.ClassReadOnly || !strings.Contains(err.Error(), "the server accepts no writes: it is a standby or read-only") {
+			t.Errorf("target_session_attrs=%s: %v is %s", attributes, err, got)
+		}
 	}
+	// A URI that does not ask for it is not concerned by defaults.
+	uri := mustParse(t, own.URI)
+	uri.Host = freeAddress(t) + "," + uri.Host
+	run(t, open(t, uri.String(), postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
+	run(t, open(t, own.URI, postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
 }
 
 // swallow listens, accepts and answers nothing.

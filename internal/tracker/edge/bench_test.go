@@ -19,7 +19,7 @@ func (d *discard) WriteHeader(int)             {}
 func BenchmarkFollow(b *testing.B) {
 	w := newWorld(b)
 	w.browser().do("GET", "/r/ann1")
-	returning := w.keys.Seal(visitor.New().Touched(visitor.NewTouch("bob1", w.now), 1<<50), w.now, 1<<50)
+	returning := w.keys.Seal(visitor.New().Touched(visitor.NewTouch("bob1", w.now()), 1<<50), w.now(), 1<<50)
 	for name, cookie := range map[string]string{"new": "", "returning": cookieName + "=" + returning} {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/r/ann1", nil)

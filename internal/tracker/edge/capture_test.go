@@ -144,7 +144,7 @@ func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.remote = gateway
-	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now, 1<<40)
+	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now(), 1<<40)
 	response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r=ann1")
 	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
 	same(t, "X-Referral-Visitor", "visitor-of-ann", response.Header.Get("X-Referral-Visitor"))

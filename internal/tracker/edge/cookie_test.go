@@ -30,8 +30,8 @@ func TestInvalidCookieMakesANewVisitor(t *testing.T) {
 	}{
 		"altered":         {good[:50] + strings.Repeat("A", 10) + good[60:], visitor.Foreign},
 		"cut short":       {good[:60], visitor.Malformed},
-		"of other keys":   {other.Seal(visitor.New(), w.now, time.Hour), visitor.Foreign},
-		"outdated":        {w.keys.Seal(visitor.New(), w.now.Add(-2*time.Hour), time.Hour), visitor.Outdated},
+		"of other keys":   {other.Seal(visitor.New(), w.now(), time.Hour), visitor.Foreign},
+		"outdated":        {w.keys.Seal(visitor.New(), w.now().Add(-2*time.Hour), time.Hour), visitor.Outdated},
 		"64 KiB":          {strings.Repeat("A", 64<<10), visitor.Oversized},
 		"of another kind": {"s%3Aconnect.sid", visitor.Malformed},
 		"a number":        {"1", visitor.Malformed},
@@ -86,8 +86,8 @@ func TestValidCookieCountsHoweverManyJunkOnesStandBefore(t *testing.T) {
 func TestCookieDomainStillReadsTheEarlierName(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) { o.CookieDomain = "shop.example" })
 	b := w.browser()
-	earlier := visitor.New().Touched(visitor.NewTouch("bob1", w.now), time.Hour)
-	b.cookies[cookieName] = w.keys.Seal(earlier, w.now, time.Hour)
+	earlier := visitor.New().Touched(visitor.NewTouch("bob1", w.now()), time.Hour)
+	b.cookies[cookieName] = w.keys.Seal(earlier, w.now(), time.Hour)
 	response := b.do("GET", "/capture")
 	same(t, "visitor", earlier.VisitorID, response.Header.Get("X-Referral-Visitor"))
 	same(t, "code", "bob1", response.Header.Get("X-Referral-Code"))
@@ -99,7 +99,7 @@ func TestCookieDomainStillReadsTheEarlierName(t *testing.T) {
 
 	// Without a domain, a cookie that another host may have set does not count.
 	b = newWorld(t).browser()
-	b.cookies["referral"] = w.keys.Seal(earlier, w.now, time.Hour)
+	b.cookies["referral"] = w.keys.Seal(earlier, w.now(), time.Hour)
 	same(t, "visitor", "", b.do("GET", "/capture").Header.Get("X-Referral-Visitor"))
 }
 
@@ -163,7 +163,7 @@ func TestKeysAreChangedWhileTwoTrackersServe(t *testing.T) {
 	b := w.browser()
 	follow := func(by *edge.Edge, code string) string {
 		b.Edge = by
-		w.now = w.now.Add(2 * time.Minute) // a repeated click keeps its cookie
+		w.pass(2 * time.Minute) // a repeated click keeps its cookie
 		b.leads(b.do("GET", "/r/"+code), http.StatusFound, home)
 		b.Edge = w.Edge
 		return b.do("GET", "/capture").Header.Get("X-Referral-Visitor")
@@ -195,7 +195,7 @@ func TestCookieOfAnEarlierVersionIsRead(t *testing.T) {
 	b := w.browser()
 	text, err := os.ReadFile("testdata/paseto.txt")
 	testworld.Must(t, err)
-	w.now = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	w.set(time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
 	b.cookies[cookieName] = strings.TrimSpace(string(text))
 	same(t, "visitor", "visitor-of-march", b.do("GET", "/capture").Header.Get("X-Referral-Visitor"))
 	b.do("GET", "/r/bob1")

@@ -77,14 +77,14 @@ func TestTokenKeepsFirstAndLastTouch(t *testing.T) {
 	for _, code := range []string{"ann1", "ann2", "bob1"} {
 		b.do("GET", "/r/"+code)
 		visitors = append(visitors, b.token().VisitorID)
-		w.now = w.now.Add(time.Minute)
+		w.pass(time.Minute)
 	}
 	same(t, "codes", []string{"ann1", "bob1"}, b.codes())
 	if visitors[0] != visitors[1] || visitors[1] != visitors[2] {
 		t.Errorf("one visitor has several ids: %v", visitors)
 	}
 	same(t, "codes of another browser", []string{}, w.browser().codes())
-	w.now = w.now.Add(30 * 24 * time.Hour) // the window
+	w.pass(30 * 24 * time.Hour) // the window
 	b.do("GET", "/r/ann2")
 	same(t, "codes when the window has passed", []string{"ann2"}, b.codes())
 }
@@ -102,7 +102,7 @@ func TestEachBrowserIsAVisitorOfItsOwn(t *testing.T) {
 func TestReferrersOwnClickIsNoTouch(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
-	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now, time.Hour)
+	b.cookies[cookieName] = w.keys.Seal(visitor.Token{VisitorID: "visitor-of-ann"}, w.now(), time.Hour)
 	response := b.do("GET", "/r/ann1")
 	b.leads(response, 302, home)
 	same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))

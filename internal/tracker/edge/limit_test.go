@@ -29,7 +29,7 @@ func TestUnknownCodesAreLimited(t *testing.T) {
 	same(t, "codes", []string{"bob1", "ann1"}, b.codes())
 	same(t, "arrivals", map[edge.Arrival]int{edge.Unknown: 6, edge.Limited: 3, edge.Touched: 2}, w.arrived)
 
-	w.now = w.now.Add(10 * time.Second)
+	w.pass(10 * time.Second)
 	b.leads(b.do("GET", "/r/guess6"), 404, "")
 	b.leads(b.do("GET", "/r/guess7"), 429, "")
 }

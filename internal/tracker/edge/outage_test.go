@@ -21,14 +21,14 @@ func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 			w.browser().do("GET", "/r/ann1")
 			w.proxy.Swallow()
 			w.proxy.Cut()
-			w.now = w.now.Add(time.Hour) // nothing that is remembered is fresh
+			w.pass(time.Hour) // nothing that is remembered is fresh
 
 			b := w.browser()
 			b.leads(b.do("GET", "/r/ann1"), 302, home)
 			same(t, "codes of a link that is known", []string{"ann1"}, b.codes())
 
 			b = w.browser()
-			w.now = w.now.Add(time.Second)
+			w.pass(time.Second)
 			response := b.do("GET", "/r/bob1")
 			b.leads(response, test.status, test.fallback)
 			same(t, "Retry-After", test.retryAfter, response.Header.Get("Retry-After"))
@@ -36,7 +36,7 @@ func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 
 			b = w.browser()
 			b.remote = gateway
-			w.now = w.now.Add(time.Second)
+			w.pass(time.Second)
 			response = b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r=ann2")
 			b.leads(response, 200, "")
 			same(t, "X-Referral-Code", "ann2", response.Header.Get("X-Referral-Code"))

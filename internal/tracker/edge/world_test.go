@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,27 +38,35 @@ const (
 type world struct {
 	testing.TB
 	*edge.Edge
+	clock
 	owner     *postgres.DB
 	proxy     *testworld.Proxy // between the edge and the database
 	directory *links.Directory
 	queue     *touches.Queue
 	keys      *visitor.Keys
-	now       time.Time
 	arrived   map[edge.Arrival]int
 	refused   map[visitor.Reason]int
 }
+
+// clock is what a world goes by. The directory reads it in goroutines of its own.
+type clock struct{ at atomic.Pointer[time.Time] }
+
+func (c *clock) now() time.Time       { return *c.at.Load() }
+func (c *clock) set(now time.Time)    { c.at.Store(&now) }
+func (c *clock) pass(d time.Duration) { c.set(c.now().Add(d)) }
 
 func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	t.Helper()
 	own := migrated.With(t, "edge", fill)
 	w := &world{
-		TB: t, proxy: testworld.NewProxy(t, own.Server().Address()), now: time.Now(),
+		TB: t, proxy: testworld.NewProxy(t, own.Server().Address()),
 		arrived: map[edge.Arrival]int{}, refused: map[visitor.Reason]int{},
 	}
+	w.set(time.Now())
 	w.owner = migrated.Open(t, own.URI)
 	db := migrated.Open(t, strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: func() time.Time { return w.now }})
+	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: w.now})
 	testworld.Must(t, w.directory.Refresh(t.Context()))
 	w.queue = touches.NewQueue(db, touches.Options{Log: log})
 	go w.queue.Run(context.WithoutCancel(t.Context()))
@@ -82,7 +91,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 			Arrived:      func(a edge.Arrival) { w.arrived[a]++ },
 			TokenRefused: func(r visitor.Reason) { w.refused[r]++ },
 		},
-		Now: func() time.Time { return w.now },
+		Now: w.now,
 	}
 	for _, edit := range edits {
 		edit(&options)
@@ -152,7 +161,7 @@ func (b *browser) token() visitor.Token {
 	if b.cookies[cookieName] == "" {
 		return visitor.Token{}
 	}
-	token, err := b.keys.Open(b.cookies[cookieName], b.now)
+	token, err := b.keys.Open(b.cookies[cookieName], b.now())
 	testworld.Must(b, err)
 	return token
 }
