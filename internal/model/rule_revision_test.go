@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 import "encoding/json"
 
 // Rule 6 (and 15): the revision that a pair follows.
@@ -95,12 +97,11 @@ type step struct {
 func (h *history) beforeSteps(apply func() []string, before outcome, tick at) bool {
 	var undone []step
 	defer func() {
-		for i := len(undone) - 1; i >= 0; i-- {
-			*undone[i].rollout = undone[i].before
+		for _, s := range slices.Backward(undone) {
+			*s.rollout = s.before
 		}
 	}()
-	for i := len(h.steps) - 1; i >= 0; i-- {
-		s := h.steps[i]
+	for _, s := range slices.Backward(h.steps) {
 		undone = append(undone, step{s.rollout, *s.rollout})
 		*s.rollout = s.before
 		h.outcome, h.tick = before.clone(), tick
