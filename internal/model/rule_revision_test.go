@@ -1,8 +1,9 @@
 package model
 
-import "slices"
-
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Rule 6 (and 15): the revision that a pair follows.
 
