@@ -412,7 +412,9 @@ func TestEditFromEveryToFirstRemovesTheLaterWaitingPair(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u1', 'q', 2000, 'USD')`)
 	s.converge()
 	first := fiveDollars()
-	s.declare("invite", first, edited(2, budget(5000), scope(reward.AllPairs)))
+	s.declare("invite", first, edited(2, budget(100), scope(reward.AllPairs)))
+	s.converge()
+	s.declare("invite", first, edited(3, budget(5000), scope(reward.AllPairs)))
 	s.converge()
 	s.expect("one is admitted", "SELECT purchase_id, state, reason FROM referral.pair ORDER BY 1", "p Granted Qualified", "q Reversed NotFirstPurchase")
 }
