@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -72,6 +73,29 @@ func (s *shop) awaitDecisions(ctx context.Context) error {
 	}
 	s.screen.note("-- decided within %.2f s", took.Seconds())
 	return nil
+}
+
+// awaitCap waits until the limit of pairs per referrer is in force. It adds no revision, so the
+// campaign's status does not tell.
+func (s *shop) awaitCap(ctx context.Context, want int64) error {
+	text, err := statement("cap")
+	if err != nil {
+		return err
+	}
+	for {
+		var have int64
+		if err := s.connection.QueryRow(ctx, text).Scan(&have); err != nil {
+			return fmt.Errorf("while reading the cap: %w", err)
+		}
+		if have == want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the cap is %d and does not become %d: %w", have, want, ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // show shows a query and its result.

@@ -244,7 +244,7 @@ func limit(ctx context.Context, w *world) error {
 	if err := w.kubectl(ctx, "patch", "rpol", "five-dollars", "-n", namespace, "--type=merge", "-p", three); err != nil {
 		return err
 	}
-	if err := w.awaitStatus(ctx, campaign, "policy.revision", "3"); err != nil {
+	if err := w.shop.awaitCap(ctx, 3); err != nil {
 		return err
 	}
 	if err := w.shop.record(ctx, "gina"); err != nil {
