@@ -10,7 +10,7 @@ func TestOldTouchesAreDeletedExceptThoseThatDecide(t *testing.T) {
 	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'friends', 'anna')`)
 	// The attribution window is 30 days.
 	s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES
-		('nobody', 'old', 'a', now() - interval '100 days'), ('nobody', 'new', 'a', now() - interval '50 days'),
+		('stranger', 'old', 'a', now() - interval '100 days'), ('stranger', 'new', 'a', now() - interval '50 days'),
 		('ben', 'earlier', 'a', now() - interval '101 days'), ('ben', 'decides', 'a', now() - interval '100 days'),
 		('locked', 'old', 'a', now() - interval '100 days')`)
 	s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('ben', 'ben', now() - interval '99 days')`)
@@ -27,13 +27,13 @@ func TestOldTouchesAreDeletedExceptThoseThatDecide(t *testing.T) {
 	_, err = other.Exec(t.Context(), "SELECT FROM referral.touch WHERE visitor_id = 'locked' FOR UPDATE")
 	must(t, err)
 	upkeep()
-	s.expect("after 90 days", touches, "ben decides", "locked old", "nobody new")
+	s.expect("after 90 days", touches, "ben decides", "locked old", "stranger new")
 	must(t, other.Rollback(t.Context()))
 	upkeep()
 	s.expect("the next pass is due tomorrow", "SELECT (due_at > now() + interval '23 hours')::text FROM referral.retention", "true")
 	s.asOwner("UPDATE referral.retention SET due_at = now()")
 	upkeep()
-	s.expect("the next day", touches, "ben decides", "nobody new")
+	s.expect("the next day", touches, "ben decides", "stranger new")
 
 	s.asOwner("UPDATE referral.retention SET due_at = now(), touches = 1000000::bigint * 3600 * 24")
 	upkeep()

@@ -506,7 +506,7 @@ func TestResyncNoticesThatADeletedCampaignIsTheReasonOfAReversedPair(t *testing.
 	})
 }
 
-func TestPairIsPassedOverNoLongerOnceItsRefereeCanBeDecidedWhileItsCampaignIsSuspended(t *testing.T) {
+func TestPassingOverEndsWhileTheCampaignIsSuspended(t *testing.T) {
 	policy := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
@@ -529,7 +529,7 @@ func TestPairIsPassedOverNoLongerOnceItsRefereeCanBeDecidedWhileItsCampaignIsSus
 	})
 }
 
-func TestSignupWhoseTouchWasErasedFollowsItsOtherTouchesOnceItsCampaignIsReversed(t *testing.T) {
+func TestErasedTouchOfAReversedCampaignAttributesNoLonger(t *testing.T) {
 	policy := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},

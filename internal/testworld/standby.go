@@ -82,17 +82,6 @@ func (p *Postgres) Promote(ctx context.Context) error {
 	})
 }
 
-// Demote starts the server again as one that accepts no writes, on its port.
-func (p *Postgres) Demote(ctx context.Context) error {
-	if err := p.Halt(); err != nil {
-		return err
-	}
-	if err := p.server.write(filepath.Join(p.server.data, "standby.signal"), nil); err != nil {
-		return err
-	}
-	return p.Start(ctx)
-}
-
 // withHost returns a URI with another host:port.
 func withHost(uri, address string) string {
 	parsed, err := url.Parse(uri)
