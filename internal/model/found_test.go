@@ -564,3 +564,21 @@ func TestPlanIsAnEstimateWhereItAdmitsWhatItsRolloutReaches(t *testing.T) {
 		plan{Campaign: "one", Edit: declare{Campaign: "one", Window: 720, Budget: 2500, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}}, Scope: "HeldPairs"}},
 	})
 }
+
+// TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit has a pair that waits under its first revision
+// and does not qualify under the reverted one, which raises the budget.
+// TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit has a pair that waits under its first revision
+// and does not qualify under the reverted one, which raises the budget.
+func TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Currency: "USD", Tiers: []tierTerms{{From: 1, Amount: 200}, {From: 2, Amount: 600}, {From: 3, Amount: 300}}}}}, Scope: "HeldPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "alice"},
+		addSignup{User: "u109", Code: "a", At: 90},
+		declare{Campaign: "one", Window: 720, Budget: 10000, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}, {Name: "inviter", Amount: 500, Currency: "USD"}}}, Scope: "HeldPairs"},
+		transaction{What: []operation{addPurchase{User: "u109", ID: "p2", Amount: 1005, Currency: "USD", At: 99}, addSignup{User: "u105", Code: "a", At: 80}}},
+		revert{Campaign: "one", Scope: "NewPairs"},
+		addPurchase{User: "u105", ID: "p3", Amount: 4500, Currency: "USD", At: 99},
+		erase{User: "u123"},
+		plan{Campaign: "one", Edit: revert{Campaign: "one"}},
+	})
+}

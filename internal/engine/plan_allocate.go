@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// allocate gives the capacity of each limited campaign to the claims on it, in admission order, and
+// adds them up.
+func (p *plan) allocate(ctx context.Context) error {
+	if p.overflow {
+		return p.allocateByRange(ctx)
+	}
+	byCampaign := map[string][]plannedClaim{}
+	for _, claim := range p.claims {
+		name := claim.Decision.Campaign
+		byCampaign[name] = append(byCampaign[name], claim)
+		s := p.shareOf(p.proposed.Reward.Campaigns[name])
+		s.claims = append(s.claims, claim.Claim)
+	}
+	if err := p.loadCapacities(ctx); err != nil {
+		return err
+	}
+	for name, s := range p.shares {
+		if err := p.serve(s); err != nil {
+			return err
+		}
+		for _, claim := range byCampaign[name] {
+			if err := p.addPair(claim.before, claim.Decision, claim.sums); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addPair adds a decision that is complete. A waiting pair that the rollout moves to a new revision
+// may be admitted before the rollout comes to it, under the revision that it has. Only AllPairs
+// reaches it then, and what it gets more needs capacity once again.
+func (p *plan) addPair(before *reward.Pair, d *reward.Decision, sums []reward.LedgerSum) error {
+	moves := before != nil && before.State == reward.Waiting && before.Revision != d.Revision
+	if moves && (p.step.Scope != reward.AllPairs || d.State == reward.Waiting) {
+		p.result.Estimate = true
+	}
+	return p.tally.AddPair(before, d, sums)
+}
+
+// serve gives the campaign's capacity to the claims of its share.
+func (p *plan) serve(s *share) error {
+	served, waiting, err := reward.AllocateAll(&s.capacity, s.claims)
+	if err != nil {
+		return err
+	}
+	frees := s.freed != 0 || len(s.unadmitted) > 0
+	switch {
+	case s.campaign.Name == p.request.Campaign.Name:
+		p.result.Estimate = p.result.Estimate || waiting > 0 && served > 0
+	case s.campaign.Waits && (frees || served > 0):
+		p.result.Estimate = true // pairs of referees that the plan did not read wait there too
+	}
+	return nil
+}
+
+// loadCapacities reads the capacity of the campaigns, and adds what the plan frees.
+func (p *plan) loadCapacities(ctx context.Context) error {
+	shares := make([]*share, 0, len(p.shares))
+	for _, s := range p.shares {
+		shares = append(shares, s)
+	}
+	slices.SortFunc(shares, func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
+	b := newBatch(p.engine, p.proposed, turn{})
+	return p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
+		b.tx = tx
+		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
+			return err
+		}
+		return b.loadCapacities(ctx, shares)
+	})
+}
+
+// allocateByRange reads all ranges once more, and serves the claims of each as they come: there are
+// too many to keep.
+func (p *plan) allocateByRange(ctx context.Context) error {
+	if err := p.loadCapacities(ctx); err != nil {
+		return err
+	}
+	return p.walk(ctx, func(r *planRange) error { return p.serveRange(ctx, r) })
+}
+
+func (p *plan) serveRange(ctx context.Context, r *planRange) error {
+	byCampaign := map[string]*share{}
+	var all []plannedClaim
+	for _, referee := range r.referees {
+		for i := range referee.outcome.Claims {
+			claim := referee.plannedClaim(&referee.outcome.Claims[i])
+			all = append(all, claim)
+			name := claim.Decision.Campaign
+			if byCampaign[name] == nil {
+				byCampaign[name] = &share{campaign: p.proposed.Reward.Campaigns[name]}
+			}
+			byCampaign[name].claims = append(byCampaign[name].claims, claim.Claim)
+		}
+	}
+	for name, s := range byCampaign {
+		sum := p.shareOf(s.campaign)
+		if err := p.loadAdmitted(ctx, sum, s); err != nil {
+			return err
+		}
+		s.capacity, s.freed, s.unadmitted = sum.capacity, sum.freed, sum.unadmitted
+		if err := p.serve(s); err != nil {
+			return err
+		}
+		p.shares[name].capacity.BudgetLeft = s.capacity.BudgetLeft
+		for i := range s.claims {
+			p.result.Estimate = p.result.Estimate || s.claims[i].Decision.Need != nil
+		}
+	}
+	for _, claim := range all {
+		if err := p.addPair(claim.before, claim.Decision, claim.sums); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadAdmitted reads the numbers of admitted pairs of the claims' referrers that are not known yet.
+func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
+	fresh := &share{campaign: sum.campaign, claims: claiming.claims}
+	b := newBatch(p.engine, p.proposed, turn{})
+	if err := p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
+		b.tx = tx
+		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
+			return err
+		}
+		return b.loadCapacities(ctx, []*share{fresh})
+	}); err != nil {
+		return err
+	}
+	if len(sum.capacity.Admitted) > mostReferrers {
+		clear(sum.capacity.Admitted)
+		p.result.Estimate = true
+	}
+	for referrer, pairs := range fresh.capacity.Admitted {
+		if _, known := sum.capacity.Admitted[referrer]; !known {
+			sum.capacity.Admitted[referrer] = pairs - sum.unadmitted[referrer]
+		}
+	}
+	return nil
+}
