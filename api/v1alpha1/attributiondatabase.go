@@ -81,6 +81,13 @@ type AttributionDatabaseSpec struct {
 	// +optional
 	Roles *DatabaseRoles `json:"roles,omitempty"`
 
+	// verifyInterval is how often the ledger is verified: whether credits, entries, balances and
+	// counters agree with each other.
+	//
+	// +optional
+	// +kubebuilder:default="24h"
+	VerifyInterval *Duration `json:"verifyInterval,omitempty"`
+
 	// maxConnections is the most connections one replica of the operator holds to this database.
 	//
 	// +optional
@@ -220,13 +227,80 @@ type AttributionDatabaseStatus struct {
 	// +optional
 	SetAside int64 `json:"setAside"`
 
-	// conditions: Ready always; Reconciling and Stalled only while true.
+	// verification is the result of the last verification of the ledger.
+	//
+	// +optional
+	Verification *Verification `json:"verification,omitempty"`
+
+	// conditions: Ready always; LedgerConsistent once verified; the others only while true.
 	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Verification is the result of a verification of the ledger.
+type Verification struct {
+	// lastTime is when the last verification ended.
+	//
+	// +optional
+	LastTime *metav1.Time `json:"lastTime,omitempty"`
+
+	// violations is how many rows, or sums of rows, it found that contradict each other.
+	//
+	// +optional
+	Violations int64 `json:"violations"`
+
+	// examples are some of them, at most one per rule first.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5
+	Examples []Violation `json:"examples,omitempty"`
+
+	// progress is how far the verification has come that is running now. Unset: none is running.
+	//
+	// +optional
+	Progress *VerificationProgress `json:"progress,omitempty"`
+
+	// lastHandledVerifyAt is the annotation referral-operator.io/verifyRequestedAt that was answered
+	// last.
+	//
+	// +optional
+	LastHandledVerifyAt string `json:"lastHandledVerifyAt,omitempty"`
+}
+
+// Violation is a row, or a sum of rows, that contradicts others.
+type Violation struct {
+	// rule that is violated, in words.
+	//
+	// +required
+	Rule string `json:"rule"`
+
+	// key of the row: campaign, user, purchase, beneficiary or currency, as the rule says.
+	//
+	// +required
+	Key string `json:"key"`
+
+	// detail is what was expected and what was found.
+	//
+	// +optional
+	Detail string `json:"detail,omitempty"`
+}
+
+// VerificationProgress is how far a verification has come.
+type VerificationProgress struct {
+	// verified is how many referees have been verified.
+	//
+	// +optional
+	Verified int64 `json:"verified"`
+
+	// total is about how many referees there are.
+	//
+	// +optional
+	Total int64 `json:"total"`
 }
 
 // GetConditions returns the conditions of the status.

@@ -21,6 +21,11 @@ const (
 	// PrivilegedRoleCondition is set, to True, on an AttributionDatabase only while the user of its
 	// connection URI may become a superuser of the server. Ready stays as it is.
 	PrivilegedRoleCondition = "PrivilegedRole"
+
+	// LedgerConsistentCondition is set on an AttributionDatabase once its ledger has been verified.
+	// False: some rows contradict each other; status.verification names examples. Ready stays as it
+	// is.
+	LedgerConsistentCondition = "LedgerConsistent"
 )
 
 // Reasons of every kind.
@@ -113,6 +118,17 @@ const (
 	// ended the engine, which starts again with growing pauses; the message has the last error.
 	EngineFailingReason = "EngineFailing"
 
+	// VerifiedReason, LedgerConsistent=True: the last verification found nothing wrong.
+	VerifiedReason = "Verified"
+
+	// ViolationsFoundReason, LedgerConsistent=False: the last verification found rows that contradict
+	// each other; the message says how many.
+	ViolationsFoundReason = "ViolationsFound"
+
+	// VerificationFailedReason, LedgerConsistent=False: the verification could not be finished; the
+	// message has the error. The operator tries again.
+	VerificationFailedReason = "VerificationFailed"
+
 	// ResyncFailingReason is that of the condition ResyncFailing; the message has the last error.
 	ResyncFailingReason = "ResyncFailing"
 
@@ -173,4 +189,18 @@ const (
 
 	// DeadlineExceededReason, Stalled: the plan had not finished an hour after it was created.
 	DeadlineExceededReason = "DeadlineExceeded"
+)
+
+// Reasons of a RewardReview, beside InvalidSpec and Failed, with which it is Stalled, and
+// DatabaseNotReady.
+const (
+	// UnansweredReason, Ready=False: no replica of the operator has answered yet.
+	UnansweredReason = "Unanswered"
+
+	// AnsweredReason, Ready=True: the status has the answer.
+	AnsweredReason = "Answered"
+
+	// TooManyReviewsReason, Stalled: the namespace asks too often, or too many reviews of it are
+	// stored.
+	TooManyReviewsReason = "TooManyReviews"
 )

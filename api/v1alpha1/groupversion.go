@@ -24,6 +24,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&RewardPolicy{}, &RewardPolicyList{},
 		&ReferralCampaign{}, &ReferralCampaignList{},
 		&RewardPlan{}, &RewardPlanList{},
+		&RewardReview{}, &RewardReviewList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -11,6 +11,11 @@ const (
 	// when it has ended.
 	RequestedAtAnnotation = "reconcile.referral-operator.io/requestedAt"
 
+	// VerifyRequestedAtAnnotation on an AttributionDatabase requests a verification of its ledger now,
+	// by any value that differs from the last one. status.verification.lastHandledVerifyAt answers
+	// when it has ended.
+	VerifyRequestedAtAnnotation = "referral-operator.io/verifyRequestedAt"
+
 	// AllowReversalsAnnotation on a ReferralCampaign that is MassReversal holds the id of the
 	// incident whose reversals are permitted. It has no effect on another incident.
 	AllowReversalsAnnotation = "referral-operator.io/allow-reversals"
