@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const (
@@ -28,10 +29,10 @@ var isolations = []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Ser
 func (w *world) beginBatch(t testing.TB) pgx.Tx {
 	t.Helper()
 	tx, err := w.Begin(t.Context())
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	run(t, tx, "SET LOCAL lock_timeout = '2s'")
-	run(t, tx, "SELECT FROM referral.balance")
+	testworld.Exec(t, tx, "SET LOCAL lock_timeout = '2s'")
+	testworld.Exec(t, tx, "SELECT FROM referral.balance")
 	return tx
 }
 
@@ -39,23 +40,23 @@ func (w *world) beginBatch(t testing.TB) pgx.Tx {
 func (w *world) begin(t testing.TB, writer *pgxpool.Pool, isolation pgx.TxIsoLevel) pgx.Tx {
 	t.Helper()
 	tx, err := writer.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: isolation})
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	run(t, tx, "SET LOCAL lock_timeout = '2s'")
-	run(t, tx, "SELECT FROM referral.balance")
+	testworld.Exec(t, tx, "SET LOCAL lock_timeout = '2s'")
+	testworld.Exec(t, tx, "SELECT FROM referral.balance")
 	return tx
 }
 
 func TestBalanceAddsBothRowsOfAnAccount(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, earn, "earned", 500)
-	run(t, w, "UPDATE referral.engine_account SET held = 70")
-	run(t, w.writer, insertAdjustment, "adjusted", "1", 300, "USD")
-	run(t, w.writer, insertAdjustment, "adjusted", "2", 40, "EUR")
-	run(t, w.writer, insertAdjustment, "both", "1", -100, "USD")
-	run(t, w, earn, "both", 500)
-	run(t, w.writer, insertRedemption, "both", "1", 150, "USD")
-	got := column[string](t, w.reader, "SELECT concat_ws(' ', beneficiary_id, currency, available, held) FROM referral.balance ORDER BY beneficiary_id, currency")
+	testworld.Exec(t, w, earn, "earned", 500)
+	testworld.Exec(t, w, "UPDATE referral.engine_account SET held = 70")
+	testworld.Exec(t, w.writer, insertAdjustment, "adjusted", "1", 300, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "adjusted", "2", 40, "EUR")
+	testworld.Exec(t, w.writer, insertAdjustment, "both", "1", -100, "USD")
+	testworld.Exec(t, w, earn, "both", 500)
+	testworld.Exec(t, w.writer, insertRedemption, "both", "1", 150, "USD")
+	got := testworld.Column[string](t, w.reader, "SELECT concat_ws(' ', beneficiary_id, currency, available, held) FROM referral.balance ORDER BY beneficiary_id, currency")
 	want := []string{"adjusted EUR 40 0", "adjusted USD 300 0", "both USD 250 0", "earned USD 500 70"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -65,9 +66,9 @@ func TestBalanceAddsBothRowsOfAnAccount(t *testing.T) {
 // A balance costs the same beside one account and a million.
 func TestBalanceOfOneBeneficiaryUsesBothKeys(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, `INSERT INTO referral.engine_account (beneficiary_id, currency) SELECT n, 'USD' FROM generate_series(1, 20000) AS n`)
-	run(t, w, `INSERT INTO referral.writer_account (beneficiary_id, currency) SELECT n, 'USD' FROM generate_series(1, 20000) AS n`)
-	run(t, w, "ANALYZE referral.engine_account, referral.writer_account")
+	testworld.Exec(t, w, `INSERT INTO referral.engine_account (beneficiary_id, currency) SELECT n, 'USD' FROM generate_series(1, 20000) AS n`)
+	testworld.Exec(t, w, `INSERT INTO referral.writer_account (beneficiary_id, currency) SELECT n, 'USD' FROM generate_series(1, 20000) AS n`)
+	testworld.Exec(t, w, "ANALYZE referral.engine_account, referral.writer_account")
 	for name, sql := range map[string]string{
 		"one":        "SELECT * FROM referral.balance WHERE beneficiary_id = '7'",
 		"several":    "SELECT * FROM referral.balance WHERE beneficiary_id = ANY ('{7,8,9}')",
@@ -76,7 +77,7 @@ func TestBalanceOfOneBeneficiaryUsesBothKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var plan []struct{ Plan scan }
-			check(t, w.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT json) "+sql).Scan(&plan))
+			testworld.Must(t, w.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT json) "+sql).Scan(&plan))
 			read := plan[0].Plan.rows()
 			if read > 100 {
 				t.Errorf("%d rows were read", read)
@@ -111,19 +112,19 @@ func TestOpenBatchDelaysNoWriter(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", 500)
 			batch := w.beginBatch(t)
-			run(t, batch, earn, "b", -500)
-			run(t, batch, earn, "new", 500)
+			testworld.Exec(t, batch, earn, "b", -500)
+			testworld.Exec(t, batch, earn, "new", 500)
 
 			writer := w.begin(t, w.writer, isolation)
-			run(t, writer, insertAdjustment, "b", "1", 100, "USD")
-			run(t, writer, insertRedemption, "b", "1", 600, "USD") // the reversal is not committed
-			run(t, writer, insertAdjustment, "new", "1", 100, "USD")
-			run(t, writer, insertRedemption, "new", "1", 100, "USD")
-			check(t, writer.Commit(t.Context()))
-			check(t, batch.Commit(t.Context()))
-			if left := value[string](t, w, available, "b"); left != "-500" {
+			testworld.Exec(t, writer, insertAdjustment, "b", "1", 100, "USD")
+			testworld.Exec(t, writer, insertRedemption, "b", "1", 600, "USD") // the reversal is not committed
+			testworld.Exec(t, writer, insertAdjustment, "new", "1", 100, "USD")
+			testworld.Exec(t, writer, insertRedemption, "new", "1", 100, "USD")
+			testworld.Must(t, writer.Commit(t.Context()))
+			testworld.Must(t, batch.Commit(t.Context()))
+			if left := testworld.Value[string](t, w, available, "b"); left != "-500" {
 				t.Errorf("%s are left", left)
 			}
 		})
@@ -135,18 +136,18 @@ func TestOpenWriterDelaysNoBatch(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", 500)
 			writer := w.begin(t, w.writer, isolation)
-			run(t, writer, insertAdjustment, "new", "1", 100, "USD")
-			run(t, writer, insertRedemption, "b", "1", 500, "USD")
+			testworld.Exec(t, writer, insertAdjustment, "new", "1", 100, "USD")
+			testworld.Exec(t, writer, insertRedemption, "b", "1", 500, "USD")
 
 			batch := w.beginBatch(t)
-			run(t, batch, earn, "b", 1)
-			run(t, batch, earn, "new", 1)
-			run(t, batch, "SELECT FROM referral.engine_account FOR UPDATE NOWAIT")
-			check(t, batch.Commit(t.Context()))
-			check(t, writer.Commit(t.Context()))
-			if left := value[string](t, w, available, "b"); left != "1" {
+			testworld.Exec(t, batch, earn, "b", 1)
+			testworld.Exec(t, batch, earn, "new", 1)
+			testworld.Exec(t, batch, "SELECT FROM referral.engine_account FOR UPDATE NOWAIT")
+			testworld.Must(t, batch.Commit(t.Context()))
+			testworld.Must(t, writer.Commit(t.Context()))
+			if left := testworld.Value[string](t, w, available, "b"); left != "1" {
 				t.Errorf("%s are left", left)
 			}
 		})
@@ -158,7 +159,7 @@ func TestWritersLockOnlyTablesOfWriters(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", 500)
 			writer := w.begin(t, w.writer, isolation)
 			for _, sql := range []string{
 				"INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'c', 'b')",
@@ -175,9 +176,9 @@ func TestWritersLockOnlyTablesOfWriters(t *testing.T) {
 				"DELETE FROM referral.link", "DELETE FROM referral.touch", "DELETE FROM referral.signup",
 				"DELETE FROM referral.purchase", "DELETE FROM referral.refund", "DELETE FROM referral.override",
 			} {
-				run(t, writer, sql)
+				testworld.Exec(t, writer, sql)
 			}
-			got := column[string](t, writer, `SELECT DISTINCT c.relname::text FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+			got := testworld.Column[string](t, writer, `SELECT DISTINCT c.relname::text FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
 				WHERE l.pid = pg_backend_pid() AND c.relkind = 'r' AND l.mode NOT IN ('AccessShareLock', 'SIReadLock') ORDER BY 1`)
 			want := []string{"action", "adjustment", "change", "link", "link_count_change", "override", "purchase", "redemption", "refund", "signup", "touch", "writer_account"}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -195,25 +196,28 @@ func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 		amount    int
 		committed string // state of a READ COMMITTED redemption
 	}{
-		"a reversal":           {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", -500) }, 100, checkViolation},
-		"a reversal of a part": {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", -400) }, 100, ""},
-		"a grant":              {func(t *testing.T, w *world) { t.Helper(); run(t, w, earn, "b", 100) }, 600, ""},
-		"a redemption":         {func(t *testing.T, w *world) { t.Helper(); run(t, w.writer, insertRedemption, "b", "other", 450, "USD") }, 100, checkViolation},
+		"a reversal":           {func(t *testing.T, w *world) { t.Helper(); testworld.Exec(t, w, earn, "b", -500) }, 100, checkViolation},
+		"a reversal of a part": {func(t *testing.T, w *world) { t.Helper(); testworld.Exec(t, w, earn, "b", -400) }, 100, ""},
+		"a grant":              {func(t *testing.T, w *world) { t.Helper(); testworld.Exec(t, w, earn, "b", 100) }, 600, ""},
+		"a redemption": {func(t *testing.T, w *world) {
+			t.Helper()
+			testworld.Exec(t, w.writer, insertRedemption, "b", "other", 450, "USD")
+		}, 100, checkViolation},
 		"an adjustment": {func(t *testing.T, w *world) {
 			t.Helper()
-			run(t, w.writer, insertAdjustment, "b", "other", -450, "USD")
+			testworld.Exec(t, w.writer, insertAdjustment, "b", "other", -450, "USD")
 		}, 100, checkViolation},
 		"a reversal, then a lock": {func(t *testing.T, w *world) {
 			t.Helper()
-			run(t, w, earn, "b", -500)
-			run(t, w.beginBatch(t), earn, "b", 1)
+			testworld.Exec(t, w, earn, "b", -500)
+			testworld.Exec(t, w.beginBatch(t), earn, "b", 1)
 		}, 100, checkViolation},
-		"a row that was lost": {func(t *testing.T, w *world) { t.Helper(); run(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
+		"a row that was lost": {func(t *testing.T, w *world) { t.Helper(); testworld.Exec(t, w, "DELETE FROM referral.engine_account") }, 100, checkViolation},
 	} {
 		for _, isolation := range isolations {
 			t.Run(name+"/"+string(isolation), func(t *testing.T) {
 				w := newWorld(t)
-				run(t, w, earn, "b", 500)
+				testworld.Exec(t, w, earn, "b", 500)
 				writer := w.begin(t, w.writer, isolation)
 				scene.meanwhile(t, w)
 				_, err := writer.Exec(t.Context(), insertRedemption, "b", "mine", scene.amount, "USD")
@@ -221,7 +225,7 @@ func TestRedemptionAcceptsNoOldSnapshot(t *testing.T) {
 				if isolation != pgx.ReadCommitted {
 					want = serializationFailure
 				}
-				if sqlState(err) != want {
+				if testworld.SQLState(err) != want {
 					t.Errorf("%v, want %q", err, want)
 				}
 				if want == serializationFailure && postgres.Classify(err) != postgres.ClassRetryable {
@@ -237,14 +241,14 @@ func TestRedemptionIsDecidedOnAFreshSnapshot(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
-			run(t, w, earn, "b", -200)
+			testworld.Exec(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", -200)
 			writer := w.begin(t, w.writer, isolation)
-			run(t, writer, insertAdjustment, "b", "1", 50, "USD")
-			run(t, writer, insertRedemption, "b", "1", 150, "USD")
-			run(t, writer, insertRedemption, "b", "2", 200, "USD")
+			testworld.Exec(t, writer, insertAdjustment, "b", "1", 50, "USD")
+			testworld.Exec(t, writer, insertRedemption, "b", "1", 150, "USD")
+			testworld.Exec(t, writer, insertRedemption, "b", "2", 200, "USD")
 			_, err := writer.Exec(t.Context(), insertRedemption, "b", "3", 1, "USD")
-			if sqlState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
+			if testworld.SQLState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
 				t.Errorf("more than there is: %v", err)
 			}
 		})
@@ -256,9 +260,9 @@ func TestOfTwoRedemptionsTheSecondSeesTheFirst(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", 500)
 			first, second := w.begin(t, w.writer, isolation), w.begin(t, w.writer, isolation)
-			run(t, first, insertRedemption, "b", "1", 400, "USD")
+			testworld.Exec(t, first, insertRedemption, "b", "1", 400, "USD")
 			refused := make(chan error, 1)
 			go func() {
 				_, err := second.Exec(t.Context(), insertRedemption, "b", "2", 400, "USD")
@@ -269,15 +273,15 @@ func TestOfTwoRedemptionsTheSecondSeesTheFirst(t *testing.T) {
 				t.Fatalf("it did not wait for the first: %v", err)
 			case <-time.After(200 * time.Millisecond):
 			}
-			check(t, first.Commit(t.Context()))
+			testworld.Must(t, first.Commit(t.Context()))
 			want := checkViolation
 			if isolation != pgx.ReadCommitted {
 				want = serializationFailure
 			}
-			if err := <-refused; sqlState(err) != want {
+			if err := <-refused; testworld.SQLState(err) != want {
 				t.Errorf("the second: %v", err)
 			}
-			if left := value[string](t, w, available, "b"); left != "100" {
+			if left := testworld.Value[string](t, w, available, "b"); left != "100" {
 				t.Errorf("%s are left", left)
 			}
 		})
@@ -289,20 +293,20 @@ func TestTwoRedemptionsCreateOneWriterAccount(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, earn, "b", 500)
+			testworld.Exec(t, w, earn, "b", 500)
 			first, second := w.begin(t, w.writer, isolation), w.begin(t, w.writer, isolation)
-			run(t, first, insertRedemption, "b", "1", 100, "USD")
+			testworld.Exec(t, first, insertRedemption, "b", "1", 100, "USD")
 			done := make(chan error, 1)
 			go func() {
 				_, err := second.Exec(t.Context(), insertRedemption, "b", "2", 100, "USD")
 				done <- errors.Join(err, second.Commit(t.Context()))
 			}()
 			time.Sleep(50 * time.Millisecond)
-			check(t, first.Rollback(t.Context()))
+			testworld.Must(t, first.Rollback(t.Context()))
 			if err := <-done; err != nil {
 				t.Errorf("after the first was rolled back: %v", err)
 			}
-			if left := value[string](t, w, available, "b"); left != "400" {
+			if left := testworld.Value[string](t, w, available, "b"); left != "400" {
 				t.Errorf("%s are left", left)
 			}
 		})
@@ -312,8 +316,8 @@ func TestTwoRedemptionsCreateOneWriterAccount(t *testing.T) {
 // Statements with the same accounts in another order do not deadlock.
 func TestRedemptionsLockAccountsByKey(t *testing.T) {
 	w := newWorld(t)
-	run(t, w.writer, insertAdjustment, "a", "1", 1000, "USD")
-	run(t, w.writer, insertAdjustment, "b", "1", 1000, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "a", "1", 1000, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "b", "1", 1000, "USD")
 	done := make(chan error, 2)
 	for id, sql := range map[string]string{
 		"up":   "INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) SELECT b, $1 || n, 1, 'USD' FROM generate_series(1, 20) AS n, unnest('{a,b}'::text[]) AS b ORDER BY b",
@@ -330,9 +334,9 @@ func TestRedemptionsLockAccountsByKey(t *testing.T) {
 		}()
 	}
 	for range cap(done) {
-		check(t, <-done)
+		testworld.Must(t, <-done)
 	}
-	if left := column[string](t, w, "SELECT available::text FROM referral.balance ORDER BY beneficiary_id"); !cmp.Equal(left, []string{"200", "200"}) {
+	if left := testworld.Column[string](t, w, "SELECT available::text FROM referral.balance ORDER BY beneficiary_id"); !cmp.Equal(left, []string{"200", "200"}) {
 		t.Errorf("left: %v", left)
 	}
 }
@@ -342,14 +346,14 @@ func TestAccountsHoldSumsBeyondBigint(t *testing.T) {
 	w := newWorld(t)
 	const largest = 1<<63 - 1
 	for _, id := range []string{"1", "2", "3"} {
-		run(t, w.writer, insertAdjustment, "b", id, int64(largest), "USD")
+		testworld.Exec(t, w.writer, insertAdjustment, "b", id, int64(largest), "USD")
 	}
-	run(t, w.writer, `INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('b', '1', $1, 'USD'), ('b', '2', $1, 'USD')`, int64(largest))
-	if left := value[string](t, w, available, "b"); left != "9223372036854775807" {
+	testworld.Exec(t, w.writer, `INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('b', '1', $1, 'USD'), ('b', '2', $1, 'USD')`, int64(largest))
+	if left := testworld.Value[string](t, w, available, "b"); left != "9223372036854775807" {
 		t.Errorf("%s are left", left)
 	}
 	_, err := w.writer.Exec(t.Context(), `INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('b', '3', $1, 'USD'), ('b', '4', 1, 'USD')`, int64(largest))
-	if sqlState(err) != checkViolation {
+	if testworld.SQLState(err) != checkViolation {
 		t.Errorf("more than there is: %v", err)
 	}
 }

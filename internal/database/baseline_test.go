@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // pinned lists each migration with its hash, as sha256sum writes it in the directory migrations.
@@ -18,16 +20,16 @@ const pinned = "testdata/migrations.sha256"
 func TestMigrationsAreOnlyAdded(t *testing.T) {
 	present := map[string]string{}
 	files, err := filepath.Glob("migrations/*.sql")
-	check(t, err)
+	testworld.Must(t, err)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		check(t, err)
+		testworld.Must(t, err)
 		hash := sha256.Sum256(text)
 		present[filepath.Base(file)] = hex.EncodeToString(hash[:])
 	}
 
 	list, err := os.Open(pinned)
-	check(t, err)
+	testworld.Must(t, err)
 	defer func() { _ = list.Close() }()
 	for lines := bufio.NewScanner(list); lines.Scan(); {
 		hash, name, _ := strings.Cut(lines.Text(), "  ")

@@ -12,6 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // fiveDollars are the terms of the product's one sentence.
@@ -57,13 +58,13 @@ func withTerms(terms reward.Terms) func(*database.Declaration) {
 func (w *world) declare(d database.Declaration) database.Declared {
 	w.Helper()
 	declared, err := database.Declare(w.Context(), w.DB, d)
-	check(w, err)
+	testworld.Must(w, err)
 	return declared
 }
 
 func (w *world) epoch() int64 {
 	w.Helper()
-	return value[int64](w, w, "SELECT epoch FROM referral.meta")
+	return testworld.Value[int64](w, w, "SELECT epoch FROM referral.meta")
 }
 
 func TestDeclare(t *testing.T) {
@@ -154,7 +155,7 @@ func TestDeclare(t *testing.T) {
 			if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
 				t.Errorf("the first enqueued %s", diff)
 			}
-			before := value[string](t, w, footprint)
+			before := testworld.Value[string](t, w, footprint)
 
 			declared := w.declare(invite(test.edit))
 			want := database.Declared{Revision: test.revision, Digest: invite().Digest, Epoch: first.Epoch, Stale: test.stale}
@@ -167,13 +168,13 @@ func TestDeclare(t *testing.T) {
 			if diff := cmp.Diff(want, declared); diff != "" {
 				t.Error(diff)
 			}
-			if wrote := before != value[string](t, w, footprint); wrote != test.writes {
+			if wrote := before != testworld.Value[string](t, w, footprint); wrote != test.writes {
 				t.Errorf("wrote: %t", wrote)
 			}
 			if enqueued := len(w.changes()) > 0; enqueued != test.enqueues {
 				t.Errorf("enqueued: %t", enqueued)
 			}
-			if revisions := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); revisions != test.revision {
+			if revisions := testworld.Value[int](t, w, "SELECT count(*)::int FROM referral.revision"); revisions != test.revision {
 				t.Errorf("%d revisions", revisions)
 			}
 		})
@@ -185,7 +186,7 @@ func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w.declare(invite())
 	w.declare(database.Declaration{Campaign: inviteFriends("c1"), Generation: 7, Mode: database.PolicyMissing})
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	got := config.Reward.Campaigns["invite-friends"]
 	if got.Mode != reward.PolicyMissing || got.AttributionWindow != 720*time.Hour || len(got.Revisions) != 1 {
 		t.Errorf("%+v", got)
@@ -194,9 +195,9 @@ func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 
 func TestACampaignThatNeverHadAPolicyIsNotDeclared(t *testing.T) {
 	w := newWorld(t)
-	before := value[string](t, w, footprint)
+	before := testworld.Value[string](t, w, footprint)
 	declared := w.declare(database.Declaration{Campaign: database.Campaign{OwnerUID: shop.UID, Name: "x", UID: "c"}, Generation: 1, Mode: database.PolicyMissing})
-	if declared.Revision != 0 || declared.Digest != "" || before != value[string](t, w, footprint) {
+	if declared.Revision != 0 || declared.Digest != "" || before != testworld.Value[string](t, w, footprint) {
 		t.Errorf("%+v, or something was written", declared)
 	}
 }
@@ -229,7 +230,7 @@ func TestConcurrentDeclarationsRecordOneRevision(t *testing.T) {
 			t.Errorf("revision %d", revision)
 		}
 	}
-	if n := value[int](t, w, "SELECT count(*)::int FROM referral.revision"); n != 1 {
+	if n := testworld.Value[int](t, w, "SELECT count(*)::int FROM referral.revision"); n != 1 {
 		t.Errorf("%d revisions", n)
 	}
 	if now := w.epoch(); now != epoch+1 {
@@ -244,17 +245,17 @@ func TestNoBatchCommitsUnderAnEarlierDeclaration(t *testing.T) {
 	first := w.declare(invite())
 	const last = "SELECT epoch FROM referral.meta FOR SHARE"
 	committing, err := w.Begin(t.Context())
-	check(t, err)
-	check(t, committing.QueryRow(t.Context(), last).Scan(new(int64)))
+	testworld.Must(t, err)
+	testworld.Must(t, committing.QueryRow(t.Context(), last).Scan(new(int64)))
 
 	declared := make(chan error, 1)
 	go func() {
 		_, err := database.Declare(t.Context(), w.DB, invite(withTerms(fiveDollars(700))))
 		declared <- err
 	}()
-	admin := plainPool(t, w.own.AdminURI)
+	admin := testworld.Pool(t, w.own.AdminURI)
 	eventually(t, "Declare waits", func() bool {
-		return value[int](t, admin, "SELECT count(*)::int FROM pg_locks WHERE NOT granted") > 0
+		return testworld.Value[int](t, admin, "SELECT count(*)::int FROM pg_locks WHERE NOT granted") > 0
 	})
 	later := make(chan int64, 1)
 	go func() {
@@ -264,10 +265,10 @@ func TestNoBatchCommitsUnderAnEarlierDeclaration(t *testing.T) {
 		}
 		later <- epoch
 	}()
-	before := value[time.Time](t, w, "SELECT clock_timestamp()")
-	check(t, committing.Commit(t.Context()))
-	check(t, <-declared)
-	if recorded := value[time.Time](t, w, "SELECT recorded_at FROM referral.revision WHERE revision = 2"); !recorded.After(before) {
+	before := testworld.Value[time.Time](t, w, "SELECT clock_timestamp()")
+	testworld.Must(t, committing.Commit(t.Context()))
+	testworld.Must(t, <-declared)
+	if recorded := testworld.Value[time.Time](t, w, "SELECT recorded_at FROM referral.revision WHERE revision = 2"); !recorded.After(before) {
 		t.Errorf("recorded at %v, while a batch under the first revision was committing at %v", recorded, before)
 	}
 	if epoch := <-later; epoch < first.Epoch {
@@ -306,7 +307,7 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 		"what is so already, after giving up": func(w *world) error {
 			w.declare(invite())
 			w.changes()
-			check(w, database.Release(w.Context(), w.DB, shop))
+			testworld.Must(w, database.Release(w.Context(), w.DB, shop))
 			_, err := database.Declare(w.Context(), w.DB, invite())
 			return err
 		},
@@ -330,9 +331,9 @@ func TestCloseCampaign(t *testing.T) {
 	w.declare(invite())
 	w.changes()
 	closing := func(uid string) {
-		check(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends(uid)))
+		testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends(uid)))
 	}
-	mode := func() string { return value[string](t, w, "SELECT mode FROM referral.campaign") }
+	mode := func() string { return testworld.Value[string](t, w, "SELECT mode FROM referral.campaign") }
 
 	closing("an object before it")
 	if mode() != "Open" {
@@ -346,10 +347,10 @@ func TestCloseCampaign(t *testing.T) {
 	if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
 		t.Error(diff)
 	}
-	before := value[string](t, w, footprint)
+	before := testworld.Value[string](t, w, footprint)
 	closing("")
-	check(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared"}))
-	if before != value[string](t, w, footprint) {
+	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared"}))
+	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("closing what is closed wrote something")
 	}
 	if declared := w.declare(invite(func(d *database.Declaration) { d.UID = "c2" })); declared.Revision != 1 || mode() != "Open" {
@@ -376,22 +377,22 @@ func TestSettings(t *testing.T) {
 	} {
 		before := w.epoch()
 		epoch, err := test.set()
-		check(t, err)
+		testworld.Must(t, err)
 		if epoch != before+1 || w.epoch() != epoch {
 			t.Errorf("%s: returned epoch %d, it was %d and is %d", name, epoch, before, w.epoch())
 		}
 		if diff := cmp.Diff(test.notes, w.changes()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		written := value[string](t, w, footprint)
+		written := testworld.Value[string](t, w, footprint)
 		again, err := test.set()
-		check(t, err)
-		if again != epoch || written != value[string](t, w, footprint) {
+		testworld.Must(t, err)
+		if again != epoch || written != testworld.Value[string](t, w, footprint) {
 			t.Errorf("%s: the same again wrote something", name)
 		}
 	}
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if !config.Suspended || config.Reward.Attribution != reward.FirstTouch {
 		t.Errorf("%+v", config)
 	}
@@ -400,22 +401,22 @@ func TestSettings(t *testing.T) {
 func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
 	w := newWorld(t)
 	_, err := database.SetSuspended(t.Context(), w.DB, shop.UID, 2, true)
-	check(t, err)
+	testworld.Must(t, err)
 	const settings = "SELECT m::text FROM referral.meta AS m"
-	before := value[string](t, w, settings)
+	before := testworld.Value[string](t, w, settings)
 	if _, err := database.SetSuspended(t.Context(), w.DB, shop.UID, 1, false); !errors.Is(err, database.ErrStale) {
 		t.Errorf("from a cache that lags behind: %v", err)
 	}
-	if diff := cmp.Diff(before, value[string](t, w, settings)); diff != "" {
+	if diff := cmp.Diff(before, testworld.Value[string](t, w, settings)); diff != "" {
 		t.Error(diff)
 	}
 	_, err = database.SetSuspended(t.Context(), w.DB, shop.UID, 3, false)
-	check(t, err)
+	testworld.Must(t, err)
 
 	// Another object counts its generations from 1 again.
 	another := database.Identity{Installation: shop.Installation, Name: shop.Name, UID: "another"}
 	_, err = database.Claim(t.Context(), w.DB, another, shop.UID)
-	check(t, err)
+	testworld.Must(t, err)
 	_, err = database.SetSuspended(t.Context(), w.DB, another.UID, 1, true)
-	check(t, err)
+	testworld.Must(t, err)
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestEveryWriteOfAFactIsEnqueued(t *testing.T) {
@@ -45,12 +47,12 @@ func TestEveryWriteOfAFactIsEnqueued(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
-			run(t, w, "DELETE FROM referral.link; DELETE FROM referral.touch; DELETE FROM referral.signup; DELETE FROM referral.purchase; DELETE FROM referral.refund; DELETE FROM referral.override")
+			testworld.Exec(t, w, "DELETE FROM referral.link; DELETE FROM referral.touch; DELETE FROM referral.signup; DELETE FROM referral.purchase; DELETE FROM referral.refund; DELETE FROM referral.override")
 			if test.given != "" {
-				run(t, w.writer, test.given)
+				testworld.Exec(t, w.writer, test.given)
 			}
 			w.changes()
-			run(t, w.writer, test.write)
+			testworld.Exec(t, w.writer, test.write)
 			if diff := cmp.Diff(test.want, w.changes()); diff != "" {
 				t.Error(diff)
 			}
@@ -62,10 +64,10 @@ func TestEveryWriteOfAFactIsEnqueued(t *testing.T) {
 func TestAChangeCommitsOrRollsBackWithItsFact(t *testing.T) {
 	w := newWorld(t)
 	tx, err := w.writer.Begin(t.Context())
-	check(t, err)
+	testworld.Must(t, err)
 	_, err = tx.Exec(t.Context(), insertSignup, "u", nil, nil)
-	check(t, err)
-	check(t, tx.Rollback(t.Context()))
+	testworld.Must(t, err)
+	testworld.Must(t, tx.Rollback(t.Context()))
 	if enqueued := w.changes(); len(enqueued) > 0 {
 		t.Errorf("enqueued %v", enqueued)
 	}
@@ -74,11 +76,11 @@ func TestAChangeCommitsOrRollsBackWithItsFact(t *testing.T) {
 func TestCopiedFactsAreEnqueued(t *testing.T) {
 	w := newWorld(t)
 	connection, err := w.writer.Acquire(t.Context())
-	check(t, err)
+	testworld.Must(t, err)
 	defer connection.Release()
 	_, err = connection.Conn().PgConn().CopyFrom(t.Context(), strings.NewReader("u\tp\t5\tUSD\nv\tp\t5\tUSD\n"),
 		"COPY referral.purchase (user_id, purchase_id, amount, currency) FROM STDIN")
-	check(t, err)
+	testworld.Must(t, err)
 	if diff := cmp.Diff([]string{"Referee u", "Referee v"}, w.changes()); diff != "" {
 		t.Error(diff)
 	}

@@ -5,16 +5,17 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func (w *world) mode() database.Mode {
 	w.Helper()
-	return value[database.Mode](w, w, "SELECT mode FROM referral.campaign WHERE name = 'invite-friends'")
+	return testworld.Value[database.Mode](w, w, "SELECT mode FROM referral.campaign WHERE name = 'invite-friends'")
 }
 
 func (w *world) deleteCampaign(uid string) {
 	w.Helper()
-	check(w, database.DeleteCampaign(w.Context(), w.DB, inviteFriends(uid)))
+	testworld.Must(w, database.DeleteCampaign(w.Context(), w.DB, inviteFriends(uid)))
 }
 
 // reverseAll asks until nothing is left, and stands in for the engine.
@@ -22,11 +23,11 @@ func (w *world) reverseAll() {
 	w.Helper()
 	for range 2 {
 		left, err := database.ReverseCampaign(w.Context(), w.DB, inviteFriends("c1"))
-		check(w, err)
+		testworld.Must(w, err)
 		if left == 0 {
 			return
 		}
-		run(w, w, "UPDATE referral.reversal SET done = true")
+		testworld.Exec(w, w, "UPDATE referral.reversal SET done = true")
 	}
 	w.Fatal("something is left")
 }
@@ -59,7 +60,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, database.PolicyMissing))); w.reverseAll() },
 		"closed by absence, then deleted": func(w *world) {
 			open(w)
-			check(w, database.CloseCampaign(w.Context(), w.DB, inviteFriends("c1")))
+			testworld.Must(w, database.CloseCampaign(w.Context(), w.DB, inviteFriends("c1")))
 			w.deleteCampaign("c1")
 		},
 		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, database.Open))) },
@@ -75,7 +76,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
 			happen(w)
-			before := value[string](w, w, footprint)
+			before := testworld.Value[string](w, w, footprint)
 			for _, generation := range []int64{1, 2} {
 				for _, mode := range []database.Mode{database.Open, database.Suspended, database.PolicyMissing} {
 					if declared := w.declare(invite(as("c1", generation, mode))); !declared.Stale || !declared.Deleted {
@@ -83,7 +84,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 					}
 				}
 			}
-			if before != value[string](w, w, footprint) {
+			if before != testworld.Value[string](w, w, footprint) {
 				t.Error("declaring a deleted object wrote something")
 			}
 			if declared := w.declare(invite(as("new", 1, database.Open))); declared.Stale || w.mode() != database.Open {
@@ -96,7 +97,7 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
-	check(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends("c1")))
+	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends("c1")))
 	if declared := w.declare(invite()); declared.Stale || w.mode() != database.Open {
 		t.Errorf("%+v, %s", declared, w.mode())
 	}
@@ -113,10 +114,10 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	if declared := w.declare(invite()); !declared.Deleted {
 		t.Errorf("%+v", declared)
 	}
-	before := value[string](t, w, footprint)
+	before := testworld.Value[string](t, w, footprint)
 	w.deleteCampaign("c1")
-	check(t, database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
-	if before != value[string](t, w, footprint) {
+	testworld.Must(t, database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
+	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("the same again wrote something")
 	}
 }
@@ -128,7 +129,7 @@ func TestOnlyTheLastDeletedObjectsAreRecorded(t *testing.T) {
 		w.declare(invite(func(d *database.Declaration) { d.UID = fmt.Sprint("c", i) }))
 		w.deleteCampaign(fmt.Sprint("c", i))
 	}
-	if got := value[string](t, w, "SELECT cardinality(deleted_uids) || ' ' || deleted_uids[16] FROM referral.campaign"); got != "16 c39" {
+	if got := testworld.Value[string](t, w, "SELECT cardinality(deleted_uids) || ' ' || deleted_uids[16] FROM referral.campaign"); got != "16 c39" {
 		t.Error(got)
 	}
 }
@@ -139,7 +140,7 @@ func TestACampaignWithoutItsPolicyIsReversedToo(t *testing.T) {
 	w.deleteCampaign("c1")
 	w.declare(invite(func(d *database.Declaration) { d.UID, d.Mode, d.Terms = "c2", database.PolicyMissing, nil }))
 	left, err := database.ReverseCampaign(t.Context(), w.DB, inviteFriends("c2"))
-	check(t, err)
+	testworld.Must(t, err)
 	if left == 0 || w.mode() != database.Reversing {
 		t.Errorf("%d left, %s", left, w.mode())
 	}

@@ -80,12 +80,12 @@ func TestInvalidFactsAreRefused(t *testing.T) {
 		"erasure: of an empty user":         {"SELECT referral.erase_user('')", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := w.writer.Exec(t.Context(), test.sql, test.arguments...); sqlState(err) != checkViolation {
+			if _, err := w.writer.Exec(t.Context(), test.sql, test.arguments...); testworld.SQLState(err) != checkViolation {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	if _, err := w.writer.Exec(t.Context(), insertPurchase, "u", "p", nil, "USD"); sqlState(err) != notNullViolation {
+	if _, err := w.writer.Exec(t.Context(), insertPurchase, "u", "p", nil, "USD"); testworld.SQLState(err) != notNullViolation {
 		t.Errorf("a purchase without amount: %v", err)
 	}
 }
@@ -93,16 +93,16 @@ func TestInvalidFactsAreRefused(t *testing.T) {
 func TestFactsWithoutTheirCounterpartsAreAccepted(t *testing.T) {
 	w := newWorld(t)
 	id := strings.Repeat("é", 255) // characters, not bytes
-	run(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
-	run(t, w.writer, insertPurchase, id, "without a signup", int64(1<<63-1), "XTS")
-	run(t, w.writer, insertPurchase, id, "free of charge", 0, "USD")
-	run(t, w.writer, insertSignup, id, id, "NoSuchCode")
-	run(t, w.writer, insertSignup, "alone", nil, nil)
-	run(t, w.writer, insertTouch, id, id, "NoSuchCode")
-	run(t, w.writer, insertLink, id, "no-such-campaign", id)
-	run(t, w.writer, insertOverride, id, id, "Allow")
-	run(t, w.writer, insertAdjustment, id, id, int64(-1<<63), "XTS")
-	run(t, w.writer, "INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'c'), ('v', 'c')")
+	testworld.Exec(t, w.writer, insertRefund, id, id, id, int64(1)<<62)
+	testworld.Exec(t, w.writer, insertPurchase, id, "without a signup", int64(1<<63-1), "XTS")
+	testworld.Exec(t, w.writer, insertPurchase, id, "free of charge", 0, "USD")
+	testworld.Exec(t, w.writer, insertSignup, id, id, "NoSuchCode")
+	testworld.Exec(t, w.writer, insertSignup, "alone", nil, nil)
+	testworld.Exec(t, w.writer, insertTouch, id, id, "NoSuchCode")
+	testworld.Exec(t, w.writer, insertLink, id, "no-such-campaign", id)
+	testworld.Exec(t, w.writer, insertOverride, id, id, "Allow")
+	testworld.Exec(t, w.writer, insertAdjustment, id, id, int64(-1<<63), "XTS")
+	testworld.Exec(t, w.writer, "INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'c'), ('v', 'c')")
 }
 
 func TestARetriedWriteIsHarmless(t *testing.T) {
@@ -128,20 +128,20 @@ func TestARetriedWriteIsHarmless(t *testing.T) {
 			"override": "(user_id, purchase_id) DO UPDATE SET verdict = excluded.verdict",
 		}[name]
 		t.Run(name, func(t *testing.T) {
-			run(t, w.writer, sql, arguments...)
-			run(t, w.writer, sql+" ON CONFLICT DO NOTHING", arguments...)
+			testworld.Exec(t, w.writer, sql, arguments...)
+			testworld.Exec(t, w.writer, sql+" ON CONFLICT DO NOTHING", arguments...)
 			if update != "" {
-				run(t, w.writer, sql+" ON CONFLICT "+update, arguments...)
+				testworld.Exec(t, w.writer, sql+" ON CONFLICT "+update, arguments...)
 			}
-			if _, err := w.writer.Exec(t.Context(), sql, arguments...); sqlState(err) != uniqueViolation {
+			if _, err := w.writer.Exec(t.Context(), sql, arguments...); testworld.SQLState(err) != uniqueViolation {
 				t.Errorf("got %v", err)
 			}
-			if n := value[int](t, w, "SELECT count(*)::int FROM referral."+name); n != 1 {
+			if n := testworld.Value[int](t, w, "SELECT count(*)::int FROM referral."+name); n != 1 {
 				t.Errorf("%d rows", n)
 			}
 		})
 	}
-	if available := value[int](t, w.writer, "SELECT available::int FROM referral.balance WHERE beneficiary_id = 'b'"); available != 5 {
+	if available := testworld.Value[int](t, w.writer, "SELECT available::int FROM referral.balance WHERE beneficiary_id = 'b'"); available != 5 {
 		t.Errorf("adjusted by %d", available)
 	}
 }
@@ -154,17 +154,17 @@ func TestOnlyTheDatabaseSetsArrivedAt(t *testing.T) {
 		"UPDATE referral.signup SET arrived_at = '2000-01-01'",
 		"UPDATE referral.purchase SET arrived_at = '2000-01-01'",
 	} {
-		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
+		if _, err := w.writer.Exec(t.Context(), sql); testworld.SQLState(err) != denied {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
-	run(t, w.writer, insertSignup, "u", "v", "c")
-	run(t, w.writer, insertPurchase, "u", "p", 1, "USD")
-	run(t, w.writer, "UPDATE referral.signup SET code = 'd'")
-	run(t, w.writer, "UPDATE referral.purchase SET amount = 2")
-	run(t, w, "UPDATE referral.signup SET arrived_at = '2000-01-01'") // as the owner
-	run(t, w, "UPDATE referral.purchase SET arrived_at = '2000-01-01'")
-	for _, arrived := range column[time.Time](t, w, "SELECT arrived_at FROM referral.signup UNION ALL SELECT arrived_at FROM referral.purchase") {
+	testworld.Exec(t, w.writer, insertSignup, "u", "v", "c")
+	testworld.Exec(t, w.writer, insertPurchase, "u", "p", 1, "USD")
+	testworld.Exec(t, w.writer, "UPDATE referral.signup SET code = 'd'")
+	testworld.Exec(t, w.writer, "UPDATE referral.purchase SET amount = 2")
+	testworld.Exec(t, w, "UPDATE referral.signup SET arrived_at = '2000-01-01'") // as the owner
+	testworld.Exec(t, w, "UPDATE referral.purchase SET arrived_at = '2000-01-01'")
+	for _, arrived := range testworld.Column[time.Time](t, w, "SELECT arrived_at FROM referral.signup UNION ALL SELECT arrived_at FROM referral.purchase") {
 		if arrived.Year() == 2000 {
 			t.Error("arrived_at was set")
 		}
@@ -176,10 +176,10 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
 	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "erasure_progress", "shared_fingerprint", "campaign", "revision", "rollout", "meta", "owner", "waitlist", "link_count", "link_count_change"}
 	for _, table := range append(facts, results...) {
-		column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
-		column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
+		testworld.Column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
+		testworld.Column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")
 	}
-	others := column[string](t, w, `
+	others := testworld.Column[string](t, w, `
 		SELECT relname::text FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind IN ('r', 'v', 'S') AND relname <> ALL ($1)`,
 		append(facts, results...))
 	if len(others) < 10 {
@@ -187,7 +187,7 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	}
 	for _, role := range []string{testworld.WriterRole, testworld.ReaderRole} {
 		for _, privilege := range []string{"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"} {
-			if left := column[string](t, w, `
+			if left := testworld.Column[string](t, w, `
 				SELECT relname::text FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind IN ('r', 'v') AND relname = ANY ($1)
 				   AND CASE $3 WHEN 'DELETE' THEN has_table_privilege($2, oid, $3) WHEN 'TRUNCATE' THEN has_table_privilege($2, oid, $3)
 				       ELSE has_any_column_privilege($2, oid, $3) END`, others, role, privilege); len(left) > 0 {
@@ -195,7 +195,7 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 			}
 		}
 		for _, table := range results {
-			if value[bool](t, w, "SELECT has_any_column_privilege($1, 'referral.' || $2, 'INSERT, UPDATE') OR has_table_privilege($1, 'referral.' || $2, 'DELETE, TRUNCATE')", role, table) {
+			if testworld.Value[bool](t, w, "SELECT has_any_column_privilege($1, 'referral.' || $2, 'INSERT, UPDATE') OR has_table_privilege($1, 'referral.' || $2, 'DELETE, TRUNCATE')", role, table) {
 				t.Errorf("%s may write %s", role, table)
 			}
 		}
@@ -206,11 +206,11 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 		"UPDATE referral.signup SET blanked = true", "UPDATE referral.purchase SET condition_held = true", "UPDATE referral.touch SET blanked = true",
 		"INSERT INTO referral.signup (user_id, blanked) VALUES ('u', true)", "INSERT INTO referral.touch (visitor_id, code, blanked) VALUES ('v', '', true)",
 	} {
-		if _, err := w.writer.Exec(t.Context(), sql); sqlState(err) != denied {
+		if _, err := w.writer.Exec(t.Context(), sql); testworld.SQLState(err) != denied {
 			t.Errorf("a writer may %s: %v", sql, err)
 		}
 	}
-	if _, err := w.reader.Exec(t.Context(), "INSERT INTO referral.signup (user_id) VALUES ('u')"); sqlState(err) != denied {
+	if _, err := w.reader.Exec(t.Context(), "INSERT INTO referral.signup (user_id) VALUES ('u')"); testworld.SQLState(err) != denied {
 		t.Errorf("a reader may write: %v", err)
 	}
 }
@@ -219,7 +219,7 @@ func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 // of its own, and give itself credit.
 func TestWritersCannotExecuteTriggerFunctions(t *testing.T) {
 	w := newWorld(t)
-	functions := column[string](t, w, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'referral'::regnamespace AND prorettype = 'trigger'::regtype")
+	functions := testworld.Column[string](t, w, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'referral'::regnamespace AND prorettype = 'trigger'::regtype")
 	if len(functions) < 5 {
 		t.Fatalf("only %v", functions)
 	}
@@ -227,7 +227,7 @@ func TestWritersCannotExecuteTriggerFunctions(t *testing.T) {
 		_, err := w.reader.Exec(t.Context(), `
 			CREATE TEMPORARY TABLE mine (beneficiary_id text, currency text, amount bigint);
 			CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION `+function)
-		if sqlState(err) != denied {
+		if testworld.SQLState(err) != denied {
 			t.Errorf("%s: %v", function, err)
 		}
 	}
@@ -235,9 +235,9 @@ func TestWritersCannotExecuteTriggerFunctions(t *testing.T) {
 
 func TestAppendOnlyTablesRefuseEvenTheirOwner(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+	testworld.Exec(t, w, `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
 		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`)
-	run(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "b", "a", 1, "USD")
 	for table, assignment := range map[string]string{
 		"ledger": "amount = 1000", "adjustment": "amount = 1000", "redemption": "amount = 1000", "erasure": "requested_at = now()",
 	} {
@@ -248,22 +248,22 @@ func TestAppendOnlyTablesRefuseEvenTheirOwner(t *testing.T) {
 			"TRUNCATE referral." + table,
 		} {
 			_, err := w.Exec(t.Context(), sql)
-			if sqlState(err) != integrityViolated || !strings.Contains(err.Error(), "append-only") {
+			if testworld.SQLState(err) != integrityViolated || !strings.Contains(err.Error(), "append-only") {
 				t.Errorf("%s: %v", sql, err)
 			}
 		}
 	}
 	if _, err := w.Exec(t.Context(), `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
-		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`); sqlState(err) != uniqueViolation {
+		VALUES ('u', 'p', 'inviter', 1, 'c', 1, 'r', 500, 'USD', 'Grant', 'Qualified')`); testworld.SQLState(err) != uniqueViolation {
 		t.Errorf("a second grant with the number of the first: %v", err)
 	}
 }
 
 func TestAdjustmentsChangeTheBalanceInTheirTransaction(t *testing.T) {
 	w := newWorld(t)
-	run(t, w.writer, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency)
+	testworld.Exec(t, w.writer, `INSERT INTO referral.adjustment (beneficiary_id, adjustment_id, amount, currency)
 		VALUES ('b', '1', 9223372036854775807, 'USD'), ('b', '2', 9223372036854775807, 'USD'), ('b', '3', -5, 'EUR'), ('c', '1', 1, 'USD')`)
-	got := column[string](t, w.writer, `SELECT beneficiary_id || ' ' || available || ' ' || currency FROM referral.balance ORDER BY 1`)
+	got := testworld.Column[string](t, w.writer, `SELECT beneficiary_id || ' ' || available || ' ' || currency FROM referral.balance ORDER BY 1`)
 	if want := "b -5 EUR, b 18446744073709551614 USD, c 1 USD"; strings.Join(got, ", ") != want {
 		t.Errorf("got %v", got)
 	}

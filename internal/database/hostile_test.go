@@ -18,18 +18,18 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			db := open(t, own.URI, postgres.DefaultSchema)
 			migrated(t, db)
 			_, err := database.Claim(t.Context(), db, shop, "")
-			check(t, err)
-			check(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+			testworld.Must(t, err)
+			testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
 			for i := range 2 {
-				check(t, useAll(t.Context(), db, invite(func(d *database.Declaration) { d.Generation += int64(i) })))
+				testworld.Must(t, useAll(t.Context(), db, invite(func(d *database.Declaration) { d.Generation += int64(i) })))
 			}
 			_, err = database.SetSuspended(t.Context(), db, shop.UID, 1, true)
-			check(t, err)
-			check(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
-			check(t, database.CloseCampaign(t.Context(), db, inviteFriends("")))
-			check(t, database.Release(t.Context(), db, shop))
+			testworld.Must(t, err)
+			testworld.Must(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
+			testworld.Must(t, database.CloseCampaign(t.Context(), db, inviteFriends("")))
+			testworld.Must(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
-			check(t, err)
+			testworld.Must(t, err)
 			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != database.Closed || !status.Suspended {
 				t.Errorf("%+v", status)
 			}

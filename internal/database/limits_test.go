@@ -32,28 +32,28 @@ func TestLimitsOfRevisionsBecomeTheCampaigns(t *testing.T) {
 		`INSERT INTO referral.rollout (campaign, revision, total, revised_before) VALUES ('lowered', 2, 1, 0)`,
 	} {
 		_, err := db.Exec(t.Context(), statement)
-		check(t, err)
+		testworld.Must(t, err)
 	}
 	migrated(t, db)
 	want := []string{"capped 5 5", "limited late 4 -", "lowered 3 9", "unlimited - -"}
-	got := column[string](t, db, `SELECT concat_ws(' ', name, coalesce(pairs_per_referrer::text, '-'), coalesce(highest_cap::text, '-'))
+	got := testworld.Column[string](t, db, `SELECT concat_ws(' ', name, coalesce(pairs_per_referrer::text, '-'), coalesce(highest_cap::text, '-'))
 	                                FROM referral.campaign ORDER BY 1`)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := column[string](t, db, "SELECT concat_ws(' ', campaign, revision, reached_all) FROM referral.rollout"); len(got) != 1 || got[0] != "lowered 2 t" {
+	if got := testworld.Column[string](t, db, "SELECT concat_ws(' ', campaign, revision, reached_all) FROM referral.rollout"); len(got) != 1 || got[0] != "lowered 2 t" {
 		t.Errorf("rollouts of before: %q", got)
 	}
 
 	_, err := database.Claim(t.Context(), db, shop, "")
-	check(t, err)
+	testworld.Must(t, err)
 	for range 2 {
 		declared, err := database.Declare(t.Context(), db, database.Declaration{
 			Campaign: database.Campaign{OwnerUID: shop.UID, Name: "capped", UID: "c"}, Mode: database.Open, AttributionWindow: 1000, Generation: 1,
 			Policy: database.Policy{Name: "p", UID: "p", Generation: 1}, Scope: "AllPairs", PairsPerReferrer: 5,
 			Terms: json.RawMessage(`{"rewards": [], "purchases": "First"}`), Digest: "new",
 		})
-		check(t, err)
+		testworld.Must(t, err)
 		if declared.Revision != 1 || declared.Digest != "new" {
 			t.Errorf("declared %+v", declared)
 		}

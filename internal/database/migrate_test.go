@@ -32,9 +32,9 @@ const footprint = `
 func migrated(t testing.TB, db *postgres.DB) {
 	t.Helper()
 	version, err := database.Migrate(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	schema, rules, err := database.ReadVersions(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	if version != database.SchemaVersion || schema != database.SchemaVersion || rules != database.RulesVersion {
 		t.Errorf("Migrate returned %d, the schema says %d and %d", version, schema, rules)
 	}
@@ -43,14 +43,14 @@ func migrated(t testing.TB, db *postgres.DB) {
 func TestMigrateCreatesTheSchemaAndIsIdempotent(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	schema, rules, err := database.ReadVersions(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	if schema != 0 || rules != 0 {
 		t.Errorf("versions %d and %d before there is a schema", schema, rules)
 	}
 	migrated(t, db)
-	before := value[string](t, db, footprint)
+	before := testworld.Value[string](t, db, footprint)
 	migrated(t, db)
-	if diff := cmp.Diff(before, value[string](t, db, footprint)); diff != "" {
+	if diff := cmp.Diff(before, testworld.Value[string](t, db, footprint)); diff != "" {
 		t.Errorf("the second time wrote something: %s", diff)
 	}
 }
@@ -61,7 +61,7 @@ func TestReplicasMayMigrateAtTheSameTime(t *testing.T) {
 	failures := make(chan error, replicas)
 	for range replicas {
 		db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 2})
-		check(t, err)
+		testworld.Must(t, err)
 		t.Cleanup(db.Close)
 		go func() {
 			_, err := database.Migrate(t.Context(), db)
@@ -75,7 +75,7 @@ func TestReplicasMayMigrateAtTheSameTime(t *testing.T) {
 	}
 	db := open(t, own.URI, postgres.DefaultSchema)
 	want := append([]int64{0}, database.MigrationVersions()...)
-	if diff := cmp.Diff(want, column[int64](t, db, "SELECT version_id FROM referral.schema_migration ORDER BY id")); diff != "" {
+	if diff := cmp.Diff(want, testworld.Column[int64](t, db, "SELECT version_id FROM referral.schema_migration ORDER BY id")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -89,8 +89,8 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 		t.Fatalf("was not killed: %v", err)
 	}
 	own := testworld.NewDatabase(t)
-	admin := plainPool(t, own.AdminURI)
-	run(t, admin, `
+	admin := testworld.Pool(t, own.AdminURI)
+	testworld.Exec(t, admin, `
 		CREATE FUNCTION public.stand_still() RETURNS event_trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'referral.ledger') THEN
@@ -102,15 +102,15 @@ func TestAMigrationThatWasKilledIsContinued(t *testing.T) {
 		Path: os.Args[0], Args: []string{"-test.run=^" + t.Name() + "$"}, Env: []string{victim + "=" + own.URI},
 	})
 	const standing = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-	eventually(t, "the migration stands still", func() bool { return value[int](t, admin, standing) == 1 })
-	check(t, process.Kill())
-	run(t, admin, "DROP EVENT TRIGGER stand_still")
+	eventually(t, "the migration stands still", func() bool { return testworld.Value[int](t, admin, standing) == 1 })
+	testworld.Must(t, process.Kill())
+	testworld.Exec(t, admin, "DROP EVENT TRIGGER stand_still")
 	// The server only notices that its client is gone when it has slept.
-	run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
+	testworld.Exec(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")
 
 	db := open(t, own.URI, postgres.DefaultSchema)
 	schema, _, err := database.ReadVersions(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	if schema == 0 || schema >= database.SchemaVersion {
 		t.Errorf("killed at version %d, which is not in the middle", schema)
 	}
@@ -132,35 +132,35 @@ func TestASchemaMayHaveAnotherName(t *testing.T) {
 	db := open(t, own.URI, "loyalty_2")
 	migrated(t, db)
 	_, err := database.Claim(t.Context(), db, shop, "")
-	check(t, err)
-	check(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+	testworld.Must(t, err)
+	testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
 	declaration := invite()
 	_, err = database.Declare(t.Context(), db, declaration)
-	check(t, err)
-	run(t, plainPool(t, own.WriterURI), "INSERT INTO loyalty_2.purchase (user_id, purchase_id, amount, currency) VALUES ('u', 'p', 1, 'EUR')")
+	testworld.Must(t, err)
+	testworld.Exec(t, testworld.Pool(t, own.WriterURI), "INSERT INTO loyalty_2.purchase (user_id, purchase_id, amount, currency) VALUES ('u', 'p', 1, 'EUR')")
 	status, err := database.ReadStatus(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	if status.PendingChanges != 2 || len(status.Campaigns) != 1 {
 		t.Errorf("%d pending changes, %d campaigns", status.PendingChanges, len(status.Campaigns))
 	}
-	if value[bool](t, db, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'referral')") {
+	if testworld.Value[bool](t, db, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'referral')") {
 		t.Error("there is a schema referral too")
 	}
-	if bodies := column[string](t, db, `SELECT proname::text FROM pg_proc WHERE pronamespace = 'loyalty_2'::regnamespace AND pg_get_functiondef(oid) ~ '\mreferral\.'`); len(bodies) > 0 {
+	if bodies := testworld.Column[string](t, db, `SELECT proname::text FROM pg_proc WHERE pronamespace = 'loyalty_2'::regnamespace AND pg_get_functiondef(oid) ~ '\mreferral\.'`); len(bodies) > 0 {
 		t.Errorf("functions that name schema referral: %v", bodies)
 	}
 }
 
 func TestARoleThatMayNotCreateSchemasUsesAnExistingOne(t *testing.T) {
 	own := testworld.NewDatabase(t)
-	admin := plainPool(t, own.AdminURI)
-	run(t, admin, "ALTER DATABASE "+own.Name+" OWNER TO CURRENT_USER")
+	admin := testworld.Pool(t, own.AdminURI)
+	testworld.Exec(t, admin, "ALTER DATABASE "+own.Name+" OWNER TO CURRENT_USER")
 	db := open(t, own.URI, postgres.DefaultSchema)
 	_, err := database.Migrate(t.Context(), db)
 	if got := postgres.Classify(err); got != postgres.ClassPermissionDenied {
 		t.Fatalf("%v is %s", err, got)
 	}
-	run(t, admin, "CREATE SCHEMA referral AUTHORIZATION "+own.Operator)
+	testworld.Exec(t, admin, "CREATE SCHEMA referral AUTHORIZATION "+own.Operator)
 	migrated(t, db)
 }
 
@@ -172,8 +172,8 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
-			run(t, w, change)
-			before := value[string](t, w, footprint)
+			testworld.Exec(t, w, change)
+			before := testworld.Value[string](t, w, footprint)
 			_, err := database.Migrate(t.Context(), w.DB)
 			var tooNew *database.ErrSchemaTooNew
 			if !errors.As(err, &tooNew) || max(tooNew.Found.Schema, tooNew.Found.Rules) != 1000 || tooNew.Known != database.Known() {
@@ -182,7 +182,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 			if message := postgres.Message(err); !strings.Contains(message, "1000") || !strings.Contains(message, "newer version") {
 				t.Errorf("message %q", message)
 			}
-			if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {
+			if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
 				t.Errorf("it was touched: %s", diff)
 			}
 		})
@@ -192,18 +192,20 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 	for name, age := range map[string]func(w *world){
 		"of the schema": func(w *world) { w.Cleanup(database.AppendMigration("SELECT")) },
-		"of the rules":  func(w *world) { run(w, w, "UPDATE referral.meta SET rules_version = $1", database.RulesVersion-1) },
+		"of the rules": func(w *world) {
+			testworld.Exec(w, w, "UPDATE referral.meta SET rules_version = $1", database.RulesVersion-1)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			run(t, w, "INSERT INTO referral.set_aside (user_id, cause) VALUES ('u1', 'x'), ('u2', 'x')")
+			testworld.Exec(t, w, "INSERT INTO referral.set_aside (user_id, cause) VALUES ('u1', 'x'), ('u2', 'x')")
 			age(w)
-			epoch := value[int64](t, w, "SELECT epoch FROM referral.meta")
+			epoch := testworld.Value[int64](t, w, "SELECT epoch FROM referral.meta")
 			migrated(t, w.DB)
 			if diff := cmp.Diff([]string{"Referee u1", "Referee u2"}, w.changes()); diff != "" {
 				t.Error(diff)
 			}
-			if now := value[int64](t, w, "SELECT epoch FROM referral.meta"); now <= epoch {
+			if now := testworld.Value[int64](t, w, "SELECT epoch FROM referral.meta"); now <= epoch {
 				t.Errorf("the epoch is still %d", now)
 			}
 		})
@@ -214,7 +216,7 @@ func TestANewVersionRetriesWhatWasSetAside(t *testing.T) {
 // not in its key's shard.
 func (w *world) changes() []string {
 	w.Helper()
-	found := column[string](w, w, `
+	found := testworld.Column[string](w, w, `
 		WITH dequeued AS (DELETE FROM referral.change RETURNING *)
 		SELECT kind || ' ' || key || CASE WHEN shard = referral.shard_of(key) THEN '' ELSE ' in another shard' END
 		  FROM dequeued ORDER BY kind COLLATE "C", key COLLATE "C", id`)
@@ -226,32 +228,32 @@ func TestAMigrationDoesNotDelayTheShop(t *testing.T) {
 	defer database.AppendMigration("ALTER TABLE referral.purchase ADD COLUMN extra text")()
 	const insert = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 1, 'EUR')"
 	slow, err := w.writer.Begin(t.Context())
-	check(t, err)
+	testworld.Must(t, err)
 	defer func() { _ = slow.Rollback(context.WithoutCancel(t.Context())) }()
 	_, err = slow.Exec(t.Context(), insert, "slow")
-	check(t, err)
+	testworld.Must(t, err)
 
 	ended := make(chan error, 1)
 	go func() {
 		_, err := database.Migrate(t.Context(), w.DB)
 		ended <- err
 	}()
-	admin := plainPool(t, w.own.AdminURI)
+	admin := testworld.Pool(t, w.own.AdminURI)
 	eventually(t, "the migration waits for the slow transaction", func() bool {
-		return value[int](t, admin, "SELECT count(*)::int FROM pg_locks WHERE relation = 'referral.purchase'::regclass AND NOT granted") > 0
+		return testworld.Value[int](t, admin, "SELECT count(*)::int FROM pg_locks WHERE relation = 'referral.purchase'::regclass AND NOT granted") > 0
 	})
-	run(t, w.writer, insert, "quick") // while the slow one is still open
-	check(t, slow.Commit(t.Context()))
-	check(t, <-ended)
-	run(t, w.writer, insert, "later")
-	if n := value[int](t, w, "SELECT count(extra)::int + count(*)::int FROM referral.purchase"); n != 3 {
+	testworld.Exec(t, w.writer, insert, "quick") // while the slow one is still open
+	testworld.Must(t, slow.Commit(t.Context()))
+	testworld.Must(t, <-ended)
+	testworld.Exec(t, w.writer, insert, "later")
+	if n := testworld.Value[int](t, w, "SELECT count(extra)::int + count(*)::int FROM referral.purchase"); n != 3 {
 		t.Errorf("%d purchases", n)
 	}
 }
 
 func TestEveryTableAndColumnHasAComment(t *testing.T) {
 	w := newWorld(t)
-	without := column[string](t, w, `
+	without := testworld.Column[string](t, w, `
 		SELECT c.relname::text || coalesce('.' || a.attname, '')
 		  FROM pg_class AS c
 		  LEFT JOIN LATERAL (SELECT attname, attnum FROM pg_attribute
@@ -265,7 +267,7 @@ func TestEveryTableAndColumnHasAComment(t *testing.T) {
 	if len(without) > 0 {
 		t.Errorf("without a comment: %v", without)
 	}
-	if n := value[int](t, w, "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind = 'r'"); n < 20 {
+	if n := testworld.Value[int](t, w, "SELECT count(*)::int FROM pg_class WHERE relnamespace = 'referral'::regnamespace AND relkind = 'r'"); n < 20 {
 		t.Errorf("only %d tables", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // What happened to the owner before the claim.
@@ -49,14 +50,14 @@ func TestClaim(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
-			run(t, w, test.before)
+			testworld.Exec(t, w, test.before)
 			epoch := w.epoch()
 			claimed, err := database.Claim(t.Context(), w.DB, test.claimant, test.takeOver)
 			var another *database.ErrOwnedByAnother
 			switch {
 			case test.owns:
-				check(t, err)
-				check(t, database.Heartbeat(t.Context(), w.DB, test.claimant))
+				testworld.Must(t, err)
+				testworld.Must(t, database.Heartbeat(t.Context(), w.DB, test.claimant))
 				took := test.claimant != shop && test.before != noOwner
 				if claimed.TookOver != took || took && claimed.From.Identity != shop {
 					t.Errorf("%+v", claimed)
@@ -78,7 +79,7 @@ func TestClaim(t *testing.T) {
 				t.Errorf("epoch %d, want %d", got, want)
 			}
 			status, err := database.ReadStatus(t.Context(), w.DB)
-			check(t, err)
+			testworld.Must(t, err)
 			if got := status.Owner.Identity == test.claimant; got != test.owns {
 				t.Errorf("owned by %+v", status.Owner)
 			}
@@ -91,7 +92,7 @@ func TestOneOfManyConcurrentClaimsOwns(t *testing.T) {
 	for name, before := range map[string]string{"a free schema": noOwner, "one that was given up": released} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
-			run(t, w, before)
+			testworld.Exec(t, w, before)
 			epoch := w.epoch()
 			const claimants = 8
 			outcomes := make(chan error, claimants)
@@ -123,17 +124,17 @@ func TestOneOfManyConcurrentClaimsOwns(t *testing.T) {
 func TestHeartbeatWritesAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(t)
 	beats := func() bool {
-		before := value[string](t, w, footprint)
-		check(t, database.Heartbeat(t.Context(), w.DB, shop))
+		before := testworld.Value[string](t, w, footprint)
+		testworld.Must(t, database.Heartbeat(t.Context(), w.DB, shop))
 		_, err := database.Claim(t.Context(), w.DB, shop, "")
-		check(t, err)
-		return before != value[string](t, w, footprint)
+		testworld.Must(t, err)
+		return before != testworld.Value[string](t, w, footprint)
 	}
-	run(t, w, "UPDATE referral.owner SET heartbeat_at = now()")
+	testworld.Exec(t, w, "UPDATE referral.owner SET heartbeat_at = now()")
 	if beats() {
 		t.Error("it was written though the last is from just now")
 	}
-	run(t, w, "UPDATE referral.owner SET heartbeat_at = now() - interval '61 seconds'")
+	testworld.Exec(t, w, "UPDATE referral.owner SET heartbeat_at = now() - interval '61 seconds'")
 	if !beats() {
 		t.Error("it was not written though the last is a minute old")
 	}
@@ -151,7 +152,7 @@ func TestHeartbeatReportsTheLossOfTheSchema(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
-			run(t, w, before)
+			testworld.Exec(t, w, before)
 			var another *database.ErrOwnedByAnother
 			if err := database.Heartbeat(t.Context(), w.DB, shop); !errors.As(err, &another) {
 				t.Errorf("got %v", err)
@@ -163,13 +164,13 @@ func TestHeartbeatReportsTheLossOfTheSchema(t *testing.T) {
 func TestRelease(t *testing.T) {
 	w := newWorld(t)
 	epoch := w.epoch()
-	check(t, database.Release(t.Context(), w.DB, database.Identity{Installation: "x", Name: "y", UID: "z"}))
-	check(t, database.Heartbeat(t.Context(), w.DB, shop))
+	testworld.Must(t, database.Release(t.Context(), w.DB, database.Identity{Installation: "x", Name: "y", UID: "z"}))
+	testworld.Must(t, database.Heartbeat(t.Context(), w.DB, shop))
 	for range 2 {
-		check(t, database.Release(t.Context(), w.DB, shop))
+		testworld.Must(t, database.Release(t.Context(), w.DB, shop))
 	}
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if config.OwnerUID != "" || config.Epoch != epoch+1 {
 		t.Errorf("owner %q, epoch %d after %d", config.OwnerUID, config.Epoch, epoch)
 	}

@@ -24,12 +24,12 @@ func TestEverythingWorksThroughAPooler(t *testing.T) {
 		}()
 	}
 	for range replicas {
-		check(t, <-outcomes)
+		testworld.Must(t, <-outcomes)
 	}
 	db := open(t, uri, postgres.DefaultSchema)
 	_, err := database.Claim(t.Context(), db, shop, "")
-	check(t, err)
-	check(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
+	testworld.Must(t, err)
+	testworld.Must(t, database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{testworld.WriterRole}}))
 
 	// Many at once, so that statements land on connections that never saw them.
 	const rounds, workers = 20, 6
@@ -49,7 +49,7 @@ func TestEverythingWorksThroughAPooler(t *testing.T) {
 		}
 	}
 	status, err := database.ReadStatus(t.Context(), db)
-	check(t, err)
+	testworld.Must(t, err)
 	if len(status.Campaigns) != 1 || status.Campaigns[0].Revision != rounds {
 		t.Errorf("%+v", status.Campaigns)
 	}

@@ -31,18 +31,18 @@ func TestUserThatMayBecomeSuperuserIsPrivileged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := testworld.NewDatabase(t)
-			admin := plainPool(t, own.AdminURI)
-			version := value[int](t, admin, "SELECT current_setting('server_version_num')::integer / 10000")
+			admin := testworld.Pool(t, own.AdminURI)
+			version := testworld.Value[int](t, admin, "SELECT current_setting('server_version_num')::integer / 10000")
 			if version < test.since || test.until != 0 && version > test.until {
 				t.Skipf("Postgres %d", version)
 			}
 			for statement := range strings.SplitSeq(strings.ReplaceAll(test.admin, "OPERATOR", own.Operator), ";") {
 				if strings.TrimSpace(statement) != "" {
-					run(t, admin, statement)
+					testworld.Exec(t, admin, statement)
 				}
 			}
 			got, err := database.ReadPrivilege(t.Context(), open(t, own.URI, postgres.DefaultSchema))
-			check(t, err)
+			testworld.Must(t, err)
 			if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 				t.Errorf("the user %q, want %q", got, test.want)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
@@ -18,9 +19,9 @@ import (
 func recipe(t *testing.T, table string) string {
 	t.Helper()
 	root, err := binaries.ModuleRoot()
-	check(t, err)
+	testworld.Must(t, err)
 	text, err := os.ReadFile(filepath.Join(root, "docs", "add-it-to-your-shop.md"))
-	check(t, err)
+	testworld.Must(t, err)
 	for _, block := range strings.Split(string(text), "```sql\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
 		if at := strings.Index(block, "INSERT INTO referral."+table+" "); at >= 0 {
@@ -57,7 +58,7 @@ func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 		}
 	}
 	for table, want := range map[string]int64{"purchase": 10, "refund": 11, "signup": 15} {
-		if got := value[int64](t, w, "SELECT count(*) FROM referral."+table); got != want {
+		if got := testworld.Value[int64](t, w, "SELECT count(*) FROM referral."+table); got != want {
 			t.Errorf("%d rows of %s, want %d", got, table, want)
 		}
 	}

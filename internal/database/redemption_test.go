@@ -8,38 +8,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestARedemptionSpendsAtMostWhatIsAvailable(t *testing.T) {
 	w := newWorld(t)
-	run(t, w.writer, insertAdjustment, "b", "a", 500, "USD")
-	run(t, w.writer, insertRedemption, "b", "1", 300, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "b", "a", 500, "USD")
+	testworld.Exec(t, w.writer, insertRedemption, "b", "1", 300, "USD")
 	for name, arguments := range map[string][]any{
 		"more than is left":   {"b", "2", 201, "USD"},
 		"another currency":    {"b", "3", 1, "EUR"},
 		"another beneficiary": {"c", "4", 1, "USD"},
 	} {
-		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); sqlState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
+		if _, err := w.writer.Exec(t.Context(), insertRedemption, arguments...); testworld.SQLState(err) != checkViolation || postgres.Constraint(err) != "redemption_covered" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := w.writer.Exec(t.Context(), `INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency)
-		VALUES ('b', '5', 150, 'USD'), ('b', '6', 51, 'USD')`); sqlState(err) != checkViolation {
+		VALUES ('b', '5', 150, 'USD'), ('b', '6', 51, 'USD')`); testworld.SQLState(err) != checkViolation {
 		t.Errorf("two in one statement: %v", err)
 	}
-	run(t, w.writer, insertRedemption, "b", "7", 200, "USD")
-	run(t, w.writer, insertRedemption+" ON CONFLICT DO NOTHING", "b", "7", 200, "USD")
-	if left := value[int](t, w.writer, "SELECT available::int FROM referral.balance WHERE beneficiary_id = 'b'"); left != 0 {
+	testworld.Exec(t, w.writer, insertRedemption, "b", "7", 200, "USD")
+	testworld.Exec(t, w.writer, insertRedemption+" ON CONFLICT DO NOTHING", "b", "7", 200, "USD")
+	if left := testworld.Value[int](t, w.writer, "SELECT available::int FROM referral.balance WHERE beneficiary_id = 'b'"); left != 0 {
 		t.Errorf("%d are left", left)
 	}
-	if wrong := column[string](t, w, "SELECT wrong || ': ' || what FROM referral.violations()"); len(wrong) > 0 {
+	if wrong := testworld.Column[string](t, w, "SELECT wrong || ': ' || what FROM referral.violations()"); len(wrong) > 0 {
 		t.Error(wrong)
 	}
 }
 
 func TestConcurrentRedemptionsSpendNothingTwice(t *testing.T) {
 	w := newWorld(t)
-	run(t, w.writer, insertAdjustment, "b", "a", 10, "USD")
+	testworld.Exec(t, w.writer, insertAdjustment, "b", "a", 10, "USD")
 	const buyers = 8
 	var spent [buyers]int
 	var all sync.WaitGroup
@@ -47,7 +48,7 @@ func TestConcurrentRedemptionsSpendNothingTwice(t *testing.T) {
 		all.Go(func() {
 			for n := range 5 {
 				_, err := w.writer.Exec(t.Context(), insertRedemption, "b", fmt.Sprint(buyer, "-", n), 1, "USD")
-				switch sqlState(err) {
+				switch testworld.SQLState(err) {
 				case "":
 					spent[buyer]++
 				case checkViolation:
@@ -62,7 +63,7 @@ func TestConcurrentRedemptionsSpendNothingTwice(t *testing.T) {
 	for _, n := range spent {
 		sum += n
 	}
-	got := column[string](t, w, "SELECT available::text FROM referral.balance UNION ALL SELECT sum(amount)::text FROM referral.redemption")
+	got := testworld.Column[string](t, w, "SELECT available::text FROM referral.balance UNION ALL SELECT sum(amount)::text FROM referral.redemption")
 	if diff := cmp.Diff([]string{"0", "10"}, got); diff != "" || sum != 10 {
 		t.Errorf("%d were spent, %s", sum, diff)
 	}

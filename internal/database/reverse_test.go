@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestReverseCampaign(t *testing.T) {
@@ -11,17 +12,17 @@ func TestReverseCampaign(t *testing.T) {
 	reverse := func(name, uid string) int64 {
 		t.Helper()
 		left, err := database.ReverseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: name, UID: uid})
-		check(t, err)
+		testworld.Must(t, err)
 		return left
 	}
-	mode := func() string { return value[string](t, w, "SELECT mode FROM referral.campaign") }
+	mode := func() string { return testworld.Value[string](t, w, "SELECT mode FROM referral.campaign") }
 
 	if left := reverse("undeclared", ""); left != 0 {
 		t.Errorf("%d left of a campaign that never was", left)
 	}
 	first := w.declare(invite())
 	_, err := w.Exec(t.Context(), "INSERT INTO referral.pair_count (campaign, shard, waiting, held, granted, reversed) VALUES ('invite-friends', 1, 1, 2, 3, 4)")
-	check(t, err)
+	testworld.Must(t, err)
 
 	if left := reverse("invite-friends", "another object"); left != 0 || mode() != "Open" {
 		t.Errorf("%d left, mode %s: another object's campaign was touched", left, mode())
@@ -45,12 +46,12 @@ func TestReverseCampaign(t *testing.T) {
 	}
 
 	_, err = w.Exec(t.Context(), "UPDATE referral.pair_count SET waiting = 0, held = 0, granted = 0, reversed = 10")
-	check(t, err)
+	testworld.Must(t, err)
 	if left := reverse("invite-friends", "c1"); left != 1 || mode() != "Reversing" {
 		t.Errorf("%d left, mode %s: counters decided", left, mode())
 	}
 	_, err = w.Exec(t.Context(), "UPDATE referral.reversal SET done = true; UPDATE referral.pair_count SET granted = 5")
-	check(t, err)
+	testworld.Must(t, err)
 	if left := reverse("invite-friends", "c1"); left != 0 || mode() != string(database.Closed) {
 		t.Errorf("%d left, mode %s", left, mode())
 	}

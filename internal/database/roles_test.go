@@ -16,7 +16,7 @@ import (
 func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	w := newWorld(t)
 	rights := func() []string {
-		return column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole})
+		return testworld.Column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole})
 	}
 	granted := rights()
 	if len(granted) < 60 {
@@ -24,29 +24,29 @@ func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	}
 	both := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
 
-	before := value[string](t, w, footprint)
-	check(t, database.GrantRoles(t.Context(), w.DB, both))
-	if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {
+	before := testworld.Value[string](t, w, footprint)
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
 		t.Errorf("the same again wrote something: %s", diff)
 	}
 
-	run(t, w, "REVOKE INSERT (amount) ON referral.purchase FROM shop; REVOKE SELECT ON referral.balance FROM bi")
-	check(t, database.GrantRoles(t.Context(), w.DB, both))
+	testworld.Exec(t, w, "REVOKE INSERT (amount) ON referral.purchase FROM shop; REVOKE SELECT ON referral.balance FROM bi")
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
 	if diff := cmp.Diff(granted, rights()); diff != "" {
 		t.Errorf("a revoked right is not granted again: %s", diff)
 	}
 
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.WriterRole, testworld.ReaderRole}}))
 	for _, right := range rights() {
 		if !strings.HasSuffix(right, "SELECT") && !strings.HasSuffix(right, "USAGE") {
 			t.Errorf("a role that became a reader kept %s", right)
 		}
 	}
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
 	if left := rights(); len(left) > 0 {
 		t.Errorf("a role that left the list kept %v", left)
 	}
-	if left := column[string](t, w, "SELECT role FROM referral.role_grant"); len(left) > 0 {
+	if left := testworld.Column[string](t, w, "SELECT role FROM referral.role_grant"); len(left) > 0 {
 		t.Errorf("remembered: %v", left)
 	}
 }
@@ -73,43 +73,43 @@ func TestMissingRolesAreReported(t *testing.T) {
 	if diff := cmp.Diff([]string{`ab"sent`, "absent", "public"}, missing.Roles); diff != "" {
 		t.Error(diff)
 	}
-	if n := value[int](t, w, "SELECT count(*)::int FROM referral.role_grant WHERE role = 'shop'"); n != 1 {
+	if n := testworld.Value[int](t, w, "SELECT count(*)::int FROM referral.role_grant WHERE role = 'shop'"); n != 1 {
 		t.Error("the role that is there has no rights")
 	}
-	if n := value[int](t, w, "SELECT count(*)::int FROM pg_class, aclexplode(relacl) AS acl WHERE relnamespace = 'referral'::regnamespace AND acl.grantee = 0"); n > 0 {
+	if n := testworld.Value[int](t, w, "SELECT count(*)::int FROM pg_class, aclexplode(relacl) AS acl WHERE relnamespace = 'referral'::regnamespace AND acl.grantee = 0"); n > 0 {
 		t.Error("PUBLIC has rights")
 	}
-	run(t, w.writer, "INSERT INTO referral.signup (user_id) VALUES ('u')")
+	testworld.Exec(t, w.writer, "INSERT INTO referral.signup (user_id) VALUES ('u')")
 }
 
 func TestTheOwnerOfTheSchemaKeepsItsRights(t *testing.T) {
 	w := newWorld(t)
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{w.own.Operator}}))
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
-	run(t, w, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, arrived_at) VALUES ('u', 'p', 1, 'EUR', now())")
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{w.own.Operator}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Exec(t, w, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, arrived_at) VALUES ('u', 'p', 1, 'EUR', now())")
 }
 
 func TestARoleWithAnOddName(t *testing.T) {
 	w := newWorld(t)
-	admin := plainPool(t, w.own.AdminURI)
+	admin := testworld.Pool(t, w.own.AdminURI)
 	const odd = `a "b'; DROP ROLE x; --`
 	const quoted = `"a ""b'; DROP ROLE x; --"`
-	run(t, admin, "CREATE ROLE "+quoted)
+	testworld.Exec(t, admin, "CREATE ROLE "+quoted)
 	t.Cleanup(func() {
 		_, _ = admin.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+quoted+"; DROP ROLE "+quoted)
 	})
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{odd}}))
-	if !value[bool](t, admin, "SELECT has_column_privilege($1, 'referral.purchase', 'amount', 'INSERT')", odd) {
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{Writers: []string{odd}}))
+	if !testworld.Value[bool](t, admin, "SELECT has_column_privilege($1, 'referral.purchase', 'amount', 'INSERT')", odd) {
 		t.Error("it has no rights")
 	}
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
 }
 
 func TestRightsThatCannotBePassedOn(t *testing.T) {
 	w := newWorld(t)
-	check(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
-	admin := plainPool(t, w.own.AdminURI)
-	run(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	admin := testworld.Pool(t, w.own.AdminURI)
+	testworld.Exec(t, admin, "ALTER SCHEMA referral OWNER TO CURRENT_USER; GRANT USAGE, CREATE ON SCHEMA referral TO "+w.own.Operator)
 	err := database.GrantRoles(t.Context(), w.DB, database.Roles{Readers: []string{testworld.ReaderRole}})
 	if postgres.Classify(err) != postgres.ClassPermissionDenied || !strings.Contains(postgres.Message(err), "SCHEMA") {
 		t.Errorf("got %v, %s", err, postgres.Message(err))
@@ -120,7 +120,7 @@ func TestRightsThatCannotBePassedOn(t *testing.T) {
 // run them. poll_idle qualifies each name itself.
 func TestEveryFunctionFindsNamesWhateverTheCallersSearchPathIs(t *testing.T) {
 	w := newWorld(t)
-	unset := column[string](t, w, `
+	unset := testworld.Column[string](t, w, `
 		SELECT oid::regprocedure::text FROM pg_proc
 		 WHERE pronamespace = 'referral'::regnamespace AND prosqlbody IS NULL -- one with a parsed body has found its names
 		   AND proname <> 'poll_idle'

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // The owner of a database may write anything into the columns that a status shows, and a message
@@ -15,11 +16,11 @@ func TestWhatADatabaseSaysIsShownWithoutControlCharactersAndCut(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	const hostile = "a\x1b[31m\r\nb\u202e; rm -rf ~; `x` $(y)"
-	run(t, w, "UPDATE referral.owner SET name = $1, uid = $1, installation = $1", hostile)
-	run(t, w, `INSERT INTO referral.resync_campaign (campaign, handled, found) VALUES ('invite-friends', $1, $1)`,
+	testworld.Exec(t, w, "UPDATE referral.owner SET name = $1, uid = $1, installation = $1", hostile)
+	testworld.Exec(t, w, `INSERT INTO referral.resync_campaign (campaign, handled, found) VALUES ('invite-friends', $1, $1)`,
 		hostile+strings.Repeat("x", 10_000))
 	status, err := database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	owned, another := errors.AsType[*database.ErrOwnedByAnother](database.Heartbeat(t.Context(), w.DB, shop))
 	if !another {
 		t.Fatal("the schema has the same owner")

@@ -12,6 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 var bigInts = cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
@@ -19,7 +20,7 @@ var bigInts = cmp.Comparer(func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 func TestReadStatusOfAnEmptySchema(t *testing.T) {
 	w := newWorld(t)
 	status, err := database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	want := database.Status{
 		ServerVersion: status.ServerVersion, Epoch: status.Epoch,
 		SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion,
@@ -28,12 +29,12 @@ func TestReadStatusOfAnEmptySchema(t *testing.T) {
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Error(diff)
 	}
-	if status.Owner.HeartbeatAt.IsZero() || !strings.HasPrefix(value[string](t, w, "SHOW server_version"), status.ServerVersion) || strings.Contains(status.ServerVersion, " ") {
+	if status.Owner.HeartbeatAt.IsZero() || !strings.HasPrefix(testworld.Value[string](t, w, "SHOW server_version"), status.ServerVersion) || strings.Contains(status.ServerVersion, " ") {
 		t.Errorf("heartbeat %v, server %q", status.Owner.HeartbeatAt, status.ServerVersion)
 	}
-	run(t, w, "DELETE FROM referral.owner")
+	testworld.Exec(t, w, "DELETE FROM referral.owner")
 	status, err = database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if status.Owner != (database.Owner{}) {
 		t.Errorf("owned by %+v", status.Owner)
 	}
@@ -45,7 +46,7 @@ func TestReadStatusAddsUp(t *testing.T) {
 	w.declare(invite(withTerms(fiveDollars(700))))
 	w.declare(invite(func(d *database.Declaration) { d.Name, d.UID, d.Mode = "share-item", "c2", database.Suspended }))
 	w.changes()
-	run(t, w, `
+	testworld.Exec(t, w, `
 		INSERT INTO referral.pair_count (campaign, shard, awaiting_purchase, waiting, held, granted, reversed, changed_at)
 		VALUES ('invite-friends', 0, 1, 2, 3, 4, 5, '2026-01-01Z'), ('invite-friends', 7, -1, 20, 30, 40, 50, '2026-01-02Z'), ('gone', 0, 9, 9, 9, 9, 9, now());
 		INSERT INTO referral.credit_count (campaign, shard, currency, granted, held, reversed)
@@ -53,12 +54,12 @@ func TestReadStatusAddsUp(t *testing.T) {
 		       ('invite-friends', 1, 'EUR', -5, 0, 5), ('gone', 1, 'EUR', 9, 9, 9);
 		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x')`)
 	// The shard that comes last holds the oldest change.
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
-	run(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'x', '2026-03-01Z'::timestamptz FROM referral.shard`)
+	testworld.Exec(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
+	testworld.Exec(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
+	testworld.Exec(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'x', '2026-03-01Z'::timestamptz FROM referral.shard`)
 
 	status, err := database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if status.PendingChanges != 5 || status.SetAside != 2 || !status.OldestPendingChange.Equal(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("%d pending since %v, %d set aside", status.PendingChanges, status.OldestPendingChange, status.SetAside)
 	}
@@ -81,12 +82,12 @@ func TestReadStatusAddsUp(t *testing.T) {
 
 func TestOldestChangeIsFoundInAnyShard(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, "INSERT INTO referral.shard SELECT generate_series(count(*), 63) FROM referral.shard")
-	run(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT shard, 'Referee', 'u', '2026-02-01Z' FROM referral.shard")
-	run(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 63, 'Referee', 'v', '2026-01-31Z'")
-	run(t, w, "DELETE FROM referral.change WHERE (shard, key) = (63, 'u')")
+	testworld.Exec(t, w, "INSERT INTO referral.shard SELECT generate_series(count(*), 63) FROM referral.shard")
+	testworld.Exec(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT shard, 'Referee', 'u', '2026-02-01Z' FROM referral.shard")
+	testworld.Exec(t, w, "INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 63, 'Referee', 'v', '2026-01-31Z'")
+	testworld.Exec(t, w, "DELETE FROM referral.change WHERE (shard, key) = (63, 'u')")
 	status, err := database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if want := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC); !status.OldestPendingChange.Equal(want) {
 		t.Errorf("oldest change of %v, want %v", status.OldestPendingChange, want)
 	}
@@ -94,9 +95,9 @@ func TestOldestChangeIsFoundInAnyShard(t *testing.T) {
 
 func TestPendingChangesAreCountedToALimit(t *testing.T) {
 	w := newWorld(t)
-	run(t, w, "INSERT INTO referral.change (shard, kind, key) SELECT 0, 'Referee', n FROM generate_series(1, $1::int + 500) AS n", database.PendingLimit)
+	testworld.Exec(t, w, "INSERT INTO referral.change (shard, kind, key) SELECT 0, 'Referee', n FROM generate_series(1, $1::int + 500) AS n", database.PendingLimit)
 	status, err := database.ReadStatus(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	if status.PendingChanges != database.PendingLimit {
 		t.Errorf("%d", status.PendingChanges)
 	}
@@ -109,13 +110,13 @@ func TestNullInTheConfigurationIsAnError(t *testing.T) {
 	for _, column := range []string{"campaign.mode", "campaign.attribution_window", "campaign.edit", "revision.scope", "revision.recorded_at", "revision.terms"} {
 		t.Run(column, func(t *testing.T) {
 			table, name, _ := strings.Cut(column, ".")
-			run(t, w, "ALTER TABLE referral."+table+" ALTER COLUMN "+name+" DROP NOT NULL")
-			before := value[string](t, w, "SELECT min("+name+"::text) FROM referral."+table)
-			run(t, w, "UPDATE referral."+table+" SET "+name+" = NULL")
+			testworld.Exec(t, w, "ALTER TABLE referral."+table+" ALTER COLUMN "+name+" DROP NOT NULL")
+			before := testworld.Value[string](t, w, "SELECT min("+name+"::text) FROM referral."+table)
+			testworld.Exec(t, w, "UPDATE referral."+table+" SET "+name+" = NULL")
 			if _, err := engine.LoadDeclared(t.Context(), w.DB); err == nil {
 				t.Error("accepted")
 			}
-			run(t, w, "UPDATE referral."+table+" SET "+name+" = '"+before+"'")
+			testworld.Exec(t, w, "UPDATE referral."+table+" SET "+name+" = '"+before+"'")
 		})
 	}
 	if _, err := engine.LoadDeclared(t.Context(), w.DB); err != nil {
@@ -126,7 +127,7 @@ func TestNullInTheConfigurationIsAnError(t *testing.T) {
 func TestLoadConfiguration(t *testing.T) {
 	w := newWorld(t)
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	empty := engine.Declared{
 		Epoch: w.epoch(), SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion, OwnerUID: shop.UID,
 		Reward: &reward.Configuration{Attribution: reward.LastTouch, Campaigns: map[string]*reward.Campaign{}},
@@ -146,7 +147,7 @@ func TestLoadConfiguration(t *testing.T) {
 	}))
 	w.declare(invite(func(d *database.Declaration) { d.Name, d.StartsAt = "share-item", time.Time{} }))
 	config, err = engine.LoadDeclared(t.Context(), w.DB)
-	check(t, err)
+	testworld.Must(t, err)
 	want := map[string]*reward.Campaign{
 		"invite-friends": {
 			Name: "invite-friends", Mode: reward.Open, AttributionWindow: 720 * time.Hour, Edit: 3,
@@ -186,7 +187,7 @@ func TestStatementsAreEstimatedAsCheap(t *testing.T) {
 				Cost float64 `json:"Total Cost"`
 			}
 		}
-		check(t, w.QueryRow(t.Context(), "EXPLAIN (FORMAT json) "+database.Query(name), arguments...).Scan(&plan))
+		testworld.Must(t, w.QueryRow(t.Context(), "EXPLAIN (FORMAT json) "+database.Query(name), arguments...).Scan(&plan))
 		if cost := plan[0].Plan.Cost; cost <= 0 || cost > 50_000 {
 			t.Errorf("%s: %f", name, cost)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // nextVersion is set for a process that is the next version of this binary: its value is the
@@ -36,36 +37,36 @@ func TestTheOlderVersionWritesNothingOnceTheNextHasMigrated(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
 	older := engine.New(w.DB, engine.Options{OwnerUID: shop.UID})
-	run(t, w.writer, "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice1', 'invite-friends', 'alice')")
+	testworld.Exec(t, w.writer, "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice1', 'invite-friends', 'alice')")
 	w.buy("bob")
-	check(t, older.Converge(t.Context()))
+	testworld.Must(t, older.Converge(t.Context()))
 	const ledger = "SELECT concat_ws(' ', user_id, purchase_id, beneficiary_id, amount, currency, entry_id) FROM referral.ledger ORDER BY 1"
-	granted := column[string](t, w, ledger)
+	granted := testworld.Column[string](t, w, ledger)
 	if len(granted) != 1 || !strings.HasPrefix(granted[0], "bob p alice 500 USD") {
 		t.Fatalf("this version granted %q", granted)
 	}
 
 	w.asNextVersion(t, "migrate")
 	w.buy("carol")
-	before := value[string](t, w, footprint)
-	check(t, older.Converge(t.Context()))
+	before := testworld.Value[string](t, w, footprint)
+	testworld.Must(t, older.Converge(t.Context()))
 	_, err := database.Migrate(t.Context(), w.DB)
 	if tooNew, ok := errors.AsType[*database.ErrSchemaTooNew](err); !ok || tooNew.Found.Schema != database.SchemaVersion+1 {
 		t.Errorf("Migrate of the older version: %v", err)
 	}
-	if diff := cmp.Diff(before, value[string](t, w, footprint)); diff != "" {
+	if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
 		t.Errorf("the older version wrote: %s", diff)
 	}
-	if diff := cmp.Diff(granted, column[string](t, w, ledger)); diff != "" {
+	if diff := cmp.Diff(granted, testworld.Column[string](t, w, ledger)); diff != "" {
 		t.Errorf("the older version decided: %s", diff)
 	}
 
 	w.asNextVersion(t, "decide")
-	now := column[string](t, w, ledger)
+	now := testworld.Column[string](t, w, ledger)
 	if len(now) != 2 || now[0] != granted[0] || !strings.HasPrefix(now[1], "carol p alice 500 USD") {
 		t.Errorf("the ledger is %q", now)
 	}
-	if wrong := column[string](t, w, "SELECT wrong || ': ' || what FROM referral.violations()"); len(wrong) > 0 {
+	if wrong := testworld.Column[string](t, w, "SELECT wrong || ': ' || what FROM referral.violations()"); len(wrong) > 0 {
 		t.Errorf("violations: %q", wrong)
 	}
 }
@@ -73,8 +74,8 @@ func TestTheOlderVersionWritesNothingOnceTheNextHasMigrated(t *testing.T) {
 // buy records the signup of a user with alice's code and one purchase.
 func (w *world) buy(user string) {
 	w.Helper()
-	run(w, w.writer, "INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", user)
-	run(w, w.writer, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", user)
+	testworld.Exec(w, w.writer, "INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", user)
+	testworld.Exec(w, w.writer, "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", user)
 }
 
 // asNextVersion runs one step of decideAsNextVersion in a process of its own.
@@ -98,5 +99,5 @@ func decideAsNextVersion(t *testing.T, uri string) {
 		migrated(t, db)
 		return
 	}
-	check(t, engine.New(db, engine.Options{OwnerUID: shop.UID}).Converge(t.Context()))
+	testworld.Must(t, engine.New(db, engine.Options{OwnerUID: shop.UID}).Converge(t.Context()))
 }

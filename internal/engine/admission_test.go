@@ -7,6 +7,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // limited edits a declaration as a later edit of campaign and policy would.
@@ -220,7 +221,7 @@ func TestRevisionReachesThePairsOfItsScope(t *testing.T) {
 			s.converge()
 			s.expect("after", "SELECT p.user_id, p.revision, c.amount FROM referral.pair p JOIN referral.credit c USING (user_id, purchase_id) ORDER BY 1", want...)
 			status, err := database.ReadStatus(t.Context(), s.db)
-			must(t, err)
+			testworld.Must(t, err)
 			rollout := status.Campaigns[0].Rollout
 			switch {
 			case scope == reward.NewPairs && rollout != nil:
@@ -239,7 +240,7 @@ func TestReversedCampaignIsDecidedAnewWhenDeclaredAgain(t *testing.T) {
 	s.converge()
 	reverse := func() int64 {
 		left, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
-		must(t, err)
+		testworld.Must(t, err)
 		return left
 	}
 	if left := reverse(); left != 3 {

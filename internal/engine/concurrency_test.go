@@ -11,6 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // A batch that is running when a suspend is declared must not commit: once the declaration returns,
@@ -24,16 +25,16 @@ func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 	// Hold up the batch where it records alice's account.
 	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
 	blocker, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
-	must(t, err)
+	testworld.Must(t, err)
 	converged := make(chan error, 1)
 	go func() { converged <- s.engine.Converge(t.Context()) }()
 	s.eventually("the batch waits for the account", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
 
 	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
-	must(t, blocker.Rollback(t.Context()))
-	must(t, <-converged)
+	testworld.Must(t, blocker.Rollback(t.Context()))
+	testworld.Must(t, <-converged)
 	s.expect("ledger", ledger)
 	s.expect("deferred", "SELECT user_id FROM referral.deferred", "bob")
 }
@@ -46,10 +47,10 @@ func TestEnginesShareWorkAndGrantNothingTwice(t *testing.T) {
 	defer stop()
 	var running sync.WaitGroup
 	uri, err := url.Parse(s.uri)
-	must(t, err)
+	testworld.Must(t, err)
 	uri.RawQuery += "&application_name=engines"
 	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema, MaxConnections: 16})
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(db.Close)
 	for range engines {
 		e := engine.New(db, engine.Options{OwnerUID: uid, BatchSize: 50, PollInterval: 5 * time.Millisecond})
@@ -125,7 +126,7 @@ func TestEngineStopsAtOnceAndGoesOnAfterAnOutage(t *testing.T) {
 		t.Errorf("the engine still fails: %v", err)
 	}
 	stop()
-	must(t, <-done)
+	testworld.Must(t, <-done)
 }
 
 func onConflict(fact string) string {

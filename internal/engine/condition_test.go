@@ -9,6 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // noGiftCards is the condition of most policies that have one.
@@ -148,7 +149,7 @@ func TestAttributesAreReadOnlyForConditions(t *testing.T) {
 	s.converge()
 	s.expect("pairs", "SELECT state FROM referral.pair", "Granted")
 	config, err := engine.LoadDeclared(s.Context(), s.db)
-	must(s, err)
+	testworld.Must(s, err)
 	if config.Conditions {
 		t.Error("a configuration without conditions has some")
 	}

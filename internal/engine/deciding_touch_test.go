@@ -9,6 +9,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // deciding_touch chooses the touch that package reward chooses among all touches.
@@ -20,7 +21,7 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			base := time.Now().Add(-100 * time.Hour).UTC().Truncate(time.Hour)
 			hour := func(n int) time.Time { return base.Add(time.Duration(n) * time.Hour) }
 			_, err := database.SetAttribution(t.Context(), s.db, uid, 1, model)
-			must(t, err)
+			testworld.Must(t, err)
 			s.declare("wide", fiveDollars())
 			s.declare("narrow", fiveDollars(), func(d *database.Declaration) { d.AttributionWindow = 3 * time.Hour })
 			s.declare("early", fiveDollars(), func(d *database.Declaration) { d.EndsAt = hour(6) })
@@ -57,13 +58,13 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			attributed := 0
 			for n := range 120 {
 				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n), 1<<20)
-				must(t, err)
+				testworld.Must(t, err)
 				got, err := reward.Explain(known.Config, known.Referee, known.At)
-				must(t, err)
+				testworld.Must(t, err)
 				all := *known.Referee
 				all.Touches = touches[fmt.Sprint("v", n%100)]
 				want, err := reward.Explain(known.Config, &all, known.At)
-				must(t, err)
+				testworld.Must(t, err)
 				if fmt.Sprint(value(got.Attribution), got.NotAttributed, got.Purchases) != fmt.Sprint(value(want.Attribution), want.NotAttributed, want.Purchases) {
 					t.Errorf("u%d is attributed by %v %s, want %v %s", n, value(got.Attribution), got.NotAttributed, value(want.Attribution), want.NotAttributed)
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // The shop's story, one statement per fact.
@@ -331,15 +332,15 @@ func TestAPurchaseIsNeverInTheFutureOfItsDecision(t *testing.T) {
 	// The batch waits for the shards, having begun.
 	s.write(`UPDATE referral.signup SET visitor_id = visitor_id`)
 	blocker, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	_, err = blocker.Exec(t.Context(), "LOCK TABLE referral.shard")
-	must(t, err)
+	testworld.Must(t, err)
 	converged := make(chan error, 1)
 	go func() { converged <- s.engine.Converge(t.Context()) }()
 	s.eventually("the batch waits for a shard", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
 	s.write(purchase)
-	must(t, blocker.Rollback(t.Context()))
-	must(t, <-converged)
+	testworld.Must(t, blocker.Rollback(t.Context()))
+	testworld.Must(t, <-converged)
 	s.expect("pairs", pairs, "bob p1 Granted Qualified")
 	if got := s.engine.Stats().Batches - before; got != 1 {
 		t.Errorf("it took %d batches", got)

@@ -11,6 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // wantsGadgets is a policy whose condition reads what an erasure blanks.
@@ -331,15 +332,15 @@ func TestErasureWaitsForNoWriter(t *testing.T) {
 			s.write(annasLink + ";" + benByTouch + "; INSERT INTO referral.signup (user_id, visitor_id) VALUES ('dora', 'v')")
 			s.converge()
 			open, err := s.db.Begin(t.Context())
-			must(t, err)
+			testworld.Must(t, err)
 			_, err = open.Exec(t.Context(), lock)
-			must(t, err)
+			testworld.Must(t, err)
 			s.write("SELECT referral.erase_user('ben')")
 			for range 3 { // the erasure is retried and completes
 				s.converge()
 			}
 			s.expect("progress", progress, "ben under way")
-			must(t, open.Commit(t.Context()))
+			testworld.Must(t, open.Commit(t.Context()))
 			s.converge()
 			s.erased("ben")
 			s.decideAll()
@@ -365,13 +366,13 @@ func TestErasureRunsWithoutBeingAskedAgain(t *testing.T) {
 		}
 	})
 	open, err := s.writer.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	_, err = open.Exec(t.Context(), "SELECT FROM referral.purchase FOR UPDATE")
-	must(t, err)
+	testworld.Must(t, err)
 	s.write("SELECT referral.erase_user('ben')")
 	s.eventually("a step is put off", "SELECT count(*) FROM referral.erasing WHERE retry_at IS NOT NULL", "1")
 	batches := s.engine.Stats().Batches
-	must(t, open.Commit(t.Context()))
+	testworld.Must(t, open.Commit(t.Context()))
 	s.eventually("completed", progress, "ben completed")
 	if more := s.engine.Stats().Batches - batches; more > 100 {
 		t.Errorf("%d batches since", more)
@@ -395,12 +396,12 @@ func TestErasureWaitsForASuspendedCampaign(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Granted Qualified", "ben q Granted Qualified")
 
 	_, err := database.SetSuspended(t.Context(), s.db, uid, 2, true)
-	must(t, err)
+	testworld.Must(t, err)
 	s.write("SELECT referral.erase_user('dora')")
 	s.converge()
 	s.expect("while the database is suspended", progress, "ben completed", "carl completed", "dora under way")
 	_, err = database.SetSuspended(t.Context(), s.db, uid, 3, false)
-	must(t, err)
+	testworld.Must(t, err)
 	s.converge()
 	s.erased("dora")
 }
@@ -426,7 +427,7 @@ func TestErasureOfASetAsideUserCompletes(t *testing.T) {
 	s.converge()
 	s.asOwner("UPDATE referral.pair SET revision = 7") // there is none
 	s.write("SELECT referral.erase_user('ben')")
-	must(t, s.engine.Converge(t.Context()))
+	testworld.Must(t, s.engine.Converge(t.Context()))
 	s.erased("ben")
 	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "ben")
 	s.asOwner("UPDATE referral.pair SET revision = 1")
@@ -444,7 +445,7 @@ func TestErasureEvaluatesConditionsOfAUserThatCannotBeRecorded(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
 	         VALUES ('ben', 'q', 1000, 'USD', '{"kind": "gadget"}'), ('ben', 'r', 1000, 'USD', '{"kind": "book"}');
 	         SELECT referral.erase_user('ben')`)
-	must(t, s.engine.Converge(t.Context()))
+	testworld.Must(t, s.engine.Converge(t.Context()))
 	s.erased("ben")
 	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "ben")
 	s.asOwner("DROP TRIGGER on_ledger ON referral.ledger")
@@ -468,7 +469,7 @@ func TestErasureContinuesAfterAnEngineFailed(t *testing.T) {
 		"erase_share", "erase_signup", "erase_settle", "erase_touches", "erase_visitor_done", "erase_end"} {
 		breaking := s.newEngine(engine.Options{BatchSize: 1})
 		breaking.Replace(statement, "SELECT 1 / 0")
-		must(t, breaking.Converge(t.Context()))
+		testworld.Must(t, breaking.Converge(t.Context()))
 		if breaking.Stats().Failures == 0 {
 			t.Errorf("%s: the engine did not break off", statement)
 		}

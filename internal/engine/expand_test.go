@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // step runs one step of an expansion and returns how many changes it appended
@@ -13,14 +15,14 @@ import (
 func (s *shop) step(statement, key, stage, resumeAfter string, limit int) (appended, read int64) {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
 	_, err = tx.Exec(s.Context(), s.engine.Statement("begin"))
-	must(s, err)
+	testworld.Must(s, err)
 	// Statistics of a connection add up over its transactions.
 	count := func(sign int64) {
 		var changes, entries int64
-		must(s, tx.QueryRow(s.Context(), `
+		testworld.Must(s, tx.QueryRow(s.Context(), `
 			SELECT (SELECT count(*) FROM referral.change), sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint FROM pg_index
 			 WHERE indrelid IN ('referral.link'::regclass, 'referral.touch'::regclass, 'referral.signup'::regclass, 'referral.attribution'::regclass)`).
 			Scan(&changes, &entries))
@@ -30,7 +32,7 @@ func (s *shop) step(statement, key, stage, resumeAfter string, limit int) (appen
 	_, err = tx.Exec(s.Context(), s.engine.Statement(statement), pgx.NamedArgs{
 		"keys": []string{key}, "stages": []string{stage}, "resume_after": []string{resumeAfter}, "limit": limit,
 	})
-	must(s, err)
+	testworld.Must(s, err)
 	count(+1)
 	return appended, read
 }

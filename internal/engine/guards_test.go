@@ -9,6 +9,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // Each test of this file runs a scene twice: with a guard, where no harm is done, and without it,
@@ -75,17 +76,17 @@ func (s *shop) twice(guard bool, meanwhile string) {
 		s.write(meanwhile)
 		background(s, another)
 	})
-	must(s, another.Converge(s.Context()))
+	testworld.Must(s, another.Converge(s.Context()))
 }
 
 // holdUp makes a batch wait where it writes an account, runs meanwhile, and lets the batch end.
 func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	s.Helper()
 	blocker, err := s.db.Begin(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
 	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
-	must(s, err)
+	testworld.Must(s, err)
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan struct{})
 	before := s.engine.Stats()
@@ -95,7 +96,7 @@ func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	}()
 	s.eventually("a batch waits", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
 	meanwhile()
-	must(s, blocker.Rollback(s.Context()))
+	testworld.Must(s, blocker.Rollback(s.Context()))
 	waitFor(s, "the batch ends", func() bool {
 		now := s.engine.Stats()
 		return now.Batches+now.Failures > before.Batches+before.Failures
@@ -165,10 +166,10 @@ func TestWaitlistPreventsOvertaking(t *testing.T) {
 				WHERE @campaign::text IS NULL AND (@budget::bigint, @kinds::bool[], @limit::bigint, @own::bigint) IS NULL`)
 		}
 		blocker, err := s.db.Begin(s.Context())
-		must(s, err)
+		testworld.Must(s, err)
 		defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
 		_, err = blocker.Exec(s.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
-		must(s, err)
+		testworld.Must(s, err)
 		s.declare("invite", fiveDollars(), limited(2, 0, 500))
 		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")
 		background(s, s.engine)
@@ -186,7 +187,7 @@ func TestBudgetIsReadFromWhatWasGiven(t *testing.T) {
 		}
 		for n := 1; n <= 4; n++ {
 			s.arrive(n, n)
-			must(s, s.engine.Converge(s.Context()))
+			testworld.Must(s, s.engine.Converge(s.Context()))
 		}
 		return s.overspent()
 	})
@@ -209,7 +210,7 @@ func TestCampaignLockPreventsOverspending(t *testing.T) {
 			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT u, 'p', 2000, 'USD' FROM ` + elsewhere)
 			background(s, another)
 		})
-		must(s, s.engine.Converge(s.Context()))
+		testworld.Must(s, s.engine.Converge(s.Context()))
 		return s.overspent()
 	})
 }
@@ -250,7 +251,7 @@ func TestLossCountPreventsMassReversal(t *testing.T) {
 			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL, $4::bigint[] IS NULL)`)
 		}
 		s.write("DELETE FROM referral.purchase")
-		must(s, s.engine.Converge(s.Context()))
+		testworld.Must(s, s.engine.Converge(s.Context()))
 		return strings.Join(s.rows("SELECT count(*), 'pairs reversed' FROM referral.pair WHERE state = 'Reversed' HAVING count(*) > 100"), "; ")
 	})
 }

@@ -19,7 +19,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	own.MakeHostile(t, own.Operator, defaults)
 	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(db.Close)
 	s := &shop{TB: t, db: db, owner: db, uri: own.URI}
 	s.engine = s.newEngine(engine.Options{})
@@ -95,6 +95,6 @@ func TestFunctionsOfAnotherRoleNeverRunWithTheOwnersRights(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u1', 'p', 2000, 'USD'), ('u2', 'p', 2000, 'USD')`)
 	s.write(`INSERT INTO referral.erasure (user_id) VALUES ('u1')`)
 	s.converge()
-	must(t, database.GrantRoles(t.Context(), s.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
+	testworld.Must(t, database.GrantRoles(t.Context(), s.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
 	s.expect("calls", "SELECT is_called FROM public.called", "false")
 }

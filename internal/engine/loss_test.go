@@ -8,6 +8,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const (
@@ -106,14 +107,14 @@ func TestReversalsStopAtTheMassReversalLimit(t *testing.T) {
 // count is the one number that a query returns.
 func (s *shop) count(sql string) (n int64) {
 	s.Helper()
-	must(s, s.db.QueryRow(s.Context(), sql).Scan(&n))
+	testworld.Must(s, s.db.QueryRow(s.Context(), sql).Scan(&n))
 	return n
 }
 
 // allow permits an incident's reversals.
 func (s *shop) allow(id string) {
 	s.Helper()
-	must(s, database.AllowReversals(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, id))
+	testworld.Must(s, database.AllowReversals(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, id))
 }
 
 // The resync counts all lost pairs before it judges them, so it never reverses the first hundred of
@@ -352,7 +353,7 @@ func TestSeveralEnginesCountLostRowsTogether(t *testing.T) {
 		go func() { done <- e.Converge(t.Context()) }()
 	}
 	for range cap(done) {
-		must(t, <-done)
+		testworld.Must(t, <-done)
 	}
 	s.converge()
 	if reversed := s.count("SELECT count(*) FROM referral.pair WHERE state = 'Reversed'"); reversed < 90 || reversed > 100 {
@@ -371,7 +372,7 @@ func TestWithheldHeldPairIsPostponed(t *testing.T) {
 	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 400) AS n`)
 	s.converge()
 	s.behind("DELETE FROM referral.purchase", "UPDATE referral.pair SET matures_at = now() - interval '1 min'")
-	must(t, s.engine.Converge(t.Context()))
+	testworld.Must(t, s.engine.Converge(t.Context()))
 	s.consistent()
 	s.expect("pairs that are neither withheld nor reversed",
 		"SELECT FROM referral.pair WHERE state = 'Held' AND user_id NOT IN (SELECT user_id FROM referral.withheld)")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // The table of docs/modes.md, cell by cell: the effect of an event in each mode, and once the
@@ -115,7 +116,7 @@ func TestEachEventHasTheDocumentedEffectInEachMode(t *testing.T) {
 				s.enter(mode)
 				s.converge()
 				row.happen(s, mode)
-				must(t, s.engine.Converge(t.Context()))
+				testworld.Must(t, s.engine.Converge(t.Context()))
 				if diff := cmp.Diff(want.meanwhile, s.table()); diff != "" {
 					t.Errorf("meanwhile (-want +got):\n%s", diff)
 				}
@@ -168,8 +169,8 @@ func (s *shop) declareTable(most int64, edits ...func(*database.Declaration)) {
 // compare requests a resync and lets the engine do it.
 func (s *shop) compare() {
 	s.Helper()
-	must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, rand.Text()))
-	must(s, s.engine.Resync(s.Context()))
+	testworld.Must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, rand.Text()))
+	testworld.Must(s, s.engine.Resync(s.Context()))
 }
 
 func (s *shop) enter(mode reward.Mode) {
@@ -177,12 +178,12 @@ func (s *shop) enter(mode reward.Mode) {
 	switch mode {
 	case reward.Open:
 	case reward.Closed:
-		must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
+		testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
 	case reward.Reversing:
 		for range 2 {
 			_, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"})
-			must(s, err)
-			must(s, s.engine.Converge(s.Context()))
+			testworld.Must(s, err)
+			testworld.Must(s, s.engine.Converge(s.Context()))
 		}
 	case reward.Suspended, reward.PolicyMissing:
 		s.declareTable(2, edited(2), func(d *database.Declaration) { d.Mode = database.Mode(mode) })

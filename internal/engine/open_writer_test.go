@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // openWriter begins a transaction of the shop that ends with the test at the latest.
 func (s *shop) openWriter(isolation pgx.TxIsoLevel) pgx.Tx {
 	s.Helper()
 	tx, err := s.writer.BeginTx(s.Context(), pgx.TxOptions{IsoLevel: isolation})
-	must(s, err)
+	testworld.Must(s, err)
 	s.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) })
 	return tx
 }
@@ -21,9 +23,9 @@ func (s *shop) openWriter(isolation pgx.TxIsoLevel) pgx.Tx {
 func (s *shop) execIn(tx pgx.Tx, sql string, arguments ...any) {
 	s.Helper()
 	_, err := tx.Exec(s.Context(), "SET LOCAL lock_timeout = '2s'")
-	must(s, err)
+	testworld.Must(s, err)
 	_, err = tx.Exec(s.Context(), sql, arguments...)
-	must(s, err)
+	testworld.Must(s, err)
 }
 
 // convergeWithin lets the engine converge within a time limit.
@@ -31,7 +33,7 @@ func (s *shop) convergeWithin(limit time.Duration) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()
-	must(s, s.engine.Converge(ctx))
+	testworld.Must(s, s.engine.Converge(ctx))
 }
 
 const (
@@ -68,7 +70,7 @@ func TestOpenWriterDelaysNoGrant(t *testing.T) {
 			s.expect("granted while the writer is open", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "441")
 			s.expect("balance before the commit", "SELECT available::text FROM referral.balance WHERE beneficiary_id = 'r1'", "2500")
 
-			must(t, writer.Commit(t.Context()))
+			testworld.Must(t, writer.Commit(t.Context()))
 			s.expect("balance after the commit", "SELECT available::text, held::text FROM referral.balance WHERE beneficiary_id = 'r1'", "2050 0")
 			s.consistent()
 		})
@@ -90,7 +92,7 @@ func TestOpenRedemptionDelaysNoReversal(t *testing.T) {
 			s.write("DELETE FROM referral.purchase WHERE user_id = 'u1'")
 			s.convergeWithin(20 * time.Second)
 			s.expect("balance before the commit", "SELECT available::text FROM referral.balance", "0")
-			must(t, writer.Commit(t.Context()))
+			testworld.Must(t, writer.Commit(t.Context()))
 			s.expect("balance after the commit", "SELECT available::text FROM referral.balance", "-500")
 			s.consistent()
 		})
@@ -110,7 +112,7 @@ func TestOpenBatchDelaysNoWriter(t *testing.T) {
 				writer := s.openWriter(isolation)
 				s.execIn(writer, adjust, beneficiary, string(isolation), 100)
 				s.execIn(writer, redeem, beneficiary, string(isolation), 200)
-				must(t, writer.Commit(t.Context()))
+				testworld.Must(t, writer.Commit(t.Context()))
 			}
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // declaration is what declare declares.
@@ -35,7 +36,7 @@ func (s *shop) plan(request engine.PlanRequest) *engine.PlanResult {
 		request.Campaign = database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}
 	}
 	result, err := engine.Plan(s.Context(), s.db, request)
-	must(s, err)
+	testworld.Must(s, err)
 	return result
 }
 
@@ -192,7 +193,7 @@ func TestPlanOfADeletion(t *testing.T) {
 		"USD granted +0 -1000 held +0 -500, forward USD 1500→0, {Granted:0 Reversed:3 Held:0 Waiting:0 Unchanged:0}, CampaignDeleted 3")
 	s.moveAsPlanned(plan, func() {
 		_, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
-		must(t, err)
+		testworld.Must(t, err)
 	})
 }
 

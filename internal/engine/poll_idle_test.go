@@ -7,6 +7,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // The phases of the turns differ by database.
@@ -68,7 +69,7 @@ func (s *shop) settle(p *engine.Poller) {
 func (s *shop) poll(p *engine.Poller) (work bool) {
 	s.Helper()
 	work, err := p.Poll(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	return work
 }
 
@@ -86,20 +87,20 @@ func TestIdlePollNoticesAFactOfAnOldTransaction(t *testing.T) {
 	s, p := newIdler(t)
 	ctx := context.Background()
 	tx, err := s.writer.Begin(ctx)
-	must(t, err)
+	testworld.Must(t, err)
 	defer func() { _ = tx.Rollback(ctx) }()
 	_, err = tx.Exec(ctx, "INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')")
-	must(t, err)
+	testworld.Must(t, err)
 	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('unrelated', 'invite', 'eve')")
 	for range 5 {
 		if s.poll(p) {
-			must(t, s.engine.Converge(t.Context())) // the link
+			testworld.Must(t, s.engine.Converge(t.Context())) // the link
 		}
 		if p.Empty() {
 			t.Fatal("the queue counts as empty while a transaction is open that has enqueued something")
 		}
 	}
-	must(t, tx.Commit(ctx))
+	testworld.Must(t, tx.Commit(ctx))
 	if !s.poll(p) {
 		t.Error("the signup was not noticed")
 	}
@@ -123,15 +124,15 @@ func TestIdlePollNoticesTheEndOfAHold(t *testing.T) {
 
 func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
 	s, p := newIdler(t)
-	must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}, "now"))
+	testworld.Must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}, "now"))
 	if !s.poll(p) {
 		t.Error("the request was not noticed")
 	}
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.settle(p)
 	was, _ := s.engine.Activity()
 	_, err := database.SetSuspended(t.Context(), s.db, uid, 1, true)
-	must(t, err)
+	testworld.Must(t, err)
 	s.poll(p)
 	if is, _ := s.engine.Activity(); is == was {
 		t.Error("the edit was not noticed")
@@ -141,7 +142,7 @@ func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
 		t.Error("there is work although the database is suspended")
 	}
 	_, err = database.SetSuspended(t.Context(), s.db, uid, 2, false)
-	must(t, err)
+	testworld.Must(t, err)
 	if !s.poll(p) {
 		t.Error("the end of the suspension was not noticed")
 	}

@@ -4,13 +4,15 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // A poll that the server compiled would take longer for that than for all it looks up.
 func TestPollIsNotCompiled(t *testing.T) {
 	s := newShop(t)
 	text, err := os.ReadFile("queries/poll.sql")
-	must(t, err)
+	testworld.Must(t, err)
 	poll := strings.NewReplacer("$1", "'{}'", "$2", "'{}'", "$3", "'{}'", "$4", "'{}'").Replace(string(text))
 	s.expect("plans with JIT", "SELECT current_setting('jit')", "on")
 	for _, line := range s.rows("EXPLAIN " + poll) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // Each change is dequeued by the first batch after its commit, however the writing transactions
@@ -28,26 +30,26 @@ func TestChangesCommittedLateAreDequeued(t *testing.T) {
 		switch {
 		case len(open) < 3 && random.IntN(2) == 0:
 			tx, err := s.writer.Begin(t.Context())
-			must(t, err)
+			testworld.Must(t, err)
 			open = append(open, tx)
 		case len(open) > 0 && random.IntN(3) == 0:
 			at := random.IntN(len(open))
-			must(t, open[at].Commit(t.Context()))
+			testworld.Must(t, open[at].Commit(t.Context()))
 			open = append(open[:at], open[at+1:]...)
 			committed++
 		case len(open) > 0:
 			tx := open[random.IntN(len(open))]
 			if random.IntN(2) == 0 { // the change is of a subtransaction
 				_, err := tx.Exec(t.Context(), "SAVEPOINT part")
-				must(t, err)
+				testworld.Must(t, err)
 			}
 			_, err := tx.Exec(t.Context(), "INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", fmt.Sprint("u", n))
-			must(t, err)
+			testworld.Must(t, err)
 		default:
 			s.write("INSERT INTO referral.signup (user_id, code) VALUES ($1, 'alice1')", fmt.Sprint("w", n))
 		}
 		if random.IntN(2) == 0 {
-			must(t, s.engine.Converge(t.Context()))
+			testworld.Must(t, s.engine.Converge(t.Context()))
 			s.expect(fmt.Sprint("changes left after ", n, " steps"), "SELECT kind, key FROM referral.change")
 		}
 	}

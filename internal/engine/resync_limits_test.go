@@ -7,6 +7,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // tenPercent holds 10 % of each purchase for two days.
@@ -90,7 +91,7 @@ func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 			s := newCrowd(t)
 			s.behind(`DELETE FROM referral.refund`, fmt.Sprintf(`INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('%s'), '%s', '%[1]s')`, key, kind))
 			s.request()
-			must(t, s.engine.Resync(t.Context()))
+			testworld.Must(t, s.engine.Resync(t.Context()))
 			s.expect("pairs", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Reversed")
 			s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
 		})
@@ -99,7 +100,7 @@ func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
 		s := newCrowd(t)
 		s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v9', 't8', 'ann1', now() - interval '90 min')`)
 		s.request()
-		must(t, s.engine.Resync(t.Context()))
+		testworld.Must(t, s.engine.Resync(t.Context()))
 		s.expect("attribution", "SELECT code FROM referral.attribution WHERE user_id = 'finn'", "alice1")
 		s.converge()
 		s.drifted(0)
@@ -125,7 +126,7 @@ func TestPendingReevaluationOfAReferrerIsNoDrift(t *testing.T) {
 		`UPDATE referral.attribution SET facts = 7`, // makes the resync compare both
 		`INSERT INTO referral.allocation_request (campaign) VALUES ('invite')`)
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("pairs", "SELECT user_id, state FROM referral.pair ORDER BY 1", "a Granted", "b Waiting")
 	s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
 	s.converge()
@@ -149,10 +150,10 @@ func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 			s.behind(damage)
 			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 3) AS n`)
 			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 900, 'USD' FROM generate_series(1, 3) AS n`)
-			must(t, s.engine.Converge(t.Context()))
+			testworld.Must(t, s.engine.Converge(t.Context()))
 			s.expect("pairs before", "SELECT state, count(*) FROM referral.pair GROUP BY 1 ORDER BY 1", "Granted 1", "Waiting 2")
 			s.request()
-			must(t, s.engine.Resync(t.Context()))
+			testworld.Must(t, s.engine.Resync(t.Context()))
 			s.converge()
 			s.expect("pairs", "SELECT state, count(*) FROM referral.pair GROUP BY 1", "Granted 3")
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // The deciding touch of a visitor is found, however many touches and signups the visitor has.
@@ -56,14 +57,14 @@ func TestResyncReadsTheDecidingTouch(t *testing.T) {
 func (s *shop) suspects(most int) int {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
 	_, err = tx.Exec(s.Context(), s.engine.Statement("resync_begin"))
-	must(s, err)
+	testworld.Must(s, err)
 	rows, err := tx.Query(s.Context(), s.engine.Statement("resync_find"), "", nil, most)
-	must(s, err)
+	testworld.Must(s, err)
 	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	must(s, err)
+	testworld.Must(s, err)
 	return len(found)
 }
 
@@ -74,7 +75,7 @@ func TestResyncHalvesARangeThatIsTooSlow(t *testing.T) {
 	s.engine.Replace("resync_begin", "SELECT set_config('statement_timeout', '500ms', true)")
 	s.engine.Replace("resync_find", "SELECT user_id FROM ("+sql+") AS found WHERE NOT ($1 < 'dave' AND ($2::text IS NULL OR $2 >= 'dave')) OR pg_sleep(2) IS NULL")
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("set aside", "SELECT user_id, cause LIKE '%statement timeout%' FROM referral.set_aside", "dave true")
 	s.expect("the rest is repaired", "SELECT user_id FROM referral.credit ORDER BY 1", "bob")
 	s.expect("answered", "SELECT campaign FROM referral.resync_campaign WHERE handled = requested AND requested <> '' ORDER BY 1", "invite", "slow")
@@ -96,7 +97,7 @@ func TestResyncHalvesARepairThatIsTooSlow(t *testing.T) {
 	sql := strings.TrimSuffix(strings.TrimSpace(s.engine.Statement("load_purchase")), ";")
 	s.engine.Replace("load_purchase", "SELECT * FROM ("+sql+") AS found WHERE NOT 'dave' = ANY ($1) OR pg_sleep(2) IS NULL")
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "dave")
 	s.expect("the rest is repaired", "SELECT user_id FROM referral.credit ORDER BY 1", "bob")
 	s.expect("labels", "SELECT user_id FROM referral.attribution WHERE label = 'x'", "dave")
@@ -108,17 +109,17 @@ func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
 	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
 	s.engine.Replace("begin", "SELECT set_config('lock_timeout', '100ms', true)")
 	tx, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	_, err = tx.Exec(t.Context(), "SELECT FROM referral.shard FOR UPDATE")
-	must(t, err)
+	testworld.Must(t, err)
 	s.request()
 	for n := range 3 {
 		if err := s.engine.Resync(t.Context()); postgres.Classify(err) != postgres.ClassRetryable {
 			t.Fatalf("attempt %d: %v", n, err)
 		}
 	}
-	must(t, tx.Rollback(t.Context()))
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, tx.Rollback(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("set aside", "SELECT FROM referral.set_aside")
 	s.expect("credits", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
 }
@@ -146,5 +147,5 @@ func TestResyncErrShowsAFailureThatIsRepeated(t *testing.T) {
 		t.Errorf("a resync's failure is no batch's: %v", err)
 	}
 	stop()
-	must(t, <-done)
+	testworld.Must(t, <-done)
 }

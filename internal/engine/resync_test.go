@@ -10,6 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestResyncWithoutDifferencesWritesNothing(t *testing.T) {
@@ -148,7 +149,7 @@ func TestResyncLeavesOutPendingReferees(t *testing.T) {
 	s.write(refund)
 	s.write(`DELETE FROM referral.touch WHERE visitor_id = 'v9'`)
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("pairs", pairs, "bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod")
 	s.expect("drift", "SELECT sum(drift_corrected)::int FROM referral.resync_campaign", "0")
 	s.converge()
@@ -160,12 +161,12 @@ func TestResyncLeavesASuspendedCampaignAlone(t *testing.T) {
 	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
 	s.behind(`DELETE FROM referral.pair`)
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("pairs", pairs, "dave p3 Held HoldPeriod")
 	s.expect("ended", "SELECT campaign FROM referral.resync_campaign WHERE ended_at IS NOT NULL", "slow")
 	s.declare("invite", fiveDollars(), inMode(reward.Open, 3))
-	must(t, s.engine.Converge(t.Context()))
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Converge(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.consistent()
 	s.expect("pairs", pairs, "bob p1 Granted Qualified", "carol p2 Reversed Refunded", "dave p3 Held HoldPeriod")
 	s.expect("entries", "SELECT count(*) FROM referral.ledger", "3")
@@ -176,10 +177,10 @@ func TestASuspendedDatabaseIsNotCompared(t *testing.T) {
 	s.behind(`DELETE FROM referral.pair WHERE user_id = 'bob'`)
 	s.asOwner("UPDATE referral.meta SET suspended = true, epoch = epoch + 1")
 	s.request()
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("pairs", "SELECT FROM referral.pair WHERE user_id = 'bob'")
 	s.asOwner("UPDATE referral.meta SET suspended = false, epoch = epoch + 1")
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.consistent()
 	s.expect("pairs", "SELECT state FROM referral.pair WHERE user_id = 'bob'", "Granted")
 }
@@ -197,7 +198,7 @@ func TestAResyncGoesOnWhereItStopped(t *testing.T) {
 	s.expect("under way", "SELECT phase, began_at IS NOT NULL FROM referral.resync", "Sums true")
 	s.engine = s.newEngine(engine.Options{})
 	s.engine.Replace("resync_find", "SELECT 1/0 WHERE $1 = '' AND $2 = '' AND $3 = 0") // all referees have been compared
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.engine = s.newEngine(engine.Options{})
 	s.drifted(2)
 }
@@ -251,17 +252,17 @@ func TestLostCreditsComeBackToAFullCampaign(t *testing.T) {
 func TestRequestsAreAnsweredByResyncsThatBeganAfterThem(t *testing.T) {
 	s := newCrowd(t)
 	ask := func(what string) {
-		must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, what))
+		testworld.Must(t, database.RequestResync(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, what))
 	}
 	ask("monday")
 	ask("tuesday")
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	if got := s.status().Resync; got.Handled != "tuesday" || got.EndedAt.IsZero() {
 		t.Errorf("status %+v", got)
 	}
 	before := s.written()
 	ask("tuesday")
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	if s.written() != before {
 		t.Error("asking the same again did something")
 	}
@@ -284,7 +285,7 @@ func TestRunningEngineResyncsOnRequestAndOnTime(t *testing.T) {
 	s.asOwner("UPDATE referral.resync_campaign SET ended_at = ended_at - interval '1 min' WHERE campaign = 'invite'")
 	s.eventually("the credit is back", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
 	stop()
-	must(t, <-done)
+	testworld.Must(t, <-done)
 	s.consistent()
 }
 
@@ -298,9 +299,9 @@ func TestTwoEnginesCompareOnce(t *testing.T) {
 		go func() { done <- e.Resync(t.Context()) }()
 	}
 	for range cap(done) {
-		must(t, <-done)
+		testworld.Must(t, <-done)
 	}
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.consistent()
 	s.drifted(2)
 }

@@ -10,13 +10,14 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // resync compares everything now and checks what must hold afterwards.
 func (s *shop) resync() database.ResyncStatus {
 	s.Helper()
 	s.request()
-	must(s, s.engine.Resync(s.Context()))
+	testworld.Must(s, s.engine.Resync(s.Context()))
 	s.consistent()
 	return s.status().Resync
 }
@@ -25,7 +26,7 @@ func (s *shop) resync() database.ResyncStatus {
 func (s *shop) request() {
 	s.Helper()
 	for _, name := range s.rows("SELECT name FROM referral.campaign") {
-		must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: name}, time.Now().String()))
+		testworld.Must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: name}, time.Now().String()))
 	}
 }
 
@@ -33,7 +34,7 @@ func (s *shop) request() {
 func (s *shop) status() database.CampaignStatus {
 	s.Helper()
 	status, err := database.ReadStatus(s.Context(), s.db)
-	must(s, err)
+	testworld.Must(s, err)
 	return status.Campaigns[0]
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // newSpender returns a crowd in which alice's earnings of 500 were adjusted to 600 and spent down
@@ -74,7 +76,7 @@ func TestResyncSkipsAWriterAccountThatIsLocked(t *testing.T) {
 			s.resyncWithin(20 * time.Second)
 			s.expect("drift", "SELECT sum(drift_corrected)::int FROM referral.resync_campaign", "1")
 
-			must(t, writer.Commit(t.Context()))
+			testworld.Must(t, writer.Commit(t.Context()))
 			s.resync()
 			s.expect("balances", "SELECT beneficiary_id, available::text FROM referral.balance WHERE beneficiary_id IN ('alice', 'zoe') ORDER BY 1", want...)
 			s.drifted(2)
@@ -87,13 +89,13 @@ func (s *shop) resyncWithin(limit time.Duration) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()
-	must(s, s.engine.Resync(ctx))
+	testworld.Must(s, s.engine.Resync(ctx))
 }
 
 // After a writer and a resync of one account have both committed, the row is the sum of the facts.
 func TestResyncAndWriterOfOneAccountLoseNothing(t *testing.T) {
 	repair, err := os.ReadFile("queries/repair_writer_account.sql")
-	must(t, err)
+	testworld.Must(t, err)
 	for name, pause := range map[string]struct{ statement, sql string }{
 		"writer commits before the row is locked": {"create_writer_account", `SELECT pg_advisory_xact_lock(7) WHERE coalesce($1::text[], $2::text[]) IS NOT NULL`},
 		"writer waits for the locked row": {"repair_writer_account", strings.NewReplacer(
@@ -113,14 +115,14 @@ func TestResyncAndWriterOfOneAccountLoseNothing(t *testing.T) {
 					written <- err
 				}()
 				if pause.statement == "create_writer_account" {
-					must(t, <-written)
+					testworld.Must(t, <-written)
 				} else {
 					s.eventually("the writer waits", "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'", "1")
 				}
 			})
-			must(t, <-resynced)
+			testworld.Must(t, <-resynced)
 			if pause.statement != "create_writer_account" {
-				must(t, <-written)
+				testworld.Must(t, <-written)
 			}
 			s.expect("balances", "SELECT beneficiary_id, available::text FROM referral.balance WHERE beneficiary_id IN ('alice', 'zoe') ORDER BY 1", "alice 250", "zoe 70")
 			s.consistent()
@@ -141,7 +143,7 @@ func TestResyncAndWriterOfOneAccountLoseNothing(t *testing.T) {
 			s.eventually("the writer has come so far", waitingFor7, "1")
 			s.resyncWithin(20 * time.Second)
 		})
-		must(t, <-written)
+		testworld.Must(t, <-written)
 		s.expect("balances", "SELECT beneficiary_id, available::text FROM referral.balance WHERE beneficiary_id IN ('alice', 'zoe') ORDER BY 1", "alice 250", "zoe 70")
 		s.consistent()
 	})
@@ -153,10 +155,10 @@ const waitingFor7 = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' A
 func (s *shop) whileLocked(do func()) {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
 	_, err = tx.Exec(s.Context(), "SELECT pg_advisory_xact_lock(7)")
-	must(s, err)
+	testworld.Must(s, err)
 	do()
-	must(s, tx.Rollback(s.Context()))
+	testworld.Must(s, tx.Rollback(s.Context()))
 }

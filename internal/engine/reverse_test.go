@@ -9,13 +9,14 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // askToReverse is what the controller of a deleted campaign does until nothing is left.
 func (s *shop) askToReverse(name string) (left int64) {
 	s.Helper()
 	left, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: name, UID: name + "-uid"})
-	must(s, err)
+	testworld.Must(s, err)
 	return left
 }
 
@@ -25,11 +26,11 @@ func (s *shop) reverseAll(name string) {
 	if left := s.askToReverse(name); left == 0 {
 		s.Errorf("nothing to reverse of %s", name)
 	}
-	must(s, s.engine.Converge(s.Context()))
+	testworld.Must(s, s.engine.Converge(s.Context()))
 	if left := s.askToReverse(name); left != 0 {
 		s.Fatalf("%d pairs of %s are left", left, name)
 	}
-	must(s, s.engine.Converge(s.Context()))
+	testworld.Must(s, s.engine.Converge(s.Context()))
 	s.expect("net credit of "+name, "SELECT coalesce(sum(amount), 0)::text FROM referral.ledger WHERE campaign = '"+name+"'", "0")
 	s.expect("credits of "+name, "SELECT count(*) FROM referral.credit WHERE campaign = '"+name+"'", "0")
 	s.expect("pairs of "+name, "SELECT DISTINCT state, reason, ordinal FROM referral.pair WHERE campaign = '"+name+"'", "Reversed CampaignDeleted <nil>")
@@ -112,7 +113,7 @@ func TestReverseReachesRefereesThatCannotBeDecided(t *testing.T) {
 			if left := s.askToReverse("invite"); left == 0 {
 				t.Error("nothing to reverse")
 			}
-			must(t, s.engine.Converge(t.Context()))
+			testworld.Must(t, s.engine.Converge(t.Context()))
 			if left := s.askToReverse("invite"); left != 0 {
 				t.Fatalf("%d pairs are left", left)
 			}
@@ -153,7 +154,7 @@ func TestReverseByTwoEnginesEntersNothingTwice(t *testing.T) {
 	var both sync.WaitGroup
 	for range 2 {
 		e := s.newEngine(engine.Options{BatchSize: 7})
-		both.Go(func() { must(t, e.Converge(t.Context())) })
+		both.Go(func() { testworld.Must(t, e.Converge(t.Context())) })
 	}
 	both.Wait()
 	s.converge()
@@ -204,7 +205,7 @@ func TestARunningEngineReversesByItself(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond}).Run(ctx) }()
-	defer func() { stop(); must(t, <-ended) }()
+	defer func() { stop(); testworld.Must(t, <-ended) }()
 	s.askToReverse("invite")
 	s.eventually("all is reversed", "SELECT done FROM referral.reversal", "true")
 	if left := s.askToReverse("invite"); left != 0 {

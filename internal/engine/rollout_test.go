@@ -7,6 +7,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // revised edits a declaration as a later edit of the policy would.
@@ -28,14 +29,14 @@ const (
 // steps runs at most that many small batches.
 func (s *shop) steps(n int) {
 	s.Helper()
-	must(s, s.newEngine(engine.Options{BatchSize: 4}).Attempts(s.Context(), n))
+	testworld.Must(s, s.newEngine(engine.Options{BatchSize: 4}).Attempts(s.Context(), n))
 }
 
 // resyncsWithoutDrift has everything compared.
 func (s *shop) resyncsWithoutDrift() {
 	s.Helper()
-	must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, fmt.Sprint(s.rows("SELECT clock_timestamp()"))))
-	must(s, s.engine.Resync(s.Context()))
+	testworld.Must(s, database.RequestResync(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}, fmt.Sprint(s.rows("SELECT clock_timestamp()"))))
+	testworld.Must(s, s.engine.Resync(s.Context()))
 	s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::bigint FROM referral.resync_campaign", "0")
 	s.consistent()
 }
@@ -121,7 +122,7 @@ func TestNewerEditStopsTheRolloutInProgress(t *testing.T) {
 		t.Errorf("%s pairs of 40 were moved: the rollout was not stopped in the middle", moved)
 	}
 	status, err := database.ReadStatus(t.Context(), s.db)
-	must(t, err)
+	testworld.Must(t, err)
 	if rollout := status.Campaigns[0].Rollout; rollout != nil {
 		t.Errorf("the status waits for a rollout that was stopped: %+v", rollout)
 	}

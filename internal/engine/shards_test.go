@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // sharded gives an empty database another number of shards, a power of two, as
@@ -51,7 +52,7 @@ func TestBatchesLockAllShardsInTurn(t *testing.T) {
 			s.asOwner(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT user_id, 'p', 2000, 'USD' FROM referral.signup`)
 			s.asOwner("DELETE FROM referral.change")
 			s.asOwner("INSERT INTO referral.change (shard, kind, key) SELECT referral.shard_of(user_id), 'Referee', user_id FROM referral.signup")
-			must(t, s.newEngine(engine.Options{BatchSize: 4}).Converge(t.Context()))
+			testworld.Must(t, s.newEngine(engine.Options{BatchSize: 4}).Converge(t.Context()))
 			s.expect("shards, and whether each was worked on once before any was again", `
 				SELECT count(*) FILTER (WHERE number = 1), max(decided_at) FILTER (WHERE number = 1) <= min(decided_at) FILTER (WHERE number = 2)
 				  FROM (SELECT decided_at, row_number() OVER (PARTITION BY referral.shard_of(user_id) ORDER BY decided_at) AS number

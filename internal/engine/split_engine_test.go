@@ -8,6 +8,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // begin is the first statement of a batch, with shorter timeouts.
@@ -80,10 +81,10 @@ func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
 	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond, Workers: 1})
 	e.Replace("begin", begin)
 	blocker, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	defer func() { _ = blocker.Rollback(context.WithoutCancel(t.Context())) }()
 	_, err = blocker.Exec(t.Context(), "INSERT INTO referral.pair SELECT 'u13', 'p', 'invite', 'alice', 1, 1, NULL, now(), now(), 'Reversed', 'Refunded'")
-	must(t, err)
+	testworld.Must(t, err)
 	s.signUp(40)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -91,9 +92,9 @@ func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
 	s.eventually("the other shards are decided", "SELECT count(DISTINCT shard)::int FROM referral.change", "1")
 	waitFor(t, "the lock shows", func() bool { return postgres.FaultOf(e.Err()) == postgres.FaultPassing })
 	s.expect("set aside", "SELECT FROM referral.set_aside")
-	must(t, blocker.Rollback(t.Context()))
+	testworld.Must(t, blocker.Rollback(t.Context()))
 	s.eventually("all are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
 	waitFor(t, "the engine is well again", func() bool { return e.Err() == nil })
 	stop()
-	must(t, <-done)
+	testworld.Must(t, <-done)
 }

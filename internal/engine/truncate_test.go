@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const requests = "SELECT campaign, fact, begun FROM referral.resync_request ORDER BY 1, 2"
@@ -16,7 +17,7 @@ func TestTruncateRequestsAResyncOfEveryCampaign(t *testing.T) {
 			s.expect("requests of a transaction that was rolled back", requests)
 			s.asOwner("TRUNCATE referral." + fact)
 			s.expect("requests", requests, "invite "+fact+" false", "slow "+fact+" false")
-			must(t, s.engine.Resync(t.Context()))
+			testworld.Must(t, s.engine.Resync(t.Context()))
 			s.expect("requests after the resync", requests)
 			s.consistent()
 		})
@@ -34,7 +35,7 @@ func TestTruncatedFactsAreDecidedAgain(t *testing.T) {
 		t.Run(fact, func(t *testing.T) {
 			s := newCrowd(t)
 			s.asOwner("TRUNCATE referral." + fact)
-			must(t, s.engine.Resync(t.Context()))
+			testworld.Must(t, s.engine.Resync(t.Context()))
 			s.expect("pairs", pairs, want...)
 			s.consistent()
 		})
@@ -47,7 +48,7 @@ func TestTruncateDuringAResyncRequestsAnother(t *testing.T) {
 	s.asOwner("UPDATE referral.resync_request SET begun = true")
 	s.asOwner("UPDATE referral.resync SET began_at = now(), phase = 'Sums'") // the sums are left
 	s.asOwner("TRUNCATE referral.refund")
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("requests", requests)
 	s.expect("carol's pair", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Granted")
 }
@@ -56,11 +57,11 @@ func TestTruncateReachesASuspendedCampaignLater(t *testing.T) {
 	s := newCrowd(t)
 	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
 	s.asOwner("TRUNCATE referral.refund")
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("requests while it is suspended", requests, "invite refund false")
 	s.expect("carol's pair", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Reversed")
 	s.declare("invite", fiveDollars(), inMode(reward.Open, 3))
-	must(t, s.engine.Resync(t.Context()))
+	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.expect("requests", requests)
 	s.converge()
 	s.expect("carol's pair", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Granted")

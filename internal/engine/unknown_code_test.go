@@ -7,6 +7,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 const (
@@ -117,15 +118,15 @@ func TestLinkReachesManySignupsWithUnknownCodes(t *testing.T) {
 	         SELECT 't' || n, 'v' || n, 'other', now() - interval '1 h' FROM generate_series(1, 7) n`)
 	s.write(`INSERT INTO referral.touch (visitor_id, code, touched_at) SELECT 'v' || n, 'alice1', now() - interval '2 h' FROM generate_series(1, 7) n`)
 	small := s.newEngine(engine.Options{BatchSize: 2})
-	must(t, small.Converge(t.Context()))
+	testworld.Must(t, small.Converge(t.Context()))
 	s.expect("attributed without the link", attributed)
 	s.write(link)
-	must(t, small.Converge(t.Context()))
+	testworld.Must(t, small.Converge(t.Context()))
 	s.expect("attributed by source", "SELECT source, count(*) FROM referral.attribution GROUP BY 1 ORDER BY 1", "Code 7", "Touch 7")
 
 	// An edit of the campaign reaches the signups with unknown codes too.
 	s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Generation, d.AttributionWindow = 2, time.Minute })
-	must(t, small.Converge(t.Context()))
+	testworld.Must(t, small.Converge(t.Context()))
 	s.expect("attributed with a short window", "SELECT source, count(*) FROM referral.attribution GROUP BY 1 ORDER BY 1", "Code 7")
 	s.atRest()
 }

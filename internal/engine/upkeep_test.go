@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestOldTouchesAreDeletedExceptThoseThatDecide(t *testing.T) {
@@ -15,7 +17,7 @@ func TestOldTouchesAreDeletedExceptThoseThatDecide(t *testing.T) {
 		('locked', 'old', 'a', now() - interval '100 days')`)
 	s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('ben', 'ben', now() - interval '99 days')`)
 	s.converge()
-	upkeep := func() { t.Helper(); must(t, s.engine.Upkeep(t.Context())) }
+	upkeep := func() { t.Helper(); testworld.Must(t, s.engine.Upkeep(t.Context())) }
 	const touches = "SELECT visitor_id || ' ' || touch_id FROM referral.touch ORDER BY 1"
 
 	upkeep()
@@ -23,12 +25,12 @@ func TestOldTouchesAreDeletedExceptThoseThatDecide(t *testing.T) {
 
 	s.asOwner("UPDATE referral.retention SET touches = 1000000::bigint * 3600 * 24 * 90")
 	other, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	_, err = other.Exec(t.Context(), "SELECT FROM referral.touch WHERE visitor_id = 'locked' FOR UPDATE")
-	must(t, err)
+	testworld.Must(t, err)
 	upkeep()
 	s.expect("after 90 days", touches, "ben decides", "locked old", "stranger new")
-	must(t, other.Rollback(t.Context()))
+	testworld.Must(t, other.Rollback(t.Context()))
 	upkeep()
 	s.expect("the next pass is due tomorrow", "SELECT (due_at > now() + interval '23 hours')::text FROM referral.retention", "true")
 	s.asOwner("UPDATE referral.retention SET due_at = now()")
@@ -51,7 +53,7 @@ func TestRetentionWorksInSmallSteps(t *testing.T) {
 	s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at)
 		SELECT 'v' || n % 100, n::text, 'a', now() - n % 2 * interval '100 days' FROM generate_series(1, 7000) AS n`)
 	s.asOwner("UPDATE referral.retention SET touches = 1000000::bigint * 3600 * 24 * 90")
-	must(t, s.engine.Upkeep(t.Context()))
+	testworld.Must(t, s.engine.Upkeep(t.Context()))
 	s.expect("touches", "SELECT count(*)::text FROM referral.touch", "3500")
 	s.converge()
 }
@@ -63,11 +65,11 @@ func TestCountsOfLinksAreAddedUp(t *testing.T) {
 		s.write(`INSERT INTO referral.touch (visitor_id, code) SELECT 'v' || n, ' A ' FROM generate_series(1, 30) AS n`)
 		s.write(`INSERT INTO referral.touch (visitor_id, code) VALUES ('w', 'b'), ('w', ' ')`)
 		s.write(`INSERT INTO referral.action (user_id, code, action) VALUES ('u', 'a', 'view'), ('u', 'a', 'view'), ('u', NULL, 'view')`)
-		must(t, s.engine.Upkeep(t.Context()))
+		testworld.Must(t, s.engine.Upkeep(t.Context()))
 		s.expect("changes", "SELECT count(*)::text FROM referral.link_count_change", "0")
 		if round == 1 {
 			s.write("DELETE FROM referral.touch WHERE code = 'b'")
-			must(t, s.engine.Upkeep(t.Context()))
+			testworld.Must(t, s.engine.Upkeep(t.Context()))
 		}
 	}
 	s.expect("counts", counts, "a  60", "a view 4", "b  2")

@@ -11,6 +11,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // Each test is one way in which an admission could overtake a waiting pair, or leave a pair waiting
@@ -54,12 +55,12 @@ const waits = `SELECT user_id, state FROM referral.pair ORDER BY admission_order
 func (s *shop) holding(query string, meanwhile func()) {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
-	must(s, err)
+	testworld.Must(s, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
 	_, err = tx.Exec(s.Context(), query)
-	must(s, err)
+	testworld.Must(s, err)
 	meanwhile()
-	must(s, tx.Rollback(s.Context()))
+	testworld.Must(s, tx.Rollback(s.Context()))
 }
 
 // settles waits until engines in the background have converged.
@@ -328,7 +329,7 @@ func TestResumingWithAHigherBudgetAdmitsInOrder(t *testing.T) {
 		go func() { ended <- e.Converge(context.WithoutCancel(s.Context())) }()
 	}
 	for _, ended := range done {
-		must(t, <-ended)
+		testworld.Must(t, <-ended)
 	}
 	s.converge()
 	s.expect("the first 120 are admitted", `SELECT count(*), bool_and(p.admission_order <= (SELECT admission_order FROM referral.pair ORDER BY 1 OFFSET 120 LIMIT 1))
@@ -380,7 +381,7 @@ func TestSuspendedCampaignLeavesPairsOfOthersAlone(t *testing.T) {
 	s.converge()
 	for range 3 {
 		_, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "a"})
-		must(t, err)
+		testworld.Must(t, err)
 		s.converge()
 	}
 	s.expect("a is reversed", "SELECT mode FROM referral.campaign WHERE name = 'a'", "Closed")
@@ -393,7 +394,7 @@ func TestClosedCampaignKeepsItsWaitlist(t *testing.T) {
 	s.declare("invite", pays(500), budget(500))
 	s.friends(1, 3)
 	before := s.rows("SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1")
-	must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
+	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
 	s.converge()
 	s.expect("closed", "SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1", before...)
 	s.refund("u001", 2000)
@@ -443,10 +444,10 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 		SELECT 'invite', 'r' || n, 1, 500 FROM generate_series(1, 5000) n UNION ALL SELECT 'invite', 'x' || n, 0, 900000 FROM generate_series(1, 5000) n`)
 	s.asOwner("ANALYZE referral.waitlist, referral.waitlist_referrer, referral.referrer")
 	tx, err := s.db.Begin(t.Context())
-	must(t, err)
+	testworld.Must(t, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
 	_, err = tx.Exec(t.Context(), "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
-	must(t, err)
+	testworld.Must(t, err)
 	for _, statement := range []struct {
 		name      string
 		arguments []any
@@ -455,14 +456,14 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 		{"waiting_by_edit", []any{"invite", int64(1), true, int64(2000)}},
 	} {
 		rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "+s.engine.Statement(statement.name), statement.arguments...)
-		must(t, err)
+		testworld.Must(t, err)
 		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		must(t, err)
+		testworld.Must(t, err)
 		var hit int
 		for _, line := range plan {
 			if _, after, found := strings.Cut(line, "Buffers: shared hit="); found {
 				_, err := fmt.Sscan(after, &hit)
-				must(t, err)
+				testworld.Must(t, err)
 				break
 			}
 		}

@@ -49,13 +49,13 @@ func newShop(t testing.TB) *shop {
 	ctx := t.Context()
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(db.Close)
 	writer, err := pgxpool.New(ctx, own.WriterURI)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(writer.Close)
 	owner, err := pgxpool.New(ctx, own.URI)
-	must(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(owner.Close)
 	s := &shop{TB: t, db: db, writer: writer, owner: owner, uri: own.URI}
 	s.engine = s.newEngine(engine.Options{})
@@ -96,7 +96,7 @@ func fiveDollars() reward.Terms {
 func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.Declaration)) {
 	s.Helper()
 	text, err := json.Marshal(terms)
-	must(s, err)
+	testworld.Must(s, err)
 	d := database.Declaration{
 		Campaign: database.Campaign{OwnerUID: uid, Name: name, UID: name + "-uid"},
 		Mode:     database.Open, AttributionWindow: 720 * time.Hour, Destination: "https://mysite.test/",
@@ -107,7 +107,7 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 		edit(&d)
 	}
 	_, err = database.Declare(s.Context(), s.db, d)
-	must(s, err)
+	testworld.Must(s, err)
 }
 
 func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
@@ -118,20 +118,20 @@ func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
 func (s *shop) write(sql string, arguments ...any) {
 	s.Helper()
 	_, err := s.writer.Exec(s.Context(), sql, arguments...)
-	must(s, err)
+	testworld.Must(s, err)
 }
 
 // asOwner writes as the schema's owner, which no application should.
 func (s *shop) asOwner(sql string, arguments ...any) {
 	s.Helper()
 	_, err := s.owner.Exec(s.Context(), sql, arguments...)
-	must(s, err)
+	testworld.Must(s, err)
 }
 
 // converge lets the engine converge and checks what must hold at every commit.
 func (s *shop) converge() {
 	s.Helper()
-	must(s, s.engine.Converge(s.Context()))
+	testworld.Must(s, s.engine.Converge(s.Context()))
 	s.consistent()
 }
 
@@ -146,7 +146,7 @@ func (s *shop) consistent() {
 func (s *shop) rows(sql string, arguments ...any) []string {
 	s.Helper()
 	rows, err := s.owner.Query(s.Context(), sql, arguments...)
-	must(s, err)
+	testworld.Must(s, err)
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		values, err := row.Values()
 		words := make([]string, len(values))
@@ -155,7 +155,7 @@ func (s *shop) rows(sql string, arguments ...any) []string {
 		}
 		return strings.Join(words, " "), err
 	})
-	must(s, err)
+	testworld.Must(s, err)
 	return all
 }
 
@@ -170,13 +170,6 @@ func (s *shop) expect(what, sql string, want ...string) {
 	s.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, s.rows(sql)...)); diff != "" {
 		s.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

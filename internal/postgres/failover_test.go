@@ -40,19 +40,19 @@ func noneIsKept(t *testing.T, db *postgres.DB) {
 
 func TestWritesGoOnAtThePromotedStandby(t *testing.T) {
 	primary, err := testworld.StartPostgres(t.Context(), testworld.PostgresOptions{})
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = primary.Stop() })
 	standby := primary.NewStandby(t)
 	both := twoHosts(t, primary, standby, "")
 	db := open(t, both, postgres.DefaultSchema)
 	_, err = db.Exec(t.Context(), "CREATE TABLE public.written (n int GENERATED ALWAYS AS IDENTITY)")
-	check(t, err)
+	testworld.Must(t, err)
 	eventuallyWrites(t, db)
 
-	check(t, primary.Halt())
-	check(t, standby.Promote(t.Context()))
+	testworld.Must(t, primary.Halt())
+	testworld.Must(t, standby.Promote(t.Context()))
 	eventuallyWrites(t, db)
-	if address := value[string](t, db, "SELECT inet_server_port()::text"); !hasPort(standby, address) {
+	if address := testworld.Value[string](t, db, "SELECT inet_server_port()::text"); !hasPort(standby, address) {
 		t.Errorf("writes go to port %s", address)
 	}
 }
@@ -60,7 +60,7 @@ func TestWritesGoOnAtThePromotedStandby(t *testing.T) {
 // A connection that a server keeps open when it becomes a standby must not be used again.
 func TestConnectionToAServerThatBecameReadOnlyIsClosed(t *testing.T) {
 	primary, err := testworld.StartPostgres(t.Context(), testworld.PostgresOptions{})
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = primary.Stop() })
 	proxy := testworld.NewProxy(t, primary.Address())
 	for _, attributes := range []string{"", "read-write", "primary"} {
@@ -70,20 +70,20 @@ func TestConnectionToAServerThatBecameReadOnlyIsClosed(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		noneIsKept(t, db)
-		check(t, db.Ping(t.Context()))
+		testworld.Must(t, db.Ping(t.Context()))
 	}
 }
 
 func TestConnectionToAServerThatShutsDownIsClosed(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	for _, code := range []string{"25006", "57P01", "57P02", "57P03"} {
-		before := value[int](t, db, "SELECT pg_backend_pid()")
+		before := testworld.Value[int](t, db, "SELECT pg_backend_pid()")
 		_, err := db.Exec(t.Context(), "DO $$ BEGIN RAISE 'refused' USING ERRCODE = '"+code+"'; END $$")
-		if sqlState(err) != code {
+		if testworld.SQLState(err) != code {
 			t.Fatalf("got %v", err)
 		}
 		noneIsKept(t, db)
-		if after := value[int](t, db, "SELECT pg_backend_pid()"); after == before {
+		if after := testworld.Value[int](t, db, "SELECT pg_backend_pid()"); after == before {
 			t.Errorf("the connection is used again after %s", code)
 		}
 	}
@@ -91,7 +91,7 @@ func TestConnectionToAServerThatShutsDownIsClosed(t *testing.T) {
 
 func TestOneHostIsAskedWhetherItAcceptsWrites(t *testing.T) {
 	primary, err := testworld.StartPostgres(t.Context(), testworld.PostgresOptions{})
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = primary.Stop() })
 	standby := primary.NewStandby(t)
 	for _, attributes := range []string{"read-write", "primary"} {
@@ -107,9 +107,9 @@ func TestOneHostIsAskedWhetherItAcceptsWrites(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	noneIsKept(t, db)
-	check(t, standby.Promote(t.Context()))
+	testworld.Must(t, standby.Promote(t.Context()))
 	_, err = db.Exec(t.Context(), "SELECT 1")
-	check(t, err)
+	testworld.Must(t, err)
 }
 
 // The driver takes the answer for granted, in a goroutine whose panic would end the process.
@@ -142,7 +142,7 @@ func TestServerThatDoesNotSayWhetherItAcceptsWritesIsAnError(t *testing.T) {
 func oneHost(t *testing.T, server *testworld.Postgres, address, attributes string) string {
 	t.Helper()
 	uri, err := url.Parse(server.AdminURI)
-	check(t, err)
+	testworld.Must(t, err)
 	uri.Host = address
 	if attributes != "" {
 		query := uri.Query()

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // A tenant's database is an untrusted server: whatever it answers becomes an error of its own, in
@@ -123,7 +124,7 @@ func use(ctx context.Context, uri string) error {
 func listen(t *testing.T, serve func(io.ReadWriter) error) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {

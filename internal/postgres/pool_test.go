@@ -20,7 +20,7 @@ func TestOpenReportsTheCause(t *testing.T) {
 	const secret = "s3cr3t"
 	edit := func(change func(*url.URL)) string {
 		uri, err := url.Parse(own.URI)
-		check(t, err)
+		testworld.Must(t, err)
 		change(uri)
 		return uri.String()
 	}
@@ -79,7 +79,7 @@ func TestOpenReportsTheCause(t *testing.T) {
 func mustParse(t testing.TB, uri string) *url.URL {
 	t.Helper()
 	parsed, err := url.Parse(uri)
-	check(t, err)
+	testworld.Must(t, err)
 	return parsed
 }
 
@@ -87,7 +87,7 @@ func mustParse(t testing.TB, uri string) *url.URL {
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
+	testworld.Must(t, err)
 	defer listener.Close()
 	return listener.Addr().String()
 }
@@ -101,8 +101,8 @@ func TestTheSecondHostIsUsedIfTheFirstIsAway(t *testing.T) {
 
 func TestAReadOnlyServerIsNotThePrimary(t *testing.T) {
 	own := testworld.NewDatabase(t)
-	admin := plainPool(t, own.AdminURI)
-	run(t, admin, "ALTER DATABASE "+own.Name+" SET default_transaction_read_only = on")
+	admin := testworld.Pool(t, own.AdminURI)
+	testworld.Exec(t, admin, "ALTER DATABASE "+own.Name+" SET default_transaction_read_only = on")
 	for _, attributes := range []string{"read-write", "primary"} {
 		uri := mustParse(t, own.URI)
 		uri.RawQuery += "&target_session_attrs=" + attributes
@@ -114,15 +114,15 @@ func TestAReadOnlyServerIsNotThePrimary(t *testing.T) {
 	// A URI that does not ask for it is not concerned by defaults.
 	uri := mustParse(t, own.URI)
 	uri.Host = freeAddress(t) + "," + uri.Host
-	run(t, open(t, uri.String(), postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
-	run(t, open(t, own.URI, postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
+	testworld.Exec(t, open(t, uri.String(), postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
+	testworld.Exec(t, open(t, own.URI, postgres.DefaultSchema), "CREATE TEMPORARY TABLE written ()")
 }
 
 // swallow listens, accepts and answers nothing.
 func swallow(t testing.TB) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
+	testworld.Must(t, err)
 	t.Cleanup(func() { listener.Close() })
 	go func() {
 		for {
@@ -158,12 +158,12 @@ func TestConnectionsNeedNoSession(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, postgres.DefaultSchema)
 	for range 3 {
-		value[int](t, db, "SELECT $1::int + 1", 1)
+		testworld.Value[int](t, db, "SELECT $1::int + 1", 1)
 	}
-	if n := value[int](t, db, "SELECT count(*)::int FROM pg_prepared_statements"); n != 0 {
+	if n := testworld.Value[int](t, db, "SELECT count(*)::int FROM pg_prepared_statements"); n != 0 {
 		t.Errorf("%d prepared statements", n)
 	}
-	if got := value[string](t, db, "SELECT current_setting('application_name')"); got != "referral-operator" {
+	if got := testworld.Value[string](t, db, "SELECT current_setting('application_name')"); got != "referral-operator" {
 		t.Errorf("application_name is %q", got)
 	}
 }
@@ -171,19 +171,19 @@ func TestConnectionsNeedNoSession(t *testing.T) {
 func TestALostConnectionIsReplaced(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, postgres.DefaultSchema)
-	admin := plainPool(t, own.AdminURI)
+	admin := testworld.Pool(t, own.AdminURI)
 	kill := func() {
-		run(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", own.Operator)
+		testworld.Exec(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", own.Operator)
 	}
 	tx, err := db.Begin(t.Context())
-	check(t, err)
+	testworld.Must(t, err)
 	kill()
 	_, err = tx.Exec(t.Context(), "SELECT 1")
 	_ = tx.Rollback(t.Context())
 	if !postgres.Retryable(err) || postgres.Classify(err) != postgres.ClassUnreachable {
 		t.Errorf("%v is %s", err, postgres.Classify(err))
 	}
-	if got := value[int](t, db, "SELECT 1"); got != 1 {
+	if got := testworld.Value[int](t, db, "SELECT 1"); got != 1 {
 		t.Error(got)
 	}
 }
@@ -199,13 +199,13 @@ func TestAClosedPoolIsUnreachable(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	trusted, err := testworld.NewAuthority("trusted")
-	check(t, err)
+	testworld.Must(t, err)
 	stranger, err := testworld.NewAuthority("stranger")
-	check(t, err)
+	testworld.Must(t, err)
 	pair, err := trusted.Server("127.0.0.1")
-	check(t, err)
+	testworld.Must(t, err)
 	elsewhere, err := trusted.Server("elsewhere.example")
-	check(t, err)
+	testworld.Must(t, err)
 	server := testworld.NewPostgres(t, testworld.PostgresOptions{Certificate: &pair})
 	misnamed := testworld.NewPostgres(t, testworld.PostgresOptions{Certificate: &elsewhere})
 	plain := testworld.NewPostgres(t, testworld.PostgresOptions{})
@@ -247,8 +247,8 @@ func TestTLS(t *testing.T) {
 			}
 			db, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), TLS: test.tls, Schema: postgres.DefaultSchema})
 			if test.want == accepted {
-				check(t, err)
-				encrypted := value[bool](t, db, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+				testworld.Must(t, err)
+				encrypted := testworld.Value[bool](t, db, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 				if encrypted != (test.server != plain) {
 					t.Errorf("encrypted: %t", encrypted)
 				}

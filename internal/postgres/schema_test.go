@@ -50,7 +50,7 @@ func TestSchemaNames(t *testing.T) {
 
 func TestEveryWordTheServerReservesIsRefused(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
-	words := column[string](t, db, "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")
+	words := testworld.Column[string](t, db, "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')")
 	if len(words) < 50 {
 		t.Fatalf("only %d words", len(words))
 	}

@@ -16,7 +16,7 @@ func TestServersThatAreNotPostgresAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, err := postgres.Open(t.Context(), postgres.Config{URI: server.Serve(t), Schema: postgres.DefaultSchema})
-			check(t, err)
+			testworld.Must(t, err)
 			defer db.Close()
 			err = db.CheckServer(t.Context())
 			if unsupported, ok := errors.AsType[*postgres.ErrUnsupportedServer](err); !ok || !strings.HasPrefix(unsupported.Product, name) {
@@ -27,5 +27,5 @@ func TestServersThatAreNotPostgresAreNamed(t *testing.T) {
 }
 
 func TestPostgresIsSupported(t *testing.T) {
-	check(t, open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema).CheckServer(t.Context()))
+	testworld.Must(t, open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema).CheckServer(t.Context()))
 }

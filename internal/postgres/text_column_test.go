@@ -23,7 +23,7 @@ func TestTextColumnsArriveUnchanged(t *testing.T) {
 			var got []string
 			var isNull bool
 			var count int
-			check(t, db.QueryRow(t.Context(), "SELECT $1::text[], $1::text[] IS NULL, coalesce(cardinality($1::text[]), 0)", column).Scan(&got, &isNull, &count))
+			testworld.Must(t, db.QueryRow(t.Context(), "SELECT $1::text[], $1::text[] IS NULL, coalesce(cardinality($1::text[]), 0)", column).Scan(&got, &isNull, &count))
 			if diff := cmp.Diff(column, got); diff != "" || isNull != (column == nil) || count != len(column) {
 				t.Errorf("null %t, %d elements, %s", isNull, count, diff)
 			}

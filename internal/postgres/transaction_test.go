@@ -46,7 +46,7 @@ func TestEachTransactionNamesItsIsolation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := test.ask(t.Context())
-			check(t, err)
+			testworld.Must(t, err)
 			if got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
@@ -65,12 +65,12 @@ func TestStatementWithoutATransactionHasASearchPathOfItsOwn(t *testing.T) {
 	for range 2 { // before and after the statement has been described
 		var path, joined string
 		err := db.QueryBare(t.Context(), "SELECT current_setting('search_path'), concat_ws(', ', $1::text, 'b')", "a").Scan(&path, &joined)
-		check(t, err)
+		testworld.Must(t, err)
 		if path != "pg_catalog, pg_temp" || joined != "a, b" {
 			t.Errorf("search_path %q, %q", path, joined)
 		}
 	}
-	if err := db.QueryBare(t.Context(), "SELECT 1/$1", 0).Scan(new(int)); sqlState(err) != "22012" {
+	if err := db.QueryBare(t.Context(), "SELECT 1/$1", 0).Scan(new(int)); testworld.SQLState(err) != "22012" {
 		t.Errorf("got %v", err)
 	}
 	if err := db.QueryBare(t.Context(), "SELECT WHERE false").Scan(new(int)); !errors.Is(err, pgx.ErrNoRows) {
@@ -84,21 +84,21 @@ func TestStatementWithoutATransactionHasASearchPathOfItsOwn(t *testing.T) {
 func TestAFailedStatementGivesItsConnectionBack(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	_, err := db.Exec(t.Context(), "SELECT 1/0")
-	if sqlState(err) != "22012" {
+	if testworld.SQLState(err) != "22012" {
 		t.Errorf("Exec: %v", err)
 	}
-	if err := db.QueryRow(t.Context(), "SELECT 1/0").Scan(new(int)); sqlState(err) != "22012" {
+	if err := db.QueryRow(t.Context(), "SELECT 1/0").Scan(new(int)); testworld.SQLState(err) != "22012" {
 		t.Errorf("QueryRow: %v", err)
 	}
 	rows, err := db.Query(t.Context(), "SELECT 1/0")
 	if err == nil {
 		_, err = pgx.CollectRows(rows, pgx.RowTo[int])
 	}
-	if sqlState(err) != "22012" {
+	if testworld.SQLState(err) != "22012" {
 		t.Errorf("Query: %v", err)
 	}
 	rows, err = db.Query(t.Context(), "SELECT 'x'")
-	check(t, err)
+	testworld.Must(t, err)
 	if _, err := pgx.CollectRows(rows, pgx.RowTo[int]); err == nil {
 		t.Error("a text was read as a number")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // described is what matters of a configuration, in words.
@@ -179,8 +180,8 @@ func hostile(t *testing.T) []string {
 	home := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(home, name)
-		check(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		check(t, os.WriteFile(path, []byte(text), 0o600))
+		testworld.Must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		testworld.Must(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
 	services := write(".pg_service.conf", "[evil]\nhost=evil\nuser=evil\npassword=evil\n")

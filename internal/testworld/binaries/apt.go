@@ -28,6 +28,11 @@ func aptInstall(ctx context.Context, name string) error {
 		return err
 	}
 	defer unlock()
+	restore, err := keepAptFromStartingServices()
+	if err != nil {
+		return err
+	}
+	defer restore()
 	say("installing the package %s, once", name)
 	stop := sayWhile("installing " + name)
 	defer stop()
