@@ -29,8 +29,9 @@ func TestAnnotationSuspendsUntilItIsRemoved(t *testing.T) {
 			if ready := w.awaitReason(watched, metav1.ConditionTrue, v1alpha1.SuspendedReason); ready.Message != says {
 				t.Errorf("message: %s", ready.Message)
 			}
-			w.kubectl(strings.ReplaceAll(allYAML, "spec:\n", "spec:\n  suspend: false\n"), "apply", "--server-side", "--force-conflicts",
-				"--validate=false", "-f", "-")
+			for _, declared := range []string{shopYAML, inviteFriendsYAML} {
+				w.kubectl(strings.Replace(declared, "spec:", "spec:\n  suspend: false", 1), "apply", "--server-side", "--force-conflicts", "-f", "-")
+			}
 			w.shop(own, oneFriend)
 			w.kubectl("", "annotate", object, v1alpha1.RequestedAtAnnotation+"=1")
 			w.awaitReason(watched, metav1.ConditionTrue, v1alpha1.SuspendedReason)
