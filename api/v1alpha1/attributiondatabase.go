@@ -322,3 +322,6 @@ func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.Ob
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation
 }
+
+// Suspended reports whether spec.suspend or SuspendAnnotation suspends the database.
+func (d *AttributionDatabase) Suspended() bool { return d.Spec.Suspend || SuspendedByAnnotation(d) }

@@ -320,3 +320,6 @@ func (c *ReferralCampaign) GetObservedGeneration() int64 { return c.Status.Obser
 func (c *ReferralCampaign) SetObservedGeneration(generation int64) {
 	c.Status.ObservedGeneration = generation
 }
+
+// Suspended reports whether spec.suspend or SuspendAnnotation suspends the campaign.
+func (c *ReferralCampaign) Suspended() bool { return c.Spec.Suspend || SuspendedByAnnotation(c) }
