@@ -4,10 +4,21 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 generated=(api config docs/reference)
-modules=(. hack/tools hack/controlplane)
+modules=(. hack/tools hack/controlplane hack/gitops)
+compiled=(. hack/gitops) # the modules with code of this project
 failed=()
 
-tool() { go tool -modfile=hack/tools/go.mod "$@"; }
+root=$PWD
+tool() { go tool -modfile="$root/hack/tools/go.mod" "$@"; }
+
+# in_each runs a command in the directory of each module with code of this project.
+in_each() {
+	local module status=0
+	for module in "${compiled[@]}"; do
+		(cd "$module" && "$@") || { echo "in $module: $*"; status=1; }
+	done
+	return $status
+}
 
 check() {
 	local name=$1
@@ -76,8 +87,8 @@ vulnerabilities() {
 
 check "generated files are up to date" generated_files
 check "gofmt" formatting
-check "go vet" go vet ./...
-check "golangci-lint" tool golangci-lint run ./...
+check "go vet" in_each go vet ./...
+check "golangci-lint" in_each tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
 check "no ignored file is tracked" no_ignored_files
 check "links in the documentation" go run ./hack/links

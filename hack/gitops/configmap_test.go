@@ -31,7 +31,7 @@ func TestConfigMapHasTheScripts(t *testing.T) {
 	}
 	for _, kind := range actedOn {
 		actions := customActions{DiscoveryLua: readText(t, customized, kind, "actions/discovery.lua")}
-		scripts, err := filepath.Glob(filepath.Join(customized, kind, "actions/*/action.lua"))
+		scripts, err := filepath.Glob(filepath.Join(customized, kind, "actions", "*", "action.lua"))
 		if err != nil {
 			t.Fatal(err)
 		}

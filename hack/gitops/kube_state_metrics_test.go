@@ -2,6 +2,7 @@ package gitops_test
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -165,9 +166,7 @@ func TestLabelsOfKubeStateMetricsAreNames(t *testing.T) {
 			}
 			labels := families.resource.Merge(generator.Labels).LabelsFromPath
 			for _, more := range []map[string][]string{infoLabels(generator.Each), gaugeLabels(generator.Each)} {
-				for label, path := range more {
-					labels[label] = path
-				}
+				maps.Copy(labels, more)
 			}
 			for label := range labels {
 				if !slices.Contains(known, label) {
