@@ -1,0 +1,4 @@
+// Command docs writes a page of documentation for each command of kubectl-referral.
+package main
+
+func main() {}
