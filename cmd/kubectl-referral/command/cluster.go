@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -44,7 +43,7 @@ type cluster struct {
 }
 
 // connect returns the cluster that the flags name. It sends no request yet.
-func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
+func (s *session) connect() (*cluster, error) {
 	config, err := s.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
@@ -77,7 +76,10 @@ func (c *cluster) of(k kind) dynamic.ResourceInterface {
 
 func (c *cluster) get(ctx context.Context, k kind, name string) (*unstructured.Unstructured, error) {
 	object, err := c.of(k).Get(ctx, name, metav1.GetOptions{})
-	return object, c.explain(err, "get", k, name)
+	if err != nil {
+		return nil, c.explain(err, "get", k, name)
+	}
+	return object, nil
 }
 
 func (c *cluster) list(ctx context.Context, k kind) (*unstructured.UnstructuredList, error) {

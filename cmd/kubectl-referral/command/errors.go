@@ -79,6 +79,14 @@ func kindIsMissing(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
+// ignoreAbsence returns nil if the error says that an object does not exist.
+func ignoreAbsence(err error) error {
+	if apierrors.IsNotFound(err) && !kindIsMissing(err) {
+		return nil
+	}
+	return err
+}
+
 // binding is the command that gives the right.
 func (c *cluster) binding(k kind, verb string) string {
 	role := roleFor(k, verb)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -67,7 +66,7 @@ func (o *plan) run(cmd *cobra.Command) error {
 	if named == (o.deletes != "") {
 		return errNoFiles
 	}
-	c, err := o.connect(cmd)
+	c, err := o.connect()
 	if err != nil {
 		return err
 	}
@@ -224,11 +223,8 @@ func (o *plan) edits(ctx context.Context, c *cluster, q question, created *unstr
 	}
 	if q.policy != nil {
 		live, err := c.get(ctx, policies, q.policy.GetName())
-		if err != nil && !(apierrors.IsNotFound(err) && !kindIsMissing(err)) {
+		if err = ignoreAbsence(err); err != nil {
 			return nil, err
-		}
-		if err != nil {
-			live = nil
 		}
 		proposed, _, _ := unstructured.NestedMap(created.Object, "spec", "proposed", "policy")
 		edits = append(edits, view.Edit{Object: "policy", Changes: view.Compare(specOf(live), proposed)})

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/resource"
@@ -76,11 +75,8 @@ func (f *manifests) questions(ctx context.Context, c *cluster) (asked []question
 	for name, edited := range f.campaigns {
 		there := c.in(name.Namespace)
 		live, err := there.get(ctx, campaigns, name.Name)
-		if err != nil && !(apierrors.IsNotFound(err) && !kindIsMissing(err)) {
+		if err = ignoreAbsence(err); err != nil {
 			return nil, nil, err
-		}
-		if err != nil {
-			live = nil
 		}
 		policy := policyOf(edited)
 		followed[policy] = true

@@ -41,7 +41,6 @@ func Run(ctx context.Context, args []string, in io.Reader, out, problems io.Writ
 // session is what all commands of one call share.
 type session struct {
 	flags         *genericclioptions.ConfigFlags
-	allNamespaces bool
 	in            io.Reader
 	out, problems io.Writer
 }

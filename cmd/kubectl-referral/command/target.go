@@ -76,7 +76,7 @@ func (c *change) each(cmd *cobra.Command, args []string, apply func(context.Cont
 		}
 		targets = append(targets, t)
 	}
-	server, err := c.connect(cmd)
+	server, err := c.connect()
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *session) completeTargets(cmd *cobra.Command, _ []string, toComplete str
 // that applies it from git; empty: there is none. A person with kubectl and this command are none.
 func declarer(object *unstructured.Unstructured) string {
 	for _, entry := range object.GetManagedFields() {
-		if entry.FieldsV1 == nil || !strings.Contains(string(entry.FieldsV1.Raw), `"f:suspend":{}`) {
+		if entry.FieldsV1 == nil || !strings.Contains(entry.FieldsV1.GetRawString(), `"f:suspend":{}`) {
 			continue
 		}
 		person := entry.Manager == fieldManager ||

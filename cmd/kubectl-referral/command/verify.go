@@ -49,16 +49,18 @@ func (o *verify) run(cmd *cobra.Command, args []string) error {
 	if err := change.check(); err != nil {
 		return err
 	}
-	c, err := o.connect(cmd)
+	c, err := o.connect()
 	if err != nil {
 		return err
 	}
-	name := ""
-	if len(args) > 0 {
-		name = args[0]
-	} else if name, err = c.onlyDatabase(cmd.Context(), "its name"); err != nil {
-		return err
+	if len(args) == 0 {
+		only, err := c.onlyDatabase(cmd.Context(), "its name")
+		if err != nil {
+			return err
+		}
+		args = []string{only}
 	}
+	name := args[0]
 	requested := time.Now().UTC().Format(time.RFC3339Nano)
 	patch := annotation(v1alpha1.VerifyRequestedAtAnnotation, requested)
 	if change.dry() {

@@ -46,7 +46,8 @@ func findings(object resource, kind string) []finding {
 	case ready == nil:
 		found = append(found, finding{red, "the operator has not reported on it: it does not run, or does not watch this namespace"})
 	case ready.Status != metav1.ConditionTrue:
-		found = append(found, finding{red, ready.Reason + ": " + ready.Message})
+		_, c := readiness(object)
+		found = append(found, finding{c, ready.Reason + ": " + ready.Message})
 	case object.GetObservedGeneration() != object.GetGeneration():
 		found = append(found, finding{yellow, "the newest edit is not in force yet"})
 	case ready.Reason == v1alpha1.BudgetExhaustedReason:
@@ -124,7 +125,7 @@ func campaignFindings(c *v1alpha1.ReferralCampaign) []finding {
 func databaseFindings(d *v1alpha1.AttributionDatabase, now time.Time) []finding {
 	found := findings(d, "database")
 	if oldest := d.Status.OldestPendingChange; oldest != nil && now.Sub(oldest.Time) > slow && !d.Suspended() {
-		found = append(found, finding{yellow, fmt.Sprintf("facts wait to be decided since %s", span(now.Sub(oldest.Time)))})
+		found = append(found, finding{yellow, "the oldest fact that is not decided arrived " + ago(now, oldest.Time) + " ago"})
 	}
 	if d.Status.SetAside > 0 {
 		found = append(found, finding{yellow, plural(d.Status.SetAside, "referee") + " could not be decided; table set_aside has the causes"})
@@ -145,17 +146,11 @@ func times(n int64) string {
 
 // findings writes findings, the red ones first.
 func (p *page) findings(indent string, found []finding) {
-	slices.SortStableFunc(found, func(a, b finding) int {
-		switch {
-		case a.color == b.color:
-			return 0
-		case a.color == red:
-			return -1
-		default:
-			return 1
+	for _, c := range []color{red, yellow} {
+		for _, f := range found {
+			if f.color == c {
+				p.paragraph(c, indent+"! ", f.text)
+			}
 		}
-	})
-	for _, f := range found {
-		p.paragraph(f.color, indent+"! ", f.text)
 	}
 }

@@ -3,6 +3,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,15 @@ func (p *page) line(parts ...string) {
 	p.text.WriteByte('\n')
 }
 
+// title writes a line that begins something, and what is painted behind it.
+func (p *page) title(text, behind string) {
+	text = clean(text)
+	if !p.Wide {
+		text = cut(text, Width-24) // a status fits behind it
+	}
+	p.line(p.paint(bold, text), "   ", behind)
+}
+
 // paragraph writes a text below a mark that begins its first line; both are of one colour.
 func (p *page) paragraph(c color, mark, text string) {
 	indent := strings.Repeat(" ", widthOf(mark))
@@ -69,18 +79,32 @@ type cell struct {
 	right bool // aligned to the right
 }
 
-func left(text string) cell                     { return cell{text: clean(text)} }
-func right(text string) cell                    { return cell{text: clean(text), right: true} }
-func painted(c color, text string) cell         { return cell{text: clean(text), color: c} }
-func head(text string) cell                     { return cell{text: text, color: faint} }
-func headRight(text string) cell                { return cell{text: text, color: faint, right: true} }
-func (p *page) table(indent int, rows [][]cell) { p.rows(indent, rows, 3) }
+func left(text string) cell             { return cell{text: clean(text)} }
+func right(text string) cell            { return cell{text: clean(text), right: true} }
+func painted(c color, text string) cell { return cell{text: clean(text), color: c} }
+func head(text string) cell             { return cell{text: text, color: faint} }
+func headRight(text string) cell        { return cell{text: text, color: faint, right: true} }
+
+// table writes aligned rows below a title.
+func (p *page) table(rows [][]cell) { p.rows(2, rows, 3) }
 
 // least is the fewest columns that a cell is shortened to.
 const least = 8
 
-// rows writes aligned rows. Where they are too wide, the widest column is shortened.
+// leastWrapped is the fewest columns that the last cell of a row is wrapped to.
+const leastWrapped = 40
+
+// rows writes aligned rows. Where they are too wide, the last cell is wrapped, and then the widest
+// column is shortened.
 func (p *page) rows(indent int, rows [][]cell, gap int) {
+	widths := p.widths(rows, Width-indent, gap)
+	for _, row := range rows {
+		p.row(indent, row, widths, gap)
+	}
+}
+
+// widths are those of the columns, which together take at most total columns.
+func (p *page) widths(rows [][]cell, total, gap int) []int {
 	var widths []int
 	for _, row := range rows {
 		for i, c := range row {
@@ -90,46 +114,60 @@ func (p *page) rows(indent int, rows [][]cell, gap int) {
 			widths[i] = max(widths[i], widthOf(c.text))
 		}
 	}
-	if !p.Wide {
-		shorten(widths, Width-indent-gap*max(0, len(widths)-1))
+	if p.Wide || len(widths) == 0 {
+		return widths
 	}
-	for _, row := range rows {
-		parts := []string{strings.Repeat(" ", indent)}
-		for i, c := range row {
-			text := c.text
-			if !p.Wide {
-				text = cut(text, widths[i])
-			}
-			space := strings.Repeat(" ", widths[i]-widthOf(text))
-			if c.right {
-				parts = append(parts, space, p.paint(c.color, text))
-			} else {
-				parts = append(parts, p.paint(c.color, text), space)
-			}
-			parts = append(parts, strings.Repeat(" ", gap))
-		}
-		p.line(strings.TrimRight(strings.Join(parts, ""), " "))
+	total -= gap * (len(widths) - 1)
+	for last := &widths[len(widths)-1]; sum(widths) > total && *last > leastWrapped; *last-- {
 	}
-}
-
-// shorten reduces the widest columns until all together take at most total.
-func shorten(widths []int, total int) {
-	sum := 0
-	for _, w := range widths {
-		sum += w
-	}
-	for ; sum > total; sum-- {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
-				widest = i
-			}
-		}
+	for sum(widths) > total {
+		widest := slices.Index(widths, slices.Max(widths))
 		if widths[widest] <= least {
-			return
+			break
 		}
 		widths[widest]--
 	}
+	return widths
+}
+
+func (p *page) row(indent int, row []cell, widths []int, gap int) {
+	var written strings.Builder
+	written.WriteString(strings.Repeat(" ", indent))
+	column := indent
+	for i, c := range row {
+		text := c.text
+		space := strings.Repeat(" ", max(0, widths[i]-widthOf(text)))
+		switch {
+		case i == len(row)-1 && !c.right && widthOf(text) > widths[i]:
+			for n, line := range wrap(text, widths[i]) {
+				if n > 0 {
+					p.line(written.String())
+					written.Reset()
+					written.WriteString(strings.Repeat(" ", column))
+				}
+				written.WriteString(p.paint(c.color, line))
+			}
+		case c.right:
+			written.WriteString(space + p.paint(c.color, cut(text, widths[i])))
+		case i == len(row)-1:
+			written.WriteString(p.paint(c.color, text))
+		default:
+			written.WriteString(p.paint(c.color, cut(text, widths[i])) + space + strings.Repeat(" ", gap))
+		}
+		if c.right && i < len(row)-1 {
+			written.WriteString(strings.Repeat(" ", gap))
+		}
+		column += widths[i] + gap
+	}
+	p.line(written.String())
+}
+
+func sum(widths []int) int {
+	total := 0
+	for _, w := range widths {
+		total += w
+	}
+	return total
 }
 
 // bar draws a share of a whole.

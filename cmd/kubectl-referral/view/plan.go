@@ -56,7 +56,7 @@ func (s *Step) message() string {
 // Plan shows what one step would pay.
 func Plan(o Options, s *Step) string {
 	p := newPage(o)
-	p.line(p.paint(bold, clean(s.title())))
+	p.title(s.title(), "")
 	if !s.Changes() {
 		p.line("  No change.")
 		return p.String()
@@ -83,7 +83,7 @@ func (p *page) edits(edits []Edit) {
 	}
 	if len(rows) > 1 {
 		p.line()
-		p.table(2, rows)
+		p.table(rows)
 	}
 }
 
@@ -106,7 +106,7 @@ func (p *page) effects(effects []v1alpha1.PlanEffect) {
 			signed("+", green, e.Held.Up), signed("-", red, e.Held.Down),
 		})
 	}
-	p.table(2, rows)
+	p.table(rows)
 }
 
 // signed is an amount with its sign; zero has neither sign nor colour.
@@ -126,7 +126,7 @@ func (p *page) forward(forward []v1alpha1.PlanForward) {
 	for _, f := range forward {
 		rows = append(rows, []cell{left(f.Currency), right(f.Last30Days.InForce), right(f.Last30Days.Proposed), right(growth(f.Last30Days))})
 	}
-	p.table(2, rows)
+	p.table(rows)
 }
 
 // growth is the difference in percent of the sum in force; empty: there is none, or nothing is in
@@ -157,7 +157,7 @@ func (p *page) counts(status *v1alpha1.RewardPlanStatus) {
 	}
 	if len(rows) > 0 {
 		p.line()
-		p.table(2, rows)
+		p.table(rows)
 	}
 }
 
@@ -200,13 +200,13 @@ func approvalOf(status *v1alpha1.RewardPlanStatus) string {
 	}
 	for _, e := range status.Effects {
 		fmt.Fprintf(&text, "      - {currency: %s, increase: %q, decrease: %q}\n",
-			clean(e.Currency), sum(e.Granted.Up, e.Held.Up), sum(e.Granted.Down, e.Held.Down))
+			clean(e.Currency), add(e.Granted.Up, e.Held.Up), add(e.Granted.Down, e.Held.Down))
 	}
 	return text.String()
 }
 
-// sum adds two amounts of one currency.
-func sum(a, b string) string {
+// add adds two amounts of one currency.
+func add(a, b string) string {
 	decimals := 0
 	for _, amount := range []string{a, b} {
 		if _, fraction, found := strings.Cut(amount, "."); found {

@@ -40,18 +40,16 @@ func (p *page) reviewTitle(r *v1alpha1.RewardReview) {
 	if r.Spec.ReferrerID != "" {
 		subject = "Referrer " + string(r.Spec.ReferrerID)
 	}
-	parts := []string{p.paint(bold, clean(subject))}
-	if a := r.Status.Attribution; a != nil {
-		how := "touched at " + moment(a.TouchedAt.Time) + " UTC"
-		if a.Source == "Code" {
-			how = "a code given with the signup"
-		}
-		parts = append(parts, fmt.Sprintf("   invited by %s through link %s of campaign %s", clean(a.ReferrerID), clean(a.Code), clean(a.Campaign)))
-		p.line(parts...)
-		p.line("  ", p.paint(faint, "by "+how))
+	p.title(subject, "")
+	a := r.Status.Attribution
+	if a == nil {
 		return
 	}
-	p.line(parts...)
+	how := "used at " + moment(a.TouchedAt.Time) + " UTC"
+	if a.Source == "Code" {
+		how = "whose code came with the signup"
+	}
+	p.paragraph(faint, "  ", fmt.Sprintf("invited by %s to campaign %s, through link %s, %s", a.ReferrerID, a.Campaign, a.Code, how))
 }
 
 // remedy says what has to happen for a credit.
@@ -73,8 +71,8 @@ func (p *page) purchase(purchase *v1alpha1.ReviewedPurchase) {
 	if purchase.Reason != "" && purchase.Reason != "Qualified" {
 		state += ": " + purchase.Reason
 	}
-	p.line(p.paint(bold, "Purchase "+clean(purchase.PurchaseID)), "   ", clean(purchase.Net), "   ", p.paint(colors[purchase.State], clean(state)))
-	p.purchaseFacts(purchase)
+	p.title("Purchase "+purchase.PurchaseID, "")
+	p.purchaseFacts(purchase, state)
 	p.remedy("  ", purchase.Remedy)
 	if len(purchase.Checks) > 0 {
 		p.line()
@@ -100,9 +98,12 @@ func (p *page) purchase(purchase *v1alpha1.ReviewedPurchase) {
 	}
 }
 
-func (p *page) purchaseFacts(purchase *v1alpha1.ReviewedPurchase) {
-	var rows [][]cell
+func (p *page) purchaseFacts(purchase *v1alpha1.ReviewedPurchase, state string) {
+	rows := [][]cell{{head("state"), painted(colors[purchase.State], state)}}
 	fact := func(name, value string) { rows = append(rows, []cell{head(name), left(value)}) }
+	if purchase.Net != "" {
+		fact("net", purchase.Net)
+	}
 	if purchase.PurchasedAt != nil {
 		fact("bought", moment(purchase.PurchasedAt.Time)+" UTC")
 	}
@@ -122,9 +123,7 @@ func (p *page) purchaseFacts(purchase *v1alpha1.ReviewedPurchase) {
 	if purchase.Pending {
 		fact("recorded", "not yet: this is how it is decided now")
 	}
-	if len(rows) > 0 {
-		p.rows(2, rows, 2)
-	}
+	p.rows(2, rows, 2)
 }
 
 func (p *page) timeline(events []v1alpha1.ReviewedEvent) {
@@ -165,7 +164,7 @@ func (p *page) friends(r *v1alpha1.RewardReview) {
 	} {
 		rows = append(rows, []cell{painted(colors[stage.name], stage.name), right(strconv.FormatInt(stage.count, 10))})
 	}
-	p.table(2, rows)
+	p.table(rows)
 	if len(f.Newest) == 0 {
 		return
 	}
@@ -177,7 +176,7 @@ func (p *page) friends(r *v1alpha1.RewardReview) {
 			painted(colors[friend.Stage], friend.Stage), left(friend.Reason),
 		})
 	}
-	p.table(2, rows)
+	p.table(rows)
 	if f.Next != "" {
 		p.line()
 		p.line("  ", p.paint(faint, "older friends: --after '"+clean(f.Next)+"'"))

@@ -18,7 +18,7 @@ import (
 // person should know or do. The database may be nil: it does not exist, or may not be read.
 func Campaign(o Options, campaign *v1alpha1.ReferralCampaign, database *v1alpha1.AttributionDatabase) string {
 	p := newPage(o)
-	p.line(p.paint(bold, "ReferralCampaign "+clean(campaign.Namespace+"/"+campaign.Name)), "   ", p.ready(campaign))
+	p.title("ReferralCampaign "+campaign.Namespace+"/"+campaign.Name, p.ready(campaign))
 	p.findings("  ", campaignFindings(campaign))
 	p.line()
 	p.facts(campaign, database)
@@ -31,7 +31,7 @@ func Campaign(o Options, campaign *v1alpha1.ReferralCampaign, database *v1alpha1
 	}
 	if found := databaseFindings(database, o.Now); len(found) > 0 {
 		p.line()
-		p.line(p.paint(bold, "AttributionDatabase "+clean(database.Namespace+"/"+database.Name)), "   ", p.ready(database))
+		p.title("AttributionDatabase "+database.Namespace+"/"+database.Name, p.ready(database))
 		p.findings("  ", found)
 	}
 	return p.String()
@@ -48,6 +48,8 @@ func readiness(object resource) (string, color) {
 	switch {
 	case ready == nil:
 		return "no status", red
+	case meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReconcilingCondition):
+		return "in progress: " + ready.Reason, yellow
 	case ready.Status != metav1.ConditionTrue:
 		return "not ready: " + ready.Reason, red
 	case ready.Reason == v1alpha1.ReadyReason:
@@ -73,7 +75,7 @@ func (p *page) facts(c *v1alpha1.ReferralCampaign, d *v1alpha1.AttributionDataba
 	if at := c.Status.LastResyncTime; at != nil {
 		rows = append(rows, []cell{head("resync"), left(fmt.Sprintf("%s ago; drift corrected: %d", ago(p.Now, at.Time), c.Status.DriftCorrected))})
 	}
-	p.table(2, rows)
+	p.table(rows)
 }
 
 func policyOf(c *v1alpha1.ReferralCampaign) string {
@@ -177,7 +179,7 @@ func (p *page) funnel(pairs *v1alpha1.PairCounts) {
 			{text: strings.TrimRight(bar(float64(stage.count), float64(most), barSize), "░"), color: c},
 		})
 	}
-	p.table(2, rows)
+	p.table(rows)
 }
 
 // money shows the sums by currency, and how much of the budget is used.
@@ -189,16 +191,16 @@ func (p *page) money(c *v1alpha1.ReferralCampaign) {
 		for _, sum := range c.Status.Credits {
 			rows = append(rows, []cell{right(sum.Granted), right(sum.Held), right(sum.Reversed), left(sum.Currency)})
 		}
-		p.table(2, rows)
+		p.table(rows)
 	}
 	if c.Spec.Budget == nil {
 		return
 	}
-	at := slices.IndexFunc(c.Status.Credits, func(sum v1alpha1.CurrencyCredit) bool { return sum.Currency == string(c.Spec.Budget.Currency) })
+	at := slices.IndexFunc(c.Status.Credits, func(sum v1alpha1.CurrencyCredit) bool { return sum.Currency == c.Spec.Budget.Currency })
 	if at < 0 || c.Status.Credits[at].BudgetRemaining == "" {
 		return
 	}
-	budget, left := decimal(string(c.Spec.Budget.Amount)), decimal(c.Status.Credits[at].BudgetRemaining)
+	budget, left := decimal(c.Spec.Budget.Amount), decimal(c.Status.Credits[at].BudgetRemaining)
 	whole, _ := budget.Float64()
 	used, _ := new(big.Rat).Sub(budget, left).Float64()
 	tone := green
@@ -210,7 +212,7 @@ func (p *page) money(c *v1alpha1.ReferralCampaign) {
 	}
 	p.line()
 	p.line("  ", p.paint(faint, "budget"), "   ", p.paint(tone, bar(used, whole, barSize)), fmt.Sprintf("   %s left of %s %s",
-		clean(c.Status.Credits[at].BudgetRemaining), clean(string(c.Spec.Budget.Amount)), clean(string(c.Spec.Budget.Currency))))
+		clean(c.Status.Credits[at].BudgetRemaining), clean(c.Spec.Budget.Amount), clean(c.Spec.Budget.Currency)))
 }
 
 // decimal reads an amount; what is none counts as 0.
@@ -231,7 +233,7 @@ func Overview(o Options, campaigns []*v1alpha1.ReferralCampaign, databases []*v1
 		}
 		return object.GetNamespace() + "/" + object.GetName()
 	}
-	rows := [][]cell{{head("CAMPAIGN"), head("STATUS"), headRight("SIGNUPS"), headRight("WAITING"), headRight("HELD"), headRight("GRANTED"), head("CREDIT"), headRight("BUDGET USED")}}
+	rows := [][]cell{{head("CAMPAIGN"), head("STATUS"), headRight("AWAITING"), headRight("WAITING"), headRight("HELD"), headRight("GRANTED"), head("CREDIT"), headRight("BUDGET USED")}}
 	for _, c := range campaigns {
 		text, tone := readiness(c)
 		pairs := cmp.Or(c.Status.Pairs, &v1alpha1.PairCounts{})
@@ -241,14 +243,18 @@ func Overview(o Options, campaigns []*v1alpha1.ReferralCampaign, databases []*v1
 		}
 		rows = append(rows, append(row, left(c.Status.Credit), right(budgetUsed(c))))
 	}
-	p.rows(0, rows, 2)
-	p.line()
+	if len(campaigns) > 0 {
+		p.rows(0, rows, 2)
+		p.line()
+	}
 	rows = [][]cell{{head("DATABASE"), head("STATUS"), head("LAG"), head("LEDGER")}}
 	for _, d := range databases {
 		text, tone := readiness(d)
 		rows = append(rows, []cell{left(name(d)), painted(tone, text), left(p.lag(d)), left(p.ledgerOf(d))})
 	}
-	p.rows(0, rows, 2)
+	if len(databases) > 0 {
+		p.rows(0, rows, 2)
+	}
 	for _, c := range campaigns {
 		p.about("campaign "+name(c), campaignFindings(c))
 	}
@@ -264,7 +270,7 @@ func (p *page) about(object string, found []finding) {
 		return
 	}
 	p.line()
-	p.line(p.paint(bold, clean(object)))
+	p.title(object, "")
 	p.findings("  ", found)
 }
 
@@ -274,10 +280,10 @@ func budgetUsed(c *v1alpha1.ReferralCampaign) string {
 		return ""
 	}
 	for _, sum := range c.Status.Credits {
-		if sum.Currency != string(c.Spec.Budget.Currency) || sum.BudgetRemaining == "" {
+		if sum.Currency != c.Spec.Budget.Currency || sum.BudgetRemaining == "" {
 			continue
 		}
-		budget := decimal(string(c.Spec.Budget.Amount))
+		budget := decimal(c.Spec.Budget.Amount)
 		if budget.Sign() <= 0 {
 			return ""
 		}

@@ -68,7 +68,7 @@ func cut(text string, n int) string {
 func wrap(text string, n int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		word = clean(word)
 		if line != "" && widthOf(line)+1+widthOf(word) <= n {
 			line += " " + word

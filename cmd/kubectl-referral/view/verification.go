@@ -24,7 +24,7 @@ func Verification(o Options, d *v1alpha1.AttributionDatabase) string {
 		rows = append(rows, []cell{painted(red, e.Rule), left(e.Key)})
 	}
 	p.line()
-	p.table(2, rows)
+	p.table(rows)
 	p.line()
 	for _, e := range v.Examples {
 		if e.Detail != "" {
