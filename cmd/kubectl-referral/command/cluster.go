@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,10 +41,11 @@ var (
 type cluster struct {
 	client    dynamic.Interface
 	namespace string
+	role      string // has all rights of the command
 }
 
 // connect returns the cluster that the flags name. It sends no request yet.
-func (s *session) connect() (*cluster, error) {
+func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
 	config, err := s.flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
@@ -60,7 +62,7 @@ func (s *session) connect() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
-	return &cluster{client: client, namespace: namespace}, nil
+	return &cluster{client: client, namespace: namespace, role: Role(cmd)}, nil
 }
 
 // requestTimeout ends one request to an API server that does not answer.

@@ -14,23 +14,6 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// roles are the roles that have the rights of the commands, by kind and verb. "*" is each other verb.
-var roles = map[string]map[string]string{
-	reviews.resource:   {"*": "referral-operator-support"},
-	plans.resource:     {"*": "referral-operator-planner"},
-	databases.resource: {"get": "view", "list": "view", "*": "edit"},
-	campaigns.resource: {"get": "view", "list": "view", "*": "edit"},
-	policies.resource:  {"get": "view", "list": "view", "*": "edit"},
-}
-
-// roleFor is the role that cures a Forbidden.
-func roleFor(k kind, verb string) string {
-	if role, found := roles[k.resource][verb]; found {
-		return role
-	}
-	return roles[k.resource]["*"]
-}
-
 // problem is an error of the API server, and what to do about it.
 type problem struct {
 	message string
@@ -57,7 +40,7 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 	case clientcmd.IsEmptyConfig(err):
 		return &problem{"there is no kubeconfig: name one with --kubeconfig", err}
 	case apierrors.IsForbidden(err):
-		return &problem{fmt.Sprintf("you may not %s %s%s; whoever administers it can allow it with: %s", verb, object, where, c.binding(k, verb)), err}
+		return &problem{fmt.Sprintf("you may not %s %s%s; its administrator can allow it with: %s", verb, object, where, c.binding()), err}
 	case apierrors.IsUnauthorized(err):
 		return &problem{"the API server does not accept your credentials: log in again, or name another --context", err}
 	case kindIsMissing(err):
@@ -87,13 +70,12 @@ func ignoreAbsence(err error) error {
 	return err
 }
 
-// binding is the command that gives the right.
-func (c *cluster) binding(k kind, verb string) string {
-	role := roleFor(k, verb)
+// binding is the command that gives the rights.
+func (c *cluster) binding() string {
 	if c.namespace == metav1.NamespaceAll {
-		return fmt.Sprintf("kubectl create clusterrolebinding NAME --clusterrole=%s --user=USER", role)
+		return fmt.Sprintf("kubectl create clusterrolebinding NAME --clusterrole=%s --user=USER", c.role)
 	}
-	return fmt.Sprintf("kubectl create rolebinding NAME -n %s --clusterrole=%s --user=USER", c.namespace, role)
+	return fmt.Sprintf("kubectl create rolebinding NAME -n %s --clusterrole=%s --user=USER", c.namespace, c.role)
 }
 
 // oneLine is the text of an error without line breaks.

@@ -74,7 +74,7 @@ func (o *explain) run(cmd *cobra.Command, args []string) error {
 	if err := o.format.check(); err != nil {
 		return err
 	}
-	c, err := o.connect()
+	c, err := o.connect(cmd)
 	if err != nil {
 		return err
 	}

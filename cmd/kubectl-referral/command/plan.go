@@ -66,7 +66,7 @@ func (o *plan) run(cmd *cobra.Command) error {
 	if named == (o.deletes != "") {
 		return errNoFiles
 	}
-	c, err := o.connect()
+	c, err := o.connect(cmd)
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func policyOf(campaign *unstructured.Unstructured) types.NamespacedName {
 
 // in is the cluster as seen from another namespace.
 func (c *cluster) in(namespace string) *cluster {
-	return &cluster{client: c.client, namespace: namespace}
+	return &cluster{client: c.client, namespace: namespace, role: c.role}
 }
 
 var errNoFiles = errors.New("nothing to plan: name manifests with -f or -k, or a campaign with --delete")

@@ -33,7 +33,7 @@ The command sets the annotation referral-operator.io/allow-reversals.`,
 		if err := o.check(); err != nil {
 			return err
 		}
-		server, err := o.connect()
+		server, err := o.connect(cmd)
 		if err != nil {
 			return err
 		}

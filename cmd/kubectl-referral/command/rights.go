@@ -20,25 +20,32 @@ type Right struct {
 var rights = map[string][]Right{
 	"plan": {
 		{plans.resource, []string{"create", "get", "delete"}, ""},
-		{campaigns.resource, []string{"get", "list"}, ""},
-		{policies.resource, []string{"get"}, ""},
+		{campaigns.resource, []string{"list"}, "for a RewardPolicy"},
+		{campaigns.resource, []string{"get"}, "for a ReferralCampaign, and with --delete"},
+		{policies.resource, []string{"get"}, "for a RewardPolicy"},
 	},
 	"explain": {
 		{reviews.resource, []string{"create", "get", "delete"}, ""},
 		{databases.resource, []string{"list"}, "without --database"},
 	},
 	"status": {
-		{campaigns.resource, []string{"get", "list"}, ""},
-		{databases.resource, []string{"get", "list"}, ""},
+		{campaigns.resource, []string{"list"}, "without a name, and with --wait"},
+		{databases.resource, []string{"list"}, "without a name"},
+		{campaigns.resource, []string{"get"}, "with a name, and with --wait"},
+		{databases.resource, []string{"get"}, "with a name"},
 	},
 	"verify": {
 		{databases.resource, []string{"get", "patch"}, ""},
 		{databases.resource, []string{"list"}, "without a name"},
 	},
-	"suspend":   suspensionRights,
-	"resume":    suspensionRights,
-	"reconcile": suspensionRights,
-	"release":   {{campaigns.resource, []string{"get", "patch"}, ""}},
+	"suspend": suspensionRights,
+	"resume":  suspensionRights,
+	"reconcile": {
+		{campaigns.resource, []string{"patch"}, "for a campaign"},
+		{campaigns.resource, []string{"get"}, "with --wait"},
+		{databases.resource, []string{"patch"}, "for a database"},
+	},
+	"release": {{campaigns.resource, []string{"get", "patch"}, ""}},
 }
 
 var suspensionRights = []Right{
@@ -49,12 +56,11 @@ var suspensionRights = []Right{
 // Rights are those that a command takes.
 func Rights(cmd *cobra.Command) []Right { return rights[cmd.Name()] }
 
-// Role is the role that has all rights of a command.
-func Role(cmd *cobra.Command) string {
-	return map[string]string{
-		"plan": "referral-operator-planner", "explain": "referral-operator-support", "status": "view",
-	}[cmd.Name()]
-}
+// roles are those that have all rights of a command, by its name; the others need edit.
+var roles = map[string]string{"plan": "referral-operator-planner", "explain": "referral-operator-support", "status": "view"}
+
+// Role is the ClusterRole that has all rights of a command.
+func Role(cmd *cobra.Command) string { return cmp.Or(roles[cmd.Name()], "edit") }
 
 // withRights adds a command's rights to its long help.
 func withRights(cmd *cobra.Command) *cobra.Command {
@@ -67,7 +73,7 @@ func withRights(cmd *cobra.Command) *cobra.Command {
 		}
 		text.WriteByte('\n')
 	}
-	fmt.Fprintf(&text, "The role %s has them.", cmp.Or(Role(cmd), "edit"))
+	fmt.Fprintf(&text, "The role %s has them.", Role(cmd))
 	cmd.Long = text.String()
 	return cmd
 }

@@ -62,7 +62,7 @@ func (o *status) run(cmd *cobra.Command, args []string) error {
 	if o.all && len(args) > 0 {
 		return errors.New("a campaign has one namespace: leave out --all-namespaces")
 	}
-	c, err := o.connect()
+	c, err := o.connect(cmd)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (c *change) each(cmd *cobra.Command, args []string, apply func(context.Cont
 		}
 		targets = append(targets, t)
 	}
-	server, err := c.connect()
+	server, err := c.connect(cmd)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (o *verify) run(cmd *cobra.Command, args []string) error {
 	if err := change.check(); err != nil {
 		return err
 	}
-	c, err := o.connect()
+	c, err := o.connect(cmd)
 	if err != nil {
 		return err
 	}
