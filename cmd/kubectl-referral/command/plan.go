@@ -223,7 +223,7 @@ func (o *plan) edits(ctx context.Context, c *cluster, q question, created *unstr
 	}
 	if q.policy != nil {
 		live, err := c.get(ctx, policies, q.policy.GetName())
-		if err = ignoreAbsence(err); err != nil {
+		if err := ignoreAbsence(err); err != nil {
 			return nil, err
 		}
 		proposed, _, _ := unstructured.NestedMap(created.Object, "spec", "proposed", "policy")

@@ -75,7 +75,7 @@ func (f *manifests) questions(ctx context.Context, c *cluster) (asked []question
 	for name, edited := range f.campaigns {
 		there := c.in(name.Namespace)
 		live, err := there.get(ctx, campaigns, name.Name)
-		if err = ignoreAbsence(err); err != nil {
+		if err := ignoreAbsence(err); err != nil {
 			return nil, nil, err
 		}
 		policy := policyOf(edited)

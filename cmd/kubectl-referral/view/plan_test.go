@@ -36,11 +36,17 @@ func step(t *testing.T, path string) *Step {
 }
 
 func TestPlansReadAsRecorded(t *testing.T) {
-	each(t, "plan", ".txt", func(t *testing.T, path string) string { return Plan(Options{Now: now}, step(t, path)) })
+	each(t, "plan", ".txt", func(t *testing.T, path string) string {
+		t.Helper()
+		return Plan(Options{Now: now}, step(t, path))
+	})
 }
 
 func TestPlansReadAsRecordedInMarkdown(t *testing.T) {
-	each(t, "plan", ".md", func(t *testing.T, path string) string { return Markdown([]*Step{step(t, path)}) })
+	each(t, "plan", ".md", func(t *testing.T, path string) string {
+		t.Helper()
+		return Markdown([]*Step{step(t, path)})
+	})
 }
 
 func TestOnlyAPlanWithoutAnyDifferenceChangesNothing(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 func TestReviewsReadAsRecorded(t *testing.T) {
 	each(t, "review", ".txt", func(t *testing.T, path string) string {
+		t.Helper()
 		return Review(Options{Now: now}, object[v1alpha1.RewardReview](t, path))
 	})
 }

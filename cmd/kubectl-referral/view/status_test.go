@@ -46,6 +46,7 @@ func load(t *testing.T, path string) ([]*v1alpha1.ReferralCampaign, []*v1alpha1.
 
 func TestStatusReadsAsRecorded(t *testing.T) {
 	each(t, "campaign", ".txt", func(t *testing.T, path string) string {
+		t.Helper()
 		campaigns, databases := load(t, path)
 		var database *v1alpha1.AttributionDatabase
 		if len(databases) > 0 {
@@ -57,6 +58,7 @@ func TestStatusReadsAsRecorded(t *testing.T) {
 
 func TestOverviewReadsAsRecorded(t *testing.T) {
 	each(t, "campaign", ".overview.txt", func(t *testing.T, path string) string {
+		t.Helper()
 		campaigns, databases := load(t, path)
 		return Overview(Options{Now: now}, campaigns, databases, true)
 	})
