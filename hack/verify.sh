@@ -3,7 +3,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-generated=(api config docs/reference)
+generated=(api config docs/reference docs/kubectl)
 modules=(. hack/tools hack/controlplane cmd/kubectl-referral)
 compiled=(. cmd/kubectl-referral) # the modules with code of this project
 failed=()
