@@ -26,7 +26,7 @@ var rights = map[string][]Right{
 	},
 	"explain": {
 		{reviews.resource, []string{"create", "get", "delete"}, ""},
-		{databases.resource, []string{"list"}, "without --database"},
+		{databases.resource, []string{"list"}, "without --database: this one has the role view"},
 	},
 	"status": {
 		{campaigns.resource, []string{"list"}, "without a name, and with --wait"},

@@ -42,9 +42,24 @@ func write(directory string) error {
 			return err
 		}
 	}
+	index.WriteString(install)
 	index.WriteString("\n## Flags of every command\n\n" + flags(root.PersistentFlags()))
 	return os.WriteFile(filepath.Join(directory, "README.md"), []byte(index.String()), 0o600)
 }
+
+const install = `
+## Install
+
+` + "`make build`" + ` writes ` + "`bin/kubectl-referral`" + `. In a directory of your ` + "`PATH`" + ` it is found by kubectl. For completion put a
+script named ` + "`kubectl_complete-referral`" + ` beside it and make it executable:
+
+` + "```sh" + `
+#!/bin/sh
+exec kubectl-referral __complete "$@"
+` + "```" + `
+
+Exit codes: 0 done; 1 differences or violations were found, or an awaited campaign needs a person; 2 an error, in one line.
+`
 
 func rightsOf(cmd *cobra.Command) string {
 	var parts []string
