@@ -76,7 +76,7 @@ Every command needs the API server and nothing else. Its help lists the rights i
 	return root
 }
 
-// connectionFlags are the flags of kubectl that say which API server to ask, as whom and where.
+// connectionFlags are the flags of kubectl that say which API server to ask, as which user and where.
 func connectionFlags() *genericclioptions.ConfigFlags {
 	all := genericclioptions.NewConfigFlags(true)
 	return &genericclioptions.ConfigFlags{
