@@ -25,6 +25,7 @@ type Options struct {
 	Registry       *hosting.Registry // outlives the manager
 	Installation   string            // part of the owner of each schema
 	StatusInterval time.Duration     // how often counters are read
+	Metrics        *Metrics          // nil: the leader shows none
 	Now            func() time.Time  // default: time.Now
 }
 
@@ -91,6 +92,13 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
 		return fmt.Errorf("while setting up what runs plans: %w", err)
+	}
+	if options.Metrics != nil {
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { // on the leader
+			return options.Metrics.Lead(ctx, mgr.GetClient())
+		})); err != nil {
+			return fmt.Errorf("while setting up the metrics of the leader: %w", err)
+		}
 	}
 	return nil
 }
