@@ -32,7 +32,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 		Log:              slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
 	leader := controllers.NewMetrics(registry)
-	for _, collector := range []prometheus.Collector{registry.Metrics(), leader, buildInfo()} {
+	for _, collector := range []prometheus.Collector{registry.Metrics(), leader, version.Metric("referral_manager_build_info")} {
 		if err := metrics.Registry.Register(collector); err != nil {
 			return fmt.Errorf("while registering metrics: %w", err)
 		}
@@ -64,17 +64,6 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	}
 	log.Info("Stopped")
 	return nil
-}
-
-// buildInfo is a metric with the version as a label.
-func buildInfo() prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "referral_manager_build_info",
-		Help:        "Always 1; the label version is the release or commit of this binary.",
-		ConstLabels: prometheus.Labels{"version": version.String()},
-	})
-	info.Set(1)
-	return info
 }
 
 // runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its
