@@ -18,6 +18,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Options hold for all controllers.
@@ -166,6 +167,15 @@ func retries() workqueue.TypedRateLimiter[reconcile.Request] {
 
 func controllerOptions() controller.Options {
 	return controller.Options{RateLimiter: retries()}
+}
+
+// withReconcileID returns a context whose transactions have the reconcileID of the log in their
+// application_name.
+func withReconcileID(ctx context.Context) context.Context {
+	if id := controller.ReconcileIDFromContext(ctx); id != "" {
+		return postgres.WithPurpose(ctx, string(id))
+	}
+	return ctx
 }
 
 // OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its

@@ -41,6 +41,9 @@ func (w *world) startTracker(ctx context.Context) error {
 		"--listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), "--public-url", w.tracker.url,
 		"--keys-file", "keys", "--tokens-file", "tokens",
 	}
+	if w.trackerMetrics != 0 {
+		args = append(args, "--ops-listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(w.trackerMetrics)))
+	}
 	shown, err := url.Parse(w.database.WriterURI)
 	if err != nil {
 		return errors.New("the database's URI is not a URL") // the cause would repeat its password
