@@ -39,6 +39,7 @@ func TestNoPanelOfTheDashboardIsEmpty(t *testing.T) {
 	if err := w.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
 	address := startPrometheus(t, program, w)
 	story, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -46,11 +47,18 @@ func TestNoPanelOfTheDashboardIsEmpty(t *testing.T) {
 	if err := play(story, w); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for title, expressions := range readPanels(t, w.root) {
+	panels := readPanels(t, w.root, "15m")
+	for title, expressions := range panels {
 		for _, expression := range expressions {
 			if err := awaitSamples(t.Context(), address, expression); err != nil {
 				t.Errorf("panel %q: %s: %v", title, expression, err)
 			}
+		}
+	}
+	if path := os.Getenv("DASHBOARD_SVG"); path != "" { // redraws docs/dashboard.svg
+		picture := drawPanels(t, address, readPanels(t, w.root, "10s"), began)
+		if err := os.WriteFile(path, []byte(picture), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -85,8 +93,8 @@ func startPrometheus(t *testing.T, program string, w *world) string {
 	return address
 }
 
-// readPanels returns the expressions of each panel, over all objects and the whole story.
-func readPanels(t *testing.T, root string) map[string][]string {
+// readPanels returns the expressions of each panel, over all objects, with rates over a window.
+func readPanels(t *testing.T, root, window string) map[string][]string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config", "grafana", "dashboard.json"))
 	if err != nil {
@@ -104,7 +112,7 @@ func readPanels(t *testing.T, root string) map[string][]string {
 	panels := map[string][]string{}
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
-			expression := strings.NewReplacer("$__rate_interval", "15m", "$namespace", ".*", "$campaign", ".*").Replace(target.Expr)
+			expression := strings.NewReplacer("$__rate_interval", window, "$namespace", ".*", "$campaign", ".*").Replace(target.Expr)
 			panels[panel.Title] = append(panels[panel.Title], expression)
 		}
 	}
