@@ -4,6 +4,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 )
 
@@ -101,9 +102,7 @@ func dashboard() object {
 	add := func(kind, title string, x, w, h int, more object) {
 		id++
 		p := object{"id": id, "type": kind, "title": title, "gridPos": object{"x": x, "y": y, "w": w, "h": h}}
-		for key, value := range more {
-			p[key] = value
-		}
+		maps.Copy(p, more)
 		panels = append(panels, p)
 	}
 	for _, row := range rows() {
