@@ -48,7 +48,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 			err: errors.New("the ownership of the schema is being given up"),
 		}
 	}
-	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *postgres.DB) error {
+	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, []phase[*databaseScope]{r.observeSchema, r.releaseSchema})
 	})

@@ -31,7 +31,7 @@ const (
 //
 // Conditions: those of its phases, and those of explain.
 func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *databaseScope) error {
-	err := r.registry.Prepare(ctx, s.name, func(ctx context.Context, db *postgres.DB) error {
+	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, r.schemaPhases())
 	})

@@ -20,7 +20,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	if err != nil {
 		return err
 	}
-	err = r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err = r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		if s.desired.keepBudget {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {

@@ -79,7 +79,7 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 
 // close closes a campaign whose object another controller's finalizer keeps.
 func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		return database.DeleteCampaign(ctx, db, s.identity())
 	})
 	switch {
@@ -97,7 +97,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 // at once.
 func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
 	var pairs int64
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var err error
 		pairs, err = database.ReverseCampaign(ctx, db, s.identity())
 		return err

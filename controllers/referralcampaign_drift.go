@@ -25,7 +25,7 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	if !resync && !allow {
 		return nil
 	}
-	err := r.registry.Use(ctx, s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
 		var errs []error
 		if resync {
 			errs = append(errs, database.RequestResync(ctx, db, s.identity(), requested))

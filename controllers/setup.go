@@ -18,6 +18,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Options hold for all controllers.
@@ -25,6 +26,7 @@ type Options struct {
 	Registry       *hosting.Registry // outlives the manager
 	Installation   string            // part of the owner of each schema
 	StatusInterval time.Duration     // how often counters are read
+	Metrics        *Metrics          // nil: the leader shows none
 	Now            func() time.Time  // default: time.Now
 }
 
@@ -91,6 +93,13 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
 		return fmt.Errorf("while setting up what runs plans: %w", err)
+	}
+	if options.Metrics != nil {
+		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { // on the leader
+			return options.Metrics.Lead(ctx, mgr.GetClient())
+		})); err != nil {
+			return fmt.Errorf("while setting up the metrics of the leader: %w", err)
+		}
 	}
 	return nil
 }
@@ -160,6 +169,15 @@ func retries() workqueue.TypedRateLimiter[reconcile.Request] {
 
 func controllerOptions() controller.Options {
 	return controller.Options{RateLimiter: retries()}
+}
+
+// withReconcileID returns a context whose transactions have the reconcileID of the log in their
+// application_name.
+func withReconcileID(ctx context.Context) context.Context {
+	if id := controller.ReconcileIDFromContext(ctx); id != "" {
+		return postgres.WithPurpose(ctx, string(id))
+	}
+	return ctx
 }
 
 // OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its

@@ -12,3 +12,5 @@ mkdir -p docs/reference
 tool crd-ref-docs --log-level=WARN --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml \
 	--renderer=markdown --output-path=docs/reference/api.md
 (cd cmd/kubectl-referral && go run ./docs ../../docs/kubectl)
+go run ./hack/metrics >docs/reference/metrics.md
+go run ./hack/dashboard >config/grafana/dashboard.json

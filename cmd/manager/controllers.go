@@ -37,7 +37,8 @@ var scheme = func() *runtime.Scheme {
 // runManager waits for the API server, then builds a manager with all controllers and runs it until
 // it ends. It calls ready once the caches are in sync.
 func runManager(
-	ctx context.Context, options options, kubernetes *rest.Config, registry *hosting.Registry, ready func(),
+	ctx context.Context, options options, kubernetes *rest.Config, registry *hosting.Registry, leader *controllers.Metrics,
+	ready func(),
 ) error {
 	if err := awaitKinds(ctx, kubernetes); err != nil {
 		return err
@@ -50,6 +51,7 @@ func runManager(
 		Registry:       registry,
 		Installation:   options.installation,
 		StatusInterval: options.statusInterval,
+		Metrics:        leader,
 	})
 	if err != nil {
 		return fmt.Errorf("while setting up the controllers: %w", err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/referral-operator/referral-operator/controllers"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/version"
 )
@@ -31,8 +31,11 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 		IdlePollInterval: options.idlePollInterval,
 		Log:              slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
-	if err := errors.Join(metrics.Registry.Register(registry.Metrics()), metrics.Registry.Register(buildInfo())); err != nil {
-		return fmt.Errorf("while registering metrics: %w", err)
+	leader := controllers.NewMetrics(registry)
+	for _, collector := range []prometheus.Collector{registry.Metrics(), leader, version.Metric("referral_manager_build_info")} {
+		if err := metrics.Registry.Register(collector); err != nil {
+			return fmt.Errorf("while registering metrics: %w", err)
+		}
 	}
 	health := newHealth(options.healthAddress)
 	metricsServer, err := newMetricsServer(options, kubernetes)
@@ -52,7 +55,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	running.Go(func() error {
 		defer endHosts() // after the manager: a reconcile that still runs uses the connections
 		keepManager(ctx, log, func(ctx context.Context) error {
-			return runManager(ctx, options, kubernetes, registry, health.ready)
+			return runManager(ctx, options, kubernetes, registry, leader, health.ready)
 		})
 		return nil
 	})
@@ -61,17 +64,6 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	}
 	log.Info("Stopped")
 	return nil
-}
-
-// buildInfo is a metric with the version as a label.
-func buildInfo() prometheus.Collector {
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "referral_operator_build_info",
-		Help:        "Always 1; the label version is the release or commit of this binary.",
-		ConstLabels: prometheus.Labels{"version": version.String()},
-	})
-	info.Set(1)
-	return info
 }
 
 // runHosts runs the registry until ctx ends, and then waits for at most stopTimeout until its

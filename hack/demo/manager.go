@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -46,6 +48,10 @@ func (w *world) startManager(ctx context.Context) error {
 		"--kubeconfig", kubeconfig, "--status-interval", "1s",
 		// Without ports, so that two demos can run at once.
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0",
+	}
+	if w.managerMetrics != 0 {
+		args[5] = net.JoinHostPort("127.0.0.1", strconv.Itoa(w.managerMetrics))
+		args = append(args, "--metrics-secure=false")
 	}
 	w.screen.command("$", "manager "+shellWords(args[:4])+" \\\n    "+shellWords(args[4:])+" &")
 	w.manager, err = testworld.StartProcess(testworld.ProcessOptions{

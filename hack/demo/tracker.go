@@ -21,6 +21,7 @@ import (
 type tracker struct {
 	process *testworld.Process
 	url     string
+	probes  string // base of /readyz
 	token   string // the shop's, for /v1
 }
 
@@ -37,9 +38,14 @@ func (w *world) startTracker(ctx context.Context) error {
 		return err
 	}
 	w.tracker = &tracker{url: fmt.Sprintf("http://localhost:%d", port), token: token}
+	w.tracker.probes = w.tracker.url
 	args := []string{
 		"--listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), "--public-url", w.tracker.url,
 		"--keys-file", "keys", "--tokens-file", "tokens",
+	}
+	if w.trackerMetrics != 0 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(w.trackerMetrics))
+		args, w.tracker.probes = append(args, "--ops-listen", address), "http://"+address
 	}
 	shown, err := url.Parse(w.database.WriterURI)
 	if err != nil {
@@ -65,7 +71,7 @@ func (t *tracker) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("still not ready after %s", patience))
 	defer cancel()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.url+"/readyz", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.probes+"/readyz", nil)
 		if err != nil {
 			return fmt.Errorf("while asking whether the tracker is ready: %w", err)
 		}

@@ -39,6 +39,9 @@ type world struct {
 	visitor  *visitor
 
 	abandon context.CancelCauseFunc // ends the story early
+
+	// Ports of the metrics of manager and tracker; zero: they have none, so that two demos can run at once.
+	managerMetrics, trackerMetrics int
 }
 
 // start starts the servers and builds the binaries. It installs nothing.

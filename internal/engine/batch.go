@@ -28,6 +28,7 @@ type batch struct {
 	config *Declared
 	turn   turn // what the batch may work on
 
+	watch        stopwatch
 	tx           pgx.Tx
 	now          time.Time      // the database's clock
 	shards       []int16        // locked
@@ -75,6 +76,7 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 		}
 	}()
 	defer b.unlockMemory()
+	b.watch = startStopwatch()
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
@@ -89,6 +91,7 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if found, err := choose(ctx); err != nil || !found {
 		return false, err
 	}
+	b.watch.end(StageChoose)
 	if err := b.converge(ctx); err != nil {
 		return false, err
 	}
@@ -101,7 +104,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if err := b.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a batch: %w", err)
 	}
+	b.watch.end(StageCommit)
 	b.addToStats()
+	b.observeCommit()
 	return true, nil
 }
 
@@ -211,6 +216,7 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if err := b.load(ctx); err != nil {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
+	b.watch.end(StageLoad)
 	if b.resyncs {
 		if err := b.dropPending(ctx); err != nil {
 			return fmt.Errorf("while looking for pending changes: %w", err)
@@ -222,6 +228,7 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if err := b.weighDecisions(); err != nil {
 		return fmt.Errorf("while deciding: %w", err)
 	}
+	b.watch.end(StageDecide)
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}
@@ -232,9 +239,11 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 		return fmt.Errorf("while allocating capacity: %w", err)
 	}
 	b.settle()
+	b.watch.end(StageAllocate)
 	if err := b.record(ctx); err != nil {
 		return fmt.Errorf("while recording results: %w", err)
 	}
+	b.watch.end(StageRecord)
 	return nil
 }
 
@@ -253,7 +262,7 @@ func (b *batch) fence(ctx context.Context) error {
 	return nil
 }
 
-// count adds a committed batch to the engine's statistics.
+// addToStats adds a committed batch to the engine's statistics.
 func (b *batch) addToStats() {
 	stats := &b.engine.stats
 	stats.batches.Add(1)

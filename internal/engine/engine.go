@@ -25,6 +25,7 @@ type Options struct {
 	Pace             *Pace         // shared by the engines of a process; default: its own
 	BatchSize        int           // most changes in a batch while there is a backlog; default 4,000
 	LossLimit        int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
+	Observer         Observer      // default: none
 	Log              *slog.Logger  // default: discards
 }
 
@@ -145,6 +146,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 			return err
 		case err != nil:
 			e.setFailure(err)
+			e.observeFailure(err)
 			wait = delay.NextBackOff()
 			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 		default:

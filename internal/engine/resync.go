@@ -114,6 +114,9 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err erro
 // which the next step leaves out. After any other failure the same step is repeated.
 func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	s.engine.stats.failures.Add(1)
+	if ctx.Err() == nil {
+		s.engine.observeFailure(err)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return false

@@ -60,6 +60,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 			began := time.Now()
 			did, err := e.reverseStep(ctx, reversalRows)
 			if err != nil && ctx.Err() == nil {
+				e.observeFailure(err)
 				wait := delay.NextBackOff()
 				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
 				pause(ctx, wait)
@@ -117,6 +118,7 @@ func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) 
 		return false, fmt.Errorf("while committing a step of a reversal: %w", err)
 	}
 	s.engine.stats.entries.Add(uint64(s.countEntries()))
+	s.observeCommit()
 	return true, nil
 }
 

@@ -138,6 +138,9 @@ func (w *worker) prepareNext(b *batch) {
 // at once.
 func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, began time.Time, err error) (atOnce bool) {
 	w.engine.stats.failures.Add(1)
+	if ctx.Err() == nil {
+		w.engine.observeFailure(err)
+	}
 	end := b.ending(began, err)
 	switch {
 	case ctx.Err() != nil:

@@ -51,6 +51,8 @@ type host struct {
 	engine     *engine.Engine     // nil: not running
 	condition  condition
 	report     *report // nil: none was read
+
+	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never
 }
 
 func newHost(r *Registry, name types.NamespacedName) *host {
@@ -167,6 +169,7 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 			return nil
 		}
 		h.cut(err) // of whatever class: there is no connection
+		h.registry.metrics.Failed(err)
 		wait := delay.NextBackOff()
 		h.log.Info("Cannot connect to the database",
 			"reason", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))

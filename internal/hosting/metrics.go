@@ -1,52 +1,52 @@
 package hosting
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
 // metrics reads the hosts at each scrape, so that nothing has to be removed when a host is dropped.
+// A host has five series; what only the leader knows of a database is in package controllers.
 type metrics struct {
 	registry *Registry
 
-	serving, pending, oldest, setAside                   *prometheus.Desc
-	batches, referees, entries, failures, refereesFailed *prometheus.Desc
+	running, batches, connections, heartbeat *prometheus.Desc
 }
 
-// Metrics returns a collector of all hosts, labelled with namespace and name of their
-// AttributionDatabase.
+// Metrics returns a collector of this process' engines: their flows, and for each AttributionDatabase
+// whether its engine runs and how it gets on.
 func (r *Registry) Metrics() prometheus.Collector {
-	describe := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc("referral_operator_"+name, help, []string{"namespace", "name"}, nil)
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("referral_"+name, help, append([]string{"namespace", "database"}, labels...), nil)
 	}
 	return &metrics{
 		registry: r,
-		serving:  describe("engine_running", "1 while this replica decides credits in the database, else 0."),
-		pending:  describe("pending_changes", "Changes of facts waiting to be decided, counted up to 10,000."),
-		oldest:   describe("oldest_pending_change_seconds", "Age of the oldest change of facts waiting to be decided."),
-		setAside: describe("set_aside_referees", "Referees whose facts could not be decided."),
-		batches:  describe("engine_batches_total", "Batches this replica committed."),
-		referees: describe("engine_referees_total", "Referees this replica decided in committed batches."),
-		entries:  describe("engine_ledger_entries_total", "Ledger entries this replica appended."),
-		failures: describe("engine_batch_failures_total", "Batches of this replica that were rolled back."),
-		refereesFailed: describe("engine_set_aside_total",
-			"Referees this replica set aside because their facts could not be decided."),
+		running:  describe("engine_running", "1 while this replica decides credits in the database, else 0."),
+		batches: describe("engine_batches_total",
+			"Batches that this replica committed, and batches and steps of resyncs that were rolled back.", "result"),
+		connections: describe("database_connections_used_ratio",
+			"Connections of this replica in use, as a part of spec.maxConnections. Absent without a connection."),
+		heartbeat: describe("database_ownership_heartbeat_timestamp_seconds",
+			"When this replica last recorded that the owner of the schema is alive, as seconds since 1970. Five minutes after the last of all replicas another installation may take over."),
 	}
 }
 
+// Describe implements prometheus.Collector.
 func (m *metrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, description := range []*prometheus.Desc{
-		m.serving, m.pending, m.oldest, m.setAside,
-		m.batches, m.referees, m.entries, m.failures, m.refereesFailed,
-	} {
+	for _, description := range []*prometheus.Desc{m.running, m.batches, m.connections, m.heartbeat} {
 		descriptions <- description
 	}
+	for _, collector := range m.registry.metrics.collectors() {
+		collector.Describe(descriptions)
+	}
 }
 
+// Collect implements prometheus.Collector.
 func (m *metrics) Collect(samples chan<- prometheus.Metric) {
+	for _, collector := range m.registry.metrics.collectors() {
+		collector.Collect(samples)
+	}
 	for _, name := range m.registry.Names() {
 		if h := m.registry.find(name); h != nil {
 			m.collectHost(h, samples)
@@ -56,32 +56,25 @@ func (m *metrics) Collect(samples chan<- prometheus.Metric) {
 
 func (m *metrics) collectHost(h *host, samples chan<- prometheus.Metric) {
 	h.mu.Lock()
-	running, report := h.engine, h.report
+	running, db, heartbeatAt := h.engine, h.db, h.heartbeatAt
 	h.mu.Unlock()
-	send := func(description *prometheus.Desc, kind prometheus.ValueType, value float64) {
-		samples <- prometheus.MustNewConstMetric(description, kind, value, h.name.Namespace, h.name.Name)
+	send := func(description *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		samples <- prometheus.MustNewConstMetric(description, kind, value,
+			append([]string{h.name.Namespace, h.name.Name}, labels...)...)
 	}
 	var stats engine.Stats
-	if running == nil {
-		send(m.serving, prometheus.GaugeValue, 0)
-	} else {
-		send(m.serving, prometheus.GaugeValue, 1)
-		stats = running.Stats()
+	decides := 0.0
+	if running != nil {
+		decides, stats = 1, running.Stats()
 	}
-	send(m.batches, prometheus.CounterValue, float64(stats.Batches))
-	send(m.referees, prometheus.CounterValue, float64(stats.Referees))
-	send(m.entries, prometheus.CounterValue, float64(stats.Entries))
-	send(m.failures, prometheus.CounterValue, float64(stats.Failures))
-	send(m.refereesFailed, prometheus.CounterValue, float64(stats.SetAside))
-
-	if report == nil || time.Since(report.at) > reportLifetime {
-		return
+	send(m.running, prometheus.GaugeValue, decides)
+	send(m.batches, prometheus.CounterValue, float64(stats.Batches), "Committed")
+	send(m.batches, prometheus.CounterValue, float64(stats.Failures), "RolledBack")
+	if db != nil {
+		connections := db.Stat()
+		send(m.connections, prometheus.GaugeValue, float64(connections.AcquiredConns())/float64(connections.MaxConns()))
 	}
-	var oldest float64
-	if since := report.status.OldestPendingChange; !since.IsZero() {
-		oldest = time.Since(since).Seconds()
+	if !heartbeatAt.IsZero() {
+		send(m.heartbeat, prometheus.GaugeValue, float64(heartbeatAt.UnixMilli())/1000)
 	}
-	send(m.pending, prometheus.GaugeValue, float64(report.status.PendingChanges))
-	send(m.oldest, prometheus.GaugeValue, oldest)
-	send(m.setAside, prometheus.GaugeValue, float64(report.status.SetAside))
 }

@@ -51,6 +51,7 @@ type Registry struct {
 	pace    *engine.Pace // of all engines
 	changes *Feed
 	doubted *Feed
+	metrics *engineMetrics
 
 	added chan struct{} // has a value when a host may not have been started
 
@@ -69,6 +70,7 @@ func NewRegistry(options Options) *Registry {
 		pace:    &engine.Pace{},
 		changes: NewFeed(),
 		doubted: NewFeed(),
+		metrics: newEngineMetrics(),
 		added:   make(chan struct{}, 1),
 		hosts:   map[types.NamespacedName]*host{},
 	}

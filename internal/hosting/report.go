@@ -9,10 +9,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// reportLifetime is how long metrics show a report. An older one is out of date: another replica
-// leads and reads its own.
-const reportLifetime = 5 * time.Minute
-
 // quietLifetime is how long a report of an idle database is used. It bounds how long what another
 // replica does unnoticed stays out of it.
 const quietLifetime = 2 * time.Minute
@@ -51,8 +47,7 @@ func (h *host) moment() (moment Moment, idle bool) {
 	return moment, idle
 }
 
-// SetReport keeps the status that was read from a database after a moment, for Report and for
-// metrics.
+// SetReport keeps the status that was read from a database after a moment, for Report.
 func (r *Registry) SetReport(name types.NamespacedName, status database.Status, moment Moment) {
 	if h := r.find(name); h != nil {
 		h.mu.Lock()

@@ -39,7 +39,7 @@ const (
 func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Identity) {
 	delay := newBackoff()
 	for {
-		may, err := mayServe(ctx, db, identity)
+		may, err := h.mayServe(ctx, db, identity)
 		h.observe(err)
 		if err == nil && !may {
 			h.change(func(c *condition) { c.engine = nil }) // no engine runs here, so none fails
@@ -67,7 +67,7 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 
 // mayServe reports whether the schema belongs to identity and has the versions that this binary
 // knows. For the owner it records a heartbeat.
-func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
+func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	schema, rules, err := database.ReadVersions(ctx, db)
@@ -77,6 +77,9 @@ func mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) 
 	err = database.Heartbeat(ctx, db, identity)
 	if _, another := errors.AsType[*database.ErrOwnedByAnother](err); another {
 		return false, nil
+	}
+	if err == nil {
+		h.beat()
 	}
 	return err == nil, err
 }
@@ -93,6 +96,7 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 		IdlePollInterval: h.registry.options.IdlePollInterval,
 		Pace:             h.registry.pace,
 		Log:              h.log,
+		Observer:         h.registry.metrics,
 	})
 	h.attend(ctx, db, e)
 	defer h.leave(ctx, db)
@@ -167,7 +171,7 @@ func (h *host) heartbeats(
 	ctx context.Context, end context.CancelFunc, db *postgres.DB, identity database.Identity, e *engine.Engine,
 ) {
 	for pause(ctx, jitter.Spread(heartbeatInterval)) {
-		may, err := mayServe(ctx, db, identity)
+		may, err := h.mayServe(ctx, db, identity)
 		h.observe(err)
 		if err == nil && !may {
 			end()
@@ -221,4 +225,11 @@ func (h *host) setEngine(e *engine.Engine) {
 			c.phase = Connected
 		}
 	})
+}
+
+// beat records that the owner of the schema has just recorded its heartbeat.
+func (h *host) beat() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.heartbeatAt = time.Now()
 }

@@ -123,6 +123,9 @@ func (h *host) learn(err error) {
 		return
 	}
 	h.observe(err)
+	if err != nil {
+		h.registry.metrics.Failed(err)
+	}
 }
 
 // usable returns the connections of a host that has reached phase, or why they cannot be used.

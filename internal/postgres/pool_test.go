@@ -168,6 +168,23 @@ func TestConnectionsNeedNoSession(t *testing.T) {
 	}
 }
 
+func TestPurposeIsPartOfTheApplicationNameUntilTheTransactionEnds(t *testing.T) {
+	own := testworld.NewDatabase(t)
+	db := open(t, own.URI, postgres.DefaultSchema)
+	const id = "6f1c1d52-1111-4222-8333-444455556666"
+	var name string
+	row := db.QueryRow(postgres.WithPurpose(t.Context(), id), "SELECT current_setting('application_name')")
+	if err := row.Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	if name != "referral-operator "+id {
+		t.Errorf("application_name is %q", name)
+	}
+	if got := testworld.Value[string](t, db, "SELECT current_setting('application_name')"); got != "referral-operator" {
+		t.Errorf("afterwards application_name is %q", got)
+	}
+}
+
 func TestALostConnectionIsReplaced(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, postgres.DefaultSchema)

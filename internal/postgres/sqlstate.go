@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -87,6 +88,40 @@ func Classify(err error) Class {
 		}
 	}
 	return class
+}
+
+// ConnectionClass is the StateClass of errors for which the server gave no SQLSTATE: there was no
+// connection, it was lost, or no answer came in time.
+const ConnectionClass = "connection"
+
+// OtherClass is the StateClass of SQLSTATEs that Postgres does not have.
+const OtherClass = "other"
+
+// stateClasses are the classes of SQLSTATEs that a statement of this program may end with.
+var stateClasses = []string{
+	"08", "0A", "21", "22", "23", "25", "26", "28", "2D", "34", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "P0", "XX",
+}
+
+// StateClasses returns every value of StateClass but the empty one.
+func StateClasses() []string {
+	return append(slices.Clone(stateClasses), ConnectionClass, OtherClass)
+}
+
+// StateClass returns the class of the SQLSTATE in err, its first two characters. It is empty if err
+// is no error of the database.
+func StateClass(err error) string {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if len(server.Code) == 5 && slices.Contains(stateClasses, server.Code[:2]) {
+			return server.Code[:2]
+		}
+		return OtherClass
+	}
+	switch Classify(err) {
+	case ClassUnreachable, ClassCertificateNotTrusted, ClassReadOnly:
+		return ConnectionClass
+	default:
+		return ""
+	}
 }
 
 // leaves are the innermost errors of a tree of wrapped and joined errors: one for each host that

@@ -56,4 +56,26 @@ func TestFaultOfAFailedBatch(t *testing.T) {
 	}
 }
 
+func TestStateClassIsBounded(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"no error", nil, ""},
+		{"no error of the database", errors.New("the configuration moved"), ""},
+		{"stopped", context.Canceled, ""},
+		{"deadlock", fmt.Errorf("while recording: %w", sqlstate("40P01")), "40"},
+		{"a class that Postgres does not have", sqlstate("ZZ123"), postgres.OtherClass},
+		{"a code of a hostile server", sqlstate("40"), postgres.OtherClass},
+		{"lost connection", io.ErrUnexpectedEOF, postgres.ConnectionClass},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := postgres.StateClass(test.err); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func sqlstate(code string) error { return &pgconn.PgError{Code: code} }

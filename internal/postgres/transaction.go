@@ -49,7 +49,26 @@ func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cleanTx{tx, db.names}, nil
+	clean := &cleanTx{tx, db.names}
+	if purpose, ok := ctx.Value(purposeKey{}).(string); ok {
+		if _, err := clean.Exec(ctx, queries.Get("set_application_name"), applicationName+" "+purpose); err != nil {
+			// The connection is given back even if the context has ended.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			_ = clean.Rollback(ctx)
+			return nil, err
+		}
+	}
+	return clean, nil
+}
+
+// purposeKey is the key of WithPurpose.
+type purposeKey struct{}
+
+// WithPurpose returns a context whose transactions have the purpose, such as the ID of a reconcile,
+// in their application_name. It costs each of them one round trip.
+func WithPurpose(ctx context.Context, purpose string) context.Context {
+	return context.WithValue(ctx, purposeKey{}, purpose)
 }
 
 // retryAttempts bounds how often Retry runs a transaction.

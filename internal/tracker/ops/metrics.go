@@ -65,6 +65,12 @@ func (m *Metrics) TokenRefused(reason string) { m.refused.WithLabelValues(reason
 // Arrived counts a request with a code.
 func (m *Metrics) Arrived(result string) { m.arrivals.WithLabelValues(result).Inc() }
 
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) { m.registry.Describe(descriptions) }
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(samples chan<- prometheus.Metric) { m.registry.Collect(samples) }
+
 // Register adds /metrics.
 func (m *Metrics) Register(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))

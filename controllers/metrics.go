@@ -1,0 +1,370 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// Metrics are the metrics that the leader derives from the status of all objects. They are read
+// from the cache at each scrape, so an object that is gone has no series any more. Without the lease
+// there is only the metric that says so.
+//
+// A database has at most 7 series here and 5 of package hosting, a campaign at most 20.
+type Metrics struct {
+	registry *hosting.Registry
+	leading  atomic.Pointer[leading] // nil: another replica leads
+	reviews  atomic.Pointer[func() int]
+
+	leader        *prometheus.Desc
+	databases     databaseMetrics
+	campaigns     campaignMetrics
+	plans, stored *prometheus.Desc
+}
+
+// leading is what metrics are read from while this replica leads.
+type leading struct {
+	ctx    context.Context // ends with the lease
+	reader client.Reader
+}
+
+// NewMetrics returns the metrics of a process. They outlive its managers.
+func NewMetrics(registry *hosting.Registry) *Metrics {
+	return &Metrics{
+		registry:  registry,
+		leader:    prometheus.NewDesc("referral_manager_leader", "1 while this replica holds the lease and reports status, else 0.", nil, nil),
+		databases: newDatabaseMetrics(),
+		campaigns: newCampaignMetrics(),
+		plans: prometheus.NewDesc("referral_plans",
+			"Stored RewardPlans by state.", []string{"state"}, nil),
+		stored: prometheus.NewDesc("referral_reviews", "Stored RewardReviews.", nil, nil),
+	}
+}
+
+// CountReviews makes the number of stored RewardReviews a metric.
+func (m *Metrics) CountReviews(count func() int) { m.reviews.Store(&count) }
+
+// Lead shows the metrics of all objects until ctx ends.
+func (m *Metrics) Lead(ctx context.Context, reader client.Reader) error {
+	m.leading.Store(&leading{ctx, reader})
+	defer m.leading.Store(nil)
+	<-ctx.Done()
+	return nil
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range slices.Concat([]*prometheus.Desc{m.leader, m.plans, m.stored}, m.databases.all(), m.campaigns.all()) {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(samples chan<- prometheus.Metric) {
+	now := m.leading.Load()
+	if now == nil {
+		samples <- prometheus.MustNewConstMetric(m.leader, prometheus.GaugeValue, 0)
+		return
+	}
+	samples <- prometheus.MustNewConstMetric(m.leader, prometheus.GaugeValue, 1)
+	m.collectDatabases(now, samples)
+	m.collectCampaigns(now, samples)
+	m.collectPlans(now, samples)
+	if count := m.reviews.Load(); count != nil {
+		samples <- prometheus.MustNewConstMetric(m.stored, prometheus.GaugeValue, float64((*count)()))
+	}
+}
+
+// list lists all objects of a kind, as the cache's own. An error means that the manager ends: then
+// there are no series.
+func (l *leading) list(list client.ObjectList) bool {
+	return l.reader.List(l.ctx, list, &client.ListOptions{UnsafeDisableDeepCopy: new(true)}) == nil
+}
+
+// databaseMetrics describe an AttributionDatabase.
+type databaseMetrics struct {
+	ready, pending, oldest, setAside, violations, verificationDue, privileged *prometheus.Desc
+}
+
+func newDatabaseMetrics() databaseMetrics {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("referral_database_"+name, help, append([]string{"namespace", "database"}, labels...), nil)
+	}
+	return databaseMetrics{
+		ready:    describe("ready", "1 if the condition Ready of the AttributionDatabase is true, else 0; with its reason.", "reason"),
+		pending:  describe("pending_changes", "Changes of facts waiting to be decided, counted up to 10,000."),
+		oldest:   describe("oldest_pending_change_age_seconds", "Age of the oldest change of facts waiting to be decided; 0: none waits."),
+		setAside: describe("set_aside_referees", "Referees whose facts could not be decided."),
+		violations: describe("violations",
+			"Rows, or sums of rows, that contradicted each other in the last verification. Absent before the first one."),
+		verificationDue: describe("verification_due_timestamp_seconds",
+			"When the next verification should end, as seconds since 1970: spec.verifyInterval after the last one. Absent while suspended."),
+		privileged: describe("privileged_role", "1 if the user of the connection URI may become a superuser of the server, else 0."),
+	}
+}
+
+func (d *databaseMetrics) all() []*prometheus.Desc {
+	return []*prometheus.Desc{d.ready, d.pending, d.oldest, d.setAside, d.violations, d.verificationDue, d.privileged}
+}
+
+func (m *Metrics) collectDatabases(now *leading, samples chan<- prometheus.Metric) {
+	var list v1alpha1.AttributionDatabaseList
+	if !now.list(&list) {
+		return
+	}
+	for i := range list.Items {
+		m.databases.collect(&list.Items[i], samples)
+	}
+}
+
+func (d *databaseMetrics) collect(adb *v1alpha1.AttributionDatabase, samples chan<- prometheus.Metric) {
+	send := sender(samples, adb.Namespace, adb.Name)
+	status := &adb.Status
+	ready, reason := readyOf(status.Conditions)
+	send(d.ready, ready, reason)
+	send(d.pending, float64(status.PendingChanges))
+	send(d.oldest, ageOf(status.OldestPendingChange))
+	send(d.setAside, float64(status.SetAside))
+	send(d.privileged, number(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.PrivilegedRoleCondition)))
+	var verified *metav1.Time
+	if verification := status.Verification; verification != nil {
+		verified = verification.LastTime
+		if verified != nil {
+			send(d.violations, float64(verification.Violations))
+		}
+	}
+	if interval := adb.Spec.VerifyInterval; interval != nil && !adb.Spec.Suspend {
+		send(d.verificationDue, due(verified, adb.CreationTimestamp, interval.Duration))
+	}
+}
+
+// campaignMetrics describe a ReferralCampaign.
+type campaignMetrics struct {
+	ready, pairs, granted, reversed, budget, remaining, withheld, rollout, drift, resyncDue *prometheus.Desc
+}
+
+func newCampaignMetrics() campaignMetrics {
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("referral_campaign_"+name, help, append([]string{"namespace", "campaign", "database"}, labels...), nil)
+	}
+	const currencies = " In major units. At most 4 currencies; with more, 3 and the sum of the others' amounts as other."
+	return campaignMetrics{
+		ready:    describe("ready", "1 if the condition Ready of the ReferralCampaign is true, else 0; with its reason.", "reason"),
+		pairs:    describe("pairs", "Pairs by state; AwaitingPurchase: attributed signups without a pair.", "state"),
+		granted:  describe("credit_granted", "Net granted credit: grants less reversals."+currencies, "currency"),
+		reversed: describe("credit_reversed", "Credit taken back so far."+currencies, "currency"),
+		budget:   describe("budget", "spec.budget, in major units. Absent without a budget.", "currency"),
+		remaining: describe("budget_remaining",
+			"Budget less what is granted and held, in major units; below zero after the budget was lowered. Absent without a budget.", "currency"),
+		withheld: describe("withheld_pairs", "Pairs whose reversal is withheld, by cause, until a person permits it.", "cause"),
+		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again."),
+		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far."),
+		resyncDue: describe("resync_due_timestamp_seconds",
+			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while suspended."),
+	}
+}
+
+func (c *campaignMetrics) all() []*prometheus.Desc {
+	return []*prometheus.Desc{
+		c.ready, c.pairs, c.granted, c.reversed, c.budget, c.remaining, c.withheld, c.rollout, c.drift, c.resyncDue,
+	}
+}
+
+func (m *Metrics) collectCampaigns(now *leading, samples chan<- prometheus.Metric) {
+	var list v1alpha1.ReferralCampaignList
+	if !now.list(&list) {
+		return
+	}
+	withheld := m.withheldPairs(list.Items)
+	for i := range list.Items {
+		campaign := &list.Items[i]
+		m.campaigns.collect(campaign, withheld[client.ObjectKeyFromObject(campaign)], samples)
+	}
+}
+
+// withheldPairs returns, by campaign, how many reversals its database withholds.
+func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[types.NamespacedName]int64 {
+	withheld := map[types.NamespacedName]int64{}
+	read := map[types.NamespacedName]bool{}
+	for i := range campaigns {
+		database := types.NamespacedName{Namespace: campaigns[i].Namespace, Name: campaigns[i].Spec.DatabaseRef.Name}
+		if read[database] {
+			continue
+		}
+		read[database] = true
+		report, _ := m.registry.Report(database)
+		for _, campaign := range report.Campaigns {
+			if loss := campaign.Resync.MassReversal; loss != nil {
+				withheld[types.NamespacedName{Namespace: database.Namespace, Name: campaign.Name}] = loss.Pairs
+			}
+		}
+	}
+	return withheld
+}
+
+func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, withheld int64, samples chan<- prometheus.Metric) {
+	send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
+	status := &campaign.Status
+	ready, reason := readyOf(status.Conditions)
+	send(c.ready, ready, reason)
+	if pairs := status.Pairs; pairs != nil {
+		send(c.pairs, float64(pairs.AwaitingPurchase), "AwaitingPurchase")
+		send(c.pairs, float64(pairs.Waiting), "Waiting")
+		send(c.pairs, float64(pairs.Held), "Held")
+		send(c.pairs, float64(pairs.Granted), "Granted")
+		send(c.pairs, float64(pairs.Reversed), "Reversed")
+	}
+	budget := campaign.Spec.Budget
+	if budget != nil {
+		send(c.budget, amountOf(budget.Amount), budget.Currency)
+	}
+	for _, credit := range status.Credits {
+		if budget != nil && credit.Currency == budget.Currency && credit.BudgetRemaining != "" {
+			send(c.remaining, amountOf(credit.BudgetRemaining), credit.Currency)
+		}
+	}
+	for _, credit := range shownCredits(status.Credits, budget) {
+		send(c.granted, credit.granted, credit.currency)
+		send(c.reversed, credit.reversed, credit.currency)
+	}
+	send(c.withheld, float64(withheld), v1alpha1.MassReversalReason)
+	remaining := 0.0
+	if rollout := status.Rollout; rollout != nil {
+		remaining = float64(max(0, rollout.Total-rollout.Decided))
+	}
+	send(c.rollout, remaining)
+	send(c.drift, float64(status.DriftCorrected))
+	if interval := campaign.Spec.ResyncInterval; interval != nil && !campaign.Spec.Suspend {
+		send(c.resyncDue, due(status.LastResyncTime, campaign.CreationTimestamp, interval.Duration))
+	}
+}
+
+const (
+	// mostCurrencies bounds the currencies of one campaign that have series.
+	mostCurrencies = 4
+
+	// otherCurrency is the label of the sum of all further currencies.
+	otherCurrency = "other"
+)
+
+// shownCredit is a campaign's credit in one currency, or in all further ones.
+type shownCredit struct {
+	currency          string
+	granted, reversed float64
+}
+
+// shownCredits are the credits that have series: the budget's currency first, then by currency. The
+// last one is the sum of all that are too many.
+func shownCredits(credits []v1alpha1.CurrencyCredit, budget *v1alpha1.Money) []shownCredit {
+	sorted := slices.Clone(credits)
+	slices.SortStableFunc(sorted, func(a, b v1alpha1.CurrencyCredit) int {
+		if budget != nil && a.Currency != b.Currency {
+			switch budget.Currency {
+			case a.Currency:
+				return -1
+			case b.Currency:
+				return 1
+			}
+		}
+		return strings.Compare(a.Currency, b.Currency)
+	})
+	var shown []shownCredit
+	for i, credit := range sorted {
+		granted, reversed := amountOf(credit.Granted), amountOf(credit.Reversed)
+		if len(sorted) <= mostCurrencies || i < mostCurrencies-1 {
+			shown = append(shown, shownCredit{credit.Currency, granted, reversed})
+			continue
+		}
+		if i == mostCurrencies-1 {
+			shown = append(shown, shownCredit{currency: otherCurrency})
+		}
+		other := &shown[mostCurrencies-1]
+		other.granted += granted
+		other.reversed += reversed
+	}
+	return shown
+}
+
+func (m *Metrics) collectPlans(now *leading, samples chan<- prometheus.Metric) {
+	var list v1alpha1.RewardPlanList
+	if !now.list(&list) {
+		return
+	}
+	states := map[string]int{v1alpha1.PendingReason: 0, v1alpha1.RunningReason: 0, v1alpha1.DoneReason: 0, v1alpha1.FailedReason: 0}
+	for i := range list.Items {
+		state := v1alpha1.PendingReason
+		if ready := meta.FindStatusCondition(list.Items[i].Status.Conditions, v1alpha1.ReadyCondition); ready != nil {
+			if state = ready.Reason; state != v1alpha1.PendingReason && state != v1alpha1.RunningReason && state != v1alpha1.DoneReason {
+				state = v1alpha1.FailedReason
+			}
+		}
+		states[state]++
+	}
+	for state, plans := range states {
+		samples <- prometheus.MustNewConstMetric(m.plans, prometheus.GaugeValue, float64(plans), state)
+	}
+}
+
+// sender sends gauges with the labels of one object, followed by their own.
+func sender(samples chan<- prometheus.Metric, object ...string) func(*prometheus.Desc, float64, ...string) {
+	return func(description *prometheus.Desc, value float64, labels ...string) {
+		samples <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value,
+			slices.Concat(object, labels)...)
+	}
+}
+
+// readyOf returns 1 if Ready is true, else 0, and its reason; None: the object has not been
+// reconciled yet.
+func readyOf(conditions []metav1.Condition) (value float64, reason string) {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ReadyCondition)
+	if ready == nil {
+		return 0, "None"
+	}
+	return number(ready.Status == metav1.ConditionTrue), ready.Reason
+}
+
+func number(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// ageOf is how many seconds ago a time was; 0: there is none.
+func ageOf(at *metav1.Time) float64 {
+	if at == nil {
+		return 0
+	}
+	return max(0, time.Since(at.Time).Seconds())
+}
+
+// due is when something should have ended again, as seconds since 1970. Before the first end it
+// counts from the creation of the object.
+func due(last *metav1.Time, created metav1.Time, interval time.Duration) float64 {
+	from := created.Time
+	if last != nil {
+		from = last.Time
+	}
+	return float64(from.Add(interval).Unix())
+}
+
+// amountOf reads an amount of a spec or status, in major units.
+func amountOf(amount string) float64 {
+	value, err := strconv.ParseFloat(amount, 64)
+	if err != nil {
+		return 0 // the CRD and the operator write decimals only
+	}
+	return value
+}

@@ -1,0 +1,301 @@
+package controllers_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/controllers"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// objects are what a reader lists.
+type objects struct {
+	client.Reader
+	databases []v1alpha1.AttributionDatabase
+	campaigns []v1alpha1.ReferralCampaign
+	plans     []v1alpha1.RewardPlan
+}
+
+func (o *objects) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	switch list := list.(type) {
+	case *v1alpha1.AttributionDatabaseList:
+		list.Items = o.databases
+	case *v1alpha1.ReferralCampaignList:
+		list.Items = o.campaigns
+	case *v1alpha1.RewardPlanList:
+		list.Items = o.plans
+	}
+	return nil
+}
+
+// lead returns a gatherer of the metrics of a leader that sees the objects, and a function that
+// ends its lease.
+func lead(t *testing.T, registry *hosting.Registry, seen *objects) (prometheus.Gatherer, func()) {
+	t.Helper()
+	metrics := controllers.NewMetrics(registry)
+	metrics.CountReviews(func() int { return 3 })
+	gatherer := prometheus.NewPedanticRegistry()
+	gatherer.MustRegister(metrics, registry.Metrics())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- metrics.Lead(ctx, seen) }()
+	for deadline := time.Now().Add(patience); samplesOf(t, gatherer)["referral_manager_leader{}"] != 1; {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no leader")
+		}
+	}
+	end := func() { cancel(); <-ended }
+	t.Cleanup(cancel)
+	return gatherer, end
+}
+
+// samplesOf returns the samples of gauges and counters by name and labels, such as "x{a=b}".
+func samplesOf(t *testing.T, from prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := from.Gather()
+	check(t, err)
+	values := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var labels []string
+			for _, label := range metric.GetLabel() {
+				labels = append(labels, label.GetName()+"="+label.GetValue())
+			}
+			if metric.Histogram == nil {
+				values[fmt.Sprintf("%s{%s}", family.GetName(), strings.Join(labels, ","))] =
+					metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return values
+}
+
+// having keeps the samples with a label.
+func having(values map[string]float64, label string) map[string]float64 {
+	own := map[string]float64{}
+	for name, value := range values {
+		if strings.Contains(name, label) {
+			own[name] = value
+		}
+	}
+	return own
+}
+
+func ready(status metav1.ConditionStatus, reason string) []metav1.Condition {
+	return []metav1.Condition{{Type: v1alpha1.ReadyCondition, Status: status, Reason: reason}}
+}
+
+var created = metav1.NewTime(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
+
+// databaseWithEverything has every field that has a series.
+func databaseWithEverything(name string) v1alpha1.AttributionDatabase {
+	verified := metav1.NewTime(created.Add(time.Hour))
+	return v1alpha1.AttributionDatabase{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: name, CreationTimestamp: created},
+		Spec:       v1alpha1.AttributionDatabaseSpec{VerifyInterval: &v1alpha1.Duration{Duration: 24 * time.Hour}},
+		Status: v1alpha1.AttributionDatabaseStatus{
+			PendingChanges: 7, OldestPendingChange: &created, SetAside: 2,
+			Verification: &v1alpha1.Verification{LastTime: &verified, Violations: 1},
+			Conditions: append(ready(metav1.ConditionFalse, v1alpha1.SecretNotFoundReason),
+				metav1.Condition{Type: v1alpha1.PrivilegedRoleCondition, Status: metav1.ConditionTrue}),
+		},
+	}
+}
+
+// campaignWithEverything has every field that has a series, and credit in many currencies.
+func campaignWithEverything(name, database string, currencies ...string) v1alpha1.ReferralCampaign {
+	c := v1alpha1.ReferralCampaign{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: name, CreationTimestamp: created},
+		Spec: v1alpha1.ReferralCampaignSpec{
+			DatabaseRef: v1alpha1.ObjectReference{Name: database}, Budget: &v1alpha1.Money{Amount: "100.00", Currency: "USD"},
+			ResyncInterval: &v1alpha1.Duration{Duration: 30 * time.Minute},
+		},
+		Status: v1alpha1.ReferralCampaignStatus{
+			Pairs:   &v1alpha1.PairCounts{AwaitingPurchase: 1, Waiting: 2, Held: 3, Granted: 4, Reversed: 5},
+			Rollout: &v1alpha1.Rollout{Revision: 2, Decided: 3, Total: 10}, DriftCorrected: 6, LastResyncTime: &created,
+			Conditions: ready(metav1.ConditionTrue, v1alpha1.ReadyReason),
+		},
+	}
+	for _, currency := range currencies {
+		credit := v1alpha1.CurrencyCredit{Currency: currency, Granted: "5.50", Held: "1.00", Reversed: "2.00"}
+		if currency == "USD" {
+			credit.BudgetRemaining = "93.50"
+		}
+		c.Status.Credits = append(c.Status.Credits, credit)
+	}
+	return c
+}
+
+var manyCurrencies = []string{"AUD", "BRL", "CAD", "CHF", "EUR", "GBP", "INR", "JPY", "NOK", "SEK", "USD", "ZAR"}
+
+func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
+	registry := hosting.NewRegistry(hosting.Options{})
+	registry.Ensure(client.ObjectKey{Namespace: "growth", Name: "shop"}, hosting.Config{})
+	gatherer, _ := lead(t, registry, &objects{databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")}})
+	own := having(samplesOf(t, gatherer), "database=shop")
+	const withConnection = 2 // connections_used_ratio and ownership_heartbeat, once it is connected
+	if got := len(own) + withConnection; got != 12 {
+		t.Errorf("%d series: %v", got, own)
+	}
+	for name, want := range map[string]float64{
+		"referral_database_ready{database=shop,namespace=growth,reason=SecretNotFound}":        0,
+		"referral_database_pending_changes{database=shop,namespace=growth}":                    7,
+		"referral_database_set_aside_referees{database=shop,namespace=growth}":                 2,
+		"referral_database_violations{database=shop,namespace=growth}":                         1,
+		"referral_database_privileged_role{database=shop,namespace=growth}":                    1,
+		"referral_database_verification_due_timestamp_seconds{database=shop,namespace=growth}": float64(created.Add(25 * time.Hour).Unix()),
+	} {
+		if got, found := own[name]; !found || got != want {
+			t.Errorf("%s is %v (found: %v), want %v", name, got, found, want)
+		}
+	}
+	if age := own["referral_database_oldest_pending_change_age_seconds{database=shop,namespace=growth}"]; age <= 0 {
+		t.Errorf("the oldest change is %v s old", age)
+	}
+}
+
+func TestCampaignHasAtMostTwentySeries(t *testing.T) {
+	seen := &objects{campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", manyCurrencies...)}}
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	own := having(samplesOf(t, gatherer), "campaign=invite")
+	if len(own) != 20 {
+		t.Errorf("%d series: %v", len(own), own)
+	}
+	labels := "{campaign=invite,currency=%s,database=shop,namespace=growth}"
+	for name, want := range map[string]float64{
+		"referral_campaign_credit_granted" + fmt.Sprintf(labels, "USD"):                                  5.5, // the budget's currency has its own series
+		"referral_campaign_credit_granted" + fmt.Sprintf(labels, "AUD"):                                  5.5,
+		"referral_campaign_credit_granted" + fmt.Sprintf(labels, "other"):                                9 * 5.5,
+		"referral_campaign_credit_reversed" + fmt.Sprintf(labels, "USD"):                                 2,
+		"referral_campaign_budget" + fmt.Sprintf(labels, "USD"):                                          100,
+		"referral_campaign_budget_remaining" + fmt.Sprintf(labels, "USD"):                                93.5,
+		"referral_campaign_rollout_pairs_remaining{campaign=invite,database=shop,namespace=growth}":      7,
+		"referral_campaign_resync_due_timestamp_seconds{campaign=invite,database=shop,namespace=growth}": float64(created.Add(30 * time.Minute).Unix()),
+		"referral_campaign_pairs{campaign=invite,database=shop,namespace=growth,state=Held}":             3,
+	} {
+		if got, found := own[name]; !found || got != want {
+			t.Errorf("%s is %v (found: %v), want %v", name, got, found, want)
+		}
+	}
+}
+
+func TestUpToFourCurrenciesAreNotAddedUp(t *testing.T) {
+	seen := &objects{campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", "EUR", "GBP", "JPY", "USD")}}
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	if other := having(samplesOf(t, gatherer), "currency=other"); len(other) > 0 {
+		t.Errorf("%v", other)
+	}
+}
+
+func TestSuspendedObjectsAreNotOverdue(t *testing.T) {
+	adb, campaign := databaseWithEverything("shop"), campaignWithEverything("invite", "shop")
+	adb.Spec.Suspend, campaign.Spec.Suspend = true, true
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), &objects{
+		databases: []v1alpha1.AttributionDatabase{adb}, campaigns: []v1alpha1.ReferralCampaign{campaign},
+	})
+	if due := having(samplesOf(t, gatherer), "_due_"); len(due) > 0 {
+		t.Errorf("%v", due)
+	}
+}
+
+func TestOnlyTheLeaderShowsObjects(t *testing.T) {
+	seen := &objects{
+		databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")},
+		campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", "USD")},
+	}
+	gatherer, end := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	if len(having(samplesOf(t, gatherer), "namespace=growth")) == 0 {
+		t.Error("the leader shows no objects")
+	}
+	seen.campaigns = nil
+	if left := having(samplesOf(t, gatherer), "campaign="); len(left) > 0 {
+		t.Errorf("a campaign that is gone has series: %v", left)
+	}
+	end()
+	after := samplesOf(t, gatherer)
+	if left := having(after, "namespace=growth"); len(left) > 0 {
+		t.Errorf("without the lease: %v", left)
+	}
+	if after["referral_manager_leader{}"] != 0 {
+		t.Error("the leader has not ended")
+	}
+}
+
+func TestPlansAndReviewsAreCountedByState(t *testing.T) {
+	seen := &objects{}
+	for _, reason := range []string{v1alpha1.DoneReason, v1alpha1.DoneReason, v1alpha1.RunningReason, v1alpha1.InvalidSpecReason, v1alpha1.TooManyPlansReason} {
+		seen.plans = append(seen.plans, v1alpha1.RewardPlan{Status: v1alpha1.RewardPlanStatus{Conditions: ready(metav1.ConditionFalse, reason)}})
+	}
+	seen.plans = append(seen.plans, v1alpha1.RewardPlan{})
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	want := map[string]float64{
+		"referral_plans{state=Pending}": 1, "referral_plans{state=Running}": 1,
+		"referral_plans{state=Done}": 2, "referral_plans{state=Failed}": 2,
+	}
+	values := samplesOf(t, gatherer)
+	if diff := cmp.Diff(want, having(values, "referral_plans")); diff != "" {
+		t.Error(diff)
+	}
+	if values["referral_reviews{}"] != 3 {
+		t.Errorf("%v reviews", values["referral_reviews{}"])
+	}
+}
+
+// 1,000 databases and 2,000 campaigns with as many currencies as there may be.
+func TestScrapeOfAThousandDatabasesIsBounded(t *testing.T) {
+	seen, registry := &objects{}, hosting.NewRegistry(hosting.Options{})
+	for i := range 1000 {
+		name := fmt.Sprint("shop-", i)
+		registry.Ensure(client.ObjectKey{Namespace: "growth", Name: name}, hosting.Config{})
+		seen.databases = append(seen.databases, databaseWithEverything(name))
+		for j := range 2 {
+			seen.campaigns = append(seen.campaigns, campaignWithEverything(fmt.Sprintf("invite-%d-%d", i, j), name, manyCurrencies...))
+		}
+	}
+	gatherer, _ := lead(t, registry, seen)
+	began := time.Now()
+	families, err := gatherer.Gather()
+	check(t, err)
+	var body bytes.Buffer
+	encoder := expfmt.NewEncoder(&body, expfmt.NewFormat(expfmt.TypeTextPlain))
+	for _, family := range families {
+		check(t, encoder.Encode(family))
+	}
+	took := time.Since(began)
+	series := 0
+	for line := range strings.Lines(body.String()) {
+		if !strings.HasPrefix(line, "#") {
+			series++
+		}
+	}
+	t.Logf("%d series, %d bytes, %s", series, body.Len(), took)
+	if series > 60_000 {
+		t.Errorf("%d series, want at most 60,000", series)
+	}
+	if body.Len() > 8<<20 {
+		t.Errorf("%d bytes, want at most 8 MiB", body.Len())
+	}
+}
+
+func TestMetricNamesFollowTheConventions(t *testing.T) {
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), &objects{
+		databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")},
+		campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", "USD")},
+	})
+	problems, err := testutil.GatherAndLint(gatherer)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+}

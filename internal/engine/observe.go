@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// Observer learns what the engines of a process do. Engines call it from several goroutines at a
+// time, so its methods must be safe for that and must not block.
+type Observer interface {
+	// Committed is called after the commit of a batch, or of a step of a reversal.
+	Committed(report *Report)
+
+	// Failed is called when a batch, a step or a poll has failed.
+	Failed(err error)
+}
+
+// Report is what a committed batch did.
+type Report struct {
+	Took      time.Duration             // from the beginning of the transaction to its commit; zero: a step of a reversal
+	Stages    [stageCount]time.Duration // by Stage; zero: the batch had no such stage
+	Pairs     map[reward.State]int      // pairs that entered the state
+	Latencies []time.Duration           // of each new pair: from the later arrival of signup and purchase to its decision
+	Credits   map[CreditFlow]int64      // minor units, above zero
+	SetAside  int                       // referees
+	Referees  int                       // decided
+}
+
+// CreditFlow is credit that entries of one kind gave or took back in one currency.
+type CreditFlow struct {
+	Kind     reward.EntryKind
+	Currency string
+}
+
+// Stage is a part of a batch.
+type Stage int
+
+// The stages in the order in which a batch passes them.
+const (
+	StageChoose   Stage = iota // locks shards and dequeues, or reads the head of a waitlist
+	StageLoad                  // reads facts and results
+	StageDecide                // evaluates the rules
+	StageAllocate              // waits for the campaigns' locks and gives out capacity
+	StageRecord                // writes results
+	StageCommit                // erases, reads the configuration epoch again and commits
+	stageCount
+)
+
+// Stages returns the names of all stages, by Stage.
+func Stages() [stageCount]string {
+	return [stageCount]string{"Choose", "Load", "Decide", "Allocate", "Record", "Commit"}
+}
+
+// stopwatch measures the stages of a batch.
+type stopwatch struct {
+	began, last time.Time
+	stages      [stageCount]time.Duration
+}
+
+func startStopwatch() stopwatch {
+	now := time.Now()
+	return stopwatch{began: now, last: now}
+}
+
+// end adds the time since the end of the stage before to a stage.
+func (s *stopwatch) end(stage Stage) {
+	now := time.Now()
+	s.stages[stage] += now.Sub(s.last)
+	s.last = now
+}
+
+// observeCommit tells the observer what the batch did.
+func (b *batch) observeCommit() {
+	if b.engine.options.Observer == nil {
+		return
+	}
+	report := &Report{
+		Took: b.watch.last.Sub(b.watch.began), Stages: b.watch.stages,
+		Pairs: map[reward.State]int{}, Credits: map[CreditFlow]int64{},
+	}
+	for _, r := range b.referees {
+		report.add(r, b.now)
+	}
+	b.engine.options.Observer.Committed(report)
+}
+
+// add adds what was decided about a referee.
+func (report *Report) add(r *referee, now time.Time) {
+	if r.cause != nil {
+		report.SetAside++
+		return
+	}
+	report.Referees++
+	for i := range r.outcome.Decisions {
+		decision := &r.outcome.Decisions[i]
+		before := r.pair(decision.PurchaseID)
+		if decision.State == reward.NotCounting || before != nil && before.State == decision.State {
+			continue
+		}
+		report.Pairs[decision.State]++
+		if purchase := r.purchase(decision.PurchaseID); before == nil && purchase != nil && r.Signup != nil {
+			arrived := purchase.ArrivedAt
+			if r.Signup.ArrivedAt.After(arrived) {
+				arrived = r.Signup.ArrivedAt
+			}
+			report.Latencies = append(report.Latencies, max(0, now.Sub(arrived)))
+		}
+	}
+	for i := range r.entries {
+		entry := &r.entries[i]
+		amount := entry.Amount
+		if amount < 0 {
+			amount = -amount
+		}
+		report.Credits[CreditFlow{entry.Kind, entry.Currency}] += amount
+	}
+}
+
+// observeFailure tells the observer that something has failed.
+func (e *Engine) observeFailure(err error) {
+	if e.options.Observer != nil {
+		e.options.Observer.Failed(err)
+	}
+}

@@ -1,0 +1,127 @@
+package engine_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// observer keeps what it is told.
+type observer struct {
+	mu       sync.Mutex
+	reports  []*engine.Report
+	failures []error
+}
+
+func (o *observer) Committed(report *engine.Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reports = append(o.reports, report)
+}
+
+func (o *observer) Failed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failures = append(o.failures, err)
+}
+
+// drain returns the reports since the last call, as one.
+func (o *observer) drain() engine.Report {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sum := engine.Report{Pairs: map[reward.State]int{}, Credits: map[engine.CreditFlow]int64{}}
+	for _, report := range o.reports {
+		sum.Took += report.Took
+		sum.Latencies = append(sum.Latencies, report.Latencies...)
+		sum.Referees += report.Referees
+		sum.SetAside += report.SetAside
+		for state, pairs := range report.Pairs {
+			sum.Pairs[state] += pairs
+		}
+		for flow, amount := range report.Credits {
+			sum.Credits[flow] += amount
+		}
+		for stage, took := range report.Stages {
+			sum.Stages[stage] += took
+		}
+	}
+	o.reports = nil
+	return sum
+}
+
+func TestObserverLearnsWhatBatchesCommitted(t *testing.T) {
+	s := newShop(t)
+	o := &observer{}
+	s.engine = s.newEngine(engine.Options{Observer: o})
+	s.declare("invite", fiveDollars())
+	for _, fact := range []string{link, touch, signup} {
+		s.write(fact)
+	}
+	s.converge()
+	if got := o.drain(); len(got.Pairs) > 0 || len(got.Latencies) > 0 || got.Referees == 0 {
+		t.Errorf("before the purchase: %+v", got)
+	}
+
+	s.write(purchase)
+	s.converge()
+	granted := o.drain()
+	if diff := cmp.Diff(map[reward.State]int{reward.Granted: 1}, granted.Pairs); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[engine.CreditFlow]int64{{Kind: reward.Grant, Currency: "USD"}: 500}, granted.Credits); diff != "" {
+		t.Error(diff)
+	}
+	if len(granted.Latencies) != 1 || granted.Latencies[0] < 0 || granted.Latencies[0] > time.Hour {
+		t.Errorf("latencies %v; signup and purchase have arrived just now, whatever time they name", granted.Latencies)
+	}
+	for stage, name := range engine.Stages() {
+		if granted.Stages[stage] <= 0 {
+			t.Errorf("stage %s took no time", name)
+		}
+	}
+
+	s.write(`UPDATE referral.purchase SET attributes = '{"seen": true}'`)
+	s.converge()
+	if got := o.drain(); len(got.Pairs) > 0 || len(got.Latencies) > 0 || len(got.Credits) > 0 {
+		t.Errorf("a change without effect: %+v", got)
+	}
+
+	s.write(refund)
+	s.converge()
+	reversed := o.drain()
+	if diff := cmp.Diff(map[reward.State]int{reward.Reversed: 1}, reversed.Pairs); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[engine.CreditFlow]int64{{Kind: reward.Reversal, Currency: "USD"}: 500}, reversed.Credits); diff != "" {
+		t.Error(diff)
+	}
+	if len(reversed.Latencies) > 0 {
+		t.Error("a pair has its latency once, when it is decided first")
+	}
+}
+
+func TestObserverLearnsOfFailures(t *testing.T) {
+	s := newShop(t)
+	o := &observer{}
+	s.engine = s.newEngine(engine.Options{Observer: o})
+	s.declare("invite", fiveDollars())
+	s.engine.Replace("load_signup", "SELECT 1 / 0 WHERE $1::text[] IS NOT NULL AND $2::boolean IS NOT NULL")
+	s.write(signup)
+	if err := s.engine.Attempts(t.Context(), 1); err == nil {
+		t.Fatal("the batch succeeded")
+	}
+	var classes []string
+	for _, err := range o.failures {
+		classes = append(classes, postgres.StateClass(err))
+	}
+	if !slices.Contains(classes, "22") {
+		t.Errorf("classes of failures: %q", classes)
+	}
+}

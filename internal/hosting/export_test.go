@@ -1,0 +1,6 @@
+package hosting
+
+import "github.com/referral-operator/referral-operator/internal/engine"
+
+// Observer is what all engines of the registry report to.
+func (r *Registry) Observer() engine.Observer { return r.metrics }
