@@ -58,6 +58,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		statusInterval: options.StatusInterval,
 		granted:        newGrantMemory(),
 		absence:        missing,
+		verifications:  hosting.NewVerifications(options.Registry.Verify, options.Now),
+		now:            options.Now,
 	}
 	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: newReporter()}
 	campaigns := &ReferralCampaignReconciler{
@@ -89,8 +91,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := plans.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the RewardPlan controller: %w", err)
 	}
-	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
-		return fmt.Errorf("while setting up what runs plans: %w", err)
+	for _, run := range []manager.RunnableFunc{plans.plans.Run, databases.verifications.Run} { // on the leader
+		if err := mgr.Add(run); err != nil {
+			return fmt.Errorf("while setting up what runs plans and verifications: %w", err)
+		}
 	}
 	return nil
 }
@@ -140,6 +144,7 @@ func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		for _, annotation := range []string{
 			v1alpha1.RequestedAtAnnotation, v1alpha1.TakeOverAnnotation, v1alpha1.AllowReversalsAnnotation,
+			v1alpha1.VerifyRequestedAtAnnotation,
 		} {
 			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
 				return true
