@@ -258,12 +258,13 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	}
 	var q pgx.Batch
 	var name, referrer string
-	var used, pairs int64
-	var waits bool
+	var used, admitted, pairs int64
+	var rollingOut, waits bool
 	if len(budgets) > 0 {
-		q.Queue(b.statement("load_budget"), budgets, currencies).Query(b.each([]any{&name, &used}, func() {
+		q.Queue(b.statement("load_budget"), budgets, currencies).Query(b.each([]any{&name, &used, &admitted, &rollingOut}, func() {
 			s := byName[name]
 			s.capacity.BudgetLeft = s.campaign.Budget.Amount - used + s.freed
+			s.capacity.AdmittedPairs, s.capacity.RollingOut = admitted, rollingOut
 		}))
 	}
 	if len(referrers) > 0 {

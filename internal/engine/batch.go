@@ -56,6 +56,7 @@ type batch struct {
 	touches func(*batch, *pgx.Batch, *touchColumns)
 
 	rollouts *expansion // steps of rollouts that the batch does; nil: none
+	resumed  []string   // campaigns whose deferred referees the batch enqueues
 
 	erasures []*erasure // the next steps of erasures that the batch does
 	fixes    []string   // user_ids whose attributions become fixed

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // Kinds of a change.
@@ -135,7 +137,26 @@ func (b *batch) dequeue(ctx context.Context) error {
 func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	b.rollouts = all[kindRollout]
 	delete(all, kindRollout)
+	if e := all[kindCampaign]; e != nil {
+		var err error
+		if b.resumed, err = b.resume(ctx, e.keys); err != nil {
+			return err
+		}
+	}
 	return b.expandNow(ctx, all)
+}
+
+// resume returns which of these campaigns are open and have deferred referees.
+func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error) {
+	open := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
+		c := b.config.Reward.Campaigns[name]
+		return c == nil || c.Mode != reward.Open
+	})
+	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), open)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 func (b *batch) expandNow(ctx context.Context, all map[string]*expansion) error {

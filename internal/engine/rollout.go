@@ -47,16 +47,37 @@ func (b *batch) loadRollouts(ctx context.Context) error {
 	return nil
 }
 
-// fenceRollouts does the batch's steps of rollouts, and enqueues again the referees of the batch that
-// a rollout has come to since the batch read how far it was: the step did not see what this batch
-// attributes. It comes after all other locks but that of the epoch.
+// fenceRollouts does the batch's steps of rollouts, lets rollouts last until deferred referees are
+// decided, and enqueues again the referees of the batch that a rollout has come to since the batch
+// read how far it was: the step did not see what this batch attributed. It comes after all other
+// locks but that of the epoch.
 func (b *batch) fenceRollouts(ctx context.Context) error {
+	reached, err := b.lockRollouts(ctx)
+	if err != nil {
+		return err
+	}
+	var q pgx.Batch
+	if len(b.resumed) > 0 {
+		q.Queue(b.statement("prolong_rollout"), b.resumed)
+	}
+	if len(reached) > 0 {
+		q.Queue(b.statement("enqueue_referee"), reached)
+	}
+	if err := b.send(ctx, &q); err != nil || b.rollouts == nil {
+		return err
+	}
+	return b.expandNow(ctx, map[string]*expansion{kindRollout: b.rollouts})
+}
+
+// lockRollouts keeps the unfinished rollouts where they are, and returns the referees of the batch
+// that they have come to since these were decided.
+func (b *batch) lockRollouts(ctx context.Context) ([]string, error) {
 	lock, names := "lock_rollout", b.config.RollingOut
 	if b.rollouts != nil {
 		lock, names = "lock_rollout_step", slices.Concat(names, b.rollouts.keys)
 	}
 	if len(names) == 0 {
-		return nil
+		return nil, nil
 	}
 	var campaign string
 	var revision int
@@ -64,22 +85,13 @@ func (b *batch) fenceRollouts(ctx context.Context) error {
 	reached := map[string]bool{} // user_ids
 	rows, err := b.tx.Query(ctx, b.statement(lock), names)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := pgx.ForEachRow(rows, []any{&campaign, &revision, &come.Reached, &come.All}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&campaign, &revision, &come.Reached, &come.All}, func() error {
 		b.addReached(campaign, revision, &come, reached)
 		return nil
-	}); err != nil {
-		return err
-	}
-	var q pgx.Batch
-	if len(reached) > 0 {
-		q.Queue(b.statement("enqueue_referee"), slices.Sorted(maps.Keys(reached)))
-	}
-	if err := b.send(ctx, &q); err != nil || b.rollouts == nil {
-		return err
-	}
-	return b.expandNow(ctx, map[string]*expansion{kindRollout: b.rollouts})
+	})
+	return slices.Sorted(maps.Keys(reached)), err
 }
 
 // addReached adds the referees of the batch that a rollout has come to since they were decided.

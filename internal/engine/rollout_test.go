@@ -180,3 +180,72 @@ func TestRolloutOfFirstLeavesWhatCountedUnderEvery(t *testing.T) {
 	s.expect("both are moved and stay", "SELECT purchase_id, state, revision FROM referral.pair ORDER BY 1", "p1 Granted 2", "p2 Granted 2")
 	s.resyncsWithoutDrift()
 }
+
+// orderedAgainstUserIDs has forty pairs granted $5 each, the higher user ids first.
+func (s *shop) orderedAgainstUserIDs() {
+	s.Helper()
+	s.declare("invite", fiveDollars(), limited(1, 0, 22_000))
+	for last := 40; last > 0; last -= 8 {
+		s.arrive(last-7, last)
+		s.converge()
+	}
+	s.expect("granted", sums, "20000")
+}
+
+// grown lists by admission order the pairs that earn $7.
+const grown = "SELECT string_agg(p.admission_order::text, ' ' ORDER BY p.admission_order) FROM referral.pair p JOIN referral.credit c USING (user_id, purchase_id) WHERE c.amount = 700"
+
+// Rule 10: a budget that has $2 more for ten of forty pairs gives it to the first ten by admission
+// order, however the rollout comes to them.
+func TestGrowthsOfARolloutBeyondTheBudgetAreServedInAdmissionOrder(t *testing.T) {
+	const firstTen = "1 2 3 4 5 6 7 8 9 10"
+	raised := func(d *database.Declaration) {
+		revised(2, 700, reward.AllPairs)(d)
+		d.Budget = &database.Money{Amount: 22_000, Currency: "USD"}
+	}
+	for _, c := range []struct {
+		name      string
+		meanwhile func(*shop)
+		want      string
+	}{
+		{"undisturbed", func(*shop) {}, firstTen},
+		{"a pair arrives", func(s *shop) { s.arrive(41, 41) }, firstTen},
+		{"a refund frees enough for three more, less its own", func(s *shop) { s.refund("u033", 2000) }, "2 3 4 5 6 7 8 9 10 11 12 13"},
+		{"suspended and resumed", func(s *shop) {
+			s.declare("invite", fiveDollars(), raised, inMode(reward.Suspended, 3))
+			s.converge()
+			s.declare("invite", fiveDollars(), raised, func(d *database.Declaration) { d.Generation, d.Policy.Generation = 4, 2 })
+		}, firstTen},
+		{"a resync", func(s *shop) { testworld.Must(s, s.engine.Resync(s.Context())) }, firstTen},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShop(t)
+			s.orderedAgainstUserIDs()
+			s.declare("invite", fiveDollars(), raised)
+			s.steps(4)
+			s.consistent()
+			c.meanwhile(s)
+			s.steps(1000)
+			s.converge()
+			s.expect("grown", grown, c.want)
+			s.resyncsWithoutDrift()
+			s.expect("grown after a resync", grown, c.want)
+		})
+	}
+}
+
+// Where the budget has capacity for all growths of a rollout, no pair waits for its end.
+func TestNoPairWaitsForARolloutThatTheBudgetCovers(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars(), limited(1, 0, 30_000))
+	s.arrive(1, 40)
+	s.converge()
+	s.declare("invite", fiveDollars(), limited(2, 0, 30_000), revised(2, 700, reward.AllPairs))
+	s.steps(6)
+	s.expect("some pairs have grown", "SELECT count(*) BETWEEN 1 AND 39 FROM referral.credit WHERE amount = 700", "true")
+	s.arrive(41, 42)
+	s.steps(4)
+	s.expect("nothing waits", "SELECT count(*) FROM referral.waitlist", "0")
+	s.converge()
+	s.expect("all have grown", sums, "29400")
+}

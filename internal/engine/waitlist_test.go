@@ -105,8 +105,8 @@ func TestLowerRewardsAdmitTheFirstWaitingPairFirst(t *testing.T) {
 		background(s, s.engine)
 		s.expect("none overtakes", waits, "u1 Granted", "u2 Waiting", late+" Waiting")
 	})
-	s.settles()
 	s.converge()
+	s.settles()
 	s.expect("after", waits, "u1 Granted", "u2 Granted", late+" Waiting")
 }
 

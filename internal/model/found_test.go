@@ -582,3 +582,14 @@ func TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit(t *testing.T) {
 		plan{Campaign: "one", Edit: revert{Campaign: "one"}},
 	})
 }
+
+func TestPlanIsAnEstimateWhereAPairMayBeAdmittedBeforeItStopsCounting(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 500, Currency: "USD"}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "alice"},
+		addSignup{User: "carol", Code: "a", At: 90},
+		addPurchase{User: "carol", ID: "p1", Amount: 2000, Currency: "USD", At: 95},
+		addPurchase{User: "carol", ID: "p2", Amount: 2000, Currency: "USD", At: 96},
+		plan{Campaign: "one", Edit: declare{Campaign: "one", Window: 720, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Amount: 400, Currency: "USD"}}}, Scope: "AllPairs"}},
+	})
+}

@@ -10,6 +10,11 @@ type Capacity struct {
 	Campaign   *Campaign
 	BudgetLeft int64            // minor units, below zero after the budget was lowered; means nothing without a budget
 	Admitted   map[string]int64 // Held and Granted pairs, by referrer
+
+	// RollingOut reports that a rollout of a campaign with a budget has still to move pairs, which
+	// may earn more then. AdmittedPairs is the number of Held and Granted pairs of all referrers.
+	RollingOut    bool
+	AdmittedPairs int64
 }
 
 // WaitingPair is a pair on the waitlist as it was decided last.
@@ -35,7 +40,8 @@ type Waitlist struct {
 
 // Allocate admits claims of one campaign in admission order, as far as its capacity goes; the rest
 // joins the waitlist. A claim is never admitted while a waiting pair before it could fit; a pair
-// that does not fit is passed over. Where an admission may have made another waiting pair fit,
+// that does not fit is passed over. While a rollout goes on that the budget may not suffice for,
+// nothing is admitted: its growths are served in admission order once all are known. Where an admission may have made another waiting pair fit,
 // nothing further is admitted. It reports how many claims were admitted or grew, and whether a
 // claim waits that fits, so that the campaign has to be allocated again.
 //
@@ -44,7 +50,7 @@ func Allocate(capacity *Capacity, claims []Claim, waitlist Waitlist) (admitted i
 	slices.SortFunc(claims, func(a, b Claim) int {
 		return CompareAdmission(a.UserID(), a.Decision, b.UserID(), b.Decision)
 	})
-	a := allocation{capacity: capacity, waitlist: waitlist, stopped: waitlist.Freed, passed: map[string]bool{}, entered: map[string]bool{}}
+	a := allocation{capacity: capacity, waitlist: waitlist, stopped: waitlist.Freed || capacity.rolloutFirst(claims), passed: map[string]bool{}, entered: map[string]bool{}}
 	for i := range claims {
 		if err := a.serve(&claims[i]); err != nil {
 			return 0, false, fmt.Errorf("while admitting purchase %q of %q: %w", claims[i].Decision.PurchaseID, claims[i].UserID(), err)
@@ -91,6 +97,21 @@ func (a *allocation) serve(claim *Claim) error {
 		a.stopped = true
 	}
 	return nil
+}
+
+// rolloutFirst reports whether claims have to wait until a rollout has moved all its pairs: with
+// these claims, the budget may not suffice for what the pairs earn then.
+func (c *Capacity) rolloutFirst(claims []Claim) bool {
+	if !c.RollingOut {
+		return false
+	}
+	pairs := c.AdmittedPairs
+	for i := range claims {
+		if !claims[i].growing() {
+			pairs++
+		}
+	}
+	return pairs > 0 && c.Campaign.mostPerPair() > c.Campaign.Budget.Amount/pairs
 }
 
 // waitingFirst reports whether a waiting pair before the claim could fit. Claims are served in

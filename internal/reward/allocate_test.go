@@ -55,6 +55,15 @@ func (q *queue) other(user, referrer string, order, needs int64) {
 		UserID: user, PurchaseID: "p1", ReferrerID: referrer, Order: order, Need: Need{Least: needs}})
 }
 
+// rollsOut has a rollout go on in the campaign, with so many admitted pairs. A percentage has no
+// maximum if most is 0.
+func (q *queue) rollsOut(most, admitted int64) {
+	q.capacity.RollingOut, q.capacity.AdmittedPairs = true, admitted
+	if most > 0 {
+		q.campaign.Revisions[0].Terms.Rewards[0].Percentage.MaximumAmounts = map[string]int64{"USD": most}
+	}
+}
+
 // allocate returns what Allocate decides about each claim, and whether it asks for another
 // allocation.
 func (q *queue) allocate() string {
@@ -91,6 +100,25 @@ func TestAllocateAdmitsInOrderWithinCapacity(t *testing.T) {
 			q.claim("b", "anna", 2, 500)
 		}, "a BudgetExhausted, b in"},
 		{"a budget may be used to the last cent", 0, 400, func(q *queue) { q.claim("a", "anna", 0, 400) }, "a in"},
+		{"no claim is served before a rollout's growths are known", 0, 900, func(q *queue) {
+			q.rollsOut(0, 500)
+			q.claim("a", "anna", 1, 400)
+			q.claim("b", "anna", 2, 1000)
+		}, "a BudgetExhausted, b BudgetExhausted, again"},
+		{"a rollout without an admitted pair may still admit none", 0, 900, func(q *queue) {
+			q.rollsOut(0, 0)
+			q.claim("a", "anna", 1, 400)
+		}, "a BudgetExhausted, again"},
+		{"nor the one pair beyond which the budget may not suffice", 0, 900, func(q *queue) {
+			q.rollsOut(50_000, 1)
+			q.claim("a", "anna", 1, 400)
+			q.claim("b", "anna", 2, 400)
+		}, "a BudgetExhausted, b BudgetExhausted, again"},
+		{"but all are where the budget suffices for every pair", 0, 900, func(q *queue) {
+			q.rollsOut(50_000, 0)
+			q.claim("a", "anna", 1, 400)
+			q.claim("b", "anna", 2, 400)
+		}, "a in, b in"},
 		{"no claim overtakes a waiting pair that could fit", 0, 400, func(q *queue) {
 			q.other("a", "anna", 1, 400)
 			q.claim("b", "carl", 0, 300)

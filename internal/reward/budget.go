@@ -1,6 +1,9 @@
 package reward
 
-import "math/big"
+import (
+	"math"
+	"math/big"
+)
 
 // BudgetRemaining is what a budget leaves beside the credit granted and held in its currency, in
 // minor units. It is below zero while the budget was lowered to less than what it has to cover.
@@ -45,6 +48,42 @@ func (r *Reward) leastFixed() int64 {
 	default:
 		return 0
 	}
+}
+
+// mostPerPair is the most that a pair of any revision may take of the campaign's budget, in minor
+// units; math.MaxInt64: it has no bound but the purchase.
+func (c *Campaign) mostPerPair() int64 {
+	var most int64
+	for i := range c.Revisions {
+		var sum int64
+		for _, r := range c.Revisions[i].Terms.Rewards {
+			if sum += min(r.most(c.Budget.Currency), math.MaxInt64-sum); sum == math.MaxInt64 {
+				return sum
+			}
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
+// most is the most that the reward may earn in a currency; math.MaxInt64: it has no bound.
+func (r *Reward) most(currency string) int64 {
+	switch {
+	case r.Fixed != nil && r.Fixed.Currency == currency:
+		return r.Fixed.Amount
+	case r.Percentage != nil:
+		if maximum, bounded := r.Percentage.MaximumAmounts[currency]; bounded {
+			return maximum
+		}
+		return math.MaxInt64
+	}
+	var most int64
+	for _, tier := range r.Tiers {
+		if tier.Fixed.Currency == currency {
+			most = max(most, tier.Fixed.Amount)
+		}
+	}
+	return most
 }
 
 // FixedCurrencies returns the currencies of the fixed and tiered rewards, in the order of the

@@ -1,7 +1,10 @@
--- Reads what held and granted pairs use of each budget, in minor units. A sum beyond bigint is read
--- as the largest bigint.
--- Uses credit_count_pkey.
-SELECT b.campaign, least(coalesce(sum(c.granted + c.held), 0), 9223372036854775807)::bigint
+-- Reads what held and granted pairs use of each budget, in minor units, how many pairs these are,
+-- and whether a rollout of the campaign has still to move pairs. A sum beyond bigint is read as the
+-- largest bigint.
+-- Uses credit_count_pkey and pair_count_pkey; see rolling_out.
+SELECT b.campaign, least(coalesce(used.amount, 0), 9223372036854775807)::bigint, coalesce(admitted.pairs, 0)::bigint,
+       referral.rolling_out(b.campaign)
   FROM unnest($1::text[], $2::text[]) AS b(campaign, currency)
-  LEFT JOIN referral.credit_count AS c ON c.campaign = b.campaign AND c.currency = b.currency
- GROUP BY b.campaign;
+ CROSS JOIN LATERAL (SELECT sum(granted + held) AS amount FROM referral.credit_count
+                      WHERE campaign = b.campaign AND currency = b.currency) AS used
+ CROSS JOIN LATERAL (SELECT sum(granted + held) AS pairs FROM referral.pair_count WHERE campaign = b.campaign) AS admitted;
