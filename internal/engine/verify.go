@@ -259,7 +259,7 @@ func (v *verification) count(confirmed []finding) {
 	for _, f := range confirmed {
 		switch examples := v.result.Examples; {
 		case len(examples) < v.examples:
-			v.result.Examples = append(examples, f.Violation)
+			v.result.Examples = append(v.result.Examples, f.Violation)
 		case v.rules[f.Rule]:
 		default:
 			if i := repeatedRule(examples); i >= 0 {

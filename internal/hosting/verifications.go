@@ -179,9 +179,10 @@ func (v *Verifications) startNext(ctx context.Context) (run func()) {
 			continue
 		}
 		v.running++
-		ctx, next.end = context.WithCancel(ctx)
+		until, end := context.WithCancel(ctx)
+		next.end = end
 		return func() {
-			result, err := v.run(ctx, next.name, func(verified, total int64) { v.progress(next, verified, total) })
+			result, err := v.run(until, next.name, func(verified, total int64) { v.progress(next, verified, total) })
 			v.ended(next, result, err)
 		}
 	}
