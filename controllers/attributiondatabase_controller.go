@@ -39,6 +39,8 @@ type AttributionDatabaseReconciler struct {
 	statusInterval time.Duration
 	granted        *grantMemory
 	absence        *absence
+	verifications  *hosting.Verifications
+	now            func() time.Time
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch;patch
@@ -63,6 +65,7 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		result, err = conclude(&adb, s.success, err)
 		r.absence.observe(&adb, usable(&adb))
 		reportResyncFailure(s)
+		r.verify(s)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})
 	}()
 	return ctrl.Result{}, runPhases(ctx, s, r.phases(&adb))

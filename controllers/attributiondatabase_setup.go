@@ -21,6 +21,7 @@ func (r *AttributionDatabaseReconciler) setup(mgr ctrl.Manager) error {
 		// A deleted campaign has to be closed, and may be the last that kept the database.
 		Watches(&v1alpha1.ReferralCampaign{}, handler.EnqueueRequestsFromMapFunc(databaseOf), builder.WithPredicates(deletions())).
 		WatchesRawSource(fed(r.registry.Changes(), 0)).
+		WatchesRawSource(fed(r.verifications.Moved(), 0)).
 		WithOptions(controllerOptions()).
 		Complete(r)
 }

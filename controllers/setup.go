@@ -60,6 +60,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		statusInterval: options.StatusInterval,
 		granted:        newGrantMemory(),
 		absence:        missing,
+		verifications:  hosting.NewVerifications(options.Registry.Verify, options.Now),
+		now:            options.Now,
 	}
 	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: newReporter()}
 	campaigns := &ReferralCampaignReconciler{
@@ -91,8 +93,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	if err := plans.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the RewardPlan controller: %w", err)
 	}
-	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
-		return fmt.Errorf("while setting up what runs plans: %w", err)
+	for _, run := range []manager.RunnableFunc{plans.plans.Run, databases.verifications.Run} { // on the leader
+		if err := mgr.Add(run); err != nil {
+			return fmt.Errorf("while setting up what runs plans and verifications: %w", err)
+		}
 	}
 	if options.Metrics != nil {
 		if err := mgr.Add(manager.RunnableFunc(func(ctx context.Context) error { // on the leader
@@ -149,6 +153,7 @@ func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		for _, annotation := range []string{
 			v1alpha1.RequestedAtAnnotation, v1alpha1.SuspendAnnotation, v1alpha1.TakeOverAnnotation, v1alpha1.AllowReversalsAnnotation,
+			v1alpha1.VerifyRequestedAtAnnotation,
 		} {
 			before, had := e.ObjectOld.GetAnnotations()[annotation]
 			after, has := e.ObjectNew.GetAnnotations()[annotation]

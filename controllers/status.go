@@ -104,6 +104,7 @@ func (r *reporter) report(ctx context.Context, before, after resource) error {
 			return fmt.Errorf("while writing status: %w", err)
 		}
 		r.announceWarnings(ctx, before, after)
+		r.announceVerification(ctx, before, after)
 	}
 	return r.announce(ctx, before, after)
 }
@@ -205,6 +206,23 @@ func (r *reporter) announceWarnings(ctx context.Context, before, after resource)
 			r.events.note(ctx, after, corev1.EventTypeWarning, is.Reason, is.Message)
 		}
 	}
+}
+
+// announceVerification records an event and a log line if a verification ended otherwise than the one
+// before. The first one is announced if it found something.
+func (r *reporter) announceVerification(ctx context.Context, before, after resource) {
+	was := meta.FindStatusCondition(before.GetConditions(), v1alpha1.LedgerConsistentCondition)
+	is := meta.FindStatusCondition(after.GetConditions(), v1alpha1.LedgerConsistentCondition)
+	switch {
+	case is == nil, was != nil && was.Reason == is.Reason, was == nil && is.Status == metav1.ConditionTrue:
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if is.Status == metav1.ConditionFalse {
+		kind = corev1.EventTypeWarning
+	}
+	r.events.note(ctx, after, kind, is.Reason, is.Message)
+	ctrl.LoggerFrom(ctx).Info("LedgerConsistent has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
 }
 
 // lastReport returns what is remembered of an object; nothing of an earlier object of its name.

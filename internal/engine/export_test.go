@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Replace replaces a statement: a test removes a guard to show what the guard prevents.
@@ -64,3 +65,10 @@ func LimitClaims(claims int) (undo func()) {
 
 // SetDecideTimeout changes how long a batch may take to decide.
 func (e *Engine) SetDecideTimeout(timeout time.Duration) { e.decideTimeout = timeout }
+
+// VerifyInRangesOf verifies in ranges of so many rows, and names so many examples.
+func VerifyInRangesOf(ctx context.Context, db *postgres.DB, rows, examples int, progress func(verified, total int64)) (*VerifyResult, error) {
+	v := newVerification(db)
+	v.mostRange, v.examples = rows, examples
+	return v.run(ctx, progress)
+}

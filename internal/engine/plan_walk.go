@@ -74,18 +74,9 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 		if r.now.After(p.result.To) {
 			p.result.To = r.now
 		}
-		p.pause(ctx, time.Since(began), r.pending)
+		pauseForBatches(ctx, time.Since(began), r.pending)
 	}
 	return nil
-}
-
-// pause leaves the database to batches for a while, for longer if changes wait.
-func (p *plan) pause(ctx context.Context, took time.Duration, pending bool) {
-	if pending {
-		pause(ctx, 3*took)
-		return
-	}
-	pause(ctx, took/4)
 }
 
 // read loads and decides the referees of the next range, and returns the range's end (nil: it has

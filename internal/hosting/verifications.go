@@ -1,0 +1,247 @@
+package hosting
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+const (
+	// verificationsAtOnce is how many verifications a process runs at a time. One database runs one.
+	verificationsAtOnce = 2
+
+	// verificationAttempts is how many attempts must fail until a verification has failed.
+	verificationAttempts = 3
+
+	// firstVerifyPause and lastVerifyPause bound the growing pause after a failed attempt.
+	firstVerifyPause = 5 * time.Second
+	lastVerifyPause  = 10 * time.Minute
+)
+
+// VerifyFunc runs one verification of a database.
+type VerifyFunc func(ctx context.Context, name types.NamespacedName, progress func(verified, total int64)) (*engine.VerifyResult, error)
+
+// VerifyState is how far the verification of a database is, or how its last one ended.
+type VerifyState struct {
+	Running         bool
+	Request         string               // that it answers; empty: it is due by the interval
+	Verified, Total int64                // as of the last time that it was fed
+	EndedAt         time.Time            // of the last attempt
+	Result          *engine.VerifyResult // of the last one that succeeded; nil: none has
+	Err             error                // why the last attempt failed; nil: it succeeded
+	Failures        int                  // attempts in a row that failed; an outage is no attempt
+	Answered        string               // the last request that was answered, by a result or by failing for good
+}
+
+// Failed reports whether so many attempts have failed that it is more than a hiccup.
+func (s VerifyState) Failed() bool { return s.Failures >= verificationAttempts }
+
+// RetryAt is when a failed verification may run again; zero: at once.
+func (s VerifyState) RetryAt() time.Time {
+	if s.Err == nil {
+		return time.Time{}
+	}
+	wait := firstVerifyPause
+	for range min(s.Failures-1, 10) {
+		wait *= 2
+	}
+	return s.EndedAt.Add(min(wait, lastVerifyPause))
+}
+
+// Verifications runs verifications beside the engines: one at a time per database, two in all. What
+// it knows is in memory only: a process that becomes leader begins again what was running.
+type Verifications struct {
+	run   VerifyFunc
+	now   func() time.Time
+	moved *Feed
+	wake  chan struct{} // has a value when a verification may have to be started
+
+	mu      sync.Mutex
+	known   map[types.NamespacedName]*verification
+	queue   []*verification // those to start, in order
+	running int
+}
+
+// verification is that of one database, guarded by the mutex of Verifications.
+type verification struct {
+	name            types.NamespacedName
+	uid             string
+	state           VerifyState
+	verified, total int64 // newer than those of state
+	fedAt           time.Time
+	dropped         bool
+	end             context.CancelFunc // nil: does not run
+}
+
+// NewVerifications returns an empty Verifications. Registry.Verify is the run of a process.
+func NewVerifications(run VerifyFunc, now func() time.Time) *Verifications {
+	return &Verifications{
+		run: run, now: now, moved: NewFeed(), wake: make(chan struct{}, 1), known: map[types.NamespacedName]*verification{},
+	}
+}
+
+// Moved feeds the names of databases whose verification has progressed or ended.
+func (v *Verifications) Moved() *Feed { return v.moved }
+
+// Run starts verifications in turn until ctx ends, and returns nil when all of them have ended. Run
+// must not be called twice.
+func (v *Verifications) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for {
+		for next := v.startNext(ctx); next != nil; next = v.startNext(ctx) {
+			running.Go(next)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-v.wake:
+		}
+	}
+}
+
+// State returns how far the verification of a database is. What is known of another object of its
+// name is dropped.
+func (v *Verifications) State(name types.NamespacedName, uid string) VerifyState {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.known[name]
+	if !ok {
+		return VerifyState{}
+	}
+	if known.uid != uid {
+		v.drop(name)
+		return VerifyState{}
+	}
+	return known.state
+}
+
+// Start has a database verified, in answer to a request or (empty) to none. While one runs or waits
+// for its turn, Start changes nothing: a later request needs a verification that began after it.
+func (v *Verifications) Start(name types.NamespacedName, uid, request string) VerifyState {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.known[name]
+	if ok && known.uid != uid {
+		v.drop(name)
+		ok = false
+	}
+	if !ok {
+		known = &verification{name: name, uid: uid}
+		v.known[name] = known
+	}
+	if !known.state.Running {
+		known.state.Running, known.state.Request = true, request
+		known.state.Verified, known.state.Total = 0, 0
+		known.verified, known.total, known.fedAt = 0, 0, time.Now()
+		v.queue = append(v.queue, known)
+		signal(v.wake)
+	}
+	return known.state
+}
+
+// Drop ends and forgets the verification of a database. It does not wait for the end.
+func (v *Verifications) Drop(name types.NamespacedName) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.drop(name)
+}
+
+func (v *Verifications) drop(name types.NamespacedName) {
+	known, ok := v.known[name]
+	if !ok {
+		return
+	}
+	known.dropped = true
+	if known.end != nil {
+		known.end()
+	}
+	delete(v.known, name)
+}
+
+// startNext returns what runs the next verification; nil: none may start now.
+func (v *Verifications) startNext(ctx context.Context) (run func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil
+	}
+	for len(v.queue) > 0 && v.running < verificationsAtOnce {
+		next := v.queue[0]
+		v.queue = v.queue[1:]
+		if next.dropped {
+			continue
+		}
+		v.running++
+		until, end := context.WithCancel(ctx)
+		next.end = end
+		return func() {
+			result, err := v.run(until, next.name, func(verified, total int64) { v.progress(next, verified, total) })
+			v.ended(next, result, err)
+		}
+	}
+	return nil
+}
+
+func (v *Verifications) progress(of *verification, verified, total int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	of.verified, of.total = verified, total
+	if time.Since(of.fedAt) >= progressInterval {
+		of.state.Verified, of.state.Total = verified, total
+		of.fedAt = time.Now()
+		v.moved.Add(of.name)
+	}
+}
+
+func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	of.end()
+	of.end = nil
+	v.running--
+	signal(v.wake)
+	s := &of.state
+	s.Running, s.EndedAt, s.Err = false, v.now(), err
+	switch {
+	case err == nil:
+		s.Failures, s.Result, s.Answered = 0, result, s.Request
+	case !unavailable(err):
+		s.Failures++
+		if s.Failed() {
+			s.Answered = s.Request
+		}
+	}
+	if !of.dropped {
+		v.moved.Add(of.name)
+	}
+}
+
+// unavailable reports whether an error means that the database cannot be used at present, which says
+// nothing about what is in it.
+func unavailable(err error) bool {
+	return errors.Is(err, ErrConnecting) || errors.Is(err, ErrNotServing) || errors.Is(err, ErrNotHosted) ||
+		errors.Is(err, context.Canceled) || cutsOff(postgres.Classify(err))
+}
+
+// Verify verifies a database that is being served.
+func (r *Registry) Verify(
+	ctx context.Context, name types.NamespacedName, progress func(verified, total int64),
+) (result *engine.VerifyResult, err error) {
+	err = r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+		return engine.Contain(func() (err error) {
+			result, err = engine.Verify(ctx, db, progress)
+			return err
+		})
+	})
+	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
+		r.options.Log.Error("A verification has panicked", "attributionDatabase", name.String(), "panic", panicked.Value, "stack", string(panicked.Stack))
+	}
+	return result, err
+}
