@@ -18,6 +18,7 @@ type Explanation struct {
 type ExplainedPurchase struct {
 	PurchaseID string
 	Net        Money    // amount less all refunds; zero if it was not judged
+	Campaign   string   // that it is judged in; empty if it was not judged
 	Revision   int      // the revision that it is judged under; zero if it was not judged
 	Reasons    []Reason // in the order of the closed list; empty: only capacity and hold keep it from being granted
 	Checks     []Check  // the rules that were applied, in the order of the closed list of reasons
@@ -46,7 +47,7 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 		explained := ExplainedPurchase{PurchaseID: c.id()}
 		explained.Reasons, explained.Checks = c.against(notAttributed, i == first)
 		if c.revision != nil {
-			explained.Revision = c.revision.Number
+			explained.Campaign, explained.Revision = c.campaign.Name, c.revision.Number
 			explained.Net = Money{Amount: c.net, Currency: c.purchase.Currency}
 		}
 		explanation.Purchases = append(explanation.Purchases, explained)
