@@ -74,6 +74,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		plans:    hosting.NewPlans(options.Registry.Plan),
 		now:      options.Now,
 	}
+	reviews := &RewardReviewReconciler{client: mgr.GetClient(), registry: options.Registry, now: options.Now}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)
 	}
@@ -88,6 +89,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	if err := plans.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the RewardPlan controller: %w", err)
+	}
+	if err := reviews.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the RewardReview controller: %w", err)
 	}
 	if err := mgr.Add(manager.RunnableFunc(plans.plans.Run)); err != nil { // on the leader
 		return fmt.Errorf("while setting up what runs plans: %w", err)

@@ -50,7 +50,8 @@ type host struct {
 	using      context.Context    // ends before db is closed; nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
-	report     *report // nil: none was read
+	place      database.Place // of the engine that ran last
+	report     *report        // nil: none was read
 }
 
 func newHost(r *Registry, name types.NamespacedName) *host {
