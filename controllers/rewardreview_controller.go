@@ -131,7 +131,7 @@ func (r *RewardReviewReconciler) expire(ctx context.Context, review *v1alpha1.Re
 // othersTurn is how long the review is left to another replica; zero: it is this one's turn.
 // Creation times have whole seconds, so the wait is at most a second longer than it has to be.
 func (r *RewardReviewReconciler) othersTurn(review *v1alpha1.RewardReview) time.Duration {
-	place := r.registry.Place(databaseOf(review))
+	place := r.registry.Place(reviewedDatabase(review))
 	if place.Of > 0 {
 		hash := fnv.New32a()
 		_, _ = hash.Write([]byte(review.UID))
@@ -142,7 +142,7 @@ func (r *RewardReviewReconciler) othersTurn(review *v1alpha1.RewardReview) time.
 	return review.CreationTimestamp.Add(reviewPatience).Sub(r.now())
 }
 
-func databaseOf(review *v1alpha1.RewardReview) types.NamespacedName {
+func reviewedDatabase(review *v1alpha1.RewardReview) types.NamespacedName {
 	return types.NamespacedName{Namespace: review.Namespace, Name: review.Spec.DatabaseRef.Name}
 }
 
@@ -193,7 +193,7 @@ func refused(review *v1alpha1.RewardReview) bool {
 // answer asks the database, on one connection at a time so that the engine keeps the others.
 // Conditions: DatabaseNotReady; InvalidSpec and Failed, which are Stalled.
 func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.RewardReview) error {
-	name := databaseOf(review)
+	name := reviewedDatabase(review)
 	adb, err := find(ctx, r.client, name, &v1alpha1.AttributionDatabase{})
 	if err != nil {
 		return err
