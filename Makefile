@@ -11,8 +11,9 @@ export PG KEEP
 
 VERSION  ?=
 COMMIT   ?= $(shell git describe --always --abbrev=12 --exclude='*' --dirty 2>/dev/null)
-STAMP    := github.com/referral-operator/referral-operator/internal/version
-LDFLAGS  := -s -w -X $(STAMP).release=$(VERSION) -X $(STAMP).commit=$(COMMIT)
+MODULE   := github.com/referral-operator/referral-operator
+# LDFLAGS of a binary whose package, the argument, knows its version.
+ldflags   = -s -w -X $(MODULE)/$(1).release=$(VERSION) -X $(MODULE)/$(1).commit=$(COMMIT)
 TOOL     := go tool -modfile=hack/tools/go.mod
 KUBECTL  ?= kubectl
 FUZZTIME ?= 10s
@@ -28,9 +29,11 @@ help: ## Show this list
 		/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Compile bin/manager and bin/tracker (VERSION=v1.2.3 stamps a release)
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/manager ./cmd/manager
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/tracker ./cmd/tracker
+build: ## Compile manager, tracker and kubectl-referral into bin/ (VERSION=v1.2.3 stamps a release)
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(call ldflags,internal/version)" -o bin/manager ./cmd/manager
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(call ldflags,internal/version)" -o bin/tracker ./cmd/tracker
+	cd cmd/kubectl-referral && CGO_ENABLED=0 go build -trimpath -ldflags "$(call ldflags,cmd/kubectl-referral/command)" \
+		-o ../../bin/kubectl-referral .
 
 .PHONY: demo
 demo: ## Play the whole story on real components (KEEP=1 stays up)

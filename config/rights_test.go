@@ -72,6 +72,18 @@ func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 		})
 		checkRights(t, pipeline, secretRights("growth", false))
 	})
+	t.Run("support can ask where a reward is and nothing else", func(t *testing.T) {
+		kubectl(t, cluster.Kubeconfig(), "create", "serviceaccount", "support", "--namespace", "growth")
+		kubectl(t, cluster.Kubeconfig(), "create", "rolebinding", "support", "--namespace", "growth",
+			"--clusterrole", "referral-operator-support", "--serviceaccount", "growth:support")
+		support := clientFor(t, signIn(t, cluster, "growth", "support"))
+		checkRights(t, support, supportRights("growth"))
+		checkRights(t, support, []right{
+			{verb: "create", group: "referral-operator.io", resource: "rewardreviews", namespace: "payroll"},
+			{verb: "get", group: "referral-operator.io", resource: "rewardreviews", namespace: "payroll"},
+		})
+		checkRights(t, support, secretRights("growth", false))
+	})
 	t.Run("no rule of any namespace has a wildcard", func(t *testing.T) {
 		for _, namespace := range []string{"growth", "payroll", systemNamespace} {
 			checkNoWildcard(t, manager, namespace)
@@ -92,13 +104,22 @@ func secretRights(namespace string, get bool) []right {
 // plannerRights are the rights of the role planner to each resource of the group: these, and no
 // other verb.
 func plannerRights(namespace string) []right {
-	allowed := map[string][]string{
+	return exactly(namespace, map[string][]string{
 		"rewardplans":       {"create", "get", "delete"},
 		"referralcampaigns": {"get", "list"},
 		"rewardpolicies":    {"get", "list"},
-	}
+	})
+}
+
+// supportRights are the rights of the role support, and no other verb.
+func supportRights(namespace string) []right {
+	return exactly(namespace, map[string][]string{"rewardreviews": {"create", "get", "delete"}})
+}
+
+// exactly are rights to some verbs of the group's resources, and to no other.
+func exactly(namespace string, allowed map[string][]string) []right {
 	var rights []right
-	for _, resource := range []string{"attributiondatabases", "referralcampaigns", "rewardpolicies", "rewardplans"} {
+	for _, resource := range []string{"attributiondatabases", "referralcampaigns", "rewardpolicies", "rewardplans", "rewardreviews"} {
 		for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"} {
 			rights = append(rights, right{
 				verb: verb, group: "referral-operator.io", resource: resource, namespace: namespace,

@@ -125,7 +125,7 @@ func (r *AttributionDatabaseReconciler) awaitEngine(_ context.Context, s *databa
 	switch {
 	case s.host.Fault != nil:
 		return s.explain(s.host.Fault, v1alpha1.EngineFailingReason)
-	case s.adb.Spec.Suspend, s.host.Phase == hosting.Serving:
+	case s.adb.Suspended(), s.host.Phase == hosting.Serving:
 		return nil
 	default:
 		return &waitingError{
@@ -137,7 +137,7 @@ func (r *AttributionDatabaseReconciler) awaitEngine(_ context.Context, s *databa
 
 // followRollouts shortens the requeue while pairs are being decided again under new terms.
 func (r *AttributionDatabaseReconciler) followRollouts(_ context.Context, s *databaseScope) error {
-	if s.adb.Spec.Suspend {
+	if s.adb.Suspended() {
 		return nil
 	}
 	if slices.ContainsFunc(s.schema.Campaigns, func(c database.CampaignStatus) bool {

@@ -114,7 +114,7 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 
 // suspend precedes all phases that could take long. After it no batch commits.
 func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *databaseScope) error {
-	if s.schema.SchemaVersion == 0 || !s.adb.Spec.Suspend || s.schema.Suspended {
+	if s.schema.SchemaVersion == 0 || !s.adb.Suspended() || s.schema.Suspended {
 		return nil
 	}
 	return setSuspended(ctx, s, true)
@@ -122,7 +122,7 @@ func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *database
 
 // resume follows all phases that bear on decisions.
 func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseScope) error {
-	if s.adb.Spec.Suspend || !s.schema.Suspended {
+	if s.adb.Suspended() || !s.schema.Suspended {
 		return nil
 	}
 	return setSuspended(ctx, s, false)
@@ -140,7 +140,7 @@ func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
 
 // migrate creates the schema, or brings it to this binary's versions. Conditions: MigrationFailed.
 func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *databaseScope) error {
-	if s.current() || s.adb.Spec.Suspend {
+	if s.current() || s.adb.Suspended() {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, migrationTimeout)

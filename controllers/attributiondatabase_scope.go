@@ -34,8 +34,9 @@ func (r *AttributionDatabaseReconciler) newScope(adb *v1alpha1.AttributionDataba
 		host:     r.registry.State(name),
 		success:  success{reason: v1alpha1.ReadyReason, message: "facts are being decided", requeueAfter: r.statusInterval},
 	}
-	if adb.Spec.Suspend {
-		s.success.reason, s.success.message = v1alpha1.SuspendedReason, "nothing is decided or migrated until spec.suspend is false"
+	if adb.Suspended() {
+		s.success.reason = v1alpha1.SuspendedReason
+		s.success.message = "nothing is decided or migrated until " + resumption(adb, adb.Spec.Suspend, "")
 	}
 	return s
 }

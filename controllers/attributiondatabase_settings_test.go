@@ -103,6 +103,21 @@ var settings = map[string]setting{
 		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "the server is CockroachDB",
 		right: correctSecret,
 	},
+	"a user without rights on the schema": {
+		wrong:  func(w *world, own *testworld.Database) { w.secret("shop-db", map[string]string{"uri": own.WriterURI}) },
+		reason: v1alpha1.PermissionDeniedReason, says: "permission denied",
+		right: correctSecret,
+	},
+	"a table in the way of a migration": {
+		wrong: func(w *world, own *testworld.Database) {
+			operator, err := url.Parse(own.URI)
+			check(w, err)
+			w.sql(own, `DROP SCHEMA referral CASCADE; CREATE SCHEMA referral AUTHORIZATION "`+operator.User.Username()+`"; CREATE TABLE referral.link ()`)
+			correctSecret(w, own, "")
+		},
+		reason: v1alpha1.MigrationFailedReason, says: "already exists",
+		right: func(w *world, own *testworld.Database, _ string) { w.sql(own, "DROP TABLE referral.link") },
+	},
 	"a role that does not exist": {
 		wrong: func(w *world, own *testworld.Database) {
 			correctSecret(w, own, "")

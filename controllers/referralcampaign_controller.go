@@ -88,7 +88,7 @@ func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign)
 		r.declare,
 		r.forwardRequests,
 	}
-	if campaign.Spec.Suspend { // this is what the spec asks for, with or without a policy
+	if campaign.Suspended() { // this is what the spec asks for, with or without a policy
 		return append(phases, r.reportDeclaration, r.reportSuspension)
 	}
 	return append(phases,

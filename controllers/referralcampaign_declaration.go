@@ -107,6 +107,6 @@ func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *cam
 // reportSuspension makes a suspended campaign Ready. Conditions: Suspended.
 func (r *ReferralCampaignReconciler) reportSuspension(_ context.Context, s *campaignScope) error {
 	s.success.reason = v1alpha1.SuspendedReason
-	s.success.message = "nothing is granted or reversed until spec.suspend is false"
+	s.success.message = "nothing is granted or reversed until " + resumption(s.campaign, s.campaign.Spec.Suspend, "")
 	return nil
 }

@@ -118,7 +118,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 func hindrance(adb *v1alpha1.AttributionDatabase) string {
 	ready := readyCondition(adb)
 	switch {
-	case adb.Spec.Suspend:
+	case adb.Suspended():
 		return "; " + suspendedDatabase(adb)
 	case ready != nil && !usable(adb):
 		return fmt.Sprintf("; AttributionDatabase %s is not ready: %s: %s", client.ObjectKeyFromObject(adb), ready.Reason, ready.Message)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
@@ -31,14 +29,10 @@ func (r *ReferralCampaignReconciler) awaitRollout(_ context.Context, s *campaign
 	}
 	message := fmt.Sprintf("revision %d reaches existing pairs: %d of %d have been decided again",
 		rollout.Revision, rollout.Decided, rollout.Total)
-	if s.adb.Spec.Suspend {
+	if s.adb.Suspended() {
 		message += "; " + suspendedDatabase(s.adb)
 	}
 	return &waitingError{
 		reason: v1alpha1.RollingOutReason, requeueAfter: recheckInterval, change: true, err: errors.New(message),
 	}
-}
-
-func suspendedDatabase(adb *v1alpha1.AttributionDatabase) string {
-	return fmt.Sprintf("nothing is decided until spec.suspend of AttributionDatabase %s is false", client.ObjectKeyFromObject(adb))
 }

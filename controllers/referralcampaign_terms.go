@@ -48,7 +48,7 @@ func (r *ReferralCampaignReconciler) resolveTerms(_ context.Context, s *campaign
 // not keep what it is not about from being declared.
 func desire(campaign *v1alpha1.ReferralCampaign, policy *v1alpha1.RewardPolicy) (desired, *specProblem) {
 	d := desired{mode: database.Open, scope: v1alpha1.NewPairs}
-	if campaign.Spec.Suspend {
+	if campaign.Suspended() {
 		d.mode = database.Suspended
 	}
 	var problem *specProblem

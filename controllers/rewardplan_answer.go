@@ -113,7 +113,7 @@ func (s *planScope) describe(effects, forward int) string {
 	case s.campaign.Spec.DeletionPolicy != v1alpha1.ReverseCredits:
 		warnings = append(warnings, "the campaign's spec.deletionPolicy is not Reverse: deleting it as it is takes nothing back")
 	}
-	if s.campaign.Spec.Suspend {
+	if s.campaign.Suspended() {
 		warnings = append(warnings, "the campaign is suspended: this happens once it is resumed")
 	}
 	if more := max(effects, forward) - v1alpha1.MaxPlanCurrencies; more > 0 {

@@ -143,9 +143,11 @@ func campaignsBy(ctx context.Context, reader client.Reader, namespace, field, na
 func requested() predicate.Predicate {
 	asks := predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		for _, annotation := range []string{
-			v1alpha1.RequestedAtAnnotation, v1alpha1.TakeOverAnnotation, v1alpha1.AllowReversalsAnnotation,
+			v1alpha1.RequestedAtAnnotation, v1alpha1.SuspendAnnotation, v1alpha1.TakeOverAnnotation, v1alpha1.AllowReversalsAnnotation,
 		} {
-			if e.ObjectOld.GetAnnotations()[annotation] != e.ObjectNew.GetAnnotations()[annotation] {
+			before, had := e.ObjectOld.GetAnnotations()[annotation]
+			after, has := e.ObjectNew.GetAnnotations()[annotation]
+			if before != after || had != has {
 				return true
 			}
 		}

@@ -93,6 +93,9 @@ func newQuietWorld(t testing.TB) *world {
 	check(t, err)
 	w := &world{TB: t, cluster: cluster, client: administrator, log: &logBuffer{}}
 	w.namespace = testworld.NewNamespace(t, cluster)
+	if os.Getenv("RECORD") != "" {
+		w.recordObjects()
+	}
 	w.operator = "operator-of-" + w.namespace
 	w.manager, err = cluster.ConfigFor(w.operator)
 	check(t, err)

@@ -11,3 +11,4 @@ tool controller-gen rbac:roleName=referral-operator-manager paths=./controllers/
 mkdir -p docs/reference
 tool crd-ref-docs --log-level=WARN --source-path=api/v1alpha1 --config=hack/crd-ref-docs.yaml \
 	--renderer=markdown --output-path=docs/reference/api.md
+(cd cmd/kubectl-referral && go run ./docs ../../docs/kubectl)

@@ -21,4 +21,6 @@ fi
 status=0
 go test $race -count=1 -timeout=40m $raced || status=1
 go test -count=1 -timeout=40m $plain || status=1
+(cd hack/gitops && go test -count=1 -timeout=40m ./...) || status=1
+(cd cmd/kubectl-referral && go test -count=1 -timeout=40m ./...) || status=1
 exit $status

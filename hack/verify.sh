@@ -3,11 +3,28 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-generated=(api config docs/reference)
-modules=(. hack/tools hack/controlplane)
+generated=(api config docs/reference docs/kubectl)
+modules=(. hack/tools hack/controlplane hack/gitops cmd/kubectl-referral)
+compiled=(. hack/gitops cmd/kubectl-referral) # the modules with code of this project
 failed=()
 
-tool() { go tool -modfile=hack/tools/go.mod "$@"; }
+root=$PWD
+tool() { go tool -modfile="$root/hack/tools/go.mod" "$@"; }
+
+# in_each runs a command in the directory of each module with code of this project.
+in_each() {
+	local module status=0
+	for module in "${compiled[@]}"; do
+		(cd "$module" && "$@") || { echo "in $module: $*"; status=1; }
+	done
+	return $status
+}
+
+# The operator is built without what only the plugin needs. That cobra is an indirect requirement is the
+# API server library's doing.
+no_plugin_requirements() {
+	! grep -nE 'k8s\.io/cli-runtime |github\.com/spf13/cobra [^ ]+$' go.mod || { echo "go.mod requires what only cmd/kubectl-referral may"; return 1; }
+}
 
 check() {
 	local name=$1
@@ -76,13 +93,14 @@ vulnerabilities() {
 
 check "generated files are up to date" generated_files
 check "gofmt" formatting
-check "go vet" go vet ./...
-check "golangci-lint" tool golangci-lint run ./...
+check "go vet" in_each go vet ./...
+check "golangci-lint" in_each tool golangci-lint run ./...
 check "modules are tidy" modules_tidy
+check "go.mod has no requirement of the plugin" no_plugin_requirements
 check "no ignored file is tracked" no_ignored_files
 check "links in the documentation" go run ./hack/links
 check "imports run one way" go run ./hack/imports
-check "known vulnerabilities" vulnerabilities
+check "known vulnerabilities" in_each vulnerabilities
 
 if ((${#failed[@]})); then
 	printf 'failed: %s\n' "${failed[@]}"

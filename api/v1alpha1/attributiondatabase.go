@@ -13,6 +13,10 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
 // +kubebuilder:printcolumn:name="Pending",type="integer",JSONPath=".status.pendingChanges"
+// +kubebuilder:printcolumn:name="Oldest",type="date",priority=1,JSONPath=".status.oldestPendingChange"
+// +kubebuilder:printcolumn:name="Set Aside",type="integer",priority=1,JSONPath=".status.setAside"
+// +kubebuilder:printcolumn:name="Verified",type="date",priority=1,JSONPath=".status.verification.lastTime"
+// +kubebuilder:printcolumn:name="Server",type="string",priority=1,JSONPath=".status.serverVersion"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
 type AttributionDatabase struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -318,3 +322,6 @@ func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.Ob
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation
 }
+
+// Suspended reports whether spec.suspend or SuspendAnnotation suspends the database.
+func (d *AttributionDatabase) Suspended() bool { return d.Spec.Suspend || SuspendedByAnnotation(d) }

@@ -33,7 +33,8 @@ const (
 	// ReadyReason, Ready=True: the spec is in force.
 	ReadyReason = "Ready"
 
-	// SuspendedReason, Ready=True: spec.suspend is in force; nothing is granted or reversed.
+	// SuspendedReason, Ready=True: spec.suspend, or the annotation referral-operator.io/suspend, is in
+	// force; nothing is granted or reversed.
 	SuspendedReason = "Suspended"
 
 	// TerminatingReason, Ready=False: the object is being deleted, and the message says what the

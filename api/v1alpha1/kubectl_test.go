@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -60,10 +62,23 @@ func TestKubectlPrintsTheColumns(t *testing.T) {
 	if output, err := controlPlane.Kubectl(t.Context(), plan, "create", "--namespace", namespace, "-f", "-"); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
+	for _, kind := range []string{"AttributionDatabase", "RewardPolicy"} {
+		manifest, err := yaml.Marshal(example(t, kind, "{}").Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if output, err := controlPlane.Kubectl(t.Context(), string(manifest), "create", "--namespace", namespace, "-f", "-"); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+	}
 	cases := []struct{ rule, what, columns string }{
+		{"a database", "adb", "NAME READY STATUS PENDING AGE"},
+		{"a database, wide", "adb -o wide", "NAME READY STATUS PENDING OLDEST SET ASIDE VERIFIED SERVER AGE"},
+		{"a policy", "rpol", "NAME READY STATUS CAMPAIGNS AGE"},
+		{"a policy, wide", "rpol -o wide", "NAME READY STATUS CAMPAIGNS SCOPE AGE"},
 		{"a campaign", "rcamp", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
 		{"a campaign by its long name", "referralcampaigns", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
-		{"everything of the category", "referral", "NAME POLICY READY STATUS GRANTED HELD CREDIT AGE"},
+		{"everything of the category, databases first", "referral", "NAME READY STATUS PENDING AGE"},
 		{"a plan", "rplan", "NAME CAMPAIGN READY STATUS GRANT REVERSE AGE"},
 		{"a campaign, wide", "rcamp -o wide", "NAME POLICY READY STATUS GRANTED HELD CREDIT WAITING REVERSED REVISION LAST SYNC AGE"},
 	}

@@ -1,10 +1,17 @@
 package v1alpha1
 
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 // Names that the operator reads from, or writes to, the metadata of objects.
 const (
 	// TakeOverAnnotation on an AttributionDatabase that is OwnedByAnother holds the UID of the
 	// owner that it takes the schema over from. It has no effect on another owner.
 	TakeOverAnnotation = "referral-operator.io/take-over"
+
+	// SuspendAnnotation on an AttributionDatabase or a ReferralCampaign suspends it like
+	// spec.suspend: true, whatever spec.suspend is. Any value but "false" does. It is for a person
+	// in a hurry: applying the spec again from git does not remove it.
+	SuspendAnnotation = "referral-operator.io/suspend"
 
 	// RequestedAtAnnotation requests a reconcile now, by any value that differs from the last one.
 	// On a ReferralCampaign it also requests a resync, which status.lastHandledReconcileAt answers
@@ -28,3 +35,9 @@ const (
 	// FieldManager is the name under which the operator writes to the API server.
 	FieldManager = "referral-operator"
 )
+
+// SuspendedByAnnotation reports whether SuspendAnnotation suspends an object.
+func SuspendedByAnnotation(object metav1.Object) bool {
+	value, found := object.GetAnnotations()[SuspendAnnotation]
+	return found && value != "false"
+}

@@ -10,6 +10,9 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=rcamp,categories=referral
+// +kubebuilder:selectablefield:JSONPath=`.spec.databaseRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.policyRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.suspend`
 // +kubebuilder:printcolumn:name="Policy",type="string",JSONPath=".spec.policyRef.name"
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
@@ -317,3 +320,6 @@ func (c *ReferralCampaign) GetObservedGeneration() int64 { return c.Status.Obser
 func (c *ReferralCampaign) SetObservedGeneration(generation int64) {
 	c.Status.ObservedGeneration = generation
 }
+
+// Suspended reports whether spec.suspend or SuspendAnnotation suspends the campaign.
+func (c *ReferralCampaign) Suspended() bool { return c.Spec.Suspend || SuspendedByAnnotation(c) }

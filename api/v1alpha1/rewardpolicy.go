@@ -13,6 +13,7 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].status"
 // +kubebuilder:printcolumn:name="Status",type="string",JSONPath=".status.conditions[?(@.type==\"Ready\")].reason"
 // +kubebuilder:printcolumn:name="Campaigns",type="integer",JSONPath=".status.campaigns"
+// +kubebuilder:printcolumn:name="Scope",type="string",priority=1,JSONPath=".spec.revisionScope"
 // +kubebuilder:printcolumn:name="Age",type="date",JSONPath=".metadata.creationTimestamp"
 type RewardPolicy struct {
 	metav1.TypeMeta   `json:",inline"`

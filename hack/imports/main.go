@@ -1,4 +1,4 @@
-// Command imports checks what each package of this module compiles, over all its imports and theirs,
+// Command imports checks what each package of this project compiles, over all its imports and theirs,
 // against the table hack/imports.txt.
 package main
 
@@ -19,6 +19,9 @@ const (
 	module = "github.com/referral-operator/referral-operator"
 	table  = "hack/imports.txt"
 )
+
+// directories of the modules whose packages are checked.
+var directories = []string{".", "cmd/kubectl-referral"}
 
 func main() {
 	found, err := check(context.Background())
@@ -74,15 +77,25 @@ func parse(text string) ([]rule, error) {
 	return rules, nil
 }
 
-// loadImports returns the direct imports of every package that this module compiles, by import path.
+// loadImports returns the direct imports of every package that the modules compile, by import path.
 func loadImports(ctx context.Context) (map[string][]string, error) {
+	imports := map[string][]string{}
+	for _, directory := range directories {
+		if err := loadModule(ctx, directory, imports); err != nil {
+			return nil, err
+		}
+	}
+	return imports, nil
+}
+
+// loadModule adds the direct imports of every package that one module compiles.
+func loadModule(ctx context.Context, directory string, imports map[string][]string) error {
 	var output, problem bytes.Buffer
 	command := exec.CommandContext(ctx, "go", "list", "-deps", "-json=ImportPath,Imports", "./...")
-	command.Stdout, command.Stderr = &output, &problem
+	command.Dir, command.Stdout, command.Stderr = directory, &output, &problem
 	if err := command.Run(); err != nil {
-		return nil, fmt.Errorf("while listing packages: %w: %s", err, problem.String())
+		return fmt.Errorf("while listing the packages of %s: %w: %s", directory, err, problem.String())
 	}
-	imports := map[string][]string{}
 	decoder := json.NewDecoder(&output)
 	for {
 		var listed struct {
@@ -90,9 +103,9 @@ func loadImports(ctx context.Context) (map[string][]string, error) {
 			Imports    []string
 		}
 		if err := decoder.Decode(&listed); errors.Is(err, io.EOF) {
-			return imports, nil
+			return nil
 		} else if err != nil {
-			return nil, fmt.Errorf("while reading the list of packages: %w", err)
+			return fmt.Errorf("while reading the list of packages: %w", err)
 		}
 		imports[listed.ImportPath] = listed.Imports
 	}

@@ -1,0 +1,119 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+func TestReviewsReadAsRecorded(t *testing.T) {
+	each(t, "review", ".txt", func(t *testing.T, path string) string {
+		t.Helper()
+		return Review(Options{Now: now}, object[v1alpha1.RewardReview](t, path))
+	})
+}
+
+// outcomes are the reasons of the database contract with the states that they occur in.
+var outcomes = map[string][]string{
+	"NotCounting": {
+		"CampaignDeleted", "PurchaseRemoved", "NotAttributed", "OutsideCampaign", "OutsideWindow", "Refunded", "CurrencyMismatch",
+		"BelowMinimum", "ConditionFalse", "SelfReferral", "SharedFingerprint", "NotFirstPurchase", "Overridden",
+	},
+	"Reversed": {
+		"CampaignDeleted", "PurchaseRemoved", "NotAttributed", "OutsideCampaign", "OutsideWindow", "Refunded", "CurrencyMismatch",
+		"BelowMinimum", "ConditionFalse", "SelfReferral", "SharedFingerprint", "NotFirstPurchase", "Overridden",
+	},
+	"Waiting":   {"CapReached", "BudgetExhausted"},
+	"Held":      {"GrantWithheld", "HoldPeriod", "BudgetExhausted"},
+	"Granted":   {"Qualified", "Overridden", "BudgetExhausted"},
+	"Undecided": {""},
+}
+
+// All outcomes are in one file, so that they can be compared at a glance.
+func TestReviewShowsEveryReasonInEveryState(t *testing.T) {
+	var all strings.Builder
+	for _, state := range []string{"NotCounting", "Waiting", "Held", "Granted", "Reversed", "Undecided"} {
+		for _, reason := range outcomes[state] {
+			review := object[v1alpha1.RewardReview](t, "testdata/review/granted.yaml")
+			review.Status.Summary = fmt.Sprintf("The purchase order-1 is %s: %s.", state, reason)
+			review.Status.Timeline, review.Status.Friends = nil, nil
+			purchase := &review.Status.Purchases[0]
+			purchase.State, purchase.Reason, purchase.Ledger = state, reason, nil
+			if state != "Held" && state != "Granted" {
+				purchase.Credits = nil
+			}
+			if state == "Held" {
+				purchase.MaturesAt = &metav1.Time{Time: now.AddDate(0, 0, 14)}
+			}
+			if state != "Granted" {
+				purchase.Remedy = "What has to happen for a credit."
+			}
+			purchase.Pending = state == "Undecided"
+			text := Review(Options{Now: now}, review)
+			for _, word := range []string{state, reason} {
+				if word != "Qualified" && !strings.Contains(text, word) {
+					t.Errorf("%s: %s is not shown:\n%s", state, reason, text)
+				}
+			}
+			fmt.Fprintf(&all, "%s\n", text)
+		}
+	}
+	golden(t, "testdata/outcomes.txt", all.String())
+}
+
+func TestTextOfUsersCannotControlTheTerminal(t *testing.T) {
+	review := object[v1alpha1.RewardReview](t, "testdata/review/granted.yaml")
+	const hostile = "bob\x1b[2J\u202e\r\nroot"
+	review.Spec.UserID = hostile
+	review.Status.Summary = hostile
+	review.Status.Attribution.Code = hostile
+	review.Status.Purchases[0].PurchaseID = hostile
+	review.Status.Purchases[0].Checks[0].Detail = hostile
+	review.Status.Purchases[0].Remedy = hostile
+	review.Status.Timeline[0].Lost = hostile
+	text := Review(Options{Now: now}, review)
+	for _, r := range "\x1b\u202e\r" {
+		if strings.ContainsRune(text, r) {
+			t.Errorf("%q reached the terminal:\n%q", r, text)
+		}
+	}
+}
+
+func TestColorsSurroundWholeWordsOnly(t *testing.T) {
+	review := object[v1alpha1.RewardReview](t, "testdata/review/granted.yaml")
+	plainly := Review(Options{Now: now}, review)
+	colored := Review(Options{Now: now, Color: true}, review)
+	if colored == plainly {
+		t.Fatal("there is no colour")
+	}
+	stripped := stripColors(colored)
+	if stripped != plainly {
+		t.Errorf("colours change the layout:\n%s\n%s", stripped, plainly)
+	}
+}
+
+func stripColors(text string) string {
+	for _, c := range []color{bold, faint, red, green, yellow} {
+		text = strings.ReplaceAll(text, "\x1b["+string(c)+"m", "")
+	}
+	return strings.ReplaceAll(text, "\x1b[0m", "")
+}
+
+func TestLongIdsAreShortenedUnlessWide(t *testing.T) {
+	review := object[v1alpha1.RewardReview](t, "testdata/review/referrer.yaml")
+	long := strings.Repeat("長い", 100)
+	review.Status.Friends.Newest[0].UserID = long
+	narrow := Review(Options{Now: now}, review)
+	for line := range strings.Lines(narrow) {
+		if n := widthOf(strings.TrimSuffix(line, "\n")); n > Width {
+			t.Errorf("a line has %d columns: %s", n, line)
+		}
+	}
+	if wide := Review(Options{Now: now, Wide: true}, review); !strings.Contains(wide, long) {
+		t.Error("a wide output shortens an id")
+	}
+}

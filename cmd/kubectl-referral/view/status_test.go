@@ -1,0 +1,80 @@
+package view
+
+import (
+	"os"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+)
+
+// load reads campaigns and databases. Unknown fields are those of a newer operator.
+func load(t *testing.T, path string) ([]*v1alpha1.ReferralCampaign, []*v1alpha1.AttributionDatabase) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Items []map[string]any `json:"items"`
+	}
+	if err := yaml.Unmarshal(data, &list); err != nil {
+		t.Fatal(err)
+	}
+	var campaigns []*v1alpha1.ReferralCampaign
+	var databases []*v1alpha1.AttributionDatabase
+	for _, item := range list.Items {
+		text, err := yaml.Marshal(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		campaign, database := &v1alpha1.ReferralCampaign{}, &v1alpha1.AttributionDatabase{}
+		into := any(campaign)
+		if item["kind"] == "AttributionDatabase" {
+			into = database
+			databases = append(databases, database)
+		} else {
+			campaigns = append(campaigns, campaign)
+		}
+		if err := yaml.Unmarshal(text, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return campaigns, databases
+}
+
+func TestStatusReadsAsRecorded(t *testing.T) {
+	each(t, "campaign", ".txt", func(t *testing.T, path string) string {
+		t.Helper()
+		campaigns, databases := load(t, path)
+		var database *v1alpha1.AttributionDatabase
+		if len(databases) > 0 {
+			database = databases[0]
+		}
+		return Campaign(Options{Now: now}, campaigns[0], database)
+	})
+}
+
+func TestOverviewReadsAsRecorded(t *testing.T) {
+	each(t, "campaign", ".overview.txt", func(t *testing.T, path string) string {
+		t.Helper()
+		campaigns, databases := load(t, path)
+		return Overview(Options{Now: now}, campaigns, databases, true)
+	})
+}
+
+func TestWhatWasLeftBehindIsRed(t *testing.T) {
+	for _, name := range []string{"withheld", "suspended", "database-away"} {
+		campaigns, databases := load(t, "testdata/campaign/"+name+".yaml")
+		for _, f := range append(campaignFindings(campaigns[0]), databaseFindings(databases[0], now)...) {
+			if leftBehind := f.color == red; !leftBehind && f.color != yellow {
+				t.Errorf("%s: %q is neither red nor yellow", name, f.text)
+			}
+		}
+		found := leftovers(campaigns[0])
+		if name == "withheld" && (len(found) != 1 || found[0].color != red) {
+			t.Errorf("a permission that is still set: %v", found)
+		}
+	}
+}
