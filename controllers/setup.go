@@ -78,6 +78,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		plans:    hosting.NewPlans(options.Registry.Plan),
 		now:      options.Now,
 	}
+	reviews := &RewardReviewReconciler{client: mgr.GetClient(), registry: options.Registry, now: options.Now}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)
 	}
@@ -92,6 +93,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	if err := plans.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the RewardPlan controller: %w", err)
+	}
+	if err := reviews.setup(mgr); err != nil {
+		return fmt.Errorf("while setting up the RewardReview controller: %w", err)
 	}
 	for _, run := range []manager.RunnableFunc{plans.plans.Run, databases.verifications.Run} { // on the leader
 		if err := mgr.Add(run); err != nil {

@@ -28,6 +28,8 @@ type Attribution struct {
 	Label      string    `json:"label"`
 	TouchedAt  time.Time `json:"touched_at"`
 	Source     string    `json:"source" enum:"Code,Touch"`
+
+	visitorID, touchID string // empty for a typed code
 }
 
 // Purchase is one purchase, and what is decided about it and its signup.
@@ -42,6 +44,19 @@ type Purchase struct {
 	Pending    bool       `json:"pending" doc:"True: the engine has not yet recorded this decision"`
 	MaturesAt  *time.Time `json:"matures_at,omitempty" doc:"When a held pair is granted"`
 	Credits    []Credit   `json:"credits"`
+	Campaign   string     `json:"campaign,omitempty" doc:"The campaign that it is judged in"`
+	Digest     string     `json:"digest,omitempty" doc:"Digest of the revision"`
+	Checks     []Check    `json:"checks" doc:"The rules that it was checked against, with their numbers"`
+	Remedy     string     `json:"remedy,omitempty" doc:"What has to happen for a credit; left out: nothing"`
+
+	PurchasedAt time.Time `json:"-"` // zero: the purchase is no longer recorded
+}
+
+// Check is the outcome of one rule.
+type Check struct {
+	Rule   string `json:"rule"`
+	Passed bool   `json:"passed"`
+	Detail string `json:"detail,omitempty" doc:"The comparison, such as 19.20 USD < 20.00 USD"`
 }
 
 // Credit is what one reward of a pair earns.
@@ -61,20 +76,26 @@ var ErrTooLarge = engine.ErrTooMuchKnown
 // Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
 // explanation without a signup; for a user with too many facts the error is ErrTooLarge.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
+	explanation, _, err := explained(ctx, db, userID)
+	return explanation, err
+}
+
+// explained returns the explanation and what it rests on.
+func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation, engine.Known, error) {
 	known, err := engine.LoadKnown(ctx, db, userID, mostBytes)
 	if err != nil {
-		return Explanation{}, err
+		return Explanation{}, known, err
 	}
 	found, err := reward.Explain(known.Config, known.Referee, known.At)
 	if err != nil {
-		return Explanation{}, fmt.Errorf("while explaining: %w", err)
+		return Explanation{}, known, fmt.Errorf("while explaining: %w", err)
 	}
 	explanation := Explanation{
 		UserID: userID, SignedUp: known.Referee.Signup != nil, NotAttributed: string(found.NotAttributed), Purchases: []Purchase{},
 	}
 	explanation.Suspended = suspended(&known, &found)
 	if a := found.Attribution; a != nil {
-		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source)}
+		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source), a.VisitorID, a.TouchID}
 	}
 	pairs := make(map[string]*reward.Pair, len(known.Referee.Pairs))
 	for i := range known.Referee.Pairs {
@@ -86,9 +107,11 @@ func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error
 	}
 	for i := range found.Purchases {
 		judged := &found.Purchases[i]
-		explanation.Purchases = append(explanation.Purchases, explain(judged, pairs[judged.PurchaseID], decisions[judged.PurchaseID]))
+		p := explain(judged, pairs[judged.PurchaseID], decisions[judged.PurchaseID])
+		p.judgedUnder(&known, judged, pairs[judged.PurchaseID])
+		explanation.Purchases = append(explanation.Purchases, p)
 	}
-	return explanation, nil
+	return explanation, known, nil
 }
 
 // suspended returns the name of a suspended campaign of the user; empty: there is none.
@@ -138,4 +161,44 @@ func (p *Purchase) setState(state reward.State, reason reward.Reason, maturesAt 
 	for _, c := range credits {
 		p.Credits = append(p.Credits, Credit{c.Reward, c.BeneficiaryID, c.Amount, c.Currency})
 	}
+}
+
+// mostDetail is the most characters of a check's detail: a condition may be long.
+const mostDetail = 200
+
+// judgedUnder adds where and under which terms a purchase is judged, with the checks and the
+// remedy.
+func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurchase, recorded *reward.Pair) {
+	p.Campaign, p.Checks = judged.Campaign, []Check{}
+	if p.Campaign == "" && recorded != nil {
+		p.Campaign, p.Revision = recorded.Campaign, recorded.Revision
+	}
+	if campaign := known.Config.Campaigns[p.Campaign]; campaign != nil {
+		for i := range campaign.Revisions {
+			if campaign.Revisions[i].Number == p.Revision {
+				p.Digest = campaign.Revisions[i].Terms.Digest()
+			}
+		}
+	}
+	for _, c := range judged.Checks {
+		p.Checks = append(p.Checks, Check{string(c.Rule), c.Passed, cut(c.Detail, mostDetail)})
+	}
+	for i := range known.Referee.Purchases {
+		if purchase := &known.Referee.Purchases[i]; purchase.ID == p.PurchaseID {
+			p.PurchasedAt = purchase.PurchasedAt
+		}
+	}
+	var maturesAt time.Time
+	if p.MaturesAt != nil {
+		maturesAt = *p.MaturesAt
+	}
+	p.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), maturesAt)
+}
+
+// cut returns at most so many characters of text.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
 }

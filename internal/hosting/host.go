@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -50,7 +51,8 @@ type host struct {
 	using      context.Context    // ends before db is closed; nil: not connected
 	engine     *engine.Engine     // nil: not running
 	condition  condition
-	report     *report // nil: none was read
+	place      database.Place // of the engine that ran last
+	report     *report        // nil: none was read
 
 	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never
 }

@@ -187,6 +187,9 @@ func (h *host) attend(ctx context.Context, db *postgres.DB, e *engine.Engine) {
 	defer cancel()
 	if place, err := database.Attend(ctx, db, h.registry.replica, replicaLifetime); err == nil {
 		e.Share(place)
+		h.mu.Lock()
+		h.place = place
+		h.mu.Unlock()
 	}
 }
 

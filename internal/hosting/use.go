@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -103,6 +104,20 @@ func (r *Registry) Lend(
 	}
 	h.learn(err)
 	return err
+}
+
+// Place returns this replica's place among those that serve a database; zero: it serves none.
+func (r *Registry) Place(name types.NamespacedName) database.Place {
+	h := r.find(name)
+	if h == nil {
+		return database.Place{}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.condition.phase != Serving {
+		return database.Place{}
+	}
+	return h.place
 }
 
 // stir makes a running engine poll at once, since something may have been declared.

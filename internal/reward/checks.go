@@ -1,45 +1,48 @@
 package reward
 
-// A check returns the reason why a purchase does not count, or nothing if it passes. Checks are
-// independent of each other and read nothing but the candidate, so a list of checks reads like the
-// rule that it implements.
-type check func(*candidate) Reason
+// check is one rule about a purchase. Checks are independent of each other and read nothing but the
+// candidate, so a list of checks reads like the rule that it implements.
+type check struct {
+	rule     Rule
+	fails    func(*candidate) Reason // why the purchase does not count; empty: it passes
+	describe func(*candidate) string // the comparison with its numbers, for people; empty: nothing was compared
+}
 
 // countingChecks apply to a purchase that was never admitted, in the order of the closed list of
 // reasons.
 var countingChecks = []check{
-	outsideCampaign,
-	outsideAttributionWindow,
-	outsidePurchaseWindow,
-	refunded,
-	currencyMismatch,
-	offBudget,
-	belowMinimum,
-	conditionFalse,
-	selfReferral,
-	sharedFingerprint,
+	{RuleCampaignPeriod, outsideCampaign, describeCampaignPeriod},
+	{RuleAttributionWindow, outsideAttributionWindow, describeAttributionWindow},
+	{RulePurchaseWindow, outsidePurchaseWindow, describePurchaseWindow},
+	{RuleNotRefunded, refunded, describeNet},
+	{RuleCurrency, currencyMismatch, describeCurrency},
+	{RuleBudgetCurrency, offBudget, describeBudgetCurrency},
+	{RuleMinimumAmount, belowMinimum, describeMinimum},
+	{RuleCondition, conditionFalse, describeCondition},
+	{RuleSelfReferral, selfReferral, describeSelfReferral},
+	{RuleSharedFingerprint, sharedFingerprint, describeFingerprint},
 }
 
 // admittedChecks apply to an admitted pair. They read its own signup, purchase, refunds and
 // override, and nothing else.
 var admittedChecks = []check{
-	outsidePurchaseWindow,
-	refunded,
-	currencyMismatch,
-	belowMinimum,
-	conditionFalse,
-	selfReferral,
-	allowWithdrawn,
+	{RulePurchaseWindow, outsidePurchaseWindow, describePurchaseWindow},
+	{RuleNotRefunded, refunded, describeNet},
+	{RuleCurrency, currencyMismatch, describeCurrency},
+	{RuleMinimumAmount, belowMinimum, describeMinimum},
+	{RuleCondition, conditionFalse, describeCondition},
+	{RuleSelfReferral, selfReferral, describeSelfReferral},
+	{RuleSharedFingerprint, allowWithdrawn, describeFingerprint},
 }
 
 // readmissionChecks apply after admittedChecks to a Reversed pair before it is admitted again, and
 // to a pair that leavesBudget. They come second, so that the reason of a refunded pair stays
 // Refunded whatever happens to campaigns and other people's facts.
 var readmissionChecks = []check{
-	outsideCampaign,
-	outsideAttributionWindow,
-	offBudget,
-	sharedFingerprint,
+	{RuleCampaignPeriod, outsideCampaign, describeCampaignPeriod},
+	{RuleAttributionWindow, outsideAttributionWindow, describeAttributionWindow},
+	{RuleBudgetCurrency, offBudget, describeBudgetCurrency},
+	{RuleSharedFingerprint, sharedFingerprint, describeFingerprint},
 }
 
 // judge finds the reason why a candidate does not count by itself, without regard to other
@@ -84,7 +87,7 @@ func (c *candidate) checks() (first, then []check) {
 // run returns the reason of the first check that fails; empty: all pass.
 func (c *candidate) run(checks []check) Reason {
 	for _, check := range checks {
-		if reason := check(c); reason != "" {
+		if reason := check.fails(c); reason != "" {
 			return reason
 		}
 	}

@@ -18,8 +18,10 @@ type Explanation struct {
 type ExplainedPurchase struct {
 	PurchaseID string
 	Net        Money    // amount less all refunds; zero if it was not judged
+	Campaign   string   // that it is judged in; empty if it was not judged
 	Revision   int      // the revision that it is judged under; zero if it was not judged
 	Reasons    []Reason // in the order of the closed list; empty: only capacity and hold keep it from being granted
+	Checks     []Check  // the rules that were applied, in the order of the closed list of reasons
 }
 
 // Explain returns why each purchase of a referee earns what it earns. Like Decide it depends only
@@ -42,9 +44,10 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 	first := firstOf(candidates)
 	for i := range candidates {
 		c := &candidates[i]
-		explained := ExplainedPurchase{PurchaseID: c.id(), Reasons: c.against(notAttributed, i == first)}
+		explained := ExplainedPurchase{PurchaseID: c.id()}
+		explained.Reasons, explained.Checks = c.against(notAttributed, i == first)
 		if c.revision != nil {
-			explained.Revision = c.revision.Number
+			explained.Campaign, explained.Revision = c.campaign.Name, c.revision.Number
 			explained.Net = Money{Amount: c.net, Currency: c.purchase.Currency}
 		}
 		explanation.Purchases = append(explanation.Purchases, explained)
@@ -52,27 +55,40 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 	return explanation, nil
 }
 
-// against returns all reasons why the candidate does not count.
-func (c *candidate) against(notAttributed Reason, first bool) []Reason {
+// against returns all reasons why the candidate does not count, and the checks that were applied.
+// The other rules are described beside their own functions; the three at the end of the list, which
+// compare the candidate with its referee's other purchases and its campaign, are described here.
+func (c *candidate) against(notAttributed Reason, first bool) (reasons []Reason, applied []Check) {
 	if reason := c.unjudgeable(notAttributed); reason != "" {
-		return []Reason{reason}
+		return []Reason{reason}, nil
 	}
-	var reasons []Reason
-	applied, then := c.checks()
-	for _, check := range slices.Concat(applied, then) {
-		if reason := check(c); reason != "" {
+	add := func(rule Rule, reason Reason, detail string) {
+		applied = append(applied, Check{Rule: rule, Passed: reason == "", Detail: detail})
+		if reason != "" {
 			reasons = append(reasons, reason)
 		}
 	}
-	if c.earnsOnlyAsFirst() && !c.keepsPlace() && !first && c.reason == "" {
-		reasons = append(reasons, NotFirstPurchase)
+	head, then := c.checks()
+	for _, check := range slices.Concat(head, then) {
+		add(check.rule, check.fails(c), check.describe(c))
 	}
-	if c.denied() {
-		reasons = append(reasons, Overridden)
+	if c.earnsOnlyAsFirst() {
+		var reason Reason
+		if !c.keepsPlace() && !first && c.reason == "" {
+			reason = NotFirstPurchase
+		}
+		add(RuleFirstPurchase, reason, "")
+	}
+	if verdict := c.purchase.Override; verdict != NoVerdict {
+		var reason Reason
+		if c.denied() {
+			reason = Overridden
+		}
+		add(RuleOverride, reason, "an override says "+string(verdict))
 	}
 	if c.campaign.Mode == Closed && !c.keepsPlace() || c.campaign.Mode == Reversing {
-		reasons = append(reasons, CampaignDeleted)
+		add(RuleCampaignOpen, CampaignDeleted, "the campaign "+c.campaign.Name+" is deleted")
 	}
 	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(slices.Index(reasonOrder, a), slices.Index(reasonOrder, b)) })
-	return slices.Compact(reasons)
+	return slices.Compact(reasons), applied
 }

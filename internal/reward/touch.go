@@ -9,7 +9,7 @@ func attributeByTouch(config *Configuration, referee *Referee) (Attribution, Rea
 	reason := NotAttributed
 	for i := range referee.Touches {
 		touch := &referee.Touches[i]
-		switch why := unfit(config, referee, touch); {
+		switch why, _ := unfit(config, referee, touch); {
 		case why != "":
 			reason = moreSpecific(reason, why)
 		case picked == nil || touch.preferred(picked, config.Attribution):
@@ -36,21 +36,60 @@ func touchAttribution(touch *Touch) Attribution {
 	}
 }
 
-// unfit returns the reason why a touch cannot attribute the signup; empty: it can.
-func unfit(config *Configuration, referee *Referee, touch *Touch) Reason {
+// unfit returns the reason why a touch cannot attribute the signup, and the cause in words; empty:
+// it can.
+func unfit(config *Configuration, referee *Referee, touch *Touch) (Reason, string) {
 	link, signedUpAt := touch.Link, referee.Signup.SignedUpAt
-	if link == nil || touch.TouchedAt.After(signedUpAt) ||
-		!link.alive(touch.TouchedAt) || link.ReferrerID == referee.UserID {
-		return NotAttributed
+	switch {
+	case link == nil:
+		return NotAttributed, "its code names no link"
+	case touch.TouchedAt.After(signedUpAt):
+		return NotAttributed, "it is after the signup"
+	case !link.alive(touch.TouchedAt):
+		return NotAttributed, "its link had expired or was disabled"
+	case link.ReferrerID == referee.UserID:
+		return NotAttributed, "its link is the user's own"
 	}
 	campaign := config.Campaigns[link.Campaign]
-	if reason := notAttributing(campaign, signedUpAt); reason != "" {
-		return reason
+	switch reason := notAttributing(campaign, signedUpAt); reason {
+	case "":
+	case CampaignDeleted:
+		return reason, "its campaign is deleted"
+	case OutsideCampaign:
+		return reason, "the signup is outside the period of its campaign"
+	default:
+		return reason, "its campaign is not declared"
 	}
 	if !campaign.withinWindow(touch.TouchedAt, signedUpAt) {
-		return OutsideWindow
+		return OutsideWindow, "it is longer before the signup than the campaign's attribution window"
 	}
-	return ""
+	return "", ""
+}
+
+// WhyLost returns why a touch does not decide the attribution of its visitor's signup; empty: it
+// decides. attribution is the one in force; nil: there is none.
+func WhyLost(config *Configuration, referee *Referee, attribution *Attribution, touch *Touch) string {
+	if referee.Signup == nil {
+		return "the user has not signed up"
+	}
+	if attribution != nil && attribution.Source == FromTouch &&
+		attribution.VisitorID == touch.VisitorID && attribution.TouchID == touch.TouchID {
+		return ""
+	}
+	if _, why := unfit(config, referee, touch); why != "" {
+		return why
+	}
+	switch {
+	case referee.Code != nil || attribution != nil && attribution.Source == FromCode:
+		return "the code of the signup decides"
+	case attribution == nil:
+		return "the signup is not attributed"
+	case config.KeepsAttribution(referee.Pairs):
+		return "an earlier attribution is kept, since a purchase was rewarded under it"
+	case config.Attribution == FirstTouch:
+		return "an earlier touch of the same visitor decides"
+	}
+	return "a later touch of the same visitor decides"
 }
 
 // moreSpecific returns the reason that says more about touches that cannot attribute a signup.

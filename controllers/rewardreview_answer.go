@@ -1,0 +1,151 @@
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// mostStatusBytes is the most that a status may take as JSON.
+const mostStatusBytes = 64 << 10
+
+// showUser writes the answer about a user, or about the purchase that is named.
+func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purchaseID string) {
+	status.AnsweredAt, status.Pending, status.Truncated = timeOf(review.At), review.Pending, review.Truncated
+	if a := review.Attribution; a != nil {
+		status.Attribution = &v1alpha1.ReviewedAttribution{
+			Campaign: a.Campaign, Code: a.Code, ReferrerID: a.ReferrerID, TouchedAt: metav1.NewTime(a.TouchedAt), Source: a.Source,
+		}
+	}
+	for i := range review.Timeline {
+		e := &review.Timeline[i]
+		event := v1alpha1.ReviewedEvent{
+			At: metav1.NewTime(e.At), What: e.What, Code: e.Code, Campaign: e.Campaign, PurchaseID: e.PurchaseID, Lost: e.Lost,
+		}
+		if e.Currency != "" {
+			event.Amount = amountOf(e.Amount, e.Currency)
+		}
+		status.Timeline = append(status.Timeline, event)
+	}
+	for i := range review.Purchases {
+		p := &review.Purchases[i]
+		status.Purchases = append(status.Purchases, shownPurchase(p, review.Ledger[p.PurchaseID]))
+	}
+	switch {
+	case len(status.Purchases) == 1:
+		p := &status.Purchases[0]
+		status.Summary = fmt.Sprintf("the purchase is %s: %s", p.State, p.Reason)
+	case len(status.Purchases) > 1:
+		status.Summary = fmt.Sprintf("%d purchases are explained", len(status.Purchases))
+	case !review.SignedUp:
+		status.Summary = "the user is not known"
+		status.Remedy = "Check the user's id. The shop has to record the signup."
+	case purchaseID != "":
+		status.Summary = "the user has no such purchase"
+		status.Remedy = "Check the purchase's id. The shop has to record the purchase."
+	case review.Attribution == nil:
+		status.Summary = "the signup is attributed to no link: " + review.NotAttributed
+		status.Remedy = reward.Remedy(reward.NotCounting, reward.Reason(review.NotAttributed), review.At)
+	default:
+		status.Summary = "the user has bought nothing yet"
+		status.Remedy = "The user has to buy something that the campaign rewards."
+	}
+	if review.Suspended != "" {
+		status.Summary += "; campaign " + review.Suspended + " is suspended"
+	}
+}
+
+func amountOf(minor int64, currency string) string {
+	return reward.FormatAmount(minor, currency) + " " + currency
+}
+
+func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.ReviewedPurchase {
+	shown := v1alpha1.ReviewedPurchase{
+		PurchaseID: p.PurchaseID, State: p.State, Reason: p.Reason, Campaign: p.Campaign, Revision: int64(p.Revision), Digest: p.Digest,
+		Pending: p.Pending, Remedy: p.Remedy,
+	}
+	if !p.PurchasedAt.IsZero() {
+		shown.PurchasedAt = timeOf(p.PurchasedAt)
+	}
+	if p.Currency != "" {
+		shown.Net = amountOf(p.Amount, p.Currency)
+	}
+	if p.MaturesAt != nil {
+		shown.MaturesAt = timeOf(*p.MaturesAt)
+	}
+	for _, c := range p.Checks {
+		shown.Checks = append(shown.Checks, v1alpha1.ReviewedCheck{Rule: c.Rule, Passed: c.Passed, Detail: c.Detail})
+	}
+	for _, c := range p.Credits {
+		shown.Credits = append(shown.Credits, v1alpha1.ReviewedCredit{
+			Reward: c.Reward, BeneficiaryID: c.BeneficiaryID, Amount: amountOf(c.Amount, c.Currency),
+		})
+	}
+	for i := range ledger {
+		e := &ledger[i]
+		shown.Ledger = append(shown.Ledger, v1alpha1.ReviewedEntry{
+			EnteredAt: metav1.NewTime(e.At), Kind: e.Kind, Reward: e.Reward, BeneficiaryID: e.BeneficiaryID,
+			Amount: amountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
+		})
+	}
+	return shown
+}
+
+// stages are the words for the states of a friend's furthest pair.
+var stages = map[string]string{"": "AwaitingPurchase", "Waiting": "Waiting", "Held": "Held", "Granted": "Granted", "Reversed": "Reversed"}
+
+// showFriends writes the answer about a referrer.
+func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) {
+	status.AnsweredAt, status.Truncated = timeOf(friends.At), !friends.Complete
+	s := friends.Stages
+	status.Friends = &v1alpha1.ReviewedFriends{
+		ByStage: v1alpha1.ReviewedStages{AwaitingPurchase: s[0], Reversed: s[1], Waiting: s[2], Held: s[3], Granted: s[4]},
+		Next:    friends.Next,
+	}
+	for _, f := range friends.Newest {
+		status.Friends.Newest = append(status.Friends.Newest, v1alpha1.ReviewedFriend{
+			UserID: f.UserID, SignedUpAt: metav1.NewTime(f.SignedUpAt), Campaign: f.Campaign, Stage: stages[f.State], Reason: f.Reason,
+		})
+	}
+	status.Summary = fmt.Sprintf("%d friends, of whom %d have a granted credit", s[0]+s[1]+s[2]+s[3]+s[4], s[4])
+}
+
+// fitStatus shortens an answer to mostStatusBytes: the oldest events first, then ledger entries,
+// then purchases. A page of friends always fits.
+func fitStatus(status *v1alpha1.RewardReviewStatus) error {
+	for {
+		text, err := json.Marshal(status)
+		if err != nil {
+			return fmt.Errorf("while measuring the answer: %w", err)
+		}
+		if len(text) <= mostStatusBytes || !shorten(status) {
+			return nil
+		}
+		status.Truncated = true
+	}
+}
+
+// shorten halves the longest part that may be shortened. It reports whether there was one.
+func shorten(status *v1alpha1.RewardReviewStatus) bool {
+	if n := len(status.Timeline); n > 10 {
+		status.Timeline = status.Timeline[n/2:]
+		return true
+	}
+	cut := false
+	for i := range status.Purchases {
+		if n := len(status.Purchases[i].Ledger); n > 5 {
+			status.Purchases[i].Ledger = status.Purchases[i].Ledger[:n/2]
+			cut = true
+		}
+	}
+	if n := len(status.Purchases); !cut && n > 1 {
+		status.Purchases = status.Purchases[:n/2]
+		return true
+	}
+	return cut
+}

@@ -1,0 +1,239 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+const (
+	// reviewPatience is how long a replica leaves a review to the replica whose turn it is.
+	reviewPatience = 2 * time.Second
+
+	// reviewTimeout bounds the work for one answer.
+	reviewTimeout = 5 * time.Second
+
+	// reviewRecheck is how soon a review is tried again while its database is away.
+	reviewRecheck = time.Second
+
+	// reviewBusy is how soon a review is tried again while another of its database is answered.
+	reviewBusy = 20 * time.Millisecond
+
+	maxReviewsPerSecond = 20  // of a namespace
+	maxReviewsStored    = 200 // of a namespace
+
+	// defaultReviewTTL is the default of the schema.
+	defaultReviewTTL = time.Minute
+)
+
+// RewardReviewReconciler answers reviews on every replica, and deletes them when their ttl is over.
+//
+// The replicas that serve a database have places among each other; the hash of a review's UID picks
+// one. If that replica has not answered two seconds after the creation, every other one does. The
+// first status update wins: a conflict means that another replica answered.
+//
+// A review is about a person, so nothing about it is logged or recorded as an event.
+type RewardReviewReconciler struct {
+	client   client.Client
+	registry *hosting.Registry
+	now      func() time.Time
+
+	asking sync.Map // by the name of an AttributionDatabase: *sync.Mutex, held while a review reads it
+}
+
+// +kubebuilder:rbac:groups=referral-operator.io,resources=rewardreviews,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=referral-operator.io,resources=rewardreviews/status,verbs=update
+
+// Reconcile answers one RewardReview, or deletes it.
+func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var review v1alpha1.RewardReview
+	if err := r.client.Get(ctx, request.NamespacedName, &review); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	rest := r.rest(&review)
+	switch {
+	case !review.DeletionTimestamp.IsZero():
+		return ctrl.Result{}, nil
+	case rest <= 0:
+		return ctrl.Result{}, r.expire(ctx, &review)
+	case answered(&review):
+		return ctrl.Result{RequeueAfter: rest}, nil
+	}
+	if wait := r.othersTurn(&review); wait > 0 {
+		return ctrl.Result{RequeueAfter: min(wait, rest)}, nil
+	}
+	before := review.DeepCopy()
+	err := r.admit(ctx, &review)
+	if err == nil {
+		err = r.answer(ctx, &review)
+	}
+	if errors.Is(err, hosting.ErrBusy) {
+		return ctrl.Result{RequeueAfter: reviewBusy}, nil
+	}
+	result, err := conclude(&review, success{reason: v1alpha1.AnsweredReason, message: "status has the answer"}, err)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if !equality.Semantic.DeepEqual(before.Status, review.Status) {
+		err := r.client.Status().Update(ctx, &review)
+		switch {
+		case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+			return ctrl.Result{RequeueAfter: min(reviewRecheck, rest)}, nil
+		case err != nil:
+			return ctrl.Result{}, fmt.Errorf("while writing the status of a review: %w", err)
+		}
+	}
+	if answered(&review) {
+		result.RequeueAfter = rest
+	}
+	return ctrl.Result{RequeueAfter: min(result.RequeueAfter, rest)}, nil
+}
+
+// answered reports whether a review is answered or has failed. It is never answered again.
+func answered(review *v1alpha1.RewardReview) bool {
+	return meta.IsStatusConditionTrue(review.Status.Conditions, v1alpha1.ReadyCondition) ||
+		meta.IsStatusConditionTrue(review.Status.Conditions, v1alpha1.StalledCondition)
+}
+
+// rest is how long a review is still kept.
+func (r *RewardReviewReconciler) rest(review *v1alpha1.RewardReview) time.Duration {
+	ttl := defaultReviewTTL
+	if review.Spec.TTL != nil {
+		ttl = review.Spec.TTL.Duration
+	}
+	return review.CreationTimestamp.Add(ttl).Sub(r.now())
+}
+
+// expire deletes a review whose ttl has passed.
+func (r *RewardReviewReconciler) expire(ctx context.Context, review *v1alpha1.RewardReview) error {
+	err := r.client.Delete(ctx, review, client.Preconditions{UID: &review.UID})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("while deleting a review whose ttl has passed: %w", err)
+	}
+	return nil
+}
+
+// othersTurn is how long the review is left to another replica; zero: it is this one's turn.
+// Creation times have whole seconds, so the wait is at most a second longer than it has to be.
+func (r *RewardReviewReconciler) othersTurn(review *v1alpha1.RewardReview) time.Duration {
+	place := r.registry.Place(reviewedDatabase(review))
+	if place.Of > 0 {
+		hash := fnv.New32a()
+		_, _ = hash.Write([]byte(review.UID))
+		if int(hash.Sum32()%uint32(place.Of)) == place.Rank {
+			return 0
+		}
+	}
+	return review.CreationTimestamp.Add(reviewPatience).Sub(r.now())
+}
+
+func reviewedDatabase(review *v1alpha1.RewardReview) types.NamespacedName {
+	return types.NamespacedName{Namespace: review.Namespace, Name: review.Spec.DatabaseRef.Name}
+}
+
+// admit fails a review beyond the bounds of its namespace. It counts what is stored, so all
+// replicas agree. Conditions: TooManyReviews, which is Stalled.
+func (r *RewardReviewReconciler) admit(ctx context.Context, review *v1alpha1.RewardReview) error {
+	var list v1alpha1.RewardReviewList
+	err := r.client.List(ctx, &list, client.InNamespace(review.Namespace), &client.ListOptions{UnsafeDisableDeepCopy: new(true)})
+	if err != nil {
+		return fmt.Errorf("while listing the reviews of the namespace: %w", err)
+	}
+	var sameSecond, stored int
+	for i := range list.Items {
+		other := &list.Items[i]
+		if !before(other, review) || refused(other) {
+			continue
+		}
+		stored++
+		if other.CreationTimestamp.Equal(&review.CreationTimestamp) {
+			sameSecond++
+		}
+	}
+	switch {
+	case sameSecond >= maxReviewsPerSecond:
+		return stalled(v1alpha1.TooManyReviewsReason, "namespace %s creates more than %d reviews a second; create this review again later",
+			review.Namespace, maxReviewsPerSecond)
+	case stored >= maxReviewsStored:
+		return stalled(v1alpha1.TooManyReviewsReason,
+			"namespace %s stores %d reviews; delete those that have been read, or give them a shorter spec.ttl, and create this review again",
+			review.Namespace, maxReviewsStored)
+	}
+	return nil
+}
+
+// before orders reviews by creation, and those of one second by UID.
+func before(a, b *v1alpha1.RewardReview) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.UID < b.UID
+}
+
+func refused(review *v1alpha1.RewardReview) bool {
+	ready := readyCondition(review)
+	return ready != nil && ready.Reason == v1alpha1.TooManyReviewsReason
+}
+
+// answer asks the database, on one connection at a time so that the engine keeps the others.
+// Conditions: DatabaseNotReady; InvalidSpec and Failed, which are Stalled.
+func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.RewardReview) error {
+	name := reviewedDatabase(review)
+	adb, err := find(ctx, r.client, name, &v1alpha1.AttributionDatabase{})
+	if err != nil {
+		return err
+	}
+	if adb == nil {
+		return notAnswered(unusable(name, nil))
+	}
+	value, _ := r.asking.LoadOrStore(name, &sync.Mutex{})
+	asking, _ := value.(*sync.Mutex)
+	if !asking.TryLock() {
+		return hosting.ErrBusy
+	}
+	defer asking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
+	defer cancel()
+	err = r.registry.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+		if review.Spec.ReferrerID != "" {
+			friends, err := explain.OfReferrer(ctx, db, string(review.Spec.ReferrerID), review.Spec.After)
+			if err == nil {
+				showFriends(&review.Status, &friends)
+			}
+			return err
+		}
+		found, err := explain.User(ctx, db, string(review.Spec.UserID), string(review.Spec.PurchaseID))
+		if err == nil {
+			showUser(&review.Status, &found, string(review.Spec.PurchaseID))
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return fitStatus(&review.Status)
+	case errors.Is(err, explain.ErrInvalidAfter):
+		return stalled(v1alpha1.InvalidSpecReason, "%w", err)
+	case passes(err):
+		return notAnswered(fmt.Errorf("AttributionDatabase %s cannot be used: %s", name, postgres.Message(err)))
+	}
+	return stalled(v1alpha1.FailedReason, "the question cannot be answered: %s", postgres.Message(err))
+}
+
+func notAnswered(why error) error {
+	return &waitingError{reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: reviewRecheck, err: why}
+}

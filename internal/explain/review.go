@@ -1,0 +1,288 @@
+package explain
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+//go:embed queries/*.sql
+var queryFiles embed.FS
+
+var queries = postgres.LoadQueries(queryFiles)
+
+// Bounds of a review.
+const (
+	mostEvents    = 50
+	mostPurchases = 20
+	mostEntries   = 50
+	mostFriends   = 50
+
+	// statementTimeout bounds each statement of a review.
+	statementTimeout = 2 * time.Second
+)
+
+// ErrInvalidAfter is the error for a place in a list of friends that no review has given.
+var ErrInvalidAfter = errors.New("spec.after: must be status.friends.next of an earlier review")
+
+// Review is an explanation with the user's events and ledger entries.
+type Review struct {
+	Explanation
+	At        time.Time // the database's clock
+	Timeline  []Event   // in the order of time
+	Ledger    map[string][]Entry
+	Pending   string
+	Truncated bool
+}
+
+// Event is one thing that happened to a user.
+type Event struct {
+	At                               time.Time
+	What, Code, Campaign, PurchaseID string
+	Amount                           int64
+	Currency                         string
+	Lost                             string
+}
+
+// Entry is one ledger entry.
+type Entry struct {
+	At                          time.Time
+	Kind, Reward, BeneficiaryID string
+	Amount                      int64
+	Currency, Reason            string
+	Revision                    int
+}
+
+// User reviews the newest purchases of a user, or the one purchase that is named. For a user with
+// too many facts to be decided at once it shows what is recorded, without checks.
+func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
+	explanation, known, err := explained(ctx, db, userID)
+	review := Review{Explanation: explanation, At: known.At, Ledger: map[string][]Entry{}}
+	tooLarge := errors.Is(err, ErrTooLarge)
+	if err != nil && !tooLarge {
+		return Review{}, err
+	}
+	review.choose(purchaseID)
+	err = snapshot(ctx, db, func(tx pgx.Tx) error {
+		if tooLarge {
+			review.UserID, review.Truncated = userID, true
+			if err := review.readRecorded(ctx, db, tx, purchaseID); err != nil {
+				return err
+			}
+		}
+		var attribution *reward.Attribution
+		if a := review.Attribution; a != nil {
+			attribution = &reward.Attribution{Source: reward.Source(a.Source), VisitorID: a.visitorID, TouchID: a.touchID}
+		}
+		lost := func(touch *reward.Touch) string { return "" }
+		if !tooLarge {
+			lost = func(touch *reward.Touch) string {
+				return reward.WhyLost(known.Config, known.Referee, attribution, touch)
+			}
+		}
+		if err := review.readTimeline(ctx, db, tx, lost); err != nil {
+			return err
+		}
+		if err := review.readLedger(ctx, db, tx); err != nil {
+			return err
+		}
+		return review.readPending(ctx, db, tx)
+	})
+	return review, err
+}
+
+// snapshot runs do in a transaction of one snapshot whose statements are bounded.
+func snapshot(ctx context.Context, db *postgres.DB, do func(pgx.Tx) error) error {
+	return db.Snapshot(ctx, func(tx pgx.Tx) error {
+		if err := postgres.SetTimeouts(ctx, tx, statementTimeout, statementTimeout); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}
+
+// choose keeps the purchase that is named, or the newest ones.
+func (r *Review) choose(purchaseID string) {
+	if purchaseID != "" {
+		r.Purchases = slices.DeleteFunc(r.Purchases, func(p Purchase) bool { return p.PurchaseID != purchaseID })
+	}
+	slices.SortStableFunc(r.Purchases, func(a, b Purchase) int {
+		return cmp.Or(b.PurchasedAt.Compare(a.PurchasedAt), cmp.Compare(a.PurchaseID, b.PurchaseID))
+	})
+	if len(r.Purchases) > mostPurchases {
+		r.Purchases, r.Truncated = r.Purchases[:mostPurchases], true
+	}
+}
+
+func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, purchaseID string) error {
+	if err := tx.QueryRow(ctx, "SELECT now()").Scan(&r.At); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, db.Qualify(queries.Get("recorded")), r.UserID, purchaseID, mostPurchases)
+	if err != nil {
+		return err
+	}
+	r.SignedUp = true
+	var p Purchase
+	var purchasedAt *time.Time
+	var maturesAt time.Time
+	_, err = pgx.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
+		recorded, matures := p, maturesAt
+		if purchasedAt != nil {
+			recorded.PurchasedAt = *purchasedAt
+		}
+		if recorded.State == string(reward.Held) {
+			recorded.MaturesAt = &matures
+		}
+		recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), matures)
+		r.Purchases = append(r.Purchases, recorded)
+		purchasedAt = nil
+		return nil
+	})
+	return err
+}
+
+func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, lost func(*reward.Touch) string) error {
+	rows, err := tx.Query(ctx, db.Qualify(queries.Get("timeline")), r.UserID, mostEvents+1)
+	if err != nil {
+		return err
+	}
+	var e Event
+	var visitorID, touchID, referrerID string
+	var expiresAt, disabledAt *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&e.At, &e.What, &e.Code, &e.Campaign, &e.PurchaseID, &e.Amount, &e.Currency, &visitorID, &touchID, &referrerID, &expiresAt, &disabledAt}, func() error {
+		event := e
+		if e.What == "Touched" {
+			touch := reward.Touch{VisitorID: visitorID, TouchID: touchID, TouchedAt: e.At}
+			if e.Code != "" {
+				touch.Link = &reward.Link{Code: e.Code, Campaign: e.Campaign, ReferrerID: referrerID, ExpiresAt: orZero(expiresAt), DisabledAt: orZero(disabledAt)}
+			}
+			event.Lost = lost(&touch)
+		}
+		r.Timeline = append(r.Timeline, event)
+		return nil
+	})
+	if len(r.Timeline) > mostEvents {
+		r.Timeline, r.Truncated = r.Timeline[:mostEvents], true
+	}
+	slices.Reverse(r.Timeline)
+	return err
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) error {
+	ids := make([]string, len(r.Purchases))
+	for i := range r.Purchases {
+		ids[i] = r.Purchases[i].PurchaseID
+	}
+	rows, err := tx.Query(ctx, db.Qualify(queries.Get("ledger")), r.UserID, ids, mostEntries)
+	if err != nil {
+		return err
+	}
+	var id string
+	var e Entry
+	_, err = pgx.ForEachRow(rows, []any{&id, &e.At, &e.Kind, &e.Reward, &e.BeneficiaryID, &e.Amount, &e.Currency, &e.Reason, &e.Revision}, func() error {
+		r.Ledger[id] = append(r.Ledger[id], e)
+		return nil
+	})
+	return err
+}
+
+func (r *Review) readPending(ctx context.Context, db *postgres.DB, tx pgx.Tx) error {
+	var change, setAside *time.Time
+	var withheld bool
+	if err := tx.QueryRow(ctx, db.Qualify(queries.Get("pending")), r.UserID).Scan(&change, &setAside, &withheld); err != nil {
+		return err
+	}
+	var parts []string
+	if change != nil {
+		parts = append(parts, "a change since "+change.UTC().Format(time.RFC3339)+" has not been decided yet")
+	}
+	if setAside != nil {
+		parts = append(parts, "the user could not be decided since "+setAside.UTC().Format(time.RFC3339)+" and is set aside")
+	}
+	if withheld {
+		parts = append(parts, "reversals are withheld")
+	}
+	r.Pending = strings.Join(parts, "; ")
+	return nil
+}
+
+// Friends is what is known of the friends of a referrer.
+type Friends struct {
+	At       time.Time
+	Stages   [5]int64 // awaiting a purchase, reversed, waiting, held, granted
+	Newest   []Friend
+	Next     string
+	Complete bool // there are no further friends
+}
+
+// Friend is one user that a referrer brought.
+type Friend struct {
+	UserID, Campaign, State, Reason string
+	SignedUpAt                      time.Time
+}
+
+// OfReferrer reviews the friends of a referrer, from after on.
+func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) (Friends, error) {
+	friends := Friends{Complete: true}
+	var afterAt *time.Time
+	var afterID string
+	if after != "" {
+		text, id, found := strings.Cut(after, "/")
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if !found || err != nil {
+			return friends, ErrInvalidAfter
+		}
+		afterAt, afterID = &at, id
+	}
+	err := snapshot(ctx, db, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&friends.At); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, db.Qualify(queries.Get("stages")), referrerID)
+		if err != nil {
+			return err
+		}
+		var stage int
+		var count int64
+		if _, err := pgx.ForEachRow(rows, []any{&stage, &count}, func() error { friends.Stages[stage] = count; return nil }); err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, db.Qualify(queries.Get("friends")), referrerID, afterAt, afterID, mostFriends+1)
+		if err != nil {
+			return err
+		}
+		var f Friend
+		_, err = pgx.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason}, func() error {
+			friends.Newest = append(friends.Newest, f)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return friends, fmt.Errorf("while reading the friends of a referrer: %w", err)
+	}
+	if len(friends.Newest) > mostFriends {
+		friends.Newest, friends.Complete = friends.Newest[:mostFriends], false
+		last := friends.Newest[mostFriends-1]
+		friends.Next = last.SignedUpAt.UTC().Format(time.RFC3339Nano) + "/" + last.UserID
+	}
+	return friends, nil
+}

@@ -1,0 +1,53 @@
+package reward
+
+import "time"
+
+// Remedy says what would have to happen for a purchase in this state to be credited, in words that
+// a support person can pass on. Empty: it is credited.
+func Remedy(state State, reason Reason, maturesAt time.Time) string {
+	switch state {
+	case Granted:
+		if reason == BudgetExhausted {
+			return "The credit stands. It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
+		}
+		return ""
+	case Held:
+		switch reason {
+		case HoldPeriod:
+			return "Nothing needs to be done: the credit is granted at " + timeText(maturesAt) + ", unless the purchase is refunded before."
+		case BudgetExhausted:
+			return "The credit is granted at " + timeText(maturesAt) + ". It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
+		}
+		return "The credit is held until " + timeText(maturesAt) + "."
+	case Waiting:
+		switch reason {
+		case CapReached:
+			return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
+		case BudgetExhausted:
+			return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
+		}
+		return "The purchase waits for capacity and is credited in its turn."
+	case NotCounting, Reversed:
+	}
+	if remedy, known := remedies[reason]; known {
+		return remedy
+	}
+	return "Ask again in a minute: the purchase has not been decided yet."
+}
+
+// remedies are for purchases that do not count.
+var remedies = map[Reason]string{
+	CampaignDeleted:   "The campaign has ended. Only declaring it again can credit the purchase.",
+	PurchaseRemoved:   "The purchase or the signup is no longer recorded. The shop has to record it again.",
+	NotAttributed:     "The signup came through no referral link. If a code was used, check that it is recorded on the signup and that its link is in force.",
+	OutsideCampaign:   "The user signed up outside the campaign's period. Only another period of the campaign can credit the purchase.",
+	OutsideWindow:     "The purchase, or the use of the link, was outside the time that the campaign allows. Another purchase within that time counts.",
+	Refunded:          "The purchase is refunded in full. Withdrawing the refund, or another purchase, counts.",
+	CurrencyMismatch:  "The campaign does not reward purchases in this currency. A purchase in a listed currency counts.",
+	BelowMinimum:      "What is left of the purchase after refunds is below the minimum. A purchase of at least the minimum counts.",
+	ConditionFalse:    "The purchase does not meet the condition of the policy. Another purchase that meets it counts.",
+	SelfReferral:      "The user came through a link of their own. Only an override with verdict Allow can credit the purchase.",
+	SharedFingerprint: "The user and the referrer look like one person. If they are two, an override with verdict Allow credits the purchase.",
+	NotFirstPurchase:  "Only the first purchase of a user is rewarded, and another purchase is the first.",
+	Overridden:        "An override with verdict Deny blocks the purchase. Withdrawing the override credits it, if nothing else stands against it.",
+}
