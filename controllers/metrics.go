@@ -228,11 +228,11 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, withheld 
 	}
 	budget := campaign.Spec.Budget
 	if budget != nil {
-		send(c.budget, amountOf(budget.Amount), budget.Currency)
+		send(c.budget, numberOf(budget.Amount), budget.Currency)
 	}
 	for _, credit := range status.Credits {
 		if budget != nil && credit.Currency == budget.Currency && credit.BudgetRemaining != "" {
-			send(c.remaining, amountOf(credit.BudgetRemaining), credit.Currency)
+			send(c.remaining, numberOf(credit.BudgetRemaining), credit.Currency)
 		}
 	}
 	for _, credit := range shownCredits(status.Credits, budget) {
@@ -282,7 +282,7 @@ func shownCredits(credits []v1alpha1.CurrencyCredit, budget *v1alpha1.Money) []s
 	})
 	var shown []shownCredit
 	for i, credit := range sorted {
-		granted, reversed := amountOf(credit.Granted), amountOf(credit.Reversed)
+		granted, reversed := numberOf(credit.Granted), numberOf(credit.Reversed)
 		if len(sorted) <= mostCurrencies || i < mostCurrencies-1 {
 			shown = append(shown, shownCredit{credit.Currency, granted, reversed})
 			continue
@@ -360,8 +360,8 @@ func due(last *metav1.Time, created metav1.Time, interval time.Duration) float64
 	return float64(from.Add(interval).Unix())
 }
 
-// amountOf reads an amount of a spec or status, in major units.
-func amountOf(amount string) float64 {
+// numberOf reads an amount of a spec or status, in major units.
+func numberOf(amount string) float64 {
 	value, err := strconv.ParseFloat(amount, 64)
 	if err != nil {
 		return 0 // the CRD and the operator write decimals only
