@@ -29,6 +29,7 @@ func TestNewDatabaseIsMigratedOwnedAndGranted(t *testing.T) {
 		ServerVersion:      value[string](w, own, "SELECT split_part(current_setting('server_version'), ' ', 1)"),
 		SchemaVersion:      int64(database.SchemaVersion),
 		Owner:              w.namespace + "/shop",
+		Verification:       adb.Status.Verification, // it may be under way
 		Conditions:         adb.Status.Conditions,
 	}
 	if diff := cmp.Diff(want, adb.Status); diff != "" {

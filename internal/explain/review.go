@@ -84,7 +84,7 @@ func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Revi
 		if a := review.Attribution; a != nil {
 			attribution = &reward.Attribution{Source: reward.Source(a.Source), VisitorID: a.visitorID, TouchID: a.touchID}
 		}
-		lost := func(touch *reward.Touch) string { return "" }
+		lost := func(*reward.Touch) string { return "" }
 		if !tooLarge {
 			lost = func(touch *reward.Touch) string {
 				return reward.WhyLost(known.Config, known.Referee, attribution, touch)

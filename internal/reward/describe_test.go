@@ -38,7 +38,7 @@ func TestFailedCheckHasItsNumbers(t *testing.T) {
 			Check{RuleMinimumAmount, false, "19.20 USD < 20.00 USD"},
 		},
 		"the minimum is reached": {
-			func(_ *Configuration, r *Referee) {}, Check{RuleMinimumAmount, true, "25.00 USD ≥ 20.00 USD"},
+			func(*Configuration, *Referee) {}, Check{RuleMinimumAmount, true, "25.00 USD ≥ 20.00 USD"},
 		},
 		"a purchase of 0 without a minimum": {
 			func(c *Configuration, r *Referee) {

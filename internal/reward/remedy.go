@@ -12,18 +12,18 @@ func Remedy(state State, reason Reason, maturesAt time.Time) string {
 		}
 		return ""
 	case Held:
-		switch reason {
-		case HoldPeriod:
+		if reason == HoldPeriod {
 			return "Nothing needs to be done: the credit is granted at " + timeText(maturesAt) + ", unless the purchase is refunded before."
-		case BudgetExhausted:
+		}
+		if reason == BudgetExhausted {
 			return "The credit is granted at " + timeText(maturesAt) + ". It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
 		}
 		return "The credit is held until " + timeText(maturesAt) + "."
 	case Waiting:
-		switch reason {
-		case CapReached:
+		if reason == CapReached {
 			return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
-		case BudgetExhausted:
+		}
+		if reason == BudgetExhausted {
 			return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
 		}
 		return "The purchase waits for capacity and is credited in its turn."
