@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -31,7 +30,8 @@ const (
 	// reviewRecheck is how soon a review is tried again while its database is away.
 	reviewRecheck = time.Second
 
-	// reviewBusy is how soon a review is tried again while another of its database is answered.
+	// reviewBusy is how soon a review is tried again while others of its database or namespace
+	// are answered.
 	reviewBusy = 20 * time.Millisecond
 
 	maxReviewsPerSecond = 20  // of a namespace
@@ -52,8 +52,7 @@ type RewardReviewReconciler struct {
 	client   client.Client
 	registry *hosting.Registry
 	now      func() time.Time
-
-	asking sync.Map // by the name of an AttributionDatabase: *sync.Mutex, held while a review reads it
+	limits   *reviewLimits
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardreviews,verbs=get;list;watch;delete
@@ -201,12 +200,11 @@ func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.Re
 	if adb == nil {
 		return notAnswered(unusable(name, nil))
 	}
-	value, _ := r.asking.LoadOrStore(name, &sync.Mutex{})
-	asking, _ := value.(*sync.Mutex)
-	if !asking.TryLock() {
+	leave, ok := r.limits.enter(name)
+	if !ok {
 		return hosting.ErrBusy
 	}
-	defer asking.Unlock()
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 	err = r.registry.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {

@@ -12,13 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
-const (
-	// reviewWorkers bounds the reviews that a process answers at a time.
-	reviewWorkers = 4
-
-	// reviewSweepInterval is how often reviews past their ttl are looked for.
-	reviewSweepInterval = time.Minute
-)
+// reviewSweepInterval is how often reviews past their ttl are looked for.
+const reviewSweepInterval = time.Minute
 
 // setup has every replica answer: a leader that has just died would delay answers until another
 // replica is elected.
@@ -58,4 +53,15 @@ func (r *RewardReviewReconciler) sweep(ctx context.Context) error {
 		case <-time.After(jitter.Spread(reviewSweepInterval)):
 		}
 	}
+}
+
+// ForgetAnswer is what a cache keeps of a review: all but the answer. Answers may be large, and are
+// about people.
+func ForgetAnswer(object any) (any, error) {
+	if review, ok := object.(*v1alpha1.RewardReview); ok {
+		review.Status = v1alpha1.RewardReviewStatus{
+			ObservedGeneration: review.Status.ObservedGeneration, Conditions: review.Status.Conditions,
+		}
+	}
+	return object, nil
 }

@@ -78,7 +78,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		plans:    hosting.NewPlans(options.Registry.Plan),
 		now:      options.Now,
 	}
-	reviews := &RewardReviewReconciler{client: mgr.GetClient(), registry: options.Registry, now: options.Now}
+	reviews := &RewardReviewReconciler{client: mgr.GetClient(), registry: options.Registry, now: options.Now, limits: newReviewLimits()}
 	if err := pools.setup(mgr); err != nil {
 		return fmt.Errorf("while setting up the pools controller: %w", err)
 	}

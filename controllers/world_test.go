@@ -129,9 +129,12 @@ func (w *world) startManager() {
 		watched[namespace] = cache.Config{}
 	}
 	mgr, err := ctrl.NewManager(w.manager, ctrl.Options{
-		Scheme:     scheme,
-		Logger:     w.logger,
-		Cache:      cache.Options{DefaultNamespaces: watched},
+		Scheme: scheme,
+		Logger: w.logger,
+		Cache: cache.Options{
+			DefaultNamespaces: watched,
+			ByObject:          map[client.Object]cache.ByObject{&v1alpha1.RewardReview{}: {Transform: controllers.ForgetAnswer}},
+		},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true), MaxConcurrentReconciles: 8},
 	})

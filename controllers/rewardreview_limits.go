@@ -1,0 +1,48 @@
+package controllers
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// A slow database keeps no other tenant waiting: a replica answers one review of a database at a
+// time, and few of a namespace.
+const (
+	// reviewWorkers bounds the reviews that a process answers at a time.
+	reviewWorkers = 8
+
+	// reviewsPerNamespace is how many of them are of one namespace.
+	reviewsPerNamespace = 2
+)
+
+// reviewLimits bound how many reviews of a database and of a namespace are answered at a time.
+type reviewLimits struct {
+	mu         sync.Mutex
+	databases  map[types.NamespacedName]bool
+	namespaces map[string]int
+}
+
+func newReviewLimits() *reviewLimits {
+	return &reviewLimits{databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{}}
+}
+
+// enter begins to answer a review of a database, unless the database or its namespace has enough at
+// work. leave ends it.
+func (l *reviewLimits) enter(database types.NamespacedName) (leave func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.databases[database] || l.namespaces[database.Namespace] >= reviewsPerNamespace {
+		return nil, false
+	}
+	l.databases[database] = true
+	l.namespaces[database.Namespace]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.databases, database)
+		if l.namespaces[database.Namespace]--; l.namespaces[database.Namespace] == 0 {
+			delete(l.namespaces, database.Namespace)
+		}
+	}, true
+}
