@@ -45,13 +45,13 @@ func TestDefaults(t *testing.T) {
 	}{
 		{
 			"a database needs no more than its Secret", "AttributionDatabase",
-			`spec: {secretRef: {key: null}, tls: null, schema: null, attribution: null, roles: null, maxConnections: null, suspend: null}`,
-			`{secretRef: {name: shop-db, key: uri}, schema: referral, attribution: LastTouch, maxConnections: 8}`,
+			`spec: {secretRef: {key: null}, tls: null, schema: null, attribution: null, roles: null, verifyInterval: null, maxConnections: null, suspend: null}`,
+			`{secretRef: {name: shop-db, key: uri}, schema: referral, attribution: LastTouch, verifyInterval: 24h, maxConnections: 8}`,
 		},
 		{
 			"tls verifies by default", "AttributionDatabase",
-			`spec: {secretRef: {key: null}, tls: {mode: null, caSecretRef: {key: null}}, schema: null, attribution: null, roles: null, maxConnections: null, suspend: null}`,
-			`{secretRef: {name: shop-db, key: uri}, tls: {mode: VerifyFull, caSecretRef: {name: shop-ca, key: ca.crt}}, schema: referral, attribution: LastTouch, maxConnections: 8}`,
+			`spec: {secretRef: {key: null}, tls: {mode: null, caSecretRef: {key: null}}, schema: null, attribution: null, roles: null, verifyInterval: null, maxConnections: null, suspend: null}`,
+			`{secretRef: {name: shop-db, key: uri}, tls: {mode: VerifyFull, caSecretRef: {name: shop-ca, key: ca.crt}}, schema: referral, attribution: LastTouch, verifyInterval: 24h, maxConnections: 8}`,
 		},
 		{
 			"a policy needs no more than a reward", "RewardPolicy",

@@ -195,9 +195,6 @@ const (
 // Reasons of a RewardReview, beside InvalidSpec and Failed, with which it is Stalled, and
 // DatabaseNotReady.
 const (
-	// UnansweredReason, Ready=False: no replica of the operator has answered yet.
-	UnansweredReason = "Unanswered"
-
 	// AnsweredReason, Ready=True: the status has the answer.
 	AnsweredReason = "Answered"
 

@@ -25,6 +25,7 @@ var pages = map[string]string{
 	"rewardpolicies":       "rewardpolicy",
 	"referralcampaigns":    "referralcampaign",
 	"rewardplans":          "rewardplan",
+	"rewardreviews":        "rewardreview",
 }
 
 func page(t *testing.T, name string) string {

@@ -161,7 +161,7 @@ type RewardReviewStatus struct {
 	// +optional
 	Truncated bool `json:"truncated"`
 
-	// conditions: Ready always; Reconciling until the review is answered; Stalled if it failed.
+	// conditions: none until a replica has answered; Stalled if the review failed.
 	//
 	// +optional
 	// +listType=map
