@@ -43,6 +43,8 @@ func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 			{verb: "delete", group: "referral-operator.io", resource: "rewardplans", namespace: "growth", allowed: true},
 			{verb: "create", group: "referral-operator.io", resource: "rewardplans", namespace: "growth"},
 			{verb: "patch", group: "referral-operator.io", resource: "rewardplans", namespace: "growth"},
+			{verb: "delete", group: "referral-operator.io", resource: "rewardreviews", namespace: "growth", allowed: true},
+			{verb: "create", group: "referral-operator.io", resource: "rewardreviews", namespace: "growth"},
 			{verb: "create", group: "events.k8s.io", resource: "events", namespace: "growth", allowed: true},
 			{verb: "update", group: "coordination.k8s.io", resource: "leases", name: "referral-operator",
 				namespace: systemNamespace, allowed: true},

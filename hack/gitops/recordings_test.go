@@ -112,7 +112,6 @@ var unrecorded = map[string]string{
 	"VerifiedReason":            "not set yet",
 	"ViolationsFoundReason":     "not set yet",
 	"VerificationFailedReason":  "not set yet",
-	"UnansweredReason":          "a RewardReview is never applied by a tool",
 	"AnsweredReason":            "a RewardReview is never applied by a tool",
 	"TooManyReviewsReason":      "a RewardReview is never applied by a tool",
 }
