@@ -107,7 +107,7 @@ func readText(t *testing.T, path ...string) string {
 
 // unrecorded are the constants of conditions.go that no recording can show, with the reason.
 var unrecorded = map[string]string{
-	"FailedReason":              "an error that nobody foresaw",
+	"FailedReason":              "an error that no other reason describes",
 	"LedgerConsistentCondition": "not set yet",
 	"VerifiedReason":            "not set yet",
 	"ViolationsFoundReason":     "not set yet",

@@ -583,7 +583,7 @@ func TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit(t *testing.T) {
 	})
 }
 
-func TestPlanIsAnEstimateWhereAPairMayBeAdmittedBeforeItStopsCounting(t *testing.T) {
+func TestPlanIsAnEstimateWhereAPairIsAdmittedFirst(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 500, Currency: "USD"}}}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "alice"},
