@@ -67,6 +67,9 @@ type Credit struct {
 	Currency      string `json:"currency"`
 }
 
+// undecided is the state of a purchase that counts, or may count, and is not decided yet.
+const undecided = "Undecided"
+
 // mostBytes bounds the memory of one explanation. It is enough for thousands of purchases.
 const mostBytes = 4 << 20
 
@@ -147,7 +150,7 @@ func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *r
 	case len(judged.Reasons) > 0:
 		p.Reason = p.Against[0]
 	default:
-		p.State, p.Pending = "Undecided", true
+		p.State, p.Pending = undecided, true
 	}
 	return p
 }

@@ -64,7 +64,8 @@ type Entry struct {
 }
 
 // User reviews the newest purchases of a user, or the one purchase that is named. For a user with
-// too many facts to be decided at once it shows what is recorded, without checks.
+// too many facts to be decided at once it shows what is recorded, without checks. It needs the rights
+// of the operator: a reader may not read the change queue.
 func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
 	explanation, known, err := explained(ctx, db, userID)
 	review := Review{Explanation: explanation, At: known.At, Ledger: map[string][]Entry{}}
@@ -134,19 +135,20 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	}
 	r.SignedUp = true
 	var p Purchase
-	var purchasedAt *time.Time
-	var maturesAt time.Time
+	var purchasedAt, maturesAt *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
-		recorded, matures := p, maturesAt
-		if purchasedAt != nil {
-			recorded.PurchasedAt = *purchasedAt
+		recorded := p
+		recorded.PurchasedAt = orZero(purchasedAt)
+		if p.State == "" {
+			recorded.State, recorded.Pending = undecided, true
+		} else {
+			recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), orZero(maturesAt))
 		}
-		if recorded.State == string(reward.Held) {
-			recorded.MaturesAt = &matures
+		if p.State == string(reward.Held) {
+			recorded.MaturesAt = maturesAt
 		}
-		recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), matures)
 		r.Purchases = append(r.Purchases, recorded)
-		purchasedAt = nil
+		purchasedAt, maturesAt = nil, nil
 		return nil
 	})
 	return err
