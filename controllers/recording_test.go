@@ -122,7 +122,8 @@ func stateOf(object *unstructured.Unstructured) (string, error) {
 			words = append(words, "and", kebab(warning))
 		}
 	}
-	if verified := meta.FindStatusCondition(conditions, v1alpha1.LedgerConsistentCondition); verified != nil {
+	// A consistent ledger is nothing to see.
+	if verified := meta.FindStatusCondition(conditions, v1alpha1.LedgerConsistentCondition); verified != nil && verified.Status == metav1.ConditionFalse {
 		words = append(words, "and", kebab(verified.Reason))
 	}
 	return strings.Join(words, "-"), nil

@@ -83,10 +83,8 @@ func TestKubeStateMetricsShowsAllKindsButReviews(t *testing.T) {
 
 // unset are the metrics whose field no recording has, with the reason.
 var unset = map[string]string{
-	"kube_attributiondatabase_verification_violations": "not set yet",
-	"kube_attributiondatabase_verification_last_time":  "not set yet",
-	"kube_rewardpolicy_deletion_timestamp":             "nothing delays the deletion of a policy",
-	"kube_rewardplan_deletion_timestamp":               "nothing delays the deletion of a plan",
+	"kube_rewardpolicy_deletion_timestamp": "nothing delays the deletion of a policy",
+	"kube_rewardplan_deletion_timestamp":   "nothing delays the deletion of a plan",
 }
 
 func TestEveryPathOfKubeStateMetricsResolves(t *testing.T) {
