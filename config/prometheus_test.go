@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
 // prometheusRule is what is read of config/prometheus/rules.yaml.
@@ -116,9 +118,9 @@ func TestEveryAlertFiresAndDoesNot(t *testing.T) {
 			}
 		}
 	}
-	promtool, err := exec.LookPath("promtool")
+	promtool, err := binaries.Promtool(t.Context())
 	if err != nil {
-		t.Skip("promtool is not installed: apt-get install prometheus")
+		t.Skip(err)
 	}
 	var rule map[string]any
 	content, err := os.ReadFile(filepath.Join("prometheus", "rules.yaml"))

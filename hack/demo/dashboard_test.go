@@ -8,21 +8,21 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
 // The story leaves something to see on every panel of the dashboard. A real Prometheus scrapes manager
 // and tracker meanwhile.
 func TestNoPanelOfTheDashboardIsEmpty(t *testing.T) {
-	program, err := exec.LookPath("prometheus")
+	program, err := binaries.Prometheus(t.Context())
 	if err != nil {
-		t.Skip("prometheus is not installed: apt-get install prometheus")
+		t.Skip(err)
 	}
 	var out bytes.Buffer
 	w := &world{screen: &screen{out: &out}}

@@ -94,18 +94,7 @@ func (p *Plans) Moved() *Feed { return p.moved }
 // Run starts plans in turn until ctx ends, and returns nil when all of them have ended. Run must
 // not be called twice.
 func (p *Plans) Run(ctx context.Context) error {
-	var running sync.WaitGroup
-	defer running.Wait()
-	for {
-		for next := p.startNext(ctx); next != nil; next = p.startNext(ctx) {
-			running.Go(next)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-p.wake:
-		}
-	}
+	return runInTurn(ctx, p.wake, p.startNext)
 }
 
 // Admit admits a plan unless its namespace has most unfinished ones. Counted are the others, which

@@ -92,18 +92,7 @@ func (v *Verifications) Moved() *Feed { return v.moved }
 // Run starts verifications in turn until ctx ends, and returns nil when all of them have ended. Run
 // must not be called twice.
 func (v *Verifications) Run(ctx context.Context) error {
-	var running sync.WaitGroup
-	defer running.Wait()
-	for {
-		for next := v.startNext(ctx); next != nil; next = v.startNext(ctx) {
-			running.Go(next)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-v.wake:
-		}
-	}
+	return runInTurn(ctx, v.wake, v.startNext)
 }
 
 // State returns how far the verification of a database is. What is known of another object of its

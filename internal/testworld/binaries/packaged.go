@@ -34,6 +34,14 @@ var (
 		},
 		version: "--version", pkg: "chromium",
 	}
+	prometheus = packaged{
+		name: "Prometheus", places: []string{"prometheus", "/usr/local/bin/prometheus", "/opt/homebrew/bin/prometheus"},
+		version: "--version", pkg: "prometheus",
+	}
+	promtool = packaged{
+		name: "promtool", places: []string{"promtool", "/usr/local/bin/promtool", "/opt/homebrew/bin/promtool"},
+		version: "--version", pkg: "prometheus",
+	}
 )
 
 // Nginx returns the path of an nginx; see find.
@@ -44,6 +52,12 @@ func PgBouncer(ctx context.Context) (string, error) { return pgBouncer.find(ctx)
 
 // Chromium returns the path of a Chromium or Chrome; see find.
 func Chromium(ctx context.Context) (string, error) { return chromium.find(ctx) }
+
+// Prometheus returns the path of a Prometheus; see find.
+func Prometheus(ctx context.Context) (string, error) { return prometheus.find(ctx) }
+
+// Promtool returns the path of Prometheus' tool for rules; see find.
+func Promtool(ctx context.Context) (string, error) { return promtool.find(ctx) }
 
 // find returns the path of the program: the one on PATH or in a usual place, else, for root, the
 // distribution's, which is installed.
