@@ -3,6 +3,7 @@ package controllers
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -38,8 +39,7 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	}
 	switch {
 	case len(status.Purchases) == 1:
-		p := &status.Purchases[0]
-		status.Summary = fmt.Sprintf("the purchase is %s: %s", p.State, p.Reason)
+		status.Summary = summaryOf(&status.Purchases[0])
 	case len(status.Purchases) > 1:
 		status.Summary = fmt.Sprintf("%d purchases are explained", len(status.Purchases))
 	case !review.SignedUp:
@@ -57,6 +57,25 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	}
 	if review.Suspended != "" {
 		status.Summary += "; campaign " + review.Suspended + " is suspended"
+	}
+}
+
+// summaryOf says in a sentence what a purchase earns.
+func summaryOf(p *v1alpha1.ReviewedPurchase) string {
+	switch reward.State(p.State) {
+	case reward.Granted:
+		return "the purchase is credited"
+	case reward.Held:
+		if p.MaturesAt == nil {
+			return "the credit of the purchase is held"
+		}
+		return "the credit of the purchase is held until " + p.MaturesAt.UTC().Format(time.RFC3339)
+	case reward.Waiting:
+		return "the purchase counts and waits: " + p.Reason
+	case reward.NotCounting, reward.Reversed:
+		return "the purchase earns nothing: " + p.Reason
+	default:
+		return "the purchase is not decided yet"
 	}
 }
 

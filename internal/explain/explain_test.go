@@ -149,3 +149,23 @@ func TestExplanationNamesTheSuspendedCampaign(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+func TestReversedPurchaseShowsEachRuleOnce(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 2000, 'USD', now() + interval '1 minute')")
+	check(t, w.engine.Converge(t.Context()))
+	w.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 2000)")
+	check(t, w.engine.Converge(t.Context()))
+	shown := map[string]int{}
+	for _, c := range w.of("ben").Purchases[0].Checks {
+		shown[c.Rule]++
+	}
+	for rule, times := range shown {
+		if times > 1 {
+			t.Errorf("rule %s is shown %d times", rule, times)
+		}
+	}
+	if len(shown) < 10 {
+		t.Errorf("only %d rules are shown", len(shown))
+	}
+}

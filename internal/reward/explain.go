@@ -63,9 +63,17 @@ func (c *candidate) against(notAttributed Reason, first bool) (reasons []Reason,
 		return []Reason{reason}, nil
 	}
 	add := func(rule Rule, reason Reason, detail string) {
-		applied = append(applied, Check{Rule: rule, Passed: reason == "", Detail: detail})
 		if reason != "" {
 			reasons = append(reasons, reason)
+		}
+		is := Check{Rule: rule, Passed: reason == "", Detail: detail}
+		// A rule may have two checks, such as one of what was admitted. The one that fails is shown.
+		at := slices.IndexFunc(applied, func(c Check) bool { return c.Rule == rule })
+		switch {
+		case at < 0:
+			applied = append(applied, is)
+		case applied[at].Passed:
+			applied[at] = is
 		}
 	}
 	head, then := c.checks()
