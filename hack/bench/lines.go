@@ -46,6 +46,7 @@ var measurements = []measurement{
 	{[]line{atMost("step_cost_whale_vs_small", 1.5)}, whaleStep},
 	{[]line{atMost("dequeue_with_old_writer", 2)}, dequeueWithOldWriter},
 	{[]line{atMost("drift_scan_vs_anti_join", 1.5)}, driftScan},
+	{[]line{atMost("verify_vs_bare_scan", 3)}, verifyVersusBareScan},
 	{[]line{atLeast("plan_vs_drain", 0.7)}, planVersusDrain},
 	{[]line{atLeast("insert_throughput_with_capture", 0.78)}, insertThroughput},
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
