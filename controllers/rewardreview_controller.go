@@ -15,13 +15,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
-	// reviewPatience is how long a replica leaves a review to the replica whose turn it is.
+	// reviewTurn is how long a replica leaves a review to each replica whose turn is earlier, up to
+	// mostTurns of them. A killed replica counts for minutes, and delays its reviews by this much.
+	reviewTurn = 500 * time.Millisecond
+	mostTurns  = 2
+
+	// reviewPatience is how long a replica that does not serve the database leaves a review to
+	// others, before it reports that the database is not ready.
 	reviewPatience = 2 * time.Second
 
 	// reviewTimeout bounds the work for one answer.
@@ -44,8 +51,9 @@ const (
 // RewardReviewReconciler answers reviews on every replica, and deletes them when their ttl is over.
 //
 // The replicas that serve a database have places among each other; the hash of a review's UID picks
-// one. If that replica has not answered two seconds after the creation, every other one does. The
-// first status update wins: a conflict means that another replica answered.
+// the one whose turn is first. Each later one answers half a second after the one before, unless the
+// review has been answered. The first status update wins: a conflict means that another replica
+// answered.
 //
 // A review is about a person, so nothing about it is logged or recorded as an event.
 type RewardReviewReconciler struct {
@@ -72,9 +80,6 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		return ctrl.Result{}, r.expire(ctx, &review)
 	case answered(&review):
 		return ctrl.Result{RequeueAfter: rest}, nil
-	}
-	if wait := r.othersTurn(&review); wait > 0 {
-		return ctrl.Result{RequeueAfter: min(wait, rest)}, nil
 	}
 	before := review.DeepCopy()
 	err := r.admit(ctx, &review)
@@ -127,18 +132,20 @@ func (r *RewardReviewReconciler) expire(ctx context.Context, review *v1alpha1.Re
 	return nil
 }
 
-// othersTurn is how long the review is left to another replica; zero: it is this one's turn.
-// Creation times have whole seconds, so the wait is at most a second longer than it has to be.
-func (r *RewardReviewReconciler) othersTurn(review *v1alpha1.RewardReview) time.Duration {
-	place := r.registry.Place(reviewedDatabase(review))
-	if place.Of > 0 {
-		hash := fnv.New32a()
-		_, _ = hash.Write([]byte(review.UID))
-		if int(hash.Sum32()%uint32(place.Of)) == place.Rank {
-			return 0
-		}
+// untilTurn is how long this replica leaves a new review to others.
+func (r *RewardReviewReconciler) untilTurn(review *v1alpha1.RewardReview) time.Duration {
+	return untilTurnAt(r.registry.Place(reviewedDatabase(review)), review.UID)
+}
+
+// untilTurnAt is how long the replica at a place leaves a new review to others.
+func untilTurnAt(place database.Place, review types.UID) time.Duration {
+	if place.Of == 0 {
+		return reviewPatience
 	}
-	return review.CreationTimestamp.Add(reviewPatience).Sub(r.now())
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(review))
+	first := int(hash.Sum32() % uint32(place.Of))
+	return reviewTurn * time.Duration(min((place.Rank-first+place.Of)%place.Of, mostTurns))
 }
 
 func reviewedDatabase(review *v1alpha1.RewardReview) types.NamespacedName {

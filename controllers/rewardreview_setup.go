@@ -4,9 +4,11 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/jitter"
@@ -23,13 +25,26 @@ func (r *RewardReviewReconciler) setup(mgr ctrl.Manager) error {
 	options.MaxConcurrentReconciles = reviewWorkers
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("rewardreview").
-		For(&v1alpha1.RewardReview{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.RewardReview{}, handler.Funcs{CreateFunc: r.enqueueInTurn, DeleteFunc: dequeueDeleted}).
 		WithOptions(options).
 		Complete(r)
 	if err != nil {
 		return err
 	}
 	return mgr.Add(OnEveryReplica(r.sweep))
+}
+
+// enqueueInTurn enqueues a new review for when this replica's turn comes. Other replicas may have
+// answered it by then.
+func (r *RewardReviewReconciler) enqueueInTurn(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+	if review, ok := e.Object.(*v1alpha1.RewardReview); ok {
+		queue.AddAfter(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(review)}, r.untilTurn(review))
+	}
+}
+
+// dequeueDeleted has the queue forget a deleted review now, instead of when its ttl is over.
+func dequeueDeleted(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+	queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
 }
 
 // sweep deletes reviews past their ttl, answered or not, at the start and each minute.

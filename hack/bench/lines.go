@@ -64,6 +64,10 @@ var measurements = []measurement{
 		atMost("thousand_databases_connections", 1.1), atMost("thousand_databases_ready_vs_status", 3),
 		atMost("thousand_databases_credit_p99", 1), atMost("thousand_databases_metrics_seconds", 1),
 	}, thousandDatabases},
+	{[]line{
+		atMost("review_first_seconds", 2), atMost("review_p99_seconds", 1), atMost("reviews_wrong", 0),
+		atMost("reviews_left_behind", 0), atMost("reviews_heap_growth_mib", 4), atMost("reviews_goroutine_growth", 8),
+	}, reviews},
 }
 
 // choose returns the measurements that have a line of a matching name.

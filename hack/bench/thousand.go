@@ -109,7 +109,7 @@ type many struct {
 	count   int
 	own     *testworld.Database
 	cluster *testworld.ControlPlane
-	client  kube.Client
+	client  kube.WithWatch
 	scheme  *runtime.Scheme
 	manager *testworld.Process
 	metrics string // address
@@ -137,6 +137,14 @@ func (m *many) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	m.say("starting a control plane and making the objects")
+	if err := m.startCluster(ctx); err != nil {
+		return err
+	}
+	return errors.Join(m.create(ctx, plainSpace), m.create(ctx, namespace))
+}
+
+// startCluster starts a control plane that has the kinds.
+func (m *many) startCluster(ctx context.Context) error {
 	ctrl.SetLogger(logr.Discard())
 	crds, err := testworld.CRDs()
 	if err != nil {
@@ -152,10 +160,8 @@ func (m *many) prepare(ctx context.Context) (err error) {
 	}
 	config := m.cluster.Config()
 	config.QPS = -1
-	if m.client, err = kube.New(config, kube.Options{Scheme: m.scheme}); err != nil {
-		return err
-	}
-	return errors.Join(m.create(ctx, plainSpace), m.create(ctx, namespace))
+	m.client, err = kube.NewWithWatch(config, kube.Options{Scheme: m.scheme})
+	return err
 }
 
 func (m *many) migrate(ctx context.Context, schema postgres.Schema) error {

@@ -1,0 +1,109 @@
+package controllers
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// outcomesPath has the operator's answer for each outcome; the tests of kubectl referral show each.
+const outcomesPath = "../cmd/kubectl-referral/view/testdata/outcomes.yaml"
+
+// against are the reasons why a purchase earns nothing.
+var against = []reward.Reason{
+	reward.CampaignDeleted, reward.PurchaseRemoved, reward.NotAttributed, reward.OutsideCampaign, reward.OutsideWindow,
+	reward.Refunded, reward.CurrencyMismatch, reward.BelowMinimum, reward.ConditionFalse, reward.SelfReferral,
+	reward.SharedFingerprint, reward.NotFirstPurchase, reward.Overridden,
+}
+
+// outcomes are the states with the reasons that occur in them.
+var outcomes = []struct {
+	state   reward.State
+	reasons []reward.Reason
+}{
+	{reward.NotCounting, against},
+	{reward.Waiting, []reward.Reason{reward.CapReached, reward.BudgetExhausted}},
+	{reward.Held, []reward.Reason{reward.HoldPeriod, reward.BudgetExhausted}},
+	{reward.Granted, []reward.Reason{reward.Qualified, reward.Overridden, reward.BudgetExhausted}},
+	{reward.Reversed, against},
+	{"Undecided", []reward.Reason{""}},
+}
+
+func TestEveryReasonHasAnOutcome(t *testing.T) {
+	for _, reason := range reward.Reasons() {
+		shown := false
+		for _, outcome := range outcomes {
+			shown = shown || slices.Contains(outcome.reasons, reason)
+		}
+		if !shown {
+			t.Errorf("reason %s is in no outcome: add it, and run UPDATE=1 go test ./controllers -run TestAnswer", reason)
+		}
+	}
+}
+
+func TestAnswerToEachOutcomeIsAsRecorded(t *testing.T) {
+	var recorded []v1alpha1.RewardReview
+	for _, outcome := range outcomes {
+		for _, reason := range outcome.reasons {
+			recorded = append(recorded, answerTo(outcome.state, reason))
+		}
+	}
+	data, err := yaml.Marshal(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(outcomesPath, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(outcomesPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(data)); diff != "" {
+		t.Errorf("UPDATE=1 go test ./controllers -run TestAnswer records it (-recorded +now):\n%s", diff)
+	}
+	for i := range recorded {
+		if p := recorded[i].Status.Purchases[0]; p.Remedy == "" && (p.State != string(reward.Granted) || strings.HasPrefix(p.Reason, "Budget")) {
+			t.Errorf("%s: %s has no remedy", p.State, p.Reason)
+		}
+	}
+}
+
+// answerTo is the review of a purchase with an outcome.
+func answerTo(state reward.State, reason reward.Reason) v1alpha1.RewardReview {
+	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	p := explain.Purchase{
+		PurchaseID: "order-1", PurchasedAt: at.AddDate(0, 0, -19), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
+		Campaign: "invite-friends", Revision: 1, Digest: "sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9",
+		Pending: state == "Undecided",
+	}
+	matures := at.AddDate(0, 0, 14)
+	switch state {
+	case reward.Held:
+		p.MaturesAt = &matures
+		fallthrough
+	case reward.Granted:
+		p.Credits = []explain.Credit{{Reward: "inviter", BeneficiaryID: "alice", Amount: 500, Currency: "USD"}}
+	case reward.NotCounting, reward.Waiting, reward.Reversed:
+	}
+	p.Remedy = reward.Remedy(state, reason, matures)
+	found := &explain.Review{At: at, Explanation: explain.Explanation{UserID: "bob", SignedUp: true, Purchases: []explain.Purchase{p}}}
+	var review v1alpha1.RewardReview
+	review.Spec.UserID, review.Spec.PurchaseID = "bob", "order-1"
+	review.Spec.DatabaseRef.Name = "shop"
+	showUser(&review.Status, found, "order-1")
+	review.Status.AnsweredAt = &metav1.Time{Time: at}
+	return review
+}
