@@ -169,6 +169,8 @@ func (r *reviewing) awaitAnswer(ctx context.Context, q *asked) (float64, error) 
 		return q.took.Seconds(), nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
+	case <-r.answers.ended:
+		return 0, errors.New("the API server has ended the watch of reviews")
 	case <-time.After(answerPatience):
 	}
 	r.answers.mu.Lock()

@@ -15,17 +15,18 @@ type Options struct {
 	Now   time.Time // times are shown relative to it
 }
 
-// color is the number of an ANSI colour. All are of the basic eight, which terminals adapt to a light
-// or a dark background.
+// color is the parameter of ANSI's "select graphic rendition". The colours are of the fixed 240, and
+// have enough contrast on white and on black: what terminals show for the basic eight differs, and
+// many yellows cannot be read on white.
 type color string
 
 const (
 	plain  color = ""
 	bold   color = "1"
 	faint  color = "2"
-	red    color = "31"
-	green  color = "32"
-	yellow color = "33"
+	red    color = "38;5;196"
+	green  color = "38;5;28"
+	yellow color = "38;5;130" // a dark one
 )
 
 // page is a text that is being laid out.
@@ -69,6 +70,17 @@ func (p *page) paragraph(c color, mark, text string) {
 			mark = indent
 		}
 		p.line(mark, p.paint(c, line))
+	}
+}
+
+// marked writes a text below a mark of a colour that begins its first line.
+func (p *page) marked(c color, mark, text string) {
+	for i, line := range wrap(text, Width-widthOf(mark)) {
+		if i == 0 {
+			p.line(p.paint(c, mark), line)
+		} else {
+			p.line(strings.Repeat(" ", widthOf(mark)), line)
+		}
 	}
 }
 

@@ -181,10 +181,10 @@ func (p *page) approval(s *Step) {
 	}
 	p.line()
 	if !s.Approval {
-		p.line("  ", p.paint(faint, "step"), "   ", clean(s.Plan.Status.StepDigest))
+		p.table([][]cell{{head("step"), left(s.Plan.Status.StepDigest)}})
 		return
 	}
-	p.line("  To approve this step, add to ReferralCampaign ", clean(s.Plan.Spec.CampaignRef.Name), ":")
+	p.paragraph(plain, "  ", "To approve this step, add to ReferralCampaign "+s.Plan.Spec.CampaignRef.Name+":")
 	for line := range strings.Lines(approvalOf(&s.Plan.Status)) {
 		p.line("    ", strings.TrimSuffix(line, "\n"))
 	}

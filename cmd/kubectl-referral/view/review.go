@@ -120,7 +120,7 @@ func (p *page) purchaseFacts(purchase *v1alpha1.ReviewedPurchase, state string) 
 	if purchase.MaturesAt != nil {
 		fact("held until", moment(purchase.MaturesAt.Time)+" UTC")
 	}
-	if purchase.Pending {
+	if purchase.Pending && purchase.State != "Undecided" {
 		fact("recorded", "not yet: this is how it is decided now")
 	}
 	p.rows(2, rows, 2)

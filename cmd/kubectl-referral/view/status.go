@@ -200,19 +200,19 @@ func (p *page) money(c *v1alpha1.ReferralCampaign) {
 	if at < 0 || c.Status.Credits[at].BudgetRemaining == "" {
 		return
 	}
-	budget, left := decimal(c.Spec.Budget.Amount), decimal(c.Status.Credits[at].BudgetRemaining)
+	budget, remaining := decimal(c.Spec.Budget.Amount), decimal(c.Status.Credits[at].BudgetRemaining)
 	whole, _ := budget.Float64()
-	used, _ := new(big.Rat).Sub(budget, left).Float64()
+	used, _ := new(big.Rat).Sub(budget, remaining).Float64()
 	tone := green
 	switch {
-	case left.Sign() <= 0:
+	case remaining.Sign() <= 0:
 		tone = red
 	case used > 0.9*whole:
 		tone = yellow
 	}
 	p.line()
-	p.line("  ", p.paint(faint, "budget"), "   ", p.paint(tone, bar(used, whole, barSize)), fmt.Sprintf("   %s left of %s %s",
-		clean(c.Status.Credits[at].BudgetRemaining), clean(c.Spec.Budget.Amount), clean(c.Spec.Budget.Currency)))
+	p.table([][]cell{{head("budget"), painted(tone, bar(used, whole, barSize)), left(fmt.Sprintf("%s left of %s %s",
+		c.Status.Credits[at].BudgetRemaining, c.Spec.Budget.Amount, c.Spec.Budget.Currency))}})
 }
 
 // decimal reads an amount; what is none counts as 0.

@@ -53,19 +53,23 @@ func cut(text string, n int) string {
 	if widthOf(text) <= n {
 		return text
 	}
-	var short strings.Builder
-	left := n - 1
-	for _, r := range text {
-		if left -= columns(r); left < 0 {
-			break
-		}
-		short.WriteRune(r)
-	}
-	return short.String() + "…"
+	return beginning(text, n-1) + "…"
 }
 
-// wrap breaks a text into lines of at most n columns, at blanks where there are any.
+// beginning is the first part of a text that takes at most n columns.
+func beginning(text string, n int) string {
+	for i, r := range text {
+		if n -= columns(r); n < 0 {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// wrap breaks a text into lines of at most n columns, at blanks where there are any; n is at least 2,
+// which one wide character takes.
 func wrap(text string, n int) []string {
+	n = max(n, 2)
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
@@ -78,8 +82,8 @@ func wrap(text string, n int) []string {
 			lines = append(lines, line)
 		}
 		for widthOf(word) > n {
-			head := strings.TrimSuffix(cut(word, n+1), "…")
-			lines, word = append(lines, head), word[len(head):]
+			begin := beginning(word, n)
+			lines, word = append(lines, begin), word[len(begin):]
 		}
 		line = word
 	}

@@ -10,12 +10,12 @@ import (
 func Verification(o Options, d *v1alpha1.AttributionDatabase) string {
 	p := newPage(o)
 	v := d.Status.Verification
-	name := clean(d.Namespace + "/" + d.Name)
+	name := d.Namespace + "/" + d.Name
 	if v.Violations == 0 {
-		p.line(p.paint(green, "✓ "), "The ledger of AttributionDatabase ", name, " is consistent.")
+		p.marked(green, "✓ ", "The ledger of AttributionDatabase "+name+" is consistent.")
 		return p.String()
 	}
-	p.line(p.paint(red, "✗ "), fmt.Sprintf("The ledger of AttributionDatabase %s has %s.", name, plural(v.Violations, "violation")))
+	p.marked(red, "✗ ", fmt.Sprintf("The ledger of AttributionDatabase %s has %s.", name, plural(v.Violations, "violation")))
 	if len(v.Examples) == 0 {
 		return p.String()
 	}
@@ -28,7 +28,7 @@ func Verification(o Options, d *v1alpha1.AttributionDatabase) string {
 	p.line()
 	for _, e := range v.Examples {
 		if e.Detail != "" {
-			p.paragraph(plain, "  "+clean(e.Key)+": ", e.Detail)
+			p.paragraph(plain, "  "+cut(clean(e.Key), Width/2)+": ", e.Detail)
 		}
 	}
 	if more := v.Violations - int64(len(v.Examples)); more > 0 {
