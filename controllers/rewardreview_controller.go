@@ -37,10 +37,6 @@ const (
 	// reviewRecheck is how soon a review is tried again while its database is away.
 	reviewRecheck = time.Second
 
-	// reviewBusy is how soon a review is tried again while others of its database or namespace
-	// are answered.
-	reviewBusy = 20 * time.Millisecond
-
 	maxReviewsPerSecond = 20  // of a namespace
 	maxReviewsStored    = 200 // of a namespace
 
@@ -70,6 +66,7 @@ type RewardReviewReconciler struct {
 func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	var review v1alpha1.RewardReview
 	if err := r.client.Get(ctx, request.NamespacedName, &review); err != nil {
+		r.limits.retries.Forget(request)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	rest := r.rest(&review)
@@ -82,13 +79,11 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		return ctrl.Result{RequeueAfter: rest}, nil
 	}
 	before := review.DeepCopy()
-	err := r.admit(ctx, &review)
-	if err == nil {
-		err = r.answer(ctx, &review)
-	}
+	err := r.tryToAnswer(ctx, &review)
 	if errors.Is(err, hosting.ErrBusy) {
-		return ctrl.Result{RequeueAfter: reviewBusy}, nil
+		return ctrl.Result{RequeueAfter: min(r.limits.retries.When(request), rest)}, nil
 	}
+	r.limits.retries.Forget(request)
 	result, err := conclude(&review, success{reason: v1alpha1.AnsweredReason, message: "status has the answer"}, err)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -196,6 +191,20 @@ func refused(review *v1alpha1.RewardReview) bool {
 	return ready != nil && ready.Reason == v1alpha1.TooManyReviewsReason
 }
 
+// tryToAnswer admits and answers a review. It fails at once with ErrBusy while its database or
+// namespace has enough reviews at work.
+func (r *RewardReviewReconciler) tryToAnswer(ctx context.Context, review *v1alpha1.RewardReview) error {
+	leave, ok := r.limits.enter(reviewedDatabase(review))
+	if !ok {
+		return hosting.ErrBusy
+	}
+	defer leave()
+	if err := r.admit(ctx, review); err != nil {
+		return err
+	}
+	return r.answer(ctx, review)
+}
+
 // answer asks the database, on one connection at a time so that the engine keeps the others.
 // Conditions: DatabaseNotReady; InvalidSpec and Failed, which are Stalled.
 func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.RewardReview) error {
@@ -207,11 +216,6 @@ func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.Re
 	if adb == nil {
 		return notAnswered(unusable(name, nil))
 	}
-	leave, ok := r.limits.enter(name)
-	if !ok {
-		return hosting.ErrBusy
-	}
-	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 	err = r.registry.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {

@@ -2,8 +2,11 @@ package controllers
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // A slow database keeps no other tenant waiting: a replica answers one review of a database at a
@@ -14,6 +17,11 @@ const (
 
 	// reviewsPerNamespace is how many of them are of one namespace.
 	reviewsPerNamespace = 2
+
+	// A review that finds its database or namespace busy is tried again after firstBusy, and later
+	// each time, so that a hundred which wait cost little.
+	firstBusy = 20 * time.Millisecond
+	lastBusy  = 320 * time.Millisecond
 )
 
 // reviewLimits bound how many reviews of a database and of a namespace are answered at a time.
@@ -21,10 +29,15 @@ type reviewLimits struct {
 	mu         sync.Mutex
 	databases  map[types.NamespacedName]bool
 	namespaces map[string]int
+
+	retries workqueue.TypedRateLimiter[ctrl.Request]
 }
 
 func newReviewLimits() *reviewLimits {
-	return &reviewLimits{databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{}}
+	return &reviewLimits{
+		databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{},
+		retries: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBusy, lastBusy),
+	}
 }
 
 // enter begins to answer a review of a database, unless the database or its namespace has enough at

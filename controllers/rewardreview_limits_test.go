@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func TestReviewsOfOneNamespaceLeaveWorkersToOthers(t *testing.T) {
@@ -30,5 +32,20 @@ func TestReviewsOfOneNamespaceLeaveWorkersToOthers(t *testing.T) {
 	leave()
 	if _, ok := limits.enter(name("growth", "c")); !ok {
 		t.Error("a review that has been answered still counts")
+	}
+}
+
+func TestReviewThatFindsItsDatabaseBusyIsTriedLessAndLessOften(t *testing.T) {
+	retries := newReviewLimits().retries
+	request := ctrl.Request{NamespacedName: types.NamespacedName{Namespace: "growth", Name: "why"}}
+	var waits []time.Duration
+	for range 6 {
+		waits = append(waits, retries.When(request))
+	}
+	if waits[0] != firstBusy || waits[1] != 2*firstBusy || waits[5] != lastBusy {
+		t.Errorf("a review waits %s", waits)
+	}
+	if retries.Forget(request); retries.When(request) != firstBusy {
+		t.Error("a new review of the same name waits as long as the one before")
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	clientwatch "k8s.io/client-go/tools/watch"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -40,9 +42,17 @@ type asked struct {
 	answered   chan struct{} // closed with the first answer
 }
 
-// watchAnswers begins to watch all reviews.
+// watchAnswers begins to watch all reviews. A connection that is lost under load is made again.
 func watchAnswers(ctx context.Context, client kube.WithWatch) (*answers, error) {
-	events, err := client.Watch(ctx, &v1alpha1.RewardReviewList{})
+	var list v1alpha1.RewardReviewList
+	if err := client.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("while listing reviews: %w", err)
+	}
+	events, err := clientwatch.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return client.Watch(ctx, &v1alpha1.RewardReviewList{}, &kube.ListOptions{Raw: &options})
+		},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("while watching reviews: %w", err)
 	}

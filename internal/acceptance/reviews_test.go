@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	clientwatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -38,7 +41,14 @@ func newReviewing(t *testing.T) *reviewing {
 	var err error
 	r.client, err = client.NewWithWatch(plane.Config(), client.Options{Scheme: scheme})
 	testworld.Must(t, err)
-	events, err := r.client.Watch(t.Context(), &v1alpha1.RewardReviewList{}, client.InNamespace(r.namespace))
+	var list v1alpha1.RewardReviewList
+	testworld.Must(t, r.client.List(t.Context(), &list, client.InNamespace(r.namespace)))
+	// A connection that is lost under load is made again.
+	events, err := clientwatch.NewRetryWatcherWithContext(t.Context(), list.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return r.client.Watch(ctx, &v1alpha1.RewardReviewList{}, &client.ListOptions{Raw: &options, Namespace: r.namespace})
+		},
+	})
 	testworld.Must(t, err)
 	ended := make(chan struct{})
 	go func() {
