@@ -50,6 +50,9 @@ func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
+	if config.Host == hostWithoutKubeconfig {
+		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig, or in the variable KUBECONFIG")
+	}
 	config.UserAgent = "kubectl-referral/" + version()
 	config.QPS = -1 // the API server limits by itself
 	config.Timeout = requestTimeout
@@ -64,6 +67,9 @@ func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
 	}
 	return &cluster{client: client, namespace: namespace, role: Role(cmd)}, nil
 }
+
+// hostWithoutKubeconfig is where cli-runtime looks for an API server if nothing names one.
+const hostWithoutKubeconfig = "http://localhost:8080"
 
 // requestTimeout ends one request to an API server that does not answer.
 const requestTimeout = 20 * time.Second

@@ -9,9 +9,9 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/cmd/kubectl-referral/view"
 )
 
 // problem is an error of the API server, and what to do about it.
@@ -37,8 +37,8 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
-	case clientcmd.IsEmptyConfig(err):
-		return &problem{"there is no kubeconfig: name one with --kubeconfig", err}
+	case apierrors.IsForbidden(err) && refusedKind(err) != k.resource:
+		return &problem{"you may not act as another user: leave out --as and --as-group, or ask for the right to impersonate", err}
 	case apierrors.IsForbidden(err):
 		return &problem{fmt.Sprintf("you may not %s %s%s; its administrator can allow it with: %s", verb, object, where, c.binding()), err}
 	case apierrors.IsUnauthorized(err):
@@ -54,6 +54,16 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 		return &problem{fmt.Sprintf("the API server cannot be reached: %v", unreached.Err), err}
 	}
 	return &problem{fmt.Sprintf("cannot %s %s%s: %v", verb, object, where, err), err}
+}
+
+// refusedKind is what a request was forbidden to use: the kind that it was about, or the users or
+// groups that it was sent as.
+func refusedKind(err error) string {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok || status.ErrStatus.Details == nil {
+		return ""
+	}
+	return status.ErrStatus.Details.Kind
 }
 
 // kindIsMissing reports whether the API server does not serve the kind. A missing object has an answer
@@ -78,5 +88,6 @@ func (c *cluster) binding() string {
 	return fmt.Sprintf("kubectl create rolebinding NAME -n %s --clusterrole=%s --user=USER", c.namespace, c.role)
 }
 
-// oneLine is the text of an error without line breaks.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine is the text of an error without line breaks and without what a terminal could act on: names
+// and messages are other people's.
+func oneLine(err error) string { return view.OneLine(err.Error()) }

@@ -18,6 +18,7 @@ import (
 type format struct {
 	value   string
 	allowed []string
+	printer printers.ResourcePrinter // of this call: it separates the objects
 }
 
 func addFormat(cmd *cobra.Command, more ...string) *format {
@@ -37,16 +38,16 @@ func (f *format) check() error {
 
 // print prints an object as JSON or YAML if that is the format, and reports whether it was.
 func (f *format) print(s *session, object runtime.Object) (bool, error) {
-	var printer printers.ResourcePrinter
-	switch f.value {
-	case "json":
-		printer = &printers.JSONPrinter{}
-	case "yaml":
-		printer = &printers.YAMLPrinter{}
-	default:
+	switch {
+	case f.value != "json" && f.value != "yaml":
 		return false, nil
+	case f.printer != nil:
+	case f.value == "json":
+		f.printer = &printers.JSONPrinter{}
+	default:
+		f.printer = &printers.YAMLPrinter{}
 	}
-	return true, (&printers.OmitManagedFieldsPrinter{Delegate: printer}).PrintObj(object, s.out)
+	return true, (&printers.OmitManagedFieldsPrinter{Delegate: f.printer}).PrintObj(object, s.out)
 }
 
 // options are those of the output for people.

@@ -42,7 +42,7 @@ The exit code is 0 if nothing would change, 1 if something would, and 2 if there
 		Example: `  kubectl referral plan -f five-dollars.yaml -n growth
   kubectl referral plan -k overlays/production -o markdown
   kubectl referral plan --delete invite-friends -n growth`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.format = addFormat(cmd, "markdown")

@@ -3,7 +3,12 @@ package command
 import (
 	"fmt"
 	"io"
+	"os"
 	"time"
+
+	"golang.org/x/term"
+
+	"github.com/referral-operator/referral-operator/cmd/kubectl-referral/view"
 )
 
 const (
@@ -19,12 +24,19 @@ const (
 type progress struct {
 	out      io.Writer
 	terminal bool
+	columns  int       // a longer line would leave a rest behind when it is rewritten
 	next     time.Time // nothing is shown before
 	shown    bool
 }
 
 func (s *session) newProgress() *progress {
-	return &progress{out: s.problems, terminal: isTerminal(s.problems), next: time.Now().Add(quiet)}
+	p := &progress{out: s.problems, terminal: isTerminal(s.problems), columns: view.Width, next: time.Now().Add(quiet)}
+	if file, ok := s.problems.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 1 {
+			p.columns = min(columns, view.Width)
+		}
+	}
+	return p
 }
 
 func (p *progress) show(text string) {
@@ -32,10 +44,10 @@ func (p *progress) show(text string) {
 	switch {
 	case now.Before(p.next):
 	case p.terminal:
-		fmt.Fprintf(p.out, "\r\x1b[K%s", text)
+		fmt.Fprintf(p.out, "\r\x1b[K%s", view.Cut(text, p.columns))
 		p.shown = true
 	default:
-		fmt.Fprintln(p.out, text)
+		fmt.Fprintln(p.out, view.OneLine(text))
 		p.next = now.Add(lineInterval)
 	}
 }

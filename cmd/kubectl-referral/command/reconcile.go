@@ -28,7 +28,7 @@ repaired by appending to the ledger. For a database the command requests one rec
 The command sets the annotation reconcile.referral-operator.io/requestedAt.`,
 		Example: `  kubectl referral reconcile invite-friends -n growth
   kubectl referral reconcile invite-friends -n growth --wait`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              takes(1, -1),
 		ValidArgsFunction: s.completeTargets,
 	}
 	o := &reconcile{change: s.addChange(cmd)}

@@ -25,7 +25,7 @@ for no later one.
 The command sets the annotation referral-operator.io/allow-reversals.`,
 		Example: `  kubectl referral release invite-friends -n growth --dry-run=server
   kubectl referral release invite-friends -n growth`,
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, 1),
 		ValidArgsFunction: s.completeNames(campaigns, 1),
 	}
 	o := s.addChange(cmd)

@@ -20,7 +20,7 @@ The command removes spec.suspend and the annotation referral-operator.io/suspend
 declares spec.suspend: true, as git does, it says which line to change there, and exits with 2.`,
 		Example: `  kubectl referral resume invite-friends -n growth
   kubectl referral resume database/shop -n growth`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              takes(1, -1),
 		ValidArgsFunction: s.completeTargets,
 	}
 	o := s.addChange(cmd)

@@ -23,16 +23,38 @@ const (
 // errDifferences ends a command that has printed differences or violations.
 var errDifferences = errors.New("differences were found")
 
+// errInterrupted ends a command that a signal has interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// output keeps the first error of writing: most functions that print drop it.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	n, err := o.Writer.Write(text)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // Run runs "kubectl referral" with its arguments and returns the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, problems io.Writer) int {
-	root := New(in, out, problems)
+	checked := &output{Writer: out}
+	root := New(in, checked, problems)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	switch {
+	case checked.err != nil:
+		err = fmt.Errorf("the output cannot be written: %w", checked.err)
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errDifferences):
 		return exitDifferences
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		err = errInterrupted
 	}
 	fmt.Fprintln(problems, "error:", oneLine(err))
 	return exitError
@@ -59,8 +81,11 @@ Every command needs the API server and nothing else. Its help lists the rights i
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		Args:              cobra.NoArgs,
+		Args:              checkCommand,
+		PersistentPreRunE: checkTimeout,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetIn(in)
 	root.SetOut(out)
@@ -68,6 +93,7 @@ Every command needs the API server and nothing else. Its help lists the rights i
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
+	root.SetHelpCommand(helpCommand())
 	s.flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
 		s.planCommand(), s.explainCommand(), s.statusCommand(), s.verifyCommand(),
@@ -91,6 +117,9 @@ func showsColors(out io.Writer) bool {
 }
 
 func isTerminal(out io.Writer) bool {
+	if checked, ok := out.(*output); ok {
+		out = checked.Writer
+	}
 	file, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

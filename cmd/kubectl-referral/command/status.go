@@ -44,7 +44,7 @@ is over.`,
 		Example: `  kubectl referral status -n growth
   kubectl referral status invite-friends -n growth
   kubectl referral status invite-friends -n growth --wait --timeout 2m`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              takes(0, 1),
 		ValidArgsFunction: s.completeNames(campaigns, 1),
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}

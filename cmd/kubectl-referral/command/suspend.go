@@ -23,7 +23,7 @@ The command sets spec.suspend, unless another manager declares that field, and t
 referral-operator.io/suspend, which has the same effect and which applying from git does not remove.`,
 		Example: `  kubectl referral suspend invite-friends -n growth
   kubectl referral suspend database/shop -n growth --dry-run=server`,
-		Args:              cobra.MinimumNArgs(1),
+		Args:              takes(1, -1),
 		ValidArgsFunction: s.completeTargets,
 	}
 	o := s.addChange(cmd)

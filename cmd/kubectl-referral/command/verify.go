@@ -34,7 +34,7 @@ waits for the result. The exit code is 0 if everything agrees, 1 if something do
 there was an error. Without a name it takes the only database of the namespace.`,
 		Example: `  kubectl referral verify -n growth
   kubectl referral verify shop -n growth --timeout 30m`,
-		Args:              cobra.MaximumNArgs(1),
+		Args:              takes(0, 1),
 		ValidArgsFunction: s.completeNames(databases, 1),
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}

@@ -66,3 +66,25 @@ func golden(t *testing.T, path, got string) {
 		}
 	}
 }
+
+// What the pages show is what the commands print.
+func TestPagesShowRecordedOutput(t *testing.T) {
+	for page, outputs := range map[string][]string{
+		"README.md":                  {"campaign/healthy", "review/below-minimum"},
+		"docs/where-is-my-reward.md": {"review/below-minimum", "review/granted", "review/referrer"},
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, output := range outputs {
+			want, err := os.ReadFile(filepath.Join("testdata", output+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), string(want)) {
+				t.Errorf("%s does not show testdata/%s.txt", page, output)
+			}
+		}
+	}
+}

@@ -18,7 +18,7 @@ func Review(o Options, r *v1alpha1.RewardReview) string {
 		p.paragraph(plain, "  ", r.Status.Summary)
 	}
 	if r.Status.Pending != "" {
-		p.paragraph(yellow, "  ! ", "Not decided yet: "+r.Status.Pending)
+		p.paragraph(yellow, "  ! ", r.Status.Pending)
 	}
 	p.remedy("  ", r.Status.Remedy)
 	for i := range r.Status.Purchases {

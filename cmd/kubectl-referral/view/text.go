@@ -26,6 +26,9 @@ func clean(text string) string {
 	return cleaned.String()
 }
 
+// OneLine is a text on one line, clean.
+func OneLine(text string) string { return clean(strings.Join(strings.Fields(text), " ")) }
+
 // columns is how many columns of a terminal a rune takes.
 func columns(r rune) int {
 	if unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r) {
@@ -55,6 +58,9 @@ func cut(text string, n int) string {
 	}
 	return beginning(text, n-1) + "…"
 }
+
+// Cut shortens a text to one line of at most n columns.
+func Cut(text string, n int) string { return cut(OneLine(text), n) }
 
 // beginning is the first part of a text that takes at most n columns.
 func beginning(text string, n int) string {
