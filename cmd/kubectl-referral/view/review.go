@@ -179,7 +179,7 @@ func (p *page) friends(r *v1alpha1.RewardReview) {
 	p.table(rows)
 	if f.Next != "" {
 		p.line()
-		p.line("  ", p.paint(faint, "older friends: --after '"+clean(f.Next)+"'"))
+		p.line("  ", p.paint(faint, "older friends: --after "+quoted(f.Next)))
 	}
 }
 

@@ -53,6 +53,15 @@ func TestTextOfUsersCannotControlTheTerminal(t *testing.T) {
 	}
 }
 
+// A user chooses an id, and a support person pastes it.
+func TestPlaceToGoOnFromIsOneWordOfAShell(t *testing.T) {
+	review := object[v1alpha1.RewardReview](t, "testdata/review/referrer.yaml")
+	review.Status.Friends.Next = "2026-11-08T08:05:00Z/x'; reboot; '"
+	if text := Review(Options{Now: now}, review); !strings.Contains(text, `--after '2026-11-08T08:05:00Z/x'\''; reboot; '\'''`) {
+		t.Error(text)
+	}
+}
+
 func TestColorsSurroundWholeWordsOnly(t *testing.T) {
 	review := object[v1alpha1.RewardReview](t, "testdata/review/granted.yaml")
 	plainly := Review(Options{Now: now}, review)

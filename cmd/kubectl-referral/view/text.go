@@ -26,6 +26,9 @@ func clean(text string) string {
 	return cleaned.String()
 }
 
+// quoted is a text as one word of a shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(clean(text), "'", `'\''`) + "'" }
+
 // OneLine is a text on one line, clean.
 func OneLine(text string) string { return clean(strings.Join(strings.Fields(text), " ")) }
 
