@@ -115,7 +115,12 @@ func TestForbiddenNamesTheRoleThatCuresIt(t *testing.T) {
 		"plan -f " + file:             "referral-operator-planner",
 		"plan --delete x":             "referral-operator-planner",
 		"status":                      "view",
+		"status invite-friends":       "view",
 		"suspend invite-friends":      "edit",
+		"suspend database/shop":       "edit",
+		"resume invite-friends":       "edit",
+		"reconcile database/shop":     "edit",
+		"release invite-friends":      "edit",
 		"verify shop":                 "edit",
 	} {
 		got := w.runAs(user, strings.Fields(command)...)
@@ -124,4 +129,5 @@ func TestForbiddenNamesTheRoleThatCuresIt(t *testing.T) {
 			t.Errorf("%s: %v", command, got)
 		}
 	}
+	oneError(t, w.runAs(user, "status", "-A"), "kubectl create clusterrolebinding NAME --clusterrole=view --user=USER")
 }
