@@ -18,10 +18,10 @@ const (
 	// reviewsPerNamespace is how many of them are of one namespace.
 	reviewsPerNamespace = 2
 
-	// A review that finds its database or namespace busy is tried again after firstBusy, and later
-	// each time, so that a hundred which wait cost little.
+	// A review that finds its database or namespace busy is tried again after firstBusy, and up to
+	// lastBusy later each time: a hundred that wait cost little, and new ones hardly overtake them.
 	firstBusy = 20 * time.Millisecond
-	lastBusy  = 320 * time.Millisecond
+	lastBusy  = 80 * time.Millisecond
 )
 
 // reviewLimits bound how many reviews of a database and of a namespace are answered at a time.

@@ -60,6 +60,7 @@ func reviews(ctx context.Context, w *world) (all []series, err error) {
 	if err := r.askMany(ctx); err != nil {
 		return nil, err
 	}
+	wrong := r.wrong()
 	w.say("waiting %s for the managers' garbage collectors", idle)
 	after, err := r.least(ctx, idle)
 	if err != nil {
@@ -77,7 +78,7 @@ func reviews(ctx context.Context, w *world) (all []series, err error) {
 	}
 	w.say("heap of the managers: %.1f MiB before, %.1f MiB after; goroutines: %.0f, %.0f", before.heap, after.heap, before.goroutines, after.goroutines)
 	return []series{
-		{first.quantile(1)}, {took.quantile(0.99)}, {float64(r.answers.wrong())}, {float64(len(left.beyond(traces)))},
+		{first.quantile(1)}, {took.quantile(0.99)}, {wrong}, {float64(len(left.beyond(traces)))},
 		{after.heap - before.heap}, {after.goroutines - before.goroutines},
 	}, nil
 }
@@ -147,7 +148,7 @@ func buyOnce(ctx context.Context, writer *pgxpool.Pool, schema postgres.Schema) 
 func (r *reviewing) first(ctx context.Context) (series, error) {
 	var took series
 	for n := range reviewSpaces {
-		answered, err := r.ask(ctx, n, 1, true)
+		answered, err := r.ask(ctx, n, 1, -1)
 		if err != nil {
 			return nil, err
 		}
@@ -165,7 +166,7 @@ func (r *reviewing) whileOneIsKilled(ctx context.Context) (series, error) {
 	killed := make(chan error, 1)
 	timer := time.AfterFunc(period/3, func() { killed <- r.managers[0].process.Kill() })
 	defer timer.Stop()
-	took, err := r.ask(ctx, 0, int(period/reviewPace), true)
+	took, err := r.ask(ctx, 0, int(period/reviewPace), -1)
 	if err != nil {
 		return nil, err
 	}
@@ -176,12 +177,11 @@ func (r *reviewing) whileOneIsKilled(ctx context.Context) (series, error) {
 	return took, nil
 }
 
-// askMany asks the many questions of all databases at a time. Every second review is left to its
-// ttl.
+// askMany asks the many questions of all databases at a time.
 func (r *reviewing) askMany(ctx context.Context) error {
 	each := r.scaled(reviewsAsked) / reviewSpaces
 	r.say("%d questions to each of %d databases", each, reviewSpaces)
-	took, err := r.askAll(ctx, each, false)
+	took, err := r.askAll(ctx, each)
 	if err != nil {
 		return err
 	}

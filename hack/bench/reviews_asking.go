@@ -102,10 +102,12 @@ func (a *answers) begin() (name string, q *asked) {
 }
 
 // wrong counts the reviews that were not answered, refused, or answered twice.
-func (a *answers) wrong() int {
+func (r *reviewing) wrong() float64 {
+	a := r.answers
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.unanswered + a.refused + a.twice
+	r.say("%d questions; %d were not answered, %d refused, %d answered twice", a.number, a.unanswered, a.refused, a.twice)
+	return float64(a.unanswered + a.refused + a.twice)
 }
 
 // create creates a review of the shop's one friend.
@@ -120,14 +122,18 @@ func (r *reviewing) create(ctx context.Context, space int) (*v1alpha1.RewardRevi
 	return review, q, nil
 }
 
-// askAll asks so many questions of each database, of all at a time.
-func (r *reviewing) askAll(ctx context.Context, count int, remove bool) (series, error) {
+// mostAwaited is how many answers of a database are awaited at a time where the machine sets the pace.
+const mostAwaited = 5
+
+// askAll asks so many questions of each database, of all at a time, as fast as they are answered.
+// Every second review is left to its ttl.
+func (r *reviewing) askAll(ctx context.Context, count int) (series, error) {
 	var mu sync.Mutex
 	var took series
 	asking, running := errgroup.WithContext(ctx)
 	for n := range reviewSpaces {
 		asking.Go(func() error {
-			answered, err := r.ask(running, n, count, remove)
+			answered, err := r.ask(running, n, count, mostAwaited)
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, answered...)
@@ -138,13 +144,15 @@ func (r *reviewing) askAll(ctx context.Context, count int, remove bool) (series,
 }
 
 // ask asks so many questions of one database at reviewPace, and returns how many seconds each answer
-// took. Without remove, every second review is left to its ttl.
-func (r *reviewing) ask(ctx context.Context, space, count int, remove bool) (series, error) {
+// took. With a limit of answers that are awaited at a time, every second review is left to its ttl;
+// limit below 0: there is none.
+func (r *reviewing) ask(ctx context.Context, space, count, limit int) (series, error) {
 	pace := time.NewTicker(reviewPace)
 	defer pace.Stop()
 	var mu sync.Mutex
 	var took series
 	asking, running := errgroup.WithContext(ctx)
+	asking.SetLimit(limit)
 	for i := range count {
 		asking.Go(func() error {
 			review, q, err := r.create(running, space)
@@ -158,7 +166,7 @@ func (r *reviewing) ask(ctx context.Context, space, count int, remove bool) (ser
 			mu.Lock()
 			took = append(took, seconds)
 			mu.Unlock()
-			if remove || i%2 == 0 {
+			if limit < 0 || i%2 == 0 {
 				return kube.IgnoreNotFound(r.client.Delete(running, review))
 			}
 			return nil
