@@ -37,7 +37,7 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
-	case apierrors.IsForbidden(err) && refusedKind(err) != k.resource:
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot impersonate"): // there is no other sign for it
 		return &problem{"you may not act as another user: leave out --as and --as-group, or ask for the right to impersonate", err}
 	case apierrors.IsForbidden(err):
 		return &problem{fmt.Sprintf("you may not %s %s%s; its administrator can allow it with: %s", verb, object, where, c.binding()), err}
@@ -54,16 +54,6 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 		return &problem{fmt.Sprintf("the API server cannot be reached: %v", unreached.Err), err}
 	}
 	return &problem{fmt.Sprintf("cannot %s %s%s: %v", verb, object, where, err), err}
-}
-
-// refusedKind is what a request was forbidden to use: the kind that it was about, or the users or
-// groups that it was sent as.
-func refusedKind(err error) string {
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	if !ok || status.ErrStatus.Details == nil {
-		return ""
-	}
-	return status.ErrStatus.Details.Kind
 }
 
 // kindIsMissing reports whether the API server does not serve the kind. A missing object has an answer
