@@ -8,6 +8,11 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if kept, ok := m.attributions[user]; ok && m.keepsAttribution(user) {
 		return &kept, ""
 	}
+	return m.attributeByFacts(user)
+}
+
+// attributeByFacts attributes a signup whose attribution no pair keeps.
+func (m *model) attributeByFacts(user string) (*attribution, string) {
 	s, ok := m.signups[user]
 	if !ok {
 		return nil, "PurchaseRemoved"
@@ -37,6 +42,26 @@ func (m *model) keepsAttribution(user string) bool {
 		}
 	}
 	return false
+}
+
+// attributeWhenDecided returns the attribution once what is pending of the user is decided. A pair
+// that waits keeps the attribution no longer if facts that are pending reverse it.
+func (m *model) attributeWhenDecided(user string) (*attribution, string) {
+	attributed, verdicts := m.decide(user)
+	if !m.keepsAttribution(user) || attributed == nil {
+		return m.attribute(user)
+	}
+	for key, p := range m.pairs {
+		if key.user == user && p.admitted() && !m.lapsed(p) {
+			return attributed, ""
+		}
+	}
+	for _, v := range verdicts {
+		if v.pair != nil && v.pair.state == "Waiting" && m.campaigns[v.pair.campaign].mode != open && (v.stays || v.reason == "") {
+			return attributed, ""
+		}
+	}
+	return m.attributeByFacts(user)
 }
 
 // lapsed reports whether the pair's campaign was deleted with Reverse: it takes the pair back as if

@@ -66,12 +66,11 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
 	_, recorded := m.attributions[key.user]
+	// Without a credit to take back, and without an attribution, a pair is judged alike during the
+	// reversal and afterwards.
+	hadNothing := v.lapsed && v.pair.reason != "CampaignDeleted" && !recorded && attributed == nil && v.pair.state == "Reversed" && !v.pair.admitted()
 	switch {
-	case v.lapsed && !recorded && attributed == nil && v.pair.state == "Reversed" && !v.pair.admitted():
-		// The pair earned nothing, and no attribution leads to the campaign.
-		v.gone, v.reason = true, v.pair.reason
-		return v
-	case m.takenBack(v.pair) && (!bought || !signedUp || attributed == nil):
+	case m.takenBack(v.pair) && !hadNothing && (!bought || !signedUp || attributed == nil):
 		v.gone, v.reason = true, "CampaignDeleted"
 		return v
 	case !bought || !signedUp:

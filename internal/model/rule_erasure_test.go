@@ -27,13 +27,13 @@ func (m *model) carryOut() {
 
 // erasureWaits: for a suspended campaign that the user is attributed to, or has a pair in.
 func (m *model) erasureWaits(user string) bool {
-	attributed, _ := m.attribute(user)
+	attributed, _ := m.attributeWhenDecided(user)
 	return attributed != nil && m.campaigns[attributed.campaign].mode == suspended
 }
 
 // erase blanks what tells about a person, and keeps what was concluded from it.
 func (m *model) erase(user string) {
-	attributed, notAttributed := m.attribute(user)
+	attributed, notAttributed := m.attributeWhenDecided(user)
 	for key, p := range m.purchases {
 		if key.user == user && !p.blanked {
 			p.held = m.conditionHolds(key, attributed, notAttributed)
@@ -90,7 +90,7 @@ func (m *model) fix(user string) {
 	if _, ok := m.fixing[user]; ok {
 		return
 	}
-	attributed, notAttributed := m.attribute(user)
+	attributed, notAttributed := m.attributeWhenDecided(user)
 	if attributed != nil && attributed.source != "Touch" {
 		return
 	}
