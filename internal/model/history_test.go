@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -264,6 +265,11 @@ func (h *history) compareAll() {
 		h.disagree("violation", fmt.Sprint(values...))
 	}
 	must(h.t, rows.Err())
+	verified, err := engine.Verify(context.Background(), h.db, nil)
+	must(h.t, err)
+	if verified.Violations > 0 {
+		h.disagree("a verification finds violations", fmt.Sprintf("%+v", verified.Examples))
+	}
 }
 
 // everybody lists all users that anything is known of.
