@@ -12,9 +12,9 @@ import (
 
 const purchasesPerSecond = 200
 
-// latency is the time from the commit of a purchase, whose signup is there, to
-// the commit of its ledger entry, at 200 purchases a second: the 99th percentile
-// over the engine's poll interval. Both times are the commit times that the server recorded.
+// latency is the time from the commit of a purchase, whose signup is there, to the commit of its
+// ledger entry, at 200 purchases a second: the 99th percentile over the engine's poll interval.
+// Both times are the commit times that the server recorded.
 func latency(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.newShop(ctx)
 	if err != nil {
@@ -134,8 +134,8 @@ func (p *steadyPurchases) round(ctx context.Context, what string) (float64, erro
 	return took.quantile(0.99), nil
 }
 
-// buySteadily writes one purchase of each referee, 200 a second whether or not
-// the one before has come through.
+// buySteadily writes one purchase of each referee, 200 a second whether or not the one before has
+// come through.
 func (s *shop) buySteadily(ctx context.Context, first, last int) error {
 	began := time.Now()
 	writers, writing := errgroup.WithContext(ctx)
@@ -152,8 +152,8 @@ func (s *shop) buySteadily(ctx context.Context, first, last int) error {
 	return nil
 }
 
-// latencies waits until these referees have their ledger entries, and returns
-// how many seconds each took.
+// latencies waits until these referees have their ledger entries, and returns how many seconds each
+// took.
 func (s *shop) latencies(ctx context.Context, first, last int) (series, error) {
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {

@@ -88,8 +88,8 @@ type result struct {
 	err error
 }
 
-// measure runs the measurements one after the other. One that fails leaves its
-// lines out and the others alone.
+// measure runs the measurements one after the other. One that fails leaves its lines out and the
+// others alone.
 func measure(ctx context.Context, w *world, chosen []measurement) ([]result, error) {
 	var results []result
 	for _, m := range chosen {

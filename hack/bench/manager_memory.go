@@ -22,9 +22,9 @@ var manifests string
 //go:embed manager_plan.yaml
 var planManifest string
 
-// managerMemory is the peak resident memory of the manager while it
-// started on a database with a million pairs, decided 100,000 changed referees
-// on top of them, and idled; and the same with a plan of all pairs afterwards.
+// managerMemory is the peak resident memory of the manager while it started on a database with a
+// million pairs, decided 100,000 changed referees on top of them, and idled; and the same with a
+// plan of all pairs afterwards.
 func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.million(ctx)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// planVersusDrain plans that every pair is paid $7.00 instead of $5.00, over draining as many pairs.
-// A plan uses one connection and pauses between its ranges; the engine that drains has two workers.
+// planVersusDrain plans that every pair is paid $7.00 instead of $5.00, over draining as many
+// pairs. A plan uses one connection and pauses between its ranges; the engine that drains has two
+// workers.
 func planVersusDrain(ctx context.Context, w *world) (all []series, err error) {
 	referees := w.scaled(300_000)
 	backlog, err := w.backlog(ctx, referees)

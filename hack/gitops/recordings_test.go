@@ -1,6 +1,6 @@
 // Package gitops_test has the tools of others judge what the operator's tests have recorded of its
-// objects, and apply the samples as those tools do. It is a module of its own, so that none of these
-// tools is a requirement of the operator.
+// objects, and apply the samples as those tools do. It is a module of its own, so that none of
+// these tools is a requirement of the operator.
 //
 // The recordings are in config/argocd, in the layout of Argo CD's own repository. The tests of
 // controllers make them, see recording_test.go there.

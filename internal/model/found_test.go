@@ -547,8 +547,8 @@ func TestErasedTouchOfAReversedCampaignAttributesNoLonger(t *testing.T) {
 	})
 }
 
-// The raised budget admits the waiting pair before the rollout comes to it, or after: the plan is an
-// estimate.
+// The raised budget admits the waiting pair before the rollout comes to it, or after: the plan is
+// an estimate.
 func TestPlanIsAnEstimateWhereItAdmitsWhatItsRolloutReaches(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}}, Scope: "NewPairs"},
@@ -609,8 +609,8 @@ func TestReversedPairWithoutAttributionIsJudgedAlikeDuringAndAfterTheReversal(t 
 	})
 }
 
-// A pair that waits in a campaign without a policy keeps the attribution until its purchase is removed,
-// and the erasure comes in between.
+// A pair that waits in a campaign without a policy keeps the attribution until its purchase is
+// removed, and the erasure comes in between.
 func TestErasureFixesTheAttributionThatTheFactsGive(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Currency: "EUR", Policy: terms{Every: true, Before: 5, Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Currency: "EUR", Tiers: []tierTerms{{From: 1, Amount: 600}, {From: 2, Amount: 200}}}}}, Scope: "NewPairs"},

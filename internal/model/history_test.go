@@ -192,7 +192,8 @@ func (h *history) closeReversed() (closes bool) {
 	return closes
 }
 
-// compareCommits compares each commit of the engine with the rules, and reports whether there was one.
+// compareCommits compares each commit of the engine with the rules, and reports whether there was
+// one.
 func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
 	written := h.commits()

@@ -482,8 +482,8 @@ type (
 	// limitLosses sets how many pairs may be reversed for missing rows, so that a small shop has
 	// incidents.
 	limitLosses struct{ Pairs int64 }
-	// permit reads the status, which reports what is withheld, and permits the reported reversals of
-	// a campaign.
+	// permit reads the status, which reports what is withheld, and permits the reported reversals
+	// of a campaign.
 	permit struct{ Campaign string }
 )
 

@@ -43,8 +43,8 @@ func (m *model) follow(v *verdict) int {
 	return number
 }
 
-// reaches reports whether a revision reaches the pair: by its arrival, or by a rollout that has come
-// to its referee.
+// reaches reports whether a revision reaches the pair: by its arrival, or by a rollout that has
+// come to its referee.
 func (c *campaign) reaches(number int, v *verdict, counted bool, matures at) bool {
 	r := c.revisions[number-1]
 	arrived := max(v.signup.arrived, v.purchase.arrived)

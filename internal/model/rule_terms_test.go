@@ -30,8 +30,8 @@ type rewardTerms struct {
 
 type tierTerms struct{ From, Amount int64 }
 
-// follows reports whether the terms are those of a revision. A missing field and its default are the
-// same, and limits are no part of a revision.
+// follows reports whether the terms are those of a revision. A missing field and its default are
+// the same, and limits are no part of a revision.
 func (t terms) follows(r revision) bool {
 	was := r.terms
 	if defaulted(was.Before) && defaulted(t.Before) {

@@ -46,8 +46,8 @@ BEGIN
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON referral.credit FOR EACH ROW EXECUTE FUNCTION proof.refuse();
 
--- What decisions rested on is recorded as an exclusive or of hashes, from which
--- those of facts as they are now are taken out before, and put back after.
+-- What decisions rested on is recorded as an exclusive or of hashes, from which those of facts as
+-- they are now are taken out before, and put back after.
 CREATE PROCEDURE proof.rehash() LANGUAGE sql AS $$
 UPDATE referral.attribution AS a
    SET facts = facts
