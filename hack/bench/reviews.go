@@ -24,7 +24,7 @@ const (
 	reviewsAsked   = 10_000
 	reviewPace     = time.Second / 10 // between two of one namespace
 
-	// reviewTTL is that of reviews that nobody deletes.
+	// reviewTTL is how long reviews are kept that the operator deletes.
 	reviewTTL = 10 * time.Second
 )
 
