@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestOddNamesAreRefusedOrFoundMissing(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"a/b", "../x", "..", "%2e", "a b", "A_b", "ünï", "x\x1b[2J", "a?b", strings.Repeat("n", 300), "-", " "} {
 		for _, args := range [][]string{{"status", name}, {"verify", name}, {"release", name}, {"plan", "--delete", name}, {"suspend", name}, {"explain", "bob", "--database", name}} {
-			got := w.run(append(args[:len(args):len(args)], "--timeout", "300ms")...)
+			got := w.run(append(slices.Clip(args), "--timeout", "300ms")...)
 			if args[0] == "release" || args[0] == "suspend" {
 				got = w.run(args...)
 			}

@@ -59,7 +59,7 @@ func filled[T any](text string) *T {
 	v := reflect.ValueOf(object).Elem()
 	fill(v.FieldByName("Spec"), text)
 	fill(v.FieldByName("Status"), text)
-	if meta, ok := v.FieldByName("ObjectMeta").Addr().Interface().(*metav1.ObjectMeta); ok {
+	if meta, ok := reflect.TypeAssert[*metav1.ObjectMeta](v.FieldByName("ObjectMeta").Addr()); ok {
 		meta.Name, meta.Namespace = strings.Repeat("n", 253), strings.Repeat("s", 63)
 		meta.Annotations = map[string]string{v1alpha1.TakeOverAnnotation: text, v1alpha1.SuspendAnnotation: "true"}
 	}
