@@ -33,6 +33,7 @@ type installation struct {
 	postgres *testworld.Postgres
 	kubelet  *kubelet
 	replicas []*replica
+	tracker  string // the address of its metrics
 	*prometheus
 
 	shops    map[string]*shop // by namespace
@@ -64,11 +65,10 @@ func newInstallation(t testing.TB) *installation {
 	i.kubectl("", "create", "serviceaccount", "prometheus", "--namespace", "default")
 	i.kubectl("", "create", "clusterrolebinding", "prometheus", "--clusterrole=referral-operator-metrics-reader", "--serviceaccount=default:prometheus")
 	i.kubelet = startKubelet(i)
-	for range 2 {
-		port, err := testworld.FreePort()
-		testworld.Must(t, err)
-		i.replicas = append(i.replicas, &replica{installation: i, name: fmt.Sprint("manager-", len(i.replicas)), port: port})
+	for n := range 2 {
+		i.replicas = append(i.replicas, &replica{installation: i, name: fmt.Sprint("manager-", n), address: freeAddress(t)})
 	}
+	i.tracker = freeAddress(t)
 	for _, r := range i.replicas {
 		r.start(testworld.BuildManager(t))
 	}
@@ -104,7 +104,7 @@ func (i *installation) until(what string, happened func() bool) {
 type replica struct {
 	*installation
 	name    string
-	port    int // of its metrics
+	address string // of its metrics
 	process *testworld.Process
 }
 
@@ -117,8 +117,8 @@ func (r *replica) start(program string) {
 		Path: program,
 		Args: []string{
 			"--kubeconfig", kubeconfig, "--leader-elect", "--leader-election-namespace", system,
-			"--metrics-bind-address", r.address(), "--health-probe-bind-address", "0",
-			"--status-interval", "2s", "--poll-interval", "300ms",
+			"--metrics-bind-address", r.address, "--health-probe-bind-address", "0",
+			"--status-interval", "2s", "--poll-interval", "1s",
 		},
 	})
 	r.kubelet.run(r.name, r.process)
@@ -131,7 +131,12 @@ func (r *replica) kill() {
 	r.kubelet.remove(r.name)
 }
 
-func (r *replica) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	port, err := testworld.FreePort()
+	testworld.Must(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
 
 // shop is a namespace with a database, a policy and a campaign.
 type shop struct {
@@ -176,12 +181,13 @@ spec: {databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWi
 ---
 `
 
-// declare declares shops, each with pairs that are granted, and waits until all are Ready.
-func (i *installation) declare(on map[string]*testworld.Postgres, pairs map[string]int) {
+// declare declares shops on a server, each with so many pairs that are granted, and waits until all are
+// Ready.
+func (i *installation) declare(pairs map[string]int, on *testworld.Postgres) {
 	i.Helper()
 	var objects strings.Builder
-	for namespace, postgres := range on {
-		own, err := postgres.CreateDatabase(i.Context())
+	for namespace := range pairs {
+		own, err := on.CreateDatabase(i.Context())
 		testworld.Must(i, err)
 		i.shops[namespace] = &shop{
 			installation: i, namespace: namespace, own: own,
@@ -191,12 +197,28 @@ func (i *installation) declare(on map[string]*testworld.Postgres, pairs map[stri
 	}
 	i.kubectl(objects.String(), "apply", "--server-side", "--filename", "-")
 	i.kubectl("", "wait", "adb,rcamp", "--all", "--all-namespaces", "--for=condition=Ready", "--timeout=240s")
-	for namespace := range on {
-		i.shops[namespace].earn(pairs[namespace])
+	for namespace, referees := range pairs {
+		i.shops[namespace].earn(referees)
 	}
-	for namespace := range on {
-		i.shops[namespace].awaitGranted(pairs[namespace])
+	for namespace, referees := range pairs {
+		i.shops[namespace].awaitGranted(referees)
 	}
+}
+
+// startTracker starts the shop's tracker, and waits until Prometheus has its metrics.
+func (s *shop) startTracker() {
+	s.Helper()
+	directory := s.TempDir()
+	keys, tokens := filepath.Join(directory, "keys"), filepath.Join(directory, "tokens")
+	testworld.Must(s, os.WriteFile(keys, []byte(strings.Repeat("0123456789abcdef", 4)+"\n"), 0o600))
+	testworld.Must(s, os.WriteFile(tokens, []byte("shop: "+strings.Repeat("fedcba9876543210", 4)+"\n"), 0o600))
+	listen := freeAddress(s)
+	testworld.Run(s, testworld.ProcessOptions{
+		Path: testworld.BuildTracker(s),
+		Args: []string{"--listen", listen, "--ops-listen", s.tracker, "--public-url", "http://" + listen, "--keys-file", keys, "--tokens-file", tokens},
+		Env:  []string{"DATABASE_URL=" + s.own.WriterURI},
+	})
+	s.until("Prometheus has the tracker's metrics", func() bool { return len(s.series("referral_tracker_build_info")) > 0 })
 }
 
 // earn records signups and purchases of referees u1, u2 and so on.
@@ -251,6 +273,12 @@ func (s *shop) offLedger() {
 func (s *shop) edit(object, patch string, args ...string) {
 	s.Helper()
 	s.kubectl("", append([]string{"patch", object, "--namespace", s.namespace, "--type=merge", "--patch", patch}, args...)...)
+}
+
+// connectAs gives the operator another URI.
+func (s *shop) connectAs(uri string) {
+	s.Helper()
+	s.edit("secret/shop-db", fmt.Sprintf(`{"stringData": {"uri": %q}}`, uri))
 }
 
 // request sets an annotation to a new value.

@@ -38,13 +38,15 @@ func startPrometheus(i *installation, program string) *prometheus {
 	job["authorization"] = map[string]any{"credentials_file": write("token", []byte(i.token("default", "prometheus")))}
 	var targets []string
 	for _, replica := range i.replicas {
-		targets = append(targets, replica.address())
+		targets = append(targets, replica.address)
 	}
 	job["static_configs"] = []any{map[string]any{"targets": targets}}
 	config, err := yaml.Marshal(map[string]any{
-		"global":         map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"},
-		"rule_files":     []string{write("rules.yaml", shortenedRules(i, i.root))},
-		"scrape_configs": []any{job},
+		"global":     map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"},
+		"rule_files": []string{write("rules.yaml", shortenedRules(i, i.root))},
+		"scrape_configs": []any{job, map[string]any{
+			"job_name": "tracker", "static_configs": []any{map[string]any{"targets": []string{i.tracker}}},
+		}},
 	})
 	testworld.Must(i, err)
 	port, err := testworld.FreePort()
@@ -112,13 +114,18 @@ func (p *prometheus) firing() []string {
 
 // fired returns names and namespaces of the alerts that fire or have fired before.
 func (p *prometheus) fired() []string {
-	var answer struct{ Data []map[string]string }
-	p.get("/api/v1/series?match[]="+url.QueryEscape(`ALERTS{alertstate="firing"}`), &answer)
 	names := map[string]bool{}
-	for _, labels := range answer.Data {
+	for _, labels := range p.series(`ALERTS{alertstate="firing"}`) {
 		names[alert{Labels: labels}.String()] = true
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// series returns the labels of all series, also of earlier ones, that a selector matches.
+func (p *prometheus) series(selector string) []map[string]string {
+	var answer struct{ Data []map[string]string }
+	p.get("/api/v1/series?match[]="+url.QueryEscape(selector), &answer)
+	return answer.Data
 }
 
 // find returns the alert of a name and namespace if it fires.
