@@ -50,7 +50,17 @@ func (i *installation) play(faults ...fault) {
 			f.mend()
 		}
 	}
-	i.until("no alert fires any more", func() bool { return len(i.firing()) == 0 })
+	var left []string
+	i.until("no alert fires any more", func() bool {
+		before := left
+		left = i.firing()
+		for _, ended := range before {
+			if !slices.Contains(left, ended) {
+				i.Logf("%s has ended", ended)
+			}
+		}
+		return len(left) == 0
+	})
 	for _, f := range faults {
 		i.expected = append(append(i.expected, alertOf(f.alert, f.namespace)), f.also...)
 	}

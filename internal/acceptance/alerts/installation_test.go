@@ -29,6 +29,7 @@ const patience = 4 * time.Minute
 type installation struct {
 	testing.TB
 	root     string
+	psql     string // the path of the program
 	cluster  *testworld.ControlPlane
 	postgres *testworld.Postgres
 	kubelet  *kubelet
@@ -50,10 +51,14 @@ func newInstallation(t testing.TB) *installation {
 	if err != nil {
 		t.Skip(err)
 	}
+	psql, err := binaries.Psql(t.Context())
+	if err != nil {
+		t.Skip(err)
+	}
 	root, err := binaries.ModuleRoot()
 	testworld.Must(t, err)
 	i := &installation{
-		TB: t, root: root,
+		TB: t, root: root, psql: psql,
 		cluster: testworld.NewCluster(t, testworld.ControlPlaneOptions{}),
 		// Many small databases, each with the connections of two replicas.
 		postgres: testworld.NewPostgres(t, testworld.PostgresOptions{Settings: map[string]string{"max_connections": "300"}}),

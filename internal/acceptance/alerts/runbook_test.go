@@ -39,7 +39,7 @@ func (i *installation) runFirst(a alert) string {
 	command := exec.CommandContext(i.Context(), "sh", "-c", firstCommand(i, i.root, a))
 	command.Env = append(os.Environ(),
 		"KUBECONFIG="+i.cluster.Kubeconfig(), "KUBERC=off", "KUBECACHEDIR="+filepath.Join(i.TempDir(), "kubectl"),
-		"PATH="+filepath.Dir(i.cluster.KubectlPath())+string(os.PathListSeparator)+os.Getenv("PATH"))
+		"PATH="+strings.Join([]string{filepath.Dir(i.cluster.KubectlPath()), filepath.Dir(i.psql), os.Getenv("PATH")}, string(os.PathListSeparator)))
 	if s, ok := i.shops[a.Labels["namespace"]]; ok {
 		config, err := pgx.ParseConfig(s.own.URI)
 		testworld.Must(i, err)
