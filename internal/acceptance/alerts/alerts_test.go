@@ -281,12 +281,17 @@ func (i *installation) planFault() fault {
 	}
 }
 
-func TestAlertsOfTheInstallationFireShowTheirCauseAndEnd(t *testing.T) {
+func TestAlertsOfLatencyFireShowTheirCauseAndEnd(t *testing.T) {
 	i := newInstallation(t)
-	stuck := buildStuckManager(i)
 	i.declare(map[string]int{"slow": 3}, i.postgres)
 	i.shops["slow"].startTracker()
 	i.play(i.latencyFaults()...)
+}
+
+func TestAlertsOfTheManagerFireShowTheirCauseAndEnd(t *testing.T) {
+	i := newInstallation(t)
+	stuck := buildStuckManager(i)
+	i.declare(map[string]int{"undecided": 3}, i.postgres)
 	i.play(i.leaseFault())
 	i.play(i.pauseFault())
 	i.play(i.apiServerFault())
@@ -382,7 +387,7 @@ func (i *installation) killFault() fault {
 // stuckFault replaces both replicas by a program whose engines never start.
 func (i *installation) stuckFault(program string) fault {
 	return fault{
-		alert: "ReferralEngineNotRunning", namespace: "slow", shows: []string{`Connected to the database.*slow/shop`},
+		alert: "ReferralEngineNotRunning", namespace: "undecided", shows: []string{`Connected to the database.*undecided/shop`},
 		provoke: func() { i.replace(program) },
 		mend:    func() { i.replace(testworld.BuildManager(i)) },
 	}
