@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// mostVerbose is the highest verbosity that is logged, whatever --zap-log-level says. At 6 client-go
-// logs the URL and status of each request, from 7 headers, and from 8 bodies, such as those of
-// Secrets.
+// mostVerbose is the highest verbosity that is logged, whatever --zap-log-level says. At 6
+// client-go logs the URL and status of each request, from 7 headers, and from 8 bodies, such as
+// those of Secrets.
 const mostVerbose = 6
 
 // startLogging sets one structured logger for this process, controller-runtime and client-go.

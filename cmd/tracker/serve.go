@@ -18,8 +18,8 @@ const (
 	writeTimeout  = 45 * time.Second // of an answer, from the end of its request's header on
 	idleTimeout   = 2 * time.Minute
 
-	// longestHeader has space for many cookies of other applications: a gateway would take a refusal
-	// for a failure.
+	// longestHeader has space for many cookies of other applications: a gateway would take a
+	// refusal for a failure.
 	longestHeader = 256 << 10
 	// headerBytes is how much of the headers in flight is kept beyond the first 4 KiB of each.
 	headerBytes = 6 << 20

@@ -1,6 +1,6 @@
-// Command assets gets everything that tests, the demo and the bench start: the programs of a Kubernetes
-// control plane, linked into bin/k8s, and Postgres. Missing programs are fetched or built once, see
-// internal/testworld/binaries. With -tests it also gets what only some tests need.
+// Command assets gets everything that tests, the demo and the bench start: the programs of a
+// Kubernetes control plane, linked into bin/k8s, and Postgres. Missing programs are fetched or
+// built once, see internal/testworld/binaries. With -tests it also gets what only some tests need.
 package main
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// backlog is a template of shops with a number of referees, two purchases each, in the change queue: all
-// signups first, then all purchases.
+// backlog is a template of shops with a number of referees, two purchases each, in the change
+// queue: all signups first, then all purchases.
 func (w *world) backlog(ctx context.Context, referees int) (*testworld.Template, error) {
 	return w.backlogUnder(ctx, "no limits", referees, func(context.Context, *shop) error { return nil })
 }
@@ -46,8 +46,8 @@ func (w *world) backlogUnder(ctx context.Context, what string, referees int, edi
 	})
 }
 
-// onCopy measures work on its own copy of the template: the rate in pairs/s and the processor time per
-// pair in microseconds. It does not measure check.
+// onCopy measures work on its own copy of the template: the rate in pairs/s and the processor time
+// per pair in microseconds. It does not measure check.
 func (w *world) onCopy(ctx context.Context, template *testworld.Template, pairs int,
 	work func(context.Context, *shop) (time.Duration, error), check func(context.Context, *shop) error) (result cost, err error) {
 	s, err := w.copyOf(ctx, template)
@@ -89,7 +89,8 @@ func (s *shop) result(ctx context.Context) ([]summary, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[summary])
 }
 
-// sameResult remembers the first result and refuses different ones: fast and wrong work is not measured.
+// sameResult remembers the first result and refuses different ones: fast and wrong work is not
+// measured.
 func (s *shop) sameResult(ctx context.Context, first *[]summary) error {
 	result, err := s.result(ctx)
 	if err != nil {

@@ -47,8 +47,8 @@ func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 	return []series{ratios}, err
 }
 
-// insert records purchases for as long as period, one a transaction, as fast as
-// so many connections do, and returns how many that is in a second.
+// insert records purchases for as long as period, one a transaction, as fast as so many connections
+// do, and returns how many that is in a second.
 func insert(ctx context.Context, as *pgxpool.Pool, connections int, period time.Duration) (float64, error) {
 	var written atomic.Int64
 	began := time.Now()

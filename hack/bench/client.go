@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// client is one connection that sends requests one after the other, and reads as little of each answer as
-// possible: net/http's client would use as much processor time as the measured server.
+// client is one connection that sends requests one after the other, and reads as little of each
+// answer as possible: net/http's client would use as much processor time as the measured server.
 type client struct {
 	connection net.Conn
 	reader     *bufio.Reader

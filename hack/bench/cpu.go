@@ -23,8 +23,8 @@ func (s spent) String() string {
 	return fmt.Sprintf("%.2fs of the server's processor time, %.2fs of this process's", s.server.Seconds(), s.here.Seconds())
 }
 
-// processorTime is what the server, with all its processes, and this process
-// have used so far. Zero where there is no /proc.
+// processorTime is what the server, with all its processes, and this process have used so far. Zero
+// where there is no /proc.
 func (w *world) processorTime() spent {
 	var s spent
 	postmaster := w.postgres.Process().Pid()
@@ -45,8 +45,8 @@ func (w *world) processorTime() spent {
 	return s
 }
 
-// processorTimeOf reads a process's own time, its parent, and the time of its
-// children that have ended; see proc_pid_stat(5).
+// processorTimeOf reads a process's own time, its parent, and the time of its children that have
+// ended; see proc_pid_stat(5).
 func processorTimeOf(pid int) (own time.Duration, parent int, reaped time.Duration) {
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// driftScan is the processor time of a full comparison of a million pairs, over
-// that of a plain anti-join in both directions between desired credits and ledger entries. The
-// comparison is the engine's own: all ranges, counters and accounts.
+// driftScan is the processor time of a full comparison of a million pairs, over that of a plain
+// anti-join in both directions between desired credits and ledger entries. The comparison is the
+// engine's own: all ranges, counters and accounts.
 func driftScan(ctx context.Context, w *world) ([]series, error) {
 	s, err := w.million(ctx)
 	if err != nil {
@@ -38,8 +38,7 @@ func driftScan(ctx context.Context, w *world) ([]series, error) {
 	return []series{ratios}, nil
 }
 
-// costs is the processor time, in seconds, that work takes of the server and
-// of this process.
+// costs is the processor time, in seconds, that work takes of the server and of this process.
 func (w *world) costs(what string, work func() error) (float64, error) {
 	began, before := time.Now(), w.processorTime()
 	err := work()
@@ -48,9 +47,8 @@ func (w *world) costs(what string, work func() error) (float64, error) {
 	return spent.seconds(), err
 }
 
-// antiJoin finds nothing, as a good plan would: the planner expects too little
-// of joins by several columns, and would go through one side for each row of
-// the other.
+// antiJoin finds nothing, as a good plan would: the planner expects too little of joins by several
+// columns, and would go through one side for each row of the other.
 func (s *shop) antiJoin(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL enable_nestloop = off"); err != nil {

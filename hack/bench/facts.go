@@ -9,8 +9,7 @@ import (
 //go:embed sql/*.sql
 var files embed.FS
 
-// statement returns the SQL file of that name. A missing one is a mistake that
-// every run finds.
+// statement returns the SQL file of that name. A missing one is a mistake that every run finds.
 func statement(name string) string {
 	text, err := files.ReadFile("sql/" + name + ".sql")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// idleCost is what a running engine asks of a database in which there is
-// nothing to do: queries per poll, and writes.
+// idleCost is what a running engine asks of a database in which there is nothing to do: queries per
+// poll, and writes.
 func idleCost(ctx context.Context, w *world) (all []series, err error) {
 	if !w.statistics {
 		return nil, errors.New("this build of Postgres has no pg_stat_statements among its extensions")
@@ -25,8 +25,8 @@ func idleCost(ctx context.Context, w *world) (all []series, err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(running) }()
 
-	// The first poll loads the configuration, and the server counts what went
-	// before with some delay.
+	// The first poll loads the configuration, and the server counts what went before with some
+	// delay.
 	const settle = 12 * time.Second
 	if err := w.wait(ctx, settle); err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ type activity struct {
 	wal     int64 // bytes of write-ahead log, of the whole server
 }
 
-// idleRound watches an engine for some polls. It begins and ends right after a
-// poll, so that the server and the engine have counted the same ones.
+// idleRound watches an engine for some polls. It begins and ends right after a poll, so that the
+// server and the engine have counted the same ones.
 func (w *world) idleRound(ctx context.Context, s *shop, e *engine.Engine) (idleActivity, error) {
 	const window = 4 * time.Second
 	polled, before, err := w.afterPoll(ctx, s, e)
@@ -84,8 +84,8 @@ func (w *world) idleRound(ctx context.Context, s *shop, e *engine.Engine) (idleA
 	}, nil
 }
 
-// afterPoll waits for the end of a poll and returns how many there were, and
-// what the database had been asked for by then.
+// afterPoll waits for the end of a poll and returns how many there were, and what the database had
+// been asked for by then.
 func (w *world) afterPoll(ctx context.Context, s *shop, e *engine.Engine) (polls int64, a activity, err error) {
 	const look, answered = time.Millisecond, pollInterval / 2
 	for ctx.Err() == nil {

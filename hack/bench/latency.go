@@ -12,54 +12,130 @@ import (
 
 const purchasesPerSecond = 200
 
-// latency is the time from the commit of a purchase, whose signup is there, to
-// the commit of its ledger entry, at 200 purchases a second: the 99th percentile
-// over the engine's poll interval. Both times are the commit times that the server recorded.
+// latency is the time from the commit of a purchase, whose signup is there, to the commit of its
+// ledger entry, at 200 purchases a second: the 99th percentile over the engine's poll interval.
+// Both times are the commit times that the server recorded.
 func latency(ctx context.Context, w *world) (all []series, err error) {
-	period := max(time.Second, time.Duration(w.scale*float64(10*time.Second)))
-	aRound := int(period.Seconds() * purchasesPerSecond)
 	s, err := w.newShop(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.drop(ctx)) }()
-	signups := w.rounds * aRound
+	if err := s.invite(ctx); err != nil {
+		return nil, err
+	}
+	steady, err := w.buySteadilyFrom(ctx, s, 1, w.rounds)
+	if err != nil {
+		return nil, err
+	}
+	var ratios series
+	err = steady.beside(ctx, s.newEngine().Run, func() error {
+		for range w.rounds {
+			p99, err := steady.round(ctx, "alone")
+			if err != nil {
+				return err
+			}
+			ratios = append(ratios, p99/pollInterval.Seconds())
+		}
+		return nil
+	})
+	return []series{ratios}, err
+}
+
+// latencyBesidePlan is the 99th percentile of the same latency while plans of 100,000 pairs run one
+// after the other, over that without a plan.
+func latencyBesidePlan(ctx context.Context, w *world) (all []series, err error) {
+	pairs := w.scaled(100_000)
+	s, err := w.converged(ctx, pairs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.drop(ctx)) }()
+	steady, err := w.buySteadilyFrom(ctx, s, pairs+1, 2*w.rounds)
+	if err != nil {
+		return nil, err
+	}
+	var ratios series
+	err = steady.beside(ctx, s.newEngine().Run, func() error {
+		planned := side{"beside a plan", func(ctx context.Context) (p99 float64, err error) {
+			err = steady.beside(ctx, s.planUntilDone, func() error {
+				p99, err = steady.round(ctx, "beside a plan")
+				return err
+			})
+			return p99, err
+		}}
+		alone := side{"without", func(ctx context.Context) (float64, error) { return steady.round(ctx, "without a plan") }}
+		var err error
+		ratios, err = w.compare(ctx, "s", planned, alone)
+		return err
+	})
+	return []series{ratios}, err
+}
+
+// planUntilDone plans again and again until ctx is done.
+func (s *shop) planUntilDone(ctx context.Context) error {
+	for {
+		switch _, err := s.planSeven(ctx); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// steadyPurchases are rounds of one purchase of each of so many referees, who have signed up.
+type steadyPurchases struct {
+	*world
+	shop   *shop
+	aRound int // purchases
+	next   int // the next referee
+}
+
+// buySteadilyFrom signs up the referees of the rounds, numbered from first.
+func (w *world) buySteadilyFrom(ctx context.Context, s *shop, first, rounds int) (*steadyPurchases, error) {
+	period := max(time.Second, time.Duration(w.scale*float64(10*time.Second)))
+	steady := &steadyPurchases{world: w, shop: s, aRound: int(period.Seconds() * purchasesPerSecond), next: first}
+	signups := rounds * steady.aRound
 	w.say("writing %d signups", signups)
-	if err := errors.Join(s.invite(ctx), s.signUp(ctx, 1, signups)); err != nil {
+	if err := s.signUp(ctx, first, first+signups-1); err != nil {
 		return nil, err
 	}
 	if _, err := s.drain(ctx, signups); err != nil {
 		return nil, err
 	}
-	if err := s.tidy(ctx); err != nil {
-		return nil, err
-	}
+	return steady, s.tidy(ctx)
+}
+
+// beside runs the work while something else runs, which ends with the context.
+func (p *steadyPurchases) beside(ctx context.Context, other func(context.Context) error, work func() error) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.newEngine().Run(running) }()
-
-	var ratios series
-	for round := range w.rounds {
-		first := 1 + round*aRound
-		if err := s.buySteadily(ctx, first, first+aRound-1); err != nil {
-			return nil, err
-		}
-		took, err := s.latencies(ctx, first, first+aRound-1)
-		if err != nil {
-			return nil, err
-		}
-		p99 := took.quantile(0.99)
-		ratios = append(ratios, p99/pollInterval.Seconds())
-		w.say("round %d of %d: half within %.0f ms, 99%% within %.0f ms, all within %.0f ms", round+1, w.rounds,
-			1000*took.median(), 1000*p99, 1000*took.quantile(1))
-	}
+	go func() { ended <- other(running) }()
+	err := work()
 	stop()
-	return []series{ratios}, <-ended
+	return errors.Join(err, <-ended)
 }
 
-// buySteadily writes one purchase of each referee, 200 a second whether or not
-// the one before has come through.
+// round returns the 99th percentile of the latencies of one round in seconds.
+func (p *steadyPurchases) round(ctx context.Context, what string) (float64, error) {
+	first, last := p.next, p.next+p.aRound-1
+	p.next = last + 1
+	if err := p.shop.buySteadily(ctx, first, last); err != nil {
+		return 0, err
+	}
+	took, err := p.shop.latencies(ctx, first, last)
+	if err != nil {
+		return 0, err
+	}
+	p.say("%s: half within %.0f ms, 99%% within %.0f ms, all within %.0f ms", what,
+		1000*took.median(), 1000*took.quantile(0.99), 1000*took.quantile(1))
+	return took.quantile(0.99), nil
+}
+
+// buySteadily writes one purchase of each referee, 200 a second whether or not the one before has
+// come through.
 func (s *shop) buySteadily(ctx context.Context, first, last int) error {
 	began := time.Now()
 	writers, writing := errgroup.WithContext(ctx)
@@ -76,8 +152,8 @@ func (s *shop) buySteadily(ctx context.Context, first, last int) error {
 	return nil
 }
 
-// latencies waits until these referees have their ledger entries, and returns
-// how many seconds each took.
+// latencies waits until these referees have their ledger entries, and returns how many seconds each
+// took.
 func (s *shop) latencies(ctx context.Context, first, last int) (series, error) {
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// engineWithBudget drains a backlog of a campaign with a cap and a budget that
-// have capacity for all, over draining the same backlog of a campaign without limits.
+// engineWithBudget drains a backlog of a campaign with a cap and a budget that have capacity for
+// all, over draining the same backlog of a campaign without limits.
 func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
 	limited, err := w.backlogUnder(ctx, "with room for all", referees, func(ctx context.Context, s *shop) error {

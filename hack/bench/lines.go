@@ -51,7 +51,8 @@ var measurements = []measurement{
 	{[]line{atLeast("insert_throughput_with_capture", 0.78)}, insertThroughput},
 	{[]line{atMost("idle_queries_per_poll", 1), atMost("idle_writes", 0)}, idleCost},
 	{[]line{atMost("latency_p99_over_poll_interval", 2)}, latency},
-	{[]line{atMost("manager_peak_rss_mib", 96)}, managerMemory},
+	{[]line{atMost("latency_p99_beside_plan", 1.2)}, latencyBesidePlan},
+	{[]line{atMost("manager_peak_rss_mib", 96), atMost("manager_peak_rss_mib_plan", 96)}, managerMemory},
 	{[]line{atLeast("redirects_vs_null_handler", 0.6)}, redirects},
 	{[]line{atLeast("facts_vs_plain_insert", 0.5)}, facts},
 	{[]line{atMost("tracker_peak_rss_mib", 64)}, trackerMemory},
@@ -87,8 +88,8 @@ type result struct {
 	err error
 }
 
-// measure runs the measurements one after the other. One that fails leaves its
-// lines out and the others alone.
+// measure runs the measurements one after the other. One that fails leaves its lines out and the
+// others alone.
 func measure(ctx context.Context, w *world, chosen []measurement) ([]result, error) {
 	var results []result
 	for _, m := range chosen {

@@ -14,8 +14,9 @@ import (
 // waitlist.
 const waitlistStep = 10
 
-// longWaitlist is the processor time of ten refunds in a campaign with a budget, each of which frees
-// capacity for the first pair on the waitlist, while a million pairs keep waiting, over that while ten do.
+// longWaitlist is the processor time of ten refunds in a campaign with a budget, each of which
+// frees capacity for the first pair on the waitlist, while a million pairs keep waiting, over that
+// while ten do.
 func longWaitlist(ctx context.Context, w *world) (all []series, err error) {
 	short, err := w.waitlist(ctx, 2*waitlistStep)
 	if err != nil {

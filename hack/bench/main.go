@@ -1,12 +1,12 @@
-// Command bench measures engine and tracker against their limits and ends in a line
-// "name number" for each of them. docs/benchmarks.md says what the numbers mean.
+// Command bench measures engine and tracker against their limits and ends in a line "name number"
+// for each of them. docs/benchmarks.md says what the numbers mean.
 //
 // Both sides of a comparison run in turns in the same run on the same server, for several rounds:
-// absolute numbers depend on the machine, ratios on the engine. Facts are written as the plain role of
-// the shop, never as superuser.
+// absolute numbers depend on the machine, ratios on the engine. Facts are written as the plain role
+// of the shop, never as superuser.
 //
-// One file measures one thing; world.go has what they share. What must not be here: anything that tests
-// or the product need as well.
+// One file measures one thing; world.go has what they share. What must not be here: anything that
+// tests or the product need as well.
 package main
 
 import (

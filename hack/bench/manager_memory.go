@@ -19,9 +19,12 @@ import (
 //go:embed manager.yaml
 var manifests string
 
-// managerMemory is the peak resident memory of the manager while it
-// started on a database with a million pairs, decided 100,000 changed referees
-// on top of them, and idled.
+//go:embed manager_plan.yaml
+var planManifest string
+
+// managerMemory is the peak resident memory of the manager while it started on a database with a
+// million pairs, decided 100,000 changed referees on top of them, and idled; and the same with a
+// plan of all pairs afterwards.
 func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.million(ctx)
 	if err != nil {
@@ -79,7 +82,24 @@ func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	peak, err := peakMemory(manager.Pid())
-	return []series{{peak}}, err
+	if err != nil {
+		return nil, err
+	}
+	w.say("planning that each pair is paid $7.00")
+	if err := planAll(ctx, cluster); err != nil {
+		return nil, err
+	}
+	withPlan, err := peakMemory(manager.Pid())
+	return []series{{peak}, {withPlan}}, err
+}
+
+// planAll has the manager plan another policy for all pairs.
+func planAll(ctx context.Context, cluster *testworld.ControlPlane) error {
+	if _, err := cluster.Kubectl(ctx, planManifest, "create", "-f", "-"); err != nil {
+		return err
+	}
+	_, err := cluster.Kubectl(ctx, "", "wait", "--for=condition=Ready", "--timeout=1800s", "--namespace", namespace, "rplan/to-seven")
+	return err
 }
 
 // refund gives back the first purchases of so many referees.

@@ -14,10 +14,10 @@ const (
 	dequeueChanges   = 1_000
 )
 
-// dequeueWithOldWriter is the processor time of dequeueing while a writer's
-// transaction is open that began before millions of changes which have been
-// dequeued since, over that without one. Nothing that was removed after the
-// transaction began leaves the table or its indexes before it ends.
+// dequeueWithOldWriter is the processor time of dequeueing while a writer's transaction is open
+// that began before millions of changes which have been dequeued since, over that without one.
+// Nothing that was removed after the transaction began leaves the table or its indexes before it
+// ends.
 func dequeueWithOldWriter(ctx context.Context, w *world) (all []series, err error) {
 	quiet, err := w.newShop(ctx)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// planVersusDrain plans that every pair is paid $7.00 instead of $5.00, over draining as many pairs.
-// A plan uses one connection and pauses between its ranges; the engine that drains has two workers.
+// planVersusDrain plans that every pair is paid $7.00 instead of $5.00, over draining as many
+// pairs. A plan uses one connection and pauses between its ranges; the engine that drains has two
+// workers.
 func planVersusDrain(ctx context.Context, w *world) (all []series, err error) {
 	referees := w.scaled(300_000)
 	backlog, err := w.backlog(ctx, referees)
@@ -26,7 +27,10 @@ func planVersusDrain(ctx context.Context, w *world) (all []series, err error) {
 	defer func() { err = errors.Join(err, converged.drop(ctx)) }()
 	planned := side{"a plan", func(ctx context.Context) (float64, error) {
 		began := time.Now()
-		err := converged.planSeven(ctx, referees)
+		plan, err := converged.planSeven(ctx)
+		if err == nil && (plan.Pairs.Granted != int64(referees) || plan.Effects[0].GrantedUp.Int64() != 200*int64(referees)) {
+			err = fmt.Errorf("the plan of %d pairs is %+v", referees, plan)
+		}
 		return float64(referees) / time.Since(began).Seconds(), err
 	}}
 	drained := side{"a drain", func(ctx context.Context) (float64, error) {
@@ -40,25 +44,18 @@ func planVersusDrain(ctx context.Context, w *world) (all []series, err error) {
 	return []series{ratios}, err
 }
 
-// planSeven plans that each of so many pairs is paid $7.00 instead of $5.00.
-func (s *shop) planSeven(ctx context.Context, pairs int) error {
+// planSeven plans that each pair is paid $7.00 instead of $5.00.
+func (s *shop) planSeven(ctx context.Context) (*engine.PlanResult, error) {
 	terms := fiveDollars()
 	terms.Rewards[0].Fixed.Amount = 700
 	text, err := json.Marshal(terms)
 	if err != nil {
-		return fmt.Errorf("while encoding the terms: %w", err)
+		return nil, fmt.Errorf("while encoding the terms: %w", err)
 	}
-	plan, err := engine.Plan(ctx, s.db, engine.PlanRequest{Campaign: campaignIdentity, Declaration: &database.Declaration{
+	return engine.Plan(ctx, s.db, engine.PlanRequest{Campaign: campaignIdentity, Declaration: &database.Declaration{
 		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
 		Destination: "https://mysite.com/", Generation: 2,
 		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
 		Digest: terms.Digest(), Terms: text, Scope: "AllPairs",
 	}})
-	if err != nil {
-		return err
-	}
-	if plan.Pairs.Granted != int64(pairs) || plan.Effects[0].GrantedUp.Int64() != 200*int64(pairs) {
-		return fmt.Errorf("the plan of %d pairs is %+v", pairs, plan)
-	}
-	return nil
 }

@@ -12,8 +12,8 @@ import (
 
 const clerks = 32 // connections that record facts
 
-// facts are purchases recorded a second by POST /v1/purchases on 32 connections,
-// over single inserts on as many connections to the database.
+// facts are purchases recorded a second by POST /v1/purchases on 32 connections, over single
+// inserts on as many connections to the database.
 func facts(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.newShop(ctx)
 	if err != nil {

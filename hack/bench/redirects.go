@@ -12,9 +12,9 @@ import (
 
 const visitors = 64 // connections at a time
 
-// redirects are links followed a second, four times in five by new visitors, over
-// the same requests to a handler that redirects and does nothing else. The
-// tracker's touches are written to the database meanwhile.
+// redirects are links followed a second, four times in five by new visitors, over the same requests
+// to a handler that redirects and does nothing else. The tracker's touches are written to the
+// database meanwhile.
 func redirects(ctx context.Context, w *world) (all []series, err error) {
 	s, err := w.newShop(ctx)
 	if err != nil {
@@ -49,8 +49,7 @@ func redirects(ctx context.Context, w *world) (all []series, err error) {
 	return []series{ratios}, errors.Join(err, s.touched(ctx))
 }
 
-// follow follows links for as long as period; perSecond 0 is as fast as they are
-// answered.
+// follow follows links for as long as period; perSecond 0 is as fast as they are answered.
 func (s *server) follow(ctx context.Context, period time.Duration, perSecond float64) (float64, error) {
 	return load{
 		address: s.address, connections: visitors, period: period, perSecond: perSecond, status: "302",
@@ -86,8 +85,8 @@ func (s *shop) touched(ctx context.Context) error {
 	return nil
 }
 
-// trackerMemory is the peak resident memory of the tracker while
-// 10,000 links a second were followed, or as many as the machine gives.
+// trackerMemory is the peak resident memory of the tracker while 10,000 links a second were
+// followed, or as many as the machine gives.
 func trackerMemory(ctx context.Context, w *world) (all []series, err error) {
 	const perSecond = 10_000
 	s, err := w.newShop(ctx)

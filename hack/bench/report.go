@@ -25,8 +25,8 @@ func (r *report) say(subject, message string) {
 	fmt.Fprintf(r.progress, "[%6.1fs] %s: %s\n", time.Since(r.began).Seconds(), subject, message)
 }
 
-// finish prints a table with every line's limit, then the lines alone, and
-// reports whether all were measured and meet their limits.
+// finish prints a table with every line's limit, then the lines alone, and reports whether all were
+// measured and meet their limits.
 func (r *report) finish(results []result) (met bool) {
 	met = true
 	fmt.Fprintf(r.progress, "[%6.1fs] done\n\n", time.Since(r.began).Seconds())

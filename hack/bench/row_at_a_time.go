@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// engineVersusRowAtATime drains a backlog with one engine, over the usual
-// careful job: one transaction per pair on 8 connections.
+// engineVersusRowAtATime drains a backlog with one engine, over the usual careful job: one
+// transaction per pair on 8 connections.
 func engineVersusRowAtATime(ctx context.Context, w *world) ([]series, error) {
 	referees, walked := w.scaled(100_000), w.scaled(8_000)
 	template, err := w.backlog(ctx, referees)
@@ -78,9 +78,8 @@ func (s *shop) walk(ctx context.Context, pairs int) (time.Duration, error) {
 	return time.Since(began), s.walkedAll(ctx, pairs)
 }
 
-// credit reads what is known of a referee, and records attribution, pair,
-// credit, ledger entry and account for the first purchase that is worth
-// anything, a statement each.
+// credit reads what is known of a referee, and records attribution, pair, credit, ledger entry and
+// account for the first purchase that is worth anything, a statement each.
 func credit(ctx context.Context, tx pgx.Tx, userID string) error {
 	var code, referrerID string
 	var signedUpAt time.Time

@@ -31,9 +31,8 @@ type side struct {
 	run  func(context.Context) (float64, error)
 }
 
-// compare measures both sides in turn, round by round, and returns each round's
-// measured over baseline. The order alternates, so that a machine that slows
-// down or speeds up favours neither.
+// compare measures both sides in turn, round by round, and returns each round's measured over
+// baseline. The order alternates, so that a machine that slows down or speeds up favours neither.
 func (w *world) compare(ctx context.Context, unit string, measured, baseline side) (series, error) {
 	single := func(s side) costSide {
 		return costSide{s.name, func(ctx context.Context) (cost, error) {

@@ -19,8 +19,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// What owns every schema here; the manager's line lets it take over by the
-// same installation and name.
+// What owns every schema here; the manager's line lets it take over by the same installation and
+// name.
 var owner = database.Identity{
 	Installation: "default", Name: namespace + "/shop", UID: "5e9c0de0-0000-4000-8000-000000000000",
 }
@@ -35,8 +35,7 @@ const (
 	pollInterval = 100 * time.Millisecond // the engine's default
 )
 
-// shop is a database with the schema, a declared campaign and the roles'
-// connections.
+// shop is a database with the schema, a declared campaign and the roles' connections.
 type shop struct {
 	own    *testworld.Database
 	db     *postgres.DB  // the operator
@@ -137,8 +136,8 @@ func (s *shop) newEngine() *engine.Engine {
 	return engine.New(s.db, engine.Options{OwnerUID: owner.UID, PollInterval: pollInterval, Log: log})
 }
 
-// drain runs a new engine until the change queue is empty, and returns how long
-// that took. The queue has this number of referees.
+// drain runs a new engine until the change queue is empty, and returns how long that took. The
+// queue has this number of referees.
 func (s *shop) drain(ctx context.Context, referees int) (time.Duration, error) {
 	const look = 10 * time.Millisecond
 	e := s.newEngine()

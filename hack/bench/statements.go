@@ -17,7 +17,8 @@ func (w *world) forgetStatements(ctx context.Context) error {
 	return err
 }
 
-// showStatements prints, on request, which statements took most time in a database since the last reset.
+// showStatements prints, on request, which statements took most time in a database since the last
+// reset.
 func (w *world) showStatements(ctx context.Context, s *shop) error {
 	if !w.statements || !w.statistics {
 		return nil

@@ -16,10 +16,10 @@ const (
 	batchesARound = 12
 )
 
-// stepCostGrowth is the processor time of a batch of 100 changes with a million pairs in
-// the database, over that with 10,000. The changes are refunds of pairs that
-// were granted, so each changes every result table. Batches alternate between the two databases, so that
-// changes of the machine's speed affect both.
+// stepCostGrowth is the processor time of a batch of 100 changes with a million pairs in the
+// database, over that with 10,000. The changes are refunds of pairs that were granted, so each
+// changes every result table. Batches alternate between the two databases, so that changes of the
+// machine's speed affect both.
 func stepCostGrowth(ctx context.Context, w *world) (all []series, err error) {
 	small, err := w.converged(ctx, max(w.scaled(10_000), w.stepReferees()))
 	if err != nil {
@@ -46,8 +46,8 @@ type stepSide struct {
 	run  func(context.Context) (seconds float64, err error)
 }
 
-// alternate takes turns with steps of a few and of many of something, and
-// returns each round's processor time of the latter over that of the former.
+// alternate takes turns with steps of a few and of many of something, and returns each round's
+// processor time of the latter over that of the former.
 func (w *world) alternate(ctx context.Context, what string, few, many stepSide) (ratios series, err error) {
 	for round := range w.rounds + 1 {
 		var took [2]series
@@ -98,7 +98,7 @@ func (w *world) converged(ctx context.Context, pairs int) (*shop, error) {
 	return s, nil
 }
 
-// million is the one shop with a million pairs, made when first asked for.
+// million returns the one shop with a million pairs, and creates it on first use.
 func (w *world) million(ctx context.Context) (*shop, error) {
 	if w.large == nil {
 		var err error
@@ -161,7 +161,7 @@ func (s *steps) batch(ctx context.Context) (seconds float64, err error) {
 	return took - idle, err
 }
 
-// converge does all there is to do and returns the processor time that it took, in seconds.
+// converge decides everything that is pending, and returns the processor time in seconds.
 func (s *steps) converge(ctx context.Context) (float64, error) {
 	before := s.world.processorTime()
 	err := s.engine.Converge(ctx)

@@ -39,8 +39,8 @@ const (
 	statusPatience = 20 * time.Minute
 )
 
-// thousandDatabases measures a manager with a thousand idle databases: schemas of one Postgres, with
-// two campaigns each. The schemas exist before it starts.
+// thousandDatabases measures a manager with a thousand idle databases: schemas of one Postgres,
+// with two campaigns each. The schemas exist before it starts.
 func thousandDatabases(ctx context.Context, w *world) (all []series, err error) {
 	m := &many{world: w, count: w.scaled(thousand)}
 	defer func() { err = errors.Join(err, m.close(ctx)) }()

@@ -22,8 +22,7 @@ type server struct {
 	address string
 }
 
-// startTracker runs the real tracker on the shop's database, as the shop's
-// plain role.
+// startTracker runs the real tracker on the shop's database, as the shop's plain role.
 func (s *shop) startTracker(ctx context.Context) (*server, error) {
 	dir, err := os.MkdirTemp("", "bench-tracker")
 	if err != nil {

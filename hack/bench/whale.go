@@ -13,8 +13,8 @@ import (
 // whaleCap is how many pairs of the one referrer are admitted; all others wait.
 const whaleCap = 5_000
 
-// whaleStep is the processor time that 100 refunds take with one referrer who has a
-// million referees, nearly all of whose pairs wait, over that with some ten thousand. Each refund frees
+// whaleStep is the processor time that 100 refunds take with one referrer who has a million
+// referees, nearly all of whose pairs wait, over that with some ten thousand. Each refund frees
 // capacity for the first pair on the waitlist.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 	refunds := (w.rounds + 1) * batchesARound * batchChanges
@@ -37,8 +37,7 @@ func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 // whale is a shop with one referrer.
 type whale struct{ steps }
 
-// whale makes one with so many referees, as many of them admitted as the cap
-// and the budget let.
+// whale makes one with so many referees, as many of them admitted as the cap and the budget let.
 func (w *world) whale(ctx context.Context, referees, limit int) (*whale, error) {
 	s, err := w.newShop(ctx)
 	if err != nil {

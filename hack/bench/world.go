@@ -13,9 +13,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// settings are what a shop's small production server might have. Commits wait
-// for the disk. The planner's just-in-time compiler is off, because it costs
-// the in-database baseline more than it brings.
+// settings are what a shop's small production server might have. Commits wait for the disk. The
+// planner's just-in-time compiler is off, because it costs the in-database baseline more than it
+// brings.
 var settings = map[string]string{
 	"shared_buffers":         "2GB",
 	"work_mem":               "64MB",
@@ -72,8 +72,8 @@ func (w *world) start(ctx context.Context) (err error) {
 	return pprof.StartCPUProfile(w.profileTo)
 }
 
-// loadStatistics loads pg_stat_statements where the server has it, which takes
-// a restart. Some builds of Postgres come without.
+// loadStatistics loads pg_stat_statements where the server has it, which takes a restart. Some
+// builds of Postgres come without.
 func (w *world) loadStatistics(ctx context.Context) error {
 	connection, err := pgx.Connect(ctx, w.postgres.AdminURI)
 	if err != nil {

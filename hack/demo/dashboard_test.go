@@ -17,8 +17,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// The story leaves something to see on every panel of the dashboard. A real Prometheus scrapes manager
-// and tracker meanwhile.
+// The story leaves something to see on every panel of the dashboard. A real Prometheus scrapes
+// manager and tracker meanwhile.
 func TestNoPanelOfTheDashboardIsEmpty(t *testing.T) {
 	program, err := binaries.Prometheus(t.Context())
 	if err != nil {

@@ -33,8 +33,8 @@ func (w *world) awaitStatus(ctx context.Context, object, field, value string) er
 	return err
 }
 
-// runKubectl returns what kubectl printed to both outputs. It runs as a process of the test world, so
-// it never outlives the demo.
+// runKubectl returns what kubectl printed to both outputs. It runs as a process of the test world,
+// so it never outlives the demo.
 func (w *world) runKubectl(ctx context.Context, args ...string) (string, error) {
 	process, err := testworld.StartProcess(testworld.ProcessOptions{
 		Path: w.cluster.KubectlPath(),

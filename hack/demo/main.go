@@ -2,13 +2,13 @@
 // Postgres server, and manager and tracker as processes of their own, all on loopback and in
 // temporary directories.
 //
-// A platform team installs the operator and applies config/samples with kubectl. A shop makes a link
-// through the tracker, a visitor follows it, and the shop records facts by HTTP and by SQL, as the
-// plain role that the samples name as a writer. After each step the demo shows the result. Everything
-// that it shows was really run, and it fails if a credit differs from the story.
+// A platform team installs the operator and applies config/samples with kubectl. A shop makes a
+// link through the tracker, a visitor follows it, and the shop records facts by HTTP and by SQL, as
+// the plain role that the samples name as a writer. After each step the demo shows the result.
+// Everything that it shows was really run, and it fails if a credit differs from the story.
 //
-// It ends by itself and leaves nothing behind. With KEEP=1 in the environment everything keeps running
-// after the story, until Ctrl-C.
+// It ends by itself and leaves nothing behind. With KEEP=1 in the environment everything keeps
+// running after the story, until Ctrl-C.
 //
 // What must not be here: anything that tests or the product need as well.
 package main

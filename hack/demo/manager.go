@@ -74,7 +74,8 @@ func (w *world) abandonAfter(process *testworld.Process, name string) {
 	}()
 }
 
-// explain adds the conditions of all objects, and the last lines of the logs, to an error of the story.
+// explain adds the conditions of all objects, and the last lines of the logs, to an error of the
+// story.
 func (w *world) explain(ctx context.Context, err error) error {
 	const lines = 20
 	if w.manager == nil || ctx.Err() != nil {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen writes the demo's output. It uses colours only on a terminal, and never if NO_COLOR is set.
+// screen writes the demo's output. It uses colours only on a terminal, and never if NO_COLOR is
+// set.
 type screen struct {
 	mutex  sync.Mutex // concurrent work reports through it
 	out    io.Writer
@@ -71,8 +72,8 @@ func (s *screen) note(format string, args ...any) {
 	s.print(s.paint(dim, fmt.Sprintf(format, args...)) + "\n")
 }
 
-// during runs work that may take long. It reports how long the work took, and every few seconds that
-// it is still running.
+// during runs work that may take long. It reports how long the work took, and every few seconds
+// that it is still running.
 func (s *screen) during(what string, work func() error) error {
 	const pause = 10 * time.Second
 	began := time.Now()

@@ -143,7 +143,8 @@ func statement(name string) (string, error) {
 
 var header = regexp.MustCompile(`\A(--[^\n]*\n)+`)
 
-// withoutHeader returns a statement without the comment at its top, which is for readers of the file.
+// withoutHeader returns a statement without the comment at its top, which is for readers of the
+// file.
 func withoutHeader(text string) string {
 	return strings.TrimSpace(header.ReplaceAllString(text, ""))
 }

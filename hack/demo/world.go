@@ -40,7 +40,8 @@ type world struct {
 
 	abandon context.CancelCauseFunc // ends the story early
 
-	// Ports of the metrics of manager and tracker; zero: they have none, so that two demos can run at once.
+	// Ports of the metrics of manager and tracker; zero: they have none, so that two demos can run
+	// at once.
 	managerMetrics, trackerMetrics int
 }
 

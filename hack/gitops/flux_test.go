@@ -43,8 +43,8 @@ func newFlux(t *testing.T) *flux {
 	return f
 }
 
-// samples reads config/samples, for another namespace. A plan gets a name, since only an object with a
-// name can be applied.
+// samples reads config/samples, for another namespace. A plan gets a name, since only an object
+// with a name can be applied.
 func samples(t *testing.T, namespace string) []*unstructured.Unstructured {
 	t.Helper()
 	paths, err := filepath.Glob(root + "/config/samples/*.yaml")
@@ -76,8 +76,8 @@ func samples(t *testing.T, namespace string) []*unstructured.Unstructured {
 	return found
 }
 
-// apply reconciles a Kustomization of Flux: it takes over what was written with kubectl, and applies
-// what differs. It returns what it did with each object.
+// apply reconciles a Kustomization of Flux: it takes over what was written with kubectl, and
+// applies what differs. It returns what it did with each object.
 func (f *flux) apply() map[string]ssa.Action {
 	f.Helper()
 	options := ssa.DefaultApplyOptions()

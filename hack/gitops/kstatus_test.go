@@ -6,8 +6,8 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 )
 
-// kstatusOf is what kstatus should say of each state. It knows no suspension, and waits for what is out
-// of order.
+// kstatusOf is what kstatus should say of each state. It knows no suspension, and waits for what is
+// out of order.
 var kstatusOf = map[string]status.Status{
 	deleting:   status.TerminatingStatus,
 	underway:   status.InProgressStatus,

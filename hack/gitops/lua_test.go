@@ -11,9 +11,9 @@ import (
 	luajson "layeh.com/gopher-json"
 )
 
-// luaVM runs scripts as Argo CD does: on a global obj, for at most a second, and without the standard
-// libraries but base, table, package and two functions of os. openLibs adds the others, as Argo CD does
-// for the scripts of its own repository.
+// luaVM runs scripts as Argo CD does: on a global obj, for at most a second, and without the
+// standard libraries but base, table, package and two functions of os. openLibs adds the others, as
+// Argo CD does for the scripts of its own repository.
 type luaVM struct{ openLibs bool }
 
 func (v luaVM) name() string {
@@ -104,8 +104,8 @@ func decodeLua(encoded []byte, into any) error {
 	return json.Unmarshal(encoded, into)
 }
 
-// restoreEmpty undoes what Lua does to empty maps: they come back as empty lists. As in Argo CD, the map
-// of before takes the place of such a list, whatever was in it.
+// restoreEmpty undoes what Lua does to empty maps: they come back as empty lists. As in Argo CD,
+// the map of before takes the place of such a list, whatever was in it.
 func restoreEmpty(after, before any) any {
 	switch was := before.(type) {
 	case map[string]any:

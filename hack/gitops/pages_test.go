@@ -13,7 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// The pages about GitOps contain only objects of ours that the API server accepts, and no key twice.
+// The pages about GitOps contain only objects of ours that the API server accepts, and no key
+// twice.
 func TestExamplesOfThePagesAreAccepted(t *testing.T) {
 	controlPlane := testworld.Cluster(t)
 	namespace := testworld.NewNamespace(t, controlPlane)

@@ -1,6 +1,6 @@
 // Package gitops_test has the tools of others judge what the operator's tests have recorded of its
-// objects, and apply the samples as those tools do. It is a module of its own, so that none of these
-// tools is a requirement of the operator.
+// objects, and apply the samples as those tools do. It is a module of its own, so that none of
+// these tools is a requirement of the operator.
 //
 // The recordings are in config/argocd, in the layout of Argo CD's own repository. The tests of
 // controllers make them, see recording_test.go there.
@@ -186,7 +186,7 @@ const (
 	inForce    = "in force"
 )
 
-// stateOf is how a recording should be read. Other than the tools it looks at the conditions alone.
+// stateOf returns the state that the tools should find in a recording. It uses the conditions alone.
 func (r recording) stateOf() string {
 	ready := meta.FindStatusCondition(r.conditions, v1alpha1.ReadyCondition)
 	is := func(kind string) bool { return meta.IsStatusConditionTrue(r.conditions, kind) }

@@ -1,5 +1,5 @@
-// Command imports checks what each package of this project compiles, over all its imports and theirs,
-// against the table hack/imports.txt.
+// Command imports checks what each package of this project compiles, over all its imports and
+// theirs, against the table hack/imports.txt.
 package main
 
 import (

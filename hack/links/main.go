@@ -1,5 +1,5 @@
-// Command links reports dead links in the documentation: relative links to files that do not exist, and
-// links to headings that their file does not have. It does not follow links to other sites.
+// Command links reports dead links in the documentation: relative links to files that do not exist,
+// and links to headings that their file does not have. It does not follow links to other sites.
 package main
 
 import (
@@ -67,8 +67,7 @@ func deadIn(path string) ([]string, error) {
 	return dead, nil
 }
 
-// check says what is wrong with a target that is linked to from a file; empty
-// if nothing is.
+// check says what is wrong with a target that is linked to from a file; empty if nothing is.
 func check(from, target string) string {
 	if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
 		return ""

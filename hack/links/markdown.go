@@ -78,8 +78,8 @@ func prose(markdown string, each func(number int, line string)) {
 	}
 }
 
-// slug makes the name of a heading as GitHub does: lower case, spaces become
-// hyphens, other than letters, digits, hyphens and underscores is dropped.
+// slug makes the name of a heading as GitHub does: lower case, spaces become hyphens, other than
+// letters, digits, hyphens and underscores is dropped.
 func slug(heading string) string {
 	heading = markup.ReplaceAllString(heading, "$1")
 	return strings.Map(func(r rune) rune {

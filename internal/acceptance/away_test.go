@@ -96,8 +96,8 @@ func (e *edge) click(ctx context.Context) (status int, location, token string) {
 	return response.StatusCode, response.Header.Get("Location"), token
 }
 
-// TestTrackerServesLinksAndLosesNothingWithoutItsDatabase stops Postgres under
-// load. OUTAGE=10s makes it longer.
+// TestTrackerServesLinksAndLosesNothingWithoutItsDatabase stops Postgres under load. OUTAGE=10s
+// makes it longer.
 func TestTrackerServesLinksAndLosesNothingWithoutItsDatabase(t *testing.T) {
 	outage := 2 * time.Second
 	if text := os.Getenv("OUTAGE"); text != "" {
@@ -166,7 +166,8 @@ func (l *load) start(ctx context.Context) {
 	}
 }
 
-// repeat pauses between runs: the test is about correctness, and must leave the machine time for other work.
+// repeat pauses between runs: the test is about correctness, and must leave the machine time for
+// other work.
 func (l *load) repeat(work func(int)) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -86,9 +86,8 @@ spec:
 	}
 }
 
-// readOrders reads the sample: customer in the master set, customer in the
-// sample, date, number of CDs, dollars. Some orders are refunded in part, in
-// two parts, or in whole.
+// readOrders reads the sample: customer in the master set, customer in the sample, date, number of
+// CDs, dollars. Some orders are refunded in part, in two parts, or in whole.
 func readOrders(t *testing.T) []order {
 	t.Helper()
 	path := filepath.Join("..", "..", "..", "shared", "data", "cdnow_sample.txt")

@@ -14,8 +14,8 @@ import (
 )
 
 // TestCreditsAreExactAlthoughProcessesDie writes pairs, every third refunded, while managers are
-// killed, one is paused within a batch, and Postgres is killed. Nothing is lost and nothing is granted
-// twice. PAIRS=40000 runs the long form.
+// killed, one is paused within a batch, and Postgres is killed. Nothing is lost and nothing is
+// granted twice. PAIRS=40000 runs the long form.
 func TestCreditsAreExactAlthoughProcessesDie(t *testing.T) {
 	pairs := 4000
 	if text := os.Getenv("PAIRS"); text != "" {

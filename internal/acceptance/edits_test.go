@@ -82,7 +82,8 @@ func drawEdit(random *rand.Rand) edit {
 // TestEditsUnderFire edits campaign and policy, requests resyncs, and kills managers and Postgres
 // while three writers add facts, one of them in transactions that stay open. No sample finds a
 // violation. Under the last edit, which limits only by a budget, no pair overtakes another. At the
-// end nothing is pending, and deciding every referee again writes nothing. CHAOS=10m is the long form.
+// end nothing is pending, and deciding every referee again writes nothing. CHAOS=10m is the long
+// form.
 func TestEditsUnderFire(t *testing.T) {
 	duration := 15 * time.Second
 	if text := os.Getenv("CHAOS"); text != "" {

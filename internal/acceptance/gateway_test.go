@@ -16,8 +16,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// echoes answers a websocket's handshake and sends back what it receives; other requests are answered
-// with the number of bytes of their bodies.
+// echoes answers a websocket's handshake and sends back what it receives; other requests are
+// answered with the number of bytes of their bodies.
 func echoes(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
 		n, _ := io.Copy(io.Discard, r.Body)

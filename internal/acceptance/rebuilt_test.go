@@ -11,8 +11,8 @@ import (
 const everything = `SELECT 'ledger', user_id, purchase_id, reward, seq, amount FROM referral.ledger
 	UNION ALL SELECT 'revision', campaign, digest, '', revision, 0 FROM referral.revision ORDER BY 1, 2, 3, 4, 5`
 
-// TestSameYAMLChangesNoDecision deletes and applies all YAML again, and
-// then applies it on another cluster on the same database.
+// TestSameYAMLChangesNoDecision deletes and applies all YAML again, and then applies it on another
+// cluster on the same database.
 func TestSameYAMLChangesNoDecision(t *testing.T) {
 	w := newWorld(t, testworld.Cluster(t), sharedPostgres(t))
 	manager := w.manager()

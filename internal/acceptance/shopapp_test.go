@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// shopApp is a small shop. It identifies its users by its own cookie, and sends facts to the tracker
-// over HTTP.
+// shopApp is a small shop. It identifies its users by its own cookie, and sends facts to the
+// tracker over HTTP.
 type shopApp struct {
 	testing.TB
 	site    string

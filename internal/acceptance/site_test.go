@@ -23,8 +23,8 @@ import (
 // siteName is the host name of the shop.
 const siteName = "mysite.test"
 
-// site is a shop on the web: nginx with the configuration of the documentation,
-// a small shop and the tracker behind it, and the manager beside them.
+// site is a shop on the web: nginx with the configuration of the documentation, a small shop and
+// the tracker behind it, and the manager beside them.
 type site struct {
 	*world
 	tracker     *tracker

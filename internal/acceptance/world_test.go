@@ -1,6 +1,6 @@
-// Package acceptance tests the product as its users see it: YAML goes in through a real API server, facts
-// through SQL as the shop's plain role, the real manager runs as a process of its own, and the tests
-// check balances.
+// Package acceptance tests the product as its users see it: YAML goes in through a real API server,
+// facts through SQL as the shop's plain role, the real manager runs as a process of its own, and
+// the tests check balances.
 package acceptance
 
 import (
@@ -80,8 +80,8 @@ func pool(t testing.TB, uri string) *pgxpool.Pool {
 	return p
 }
 
-// apply applies the world's manifests and what the test adds, and waits until
-// the campaign is ready.
+// apply applies the world's manifests and what the test adds, and waits until the campaign is
+// ready.
 func (w *world) apply(policy string) {
 	w.Helper()
 	w.kubectl(fmt.Sprintf(manifests, w.own.URI)+"---\n"+policy, "apply", "--server-side", "-f", "-")

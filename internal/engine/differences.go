@@ -86,6 +86,9 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 			known++
 		}
 		delete(recorded, decision.PurchaseID)
+		if r.waitsAsBefore(before, decision) {
+			decision.Reason = before.Reason
+		}
 		row := d.comparePair(r, before, decision)
 		d.compareWaiting(r, decision, row, config)
 		d.compareCredits(r, before, decision)
@@ -105,6 +108,13 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		r.markDrift(r.entries[i].PurchaseID)
 		d.addEntry(r, &r.entries[i])
 	}
+}
+
+// waitsAsBefore reports whether a resync found the pair waiting and it goes on waiting. Why it waits
+// depends on other pairs and is not kept up to date, so that another reason is no drift.
+func (r *referee) waitsAsBefore(before *reward.Pair, decision *reward.Decision) bool {
+	return r.resynced && before != nil && before.State == reward.Waiting && decision.State == reward.Waiting &&
+		!r.altered(decision.PurchaseID)
 }
 
 // comparePair adds the pair, and returns it, if it is new or differs.

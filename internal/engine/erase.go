@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -124,12 +125,27 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	return nil
 }
 
-// erase does the batch's steps of erasures, after its referees were recorded.
+// erase does the batch's steps of erasures, after its referees were recorded. A referee whose
+// attribution follows the facts again is decided once more first: its recorded attribution is one
+// that only a reversed pair kept.
 func (b *batch) erase(ctx context.Context) error {
-	if len(b.fixes) > 0 {
-		if _, err := b.tx.Exec(ctx, b.statement("erase_fix"), b.fixes); err != nil {
-			return fmt.Errorf("while fixing attributions: %w", err)
+	var now, later []string
+	for _, userID := range b.fixes {
+		if slices.Contains(b.reevaluate, userID) {
+			later = append(later, userID)
+		} else {
+			now = append(now, userID)
 		}
+	}
+	var fixes pgx.Batch
+	if len(now) > 0 {
+		fixes.Queue(b.statement("erase_fix"), now)
+	}
+	if len(later) > 0 {
+		fixes.Queue(b.statement("erase_fix_later"), later)
+	}
+	if err := b.send(ctx, &fixes); err != nil {
+		return fmt.Errorf("while fixing attributions: %w", err)
 	}
 	for _, e := range b.erasures {
 		if err := b.eraseStep(ctx, e); err != nil {
@@ -143,6 +159,10 @@ func (b *batch) erase(ctx context.Context) error {
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 	if e.postponed {
 		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), "")
+		return err
+	}
+	if slices.Contains(b.reevaluate, e.UserID) {
+		_, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
 		return err
 	}
 	if campaign := b.suspends(e.referee); campaign != "" {

@@ -59,7 +59,9 @@ func (p *plan) serve(s *share) error {
 	frees := s.freed != 0 || len(s.unadmitted) > 0
 	switch {
 	case s.campaign.Name == p.request.Campaign.Name:
-		p.result.Estimate = p.result.Estimate || waiting > 0 && served > 0
+		// A tier depends on whether a pair of the referrer is taken back before or after.
+		repriced := served > 0 && len(s.unadmitted) > 0 && s.campaign.Tiered()
+		p.result.Estimate = p.result.Estimate || repriced || waiting > 0 && served > 0
 	case s.campaign.Waits && (frees || served > 0):
 		p.result.Estimate = true // pairs of referees that the plan did not read wait there too
 	}

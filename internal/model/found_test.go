@@ -547,8 +547,8 @@ func TestErasedTouchOfAReversedCampaignAttributesNoLonger(t *testing.T) {
 	})
 }
 
-// The raised budget admits the waiting pair before the rollout comes to it, or after: the plan is an
-// estimate.
+// The raised budget admits the waiting pair before the rollout comes to it, or after: the plan is
+// an estimate.
 func TestPlanIsAnEstimateWhereItAdmitsWhatItsRolloutReaches(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 1000, Policy: terms{Every: true, Hold: 3, Rewards: []rewardTerms{{Name: "friend", Referee: true, Amount: 200, Currency: "USD"}, {Name: "inviter", Amount: 300, Currency: "USD"}}}, Scope: "NewPairs"},
@@ -565,8 +565,6 @@ func TestPlanIsAnEstimateWhereItAdmitsWhatItsRolloutReaches(t *testing.T) {
 	})
 }
 
-// TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit has a pair that waits under its first revision
-// and does not qualify under the reverted one, which raises the budget.
 // TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit has a pair that waits under its first revision
 // and does not qualify under the reverted one, which raises the budget.
 func TestPlanIsAnEstimateWhereAnEarlierRevisionMayAdmit(t *testing.T) {
@@ -591,5 +589,58 @@ func TestPlanIsAnEstimateWhereAPairIsAdmittedFirst(t *testing.T) {
 		addPurchase{User: "carol", ID: "p1", Amount: 2000, Currency: "USD", At: 95},
 		addPurchase{User: "carol", ID: "p2", Amount: 2000, Currency: "USD", At: 96},
 		plan{Campaign: "one", Edit: declare{Campaign: "one", Window: 720, Policy: terms{Rewards: []rewardTerms{{Name: "inviter", Amount: 400, Currency: "USD"}}}, Scope: "AllPairs"}},
+	})
+}
+
+func TestReversedPairWithoutAttributionIsJudgedAlikeDuringAndAfterTheReversal(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		removeSignup{User: "cat"},
+		converge{},
+		reverseCampaign{Campaign: "one"},
+		addSignup{User: "cat", Code: "coupon", At: 80},
+	})
+}
+
+// A pair that waits in a campaign without a policy keeps the attribution until its purchase is
+// removed, and the erasure comes in between.
+func TestErasureFixesTheAttributionThatTheFactsGive(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Currency: "EUR", Policy: terms{Every: true, Before: 5, Hold: 24, Rewards: []rewardTerms{{Name: "inviter", Currency: "EUR", Tiers: []tierTerms{{From: 1, Amount: 600}, {From: 2, Amount: 200}}}}}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann1"},
+		addTouch{Visitor: "v2", ID: "t2", Code: " a", At: 90},
+		addPurchase{User: "dan1", ID: "p2", Amount: 1000, Currency: "USD", At: 98, Category: "book"},
+		transaction{Repeatable: true, What: []operation{removePurchase{User: "dan1", ID: "p2"}, removeRefund{User: "bob1", Purchase: "p2", ID: "r1"}, addPurchase{User: "cat1", ID: "p3", Amount: 1000, Currency: "USD", At: 80, Category: "book"}, addLink{Code: "a", Campaign: "one", Referrer: "ann1", Label: "press"}}},
+		beside{Batch: 7, At: 10, What: again{Campaign: "one", Mode: "PolicyMissing"}},
+		addSignup{User: "dan1", Visitor: "v2", At: 98},
+		converge{Crash: 48, Deaf: true, Again: true},
+		erase{User: "dan1"},
+		converge{Batch: 7, Crash: 38, Deaf: true},
+	})
+}
+
+func TestErasureInTheBatchThatReversesAWaitingPairFixesTheAttributionThatTheFactsGive(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 90},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 98},
+		again{Campaign: "one", Mode: "PolicyMissing"},
+		addSignup{User: "bob", Visitor: "v1", At: 95},
+		addSignup{User: "cat", Visitor: "v1", At: 95},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 98},
+		converge{},
+		addLink{Code: "a", Campaign: "one", Referrer: "ben"},
+		removePurchase{User: "bob", ID: "p1"},
+		removePurchase{User: "cat", ID: "p1"},
+		erase{User: "bob"},
+		converge{},
 	})
 }

@@ -1,6 +1,6 @@
 package model
 
-// Rules 1 and 2: the link that a signup is bound to.
+// Rules 1 and 2: the link that a signup is attributed to.
 
 // attribute returns the attribution of a user's signup, or the reason why there is none.
 func (m *model) attribute(user string) (*attribution, string) {
@@ -8,6 +8,11 @@ func (m *model) attribute(user string) (*attribution, string) {
 	if kept, ok := m.attributions[user]; ok && m.keepsAttribution(user) {
 		return &kept, ""
 	}
+	return m.attributeByFacts(user)
+}
+
+// attributeByFacts attributes a signup whose attribution no pair keeps.
+func (m *model) attributeByFacts(user string) (*attribution, string) {
 	s, ok := m.signups[user]
 	if !ok {
 		return nil, "PurchaseRemoved"
@@ -37,6 +42,26 @@ func (m *model) keepsAttribution(user string) bool {
 		}
 	}
 	return false
+}
+
+// attributeWhenDecided returns the attribution that the user will have once the present facts are
+// decided. A waiting pair that these facts reverse keeps no attribution.
+func (m *model) attributeWhenDecided(user string) (*attribution, string) {
+	attributed, verdicts := m.decide(user)
+	if !m.keepsAttribution(user) || attributed == nil {
+		return m.attribute(user)
+	}
+	for key, p := range m.pairs {
+		if key.user == user && p.admitted() && !m.lapsed(p) {
+			return attributed, ""
+		}
+	}
+	for _, v := range verdicts {
+		if v.pair != nil && v.pair.state == "Waiting" && m.campaigns[v.pair.campaign].mode != open && (v.stays || v.reason == "") {
+			return attributed, ""
+		}
+	}
+	return m.attributeByFacts(user)
 }
 
 // lapsed reports whether the pair's campaign was deleted with Reverse: it takes the pair back as if
@@ -116,8 +141,8 @@ func (l link) alive(t at) bool {
 	return (l.expires == 0 || t < l.expires) && (l.disabled == 0 || t < l.disabled)
 }
 
-// binds reports whether a campaign attributes the signup: it is declared and not deleted, and its
-// period contains the signup.
+// binds returns why a campaign does not attribute the signup; empty: it does, since it is declared
+// and not deleted, and its period contains the signup.
 func (m *model) binds(name string, signedUp at) (reason string) {
 	c := m.campaigns[name]
 	switch {

@@ -43,8 +43,8 @@ func (m *model) follow(v *verdict) int {
 	return number
 }
 
-// reaches reports whether a revision reaches the pair: by its arrival, or by a rollout that has come
-// to its referee.
+// reaches reports whether a revision reaches the pair: by its arrival, or by a rollout that has
+// come to its referee.
 func (c *campaign) reaches(number int, v *verdict, counted bool, matures at) bool {
 	r := c.revisions[number-1]
 	arrived := max(v.signup.arrived, v.purchase.arrived)
@@ -71,7 +71,7 @@ func (c *campaign) withdrawn(number int) bool {
 	return false
 }
 
-// roll takes over how far the engine has come with a rollout.
+// roll takes over the progress of a rollout from the engine.
 func (h *history) roll(w write) {
 	var is struct {
 		Campaign   string
@@ -85,7 +85,7 @@ func (h *history) roll(w write) {
 	r.reached, r.all = is.Reached, is.ReachedAll
 }
 
-// step is a step of a rollout, and how far the rollout had come before it.
+// step is a step of a rollout, with the progress before it.
 type step struct {
 	rollout *rollout
 	before  rollout

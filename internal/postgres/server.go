@@ -19,7 +19,8 @@ func (e *ErrUnsupportedServer) Error() string {
 		"(facts are captured by statement triggers with transition tables)", e.Product, oldestVersion)
 }
 
-// CheckServer returns an *ErrUnsupportedServer unless the server is Postgres of a supported version.
+// CheckServer returns an *ErrUnsupportedServer unless the server is Postgres of a supported
+// version.
 func (db *DB) CheckServer(ctx context.Context) error {
 	connection, err := db.pool.Acquire(ctx)
 	if err != nil {

@@ -194,9 +194,9 @@ func (r *ownRows) Close() {
 
 func (r *ownRows) Err() error { return errors.Join(r.failure, r.Rows.Err(), r.commitErr) }
 
-// QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that runs
-// ten times a second. It begins no transaction, so timeouts and isolation are the role's defaults;
-// the search_path is that of Begin.
+// QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that
+// runs ten times a second. It begins no transaction, so timeouts and isolation are the role's
+// defaults; the search_path is that of Begin.
 func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
 	return &bareRow{ctx, db, sql, arguments}
 }

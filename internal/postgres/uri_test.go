@@ -173,8 +173,8 @@ func FuzzURIsNameNoFile(f *testing.F) {
 	})
 }
 
-// hostile are variables by which the driver would otherwise be led elsewhere,
-// and files in the home directory that say the same.
+// hostile are variables by which the driver would otherwise be led elsewhere, and files in the home
+// directory that say the same.
 func hostile(t *testing.T) []string {
 	t.Helper()
 	home := t.TempDir()
@@ -208,8 +208,8 @@ func TestTheEnvironmentChangesNoConfiguration(t *testing.T) {
 	checkHarmless(t)
 }
 
-// The driver's defaults are read when the process starts, so that this must
-// hold for one that starts in a hostile environment too.
+// The driver's defaults are read when the process starts, so that this must hold for one that
+// starts in a hostile environment too.
 func TestTheEnvironmentOfTheStartChangesNoConfiguration(t *testing.T) {
 	if os.Getenv("PGAPPNAME") == "evil" {
 		checkHarmless(t)

@@ -65,12 +65,11 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 // takenBack reports whether a deleted campaign takes the pair back, or has done so. If the campaign
 // is declared again, the pair is decided anew.
 func (c *candidate) takenBack() bool {
-	return c.lapsed || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
+	return c.lapsed && !c.hadNothing() || c.pair != nil && c.pair.Reason == CampaignDeleted && !c.pair.wasAdmitted()
 }
 
 // hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
-// no attribution leads to the campaign. It keeps its recorded reason, so deciding again changes
-// nothing.
+// no attribution leads to the campaign. It is judged alike during the reversal and afterwards.
 func (c *candidate) hadNothing() bool {
 	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
 }

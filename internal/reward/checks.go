@@ -61,8 +61,6 @@ func (c *candidate) judge(notAttributed Reason) {
 // unjudgeable returns the reason why no check can be applied to the candidate; empty: checks apply.
 func (c *candidate) unjudgeable(notAttributed Reason) Reason {
 	switch {
-	case c.lapsed && c.hadNothing():
-		return c.pair.Reason
 	case c.takenBack() && (c.removed() || c.attribution == nil):
 		return CampaignDeleted
 	case c.removed():

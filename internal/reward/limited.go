@@ -3,15 +3,15 @@ package reward
 // Limited reports whether admissions of the campaign depend on other pairs: a revision of it has
 // tiers, it has a cap or a budget, or pairs wait in it.
 func (c *Campaign) Limited() bool {
-	return c.Budget != nil || c.PairsPerReferrer > 0 || c.Waits || c.tiered()
+	return c.Budget != nil || c.PairsPerReferrer > 0 || c.Waits || c.Tiered()
 }
 
 // Allocates reports whether a pair that counts needs the campaign's capacity: the campaign is
 // limited, or it is not open, so that pairs join its waitlist.
 func (c *Campaign) Allocates() bool { return c.Limited() || c.Mode != Open }
 
-// tiered reports whether a revision has tiers, so that credits depend on the pairs of the referrer.
-func (c *Campaign) tiered() bool {
+// Tiered reports whether a revision has tiers, so that credits depend on the pairs of the referrer.
+func (c *Campaign) Tiered() bool {
 	for i := range c.Revisions {
 		if c.Revisions[i].Terms.tiered() {
 			return true

@@ -24,7 +24,8 @@ func (c *ControlPlane) Kubeconfig() string { return c.files.kubeconfig }
 // KubectlPath returns the path of this control plane's kubectl.
 func (c *ControlPlane) KubectlPath() string { return c.kubectl }
 
-// ConfigFor returns the client configuration of a user with this name and these groups, by certificate.
+// ConfigFor returns the client configuration of a user with this name and these groups, by
+// certificate.
 func (c *ControlPlane) ConfigFor(user string, groups ...string) (*rest.Config, error) {
 	pair, err := c.authority.Client(user, groups...)
 	if err != nil {
@@ -35,7 +36,8 @@ func (c *ControlPlane) ConfigFor(user string, groups ...string) (*rest.Config, e
 	return config, nil
 }
 
-// ConfigForToken returns the client configuration for a bearer token, for example a ServiceAccount's.
+// ConfigForToken returns the client configuration for a bearer token, for example a
+// ServiceAccount's.
 func (c *ControlPlane) ConfigForToken(token string) *rest.Config {
 	config := c.anonymous()
 	config.BearerToken = token
@@ -66,10 +68,12 @@ func WriteKubeconfig(path string, config *rest.Config) error {
 	return nil
 }
 
-// Kubectl runs kubectl as administrator and returns what it printed to both outputs. Manifests can be passed with "-f", "-" and input.
+// Kubectl runs kubectl as administrator and returns what it printed to both outputs. Manifests can
+// be passed with "-f", "-" and input.
 func (c *ControlPlane) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.kubectl, append([]string{"--kubeconfig", c.files.kubeconfig}, args...)...)
-	// What kubectl remembers of a server goes with the server, not into a home directory or, without one, into the tree.
+	// What kubectl remembers of a server goes with the server, not into a home directory or,
+	// without one, into the tree.
 	cmd.Env = append(os.Environ(), "KUBECACHEDIR="+filepath.Join(c.files.dir, "kubectl"))
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = time.Second

@@ -61,8 +61,8 @@ func (c *ControlPlane) apiServerArgs() []string {
 	return append(args, c.options.APIServerArgs...)
 }
 
-// APIServer returns the running kube-apiserver, for tests that pause it with a signal. It is another
-// process after each start.
+// APIServer returns the running kube-apiserver, for tests that pause it with a signal. It is
+// another process after each start.
 func (c *ControlPlane) APIServer() *Process { return c.apiServer }
 
 // StopAPIServer stops the API server; etcd keeps everything.

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority for servers and clients of one test world. Its key never leaves the process.
+// Authority is a certificate authority for servers and clients of one test world. Its key never
+// leaves the process.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey

@@ -67,7 +67,8 @@ func StartBrowser(ctx context.Context, options BrowserOptions) (*Browser, error)
 	return b, nil
 }
 
-// start runs the program with one pipe for commands and one for answers, as its descriptors 3 and 4.
+// start runs the program with one pipe for commands and one for answers, as its descriptors 3 and
+// 4.
 func (b *Browser) start(program string, arguments []string) error {
 	commands, send, err := os.Pipe()
 	if err != nil {

@@ -18,8 +18,7 @@ type Cookie struct {
 	SameSite string `json:"sameSite"`
 }
 
-// Open goes to an address, redirects included, and returns when the page is
-// loaded.
+// Open goes to an address, redirects included, and returns when the page is loaded.
 func (b *Browser) Open(ctx context.Context, address string) error {
 	loaded := b.tools.next("Page.loadEventFired")
 	var navigated struct {
@@ -34,8 +33,8 @@ func (b *Browser) Open(ctx context.Context, address string) error {
 	return b.await(ctx, loaded)
 }
 
-// Do evaluates JavaScript that leads to another page, such as a click, and
-// returns when that is loaded.
+// Do evaluates JavaScript that leads to another page, such as a click, and returns when that is
+// loaded.
 func (b *Browser) Do(ctx context.Context, script string) error {
 	loaded := b.tools.next("Page.loadEventFired")
 	if err := b.Evaluate(ctx, script, nil); err != nil {
@@ -55,8 +54,7 @@ func (b *Browser) await(ctx context.Context, loaded <-chan struct{}) error {
 	}
 }
 
-// Evaluate evaluates JavaScript in the page and decodes its value into result,
-// unless that is nil.
+// Evaluate evaluates JavaScript in the page and decodes its value into result, unless that is nil.
 func (b *Browser) Evaluate(ctx context.Context, script string, result any) error {
 	var evaluated struct {
 		Result struct {

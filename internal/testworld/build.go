@@ -12,8 +12,8 @@ import (
 
 var builds sync.Map // by package: func() (string, error)
 
-// Build compiles a main package of this repository, "./cmd/manager" for
-// example, once per process and returns the program's path.
+// Build compiles a main package of this repository, "./cmd/manager" for example, once per process
+// and returns the program's path.
 func Build(pkg string) (string, error) {
 	once, _ := builds.LoadOrStore(pkg, sync.OnceValues(func() (string, error) { return build(pkg) }))
 	run, ok := once.(func() (string, error))

@@ -17,13 +17,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// ControlPlaneOptions say what a control plane has beyond etcd, kube-apiserver
-// and an administrator.
+// ControlPlaneOptions say what a control plane has beyond etcd, kube-apiserver and an
+// administrator.
 type ControlPlaneOptions struct {
 	// CRDs are files and directories of CustomResourceDefinitions to install.
 	CRDs []string
-	// ControllerManager adds a kube-controller-manager: garbage collection,
-	// deletion of namespaces, Deployments down to their Pods (which no node runs).
+	// ControllerManager adds a kube-controller-manager: garbage collection, deletion of namespaces,
+	// Deployments down to their Pods (which no node runs).
 	ControllerManager bool
 	// APIServerArgs are added to kube-apiserver's command line.
 	APIServerArgs []string
@@ -42,7 +42,8 @@ type ControlPlane struct {
 	kubectl                      string
 }
 
-// StartControlPlane starts a control plane and returns when it answers and the CRDs are established.
+// StartControlPlane starts a control plane and returns when it answers and the CRDs are
+// established.
 func StartControlPlane(ctx context.Context, options ControlPlaneOptions) (*ControlPlane, error) {
 	c := &ControlPlane{options: options}
 	if err := c.start(ctx); err != nil {
@@ -96,8 +97,8 @@ func (c *ControlPlane) Stop() error {
 	return errors.Join(errs...)
 }
 
-// InstallCRDs installs the CustomResourceDefinitions in these files and
-// directories and returns when they are established.
+// InstallCRDs installs the CustomResourceDefinitions in these files and directories and returns
+// when they are established.
 func (c *ControlPlane) InstallCRDs(paths ...string) error {
 	if len(paths) == 0 {
 		return nil

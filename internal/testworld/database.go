@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Names of the plain roles, which exist on every server: the shop writes
-// facts, bi reads. They may log in and nothing else until they are granted it.
+// Names of the plain roles, which exist on every server: the shop writes facts, bi reads. They may
+// log in and nothing else until they are granted it.
 const (
 	WriterRole = "shop"
 	ReaderRole = "bi"
@@ -27,8 +27,7 @@ type Database struct {
 	ReaderURI string // the role bi
 	AdminURI  string // a superuser (on a borrowed server: the user of DATABASE_URL)
 
-	// Operator is the name of the operator's role. Databases made from one
-	// template share it.
+	// Operator is the name of the operator's role. Databases made from one template share it.
 	Operator string
 
 	server *Postgres
@@ -37,8 +36,7 @@ type Database struct {
 
 type login struct{ role, password string }
 
-// CreateDatabase makes an empty database under a random name, with an operator
-// role of its own.
+// CreateDatabase makes an empty database under a random name, with an operator role of its own.
 func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
 	name, err := randomName("db_")
 	if err != nil {
@@ -54,7 +52,8 @@ func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
 		return execAll(ctx, connection,
 			// Only hexadecimal digits: nothing in it needs quoting.
 			"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
-			// A role without superuser rights must be a member of the role to which it gives ownership.
+			// A role without superuser rights must be a member of the role to which it gives
+			// ownership.
 			"GRANT "+role+" TO CURRENT_USER",
 			"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
 		)
@@ -95,8 +94,8 @@ func (d *Database) Drop(ctx context.Context) error {
 	return nil
 }
 
-// createPlainRoles creates the roles shop and bi where they do not exist; their
-// passwords are their names.
+// createPlainRoles creates the roles shop and bi where they do not exist; their passwords are their
+// names.
 func createPlainRoles(ctx context.Context, adminURI string) error {
 	return withConnection(ctx, adminURI, func(connection *pgx.Conn) error {
 		for _, role := range []string{WriterRole, ReaderRole} {
@@ -109,8 +108,8 @@ func createPlainRoles(ctx context.Context, adminURI string) error {
 	})
 }
 
-// alreadyExists also recognises the error of a server when two processes create the same role at the
-// same time.
+// alreadyExists also recognises the error of a server when two processes create the same role at
+// the same time.
 func alreadyExists(err error) bool {
 	const duplicateObject, uniqueViolation = "42710", "23505"
 	var refusal *pgconn.PgError

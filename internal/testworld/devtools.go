@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// devTools speaks the DevTools protocol over a pair of pipes: messages of JSON,
-// each with a zero byte behind it.
+// devTools speaks the DevTools protocol over a pair of pipes: messages of JSON, each with a zero
+// byte behind it.
 type devTools struct {
 	send io.Writer
 

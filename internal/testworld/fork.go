@@ -5,12 +5,11 @@ import (
 	"sync"
 )
 
-// forks runs functions on one operating system thread that lives as long as
-// this process.
+// forks runs functions on one operating system thread that lives as long as this process.
 //
-// Linux sends a child its parent-death signal when the *thread* that forked it
-// ends, and Go may end a thread at any time. Children that are forked here lose their parent only when
-// the whole process ends.
+// Linux sends a child its parent-death signal when the *thread* that forked it ends, and Go may end
+// a thread at any time. Children that are forked here lose their parent only when the whole process
+// ends.
 var forks = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {

@@ -22,8 +22,8 @@ func HostileDefaults() map[string]string {
 	}
 }
 
-// hostile are functions and operators that fail. An unqualified name finds them first under a hostile
-// search_path.
+// hostile are functions and operators that fail. An unqualified name finds them first under a
+// hostile search_path.
 const hostile = `
 	CREATE SCHEMA IF NOT EXISTS hostile;
 	GRANT USAGE ON SCHEMA hostile TO PUBLIC;

@@ -33,9 +33,9 @@ func (c *ControlPlane) CreateNamespace(ctx context.Context, prefix string) (stri
 	return namespace.Name, nil
 }
 
-// EmptyNamespace removes the project's objects from a namespace, despite finalizers, so that the next
-// test's manager does not find them. The namespace stays: without a controller manager it would remain
-// Terminating.
+// EmptyNamespace removes the project's objects from a namespace, despite finalizers, so that the
+// next test's manager does not find them. The namespace stays: without a controller manager it
+// would remain Terminating.
 func (c *ControlPlane) EmptyNamespace(ctx context.Context, namespace string) error {
 	resources, err := c.projectResources()
 	if err != nil {

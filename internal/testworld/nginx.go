@@ -71,8 +71,8 @@ func StartNginx(ctx context.Context, options NginxOptions) (*Nginx, error) {
 	return nil, errNoPort("nginx")
 }
 
-// nginxConfiguration wraps the http block in a configuration with one process, which leaves no worker
-// when it is killed and writes only to its own directory.
+// nginxConfiguration wraps the http block in a configuration with one process, which leaves no
+// worker when it is killed and writes only to its own directory.
 func nginxConfiguration(http string) string {
 	var temporary strings.Builder
 	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

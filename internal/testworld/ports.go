@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// startAttempts is how often a server is started again on another port, because another process took
-// the port after it was found free.
+// startAttempts is how often a server is started again on another port, because another process
+// took the port after it was found free.
 const startAttempts = 5
 
 // nextPort is FreePort, except in the test of a port that is taken.
@@ -18,8 +18,8 @@ var nextPort = FreePort
 
 // FreePort returns a loopback port that is free at the moment.
 //
-// It avoids the range that the kernel uses for outgoing connections, so that a server that is stopped
-// and started again still finds its port free.
+// It avoids the range that the kernel uses for outgoing connections, so that a server that is
+// stopped and started again still finds its port free.
 func FreePort() (int, error) {
 	const low = 15000
 	high := firstEphemeralPort()

@@ -16,22 +16,22 @@ import (
 )
 
 // PostgresOptions say how a server differs from the usual server of tests. That one is fast but may
-// lose data if the machine loses power, listens on loopback TCP, and has an ICU collation if possible,
-// so that no query relies on byte order.
+// lose data if the machine loses power, listens on loopback TCP, and has an ICU collation if
+// possible, so that no query relies on byte order.
 type PostgresOptions struct {
 	// Durable makes commits wait for the disk, as production does.
 	Durable bool
 	// Locale is "C" or an ICU locale. Empty: "en-US", or "C" before Postgres 15.
 	Locale string
-	// Settings are lines of postgresql.conf, for example
-	// shared_preload_libraries: pg_stat_statements.
+	// Settings are lines of postgresql.conf, for example shared_preload_libraries:
+	// pg_stat_statements.
 	Settings map[string]string
 	// Certificate makes the server accept TLS connections only.
 	Certificate *KeyPair
 }
 
-// Postgres is a server. AdminURI is a superuser's URI of the database postgres; on a borrowed server,
-// DATABASE_URL itself.
+// Postgres is a server. AdminURI is a superuser's URI of the database postgres; on a borrowed
+// server, DATABASE_URL itself.
 type Postgres struct {
 	AdminURI string
 	// Major is the server's major version, 15 for example.
@@ -111,8 +111,7 @@ func (p *Postgres) Process() *Process {
 	return p.server.process
 }
 
-// Stop ends the server in an orderly way and removes its data. A borrowed one
-// is left alone.
+// Stop ends the server in an orderly way and removes its data. A borrowed one is left alone.
 func (p *Postgres) Stop() error {
 	if p.server == nil {
 		return nil
@@ -133,8 +132,8 @@ func (p *Postgres) Halt() error {
 	return p.server.process.stopWith(syscall.SIGINT, patience)
 }
 
-// Kill ends the postmaster and its backends with SIGKILL, like the kernel's OOM killer. Start recovers
-// what was committed.
+// Kill ends the postmaster and its backends with SIGKILL, like the kernel's OOM killer. Start
+// recovers what was committed.
 func (p *Postgres) Kill() error {
 	if p.server == nil {
 		return errBorrowed

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// unprivileged returns the user for Postgres if this process is root, because Postgres refuses to run as
-// root; otherwise nil.
+// unprivileged returns the user for Postgres if this process is root, because Postgres refuses to
+// run as root; otherwise nil.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

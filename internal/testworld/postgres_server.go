@@ -174,9 +174,9 @@ func (s *ownServer) awaitReady(ctx context.Context, uri string) error {
 	})
 }
 
-// kill stops the postmaster first, so that it starts no other backend, and then
-// kills it and all that it had started. It returns when they are gone: their
-// memory is locked until then, and the server could not be started again.
+// kill stops the postmaster first, so that it starts no other backend, and then kills it and all
+// that it had started. It returns when they are gone: their memory is locked until then, and the
+// server could not be started again.
 func (s *ownServer) kill() error {
 	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
 		return err

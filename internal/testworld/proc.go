@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// childrenOf lists the processes that a process has started. Where there is no
-// /proc the answer is empty, and Postgres' backends end by themselves.
+// childrenOf lists the processes that a process has started. Where there is no /proc the answer is
+// empty, and Postgres' backends end by themselves.
 func childrenOf(parent int) []int {
 	entries, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
 	var children []int

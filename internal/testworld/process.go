@@ -24,8 +24,8 @@ type ProcessOptions struct {
 	files    []*os.File          // its descriptors from 3 on
 }
 
-// Process is a running child. Its standard output and error are in one file,
-// and it does not outlive this process.
+// Process is a running child. Its standard output and error are in one file, and it does not
+// outlive this process.
 type Process struct {
 	name    string
 	cmd     *exec.Cmd
@@ -143,8 +143,8 @@ func (p *Process) stopWith(signal syscall.Signal, patience time.Duration) error 
 	return fmt.Errorf("%s did not end within %s of %s and was killed", p.name, patience, signal)
 }
 
-// waitUntil polls probe until it succeeds. It gives up when the child ends or
-// the context does, and shows the end of the child's log then.
+// waitUntil polls probe until it succeeds. It gives up when the child ends or the context does, and
+// shows the end of the child's log then.
 func (p *Process) waitUntil(ctx context.Context, probe func(context.Context) error) error {
 	const pause = 25 * time.Millisecond
 	for {

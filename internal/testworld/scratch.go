@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// scratch is the directory of this process: data of servers, logs, built
-// binaries. A janitor removes it when the process is gone.
+// scratch is the directory of this process: data of servers, logs, built binaries. A janitor
+// removes it when the process is gone.
 var scratch struct {
 	sync.Mutex
 	dir     string
 	janitor *os.File // our end of the janitor's standard input
 }
 
-// janitorScript waits until its input is closed, which the kernel does however this process ends, and
-// then removes the directory. It retries while dying servers still write to it.
+// janitorScript waits until its input is closed, which the kernel does however this process ends,
+// and then removes the directory. It retries while dying servers still write to it.
 const janitorScript = `cat >/dev/null
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	rm -rf -- "$1" && exit
@@ -40,8 +40,8 @@ func scratchDir(prefix string) (string, error) {
 	return dir, nil
 }
 
-// ScratchDir returns a new directory whose files are removed with this process's test world, however
-// the process ends.
+// ScratchDir returns a new directory whose files are removed with this process's test world,
+// however the process ends.
 func ScratchDir(prefix string) (string, error) { return scratchDir(prefix) }
 
 func newLogFile(name string) (*os.File, error) {
@@ -111,8 +111,8 @@ func removeScratch() error {
 	return err
 }
 
-// tempDir returns the usual directory for temporary files, unless this process is root and other users
-// cannot reach that directory: Postgres could not start in it.
+// tempDir returns the usual directory for temporary files, unless this process is root and other
+// users cannot reach that directory: Postgres could not start in it.
 func tempDir() string {
 	usual := os.TempDir()
 	if os.Geteuid() == 0 && !everybodyReaches(usual) {

@@ -17,8 +17,7 @@ var shared struct {
 	postgres     *Postgres
 }
 
-// SharedControlPlane returns this process's control plane with the CRDs of this
-// repository.
+// SharedControlPlane returns this process's control plane with the CRDs of this repository.
 func SharedControlPlane(ctx context.Context) (*ControlPlane, error) {
 	shared.Lock()
 	defer shared.Unlock()
@@ -61,8 +60,8 @@ func CRDs() (string, error) {
 	return filepath.Join(root, "config", "crd", "bases"), nil
 }
 
-// StopAll stops the shared servers and removes all files of this process's
-// test world. The caller stops its own servers before.
+// StopAll stops the shared servers and removes all files of this process's test world. The caller
+// stops its own servers before.
 func StopAll(ctx context.Context) error {
 	shared.Lock()
 	defer shared.Unlock()

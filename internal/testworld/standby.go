@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// NewStandby starts a server that copies p and follows it, until the test ends. It skips the test on
-// a borrowed server, and where pg_basebackup is not installed.
+// NewStandby starts a server that copies p and follows it, until the test ends. It skips the test
+// on a borrowed server, and where pg_basebackup is not installed.
 func (p *Postgres) NewStandby(t testing.TB) *Postgres {
 	t.Helper()
 	if p.server == nil {

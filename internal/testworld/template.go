@@ -17,9 +17,9 @@ type Template struct {
 	err      error
 }
 
-// Template returns the template of this key, made at its first use: a new
-// database that fill has filled, typically with the migrated schema. fill must close its connections;
-// no connection to the template is made afterwards.
+// Template returns the template of this key, made at its first use: a new database that fill has
+// filled, typically with the migrated schema. fill must close its connections; no connection to the
+// template is made afterwards.
 func (p *Postgres) Template(ctx context.Context, key string, fill func(context.Context, *Database) error) (*Template, error) {
 	value, _ := p.templates.LoadOrStore(key, &Template{})
 	template, ok := value.(*Template)
@@ -45,8 +45,8 @@ func (p *Postgres) fill(ctx context.Context, template *Template, fill func(conte
 	return nil
 }
 
-// CreateDatabaseFrom makes a copy of the template under a random name. All copies share the operator's
-// role of the template, which owns the same objects in each.
+// CreateDatabaseFrom makes a copy of the template under a random name. All copies share the
+// operator's role of the template, which owns the same objects in each.
 func (p *Postgres) CreateDatabaseFrom(ctx context.Context, template *Template) (*Database, error) {
 	name, err := randomName("db_")
 	if err != nil {

@@ -33,8 +33,8 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// Cluster returns the control plane that the tests of this process share, with
-// the CRDs of this repository.
+// Cluster returns the control plane that the tests of this process share, with the CRDs of this
+// repository.
 func Cluster(t testing.TB) *ControlPlane {
 	t.Helper()
 	controlPlane, err := SharedControlPlane(context.Background())
@@ -55,8 +55,8 @@ func NewCluster(t testing.TB, options ControlPlaneOptions) *ControlPlane {
 	return controlPlane
 }
 
-// NewNamespace makes a namespace in the control plane; the project's objects in
-// it are removed when the test ends.
+// NewNamespace makes a namespace in the control plane; the project's objects in it are removed when
+// the test ends.
 func NewNamespace(t testing.TB, controlPlane *ControlPlane) string {
 	t.Helper()
 	namespace, err := controlPlane.CreateNamespace(t.Context(), "test")
@@ -78,8 +78,8 @@ func NewPostgres(t testing.TB, options PostgresOptions) *Postgres {
 	return postgres
 }
 
-// NewDatabase makes an empty database on the shared server for this test alone, with its own operator
-// role.
+// NewDatabase makes an empty database on the shared server for this test alone, with its own
+// operator role.
 func NewDatabase(t testing.TB) *Database {
 	t.Helper()
 	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
@@ -87,8 +87,8 @@ func NewDatabase(t testing.TB) *Database {
 	})
 }
 
-// NewDatabaseFrom makes a copy of a template on the shared server for this test alone. The first use of
-// key fills the template, see Postgres.Template.
+// NewDatabaseFrom makes a copy of a template on the shared server for this test alone. The first
+// use of key fills the template, see Postgres.Template.
 func NewDatabaseFrom(t testing.TB, key string, fill func(context.Context, *Database) error) *Database {
 	t.Helper()
 	return ownDatabase(t, func(ctx context.Context, postgres *Postgres) (*Database, error) {
@@ -162,8 +162,8 @@ func NewBrowser(t testing.TB, options BrowserOptions) *Browser {
 	return browser
 }
 
-// Run starts a program for this test alone. It is killed when the test ends,
-// and the end of its output is shown if the test failed.
+// Run starts a program for this test alone. It is killed when the test ends, and the end of its
+// output is shown if the test failed.
 func Run(t testing.TB, options ProcessOptions) *Process {
 	t.Helper()
 	process, err := StartProcess(options)
@@ -174,8 +174,7 @@ func Run(t testing.TB, options ProcessOptions) *Process {
 	return process
 }
 
-// endWith kills a process when the test ends, and shows the end of its output
-// if the test failed.
+// endWith kills a process when the test ends, and shows the end of its output if the test failed.
 func endWith(t testing.TB, process *Process) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -186,7 +185,8 @@ func endWith(t testing.TB, process *Process) {
 	})
 }
 
-// cleanUp runs work after the test, with a context of its own: the test's context has ended by then.
+// cleanUp runs work after the test, with a context of its own: the test's context has ended by
+// then.
 func cleanUp(t testing.TB, work func(context.Context) error) {
 	t.Helper()
 	t.Cleanup(func() {

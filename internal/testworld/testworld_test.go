@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// worldFile, when set, makes this test binary start a world of its own,
-// describe it in the file of that name, and wait to be killed.
+// worldFile, when set, makes this test binary start a world of its own, describe it in the file of
+// that name, and wait to be killed.
 const worldFile = "TESTWORLD_TEST_WORLD_FILE"
 
 type world struct {

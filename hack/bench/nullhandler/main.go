@@ -1,5 +1,5 @@
-// Command nullhandler redirects every request and does nothing else: it is what the
-// bench holds the tracker's redirects against.
+// Command nullhandler redirects every request and does nothing else: it is what the bench holds the
+// tracker's redirects against.
 package main
 
 import (

@@ -1,5 +1,6 @@
 -- Reads a database's activity so far: statements, rows written, records of write-ahead log, and the
--- position of the server's write-ahead log. Runs in another database, so that it does not count itself.
+-- position of the server's write-ahead log. Runs in another database, so that it does not count
+-- itself.
 SELECT coalesce(sum(s.calls), 0)::bigint,
        coalesce(sum(s.wal_records), 0)::bigint
        + (SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = $1),

@@ -1,6 +1,6 @@
--- The baseline of a resync: an anti-join in both directions between what pairs should earn under the
--- bench's policy and their ledger entries. It has no other rules, no counters, no ranges, and repairs
--- nothing. Uses no index: it reads all.
+-- The baseline of a resync: an anti-join in both directions between what pairs should earn under
+-- the bench's policy and their ledger entries. It has no other rules, no counters, no ranges, and
+-- repairs nothing. Uses no index: it reads all.
 WITH desired AS MATERIALIZED (
     SELECT a.user_id, p.purchase_id, 'inviter' COLLATE "C" AS reward, a.campaign, a.referrer_id AS beneficiary_id, 500::bigint AS amount
       FROM referral.attribution AS a

@@ -1,9 +1,9 @@
--- The baseline: computes all credits of a campaign inside the database, one INSERT … SELECT per result
--- table, one transaction each. It fills the same tables, with the same indexes, with the same rows,
--- digests and checksums included, as the engine under the bench's policy ($5 to the referrer for the
--- first purchase of each referee, no hold), if all signups are by typed code, all have purchases, and
--- nothing has been decided before. It supports nothing else: no touches, no holds, no second run.
--- Uses no index: it reads all.
+-- The baseline: computes all credits of a campaign inside the database, one INSERT … SELECT per
+-- result table, one transaction each. It fills the same tables, with the same indexes, with the
+-- same rows, digests and checksums included, as the engine under the bench's policy ($5 to the
+-- referrer for the first purchase of each referee, no hold), if all signups are by typed code, all
+-- have purchases, and nothing has been decided before. It supports nothing else: no touches, no
+-- holds, no second run. Uses no index: it reads all.
 
 BEGIN;
 INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, pairs, checksum)

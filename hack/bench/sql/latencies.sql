@@ -1,5 +1,5 @@
--- From the commit of a purchase to the commit of its ledger entry, in seconds,
--- for the referees $1 to $2. Needs track_commit_timestamp.
+-- From the commit of a purchase to the commit of its ledger entry, in seconds, for the referees $1
+-- to $2. Needs track_commit_timestamp.
 -- Uses purchase_pkey and ledger_pkey.
 SELECT extract(epoch FROM pg_xact_commit_timestamp(l.xmin) - pg_xact_commit_timestamp(p.xmin))::float8
   FROM generate_series($1::int, $2::int) AS n

@@ -1,6 +1,7 @@
--- Reads the number of rows of each result table, and a hash of the columns that do not depend on when
--- and by which worker they were written: without times of writing, admission orders and the shards of
--- counters, and with each row's checksum only as right or wrong. Uses no index: it reads all.
+-- Reads the number of rows of each result table, and a hash of the columns that do not depend on
+-- when and by which worker they were written: without times of writing, admission orders and the
+-- shards of counters, and with each row's checksum only as right or wrong. Uses no index: it reads
+-- all.
 SELECT 'attribution' AS what, count(*), coalesce(sum(hashtextextended(
            (user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id, facts, via, pairs,
             checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id))::text, 0)), 0) AS checksum

@@ -1,6 +1,6 @@
 -- Puts the purchase of every referee that has no attribution yet on the waitlist, with all rows
--- that the engine writes for it under the bench's policy and an exhausted budget: all signups are by
--- typed code, each referee has one purchase, and there is no cap. Uses no index: it reads all.
+-- that the engine writes for it under the bench's policy and an exhausted budget: all signups are
+-- by typed code, each referee has one purchase, and there is no cap. Uses no index: it reads all.
 
 BEGIN;
 TRUNCATE referral.change;

@@ -22,7 +22,8 @@ func aptInstall(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// Tests of two packages may install at the same time, and apt fails while another apt is running.
+	// Tests of two packages may install at the same time, and apt fails while another apt is
+	// running.
 	unlock, err := lock(ctx, dir)
 	if err != nil {
 		return err
@@ -50,8 +51,8 @@ func aptInstall(ctx context.Context, name string) error {
 // policyFile is the script that Debian's packages ask before they start a service.
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// keepAptFromStartingServices prevents packages from starting their servers during the installation. It keeps a policy
-// that exists already.
+// keepAptFromStartingServices prevents packages from starting their servers during the
+// installation. It keeps a policy that exists already.
 func keepAptFromStartingServices() (restore func(), err error) {
 	const nothing = "#!/bin/sh\n# Of referral-operator's tests, while they install a package.\nexit 101\n"
 	file, err := os.OpenFile(policyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)

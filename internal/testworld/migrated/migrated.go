@@ -1,6 +1,6 @@
-// Package migrated gives tests a database with the schema in it: migrated,
-// owned, and granted to the plain roles. It imports package database, which the test world itself does
-// not. What only one package's tests need stays in that package.
+// Package migrated gives tests a database with the schema in it: migrated, owned, and granted to
+// the plain roles. It imports package database, which the test world itself does not. What only one
+// package's tests need stays in that package.
 package migrated
 
 import (
@@ -28,8 +28,8 @@ func New(t testing.TB) *testworld.Database {
 	return With(t, "migrated", func(context.Context, *postgres.DB) error { return nil })
 }
 
-// With makes a migrated database with further content. The first use of a key adds the content, and all
-// uses get it.
+// With makes a migrated database with further content. The first use of a key adds the content, and
+// all uses get it.
 func With(t testing.TB, key string, add func(context.Context, *postgres.DB) error) *testworld.Database {
 	t.Helper()
 	return testworld.NewDatabaseFrom(t, key, func(ctx context.Context, own *testworld.Database) error {

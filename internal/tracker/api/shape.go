@@ -19,9 +19,9 @@ const largestAttributes = 64 << 10
 const (
 	// longestText is the most characters of an id or a code.
 	longestText = 255
-	// largestText is the most bytes of an id or a code. 255 characters of any alphabet in use fit; only
-	// of rare scripts and emoji, which take four bytes each, fewer do. Three ids together fit into a
-	// row of an index of Postgres, which holds 2704 bytes.
+	// largestText is the most bytes of an id or a code. 255 characters of any alphabet in use fit;
+	// only of rare scripts and emoji, which take four bytes each, fewer do. Three ids together fit
+	// into a row of an index of Postgres, which holds 2704 bytes.
 	largestText = 3 * longestText
 )
 
@@ -108,8 +108,8 @@ func beyond(schema *huma.Schema, value any) string {
 	return ""
 }
 
-// wrongCode returns the error of a code that is longer than a stored code may be in lower case. U+0130
-// is the one character whose lower case may have two.
+// wrongCode returns the error of a code that is longer than a stored code may be in lower case.
+// U+0130 is the one character whose lower case may have two.
 func wrongCode(code string) string {
 	if utf8.RuneCountInString(code)+strings.Count(code, "\u0130") > longestText {
 		return "is longer than " + strconv.Itoa(longestText) + " characters in lower case"

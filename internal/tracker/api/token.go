@@ -25,9 +25,9 @@ var tokenLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,62}):?[ \t]+(\
 
 const tokenShape = "write a name and a token, or a name and sha256: with 64 hexadecimal digits"
 
-// ParseTokens reads a file of tokens, one a line: "shop: <token>", or
-// "shop sha256:<hex>" where the file must not contain the token itself. A name may have several
-// tokens, so that one can be replaced. Empty lines and lines that begin with # are ignored.
+// ParseTokens reads a file of tokens, one a line: "shop: <token>", or "shop sha256:<hex>" where the
+// file must not contain the token itself. A name may have several tokens, so that one can be
+// replaced. Empty lines and lines that begin with # are ignored.
 //
 // Errors contain nothing of the content.
 func ParseTokens(content []byte) (*Tokens, error) {

@@ -34,8 +34,8 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 	now := e.Now()
 	asked, method := e.original(r)
 	if codes := e.codesOn(asked); len(codes) > 0 && (method == http.MethodGet || method == http.MethodHead) {
-		// Any page may have such a parameter for a purpose of its own: an unknown code counts against
-		// no client.
+		// Any page may have such a parameter for a purpose of its own: an unknown code counts
+		// against no client.
 		link, code, err := e.find(r.Context(), codes...)
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
 			switch reason := e.noVisit(r, method); reason {
@@ -75,15 +75,15 @@ func (e *Edge) codesOn(a webAddress) (codes []string) {
 	return codes
 }
 
-// pageHeaders are the headers in which gateways send the address of the requested page: nginx usually
-// in X-Original-URL or X-Original-URI, Traefik in X-Forwarded-Uri.
+// pageHeaders are the headers in which gateways send the address of the requested page: nginx
+// usually in X-Original-URL or X-Original-URI, Traefik in X-Forwarded-Uri.
 var pageHeaders = [...]string{"X-Original-Url", "X-Forwarded-Uri", "X-Original-Uri"}
 
 // original returns the address and method that the visitor requested from the gateway: the path
 // after /capture, as Envoy sends it, else what a trusted gateway sends in a header.
 //
-// A gateway may pass on another of these headers that the visitor sent. The tracker cannot tell which
-// is whose: if they name different pages, it believes none.
+// A gateway may pass on another of these headers that the visitor sent. The tracker cannot tell
+// which is whose: if they name different pages, it believes none.
 func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	trusted := e.Proxies.Trusts(r)
 	said := func(name string) string {
@@ -109,8 +109,8 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	return asked, first(said("X-Forwarded-Method"), said("X-Original-Method"), r.Method)
 }
 
-// namedPage returns the page that the headers name, preferably with its host. It is the address of no
-// page if they name different ones.
+// namedPage returns the page that the headers name, preferably with its host. It is the address of
+// no page if they name different ones.
 func namedPage(said func(string) string) (page webAddress, ok bool) {
 	for _, name := range pageHeaders {
 		text := said(name)

@@ -32,8 +32,8 @@ type Options struct {
 	ConsentCookie string   // visitors without this cookie are not remembered; empty: all are
 	IgnoreBots    bool     // crawlers and link previews leave no touch
 
-	// PageParameters are the parameters that are stored of the queries of landing URLs and referers,
-	// beside Parameters; one that ends in * is the beginning of names. Default: utm_*.
+	// PageParameters are the parameters that are stored of the queries of landing URLs and
+	// referers, beside Parameters; one that ends in * is the beginning of names. Default: utm_*.
 	PageParameters []string
 
 	Keys    func() *visitor.Keys

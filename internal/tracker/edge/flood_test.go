@@ -101,9 +101,9 @@ func noise(length int) string {
 	return b.String()[:length]
 }
 
-// An hour of a client that leaves as many and as large touches as it can. Each takes about 2.7 kB: its
-// two addresses of 1 KiB, one of them out of line, and 300 bytes of indexes. The bound is the one of
-// docs/tracker.md.
+// An hour of a client that leaves as many and as large touches as it can. Each takes about 2.7 kB:
+// its two addresses of 1 KiB, one of them out of line, and 300 bytes of indexes. The bound is the
+// one of docs/tracker.md.
 func TestOneClientsFloodIsBoundedInBytes(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
 		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor)

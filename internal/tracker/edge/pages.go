@@ -9,8 +9,8 @@ import (
 // longestPage is the most bytes of an address that is stored with a touch.
 const longestPage = 1 << 10
 
-// pages reduces addresses of pages to what is stored with a touch: http and https only, without user
-// name, password and fragment, of the query only some parameters, at most longestPage bytes.
+// pages reduces addresses of pages to what is stored with a touch: http and https only, without
+// user name, password and fragment, of the query only some parameters, at most longestPage bytes.
 type pages struct {
 	exact    map[string]bool
 	prefixes []string

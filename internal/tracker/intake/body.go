@@ -82,8 +82,8 @@ func (c *Charge) Release() {
 }
 
 // ReadAll reads a body of at most limit bytes; size is how many are announced, negative for a body
-// of unknown length. Bytes are charged before they are read. Its errors are ErrBusy, ErrTooLarge and
-// those of the body.
+// of unknown length. Bytes are charged before they are read. Its errors are ErrBusy, ErrTooLarge
+// and those of the body.
 func (c *Charge) ReadAll(from io.Reader, size, limit int64) ([]byte, error) {
 	const least = 512
 	if size > limit {

@@ -8,9 +8,9 @@ import (
 
 // Health answers probes.
 //
-// A process that answers is alive. It is ready when it has its keys and tokens and is not
-// about to stop. An outage of the database changes neither: redirects go on without
-// it, and an unready tracker would end them.
+// A process that answers is alive. It is ready when it has its keys and tokens and is not about to
+// stop. An outage of the database changes neither: redirects go on without it, and an unready
+// tracker would end them.
 type Health struct {
 	state atomic.Int32
 }

@@ -17,10 +17,9 @@ type Options struct {
 	Group    int           // most touches in one statement; default 1,000
 	Delay    time.Duration // how long the first of a group waits for others; default 10 ms
 
-	// PerSecond is how many touches are written a second in the long run;
-	// default 5,000, negative: as many as the database takes. The shop sells from the same
-	// database: a flood of clicks must not become a flood of writes. A touch that is not written
-	// is still in the visitor's token.
+	// PerSecond is how many touches are written a second in the long run; default 5,000, negative:
+	// as many as the database takes. The shop sells from the same database: a flood of clicks must
+	// not become a flood of writes. A touch that is not written is still in the visitor's token.
 	PerSecond int
 
 	Log *slog.Logger // default: discards

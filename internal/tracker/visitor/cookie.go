@@ -52,8 +52,8 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 	c.names = []string{c.Name}
 	if c.Domain != "" || !c.Secure {
 		c.Name = cookieName
-		// Visitors that came before the domain was set. The other way round would let any host of the
-		// domain replace the token.
+		// Visitors that came before the domain was set. The other way round would let any host of
+		// the domain replace the token.
 		c.names = []string{c.Name, hostPrefix + cookieName}
 	}
 	c.before, c.after = "; Path=/; Max-Age=", "; HttpOnly; SameSite=Lax"

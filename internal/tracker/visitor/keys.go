@@ -36,12 +36,12 @@ type Keys struct {
 	old  []paseto.V4SymmetricKey
 }
 
-// ParseKeys reads a file of keys: keys, one a line, and Tink keysets in JSON, both of any number. The
-// first key seals, or the primary key of the first keyset if that comes first; all of them open.
-// Empty lines and text after a # are ignored.
+// ParseKeys reads a file of keys: keys, one a line, and Tink keysets in JSON, both of any number.
+// The first key seals, or the primary key of the first keyset if that comes first; all of them
+// open. Empty lines and text after a # are ignored.
 //
-// A line's key seals by AES-256-GCM under a key that is derived from it, and opens the PASETO tokens
-// of earlier versions.
+// A line's key seals by AES-256-GCM under a key that is derived from it, and opens the PASETO
+// tokens of earlier versions.
 //
 // To change keys without losing a visitor, add the new key at the end of the file of every replica;
 // once all of them have read it, move it to the beginning; remove the old key when all tokens that

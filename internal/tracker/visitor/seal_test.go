@@ -75,7 +75,8 @@ func TestKeysAreChangedInTwoStepsWithoutLosingVisitors(t *testing.T) {
 			for i := range steps[:len(steps)-1] {
 				one, other := keys(t, steps[i]...), keys(t, steps[i+1]...)
 				for j, pair := range [][2]*visitor.Keys{{one, other}, {other, one}, {one, one}, {other, other}} {
-					// The old key is removed when its tokens are outdated, so that only these are lost.
+					// The old key is removed when its tokens are outdated, so that only these are
+					// lost.
 					removed := i == len(steps)-2
 					_, err := pair[1].Open(pair[0].Seal(visitor.New(), noon, window), noon)
 					if err != nil {

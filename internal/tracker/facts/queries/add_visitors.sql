@@ -1,5 +1,5 @@
--- Gives stored signups without a visitor the visitors that became known later, while the signups are
--- not attributed. An erased signup stays without one.
+-- Gives stored signups without a visitor the visitors that became known later, while the signups
+-- are not attributed. An erased signup stays without one.
 -- Uses signup_pkey and attribution_pkey.
 UPDATE referral.signup AS s SET visitor_id = given.visitor_id
   FROM unnest(@user_ids::text[], @visitor_ids::text[]) AS given(user_id, visitor_id)

@@ -1,5 +1,5 @@
--- Finds the stored rows of given purchases, and whether the attributes equal the given ones by value;
--- true if none were given or they have been erased.
+-- Finds the stored rows of given purchases, and whether the attributes equal the given ones by
+-- value; true if none were given or they have been erased.
 -- Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)

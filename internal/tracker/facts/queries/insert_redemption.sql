@@ -1,5 +1,5 @@
--- Inserts new redemptions; a trigger subtracts them from their accounts, or refuses.
--- Uses redemption_pkey.
+-- Inserts new redemptions; a trigger subtracts them from their accounts, or refuses. Uses
+-- redemption_pkey.
 INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency, reason, author, created_at)
 SELECT beneficiary_id, redemption_id, amount, currency, reason, author, coalesce(created_at, now())
   FROM unnest(@beneficiary_ids::text[], @redemption_ids::text[], @amounts::bigint[],

@@ -1,6 +1,6 @@
--- Finds the links of given codes ($1), with the destinations of their campaigns and the visitor ids of
--- their referrers' signups: one row for each code, also for a code without a link.
--- Uses link_pkey, campaign_pkey and signup_pkey, however many codes there are.
+-- Finds the links of given codes ($1), with the destinations of their campaigns and the visitor ids
+-- of their referrers' signups: one row for each code, also for a code without a link. Uses
+-- link_pkey, campaign_pkey and signup_pkey, however many codes there are.
 SELECT given.code, coalesce(referral.normal_code(given.code), ''), l.code IS NOT NULL,
        coalesce(l.campaign, ''), coalesce(l.referrer_id, ''), coalesce(l.destination, ''), coalesce(l.campaign_destination, ''),
        l.expires_at, l.disabled_at, coalesce(l.visitor_id, '')

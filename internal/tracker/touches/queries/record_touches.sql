@@ -1,7 +1,6 @@
 -- Inserts touches, in the order of their keys so that two writers do not deadlock. A touch that
 -- exists already, from a retried write or from its visitor's signup, stays as it is, except that a
--- touch from a signup gets its landing URL and referer, which tokens do not carry.
--- Uses touch_pkey.
+-- touch from a signup gets its landing URL and referer, which tokens do not carry. Uses touch_pkey.
 INSERT INTO referral.touch AS t (visitor_id, touch_id, code, touched_at, landing_url, referer)
 SELECT DISTINCT ON (visitor_id, touch_id)
        visitor_id, touch_id, code, touched_at, nullif(landing_url, ''), nullif(referer, '')
