@@ -186,8 +186,8 @@ spec: {databaseRef: {name: shop}, policyRef: {name: five-dollars}, attributionWi
 ---
 `
 
-// declare declares shops on a server, each with so many pairs that are granted, and waits until all are
-// Ready.
+// declare declares shops on a server, each with so many pairs that are granted, and waits until all
+// are Ready.
 func (i *installation) declare(pairs map[string]int, on *testworld.Postgres) {
 	i.Helper()
 	var objects strings.Builder

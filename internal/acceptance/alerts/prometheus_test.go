@@ -17,8 +17,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// prometheus scrapes every second, with the settings of config/prometheus: over HTTPS, with the token
-// of a ServiceAccount that may read metrics.
+// prometheus scrapes every second, with the settings of config/prometheus: over HTTPS, with the
+// token of a ServiceAccount that may read metrics.
 type prometheus struct {
 	testing.TB
 	address string
@@ -60,8 +60,8 @@ func startPrometheus(i *installation, program string) *prometheus {
 	return p
 }
 
-// readServiceMonitor returns what the shipped ServiceMonitor says about scraping, as Prometheus itself
-// is configured.
+// readServiceMonitor returns what the shipped ServiceMonitor says about scraping, as Prometheus
+// itself is configured.
 func readServiceMonitor(i *installation) map[string]any {
 	i.Helper()
 	content, err := os.ReadFile(filepath.Join(i.root, "config", "prometheus", "service_monitor.yaml"))

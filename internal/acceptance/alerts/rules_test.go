@@ -15,9 +15,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// Every duration of the shipped rules is divided by shorter: "for", windows and their steps, and the
-// seconds that ages are compared with. The age of heartbeats is divided by shorterHeartbeat: they
-// come each minute. Nothing else of the rules is changed.
+// Every duration of the shipped rules is divided by shorter: "for", windows and their steps, and
+// the seconds that ages are compared with. The age of heartbeats is divided by shorterHeartbeat:
+// they come each minute. Nothing else of the rules is changed.
 const (
 	shorter          = 60
 	shorterHeartbeat = 3
@@ -28,20 +28,28 @@ var (
 	age    = regexp.MustCompile(`(_seconds\)\s*>\s*)(\d+)`)
 )
 
-// shortenedRules returns the shipped rules as a file of rules of Prometheus.
-func shortenedRules(t testing.TB, root string) []byte {
+// rulesFile is config/prometheus/rules.yaml; its spec is a file of rules as Prometheus reads it.
+type rulesFile struct {
+	Spec struct {
+		Groups []struct {
+			Name  string           `json:"name"`
+			Rules []map[string]any `json:"rules"`
+		} `json:"groups"`
+	}
+}
+
+func readRules(t testing.TB, root string) (file rulesFile) {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, "config", "prometheus", "rules.yaml"))
 	testworld.Must(t, err)
-	var file struct {
-		Spec struct {
-			Groups []struct {
-				Name  string           `json:"name"`
-				Rules []map[string]any `json:"rules"`
-			} `json:"groups"`
-		}
-	}
 	testworld.Must(t, yaml.Unmarshal(content, &file))
+	return file
+}
+
+// shortenedRules returns the shipped rules with shorter durations.
+func shortenedRules(t testing.TB, root string) []byte {
+	t.Helper()
+	file := readRules(t, root)
 	for _, rule := range file.Spec.Groups[0].Rules {
 		if wait, ok := rule["for"].(string); ok {
 			rule["for"] = shorten(t, wait)
