@@ -32,6 +32,9 @@ type fault struct {
 func (i *installation) play(faults ...fault) {
 	i.Helper()
 	i.until("no alert fires", func() bool { return len(i.firing()) == 0 })
+	if i.quiet.IsZero() {
+		i.quiet = time.Now()
+	}
 	for _, f := range faults {
 		if f.provoke != nil {
 			f.provoke()
@@ -57,7 +60,7 @@ func (i *installation) play(faults ...fault) {
 	for _, f := range faults {
 		i.expected = append(append(i.expected, alertOf(f.alert, f.namespace)), f.also...)
 	}
-	for _, fired := range i.fired() {
+	for _, fired := range i.fired(i.quiet) {
 		if !slices.Contains(i.expected, fired) {
 			i.Errorf("%s fired as well", fired)
 		}

@@ -38,7 +38,8 @@ type installation struct {
 	*prometheus
 
 	shops    map[string]*shop // by namespace
-	expected []string         // alerts that were provoked until now
+	quiet    time.Time        // when no alert fired before the first fault; zero: not yet
+	expected []string         // alerts that were provoked since then
 }
 
 // newInstallation starts an installation with two replicas of the manager.
@@ -223,7 +224,7 @@ func (s *shop) startTracker() {
 		Args: []string{"--listen", listen, "--ops-listen", s.tracker, "--public-url", "http://" + listen, "--keys-file", keys, "--tokens-file", tokens},
 		Env:  []string{"DATABASE_URL=" + s.own.WriterURI},
 	})
-	s.until("Prometheus has the tracker's metrics", func() bool { return len(s.series("referral_tracker_build_info")) > 0 })
+	s.until("Prometheus has the tracker's metrics", func() bool { return len(s.series("referral_tracker_build_info", time.Now().Add(-patience))) > 0 })
 }
 
 // earn records signups and purchases of referees u1, u2 and so on.

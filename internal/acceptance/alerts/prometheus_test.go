@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -112,19 +113,20 @@ func (p *prometheus) firing() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// fired returns names and namespaces of the alerts that fire or have fired before.
-func (p *prometheus) fired() []string {
+// fired returns names and namespaces of the alerts that have fired since a time, or fire.
+func (p *prometheus) fired(since time.Time) []string {
 	names := map[string]bool{}
-	for _, labels := range p.series(`ALERTS{alertstate="firing"}`) {
+	for _, labels := range p.series(`ALERTS{alertstate="firing"}`, since) {
 		names[alert{Labels: labels}.String()] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }
 
-// series returns the labels of all series, also of earlier ones, that a selector matches.
-func (p *prometheus) series(selector string) []map[string]string {
+// series returns the labels of the series that a selector matches and that have samples since a
+// time.
+func (p *prometheus) series(selector string, since time.Time) []map[string]string {
 	var answer struct{ Data []map[string]string }
-	p.get("/api/v1/series?match[]="+url.QueryEscape(selector), &answer)
+	p.get("/api/v1/series?match[]="+url.QueryEscape(selector)+"&start="+url.QueryEscape(since.UTC().Format(time.RFC3339Nano)), &answer)
 	return answer.Data
 }
 
