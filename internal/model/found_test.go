@@ -644,3 +644,22 @@ func TestErasureInTheBatchThatReversesAWaitingPairFixesTheAttributionThatTheFact
 		converge{},
 	})
 }
+
+func TestReversedPairOutsideTheWindowKeepsItsReasonUntilItsCampaignIsClosed(t *testing.T) {
+	policy := terms{Every: true, Rewards: fiveDollars}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 60},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Visitor: "v1", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
+		converge{},
+		declare{Campaign: "one", Window: 1, Budget: 500, Policy: policy, Scope: "NewPairs"},
+		converge{},
+		reverseCampaign{Campaign: "one"},
+		converge{Again: true},
+	})
+}

@@ -66,8 +66,7 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
 	_, recorded := m.attributions[key.user]
-	// Without a credit to take back, and without an attribution, a pair is judged alike during the
-	// reversal and afterwards.
+	// The pair has no credit to take back and no attribution.
 	hadNothing := v.lapsed && v.pair.reason != "CampaignDeleted" && !recorded && attributed == nil && v.pair.state == "Reversed" && !v.pair.admitted()
 	switch {
 	case m.takenBack(v.pair) && !hadNothing && (!bought || !signedUp || attributed == nil):
@@ -75,6 +74,9 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 		return v
 	case !bought || !signedUp:
 		v.gone, v.reason = true, "PurchaseRemoved"
+		return v
+	case attributed == nil && notAttributed == "CampaignDeleted" && v.lapsed:
+		v.gone, v.reason = true, v.pair.reason // until the campaign is closed
 		return v
 	case attributed == nil:
 		v.gone, v.reason = true, notAttributed

@@ -118,7 +118,8 @@ func migrate(ctx context.Context, own *testworld.Database) error {
 	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
-// execute runs statements as the superuser in one transaction. All have the same arguments.
+// execute runs statements as the superuser in one transaction. Those that contain $1 get the
+// arguments.
 func (s *shop) execute(t fataler, sql string, arguments ...any) {
 	t.Helper()
 	ctx := context.Background()

@@ -54,3 +54,19 @@ func TestResyncRepairsAlteredRows(t *testing.T) {
 		})
 	}
 }
+
+func TestResyncRestoresTheLostWaitlistRowOfAPairThatWaitsToGrow(t *testing.T) {
+	nineDollars := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 900, Currency: "USD"}}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 700, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		declare{Campaign: "one", Window: 720, Budget: 700, Policy: nineDollars, Scope: "AllPairs"},
+		converge{},
+		resync{Tampered: "waitlist row"},
+		declare{Campaign: "one", Window: 720, Budget: 900, Policy: nineDollars, Scope: "AllPairs"},
+		converge{Again: true},
+	})
+}

@@ -69,7 +69,7 @@ func (c *candidate) takenBack() bool {
 }
 
 // hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
-// no attribution leads to the campaign. It is judged alike during the reversal and afterwards.
+// no attribution leads to the campaign.
 func (c *candidate) hadNothing() bool {
 	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
 }

@@ -60,11 +60,13 @@ WITH not_fixed AS MATERIALIZED (
             OR w.checksum <> referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
                                                           w.least_need, w.tier_starts, w.tier_needs, w.edit))
     UNION ALL
-    -- A pair waits and is not on the waitlist, or is postponed without a reason.
+    -- A pair waits, to be admitted or to grow, and is not on the waitlist, or is postponed without a
+    -- reason.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
-       AND (p.state = 'Waiting' AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
+       AND ((p.state = 'Waiting' OR p.state IN ('Held', 'Granted') AND p.reason = 'BudgetExhausted')
+            AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
             OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
     UNION ALL
     -- A reversed pair without an attribution, which has no digest of facts: its purchase or signup is
