@@ -68,6 +68,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@go run ./hack/assets
 	@FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
+.PHONY: alerts
+alerts: ## Provoke each alert on a running system, under rules with shorter durations
+	@go run ./hack/assets
+	@ALERTS=1 go test -count=1 -timeout=30m -v ./internal/acceptance/alerts
+
 .PHONY: soak
 soak: ## Prove the engine on HISTORIES (10000) random histories, with ENGINES (1) at once
 	@hack/soak.sh

@@ -152,6 +152,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 		default:
 			if !found.work { // else the next batch shows whether the failure is over
 				e.clearFailure()
+				e.clearStuck() // another engine may have decided what failed here
 			}
 			delay.Reset()
 		}
@@ -255,6 +256,13 @@ func (e *Engine) setStuck(worker int, stuck error) {
 		return
 	}
 	e.stuck[worker].Store(&stuck)
+}
+
+// clearStuck records that no worker has a shard or campaign that makes no progress.
+func (e *Engine) clearStuck() {
+	for i := range e.stuck {
+		e.stuck[i].Store(nil)
+	}
 }
 
 func (e *Engine) setFailure(err error) { e.failure.Store(&err) }

@@ -98,3 +98,24 @@ func TestLockThatDoesNotEndShowsAndStopsNoOtherShard(t *testing.T) {
 	stop()
 	testworld.Must(t, <-done)
 }
+
+// On several replicas another engine often decides what failed here, while the workers of this one
+// pause.
+func TestEngineIsWellOnceAnotherHasDecidedWhatFailed(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'No space left on device';`)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond, Workers: 1})
+	s.signUp(4)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	const untilPausesAreLong = 10 // failures in a row
+	waitFor(t, "the failure shows", func() bool { return e.Stats().Failures >= untilPausesAreLong && e.Err() != nil })
+	s.asOwner("DELETE FROM referral.change") // as the batch of another engine does
+	waitFor(t, "the engine is well again", func() bool { return e.Err() == nil })
+	stop()
+	testworld.Must(t, <-done)
+}

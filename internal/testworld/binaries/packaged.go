@@ -42,6 +42,10 @@ var (
 		name: "promtool", places: []string{"promtool", "/usr/local/bin/promtool", "/opt/homebrew/bin/promtool"},
 		version: "--version", pkg: "prometheus",
 	}
+	psql = packaged{
+		name: "psql", places: []string{"psql", "/usr/local/bin/psql", "/opt/homebrew/bin/psql"},
+		version: "--version", pkg: "postgresql-client",
+	}
 )
 
 // Nginx returns the path of an nginx; see find.
@@ -58,6 +62,9 @@ func Prometheus(ctx context.Context) (string, error) { return prometheus.find(ct
 
 // Promtool returns the path of Prometheus' tool for rules; see find.
 func Promtool(ctx context.Context) (string, error) { return promtool.find(ctx) }
+
+// Psql returns the path of Postgres' client; see find.
+func Psql(ctx context.Context) (string, error) { return psql.find(ctx) }
 
 // find returns the path of the program: the one on PATH or in a usual place, else, for root, the
 // distribution's, which is installed.

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/referral-operator/referral-operator/internal/version"
 )
 
 // Metrics are the metrics of the tracker.
@@ -49,7 +51,7 @@ func NewMetrics(arrivals, reasons []string) *Metrics {
 		}, []string{"result"}),
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.running, m.arrivals, m.refused,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		version.Metric("referral_tracker_build_info"), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, arrival := range arrivals {
 		m.arrivals.WithLabelValues(arrival)
 	}
