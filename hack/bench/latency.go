@@ -74,14 +74,12 @@ func latencyBesidePlan(ctx context.Context, w *world) (all []series, err error) 
 
 // planUntilDone plans again and again until ctx is done.
 func (s *shop) planUntilDone(ctx context.Context) error {
-	for {
-		switch _, err := s.planSeven(ctx); {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+	for ctx.Err() == nil {
+		if _, err := s.planSeven(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // steadyPurchases are rounds of one purchase of each of so many referees, who have signed up.
