@@ -90,13 +90,22 @@ func (h *history) converge(o converge) {
 	h.quiet(h.t, o.Batch, h.suspended)
 	for _, commit := range h.commits() {
 		for _, w := range commit.writes {
-			if !w.isReason() {
+			if !w.isReason() && !h.isDigestOfWithheld(w) {
 				h.disagree("a converged engine wrote something", fmt.Sprint(commit))
 			}
 			h.seen.apply(h.t, w)
-			h.takeReason(w)
+			if w.isReason() {
+				h.takeReason(w)
+			}
 		}
 	}
+}
+
+// isDigestOfWithheld reports whether the write changes only the digest of a referee of whom pairs are
+// withheld. Its campaign has been suspended since, so that they are not judged.
+func (h *history) isDigestOfWithheld(w write) bool {
+	var is row
+	return w.isDigest() && json.Unmarshal(w.now, &is) == nil && h.withholds(is.User)
 }
 
 // takeReason takes over the reason of a waiting pair from the system.
@@ -131,7 +140,9 @@ func (h *history) resync(o resync) {
 	}
 	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
 	if o.Hidden != nil || o.Tampered != "" || !compares {
+		h.resyncs = true
 		h.converge(converge{})
+		h.resyncs = false
 		return
 	}
 	if written := h.commits(); len(written) > 0 {

@@ -57,6 +57,11 @@ func (w write) isReason() bool {
 	return w.of == "pair" && w.differsIn("state", "Waiting", "reason", "decided_at", "checksum")
 }
 
+// isDigest reports whether the write changes only the digest of an attribution.
+func (w write) isDigest() bool {
+	return w.of == "attribution" && w.changesOnly("facts", "via", "pairs")
+}
+
 // passesOver reports whether the write only marks a waiting pair as passed over by allocation: its
 // referee is withheld, and was not decided.
 func (w write) passesOver() bool {
@@ -66,8 +71,14 @@ func (w write) passesOver() bool {
 // differsIn reports whether the write changes only the given columns, and the named column has the
 // value afterwards.
 func (w write) differsIn(name string, value any, columns ...string) bool {
+	var now map[string]any
+	return w.changesOnly(columns...) && json.Unmarshal(w.now, &now) == nil && now[name] == value
+}
+
+// changesOnly reports whether the write changes only the given columns of a row.
+func (w write) changesOnly(columns ...string) bool {
 	var was, now map[string]any
-	if w.was == nil || w.now == nil || json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now[name] != value {
+	if w.was == nil || w.now == nil || json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil {
 		return false
 	}
 	for _, column := range columns {

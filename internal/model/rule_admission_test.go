@@ -193,8 +193,9 @@ func (m *model) serve(p *place, chosen *pair) (complaints []string) {
 	}
 	if p.first {
 		// The limit without capacity now; else the limit that pairs before it use up, or the
-		// campaign's mode.
-		if lacks := m.lacks(p); !m.done && lacks != "" && chosen.reason != lacks {
+		// campaign's mode. A resync leaves the recorded reason alone.
+		kept := m.resyncs && p.pair.state == "Waiting" && chosen.reason == p.pair.reason
+		if lacks := m.lacks(p); !m.done && lacks != "" && chosen.reason != lacks && !kept {
 			complaints = append(complaints, fmt.Sprintf("%v waits for %s, and it is %s", p.key, chosen.reason, lacks))
 		}
 		p.pair.state, p.pair.reason = "Waiting", chosen.reason

@@ -9,10 +9,11 @@ type at int64
 const hour at = 3_600_000_000
 
 type model struct {
-	now    at   // moves with advance
-	tick   at   // orders events of the same now
-	moment at   // time of arrival of written facts; zero: now
-	done   bool // the engine is done: reasons of waiting pairs are those of their last decision
+	now     at   // moves with advance
+	tick    at   // orders events of the same now
+	moment  at   // time of arrival of written facts; zero: now
+	done    bool // the engine is done: reasons of waiting pairs are those of their last decision
+	resyncs bool // a resync may have decided, beside changes
 
 	facts
 	configuration
