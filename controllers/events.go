@@ -127,7 +127,7 @@ func (r *recorder) repeat(ctx context.Context, event *eventsv1.Event) error {
 	return r.client.Patch(ctx, event, client.MergeFrom(original))
 }
 
-// note records an event that tells of something beside the conditions. A failure is only logged.
+// note records an event that no condition shows. A failure is only logged.
 func (r *recorder) note(ctx context.Context, about resource, kind, reason, note string) {
 	if err := r.record(ctx, about, kind, reason, note); err != nil {
 		ctrl.LoggerFrom(ctx).Info("Cannot record an event", "event", reason, "note", note, "reason", err.Error())

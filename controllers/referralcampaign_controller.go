@@ -15,11 +15,11 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// compareInterval is how often a campaign is compared with its declaration in the database when no
-// watch asks for it.
+// compareInterval is how often a campaign is compared with its declaration in the database if no
+// watch triggers a reconcile.
 const compareInterval = 10 * time.Minute
 
-// ReferralCampaignReconciler declares a campaign in its database and reports what has come of it.
+// ReferralCampaignReconciler declares a campaign in its database and reports its state there.
 //
 // It handles the deletion of a campaign for as long as the object exists. A campaign whose object
 // went before it was closed is closed by the reconciler of its AttributionDatabase, which finds a

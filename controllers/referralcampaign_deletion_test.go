@@ -130,7 +130,8 @@ func (w *world) asPasted(message string) {
 	}
 }
 
-// It is not closed while its object is there, and when that is let go early the rest stays.
+// The campaign is not closed while its object exists. If the finalizer is removed early, the
+// remaining credits stay.
 func TestRetainKeepsCreditsThatAreNotReversedYet(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)

@@ -225,7 +225,8 @@ func (r *reporter) announceVerification(ctx context.Context, before, after resou
 	ctrl.LoggerFrom(ctx).Info("LedgerConsistent has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
 }
 
-// lastReport returns what is remembered of an object; nothing of an earlier object of its name.
+// lastReport returns the last reported status of an object. It is empty if only an earlier object of
+// this name was reported.
 func (r *reporter) lastReport(object resource) reported {
 	r.mu.Lock()
 	defer r.mu.Unlock()

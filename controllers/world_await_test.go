@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// await looks at an object until it is as it should be.
+// await reads an object until is reports true, and returns the object.
 func await[T client.Object](w *world, object T, want string, is func(T) bool) T {
 	w.Helper()
 	deadline := time.Now().Add(patience)

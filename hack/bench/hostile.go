@@ -111,14 +111,14 @@ var largeBatches = attack{name: "large batches", connections: 8, once: func(ctx 
 	call(ctx, at, http.MethodPost, "/v1/batch", body.String())
 }}
 
-// manyCodes asks for unknown links of the longest codes, from many addresses and in many spellings.
+// manyCodes requests unknown links of the longest codes, from many addresses and in many spellings.
 var manyCodes = attack{name: "unknown codes", connections: 64, once: func(ctx context.Context, at *server, number, n int) {
 	code := strings.Repeat("%C3%84", 200) + strconv.Itoa(number) + "-" + strconv.Itoa(n)
 	send(ctx, at, fmt.Appendf(nil, "GET /r/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-For: 198.%d.%d.%d\r\n\r\n",
 		code, rand.IntN(250), rand.IntN(250), rand.IntN(250)), time.Second)
 }}
 
-// largeExplanations asks for explanations of a user with thousands of purchases.
+// largeExplanations requests explanations of a user with thousands of purchases.
 var largeExplanations = attack{
 	name: "large explanations", connections: 16,
 	prepare: func(ctx context.Context, s *shop) error {

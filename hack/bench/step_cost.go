@@ -98,7 +98,7 @@ func (w *world) converged(ctx context.Context, pairs int) (*shop, error) {
 	return s, nil
 }
 
-// million is the one shop with a million pairs, made when first asked for.
+// million returns the one shop with a million pairs, and creates it on first use.
 func (w *world) million(ctx context.Context) (*shop, error) {
 	if w.large == nil {
 		var err error
@@ -161,7 +161,7 @@ func (s *steps) batch(ctx context.Context) (seconds float64, err error) {
 	return took - idle, err
 }
 
-// converge does all there is to do and returns the processor time that it took, in seconds.
+// converge decides everything that is pending, and returns the processor time in seconds.
 func (s *steps) converge(ctx context.Context) (float64, error) {
 	before := s.world.processorTime()
 	err := s.engine.Converge(ctx)

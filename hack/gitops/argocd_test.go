@@ -86,7 +86,7 @@ func healthTestsOf(t *testing.T, kind string) map[string]health {
 	return expected
 }
 
-// Argo CD asks for a script per kind. Kinds that differ in nothing have the same.
+// Argo CD needs a script per kind. Kinds that are judged alike have equal scripts.
 func TestKindsShareTheirScripts(t *testing.T) {
 	scripts := map[string][]string{
 		"health.lua":                   {"AttributionDatabase", "RewardPlan", "RewardPolicy"},

@@ -186,7 +186,7 @@ const (
 	inForce    = "in force"
 )
 
-// stateOf is how a recording should be read. Other than the tools it looks at the conditions alone.
+// stateOf returns the state that the tools should find in a recording. It uses the conditions alone.
 func (r recording) stateOf() string {
 	ready := meta.FindStatusCondition(r.conditions, v1alpha1.ReadyCondition)
 	is := func(kind string) bool { return meta.IsStatusConditionTrue(r.conditions, kind) }

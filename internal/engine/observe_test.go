@@ -13,7 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// observer keeps what it is told.
+// observer keeps the engine's reports.
 type observer struct {
 	mu       sync.Mutex
 	reports  []*engine.Report

@@ -12,7 +12,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// queue holds what is to be decided in each shard of an imagined database.
+// queue holds the pending keys of each shard of an imagined database.
 type queue map[int16][]string
 
 // play lets a worker work on a queue until nothing is left or nothing may follow

@@ -22,7 +22,7 @@ const (
 	progressInterval = 5 * time.Second
 )
 
-// PlanJob is what a RewardPlan asks for.
+// PlanJob is the work that a RewardPlan requests.
 type PlanJob struct {
 	UID      string    // of the RewardPlan
 	Created  time.Time // plans of a namespace run in this order
@@ -122,8 +122,8 @@ func (p *Plans) Admit(name types.NamespacedName, others []types.NamespacedName, 
 	return true
 }
 
-// Ensure has a plan run, and returns how far it is. A plan that asks for something else than before
-// starts again.
+// Ensure runs a plan, and returns its progress. A plan whose job differs from the last one starts
+// again.
 func (p *Plans) Ensure(name types.NamespacedName, job PlanJob) PlanState {
 	p.mu.Lock()
 	defer p.mu.Unlock()

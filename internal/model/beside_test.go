@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// beside has something happen beside a convergence: before its engine's At-th statement reaches the
-// database, What happens as a whole. Where that waits for a lock of the engine's, the engine goes
-// on.
+// beside runs the operation What during a convergence, before the engine's At-th statement reaches
+// the database. If What waits for a lock of the engine, the engine goes on.
 type beside struct {
 	Batch, At int
 	What      operation
 }
 
-// another has another engine do all there is to do that it need not wait for.
+// another makes another engine converge, which leaves out what is locked.
 type another struct{ Batch int }
 
 func (o another) happen(h *history) {
@@ -27,7 +26,7 @@ func (o beside) happen(h *history) {
 	if len(h.erasures) > 0 {
 		h.converge(converge{})
 	}
-	if len(h.erasures) > 0 { // some wait for a campaign to be resumed, and would be carried out beside it
+	if len(h.erasures) > 0 { // an erasure waits for a suspended campaign, and must not be carried out during the convergence
 		o.What.happen(h)
 		return
 	}
@@ -46,16 +45,16 @@ func (o beside) happen(h *history) {
 	case <-reached:
 		h.compareCommits()
 		before := h.snapshot()
-		h.tick += manyTicks // what the engine's batch does with the facts of before comes before
+		h.tick += manyTicks // the batch that has read the earlier facts gets earlier ticks
 		waited := h.happenBeside(o.What, resume)
 		h.unsure = &unsure{before: before, batches: 1, declares: o.declares()}
-		h.coverage.add("something beside a batch")
+		h.coverage.add("operation during a batch")
 		if waited {
 			h.unsure.batches = someBatches
-			h.coverage.add("something that waits for a batch")
+			h.coverage.add("operation that waits for a batch")
 		}
 		err = <-converged
-	case err = <-converged: // in fewer statements
+	case err = <-converged: // with fewer than At statements
 		resume()
 	}
 	must(h.t, err)
@@ -68,8 +67,8 @@ const (
 	someBatches = 1000
 )
 
-// declares reports whether it is a declaration: after its commit nothing commits that was decided
-// before.
+// declares reports whether the operation is a declaration. After its commit no batch commits that
+// was decided under the configuration before.
 func (o beside) declares() bool {
 	switch o.What.(type) {
 	case declare, again, revert, lag, closeCampaign, settings:
@@ -78,8 +77,8 @@ func (o beside) declares() bool {
 	return false
 }
 
-// happenBeside lets the operation happen, and the engine go on: after it, or when it seems to wait
-// for the engine, which is reported.
+// happenBeside runs the operation, and resumes the engine afterwards, or earlier if the operation
+// seems to wait for the engine. It reports whether the operation waited.
 func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	const patience = 30 * time.Millisecond
 	t := h.t
@@ -105,22 +104,23 @@ func (h *history) happenBeside(o operation, resume func()) (waited bool) {
 	return waited
 }
 
-// snapshot is what decisions rest on at one moment.
+// snapshot is the facts and configuration at one moment.
 type snapshot struct {
 	facts
 	configuration
 	tick at
 }
 
-// unsure is what the next batches may have decided by: what there was before.
+// unsure says that the next batches may have read facts and configuration as they were before an
+// operation.
 type unsure struct {
 	before  snapshot
-	batches int // how many may
+	batches int // how many batches
 
-	declares bool // it is the configuration that may not have been declared yet: its commit tells
+	declares bool // the operation is a declaration: until its commit the configuration of before holds
 }
 
-// declared reports whether the commit is a declaration's.
+// declared reports whether the commit is that of a declaration.
 func (c commit) declared() bool {
 	return slices.ContainsFunc(c.writes, func(w write) bool { return w.of == "meta" })
 }
@@ -148,11 +148,11 @@ func (o outcome) clone() outcome {
 	return same
 }
 
-// commitAsSeen applies a commit by the facts and configuration as they are; else, where it may have
-// been decided before something else happened, as they were.
+// commitAsSeen applies a commit under the present facts and configuration. If the result differs
+// and the batch may have read earlier ones, it applies the commit under these.
 //
-// A batch reads the facts of its referees first and what these refer to later: the link of a typed
-// code, then touches with their links, then the fingerprints of referrers.
+// A batch reads the facts of its referees first, and later the facts to which these refer: the link
+// of a typed code, then touches with their links, then the fingerprints of referrers.
 func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []string) {
 	if h.unsure != nil && h.unsure.declares && c.declared() {
 		h.unsure = nil
@@ -186,7 +186,7 @@ func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []st
 		h.unsure.before.tick = h.tick
 		h.seenBy, h.facts, h.configuration, h.tick = nil, now.facts, now.configuration, now.tick
 		if len(wrong) == 0 {
-			h.coverage.add("batch that saw the facts of before")
+			h.coverage.add("batch that read earlier facts")
 			return nil
 		}
 		if h.unsure.declares {
@@ -196,7 +196,7 @@ func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []st
 	return complaints
 }
 
-// agrees applies a commit and compares what is recorded.
+// agrees applies a commit to the model and returns how model and system differ.
 func (h *history) agrees(apply func() []string) []string {
 	complaints := apply()
 	if diff := h.differences(); diff != "" {
@@ -205,7 +205,7 @@ func (h *history) agrees(apply func() []string) []string {
 	return complaints
 }
 
-// withOwn are these facts, but what a referee did as it was.
+// withOwn returns these facts with the user's own facts replaced by those of before.
 func (f facts) withOwn(user string, was facts) facts {
 	same := f.clone()
 	own(same.signups, was.signups, func(key string) bool { return key == user })

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// coverage counts what histories come to, since a proof that never meets a case says nothing about
-// it.
+// coverage counts which cases the histories reached: a proof says nothing about a case that never
+// occurred.
 type coverage struct {
 	mu     sync.Mutex
 	counts map[string]int
@@ -23,7 +23,7 @@ const (
 	commits      = "commits"
 )
 
-// expected is what many histories have to come to.
+// expected lists the cases that a soak must reach.
 var expected = []string{
 	"pair Held HoldPeriod", "pair Held BudgetExhausted",
 	"pair Granted Qualified", "pair Granted Overridden", "pair Granted BudgetExhausted",
@@ -35,11 +35,11 @@ var expected = []string{
 	"pair that waits in a campaign that is Open", "pair that waits in a campaign that is Suspended",
 	"pair that waits in a campaign that is PolicyMissing", "pair that waits in a campaign that is Closed", "pair that waits and is taken back",
 	"pair that waits for more", "waitlist longer than a batch", "pair of a later revision", "pair with a higher ordinal",
-	"something beside a batch", "something that waits for a batch", "batch that saw the facts of before", "transaction that stayed open",
+	"operation during a batch", "operation that waits for a batch", "batch that read earlier facts", "transaction that stayed open",
 	"referee that is set aside",
 	"pair that is withheld", "withheld pair whose rows are back", "withheld pair whose reversal is permitted", "loss that a resync judged",
 	"attribution by Code", "attribution by Touch",
-	"attribution of a person who was forgotten", "credit spent",
+	"attribution whose touch was erased", "credit spent",
 }
 
 func (c *coverage) add(what string) {
@@ -67,7 +67,7 @@ func (c *coverage) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// look counts what there is after a convergence.
+// look counts the cases in the model after a convergence.
 func (c *coverage) look(m *model) {
 	c.add(convergences)
 	waiting := 0
@@ -95,7 +95,7 @@ func (c *coverage) look(m *model) {
 	for _, a := range m.attributions {
 		c.add("attribution by " + a.source)
 		if a.source == "Touch" && a.visitor == "" {
-			c.add("attribution of a person who was forgotten")
+			c.add("attribution whose touch was erased")
 		}
 	}
 	for range m.redemptions {
@@ -103,7 +103,7 @@ func (c *coverage) look(m *model) {
 	}
 }
 
-// report tells every few seconds how far it has come.
+// report prints the progress every few seconds.
 func (c *coverage) report(wanted int) (stop func()) {
 	done := make(chan struct{})
 	began := time.Now()

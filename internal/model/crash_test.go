@@ -13,22 +13,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// cutter stands between an engine and its database, reads along, and cuts all connections at a
-// statement of its choice: before the server gets it, or when the server has done it and before
-// anybody hears of that.
+// cutter is a proxy between an engine and its database that cuts all connections at a given
+// statement: before the server receives the statement, or after the server has executed it and
+// before the engine receives the answer.
 type cutter struct {
 	listener net.Listener
 	server   string
 	uri      string
 
 	mu          sync.Mutex
-	left        int  // statements until it cuts
-	deaf        bool // let the last one be done
+	left        int  // statements until the cut
+	deaf        bool // the server still executes the last statement
 	cut         bool
 	connections []net.Conn
-	pause       int           // statements until it pauses; zero: it does not
-	reached     chan struct{} // closed when it pauses
-	resume      chan struct{} // closed when it goes on
+	pause       int           // statements until the pause; zero: no pause
+	reached     chan struct{} // closed when the pause begins
+	resume      chan struct{} // closed to end the pause
 }
 
 func newCutter(t testing.TB, uri string) *cutter {
@@ -45,7 +45,7 @@ func newCutter(t testing.TB, uri string) *cutter {
 	return c
 }
 
-// open connects through the cutter, which cuts at the n-th statement from then on.
+// open connects through the cutter, which cuts the connections at the n-th statement from now on.
 func (c *cutter) open(t fataler, n int, deaf bool) (*postgres.DB, error) {
 	t.Helper()
 	c.mu.Lock()
@@ -54,8 +54,8 @@ func (c *cutter) open(t fataler, n int, deaf bool) (*postgres.DB, error) {
 	return openURI(c.uri)
 }
 
-// pauseAt has it pause before the n-th statement from now on, and cut at none. reached says that it
-// does, until it is resumed.
+// pauseAt makes the cutter pause before the n-th statement from now on, and cut nothing. reached is
+// closed when the pause begins; resume ends it.
 func (c *cutter) pauseAt(n int) (reached <-chan struct{}, resume func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,8 +90,8 @@ func (c *cutter) track(connections ...net.Conn) bool {
 	return !c.cut
 }
 
-// forward passes on what the client says, message by message: first a length and what it is the
-// length of, from then on with a letter before it.
+// forward passes on the client's messages. The first has a length and a body; each later one begins
+// with a letter for its type.
 func (c *cutter) forward(client, server net.Conn) {
 	defer c.close(client, server)
 	from := bufio.NewReader(client)
@@ -122,7 +122,7 @@ func pass(from *bufio.Reader, to net.Conn, letters int) bool {
 	return err == nil
 }
 
-// next tells whether the next statement is to reach the server.
+// next counts a statement, and reports whether it may reach the server.
 func (c *cutter) next() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +139,7 @@ func (c *cutter) next() bool {
 	return c.left > 0 || c.left == 0 && c.deaf
 }
 
-// deafened tells whether the client is to hear nothing any more.
+// deafened reports whether answers are withheld from the client.
 func (c *cutter) deafened() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,7 +160,7 @@ func (c *cutter) backward(server, client net.Conn) {
 	}
 }
 
-// close ends two connections, and all when it is time to.
+// close closes these connections, and all others too once the statement of the cut is reached.
 func (c *cutter) close(connections ...net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

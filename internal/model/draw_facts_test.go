@@ -1,7 +1,7 @@
 package model
 
-// early and late draw hours around the start of the history: of what mostly comes first, and of
-// what mostly follows.
+// early and late draw hours around the start of the history: early for facts that mostly come
+// first, late for those that mostly follow.
 func (d drawing) early() int {
 	if d.crowded {
 		return of(d, 90, 80, 92)
@@ -47,11 +47,11 @@ func (d drawing) signup() addSignup {
 		s.Visitor = of(d, visitors...)
 	} else {
 		s.Code = d.typed()
-		if d.odd(2) { // whose touches decide where the code names no link
+		if d.odd(2) { // the touches decide if the code names no link
 			s.Visitor = of(d, visitors...)
 		}
 	}
-	if d.odd(8) { // blank, which is none
+	if d.odd(8) { // blank: no code
 		s.Code = of(d, " ", "\t\n")
 	}
 	if d.odd(2) {

@@ -43,7 +43,7 @@ func (d drawing) declare() declare {
 	return c
 }
 
-// edit draws a declaration, or the revert of one, planned before or not.
+// edit draws a declaration or the revert of one, with or without a plan before it.
 func (d drawing) edit() operation {
 	o := of[operation](d, d.declare(), d.declare(), revert{d.campaign(), of(d, "", "NewPairs", "AllPairs")})
 	if d.seldom(2) {
@@ -52,14 +52,14 @@ func (d drawing) edit() operation {
 	return o
 }
 
-// mode draws in which mode a campaign goes on as it was declared.
+// mode draws a mode in which the last declaration of a campaign is repeated.
 func (d drawing) mode() operation {
 	return of[operation](d, again{d.campaign(), open}, again{d.campaign(), suspended}, again{d.campaign(), open},
 		again{d.campaign(), policyMissing}, closeCampaign{d.campaign()}, reverseCampaign{d.campaign()},
 		lag{Campaign: d.campaign(), Policy: d.seldom(2)}, again{d.campaign(), open})
 }
 
-// terms are variations on a few.
+// terms draws variations of a few policies.
 func (d drawing) terms() terms {
 	p := terms{Every: d.crowded || d.seldom(2), Hold: of(d, 0, 0, 3, 24)}
 	if d.odd(5) {
@@ -81,7 +81,7 @@ func (d drawing) terms() terms {
 	return p
 }
 
-// rewards are what policies give; the last are partly in another currency than budgets.
+// rewards lists rewards of policies. The last ones are partly in another currency than budgets.
 var rewards = [][]rewardTerms{
 	{{Name: "inviter", Amount: 500, Currency: "USD"}},
 	{{Name: "inviter", Amount: 700, Currency: "USD"}},
@@ -94,7 +94,7 @@ var rewards = [][]rewardTerms{
 	{{Name: "friend", Referee: true, Amount: 300, Currency: "EUR"}, {Name: "inviter", Amount: 500, Currency: "USD"}},
 }
 
-// euros are what policies give beside budgets in EUR; the first is in the currency of the purchase.
+// euros lists rewards of policies under a budget in EUR. The first is in the purchase's currency.
 var euros = [][]rewardTerms{
 	{{Name: "friend", Referee: true, Rate: "10"}},
 	{{Name: "inviter", Amount: 500, Currency: "EUR"}},

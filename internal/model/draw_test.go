@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random histories, of so few people, links and amounts that they meet all the time.
+// Random histories have few people, links and amounts, so that these collide often.
 
 var (
 	codes    = []string{"a", "b", "c"}
@@ -16,16 +16,16 @@ var (
 	paid     = append([]int64{0}, amounts...)
 )
 
-// drawing is one history that is drawn. Most are crowded: nearly everything counts, in campaigns
-// that have not the capacity for all. Of these most are mixed: everything else happens as well.
+// drawing draws one history. Most histories are crowded: nearly every purchase counts, in campaigns
+// without capacity for all. Most of these are mixed: every other operation occurs as well.
 type drawing struct {
 	*rapid.T
 	crowded, mixed   bool
 	users, referrers []string
 }
 
-// people draws users and referrers: few who are both, or many. Their names differ from history to
-// history, and with them their shards.
+// people draws users and referrers: either four users, or 20 to 39. Names differ between histories,
+// and so do shards.
 func (d drawing) people() (users, referrers []string) {
 	suffix := of(d, "", "1", "2", "3", "4", "5", "6", "7")
 	if d.crowded && d.seldom(4) {
@@ -38,11 +38,11 @@ func (d drawing) people() (users, referrers []string) {
 	return users, []string{users[0], users[0], users[1], users[2]}
 }
 
-// many reports whether there are more people than fit into one of the small batches.
+// many reports whether there are more users than a small batch takes.
 func (d drawing) many() bool { return len(d.users) > 4 }
 
-// below draws a number from 0 to n-1, each as often as any other: rapid itself prefers the lower
-// ones, of which a history soon has enough. Shrunk, it is 0.
+// below draws a number from 0 to n-1 with equal probability, unlike rapid, which prefers low
+// numbers. It shrinks to 0.
 func (d drawing) below(n int) (drawn int) {
 	for bits := 8 * n; bits > 0; bits /= 2 {
 		drawn *= 2
@@ -55,13 +55,13 @@ func (d drawing) below(n int) (drawn int) {
 
 func of[T any](d drawing, from ...T) T { return from[d.below(len(from))] }
 
-// seldom is true once in n times, and false when a history is shrunk.
+// seldom is true once in n times. It shrinks to false.
 func (d drawing) seldom(n int) bool { return d.below(n) == n-1 }
 
-// odd is true once in n times, but not where it is crowded and nothing else.
+// odd is true once in n times, and never in a history that is crowded and not mixed.
 func (d drawing) odd(n int) bool { return (!d.crowded || d.mixed) && d.seldom(n) }
 
-// drawHistory begins with what is needed for anything to happen at all.
+// drawHistory draws operations, beginning with a campaign, links and signups.
 func drawHistory(t *rapid.T) []operation {
 	d := drawing{T: t}
 	d.crowded = d.below(4) > 0
@@ -115,14 +115,14 @@ func drawHistory(t *rapid.T) []operation {
 	return operations
 }
 
-// with is the same history, drawn from t.
+// with returns the same drawing with another source of randomness.
 func (d drawing) with(t *rapid.T) drawing {
 	d.T = t
 	return d
 }
 
-// operation draws what happens, and how often it does. The first is what shrinking leaves in place
-// of an operation that does not matter.
+// operation draws an operation; the numbers are its frequency. Shrinking replaces an operation that
+// does not matter by the first, which is none.
 func (d drawing) operation() operation {
 	switch n := d.below(32); {
 	case n < 1:
@@ -159,7 +159,7 @@ func (d drawing) operation() operation {
 	return of[operation](d, d.link(), d.touch())
 }
 
-// rare draws what happens once in a while.
+// rare draws one of the less frequent operations.
 func (d drawing) rare() operation {
 	switch d.below(18) {
 	case 16, 17:
@@ -207,20 +207,20 @@ func (d drawing) resync() resync {
 	case 1, 2:
 		return resync{Tampered: of(d, tampered...)}
 	}
-	// No signups: of a referrer's fingerprints a comparison knows nothing.
+	// No signups: a resync does not compare a referrer's fingerprints.
 	return resync{Hidden: of[operation](d, d.purchase(), d.link(), d.touch(),
 		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
 }
 
-// fact draws one that is written, corrected or deleted.
+// fact draws an operation that writes, corrects or deletes a fact.
 func (d drawing) fact() operation {
 	return of[operation](d, d.purchase(), d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), d.signup(), d.link(), d.touch(),
 		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, removeLink{of(d, codes...)})
 }
 
-// transaction draws what happens to one that stays open.
+// transaction draws facts that are written in a transaction which stays open.
 func (d drawing) transaction() operation {
 	if d.seldom(3) {
 		return finish{Commit: !d.seldom(3)}
@@ -232,7 +232,7 @@ func (d drawing) transaction() operation {
 	return o
 }
 
-// beside draws what happens beside a convergence.
+// beside draws an operation that runs during a convergence.
 func (d drawing) beside() operation {
 	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
 		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(), d.redeem(), d.adjust(),

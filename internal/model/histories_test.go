@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHistories plays some hundred histories, fewer where that takes longer than a minute: the same
-// ones on each machine. A soak plays others each time.
+// TestHistories plays some hundred histories, the same on each machine, and fewer if they take
+// longer than a minute. A soak plays other histories each time.
 func TestHistories(t *testing.T) {
 	const some, chunk, enough = 300, 25, time.Minute
 	s := newShop(t)
@@ -24,8 +24,7 @@ func TestHistories(t *testing.T) {
 	must(t, flag.Set("rapid.seed", "0"))
 }
 
-// TestSoak plays as many as HISTORIES says, as many at a time as -parallel says, and says how far
-// it is.
+// TestSoak plays HISTORIES histories, as many at a time as -parallel says, and prints its progress.
 func TestSoak(t *testing.T) {
 	wanted, err := strconv.Atoi(os.Getenv("HISTORIES"))
 	if err != nil || wanted <= 0 {
@@ -55,8 +54,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// playRandom plays that many. They are shrunk here rather than by rapid: leaving operations out is
-// all it takes, and playing one is slow.
+// playRandom plays so many random histories. It shrinks a failing one itself instead of letting
+// rapid do so: leaving operations out is sufficient, and playing a history is slow.
 func (s *shop) playRandom(t *testing.T, number int) {
 	t.Helper()
 	must(t, setOnce("rapid.shrinktime", "0s"))
@@ -66,7 +65,7 @@ func (s *shop) playRandom(t *testing.T, number int) {
 		history []operation
 		details string
 	}
-	shrunk := map[string]failure{} // rapid plays what failed once more
+	shrunk := map[string]failure{} // rapid plays a failing history once more
 	rapid.Check(t, func(t *rapid.T) {
 		history := rapid.Custom(drawHistory).Draw(t, "history")
 		wrong, details := s.playback(history)
@@ -83,7 +82,7 @@ func (s *shop) playRandom(t *testing.T, number int) {
 	})
 }
 
-// setOnce leaves a flag alone that has the value already: others may be reading it.
+// setOnce sets a flag unless it already has the value: another goroutine may be reading it.
 func setOnce(name, value string) error {
 	if flag.Lookup(name).Value.String() == value {
 		return nil

@@ -22,21 +22,21 @@ type history struct {
 	*shop
 	t fataler
 
-	unsure      *unsure // something happened beside a batch
-	besideBatch bool    // the operation that happens does so beside a batch
-	refuses     bool    // credits of some referees
-	compared    bool    // all there is, once
+	unsure      *unsure // an operation ran during a batch; nil: none did
+	besideBatch bool    // the present operation runs during a batch
+	refuses     bool    // the database refuses the credits of some referees
+	compared    bool    // compareAll has run at least once
 	requests    int
-	deleted     map[string]int                    // how many objects of a name were
-	last        map[string]declare                // by campaign, its policy there
-	before      map[string]declare                // the same, one declaration before
-	sent        map[string][]database.Declaration // the same, as they were declared
+	deleted     map[string]int                    // how many objects of this name have been deleted
+	last        map[string]declare                // the last declaration, by campaign
+	before      map[string]declare                // the declaration before the last, by campaign
+	sent        map[string][]database.Declaration // all declarations as the controller sent them, by campaign
 	steps       []step                            // of rollouts, in this convergence
 	seen        *results                          // what the system has recorded, commit by commit
 }
 
-// play has the operations happen and compares model and system after each convergence. At the end
-// all is looked at once more.
+// play runs the operations on model and system and compares both after each convergence. At the end
+// every referee is decided once more.
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
@@ -55,15 +55,15 @@ func (s *shop) play(t fataler, operations []operation) {
 	s.coverage.add(histories)
 }
 
-// disagree ends the history. What it says is the same whatever the details, so that a failure can
-// be told to be the same in a shorter history.
+// disagree ends the history. what does not depend on the details, so that shrinking recognises the
+// same failure in a shorter history.
 func (h *history) disagree(what, details string) {
 	h.t.Helper()
 	h.t.Logf("%s:\n%s", what, details)
 	h.t.Fatalf("%s", what)
 }
 
-// converge has engines do all there is to do, as o says.
+// converge makes engines work until nothing is pending, as o says, and compares the results.
 func (h *history) converge(o converge) {
 	h.t.Helper()
 	h.steps = nil
@@ -83,7 +83,7 @@ func (h *history) converge(o converge) {
 		h.converge(converge{Batch: o.Batch, Again: o.Again})
 		return
 	}
-	if !o.Again || h.suspended || h.refuses { // each try of a referee that is set aside is recorded
+	if !o.Again || h.suspended || h.refuses { // each retry of a set-aside referee writes a row
 		return
 	}
 	h.execute(h.t, againSQL)
@@ -99,15 +99,15 @@ func (h *history) converge(o converge) {
 	}
 }
 
-// takeReason takes over why a pair waits, as of now.
+// takeReason takes over the reason of a waiting pair from the system.
 func (h *history) takeReason(w write) {
 	var is row
 	must(h.t, json.Unmarshal(w.now, &is))
 	h.pairs[purchaseKey{is.User, is.Purchase}].reason = is.Reason
 }
 
-// resync has the engine compare everything, which finds nothing to put right but what was hidden
-// from it.
+// resync makes the engine compare everything. It must repair nothing but the hidden or tampered
+// row.
 func (h *history) resync(o resync) {
 	h.t.Helper()
 	refuse{}.happen(h)
@@ -135,22 +135,22 @@ func (h *history) resync(o resync) {
 		return
 	}
 	if written := h.commits(); len(written) > 0 {
-		h.disagree("a resync of what is right wrote something", fmt.Sprint(written))
+		h.disagree("a resync without drift wrote something", fmt.Sprint(written))
 	}
 }
 
-// crash has an engine die at a statement.
+// crash makes an engine lose all its connections at a statement.
 func (h *history) crash(o converge) {
 	db, err := h.cutter.open(h.t, o.Crash, o.Deaf)
 	if err != nil {
-		return // as early as that
+		return // the cut came while connecting
 	}
 	defer db.Close()
-	// Whatever it says: it is dead, or it was done before.
+	// An error is the cut; without one the engine finished before it.
 	_ = h.engine(db, o.Batch).Converge(context.Background())
 }
 
-// together has several engines converge at once, as many as o or the soak says; one may die.
+// together makes several engines converge at once, as many as o or the soak says. One may crash.
 func (h *history) together(o converge) {
 	engines := h.engines
 	if o.Two {
@@ -160,7 +160,7 @@ func (h *history) together(o converge) {
 		if o.Crash > 0 {
 			h.crash(o)
 		}
-		return // the last to converge does so alone
+		return // the last engine converges in quiet
 	}
 	var all sync.WaitGroup
 	failures := make([]error, engines)
@@ -177,8 +177,8 @@ func (h *history) together(o converge) {
 	must(h.t, errors.Join(failures...))
 }
 
-// closeReversed does what the controller does: it asks again. What becomes closed by that has more
-// looked at.
+// closeReversed repeats the reversal of a campaign until the campaign is closed, as the controller
+// does. It reports whether a campaign became closed, which has more referees decided again.
 func (h *history) closeReversed() (closes bool) {
 	for name, c := range h.campaigns {
 		if c.mode == reversing && !h.suspended {
@@ -193,7 +193,7 @@ func (h *history) closeReversed() (closes bool) {
 }
 
 // compareCommits compares each commit of the engine with the rules, and reports whether there was
-// one.
+// any.
 func (h *history) compareCommits() (some bool) {
 	h.t.Helper()
 	written := h.commits()
@@ -226,14 +226,14 @@ func (h *history) compareCommits() (some bool) {
 	return len(written) > 0
 }
 
-// compareDone has the model decide about everybody again: nothing may be left.
+// compareDone makes the model decide every referee again: nothing may differ.
 func (h *history) compareDone() {
 	h.t.Helper()
 	if h.suspended {
 		return
 	}
 	h.done = true
-	complaints := h.agrees(func() []string { return h.commit(h.everybody(), h.seen.pairs) })
+	complaints := h.agrees(func() []string { return h.commit(h.allUsers(), h.seen.pairs) })
 	complaints = append(complaints, h.wronglyWithheld()...)
 	h.done = false
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
@@ -241,7 +241,7 @@ func (h *history) compareDone() {
 	}
 }
 
-// compareAll compares everything there is, and asks the database about itself.
+// compareAll compares all results, and runs the database's own checks and a verification.
 func (h *history) compareAll() {
 	h.t.Helper()
 	recorded := h.recorded()
@@ -273,8 +273,8 @@ func (h *history) compareAll() {
 	}
 }
 
-// everybody lists all users that anything is known of.
-func (m *model) everybody() []string {
+// allUsers lists the users that have a fact or a result.
+func (m *model) allUsers() []string {
 	users := map[string]bool{}
 	for user := range m.signups {
 		users[user] = true
@@ -291,7 +291,7 @@ func (m *model) everybody() []string {
 	return sortedKeys(users)
 }
 
-// ledger is what the entries of each key have to add up to.
+// ledger returns the sum that the ledger entries of each key must have.
 func (m *model) ledger() map[ledgerKey]int64 {
 	sums := map[ledgerKey]int64{}
 	for key, p := range m.pairs {
@@ -305,7 +305,7 @@ func (m *model) ledger() map[ledgerKey]int64 {
 	return sums
 }
 
-// balances are what is granted and adjusted but not spent, and what is held.
+// balances returns the available and held credit of each account.
 func (m *model) balances() map[account]balance {
 	all := map[account]balance{}
 	add := func(beneficiary, currency string, available, held int64) {

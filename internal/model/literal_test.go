@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// asTest writes a history as a test ready to paste.
+// asTest returns a history as a Go test that can be pasted into found_test.go.
 func asTest(history []operation) string {
 	var b strings.Builder
 	b.WriteString("func TestFound(t *testing.T) {\n\tnewShop(t).play(t, []operation{\n")
@@ -18,7 +18,7 @@ func asTest(history []operation) string {
 	return b.String()
 }
 
-// literal writes a value as Go does, but for fields that are zero.
+// literal returns a value as a Go literal without the fields that are zero.
 func literal(v reflect.Value) string {
 	var parts []string
 	switch v.Kind() {

@@ -15,9 +15,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// An operation is one thing that happens in a history, to model and system alike. Times are in
-// hours on the history's clock, which starts at 100; zero is no time. The zero value of everything
-// else is "none" as well.
+// An operation is one step of a history. It applies to the model and to the system. Times are hours
+// on the history's clock, which starts at 100. A zero field means none.
 type operation interface{ happen(h *history) }
 
 type (
@@ -68,7 +67,7 @@ type (
 
 func hours(n int) at { return at(n) * hour }
 
-// normal is how codes are compared: without the ASCII white space around them and in lower case.
+// normal returns the code as it is compared: without ASCII white space around it, in lower case.
 // All codes of histories are ASCII.
 func normal(code string) string { return strings.ToLower(strings.Trim(code, " \t\n\v\f\r")) }
 
@@ -88,7 +87,7 @@ func (o removeLink) happen(h *history) {
 func (o addTouch) happen(h *history) {
 	key := touchKey{o.Visitor, o.ID}
 	if h.blanks[key] && h.hidden {
-		return // behind the triggers nothing keeps it from coming back
+		return // without triggers the signup may come back
 	}
 	if !h.blanks[key] {
 		h.touches[key] = touch{normal(o.Code), hours(o.At)}
@@ -135,7 +134,7 @@ func (o addPurchase) happen(h *history) {
 	if arrived == 0 {
 		arrived = h.clock()
 	}
-	// With attributes again it is decided by these.
+	// If the purchase has attributes again, the condition reads these.
 	blanked := was.blanked && (o.Category == was.category || h.hidden)
 	h.purchases[key] = purchase{money{o.Amount, o.Currency}, hours(o.At), o.Category, arrived, blanked, blanked && was.held}
 	attributes := map[string]any{}
@@ -175,7 +174,7 @@ func (o noOverride) happen(h *history) {
 	h.write(h.t, `DELETE FROM referral.override WHERE (user_id, purchase_id) = ($1, $2)`, o.User, o.Purchase)
 }
 
-// adjust is append-only: the second of one id is as if it had not been.
+// adjust appends; a second adjustment of the same id is ignored.
 func (o adjust) happen(h *history) {
 	if _, ok := h.adjustments[adjustmentKey{o.Beneficiary, o.ID}]; !ok {
 		h.adjustments[adjustmentKey{o.Beneficiary, o.ID}] = money{o.Amount, o.Currency}
@@ -184,7 +183,7 @@ func (o adjust) happen(h *history) {
 		ON CONFLICT DO NOTHING`, o.Beneficiary, o.ID, o.Amount, o.Currency)
 }
 
-// redeem is append-only as well, and refused where less is available.
+// redeem appends too, and is refused if less credit is available.
 func (o redeem) happen(h *history) {
 	_, spent := h.redemptions[adjustmentKey{o.Beneficiary, o.ID}]
 	covered := h.balances()[account{o.Beneficiary, o.Currency}].Available >= o.Amount
@@ -192,7 +191,7 @@ func (o redeem) happen(h *history) {
 		VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, o.Beneficiary, o.ID, o.Amount, o.Currency)
 	refused := sqlState(err) == "23514"
 	if h.besideBatch && !spent {
-		covered = !refused // a commit of the batch that came between may have changed the balance
+		covered = !refused // a commit of the batch may have changed the balance in between
 	}
 	switch {
 	case err != nil && !refused:
@@ -204,7 +203,7 @@ func (o redeem) happen(h *history) {
 	}
 }
 
-// erase requests an erasure, whatever is still to be decided. The engine carries it out.
+// erase requests an erasure, also while changes are pending. The engine carries it out.
 func (o erase) happen(h *history) {
 	refuse{}.happen(h)
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
@@ -220,7 +219,7 @@ func sqlState(err error) string {
 }
 
 type (
-	// declare declares a campaign, for the first time or differently.
+	// declare declares a campaign for the first time, or edits it.
 	declare struct {
 		Campaign      string
 		Starts, Ends  int
@@ -231,35 +230,35 @@ type (
 		Policy        terms
 		PolicyName    string // empty: policy
 		Scope         string
-		PolicyMissing bool // then nothing else matters
+		PolicyMissing bool // the other fields have no effect then
 	}
-	// again declares what was declared last once more, in this mode. What was never declared stays
-	// so.
+	// again repeats the last declaration in another mode. A campaign that was never declared
+	// remains undeclared.
 	again struct{ Campaign, Mode string }
-	// revert declares what was declared before the last, with the scope of then or another.
+	// revert repeats the declaration before the last, with its scope or another one.
 	revert struct{ Campaign, Scope string }
-	// lag declares what was declared before, as a controller does whose cache lags behind: of the
-	// campaign, or of its policy. It is ignored.
+	// lag repeats an earlier generation of the campaign or of its policy, as a controller with an
+	// outdated cache does. The system must ignore it.
 	lag struct {
 		Campaign string
 		Policy   bool
 	}
 	closeCampaign   struct{ Campaign string }
 	reverseCampaign struct{ Campaign string }
-	// settings are those of the database.
+	// settings sets the attribution model and suspension of the database.
 	settings struct{ FirstTouch, Suspended bool }
 	// advance lets hours pass.
 	advance struct{ Hours int }
-	// converge has engines do all there is to do.
+	// converge makes engines work until nothing is pending.
 	converge struct {
-		Batch int // size of batches; zero: as they come
-		Crash int // one dies at this statement first
+		Batch int // size of batches; zero: the default
+		Crash int // the first engine loses its connections at this statement; zero: none does
 		Deaf  bool
-		Two   bool // two at once
-		Again bool // and have them look at everything again
+		Two   bool // two engines at once
+		Again bool // then every referee is decided again
 	}
-	// resync has everything compared. What happened before behind the triggers' back is noticed by
-	// that alone.
+	// resync makes the engine compare everything. Nothing else notices a fact that was written
+	// without triggers (Hidden) or a result that was altered (Tampered).
 	resync struct {
 		Hidden   operation
 		Tampered string // one of tampers; empty: none
@@ -279,7 +278,7 @@ func (o declare) happen(h *history) {
 	must(h.t, err)
 }
 
-// declaration is what a controller makes of it.
+// declaration returns the declaration as a controller sends it.
 func (o declare) declaration(h *history) database.Declaration {
 	h.generation++
 	declaration := database.Declaration{
@@ -323,7 +322,7 @@ func (o revert) happen(h *history) {
 	}
 }
 
-// declares returns what is declared by an operation that declares a campaign.
+// declares returns the declaration that an operation makes; false: it makes none.
 func (h *history) declares(o operation) (declare, bool) {
 	switch o := o.(type) {
 	case declare:
@@ -351,7 +350,7 @@ func (o lag) happen(h *history) {
 		declaration.Generation, declaration.UID = h.generation, sent[len(sent)-1].UID
 	}
 	if newest := sent[len(sent)-1]; declaration.UID != newest.UID || o.Policy && declaration.Policy.UID != newest.Policy.UID {
-		return // of another object
+		return // the earlier declaration is of another object
 	}
 	declared, err := database.Declare(context.Background(), h.db, declaration)
 	must(h.t, err)
@@ -360,7 +359,7 @@ func (o lag) happen(h *history) {
 	}
 }
 
-// declare takes over what is declared.
+// declare applies a declaration to the model.
 func (h *history) declare(o declare, declaration *database.Declaration) {
 	c := h.campaigns[o.Campaign]
 	if c == nil {
@@ -378,7 +377,7 @@ func (h *history) declare(o declare, declaration *database.Declaration) {
 	h.sent[o.Campaign] = append(h.sent[o.Campaign], *declaration)
 }
 
-// written is how the system writes these terms.
+// written returns these terms in the system's form.
 func (t terms) written() reward.Terms {
 	w := reward.Terms{
 		Purchases: reward.FirstPurchase, MinimumAmounts: t.Minimums, Condition: t.Condition,
@@ -414,7 +413,7 @@ func (o closeCampaign) happen(h *history) {
 	must(h.t, database.CloseCampaign(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}))
 }
 
-// reverse is asked for until nothing is left to reverse.
+// The reversal is repeated until nothing is left to reverse.
 func (o reverseCampaign) happen(h *history) {
 	h.deleted[o.Campaign]++
 	h.reverseCampaign(o.Campaign)
@@ -431,7 +430,7 @@ func (h *history) reverseCampaign(name string) {
 		}
 		c.mode = reversing
 		expected := h.unreversed(name)
-		if left != max(expected, 1) && (left != 0 || expected > 0) { // 1 as long as it is not known that nothing is left
+		if left != max(expected, 1) && (left != 0 || expected > 0) { // the system answers 1 until it has found nothing left
 			h.disagree("pairs that are left to reverse", fmt.Sprintf("of %s there are %d, the system says %d", name, expected, left))
 		}
 		if left == 0 {

@@ -11,10 +11,10 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// plan plans an edit, then has it happen with no fact arriving between: ledger and held credit move
-// by exactly what the plan said. Without an edit, nothing is planned to move.
+// plan plans an edit and then makes it, without a fact between: ledger and held credits must move
+// by exactly what the plan said. Without an edit the plan must move nothing.
 type plan struct {
-	Campaign string    // where nothing is edited
+	Campaign string    // the campaign to plan if there is no edit
 	Edit     operation // declares or reverses a campaign; nil: none
 }
 
@@ -40,7 +40,7 @@ func (o plan) happen(h *history) {
 	h.converge(converge{})
 	h.coverage.add("plan")
 	if c := h.campaigns[request.Campaign.Name]; c != nil && c.mode == suspended {
-		return // it is planned as if it were open
+		return // the plan assumes that the campaign is open
 	}
 	if planned.Estimate {
 		h.coverage.add("plan that is an estimate")
@@ -68,7 +68,7 @@ func (o plan) happen(h *history) {
 	}
 }
 
-// request asks what the edit would do; false: the edit is not one that is planned.
+// request returns the plan's request for the edit; false: such an edit cannot be planned.
 func (o plan) request(h *history) (request engine.PlanRequest, ok bool) {
 	request.Campaign = database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}
 	if d, declares := h.declares(o.Edit); declares {
@@ -84,7 +84,7 @@ func (o plan) request(h *history) (request engine.PlanRequest, ok bool) {
 	return request, o.Edit == nil
 }
 
-// moved returns what is granted and held, by currency.
+// moved returns the granted and the held credit by currency.
 func (h *history) moved() map[string][2]int64 {
 	sums := map[string][2]int64{}
 	for _, p := range h.pairs {

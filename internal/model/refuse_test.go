@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// refuse lets no credit of a referee be recorded any more, for which an engine sets the referee
-// aside. Empty: all are recorded again, and who was set aside is looked at again.
+// refuse makes the database refuse the credits of a referee, so that the engine sets the referee
+// aside. Without a user it refuses none any more, and the set-aside referees are enqueued again.
 type refuse struct{ User string }
 
 func (o refuse) happen(h *history) {
-	if o.User != "" && len(h.erasures) > 0 { // which a referee that is set aside would hold up
+	if o.User != "" && len(h.erasures) > 0 { // a set-aside referee would delay the erasure
 		return
 	}
 	if o.User != "" {
@@ -24,8 +24,8 @@ func (o refuse) happen(h *history) {
 	}
 }
 
-// setAsideBy takes over which referees a commit set aside, and which it decided again. Neither are
-// the former decided about, nor do they wait for anything.
+// setAsideBy takes over which referees a commit set aside and which it decided again. The model
+// does not decide a set-aside referee, and its pairs do not wait for capacity.
 func (h *history) setAsideBy(c commit) {
 	for _, w := range c.writes {
 		if w.of != "set_aside" {

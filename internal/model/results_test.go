@@ -18,7 +18,7 @@ var commitsSQL string
 //go:embed testdata/results.sql
 var resultsSQL string
 
-// results is what the system has recorded, in the model's terms.
+// results are the system's recorded results in the model's types.
 type results struct {
 	zero         *time.Time
 	attributions map[string]attribution
@@ -27,7 +27,7 @@ type results struct {
 	ledger       map[ledgerKey]int64
 	balances     map[account]balance
 	setAside     []string
-	growing      map[purchaseKey]bool // pairs on the waitlist that are admitted
+	growing      map[purchaseKey]bool // admitted pairs on the waitlist, which wait to grow
 }
 
 type ledgerKey struct {
@@ -44,7 +44,7 @@ func newResults() *results {
 		ledger: map[ledgerKey]int64{}, balances: map[account]balance{}, growing: map[purchaseKey]bool{}}
 }
 
-// write is one row that was written, as it was before and is now.
+// write is one written row, before and after.
 type write struct {
 	of       string
 	was, now []byte
@@ -52,19 +52,19 @@ type write struct {
 
 func (w write) String() string { return fmt.Sprintf("\n%s: %s → %s", w.of, w.was, w.now) }
 
-// isReason reports whether the write says nothing but why a pair waits, as of now.
+// isReason reports whether the write changes only the reason of a waiting pair.
 func (w write) isReason() bool {
 	return w.of == "pair" && w.differsIn("state", "Waiting", "reason", "decided_at", "checksum")
 }
 
-// passesOver reports whether the write says nothing but that allocation passes over a waiting pair:
-// its referee is withheld, and nothing was decided about it.
+// passesOver reports whether the write only marks a waiting pair as passed over by allocation: its
+// referee is withheld, and was not decided.
 func (w write) passesOver() bool {
 	return w.of == "waitlist" && w.differsIn("passed_over", true, "passed_over")
 }
 
-// differsIn reports whether the write changes nothing but columns, and leaves the column name with
-// the value.
+// differsIn reports whether the write changes only the given columns, and the named column has the
+// value afterwards.
 func (w write) differsIn(name string, value any, columns ...string) bool {
 	var was, now map[string]any
 	if w.was == nil || w.now == nil || json.Unmarshal(w.was, &was) != nil || json.Unmarshal(w.now, &now) != nil || now[name] != value {
@@ -81,7 +81,7 @@ type commit struct{ writes []write }
 
 func (c commit) String() string { return fmt.Sprint(c.writes) }
 
-// commits are those since it was asked last.
+// commits returns the commits since the last call.
 func (h *history) commits() (commits []commit) {
 	rows, err := h.admin.Query(context.Background(), commitsSQL)
 	must(h.t, err)
@@ -100,7 +100,7 @@ func (h *history) commits() (commits []commit) {
 	return commits
 }
 
-// recorded reads all there is.
+// recorded reads all results of the system.
 func (h *history) recorded() *results {
 	all := newResults()
 	all.zero = &h.zero
@@ -121,7 +121,7 @@ func (h *history) recorded() *results {
 	return all
 }
 
-// row has the columns of all results.
+// row has the columns of all result tables.
 type row struct {
 	User        string    `json:"user_id"`
 	Purchase    string    `json:"purchase_id"`
@@ -153,7 +153,7 @@ type row struct {
 	Incident    string    `json:"incident"`
 }
 
-// apply takes a write over, and tells which referee it is about.
+// apply applies a write, and returns the referee that it belongs to.
 func (r *results) apply(t fataler, w write) (user string) {
 	t.Helper()
 	var is row
@@ -195,7 +195,7 @@ func (r *results) apply(t fataler, w write) (user string) {
 	case "ledger":
 		r.ledger[ledgerKey{key, is.Reward, is.Campaign, is.Beneficiary, is.Currency}] += is.Amount
 	case "account":
-		if w.was == nil && w.now != nil { // only as a whole
+		if w.was == nil && w.now != nil { // entries are only inserted
 			r.balances[account{is.Beneficiary, is.Currency}] = balance{is.Available, is.Held}
 		}
 	case "set_aside":
@@ -211,7 +211,7 @@ func (r *results) apply(t fataler, w write) (user string) {
 
 func (r *results) at(t time.Time) at { return at(t.Sub(*r.zero) / time.Microsecond) }
 
-// comparison is what both say.
+// comparison is the part of the results that model and system must agree on.
 type comparison struct {
 	Attributions map[string]attribution
 	Pairs        map[string]pair
@@ -225,7 +225,7 @@ func compare(attributions map[string]attribution, pairs map[purchaseKey]*pair) c
 		shown := *p
 		shown.counted, shown.terms, shown.net, shown.allowedNow = 0, nil, money{}, false
 		if !p.occupies() {
-			shown.allowed = false // means nothing
+			shown.allowed = false // has no meaning for such a pair
 		}
 		if len(shown.credits) == 0 {
 			shown.credits = nil
@@ -237,7 +237,7 @@ func compare(attributions map[string]attribution, pairs map[purchaseKey]*pair) c
 
 var exported = cmp.Exporter(func(reflect.Type) bool { return true })
 
-// differences compares what both recorded.
+// differences returns how the results of model and system differ; empty: they do not.
 func (h *history) differences() string {
 	diff := cmp.Diff(h.settled(compare(h.attributions, h.pairs)), h.settled(h.seen.comparable()), exported)
 	if diff == "" {

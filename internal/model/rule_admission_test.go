@@ -57,12 +57,12 @@ func (m *model) commit(users []string, chosen map[purchaseKey]*pair) (complaints
 	return complaints
 }
 
-// place is a pair that claims capacity or waits for it: to be admitted, or for more.
+// place is a pair that claims capacity or waits for it: to be admitted, or to grow.
 type place struct {
 	key     purchaseKey
 	pair    *pair
-	first   bool              // to be admitted
-	wants   map[string]credit // what it would earn; nil: depends on when
+	first   bool              // the pair is not admitted yet
+	wants   map[string]credit // what the pair would earn; nil: that depends on when it is served
 	allowed bool
 }
 
@@ -78,7 +78,7 @@ func (m *model) reverse(v *verdict) {
 	}
 }
 
-// describe records what the pair is judged by.
+// describe records what the pair was judged by.
 func (m *model) describe(p *pair, v *verdict) {
 	p.campaign, p.referrer, p.revision = v.campaign, v.attribution.referrer, v.revision
 	p.qualified = max(v.signup.at, v.purchase.at)
@@ -87,8 +87,8 @@ func (m *model) describe(p *pair, v *verdict) {
 	p.allowedNow = v.override == "Allow"
 }
 
-// live lets an admitted pair go on under its revision, with what it earns now. It returns the
-// growth, which needs capacity.
+// live updates an admitted pair to what it earns now under its revision. It returns the growth,
+// which needs capacity.
 func (m *model) live(v *verdict) (growth map[string]credit) {
 	p := v.pair
 	m.describe(p, v)

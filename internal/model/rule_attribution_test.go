@@ -1,6 +1,6 @@
 package model
 
-// Rules 1 and 2: the link that a signup is bound to.
+// Rules 1 and 2: the link that a signup is attributed to.
 
 // attribute returns the attribution of a user's signup, or the reason why there is none.
 func (m *model) attribute(user string) (*attribution, string) {
@@ -44,8 +44,8 @@ func (m *model) keepsAttribution(user string) bool {
 	return false
 }
 
-// attributeWhenDecided returns the attribution once what is pending of the user is decided. A pair
-// that waits keeps the attribution no longer if facts that are pending reverse it.
+// attributeWhenDecided returns the attribution that the user will have once the present facts are
+// decided. A waiting pair that these facts reverse keeps no attribution.
 func (m *model) attributeWhenDecided(user string) (*attribution, string) {
 	attributed, verdicts := m.decide(user)
 	if !m.keepsAttribution(user) || attributed == nil {
@@ -141,8 +141,8 @@ func (l link) alive(t at) bool {
 	return (l.expires == 0 || t < l.expires) && (l.disabled == 0 || t < l.disabled)
 }
 
-// binds reports whether a campaign attributes the signup: it is declared and not deleted, and its
-// period contains the signup.
+// binds returns why a campaign does not attribute the signup; empty: it does, since it is declared
+// and not deleted, and its period contains the signup.
 func (m *model) binds(name string, signedUp at) (reason string) {
 	c := m.campaigns[name]
 	switch {

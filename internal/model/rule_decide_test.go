@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// verdict is what is decided about one purchase of a referee.
+// verdict is the decision about one purchase of a referee.
 type verdict struct {
 	key         purchaseKey
 	attribution *attribution
@@ -14,16 +14,16 @@ type verdict struct {
 	purchase    purchase
 	override    string
 	net         money // amount less all refunds
-	pair        *pair // nil: it has never counted
-	lapsed      bool  // its campaign takes the pair back
+	pair        *pair // nil: the purchase has never counted
+	lapsed      bool  // the campaign takes the pair back
 
 	campaign string
 	revision int
 	terms    *terms
 
-	gone   bool   // it cannot be judged
-	reason string // why it does not count; empty: it does
-	stays  bool   // its campaign is suspended, and the pair stays as it is
+	gone   bool   // the purchase cannot be judged
+	reason string // why the purchase does not count; empty: it counts
+	stays  bool   // the campaign is suspended, so the pair stays as it is
 }
 
 // decide judges each purchase of a referee, before capacity is considered.
@@ -45,7 +45,7 @@ func (m *model) frozen(p *pair) bool {
 	return p != nil && p.state != "Reversed" && m.campaigns[p.campaign].mode == suspended
 }
 
-// known returns the purchases that exist or have counted.
+// known returns the purchases that exist or have a pair.
 func (m *model) known(user string) []purchaseKey {
 	keys := map[purchaseKey]bool{}
 	for key := range m.purchases {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Erasures (design §4): what tells about a person goes, and no decision changes.
+// Erasures (design §4): what identifies a person is removed, and no decision changes.
 
-// fixed is how the attribution of a signup is fixed before touches are moved.
+// fixed is the attribution of a signup before the touches are moved.
 type fixed struct {
 	attribution *attribution // nil: there is none
-	reason      string       // why
+	reason      string       // why there is none
 }
 
-// carryOut carries out the erasures that wait for nothing. Facts are those of now, however long ago
-// the erasure was requested.
+// carryOut carries out the erasures that need not wait. It uses the present facts, not those at the
+// time of the request.
 func (m *model) carryOut() {
 	for _, user := range sortedKeys(m.erasures) {
 		if !m.erasureWaits(user) {
@@ -25,13 +25,14 @@ func (m *model) carryOut() {
 	}
 }
 
-// erasureWaits: for a suspended campaign that the user is attributed to, or has a pair in.
+// erasureWaits reports whether the erasure waits because the user is attributed to a suspended
+// campaign.
 func (m *model) erasureWaits(user string) bool {
 	attributed, _ := m.attributeWhenDecided(user)
 	return attributed != nil && m.campaigns[attributed.campaign].mode == suspended
 }
 
-// erase blanks what tells about a person, and keeps what was concluded from it.
+// erase removes what identifies the user, and keeps the conclusions that were drawn from it.
 func (m *model) erase(user string) {
 	attributed, notAttributed := m.attributeWhenDecided(user)
 	for key, p := range m.purchases {
@@ -76,7 +77,8 @@ func (m *model) erase(user string) {
 	m.signups[user] = s
 }
 
-// conditionHolds: as it would be decided now; of what was not attributed it is not known.
+// conditionHolds reports whether the condition is true of the purchase now. Without an attribution
+// there is no condition, and the answer is whether the pair was admitted.
 func (m *model) conditionHolds(key purchaseKey, attributed *attribution, notAttributed string) bool {
 	v := m.consider(key, attributed, notAttributed)
 	if v.terms == nil {
@@ -85,7 +87,7 @@ func (m *model) conditionHolds(key purchaseKey, attributed *attribution, notAttr
 	return v.terms.Condition == "" || v.holds()
 }
 
-// fix keeps the attribution by a touch, as the facts are.
+// fix keeps the attribution by touch that the present facts give.
 func (m *model) fix(user string) {
 	if _, ok := m.fixing[user]; ok {
 		return
@@ -97,7 +99,7 @@ func (m *model) fix(user string) {
 	m.fixing[user] = fixed{attributed, notAttributed}
 }
 
-// haveFixed: the engine is done, and the attributions name no touch.
+// haveFixed ends the fixing: the engine is done, and the fixed attributions name no touch.
 func (m *model) haveFixed() {
 	for user := range m.fixing {
 		if a, ok := m.attributions[user]; ok && a.source == "Touch" {
@@ -108,8 +110,8 @@ func (m *model) haveFixed() {
 	clear(m.fixing)
 }
 
-// settled leaves out what differs while attributions are being fixed: whether they name a touch,
-// and why a pair that never was admitted is not attributed.
+// settled removes from the comparison what may differ while attributions are being fixed: the touch
+// that they name, and the reason of a reversed pair without attribution that was never admitted.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {
@@ -134,7 +136,7 @@ func (m *model) share(user, other string) {
 	m.shared[user][other] = true
 }
 
-// haveInCommon: both signups have a fingerprint in common now.
+// haveInCommon reports whether the present signups have a common fingerprint.
 func (m *model) haveInCommon(user, other string) bool {
 	return slices.ContainsFunc(m.signups[user].prints, func(p string) bool { return slices.Contains(m.signups[other].prints, p) })
 }

@@ -11,7 +11,7 @@ import (
 // Rule 20: lost rows are not refunds. Which pairs are withheld, and in which incident, is read from
 // what the engine recorded; the model checks that it is allowed.
 
-// losses are what is counted and withheld because rows are missing.
+// losses are the counted and the withheld pairs whose rows are missing.
 type losses struct {
 	withheld  map[purchaseKey]string // the incident, by pair
 	incidents map[string]incident    // by id
@@ -67,7 +67,7 @@ func (l losses) hasOpen(campaign string) bool {
 	return false
 }
 
-// withholding is what a commit changes about what is withheld.
+// withholding is how a commit changes the withheld pairs.
 type withholding struct {
 	before   losses
 	states   map[string]incident    // incidents that the commit wrote, by id, as they were last
@@ -111,8 +111,8 @@ func (h *history) withheldBy(c commit) withholding {
 	return w
 }
 
-// judgeLosses checks what a commit withholds, releases and reverses for missing rows. users are
-// those it may have decided.
+// judgeLosses checks which pairs a commit withholds, releases and reverses because of missing rows.
+// users are the referees that the commit may have decided.
 func (h *history) judgeLosses(users []string, w withholding) (complaints []string) {
 	complain := func(format string, arguments ...any) {
 		complaints = append(complaints, fmt.Sprintf(format, arguments...))
@@ -170,7 +170,7 @@ func (h *history) judgeLosses(users []string, w withholding) (complaints []strin
 	return append(complaints, h.judged(w)...)
 }
 
-// judged checks how a resync judged what it has counted.
+// judged checks a resync's judgement of the pairs that it counted.
 func (h *history) judged(w withholding) (complaints []string) {
 	for id, was := range w.before.incidents {
 		is := incident{was.campaign, w.state(id)}
@@ -196,7 +196,7 @@ func (w withholding) state(id string) string {
 	return w.before.incidents[id].state
 }
 
-// concerned lists users whose lost pairs a commit may say something about.
+// concerned lists users whose lost pairs a commit may withhold, release or reverse.
 func (m *model) concerned(users []string, w withholding) []string {
 	all := map[string]bool{}
 	for _, user := range users {

@@ -71,7 +71,7 @@ func (c *campaign) withdrawn(number int) bool {
 	return false
 }
 
-// roll takes over how far the engine has come with a rollout.
+// roll takes over the progress of a rollout from the engine.
 func (h *history) roll(w write) {
 	var is struct {
 		Campaign   string
@@ -85,7 +85,7 @@ func (h *history) roll(w write) {
 	r.reached, r.all = is.Reached, is.ReachedAll
 }
 
-// step is a step of a rollout, and how far the rollout had come before it.
+// step is a step of a rollout, with the progress before it.
 type step struct {
 	rollout *rollout
 	before  rollout

@@ -7,10 +7,10 @@ import (
 
 // terms are what a policy says.
 type terms struct {
-	Every     bool             // else First
+	Every     bool             // false: First
 	Minimums  map[string]int64 // by currency
 	Within    int              // hours after signup; zero: any time
-	Before    int              // hours before signup by code; zero: recorded without
+	Before    int              // hours before signup by code; zero: none
 	Condition string           // one of conditions; empty: none
 	Hold      int              // hours
 	Rewards   []rewardTerms    // by name
@@ -20,7 +20,7 @@ type terms struct {
 // rewardTerms are one reward: Amount and Currency, or Rate, or Tiers.
 type rewardTerms struct {
 	Name     string
-	Referee  bool // else it is the referrer's
+	Referee  bool // the beneficiary is the referee; false: the referrer
 	Amount   int64
 	Currency string
 	Rate     string           // per cent

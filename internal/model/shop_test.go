@@ -37,22 +37,21 @@ var againSQL string
 
 const ownerUID = "0b9d5a52-1111-4222-8333-444455556666"
 
-// shop is the system under test: a database of its own with engines on it, used for one history
-// after the other.
+// shop is the system under test: a database with engines. Histories use it one after the other.
 type shop struct {
-	db     *postgres.DB  // the operator's way in
-	writer *pgxpool.Pool // the application's
-	admin  *pgxpool.Pool // who can turn back the clock
-	cutter *cutter       // stands before an engine that is to crash
+	db     *postgres.DB  // connections of the operator
+	writer *pgxpool.Pool // connections of the application
+	admin  *pgxpool.Pool // connections of a superuser, which can move times
+	cutter *cutter       // the proxy of an engine that crashes
 
 	coverage *coverage
-	engines  int // that converge at once
+	engines  int // number of engines that converge at once
 
-	lossLimit  int64     // of the engines
+	lossLimit  int64     // the engines' limit of losses
 	hidden     bool      // facts are written without triggers
-	pending    *pending  // the application's transaction that is open; nil: none is
-	into       *pending  // facts are written in it
-	mute       bool      // they have been written already
+	pending    *pending  // the application's open transaction; nil: none is open
+	into       *pending  // the transaction that facts are written in; nil: each has its own
+	mute       bool      // facts are not written, since they have been written already
 	zero       time.Time // time 0 of the history
 	generation int64
 }
@@ -72,7 +71,7 @@ func newShop(t testing.TB) *shop {
 	return s
 }
 
-// enginesOf is how many engines converge at once, as ENGINES says; one, unless it says more.
+// enginesOf returns how many engines converge at once: ENGINES, or 1 if it is unset.
 func enginesOf(t testing.TB) int {
 	t.Helper()
 	wanted := os.Getenv("ENGINES")
@@ -103,7 +102,7 @@ func newPool(t testing.TB, uri string) *pgxpool.Pool {
 	return pool
 }
 
-// migrate fills the template that the database is copied from.
+// migrate creates the schema in the template of the databases.
 func migrate(ctx context.Context, own *testworld.Database) error {
 	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
 	if err != nil {
@@ -119,7 +118,7 @@ func migrate(ctx context.Context, own *testworld.Database) error {
 	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})
 }
 
-// execute runs statements as the superuser, all or none. Each $1 is given.
+// execute runs statements as the superuser in one transaction. All have the same arguments.
 func (s *shop) execute(t fataler, sql string, arguments ...any) {
 	t.Helper()
 	ctx := context.Background()
@@ -143,7 +142,7 @@ func (s *shop) execute(t fataler, sql string, arguments ...any) {
 	}))
 }
 
-// begin forgets what was, and starts the clock.
+// begin deletes the history before, and starts the clock.
 func (s *shop) begin(t fataler) {
 	t.Helper()
 	if s.pending != nil {
@@ -156,7 +155,7 @@ func (s *shop) begin(t fataler) {
 	s.generation, s.lossLimit, s.hidden, s.pending, s.into, s.mute = 0, 0, false, nil, nil, false
 }
 
-// time is when something is for the database. What has no time is null.
+// time returns the database's time for a time of the history; null: none.
 func (s *shop) time(t at) *time.Time {
 	if t == 0 {
 		return nil
@@ -173,7 +172,7 @@ func (s *shop) advance(t fataler, by at) {
 	s.zero = s.zero.Add(-passed)
 }
 
-// write writes a fact as the application does.
+// write writes a fact as the application.
 func (s *shop) write(t fataler, sql string, arguments ...any) {
 	t.Helper()
 	ctx := context.Background()
@@ -203,7 +202,7 @@ func (s *shop) engine(db *postgres.DB, batch int) *engine.Engine {
 	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch, LossLimit: s.lossLimit})
 }
 
-// quiet converges until no work is left, including work that a crashed engine still has locked.
+// quiet converges until nothing is pending, including what a crashed engine has locked.
 func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	t.Helper()
 	e := s.engine(s.db, batch)
@@ -224,7 +223,7 @@ func (s *shop) quiet(t fataler, batch int, suspended bool) {
 	}
 }
 
-// patience is how long forty referees, one a batch, may take on a busy machine.
+// patience is how long forty referees, one per batch, may take on a busy machine.
 const patience = 30 * time.Second
 
 // fataler is what *testing.T and *rapid.T have in common.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// playback plays a history and returns what was wrong with it, if anything was.
+// playback plays a history and returns its failure; empty: it passes.
 func (s *shop) playback(history []operation) (wrong, details string) {
 	var listener listener
 	done := make(chan struct{})
@@ -27,7 +27,7 @@ func (s *shop) playback(history []operation) (wrong, details string) {
 	return listener.wrong, strings.Join(listener.log, "\n")
 }
 
-// listener hears how a history fails, which ends it as it ends a test.
+// listener is the fataler of a playback: it keeps the failure, which ends the history.
 type listener struct {
 	wrong string
 	log   []string
@@ -46,8 +46,8 @@ func (l *listener) Fatalf(format string, arguments ...any) {
 
 const shrinkFor = time.Minute
 
-// shrink leaves out of a history whatever it goes wrong without: many operations at once, then
-// fewer, then each.
+// shrink removes operations as long as the history still fails: many at once, then fewer, then
+// single ones.
 func (s *shop) shrink(history []operation, wrong, details string) (shorter []operation, why string) {
 	deadline := time.Now().Add(shrinkFor)
 	for size := len(history) / 2; size > 0; {

@@ -1,18 +1,18 @@
 package model
 
-// The state of the model: facts as they were written, the configuration as it was declared, and of
-// the past only what the rules keep.
+// The state of the model: the facts as written, the configuration as declared, and the results that
+// the rules keep.
 
-// at is a time on the history's own clock, in microseconds.
+// at is a time on the history's clock in microseconds.
 type at int64
 
 const hour at = 3_600_000_000
 
 type model struct {
 	now    at   // moves with advance
-	tick   at   // tells apart what happens at one now
-	moment at   // what is written is dated by; zero: by when it is
-	done   bool // nothing is decided any more, and reasons of waiting pairs are as of when these were
+	tick   at   // orders events of the same now
+	moment at   // time of arrival of written facts; zero: now
+	done   bool // the engine is done: reasons of waiting pairs are those of their last decision
 
 	facts
 	configuration
@@ -21,17 +21,17 @@ type model struct {
 	adjustments map[adjustmentKey]money
 	redemptions map[adjustmentKey]money
 
-	// Erasures, and what they leave.
-	erasures map[string]bool            // requested of these users, and not carried out
-	fixing   map[string]fixed           // by user, while they are carried out
-	blanks   map[touchKey]bool          // left of touches
-	shared   map[string]map[string]bool // fingerprints, both ways
+	// Erasures and their traces.
+	erasures map[string]bool            // users with a requested erasure that is not carried out
+	fixing   map[string]fixed           // by user, while an erasure is carried out
+	blanks   map[touchKey]bool          // keys of moved touches
+	shared   map[string]map[string]bool // users with a common fingerprint, in both directions
 
-	// seenBy is what a batch saw of the facts when it decided about a referee; nil: all there are.
+	// seenBy returns the facts that a batch read for a referee; nil: the present ones.
 	seenBy func(user string) facts
 }
 
-// facts are what decisions depend on.
+// facts are the rows that the application writes.
 type facts struct {
 	links     map[string]link // by code
 	touches   map[touchKey]touch
@@ -47,7 +47,7 @@ type configuration struct {
 	campaigns  map[string]*campaign
 }
 
-// outcome is what was decided.
+// outcome is the result of all decisions.
 type outcome struct {
 	attributions map[string]attribution // by user
 	pairs        map[purchaseKey]*pair
@@ -94,7 +94,7 @@ type purchase struct {
 	category string // an attribute; empty: it has none
 	arrived  at
 	blanked  bool // by an erasure
-	held     bool // the condition was true before
+	held     bool // the condition was true when the purchase was blanked
 }
 
 type campaign struct {
@@ -121,11 +121,11 @@ type revision struct {
 	scope     string
 	recorded  at
 	withdraws int      // the number of the revision that it withdraws; zero: none
-	rollout   *rollout // nil: it reaches no pair of before
+	rollout   *rollout // nil: the revision reaches no earlier pair
 }
 
-// rollout is how far a revision has come in reaching pairs of before it: whichever order the engine
-// chooses, read from what it recorded.
+// rollout is the progress of a revision through earlier pairs. The engine chooses the order; the
+// model reads the progress from what the engine recorded.
 type rollout struct {
 	reached string // user
 	all     bool
@@ -142,19 +142,19 @@ type pair struct {
 	campaign, referrer string
 	revision           int
 	order              int64
-	ordinal            int64 // zero: was never admitted
+	ordinal            int64 // zero: never admitted
 	state, reason      string
 	qualified, matures at
 	credits            map[string]credit // by reward
 
-	counted at   // when it got its order
-	allowed bool // an Allow stood when it was admitted
-	growing bool // admitted, and waits for capacity for more
+	counted at   // when the pair got its admission order
+	allowed bool // an Allow was in force at admission
+	growing bool // admitted, and waits for capacity to grow
 
-	// As it was decided last.
+	// As of the last decision.
 	terms      *terms
 	net        money
-	allowedNow bool // an Allow stands
+	allowedNow bool // an Allow is in force
 }
 
 type credit struct {
@@ -183,10 +183,10 @@ func newModel() *model {
 	}
 }
 
-// start is when histories begin: late enough for facts from before.
+// start is the time at which histories begin. Facts may be earlier.
 const start = 100*hour + hour/2
 
-// clock is the database's clock. It never returns the same time twice.
+// clock returns the time of the database's clock, which is never the same twice.
 func (m *model) clock() at {
 	if m.moment != 0 {
 		return m.moment

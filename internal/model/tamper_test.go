@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// tampers alter one row of what the engine keeps, by the column. A resync puts it right.
+// tampers are statements that alter one row of the results, by column. A resync repairs it.
 var tampers = map[string]string{
 	"referrer.pairs":               "UPDATE referral.referrer SET pairs = pairs + 1 WHERE (campaign, referrer_id) = (SELECT campaign, referrer_id FROM referral.referrer ORDER BY 1, 2 LIMIT 1)",
 	"pair_count.granted":           "UPDATE referral.pair_count SET granted = granted + 1 WHERE (campaign, shard) = (SELECT campaign, shard FROM referral.pair_count ORDER BY 1, 2 LIMIT 1)",
@@ -21,11 +21,11 @@ var tampers = map[string]string{
 	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
 	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1, 2 LIMIT 1)",
 	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') ORDER BY 1, 2 LIMIT 1)",
-	// The label of an attribution whose link is gone cannot be known again.
+	// The label of an attribution cannot be restored if the link is deleted.
 	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label))",
 }
 
-// tamper alters one row. The triggers neither of the system nor of the test see it.
+// tamper alters one row without firing the triggers of the system or of the test.
 func (h *history) tamper(column string) {
 	h.t.Helper()
 	h.execute(h.t, "SET LOCAL session_replication_role = replica;"+tampers[column])

@@ -7,17 +7,17 @@ import (
 )
 
 type (
-	// transaction has facts written in a transaction that stays open, after those it has written
-	// already. One that is REPEATABLE READ writes all at once.
+	// transaction writes facts in a transaction that stays open, or adds them to the open one. A
+	// REPEATABLE READ transaction writes all its facts at once.
 	transaction struct {
 		Repeatable bool
 		What       []operation
 	}
-	// finish ends the transaction that is open.
+	// finish ends the open transaction.
 	finish struct{ Commit bool }
 )
 
-// pending is a transaction of the application that is open.
+// pending is an open transaction of the application.
 type pending struct {
 	pgx.Tx
 	repeatable bool
@@ -26,7 +26,7 @@ type pending struct {
 }
 
 func (o transaction) happen(h *history) {
-	if len(h.erasures) > 0 { // which an open transaction would hold up
+	if len(h.erasures) > 0 { // an open transaction would delay the erasure
 		return
 	}
 	if p := h.pending; p != nil && (p.repeatable || o.Repeatable) {
@@ -50,8 +50,8 @@ func (o transaction) happen(h *history) {
 	h.pending.what = append(h.pending.what, o.What...)
 }
 
-// happen lets the model know of what was written once it is committed. What arrives is dated by the
-// beginning of its transaction.
+// happen applies the facts to the model once they are committed. Their time of arrival is the
+// beginning of the transaction.
 func (o finish) happen(h *history) {
 	p := h.pending
 	if p == nil {
@@ -71,7 +71,7 @@ func (o finish) happen(h *history) {
 	h.coverage.add("transaction that stayed open")
 }
 
-// waitsForPending reports whether an operation would wait for the transaction that is open.
+// waitsForPending reports whether an operation would wait for the open transaction.
 func (h *history) waitsForPending(o operation) bool {
 	if h.pending == nil {
 		return false
@@ -95,7 +95,7 @@ func (h *history) waitsForPending(o operation) bool {
 	return false
 }
 
-// keyOf is the key of the row that an operation writes; nil: it writes no fact.
+// keyOf returns the key of the row that an operation writes; nil: it writes no fact.
 func keyOf(o operation) any {
 	type link string
 	type signup string

@@ -66,7 +66,7 @@ func (c *conditionCache) add(added *compiled) {
 }
 
 // oldest returns the condition that has not been used for the longest time; nil: there is none. It
-// looks at each: some two thousand fit into the cache.
+// goes through all: some two thousand fit into the cache.
 func (c *conditionCache) oldest() (oldest *compiled) {
 	for _, known := range c.known {
 		if oldest == nil || known.usedAt.Before(oldest.usedAt) {

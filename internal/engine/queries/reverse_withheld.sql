@@ -1,5 +1,5 @@
 -- Releases the withheld pairs of campaign $1 whose referees come after $2, up to $3 or, if that is
--- null, to the last: nothing of theirs is left to reverse. An incident ends with its last pair. The
+-- null, to the last: their credits are reversed. An incident ends with its last pair. The
 -- campaign's incidents are locked.
 -- Uses withheld_pkey and incident_pkey.
 WITH gone AS (

@@ -1,4 +1,4 @@
--- Lets time pass: all that ever happened was that much longer ago.
+-- Lets time pass: moves the times of all rows by $1 into the past. Uses no index.
 SET LOCAL session_replication_role = replica;
 CALL proof.rehash();
 UPDATE referral.campaign SET starts_at = starts_at - $1::interval, ends_at = ends_at - $1::interval, declared_at = declared_at - $1::interval;

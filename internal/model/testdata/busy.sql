@@ -1,4 +1,4 @@
--- Is there anything left to do?
+-- Reports whether anything is pending. Uses no index.
 SELECT EXISTS (SELECT FROM referral.change) OR EXISTS (SELECT FROM referral.allocation_request)
     OR EXISTS (SELECT FROM referral.pair WHERE state = 'Held' AND NOT postponed AND matures_at <= now())
     OR EXISTS (SELECT FROM referral.erasing WHERE campaign IS NULL)

@@ -1,5 +1,5 @@
--- What was written since it was asked for last, commit by commit. That a condition broke off is
--- counted each time that it does, beside pairs.
+-- Takes the writes since the last call, commit by commit. Leaves out the counter of errors in
+-- conditions, which grows at each repeated decision. Uses no index.
 WITH gone AS (DELETE FROM proof.writes RETURNING id, tx, of, was, is_now)
 SELECT c.number, g.of, g.was, g.is_now
   FROM gone AS g JOIN proof.commits AS c USING (tx)

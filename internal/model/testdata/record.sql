@@ -11,7 +11,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- At the end of a transaction, and until it has committed alone.
+-- Runs at the end of a transaction, and holds a lock until the commit, so that commits are recorded
+-- in their order.
 CREATE FUNCTION proof.order() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(7253);
@@ -27,15 +28,15 @@ BEGIN
         EXECUTE format('CREATE TRIGGER proof AFTER INSERT OR UPDATE OR DELETE ON referral.%I FOR EACH ROW EXECUTE FUNCTION proof.note()', name);
     END LOOP;
 END $$;
--- How far rollouts have come.
+-- The progress of rollouts.
 CREATE TRIGGER proof AFTER UPDATE ON referral.rollout FOR EACH ROW EXECUTE FUNCTION proof.note();
--- What is declared.
+-- Declarations.
 CREATE TRIGGER proof AFTER UPDATE ON referral.meta FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION proof.note();
--- The engine's steps of a reversal, and not its beginning.
+-- The engine's steps of a reversal, without its beginning.
 CREATE TRIGGER proof AFTER UPDATE ON referral.reversal FOR EACH ROW
     WHEN (NEW.done OR (NEW.resume_user, NEW.resume_purchase) > (OLD.resume_user, OLD.resume_purchase)) EXECUTE FUNCTION proof.note();
 
--- Refuses credits of some referees, who are set aside for it.
+-- Refuses credits of some referees, so that the engine sets them aside.
 CREATE TABLE proof.refused (user_id text PRIMARY KEY);
 CREATE FUNCTION proof.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -46,8 +47,8 @@ BEGIN
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON referral.credit FOR EACH ROW EXECUTE FUNCTION proof.refuse();
 
--- What decisions rested on is recorded as an exclusive or of hashes, from which those of facts as
--- they are now are taken out before, and put back after.
+-- The digest of an attribution is the exclusive or of the hashes of facts. So hashes of the present
+-- facts are removed from it before the update, and added afterwards.
 CREATE PROCEDURE proof.rehash() LANGUAGE sql AS $$
 UPDATE referral.attribution AS a
    SET facts = facts

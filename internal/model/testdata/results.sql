@@ -1,4 +1,4 @@
--- All that the engine has recorded.
+-- Reads all results of the engine. Uses no index.
 SELECT 'attribution' AS of, to_jsonb(a) FROM referral.attribution AS a
 UNION ALL SELECT 'waitlist', to_jsonb(w) FROM referral.waitlist AS w
 UNION ALL SELECT 'pair', to_jsonb(p) FROM referral.pair AS p

@@ -75,7 +75,7 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
 	case class == postgres.ClassData:
-		// The checks of the body missed something. The client is told no name of the schema.
+		// The checks of the body missed this value. The answer contains no name of the schema.
 		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
 		return problem(http.StatusUnprocessableEntity, "a value of the request cannot be stored")
 	case class == postgres.ClassRetryable:

@@ -144,7 +144,7 @@ func Test255CharactersOfAnyAlphabetFit(t *testing.T) {
 	}
 }
 
-// Whatever else comes, it is the client's fault and told so.
+// A hostile body is answered with a client error.
 func TestHostileBodiesCauseNoServerError(t *testing.T) {
 	w := newWorld(t)
 	targets := []string{"/v1/links", signups, purchases, "/v1/refunds", "/v1/actions", "/v1/redemptions", "/v1/batch"}

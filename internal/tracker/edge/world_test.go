@@ -132,7 +132,7 @@ type answer struct {
 	Header     http.Header
 }
 
-// do asks for something; headers are name and value by turns.
+// do sends a request. headers are pairs of name and value.
 func (b *browser) do(method, target string, headers ...string) answer {
 	b.Helper()
 	r := httptest.NewRequestWithContext(b.Context(), method, target, nil)

@@ -2,7 +2,7 @@ package ops
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Queue is what a queue of touches tells about itself at the moment of a scrape.
+// Queue reads the counters and depth of a queue of touches when the metrics are scraped.
 type Queue struct {
 	Written, Shed, Refused func() uint64
 	Depth                  func() int
