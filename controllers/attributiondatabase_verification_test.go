@@ -204,6 +204,11 @@ func TestLedgerThatAResyncRepairedIsVerifiedAtOnce(t *testing.T) {
 
 	w.sql(own, "DELETE FROM referral.credit WHERE user_id = 'bob'")
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=repair")
+	campaign := w.rcamp("invite-friends")
+	await(w, campaign, "compared", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "repair" })
+	if campaign.Status.DriftCorrected == 0 {
+		t.Errorf("the resync found nothing: %+v", campaign.Status)
+	}
 	await(w, adb, "verified after the repair", func(d *v1alpha1.AttributionDatabase) bool {
 		return d.Status.Verification.LastTime.After(before)
 	})

@@ -161,10 +161,10 @@ func TestVerificationRaisesNoFalseAlarmBesideBatches(t *testing.T) {
 	}
 }
 
-// alwaysLooks has every rule checked in every range.
-const alwaysLooks = "SELECT count(*), false FROM referral.attribution WHERE user_id >= @from AND user_id <= @last"
+// neverAgree has each rule checked in each range.
+const neverAgree = "SELECT count(*), false FROM referral.attribution WHERE user_id >= @from AND user_id <= @last"
 
-// A range whose rows agree is not looked at further, so whatever the rules find has to be seen there.
+// A range whose rows agree is not checked rule by rule.
 func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 	const (
 		entry = `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)
@@ -207,8 +207,9 @@ func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 		"second first purchase": `INSERT INTO referral.pair SELECT (jsonb_populate_record(p, '{"purchase_id": "p2"}')).* FROM referral.pair AS p WHERE user_id = 'u001';
 			UPDATE referral.attribution SET pairs = 2 WHERE user_id = 'u001';` + fmt.Sprintf(credit, "user_id, 'p2', reward, campaign, beneficiary_id, currency, amount") + ";" +
 			fmt.Sprintf(entry, "user_id, 'p2', reward, 1, campaign, revision, beneficiary_id, amount, currency") + pairFits,
-		"waits for nothing": `INSERT INTO referral.waitlist (user_id, purchase_id, campaign, referrer_id, admission_order, least_need)
-			SELECT user_id, purchase_id, campaign, referrer_id, admission_order, 500 FROM referral.pair WHERE user_id = 'u001'`,
+		"waits for nothing": `INSERT INTO referral.waitlist (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, edit, checksum)
+			SELECT user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, 1,
+			       referral.checksum_of_waiting(user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, NULL, NULL, 1) FROM referral.pair WHERE user_id = 'u001'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,7 +219,7 @@ func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 			rules := func(each bool) (rules []string) {
 				v := engine.NewVerification(s.db, 1000, 1000)
 				if each {
-					v.Replace("verify_agree", alwaysLooks)
+					v.Replace("verify_agree", neverAgree)
 				}
 				result, err := v.Run(s.Context(), nil)
 				testworld.Must(t, err)
