@@ -66,9 +66,23 @@ func LimitClaims(claims int) (undo func()) {
 // SetDecideTimeout changes how long a batch may take to decide.
 func (e *Engine) SetDecideTimeout(timeout time.Duration) { e.decideTimeout = timeout }
 
-// VerifyInRangesOf verifies in ranges of so many rows, and names so many examples.
-func VerifyInRangesOf(ctx context.Context, db *postgres.DB, rows, examples int, progress func(verified, total int64)) (*VerifyResult, error) {
+// Verification is one that a test changes before it runs.
+type Verification struct{ *verification }
+
+// NewVerification returns a verification in ranges of so many rows, that names so many examples.
+func NewVerification(db *postgres.DB, rows, examples int) Verification {
 	v := newVerification(db)
 	v.mostRange, v.examples = rows, examples
+	return Verification{v}
+}
+
+// Replace replaces one of its statements.
+func (v Verification) Replace(name, sql string) { v.engine.Replace(name, sql) }
+
+// Statement is the text of one of its statements.
+func (v Verification) Statement(name string) string { return v.engine.statement(name) }
+
+// Run runs it.
+func (v Verification) Run(ctx context.Context, progress func(verified, total int64)) (*VerifyResult, error) {
 	return v.run(ctx, progress)
 }

@@ -53,9 +53,6 @@ type VerifyResult struct {
 // A violation counts only if a second look, in one snapshot with no change pending for its referee,
 // finds it again. progress is called after each range; nil: not wanted.
 func Verify(ctx context.Context, db *postgres.DB, progress func(verified, total int64)) (*VerifyResult, error) {
-	if progress == nil {
-		progress = func(int64, int64) {}
-	}
 	return newVerification(db).run(ctx, progress)
 }
 
@@ -75,6 +72,9 @@ func newVerification(db *postgres.DB) *verification {
 }
 
 func (v *verification) run(ctx context.Context, progress func(verified, total int64)) (*VerifyResult, error) {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
 	if err := v.walk(ctx, progress); err != nil {
 		return nil, fmt.Errorf("while verifying referees: %w", err)
 	}
@@ -116,7 +116,7 @@ func (v *verification) walk(ctx context.Context, progress func(verified, total i
 		}
 		v.result.Referees += r.referees
 		progress(v.result.Referees, max(total, v.result.Referees))
-		if more = r.last != nil; more {
+		if more = !r.end; more {
 			from = *r.last + "\x01" // the first string after it
 		}
 		if took > verifiedRangeTime {
@@ -131,18 +131,25 @@ func (v *verification) walk(ctx context.Context, progress func(verified, total i
 
 // verifiedRange is what the first look at a key range found.
 type verifiedRange struct {
-	last     *string // nil: the range has no end
+	last     *string // nil: there is no row
+	end      bool    // no range follows
 	referees int64
 	pending  bool // changes wait to be decided: batches go first
 	findings []finding
 }
 
+// readRange looks at a range: at all its rows at once, and at each rule only if they do not agree.
 func (v *verification) readRange(ctx context.Context, from string, size int) (*verifiedRange, error) {
 	var r verifiedRange
 	err := v.step(ctx, "30s", func(tx pgx.Tx) error {
 		r = verifiedRange{}
-		err := tx.QueryRow(ctx, v.engine.statement("verify_range"), from, size).Scan(&r.last, &r.referees, &r.pending)
-		if err != nil {
+		err := tx.QueryRow(ctx, v.engine.statement("verify_range"), from, size).Scan(&r.last, &r.end, &r.pending)
+		if err != nil || r.last == nil {
+			return err
+		}
+		agree := false
+		within := pgx.StrictNamedArgs{"from": from, "last": r.last}
+		if err := tx.QueryRow(ctx, v.engine.statement("verify_agree"), within).Scan(&r.referees, &agree); err != nil || agree {
 			return err
 		}
 		r.findings, err = v.findReferees(ctx, tx, from, r.last, nil)
@@ -281,7 +288,7 @@ func repeatedRule(examples []Violation) int {
 }
 
 // step runs do in a read-only transaction of one snapshot, again after conflicts and lost
-// connections.
+// connections. A step that takes too long is not run again: a smaller range may do.
 func (v *verification) step(ctx context.Context, timeout string, do func(pgx.Tx) error) error {
 	delay := newBackoff()
 	for failures := 0; ; failures++ {
@@ -294,7 +301,7 @@ func (v *verification) step(ctx context.Context, timeout string, do func(pgx.Tx)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil, failures == verifyRetries, !postgres.Retryable(err):
+		case err == nil, failures == verifyRetries, !postgres.Retryable(err), postgres.FaultOf(err) == postgres.FaultBatch:
 			return err
 		}
 		pause(ctx, delay.NextBackOff())

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -102,7 +103,7 @@ func TestVerificationWalksEveryRange(t *testing.T) {
 	s.friends(1, 30)
 	s.behind("UPDATE referral.ledger SET amount = 700 WHERE user_id IN ('u001', 'u017', 'u030')")
 	var last int64
-	result, err := engine.VerifyInRangesOf(s.Context(), s.db, 4, 5, func(verified, total int64) {
+	result, err := engine.NewVerification(s.db, 4, 5).Run(s.Context(), func(verified, total int64) {
 		if verified < last || total < verified {
 			t.Errorf("progress went from %d to %d of %d", last, verified, total)
 		}
@@ -145,7 +146,7 @@ func TestVerificationRaisesNoFalseAlarmBesideBatches(t *testing.T) {
 		}()
 	}()
 	for {
-		result, err := engine.VerifyInRangesOf(s.Context(), s.db, 10, 5, func(int64, int64) {})
+		result, err := engine.NewVerification(s.db, 10, 5).Run(s.Context(), func(int64, int64) {})
 		testworld.Must(t, err)
 		if result.Violations > 0 {
 			t.Errorf("false alarm: %v", result.Examples)
@@ -157,5 +158,166 @@ func TestVerificationRaisesNoFalseAlarmBesideBatches(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// neverAgree has each rule checked in each range.
+const neverAgree = "SELECT count(*), false FROM referral.attribution WHERE user_id >= @from AND user_id <= @last"
+
+// A range whose rows agree is not checked rule by rule.
+func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
+	const (
+		entry = `INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, checksum)
+			SELECT %[1]s, kind, reason, referral.checksum_of_entry(%[1]s, kind, reason) FROM referral.ledger WHERE user_id = 'u001'`
+		credit = `INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount, checksum)
+			SELECT %[1]s, referral.checksum_of_credit(%[1]s) FROM referral.credit WHERE user_id = 'u001'`
+		pairFits = `; UPDATE referral.pair SET checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
+			qualified_at, matures_at, counted_at, allowed, state, reason, credits)`
+		creditFits = `; UPDATE referral.credit SET checksum = referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount)`
+		ownerFits  = `; UPDATE referral.attribution SET checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source,
+			visitor_id, touch_id)`
+	)
+	for name, damage := range map[string]string{
+		"second grant":                      fmt.Sprintf(entry, "user_id, purchase_id, reward, 2, campaign, revision, beneficiary_id, amount, currency"),
+		"entry of another beneficiary":      fmt.Sprintf(entry, "user_id, purchase_id, 'other', 1, campaign, revision, 'mallory', amount, currency"),
+		"entry in another currency":         fmt.Sprintf(entry, "user_id, purchase_id, 'other', 1, campaign, revision, beneficiary_id, amount, 'EUR'"),
+		"entries exchanged between pairs":   fmt.Sprintf(entry, "user_id, purchase_id, reward, 2, campaign, revision, beneficiary_id, -amount, currency") + "; " + strings.Replace(fmt.Sprintf(entry, "'u002', 'p', reward, 2, campaign, revision, beneficiary_id, amount, currency"), "WHERE user_id", "WHERE seq = 1 AND user_id", 1),
+		"entry gone":                        "DELETE FROM referral.ledger WHERE user_id = 'u001'",
+		"gap between entries":               "UPDATE referral.ledger SET seq = 3 WHERE user_id = 'u001'; UPDATE referral.ledger SET checksum = referral.checksum_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)",
+		"credit gone":                       "DELETE FROM referral.credit WHERE user_id = 'u001'",
+		"credit of no pair":                 fmt.Sprintf(credit, "user_id, 'other', reward, campaign, beneficiary_id, currency, amount"),
+		"second credit":                     fmt.Sprintf(credit, "user_id, purchase_id, 'other', campaign, beneficiary_id, currency, amount"),
+		"credit of a stranger":              "UPDATE referral.credit SET beneficiary_id = 'mallory' WHERE user_id = 'u001'" + creditFits,
+		"another amount":                    "UPDATE referral.credit SET amount = 700 WHERE user_id = 'u001'" + creditFits,
+		"amounts exchanged":                 "UPDATE referral.credit SET amount = amount + CASE user_id WHEN 'u001' THEN 1 ELSE -1 END WHERE user_id IN ('u001', 'u002')" + creditFits,
+		"amount beyond bounds":              "UPDATE referral.credit SET amount = 9000000000000000000 WHERE user_id = 'u001'" + creditFits,
+		"reversed pair with a credit":       "UPDATE referral.pair SET state = 'Reversed' WHERE user_id = 'u001'" + pairFits,
+		"held pair that is overdue":         "UPDATE referral.pair SET state = 'Held', matures_at = now() - interval '40 days' WHERE user_id = 'u001'" + pairFits,
+		"held pair postponed for no reason": "UPDATE referral.pair SET state = 'Held', postponed = true, matures_at = now() WHERE user_id = 'u001'" + pairFits,
+		"pair that waits nowhere":           "UPDATE referral.pair SET state = 'Waiting' WHERE user_id = 'u001'" + pairFits,
+		"pair with too few credits":         "UPDATE referral.pair SET credits = 2 WHERE user_id = 'u001'" + pairFits,
+		"pair of another referrer":          "UPDATE referral.pair SET referrer_id = 'mallory' WHERE user_id = 'u001'" + pairFits,
+		"pair of another campaign":          "UPDATE referral.pair SET campaign = 'other' WHERE user_id = 'u001'" + pairFits,
+		"attribution gone":                  "DELETE FROM referral.attribution WHERE user_id = 'u001'",
+		"attribution of another referrer":   "UPDATE referral.attribution SET referrer_id = 'mallory' WHERE user_id = 'u001'" + ownerFits,
+		"attribution altered":               "UPDATE referral.attribution SET label = 'tampered' WHERE user_id = 'u001'",
+		"pair altered":                      "UPDATE referral.pair SET reason = 'Overridden' WHERE user_id = 'u001'",
+		"credit altered":                    "UPDATE referral.credit SET checksum = 7 WHERE user_id = 'u001'",
+		"entry altered":                     "UPDATE referral.ledger SET reason = 'Overridden' WHERE user_id = 'u001'",
+		"second first purchase": `INSERT INTO referral.pair SELECT (jsonb_populate_record(p, '{"purchase_id": "p2"}')).* FROM referral.pair AS p WHERE user_id = 'u001';
+			UPDATE referral.attribution SET pairs = 2 WHERE user_id = 'u001';` + fmt.Sprintf(credit, "user_id, 'p2', reward, campaign, beneficiary_id, currency, amount") + ";" +
+			fmt.Sprintf(entry, "user_id, 'p2', reward, 1, campaign, revision, beneficiary_id, amount, currency") + pairFits,
+		"waits for nothing": `INSERT INTO referral.waitlist (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, edit, checksum)
+			SELECT user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, 1,
+			       referral.checksum_of_waiting(user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, NULL, NULL, 1) FROM referral.pair WHERE user_id = 'u001'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.friends(1, 3)
+			rules := func(each bool) (rules []string) {
+				v := engine.NewVerification(s.db, 1000, 1000)
+				if each {
+					v.Replace("verify_agree", neverAgree)
+				}
+				result, err := v.Run(s.Context(), nil)
+				testworld.Must(t, err)
+				for _, e := range result.Examples {
+					rules = append(rules, e.Rule+": "+e.Key)
+				}
+				return rules
+			}
+			if found := rules(true); len(found) > 0 {
+				t.Fatalf("before the damage: %q", found)
+			}
+			s.behind(damage)
+			want := rules(true)
+			if !slices.ContainsFunc(want, func(rule string) bool { return strings.Contains(rule, ": u001") }) {
+				t.Fatalf("the damage violates no rule: %q", want)
+			}
+			if diff := cmp.Diff(want, rules(false)); diff != "" {
+				t.Errorf("(-every rule +rows that do not agree)\n%s", diff)
+			}
+		})
+	}
+}
+
+// The first look clears ranges without violations: a ledger with refunds, held pairs, several
+// rewards and several purchases of a referee included.
+func TestRowsOfASoundLedgerAgree(t *testing.T) {
+	for name, prepare := range map[string]func(*shop){
+		"granted and refunded": func(s *shop) {
+			s.declare("invite", fiveDollars())
+			s.friends(1, 9)
+			s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT user_id, purchase_id, 'r', amount FROM referral.purchase WHERE user_id < 'u005'")
+		},
+		"held and granted, two rewards, several purchases": func(s *shop) {
+			s.declare("invite", twoSided())
+			s.friends(1, 9)
+			s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) SELECT user_id, 'later', 2500, 'USD', now() FROM referral.signup")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			prepare(s)
+			s.converge()
+			v := engine.NewVerification(s.db, 1000, 5)
+			v.Replace("verify_referees", "SELECT 'the rows do not agree', '', '', '' WHERE @from < @last OR @users::text[] IS NULL")
+			result, err := v.Run(s.Context(), nil)
+			testworld.Must(t, err)
+			if result.Violations > 0 || result.Referees != 9 {
+				t.Errorf("%+v", result)
+			}
+			s.clean()
+		})
+	}
+}
+
+// twoSided pays referrer and referee for every purchase, after a hold.
+func twoSided() reward.Terms {
+	terms := fiveDollars()
+	terms.Purchases, terms.HoldPeriod = reward.EveryPurchase, 24*time.Hour
+	terms.Rewards = append(terms.Rewards, reward.Reward{Name: "friend", Beneficiary: reward.ToReferee, Fixed: &reward.Money{Amount: 300, Currency: "USD"}})
+	return terms
+}
+
+func TestVerificationReadsARangeAgainAfterItLostTheConnection(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.friends(1, 30)
+	s.behind("UPDATE referral.ledger SET amount = 700 WHERE user_id = 'u030'")
+	lost := false
+	result, err := engine.NewVerification(s.db, 4, 5).Run(s.Context(), func(verified, _ int64) {
+		if lost || verified == 0 {
+			return
+		}
+		lost = true
+		s.asOwner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user")
+	})
+	testworld.Must(t, err)
+	if !lost || result.Referees != 30 || result.Violations == 0 {
+		t.Errorf("connection lost: %v, %+v", lost, result)
+	}
+}
+
+func TestRangeThatTakesTooLongIsReadInParts(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.friends(1, 30)
+	s.asOwner(`CREATE FUNCTION referral.give_up(referees bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+		BEGIN IF referees > 3 THEN RAISE 'too slow' USING ERRCODE = 'query_canceled'; END IF; RETURN true; END $$`)
+	v := engine.NewVerification(s.db, 16, 5)
+	v.Replace("verify_agree", "SELECT count(*), referral.give_up(count(*)) FROM referral.attribution WHERE user_id >= @from AND user_id <= @last")
+	result, err := v.Run(s.Context(), nil)
+	testworld.Must(t, err)
+	if result.Referees != 30 || result.Violations > 0 {
+		t.Errorf("%+v", result)
+	}
+
+	v.Replace("verify_agree", "SELECT count(*), referral.give_up(count(*) + 3) FROM referral.attribution WHERE user_id >= @from AND user_id <= @last")
+	if _, err := v.Run(s.Context(), nil); err == nil || !strings.Contains(err.Error(), "too slow") {
+		t.Errorf("a referee that takes too long alone: %v", err)
 	}
 }

@@ -54,7 +54,7 @@ func TestViolationsAndVerificationFindEachKind(t *testing.T) {
 			if found := s.rows("SELECT DISTINCT wrong FROM referral.violations()"); !slices.Contains(found, wrong) {
 				t.Errorf("violations() says %s", strings.Join(found, "; "))
 			}
-			result, err := engine.VerifyInRangesOf(s.Context(), s.db, 1000, 1000, func(int64, int64) {})
+			result, err := engine.NewVerification(s.db, 1000, 1000).Run(s.Context(), func(int64, int64) {})
 			testworld.Must(t, err)
 			verified := map[string][]string{}
 			for _, v := range result.Examples {

@@ -1,4 +1,4 @@
--- Finds violations of the rules about one referee, from user_id @from to @last (null: the last), in
+-- Finds violations of the rules about one referee, from user_id @from to @last, in
 -- one snapshot that reads each table once. @users narrows it to these referees; null: all.
 --
 -- The rules are those of referral.violations(), in the same words. Beside them each row is compared
@@ -11,24 +11,24 @@ WITH attributions AS MATERIALIZED (
     SELECT user_id, campaign, referrer_id,
            checksum IS DISTINCT FROM referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id) AS altered
       FROM referral.attribution
-     WHERE user_id >= @from AND (@last::text IS NULL OR user_id <= @last) AND (@users::text[] IS NULL OR user_id = ANY (@users))
+     WHERE user_id >= @from AND user_id <= @last AND (@users::text[] IS NULL OR user_id = ANY (@users))
 ), pairs AS MATERIALIZED (
     SELECT user_id, purchase_id, campaign, referrer_id, revision, admission_order, matures_at, counted_at, state, reason, postponed, credits,
            checksum IS DISTINCT FROM referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                                qualified_at, matures_at, counted_at, allowed, state, reason, credits) AS altered
       FROM referral.pair
-     WHERE user_id >= @from AND (@last::text IS NULL OR user_id <= @last) AND (@users::text[] IS NULL OR user_id = ANY (@users))
+     WHERE user_id >= @from AND user_id <= @last AND (@users::text[] IS NULL OR user_id = ANY (@users))
 ), credits AS MATERIALIZED (
     SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount,
            checksum IS DISTINCT FROM referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) AS altered
       FROM referral.credit
-     WHERE user_id >= @from AND (@last::text IS NULL OR user_id <= @last) AND (@users::text[] IS NULL OR user_id = ANY (@users))
+     WHERE user_id >= @from AND user_id <= @last AND (@users::text[] IS NULL OR user_id = ANY (@users))
 ), entries AS MATERIALIZED (
     SELECT user_id, purchase_id, reward, seq, campaign, beneficiary_id, currency, amount,
            checksum IS DISTINCT FROM referral.checksum_of_entry(user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency,
                                                                 kind, reason) AS altered
       FROM referral.ledger
-     WHERE user_id >= @from AND (@last::text IS NULL OR user_id <= @last) AND (@users::text[] IS NULL OR user_id = ANY (@users))
+     WHERE user_id >= @from AND user_id <= @last AND (@users::text[] IS NULL OR user_id = ANY (@users))
 ), sums AS MATERIALIZED (
     SELECT user_id, purchase_id, reward, campaign, beneficiary_id, currency, sum(amount) AS amount
       FROM entries
@@ -38,7 +38,7 @@ WITH attributions AS MATERIALIZED (
            checksum IS DISTINCT FROM referral.checksum_of_waiting(user_id, purchase_id, campaign, referrer_id, admission_order, growing,
                                                                   least_need, tier_starts, tier_needs, edit) AS altered
       FROM referral.waitlist
-     WHERE user_id >= @from AND (@last::text IS NULL OR user_id <= @last) AND (@users::text[] IS NULL OR user_id = ANY (@users))
+     WHERE user_id >= @from AND user_id <= @last AND (@users::text[] IS NULL OR user_id = ANY (@users))
 )
 SELECT 'ledger sum is neither 0 nor its credit' AS rule, user_id, user_id || '/' || purchase_id || '/' || reward AS key,
        format('entries: %s %s, credit: %s', s.amount, currency, coalesce(c.amount, 0)) AS detail

@@ -56,8 +56,12 @@ SELECT 'pair counters are off', campaign,
   FULL JOIN (SELECT campaign, sum(pairs) FILTER (WHERE state = 'Held') AS held, sum(pairs) FILTER (WHERE state = 'Granted') AS granted,
                     sum(pairs) FILTER (WHERE state = 'Reversed') AS reversed, sum(pairs) FILTER (WHERE state = 'Waiting') AS waiting
                FROM pairs GROUP BY campaign) AS p USING (campaign)
-  FULL JOIN (SELECT campaign, count(*) AS awaiting FROM referral.attribution AS a
-              WHERE NOT EXISTS (SELECT FROM referral.pair AS p WHERE p.user_id = a.user_id) GROUP BY campaign) AS a USING (campaign)
+  FULL JOIN (SELECT campaign, count(*) AS awaiting
+               FROM (SELECT user_id FROM referral.attribution AS a
+                      WHERE NOT EXISTS (SELECT FROM referral.pair AS p WHERE p.user_id = a.user_id)
+                     OFFSET 0) AS without -- found by the keys alone
+               JOIN referral.attribution USING (user_id)
+              GROUP BY campaign) AS a USING (campaign)
  WHERE (coalesce(k.held, 0), coalesce(k.granted, 0), coalesce(k.reversed, 0), coalesce(k.waiting, 0), coalesce(k.awaiting, 0))
     <> (coalesce(p.held, 0), coalesce(p.granted, 0), coalesce(p.reversed, 0), coalesce(p.waiting, 0), coalesce(a.awaiting, 0))
 UNION ALL

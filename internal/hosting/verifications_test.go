@@ -1,0 +1,223 @@
+package hosting_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/hosting"
+)
+
+// verifier runs verifications that end when the test says so.
+type verifier struct {
+	testing.TB
+	*hosting.Verifications
+	started chan *verifying
+	end     func() // ends Run, and waits for it
+}
+
+// verifying is a verification that has been started.
+type verifying struct {
+	database types.NamespacedName
+	progress func(verified, total int64)
+	done     chan error      // ends it
+	gone     <-chan struct{} // closed when it was cancelled
+}
+
+func newVerifier(t *testing.T) *verifier {
+	t.Helper()
+	v := &verifier{TB: t, started: make(chan *verifying, 100)}
+	run := func(ctx context.Context, name types.NamespacedName, progress func(verified, total int64)) (*engine.VerifyResult, error) {
+		started := &verifying{name, progress, make(chan error, 1), ctx.Done()}
+		v.started <- started
+		select {
+		case err := <-started.done:
+			if err != nil {
+				return nil, err
+			}
+			return &engine.VerifyResult{Referees: 7}, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	v.Verifications = hosting.NewVerifications(run, time.Now)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := v.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	v.end = func() {
+		cancel()
+		running.Wait()
+	}
+	t.Cleanup(v.end)
+	return v
+}
+
+// next returns the verification that was started next.
+func (v *verifier) next() *verifying {
+	v.Helper()
+	select {
+	case started := <-v.started:
+		return started
+	case <-time.After(patience):
+		v.Fatal("no verification was started")
+		return nil
+	}
+}
+
+// awaitEnd waits until no verification of the shop runs.
+func (v *verifier) awaitEnd() hosting.VerifyState {
+	v.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if state := v.State(shop, "uid"); !state.Running {
+			return state
+		}
+		if time.Now().After(deadline) {
+			v.Fatal("the verification has not ended")
+		}
+	}
+}
+
+// attempt runs one verification for a request, and ends it with an error.
+func (v *verifier) attempt(request string, err error) hosting.VerifyState {
+	v.Helper()
+	v.Start(shop, "uid", request)
+	v.next().done <- err
+	return v.awaitEnd()
+}
+
+func TestRequestIsAnsweredWhenAttemptsFailForGood(t *testing.T) {
+	v := newVerifier(t)
+	damaged := errors.New("a table is missing")
+	for attempt := 1; attempt <= 3; attempt++ {
+		state := v.attempt("audit", damaged)
+		if last := attempt == 3; state.Failed() != last || (state.Answered == "audit") != last {
+			t.Errorf("after attempt %d: %+v", attempt, state)
+		}
+	}
+	if state := v.attempt("audit-2", nil); state.Failed() || state.Err != nil || state.Answered != "audit-2" || state.Result.Referees != 7 {
+		t.Errorf("after a verification: %+v", state)
+	}
+}
+
+func TestOutageCountsAsNoAttempt(t *testing.T) {
+	v := newVerifier(t)
+	if state := v.attempt("before", nil); state.Answered != "before" {
+		t.Errorf("%+v", state)
+	}
+	for range 5 {
+		state := v.attempt("during", fmt.Errorf("while verifying referees: %w", hosting.ErrConnecting))
+		if state.Failed() || state.Answered != "before" || state.Result == nil {
+			t.Errorf("%+v", state)
+		}
+	}
+}
+
+func TestPauseAfterFailedAttemptsGrowsToItsBound(t *testing.T) {
+	v := newVerifier(t)
+	var before time.Duration
+	for range 12 {
+		state := v.attempt("", errors.New("damaged"))
+		wait := state.RetryAt().Sub(state.EndedAt)
+		if wait < before || wait <= 0 || wait > 10*time.Minute {
+			t.Errorf("after %d failures it pauses for %s, before for %s", state.Failures, wait, before)
+		}
+		before = wait
+	}
+	if before != 10*time.Minute {
+		t.Errorf("the longest pause is %s", before)
+	}
+	if state := v.attempt("", nil); !state.RetryAt().IsZero() {
+		t.Errorf("it pauses after a result until %s", state.RetryAt())
+	}
+}
+
+// A later request needs a verification that began after it.
+func TestRunningVerificationAnswersOnlyTheRequestThatItBeganFor(t *testing.T) {
+	v := newVerifier(t)
+	v.Start(shop, "uid", "first")
+	running := v.next()
+	if state := v.Start(shop, "uid", "second"); state.Request != "first" {
+		t.Errorf("%+v", state)
+	}
+	running.done <- nil
+	if state := v.awaitEnd(); state.Answered != "first" {
+		t.Errorf("%+v", state)
+	}
+	if state := v.attempt("second", nil); state.Answered != "second" {
+		t.Errorf("%+v", state)
+	}
+}
+
+func TestOneVerificationRunsPerDatabaseAndTwoInAll(t *testing.T) {
+	v := newVerifier(t)
+	for n := range 3 {
+		v.Start(types.NamespacedName{Namespace: "growth", Name: fmt.Sprint("db-", n)}, "uid", "")
+	}
+	v.Start(types.NamespacedName{Namespace: "growth", Name: "db-0"}, "uid", "again")
+	first, second := v.next(), v.next()
+	select {
+	case third := <-v.started:
+		t.Errorf("%s was started beside two others", third.database)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if first.database == second.database {
+		t.Errorf("two run on %s", first.database)
+	}
+	first.done <- nil
+	if third := v.next(); third.database.Name != "db-2" {
+		t.Errorf("%s was started third", third.database)
+	}
+}
+
+func TestDroppedVerificationEndsAndAnotherObjectBeginsItsOwn(t *testing.T) {
+	v := newVerifier(t)
+	v.Start(shop, "uid", "audit")
+	running := v.next()
+	v.Drop(shop)
+	<-running.gone
+	if state := v.State(shop, "uid"); state.Running || state.Answered != "" {
+		t.Errorf("%+v", state)
+	}
+	v.Start(shop, "uid", "audit")
+	running = v.next()
+	v.Start(shop, "uid of another object with the name", "")
+	<-running.gone
+	v.next().done <- nil
+}
+
+func TestRunningVerificationsEndWithRun(t *testing.T) {
+	v := newVerifier(t)
+	v.Start(shop, "uid", "")
+	running := v.next()
+	v.end()
+	select {
+	case <-running.gone:
+	default:
+		t.Error("Run has ended and the verification has not")
+	}
+}
+
+func TestMovedNamesDatabasesWhoseVerificationEnds(t *testing.T) {
+	v := newVerifier(t)
+	v.Start(shop, "uid", "")
+	running := v.next()
+	running.progress(10, 100) // a moment after the start: it is fed later
+	if moved := v.Moved().Drain(); len(moved) != 0 {
+		t.Errorf("within a moment of the start: %v", moved)
+	}
+	running.done <- nil
+	v.awaitEnd()
+	if moved := v.Moved().Drain(); len(moved) != 1 || moved[0] != shop {
+		t.Errorf("when it has ended: %v", moved)
+	}
+}
