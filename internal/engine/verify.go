@@ -13,15 +13,17 @@ import (
 )
 
 const (
-	// The first range is small and later ones grow. A range has at most so many rows of each table.
+	// The first range is small and later ones grow. A range has at most so many attributions, pairs
+	// and ledger entries, unless one referee has more.
 	firstVerifiedRange = 2_000
 	mostVerifiedRange  = 20_000
 
-	// verifiedRangeTime is how long a range should take at most; a longer one makes the next smaller.
+	// verifiedRangeTime is how long a range should take at most; a longer one makes the next
+	// smaller.
 	verifiedRangeTime = time.Second
 
-	// secondLooks is how often a verification looks again at referees with pending changes before it
-	// leaves them to the next verification.
+	// secondLooks is how often a verification looks again at referees with pending changes before
+	// it leaves them to the next verification.
 	secondLooks = 8
 
 	verifyRetries = 5 // of a step, after conflicts and lost connections
@@ -62,7 +64,7 @@ type verification struct {
 	result    VerifyResult
 	rules     map[string]bool // with a violation
 	examples  int             // most to name
-	mostRange int             // most rows of a table in a range
+	mostRange int             // most attributions, pairs or entries in a range
 }
 
 func newVerification(db *postgres.DB) *verification {
@@ -226,7 +228,8 @@ func bothFound(first, second []finding, leftOut func(finding) bool) []finding {
 	return slices.DeleteFunc(second, func(f finding) bool { return leftOut(f) || !had[key{f.Rule, f.Key}] })
 }
 
-// verifySums checks counters, accounts and limits. What it finds it reads again in another snapshot.
+// verifySums checks counters, accounts and limits. What it finds it reads again in another
+// snapshot.
 func (v *verification) verifySums(ctx context.Context) error {
 	first, err := v.findSums(ctx)
 	if err != nil || len(first) == 0 {
@@ -256,8 +259,8 @@ func (v *verification) findSums(ctx context.Context) (found []finding, err error
 	return found, err
 }
 
-// count adds confirmed violations to the result. An example of a rule without one takes the place of
-// a second example of another rule.
+// count adds confirmed violations to the result. An example of a rule without one takes the place
+// of a second example of another rule.
 func (v *verification) count(confirmed []finding) {
 	slices.SortFunc(confirmed, func(a, b finding) int {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Key, b.Key))

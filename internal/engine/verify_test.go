@@ -208,8 +208,9 @@ func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 			UPDATE referral.attribution SET pairs = 2 WHERE user_id = 'u001';` + fmt.Sprintf(credit, "user_id, 'p2', reward, campaign, beneficiary_id, currency, amount") + ";" +
 			fmt.Sprintf(entry, "user_id, 'p2', reward, 1, campaign, revision, beneficiary_id, amount, currency") + pairFits,
 		"waits for nothing": `INSERT INTO referral.waitlist (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, edit, checksum)
-			SELECT user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, 1,
-			       referral.checksum_of_waiting(user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, NULL, NULL, 1) FROM referral.pair WHERE user_id = 'u001'`,
+			SELECT user_id, purchase_id, campaign, referrer_id, admission_order, false, 500, 1, 0 FROM referral.pair WHERE user_id = 'u001';
+			UPDATE referral.waitlist SET checksum = referral.checksum_of_waiting(user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need,
+			                                                                    tier_starts, tier_needs, edit)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,15 +1,15 @@
--- Counts the attributed referees from user_id @from to @last, and reports whether their rows agree: then
--- verify_referees would find nothing. It reads each table once, without a join, and compares sums of
--- hashes, in memory that does not grow with the range.
+-- Counts the attributed referees from user_id @from to @last, and reports whether their rows agree:
+-- then verify_referees would find nothing. It reads each table once, without a join, and compares
+-- sums of hashes, in memory that does not grow with the range.
 --
 -- A wrong row changes a sum by a multiple of a hash of its key, so sums are equal by accident about
 -- as often as an altered row fits its checksum.
--- doubtful: a row differs from its checksum, or needs what only verify_referees reads.
--- owned: of the attributions, each as often as it has pairs; of the pairs. Equal: each pair has its
--- attribution, and each referee has as many pairs as are counted there.
--- due: of the beneficiaries of admitted pairs, if each reward of the revision is earned; of the
--- credits. Equal: each admitted pair has all its credits, no other pair has any, and each
--- beneficiary is the referee or the referrer.
+-- doubtful: a row differs from its checksum, or needs what only verify_referees reads. owned: of
+-- the attributions, each as often as it has pairs; of the pairs. Equal: each pair has its
+-- attribution, and each referee has as many pairs as are counted there. due: of the beneficiaries
+-- of admitted pairs, if each reward of the revision is earned; of the credits. Equal: each admitted
+-- pair has all its credits, no other pair has any, and each beneficiary is the referee or the
+-- referrer.
 -- high, low: of the amounts of credits, without those of held pairs; of ledger entries. Equal: the
 -- entries of each reward sum up to its credit, or to 0 if there is none.
 --
@@ -33,7 +33,7 @@ WITH attributions AS MATERIALIZED (
     HAVING count(*) <= 127
 ), pairs AS MATERIALIZED (
     SELECT count(*) FILTER (WHERE state = 'Held') AS held,
-           bool_or(state = 'Waiting'
+           bool_or(state NOT IN ('Held', 'Granted', 'Reversed')
                    OR state = 'Held' AND (postponed OR matures_at < now() - interval '30 days')
                    OR state <> 'Reversed' AND credits IS DISTINCT FROM r.rewards
                    OR checksum IS DISTINCT FROM referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order,
