@@ -645,7 +645,7 @@ func TestErasureInTheBatchThatReversesAWaitingPairFixesTheAttributionThatTheFact
 	})
 }
 
-func TestReversedPairOutsideTheWindowKeepsItsReasonUntilItsCampaignIsClosed(t *testing.T) {
+func TestPairOutsideTheWindowOfAReversedCampaignIsJudgedAgainWhenTheCampaignIsClosed(t *testing.T) {
 	policy := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},

@@ -243,6 +243,9 @@ func (h *history) compareDone() {
 	if h.suspended {
 		return
 	}
+	if before := h.outcome.clone(); h.isReversing() { // referees are enqueued when the reversal ends
+		defer func() { h.outcome = before }()
+	}
 	h.done = true
 	complaints := h.agrees(func() []string { return h.commit(h.allUsers(), h.seen.pairs) })
 	complaints = append(complaints, h.wronglyWithheld()...)

@@ -75,9 +75,6 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 	case !bought || !signedUp:
 		v.gone, v.reason = true, "PurchaseRemoved"
 		return v
-	case attributed == nil && notAttributed == "CampaignDeleted" && v.lapsed:
-		v.gone, v.reason = true, v.pair.reason // until the campaign is closed
-		return v
 	case attributed == nil:
 		v.gone, v.reason = true, notAttributed
 		return v

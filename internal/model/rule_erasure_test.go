@@ -110,8 +110,10 @@ func (m *model) haveFixed() {
 	clear(m.fixing)
 }
 
-// settled removes from the comparison what may differ while attributions are being fixed: the touch
-// that they name, and the reason of a reversed pair without attribution that was never admitted.
+// settled removes from the comparison what may differ for the moment. While attributions are being
+// fixed, that is the touch that they name. Then, and while a campaign is being reversed, which
+// enqueues referees only when it ends, it is also why a reversed pair that was never admitted has
+// no attribution.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {
@@ -119,14 +121,32 @@ func (m *model) settled(c comparison) comparison {
 			a.visitor, a.touch = "", ""
 			c.Attributions[user] = a
 		}
-		for key, p := range c.Pairs {
-			if strings.HasPrefix(key, user+"/") && p.state == "Reversed" && p.ordinal == 0 && slices.Contains([]string{"OutsideCampaign", "OutsideWindow"}, p.reason) {
-				p.reason = "NotAttributed"
-				c.Pairs[key] = p
-			}
+	}
+	unattributed := []string{"OutsideCampaign", "OutsideWindow"}
+	if m.isReversing() {
+		unattributed = append(unattributed, "CampaignDeleted")
+	}
+	for key, p := range c.Pairs {
+		user, _, _ := strings.Cut(key, "/")
+		if _, fixes := m.fixing[user]; !fixes && !m.isReversing() {
+			continue
+		}
+		if p.state == "Reversed" && p.ordinal == 0 && slices.Contains(unattributed, p.reason) {
+			p.reason = "NotAttributed"
+			c.Pairs[key] = p
 		}
 	}
 	return c
+}
+
+// isReversing reports whether a campaign is being reversed.
+func (m *model) isReversing() bool {
+	for _, c := range m.campaigns {
+		if c.mode == reversing {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) share(user, other string) {

@@ -65,8 +65,6 @@ func (c *candidate) unjudgeable(notAttributed Reason) Reason {
 		return CampaignDeleted
 	case c.removed():
 		return PurchaseRemoved
-	case c.attribution == nil && notAttributed == CampaignDeleted && c.lapsed:
-		return c.pair.Reason // until the campaign is closed, which enqueues the referee
 	case c.attribution == nil:
 		return notAttributed
 	}
