@@ -105,6 +105,7 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err erro
 		s.repairsPerStep = min(2*s.repairsPerStep, s.engine.usualBatch())
 		s.failedAlone, s.failuresInARow = nil, 0
 		s.engine.resyncFailure.Store(nil)
+		s.engine.stir() // a status that was read before the step is out of date
 	}
 	return did, err
 }
