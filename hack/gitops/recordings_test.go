@@ -107,10 +107,9 @@ func readText(t *testing.T, path ...string) string {
 
 // unrecorded are the constants of conditions.go that no recording can show, with the reason.
 var unrecorded = map[string]string{
-	"FailedReason":             "an error that no other reason describes",
-	"VerificationFailedReason": "verifications fail for no cause that a test provokes yet",
-	"AnsweredReason":           "a RewardReview is never applied by a tool",
-	"TooManyReviewsReason":     "a RewardReview is never applied by a tool",
+	"FailedReason":         "an error that no other reason describes",
+	"AnsweredReason":       "a RewardReview is never applied by a tool",
+	"TooManyReviewsReason": "a RewardReview is never applied by a tool",
 }
 
 func TestEveryConditionAndReasonHasBeenRecorded(t *testing.T) {
