@@ -24,6 +24,8 @@ func TestWrongUsageIsOneLineThatSaysWhereHelpIs(t *testing.T) {
 		"statsu":                      `there is no command "statsu": did you mean status? See kubectl referral --help`,
 		"nope":                        `there is no command "nope": see kubectl referral --help`,
 		"help nope":                   `there is no command "nope": see kubectl referral --help`,
+		"completion nope":             `there is no command "nope": see kubectl referral completion --help`,
+		"completion bahs":             `there is no command "bahs": did you mean bash? See kubectl referral completion --help`,
 		"status a b":                  "kubectl referral status takes at most 1 argument, not 2; see kubectl referral status --help",
 		"plan x":                      "kubectl referral plan takes no argument, not 1; see kubectl referral plan --help",
 		"suspend":                     "kubectl referral suspend takes at least 1 argument, not 0; see kubectl referral suspend --help",

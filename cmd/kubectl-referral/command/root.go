@@ -99,6 +99,7 @@ Every command needs the API server and nothing else. Its help lists the rights i
 		s.planCommand(), s.explainCommand(), s.statusCommand(), s.verifyCommand(),
 		s.suspendCommand(), s.resumeCommand(), s.reconcileCommand(), s.releaseCommand(),
 	)
+	refuseUnknownShells(root)
 	return root
 }
 

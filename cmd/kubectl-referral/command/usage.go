@@ -66,6 +66,17 @@ func helpCommand() *cobra.Command {
 	}
 }
 
+// refuseUnknownShells makes "completion" of a shell that cobra does not know an error.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		if command.Name() == "completion" {
+			command.Args, command.SuggestionsMinimumDistance = checkCommand, 2
+			command.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
 // checkTimeout refuses a timeout that is over before anything is sent.
 func checkTimeout(cmd *cobra.Command, _ []string) error {
 	flag := cmd.Flags().Lookup("timeout")
