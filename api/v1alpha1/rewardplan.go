@@ -190,8 +190,9 @@ type RewardPlanStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	Largest []PlannedDifference `json:"largest,omitempty"`
 
-	// estimate is true if the budget does not suffice for all pairs, and which of them it admits
-	// may differ from the plan. The sums hold.
+	// estimate is true if the effects may differ from the plan, because they depend on the order in
+	// which pairs are decided: such as if the budget does not suffice for all pairs. No budget is
+	// exceeded.
 	//
 	// +optional
 	Estimate bool `json:"estimate"`

@@ -22,8 +22,8 @@ type Change struct {
 	Now, Proposed string // empty: the field is not set
 }
 
-// Compare returns the fields in which two specs differ, by their paths. Spellings of the same amount,
-// duration or time do not differ.
+// Compare returns the fields in which two specs differ, by their paths. Spellings of the same
+// amount, duration or time do not differ.
 func Compare(now, proposed map[string]any) []Change {
 	before, after := map[string]string{}, map[string]string{}
 	flatten(before, "", now)
@@ -44,8 +44,9 @@ func Compare(now, proposed map[string]any) []Change {
 	return changes
 }
 
-// flatten collects the leaves of a value by their paths. An item of a list is found by its key, where
-// its kind has one, and else by its position.
+// flatten collects the leaves of a value by their paths. An item of a list is found by its key,
+// where its kind has one, and else by its position. The path shows the key, so it is a leaf only if
+// the item has no other field.
 func flatten(into map[string]string, path string, value any) {
 	switch typed := value.(type) {
 	case map[string]any:
@@ -54,7 +55,8 @@ func flatten(into map[string]string, path string, value any) {
 		}
 	case []any:
 		for i, item := range typed {
-			flatten(into, fmt.Sprintf("%s[%s]", path, keyOf(i, item)), item)
+			key, field := keyOf(i, item)
+			flatten(into, fmt.Sprintf("%s[%s]", path, key), without(item, field))
 		}
 	case string:
 		into[path] = typed
@@ -68,15 +70,28 @@ func flatten(into map[string]string, path string, value any) {
 	}
 }
 
-func keyOf(position int, item any) string {
+// keyOf returns the key of an item of a list, and the field that it is in; empty: it is the
+// position.
+func keyOf(position int, item any) (key, field string) {
 	if fields, ok := item.(map[string]any); ok {
-		for _, key := range []string{"name", "currency", "fromPair"} {
-			if value, found := fields[key]; found {
-				return fmt.Sprint(value)
+		for _, field := range []string{"name", "currency", "fromPair"} {
+			if value, found := fields[field]; found {
+				return fmt.Sprint(value), field
 			}
 		}
 	}
-	return fmt.Sprint(position)
+	return fmt.Sprint(position), ""
+}
+
+// without returns an item without one of its fields, unless it has no other.
+func without(item any, field string) any {
+	fields, ok := item.(map[string]any)
+	if !ok || field == "" || len(fields) == 1 {
+		return item
+	}
+	rest := maps.Clone(fields)
+	delete(rest, field)
+	return rest
 }
 
 // same reports whether two values are equal, in whatever way they are written.

@@ -100,7 +100,7 @@ func (m *markdown) notes(s *Step) {
 		notes = append(notes, fmt.Sprintf("%s %s for %s", l.Change, l.Currency, l.BeneficiaryID))
 	}
 	if status.Estimate {
-		notes = append(notes, "The budget does not suffice for all pairs: the sums hold, but it may admit other pairs than planned")
+		notes = append(notes, "The sums are an estimate: they depend on the order in which pairs are decided. No budget is exceeded")
 	}
 	if status.StepDigest != "" && !s.Approval {
 		notes = append(notes, "Step: "+status.StepDigest)

@@ -68,7 +68,7 @@ func Plan(o Options, s *Step) string {
 	p.counts(&s.Plan.Status)
 	if s.Plan.Status.Estimate {
 		p.line()
-		p.paragraph(yellow, "  ", "The budget does not suffice for all pairs: the sums hold, but it may admit other pairs than planned.")
+		p.paragraph(yellow, "  ", "The sums are an estimate: they depend on the order in which pairs are decided. No budget is exceeded.")
 	}
 	p.approval(s)
 	return p.String()
