@@ -33,11 +33,12 @@ type PlanResult struct {
 	Largest    []reward.Difference  // the largest first
 
 	// Estimate reports that capacity is short and some pairs get it: which ones may depend on the
-	// order between shards. So it is if the campaign has tiers, and some pairs are taken back while
-	// others are admitted. It is also set if pairs of other limited campaigns move, if a signup's
-	// attribution follows the facts again, if waiting pairs that the rollout reaches are admitted,
-	// which may happen before it reaches them, and if pairs are reversed because their rows are missing,
-	// which may be withheld.
+	// order between shards. So it is if the campaign has tiers, and pairs are taken back while
+	// others are admitted, or a referrer gets several pairs of different revisions or states. It is
+	// also set if pairs of other limited campaigns move, if a signup's attribution follows the
+	// facts again, if waiting pairs that the rollout reaches are admitted, which may happen before
+	// it reaches them, and if pairs are reversed because their rows are missing, which may be
+	// withheld.
 	Estimate bool
 }
 

@@ -60,12 +60,44 @@ func (p *plan) serve(s *share) error {
 	switch {
 	case s.campaign.Name == p.request.Campaign.Name:
 		// A tier depends on whether a pair of the referrer is taken back before or after.
-		repriced := served > 0 && len(s.unadmitted) > 0 && s.campaign.Tiered()
+		repriced := s.campaign.Tiered() && served > 0 && (len(s.unadmitted) > 0 || p.overflow || tiersDependOnOrder(s.claims))
 		p.result.Estimate = p.result.Estimate || repriced || waiting > 0 && served > 0
 	case s.campaign.Waits && (frees || served > 0):
 		p.result.Estimate = true // pairs of referees that the plan did not read wait there too
 	}
 	return nil
+}
+
+// tiersDependOnOrder reports whether some referrer gets several pairs at once that differ in what a
+// tier of theirs pays or in when, and of which one has no admission order yet: batches of different
+// shards may decide it before or after the others.
+func tiersDependOnOrder(claims []reward.Claim) bool {
+	type kind struct {
+		revision int
+		state    reward.State
+	}
+	type admission struct {
+		kind
+		differ, unordered bool
+	}
+	admitted := map[string]*admission{}
+	for i := range claims {
+		d := claims[i].Decision
+		if !claims[i].Admitted() {
+			continue
+		}
+		is := kind{d.Revision, d.State}
+		a := admitted[d.ReferrerID]
+		if a == nil {
+			a = &admission{kind: is}
+			admitted[d.ReferrerID] = a
+		}
+		a.differ, a.unordered = a.differ || a.kind != is, a.unordered || d.Order == 0
+		if a.differ && a.unordered {
+			return true
+		}
+	}
+	return false
 }
 
 // loadCapacities reads the capacity of the campaigns, and adds what the plan frees.
