@@ -201,6 +201,7 @@ func TestLedgerThatAResyncRepairedIsVerifiedAtOnce(t *testing.T) {
 	w.verifyNow("before")
 	w.verified(adb, "before")
 	before := adb.Status.Verification.LastTime.Time
+	time.Sleep(time.Until(before.Add(time.Second))) // times in status are whole seconds
 
 	w.sql(own, "DELETE FROM referral.credit WHERE user_id = 'bob'")
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=repair")
