@@ -136,7 +136,7 @@ func (r *reviewing) rowCounts() []string {
 }
 
 // go run ./hack/bench -run review measures how long answers take meanwhile, and asks 10,000 times.
-func TestReviewsAreAnsweredOnceAndLeaveNothingAlthoughReplicasAreKilled(t *testing.T) {
+func TestKilledReplicasLeaveNoReviewBehind(t *testing.T) {
 	r := newReviewing(t)
 	r.apply(fiveDollars)
 	testworld.Exec(t, r.shop, "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('alice', 'invite-friends', 'alice')")

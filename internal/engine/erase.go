@@ -131,7 +131,7 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 func (b *batch) erase(ctx context.Context) error {
 	var now, later []string
 	for _, userID := range b.fixes {
-		if slices.Contains(b.reevaluate, userID) {
+		if b.reevaluates(userID) {
 			later = append(later, userID)
 		} else {
 			now = append(now, userID)
@@ -155,13 +155,20 @@ func (b *batch) erase(ctx context.Context) error {
 	return nil
 }
 
+// reevaluates reports whether the batch has enqueued the referee for re-evaluation. Recording the
+// batch has sorted these referees.
+func (b *batch) reevaluates(userID string) bool {
+	_, found := slices.BinarySearch(b.reevaluate, userID)
+	return found
+}
+
 // eraseStep does one step of an erasure, and enqueues the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 	if e.postponed {
 		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), "")
 		return err
 	}
-	if slices.Contains(b.reevaluate, e.UserID) {
+	if b.reevaluates(e.UserID) {
 		_, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
 		return err
 	}

@@ -68,9 +68,9 @@ func (p *plan) serve(s *share) error {
 	return nil
 }
 
-// tiersDependOnOrder reports whether some referrer gets several pairs at once that differ in what a
-// tier of theirs pays or in when, and of which one has no admission order yet: batches of different
-// shards may decide it before or after the others.
+// tiersDependOnOrder reports whether a referrer's newly admitted pairs have different revisions or
+// states, and one of them has no admission order yet. Batches of different shards may decide that
+// pair before or after the others, which changes the tier of each.
 func tiersDependOnOrder(claims []reward.Claim) bool {
 	type kind struct {
 		revision int

@@ -153,8 +153,8 @@ func (b *batch) writeRequests(writes *pgx.Batch, d *differences) {
 		writes.Queue(b.statement("request_allocation"), requests)
 	}
 	slices.Sort(b.reevaluate)
-	if reevaluate := slices.Compact(b.reevaluate); len(reevaluate) > 0 {
-		writes.Queue(b.statement("enqueue_referee"), reevaluate)
+	if b.reevaluate = slices.Compact(b.reevaluate); len(b.reevaluate) > 0 {
+		writes.Queue(b.statement("enqueue_referee"), b.reevaluate)
 	}
 }
 

@@ -592,7 +592,7 @@ func TestPlanIsAnEstimateWhereAPairIsAdmittedFirst(t *testing.T) {
 	})
 }
 
-func TestReversedPairWithoutAttributionIsJudgedAlikeDuringAndAfterTheReversal(t *testing.T) {
+func TestReversalDoesNotChangeWhyAPairIsUnattributed(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Cap: 1}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
@@ -626,7 +626,7 @@ func TestErasureFixesTheAttributionThatTheFactsGive(t *testing.T) {
 	})
 }
 
-func TestErasureInTheBatchThatReversesAWaitingPairFixesTheAttributionThatTheFactsGive(t *testing.T) {
+func TestErasureBesideAReversalFixesTheCurrentAttribution(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
 		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
@@ -645,7 +645,7 @@ func TestErasureInTheBatchThatReversesAWaitingPairFixesTheAttributionThatTheFact
 	})
 }
 
-func TestPairOutsideTheWindowOfAReversedCampaignIsJudgedAgainWhenTheCampaignIsClosed(t *testing.T) {
+func TestClosingACampaignRejudgesItsReversedPairs(t *testing.T) {
 	policy := terms{Every: true, Rewards: fiveDollars}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 500, Policy: policy, Scope: "NewPairs"},
@@ -664,7 +664,7 @@ func TestPairOutsideTheWindowOfAReversedCampaignIsJudgedAgainWhenTheCampaignIsCl
 	})
 }
 
-func TestPlanIsAnEstimateWhereATierDependsOnWhichOfTwoPairsIsDecidedFirst(t *testing.T) {
+func TestPlanIsAnEstimateWhereATierDependsOnOrder(t *testing.T) {
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Starts: 80, Window: 720, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Rate: "0.05"}}, Cap: 2}, Scope: "NewPairs"},
 		limitLosses{Pairs: 1},

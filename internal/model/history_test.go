@@ -101,8 +101,8 @@ func (h *history) converge(o converge) {
 	}
 }
 
-// isDigestOfWithheld reports whether the write changes only the digest of a referee of whom pairs are
-// withheld. Its campaign has been suspended since, so that they are not judged.
+// isDigestOfWithheld reports whether the write changes only the digest of a referee with withheld
+// pairs. The engine writes it if their campaign has been suspended since, so that it judges no pair.
 func (h *history) isDigestOfWithheld(w write) bool {
 	var is row
 	return w.isDigest() && json.Unmarshal(w.now, &is) == nil && h.withholds(is.User)

@@ -55,7 +55,7 @@ func TestResyncRepairsAlteredRows(t *testing.T) {
 	}
 }
 
-func TestResyncRestoresTheLostWaitlistRowOfAPairThatWaitsToGrow(t *testing.T) {
+func TestResyncRestoresTheWaitlistRowOfAGrowingPair(t *testing.T) {
 	nineDollars := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 900, Currency: "USD"}}}
 	newShop(t).play(t, []operation{
 		declare{Campaign: "one", Window: 720, Budget: 700, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
