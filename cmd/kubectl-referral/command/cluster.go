@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	utilrand "k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
@@ -95,15 +96,24 @@ func (c *cluster) list(ctx context.Context, k kind) (*unstructured.UnstructuredL
 	return list, c.explain(err, "list", k, "")
 }
 
-// create creates an object. A field that the API server does not know is an error: the operator is
-// older than the plugin.
-func (c *cluster) create(ctx context.Context, k kind, generateName string, spec any) (*unstructured.Unstructured, error) {
+// create creates an object for this call, named by a prefix and random letters. A field that the API
+// server does not know is an error: the operator is older than the plugin.
+//
+// An interruption waits for the API server's answer, and an object whose answer was lost is deleted:
+// so an error leaves no object behind.
+func (c *cluster) create(ctx context.Context, k kind, prefix string, spec any) (*unstructured.Unstructured, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(k.name))
-	object.SetGenerateName(generateName)
-	created, err := c.of(k).Create(ctx, object, metav1.CreateOptions{
+	object.SetName(prefix + utilrand.String(10))
+	created, err := c.of(k).Create(context.WithoutCancel(ctx), object, metav1.CreateOptions{
 		FieldManager: fieldManager, FieldValidation: metav1.FieldValidationStrict,
 	})
+	if err != nil && passes(err) {
+		_ = c.remove(ctx, k, object) // an API server that cannot be reached is reported once
+	}
 	return created, c.explain(err, "create", k, "")
 }
 
@@ -111,9 +121,8 @@ func (c *cluster) create(ctx context.Context, k kind, generateName string, spec 
 func (c *cluster) remove(ctx context.Context, k kind, object *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	uid := object.GetUID()
-	err := c.of(k).Delete(ctx, object.GetName(), metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	err := c.of(k).Delete(ctx, object.GetName(), metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	return c.explain(err, "delete", k, object.GetName())

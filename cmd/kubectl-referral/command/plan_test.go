@@ -2,12 +2,19 @@ package command
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // donePlan is the status of a plan that moves no pair.
@@ -114,10 +121,14 @@ func TestFailedPlanIsAnErrorWithTheOperatorsWords(t *testing.T) {
 	w.leavesNothing(plans)
 }
 
+// questions are calls that create an object of each kind.
+func (w *world) questions() map[kind][]string {
+	return map[kind][]string{plans: {"plan", "-f", w.file("policy.yaml", sevenDollarsYAML)}, reviews: {"explain", "bob"}}
+}
+
 func TestInterruptedCommandDeletesWhatItCreated(t *testing.T) {
 	w := newWorld(t)
-	file := w.file("policy.yaml", sevenDollarsYAML)
-	for k, args := range map[kind][]string{plans: {"plan", "-f", file}, reviews: {"explain", "bob"}} {
+	for k, args := range w.questions() {
 		ctx, interrupt := context.WithCancel(w.Context())
 		done := make(chan result)
 		go func() { done <- runIn(ctx, append(args, "--kubeconfig", w.kubeconfig, "-n", w.namespace)...) }()
@@ -134,4 +145,47 @@ func TestInterruptedCommandDeletesWhatItCreated(t *testing.T) {
 		}
 		w.leavesNothing(k)
 	}
+}
+
+func TestObjectWhoseCreationWasNotConfirmedIsDeleted(t *testing.T) {
+	w := newWorld(t)
+	for _, lose := range []func(http.ResponseWriter){
+		func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, // the connection ends without an answer
+		func(response http.ResponseWriter) { // the connection ends within the answer
+			response.Header().Set("Content-Length", "100")
+			response.WriteHeader(http.StatusCreated)
+			_, _ = response.Write([]byte("{"))
+		},
+		func(response http.ResponseWriter) { http.Error(response, "too late", http.StatusGatewayTimeout) },
+	} {
+		kubeconfig := w.losingAnswers(lose)
+		for k, args := range w.questions() {
+			if got := w.runAs(kubeconfig, args...); got.code != exitError || strings.Count(got.problems, "\n") != 1 {
+				t.Errorf("%s: %v", k.name, got)
+			}
+			w.leavesNothing(k)
+		}
+	}
+}
+
+// losingAnswers returns a kubeconfig for a proxy that passes each request on to the API server, and
+// loses the answers of those that create something.
+func (w *world) losingAnswers(lose func(http.ResponseWriter)) (kubeconfig string) {
+	transport, err := rest.TransportFor(w.cluster.Config())
+	testworld.Must(w, err)
+	server, err := url.Parse(w.cluster.Config().Host)
+	testworld.Must(w, err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server) }, Transport: transport}
+	front := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		if request.Method == http.MethodPost {
+			proxy.ServeHTTP(httptest.NewRecorder(), request)
+			lose(response)
+			return
+		}
+		proxy.ServeHTTP(response, request)
+	}))
+	w.Cleanup(front.Close)
+	kubeconfig = filepath.Join(w.TempDir(), "kubeconfig")
+	testworld.Must(w, testworld.WriteKubeconfig(kubeconfig, &rest.Config{Host: front.URL}))
+	return kubeconfig
 }
