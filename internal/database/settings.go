@@ -18,7 +18,7 @@ var ErrStale = errors.New("settings of a later generation are in force")
 // campaign. Once it returns, no batch commits that was decided under another model; it writes
 // nothing if nothing differs. A generation lower than that of an earlier change is ErrStale.
 func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_attribution"), query(db, "set_attribution"), model)
+	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_attribution", "lock_campaigns", "set_attribution"}, model)
 	if err != nil {
 		return 0, fmt.Errorf("while setting the attribution model: %w", err)
 	}
@@ -28,7 +28,7 @@ func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, gener
 // SetSuspended declares whether the database is suspended: no batch commits while it is. A
 // generation lower than that of an earlier change is ErrStale.
 func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, query(db, "compare_suspended"), query(db, "set_suspended"), suspended)
+	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_suspended", "", "set_suspended"}, suspended)
 	if err != nil {
 		return 0, fmt.Errorf("while suspending or resuming: %w", err)
 	}
@@ -49,14 +49,18 @@ func SetTouchRetention(ctx context.Context, db *postgres.DB, ownerUID string, ke
 	return nil
 }
 
-// set gives a column of meta a value by the statement change, unless the statement compare finds
-// that it has the value already.
-func set(
-	ctx context.Context, db *postgres.DB, ownerUID string, generation int64, compare, change string, value any,
-) (epoch int64, err error) {
+// setting is a column of meta: the names of its statements.
+type setting struct {
+	compare string // reads whether the column has a value
+	lock    string // locks what change writes beside meta, in the order of batches; empty: nothing
+	change  string // writes the value
+}
+
+// set gives a column of meta a value, unless it has the value already.
+func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, s setting, value any) (epoch int64, err error) {
 	var owner string
 	var same bool
-	err = db.QueryRow(ctx, compare, value).Scan(&epoch, &owner, &same)
+	err = db.QueryRow(ctx, query(db, s.compare), value).Scan(&epoch, &owner, &same)
 	if err != nil || same && owner == ownerUID {
 		return epoch, err
 	}
@@ -71,7 +75,12 @@ func set(
 			}
 			return ErrStale
 		}
-		return tx.QueryRow(ctx, change, value).Scan(&epoch)
+		if s.lock != "" {
+			if _, err := tx.Exec(ctx, query(db, s.lock)); err != nil {
+				return err
+			}
+		}
+		return tx.QueryRow(ctx, query(db, s.change), value).Scan(&epoch)
 	})
 	return epoch, err
 }
