@@ -68,7 +68,21 @@ func newShop(t testing.TB) *shop {
 	}
 	s.cutter = newCutter(t, own.URI)
 	s.execute(t, recordSQL)
+	t.Cleanup(func() { s.expectNoDeadlocks(t) })
 	return s
+}
+
+// expectNoDeadlocks fails the test if two transactions waited for each other: all are to take their
+// locks in one order. That one of them was tried again hides it from everything else.
+func (s *shop) expectNoDeadlocks(t testing.TB) {
+	t.Helper()
+	var deadlocks int
+	err := s.admin.QueryRow(context.WithoutCancel(t.Context()),
+		"SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()").Scan(&deadlocks)
+	must(t, err)
+	if deadlocks > 0 {
+		t.Errorf("%d deadlocks: the log of the server names the statements", deadlocks)
+	}
 }
 
 // enginesOf returns how many engines converge at once: ENGINES, or 1 if it is unset.
