@@ -13,4 +13,4 @@ tool crd-ref-docs --log-level=WARN --source-path=api/v1alpha1 --config=hack/crd-
 	--renderer=markdown --output-path=docs/reference/api.md
 (cd cmd/kubectl-referral && go run ./docs ../../docs/kubectl)
 go run ./hack/metrics >docs/reference/metrics.md
-go run ./hack/dashboard >config/grafana/dashboard.json
+(cd hack/tools && go run ./dashboard) >config/grafana/dashboard.json

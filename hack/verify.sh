@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 generated=(api config docs/reference docs/kubectl)
 modules=(. hack/tools hack/controlplane hack/gitops cmd/kubectl-referral)
-compiled=(. hack/gitops cmd/kubectl-referral) # the modules with code of this project
+compiled=(. hack/tools hack/gitops cmd/kubectl-referral) # the modules with code of this project
 failed=()
 
 root=$PWD
