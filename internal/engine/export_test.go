@@ -36,6 +36,9 @@ func (p *Poller) Poll(ctx context.Context) (bool, error) {
 // database.
 func (p *Poller) Empty() bool { return p.poller.empty }
 
+// Next returns how long the engine would wait before the next poll.
+func (p *Poller) Next() time.Duration { return p.poller.next(time.Now()) }
+
 // UntilTurn is the time until a replica's next turn to poll.
 func UntilTurn(now time.Time, phase, interval time.Duration, place database.Place) time.Duration {
 	return untilTurn(now, phase, interval, &place)

@@ -97,6 +97,7 @@ func (e *Engine) poll(ctx context.Context) (found polled, err error) {
 //
 //	work was found within the last minute ─► every --poll-interval
 //	none was                              ─► less and less often, down to --idle-poll-interval
+//	numbers were drawn                    ─► again more often at first
 //	the queue is known to be empty        ─► polls that only compare numbers
 //
 // The engines of all replicas on one database share the polls while it is idle: each polls in its
@@ -184,6 +185,7 @@ func (p *poller) learn(ctx context.Context, found *polled) (err error) {
 	}
 	if found.drawn != p.drawn {
 		p.drawn, p.bound = found.drawn, 0
+		p.wait = 0 // the transaction that has drawn them may commit at any moment
 		p.engine.stir()
 	}
 	p.holdEnds, p.fullPoll, p.empty = found.holdEnds, now.Add(jitter.Spread(fullPollInterval)), false
