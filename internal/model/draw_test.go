@@ -18,9 +18,12 @@ var (
 
 // drawing draws one history. Most histories are crowded: nearly every purchase counts, in campaigns
 // without capacity for all. Most of these are mixed: every other operation occurs as well.
+//
+// In a third of the histories few lost rows are a mass reversal, and rows are lost more often.
 type drawing struct {
 	*rapid.T
 	crowded, mixed   bool
+	lossy            bool
 	users, referrers []string
 }
 
@@ -66,11 +69,12 @@ func drawHistory(t *rapid.T) []operation {
 	d := drawing{T: t}
 	d.crowded = d.below(4) > 0
 	d.mixed = d.crowded && d.seldom(2)
+	d.lossy = d.seldom(3)
 	d.users, d.referrers = d.people()
 	first := d.declare()
 	first.Campaign, first.Suspended = "one", false
 	operations := []operation{first}
-	if d.seldom(3) {
+	if d.lossy {
 		operations = append(operations, limitLosses{of[int64](d, 1, 2, 3)})
 	}
 	if d.mixed {
@@ -129,6 +133,8 @@ func (d drawing) operation() operation {
 		return nil
 	case d.mixed && n < 3:
 		return d.mode()
+	case d.lossy && n < 5:
+		return d.loss()
 	case n < 9:
 		return d.purchase()
 	case n < 10:
@@ -190,6 +196,22 @@ func (d drawing) rare() operation {
 		return declare{Campaign: d.campaign(), PolicyMissing: true}
 	}
 	return d.adjust()
+}
+
+// loss draws what leads to withheld pairs, or ends them: rows are lost, whether triggers see it or
+// not, rows come back, or a reversal is permitted.
+func (d drawing) loss() operation {
+	switch d.below(8) {
+	case 7:
+		return permit{d.campaign()}
+	case 6:
+		return regain{of(d, amounts...)}
+	case 5:
+		return resync{Hidden: lose{d.campaign(), 1 + d.below(5)}}
+	case 4:
+		return removeSignup{of(d, d.users...)}
+	}
+	return lose{d.campaign(), 1 + d.below(5)}
 }
 
 func (d drawing) adjust() adjust {

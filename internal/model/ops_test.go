@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -484,7 +486,37 @@ type (
 	// permit reads the status, which reports what is withheld, and permits the reported reversals
 	// of a campaign.
 	permit struct{ Campaign string }
+	// lose removes the purchases of held and granted pairs of a campaign, at most so many.
+	lose struct {
+		Campaign string
+		Most     int
+	}
+	// regain records a purchase again whose pair is withheld since it is missing.
+	regain struct{ Amount int64 }
 )
+
+// byPurchase orders the keys of pairs.
+func byPurchase(a, b purchaseKey) int {
+	return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.id, b.id))
+}
+
+func (o lose) happen(h *history) {
+	for _, key := range slices.SortedFunc(maps.Keys(h.pairs), byPurchase) {
+		if p := h.pairs[key]; o.Most > 0 && p.campaign == o.Campaign && p.occupies() {
+			removePurchase{key.user, key.id}.happen(h)
+			o.Most--
+		}
+	}
+}
+
+func (o regain) happen(h *history) {
+	for _, key := range slices.SortedFunc(maps.Keys(h.withheld), byPurchase) {
+		if _, present := h.purchases[key]; !present {
+			addPurchase{User: key.user, ID: key.id, Amount: o.Amount, Currency: "USD", At: 95}.happen(h)
+			return
+		}
+	}
+}
 
 func (o limitLosses) happen(h *history) { h.lossLimit = o.Pairs }
 

@@ -80,7 +80,7 @@ func (h *history) waitsForPending(o operation) bool {
 		return true
 	}
 	switch o := o.(type) {
-	case advance, erase:
+	case advance, erase, lose, regain:
 		return true
 	case resync:
 		return o.Hidden != nil
