@@ -48,6 +48,7 @@ type batch struct {
 
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
 	withheldUsers       []string             // user_ids of referees that are withheld whole
+	withheldDeferred    deferredColumns      // under which campaigns they are deferred
 	allocationRequests  []string             // campaigns to be allocated again
 	reevaluate          []string             // user_ids to be enqueued for re-evaluation
 	passedOverReferrers referrerColumns      // referrers of the pairs that are passed over from now on

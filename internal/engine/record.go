@@ -39,7 +39,7 @@ func (b *batch) record(ctx context.Context) error {
 // differences compares all referees of the batch.
 func (b *batch) differences() *differences {
 	d := newDifferences(len(b.referees))
-	d.postponedReferees = b.withheldUsers
+	d.postponedReferees, d.deferred = b.withheldUsers, b.withheldDeferred
 	for _, r := range b.referees {
 		d.compare(r, b.config.Reward, b.now)
 		if r.cause != nil {

@@ -75,6 +75,11 @@ func (b *batch) withhold(ctx context.Context) error {
 		w.applyJudgement(b, withheld)
 	}
 	b.withheldUsers = slices.Sorted(maps.Keys(withheld))
+	for _, userID := range b.withheldUsers {
+		for _, campaign := range b.byID[userID].outcome.Deferred {
+			b.withheldDeferred.add(campaign, userID)
+		}
+	}
 	b.drop(func(r *referee) bool { return withheld[r.UserID] })
 	return b.recordWithholdings(ctx, byCampaign(all))
 }
@@ -99,15 +104,22 @@ func byCampaign(all map[string]*withholding) []*withholding {
 }
 
 // judge adds to withheld the referees that have to be withheld: those with a pair that was withheld
-// and may not be reversed yet and, if the lost pairs exceed the limit, those with a lost pair.
+// and may not be reversed yet, or is not decided while its campaign is suspended, and, if the lost
+// pairs exceed the limit, those with a lost pair.
 func (w *withholding) judge(b *batch, withheld map[string]bool) {
 	for key, i := range w.withheldBefore {
 		r := b.byID[key.userID]
 		if r.cause != nil {
 			continue // the referee is set aside, and the pair stays withheld
 		}
-		if r.evidence(key.purchaseID) == rowsMissing && i.state != incidentPermitted {
+		switch r.evidence(key.purchaseID) {
+		case rowsUnknown:
 			withheld[key.userID] = true
+		case rowsMissing:
+			if i.state != incidentPermitted {
+				withheld[key.userID] = true
+			}
+		case rowsPresent:
 		}
 	}
 	var found []pairKey // not withheld before

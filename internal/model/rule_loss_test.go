@@ -294,9 +294,17 @@ func TestReversalsBeyondTheLimitAreWithheldUntilTheyArePermitted(t *testing.T) {
 		"bit by bit":    {converge{Batch: 1}, permit{"one"}, converge{Batch: 1}},
 		"rows are back": {converge{}, back, converge{}, permit{"one"}, converge{}},
 		"suspended":     {converge{}, again{"one", suspended}, back, permit{"one"}, converge{}, again{"one", open}, converge{}},
-		"reversed":      {converge{}, reverseCampaign{"one"}, converge{}},
-		"a later loss":  {converge{}, back, converge{}, permit{"one"}, removePurchase{User: "bob", ID: "p1"}, converge{}, permit{"one"}},
-		"resync":        {converge{}, resync{}, permit{"one"}, resync{}},
+		"another purchase while suspended": {
+			converge{}, again{"one", suspended}, addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 85}, converge{},
+			permit{"one"}, converge{}, again{"one", open}, converge{},
+		},
+		"rows are back while suspended": {
+			converge{}, again{"one", suspended}, back, addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 85},
+			converge{}, again{"one", open}, converge{},
+		},
+		"reversed":     {converge{}, reverseCampaign{"one"}, converge{}},
+		"a later loss": {converge{}, back, converge{}, permit{"one"}, removePurchase{User: "bob", ID: "p1"}, converge{}, permit{"one"}},
+		"resync":       {converge{}, resync{}, permit{"one"}, resync{}},
 	} {
 		t.Run(name, func(t *testing.T) { s.play(t, slices.Concat(begin, lose, after)) })
 	}
