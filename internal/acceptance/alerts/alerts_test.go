@@ -31,7 +31,9 @@ type fault struct {
 // play provokes faults, all at the same time, and waits until each has its alert and none is left.
 func (i *installation) play(faults ...fault) {
 	i.Helper()
-	i.until("no alert fires", func() bool { return len(i.firing()) == 0 })
+	i.until("the manager's metrics are there and no alert fires", func() bool {
+		return len(i.series("referral_manager_build_info", time.Now().Add(-time.Minute))) > 0 && len(i.firing()) == 0
+	})
 	if i.quiet.IsZero() {
 		i.quiet = time.Now()
 	}

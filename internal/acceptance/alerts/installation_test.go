@@ -208,6 +208,7 @@ func (i *installation) declare(pairs map[string]int, on *testworld.Postgres) {
 	}
 	for namespace, referees := range pairs {
 		i.shops[namespace].awaitGranted(referees)
+		i.shops[namespace].awaitReported(referees)
 	}
 }
 
@@ -248,6 +249,15 @@ func (s *shop) awaitGranted(pairs int) {
 	s.Helper()
 	s.until(fmt.Sprintf("%d pairs of %s are granted", pairs, s.namespace), func() bool {
 		return testworld.Value[int64](s, s.admin, "SELECT count(*) FROM referral.pair WHERE state = 'Granted'") == int64(pairs)
+	})
+}
+
+// awaitReported waits until status has the granted pairs and no pending change. What was pending at
+// the last reading of a database that then goes away counts as pending until it is back.
+func (s *shop) awaitReported(pairs int) {
+	s.Helper()
+	s.until("the status of "+s.namespace+" is that of its database", func() bool {
+		return s.status("rcamp/invite-friends", "pairs.granted") == fmt.Sprint(pairs) && s.status("adb/shop", "pendingChanges") == "0"
 	})
 }
 
