@@ -99,8 +99,9 @@ func (c *cluster) list(ctx context.Context, k kind) (*unstructured.UnstructuredL
 // create creates an object for this call, named by a prefix and random letters. A field that the API
 // server does not know is an error: the operator is older than the plugin.
 //
-// An interruption waits for the API server's answer, and an object whose answer was lost is deleted:
-// so an error leaves no object behind.
+// An interruption waits for the API server's answer, and an object whose answer was lost is deleted.
+// So an error leaves an object behind only if the API server can no longer be reached; it stays until
+// its ttl has passed.
 func (c *cluster) create(ctx context.Context, k kind, prefix string, spec any) (*unstructured.Unstructured, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
