@@ -19,7 +19,8 @@ var (
 // drawing draws one history. Most histories are crowded: nearly every purchase counts, in campaigns
 // without capacity for all. Most of these are mixed: every other operation occurs as well.
 //
-// In a third of the histories the loss of a few rows is a mass reversal, and rows are lost more often.
+// In a third of the histories the loss of a few rows is a mass reversal, and rows are lost more
+// often.
 type drawing struct {
 	*rapid.T
 	crowded, mixed   bool
