@@ -64,19 +64,10 @@ func thousandDatabases(ctx context.Context, w *world) (all []series, err error) 
 			err = fmt.Errorf("%w\nThe manager's log:\n%s", err, lastLines(m.manager.Log()))
 		}
 	}()
-	began := time.Now()
-	if err := m.awaitReady(ctx, namespace); err != nil {
-		return nil, err
-	}
-	ready := time.Since(began)
-	if err := m.show(ctx); err != nil {
-		return nil, err
-	}
-	peak, err := peakMemory(m.manager.Pid())
+	ready, err := m.start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w.say("all Ready after %.1f s, with %.0f MiB; waiting until all are idle", ready.Seconds(), peak)
 	if err := w.wait(ctx, untilIdle); err != nil {
 		return nil, err
 	}
@@ -94,7 +85,8 @@ func thousandDatabases(ctx context.Context, w *world) (all []series, err error) 
 		return nil, err
 	}
 	w.say("half are credited within %.0f ms, 99%% within %.0f ms", 1000*took.median(), 1000*took.quantile(0.99))
-	if peak, err = peakMemory(m.manager.Pid()); err != nil {
+	peak, err := peakMemory(m.manager.Pid())
+	if err != nil {
 		return nil, err
 	}
 	return []series{
@@ -234,6 +226,41 @@ func (m *many) startManager() (err error) {
 		"--metrics-bind-address", m.metrics, "--metrics-secure=false", "--health-probe-bind-address", "0",
 	}})
 	return err
+}
+
+// start waits until the manager that has just been started has all databases and campaigns Ready,
+// and returns how long that took.
+func (m *many) start(ctx context.Context) (time.Duration, error) {
+	server, began := m.processorTime(), time.Now()
+	earlier, err := m.sessions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := m.awaitReady(ctx, namespace); err != nil {
+		return 0, err
+	}
+	ready, used := time.Since(began), m.processorTime().since(server)
+	inManager, _, _ := processorTimeOf(m.manager.Pid())
+	if err := m.show(ctx); err != nil {
+		return 0, err
+	}
+	later, err := m.sessions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	peak, err := peakMemory(m.manager.Pid())
+	if err != nil {
+		return 0, err
+	}
+	m.detail("%.2fs of the server's processor time, %.2fs of the manager's, %d connections", used.server.Seconds(), inManager.Seconds(), later-earlier)
+	m.say("all Ready after %.1f s, with %.0f MiB; waiting until all are idle", ready.Seconds(), peak)
+	return ready, nil
+}
+
+// sessions returns how many connections have been made to the database so far.
+func (m *many) sessions(ctx context.Context) (count int64, err error) {
+	err = m.admin.QueryRow(ctx, statement("sessions"), m.own.Name).Scan(&count)
+	return count, err
 }
 
 // awaitReady waits until every database and campaign of a namespace is Ready.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
@@ -69,6 +70,7 @@ func (w *world) epoch() int64 {
 
 func TestDeclare(t *testing.T) {
 	w := newWorld(t)
+	w.addLink() // it survives anew
 	generation := func(d *database.Declaration) { d.Generation++ }
 	for name, test := range map[string]struct {
 		edit     func(*database.Declaration)
@@ -326,8 +328,35 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 	}
 }
 
+// A campaign is enqueued only if a row leads from it to a signup.
+func TestDeclareEnqueuesACampaignThatReachesSignups(t *testing.T) {
+	const link = "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('abc', $1, 'r1')"
+	const own, other = "invite-friends", "other"
+	for name, test := range map[string]struct{ reached, campaign string }{
+		"a link":                           {link, own},
+		"a deferred referee":               {"INSERT INTO referral.deferred (campaign, user_id) VALUES ($1, 'u1')", own},
+		"an attribution of a forgotten id": {"INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, touched_at, source) VALUES ('u1', $1, 'abc', 'r1', now(), 'Touch')", own},
+		"only a link of another campaign":  {link, other},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			testworld.Exec(t, w, test.reached, test.campaign)
+			w.changes()
+			w.declare(invite())
+			var want []string
+			if test.campaign == own {
+				want = []string{"Campaign invite-friends"}
+			}
+			if diff := cmp.Diff(want, w.changes(), cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestCloseCampaign(t *testing.T) {
 	w := newWorld(t)
+	w.addLink()
 	w.declare(invite())
 	w.changes()
 	closing := func(uid string) {
