@@ -148,18 +148,19 @@ func (o outcome) clone() outcome {
 	return same
 }
 
-// commitAsSeen applies a commit under the present facts and configuration. If the result differs
+// commitAsSeen applies a commit about some users under the present facts and configuration. If the result differs
 // and the batch may have read earlier ones, it applies the commit under these.
 //
 // A batch reads the facts of its referees first, and later the facts to which these refer: the link
 // of a typed code, then touches with their links, then the fingerprints of referrers.
-func (h *history) commitAsSeen(c commit, apply func() []string) (complaints []string) {
+func (h *history) commitAsSeen(c commit, users []string, apply func() []string) (complaints []string) {
 	if h.unsure != nil && h.unsure.declares && c.declared() {
 		h.unsure = nil
 	}
 	before, tick, sure := h.outcome.clone(), h.tick, h.unsure == nil || h.unsure.batches == 0
 	if sure || !h.unsure.declares {
-		if complaints = h.agrees(apply); len(complaints) == 0 || h.beforeSteps(apply, before, tick) {
+		if complaints = h.agrees(apply); len(complaints) == 0 || h.beforeSteps(apply, before, tick) ||
+			h.beforeErasures(apply, users, before, tick) {
 			return nil
 		}
 		if sure {

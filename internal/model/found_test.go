@@ -704,3 +704,21 @@ func TestPlanIsAnEstimateWhereATierDependsOnOrder(t *testing.T) {
 		beside{Batch: 3, At: 63, What: removeRefund{User: "dan4", Purchase: "p1", ID: "r1"}},
 	})
 }
+
+func TestARolloutMayReachAPairBeforeItsRefereeIsErased(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Rewards: fiveDollars}, Scope: "HeldPairs"},
+		addLink{Code: "c", Campaign: "one", Referrer: "bob"},
+		addSignup{User: "ann", Visitor: "v2", At: 104},
+		addTouch{Visitor: "v2", ID: "t1", Code: "c", At: 92},
+		addPurchase{User: "ann", ID: "p3", Amount: 6000, Currency: "USD", At: 120},
+		declare{Campaign: "one", Window: 720, Budget: 500, Suspended: true, Policy: terms{Rewards: fiveDollars}, Scope: "HeldPairs"},
+		converge{},
+		erase{User: "ann"},
+		converge{},
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{
+			Condition: "has(signup.attributes.vip) && signup.attributes.vip == true", Rewards: fiveDollars,
+		}, Scope: "HeldPairs"},
+		converge{Again: true},
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
@@ -77,6 +78,7 @@ func (h *history) converge(o converge) {
 		h.compared = true
 	}
 	h.haveFixed()
+	h.takeHeld()
 	h.compareDone()
 	h.coverage.look(h.model)
 	if h.closeReversed() {
@@ -113,6 +115,40 @@ func (h *history) takeReason(w write) {
 	var is row
 	must(h.t, json.Unmarshal(w.now, &is))
 	h.pairs[purchaseKey{is.User, is.Purchase}].reason = is.Reason
+}
+
+// takeHeld takes over from the system whether conditions held when purchases were blanked: each by
+// the condition of a revision that the pair followed meanwhile.
+func (h *history) takeHeld() {
+	h.t.Helper()
+	defer clear(h.forgotten)
+	if len(h.forgotten) == 0 {
+		return
+	}
+	rows, err := h.admin.Query(context.Background(), "SELECT user_id, purchase_id, condition_held FROM referral.purchase WHERE blanked")
+	must(h.t, err)
+	var key purchaseKey
+	var held bool
+	_, err = pgx.ForEachRow(rows, []any{&key.user, &key.id, &held}, func() error {
+		v, forgotten := h.forgotten[key]
+		if !forgotten {
+			return nil
+		}
+		legal := v.conditionHolds() == held
+		if v.terms != nil {
+			for number := v.revision; number <= len(h.campaigns[v.campaign].revisions); number++ {
+				legal = legal || h.heldUnder(v, number) == held
+			}
+		}
+		if !legal {
+			h.disagree("whether a condition held", fmt.Sprint(key, held))
+		}
+		p := h.purchases[key]
+		p.held = held
+		h.purchases[key] = p
+		return nil
+	})
+	must(h.t, err)
 }
 
 // resync makes the engine compare everything. It must repair nothing but the hidden or tampered
@@ -225,7 +261,7 @@ func (h *history) compareCommits() (some bool) {
 		if after, end := commit.reversal(h.t); end != nil {
 			apply = func() []string { h.takeBack(after, end); return nil }
 		}
-		if complaints := h.commitAsSeen(commit, apply); len(complaints) > 0 {
+		if complaints := h.commitAsSeen(commit, sortedKeys(users), apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
 		for _, w := range commit.writes { // a batch decides before it does steps of rollouts

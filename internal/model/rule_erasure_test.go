@@ -37,7 +37,8 @@ func (m *model) erase(user string) {
 	attributed, notAttributed := m.attributeWhenDecided(user)
 	for key, p := range m.purchases {
 		if key.user == user && !p.blanked {
-			p.held = m.conditionHolds(key, attributed, notAttributed)
+			m.forgotten[key] = m.consider(key, attributed, notAttributed)
+			p.held = m.forgotten[key].conditionHolds()
 		}
 		if key.user == user {
 			p.category, p.blanked = "", true
@@ -77,14 +78,47 @@ func (m *model) erase(user string) {
 	m.signups[user] = s
 }
 
-// conditionHolds reports whether the condition is true of the purchase now. Without an attribution
-// there is no condition, and the answer is whether the pair was admitted.
-func (m *model) conditionHolds(key purchaseKey, attributed *attribution, notAttributed string) bool {
-	v := m.consider(key, attributed, notAttributed)
+// conditionHolds reports whether the condition is true of the purchase. Without an attribution there
+// is no condition, and the answer is whether the pair was admitted.
+func (v *verdict) conditionHolds() bool {
 	if v.terms == nil {
 		return v.pair.admitted()
 	}
 	return v.terms.Condition == "" || v.holds()
+}
+
+// heldUnder reports whether the condition of a revision is true of the facts that were forgotten.
+func (m *model) heldUnder(v *verdict, revision int) bool {
+	is := *v
+	is.terms = &m.campaigns[v.campaign].revisions[revision-1].terms
+	return is.conditionHolds()
+}
+
+// beforeErasures applies a commit as if erasures of its users had not been carried out yet: a
+// rollout may move a pair before its user is erased, and then the condition of the newer revision
+// is the one whose result is kept. It reports whether the commit is what the rules say then.
+func (h *history) beforeErasures(apply func() []string, users []string, before outcome, tick at) bool {
+	earlier := map[purchaseKey]purchase{}
+	h.outcome, h.tick = before.clone(), tick
+	for key, v := range h.forgotten {
+		if v.terms == nil || !slices.Contains(users, key.user) {
+			continue
+		}
+		now := *v
+		now.pair = h.pairs[key]
+		p := h.purchases[key]
+		if held := h.heldUnder(v, h.follow(&now)); held != p.held {
+			earlier[key] = p
+			p.held = held
+			h.purchases[key] = p
+		}
+	}
+	if len(earlier) > 0 && len(h.agrees(apply)) == 0 {
+		h.coverage.add("erasure after a rollout")
+		return true
+	}
+	maps.Copy(h.purchases, earlier)
+	return false
 }
 
 // fix keeps the attribution by touch that the present facts give.

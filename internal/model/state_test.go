@@ -23,10 +23,11 @@ type model struct {
 	redemptions map[adjustmentKey]money
 
 	// Erasures and their traces.
-	erasures map[string]bool            // users with a requested erasure that is not carried out
-	fixing   map[string]fixed           // by user, while an erasure is carried out
-	blanks   map[touchKey]bool          // keys of moved touches
-	shared   map[string]map[string]bool // users with a common fingerprint, in both directions
+	erasures  map[string]bool            // users with a requested erasure that is not carried out
+	fixing    map[string]fixed           // by user, while an erasure is carried out
+	forgotten map[purchaseKey]*verdict   // of purchases that are being blanked, as they were
+	blanks    map[touchKey]bool          // keys of moved touches
+	shared    map[string]map[string]bool // users with a common fingerprint, in both directions
 
 	// seenBy returns the facts that a batch read for a referee; nil: the present ones.
 	seenBy func(user string) facts
@@ -179,7 +180,7 @@ func newModel() *model {
 		configuration: configuration{campaigns: map[string]*campaign{}},
 		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}, losses: newLosses()},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
-		erasures: map[string]bool{}, fixing: map[string]fixed{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
+		erasures: map[string]bool{}, fixing: map[string]fixed{}, forgotten: map[purchaseKey]*verdict{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
 		now: start,
 	}
 }
