@@ -2,8 +2,10 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,24 +17,37 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
+// gatherInterval is how long a policy waits for further changes of its campaigns before it reports on
+// all of them: thousands may come into force one after the other.
+const gatherInterval = 500 * time.Millisecond
+
 func (r *RewardPolicyReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rewardpolicy").
 		For(&v1alpha1.RewardPolicy{}, builder.WithPredicates(requested())).
-		// An update wakes both policies, the earlier and the present one.
-		Watches(&v1alpha1.ReferralCampaign{}, handler.EnqueueRequestsFromMapFunc(policyOf), builder.WithPredicates(policyMoved())).
+		Watches(&v1alpha1.ReferralCampaign{}, wakesPolicies(), builder.WithPredicates(policyMoved())).
 		WithOptions(controllerOptions()).
 		Complete(r)
 }
 
-func policyOf(_ context.Context, object client.Object) []reconcile.Request {
-	campaign, ok := object.(*v1alpha1.ReferralCampaign)
-	if !ok {
-		return nil
+// wakesPolicies reconciles the policies of changed campaigns after gatherInterval: of an update both
+// the earlier and the present one.
+func wakesPolicies() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	wake := func(object client.Object, queue queue) {
+		if campaign, ok := object.(*v1alpha1.ReferralCampaign); ok {
+			policy := client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.PolicyRef.Name}
+			queue.AddAfter(reconcile.Request{NamespacedName: policy}, gatherInterval)
+		}
 	}
-	return []reconcile.Request{{
-		NamespacedName: client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.PolicyRef.Name},
-	}}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue queue) { wake(e.Object, queue) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue queue) {
+			wake(e.ObjectOld, queue)
+			wake(e.ObjectNew, queue)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue queue) { wake(e.Object, queue) },
+	}
 }
 
 // policyMoved passes campaigns that appear, disappear, refer to another policy, have another policy
