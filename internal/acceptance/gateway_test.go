@@ -3,28 +3,79 @@ package acceptance
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// echoes answers a websocket's handshake and sends back what it receives; other requests are
-// answered with the number of bytes of their bodies.
-func echoes(w http.ResponseWriter, r *http.Request) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
-		n, _ := io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, n)
+// gatewayWorld is a gateway between visitors, a tracker that only answers, and a shop that only
+// answers.
+type gatewayWorld struct {
+	testing.TB
+	name    string // of the gateway
+	address string
+	trusts  *x509.CertPool
+
+	mu      sync.Mutex
+	tracker []*http.Request // what it has received, the newest last
+	shop    []*http.Request
+}
+
+// eachGateway runs a test with each gateway that there is.
+func eachGateway(t *testing.T, run func(w *gatewayWorld)) {
+	authority, err := testworld.NewAuthority("an authority")
+	testworld.Must(t, err)
+	certificate, err := authority.Server(siteName)
+	testworld.Must(t, err)
+	trusts := x509.NewCertPool()
+	trusts.AppendCertsFromPEM(authority.PEM())
+	for name, start := range gateways {
+		t.Run(name, func(t *testing.T) {
+			w := &gatewayWorld{TB: t, name: name, trusts: trusts}
+			tracker := httptest.NewServer(http.HandlerFunc(w.track))
+			t.Cleanup(tracker.Close)
+			shop := httptest.NewServer(http.HandlerFunc(w.sell))
+			t.Cleanup(shop.Close)
+			w.address = start(t, certificate, tracker.Listener.Addr().String(), shop.Listener.Addr().String())
+			run(w)
+		})
+	}
+}
+
+// track answers as the tracker does about a visitor who is known.
+func (w *gatewayWorld) track(answer http.ResponseWriter, r *http.Request) {
+	w.record(&w.tracker, r)
+	if strings.HasPrefix(r.URL.Path, "/r/") {
+		http.Redirect(answer, r, "https://"+siteName+"/landing", http.StatusFound)
 		return
 	}
-	connection, buffered, err := http.NewResponseController(w).Hijack()
+	answer.Header().Set("Set-Cookie", "__Host-referral=token")
+	answer.Header().Set("X-Referral-Visitor", "v1")
+	answer.Header().Set("X-Referral-Code", "ann1")
+}
+
+// sell answers a websocket's handshake and sends back what it receives; other requests are answered
+// with the number of bytes of their bodies.
+func (w *gatewayWorld) sell(answer http.ResponseWriter, r *http.Request) {
+	w.record(&w.shop, r)
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(answer, n)
+		return
+	}
+	connection, buffered, err := http.NewResponseController(answer).Hijack()
 	if err != nil {
 		return
 	}
@@ -33,78 +84,157 @@ func echoes(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(connection, buffered)
 }
 
-// The gateway asks a tracker about each page, the websocket's too. Nothing else of the tracker is
-// needed here.
+func (w *gatewayWorld) record(to *[]*http.Request, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*to = append(*to, r.Clone(context.WithoutCancel(r.Context())))
+}
+
+// recorded returns the requests that tracker and shop have received, and forgets them.
+func (w *gatewayWorld) recorded() (tracker, shop []*http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	tracker, shop = w.tracker, w.shop
+	w.tracker, w.shop = nil, nil
+	return tracker, shop
+}
+
+// dial connects a visitor.
+func (w *gatewayWorld) dial() *tls.Conn {
+	w.Helper()
+	connection, err := (&tls.Dialer{Config: &tls.Config{RootCAs: w.trusts, ServerName: siteName, MinVersion: tls.VersionTLS12}}).
+		DialContext(w.Context(), "tcp", w.address)
+	testworld.Must(w, err)
+	w.Cleanup(func() { _ = connection.Close() })
+	secure, _ := connection.(*tls.Conn)
+	testworld.Must(w, secure.SetDeadline(time.Now().Add(time.Minute)))
+	return secure
+}
+
+// get gets a page with these headers, each of which is "name: value".
+func (w *gatewayWorld) get(page string, headers ...string) *http.Response {
+	w.Helper()
+	visitor := w.dial()
+	lines := slices.Concat([]string{"GET " + page + " HTTP/1.1", "Host: " + siteName, "Connection: close"}, headers, []string{"", ""})
+	_, err := io.WriteString(visitor, strings.Join(lines, "\r\n"))
+	testworld.Must(w, err)
+	response, err := http.ReadResponse(bufio.NewReader(visitor), nil)
+	testworld.Must(w, err)
+	testworld.Must(w, response.Body.Close())
+	return response
+}
+
 func TestGatewayPassesWebsocketsAndLargeUploads(t *testing.T) {
-	authority, err := testworld.NewAuthority("an authority")
-	testworld.Must(t, err)
-	certificate, err := authority.Server(siteName)
-	testworld.Must(t, err)
-	serve := func(handler http.HandlerFunc) string {
-		on, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		testworld.Must(t, err)
-		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-		go func() { _ = server.Serve(on) }()
-		t.Cleanup(func() { _ = server.Close() })
-		return on.Addr().String()
-	}
-	tracker := serve(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > 0 || r.Header.Get("Upgrade") != "" {
-			t.Errorf("the tracker receives %d bytes, and Upgrade: %s", r.ContentLength, r.Header.Get("Upgrade"))
+	eachGateway(t, func(w *gatewayWorld) {
+		websocket := w.dial()
+		fmt.Fprintf(websocket, "GET /live HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", siteName)
+		answers := bufio.NewReader(websocket)
+		response, err := http.ReadResponse(answers, nil)
+		testworld.Must(w, err)
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			w.Fatalf("the websocket is answered with %s", response.Status)
 		}
-		w.Header().Set("Set-Cookie", "__Host-referral=token")
-		w.Header().Set("X-Referral-Visitor", "")
-	})
-	shop := serve(echoes)
-	nginx := testworld.NewNginx(t, testworld.NginxOptions{
-		Certificate: &certificate,
-		HTTP:        func(address string) string { return documented(t, address, tracker, shop) },
-	})
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(authority.PEM())
-	dial := func() *tls.Conn {
-		connection, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots, ServerName: siteName, MinVersion: tls.VersionTLS12}}).
-			DialContext(t.Context(), "tcp", nginx.Address)
-		testworld.Must(t, err)
-		t.Cleanup(func() { _ = connection.Close() })
-		secure, _ := connection.(*tls.Conn)
-		testworld.Must(t, secure.SetDeadline(time.Now().Add(time.Minute)))
-		return secure
-	}
-
-	websocket := dial()
-	fmt.Fprintf(websocket, "GET /live HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", siteName)
-	answers := bufio.NewReader(websocket)
-	response, err := http.ReadResponse(answers, nil)
-	testworld.Must(t, err)
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("the websocket is answered with %s", response.Status)
-	}
-	frame := bytes.Repeat([]byte("frame"), 1000)
-	_, err = websocket.Write(frame)
-	testworld.Must(t, err)
-	echo := make([]byte, len(frame))
-	if _, err := io.ReadFull(answers, echo); err != nil || !bytes.Equal(echo, frame) {
-		t.Errorf("the websocket says %q, %v", echo, err)
-	}
-
-	upload := dial()
-	const size = 20 << 20
-	fmt.Fprintf(upload, "POST /upload HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", siteName, size)
-	_, err = upload.Write(make([]byte, size))
-	testworld.Must(t, err)
-	response, err = http.ReadResponse(bufio.NewReader(upload), nil)
-	testworld.Must(t, err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	testworld.Must(t, err)
-	if response.StatusCode != http.StatusOK || string(body) != fmt.Sprint(size) {
-		t.Errorf("the upload: %s, %s of %d bytes", response.Status, body, size)
-	}
-	for name, want := range map[string]string{"Strict-Transport-Security": "max-age=31536000", "Set-Cookie": "__Host-referral=token"} {
-		if got := response.Header.Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		frame := bytes.Repeat([]byte("frame"), 1000)
+		_, err = websocket.Write(frame)
+		testworld.Must(w, err)
+		echo := make([]byte, len(frame))
+		if _, err := io.ReadFull(answers, echo); err != nil || !bytes.Equal(echo, frame) {
+			w.Errorf("the websocket says %q, %v", echo, err)
 		}
+
+		upload := w.dial()
+		const size = 20 << 20
+		fmt.Fprintf(upload, "POST /upload HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", siteName, size)
+		_, err = upload.Write(make([]byte, size))
+		testworld.Must(w, err)
+		response, err = http.ReadResponse(bufio.NewReader(upload), nil)
+		testworld.Must(w, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		testworld.Must(w, err)
+		if response.StatusCode != http.StatusOK || string(body) != fmt.Sprint(size) {
+			w.Errorf("the upload: %s, %s of %d bytes", response.Status, body, size)
+		}
+		headers := map[string]string{"Set-Cookie": "__Host-referral=token"}
+		if w.name == "nginx" { // as documented, the server adds a header of its own
+			headers["Strict-Transport-Security"] = "max-age=31536000"
+		}
+		for name, want := range headers {
+			if got := response.Header.Get(name); got != want {
+				w.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+
+		// The tracker is asked about both, and needs neither.
+		tracker, _ := w.recorded()
+		for _, r := range tracker {
+			if r.ContentLength > 0 || r.Header.Get("Upgrade") != "" {
+				w.Errorf("the tracker receives %d bytes, and Upgrade: %s", r.ContentLength, r.Header.Get("Upgrade"))
+			}
+		}
+	})
+}
+
+// What a visitor sends under the names that gateway, tracker and shop use among themselves is never
+// believed.
+func TestGatewayPassesNothingThatAVisitorForges(t *testing.T) {
+	const address, page = "203.0.113.9", "/?r=forged"
+	forged := []string{
+		"X-Referral-Visitor: forged", "X-Referral-Code: forged", "X-Original-URL: https://" + siteName + page, "X-Original-URI: " + page,
+		"X-Forwarded-Uri: " + page, "X-Forwarded-Method: HEAD", "X-Original-Method: HEAD", "X-Forwarded-For: " + address,
+	}
+	eachGateway(t, func(w *gatewayWorld) {
+		for page, test := range map[string]struct {
+			asks, sells bool // the tracker is asked, the shop answers
+			visitor     string
+			location    string
+		}{
+			"/item?r=ann1":      {asks: true, sells: true, visitor: "v1"},
+			"/style.css?r=ann1": {sells: true},
+			"/r/ann1?to=/item":  {asks: true, location: "https://" + siteName + "/landing"},
+		} {
+			response := w.get(page, forged...)
+			if location := response.Header.Get("Location"); location != test.location {
+				w.Errorf("%s: the visitor is sent to %q", page, location)
+			}
+			tracker, shop := w.recorded()
+			if (len(tracker) == 1) != test.asks || (len(shop) == 1) != test.sells {
+				w.Errorf("%s: the tracker receives %d requests, the shop %d", page, len(tracker), len(shop))
+				continue
+			}
+			for _, r := range slices.Concat(tracker, shop) {
+				if strings.Contains(r.Header.Get("X-Forwarded-For"), address) {
+					w.Errorf("%s: X-Forwarded-For: %s", page, r.Header.Get("X-Forwarded-For"))
+				}
+			}
+			if test.asks {
+				w.asks(tracker[0], page)
+			}
+			if test.sells && shop[0].Header.Get("X-Referral-Visitor") != test.visitor {
+				w.Errorf("%s: the shop receives the visitor %q, want %q", page, shop[0].Header.Get("X-Referral-Visitor"), test.visitor)
+			}
+		}
+	})
+}
+
+// asks checks that a request asks the tracker about a page. It may name the page in each header that
+// the tracker reads; a page that differs would make the tracker believe none.
+func (w *gatewayWorld) asks(r *http.Request, page string) {
+	w.Helper()
+	names := 0
+	for _, name := range []string{"X-Original-Url", "X-Forwarded-Uri", "X-Original-Uri"} {
+		if named := r.Header.Get(name); named != "" && strings.HasPrefix(r.URL.Path, "/capture") {
+			names++
+			if !strings.HasSuffix(named, page) {
+				w.Errorf("%s: the tracker is asked about %s: %s", page, name, named)
+			}
+		}
+	}
+	if names == 0 && r.RequestURI != page {
+		w.Errorf("%s: the tracker is asked %s", page, r.RequestURI)
+	}
+	if method := cmp.Or(r.Header.Get("X-Forwarded-Method"), r.Header.Get("X-Original-Method"), r.Method); names > 0 && method != http.MethodGet {
+		w.Errorf("%s: the tracker is asked about %s", page, method)
 	}
 }

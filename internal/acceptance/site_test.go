@@ -12,12 +12,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
-	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
 // siteName is the host name of the shop.
@@ -88,43 +86,13 @@ func newSite(t testing.TB) *site {
 	s.shop = &shopApp{TB: t, tracker: "http://" + trackerAddress, seen: make(chan http.Header, 64)}
 	app := httptest.NewServer(s.shop)
 	t.Cleanup(app.Close)
-	nginx := testworld.NewNginx(t, testworld.NginxOptions{
-		Certificate: &s.certificate,
-		HTTP: func(address string) string {
-			return documented(t, address, trackerAddress, app.Listener.Addr().String())
-		},
-	})
-	_, port, err := net.SplitHostPort(nginx.Address)
+	_, port, err := net.SplitHostPort(nginx(t, s.certificate, trackerAddress, app.Listener.Addr().String()))
 	testworld.Must(t, err)
 	s.url = "https://" + net.JoinHostPort(siteName, port)
 	s.shop.site = s.url
 	s.tracker = s.startTracker(trackerAddress, s.url, s.own.WriterURI)
 	s.shop.token = s.tracker.token
 	return s
-}
-
-// documented returns docs/gateways/nginx.conf with addresses of this machine.
-func documented(t testing.TB, address, tracker, shop string) string {
-	t.Helper()
-	root, err := binaries.ModuleRoot()
-	testworld.Must(t, err)
-	content, err := os.ReadFile(filepath.Join(root, "docs", "gateways", "nginx.conf"))
-	testworld.Must(t, err)
-	text := string(content)
-	for placeholder, value := range map[string]string{
-		"listen 443 ssl":            "listen " + address + " ssl",
-		"tracker.internal:8080":     tracker,
-		"shop.internal:3000":        shop,
-		"mysite.com;":               siteName + ";",
-		"/etc/nginx/mysite.com.crt": "server.crt",
-		"/etc/nginx/mysite.com.key": "server.key",
-	} {
-		if !strings.Contains(text, placeholder) {
-			t.Fatalf("docs/gateways/nginx.conf has no %q", placeholder)
-		}
-		text = strings.ReplaceAll(text, placeholder, value)
-	}
-	return text
 }
 
 // newJar returns an HTTP client that keeps cookies like a browser, and trusts the site's authority.

@@ -1,12 +1,16 @@
 package testworld
 
 import (
+	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -109,6 +113,23 @@ func (k KeyPair) write(dir, name string) (keyFiles, error) {
 		return files, fmt.Errorf("while writing the key of %s: %w", name, err)
 	}
 	return files, nil
+}
+
+// servedBy returns nil if the server at the address uses the pair's certificate for this host.
+func (k KeyPair) servedBy(ctx context.Context, address, host string) error {
+	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Second}, Config: &tls.Config{
+		ServerName: host, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, //nolint:gosec // the certificate is compared
+	}}
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	secure, ok := connection.(*tls.Conn)
+	if !ok || !bytes.Equal(certificatePEM(secure.ConnectionState().PeerCertificates[0].Raw), k.Certificate) {
+		return errors.New("the server uses another certificate")
+	}
+	return nil
 }
 
 func certificateTemplate(commonName string, organizations []string) (*x509.Certificate, error) {

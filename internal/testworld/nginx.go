@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
@@ -60,7 +58,7 @@ func StartNginx(ctx context.Context, options NginxOptions) (*Nginx, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = nginx.waitUntil(ctx, nginx.answers)
+		err = nginx.waitUntil(ctx, func(ctx context.Context) error { return connects(ctx, nginx.Address) })
 		if !portTaken(nginx.Process) {
 			if err != nil {
 				err = errors.Join(err, nginx.Kill())
@@ -80,13 +78,4 @@ func nginxConfiguration(http string) string {
 	}
 	return "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr warn;\n" +
 		"events { worker_connections 512; }\nhttp {\naccess_log off;\n" + temporary.String() + http + "\n}\n"
-}
-
-func (n *Nginx) answers(ctx context.Context) error {
-	dialer := net.Dialer{Timeout: time.Second}
-	connection, err := dialer.DialContext(ctx, "tcp", n.Address)
-	if err != nil {
-		return err
-	}
-	return connection.Close()
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
@@ -105,14 +104,7 @@ unix_socket_dir =
 		if err != nil {
 			return "", nil, err
 		}
-		err = process.waitUntil(ctx, func(ctx context.Context) error {
-			dialer := net.Dialer{Timeout: time.Second}
-			connection, err := dialer.DialContext(ctx, "tcp", loopback(listen))
-			if err != nil {
-				return err
-			}
-			return connection.Close()
-		})
+		err = process.waitUntil(ctx, func(ctx context.Context) error { return connects(ctx, loopback(listen)) })
 		if !portTaken(process) {
 			return loopback(listen), process, err
 		}

@@ -1,12 +1,14 @@
 package testworld
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // startAttempts is how often a server is started again on another port, because another process
@@ -50,6 +52,16 @@ func firstEphemeralPort() int {
 
 func loopback(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+}
+
+// connects returns nil if something takes connections at the address.
+func connects(ctx context.Context, address string) error {
+	dialer := net.Dialer{Timeout: time.Second}
+	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
 }
 
 // portTaken reports whether a server exited because its port was taken.

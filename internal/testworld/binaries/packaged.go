@@ -11,7 +11,7 @@ type packaged struct {
 	name    string
 	places  []string // names on PATH, and places beside it: the PATH of ordinary users often has no sbin
 	version string   // the argument with which it prints its version
-	pkg     string   // the distribution's package
+	pkg     string   // the distribution's package; empty: it has none
 }
 
 var (
@@ -19,6 +19,9 @@ var (
 		name:    "nginx",
 		places:  []string{"nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"},
 		version: "-v", pkg: "nginx-light",
+	}
+	traefik = packaged{
+		name: "Traefik", places: []string{"traefik", "/usr/local/bin/traefik", "/opt/homebrew/bin/traefik"}, version: "version",
 	}
 	pgBouncer = packaged{
 		name:    "PgBouncer",
@@ -51,6 +54,9 @@ var (
 // Nginx returns the path of an nginx; see find.
 func Nginx(ctx context.Context) (string, error) { return nginx.find(ctx) }
 
+// Traefik returns the path of a Traefik; see find.
+func Traefik(ctx context.Context) (string, error) { return traefik.find(ctx) }
+
 // PgBouncer returns the path of a PgBouncer; see find.
 func PgBouncer(ctx context.Context) (string, error) { return pgBouncer.find(ctx) }
 
@@ -71,6 +77,9 @@ func Psql(ctx context.Context) (string, error) { return psql.find(ctx) }
 func (p packaged) find(ctx context.Context) (string, error) {
 	if path, ok := working(ctx, p.places, p.version); ok {
 		return path, nil
+	}
+	if p.pkg == "" {
+		return "", fmt.Errorf("no %s: put one on PATH", p.name)
 	}
 	err := aptInstall(ctx, p.pkg)
 	if err == nil {
