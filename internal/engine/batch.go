@@ -15,6 +15,10 @@ import (
 const (
 	// The other shards are left to other workers and replicas.
 	shardsPerBatch = 4
+
+	// defaultBatchTime bounds a whole batch, which holds locks and memory that others wait for. Usual
+	// batches take a second or two.
+	defaultBatchTime = 5 * time.Minute
 )
 
 // errConfigurationMoved rolls a batch back: it was decided under a configuration that is no longer
@@ -44,7 +48,8 @@ type batch struct {
 	chosen    int  // dequeued keys, or referees of the head of a waitlist
 	bytes     int  // estimate of the memory that the batch holds
 	mostKnown int  // most of it for LoadKnown; 0: as for any batch
-	large     bool // the batch has locked largeBatch
+	reserved  int  // what it may hold without reserving more; see reservations
+	large     bool // it is the large batch of the process
 
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
 	withheldUsers       []string             // user_ids of referees that are withheld whole
@@ -65,7 +70,7 @@ type batch struct {
 }
 
 func newBatch(e *Engine, config *Declared, turn turn) *batch {
-	return &batch{engine: e, config: config, turn: turn}
+	return &batch{engine: e, config: config, turn: turn, reserved: unreservedBytes}
 }
 
 // run executes the whole batch. choose locks shards and chooses the referees; it reports whether
@@ -76,7 +81,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 			err = fmt.Errorf("the batch broke off: %v", fault)
 		}
 	}()
-	defer b.unlockMemory()
+	defer b.releaseMemory()
+	ctx, cancel := context.WithTimeout(ctx, b.engine.batchTime)
+	defer cancel()
 	b.watch = startStopwatch()
 	b.tx, err = b.engine.db.Begin(ctx)
 	if err != nil {

@@ -3,7 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"sync"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -24,9 +24,6 @@ const (
 	bytesPerDecision = 1536
 )
 
-// largeBatch is locked by the only batch of the process that may hold more than bytesPerBatch.
-var largeBatch sync.Mutex
-
 var (
 	// errBatchTooLarge: the batch is to be split.
 	errBatchTooLarge = fmt.Errorf("the facts and results of the batch are more than %d MiB", bytesPerBatch>>20)
@@ -34,26 +31,44 @@ var (
 	errRefereeTooLarge = fmt.Errorf("the facts and results of the referee are more than %d MiB: it has too many purchases to be decided", bytesPerReferee>>20)
 	// ErrTooMuchKnown is returned when LoadKnown may not read that much.
 	ErrTooMuchKnown = errors.New("the facts and results of the user are too many")
-	// errMemoryInUse: another large batch is running.
-	errMemoryInUse = errors.New("another batch of this process holds the memory for large ones")
+	// errMemoryInUse: other batches are running.
+	errMemoryInUse = errors.New("other batches of this process hold the memory for large ones")
 )
 
-// checkBytes returns an error when the batch holds more than it may.
+// checkBytes returns an error when the batch holds more than it may, by itself or together with the
+// other batches of the process.
 func (b *batch) checkBytes() error {
 	switch {
 	case b.mostKnown > 0 && b.bytes > b.mostKnown:
 		return ErrTooMuchKnown
-	case b.bytes <= bytesPerBatch || b.large && b.bytes <= bytesPerReferee:
+	case b.mostKnown > 0, b.bytes <= b.reserved, b.large && b.bytes <= bytesPerReferee:
 		return nil
+	case b.bytes <= bytesPerBatch:
+		return b.reserve()
 	case len(b.referees) > 1:
 		return errBatchTooLarge
 	case b.bytes > bytesPerReferee:
 		return errRefereeTooLarge
-	case !largeBatch.TryLock():
+	case !memory.takeLarge(b.tenant(), time.Now()):
 		return errMemoryInUse
 	}
 	b.large = true
 	return nil
+}
+
+// reserve takes memory of the process for the bytes of the batch. If there is none a batch of
+// several changes is made smaller, since a small one needs no reservation, and any other waits.
+func (b *batch) reserve() error {
+	more := (b.bytes-b.reserved)/reservedAtOnce*reservedAtOnce + reservedAtOnce
+	switch {
+	case memory.take(b.tenant(), more):
+		b.reserved += more
+		return nil
+	case b.turn.size > 1 && b.turn.suspect == "" && len(b.referees) > 1:
+		return errBatchTooLarge
+	default:
+		return errMemoryInUse
+	}
 }
 
 // weighDecisions adds the decisions to the batch's bytes. Their number is bounded by what was
@@ -69,10 +84,14 @@ func (b *batch) weighDecisions() error {
 	return b.checkBytes()
 }
 
-// unlockMemory lets another large batch begin.
-func (b *batch) unlockMemory() {
+// releaseMemory lets other batches have the memory that the batch has reserved.
+func (b *batch) releaseMemory() {
+	memory.give(b.tenant(), b.reserved-unreservedBytes)
+	b.reserved = unreservedBytes
 	if b.large {
+		memory.giveLarge(b.tenant(), time.Now())
 		b.large = false
-		largeBatch.Unlock()
 	}
 }
+
+func (b *batch) tenant() string { return b.engine.options.Tenant }

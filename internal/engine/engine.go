@@ -19,6 +19,7 @@ var ErrNotOwner = errors.New("the schema has another owner")
 // Options of an Engine. Fields that are zero get their defaults, except OwnerUID.
 type Options struct {
 	OwnerUID         string        // UID of the AttributionDatabase that this engine works for
+	Tenant           string        // whose batches share a part of the process's memory
 	Workers          int           // batches at the same time; default 2
 	PollInterval     time.Duration // time between two polls while there is work; default 100 ms
 	IdlePollInterval time.Duration // time between two polls of all replicas while there is none; default 1 s
@@ -50,6 +51,7 @@ type Engine struct {
 	stirred  chan struct{}
 
 	decideTimeout time.Duration
+	batchTime     time.Duration // of a whole batch
 
 	resyncFailure atomic.Pointer[error]
 	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
@@ -82,7 +84,7 @@ func New(db *postgres.DB, options Options) *Engine {
 	return &Engine{
 		db: db, sql: queries, options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers), stirred: make(chan struct{}, 1),
-		decideTimeout: defaultDecideTimeout,
+		decideTimeout: defaultDecideTimeout, batchTime: defaultBatchTime,
 	}
 }
 

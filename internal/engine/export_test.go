@@ -66,6 +66,9 @@ func LimitClaims(claims int) (undo func()) {
 	return func() { bytesOfClaims = before }
 }
 
+// SetBatchTime changes how long a whole batch may take.
+func (e *Engine) SetBatchTime(most time.Duration) { e.batchTime = most }
+
 // SetDecideTimeout changes how long a batch may take to decide.
 func (e *Engine) SetDecideTimeout(timeout time.Duration) { e.decideTimeout = timeout }
 

@@ -30,7 +30,7 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 	b := newBatch(New(db, Options{}), &config, turn{size: 1})
 	b.mostKnown = mostBytes
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
-	defer b.unlockMemory()
+	defer b.releaseMemory()
 	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {

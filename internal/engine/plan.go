@@ -18,6 +18,7 @@ type PlanRequest struct {
 	Campaign    database.Campaign
 	Declaration *database.Declaration      // what would be declared; nil: as declared now
 	Delete      bool                       // the campaign is deleted with Reverse instead
+	Tenant      string                     // as in Options
 	Largest     int                        // how many of the largest differences of beneficiaries to name; 0: none
 	Progress    func(decided, total int64) // called after each key range; nil: not wanted
 }
@@ -115,7 +116,7 @@ func planOnce(ctx context.Context, db *postgres.DB, request *PlanRequest) (*Plan
 		return nil, errors.New("the schema or rules version of the database is not this binary's")
 	}
 	inForce.RollingOut = nil // rollouts are planned from where they are
-	p := &plan{engine: New(db, Options{}), request: request, inForce: &inForce}
+	p := &plan{engine: New(db, Options{Tenant: request.Tenant}), request: request, inForce: &inForce}
 	if err := p.begin(ctx); err != nil {
 		return nil, err
 	}

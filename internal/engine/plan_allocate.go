@@ -108,6 +108,7 @@ func (p *plan) loadCapacities(ctx context.Context) error {
 	}
 	slices.SortFunc(shares, func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
 	b := newBatch(p.engine, p.proposed, turn{})
+	defer b.releaseMemory()
 	return p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
@@ -166,6 +167,7 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
 	fresh := &share{campaign: sum.campaign, claims: claiming.claims}
 	b := newBatch(p.engine, p.proposed, turn{})
+	defer b.releaseMemory()
 	if err := p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {

@@ -32,7 +32,7 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 		if err == nil {
 			err = add(r)
 		}
-		r.unlockMemory()
+		r.releaseMemory()
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -55,7 +55,7 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 				return err
 			}
 			// One referee alone, which would be set aside.
-		case postgres.Retryable(err) && failures < planRetries:
+		case postgres.Retryable(err) && failures < planRetries && !errors.Is(err, context.DeadlineExceeded):
 			failures++
 			pause(ctx, delay.NextBackOff())
 			continue

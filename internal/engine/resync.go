@@ -159,6 +159,7 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 		return nil
 	}
 	b := newBatch(s.engine, step.config, turn{size: len(s.failedAlone)})
+	defer b.releaseMemory()
 	b.tx = step.tx
 	users := make([]string, len(s.failedAlone))
 	for i := range s.failedAlone {

@@ -26,7 +26,9 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did
 	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.repairsPerStep}), drift: map[string]*drift{}}
 	step.resyncs = true
 	step.byID = map[string]*referee{}
-	defer step.unlockMemory()
+	defer step.releaseMemory()
+	ctx, cancel := context.WithTimeout(ctx, sumsTimeout+s.engine.batchTime)
+	defer cancel()
 	began := time.Now()
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a resync's step: %w", err)

@@ -4,8 +4,19 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+const (
+	// stepTimeout bounds a statement of a resync or of a verification, as resync_begin.sql has it.
+	stepTimeout = 30 * time.Second
+
+	// sumsTimeout bounds the statement that adds up whole tables.
+	sumsTimeout = 10 * time.Minute
 )
 
 // mostSums is how many counters and accounts of a kind are put right in one step. The next
@@ -19,7 +30,7 @@ const mostSums = 10_000
 // they are locked only for a moment.
 func (s *resyncStep) repairSums(ctx context.Context) error {
 	// Reading whole tables takes longer, but locks nothing that a batch waits for.
-	if _, err := s.tx.Exec(ctx, s.statement("set_statement_timeout"), "10min"); err != nil {
+	if err := postgres.SetTimeouts(ctx, s.tx, stepTimeout, sumsTimeout); err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	rows, err := s.tx.Query(ctx, s.statement("resync_sums"))
@@ -41,8 +52,10 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
+	if err := postgres.SetTimeouts(ctx, s.tx, stepTimeout, stepTimeout); err != nil {
+		return fmt.Errorf("while adding up: %w", err)
+	}
 	var writes pgx.Batch
-	writes.Queue(s.statement("set_statement_timeout"), "30s")
 	limited := s.limitedCampaigns(pairs.campaign, credits.campaign, referrers.campaign, waitlists.campaign)
 	if len(limited) > 0 {
 		writes.Queue(s.statement("lock_campaign"), limited, []string{})

@@ -81,6 +81,7 @@ func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error
 		return false, nil
 	}
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
+	defer step.releaseMemory()
 	did, err = step.runStep(ctx, rows)
 	if errors.Is(err, errConfigurationMoved) {
 		_, err = e.reload(ctx)
@@ -91,6 +92,8 @@ func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error
 
 // runStep takes back what the campaign gave in the next range of keys.
 func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.engine.batchTime)
+	defer cancel()
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -95,7 +96,7 @@ type finding struct {
 // walk verifies the referees, one key range after the other.
 func (v *verification) walk(ctx context.Context, progress func(verified, total int64)) error {
 	var total int64
-	err := v.step(ctx, "30s", func(tx pgx.Tx) error {
+	err := v.step(ctx, stepTimeout, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, v.engine.statement("verify_total")).Scan(&total, &v.result.BeganAt)
 	})
 	if err != nil {
@@ -143,7 +144,7 @@ type verifiedRange struct {
 // readRange looks at a range: at all its rows at once, and at each rule only if they do not agree.
 func (v *verification) readRange(ctx context.Context, from string, size int) (*verifiedRange, error) {
 	var r verifiedRange
-	err := v.step(ctx, "30s", func(tx pgx.Tx) error {
+	err := v.step(ctx, stepTimeout, func(tx pgx.Tx) error {
 		r = verifiedRange{}
 		err := tx.QueryRow(ctx, v.engine.statement("verify_range"), from, size).Scan(&r.last, &r.end, &r.pending)
 		if err != nil || r.last == nil {
@@ -181,7 +182,7 @@ func (v *verification) confirmReferees(ctx context.Context, found []finding) err
 		users := usersOf(found)
 		var again []finding
 		var pending []string
-		err := v.step(ctx, "30s", func(tx pgx.Tx) error {
+		err := v.step(ctx, stepTimeout, func(tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, v.engine.statement("verify_pending"), users)
 			if err != nil {
 				return err
@@ -245,7 +246,7 @@ func (v *verification) verifySums(ctx context.Context) error {
 
 func (v *verification) findSums(ctx context.Context) (found []finding, err error) {
 	// Reading whole tables takes longer, but locks nothing.
-	err = v.step(ctx, "10min", func(tx pgx.Tx) error {
+	err = v.step(ctx, sumsTimeout, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, v.engine.statement("verify_sums"))
 		if err != nil {
 			return err
@@ -292,11 +293,14 @@ func repeatedRule(examples []Violation) int {
 
 // step runs do in a read-only transaction of one snapshot, again after conflicts and lost
 // connections. A step that takes too long is not run again: a smaller range may do.
-func (v *verification) step(ctx context.Context, timeout string, do func(pgx.Tx) error) error {
+func (v *verification) step(ctx context.Context, timeout time.Duration, do func(pgx.Tx) error) error {
 	delay := newBackoff()
 	for failures := 0; ; failures++ {
 		err := v.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, v.engine.statement("verify_begin"), timeout); err != nil {
+			if _, err := tx.Exec(ctx, v.engine.statement("verify_begin")); err != nil {
+				return err
+			}
+			if err := postgres.SetTimeouts(ctx, tx, stepTimeout, timeout); err != nil {
 				return err
 			}
 			return do(tx)
@@ -304,7 +308,8 @@ func (v *verification) step(ctx context.Context, timeout string, do func(pgx.Tx)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil, failures == verifyRetries, !postgres.Retryable(err), postgres.FaultOf(err) == postgres.FaultBatch:
+		case err == nil, failures == verifyRetries, !postgres.Retryable(err), postgres.FaultOf(err) == postgres.FaultBatch,
+			errors.Is(err, context.DeadlineExceeded): // a silent server would keep the slots of all databases for long
 			return err
 		}
 		pause(ctx, delay.NextBackOff())

@@ -245,6 +245,7 @@ func (of *plan) cancel() {
 func (r *Registry) Plan(
 	ctx context.Context, name types.NamespacedName, request engine.PlanRequest,
 ) (result *engine.PlanResult, err error) {
+	request.Tenant = name.Namespace
 	err = r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		return engine.Contain(func() (err error) {
 			result, err = engine.Plan(ctx, db, request)

@@ -91,6 +91,7 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	defer cancel()
 	e := engine.New(db, engine.Options{
 		OwnerUID:         identity.UID,
+		Tenant:           h.name.Namespace,
 		Workers:          h.registry.options.Workers,
 		PollInterval:     h.registry.options.PollInterval,
 		IdlePollInterval: h.registry.options.IdlePollInterval,

@@ -21,9 +21,14 @@ var (
 
 var setSearchPath = queries.Get("set_search_path")
 
+// defaultStatementTimeout is the server's timeout of a statement, as set_defaults.sql sets it.
+const defaultStatementTimeout = 30 * time.Second
+
 // Begin begins a READ COMMITTED transaction that may write. It does not depend on the defaults of
 // server, database and role: its search_path is pg_catalog, so every table must be named with its
 // schema, and statements, waits for locks and idleness end after 30 seconds.
+//
+// Each statement also ends here, with all its rows, if the server goes silent; see cleanTx.
 //
 // The pool is not exported, so that no transaction begins in another way.
 func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, beginWriting) }
@@ -40,7 +45,10 @@ type snapshots struct{ db *DB }
 func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) { return s.db.begin(ctx, beginSnapshot) }
 
 func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
-	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: statements})
+	clean := &cleanTx{nil, db.names, defaultStatementTimeout}
+	beginning, cancel := clean.limit(ctx, 1)
+	defer cancel()
+	tx, err := db.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: statements})
 	err = db.names.clean(err)
 	if server, ok := errors.AsType[*pgconn.PgError](err); ok && server.Code == "0A000" {
 		// A standby refuses READ WRITE as a feature that is not supported.
@@ -49,7 +57,7 @@ func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	clean := &cleanTx{tx, db.names}
+	clean.Tx = tx
 	if purpose, ok := ctx.Value(purposeKey{}).(string); ok {
 		if _, err := clean.Exec(ctx, queries.Get("set_application_name"), applicationName+" "+purpose); err != nil {
 			// The connection is given back even if the context has ended.
@@ -98,6 +106,9 @@ func (db *DB) Retry(ctx context.Context, timeout time.Duration, do func(pgx.Tx) 
 // SetTimeouts bounds each wait for a lock and each statement until the transaction ends.
 func SetTimeouts(ctx context.Context, tx pgx.Tx, lock, statement time.Duration) error {
 	_, err := tx.Exec(ctx, queries.Get("set_timeouts"), milliseconds(lock), milliseconds(statement))
+	if clean, ok := tx.(*cleanTx); ok && err == nil {
+		clean.timeout = statement
+	}
 	return err
 }
 
