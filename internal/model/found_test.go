@@ -722,3 +722,21 @@ func TestARolloutMayReachAPairBeforeItsRefereeIsErased(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+func TestAnErasureDoesNotWaitForACampaignThatTheUserHasLeft(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		declare{Campaign: "two", Starts: 90, Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "bob"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "b", At: 80},
+		addTouch{Visitor: "v1", ID: "t3", Code: "b", At: 90},
+		addSignup{User: "cat", Visitor: "v1", At: 90},
+		addSignup{User: "dan", Visitor: "v1", At: 80},
+		declare{Campaign: "one", Window: 720, Suspended: true, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		converge{},
+		erase{User: "dan"},
+		converge{},
+		addLink{Code: "b", Campaign: "two", Referrer: "bob"},
+		converge{Again: true},
+	})
+}

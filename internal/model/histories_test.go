@@ -62,23 +62,23 @@ func (s *shop) playRandom(t *testing.T, number int) {
 	must(t, setOnce("rapid.nofailfile", "true"))
 	must(t, setOnce("rapid.checks", strconv.Itoa(number)))
 	type failure struct {
-		history []operation
-		details string
+		wrong, details string
+		history        []operation
 	}
-	shrunk := map[string]failure{} // rapid plays a failing history once more
+	failures := map[string]failure{} // rapid plays a failing history once more, and shows one that passes then without the details
 	rapid.Check(t, func(t *rapid.T) {
 		history := rapid.Custom(drawHistory).Draw(t, "history")
-		wrong, details := s.playback(history)
-		if wrong == "" {
-			return
-		}
 		test := asTest(history)
-		if _, ok := shrunk[test]; !ok {
-			shorter, why := s.shrink(history, wrong, details)
-			shrunk[test] = failure{shorter, why}
+		failed, known := failures[test]
+		if !known {
+			if failed.wrong, failed.details = s.playback(history); failed.wrong == "" {
+				return
+			}
+			failed.history, failed.details = s.shrink(history, failed.wrong, failed.details)
+			failures[test] = failed
 		}
-		t.Logf("%s\n\nas a test:\n\n%s", shrunk[test].details, asTest(shrunk[test].history))
-		t.Fatalf("%s", wrong)
+		t.Logf("%s\n\nas a test:\n\n%s", failed.details, asTest(failed.history))
+		t.Fatalf("%s", failed.wrong)
 	})
 }
 

@@ -1,9 +1,13 @@
 -- Enqueues erasures whose postponed step is due, or all postponed ones if $1, at most 1000. A step
--- that waits for a campaign which is still suspended is postponed again by $2 microseconds.
--- Uses erasing_retry.
+-- that waits for a campaign which is still suspended is postponed again by $2 microseconds, unless
+-- its user is not attributed to that campaign any more.
+-- Uses erasing_retry, campaign_pkey and attribution_pkey.
 WITH due AS MATERIALIZED (
     SELECT e.user_id,
-           EXISTS (SELECT FROM referral.campaign AS c WHERE c.name = e.campaign AND c.mode = 'Suspended') AS waits
+           EXISTS (SELECT
+                     FROM referral.campaign AS c
+                     JOIN referral.attribution AS a ON a.campaign = c.name AND a.user_id = e.user_id
+                    WHERE c.name = e.campaign AND c.mode = 'Suspended') AS waits
       FROM referral.erasing AS e
      WHERE e.retry_at IS NOT NULL AND (e.retry_at <= now() OR $1)
      LIMIT 1000
