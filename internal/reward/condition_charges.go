@@ -33,13 +33,13 @@ func (c charges) CallCost(function, overload string, args []ref.Val, result ref.
 		pattern, _ := args[1].(types.String)
 		return charge(uint64((1 + sizeOf(args[0])) * c.regexes[string(pattern)] / workPerUnit))
 	case function == operators.Equals || function == operators.NotEquals:
-		return charge(min(deepSize(args[0]), deepSize(args[1])) - 1)
+		return charge(smallerSize(args[0], args[1]) - 1)
 	case function == operators.In && len(args) == 2:
-		return charge(deepSize(args[1]))
+		return charge(deepSize(args[1], costLimit))
 	case strings.HasPrefix(function, "get") && len(args) == 2:
 		return charge(costOfZone)
-	case overload == "":
-		// The types of the arguments were not known before, so CEL counts 1 for it.
+	case overload == "" || readsWhole[overload]:
+		// CEL counts 1 where the types of the arguments were not known before, and for readsWhole.
 		read := sizeOf(result)
 		for _, argument := range args {
 			read += sizeOf(argument)
@@ -47,6 +47,13 @@ func (c charges) CallCost(function, overload string, args []ref.Val, result ref.
 		return charge(uint64(read / textPerUnit))
 	}
 	return nil
+}
+
+// readsWhole are functions that read a text to its end.
+var readsWhole = map[string]bool{
+	overloads.SizeString: true, overloads.SizeStringInst: true,
+	overloads.StringToBool: true, overloads.StringToInt: true, overloads.StringToUint: true, overloads.StringToDouble: true,
+	overloads.StringToDuration: true, overloads.StringToTimestamp: true,
 }
 
 // charge returns the cost of a call that does an amount of work.
@@ -70,24 +77,38 @@ func sizeOf(value ref.Val) int {
 	return 0
 }
 
-// deepSize returns what a comparison of a value costs, entries of entries included. It stops at
-// costLimit.
-func deepSize(value ref.Val) uint64 {
+// smallerSize returns what comparing two values costs, which is the deepSize of the smaller. It
+// looks further and further into both, so that a large value takes no time beside a small one.
+func smallerSize(a, b ref.Val) uint64 {
+	limit := uint64(16)
+	for {
+		size := min(deepSize(a, limit), deepSize(b, limit))
+		if size < limit || limit == costLimit {
+			return size
+		}
+		limit = min(4*limit, costLimit)
+	}
+}
+
+// deepSize returns what a comparison of a value costs, entries of entries included, up to a limit.
+func deepSize(value ref.Val, limit uint64) uint64 {
 	size := uint64(1)
 	switch value := value.(type) {
+	case object:
+		return deepSize(value.Mapper, limit) // in any order
 	case traits.Mapper:
-		for entries := value.Iterator(); entries.HasNext() == types.True && size < costLimit; {
+		for entries := value.Iterator(); entries.HasNext() == types.True && size < limit; {
 			key := entries.Next()
-			size += costOfEntry + deepSize(key) + deepSize(value.Get(key))
+			size += costOfEntry + deepSize(key, limit) + deepSize(value.Get(key), limit)
 		}
 	case traits.Lister:
-		for entries := value.Iterator(); entries.HasNext() == types.True && size < costLimit; {
-			size += costOfEntry + deepSize(entries.Next())
+		for entries := value.Iterator(); entries.HasNext() == types.True && size < limit; {
+			size += costOfEntry + deepSize(entries.Next(), limit)
 		}
 	default:
 		size += uint64(sizeOf(value) / textPerUnit)
 	}
-	return min(size, costLimit)
+	return min(size, limit)
 }
 
 // chargeGrowth charges functions that build lists and texts by the size of their result. Cost is
@@ -103,7 +124,7 @@ var chargeGrowth = overloadCharges(func(_ []ref.Val, result ref.Val) *uint64 {
 // chargeSets charges functions that compare each entry of a list with each of another, or of the
 // same.
 var chargeSets = overloadCharges(func(args []ref.Val, _ ref.Val) *uint64 {
-	return charge(2 * deepSize(args[0]) * deepSize(args[len(args)-1]))
+	return charge(2 * deepSize(args[0], costLimit) * deepSize(args[len(args)-1], costLimit))
 },
 	"list_sets_contains_list", "list_sets_intersects_list", "list_sets_equivalent_list", "list_distinct")
 

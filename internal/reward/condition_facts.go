@@ -25,7 +25,7 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "purchase.amount":
 		return types.Int(c.purchase.Amount), true
 	case "purchase.currency":
-		return types.String(c.purchase.Currency), true
+		return textOf(c.purchase.Currency), true
 	case "purchase.purchased_at":
 		return types.Timestamp{Time: c.purchase.PurchasedAt.UTC()}, true
 	case "purchase.attributes":
@@ -43,9 +43,9 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 		}
 		return f.signup, true
 	case "link.code":
-		return types.String(c.attribution.Code), true
+		return textOf(c.attribution.Code), true
 	case "link.label":
-		return types.String(c.attribution.Label), true
+		return textOf(c.attribution.Label), true
 	}
 	return nil, false
 }
@@ -59,8 +59,8 @@ func (f *conditionFacts) decode(text []byte) any {
 	return decodeAttributes(text)
 }
 
-// decodeAttributes returns the members of a JSON object, with numbers as they are written, or a CEL
-// error that ends the evaluation.
+// decodeAttributes returns the prepared members of a JSON object, or a CEL error that ends the
+// evaluation.
 func decodeAttributes(text []byte) any {
 	if len(text) == 0 {
 		return map[string]any{}
@@ -69,7 +69,7 @@ func decodeAttributes(text []byte) any {
 		return types.NewErr("attributes are larger than %d bytes", MaxAttributes)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
+	decoder.UseNumber() // whole numbers are exact
 	var members map[string]any
 	if err := decoder.Decode(&members); err != nil {
 		return types.WrapErr(fmt.Errorf("attributes are not a JSON object: %w", err))
@@ -77,5 +77,5 @@ func decodeAttributes(text []byte) any {
 	if members == nil { // null
 		return map[string]any{}
 	}
-	return members
+	return prepared(members)
 }

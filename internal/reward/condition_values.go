@@ -1,14 +1,15 @@
 package reward
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
-	"github.com/cockroachdb/apd/v3"
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -20,29 +21,16 @@ func adaptFacts(language *cel.Env) (*cel.Env, error) {
 	return cel.CustomTypeAdapter(attributeValues{language.CELTypeAdapter()})(language)
 }
 
-// attributeValues turns decoded JSON into CEL values when they are read. A value that is larger
-// than the cost estimate assumes ends the evaluation, but only if the condition reads it.
+// attributeValues turns the objects and lists of prepared attributes into CEL values when they are
+// read.
 type attributeValues struct{ types.Adapter }
 
 // NativeToValue implements types.Adapter.
 func (a attributeValues) NativeToValue(value any) ref.Val {
 	switch value := value.(type) {
-	case string:
-		if len(value) > maxText && utf8.RuneCountInString(value) > maxText {
-			return types.NewErr("an attribute has more than %d characters", maxText)
-		}
-		return types.String(value)
-	case json.Number:
-		return numberOf(string(value))
 	case map[string]any:
-		if len(value) > maxEntries {
-			return types.NewErr("an object of the attributes has more than %d members", maxEntries)
-		}
 		return object{Mapper: types.NewStringInterfaceMap(a, value), members: value}
 	case []any:
-		if len(value) > maxEntries {
-			return types.NewErr("a list of the attributes has more than %d entries", maxEntries)
-		}
 		return types.NewDynamicList(a, value)
 	}
 	return a.Adapter.NativeToValue(value)
@@ -60,26 +48,65 @@ func (o object) Iterator() traits.Iterator {
 	return types.NewStringList(types.DefaultTypeAdapter, slices.Sorted(maps.Keys(o.members))).Iterator()
 }
 
-// numberOf parses a JSON number: an int if it is whole (5, 5.00, 5e2), else a double. A whole
-// number is never rounded.
-func numberOf(text string) ref.Val {
-	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return types.Int(whole)
+// prepared returns decoded JSON with its numbers and texts as CEL values. A value that is larger
+// than the cost estimate assumes becomes an error, which ends an evaluation that reads the value.
+// All of this is done once, since one evaluation may read the same value many thousand times.
+func prepared(value any) any {
+	switch value := value.(type) {
+	case string:
+		return textOf(value)
+	case json.Number:
+		return numberOf(string(value))
+	case map[string]any:
+		if len(value) > maxEntries {
+			return types.NewErr("an object of the attributes has more than %d members", maxEntries)
+		}
+		for key, member := range value {
+			value[key] = prepared(member)
+		}
+	case []any:
+		if len(value) > maxEntries {
+			return types.NewErr("a list of the attributes has more than %d entries", maxEntries)
+		}
+		for i, entry := range value {
+			value[i] = prepared(entry)
+		}
 	}
-	value, _, err := apd.NewFromString(text)
+	return value
+}
+
+// textOf returns a text of the facts, or an error if it is too long.
+func textOf(text string) ref.Val {
+	if len(text) > maxText && utf8.RuneCountInString(text) > maxText {
+		return types.NewErr("a text has more than %d characters", maxText)
+	}
+	return types.String(text)
+}
+
+// numberOf converts a JSON number: to an int if it is whole (5, 5.00, 5e2), else to a double. A
+// whole number is never rounded. The time is in proportion to the length of the text, which may be
+// that of all attributes.
+func numberOf(text string) ref.Val {
+	if small, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return types.Int(small)
+	}
+	mantissa, power, _ := strings.Cut(strings.ToLower(text), "e")
+	exponent, err := strconv.Atoi(cmp.Or(power, "0"))
 	if err != nil {
 		return types.NewErr("an attribute is a number beyond all bounds")
 	}
-	value.Reduce(value)
-	if value.Exponent < 0 {
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimRight(whole+fraction, "0")
+	zeros := len(whole) + exponent - len(digits) // between the digits and the decimal point
+	if zeros < 0 {                               // the point is within the digits or before them
 		nearest, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsInf(nearest, 0) {
 			return types.NewErr("an attribute is a number beyond the range of doubles")
 		}
 		return types.Double(nearest)
 	}
-	if digits := value.NumDigits() + int64(value.Exponent); digits <= 20 {
-		whole := value.Text('f')
+	if most := len("18446744073709551615"); zeros <= most {
+		whole = digits + strings.Repeat("0", zeros)
 		if small, err := strconv.ParseInt(whole, 10, 64); err == nil {
 			return types.Int(small)
 		}
