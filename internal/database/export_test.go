@@ -31,3 +31,6 @@ func OnlyMigrationsUpTo(version int) (undo func()) {
 	SchemaVersion = version
 	return func() { migrations, SchemaVersion = all, before }
 }
+
+// ReadCredits parses the counters of a campaign as the server sends them.
+var ReadCredits = readCredits

@@ -3,8 +3,10 @@ package database
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,10 +80,10 @@ type MassReversal struct {
 // CreditStatus is a campaign's credit in one currency, in minor units. Sums may exceed the range of
 // int64.
 type CreditStatus struct {
-	Currency string   `json:"currency"`
-	Granted  *big.Int `json:"granted"`  // net
-	Held     *big.Int `json:"held"`     // granted when the holds end
-	Reversed *big.Int `json:"reversed"` // sum of reversals, above zero
+	Currency string
+	Granted  *big.Int // net
+	Held     *big.Int // granted when the holds end
+	Reversed *big.Int // sum of reversals, above zero
 }
 
 // ReadStatus reads everything that is reported, with one query, and reports new incidents.
@@ -170,16 +172,63 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
-	if err := json.Unmarshal(credits, &c.Credits); err != nil {
-		return false, fmt.Errorf("while reading the credits of campaign %s: %w", c.Name, err)
-	}
-	for _, credit := range c.Credits {
-		if credit.Granted == nil || credit.Held == nil || credit.Reversed == nil {
-			return false, fmt.Errorf("a counter of credits of campaign %s in %s is NULL: set it again", c.Name, credit.Currency)
-		}
+	if c.Credits, err = readCredits(c.Name, credits); err != nil {
+		return false, err
 	}
 	s.Campaigns = append(s.Campaigns, c)
 	return unreported, nil
+}
+
+// Bounds of the credits that a server sends for one campaign. Parsing a number takes time in
+// proportion to the square of its digits.
+const (
+	creditBytes   = 64 << 10 // some 600 currencies
+	counterDigits = 40       // the sum of a numeric(38) over all shards
+)
+
+// readCredits parses the counters of a campaign's credits, a JSON list with an object per currency.
+func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
+	if len(text) > creditBytes {
+		return nil, fmt.Errorf("the credits of campaign %s have more than %d KiB: remove the rows of credit_count whose currency is not one of its rewards",
+			campaign, creditBytes>>10)
+	}
+	var sums []struct {
+		Currency                string
+		Granted, Held, Reversed json.Number // empty: null
+	}
+	if err := json.Unmarshal(text, &sums); err != nil {
+		return nil, fmt.Errorf("while reading the credits of campaign %s: %w", campaign, err)
+	}
+	credits := make([]CreditStatus, len(sums))
+	for i, sum := range sums {
+		c := &credits[i]
+		c.Currency = sum.Currency
+		for _, counter := range []struct {
+			name string
+			sum  json.Number
+			into **big.Int
+		}{{"granted", sum.Granted, &c.Granted}, {"held", sum.Held, &c.Held}, {"reversed", sum.Reversed, &c.Reversed}} {
+			var err error
+			if *counter.into, err = parseCounter(string(counter.sum)); err != nil {
+				return nil, fmt.Errorf("counter %s of the credits of campaign %s in %s %w: set it again", counter.name, campaign, idOf(c.Currency), err)
+			}
+		}
+	}
+	return credits, nil
+}
+
+func parseCounter(text string) (*big.Int, error) {
+	switch {
+	case text == "":
+		return nil, errNull
+	case len(strings.TrimPrefix(text, "-")) > counterDigits:
+		return nil, fmt.Errorf("has more than %d digits", counterDigits)
+	}
+	counter, whole := new(big.Int).SetString(text, 10)
+	if !whole {
+		return nil, errors.New("is not a whole number")
+	}
+	return counter, nil
 }
 
 // rolloutRow is a row of rollout; null where there is none.

@@ -1,0 +1,45 @@
+package database_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+)
+
+// A counter comes from a server that is not trusted, as do the number of currencies and their names.
+func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
+	credits := func(granted string) string {
+		return `[{"currency": "USD", "granted": ` + granted + `, "held": 0, "reversed": 0}]`
+	}
+	const counter = "counter granted of the credits of campaign invite in USD "
+	for name, c := range map[string]struct{ credits, want string }{
+		"a counter of megabytes": {credits(strings.Repeat("7", 4_100_000)),
+			"the credits of campaign invite have more than 64 KiB: remove the rows of credit_count whose currency is not one of its rewards"},
+		"a counter of 60,000 digits": {credits(strings.Repeat("7", 60_000)), counter + "has more than 40 digits: set it again"},
+		"41 digits":                  {credits("1" + strings.Repeat("0", 40)), counter + "has more than 40 digits: set it again"},
+		"null":                       {credits("null"), counter + "is NULL: set it again"},
+		"a counter that is missing":  {`[{"currency": "USD"}]`, counter + "is NULL: set it again"},
+		"a fraction":                 {credits("1.5"), counter + "is not a whole number: set it again"},
+		"an exponent":                {credits("1e999999999"), counter + "is not a whole number: set it again"},
+		"a currency for a terminal": {strings.Replace(credits("null"), "USD", `\u001b[31m`, 1),
+			"counter granted of the credits of campaign invite in ??31m is NULL: set it again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := database.ReadCredits("invite", []byte(c.credits))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("error %.300v, want %s", err, c.want)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+	most := "-" + strings.Repeat("9", 40)
+	if read, err := database.ReadCredits("invite", []byte(credits(most))); err != nil || fmt.Sprint(read) != "[{USD "+most+" 0 0}]" {
+		t.Errorf("of 40 digits: %v, %v", read, err)
+	}
+}
