@@ -22,6 +22,10 @@ const (
 	// decision about a pair with all that it writes.
 	bytesPerRow      = 512
 	bytesPerDecision = 1536
+
+	// bytesPerText is the memory of a text of an array beside its characters. In a row an empty text
+	// takes a quarter of it.
+	bytesPerText = 16
 )
 
 var (

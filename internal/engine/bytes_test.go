@@ -103,3 +103,21 @@ func TestRefereeWithManyPairsIsDecidedInBoundedMemory(t *testing.T) {
 		})
 	}
 }
+
+// The owner of a database can drop the limit of 64 fingerprints. An empty text takes 4 bytes in a row
+// and 16 in memory.
+func TestArraysOfEmptyTextsAreDecidedInBoundedMemory(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.asOwner("ALTER TABLE referral.signup DROP CONSTRAINT signup_fingerprints_check")
+	s.asOwner(`INSERT INTO referral.signup (user_id, code, fingerprints)
+	           SELECT 'u' || n, 'alice1', array_fill(''::text, ARRAY[900000]) FROM generate_series(1, 4) AS n`)
+	_, peak := allocated(s.converge)
+	if peak > 40 { // as for a batch of any other rows
+		t.Errorf("%d MiB in use at one time, want at most 40", peak)
+	}
+	s.expect("set aside", "SELECT count(*) FROM referral.set_aside", "0")
+	s.expect("attributed", "SELECT count(*) FROM referral.attribution", "4")
+}

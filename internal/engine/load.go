@@ -377,6 +377,14 @@ func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 			if err := rows.Scan(columns...); err != nil {
 				return err
 			}
+			for _, column := range columns {
+				if texts, ok := column.(*[]string); ok {
+					b.bytes += bytesPerText * len(*texts)
+				}
+			}
+			if err := b.checkBytes(); err != nil {
+				return err
+			}
 			add()
 		}
 		return rows.Err()
