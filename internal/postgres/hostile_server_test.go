@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -48,6 +49,9 @@ func TestHostileServerCostsBoundedMemoryAndTime(t *testing.T) {
 		},
 		"endless rows": func(c io.ReadWriter) error {
 			return answering(c, &pgproto3.DataRow{Values: [][]byte{make([]byte, 60_000)}})
+		},
+		"endless rows without a character": func(c io.ReadWriter) error {
+			return answering(c, &pgproto3.DataRow{Values: [][]byte{{}}})
 		},
 		"a row of 900 MB": func(c io.ReadWriter) error {
 			if err := login(c); err != nil {
@@ -152,6 +156,7 @@ func errOrWait(err error, c io.Reader) error {
 
 func endless(c io.Writer, message pgproto3.BackendMessage) error {
 	text, err := message.Encode(nil)
+	text = bytes.Repeat(text, 1+(64<<10)/len(text)) // short messages are as fast as long ones
 	for err == nil {
 		_, err = c.Write(text)
 	}
@@ -170,8 +175,8 @@ func login(c io.ReadWriter) error {
 	return backend.Flush()
 }
 
-// answering lets any user in, begins transactions, describes every statement as one bytea, and
-// answers its execution with messages without end.
+// answering lets any user in, begins transactions, describes every statement as one bytea in binary
+// format, and answers its execution with messages without end.
 func answering(c io.ReadWriter, message pgproto3.BackendMessage) error {
 	if err := login(c); err != nil {
 		return err
@@ -191,7 +196,7 @@ func answering(c io.ReadWriter, message pgproto3.BackendMessage) error {
 			backend.Send(&pgproto3.ParseComplete{})
 		case *pgproto3.Describe:
 			backend.Send(&pgproto3.ParameterDescription{})
-			backend.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("value"), DataTypeOID: 17, DataTypeSize: -1, TypeModifier: -1}}})
+			backend.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("value"), DataTypeOID: 17, DataTypeSize: -1, TypeModifier: -1, Format: 1}}})
 		case *pgproto3.Bind:
 			backend.Send(&pgproto3.BindComplete{})
 		case *pgproto3.Execute:

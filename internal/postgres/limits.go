@@ -22,8 +22,10 @@ const (
 	// once. It is more than the engine reads for its largest referee.
 	readBytes = 96 << 20
 
-	// rowsBytes bounds the values of all rows of DB.Query, whose callers keep them.
+	// rowsBytes bounds all rows of DB.Query, whose callers keep them: their values, and rowBytes for
+	// what a row takes in memory beside them.
 	rowsBytes = 16 << 20
+	rowBytes  = 64
 )
 
 // errTooMuch means that the server sent more than one use of a connection may take.
@@ -50,6 +52,7 @@ func (c *watched) read(n int) error {
 
 // weigh counts the bytes of a row. It returns an error once all rows exceed rowsBytes.
 func (r *ownRows) weigh() error {
+	r.bytes += rowBytes
 	for _, value := range r.RawValues() {
 		r.bytes += len(value)
 	}
