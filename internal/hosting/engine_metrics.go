@@ -2,7 +2,6 @@ package hosting
 
 import (
 	"strconv"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,7 +17,6 @@ type engineMetrics struct {
 	stage                *prometheus.HistogramVec
 	pairs, money, faults *prometheus.CounterVec
 	referees, setAside   prometheus.Counter
-	currencies           currencyLabels
 }
 
 // batchBuckets are in seconds. Statements end after 30 s.
@@ -46,7 +44,7 @@ func newEngineMetrics() *engineMetrics {
 			"Pairs that entered a state."), []string{"state"}),
 		money: prometheus.NewCounterVec(counter("credit_total",
 			"Credit granted and reversed by ledger entries, in major units of the currency. "+
-				"The first 8 currencies have their own series, the amounts of further ones are added up as other."), []string{"kind", "currency"}),
+				"The currencies of ISO 4217 that occur have their own series, the amounts of all others are added up as other."), []string{"kind", "currency"}),
 		referees: prometheus.NewCounter(counter("referees_total", "Referees decided in committed batches.")),
 		setAside: prometheus.NewCounter(counter("set_aside_total", "Referees set aside because their facts could not be decided.")),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -90,7 +88,7 @@ func (m *engineMetrics) Committed(report *engine.Report) {
 	for flow, amount := range report.Credits {
 		major, err := strconv.ParseFloat(reward.FormatAmount(amount, flow.Currency), 64)
 		if err == nil {
-			m.money.WithLabelValues(string(flow.Kind), m.currencies.label(flow.Currency)).Add(major)
+			m.money.WithLabelValues(string(flow.Kind), currencyLabel(flow.Currency)).Add(major)
 		}
 	}
 	m.referees.Add(float64(report.Referees))
@@ -104,31 +102,15 @@ func (m *engineMetrics) Failed(err error) {
 	}
 }
 
-const (
-	// mostCurrencies is how many currencies have series of their own.
-	mostCurrencies = 8
+// otherCurrency is the label of all currencies that are not in ISO 4217.
+const otherCurrency = "other"
 
-	// otherCurrency is the label of all further currencies.
-	otherCurrency = "other"
-)
-
-// currencyLabels gives the first currencies their own label. A currency keeps its label.
-type currencyLabels struct {
-	mu    sync.Mutex
-	known map[string]bool
-}
-
-func (c *currencyLabels) label(currency string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.known[currency]:
+// currencyLabel is the label of a currency. A currency has series of its own only if it is in ISO 4217,
+// whatever was seen before: purchases may have any three letters as their currency, and made-up ones
+// of one database must not use up the series of the others.
+func currencyLabel(currency string) string {
+	if reward.KnownCurrency(currency) {
 		return currency
-	case len(c.known) >= mostCurrencies:
-		return otherCurrency
-	case c.known == nil:
-		c.known = map[string]bool{}
 	}
-	c.known[currency] = true
-	return currency
+	return otherCurrency
 }

@@ -2,6 +2,12 @@ package reward
 
 import money "github.com/Rhymond/go-money"
 
+// KnownCurrency reports whether ISO 4217 has a currency of this code. There are fewer than 200.
+func KnownCurrency(code string) bool {
+	_, known := digitsOf(code)
+	return known
+}
+
 // digitsOf returns how many decimals a currency has by ISO 4217, and whether the currency is known.
 //
 // Shops keep ISO's minor units. Unicode's data (golang.org/x/text/currency) is about how prices are
