@@ -14,20 +14,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-const (
-	// plansAtOnce is how many plans a process runs at a time. One database runs one.
-	plansAtOnce = 2
-
-	// progressInterval is how often the progress of a running plan is fed at most.
-	progressInterval = 5 * time.Second
-)
+// progressInterval is how often the progress of a running plan is fed at most.
+const progressInterval = 5 * time.Second
 
 // PlanJob is the work that a RewardPlan requests.
 type PlanJob struct {
-	UID      string    // of the RewardPlan
-	Created  time.Time // plans of a namespace run in this order
-	Database types.NamespacedName
-	Request  engine.PlanRequest // without Progress
+	UID      string               // of the RewardPlan
+	Created  time.Time            // plans of a namespace run in this order
+	Database types.NamespacedName // in the namespace of the RewardPlan
+	Request  engine.PlanRequest   // without Progress
 }
 
 // same reports whether both ask for the same.
@@ -49,20 +44,16 @@ func (s PlanState) Ended() bool { return s.Result != nil || s.Err != nil }
 // PlanFunc runs one plan on a database.
 type PlanFunc func(context.Context, types.NamespacedName, engine.PlanRequest) (*engine.PlanResult, error)
 
-// Plans runs plans beside the engines: one at a time per database, two in all. The next to run is
-// of the namespace whose last plan started longest ago, so that many plans of one namespace do not
-// delay those of another. What it knows is in memory only: a process that becomes leader starts all
+// Plans runs plans beside the engines: one at a time per namespace and so per database, two in all.
+// Namespaces take turns. What it knows is in memory only: a process that becomes leader starts all
 // unfinished plans again.
 type Plans struct {
 	run   PlanFunc
 	moved *Feed
-	wake  chan struct{} // has a value when a plan may have to be started
 
-	mu      sync.Mutex
-	plans   map[types.NamespacedName]*plan
-	running map[*plan]bool // also those that were dropped and have not ended yet
-	started int            // how many plans have been started
-	turns   map[string]int // by namespace: started as of its last plan
+	mu    sync.Mutex
+	plans map[types.NamespacedName]*plan
+	turns turns
 }
 
 // plan is one RewardPlan, guarded by the mutex of Plans.
@@ -78,14 +69,7 @@ type plan struct {
 
 // NewPlans returns an empty Plans. Registry.Plan is the run of a process.
 func NewPlans(run PlanFunc) *Plans {
-	return &Plans{
-		run:     run,
-		moved:   NewFeed(),
-		wake:    make(chan struct{}, 1),
-		plans:   map[types.NamespacedName]*plan{},
-		running: map[*plan]bool{},
-		turns:   map[string]int{},
-	}
+	return &Plans{run: run, moved: NewFeed(), plans: map[types.NamespacedName]*plan{}, turns: newTurns()}
 }
 
 // Moved feeds the names of plans that have started, progressed or ended.
@@ -94,7 +78,7 @@ func (p *Plans) Moved() *Feed { return p.moved }
 // Run starts plans in turn until ctx ends, and returns nil when all of them have ended. Run must
 // not be called twice.
 func (p *Plans) Run(ctx context.Context) error {
-	return runInTurn(ctx, p.wake, p.startNext)
+	return p.turns.run(ctx, p.startNext)
 }
 
 // Admit admits a plan unless its namespace has most unfinished ones. Counted are the others, which
@@ -135,7 +119,7 @@ func (p *Plans) Ensure(name types.NamespacedName, job PlanJob) PlanState {
 		known.cancel()
 	}
 	p.plans[name] = &plan{name: name, job: &job}
-	signal(p.wake)
+	signal(p.turns.wake)
 	return PlanState{}
 }
 
@@ -167,9 +151,7 @@ func (p *Plans) startNext(ctx context.Context) (run func()) {
 	if next == nil || ctx.Err() != nil {
 		return nil
 	}
-	p.started++
-	p.turns[next.name.Namespace] = p.started
-	p.running[next] = true
+	p.turns.start(next.name.Namespace)
 	ctx, next.end = context.WithCancel(ctx)
 	next.state.Running = true
 	p.feed(next)
@@ -181,19 +163,13 @@ func (p *Plans) startNext(ctx context.Context) (run func()) {
 	}
 }
 
-// next returns the plan that starts next: of the plans whose database runs none, the first by
-// before. nil: there is none, or enough are running.
+// next returns the plan that starts next: of the plans of namespaces that may start one, the first by
+// before. nil: there is none.
 func (p *Plans) next() *plan {
-	if len(p.running) >= plansAtOnce {
-		return nil
-	}
-	busy := map[types.NamespacedName]bool{}
-	for running := range p.running {
-		busy[running.job.Database] = true
-	}
 	var first *plan
 	for _, known := range p.plans {
-		if known.job != nil && known.end == nil && !busy[known.job.Database] && (first == nil || p.before(known, first)) {
+		waits := known.job != nil && known.end == nil
+		if waits && p.turns.mayStart(known.name.Namespace) && (first == nil || p.before(known, first)) {
 			first = known
 		}
 	}
@@ -202,7 +178,7 @@ func (p *Plans) next() *plan {
 
 func (p *Plans) before(a, b *plan) bool {
 	return cmp.Or(
-		cmp.Compare(p.turns[a.name.Namespace], p.turns[b.name.Namespace]),
+		p.turns.compare(a.name.Namespace, b.name.Namespace),
 		a.job.Created.Compare(b.job.Created),
 		cmp.Compare(a.name.String(), b.name.String()),
 	) < 0
@@ -221,10 +197,9 @@ func (p *Plans) ended(of *plan, result *engine.PlanResult, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of.cancel()
-	delete(p.running, of)
+	p.turns.end(of.name.Namespace)
 	of.state.Running, of.state.Result, of.state.Err = false, result, err
 	p.feed(of)
-	signal(p.wake)
 }
 
 // feed shows the newest progress.

@@ -92,22 +92,22 @@ func (p *planner) none() {
 	}
 }
 
-func TestOnePlanRunsPerDatabaseAndTwoInAll(t *testing.T) {
+func TestOnePlanRunsPerNamespaceAndTwoInAll(t *testing.T) {
 	p := newPlanner(t)
 	p.Ensure(job("growth", "shop", "a"))
-	p.Ensure(job("growth", "shop", "b"))
+	p.Ensure(job("growth", "other", "b"))
 	first := p.next()
 	p.none()
-	p.Ensure(job("growth", "other", "c"))
+	p.Ensure(job("payroll", "shop", "c"))
 	second := p.next()
 	if first.campaign != "a" || second.campaign != "c" {
 		t.Errorf("started %s and %s", first.campaign, second.campaign)
 	}
-	p.Ensure(job("growth", "third", "d"))
+	p.Ensure(job("support", "shop", "d"))
 	p.none()
 	second.done <- nil
 	if third := p.next(); third.campaign != "d" {
-		t.Errorf("started %s while a plan ran on its database", third.campaign)
+		t.Errorf("started %s while a plan ran in its namespace", third.campaign)
 	}
 	first.done <- nil
 	if fourth := p.next(); fourth.campaign != "b" {
@@ -115,15 +115,20 @@ func TestOnePlanRunsPerDatabaseAndTwoInAll(t *testing.T) {
 	}
 }
 
-func TestNamespacesTakeTurns(t *testing.T) {
+func TestNamespacesTakeTurnsWithPlans(t *testing.T) {
 	p := newPlanner(t)
-	for n := range 100 {
-		p.Ensure(job("crowd", fmt.Sprint("db-", n), fmt.Sprint("crowd-", n)))
+	running := map[string]*run{}
+	for _, namespace := range []string{"crowd", "crowd-2"} {
+		for n := range 50 {
+			p.Ensure(job(namespace, fmt.Sprint("db-", n), fmt.Sprint(namespace, "-", n)))
+		}
+		running[namespace] = p.next()
 	}
-	running := []*run{p.next(), p.next()}
-	p.Ensure(job("alone", "shop", "alone"))
-	running[0].done <- nil
-	if next := p.next(); next.campaign != "alone" {
+	p.Ensure(job("quiet", "shop", "quiet"))
+	for _, namespace := range []string{"crowd", "crowd-2"} {
+		running[namespace].done <- nil
+	}
+	if next := p.next(); next.campaign != "quiet" {
 		t.Errorf("started %s before the plan of the other namespace", next.campaign)
 	}
 }

@@ -1,13 +1,32 @@
 package hosting
 
 import (
+	"cmp"
 	"context"
 	"sync"
 )
 
-// runInTurn starts what next returns, again each time that it is woken, until ctx ends, and returns
-// nil when all of it has ended. next returns nil if nothing may start now.
-func runInTurn(ctx context.Context, wake <-chan struct{}, next func(context.Context) func()) error {
+// jobsAtOnce is how many jobs of one kind, plans or verifications, a process runs at a time.
+const jobsAtOnce = 2
+
+// turns decides when jobs of one kind may start. A namespace runs one job at a time: while all of its
+// databases are slow, or never answer, the jobs of other namespaces run beside it. The next job is of
+// the namespace whose last job started longest ago, so that many jobs of one namespace do not delay
+// those of another. Plans and Verifications guard theirs by their mutex, but for run.
+type turns struct {
+	wake    chan struct{}   // has a value when a job may have to be started
+	running map[string]bool // the namespaces whose job runs, or was dropped and has not ended yet
+	started int             // how many jobs have been started
+	last    map[string]int  // by namespace: started as of its last job
+}
+
+func newTurns() turns {
+	return turns{wake: make(chan struct{}, 1), running: map[string]bool{}, last: map[string]int{}}
+}
+
+// run starts what next returns, again each time that it is woken, until ctx ends, and returns nil
+// when all of it has ended. next returns nil if nothing may start now.
+func (t *turns) run(ctx context.Context, next func(context.Context) func()) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for {
@@ -17,7 +36,28 @@ func runInTurn(ctx context.Context, wake <-chan struct{}, next func(context.Cont
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-wake:
+		case <-t.wake:
 		}
 	}
+}
+
+// mayStart reports whether a job of a namespace may start now.
+func (t *turns) mayStart(namespace string) bool {
+	return len(t.running) < jobsAtOnce && !t.running[namespace]
+}
+
+// compare orders namespaces by their turns.
+func (t *turns) compare(a, b string) int { return cmp.Compare(t.last[a], t.last[b]) }
+
+// start records that a job of a namespace starts.
+func (t *turns) start(namespace string) {
+	t.started++
+	t.last[namespace] = t.started
+	t.running[namespace] = true
+}
+
+// end records that the job of a namespace has ended.
+func (t *turns) end(namespace string) {
+	delete(t.running, namespace)
+	signal(t.wake)
 }

@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,9 +14,6 @@ import (
 )
 
 const (
-	// verificationsAtOnce is how many verifications a process runs at a time. One database runs one.
-	verificationsAtOnce = 2
-
 	// verificationAttempts is how many attempts must fail until a verification has failed.
 	verificationAttempts = 3
 
@@ -54,18 +52,18 @@ func (s VerifyState) RetryAt() time.Time {
 	return s.EndedAt.Add(min(wait, lastVerifyPause))
 }
 
-// Verifications runs verifications beside the engines: one at a time per database, two in all. What
-// it knows is in memory only: a process that becomes leader begins again what was running.
+// Verifications runs verifications beside the engines: one at a time per namespace and so per
+// database, two in all. Namespaces take turns. What it knows is in memory only: a process that becomes
+// leader begins again what was running.
 type Verifications struct {
 	run   VerifyFunc
 	now   func() time.Time
 	moved *Feed
-	wake  chan struct{} // has a value when a verification may have to be started
 
-	mu      sync.Mutex
-	known   map[types.NamespacedName]*verification
-	queue   []*verification // those to start, in order
-	running int
+	mu    sync.Mutex
+	known map[types.NamespacedName]*verification
+	queue []*verification // those to start; those of a namespace start in this order
+	turns turns
 }
 
 // verification is that of one database, guarded by the mutex of Verifications.
@@ -81,9 +79,7 @@ type verification struct {
 
 // NewVerifications returns an empty Verifications. Registry.Verify is the run of a process.
 func NewVerifications(run VerifyFunc, now func() time.Time) *Verifications {
-	return &Verifications{
-		run: run, now: now, moved: NewFeed(), wake: make(chan struct{}, 1), known: map[types.NamespacedName]*verification{},
-	}
+	return &Verifications{run: run, now: now, moved: NewFeed(), known: map[types.NamespacedName]*verification{}, turns: newTurns()}
 }
 
 // Moved feeds the names of databases whose verification has progressed or ended.
@@ -92,7 +88,7 @@ func (v *Verifications) Moved() *Feed { return v.moved }
 // Run starts verifications in turn until ctx ends, and returns nil when all of them have ended. Run
 // must not be called twice.
 func (v *Verifications) Run(ctx context.Context) error {
-	return runInTurn(ctx, v.wake, v.startNext)
+	return v.turns.run(ctx, v.startNext)
 }
 
 // State returns how far the verification of a database is. What is known of another object of its
@@ -130,7 +126,7 @@ func (v *Verifications) Start(name types.NamespacedName, uid, request string) Ve
 		known.state.Verified, known.state.Total = 0, 0
 		known.verified, known.total, known.fedAt = 0, 0, time.Now()
 		v.queue = append(v.queue, known)
-		signal(v.wake)
+		signal(v.turns.wake)
 	}
 	return known.state
 }
@@ -151,6 +147,7 @@ func (v *Verifications) drop(name types.NamespacedName) {
 	if known.end != nil {
 		known.end()
 	}
+	v.queue = slices.DeleteFunc(v.queue, func(queued *verification) bool { return queued == known })
 	delete(v.known, name)
 }
 
@@ -158,24 +155,29 @@ func (v *Verifications) drop(name types.NamespacedName) {
 func (v *Verifications) startNext(ctx context.Context) (run func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if ctx.Err() != nil {
+	next := v.next()
+	if next == nil || ctx.Err() != nil {
 		return nil
 	}
-	for len(v.queue) > 0 && v.running < verificationsAtOnce {
-		next := v.queue[0]
-		v.queue = v.queue[1:]
-		if next.dropped {
-			continue
-		}
-		v.running++
-		until, end := context.WithCancel(ctx)
-		next.end = end
-		return func() {
-			result, err := v.run(until, next.name, func(verified, total int64) { v.progress(next, verified, total) })
-			v.ended(next, result, err)
+	v.queue = slices.DeleteFunc(v.queue, func(queued *verification) bool { return queued == next })
+	v.turns.start(next.name.Namespace)
+	ctx, next.end = context.WithCancel(ctx)
+	return func() {
+		result, err := v.run(ctx, next.name, func(verified, total int64) { v.progress(next, verified, total) })
+		v.ended(next, result, err)
+	}
+}
+
+// next returns the verification that starts next; nil: there is none.
+func (v *Verifications) next() *verification {
+	var first *verification
+	for _, queued := range v.queue {
+		if v.turns.mayStart(queued.name.Namespace) &&
+			(first == nil || v.turns.compare(queued.name.Namespace, first.name.Namespace) < 0) {
+			first = queued
 		}
 	}
-	return nil
+	return first
 }
 
 func (v *Verifications) progress(of *verification, verified, total int64) {
@@ -194,8 +196,7 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 	defer v.mu.Unlock()
 	of.end()
 	of.end = nil
-	v.running--
-	signal(v.wake)
+	v.turns.end(of.name.Namespace)
 	s := &of.state
 	s.Running, s.EndedAt, s.Err = false, v.now(), err
 	switch {

@@ -158,24 +158,73 @@ func TestRunningVerificationAnswersOnlyTheRequestThatItBeganFor(t *testing.T) {
 	}
 }
 
-func TestOneVerificationRunsPerDatabaseAndTwoInAll(t *testing.T) {
-	v := newVerifier(t)
-	for n := range 3 {
-		v.Start(types.NamespacedName{Namespace: "growth", Name: fmt.Sprint("db-", n)}, "uid", "")
-	}
-	v.Start(types.NamespacedName{Namespace: "growth", Name: "db-0"}, "uid", "again")
-	first, second := v.next(), v.next()
+// none fails the test if a verification was started that should not have been.
+func (v *verifier) none() {
+	v.Helper()
 	select {
-	case third := <-v.started:
-		t.Errorf("%s was started beside two others", third.database)
+	case started := <-v.started:
+		v.Errorf("%s was started", started.database)
 	case <-time.After(50 * time.Millisecond):
 	}
-	if first.database == second.database {
-		t.Errorf("two run on %s", first.database)
+}
+
+func TestOneVerificationRunsPerNamespaceAndTwoInAll(t *testing.T) {
+	v := newVerifier(t)
+	start := func(namespace, name string) {
+		v.Start(types.NamespacedName{Namespace: namespace, Name: name}, "uid", "")
+	}
+	start("growth", "a")
+	first := v.next()
+	start("growth", "b")
+	v.none()
+	start("payroll", "c")
+	second := v.next()
+	if first.database.Name != "a" || second.database.Name != "c" {
+		t.Errorf("started %s and %s", first.database, second.database)
+	}
+	start("support", "d")
+	v.none()
+	second.done <- nil
+	if third := v.next(); third.database.Name != "d" {
+		t.Errorf("started %s while a verification ran in its namespace", third.database)
 	}
 	first.done <- nil
-	if third := v.next(); third.database.Name != "db-2" {
-		t.Errorf("%s was started third", third.database)
+	if fourth := v.next(); fourth.database.Name != "b" {
+		t.Errorf("started %s", fourth.database)
+	}
+}
+
+func TestVerificationsOfANamespaceRunInTheOrderOfTheirStart(t *testing.T) {
+	v := newVerifier(t)
+	v.Start(shop, "uid", "")
+	running := v.next()
+	for _, name := range []string{"c", "dropped", "a", "b"} {
+		v.Start(types.NamespacedName{Namespace: shop.Namespace, Name: name}, "uid", "")
+	}
+	v.Drop(types.NamespacedName{Namespace: shop.Namespace, Name: "dropped"})
+	for _, want := range []string{"c", "a", "b"} {
+		running.done <- nil
+		if running = v.next(); running.database.Name != want {
+			t.Errorf("started %s, want %s", running.database, want)
+		}
+	}
+}
+
+func TestNamespacesTakeTurnsWithVerifications(t *testing.T) {
+	v := newVerifier(t)
+	running := map[string]*verifying{}
+	for _, namespace := range []string{"crowd", "crowd-2"} {
+		for n := range 50 {
+			v.Start(types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("db-", n)}, "uid", "")
+		}
+		running[namespace] = v.next()
+	}
+	v.Start(types.NamespacedName{Namespace: "quiet", Name: "shop"}, "uid", "")
+	for _, namespace := range []string{"crowd", "crowd-2"} {
+		running[namespace].done <- nil
+	}
+	if next := v.next(); next.database.Namespace != "quiet" {
+		t.Errorf("started %s before the verification of the other namespace", next.database)
 	}
 }
 

@@ -1,11 +1,13 @@
 package testworld
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,6 +20,7 @@ type Proxy struct {
 	passing     chan struct{} // closed while packets pass
 	connections map[net.Conn]struct{}
 	accepted    int
+	fatal       []byte // see SilenceAt
 }
 
 // StartProxy listens on a free loopback port and passes everything on to target.
@@ -75,6 +78,15 @@ func (p *Proxy) Pass() {
 	}
 }
 
+// SilenceAt silences each connection over which a client sends these words: it stays open, and nothing
+// passes any more, not even that the server closes it. So does a pooler that has lost its server, or a
+// server that means harm.
+func (p *Proxy) SilenceAt(words string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fatal = []byte(words)
+}
+
 // Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -116,15 +128,33 @@ func (p *Proxy) connect(client net.Conn) {
 		return
 	}
 	defer p.track(server)()
+	var silent atomic.Bool
 	var directions sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
-		directions.Go(func() {
-			p.copy(way[1], way[0])
-			_ = way[0].Close()
-			_ = way[1].Close()
+	directions.Go(func() {
+		p.copy(server, client, func(sent []byte) bool {
+			if p.silences(sent) {
+				silent.Store(true)
+			}
+			return !silent.Load()
 		})
-	}
+		_ = client.Close()
+		_ = server.Close()
+	})
+	directions.Go(func() {
+		p.copy(client, server, func([]byte) bool { return !silent.Load() })
+		if !silent.Load() {
+			_ = client.Close()
+			_ = server.Close()
+		}
+	})
 	directions.Wait()
+}
+
+// silences reports whether a client has sent words of SilenceAt.
+func (p *Proxy) silences(sent []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fatal != nil && bytes.Contains(sent, p.fatal)
 }
 
 // track remembers a connection until it is closed.
@@ -140,12 +170,18 @@ func (p *Proxy) track(connection net.Conn) (done func()) {
 	}
 }
 
-func (p *Proxy) copy(to io.Writer, from io.Reader) {
+// copy copies what passes, until one of both ends.
+func (p *Proxy) copy(to io.Writer, from io.Reader, passes func([]byte) bool) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		p.await()
-		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+		if passes(buffer[:n]) {
+			if _, failed := to.Write(buffer[:n]); failed != nil {
+				return
+			}
+		}
+		if err != nil {
 			return
 		}
 	}
