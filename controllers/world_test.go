@@ -50,6 +50,9 @@ const patience = time.Minute
 // statusInterval is that of every manager here.
 const statusInterval = 300 * time.Millisecond
 
+// workers is how many objects of a kind are reconciled at a time, as by default.
+const workers = 8
+
 // world is a namespace on a real API server, with a manager that has only the rights that config
 // gives it, and a client with all rights.
 type world struct {
@@ -136,7 +139,7 @@ func (w *world) startManager() {
 			ByObject:          map[client.Object]cache.ByObject{&v1alpha1.RewardReview{}: {Transform: controllers.ForgetAnswer}},
 		},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: new(true), MaxConcurrentReconciles: 8},
+		Controller: config.Controller{SkipNameValidation: new(true), MaxConcurrentReconciles: workers},
 	})
 	check(w, err)
 	check(w, controllers.Setup(mgr, controllers.Options{
@@ -157,7 +160,8 @@ func (w *world) startManager() {
 // that use it have ended.
 func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
-		PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Log: slog.New(logr.ToSlogHandler(w.logger)),
+		PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Reconcilers: workers,
+		Log: slog.New(logr.ToSlogHandler(w.logger)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

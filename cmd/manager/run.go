@@ -29,6 +29,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 		Workers:          options.workers,
 		PollInterval:     options.pollInterval,
 		IdlePollInterval: options.idlePollInterval,
+		Reconcilers:      options.concurrent,
 		Log:              slog.New(logr.ToSlogHandler(log.WithName("hosting"))),
 	})
 	leader := controllers.NewMetrics(registry)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -41,6 +42,7 @@ type host struct {
 	recheck   chan struct{} // asks to check at once whether the schema may be served
 	suspected chan struct{} // asks to check at once whether the database answers
 	slots     chan struct{}
+	wasSlow   atomic.Bool // the last Prepare was slow and failed
 
 	mu         sync.Mutex
 	source     Source

@@ -22,6 +22,7 @@ type Options struct {
 	Workers          int           // of each engine
 	PollInterval     time.Duration // of each engine
 	IdlePollInterval time.Duration // of the engines of all replicas on one database
+	Reconcilers      int           // workers of the controller that calls Prepare
 	Log              *slog.Logger
 }
 
@@ -52,6 +53,7 @@ type Registry struct {
 	changes *Feed
 	doubted *Feed
 	metrics *engineMetrics
+	slow    *slowSlots
 
 	added chan struct{} // has a value when a host may not have been started
 
@@ -71,6 +73,7 @@ func NewRegistry(options Options) *Registry {
 		changes: NewFeed(),
 		doubted: NewFeed(),
 		metrics: newEngineMetrics(),
+		slow:    newSlowSlots(options.Reconcilers),
 		added:   make(chan struct{}, 1),
 		hosts:   map[types.NamespacedName]*host{},
 	}

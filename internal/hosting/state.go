@@ -42,6 +42,7 @@ var (
 	ErrConnecting = errors.New("the first connection to the database is being made")
 	ErrNotServing = errors.New("the schema has not been prepared yet")
 	ErrBusy       = errors.New("the database is being used by others")
+	ErrSlow       = errors.New("the database is slow, and has to wait until other slow databases are done")
 )
 
 // cutsOff reports whether, after an error of this class, every use fails until the database answers

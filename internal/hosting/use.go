@@ -20,7 +20,8 @@ const slotPatience = 50 * time.Millisecond
 
 // Prepare lets the reconciler of the AttributionDatabase use the database, whatever object owns the
 // schema. Afterwards the host checks at once whether it may serve the schema. While there is no
-// connection, or the database is known to be cut off, it fails at once with the cause.
+// connection, or the database is known to be cut off, it fails at once with the cause. A use may take
+// long, such as a migration, while not too many others do; else Prepare cancels it and returns ErrSlow.
 func (r *Registry) Prepare(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -32,7 +33,7 @@ func (r *Registry) Prepare(
 	if err != nil {
 		return err
 	}
-	err = use(ctx, db)
+	err = h.useWithSlot(ctx, db, use)
 	h.learn(err)
 	if err == nil {
 		signal(h.recheck)
@@ -130,10 +131,10 @@ func (h *host) stir() {
 	}
 }
 
-// learn records the outcome of a reconcile's use. A use that ran out of time may have waited for a
-// lock, so the host checks whether the database answers.
+// learn records the outcome of a reconcile's use. A use that ran out of time, or was too slow, may
+// have waited for a lock, so the host checks whether the database answers.
 func (h *host) learn(err error) {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrSlow) {
 		signal(h.suspected)
 		return
 	}

@@ -53,7 +53,9 @@ func newWorldWithLog(t testing.TB, log *slog.Logger) *world {
 		return err
 	})
 	w := &world{TB: t, own: own, proxy: testworld.NewProxy(t, own.Server().Address())}
-	w.Registry = hosting.NewRegistry(hosting.Options{PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Log: log})
+	w.Registry = hosting.NewRegistry(hosting.Options{
+		PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Reconcilers: 8, Log: log,
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
