@@ -62,13 +62,14 @@ const (
 	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
 	Limited   Arrival = "limited"   // the client requested too many unknown codes
 	Prefetch  Arrival = "prefetch"  // the browser loads the page before its user asks for it
+	Embedded  Arrival = "embedded"  // a part of another page: an image, a frame, a script's request
 	Probe     Arrival = "probe"     // a HEAD request
 	Bot       Arrival = "bot"       // a crawler or a link preview
 )
 
 // Arrivals is the whole list.
 func Arrivals() []Arrival {
-	return []Arrival{Touched, Shed, Throttled, Repeated, Own, Forgotten, Unknown, Limited, Prefetch, Probe, Bot}
+	return []Arrival{Touched, Shed, Throttled, Repeated, Own, Forgotten, Unknown, Limited, Prefetch, Embedded, Probe, Bot}
 }
 
 // Observer receives events. Either function may be nil.

@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// noVisit returns why a request with a code is not a visit: Prefetch, Probe or Bot. It is empty for
-// a visit. Only a visit leaves a touch and a cookie.
+// noVisit returns why a request with a code is not a visit: Prefetch, Embedded, Probe or Bot. It is
+// empty for a visit. Only a visit leaves a touch and a cookie.
 func (e *Edge) noVisit(r *http.Request, method string) Arrival {
 	switch {
 	case prefetches(r.Header):
 		return Prefetch
+	case embedded(r.Header):
+		return Embedded
 	case method == http.MethodHead:
 		return Probe
 	case e.IgnoreBots && isBot(r.Header.Get("User-Agent")):
@@ -36,6 +38,23 @@ func prefetches(header http.Header) bool {
 		}
 	}
 	return false
+}
+
+// embedded reports whether a browser requests a part of another page, and not a page that its user
+// opens. Otherwise <img src="/r/mallory"> in a review would be the last touch of all its readers.
+//
+// Browsers say in Sec-Fetch-Dest what a request is for, and no page or script can change it. A browser
+// that does not send it counts as opening a page. In a shop with a service worker that passes requests
+// on, all of them have the destination "empty"; only opening a page or frame then has the mode
+// "navigate".
+func embedded(header http.Header) bool {
+	switch header.Get("Sec-Fetch-Dest") {
+	case "", "document":
+		return false
+	case "empty":
+		return header.Get("Sec-Fetch-Mode") != "navigate"
+	}
+	return true
 }
 
 // bots are parts of the User-Agent of crawlers and of link previews, in lower case. Programs such

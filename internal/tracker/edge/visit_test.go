@@ -41,6 +41,57 @@ func TestPrefetchLeavesNothingAndTheClickAsksAgain(t *testing.T) {
 	}
 }
 
+// A visitor clicks A, and then reads a page of the shop on which B's referrer has put B's link as an
+// image, a frame or a script: A is paid. The headers are those that Chromium sends.
+func TestLinkThatIsAPartOfAPageIsNoVisit(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"image":                                 {"Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors"},
+		"script":                                {"Sec-Fetch-Dest", "script", "Sec-Fetch-Mode", "no-cors"},
+		"style":                                 {"Sec-Fetch-Dest", "style", "Sec-Fetch-Mode", "no-cors"},
+		"video":                                 {"Sec-Fetch-Dest", "video", "Sec-Fetch-Mode", "no-cors"},
+		"frame":                                 {"Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate"},
+		"object":                                {"Sec-Fetch-Dest", "object", "Sec-Fetch-Mode", "navigate"},
+		"script's fetch":                        {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"},
+		"image that a service worker passes on": {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "no-cors"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.remote = gateway
+			b.do("GET", "/r/ann1", "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate")
+			visitorID := b.token().VisitorID
+			for target, status := range map[string]int{"/r/bob1": 302, "/capture/item?r=bob1": 200} {
+				response := b.do("GET", target, headers...)
+				same(t, target, status, response.StatusCode)
+				same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
+				if status == 200 {
+					same(t, "X-Referral-Visitor", visitorID, response.Header.Get("X-Referral-Visitor"))
+					same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
+				}
+			}
+			same(t, "codes", []string{"ann1"}, b.codes())
+			same(t, "arrivals", map[edge.Arrival]int{edge.Touched: 1, edge.Embedded: 2}, w.arrived)
+		})
+	}
+}
+
+func TestPageThatAVisitorOpensIsAVisit(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"a browser that does not say what it opens": nil,
+		"a click":                             {"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-User", "?1"},
+		"a script that leads to another page": {"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate"},
+		"a click that the shop's service worker passes": {"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "navigate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.leads(b.do("GET", "/r/ann1", headers...), 302, home)
+			b.leads(b.do("GET", "/capture?r=bob1", headers...), 200, "")
+			same(t, "codes", []string{"ann1", "bob1"}, b.codes())
+		})
+	}
+}
+
 func TestHeadLeavesNoTouchAndNoCookie(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
