@@ -88,22 +88,27 @@ func TestAddressHashChangesDaily(t *testing.T) {
 	}
 }
 
+// allows reports whether the limits allow an unknown code.
+func allows(limiter *clients.Limiter, addr netip.Addr, code string, now time.Time) bool {
+	return limiter.Spend(addr, code, now) == clients.Allowed
+}
+
 func TestEachClientHasALimitOfItsOwn(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 3, PerSec: 0.5}, clients.Limit{})
 	one, other := netip.MustParseAddr("203.0.113.9"), netip.MustParseAddr("203.0.113.10")
 	for _, code := range []string{"a", "b", "c"} {
-		if !limiter.Spend(one, code, noon) {
+		if !allows(limiter, one, code, noon) {
 			t.Fatal("limited before the limit")
 		}
 	}
-	if limiter.Spend(one, "d", noon) {
+	if allows(limiter, one, "d", noon) {
 		t.Error("not limited")
 	}
-	if !limiter.Spend(other, "d", noon) {
+	if !allows(limiter, other, "d", noon) {
 		t.Error("limited for the codes of another client")
 	}
 	later := noon.Add(limiter.RetryAfter())
-	if !limiter.Spend(one, "d", later) || limiter.Spend(one, "e", later) {
+	if !allows(limiter, one, "d", later) || allows(limiter, one, "e", later) {
 		t.Error("RetryAfter is not the time until the next code is allowed")
 	}
 }
@@ -112,25 +117,25 @@ func TestRepeatedCodeCountsOnce(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 2, PerSec: 0.5}, clients.Limit{})
 	client := netip.MustParseAddr("203.0.113.9")
 	for range 100 {
-		if !limiter.Spend(client, "mistyped", noon) {
+		if !allows(limiter, client, "mistyped", noon) {
 			t.Fatal("limited")
 		}
 	}
-	if !limiter.Spend(client, "other", noon) || limiter.Spend(client, "third", noon) {
+	if !allows(limiter, client, "other", noon) || allows(limiter, client, "third", noon) {
 		t.Error("the limit is not of two codes")
 	}
-	if !limiter.Spend(client, "mistyped", noon) {
+	if !allows(limiter, client, "mistyped", noon) {
 		t.Error("a code that was counted is refused")
 	}
 }
 
 func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{})
-	limiter.Spend(netip.MustParseAddr("2001:db8::1"), "a", noon)
-	if limiter.Spend(netip.MustParseAddr("2001:db8::ffff"), "b", noon) {
+	allows(limiter, netip.MustParseAddr("2001:db8::1"), "a", noon)
+	if allows(limiter, netip.MustParseAddr("2001:db8::ffff"), "b", noon) {
 		t.Error("a client evades the limit within its own network")
 	}
-	if !limiter.Spend(netip.MustParseAddr("2001:db8:0:1::1"), "b", noon) {
+	if !allows(limiter, netip.MustParseAddr("2001:db8:0:1::1"), "b", noon) {
 		t.Error("another network is limited too")
 	}
 }
@@ -138,7 +143,7 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 func TestBurstOfZeroMeansNoLimit(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{}, clients.Limit{})
 	for n := range 100 {
-		if !limiter.Spend(netip.Addr{}, strconv.Itoa(n), noon) {
+		if !allows(limiter, netip.Addr{}, strconv.Itoa(n), noon) {
 			t.Fatal("limited")
 		}
 	}
@@ -162,15 +167,13 @@ func FuzzAddress(f *testing.F) {
 func TestAllClientsTogetherAreLimited(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{Burst: 30, PerSec: 0.5}, clients.Limit{Burst: 100, PerSec: 1})
 	now := time.Now()
-	allowed := 0
+	verdicts := map[clients.Verdict]int{}
 	for i := range 1000 {
 		// A load balancer that passes on what clients claim: another address for each code.
-		if limiter.Spend(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), fmt.Sprint("code", i), now) {
-			allowed++
-		}
+		verdicts[limiter.Spend(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), fmt.Sprint("code", i), now)]++
 	}
-	if allowed != 100 {
-		t.Errorf("%d codes were allowed", allowed)
+	if verdicts[clients.Allowed] != 100 || verdicts[clients.TotalExceeded] != 900 {
+		t.Errorf("verdicts: %v", verdicts)
 	}
 }
 

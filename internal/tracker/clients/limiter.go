@@ -83,9 +83,18 @@ func NewLimiter(limit, total Limit) *Limiter {
 	return l
 }
 
-// Spend counts an unknown code against the client, and reports whether the limits allowed it. A
-// code that was counted before is allowed.
-func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) bool {
+// Verdict says whether the limits allowed an unknown code, and if not, which one was exceeded.
+type Verdict int
+
+// Verdicts.
+const (
+	Allowed        Verdict = iota
+	ClientExceeded         // the client's own limit
+	TotalExceeded          // the limit of all clients together
+)
+
+// Spend counts an unknown code against the client. A code that was counted before is allowed.
+func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) Verdict {
 	own := network(addr)
 	both := maphash.Comparable(l.seed, struct {
 		network netip.Prefix
@@ -94,13 +103,16 @@ func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, again := l.counted.Get(both); again {
-		return true
+		return Allowed
 	}
-	if !l.clients.take(maphash.Comparable(l.seed, own), now) || !l.total.AllowN(now, 1) {
-		return false
+	if !l.clients.take(maphash.Comparable(l.seed, own), now) {
+		return ClientExceeded
+	}
+	if !l.total.AllowN(now, 1) {
+		return TotalExceeded
 	}
 	l.counted.Add(both, struct{}{})
-	return true
+	return Allowed
 }
 
 // RetryAfter is how long an exhausted client should wait.

@@ -59,8 +59,9 @@ const (
 	Repeated  Arrival = "repeated"  // the visitor's last touch was of the same link, a moment before
 	Own       Arrival = "own"       // the referrer's own click
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent
-	Unknown   Arrival = "unknown"   // no such link, or it is expired or disabled
-	Limited   Arrival = "limited"   // the client requested too many unknown codes
+	Unknown   Arrival = "unknown"   // no such link
+	Ended     Arrival = "ended"     // the link has expired or is disabled
+	Limited   Arrival = "limited"   // the client, or all together, requested too many unknown codes
 	Prefetch  Arrival = "prefetch"  // the browser loads the page before its user asks for it
 	Embedded  Arrival = "embedded"  // a part of another page: an image, a frame, a script's request
 	Probe     Arrival = "probe"     // a HEAD request
@@ -69,7 +70,7 @@ const (
 
 // Arrivals is the whole list.
 func Arrivals() []Arrival {
-	return []Arrival{Touched, Shed, Throttled, Repeated, Own, Forgotten, Unknown, Limited, Prefetch, Embedded, Probe, Bot}
+	return []Arrival{Touched, Shed, Throttled, Repeated, Own, Forgotten, Unknown, Ended, Limited, Prefetch, Embedded, Probe, Bot}
 }
 
 // Observer receives events. Either function may be nil.

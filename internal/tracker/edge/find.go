@@ -10,9 +10,10 @@ import (
 )
 
 // find returns the link of the first code that names one, and that code as the database writes it.
-// While the database is away it returns ErrUnavailable and the first code that may name a link.
+// While the database is away it returns ErrUnavailable and the first code that may name a link. Else
+// it returns ErrEnded if a code names a link that has ended, and ErrUnknown if none names a link.
 func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, code string, err error) {
-	possible := ""
+	possible, reason := "", links.ErrUnknown
 	for _, given := range codes {
 		given = links.Trim(given)
 		shorter := withoutPunctuation(given)
@@ -23,14 +24,16 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 		switch {
 		case err == nil:
 			return link, link.Code, nil
-		case !errors.Is(err, links.ErrUnknown) && possible == "" && links.Valid(shorter):
+		case errors.Is(err, links.ErrEnded):
+			reason = err
+		case errors.Is(err, links.ErrUnavailable) && possible == "" && links.Valid(shorter):
 			possible = shorter
 		}
 	}
 	if possible != "" {
 		return nil, possible, links.ErrUnavailable
 	}
-	return nil, "", links.ErrUnknown
+	return nil, "", reason
 }
 
 func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
@@ -44,6 +45,9 @@ func (e *Edge) follow(w http.ResponseWriter, r *http.Request, code string) {
 	switch {
 	case errors.Is(err, links.ErrUnknown):
 		e.refuse(w, r, code, now)
+	case errors.Is(err, links.ErrEnded):
+		e.Observer.Arrived(Ended)
+		e.lead(w, nil, http.StatusNotFound)
 	case err != nil:
 		// The database is away. The touch is remembered all the same: the engine judges its code at
 		// the signup.
@@ -72,18 +76,24 @@ func (e *Edge) page(r *http.Request) webAddress {
 	return webAddress{scheme: e.PublicURL.Scheme, host: e.PublicURL.Host, path: r.URL.EscapedPath(), query: r.URL.RawQuery}
 }
 
-// refuse answers a request for an unknown code, and counts the code against the client. A client
-// over its limit gets 429 for further unknown codes. A link is found whatever the limit, so that
-// one client shuts out no visitor behind the same address.
+// refuse answers a request for a code without a link, and counts the code against the client. A
+// client over its limit gets 429 for further ones. Beyond the limit of all clients together a visitor
+// is not to blame, and is still led to the fallback. A link is found whatever the limits, so that one
+// client shuts out no visitor behind the same address.
 func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, code string, now time.Time) {
-	if e.Limiter.Spend(e.Proxies.Address(r), strings.ToLower(links.Trim(code)), now) {
+	switch e.Limiter.Spend(e.Proxies.Address(r), strings.ToLower(links.Trim(code)), now) {
+	case clients.Allowed:
 		e.Observer.Arrived(Unknown)
 		e.lead(w, nil, http.StatusNotFound)
-		return
+	case clients.TotalExceeded:
+		e.Observer.Arrived(Limited)
+		wait(w.Header(), e.Limiter.RetryAfter())
+		e.lead(w, nil, http.StatusTooManyRequests)
+	case clients.ClientExceeded:
+		e.Observer.Arrived(Limited)
+		wait(w.Header(), e.Limiter.RetryAfter())
+		say(w, http.StatusTooManyRequests)
 	}
-	e.Observer.Arrived(Limited)
-	wait(w.Header(), e.Limiter.RetryAfter())
-	say(w, http.StatusTooManyRequests)
 }
 
 // visit remembers an arrival, unless there is a reason why it is not a visit.

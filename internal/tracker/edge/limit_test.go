@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/clients"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
 )
@@ -21,13 +22,14 @@ func TestUnknownCodesAreLimited(t *testing.T) {
 	b.leads(response, 429, "")
 	same(t, "Retry-After", "10", response.Header.Get("Retry-After"))
 	b.leads(b.do("GET", "/r/%ff"), 429, "")
-	b.leads(b.do("GET", "/r/expired"), 429, "")
 	b.leads(b.do("GET", "/r/GUESS0"), 404, "") // was counted before
+	// A code that names a link, if one that has ended, is no guess.
+	b.leads(b.do("GET", "/r/expired"), 404, "")
 	// A link is found whatever the limit, in memory or not.
 	b.leads(b.do("GET", "/r/bob1"), 302, home)
 	b.leads(b.do("GET", "/capture/?r=ann1"), 200, "")
 	same(t, "codes", []string{"bob1", "ann1"}, b.codes())
-	same(t, "arrivals", map[edge.Arrival]int{edge.Unknown: 6, edge.Limited: 3, edge.Touched: 2}, w.arrived)
+	same(t, "arrivals", map[edge.Arrival]int{edge.Unknown: 6, edge.Limited: 2, edge.Ended: 1, edge.Touched: 2}, w.arrived)
 
 	w.pass(10 * time.Second)
 	b.leads(b.do("GET", "/r/guess6"), 404, "")
@@ -62,4 +64,56 @@ func TestClientsBehindAProxyAreLimitedApart(t *testing.T) {
 	b.leads(b.do("GET", "/r/guess1", "X-Forwarded-For", "203.0.113.9"), 404, "")
 	b.leads(b.do("GET", "/r/guess2", "X-Forwarded-For", "1.1.1.1, 203.0.113.9"), 429, "")
 	b.leads(b.do("GET", "/r/guess3", "X-Forwarded-For", "203.0.113.10"), 404, "")
+}
+
+// A popular campaign has ended: its links have expired. Its visitors come from one address, such as
+// an office's, and each has another friend's link.
+func TestVisitorsOfEndedLinksAreNotLimited(t *testing.T) {
+	const fallback, visitors = "https://shop.example/", 60
+	w := newWorld(t, func(o *edge.Options) {
+		o.FallbackURL = fallback
+		o.Limiter = clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 0.1}, clients.Limit{Burst: 1, PerSec: 0.1})
+	})
+	_, err := w.owner.Exec(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, expires_at, disabled_at)
+		SELECT 'old' || n, 'spring', 'r' || n, CASE WHEN n % 2 = 0 THEN now() END, CASE WHEN n % 2 = 1 THEN now() END
+		  FROM generate_series(1, $1) AS n`, visitors)
+	testworld.Must(t, err)
+	w.pass(time.Second)
+	for n := range visitors {
+		b := w.browser()
+		b.leads(b.do("GET", fmt.Sprintf("/r/old%d", n+1)), 302, fallback)
+		same(t, "codes", []string{}, b.codes())
+	}
+	same(t, "arrivals", map[edge.Arrival]int{edge.Ended: visitors}, w.arrived)
+	b := w.browser()
+	b.leads(b.do("GET", "/r/mistyped"), 302, fallback)
+	b.leads(b.do("GET", "/r/mistyped-again"), 429, "")
+}
+
+// Guessers behind many addresses use up what all clients together may request.
+func TestGuessersKeepNoOtherVisitorFromTheFallback(t *testing.T) {
+	for name, test := range map[string]struct {
+		fallback, retryAfter string
+		status               int
+	}{
+		"with a fallback":    {"https://shop.example/", "", 302},
+		"without a fallback": {"", "2", 429},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *edge.Options) {
+				o.FallbackURL = test.fallback
+				o.Limiter = clients.NewLimiter(clients.Limit{Burst: 5, PerSec: 0.5}, clients.Limit{Burst: 10, PerSec: 0.1})
+			})
+			for n := range 20 {
+				b := w.browser()
+				b.remote = fmt.Sprintf("198.51.100.%d:1", n)
+				b.do("GET", fmt.Sprintf("/r/guess%d", n))
+			}
+			b := w.browser()
+			response := b.do("GET", "/r/mistyped")
+			b.leads(response, test.status, test.fallback)
+			same(t, "Retry-After", test.retryAfter, response.Header.Get("Retry-After"))
+			same(t, "arrivals", map[edge.Arrival]int{edge.Unknown: 10, edge.Limited: 11}, w.arrived)
+		})
+	}
 }

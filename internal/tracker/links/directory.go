@@ -12,9 +12,10 @@ import (
 )
 
 var (
-	// ErrUnknown is returned for a link that does not exist, has expired or is disabled. A visitor
-	// cannot find out which: all take the same time.
+	// ErrUnknown is returned for a code without a link.
 	ErrUnknown = errors.New("there is no such link")
+	// ErrEnded is returned for a link that has expired or is disabled.
+	ErrEnded = errors.New("the link has expired or is disabled")
 	// ErrUnavailable is returned when the database is away and the link is not in memory.
 	ErrUnavailable = errors.New("the database is away, and the link is not in memory")
 )

@@ -27,7 +27,7 @@ func (w *world) find(code string) (*links.Link, error) {
 	return w.directory.Find(w.Context(), code)
 }
 
-// expect finds a link that leads somewhere, or "unknown", or "unavailable".
+// expect finds a link that leads somewhere, or "unknown", "ended" or "unavailable".
 func (w *world) expect(code, want string) {
 	w.Helper()
 	link, err := w.find(code)
@@ -35,6 +35,8 @@ func (w *world) expect(code, want string) {
 	switch {
 	case errors.Is(err, links.ErrUnknown):
 		got = "unknown"
+	case errors.Is(err, links.ErrEnded):
+		got = "ended"
 	case errors.Is(err, links.ErrUnavailable):
 		got = "unavailable"
 	case err != nil:
@@ -63,7 +65,7 @@ func TestFindReturnsTheFieldsOfALink(t *testing.T) {
 	}
 }
 
-func TestExpiredAndDisabledLinksAreUnknown(t *testing.T) {
+func TestExpiredAndDisabledLinksHaveEnded(t *testing.T) {
 	w := newWorld(t)
 	past, future := w.now.Add(-time.Second), w.now.Add(5*time.Second)
 	const home = "https://shop.example/"
@@ -71,14 +73,16 @@ func TestExpiredAndDisabledLinksAreUnknown(t *testing.T) {
 	w.asOwner(insertLink, "disabled", home, nil, past)
 	w.asOwner(insertLink, "expires", home, future, nil)
 	w.asOwner(insertLink, "disables", home, nil, future)
-	w.expect("expired", "unknown")
-	w.expect("disabled", "unknown")
+	for range 2 { // read, and then remembered
+		w.expect("expired", "ended")
+		w.expect("disabled", "ended")
+	}
 	w.expect("never", "unknown")
 	w.expect("expires", home)
 	w.expect("disables", home)
 	w.now = future // still within what is remembered
-	w.expect("expires", "unknown")
-	w.expect("disables", "unknown")
+	w.expect("expires", "ended")
+	w.expect("disables", "ended")
 }
 
 func TestUnsafeDestinationIsIgnored(t *testing.T) {
@@ -186,7 +190,7 @@ func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w.expect("never", "unavailable")
 	w.expect("other", "unavailable")
 	w.now = w.now.Add(time.Hour)
-	w.expect("ends", "unknown")
+	w.expect("ends", "ended")
 	if after := w.proxy.Accepted(); after != before {
 		t.Errorf("%d connections were tried while the database was known to be away", after-before)
 	}

@@ -13,7 +13,7 @@ type remembered struct {
 	since time.Time
 }
 
-// Find returns the link of a code in any spelling, ErrUnknown or ErrUnavailable.
+// Find returns the link of a code in any spelling, or ErrUnknown, ErrEnded or ErrUnavailable.
 //
 // A link that is followed often is read again before it is too old, while visitors get the
 // remembered one. While the database is away, the remembered link is the answer, however old.
@@ -24,14 +24,14 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 		age := now.Sub(known.since)
 		switch {
 		case age < renewLink, d.away.Load():
-			return known.answer(now)
+			return usable(known.link, now)
 		case age < freshLink:
 			d.loader.request(ctx, code)
-			return known.answer(now)
+			return usable(known.link, now)
 		}
 		link, err := d.await(ctx, code)
 		if err == ErrUnavailable { //nolint:errorlint // await wraps nothing
-			return known.answer(now)
+			return usable(known.link, now)
 		}
 		return link, err
 	}
@@ -58,11 +58,12 @@ func (d *Directory) Forget(code string) {
 	d.unknown.Remove(code)
 }
 
-func (r remembered) answer(now time.Time) (*Link, error) {
-	if !r.link.live(now) {
-		return nil, ErrUnknown
+// usable returns the link, or ErrEnded if it has expired or is disabled.
+func usable(link *Link, now time.Time) (*Link, error) {
+	if !link.live(now) {
+		return nil, ErrEnded
 	}
-	return r.link, nil
+	return link, nil
 }
 
 // await requests a code and waits for the answer, for at most askTimeout.
@@ -70,13 +71,16 @@ func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	answer, err := d.loader.request(ctx, code).Wait(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, ErrUnavailable
+	case answer.err != nil:
+		return nil, answer.err
 	}
-	return answer.link, answer.err
+	return usable(answer.link, d.now())
 }
 
-// load reads the links of codes from the database and remembers them.
+// load reads the links of codes from the database and remembers them, also those that have ended.
 func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -95,7 +99,7 @@ func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link,
 		if a.code != a.given {
 			d.spellings.Add(a.given, a.code)
 		}
-		if a.link.live(now) {
+		if a.link != nil {
 			links[a.given] = a.link
 			d.unknown.Remove(a.code)
 			d.links.Add(a.code, remembered{link: a.link, since: now})

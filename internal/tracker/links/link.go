@@ -17,9 +17,9 @@ type Link struct {
 	ReferrerVisitor string // visitor id of the referrer's own signup; empty: not known
 }
 
-// live reports whether the link exists and is neither expired nor disabled.
+// live reports whether the link is neither expired nor disabled.
 func (l *Link) live(now time.Time) bool {
-	return l != nil && (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
+	return (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
 }
 
 // size is the approximate memory of the link, in bytes.
