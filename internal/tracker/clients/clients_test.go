@@ -178,7 +178,7 @@ func TestAllClientsTogetherAreLimited(t *testing.T) {
 }
 
 func TestTouchesOfOneClientAndOfOneVisitorAreLimited(t *testing.T) {
-	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 5, PerSec: 1}, clients.Limit{Burst: 2, PerSec: 0.1})
+	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 5, PerSec: 1}, clients.Limit{Burst: 2, PerSec: 0.1}, clients.Limit{})
 	now := time.Now()
 	one, other := netip.MustParseAddr("198.51.100.1"), netip.MustParseAddr("198.51.100.2")
 	count := func(addr netip.Addr, visitorID func(int) string) (allowed int) {
@@ -203,10 +203,31 @@ func TestTouchesOfOneClientAndOfOneVisitorAreLimited(t *testing.T) {
 	if got := count(other, same); got != 1 {
 		t.Errorf("the visitor, later: %d", got)
 	}
-	unlimited := clients.NewTouchLimiter(clients.Limit{}, clients.Limit{})
+	unlimited := clients.NewTouchLimiter(clients.Limit{}, clients.Limit{}, clients.Limit{})
 	for range 100 {
 		if !unlimited.Allow(one, "v", now) {
 			t.Fatal("a limiter without limits refuses")
 		}
+	}
+}
+
+func TestTouchesOfAnIPv6SiteAndOfAllClientsAreLimited(t *testing.T) {
+	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 2, PerSec: 1}, clients.Limit{}, clients.Limit{Burst: 50, PerSec: 3})
+	count := func(requests int, address string, now time.Time) (allowed int) {
+		for i := range requests {
+			if limiter.Allow(netip.MustParseAddr(fmt.Sprintf(address, i)), "v", now) {
+				allowed++
+			}
+		}
+		return allowed
+	}
+	if got := count(100, "2001:db8:0:%x::1", noon); got != 20 {
+		t.Errorf("one site: %d, want that of ten clients", got)
+	}
+	if got := count(100, "2001:db8:%x::1", noon); got != 30 {
+		t.Errorf("other sites: %d, want all that is left", got)
+	}
+	if got := count(100, "198.51.100.%d", noon.Add(time.Second)); got != 3 {
+		t.Errorf("a second later: %d", got)
 	}
 }

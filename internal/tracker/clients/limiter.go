@@ -25,6 +25,9 @@ var (
 	DefaultTotal = Limit{Burst: 2000, PerSec: 20}
 	// DefaultVisitor is for touches of one visitor.
 	DefaultVisitor = Limit{Burst: 30, PerSec: 0.1}
+	// DefaultTouches is for touches of all clients together. It bounds a flood where a load balancer
+	// lets clients claim any address. A peak after a mail to many friends stays below it.
+	DefaultTouches = Limit{Burst: 10_000, PerSec: 50}
 )
 
 const (
@@ -60,6 +63,14 @@ func (b *buckets) take(key uint64, now time.Time) bool {
 	return bucket.AllowN(now, 1)
 }
 
+// newTotal limits all clients together.
+func newTotal(limit Limit) *rate.Limiter {
+	if limit.Burst <= 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(limit.PerSec), limit.Burst)
+}
+
 // Limiter limits how many unknown codes a client may request, and all clients together. A code
 // counts once, however often the client requests it.
 type Limiter struct {
@@ -75,12 +86,7 @@ type Limiter struct {
 // NewLimiter returns a limiter with the same limit for each client, and one for all together.
 func NewLimiter(limit, total Limit) *Limiter {
 	counted, _ := lru.New[uint64, struct{}](mostCounted)
-	l := &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: newBuckets(limit), counted: counted}
-	l.total = rate.NewLimiter(rate.Inf, 0)
-	if total.Burst > 0 {
-		l.total = rate.NewLimiter(rate.Limit(total.PerSec), total.Burst)
-	}
-	return l
+	return &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: newBuckets(limit), counted: counted, total: newTotal(total)}
 }
 
 // Verdict says whether the limits allowed an unknown code, and if not, which one was exceeded.
@@ -123,24 +129,36 @@ func (l *Limiter) RetryAfter() time.Duration {
 	return max(time.Second, time.Duration(float64(time.Second)/l.limit.PerSec))
 }
 
-// TouchLimiter limits how many touches of one client, and of one visitor, are stored.
+// TouchLimiter limits how many touches are stored: of one client, of one visitor, of one IPv6 /48, and
+// of all clients together.
 type TouchLimiter struct {
 	seed maphash.Seed
 
 	mu       sync.Mutex
 	clients  buckets
 	visitors buckets
+	sites    buckets
+	total    *rate.Limiter
 }
 
-// NewTouchLimiter returns a limiter with the same limits for each client and visitor.
-func NewTouchLimiter(client, visitor Limit) *TouchLimiter {
-	return &TouchLimiter{seed: maphash.MakeSeed(), clients: newBuckets(client), visitors: newBuckets(visitor)}
+// clientsPerSite is how many clients' touches are stored of an IPv6 /48. It is 65,536 networks of one
+// client each: what one customer of a provider may have, or all telephones of a town.
+const clientsPerSite = 10
+
+// NewTouchLimiter returns a limiter with the same limits for each client and visitor, and one for all
+// clients together.
+func NewTouchLimiter(client, visitor, total Limit) *TouchLimiter {
+	site := Limit{Burst: clientsPerSite * client.Burst, PerSec: clientsPerSite * client.PerSec}
+	return &TouchLimiter{
+		seed: maphash.MakeSeed(), clients: newBuckets(client), visitors: newBuckets(visitor), sites: newBuckets(site), total: newTotal(total),
+	}
 }
 
-// Allow counts a touch, and reports whether both limits allowed it.
+// Allow counts a touch, and reports whether all limits allowed it.
 func (l *TouchLimiter) Allow(addr netip.Addr, visitorID string, now time.Time) bool {
-	client, visitor := maphash.Comparable(l.seed, network(addr)), maphash.String(l.seed, visitorID)
+	visitor := maphash.String(l.seed, visitorID)
+	client, site := maphash.Comparable(l.seed, network(addr)), maphash.Comparable(l.seed, site(addr))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.visitors.take(visitor, now) && l.clients.take(client, now)
+	return l.visitors.take(visitor, now) && l.clients.take(client, now) && l.sites.take(site, now) && l.total.AllowN(now, 1)
 }

@@ -97,8 +97,12 @@ func peer(r *http.Request) netip.Addr {
 }
 
 // network returns the network of one client: an IPv4 address or an IPv6 /64.
-func network(addr netip.Addr) netip.Prefix {
-	bits := 64
+func network(addr netip.Addr) netip.Prefix { return prefix(addr, 64) }
+
+// site returns the network of one customer of a provider: an IPv4 address or an IPv6 /48.
+func site(addr netip.Addr) netip.Prefix { return prefix(addr, 48) }
+
+func prefix(addr netip.Addr, bits int) netip.Prefix {
 	if addr.Is4() {
 		bits = 32
 	}

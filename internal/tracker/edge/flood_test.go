@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestRepeatedClickWithinAMinuteIsOneTouch(t *testing.T) {
 
 func TestFloodOfOneClientIsRememberedByCookieAlone(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
-		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 3, PerSec: 1}, clients.DefaultVisitor)
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 3, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
 	})
 	for range 20 {
 		b := w.browser()
@@ -101,12 +102,45 @@ func noise(length int) string {
 	return b.String()[:length]
 }
 
+// Many clients that are one: a load balancer passes on what it claims in X-Forwarded-For, or it has
+// an IPv6 /48. The bounds are those of docs/tracker.md.
+func TestFloodFromManyAddressesIsBounded(t *testing.T) {
+	for name, test := range map[string]struct {
+		address       func(n int) string
+		atOnce, later int // touches that are stored
+	}{
+		"claimed behind a load balancer": {func(n int) string { return fmt.Sprintf("198.%d.%d.%d", 18+n>>16, n>>8&255, n&255) }, 10_000, 500},
+		"of one IPv6 /48":                {func(n int) string { return fmt.Sprintf("2001:db8:0:%x::1", n) }, 1200, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *edge.Options) {
+				o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
+			})
+			next := 0
+			flood := func(requests, stored int) {
+				t.Helper()
+				clear(w.arrived)
+				for range requests {
+					next++
+					b := w.browser()
+					b.remote = gateway
+					b.leads(b.do("GET", "/r/ann1", "X-Forwarded-For", test.address(next)), http.StatusFound, home)
+				}
+				same(t, "arrivals", map[edge.Arrival]int{edge.Touched: stored, edge.Throttled: requests - stored}, w.arrived)
+			}
+			flood(12_000, test.atOnce)
+			w.pass(10 * time.Second)
+			flood(1000, test.later)
+		})
+	}
+}
+
 // An hour of a client that leaves as many and as large touches as it can. Each takes about 2.7 kB:
 // its two addresses of 1 KiB, one of them out of line, and 300 bytes of indexes. The bound is the
 // one of docs/tracker.md.
 func TestOneClientsFloodIsBoundedInBytes(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
-		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor)
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
 	})
 	began := w.now()
 	for w.now().Sub(began) < time.Hour {
