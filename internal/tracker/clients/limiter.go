@@ -31,7 +31,7 @@ var (
 )
 
 const (
-	mostClients = 20_000
+	mostClients = 15_000
 	mostCounted = 50_000
 )
 
