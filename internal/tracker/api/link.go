@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,8 +25,8 @@ func (a *api) link(ctx context.Context, l *Link) (RecordedLink, bool, error) {
 		}
 	}
 	if l.Destination != nil {
-		if message := wrongDestination(*l.Destination); message != "" {
-			return RecordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.destination", Message: message, Value: echo(*l.Destination)})
+		if err := links.CheckDestination(*l.Destination); err != nil {
+			return RecordedLink{}, false, refused(&huma.ErrorDetail{Location: "body.destination", Message: err.Error(), Value: echo(*l.Destination)})
 		}
 	}
 	outcome, err := a.Store.Link(ctx, (*facts.Link)(l), links.NewCode)
@@ -44,20 +42,6 @@ func (a *api) address(code *string) string {
 		return ""
 	}
 	return a.PublicURL + "/r/" + url.PathEscape(*code)
-}
-
-// wrongDestination returns the error of a destination; empty if it is valid.
-func wrongDestination(text string) string {
-	address, err := url.Parse(text)
-	switch {
-	case err != nil, strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) || c == '\\' }):
-		return "must be a URL"
-	case address.Scheme != "https" && address.Scheme != "http", address.Host == "", address.Opaque != "":
-		return "must be an absolute URL that begins with https:// or http://"
-	case address.User != nil:
-		return "must have no user name"
-	}
-	return ""
 }
 
 func detail(at, message string) *huma.ErrorDetail {

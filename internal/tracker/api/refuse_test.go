@@ -90,6 +90,7 @@ func TestRefusalNamesTheField(t *testing.T) {
 		"a code with a slash":              {"/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "a/b"}`, []string{"body.code"}},
 		"a destination that is a script":   {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "javascript:alert(1)"}`, []string{"body.destination"}},
 		"a destination without a host":     {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "/path"}`, []string{"body.destination"}},
+		"a destination of a port only":     {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "https://:443/x"}`, []string{"body.destination"}},
 		"a destination with a user":        {"/v1/links", `{"campaign": "c", "referrer_id": "r", "destination": "https://a@b.test/"}`, []string{"body.destination"}},
 		"a redemption below 0":             {"/v1/redemptions", `{"beneficiary_id": "b", "redemption_id": "r", "amount": -5, "currency": "USD"}`, []string{"body.amount"}},
 		"no facts":                         {"/v1/batch", `{"facts": []}`, []string{"body.facts"}},

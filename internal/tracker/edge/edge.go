@@ -99,7 +99,7 @@ func New(options Options) (*Edge, error) {
 	}
 	if e.FallbackURL != "" {
 		if err := links.CheckDestination(e.FallbackURL); err != nil {
-			return nil, fmt.Errorf("the fallback URL is invalid: %w", err)
+			return nil, fmt.Errorf("the fallback URL %w", err)
 		}
 		e.fallback = []string{e.FallbackURL}
 	}

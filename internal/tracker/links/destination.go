@@ -2,9 +2,11 @@ package links
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // Destination returns the URL that a visitor of the link is redirected to: the requested one (to)
@@ -19,7 +21,7 @@ func Destination(link *Link, to string) string {
 	if home == "" {
 		home = link.CampaignDestination
 	}
-	if to == "" || len(to) > longestDestination || !plain(to) {
+	if to == "" || len(to) > longestRequested || !plain(to) {
 		return home
 	}
 	for _, own := range []string{link.Destination, link.CampaignDestination} {
@@ -54,7 +56,7 @@ func WithQuery(destination, query string, skip func(name string) bool) string {
 		added.WriteString(pair)
 	}
 	text := escape(added.String())
-	if text == "" || len(base)+len(text) >= longestDestination {
+	if text == "" || len(base)+len(text) >= longestRequested {
 		return destination
 	}
 	separator := "?"
@@ -80,15 +82,24 @@ func parameterName(pair string) string {
 	return text
 }
 
-const longestDestination = 2048 // as in the database
+const (
+	longestDestination = 2048 // characters, as in the database
+	longestRequested   = 2048 // bytes of a destination with what a visitor requests of it
+)
 
-// CheckDestination returns an error if a text may not be a link's destination.
+// CheckDestination returns an error if a text may not be a link's destination. The error says what a
+// destination must be, and does not name it.
 func CheckDestination(text string) error {
-	if len(text) > longestDestination {
-		return errors.New("the destination must have at most 2048 characters")
-	}
-	if u, err := url.Parse(text); err != nil || !plain(text) || !web(u) {
-		return errors.New("the destination must be a URL such as https://shop.example/welcome")
+	u, err := url.Parse(text)
+	switch {
+	case utf8.RuneCountInString(text) > longestDestination:
+		return fmt.Errorf("must have at most %d characters", longestDestination)
+	case err != nil, !plain(text):
+		return errors.New("must be a URL such as https://shop.example/welcome")
+	case u.User != nil:
+		return errors.New("must have no user name")
+	case !web(u):
+		return errors.New("must be an absolute URL that begins with https:// or http://, and a host")
 	}
 	return nil
 }

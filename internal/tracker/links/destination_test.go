@@ -92,7 +92,10 @@ func TestDestinationIsAWebURL(t *testing.T) {
 		own: true, campaign: true, "http://localhost:8000": true, "https://shop.example/ä b": true,
 		"": false, "/welcome": false, "shop.example": false, "//shop.example": false, "javascript:alert(1)": false,
 		"https://": false, "https://user@shop.example/": false, "https://shop.example/\n": false, `https://shop.example\`: false,
-		"ftp://shop.example/": false, "https://shop.example/" + strings.Repeat("x", 2048): false,
+		"ftp://shop.example/": false, "https://:443/x": false, "https://shop.example/" + strings.Repeat("x", 2048): false,
+		// The database and the API count characters.
+		"https://shop.example/" + strings.Repeat("ы", 2048-len("https://shop.example/")): true,
+		"https://shop.example/" + strings.Repeat("ы", 2049-len("https://shop.example/")): false,
 	} {
 		if err := links.CheckDestination(text); (err == nil) != good {
 			t.Errorf("%q: %v", text, err)

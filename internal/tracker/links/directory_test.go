@@ -3,6 +3,7 @@ package links_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,13 @@ func TestUnsafeDestinationIsIgnored(t *testing.T) {
 	w.asOwner("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('undeclared', 'autumn', 'ann')")
 	w.expect("script", "https://shop.example/spring")
 	w.expect("undeclared", "")
+}
+
+func TestLongestDestinationThatTheDatabaseTakesIsFollowed(t *testing.T) {
+	w := newWorld(t)
+	const shop = "https://shop.example/"
+	w.asOwner(insertLink, "long", shop+strings.Repeat("ы", 2048-len(shop)), nil, nil)
+	w.expect("long", shop+strings.Repeat("%D1%8B", 2048-len(shop)))
 }
 
 func TestEditOfALinkIsSeenWithinSeconds(t *testing.T) {
