@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -138,6 +139,36 @@ func TestPunctuationAndEscapesAroundACodeAreForgiven(t *testing.T) {
 	}
 	b := w.browser()
 	b.leads(b.do("GET", "/r/ann1?a=1&amp;to=/sale"), 302, "https://shop.example/sale?a=1")
+}
+
+func TestInvisibleCharactersAndEmojiAfterACodeAreForgiven(t *testing.T) {
+	w := newWorld(t)
+	const joiner, ownLink = "\u200d", "ann1\u200b"
+	_, err := w.owner.Exec(t.Context(), `INSERT INTO referral.link (code, campaign, referrer_id, destination)
+		VALUES ($1, 'spring', 'ann', $3), ('jose', 'spring', 'ann', $3), ($2, 'spring', 'ann', $3)`, ownLink, "नमस्ते", home)
+	testworld.Must(t, err)
+	for given, want := range map[string]string{
+		"bob1\u200b": "bob1", "bob1\u200e": "bob1", "bob1\ufeff": "bob1", "bob1\u2060": "bob1", "bob1\u2069": "bob1", "bob1\u00ad": "bob1",
+		"bob1\u00a0": "bob1", "bob1\u3002": "bob1",
+		"bob1\u2764\ufe0f": "bob1", "bob1👍🏽": "bob1", "bob1👨" + joiner + "👩" + joiner + "👧": "bob1", "bob1 \u2764\ufe0f\u200b!": "bob1",
+		ownLink:        ownLink,  // a link of its own
+		"नमस्ते":       "नमस्ते", // ends in a mark that belongs to it
+		"jose\u0301":   "",       // another code
+		"\u200bbob1":   "",       // before it
+		"bob\u200b1":   "",       // within it
+		"\u200b\ufe0f": "",
+	} {
+		b := w.browser()
+		status := 302
+		if want == "" {
+			status = 404
+		}
+		same(t, given, status, b.do("GET", "/r/"+url.PathEscape(given)).StatusCode)
+		b = w.browser()
+		b.remote = gateway
+		response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r="+url.QueryEscape(given))
+		same(t, given, want, response.Header.Get("X-Referral-Code"))
+	}
 }
 
 func TestReferrersOwnClickIsNoTouchAtCapture(t *testing.T) {

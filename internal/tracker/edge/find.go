@@ -16,7 +16,7 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 	possible, reason := "", links.ErrUnknown
 	for _, given := range codes {
 		given = links.Trim(given)
-		shorter := withoutPunctuation(given)
+		shorter := withoutTail(given)
 		link, err := e.findOne(ctx, given)
 		if errors.Is(err, links.ErrUnknown) && shorter != given {
 			link, err = e.findOne(ctx, shorter)
@@ -43,10 +43,11 @@ func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {
 	return e.Links.Find(ctx, code)
 }
 
-// withoutPunctuation removes what messengers and people append to a link in a sentence. A code that
-// ends in punctuation, as SQL can write one, is found before this.
-func withoutPunctuation(code string) string {
+// withoutTail removes what messengers and people append to a link in a sentence: punctuation, emoji
+// and invisible characters. A code that ends in such characters, as SQL can write one, is found before
+// this. Accents stay, even as characters of their own: jose is not the code josé.
+func withoutTail(code string) string {
 	return strings.TrimRightFunc(code, func(c rune) bool {
-		return unicode.IsPunct(c) || unicode.IsSymbol(c) || unicode.IsSpace(c)
+		return unicode.IsPunct(c) || unicode.IsSymbol(c) || unicode.IsSpace(c) || unicode.In(c, unicode.Cf, unicode.Variation_Selector)
 	})
 }
