@@ -3,6 +3,7 @@ package edge
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
@@ -82,20 +83,20 @@ var pageHeaders = [...]string{"X-Original-Url", "X-Forwarded-Uri", "X-Original-U
 // original returns the address and method that the visitor requested from the gateway: the path
 // after /capture, as Envoy sends it, else what a trusted gateway sends in a header.
 //
-// A gateway may pass on another of these headers that the visitor sent. The tracker cannot tell
-// which is whose: if they name different pages, it believes none.
+// A gateway may pass on another of these headers that the visitor sent, or another line of the same
+// one. The tracker cannot tell which is whose: if they differ, it believes none.
 func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	trusted := e.Proxies.Trusts(r)
 	said := func(name string) string {
 		if !trusted {
 			return ""
 		}
-		return r.Header.Get(name)
+		return agreed(r.Header[name])
 	}
 	asked = webAddress{path: strings.TrimPrefix(r.URL.EscapedPath(), RouteCapture), query: r.URL.RawQuery}
 	if asked.path == "" || asked.path == "/" {
 		asked.path = "/"
-		if page, ok := namedPage(said); ok {
+		if page, ok := namedPage(r.Header); trusted && ok {
 			asked = page
 		}
 	}
@@ -110,22 +111,31 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 }
 
 // namedPage returns the page that the headers name, preferably with its host. It is the address of
-// no page if they name different ones.
-func namedPage(said func(string) string) (page webAddress, ok bool) {
+// no page if any two lines of them name different ones.
+func namedPage(header http.Header) (page webAddress, ok bool) {
 	for _, name := range pageHeaders {
-		text := said(name)
-		if text == "" {
-			continue
-		}
-		other := parseAddress(text)
-		if ok && (other.path != page.path || other.query != page.query) {
-			return webAddress{path: "/"}, true
-		}
-		if !ok || page.host == "" {
-			page, ok = other, true
+		for _, text := range header[name] {
+			if text == "" {
+				continue
+			}
+			other := parseAddress(text)
+			if ok && (other.path != page.path || other.query != page.query) {
+				return webAddress{path: "/"}, true
+			}
+			if !ok || page.host == "" {
+				page, ok = other, true
+			}
 		}
 	}
 	return page, ok
+}
+
+// agreed returns what all lines of a header say. It is empty if they differ.
+func agreed(lines []string) string {
+	if len(lines) == 0 || slices.ContainsFunc(lines, func(line string) bool { return line != lines[0] }) {
+		return ""
+	}
+	return lines[0]
 }
 
 // web returns the scheme if it is http or https.
