@@ -116,6 +116,32 @@ func TestLinkWithoutACodeIsCreatedOnce(t *testing.T) {
 	}
 }
 
+// A retry finds the link that the first request created, also if that expired in between.
+func TestLinkWithAnExpiryThatHasPassedIsCreatedOnce(t *testing.T) {
+	w := newWorld(t)
+	const (
+		past    = `{"campaign": "c", "referrer_id": "r", "expires_at": "2020-01-01T00:00:00.1234567Z"}`
+		earlier = `{"campaign": "c", "referrer_id": "r", "expires_at": "2019-01-01T00:00:00Z"}`
+		none    = `{"campaign": "c", "referrer_id": "r"}`
+	)
+	first := w.post("/v1/links", past, http.StatusCreated).body
+	if again := w.post("/v1/links", past, http.StatusOK).body; again != first {
+		t.Errorf("another link: %s, %s", first, again)
+	}
+	w.post("/v1/links", earlier, http.StatusCreated)
+	live := w.post("/v1/links", none, http.StatusCreated).body
+	if live == first {
+		t.Error("an expired link was handed out")
+	}
+	if again := w.post("/v1/links", past, http.StatusOK).body; again != first {
+		t.Errorf("beside a live link: %s, %s", first, again)
+	}
+	if again := w.post("/v1/links", none, http.StatusOK).body; again != live {
+		t.Errorf("beside an expired link: %s, %s", live, again)
+	}
+	w.expect("links", "SELECT count(*) FROM referral.link", "3")
+}
+
 func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)

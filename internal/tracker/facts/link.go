@@ -62,20 +62,23 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink returns the oldest live link of this referrer, campaign, label and destination, and
-// creates it if there is none. It creates under an advisory lock on these four, so that two
-// concurrent requests get the same link.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, or the one
+// with the given expiry, and creates it if there is none. It creates under an advisory lock on the
+// first four, so that two concurrent requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
-	same := []any{l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)}
-	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same...)
+	same := pgx.StrictNamedArgs{
+		"referrer_id": l.ReferrerID, "campaign": l.Campaign, "label": valueOf(l.Label), "destination": valueOf(l.Destination),
+		"expires_at": l.ExpiresAt,
+	}
+	outcome.Stored, err = s.oneLink(ctx, s.db, "find_same_link", same)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return outcome, err
 	}
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql.Get("lock_link"), same...); err != nil {
+		if _, err := tx.Exec(ctx, s.sql.Get("lock_link"), l.ReferrerID, l.Campaign, valueOf(l.Label), valueOf(l.Destination)); err != nil {
 			return fmt.Errorf("while locking a link to be created: %w", err)
 		}
-		outcome.Stored, err = s.oneLink(ctx, tx, "find_same_link", same...)
+		outcome.Stored, err = s.oneLink(ctx, tx, "find_same_link", same)
 		for range draws {
 			if !errors.Is(err, pgx.ErrNoRows) {
 				return err
