@@ -77,6 +77,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	if u.connectTimeout != 0 {
 		c.ConnectTimeout = u.connectTimeout
 	}
+	c.LookupFunc = limitAddresses(c.LookupFunc, uriAddresses/len(u.hosts))
 	c.DialFunc = dial
 	c.OnPgError = keepConnection
 	c.ValidateConnect = validation(u)

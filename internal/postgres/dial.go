@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"net"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // dialer finds a server that has become silent: by keepalives while a statement waits for its
@@ -22,3 +25,11 @@ func dialer() *net.Dialer {
 
 // silence is how long a peer may leave sent data unacknowledged.
 const silence = 20 * time.Second
+
+// limitAddresses returns a lookup that finds at most so many addresses of a host.
+func limitAddresses(lookup pgconn.LookupFunc, most int) pgconn.LookupFunc {
+	return func(ctx context.Context, host string) ([]string, error) {
+		addresses, err := lookup(ctx, host)
+		return addresses[:min(len(addresses), most)], err
+	}
+}

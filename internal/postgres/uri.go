@@ -42,6 +42,14 @@ type endpoint struct {
 	port uint16
 }
 
+// A Secret has up to 1 MiB, and a name may lead to thousands of addresses. Each host costs memory in
+// every connection, and each address a login whenever no connection can be made.
+const (
+	uriBytes     = 8 << 10
+	uriHosts     = 16
+	uriAddresses = 32 // that are tried, of all hosts together
+)
+
 const (
 	uriShape    = "write it as postgresql://user:password@host:5432/database"
 	encode      = "percent-encode special characters in user, password and database (@ is %40, / is %2F, : is %3A, ? is %3F, # is %23, % is %25)"
@@ -56,7 +64,14 @@ const (
 // it comes before the first / and ?: an @ in a password is a second one, and after a / or ? in a
 // password the only one comes too late.
 func parseURI(raw string) (*uri, error) {
-	scheme, rest, _ := strings.Cut(strings.TrimSpace(raw), "://")
+	raw = strings.TrimSpace(raw)
+	if len(raw) > uriBytes {
+		return nil, &URIError{
+			Problem: fmt.Sprintf("has more than %d KiB", uriBytes>>10),
+			Remedy:  "shorten user, password, database and parameters, or name fewer hosts; " + uriShape,
+		}
+	}
+	scheme, rest, _ := strings.Cut(raw, "://")
 	if scheme != "postgresql" && scheme != "postgres" {
 		return nil, &URIError{Problem: "must begin with postgresql:// or postgres://", Remedy: uriShape}
 	}
@@ -109,6 +124,9 @@ func (u *uri) readUser(text string) error {
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?$`)
 
 func (u *uri) readHosts(text string) error {
+	if strings.Count(text, ",") >= uriHosts {
+		return &URIError{Problem: fmt.Sprintf("names more than %d hosts", uriHosts), Remedy: "name the primary and its standbys, or one name that leads to the primary"}
+	}
 	for element := range strings.SplitSeq(text, ",") {
 		var host, port string
 		var hasPort bool

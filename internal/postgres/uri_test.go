@@ -121,6 +121,12 @@ func TestInvalidURIsAreRefused(t *testing.T) {
 		"an sslmode that is none":         {"postgres://shop:s3cr3t@db/app?sslmode=on", "sslmode", "verify-full"},
 		"a standby":                       {"postgres://shop:s3cr3t@db/app?target_session_attrs=standby", "target_session_attrs", "primary"},
 		"a timeout that is none":          {"postgres://shop:s3cr3t@db/app?connect_timeout=0", "connect_timeout", "seconds"},
+		"17 hosts":                        {"postgres://shop:s3cr3t@db" + strings.Repeat(",db", 16) + "/app", "", "more than 16 hosts"},
+		"a hundred thousand hosts":        {"postgres://shop:s3cr3t@db" + strings.Repeat(",db", 100_000) + "/app", "", "more than 8 KiB"},
+		"a long user":                     {"postgres://" + strings.Repeat("s3cr3t", 2000) + ":pw@db/app", "", "shorten user"},
+		"a long password":                 {"postgres://shop:" + strings.Repeat("s3cr3t", 2000) + "@db/app", "", "shorten user, password"},
+		"a long database":                 {"postgres://shop:pw@db/" + strings.Repeat("s3cr3t", 2000), "", "more than 8 KiB"},
+		"a long application_name":         {"postgres://shop:pw@db/app?application_name=" + strings.Repeat("s3cr3t", 2000), "", "more than 8 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := postgres.ParseConfig(test.uri, nil)
@@ -140,6 +146,15 @@ func TestInvalidURIsAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestURIMayHaveSixteenHostsAndEightKiB(t *testing.T) {
+	hosts := "db" + strings.Repeat(",db", 15)
+	start, end := "postgres://shop:", "@"+hosts+"/app"
+	uri := start + strings.Repeat("x", 8<<10-len(start)-len(end)) + end
+	if _, err := postgres.ParseConfig(uri+"\n", nil); err != nil {
+		t.Error(err)
 	}
 }
 
