@@ -163,11 +163,16 @@ func endless(c io.Writer, message pgproto3.BackendMessage) error {
 	return err
 }
 
-// login lets any user in.
+// login lets any user in. A request to cancel a statement ends with an error, as connections do that
+// request it.
 func login(c io.ReadWriter) error {
 	backend := pgproto3.NewBackend(c, c)
-	if _, err := backend.ReceiveStartupMessage(); err != nil {
+	message, err := backend.ReceiveStartupMessage()
+	if err != nil {
 		return err
+	}
+	if _, ok := message.(*pgproto3.CancelRequest); ok {
+		return io.EOF
 	}
 	backend.Send(&pgproto3.AuthenticationOk{})
 	backend.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})

@@ -24,7 +24,7 @@ func (e *ErrUnsupportedServer) Error() string {
 func (db *DB) CheckServer(ctx context.Context) error {
 	connection, err := db.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("while connecting: %w", err)
+		return fmt.Errorf("while connecting: %w", db.names.clean(err))
 	}
 	defer connection.Release()
 	parameter := connection.Conn().PgConn().ParameterStatus
@@ -34,7 +34,7 @@ func (db *DB) CheckServer(ctx context.Context) error {
 	var version string
 	var citus bool
 	if err := connection.QueryRow(ctx, queries.Get("identify_server")).Scan(&version, &citus); err != nil {
-		return fmt.Errorf("while asking the server what it is: %w", err)
+		return fmt.Errorf("while asking the server what it is: %w", db.names.clean(err))
 	}
 	if product := unsupportedVersion(version); product != "" {
 		return &ErrUnsupportedServer{Product: product}

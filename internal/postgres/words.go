@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"errors"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,11 +15,9 @@ import (
 // Plain returns text on one line, of at most limit bytes, without control characters and without
 // invisible characters that change how the rest is shown. Apply it to what a server says before it
 // is shown to people.
-func Plain(text string, limit int) string {
-	cut := len(text) > limit
-	if cut {
-		text = text[:limit]
-	}
+func Plain(text string, limit int) string { return cut(oneLine(text), limit) }
+
+func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == utf8.RuneError:
@@ -27,48 +27,86 @@ func Plain(text string, limit int) string {
 		}
 		return r
 	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if cut {
-		text += "…"
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// cut returns at most limit bytes of text, which is cut between two characters and marked by "…".
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
+
+const (
+	// serverWords is the most bytes of one field of a server's error.
+	serverWords = 300
+
+	// errorWords is the most bytes of a whole error of the driver.
+	errorWords = 2 * messageLimit
+
+	// shortPassword is the length below which a password is replaced only where it is a whole word:
+	// elsewhere it would be found in the middle of ordinary words.
+	shortPassword = 4
+)
+
+// secretNames are the user, the password and the database of a connection URI. They are parts of a
+// Secret, and no message contains them. A server that means to give a password away can still write
+// it backwards; this is about one that repeats it.
+type secretNames []secretName
+
+type secretName struct {
+	text      string
+	wholeWord bool // replaced only where it is a whole word
+}
+
+// namesOf returns the password first, because it may contain the other names.
+func namesOf(config *pgconn.Config) secretNames {
+	var names secretNames
+	quoted := strconv.Quote(config.Password)
+	for _, password := range []string{
+		config.Password, url.QueryEscape(config.Password), url.PathEscape(config.Password), quoted[1 : len(quoted)-1],
+	} {
+		names = append(names, secretName{password, len(config.Password) < shortPassword})
+	}
+	return append(names, secretName{config.User, true}, secretName{config.Database, true})
+}
+
+// conceal replaces the names by "…".
+func (n secretNames) conceal(text string) string {
+	for _, name := range n {
+		text = name.conceal(text)
 	}
 	return text
 }
 
-// serverWords is the most bytes of one field of a server's error.
-const serverWords = 300
-
-// secretNames are the user and the database of a connection URI. They are parts of a Secret, and no
-// message contains them.
-type secretNames []string
-
-func namesOf(config *pgconn.Config) secretNames { return secretNames{config.User, config.Database} }
-
-// conceal replaces the names, where they are whole words, by "…".
-func (n secretNames) conceal(text string) string {
-	for _, name := range n {
-		if name == "" {
-			continue
-		}
-		var b strings.Builder
-		rest := text
-		for {
-			at := strings.Index(rest, name)
-			if at < 0 {
-				break
-			}
-			before, _ := utf8.DecodeLastRuneInString(rest[:at])
-			after, _ := utf8.DecodeRuneInString(rest[at+len(name):])
-			b.WriteString(rest[:at])
-			if partOfWord(before) || partOfWord(after) {
-				b.WriteString(name)
-			} else {
-				b.WriteString("…")
-			}
-			rest = rest[at+len(name):]
-		}
-		text = b.String() + rest
+func (n secretName) conceal(text string) string {
+	if n.text == "" {
+		return text
 	}
-	return text
+	var b strings.Builder
+	for {
+		at := strings.Index(text, n.text)
+		if at < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:at])
+		after, _ := utf8.DecodeRuneInString(text[at+len(n.text):])
+		b.WriteString(text[:at])
+		if n.wholeWord && (partOfWord(before) || partOfWord(after)) {
+			b.WriteString(n.text)
+		} else {
+			b.WriteString("…")
+		}
+		text = text[at+len(n.text):]
+	}
+}
+
+// plain is Plain without the names. They are replaced before the text is cut, which would leave a
+// part of a name, and again on one line, since characters that are left out may have divided a name.
+func (n secretNames) plain(text string, limit int) string {
+	return cut(n.conceal(oneLine(n.conceal(text))), limit)
 }
 
 func partOfWord(r rune) bool {
@@ -78,8 +116,8 @@ func partOfWord(r rune) bool {
 // sqlState matches a code that is not words of the server's own.
 var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
 
-// clean makes the words of servers in err fit to be shown: plain, cut and without the names. Every
-// error of the driver passes through it on its way out of this package.
+// clean makes the words of err fit to be shown: plain, cut and without the names. Every error of the
+// driver passes through it on its way out of this package.
 func (n secretNames) clean(err error) error {
 	if err == nil {
 		return nil
@@ -87,31 +125,36 @@ func (n secretNames) clean(err error) error {
 	for _, leaf := range leaves(err) {
 		if server, ok := errors.AsType[*pgconn.PgError](leaf); ok {
 			for _, words := range []*string{&server.Severity, &server.Message, &server.Detail, &server.Hint, &server.Where} {
-				*words = n.conceal(Plain(*words, serverWords))
+				*words = n.plain(*words, serverWords)
 			}
 			if !sqlState.MatchString(server.Code) {
 				server.Code = ""
 			}
 		}
 	}
+	words := err.Error()
 	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return &connectError{words: wordsOf(connect), err: err}
+		words = wordsOf(connect)
+	}
+	if plain := n.plain(words, errorWords); plain != err.Error() {
+		return &plainError{words: plain, err: err}
 	}
 	return err
 }
 
-// connectError is a failure to connect, in words that contain neither user nor database.
-type connectError struct {
+// plainError is an error of the driver in other words, since its own were not plain or contained a
+// name. A value that cannot be read is an example: the error repeats it.
+type plainError struct {
 	words string
 	err   error
 }
 
-func (e *connectError) Error() string { return e.words }
-func (e *connectError) Unwrap() error { return e.err }
+func (e *plainError) Error() string { return e.words }
+func (e *plainError) Unwrap() error { return e.err }
 
 // wordsOf names the hosts that were tried and what each of them answered. The driver's own words
 // begin with user and database.
 func wordsOf(connect *pgconn.ConnectError) string {
 	words := strings.ReplaceAll(connect.Unwrap().Error(), "\n", "; ")
-	return "cannot connect: " + namesOf(connect.Config).conceal(Plain(words, 2*messageLimit))
+	return "cannot connect: " + namesOf(connect.Config).plain(words, errorWords)
 }

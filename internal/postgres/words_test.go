@@ -14,7 +14,7 @@ import (
 )
 
 // hostileWords are what a server may say about user "shopkeeper" of database "shopdata".
-var hostileWords = "password \x1b[31mfor\x00 \"shopkeeper\"\r\n at\u202e shopdata\u2028is wrong" + strings.Repeat(" and more", 100_000)
+var hostileWords = "password \x1b[31mfor\x00 \"shopkeeper\"\r\n at\u202e shopdata\u2028is wrong" + strings.Repeat(" and more", 5_000)
 
 func TestWordsOfAServerArePlainCutAndNameNeitherUserNorDatabase(t *testing.T) {
 	refusal := func(code string) *pgproto3.ErrorResponse {
@@ -123,6 +123,8 @@ func refusing(c io.ReadWriter, begin bool, refusal *pgproto3.ErrorResponse) erro
 			backend.Send(refusal)
 		case *pgproto3.Sync:
 			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'E'})
+		case *pgproto3.Terminate:
+			return nil
 		}
 		if err := backend.Flush(); err != nil {
 			return err
@@ -130,8 +132,107 @@ func refusing(c io.ReadWriter, begin bool, refusal *pgproto3.ErrorResponse) erro
 	}
 }
 
+// A server may ask for the password itself, and repeat it.
+func TestPasswordThatAServerRepeatsIsNotShown(t *testing.T) {
+	const password = `Kq7"s3 cr3t`
+	const encoded = "Kq7%22s3%20cr3t"
+	for name, words := range map[string]string{
+		"quoted":                         `password "` + password + `" is wrong`,
+		"within a word":                  "x" + password + "x",
+		"percent-encoded":                "postgres://shopkeeper:" + encoded + "@db/shopdata",
+		"form-encoded":                   "password=Kq7%22s3+cr3t",
+		"with backslashes":               `"Kq7\"s3 cr3t"`,
+		"where the text is cut":          strings.Repeat("x", 290) + password,
+		"divided by a bad byte":          "Kq7\"s3\xff cr3t",
+		"divided by a control character": "Kq7\"s3\x01cr3t",
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusal := &pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: words, Hint: words}
+			for route, serve := range map[string]func(io.ReadWriter) error{
+				"login":     func(c io.ReadWriter) error { return refusingLogin(c, refusal) },
+				"statement": func(c io.ReadWriter) error { return refusing(c, false, refusal) },
+				"check":     func(c io.ReadWriter) error { return refusing(c, false, refusal) },
+				"value": func(c io.ReadWriter) error {
+					return answeringText(c, words)
+				},
+			} {
+				db, err := postgres.Open(t.Context(), postgres.Config{
+					URI: "postgres://shopkeeper:" + encoded + "@" + listen(t, serve) + "/shopdata?sslmode=disable", Schema: postgres.DefaultSchema,
+				})
+				if err == nil {
+					t.Cleanup(db.Close)
+					if route == "check" {
+						err = db.CheckServer(t.Context())
+					} else {
+						err = db.QueryRow(t.Context(), "SELECT 1").Scan(new(int))
+					}
+				}
+				if err == nil {
+					t.Fatalf("%s: no error", route)
+				}
+				for _, shown := range []string{postgres.Message(err), err.Error()} {
+					for _, part := range []string{"Kq7", "cr3t"} {
+						if strings.Contains(shown, part) {
+							t.Errorf("%s: %q contains %q", route, shown, part)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestShortPasswordIsReplacedOnlyAsAWord(t *testing.T) {
+	address := listen(t, func(c io.ReadWriter) error {
+		return refusingLogin(c, &pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: `password "a" is wrong again`})
+	})
+	_, err := postgres.Open(t.Context(), postgres.Config{URI: "postgres://shopkeeper:a@" + address + "/shopdata?sslmode=disable", Schema: postgres.DefaultSchema})
+	if message := postgres.Message(err); !strings.Contains(message, `password "…" is wrong again`) {
+		t.Errorf("got %q", message)
+	}
+}
+
 func TestPlainCutsAtACharacter(t *testing.T) {
 	if got := postgres.Plain("ää", 3); got != "ä…" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// answeringText lets any user in, and answers each statement by one row of one text.
+func answeringText(c io.ReadWriter, text string) error {
+	if err := login(c); err != nil {
+		return err
+	}
+	backend := pgproto3.NewBackend(c, c)
+	for {
+		received, err := backend.Receive()
+		if err != nil {
+			return err
+		}
+		switch query := received.(type) {
+		case *pgproto3.Query:
+			backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("BEGIN")})
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
+		case *pgproto3.Parse:
+			backend.Send(&pgproto3.ParseComplete{})
+		case *pgproto3.Describe:
+			if query.ObjectType == 'S' {
+				backend.Send(&pgproto3.ParameterDescription{})
+			}
+			// An integer in text format, named by the text too.
+			backend.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte(strings.ToValidUTF8(text, "")), DataTypeOID: 25, DataTypeSize: -1}}})
+		case *pgproto3.Bind:
+			backend.Send(&pgproto3.BindComplete{})
+		case *pgproto3.Execute:
+			backend.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(text)}})
+			backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
+		case *pgproto3.Sync:
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
+		case *pgproto3.Terminate:
+			return nil
+		}
+		if err := backend.Flush(); err != nil {
+			return err
+		}
 	}
 }
