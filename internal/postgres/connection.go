@@ -86,9 +86,11 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	// connection.
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	c.StatementCacheCapacity = 0
-	c.DescriptionCacheCapacity = 128
+	c.DescriptionCacheCapacity = descriptions
 
-	c.MaxProtocolMessageBodyLen = messageBytes
+	c.BuildFrontend = newFrontend
+	// The driver would keep all notifications; nothing here listens for any.
+	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 
 	config.AfterConnect = useTextColumns
 	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {

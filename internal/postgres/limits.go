@@ -11,9 +11,25 @@ import (
 // A tenant's database is a server that this process must not trust. Time is bounded by the contexts
 // of its callers; these bound the memory that its answers take.
 const (
-	// messageBytes bounds one message, such as a row. The driver allocates what a message announces
-	// before it has arrived.
+	// messageBytes bounds one row. The driver allocates what a message announces before it has
+	// arrived.
 	messageBytes = 4 << 20
+
+	// otherMessageBytes bounds each other message, such as an error. The driver holds the last
+	// message of each kind.
+	otherMessageBytes = 256 << 10
+
+	// keptMessageBytes bounds each message that the driver keeps for the life of a connection. Most
+	// are descriptions of statements, of which it keeps descriptions.
+	keptMessageBytes = 16 << 10
+	descriptions     = 128
+
+	// keptBytes bounds the parameters that a server reports and the types that it names over the life
+	// of a connection. Postgres reports some twenty short parameters. The overheads are about what a
+	// parameter or type takes beside its bytes.
+	keptBytes         = 64 << 10
+	parameterOverhead = 128
+	typeOverhead      = 512
 
 	// loginBytes bounds everything that a server sends until a connection is ready.
 	loginBytes = 1 << 20

@@ -1,0 +1,193 @@
+package postgres_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
+)
+
+// A server that stays within what one use may read must not fill a connection over many uses.
+func TestConnectionKeepsBoundedMemoryOverManyUses(t *testing.T) {
+	filler := strings.Repeat("x", 60_000)
+	for name, test := range map[string]struct {
+		times  int // in each use
+		beside func(int) pgproto3.BackendMessage
+	}{
+		"long parameters": {30, func(int) pgproto3.BackendMessage {
+			return &pgproto3.ParameterStatus{Name: rand.Text(), Value: filler[:15_000]}
+		}},
+		"short parameters": {3000, func(int) pgproto3.BackendMessage { return &pgproto3.ParameterStatus{Name: rand.Text()} }},
+		"notifications": {8, func(int) pgproto3.BackendMessage {
+			return &pgproto3.NotificationResponse{Channel: "c", Payload: filler}
+		}},
+		"notices": {8, func(int) pgproto3.BackendMessage { return &pgproto3.NoticeResponse{Message: filler} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, uriOf(listen(t, func(c io.ReadWriter) error {
+				return answeringPings(c, test.times, test.beside)
+			})), postgres.DefaultSchema)
+			if kept := kept(func() {
+				for range 200 {
+					if err := db.Ping(t.Context()); err != nil {
+						break
+					}
+				}
+			}); kept > 16<<20 {
+				t.Errorf("%d MiB are kept", kept>>20)
+			}
+		})
+	}
+}
+
+// Since Postgres 18 a server reports the search_path whenever a transaction sets it.
+func TestParametersMayBeRepeatedWithoutEnd(t *testing.T) {
+	db := open(t, uriOf(listen(t, func(c io.ReadWriter) error {
+		return answeringPings(c, 10_000, func(n int) pgproto3.BackendMessage {
+			return &pgproto3.ParameterStatus{Name: "search_path", Value: fmt.Sprintf("pg_catalog, pg_temp%d", n%2)}
+		})
+	})), postgres.DefaultSchema)
+	for range 5 {
+		if err := db.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The driver keeps the descriptions of 128 statements, and how to encode each type.
+func TestDescriptionsOfStatementsTakeBoundedMemory(t *testing.T) {
+	row := func(columns int) func(int) []pgproto3.BackendMessage {
+		fields := make([]pgproto3.FieldDescription, columns)
+		for n := range fields {
+			fields[n] = pgproto3.FieldDescription{Name: fmt.Appendf(nil, "column %05d", n), DataTypeOID: 25, DataTypeSize: -1}
+		}
+		return func(int) []pgproto3.BackendMessage {
+			return []pgproto3.BackendMessage{&pgproto3.ParameterDescription{ParameterOIDs: []uint32{23}}, &pgproto3.RowDescription{Fields: fields}}
+		}
+	}
+	for name, test := range map[string]struct {
+		describe func(use int) []pgproto3.BackendMessage
+		givenUp  bool
+	}{
+		"500 columns":    {row(500), false},
+		"60,000 columns": {row(60_000), true},
+		"fresh types": {func(use int) []pgproto3.BackendMessage {
+			return []pgproto3.BackendMessage{&pgproto3.ParameterDescription{ParameterOIDs: []uint32{1<<20 + uint32(use)}}, &pgproto3.NoData{}}
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, uriOf(listen(t, func(c io.ReadWriter) error { return describing(c, test.describe) })), postgres.DefaultSchema)
+			var err error
+			if kept := kept(func() {
+				for n := 0; n < 200 && err == nil; n++ {
+					err = db.QueryBare(t.Context(), fmt.Sprintf("SELECT %d + $1", n), 1).Scan(new(int))
+					if errors.Is(err, pgx.ErrNoRows) { // all that this server answers
+						err = nil
+					}
+				}
+			}); kept > 16<<20 {
+				t.Errorf("%d MiB are kept", kept>>20)
+			}
+			if test.givenUp != (err != nil) || err != nil && !strings.Contains(err.Error(), "more than is accepted") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func uriOf(address string) string {
+	return "postgres://shop:s3cr3t@" + address + "/shop?sslmode=disable"
+}
+
+// kept returns how many bytes of the heap are in use after do that were not before.
+func kept(do func()) int64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
+}
+
+// answeringPings lets any user in, and sends so many messages beside the answer to each ping but the
+// first.
+func answeringPings(c io.ReadWriter, times int, beside func(int) pgproto3.BackendMessage) error {
+	if err := login(c); err != nil {
+		return err
+	}
+	backend := pgproto3.NewBackend(c, c)
+	for first := true; ; first = false {
+		received, err := backend.Receive()
+		if err != nil {
+			return err
+		}
+		if _, ok := received.(*pgproto3.Terminate); ok {
+			return nil
+		}
+		for n := 0; n < times && !first; n++ {
+			backend.Send(beside(n))
+		}
+		backend.Send(&pgproto3.EmptyQueryResponse{})
+		backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		if err := backend.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// describing lets any user in, describes each statement of one parameter, and answers it without
+// rows.
+func describing(c io.ReadWriter, describe func(use int) []pgproto3.BackendMessage) error {
+	if err := login(c); err != nil {
+		return err
+	}
+	backend := pgproto3.NewBackend(c, c)
+	parameters := false // of the statement that was parsed last
+	for use := 0; ; {
+		received, err := backend.Receive()
+		if err != nil {
+			return err
+		}
+		switch message := received.(type) {
+		case *pgproto3.Query:
+			backend.Send(&pgproto3.EmptyQueryResponse{})
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		case *pgproto3.Parse:
+			parameters = strings.Contains(message.Query, "$1")
+			backend.Send(&pgproto3.ParseComplete{})
+		case *pgproto3.Describe:
+			switch {
+			case message.ObjectType == 'P':
+				backend.Send(&pgproto3.NoData{})
+			case !parameters:
+				backend.Send(&pgproto3.ParameterDescription{})
+				backend.Send(&pgproto3.NoData{})
+			default:
+				use++
+				for _, description := range describe(use) {
+					backend.Send(description)
+				}
+			}
+		case *pgproto3.Bind:
+			backend.Send(&pgproto3.BindComplete{})
+		case *pgproto3.Execute:
+			backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")})
+		case *pgproto3.Sync:
+			backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+		case *pgproto3.Terminate:
+			return nil
+		}
+		if err := backend.Flush(); err != nil {
+			return err
+		}
+	}
+}
