@@ -4,15 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// inspector reads what a server sends, after decryption and before the driver. Some messages the
-// driver keeps for the life of the connection. In place of a message that exceeds a limit of
-// limits.go, Read returns an error.
+// errTooManyRounds means that logging in costs more processor time than a server may order.
+var errTooManyRounds = errors.New("the server orders too many rounds of SCRAM")
+
+// inspector reads what a server sends, after decryption and before the driver. Some messages cost
+// the driver more than their bytes: it keeps them for the life of the connection, or computes what
+// they order. In place of a message that exceeds a limit of limits.go, Read returns an error.
 //
 // A message is one byte for its kind, four for the length of the rest, and a body.
 type inspector struct {
@@ -22,6 +27,7 @@ type inspector struct {
 	parameters map[string]int  // bytes by name
 	types      map[uint32]bool // OIDs
 	kept       int             // bytes of all parameters and types
+	rounds     int             // of SCRAM, in all logins of this connection
 }
 
 const headerBytes = 5
@@ -62,6 +68,8 @@ func (i *inspector) inspect() error {
 	size := headerBytes + int(length)
 	var check func(body []byte) error
 	switch kind {
+	case 'R':
+		check = i.checkRounds
 	case 'S':
 		check = i.keepParameter
 	case 't':
@@ -117,6 +125,23 @@ func (i *inspector) keepTypes(body []byte) error {
 func (i *inspector) checkKept() error {
 	if i.kept > keptBytes {
 		return fmt.Errorf("%w: its parameters and types have more than %d KiB", errTooMuch, keptBytes>>10)
+	}
+	return nil
+}
+
+// checkRounds reads the number of rounds of an AuthenticationSASLContinue, whose body is
+// "r=nonce,s=salt,i=rounds" after its code. What does not look so, the driver refuses.
+func (i *inspector) checkRounds(body []byte) error {
+	if len(body) < 4 || binary.BigEndian.Uint32(body) != pgproto3.AuthTypeSASLContinue {
+		return nil
+	}
+	_, rest, _ := bytes.Cut(body[4:], []byte(","))
+	_, last, _ := bytes.Cut(rest, []byte(","))
+	if rounds, err := strconv.Atoi(string(bytes.TrimPrefix(last, []byte("i=")))); err == nil {
+		i.rounds += max(0, min(rounds, scramRounds+1))
+	}
+	if i.rounds > scramRounds {
+		return fmt.Errorf("%w: at most %d are accepted; lower its scram_iterations and set the user's password again", errTooManyRounds, scramRounds)
 	}
 	return nil
 }

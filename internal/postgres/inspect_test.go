@@ -1,13 +1,18 @@
 package postgres_test
 
 import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -103,6 +108,54 @@ func TestDescriptionsOfStatementsTakeBoundedMemory(t *testing.T) {
 	}
 }
 
+// The rounds of SCRAM cost processor time that no context interrupts.
+func TestServerMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
+	const few = 1000
+	for name, test := range map[string]struct {
+		rounds  []int // of each login that the server asks for
+		slowly  bool  // the server's bytes arrive one by one
+		refused bool
+	}{
+		"Postgres' default":             {rounds: []int{4096}},
+		"one byte at a time":            {rounds: []int{4096}, slowly: true},
+		"ten million":                   {rounds: []int{10_000_000}, refused: true},
+		"ten million, a byte at a time": {rounds: []int{10_000_000}, slowly: true, refused: true},
+		"one too many":                  {rounds: []int{100_001}, refused: true},
+		"too many in several logins":    {rounds: []int{few, 99_001}, refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			completed := make(chan int, 10)
+			address := listen(t, func(c io.ReadWriter) error {
+				if test.slowly {
+					c = slow{c}
+				}
+				return loggingIn(c, test.rounds, completed)
+			})
+			db, err := postgres.Open(t.Context(), postgres.Config{URI: uriOf(address), Schema: postgres.DefaultSchema})
+			if !test.refused {
+				if err != nil {
+					t.Fatal(err)
+				}
+				db.Close()
+				return
+			}
+			if err == nil {
+				db.Close()
+				t.Fatal("no error")
+			}
+			if got := postgres.Classify(err); got != postgres.ClassUnreachable {
+				t.Errorf("%v is %s", err, got)
+			}
+			if message := postgres.Message(err); !strings.Contains(message, "too many rounds of SCRAM") || !strings.Contains(message, "scram_iterations") {
+				t.Errorf("the message is %q", message)
+			}
+			if got := len(completed); got != len(test.rounds)-1 {
+				t.Errorf("%d logins were computed", got)
+			}
+		})
+	}
+}
+
 func uriOf(address string) string {
 	return "postgres://shop:s3cr3t@" + address + "/shop?sslmode=disable"
 }
@@ -190,4 +243,92 @@ func describing(c io.ReadWriter, describe func(use int) []pgproto3.BackendMessag
 			return err
 		}
 	}
+}
+
+// slow delivers what is written one byte at a time.
+type slow struct{ io.ReadWriter }
+
+func (s slow) Write(text []byte) (int, error) {
+	for n := range text {
+		if _, err := s.ReadWriter.Write(text[n : n+1]); err != nil {
+			return n, err
+		}
+		time.Sleep(time.Millisecond / 4)
+	}
+	return len(text), nil
+}
+
+// loggingIn asks for a login by SCRAM with each number of rounds, and then answers pings.
+func loggingIn(c io.ReadWriter, rounds []int, completed chan<- int) error {
+	backend := pgproto3.NewBackend(c, c)
+	if _, err := backend.ReceiveStartupMessage(); err != nil {
+		return err
+	}
+	for _, n := range rounds {
+		if err := scram(backend, n); err != nil {
+			return err
+		}
+		completed <- n
+	}
+	backend.Send(&pgproto3.AuthenticationOk{})
+	backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	for {
+		if err := backend.Flush(); err != nil {
+			return err
+		}
+		if _, err := backend.Receive(); err != nil {
+			return err
+		}
+		backend.Send(&pgproto3.EmptyQueryResponse{})
+		backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	}
+}
+
+// scram is one exchange with the user of uriOf, up to the proof that the server knows the password.
+func scram(backend *pgproto3.Backend, rounds int) error {
+	send := func(message pgproto3.BackendMessage, expect uint32) error {
+		backend.Send(message)
+		if err := backend.Flush(); err != nil {
+			return err
+		}
+		return backend.SetAuthType(expect)
+	}
+	if err := send(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}, pgproto3.AuthTypeSASL); err != nil {
+		return err
+	}
+	received, err := backend.Receive()
+	if err != nil {
+		return err
+	}
+	first, ok := received.(*pgproto3.SASLInitialResponse)
+	if !ok {
+		return io.ErrUnexpectedEOF
+	}
+	clientFirst := strings.TrimPrefix(string(first.Data), "n,,")
+	_, nonce, _ := strings.Cut(clientFirst, "r=")
+	salt := []byte("salt of a server")
+	serverFirst := fmt.Sprintf("r=%sabc,s=%s,i=%d", nonce, base64.StdEncoding.EncodeToString(salt), rounds)
+	if err := send(&pgproto3.AuthenticationSASLContinue{Data: []byte(serverFirst)}, pgproto3.AuthTypeSASLContinue); err != nil {
+		return err
+	}
+	if received, err = backend.Receive(); err != nil {
+		return err
+	}
+	final, ok := received.(*pgproto3.SASLResponse)
+	if !ok {
+		return io.ErrUnexpectedEOF
+	}
+	clientFinal, _, _ := strings.Cut(string(final.Data), ",p=")
+	salted, err := pbkdf2.Key(sha256.New, "s3cr3t", salt, rounds, sha256.Size)
+	if err != nil {
+		return err
+	}
+	sign := func(key []byte, text string) []byte {
+		mac := hmac.New(sha256.New, key)
+		_, _ = io.WriteString(mac, text)
+		return mac.Sum(nil)
+	}
+	signature := sign(sign(salted, "Server Key"), clientFirst+","+serverFirst+","+clientFinal)
+	backend.Send(&pgproto3.AuthenticationSASLFinal{Data: []byte("v=" + base64.StdEncoding.EncodeToString(signature))})
+	return backend.Flush()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A tenant's database is a server that this process must not trust. Time is bounded by the contexts
-// of its callers; these bound the memory that its answers take.
+// of its callers; these bound the memory and the processor time that its answers take.
 const (
 	// messageBytes bounds one row. The driver allocates what a message announces before it has
 	// arrived.
@@ -30,6 +30,10 @@ const (
 	keptBytes         = 64 << 10
 	parameterOverhead = 128
 	typeOverhead      = 512
+
+	// scramRounds bounds the rounds of SCRAM in which a connection derives a key from the password,
+	// which no context interrupts: it is some 25 ms. Postgres' default is 4096.
+	scramRounds = 100_000
 
 	// loginBytes bounds everything that a server sends until a connection is ready.
 	loginBytes = 1 << 20
