@@ -59,6 +59,9 @@ func (c *Connections) Listen(on net.Listener) net.Listener { return &listener{Li
 
 // Bound makes a server tell which of its connections are in a request.
 func (c *Connections) Bound(server *http.Server) {
+	// Otherwise net/http answers OPTIONS * without the handler, and the bytes of its header stay
+	// charged for as long as the connection is open.
+	server.DisableGeneralOptionsHandler = true
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, conn)
 	}

@@ -167,6 +167,13 @@ func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
 	one.send(large+"\r\n\r\n").expect("the next large header", 204, true)
 }
 
+func TestHeaderOfOptionsAsteriskIsGivenBack(t *testing.T) {
+	w := newWorld(t, 100, 64<<10)
+	w.dial().send("OPTIONS * HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("x", 60<<10)+"\r\n\r\n").expect("OPTIONS *", 400, false)
+	w.await("given back", func(intake.Stats) bool { return w.HeaderBytes() == 0 })
+	w.dial().send(get+"X-Large: "+strings.Repeat("x", 60<<10)+"\r\n\r\n").expect("a visitor with large cookies", 204, true)
+}
+
 func TestConnectionOfAnUnreadBodyIsClosed(t *testing.T) {
 	w := newWorld(t, 10, 1<<20)
 	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n").expect("unread", 204, false)
