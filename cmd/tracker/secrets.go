@@ -63,11 +63,11 @@ func (s *secrets) openKeys(path string, log *slog.Logger) (func() *visitor.Keys,
 
 func (s *secrets) openTokens(path string, log *slog.Logger) (func() *api.Tokens, error) {
 	if path != "" {
-		file, err := secretfile.Open(path, api.ParseTokens, log)
+		// An emptied file revokes its tokens, and links work without them.
+		file, err := secretfile.OpenRevocable(path, api.ParseTokens, new(api.Tokens), log)
 		if err != nil {
 			return nil, err
 		}
-		file.RevokeTo(new(api.Tokens))
 		s.runs = append(s.runs, file.Run)
 		return file.Get, nil
 	}

@@ -47,10 +47,20 @@ func Open[T any](path string, parse func([]byte) (T, error), log *slog.Logger) (
 	return f, nil
 }
 
-// RevokeTo sets the value that is in force while the file is missing or has nothing but blank lines
-// and lines that begin with #. Without it, such a file leaves the last valid value in force. Call
-// it before Run.
-func (f *File[T]) RevokeTo(value T) { f.revoked = &value }
+// OpenRevocable opens a file as Open does, but the value revoked is in force while the file has
+// nothing but blank lines and lines that begin with #, also when it is opened, and while Run finds
+// it missing. A file that is missing when it is opened is an error: its path may be wrong.
+func OpenRevocable[T any](path string, parse func([]byte) (T, error), revoked T, log *slog.Logger) (*File[T], error) {
+	f := &File[T]{path: path, parse: parse, log: log, revoked: &revoked}
+	_, err := f.look()
+	switch {
+	case errors.Is(err, errEmpty):
+		f.report(err)
+	case err != nil:
+		return nil, err
+	}
+	return f, nil
+}
 
 // Get returns the value in force.
 func (f *File[T]) Get() T { return *f.value.Load() }
@@ -75,34 +85,45 @@ func (f *File[T]) Refresh() {
 	defer f.mu.Unlock()
 	changed, err := f.look()
 	switch {
-	case errors.Is(err, errRevoked):
-		if f.last != err.Error() {
-			f.last = err.Error()
-			f.log.Warn("A file is missing or empty: nothing of its last content is in force", "path", f.path)
-		}
-	case err != nil && err.Error() != f.last:
-		f.last = err.Error()
-		f.log.Error("Keeping the last usable content of a file", "error", f.last)
 	case err != nil:
+		f.report(err)
 	case changed, f.last != "":
 		f.last = ""
 		f.log.Info("Read a changed file", "path", f.path)
 	}
 }
 
-// errRevoked is returned while the value of RevokeTo is in force.
-var errRevoked = errors.New("the file is missing or empty")
+// report logs an error of look, once until another follows.
+func (f *File[T]) report(err error) {
+	switch {
+	case err.Error() == f.last:
+		return
+	case errors.Is(err, errEmpty), errors.Is(err, errMissing):
+		f.log.Warn("A file is missing or empty: none of its values is valid any more", "path", f.path)
+	default:
+		f.log.Error("Keeping the last usable content of a file", "error", err.Error())
+	}
+	f.last = err.Error()
+}
+
+// Errors of a revocable file, whose revoked value is in force then.
+var (
+	errEmpty   = errors.New("the file is empty")
+	errMissing = errors.New("the file is missing")
+)
 
 // look reads the file, and parses it if its content has changed.
 func (f *File[T]) look() (changed bool, err error) {
 	content, err := read(f.path)
-	if f.revoked != nil && (errors.Is(err, os.ErrNotExist) || err == nil && empty(content)) {
-		f.digest = [sha256.Size]byte{}
-		f.value.Store(f.revoked)
-		return false, errRevoked
-	}
-	if err != nil {
+	switch {
+	case f.revoked != nil && errors.Is(err, os.ErrNotExist):
+		f.revoke()
+		return false, fmt.Errorf("%w: %w", errMissing, err)
+	case err != nil:
 		return false, err
+	case f.revoked != nil && empty(content):
+		f.revoke()
+		return false, errEmpty
 	}
 	digest := sha256.Sum256(content)
 	if f.value.Load() != nil && digest == f.digest {
@@ -117,6 +138,11 @@ func (f *File[T]) look() (changed bool, err error) {
 	return true, nil
 }
 
+func (f *File[T]) revoke() {
+	f.digest = [sha256.Size]byte{} // so that the same content is parsed when it returns
+	f.value.Store(f.revoked)
+}
+
 // empty reports whether a file has nothing but blank lines and comments.
 func empty(content []byte) bool {
 	for line := range bytes.Lines(content) {
@@ -126,6 +152,9 @@ func empty(content []byte) bool {
 	}
 	return true
 }
+
+// byteOrderMark begins the files of some editors on Windows. It is not part of their content.
+const byteOrderMark = "\ufeff"
 
 func read(path string) ([]byte, error) {
 	file, err := os.Open(path)
@@ -140,5 +169,5 @@ func read(path string) ([]byte, error) {
 	case len(content) > largest:
 		return nil, fmt.Errorf("while reading %s: %w", path, errors.New("it is larger than a MiB: name a file of keys or tokens"))
 	}
-	return content, nil
+	return bytes.TrimPrefix(content, []byte(byteOrderMark)), nil
 }

@@ -93,9 +93,8 @@ func TestEmptiedOrRemovedFileRevokesItsValue(t *testing.T) {
 	m := &mount{TB: t, dir: t.TempDir()}
 	m.swap("first-secret")
 	var log bytes.Buffer
-	file, err := secretfile.Open(m.path(), parse, slog.New(slog.NewTextHandler(&log, nil)))
+	file, err := secretfile.OpenRevocable(m.path(), parse, "none", slog.New(slog.NewTextHandler(&log, nil)))
 	check(t, err)
-	file.RevokeTo("none")
 	expect := func(what, value string, lines int) {
 		t.Helper()
 		file.Refresh()
@@ -120,6 +119,43 @@ func TestEmptiedOrRemovedFileRevokesItsValue(t *testing.T) {
 	expect("usable again", "second-secret", 5)
 	check(t, os.Remove(m.path()))
 	expect("removed", "none", 6)
+}
+
+func TestRevocableFileMayBeEmptyWhenItIsOpened(t *testing.T) {
+	for name, content := range map[string]string{"empty": "", "a comment": "# revoked\n", "a byte-order mark": "\ufeff"} {
+		m := &mount{TB: t, dir: t.TempDir()}
+		m.swap(content)
+		var log bytes.Buffer
+		file, err := secretfile.OpenRevocable(m.path(), parse, "none", slog.New(slog.NewTextHandler(&log, nil)))
+		check(t, err)
+		file.Refresh() // nothing new: nothing more is logged
+		if got := file.Get(); got != "none" || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), m.path()) {
+			t.Errorf("%s: %q, %s", name, got, log.String())
+		}
+		m.swap("a-secret")
+		if file.Refresh(); file.Get() != "a-secret" {
+			t.Errorf("%s, then a value: %q", name, file.Get())
+		}
+	}
+	none, discard := filepath.Join(t.TempDir(), "none"), slog.New(slog.DiscardHandler)
+	if _, err := secretfile.OpenRevocable(none, parse, "none", discard); err == nil || !strings.Contains(err.Error(), none) {
+		t.Errorf("a missing file, whose path may be wrong: %v", err)
+	}
+	m := &mount{TB: t, dir: t.TempDir()}
+	m.swap("bad-secret")
+	if _, err := secretfile.OpenRevocable(m.path(), parse, "none", discard); err == nil {
+		t.Error("an invalid file was opened")
+	}
+}
+
+func TestByteOrderMarkIsNoContent(t *testing.T) {
+	m := &mount{TB: t, dir: t.TempDir()}
+	m.swap("\ufeffa-secret")
+	file, err := secretfile.Open(m.path(), parse, slog.New(slog.DiscardHandler))
+	check(t, err)
+	if got := file.Get(); got != "a-secret" {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestOpenFailsForAnUnusableFile(t *testing.T) {
