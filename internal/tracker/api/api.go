@@ -81,6 +81,8 @@ func register(mux *http.ServeMux, options Options) *api {
 	}
 	a.huma = humago.New(mux, configuration(options))
 	a.huma.UseMiddleware(a.guard)
+	// The schema of attributes, which this program keeps as text.
+	a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[facts.Attributes](), reflect.TypeFor[map[string]any]())
 	a.registerFacts()
 	a.registerBatch()
 	a.registerReads()

@@ -1,21 +1,15 @@
 package facts
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "encoding/json"
 
-// Attributes are further data about a fact: the members of a JSON object, as they were given.
-type Attributes map[string]json.RawMessage
+// Attributes are further data about a fact: the text of a JSON object, as it was given. It stays
+// text, because in memory its members take many times as much. nil: none were given.
+type Attributes []byte
 
-// text is the JSON of the object; empty if none was given.
-func (a Attributes) text() string {
-	if a == nil {
-		return ""
-	}
-	text, err := json.Marshal(a)
-	if err != nil {
-		panic(fmt.Sprintf("attributes were not JSON: %v", err)) // they were parsed before
-	}
-	return string(text)
+// MarshalJSON returns the text.
+func (a Attributes) MarshalJSON() ([]byte, error) { return json.RawMessage(a).MarshalJSON() }
+
+// UnmarshalJSON keeps the text.
+func (a *Attributes) UnmarshalJSON(text []byte) error {
+	return (*json.RawMessage)(a).UnmarshalJSON(text)
 }

@@ -56,7 +56,7 @@ func purchaseColumns(rows []*Purchase) pgx.StrictNamedArgs {
 	for i, p := range rows {
 		userID[i], purchaseID[i] = p.UserID, p.PurchaseID
 		amount[i], currency[i] = p.Amount, p.Currency
-		purchasedAt[i], attributes[i] = p.PurchasedAt, p.Attributes.text()
+		purchasedAt[i], attributes[i] = p.PurchasedAt, string(p.Attributes)
 	}
 	return pgx.StrictNamedArgs{
 		"user_ids": userID, "purchase_ids": purchaseID, "amounts": amount,

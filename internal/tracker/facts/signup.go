@@ -73,7 +73,7 @@ func signupColumns(rows []*Signup) pgx.StrictNamedArgs {
 	signedUpAt, fingerprints, attributes := make([]*time.Time, n), make([]string, n), make([]string, n)
 	for i, s := range rows {
 		userID[i], visitorID[i], code[i] = s.UserID, valueOf(s.VisitorID), valueOf(s.Code)
-		signedUpAt[i], fingerprints[i], attributes[i] = s.SignedUpAt, listText(s.Fingerprints), s.Attributes.text()
+		signedUpAt[i], fingerprints[i], attributes[i] = s.SignedUpAt, listText(s.Fingerprints), string(s.Attributes)
 	}
 	return pgx.StrictNamedArgs{
 		"user_ids": userID, "visitor_ids": visitorID, "codes": code, "signed_up_at": signedUpAt,

@@ -4,7 +4,7 @@
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)
        OR p.blanked,
-       p.user_id, p.purchase_id, p.amount, p.currency, p.purchased_at, p.attributes, p.arrived_at
+       p.user_id, p.purchase_id, p.amount, p.currency, p.purchased_at, nullif(p.attributes, '{}'), p.arrived_at
   FROM unnest(@user_ids::text[], @purchase_ids::text[], @amounts::bigint[], @currencies::text[],
               @purchased_at::timestamptz[], @attributes::text[]) WITH ORDINALITY
        AS given(user_id, purchase_id, amount, currency, purchased_at, attributes, number)

@@ -2,7 +2,7 @@
 -- any.
 -- Uses signup_pkey.
 SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb, true),
-       s.user_id, s.visitor_id, s.code, s.signed_up_at, s.fingerprints, s.attributes, s.arrived_at, s.blanked,
+       s.user_id, s.visitor_id, s.code, s.signed_up_at, s.fingerprints, nullif(s.attributes, '{}'), s.arrived_at, s.blanked,
        coalesce(referral.normal_code(s.code) = referral.normal_code(given.code), referral.normal_code(given.code) IS NULL)
   FROM unnest(@user_ids::text[], @visitor_ids::text[], @codes::text[], @signed_up_at::timestamptz[],
               @fingerprints::text[], @attributes::text[]) WITH ORDINALITY
