@@ -22,11 +22,14 @@ const (
 	bodyLimit  = 1 << 20
 	batchLimit = 4 << 20
 
-	// Bytes of bodies in flight; a body takes several times as many until it is recorded. Up to
+	// Bytes of bodies in flight; a body takes a few times as many until it is recorded. Up to
 	// smallBody of each has a budget of its own.
 	smallBody   = 64 << 10
 	smallBodies = 4 << 20
 	largeBodies = batchLimit
+	// mostTrees is how many bodies, or facts of batches, are parsed and checked at a time. Each takes
+	// up to 4 MiB meanwhile; see mostValues.
+	mostTrees = 4
 	// patience is how long a request waits for the database: less than most callers' own timeout.
 	patience = 15 * time.Second
 )
@@ -59,6 +62,7 @@ type api struct {
 	kinds  map[string]*shape // of the facts of a batch
 	outage rate.Sometimes
 	bodies *intake.Bodies
+	trees  trees
 
 	explaining chan struct{} // holds one item for each explanation in progress
 }
@@ -77,6 +81,7 @@ func register(mux *http.ServeMux, options Options) *api {
 	a := &api{
 		Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval},
 		bodies:     intake.NewBodies(smallBody, smallBodies, largeBodies),
+		trees:      make(trees, mostTrees),
 		explaining: make(chan struct{}, mostExplanations),
 	}
 	a.huma = humago.New(mux, configuration(options))

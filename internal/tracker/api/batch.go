@@ -33,6 +33,9 @@ type (
 	}
 )
 
+// mostFacts is the most facts of a batch, as its document says.
+const mostFacts = 1000
+
 // batch is facts of any kinds. All of them are recorded, or none.
 type batch struct {
 	Facts []batchFact `json:"facts" minItems:"1" maxItems:"1000" nullable:"false" doc:"In any order. Two facts with the same key must be equal."`
@@ -105,7 +108,7 @@ func (a *api) registerBatch() {
 	list := *whole.Properties["facts"]
 	list.Items = &huma.Schema{}
 	whole.Properties = map[string]*huma.Schema{"facts": &list}
-	op.Metadata[shapeKey] = &shape{registry: registry, schema: &whole, limit: batchLimit}
+	op.Metadata[shapeKey] = &shape{registry: registry, schema: &whole, limit: batchLimit, parse: parseBatch, trees: a.trees}
 	a.kinds = map[string]*shape{}
 	for _, k := range batchKinds {
 		a.kinds[k.name] = &shape{registry: registry, schema: registry.Schema(k.of, true, "")}
@@ -145,7 +148,12 @@ func (a *api) batch(ctx context.Context, given *batch) (recordedBatch, bool, err
 
 // batchFact reads one fact of a batch.
 func (a *api) batchFact(text []byte, at string) (fact facts.Fact, warning string, wrong []*huma.ErrorDetail) {
-	tree, _ := parse(text) // the whole body was parsed before
+	a.trees.begin()
+	defer a.trees.end()
+	tree, fault := parse(text, at)
+	if fault != nil {
+		return nil, "", []*huma.ErrorDetail{detail(fault.location, fault.message)}
+	}
 	members, ok := tree.(map[string]any)
 	if !ok {
 		return nil, "", []*huma.ErrorDetail{detail(at, "expected object")}

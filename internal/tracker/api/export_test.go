@@ -46,9 +46,19 @@ func Conforms(document *huma.OpenAPI, r *http.Request, answer *http.Response, bo
 
 // Parse parses a body.
 func Parse(body []byte) (tree any, err error) {
-	tree, wrong := parse(body)
-	if wrong != nil {
-		return nil, errors.New(wrong.location + " " + wrong.message)
+	tree, wrong := parse(body, "body")
+	return tree, wrong.err()
+}
+
+// ParseBatch parses the body of a batch.
+func ParseBatch(body []byte) (tree any, err error) {
+	tree, wrong := parseBatch(body)
+	return tree, wrong.err()
+}
+
+func (f *fault) err() error {
+	if f == nil {
+		return nil
 	}
-	return tree, nil
+	return errors.New(f.location + " " + f.message)
 }

@@ -1,11 +1,17 @@
 package api_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
 func TestBytesOfBodiesInFlightAreBounded(t *testing.T) {
@@ -48,4 +54,71 @@ func TestUserWithTooManyPurchasesIsNotExplained(t *testing.T) {
 			t.Errorf("%d purchases: %d %.200s", test.purchases, got.status, got.body)
 		}
 	}
+}
+
+// The shortest values take the most memory for their bytes.
+func TestBodyOfManyValuesIsRefusedBeforeItsTreeIsBuilt(t *testing.T) {
+	w := newWorld(t)
+	list := func(value string, bytes int) string {
+		return "[" + strings.Repeat(value+",", bytes/(len(value)+1)) + value + "]"
+	}
+	for _, value := range []string{`{"":0}`, `{}`, `[]`, `""`} {
+		for _, request := range []struct{ target, body, place string }{
+			{"/v1/batch", `{"facts": ` + list(value, 4<<20-100) + `}`, "body.facts"},
+			{"/v1/batch", `{"facts": [{"kind": "purchase", "attributes": {"a": ` + list(value, 4<<20-100) + `}}]}`, "body.facts[0]"},
+			{"/v1/batch", `{"facts": [], "more": ` + list(value, 4<<20-100) + `}`, "body"},
+			{purchases, purchase(`attributes={"a": ` + list(value, 1<<20-200) + `}`), "body"},
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got := w.post(request.target, request.body, http.StatusUnprocessableEntity)
+			runtime.ReadMemStats(&after)
+			if places := got.places(t); len(places) != 1 || places[0] != request.place {
+				t.Errorf("many %s: %v, want %s", value, places, request.place)
+			}
+			// The body itself, its copies and a tree of mostValues.
+			if allocated := (after.TotalAlloc - before.TotalAlloc) >> 20; allocated > 48 {
+				t.Errorf("%d bytes with many %s: %d MiB were allocated", len(request.body), value, allocated)
+			}
+		}
+	}
+}
+
+func TestFactsOfABatchAreParsedOneByOne(t *testing.T) {
+	tree, err := api.ParseBatch([]byte(`{"facts": [{"kind": "signup"}, 1, [[]]]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{"facts": []any{nil, nil, nil}}, tree); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAttributesUpToTheirLimitAreRecorded(t *testing.T) {
+	w := newWorld(t)
+	const largest = 64 << 10
+	attributes := func(item string, bytesInPostgres int) string {
+		most := (largest - len(`{"a": [], }, `)) / bytesInPostgres
+		return `{"a": [` + strings.Repeat(item+",", most-1) + item + `]}`
+	}
+	for name, all := range map[string]string{
+		"numbers": attributes("0", len("0, ")), "texts": attributes(`""`, len(`"", `)),
+		"lists": attributes("[]", len("[], ")), "objects": attributes(`{"":0}`, len(`{"": 0, }, `)),
+	} {
+		fact := `"user_id": "u", "purchase_id": "` + name + `", "amount": 1, "currency": "USD", "attributes": ` + all
+		w.post(purchases, "{"+fact+"}", http.StatusCreated)
+		w.post("/v1/batch", `{"facts": [`+strings.Repeat(`{"kind": "purchase", `+fact+`},`, 10)+`{"kind": "purchase", `+fact+`}]}`, http.StatusOK)
+	}
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase WHERE length(attributes::text) > 30000", "4")
+}
+
+func TestBatchOfTheMostFactsIsRecorded(t *testing.T) {
+	w := newWorld(t)
+	facts := make([]string, 1000)
+	for i := range facts {
+		facts[i] = fmt.Sprintf(`{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": 1, "currency": "USD", "attributes": {"note": %q, "list": [%s0]}}`,
+			i, strings.Repeat("x", 1500), strings.Repeat("0,", 1000))
+	}
+	w.post("/v1/batch", `{"facts": [`+strings.Join(facts, ",")+`]}`, http.StatusCreated)
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "1000")
 }

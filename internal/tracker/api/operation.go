@@ -28,8 +28,7 @@ func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, 
 	if o.limit == 0 {
 		o.limit = bodyLimit
 	}
-	registry := a.huma.OpenAPI().Components.Schemas
-	s := shapeOf[I](registry, o.limit)
+	s := shapeOf[I](a, o.limit)
 	op := o.describe(http.MethodPost, http.StatusCreated, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	op.Metadata = map[string]any{shapeKey: s}

@@ -36,6 +36,8 @@ func TestParse(t *testing.T) {
 		"names in two cases":          {`{"a": 1, "A": 2}`, map[string]any{"a": int64(1), "A": int64(2)}, ""},
 		"32 deep":                     {strings.Repeat("[", 32) + strings.Repeat("]", 32), nil, "-"},
 		"33 deep":                     {strings.Repeat("[", 33) + strings.Repeat("]", 33), nil, "is nested more than 32 levels deep"},
+		"22,000 values":               {"[0" + strings.Repeat(",0", 21_998) + "]", nil, "-"},
+		"22,001 values":               {"[0" + strings.Repeat(",0", 21_999) + "]", nil, "body has more than 22000 values"},
 		"0 with a large exponent":     {"0e999999999", nil, "-"},
 		"more after it":               {"1 1", nil, "has further text"},
 		"bad UTF-8":                   {"\"\xc3\x28\"", nil, "is not UTF-8"},

@@ -63,7 +63,9 @@ func (s *shape) read(ctx huma.Context, into any) error {
 }
 
 func (s *shape) decode(body []byte, into any) error {
-	tree, wrong := parse(body)
+	s.trees.begin()
+	defer s.trees.end()
+	tree, wrong := s.parse(body)
 	switch {
 	case wrong != nil && wrong.location == "":
 		return problem(http.StatusBadRequest, "the body "+wrong.message)

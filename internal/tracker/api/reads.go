@@ -145,7 +145,7 @@ func (p *page) after(place any) error {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	if err == nil {
-		_, wrong := parse(text)
+		_, wrong := parse(text, "query.cursor")
 		if err = json.Unmarshal(text, place); err == nil && wrong == nil {
 			return nil
 		}

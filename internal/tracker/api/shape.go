@@ -25,16 +25,30 @@ const (
 	largestText = 3 * longestText
 )
 
-// shape is the schema and size limit of an operation's body.
+// shape is the schema and size limit of an operation's body, and how it is parsed.
 type shape struct {
 	registry huma.Registry
 	schema   *huma.Schema
 	limit    int64 // of bytes
+	parse    func([]byte) (any, *fault)
+	trees    trees
 }
 
-func shapeOf[T any](registry huma.Registry, limit int64) *shape {
-	return &shape{registry: registry, schema: registry.Schema(reflect.TypeFor[T](), true, ""), limit: limit}
+func shapeOf[T any](a *api, limit int64) *shape {
+	registry := a.huma.OpenAPI().Components.Schemas
+	return &shape{
+		registry: registry, schema: registry.Schema(reflect.TypeFor[T](), true, ""), limit: limit, trees: a.trees,
+		parse: func(body []byte) (any, *fault) { return parse(body, "body") },
+	}
 }
+
+// trees bounds how many parsed values are in memory at a time, since they take many times the bytes
+// of their text. They are there while they are checked, and nothing else is waited for meanwhile.
+type trees chan struct{}
+
+// begin waits until another value may be parsed. end is called when its tree is not used any more.
+func (t trees) begin() { t <- struct{}{} }
+func (t trees) end()   { <-t }
 
 // check validates a parsed value against the schema and the rules that a schema cannot express. at
 // is its location.
