@@ -98,7 +98,7 @@ func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation
 	}
 	explanation.Suspended = suspended(&known, &found)
 	if a := found.Attribution; a != nil {
-		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, a.TouchedAt, string(a.Source), a.VisitorID, a.TouchID}
+		explanation.Attribution = &Attribution{a.Campaign, a.Code, a.ReferrerID, a.Label, postgres.Representable(a.TouchedAt), string(a.Source), a.VisitorID, a.TouchID}
 	}
 	pairs := make(map[string]*reward.Pair, len(known.Referee.Pairs))
 	for i := range known.Referee.Pairs {
@@ -159,7 +159,7 @@ func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *r
 func (p *Purchase) setState(state reward.State, reason reward.Reason, maturesAt time.Time, credits []reward.Credit) {
 	p.State, p.Reason = string(state), string(reason)
 	if state == reward.Held {
-		p.MaturesAt = &maturesAt
+		p.MaturesAt = new(postgres.Representable(maturesAt))
 	}
 	for _, c := range credits {
 		p.Credits = append(p.Credits, Credit{c.Reward, c.BeneficiaryID, c.Amount, c.Currency})

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -167,5 +168,34 @@ func TestReversedPurchaseShowsEachRuleOnce(t *testing.T) {
 	}
 	if len(shown) < 10 {
 		t.Errorf("only %d rules are shown", len(shown))
+	}
+}
+
+// JSON has no times after the year 9999. A hold may end there, and SQL may write any.
+func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
+	w := newWorld(t)
+	w.write(`INSERT INTO referral.touch (visitor_id, code, touched_at) VALUES ('v', 'a', '11000-01-01');
+		INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('carl', 'v', '11000-01-02');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('carl', 'p', 2000, 'USD', '11000-01-03')`)
+	check(t, w.engine.Converge(t.Context()))
+	e := w.of("carl")
+	if _, err := json.Marshal(e); err != nil {
+		t.Error(err)
+	}
+	last := postgres.LatestTime
+	if e.Attribution == nil || !e.Attribution.TouchedAt.Equal(last) || len(e.Purchases) != 1 || e.Purchases[0].MaturesAt == nil || !e.Purchases[0].MaturesAt.Equal(last) {
+		t.Errorf("%+v, attributed by %+v", e, e.Attribution)
+	}
+	review, err := explain.User(t.Context(), w.db, "carl", "")
+	check(t, err)
+	for _, event := range review.Timeline {
+		if event.At.After(last) {
+			t.Errorf("%+v", event)
+		}
+	}
+	friends, err := explain.OfReferrer(t.Context(), w.reader, "anna", "")
+	check(t, err)
+	if len(friends.Newest) == 0 || !friends.Newest[0].SignedUpAt.Equal(last) {
+		t.Errorf("friends: %+v", friends.Newest)
 	}
 }

@@ -144,8 +144,8 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 		} else {
 			recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), orZero(maturesAt))
 		}
-		if p.State == string(reward.Held) {
-			recorded.MaturesAt = maturesAt
+		if p.State == string(reward.Held) && maturesAt != nil {
+			recorded.MaturesAt = new(postgres.Representable(*maturesAt))
 		}
 		r.Purchases = append(r.Purchases, recorded)
 		purchasedAt, maturesAt = nil, nil
@@ -171,6 +171,7 @@ func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, l
 			}
 			event.Lost = lost(&touch)
 		}
+		event.At = postgres.Representable(e.At)
 		r.Timeline = append(r.Timeline, event)
 		return nil
 	})
@@ -273,6 +274,7 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		}
 		var f Friend
 		_, err = pgx.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason}, func() error {
+			f.SignedUpAt = postgres.Representable(f.SignedUpAt)
 			friends.Newest = append(friends.Newest, f)
 			return nil
 		})

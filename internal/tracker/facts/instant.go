@@ -4,13 +4,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
-)
 
-// RFC 3339 has no years outside 1 to 9999. SQL can write them, so they are read as the nearest of
-// these.
-var (
-	earliest = time.Date(1, time.January, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(9999, time.December, 31, 23, 59, 59, 999999000, time.UTC)
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // instant scans a nullable time, in UTC.
@@ -36,12 +31,12 @@ func (a always) ScanTimestamptz(value pgtype.Timestamptz) error {
 
 // representable returns the nearest time that RFC 3339 can express.
 func representable(value pgtype.Timestamptz) time.Time {
-	t := value.Time.UTC()
-	switch {
-	case value.InfinityModifier == pgtype.Infinity || t.After(latest):
-		return latest
-	case value.InfinityModifier == pgtype.NegativeInfinity || t.Before(earliest):
-		return earliest
+	switch value.InfinityModifier {
+	case pgtype.Infinity:
+		return postgres.LatestTime
+	case pgtype.NegativeInfinity:
+		return postgres.EarliestTime
+	default:
+		return postgres.Representable(value.Time)
 	}
-	return t
 }
