@@ -84,7 +84,7 @@ func register(mux *http.ServeMux, options Options) *api {
 		trees:      make(trees, mostTrees),
 		explaining: make(chan struct{}, mostExplanations),
 	}
-	a.huma = humago.New(mux, configuration(options))
+	a.huma = humago.New(recoveringMux{mux, a.log}, configuration(options))
 	a.huma.UseMiddleware(a.guard)
 	// The schema of attributes, which this program keeps as text.
 	a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[facts.Attributes](), reflect.TypeFor[map[string]any]())
@@ -116,7 +116,7 @@ func configuration(options Options) huma.Config {
 				},
 			},
 		},
-		Formats:                      huma.DefaultFormats,
+		Formats:                      map[string]huma.Format{"application/json": jsonFormat(), "json": jsonFormat()},
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}

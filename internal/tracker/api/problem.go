@@ -34,6 +34,9 @@ const (
 	retryAfter = 2
 )
 
+// internalError is the detail of a 500.
+const internalError = "an internal error occurred; the request is not at fault"
+
 // insufficientCredit is the problem of a redemption above the available credit.
 type insufficientCredit struct {
 	huma.ErrorModel
@@ -88,7 +91,7 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		return unavailable("the database is away or behind")
 	}
 	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
-	return problem(http.StatusInternalServerError, "an internal error occurred; the request is not at fault")
+	return problem(http.StatusInternalServerError, internalError)
 }
 
 // describeProblems replaces huma's examples of problems by this API's own.

@@ -41,6 +41,9 @@ type world struct {
 	tokens   *api.Tokens // those in force
 	refused  []visitor.Reason
 	made     []string // codes of new links, as they were told
+
+	explain func() (explain.Explanation, error) // nil: explain.Of
+	logged  bytes.Buffer
 }
 
 func newWorld(t testing.TB) *world {
@@ -52,7 +55,9 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) log() *slog.Logger { return slog.New(slog.NewTextHandler(w.Output(), nil)) }
+func (w *world) log() *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.MultiWriter(w.Output(), &w.logged), nil))
+}
 
 func (w *world) serve(writer *postgres.DB) {
 	w.Helper()
@@ -67,6 +72,9 @@ func (w *world) serve(writer *postgres.DB) {
 		Tokens: func() *api.Tokens { return w.tokens },
 		Keys:   func() *visitor.Keys { return w.keys },
 		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
+			if w.explain != nil {
+				return w.explain()
+			}
 			return explain.Of(ctx, writer, userID)
 		},
 		PublicURL: "https://go.mysite.test", Version: "test", Log: w.log(),
