@@ -2,8 +2,10 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,5 +239,54 @@ func TestListsArePaged(t *testing.T) {
 			return
 		}
 		target = "/v1/referrers/r%2F1/links?limit=2&cursor=" + got.NextCursor
+	}
+}
+
+// SQL may write facts that HTTP refuses. A repetition of such a fact by HTTP shares its statement
+// with the facts of others, which must not fail with it.
+func TestStoredFactOfSQLFailsNoOtherFact(t *testing.T) {
+	const purchase = `{"user_id": %q, "purchase_id": "p", "amount": 1, "currency": "USD"}`
+	for name, test := range map[string]struct {
+		sql, target, body string
+		status            int
+		places            []string
+	}{
+		"a fingerprint that is null": {`INSERT INTO referral.signup (user_id, fingerprints) VALUES ('sql', '{a,NULL}')`,
+			signups, `{"user_id": %q, "fingerprints": ["a"]}`, http.StatusOK, nil},
+		"fingerprints in two dimensions": {`INSERT INTO referral.signup (user_id, fingerprints) VALUES ('sql', '{{a,b},{c,d}}')`,
+			signups, `{"user_id": %q, "fingerprints": ["d", "c", "b", "a"]}`, http.StatusOK, nil},
+		"a large fingerprint": {`INSERT INTO referral.signup (user_id, fingerprints) VALUES ('sql', ARRAY[repeat('x', 100000)])`,
+			signups, `{"user_id": %q}`, http.StatusConflict, []string{"body.fingerprints"}},
+		"a signup's attributes of 20 MB": {`INSERT INTO referral.signup (user_id, attributes)
+			SELECT 'sql', jsonb_build_object('x', repeat('x', 20000000))`,
+			signups, `{"user_id": %q, "attributes": {"a": 1}}`, http.StatusConflict, []string{"body.attributes"}},
+		"a purchase's attributes of 20 MB": {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
+			SELECT 'sql', 'p', 1, 'USD', jsonb_build_object('x', repeat('x', 20000000))`,
+			purchases, purchase, http.StatusConflict, []string{"body.attributes"}},
+		"a time after the year 9999": {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+			VALUES ('sql', 'p', 1, 'USD', '20000-01-01')`, purchases, purchase, http.StatusOK, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.operator.Exec(t.Context(), test.sql)
+			testworld.Must(t, err)
+			var group sync.WaitGroup
+			for i := range 60 {
+				group.Go(func() {
+					if i%20 != 7 {
+						w.post(test.target, fmt.Sprintf(test.body, fmt.Sprint("user-", i)), http.StatusCreated)
+						return
+					}
+					got := w.post(test.target, fmt.Sprintf(test.body, "sql"), test.status)
+					if test.status == http.StatusOK {
+						return
+					}
+					if diff := cmp.Diff(test.places, got.places(t)); diff != "" || !strings.Contains(got.body, "more than 64 KiB") {
+						t.Errorf("(-want +got):\n%s%s", diff, got.body)
+					}
+				})
+			}
+			group.Wait()
+		})
 	}
 }

@@ -119,12 +119,16 @@ func unavailable(why string) error {
 		http.Header{"Retry-After": {strconv.Itoa(retryAfter)}})
 }
 
-// differing returns an error detail for each field that differs, with the stored value.
+// differing returns an error detail for each field that differs, with the stored value, or whose
+// stored value is too large to be read.
 func differing(at string, conflict *facts.Conflict) []*huma.ErrorDetail {
 	details := make([]*huma.ErrorDetail, len(conflict.Differences))
 	for i, difference := range conflict.Differences {
 		details[i] = &huma.ErrorDetail{
 			Location: at + "." + difference.Field, Message: "differs from what is stored", Value: difference.Stored,
+		}
+		if difference.TooLarge {
+			details[i].Message = "is stored with more than 64 KiB, by SQL, and cannot be compared or read"
 		}
 	}
 	return details

@@ -12,18 +12,30 @@ type Conflict struct {
 	Differences []Difference
 }
 
-// Difference is one field whose given value differs from the stored one.
+// Difference is one field whose given value differs from the stored one, or whose stored value is
+// too large to be read.
 type Difference struct {
 	Field         string // as in JSON
 	Given, Stored any
+	TooLarge      bool // SQL wrote more than is read; Given and Stored are nil
 }
 
 func (c *Conflict) Error() string {
-	fields := make([]string, len(c.Differences))
-	for i, difference := range c.Differences {
-		fields[i] = difference.Field
+	var differ, large, words []string
+	for _, difference := range c.Differences {
+		if difference.TooLarge {
+			large = append(large, difference.Field)
+		} else {
+			differ = append(differ, difference.Field)
+		}
 	}
-	return "a " + c.Kind + " with this key is stored already and differs in " + strings.Join(fields, ", ")
+	if len(differ) > 0 {
+		words = append(words, "differs in "+strings.Join(differ, ", "))
+	}
+	if len(large) > 0 {
+		words = append(words, "is too large to be read in "+strings.Join(large, ", "))
+	}
+	return "a " + c.Kind + " with this key is stored already and " + strings.Join(words, ", and ")
 }
 
 // differences collects fields that differ.
@@ -31,6 +43,21 @@ type differences []Difference
 
 func (d *differences) note(field string, given, stored any) {
 	*d = append(*d, Difference{Field: field, Given: given, Stored: stored})
+}
+
+// tooLarge notes a field whose stored value is too large to be read.
+func (d *differences) tooLarge(field string) {
+	*d = append(*d, Difference{Field: field, TooLarge: true})
+}
+
+// attributes notes attributes that are not the same by value, or too large to be read.
+func (d *differences) attributes(given, stored Attributes, same, large bool) {
+	switch {
+	case large:
+		d.tooLarge("attributes")
+	case !same:
+		d.note("attributes", given, stored)
+	}
 }
 
 func (d *differences) text(field, given, stored string) {

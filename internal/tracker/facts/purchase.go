@@ -22,6 +22,8 @@ type Purchase struct {
 type StoredPurchase struct {
 	Purchase
 	ArrivedAt time.Time
+
+	largeAttributes bool // more than is read
 }
 
 func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
@@ -33,16 +35,14 @@ func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 		key:     func(p *Purchase) key { return key{p.UserID, p.PurchaseID} },
 		stored:  func(s *StoredPurchase) key { return key{s.UserID, s.PurchaseID} },
 		scan: func(s *StoredPurchase) []any {
-			return []any{&s.UserID, &s.PurchaseID, &s.Amount, &s.Currency, instant{&s.PurchasedAt}, &s.Attributes, always{&s.ArrivedAt}}
+			return []any{&s.UserID, &s.PurchaseID, &s.Amount, &s.Currency, instant{&s.PurchasedAt}, &s.Attributes, always{&s.ArrivedAt}, &s.largeAttributes}
 		},
 		differ: func(p *Purchase, s *StoredPurchase, same bool) []Difference {
 			var d differences
 			d.amount("amount", p.Amount, s.Amount)
 			d.text("currency", p.Currency, s.Currency)
 			d.instant("purchased_at", p.PurchasedAt, s.PurchasedAt)
-			if !same {
-				d.note("attributes", p.Attributes, s.Attributes)
-			}
+			d.attributes(p.Attributes, s.Attributes, same, s.largeAttributes)
 			return d
 		},
 	}

@@ -51,14 +51,14 @@ func (s *shared[F, S]) do(ctx context.Context, fact *F) (Outcome[S], error) {
 	return outcome, outcome.Err
 }
 
-// settle writes a batch. If the values of one fact make it fail, the facts are written one by one,
-// so that only that fact fails.
+// settle writes a batch. If it fails for one of its facts, or for an unknown reason, the facts are
+// written one by one, so that only that fact fails.
 func (s *shared[F, S]) settle(ctx context.Context, given []*F) []Outcome[S] {
 	outcomes, err := s.attempt(ctx, given)
 	switch {
 	case err == nil:
 		return outcomes
-	case len(given) > 1 && postgres.Data(err):
+	case len(given) > 1 && (postgres.Data(err) || postgres.Classify(err) == postgres.ClassUnknown):
 		outcomes = nil
 		for i := range given {
 			outcomes = append(outcomes, s.settle(ctx, given[i:i+1])...)

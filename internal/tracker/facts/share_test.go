@@ -59,6 +59,26 @@ func TestAnInvalidFactFailsNoOtherOfItsBatch(t *testing.T) {
 	w.expect("purchases", "SELECT count(*), min(amount) FROM referral.purchase", "38 0")
 }
 
+// For instance one that a trigger of the shop's own refuses.
+func TestAFactThatFailsForAnUnknownReasonFailsNoOther(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.operator.Exec(t.Context(), `CREATE FUNCTION referral.refuse() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.amount = 13 THEN RAISE EXCEPTION ''unlucky''; END IF; RETURN NEW; END';
+		CREATE TRIGGER refuse BEFORE INSERT ON referral.purchase FOR EACH ROW EXECUTE FUNCTION referral.refuse()`)
+	testworld.Must(t, err)
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(i), Amount: int64(i), Currency: "USD"})
+			if (i == 13) != (err != nil) {
+				t.Errorf("amount %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "39")
+}
+
 func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -29,7 +29,8 @@ type StoredSignup struct {
 	Signup
 	ArrivedAt time.Time
 
-	erased, sameCode bool
+	erased, sameCode                   bool
+	largeFingerprints, largeAttributes bool // more than is read
 }
 
 // visitorField is the field of a fact's visitor.
@@ -45,7 +46,8 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 		stored:  func(s *StoredSignup) key { return key{s.UserID} },
 		scan: func(s *StoredSignup) []any {
 			return []any{
-				&s.UserID, &s.VisitorID, &s.Code, instant{&s.SignedUpAt}, &s.Fingerprints, &s.Attributes, always{&s.ArrivedAt}, &s.erased, &s.sameCode,
+				&s.UserID, &s.VisitorID, &s.Code, instant{&s.SignedUpAt}, &s.Fingerprints, &s.Attributes, always{&s.ArrivedAt},
+				&s.erased, &s.sameCode, &s.largeFingerprints, &s.largeAttributes,
 			}
 		},
 		differ: func(g *Signup, s *StoredSignup, same bool) []Difference {
@@ -58,10 +60,12 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 				return d // the other fields are erased, so they cannot differ
 			}
 			d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
-			d.set("fingerprints", g.Fingerprints, s.Fingerprints)
-			if !same {
-				d.note("attributes", g.Attributes, s.Attributes)
+			if s.largeFingerprints {
+				d.tooLarge("fingerprints")
+			} else {
+				d.set("fingerprints", g.Fingerprints, s.Fingerprints)
 			}
+			d.attributes(g.Attributes, s.Attributes, same, s.largeAttributes)
 			return d
 		},
 	}

@@ -1,11 +1,14 @@
 -- Finds the stored rows of given purchases, and whether the attributes equal the given ones by
--- value; true if none were given or they have been erased.
+-- value; true if none were given or they have been erased. Attributes of more than 64 KiB are not
+-- read, only reported: no more are accepted over HTTP, and SQL may have written any.
 -- Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)
        OR p.blanked,
-       p.user_id, p.purchase_id, p.amount, p.currency, p.purchased_at, nullif(p.attributes, '{}'), p.arrived_at
+       p.user_id, p.purchase_id, p.amount, p.currency, p.purchased_at,
+       CASE WHEN NOT attributes.large THEN nullif(p.attributes, '{}') END, p.arrived_at, attributes.large
   FROM unnest(@user_ids::text[], @purchase_ids::text[], @amounts::bigint[], @currencies::text[],
               @purchased_at::timestamptz[], @attributes::text[]) WITH ORDINALITY
        AS given(user_id, purchase_id, amount, currency, purchased_at, attributes, number)
-  JOIN referral.purchase AS p USING (user_id, purchase_id);
+  JOIN referral.purchase AS p USING (user_id, purchase_id)
+ CROSS JOIN LATERAL (SELECT octet_length(p.attributes::text) > 65536 AS large) AS attributes;

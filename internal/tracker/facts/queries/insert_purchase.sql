@@ -6,4 +6,4 @@ SELECT user_id, purchase_id, amount, currency, coalesce(purchased_at, now()), co
               @purchased_at::timestamptz[], @attributes::text[])
        AS given(user_id, purchase_id, amount, currency, purchased_at, attributes)
     ON CONFLICT (user_id, purchase_id) DO NOTHING
-RETURNING user_id, purchase_id, amount, currency, purchased_at, nullif(attributes, '{}'), arrived_at;
+RETURNING user_id, purchase_id, amount, currency, purchased_at, nullif(attributes, '{}'), arrived_at, false;

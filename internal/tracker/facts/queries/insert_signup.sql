@@ -7,4 +7,4 @@ SELECT user_id, nullif(visitor_id, ''), referral.normal_code(code), coalesce(sig
               @fingerprints::text[], @attributes::text[])
        AS given(user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
     ON CONFLICT (user_id) DO NOTHING
-RETURNING user_id, visitor_id, code, signed_up_at, fingerprints, nullif(attributes, '{}'), arrived_at, blanked, true;
+RETURNING user_id, visitor_id, code, signed_up_at, fingerprints, nullif(attributes, '{}'), arrived_at, blanked, true, false, false;
