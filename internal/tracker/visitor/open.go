@@ -1,8 +1,10 @@
 package visitor
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"iter"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -61,6 +63,30 @@ func (k *Keys) Open(text string, now time.Time) (Token, error) {
 		}
 	}
 	return Token{}, &Refused{Foreign}
+}
+
+// mostOld is how many tokens of earlier versions are tried of one request. Each takes about 4 µs per
+// key, and a request may have thousands of cookies.
+const mostOld = 8
+
+// OpenFirst reads the first valid token of a request's cookies. Without one it returns the zero
+// Token and the error of the first cookie; nil if there are no cookies.
+func (k *Keys) OpenFirst(cookies iter.Seq[string], now time.Time) (Token, error) {
+	var first error
+	old := 0
+	for text := range cookies {
+		if strings.HasPrefix(text, pasetoPrefix) {
+			if old++; old > mostOld {
+				continue
+			}
+		}
+		token, err := k.Open(text, now)
+		if err == nil {
+			return token, nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return Token{}, first
 }
 
 // decode reads what encode wrote.

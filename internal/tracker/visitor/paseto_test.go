@@ -1,6 +1,7 @@
 package visitor_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -99,5 +100,31 @@ func TestTokenOfAnEarlierVersionCannotBeAltered(t *testing.T) {
 		if token, err := k.Open(string(altered), noon); err == nil {
 			t.Fatalf("byte %d: opened as %v", i, token)
 		}
+	}
+}
+
+// A request may have thousands of cookies, and each takes time.
+func TestFewTokensOfEarlierVersionsAreTriedPerRequest(t *testing.T) {
+	k := keys(t, newKey)
+	token := visitor.New().Touched(visitor.NewTouch("ann", noon), window)
+	old, current := sealOld(t, ours, oldContent(token)), k.Seal(token, noon, window)
+	const junk, foreign = "v4.local.AAAA", "r1.AAAA"
+	for name, test := range map[string]struct {
+		cookies []string
+		refused visitor.Reason // empty: a token is found
+	}{
+		"an old one after 7 junk cookies":          {append(slices.Repeat([]string{junk}, 7), old), ""},
+		"an old one after 8 junk cookies":          {append(slices.Repeat([]string{junk}, 8), old), visitor.Malformed},
+		"a current one after 1,000 junk cookies":   {append(slices.Repeat([]string{junk}, 1000), current), ""},
+		"an old one after 1,000 of the newer form": {append(slices.Repeat([]string{foreign}, 1000), old), ""},
+	} {
+		got, err := k.OpenFirst(slices.Values(test.cookies), noon)
+		switch {
+		case test.refused != "" && !refusedAs(err, test.refused), test.refused == "" && (err != nil || got.VisitorID != token.VisitorID):
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if got, err := k.OpenFirst(slices.Values([]string(nil)), noon); err != nil || got.VisitorID != "" {
+		t.Errorf("no cookie: %v, %v", got, err)
 	}
 }
