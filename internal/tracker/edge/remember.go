@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -70,22 +71,19 @@ func (e *Edge) store(r *http.Request, a arrival, visitorID string, touch visitor
 // current name come before those of the name that was in use without a cookie domain. It returns
 // the zero Token if there is none.
 func (e *Edge) token(r *http.Request, now time.Time) visitor.Token {
-	var reason visitor.Reason
-	for _, name := range e.cookie.Names() {
-		for value := range cookies(r, name) {
-			token, err := e.Keys().Open(value, now)
-			if err == nil {
-				return token
-			}
-			if refused, ok := err.(*visitor.Refused); ok && reason == "" { //nolint:errorlint // Open returns nothing else
-				reason = refused.Reason
+	token, err := e.Keys().OpenFirst(func(yield func(string) bool) {
+		for _, name := range e.cookie.Names() {
+			for value := range cookies(r, name) {
+				if !yield(value) {
+					return
+				}
 			}
 		}
+	}, now)
+	if refused, ok := errors.AsType[*visitor.Refused](err); ok {
+		e.Observer.TokenRefused(refused.Reason)
 	}
-	if reason != "" {
-		e.Observer.TokenRefused(reason)
-	}
-	return visitor.Token{}
+	return token
 }
 
 // mayRemember reports whether the visitor may be remembered under RespectGPC and ConsentCookie.
