@@ -55,7 +55,7 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 				return err
 			}
 			// One referee alone, which would be set aside.
-		case postgres.Retryable(err) && failures < planRetries && !errors.Is(err, context.DeadlineExceeded):
+		case retryable(err) && failures < planRetries:
 			failures++
 			pause(ctx, delay.NextBackOff())
 			continue

@@ -99,7 +99,7 @@ func TestSilentServersDoNotKeepTheMemoryForLargeReferees(t *testing.T) {
 	}
 	good := newShop(t)
 	good.withLargeReferee(400)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	e := good.newEngine(engine.Options{Tenant: "good"})
 	go func() { _ = e.Run(ctx) }()

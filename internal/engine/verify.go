@@ -308,12 +308,17 @@ func (v *verification) step(ctx context.Context, timeout time.Duration, do func(
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil, failures == verifyRetries, !postgres.Retryable(err), postgres.FaultOf(err) == postgres.FaultBatch,
-			errors.Is(err, context.DeadlineExceeded): // a silent server would keep the slots of all databases for long
+		case err == nil, failures == verifyRetries, !retryable(err), postgres.FaultOf(err) == postgres.FaultBatch:
 			return err
 		}
 		pause(ctx, delay.NextBackOff())
 	}
+}
+
+// retryable reports whether a plan or a verification may go on after the error. It does not wait for
+// a silent server again, since others wait for its turn.
+func retryable(err error) bool {
+	return postgres.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // pauseForBatches leaves the database to batches for a while, for longer if changes wait.

@@ -124,7 +124,7 @@ func (k KeyPair) servedBy(ctx context.Context, address, host string) error {
 	if err != nil {
 		return err
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	secure, ok := connection.(*tls.Conn)
 	if !ok || !bytes.Equal(certificatePEM(secure.ConnectionState().PeerCertificates[0].Raw), k.Certificate) {
 		return errors.New("the server uses another certificate")
