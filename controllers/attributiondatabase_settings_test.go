@@ -186,8 +186,8 @@ func TestInvalidSettingsShowAndAreCuredWithoutRestart(t *testing.T) {
 
 			setting.right(w, own, ready.Message)
 			w.awaitReady(adb)
-			if len(adb.Status.Conditions) != 1 {
-				t.Errorf("once it is right: %v", adb.Status.Conditions)
+			if conditions := besideVerified(adb); len(conditions) != 1 {
+				t.Errorf("once it is right: %v", conditions)
 			}
 		})
 	}

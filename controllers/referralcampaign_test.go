@@ -3,7 +3,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,9 +65,7 @@ func TestFromYAMLToCredits(t *testing.T) {
 	})
 	for _, object := range []conditioned{w.adb("shop"), w.rpol("five-dollars"), campaign} {
 		w.awaitReady(object)
-		conditions := slices.DeleteFunc(slices.Clone(object.GetConditions()), func(c metav1.Condition) bool {
-			return c.Type == v1alpha1.LedgerConsistentCondition && c.Status == metav1.ConditionTrue
-		})
+		conditions := besideVerified(object)
 		if len(conditions) != 1 || object.GetObservedGeneration() != 1 {
 			t.Errorf("%s: conditions %v, observed generation %d", object.GetName(), conditions, object.GetObservedGeneration())
 		}

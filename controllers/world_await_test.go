@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +75,14 @@ func (w *world) awaitGone(object client.Object) {
 		}
 		pause(20 * time.Millisecond)
 	}
+}
+
+// besideVerified returns the conditions of an object but the one that its ledger is consistent, which
+// a verification sets at some time.
+func besideVerified(object conditioned) []metav1.Condition {
+	return slices.DeleteFunc(slices.Clone(object.GetConditions()), func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.LedgerConsistentCondition && c.Status == metav1.ConditionTrue
+	})
 }
 
 // eventually waits until is returns true.
