@@ -112,6 +112,9 @@ type poller struct {
 	worked time.Time     // when work was last found; zero: not yet
 	wait   time.Duration // before the last poll
 
+	config   *Declared // as of the last poll
+	declared time.Time // when it was first polled under
+
 	// The queue is known to be empty while no more numbers are drawn, once a full poll
 	// has found nothing and all transactions that might have drawn the numbers had ended by then.
 	empty    bool
@@ -183,6 +186,9 @@ func (p *poller) learn(ctx context.Context, found *polled) (err error) {
 	if !found.nothing() {
 		p.work(now)
 	}
+	if config := p.engine.config.Load(); config != p.config {
+		p.config, p.declared = config, now
+	}
 	if found.drawn != p.drawn {
 		p.drawn, p.bound = found.drawn, 0
 		p.wait = 0 // the transaction that has drawn them may commit at any moment
@@ -217,7 +223,8 @@ func (p *poller) work(now time.Time) {
 	p.engine.stir()
 }
 
-// isBusy reports whether there has been work within the last minute. It keeps the pace up to date.
+// isBusy reports whether there has been work within the last minute. It keeps the pace up to date. The
+// engine counts as idle once nothing has been declared for a minute either.
 func (p *poller) isBusy(now time.Time) bool {
 	busy := !p.worked.IsZero() && now.Sub(p.worked) < busyFor
 	switch {
@@ -227,7 +234,7 @@ func (p *poller) isBusy(now time.Time) bool {
 		p.engine.options.Pace.busy.Add(-1)
 	}
 	p.busy = busy
-	p.engine.idle.Store(!busy && p.empty)
+	p.engine.idle.Store(!busy && p.empty && now.Sub(p.declared) >= busyFor)
 	return busy
 }
 

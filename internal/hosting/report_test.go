@@ -9,7 +9,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
+// A database counts as idle a minute after it was declared.
 func TestReportOfAnIdleDatabaseIsUsedUntilSomethingHappens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	quiet := func() bool {
@@ -24,7 +26,7 @@ func TestReportOfAnIdleDatabaseIsUsedUntilSomethingHappens(t *testing.T) {
 	}
 	await := func(want string, is func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * patience); !is(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("not %s", want)
 			}
