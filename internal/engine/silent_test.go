@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"runtime"
 	"testing"
@@ -13,51 +12,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
-
-// silentAfter passes everything on until a server has sent so many bytes on one connection. Then no
-// more answer comes, and the connection stays open.
-func silentAfter(t testing.TB, target string, most int) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	testworld.Must(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = client.Close() }()
-				server, err := net.Dial("tcp", target)
-				if err != nil {
-					return
-				}
-				defer func() { _ = server.Close() }()
-				go func() {
-					buffer, sent := make([]byte, 64<<10), 0
-					for sent < most {
-						n, err := server.Read(buffer)
-						if err != nil {
-							return
-						}
-						sent += n
-						_, _ = client.Write(buffer[:n])
-					}
-				}()
-				buffer := make([]byte, 64<<10)
-				for {
-					n, err := client.Read(buffer)
-					if err != nil {
-						return
-					}
-					_, _ = server.Write(buffer[:n])
-				}
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
 
 // withLargeReferee adds a referee with so many purchases of 60 kB.
 func (s *shop) withLargeReferee(purchases int) {
@@ -78,7 +32,9 @@ func (s *shop) silentEngine(tenant string, bytes int) {
 	s.Helper()
 	uri, err := url.Parse(s.uri)
 	testworld.Must(s, err)
-	uri.Host = silentAfter(s, uri.Host, bytes)
+	proxy := testworld.NewProxy(s, uri.Host)
+	proxy.SilenceAfter(bytes)
+	uri.Host = proxy.Address()
 	db, err := postgres.Open(s.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema, MaxConnections: 4})
 	testworld.Must(s, err)
 	ctx, stop := context.WithCancel(context.Background())

@@ -21,6 +21,7 @@ type Proxy struct {
 	connections map[net.Conn]struct{}
 	accepted    int
 	fatal       []byte // see SilenceAt
+	most        int    // see SilenceAfter; 0: no limit
 }
 
 // StartProxy listens on a free loopback port and passes everything on to target.
@@ -87,6 +88,14 @@ func (p *Proxy) SilenceAt(words string) {
 	p.fatal = []byte(words)
 }
 
+// SilenceAfter silences each connection on which the server sends more than so many bytes, as
+// SilenceAt does.
+func (p *Proxy) SilenceAfter(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = bytes
+}
+
 // Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -141,7 +150,14 @@ func (p *Proxy) connect(client net.Conn) {
 		_ = server.Close()
 	})
 	directions.Go(func() {
-		p.copy(client, server, func([]byte) bool { return !silent.Load() })
+		received := 0
+		p.copy(client, server, func(answer []byte) bool {
+			received += len(answer)
+			if p.exceeded(received) {
+				silent.Store(true)
+			}
+			return !silent.Load()
+		})
 		if !silent.Load() {
 			_ = client.Close()
 			_ = server.Close()
@@ -155,6 +171,13 @@ func (p *Proxy) silences(sent []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fatal != nil && bytes.Contains(sent, p.fatal)
+}
+
+// exceeded reports whether a server has sent more than SilenceAfter allows.
+func (p *Proxy) exceeded(received int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most > 0 && received > p.most
 }
 
 // track remembers a connection until it is closed.

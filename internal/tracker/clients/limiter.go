@@ -26,8 +26,8 @@ var (
 	// DefaultVisitor is for touches of one visitor.
 	DefaultVisitor = Limit{Burst: 30, PerSec: 0.1}
 	// DefaultTouches is for touches of all clients together. It bounds a flood where a load balancer
-	// lets clients claim any address. A peak after a mail to many friends stays below it, and whoever
-	// wants to use it up for others needs as many requests a second.
+	// lets clients claim any address. It is above the peak after a mail to many people, and high enough
+	// that few clients cannot use it up.
 	DefaultTouches = Limit{Burst: 20_000, PerSec: 200}
 )
 
