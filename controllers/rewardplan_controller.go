@@ -31,9 +31,11 @@ const (
 // wakes the reconciler when a plan starts, progresses or ends.
 //
 // A plan finishes once: Done, or Stalled. Its answer is never revised, and the plan is deleted ttl
-// later.
+// later. So what is planned is read past the cache, which may not have what the author of the plan
+// applied just before.
 type RewardPlanReconciler struct {
 	client   client.Client
+	live     client.Reader // the API server itself, past the cache
 	reporter *reporter
 	plans    *hosting.Plans
 	now      func() time.Time

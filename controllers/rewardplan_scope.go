@@ -57,7 +57,7 @@ func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) (err erro
 		return err
 	}
 	key := client.ObjectKey{Namespace: s.plan.Namespace, Name: s.plan.Spec.CampaignRef.Name}
-	if s.existing, err = find(ctx, r.client, key, &v1alpha1.ReferralCampaign{}); err != nil {
+	if s.existing, err = find(ctx, r.live, key, &v1alpha1.ReferralCampaign{}); err != nil {
 		return err
 	}
 	if s.existing != nil && !s.existing.DeletionTimestamp.IsZero() {
@@ -67,7 +67,7 @@ func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) (err erro
 		return nil
 	}
 	key.Name = s.campaign.Spec.PolicyRef.Name
-	policy, err := find(ctx, r.client, key, &v1alpha1.RewardPolicy{})
+	policy, err := find(ctx, r.live, key, &v1alpha1.RewardPolicy{})
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	plans := &RewardPlanReconciler{
 		client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
 		reporter: newReporter(),
 		plans:    hosting.NewPlans(options.Registry.Plan),
 		now:      options.Now,

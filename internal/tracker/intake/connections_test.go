@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ type world struct {
 	testing.TB
 	*intake.Connections
 	address string
+	accepts atomic.Int64  // calls of Accept: the last one waits
 	begun   chan struct{} // receives from each request to /wait
 	proceed chan struct{} // closed: these are answered
 }
@@ -40,7 +42,7 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	}
 	w.address = on.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(w.Listen(on)) }()
+	go func() { served <- server.Serve(w.Listen(&counting{Listener: on, calls: &w.accepts})) }()
 	t.Cleanup(func() {
 		select {
 		case <-w.proceed:
@@ -52,6 +54,17 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 		w.await("no connection", func(s intake.Stats) bool { return s.Open == 0 })
 	})
 	return w
+}
+
+// counting counts the calls of Accept.
+type counting struct {
+	net.Listener
+	calls *atomic.Int64
+}
+
+func (c *counting) Accept() (net.Conn, error) {
+	c.calls.Add(1)
+	return c.Listener.Accept()
 }
 
 // await returns once the numbers are as expected.
@@ -73,18 +86,18 @@ type client struct {
 	answers *bufio.Reader
 }
 
+// dial opens a connection, and returns once it has its place or has been refused.
 func (w *world) dial() *client {
 	w.Helper()
-	before := w.Stats()
+	w.await("listening", func(intake.Stats) bool { return w.accepts.Load() > 0 })
+	before := w.accepts.Load()
 	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", w.address)
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
-	w.await("accepted", func(s intake.Stats) bool {
-		return s.Open+int(s.Refused+s.Evicted) > before.Open+int(before.Refused+before.Evicted)
-	})
+	w.await("accepted", func(intake.Stats) bool { return w.accepts.Load() > before })
 	return &client{TB: w.TB, Conn: c, answers: bufio.NewReader(c)}
 }
 
