@@ -204,19 +204,24 @@ func (d *differences) removeWithoutPair(r *referee, config *reward.Configuration
 	}
 }
 
-// countPair counts the pair in its new state instead of its old one.
+// countPair counts the pair in its new state instead of its old one. A referrer is concerned only if
+// its number of admitted pairs changes: otherwise the batch need not have locked the campaign, and
+// must not record what waits of the referrer.
 func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) {
+	was := before != nil && before.State.Occupies()
+	is := decision.State.Occupies()
+	moves := was != is || was && (before.Campaign != decision.Campaign || before.ReferrerID != decision.ReferrerID)
 	if before != nil {
 		d.countsOf(before.Campaign).add(before.State, -1)
 		if before.Revision < decision.Revision {
 			d.countsOf(decision.Campaign).revised++
 		}
-		if before.State.Occupies() {
+		if was && moves {
 			d.referrers.add(before.Campaign, before.ReferrerID, -1)
 		}
 	}
 	d.countsOf(decision.Campaign).add(decision.State, +1)
-	if decision.State.Occupies() {
+	if is && moves {
 		d.referrers.add(decision.Campaign, decision.ReferrerID, +1)
 	}
 }

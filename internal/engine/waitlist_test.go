@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -471,4 +472,60 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 			t.Errorf("%s reads %d pages:\n%s", statement.name, hit, strings.Join(plan, "\n"))
 		}
 	}
+}
+
+// One batch revises an admitted pair whose credits stay as they are, while another is about to commit
+// what a waiting pair of the same referrer needs now. The first has not locked the campaign, so it
+// must not record what waits of the referrer.
+func TestLeastNeedIsOfTheWaitingPairsThatAreCommitted(t *testing.T) {
+	s := newShop(t)
+	atMostFive := func(rate string) reward.Terms {
+		terms := tenPerCent()
+		terms.Rewards[0].Percentage = &reward.Percentage{Rate: rate, MaximumAmounts: map[string]int64{"USD": 500}}
+		return terms
+	}
+	s.declare("invite", atMostFive("10"), budget(600))
+	s.joins("u1", "anna", 9000)
+	s.converge()
+	waiting := s.elsewhere("u1", "u2")
+	s.joins(waiting, "anna", 3000)
+	s.converge()
+	const leastNeed = "SELECT least_need FROM referral.waitlist_referrer WHERE referrer_id = 'anna'"
+	s.expect("before", leastNeed, "300")
+
+	s.declare("invite", atMostFive("20"), edited(2, budget(600), scope(reward.AllPairs)))
+	const enqueued = "SELECT count(*) FROM referral.change WHERE kind = 'Referee'"
+	for range 5 {
+		if s.rows(enqueued)[0] != "2" {
+			testworld.Must(t, s.engine.Attempts(t.Context(), 1))
+		}
+	}
+	s.expect("the rollout has come to both", enqueued, "2")
+	fence, shard := s.hold("SELECT FROM referral.meta FOR UPDATE"), s.hold(shardOf("u1"))
+	const locks = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	ended := make(chan error, 2)
+	for i, before := range []func(){func() {}, shard} {
+		before()
+		other := s.newEngine(engine.Options{})
+		go func() { ended <- other.Attempts(context.WithoutCancel(t.Context()), 1) }()
+		s.eventually("the batch waits", locks, fmt.Sprint(i+1))
+	}
+	fence()
+	testworld.Must(t, <-ended)
+	testworld.Must(t, <-ended)
+	s.expect("after", leastNeed, "500")
+	s.converge()
+	s.expect("violations", "SELECT * FROM referral.violations()")
+}
+
+// hold takes the locks of a query until the returned function is called.
+func (s *shop) hold(query string) (release func()) {
+	s.Helper()
+	tx, err := s.db.Begin(s.Context())
+	testworld.Must(s, err)
+	release = sync.OnceFunc(func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) })
+	s.Cleanup(release)
+	_, err = tx.Exec(s.Context(), query)
+	testworld.Must(s, err)
+	return release
 }
