@@ -6,6 +6,9 @@ import (
 	"testing"
 )
 
+// undecided are the users of referees that are not decided, so that a resync leaves their rows alone.
+const undecided = "(SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)"
+
 // tampers are statements that alter one row of the results, by column. A resync repairs it.
 var tampers = map[string]string{
 	"referrer.pairs":               "UPDATE referral.referrer SET pairs = pairs + 1 WHERE (campaign, referrer_id) = (SELECT campaign, referrer_id FROM referral.referrer ORDER BY 1, 2 LIMIT 1)",
@@ -13,16 +16,16 @@ var tampers = map[string]string{
 	"credit_count.held":            "UPDATE referral.credit_count SET held = held + 500 WHERE (campaign, currency, shard) = (SELECT campaign, currency, shard FROM referral.credit_count ORDER BY 1, 2, 3 LIMIT 1)",
 	"engine_account.earned":        "UPDATE referral.engine_account SET earned = earned - 500 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.engine_account ORDER BY 1, 2 LIMIT 1)",
 	"writer_account.adjusted":      "UPDATE referral.writer_account SET adjusted = adjusted + 1 WHERE (beneficiary_id, currency) = (SELECT beneficiary_id, currency FROM referral.writer_account ORDER BY 1, 2 LIMIT 1)",
-	"waitlist.least_need":          "UPDATE referral.waitlist SET least_need = least_need + 100000 WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
-	"waitlist.passed_over":         "UPDATE referral.waitlist SET passed_over = true WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
+	"waitlist.least_need":          "UPDATE referral.waitlist SET least_need = least_need + 100000 WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist WHERE user_id NOT IN " + undecided + ")",
+	"waitlist.passed_over":         "UPDATE referral.waitlist SET passed_over = true WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist WHERE user_id NOT IN " + undecided + ")",
 	"waitlist_referrer.admitted":   "UPDATE referral.waitlist_referrer SET admitted = admitted + 100",
 	"waitlist_referrer.least_need": "UPDATE referral.waitlist_referrer SET least_need = least_need + 100000",
 	"waitlist_referrer row":        "DELETE FROM referral.waitlist_referrer",
-	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist)",
-	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' ORDER BY 1, 2 LIMIT 1)",
-	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') ORDER BY 1, 2 LIMIT 1)",
+	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist WHERE user_id NOT IN " + undecided + ")",
+	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
+	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
 	// The label of an attribution cannot be restored if the link is deleted.
-	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label))",
+	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label) WHERE a.user_id NOT IN " + undecided + ")",
 }
 
 // tamper alters one row without firing the triggers of the system or of the test.
@@ -68,5 +71,23 @@ func TestResyncRestoresTheWaitlistRowOfAGrowingPair(t *testing.T) {
 		resync{Tampered: "waitlist row"},
 		declare{Campaign: "one", Window: 720, Budget: 900, Policy: nineDollars, Scope: "AllPairs"},
 		converge{Again: true},
+	})
+}
+
+func TestResyncLeavesWithheldRefereesAlone(t *testing.T) {
+	newShop(t).play(t, []operation{
+		limitLosses{Pairs: 1},
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addSignup{User: "cat", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		lose{Campaign: "one", Most: 2},
+		resync{Tampered: "credit.amount"},
+		addPurchase{User: "cat", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
 	})
 }
