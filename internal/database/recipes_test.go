@@ -37,12 +37,17 @@ var parameter = regexp.MustCompile(`:'(\w+)'`)
 // A shop puts the recipe into the transaction of its order, whatever the order is like.
 func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 	w := newWorld(t)
+	var rare strings.Builder // as many bytes as 255 characters can have, and hard to compress
+	for n := range 255 {
+		rare.WriteRune(rune(0x20000 + n*n%0xa000))
+	}
 	for _, table := range []string{"purchase", "refund", "signup"} {
 		text := recipe(t, table)
 		for n, change := range []map[string]string{
 			{}, {}, // a retry
 			{"amount": "0"}, {"amount": "-5"}, {"currency": "usd"}, {"currency": "XXX"}, {"currency": "points"}, {"currency": ""},
 			{"order": ""}, {"order": strings.Repeat("x", 300)}, {"user": strings.Repeat("x", 255)},
+			{"user": rare.String(), "order": rare.String(), "refund": rare.String(), "visitor": rare.String(), "code": rare.String()},
 			{"visitor": ""}, {"visitor": strings.Repeat("v", 4000)}, {"code": "SUMMER SALE"}, {"code": strings.Repeat("c", 4000)}, {"code": " "},
 		} {
 			values := map[string]string{
@@ -57,7 +62,7 @@ func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 			}
 		}
 	}
-	for table, want := range map[string]int64{"purchase": 10, "refund": 11, "signup": 15} {
+	for table, want := range map[string]int64{"purchase": 11, "refund": 11, "signup": 16} {
 		if got := testworld.Value[int64](t, w, "SELECT count(*) FROM referral."+table); got != want {
 			t.Errorf("%d rows of %s, want %d", got, table, want)
 		}
