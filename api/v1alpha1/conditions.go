@@ -108,7 +108,8 @@ const (
 	SchemaTooNewReason = "SchemaTooNew"
 
 	// UnsupportedServerReason, Stalled: the server is not PostgreSQL, or an older one than is
-	// supported, or the database is distributed by Citus; the message says which.
+	// supported, or the database is distributed by Citus or not encoded in UTF8; the message says
+	// which.
 	UnsupportedServerReason = "UnsupportedServer"
 
 	// MigrationFailedReason: the server refused a migration; the message has its words. The

@@ -12,15 +12,22 @@ const oldestVersion = 14
 
 // ErrUnsupportedServer means that the server speaks the protocol of Postgres, and lacks what the
 // operator needs.
-type ErrUnsupportedServer struct{ Product string }
+type ErrUnsupportedServer struct {
+	Product  string // empty: Postgres, whose database has another encoding than UTF8
+	Encoding string
+}
 
 func (e *ErrUnsupportedServer) Error() string {
+	if e.Product == "" {
+		return fmt.Sprintf("the database is encoded in %s, which lacks characters that ids and labels may have: "+
+			"create another with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", e.Encoding)
+	}
 	return fmt.Sprintf("the server is %s, which cannot hold an attribution database: use PostgreSQL %d or later "+
 		"(facts are captured by statement triggers with transition tables)", e.Product, oldestVersion)
 }
 
 // CheckServer returns an *ErrUnsupportedServer unless the server is Postgres of a supported
-// version.
+// version, and the database is encoded in UTF8.
 func (db *DB) CheckServer(ctx context.Context) error {
 	connection, err := db.pool.Acquire(ctx)
 	if err != nil {
@@ -33,7 +40,8 @@ func (db *DB) CheckServer(ctx context.Context) error {
 	}
 	var version string
 	var citus bool
-	if err := connection.QueryRow(ctx, queries.Get("identify_server")).Scan(&version, &citus); err != nil {
+	var encoding string
+	if err := connection.QueryRow(ctx, queries.Get("identify_server")).Scan(&version, &citus, &encoding); err != nil {
 		return fmt.Errorf("while asking the server what it is: %w", db.names.clean(err))
 	}
 	if product := unsupportedVersion(version); product != "" {
@@ -41,6 +49,9 @@ func (db *DB) CheckServer(ctx context.Context) error {
 	}
 	if citus {
 		return &ErrUnsupportedServer{Product: "Citus (the extension is installed in this database)"}
+	}
+	if encoding != "UTF8" {
+		return &ErrUnsupportedServer{Encoding: encoding}
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -28,4 +31,22 @@ func TestServersThatAreNotPostgresAreNamed(t *testing.T) {
 
 func TestPostgresIsSupported(t *testing.T) {
 	testworld.Must(t, open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema).CheckServer(t.Context()))
+}
+
+func TestDatabaseInAnotherEncodingIsUnsupported(t *testing.T) {
+	own := testworld.NewDatabase(t)
+	admin, err := pgx.Connect(t.Context(), own.AdminURI)
+	testworld.Must(t, err)
+	defer admin.Close(context.WithoutCancel(t.Context()))
+	latin := own.Name + "_latin"
+	_, err = admin.Exec(t.Context(), "CREATE DATABASE "+latin+" OWNER "+own.Operator+" TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+	testworld.Must(t, err)
+	defer func() {
+		_, err := admin.Exec(context.WithoutCancel(t.Context()), "DROP DATABASE "+latin+" WITH (FORCE)")
+		testworld.Must(t, err)
+	}()
+	db := open(t, strings.Replace(own.URI, own.Server().Address()+"/"+own.Name, own.Server().Address()+"/"+latin, 1), postgres.DefaultSchema)
+	if err := db.CheckServer(t.Context()); err == nil || !strings.Contains(err.Error(), "encoded in LATIN1") {
+		t.Errorf("%v", err)
+	}
 }

@@ -92,6 +92,7 @@ func (s Imitation) respond(backend *pgproto3.Backend, message pgproto3.FrontendM
 		backend.Send(&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{
 			{Name: []byte("version"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1},
 			{Name: []byte("exists"), DataTypeOID: 16, DataTypeSize: 1, TypeModifier: -1, Format: 1},
+			{Name: []byte("current_setting"), DataTypeOID: 25, DataTypeSize: -1, TypeModifier: -1},
 		}})
 	case *pgproto3.Bind:
 		backend.Send(&pgproto3.BindComplete{})
@@ -100,7 +101,7 @@ func (s Imitation) respond(backend *pgproto3.Backend, message pgproto3.FrontendM
 		if s.Citus {
 			citus = 1
 		}
-		backend.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(s.Version), {citus}}})
+		backend.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(s.Version), {citus}, []byte("UTF8")}})
 		backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
 	case *pgproto3.Sync:
 		backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
