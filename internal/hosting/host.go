@@ -42,7 +42,7 @@ type host struct {
 	recheck   chan struct{} // asks to check at once whether the schema may be served
 	suspected chan struct{} // asks to check at once whether the database answers
 	slots     chan struct{}
-	wasSlow   atomic.Bool // the last Prepare was slow and failed
+	wasSlow   atomic.Bool // the last use was slow and failed
 
 	mu         sync.Mutex
 	source     Source

@@ -9,12 +9,12 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// slowAfter is how long a Prepare may take until it counts as slow.
+// slowAfter is how long a use of a database may take until it counts as slow.
 const slowAfter = 2 * time.Second
 
-// slowSlots bounds how many Prepares are slow at a time, since each of them keeps a worker of the
+// slowSlots bounds how many uses are slow at a time, since each of them keeps a worker of its
 // controller from the databases of others. A namespace may hold as many slots as are left free: if it
-// is alone it gets half of them, and further namespaces find some. Quick Prepares need no slot.
+// is alone it gets half of them, and further namespaces find some. Quick uses need no slot.
 type slowSlots struct {
 	mu   sync.Mutex
 	free int

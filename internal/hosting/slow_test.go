@@ -14,7 +14,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// slowFor is longer than a Prepare may take without a slot.
+// slowFor is longer than a use may take without a slot.
 const slowFor = 3 * time.Second
 
 // connect has the world's database hosted under many names of a namespace, and waits until it can be
@@ -139,5 +139,38 @@ func TestSlowPrepareThatPanicsReleasesItsSlot(t *testing.T) {
 	_, wait := w.prepareSlowly(crowd[2:], leave)
 	if cut := wait(); len(cut) > 0 {
 		t.Errorf("cut short: %v", cut)
+	}
+}
+
+// Campaigns of slow databases, too, leave workers to the campaigns of others.
+func TestSlowUseIsBusyWhileThereIsNoSlot(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	slowly := func(ctx context.Context, _ *postgres.DB) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(slowFor):
+			return nil
+		}
+	}
+	if err := w.Use(t.Context(), shop, slowly); err != nil {
+		t.Errorf("while there are slots: %v", err)
+	}
+	leave := make(chan struct{})
+	var waits []func() []types.NamespacedName
+	for n, count := range []int{2, 1, 1} { // all four slots
+		slow, wait := w.prepareSlowly(w.connect(fmt.Sprint("crowd-", n), count), leave)
+		waits = append(waits, wait)
+		for range count {
+			<-slow
+		}
+	}
+	if err := w.Use(t.Context(), shop, slowly); !errors.Is(err, hosting.ErrBusy) {
+		t.Errorf("while there is no slot: %v", err)
+	}
+	close(leave)
+	for _, wait := range waits {
+		wait()
 	}
 }

@@ -42,9 +42,9 @@ func (r *Registry) Prepare(
 }
 
 // Use lets a reconciler use a database that is being served. While it is not served, Use fails at
-// once with the cause; while all slots are taken, with ErrBusy; and when the database does not
-// answer, at a deadline. So a dead database with many campaigns costs the reconciles of other
-// databases next to nothing.
+// once with the cause; while all slots are taken, or when it is slow and too many others are, with
+// ErrBusy; and when the database does not answer, at a deadline. So dead or slow databases with many
+// campaigns cost the reconciles of other databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -70,9 +70,12 @@ func (r *Registry) Use(
 	}
 	ctx, cancel := context.WithTimeout(ctx, useTimeout)
 	defer cancel()
-	err = use(ctx, db)
+	err = h.useWithSlot(ctx, db, use)
 	h.learn(err)
 	h.stir()
+	if errors.Is(err, ErrSlow) {
+		return ErrBusy
+	}
 	return err
 }
 

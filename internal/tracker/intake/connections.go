@@ -13,6 +13,8 @@ import (
 const (
 	// freeHeader is how many bytes of each header are not charged. Nearly all headers are shorter.
 	freeHeader = 4 << 10
+	// usualHeader is the most that a header of a browser with many cookies has.
+	usualHeader = 16 << 10
 	// refusalTimeout is how long a refusal may take to be sent.
 	refusalTimeout = 10 * time.Millisecond
 )
@@ -26,6 +28,7 @@ var errBusyHeaders = errors.New("too many bytes of other headers are in flight")
 type Connections struct {
 	most    int
 	headers *Budget // what headers take beyond freeHeader each
+	longest int64   // the most that a header may take of it
 
 	mu      sync.Mutex
 	open    int
@@ -38,7 +41,7 @@ type Connections struct {
 
 // NewConnections allows so many connections at a time, and so many bytes of their headers.
 func NewConnections(most int, headerBytes int64) *Connections {
-	return &Connections{most: most, headers: NewBudget(headerBytes)}
+	return &Connections{most: most, headers: NewBudget(headerBytes), longest: headerBytes}
 }
 
 // Stats are numbers of connections.
@@ -62,6 +65,7 @@ func (c *Connections) Bound(server *http.Server) {
 	// Otherwise net/http answers OPTIONS * without the handler, and the bytes of its header stay
 	// charged for as long as the connection is open.
 	server.DisableGeneralOptionsHandler = true
+	c.longest = min(c.longest, int64(server.MaxHeaderBytes))
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, conn)
 	}
@@ -223,7 +227,7 @@ func (c *conn) charge(bytes int64) bool {
 		c.enter(&c.of.reading)
 	}
 	c.header += bytes
-	more := c.header - freeHeader - c.charged
+	more := c.of.charge(c.header) - c.charged
 	if more <= 0 {
 		return true
 	}
@@ -233,6 +237,19 @@ func (c *conn) charge(bytes int64) bool {
 	}
 	c.charged += more
 	return true
+}
+
+// charge is what a header that has begun with so many bytes is charged. One that is longer than usual
+// is charged at once for the longest: if each took a little more at a time, many long headers could
+// take all of the budget between them, and all would have been read in vain.
+func (c *Connections) charge(header int64) int64 {
+	switch {
+	case header <= freeHeader:
+		return 0
+	case header <= usualHeader:
+		return min(usualHeader-freeHeader, c.longest)
+	}
+	return max(c.longest, header-freeHeader)
 }
 
 // Close closes the connection.

@@ -180,6 +180,29 @@ func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
 	one.send(large+"\r\n\r\n").expect("the next large header", 204, true)
 }
 
+// Many long headers at once must not all be read in part and then refused.
+func TestLongHeaderThatHasBegunIsReadToItsEnd(t *testing.T) {
+	w := newWorld(t, 100, 64<<10)
+	long := w.dial().send(get + "X-Long: " + strings.Repeat("x", 20<<10))
+	w.await("charged", func(intake.Stats) bool { return w.HeaderBytes() > 50<<10 })
+	for range 10 {
+		w.dial().send(get+"X-Long: "+strings.Repeat("x", 20<<10)).expect("another long header", 503, false)
+	}
+	long.send(strings.Repeat("x", 40<<10)+"\r\n\r\n").expect("the long header", 204, true)
+}
+
+func TestHeadersWithManyCookiesFitBesideEachOther(t *testing.T) {
+	w := newWorld(t, 100, 64<<10)
+	cookies := get + "Cookie: " + strings.Repeat("x", 10<<10)
+	var clients []*client
+	for range 5 {
+		clients = append(clients, w.dial().send(cookies))
+	}
+	for _, c := range clients {
+		c.send("\r\n\r\n").expect("a visitor with many cookies", 204, true)
+	}
+}
+
 func TestHeaderOfOptionsAsteriskIsGivenBack(t *testing.T) {
 	w := newWorld(t, 100, 64<<10)
 	w.dial().send("OPTIONS * HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("x", 60<<10)+"\r\n\r\n").expect("OPTIONS *", 400, false)
