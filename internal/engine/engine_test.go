@@ -248,6 +248,20 @@ func TestReferrersSignupReachesTheirReferees(t *testing.T) {
 	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "7")
 }
 
+// A missing element is no fingerprint, and rows of fingerprints are as good as one row.
+func TestFingerprintsAreTheTextsOfTheArray(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.write(`INSERT INTO referral.signup (user_id, fingerprints) VALUES ('alice', '{NULL,card9}')`)
+	s.write(`INSERT INTO referral.signup (user_id, code, fingerprints)
+		VALUES ('none', 'alice1', '{NULL}'), ('shared', 'alice1', '{NULL,card9}'), ('rows', 'alice1', '{{card1,card2},{card3,card9}}')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT user_id, 'p', 900, 'USD' FROM referral.signup`)
+	s.converge()
+	s.expect("granted", "SELECT user_id FROM referral.pair WHERE state = 'Granted'", "none")
+	s.expect("set aside", "SELECT user_id, cause FROM referral.set_aside")
+}
+
 func TestOneRefereeThatCannotBeDecidedDoesNotBlockTheRest(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
