@@ -231,3 +231,19 @@ func TestTouchesOfAnIPv6SiteAndOfAllClientsAreLimited(t *testing.T) {
 		t.Errorf("a second later: %d", got)
 	}
 }
+
+func TestFloodOfOthersUsesUpNoClientsOwnAllowance(t *testing.T) {
+	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 2}, clients.Limit{}, clients.Limit{Burst: 1, PerSec: 1})
+	one := netip.MustParseAddr("198.51.100.1")
+	for second := range 3 {
+		allowed := 0
+		for range 10 {
+			if limiter.Allow(one, "v", noon.Add(time.Duration(second)*time.Second)) {
+				allowed++
+			}
+		}
+		if want := []int{1, 1, 0}[second]; allowed != want {
+			t.Errorf("second %d: %d, want %d", second, allowed, want)
+		}
+	}
+}

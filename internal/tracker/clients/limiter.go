@@ -155,8 +155,12 @@ func NewTouchLimiter(client, visitor, total Limit) *TouchLimiter {
 	}
 }
 
-// Allow counts a touch, and reports whether all limits allowed it.
+// Allow counts a touch, and reports whether all limits allowed it. While all clients together are at
+// their limit, which a flood brings about, it looks at no other.
 func (l *TouchLimiter) Allow(addr netip.Addr, visitorID string, now time.Time) bool {
+	if l.total.Limit() != rate.Inf && l.total.TokensAt(now) < 1 {
+		return false
+	}
 	visitor := maphash.String(l.seed, visitorID)
 	client, site := maphash.Comparable(l.seed, network(addr)), maphash.Comparable(l.seed, site(addr))
 	l.mu.Lock()
