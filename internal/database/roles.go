@@ -126,6 +126,6 @@ func compareRoles(ctx context.Context, from reader, db *postgres.DB, roles Roles
 	if err != nil {
 		return nil, nil, false, err
 	}
-	due, err = pgx.CollectRows(rows, pgx.RowToStructByPos[grant])
+	due, err = postgres.CollectRows(rows, pgx.RowToStructByPos[grant])
 	return due, missing, differs, err
 }

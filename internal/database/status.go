@@ -121,7 +121,7 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 	}
 	var campaign string
 	var loss MassReversal
-	_, err = pgx.ForEachRow(rows, []any{&campaign, shownID{&loss.ID}, &loss.Pairs, &loss.Of}, func() error {
+	err = postgres.ForEachRow(rows, []any{&campaign, shownID{&loss.ID}, &loss.Pairs, &loss.Of}, func() error {
 		for i := range s.Campaigns {
 			if c := &s.Campaigns[i]; c.Name == campaign {
 				reported := loss

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -32,7 +33,7 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&b.allocatesFor}, func() error { return nil })
+		err := postgres.ForEachRow(rows, []any{&b.allocatesFor}, func() error { return nil })
 		return err
 	})
 	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {
@@ -57,7 +58,7 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	users = slices.Compact(users)
 	var locks pgx.Batch
 	locks.Queue(b.statement("lock_shards_of_referees"), users).Query(func(rows pgx.Rows) (err error) {
-		b.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+		b.shards, err = postgres.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
 	locks.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })

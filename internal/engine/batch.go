@@ -136,7 +136,7 @@ func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 	}).Query(func(rows pgx.Rows) error {
 		var oldest oldestChange
 		var snapshot string
-		_, err := pgx.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
+		err := postgres.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
 			b.shards = append(b.shards, oldest.shard)
 			b.oldest = append(b.oldest, oldest)
 			b.engine.queueStarts.record(time.Now(), oldest, snapshot)

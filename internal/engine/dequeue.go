@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -77,7 +78,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 	}
 	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, stage, resumeAfter string
-		_, err := pgx.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
+		err := postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
 			switch kind {
 			case kindReferee:
 				found[key] = true
@@ -108,7 +109,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 		for _, e := range expand {
 			b.chosen += len(e.keys)
 		}
-		_, err := pgx.ForEachRow(rows, []any{&userID}, func() error {
+		err := postgres.ForEachRow(rows, []any{&userID}, func() error {
 			// Referees beyond the batch's size stay due for the next batch.
 			if b.chosen+len(found) < b.turn.size {
 				found[userID] = true
@@ -156,7 +157,7 @@ func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return postgres.CollectRows(rows, pgx.RowTo[string])
 }
 
 func (b *batch) expandNow(ctx context.Context, all map[string]*expansion) error {

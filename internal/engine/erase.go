@@ -241,7 +241,7 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 	if err != nil {
 		return err
 	}
-	visitors, err := pgx.CollectRows(rows, pgx.RowToStructByPos[erasingVisitor])
+	visitors, err := postgres.CollectRows(rows, pgx.RowToStructByPos[erasingVisitor])
 	if err != nil {
 		return err
 	}
@@ -311,7 +311,7 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 		var id string
 		var hash int64
 		var holds bool
-		if _, err := pgx.ForEachRow(rows, []any{&id, &hash, &holds}, func() error {
+		if err := postgres.ForEachRow(rows, []any{&id, &hash, &holds}, func() error {
 			add(id, hash, holds)
 			return nil
 		}); err != nil {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Reversals caused by missing rows are carried out up to Options.LossLimit pairs, or this share of
@@ -53,7 +55,7 @@ func (s *resyncStep) judgeLosses(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	names, err := postgres.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(names) == 0 {
 		return err
 	}

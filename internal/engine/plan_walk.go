@@ -136,7 +136,7 @@ func (p *plan) find(ctx context.Context, r *planRange, after string, end *string
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return postgres.CollectRows(rows, pgx.RowTo[string])
 }
 
 // loadTouches reads the touches that decide signups under the proposed configuration.

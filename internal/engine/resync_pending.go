@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -54,7 +55,7 @@ func (b *batch) dropPending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := postgres.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -123,7 +124,7 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 	queries.Queue(s.statement("resync_begin"))
 	queries.Queue(s.statement("resync_lock"), atOnce).Query(func(rows pgx.Rows) error {
 		var p position
-		_, err := pgx.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
+		err := postgres.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
 			at = &p
 			return nil
 		})
@@ -159,7 +160,7 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	if err != nil {
 		return nil, fmt.Errorf("while comparing: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := postgres.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("while comparing: %w", err)
 	}
@@ -184,7 +185,7 @@ func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after
 	if err != nil {
 		return "", fmt.Errorf("while finding lost pairs: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := postgres.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return "", fmt.Errorf("while finding lost pairs: %w", err)
 	}
@@ -211,7 +212,7 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	var queries pgx.Batch
 	queries.Queue(s.statement("begin"))
 	queries.Queue(s.statement("lock_shards_of_referees"), found).Query(func(rows pgx.Rows) (err error) {
-		s.shards, err = pgx.CollectRows(rows, pgx.RowTo[int16])
+		s.shards, err = postgres.CollectRows(rows, pgx.RowTo[int16])
 		return err
 	})
 	queries.Queue(s.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&s.now, &s.hasIncidents) })
@@ -259,7 +260,7 @@ func (s *resyncStep) repairPairs(ctx context.Context, found []string) (map[strin
 	}
 	repaired := map[string][]string{}
 	var userID, purchaseID string
-	_, err = pgx.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
+	err = postgres.ForEachRow(rows, []any{&userID, &purchaseID}, func() error {
 		repaired[userID] = append(repaired[userID], purchaseID)
 		return nil
 	})

@@ -43,7 +43,7 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
 	}
 	var what, campaign, key, currency string
-	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error { //nolint:forbidigo // however many are off, few are kept
 		if k := kinds[what]; len(k.campaign) < mostSums {
 			k.add(campaign, key, currency)
 		}
@@ -108,7 +108,7 @@ func (s *resyncStep) repairWriterAccounts(ctx context.Context, off *sumKeys) err
 	queries.Queue(s.statement("create_writer_account"), off.key, off.currency)
 	queries.Queue(s.statement("lock_writer_account"), off.key, off.currency).Query(func(rows pgx.Rows) error {
 		var a account
-		_, err := pgx.ForEachRow(rows, []any{&a.beneficiaryID, &a.currency}, func() error {
+		err := postgres.ForEachRow(rows, []any{&a.beneficiaryID, &a.currency}, func() error {
 			locked.add(campaigns[a], a.beneficiaryID, a.currency)
 			return nil
 		})

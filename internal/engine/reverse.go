@@ -147,7 +147,7 @@ func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err err
 	}
 	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments())
 	if err == nil {
-		s.shards, err = pgx.CollectRows(locked, pgx.RowTo[int16])
+		s.shards, err = postgres.CollectRows(locked, pgx.RowTo[int16])
 	}
 	if err != nil {
 		return false, fmt.Errorf("while locking shards: %w", err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -23,7 +24,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	queries.Queue(s.statement("lock_campaign"), []string{s.campaign}, []string{})
 	var id, purchaseID, referrerID string
 	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
+		err := postgres.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
 			s.waitlistKeys.add(id, purchaseID)
 			s.waitlistReferrers.add(s.campaign, referrerID, 0)
 			return nil
@@ -32,7 +33,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	})
 	var p reward.Pair
 	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
+		err := postgres.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
 			&p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() error {
 			p.Campaign = s.campaign
 			r := s.refereeOf(id)
@@ -43,7 +44,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	})
 	c := recordedCredit{campaign: s.campaign, intact: true}
 	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
+		err := postgres.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
 			r := s.refereeOf(id)
 			r.credits = append(r.credits, c)
 			return nil
@@ -53,7 +54,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	l := reward.LedgerSum{LedgerKey: reward.LedgerKey{Campaign: s.campaign}}
 	var revision int
 	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
+		err := postgres.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
 			r := s.refereeOf(id)
 			r.Ledger = append(r.Ledger, l)
 			key := rowKey{id, l.PurchaseID}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -87,7 +88,7 @@ func (b *batch) lockRollouts(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = pgx.ForEachRow(rows, []any{&campaign, &revision, &come.Reached, &come.All}, func() error {
+	err = postgres.ForEachRow(rows, []any{&campaign, &revision, &come.Reached, &come.All}, func() error {
 		b.addReached(campaign, revision, &come, reached)
 		return nil
 	})

@@ -167,10 +167,27 @@ func (v *verification) findReferees(ctx context.Context, tx pgx.Tx, from string,
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (f finding, err error) {
-		err = row.Scan(&f.Rule, &f.userID, &f.Key, &f.Detail)
-		return f, err
+	var f finding
+	return keepFindings(rows, &f, &f.Rule, &f.userID, &f.Key, &f.Detail)
+}
+
+// findingBytes bounds the findings that are kept of one statement. The rest neither counts nor gives
+// an example.
+const (
+	findingBytes    = 16 << 20
+	findingOverhead = 128 // of one, beside its texts
+)
+
+// keepFindings scans each row into a finding, and returns as many as may be kept.
+func keepFindings(rows pgx.Rows, f *finding, columns ...any) (kept []finding, err error) {
+	bytes := 0
+	_, err = pgx.ForEachRow(rows, columns, func() error { //nolint:forbidigo // the bound is here
+		if bytes += findingOverhead + len(f.Rule) + len(f.userID) + len(f.Key) + len(f.Detail); bytes <= findingBytes {
+			kept = append(kept, *f)
+		}
+		return nil
 	})
+	return kept, err
 }
 
 // confirmReferees looks again at the referees of findings, and counts what it finds again of
@@ -187,7 +204,7 @@ func (v *verification) confirmReferees(ctx context.Context, found []finding) err
 			if err != nil {
 				return err
 			}
-			if pending, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			if pending, err = postgres.CollectRows(rows, pgx.RowTo[string]); err != nil {
 				return err
 			}
 			again, err = v.findReferees(ctx, tx, users[0], &users[len(users)-1], users)
@@ -251,10 +268,8 @@ func (v *verification) findSums(ctx context.Context) (found []finding, err error
 		if err != nil {
 			return err
 		}
-		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f finding, err error) {
-			err = row.Scan(&f.Rule, &f.Key, &f.Detail)
-			return f, err
-		})
+		var f finding
+		found, err = keepFindings(rows, &f, &f.Rule, &f.Key, &f.Detail)
 		return err
 	})
 	return found, err

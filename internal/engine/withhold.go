@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -265,11 +266,11 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 			return err
 		}
 		var w row
-		if _, err := pgx.ForEachRow(found, []any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() error {
+		keep := b.each([]any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() {
 			rows = append(rows, w)
 			withholdingOf(all, w.campaign)
-			return nil
-		}); err != nil {
+		})
+		if err := keep(found); err != nil {
 			return err
 		}
 	}
@@ -301,7 +302,7 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	q.Queue(b.statement("lock_loss"), names)
 	var i incident
 	q.Queue(b.statement("lock_incident"), names, causeMassReversal).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&i.id, &i.campaign, &i.state, &i.withheld}, func() error {
+		err := postgres.ForEachRow(rows, []any{&i.id, &i.campaign, &i.state, &i.withheld}, func() error {
 			found := i
 			all[i.campaign].incidents = append(all[i.campaign].incidents, &found)
 			return nil
@@ -310,7 +311,7 @@ func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) err
 	})
 	var l loss
 	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
+		err := postgres.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
 			l.limit = b.engine.options.LossLimit
 			all[l.campaign].loss = l
 			return nil
@@ -341,11 +342,7 @@ func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) er
 	}
 	var campaign string
 	var key pairKey
-	_, err = pgx.ForEachRow(rows, []any{&campaign, &key.userID, &key.purchaseID}, func() error {
-		all[campaign].counted[key] = true
-		return nil
-	})
-	return err
+	return b.each([]any{&campaign, &key.userID, &key.purchaseID}, func() { all[campaign].counted[key] = true })(rows)
 }
 
 // lostPairColumns are pairs as parameters.

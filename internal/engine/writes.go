@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // writeOwn queues what no other batch waits for: rows of the batch's own referees, and counters of
@@ -45,7 +47,7 @@ func (d *differences) writeReferrers(writes *pgx.Batch, statement func(string) s
 		next := map[referrerKey]int64{}
 		var key referrerKey
 		var pairs int64 // including those that this batch admits
-		if _, err := pgx.ForEachRow(rows, []any{&key.campaign, &key.referrerID, &pairs}, func() error {
+		if err := postgres.ForEachRow(rows, []any{&key.campaign, &key.referrerID, &pairs}, func() error {
 			next[key] = pairs + 1
 			return nil
 		}); err != nil {
@@ -78,7 +80,7 @@ func (d *differences) drawOrders(writes *pgx.Batch, statement func(string) strin
 		return
 	}
 	writes.Queue(statement("draw_admission_order"), len(draws)).Query(func(rows pgx.Rows) error {
-		orders, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		orders, err := postgres.CollectRows(rows, pgx.RowTo[int64])
 		for i := range orders {
 			draws[i].order = &orders[i]
 			if w := draws[i].waitlistWrite; w != nil {

@@ -136,7 +136,7 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	r.SignedUp = true
 	var p Purchase
 	var purchasedAt, maturesAt *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
+	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
 		recorded := p
 		recorded.PurchasedAt = orZero(purchasedAt)
 		if p.State == "" {
@@ -162,7 +162,7 @@ func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, l
 	var e Event
 	var visitorID, touchID, referrerID string
 	var expiresAt, disabledAt *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&e.At, &e.What, &e.Code, &e.Campaign, &e.PurchaseID, &e.Amount, &e.Currency, &visitorID, &touchID, &referrerID, &expiresAt, &disabledAt}, func() error {
+	err = postgres.ForEachRow(rows, []any{&e.At, &e.What, &e.Code, &e.Campaign, &e.PurchaseID, &e.Amount, &e.Currency, &visitorID, &touchID, &referrerID, &expiresAt, &disabledAt}, func() error {
 		event := e
 		if e.What == "Touched" {
 			touch := reward.Touch{VisitorID: visitorID, TouchID: touchID, TouchedAt: e.At}
@@ -200,7 +200,7 @@ func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) err
 	}
 	var id string
 	var e Entry
-	_, err = pgx.ForEachRow(rows, []any{&id, &e.At, &e.Kind, &e.Reward, &e.BeneficiaryID, &e.Amount, &e.Currency, &e.Reason, &e.Revision}, func() error {
+	err = postgres.ForEachRow(rows, []any{&id, &e.At, &e.Kind, &e.Reward, &e.BeneficiaryID, &e.Amount, &e.Currency, &e.Reason, &e.Revision}, func() error {
 		r.Ledger[id] = append(r.Ledger[id], e)
 		return nil
 	})
@@ -265,7 +265,7 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		}
 		var stage int
 		var count int64
-		if _, err := pgx.ForEachRow(rows, []any{&stage, &count}, func() error { friends.Stages[stage] = count; return nil }); err != nil {
+		if err := postgres.ForEachRow(rows, []any{&stage, &count}, func() error { friends.Stages[stage] = count; return nil }); err != nil {
 			return err
 		}
 		rows, err = tx.Query(ctx, db.Qualify(queries.Get("friends")), referrerID, afterAt, afterID, mostFriends+1)
@@ -273,7 +273,7 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 			return err
 		}
 		var f Friend
-		_, err = pgx.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason}, func() error {
+		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason}, func() error {
 			f.SignedUpAt = postgres.Representable(f.SignedUpAt)
 			friends.Newest = append(friends.Newest, f)
 			return nil

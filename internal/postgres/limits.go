@@ -3,7 +3,6 @@ package postgres
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -42,7 +41,7 @@ const (
 	// once. It is more than the engine reads for its largest referee.
 	readBytes = 96 << 20
 
-	// rowsBytes bounds all rows of DB.Query, whose callers keep them: their values, and rowBytes for
+	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, and rowBytes for
 	// what a row takes in memory beside them.
 	rowsBytes = 16 << 20
 	rowBytes  = 64
@@ -66,18 +65,6 @@ func limitReading(connection *pgx.Conn) {
 func (c *watched) read(n int) error {
 	if c.remaining.Add(-int64(n)) < 0 {
 		return errTooMuch
-	}
-	return nil
-}
-
-// weigh counts the bytes of a row. It returns an error once all rows exceed rowsBytes.
-func (r *ownRows) weigh() error {
-	r.bytes += rowBytes
-	for _, value := range r.RawValues() {
-		r.bytes += len(value)
-	}
-	if r.bytes > rowsBytes {
-		return fmt.Errorf("%w: the rows have more than %d MiB", errTooMuch, rowsBytes>>20)
 	}
 	return nil
 }

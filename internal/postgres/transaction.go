@@ -150,7 +150,7 @@ func (db *DB) Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, sql, arguments...)
-	own := &ownRows{Rows: rows, ctx: ctx, tx: tx}
+	own := &ownRows{Rows: &boundedRows{Rows: rows}, ctx: ctx, tx: tx}
 	if err != nil {
 		own.Close()
 		return nil, err
@@ -164,16 +164,12 @@ type ownRows struct {
 	ctx       context.Context
 	tx        pgx.Tx
 	ended     bool
-	bytes     int   // of the rows so far
-	failure   error // why the rows are not read to the end; nil: they are
 	commitErr error
 }
 
 func (r *ownRows) Next() bool {
 	if r.Rows.Next() {
-		if r.failure = r.weigh(); r.failure == nil {
-			return true
-		}
+		return true
 	}
 	r.Close()
 	return false
@@ -193,7 +189,7 @@ func (r *ownRows) Close() {
 		return
 	}
 	r.ended = true
-	if r.Rows.Err() == nil && r.failure == nil {
+	if r.Rows.Err() == nil {
 		r.commitErr = r.tx.Commit(r.ctx)
 		return
 	}
@@ -203,7 +199,7 @@ func (r *ownRows) Close() {
 	_ = r.tx.Rollback(ctx)
 }
 
-func (r *ownRows) Err() error { return errors.Join(r.failure, r.Rows.Err(), r.commitErr) }
+func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
 
 // QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that
 // runs ten times a second. It begins no transaction, so timeouts and isolation are the role's

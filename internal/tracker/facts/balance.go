@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Units is a whole number of minor units. A sum may exceed int64.
@@ -24,7 +26,7 @@ func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, 
 	if err != nil {
 		return nil, fmt.Errorf("while reading a balance: %w", err)
 	}
-	balances, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Balance])
+	balances, err := postgres.CollectRows(rows, pgx.RowToStructByPos[Balance])
 	if err != nil {
 		return nil, fmt.Errorf("while reading a balance: %w", err)
 	}

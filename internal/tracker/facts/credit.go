@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Credit is one reward of one pair. A pair that earns nothing now is one Credit without a reward.
@@ -36,7 +38,7 @@ func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditK
 	if err != nil {
 		return nil, fmt.Errorf("while reading credits: %w", err)
 	}
-	credits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Credit, err error) {
+	credits, err := postgres.CollectRows(rows, func(row pgx.CollectableRow) (c Credit, err error) {
 		err = row.Scan(&c.UserID, &c.PurchaseID, &c.Reward, &c.Campaign, &c.State, &c.Reason, &c.Amount, &c.Currency,
 			always{&c.QualifiedAt}, always{&c.MaturesAt}, always{&c.DecidedAt})
 		return c, err

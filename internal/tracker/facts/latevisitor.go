@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // writeSignups records signups. A stored signup without a visitor accepts one as long as it is not
@@ -52,7 +54,7 @@ func (s *Store) addVisitors(ctx context.Context, to querier, late []*Signup) err
 	}
 	rows, err := to.Query(ctx, s.sql.Get("add_visitors"), pgx.StrictNamedArgs{"user_ids": userIDs, "visitor_ids": visitorIDs})
 	if err == nil {
-		_, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		_, err = postgres.CollectRows(rows, pgx.RowTo[string])
 	}
 	if err != nil {
 		return fmt.Errorf("while adding the visitor of a signup: %w", err)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // FollowedLink is a link with its touches and actions counted.
@@ -20,7 +22,7 @@ func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) 
 	if err != nil {
 		return nil, fmt.Errorf("while reading links: %w", err)
 	}
-	links, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l FollowedLink, err error) {
+	links, err := postgres.CollectRows(rows, func(row pgx.CollectableRow) (l FollowedLink, err error) {
 		err = row.Scan(append(l.scan(), &l.Touches, &l.Actions)...)
 		return l, err
 	})

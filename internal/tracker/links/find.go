@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // remembered is a link in memory, and when it was read.
@@ -88,7 +90,7 @@ func (d *Directory) load(ctx context.Context, codes []string) (map[string]*Link,
 	rows, err := d.db.Query(ctx, d.sql.links, codes)
 	var found []answered
 	if err == nil {
-		found, err = pgx.CollectRows(rows, scan)
+		found, err = postgres.CollectRows(rows, scan)
 	}
 	if err != nil {
 		d.lost(err)
