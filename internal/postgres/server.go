@@ -10,6 +10,10 @@ import (
 // oldestVersion is the oldest major version of Postgres that is supported.
 const oldestVersion = 14
 
+// encodingWords is the most bytes of the name of an encoding that are shown: a server may answer
+// anything.
+const encodingWords = 30
+
 // ErrUnsupportedServer means that the server speaks the protocol of Postgres, and lacks what the
 // operator needs.
 type ErrUnsupportedServer struct {
@@ -51,7 +55,7 @@ func (db *DB) CheckServer(ctx context.Context) error {
 		return &ErrUnsupportedServer{Product: "Citus (the extension is installed in this database)"}
 	}
 	if encoding != "UTF8" {
-		return &ErrUnsupportedServer{Encoding: encoding}
+		return &ErrUnsupportedServer{Encoding: db.names.plain(encoding, encodingWords)}
 	}
 	return nil
 }

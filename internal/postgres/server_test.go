@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -48,5 +49,19 @@ func TestDatabaseInAnotherEncodingIsUnsupported(t *testing.T) {
 	db := open(t, strings.Replace(own.URI, own.Server().Address()+"/"+own.Name, own.Server().Address()+"/"+latin, 1), postgres.DefaultSchema)
 	if err := db.CheckServer(t.Context()); err == nil || !strings.Contains(err.Error(), "encoded in LATIN1") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestNameOfAnEncodingIsCleaned(t *testing.T) {
+	server := testworld.Imitation{Version: "PostgreSQL 17.0", Encoding: "x\x1b[31m\nKq7cr3t " + strings.Repeat("y", 1<<20)}
+	uri, err := url.Parse(server.Serve(t))
+	testworld.Must(t, err)
+	uri.User = url.UserPassword("shop", "Kq7cr3t")
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri.String(), Schema: postgres.DefaultSchema})
+	testworld.Must(t, err)
+	defer db.Close()
+	unsupported, ok := errors.AsType[*postgres.ErrUnsupportedServer](db.CheckServer(t.Context()))
+	if !ok || len(unsupported.Encoding) > 40 || strings.ContainsAny(unsupported.Encoding, "\x1b\n") || strings.Contains(unsupported.Encoding, "Kq7") {
+		t.Errorf("%+v", unsupported)
 	}
 }

@@ -1,6 +1,7 @@
 package testworld
 
 import (
+	"cmp"
 	"net"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 type Imitation struct {
 	Parameters map[string]string // sent after the login
 	Version    string            // its answer to version(); empty: it refuses every statement
+	Encoding   string            // of its database; empty: UTF8
 	Citus      bool              // the extension is installed
 }
 
@@ -101,7 +103,7 @@ func (s Imitation) respond(backend *pgproto3.Backend, message pgproto3.FrontendM
 		if s.Citus {
 			citus = 1
 		}
-		backend.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(s.Version), {citus}, []byte("UTF8")}})
+		backend.Send(&pgproto3.DataRow{Values: [][]byte{[]byte(s.Version), {citus}, []byte(cmp.Or(s.Encoding, "UTF8"))}})
 		backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
 	case *pgproto3.Sync:
 		backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})

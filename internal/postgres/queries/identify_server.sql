@@ -2,4 +2,4 @@
 -- the database is encoded.
 SELECT pg_catalog.version(),
        EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'citus'),
-       pg_catalog.current_setting('server_encoding')
+       coalesce(pg_catalog.current_setting('server_encoding', true), '')

@@ -227,7 +227,7 @@ func (c *conn) charge(bytes int64) bool {
 		c.enter(&c.of.reading)
 	}
 	c.header += bytes
-	more := c.of.charge(c.header) - c.charged
+	more := c.of.chargeFor(c.header) - c.charged
 	if more <= 0 {
 		return true
 	}
@@ -239,10 +239,10 @@ func (c *conn) charge(bytes int64) bool {
 	return true
 }
 
-// charge is what a header that has begun with so many bytes is charged. One that is longer than usual
+// chargeFor is what a header that has begun with so many bytes is charged. One that is longer than usual
 // is charged at once for the longest: if each took a little more at a time, many long headers could
 // take all of the budget between them, and all would have been read in vain.
-func (c *Connections) charge(header int64) int64 {
+func (c *Connections) chargeFor(header int64) int64 {
 	switch {
 	case header <= freeHeader:
 		return 0
