@@ -180,15 +180,19 @@ func (e *Engine) rest(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// Converge runs one batch after the other until none is left that no other engine is running.
+// Converge runs one batch after the other until none is left that no other engine is running. As
+// for workers, one poll serves all batches that follow it.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
 	retried := false // postponed steps of erasures
-	for {
-		if _, err := e.poll(ctx); err != nil {
-			return err
+	for polled := false; ; {
+		if !polled {
+			if _, err := e.poll(ctx); err != nil {
+				return err
+			}
 		}
 		did, atOnce, err := w.attempt(ctx)
+		polled = did
 		if err == nil && !did {
 			did, err = e.reverseStep(ctx, w.changes)
 			atOnce = postgres.Retryable(err)
