@@ -184,6 +184,39 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
 }
 
+// A shop's outbox delivers what occurred while the tracker was away.
+func TestTokenCountsAsOfTheEvent(t *testing.T) {
+	w := newWorld(t)
+	const window = 24 * time.Hour
+	touched := time.Now().Add(-2 * window)
+	token := w.keys.Seal(visitor.New().Touched(visitor.NewTouch("abc", touched), window), touched, window)
+	within, beyond, ahead := touched.Add(window-time.Second), touched.Add(window), time.Now().Add(window)
+	for user, test := range map[string]struct {
+		occurred *time.Time
+		counts   bool
+	}{
+		"within":   {&within, true},
+		"beyond":   {&beyond, false},
+		"ahead":    {&ahead, false},
+		"not said": {nil, false},
+	} {
+		signup, err := json.Marshal(map[string]any{"user_id": user, "visitor": token, "signed_up_at": test.occurred})
+		testworld.Must(t, err)
+		got := w.post(signups, string(signup), http.StatusCreated)
+		if counts := !strings.Contains(got.body, "visitor was left out"); counts != test.counts {
+			t.Errorf("signup, %s: %s", user, got.body)
+		}
+		action, err := json.Marshal(map[string]any{"user_id": user, "visitor": token, "action": "view", "acted_at": test.occurred})
+		testworld.Must(t, err)
+		got = w.post("/v1/actions", string(action), http.StatusCreated)
+		if counts := !strings.Contains(got.body, "visitor was left out"); counts != test.counts {
+			t.Errorf("action, %s: %s", user, got.body)
+		}
+	}
+	w.expect("visitors", "SELECT user_id FROM referral.signup WHERE visitor_id IS NOT NULL", "within")
+	w.expect("touches", "SELECT code FROM referral.touch", "abc")
+}
+
 func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)

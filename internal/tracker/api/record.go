@@ -43,7 +43,7 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 }
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
-	v := a.visitor(given.Visitor, given.VisitorID)
+	v := a.visitor(given.Visitor, given.VisitorID, given.SignedUpAt)
 	return &facts.Signup{
 		UserID: given.UserID, VisitorID: v.id, Code: code(given.Code), SignedUpAt: given.SignedUpAt,
 		Fingerprints: given.Fingerprints, Attributes: given.Attributes, Touches: touches.Of(v.token),
@@ -60,7 +60,7 @@ func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, err
 }
 
 func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning string, err error) {
-	v := a.visitor(given.Visitor, given.VisitorID)
+	v := a.visitor(given.Visitor, given.VisitorID, given.ActedAt)
 	if given.UserID == nil && v.id == nil {
 		message := "or visitor_id is required without a user_id"
 		if v.warning != "" {

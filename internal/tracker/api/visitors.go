@@ -16,8 +16,9 @@ type known struct {
 
 // visitor reads the visitor of a body from a token and an id, either of which may be missing. A
 // valid token has precedence. Anything invalid is left out with a warning, because an invalid
-// cookie must not make a signup fail.
-func (a *api) visitor(text, id *string) known {
+// cookie must not make a signup fail. A token must not have been outdated when the event occurred:
+// a shop may deliver it much later.
+func (a *api) visitor(text, id *string, occurred *time.Time) known {
 	var v known
 	if id != nil && *id != "" {
 		if visitor.IsToken(*id) {
@@ -29,7 +30,11 @@ func (a *api) visitor(text, id *string) known {
 	if text == nil || *text == "" {
 		return v
 	}
-	token, err := a.Keys().Open(*text, time.Now())
+	presented := time.Now()
+	if occurred != nil && occurred.Before(presented) {
+		presented = *occurred
+	}
+	token, err := a.Keys().Open(*text, presented)
 	if err != nil {
 		if refused, ok := errors.AsType[*visitor.Refused](err); ok {
 			a.TokenRefused(refused.Reason)
