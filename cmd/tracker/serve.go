@@ -34,8 +34,7 @@ func (t *tracker) serve(ctx context.Context, handler http.Handler) error {
 	if err != nil {
 		return err
 	}
-	server := t.server(t.parting(handler))
-	t.connections.Bound(server)
+	server := t.bounded(handler)
 	served := make(chan error, 2)
 	go func() { served <- server.Serve(t.connections.Listen(listener)) }()
 	var opsServer *http.Server
@@ -93,6 +92,15 @@ func (t *tracker) writeTouches(ctx context.Context) error {
 			t.queue.Stats().Depth, err)
 	}
 	return nil
+}
+
+// bounded is the server of visitors and shops: its connections are bounded, and it says so when it
+// is about to stop.
+func (t *tracker) bounded(handler http.Handler) *http.Server {
+	server := t.server(handler)
+	t.connections.Bound(server)
+	server.Handler = t.parting(server.Handler) // outermost, since intake keeps a connection whose body was read
+	return server
 }
 
 // parting closes connections after their next answer once this process is about to stop. Closing

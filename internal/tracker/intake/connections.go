@@ -69,6 +69,12 @@ func (c *Connections) Bound(server *http.Server) {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, conn)
 	}
+	// The answer is sent after the handler, and before the connection is idle.
+	server.ConnState = func(of net.Conn, state http.ConnState) {
+		if own, ok := of.(*conn); ok && state == http.StateIdle {
+			own.rest()
+		}
+	}
 	next := server.Handler
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own, ok := r.Context().Value(connKey{}).(*conn)
@@ -193,11 +199,17 @@ func (c *conn) begin() {
 	c.remove()
 }
 
-// end is the end of a request.
+// end is the end of a request, whose answer is still to be sent.
 func (c *conn) end() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.discharge()
+}
+
+// rest is the beginning of the time between two requests.
+func (c *conn) rest() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
 	if !c.gone {
 		c.enter(&c.of.idle)
 	}

@@ -19,9 +19,10 @@ type world struct {
 	testing.TB
 	*intake.Connections
 	address string
-	accepts atomic.Int64  // calls of Accept: the last one waits
-	begun   chan struct{} // receives from each request to /wait
-	proceed chan struct{} // closed: these are answered
+	accepts atomic.Int64           // calls of Accept: the last one waits
+	begun   chan struct{}          // receives from each request to /wait
+	proceed chan struct{}          // closed: these are answered
+	sending atomic.Pointer[func()] // runs once, when the server sends something; nil: nothing runs
 }
 
 func newWorld(t testing.TB, connections int, headerBytes int64) *world {
@@ -42,7 +43,7 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	}
 	w.address = on.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(w.Listen(&counting{Listener: on, calls: &w.accepts})) }()
+	go func() { served <- server.Serve(w.Listen(&watched{on, w})) }()
 	t.Cleanup(func() {
 		select {
 		case <-w.proceed:
@@ -56,15 +57,28 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	return w
 }
 
-// counting counts the calls of Accept.
-type counting struct {
+// watched is what the server listens on.
+type watched struct {
 	net.Listener
-	calls *atomic.Int64
+	world *world
 }
 
-func (c *counting) Accept() (net.Conn, error) {
-	c.calls.Add(1)
-	return c.Listener.Accept()
+func (l *watched) Accept() (net.Conn, error) {
+	l.world.accepts.Add(1)
+	accepted, err := l.Listener.Accept()
+	return &watchedConn{accepted, l.world}, err
+}
+
+type watchedConn struct {
+	net.Conn
+	world *world
+}
+
+func (c *watchedConn) Write(content []byte) (int, error) {
+	if run := c.world.sending.Swap(nil); run != nil {
+		(*run)()
+	}
+	return c.Conn.Write(content)
 }
 
 // await returns once the numbers are as expected.
@@ -166,6 +180,20 @@ func TestConnectionIsRefusedWhileAllOthersAreInRequests(t *testing.T) {
 	<-w.begun
 	w.dial().expect("one more", 503, false)
 	close(w.proceed)
+}
+
+// What was carried out is answered.
+func TestConnectionIsInItsRequestUntilTheAnswerIsSent(t *testing.T) {
+	w := newWorld(t, 1, 1<<20)
+	first := w.dial()
+	connect := func() { w.dial().expect("one more", 503, false) }
+	w.sending.Store(&connect)
+	first.send(get+"\r\n").expect("first", 204, true)
+	w.await("idle", func(intake.Stats) bool {
+		status, _ := w.dial().send(get + "\r\n").answer()
+		return status == 204
+	})
+	first.expect("first, idle", 0, false)
 }
 
 func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
