@@ -177,6 +177,28 @@ func TestAllClientsTogetherAreLimited(t *testing.T) {
 	}
 }
 
+// Visitors behind one address follow a misprinted link while others flood the tracker.
+func TestRepeatedCodeCountsOnceWhileAllClientsAreAtTheirLimit(t *testing.T) {
+	limiter := clients.NewLimiter(clients.Limit{Burst: 2, PerSec: 1e-9}, clients.Limit{Burst: 1, PerSec: 1})
+	client := netip.MustParseAddr("203.0.113.9")
+	limiter.Spend(netip.MustParseAddr("198.51.100.1"), "flood", noon)
+	for range 100 {
+		if got := limiter.Spend(client, "mistyped", noon); got != clients.TotalExceeded {
+			t.Fatalf("verdict: %v", got)
+		}
+	}
+	later := noon.Add(time.Second)
+	if got := limiter.Spend(client, "mistyped", later); got != clients.Allowed {
+		t.Errorf("after the flood: %v", got)
+	}
+	if got := limiter.Spend(client, "other", later); got != clients.TotalExceeded {
+		t.Errorf("the second code of two: %v", got)
+	}
+	if got := limiter.Spend(client, "third", later); got != clients.ClientExceeded {
+		t.Errorf("the third code of two: %v", got)
+	}
+}
+
 func TestTouchesOfOneClientAndOfOneVisitorAreLimited(t *testing.T) {
 	limiter := clients.NewTouchLimiter(clients.Limit{Burst: 5, PerSec: 1}, clients.Limit{Burst: 2, PerSec: 0.1}, clients.Limit{})
 	now := time.Now()

@@ -81,12 +81,12 @@ type Limiter struct {
 	mu      sync.Mutex
 	clients buckets
 	total   *rate.Limiter
-	counted *lru.Cache[uint64, struct{}] // hashes of client and code
+	counted *lru.Cache[uint64, Verdict] // by hash of client and code: the last verdict, of the client's codes that were charged
 }
 
 // NewLimiter returns a limiter with the same limit for each client, and one for all together.
 func NewLimiter(limit, total Limit) *Limiter {
-	counted, _ := lru.New[uint64, struct{}](mostCounted)
+	counted, _ := lru.New[uint64, Verdict](mostCounted)
 	return &Limiter{limit: limit, seed: maphash.MakeSeed(), clients: newBuckets(limit), counted: counted, total: newTotal(total)}
 }
 
@@ -100,7 +100,7 @@ const (
 	TotalExceeded          // the limit of all clients together
 )
 
-// Spend counts an unknown code against the client. A code that was counted before is allowed.
+// Spend counts an unknown code, once against the client and once against all clients together.
 func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) Verdict {
 	own := network(addr)
 	both := maphash.Comparable(l.seed, struct {
@@ -109,17 +109,19 @@ func (l *Limiter) Spend(addr netip.Addr, code string, now time.Time) Verdict {
 	}{own, code})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, again := l.counted.Get(both); again {
+	verdict, again := l.counted.Get(both)
+	switch {
+	case again && verdict == Allowed:
 		return Allowed
-	}
-	if !l.clients.take(maphash.Comparable(l.seed, own), now) {
+	case !again && !l.clients.take(maphash.Comparable(l.seed, own), now):
 		return ClientExceeded
+	case l.total.AllowN(now, 1):
+		verdict = Allowed
+	default:
+		verdict = TotalExceeded
 	}
-	if !l.total.AllowN(now, 1) {
-		return TotalExceeded
-	}
-	l.counted.Add(both, struct{}{})
-	return Allowed
+	l.counted.Add(both, verdict)
+	return verdict
 }
 
 // RetryAfter is how long an exhausted client should wait.

@@ -18,8 +18,11 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 		given = links.Trim(given)
 		shorter := withoutTail(given)
 		link, err := e.findOne(ctx, given)
-		if errors.Is(err, links.ErrUnknown) && shorter != given {
+		if maybe := errors.Is(err, links.ErrUnavailable); shorter != given && (maybe || errors.Is(err, links.ErrUnknown)) {
 			link, err = e.findOne(ctx, shorter)
+			if maybe && errors.Is(err, links.ErrUnknown) {
+				err = links.ErrUnavailable
+			}
 		}
 		switch {
 		case err == nil:

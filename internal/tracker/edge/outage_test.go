@@ -52,3 +52,16 @@ func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 		})
 	}
 }
+
+func TestOutageKeepsLinksInAnySpelling(t *testing.T) {
+	w := newWorld(t, func(*edge.Options) {})
+	w.browser().do("GET", "/r/ann1")
+	w.proxy.Swallow()
+	w.proxy.Cut()
+	w.pass(time.Hour)
+	for _, path := range []string{"/r/ann1.", "/r/ann1)", "/r/Ann1", "/r/ANN1,%20"} {
+		b := w.browser()
+		b.leads(b.do("GET", path), 302, home)
+		same(t, "codes of "+path, []string{"ann1"}, b.codes())
+	}
+}

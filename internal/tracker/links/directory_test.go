@@ -194,6 +194,7 @@ func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w.expect("ann1", home) // this one had to find out
 	before := w.proxy.Accepted()
 	w.expect("ann1", home)
+	w.expect("Ann1", home)
 	w.expect("ends", home)
 	w.expect("never", "unavailable")
 	w.expect("other", "unavailable")

@@ -2,6 +2,7 @@ package links
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,24 +21,28 @@ type remembered struct {
 // A link that is followed often is read again before it is too old, while visitors get the
 // remembered one. While the database is away, the remembered link is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
-	now := d.now()
 	code = d.normal(code)
+	link, err := d.find(ctx, code)
+	if err == ErrUnavailable { //nolint:errorlint // find wraps nothing
+		// Only the database knows how it writes this spelling. Nearly always it is in lower case.
+		if known, ok := d.links.Get(strings.ToLower(code)); ok {
+			return usable(known.link, d.now())
+		}
+	}
+	return link, err
+}
+
+func (d *Directory) find(ctx context.Context, code string) (*Link, error) {
+	now := d.now()
 	if known, ok := d.links.Get(code); ok {
-		age := now.Sub(known.since)
-		switch {
+		switch age := now.Sub(known.since); {
 		case age < renewLink, d.away.Load():
 			return usable(known.link, now)
 		case age < freshLink:
 			d.loader.request(ctx, code)
 			return usable(known.link, now)
 		}
-		link, err := d.await(ctx, code)
-		if err == ErrUnavailable { //nolint:errorlint // await wraps nothing
-			return usable(known.link, now)
-		}
-		return link, err
-	}
-	if since, ok := d.unknown.Get(code); ok && now.Sub(since) < freshUnknown {
+	} else if since, ok := d.unknown.Get(code); ok && now.Sub(since) < freshUnknown {
 		return nil, ErrUnknown
 	}
 	if d.away.Load() {
