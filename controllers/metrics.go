@@ -79,8 +79,8 @@ func (m *Metrics) Collect(samples chan<- prometheus.Metric) {
 		return
 	}
 	samples <- prometheus.MustNewConstMetric(m.leader, prometheus.GaugeValue, 1)
-	m.collectDatabases(now, samples)
-	m.collectCampaigns(now, samples)
+	suspended := m.collectDatabases(now, samples)
+	m.collectCampaigns(now, suspended, samples)
 	m.collectPlans(now, samples)
 	if count := m.reviews.Load(); count != nil {
 		samples <- prometheus.MustNewConstMetric(m.stored, prometheus.GaugeValue, float64((*count)()))
@@ -110,7 +110,7 @@ func newDatabaseMetrics() databaseMetrics {
 		violations: describe("violations",
 			"Rows, or sums of rows, that contradicted each other in the last verification. Absent before the first one."),
 		verificationDue: describe("verification_due_timestamp_seconds",
-			"When the next verification should end, as seconds since 1970: spec.verifyInterval after the last one. Absent while suspended."),
+			"When the next verification should end, as seconds since 1970: spec.verifyInterval after the last one."),
 		privileged: describe("privileged_role", "1 if the user of the connection URI may become a superuser of the server, else 0."),
 	}
 }
@@ -119,14 +119,21 @@ func (d *databaseMetrics) all() []*prometheus.Desc {
 	return []*prometheus.Desc{d.ready, d.pending, d.oldest, d.setAside, d.violations, d.verificationDue, d.privileged}
 }
 
-func (m *Metrics) collectDatabases(now *leading, samples chan<- prometheus.Metric) {
+// collectDatabases also returns which databases are suspended.
+func (m *Metrics) collectDatabases(now *leading, samples chan<- prometheus.Metric) (suspended map[types.NamespacedName]bool) {
 	var list v1alpha1.AttributionDatabaseList
 	if !now.list(&list) {
-		return
+		return nil
 	}
+	suspended = map[types.NamespacedName]bool{}
 	for i := range list.Items {
-		m.databases.collect(&list.Items[i], samples)
+		adb := &list.Items[i]
+		m.databases.collect(adb, samples)
+		if adb.Suspended() {
+			suspended[client.ObjectKeyFromObject(adb)] = true
+		}
 	}
+	return suspended
 }
 
 func (d *databaseMetrics) collect(adb *v1alpha1.AttributionDatabase, samples chan<- prometheus.Metric) {
@@ -145,7 +152,7 @@ func (d *databaseMetrics) collect(adb *v1alpha1.AttributionDatabase, samples cha
 			send(d.violations, float64(verification.Violations))
 		}
 	}
-	if interval := adb.Spec.VerifyInterval; interval != nil && !adb.Spec.Suspend {
+	if interval := adb.Spec.VerifyInterval; interval != nil {
 		send(d.verificationDue, due(verified, adb.CreationTimestamp, interval.Duration))
 	}
 }
@@ -172,7 +179,7 @@ func newCampaignMetrics() campaignMetrics {
 		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again."),
 		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far."),
 		resyncDue: describe("resync_due_timestamp_seconds",
-			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while suspended."),
+			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while campaign or database is suspended."),
 	}
 }
 
@@ -182,7 +189,7 @@ func (c *campaignMetrics) all() []*prometheus.Desc {
 	}
 }
 
-func (m *Metrics) collectCampaigns(now *leading, samples chan<- prometheus.Metric) {
+func (m *Metrics) collectCampaigns(now *leading, suspended map[types.NamespacedName]bool, samples chan<- prometheus.Metric) {
 	var list v1alpha1.ReferralCampaignList
 	if !now.list(&list) {
 		return
@@ -191,6 +198,10 @@ func (m *Metrics) collectCampaigns(now *leading, samples chan<- prometheus.Metri
 	for i := range list.Items {
 		campaign := &list.Items[i]
 		m.campaigns.collect(campaign, withheld[client.ObjectKeyFromObject(campaign)], samples)
+		database := types.NamespacedName{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
+		if !campaign.Suspended() && !suspended[database] {
+			m.campaigns.collectDue(campaign, samples)
+		}
 	}
 }
 
@@ -246,8 +257,13 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, withheld 
 	}
 	send(c.rollout, remaining)
 	send(c.drift, float64(status.DriftCorrected))
-	if interval := campaign.Spec.ResyncInterval; interval != nil && !campaign.Spec.Suspend {
-		send(c.resyncDue, due(status.LastResyncTime, campaign.CreationTimestamp, interval.Duration))
+}
+
+// collectDue says when the next resync of a campaign should end.
+func (c *campaignMetrics) collectDue(campaign *v1alpha1.ReferralCampaign, samples chan<- prometheus.Metric) {
+	if interval := campaign.Spec.ResyncInterval; interval != nil {
+		send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
+		send(c.resyncDue, due(campaign.Status.LastResyncTime, campaign.CreationTimestamp, interval.Duration))
 	}
 }
 

@@ -199,14 +199,29 @@ func TestUpToFourCurrenciesAreNotAddedUp(t *testing.T) {
 	}
 }
 
-func TestSuspendedObjectsAreNotOverdue(t *testing.T) {
-	adb, campaign := databaseWithEverything("shop"), campaignWithEverything("invite", "shop")
-	adb.Spec.Suspend, campaign.Spec.Suspend = true, true
-	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), &objects{
-		databases: []v1alpha1.AttributionDatabase{adb}, campaigns: []v1alpha1.ReferralCampaign{campaign},
-	})
-	if due := having(samplesOf(t, gatherer), "_due_"); len(due) > 0 {
-		t.Errorf("%v", due)
+// Nothing is compared while a campaign or its database is suspended. A suspended database is
+// verified.
+func TestSuspendedCampaignsAreNotOverdue(t *testing.T) {
+	annotated := map[string]string{v1alpha1.SuspendAnnotation: "true"}
+	for name, suspend := range map[string]func(*v1alpha1.AttributionDatabase, *v1alpha1.ReferralCampaign){
+		"no":                         func(*v1alpha1.AttributionDatabase, *v1alpha1.ReferralCampaign) {},
+		"the campaign":               func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Spec.Suspend = true },
+		"the campaign by annotation": func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Annotations = annotated },
+		"the database":               func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Spec.Suspend = true },
+		"the database by annotation": func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Annotations = annotated },
+	} {
+		adb, campaign := databaseWithEverything("shop"), campaignWithEverything("invite", "shop")
+		suspend(&adb, &campaign)
+		gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), &objects{
+			databases: []v1alpha1.AttributionDatabase{adb}, campaigns: []v1alpha1.ReferralCampaign{campaign},
+		})
+		samples := samplesOf(t, gatherer)
+		if due := having(samples, "resync_due_"); len(due) != 0 != (name == "no") {
+			t.Errorf("%s suspended: %v", name, due)
+		}
+		if due := having(samples, "verification_due_"); len(due) != 1 {
+			t.Errorf("%s suspended: %v", name, due)
+		}
 	}
 }
 

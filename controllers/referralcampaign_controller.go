@@ -89,7 +89,7 @@ func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign)
 		r.forwardRequests,
 	}
 	if campaign.Suspended() { // this is what the spec asks for, with or without a policy
-		return append(phases, r.reportDeclaration, r.reportSuspension)
+		return append(phases, r.reportDeclaration, r.reportMassReversal, r.reportSuspension)
 	}
 	return append(phases,
 		r.awaitFreshCounters,

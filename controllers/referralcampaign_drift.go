@@ -49,9 +49,13 @@ func (r *ReferralCampaignReconciler) reportMassReversal(_ context.Context, s *ca
 	if loss == nil {
 		return nil
 	}
+	others := "everything else goes on"
+	if s.campaign.Suspended() {
+		others = "nothing else is granted or reversed until " + resumption(s.campaign, s.campaign.Spec.Suspend, "")
+	}
 	return stalled(v1alpha1.MassReversalReason, "the signups or purchases of %d pairs, of %d held or granted, are missing and were probably lost: "+
-		"these pairs are not reversed, and everything else goes on; restore the missing rows, or reverse the pairs with: kubectl -n %s annotate referralcampaign %s --overwrite %s=%s",
-		loss.Pairs, loss.Of, s.campaign.Namespace, s.campaign.Name, v1alpha1.AllowReversalsAnnotation, loss.ID)
+		"these pairs are not reversed, and %s; restore the missing rows, or reverse the pairs with: kubectl -n %s annotate referralcampaign %s --overwrite %s=%s",
+		loss.Pairs, loss.Of, others, s.campaign.Namespace, s.campaign.Name, v1alpha1.AllowReversalsAnnotation, loss.ID)
 }
 
 // recordDrift records an event when a resync has ended that repaired drift. The report describes

@@ -70,8 +70,17 @@ func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 	if value[bool](w, own, permitted) {
 		t.Error("another incident's permission was taken")
 	}
+	w.patch("rcamp", "invite-friends", `{"suspend": true}`)
+	await(w, campaign, "suspended, with the incident", func(c *v1alpha1.ReferralCampaign) bool {
+		stalled := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.StalledCondition)
+		if stalled == nil || stalled.Reason != v1alpha1.MassReversalReason {
+			return false
+		}
+		lost = *stalled
+		return strings.Contains(lost.Message, "nothing else is granted or reversed until spec.suspend is false")
+	})
 	w.asPasted(lost.Message)
-	w.awaitReady(campaign)
+	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if !value[bool](w, own, permitted) {
 		t.Error("the permission was not recorded")
 	}

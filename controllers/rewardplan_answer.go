@@ -113,7 +113,10 @@ func (s *planScope) describe(effects, forward int) string {
 	case s.campaign.Spec.DeletionPolicy != v1alpha1.ReverseCredits:
 		warnings = append(warnings, "the campaign's spec.deletionPolicy is not Reverse: deleting it as it is takes nothing back")
 	}
-	if s.campaign.Suspended() {
+	switch {
+	case s.adb.Suspended():
+		warnings = append(warnings, suspendedDatabase(s.adb))
+	case s.campaign.Suspended() && !s.proposed().Delete: // a deletion does not wait
 		warnings = append(warnings, "the campaign is suspended: this happens once it is resumed")
 	}
 	if more := max(effects, forward) - v1alpha1.MaxPlanCurrencies; more > 0 {

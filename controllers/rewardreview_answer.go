@@ -62,8 +62,19 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 
 // summaryOf says in a sentence what a purchase earns.
 func summaryOf(p *v1alpha1.ReviewedPurchase) string {
+	said := stateOf(p)
+	if p.Pending && p.State != explain.Undecided {
+		said += "; this is not recorded yet"
+	}
+	return said
+}
+
+func stateOf(p *v1alpha1.ReviewedPurchase) string {
 	switch reward.State(p.State) {
 	case reward.Granted:
+		if p.Pending {
+			return "the purchase will be credited"
+		}
 		return "the purchase is credited"
 	case reward.Held:
 		if p.MaturesAt == nil {

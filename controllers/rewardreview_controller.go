@@ -93,6 +93,8 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		switch {
 		case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 			return ctrl.Result{RequeueAfter: min(reviewRecheck, rest)}, nil
+		case apierrors.IsInvalid(err): // its message repeats values, which are about a person
+			return ctrl.Result{}, errors.New("while writing the status of a review: the API server refuses it as invalid")
 		case err != nil:
 			return ctrl.Result{}, fmt.Errorf("while writing the status of a review: %w", err)
 		}
@@ -229,6 +231,9 @@ func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.Re
 		found, err := explain.User(ctx, db, string(review.Spec.UserID), string(review.Spec.PurchaseID))
 		if err == nil {
 			showUser(&review.Status, &found, string(review.Spec.PurchaseID))
+			if adb.Suspended() {
+				review.Status.Summary += "; " + suspendedDatabase(adb)
+			}
 		}
 		return err
 	})

@@ -81,6 +81,20 @@ func TestAnswerToEachOutcomeIsAsRecorded(t *testing.T) {
 	}
 }
 
+// What the engine has yet to record is not on the balance.
+func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
+	for _, outcome := range outcomes {
+		recorded := v1alpha1.ReviewedPurchase{State: string(outcome.state), Reason: string(outcome.reasons[0])}
+		pending := recorded
+		pending.Pending = true
+		said := summaryOf(&pending)
+		if strings.Contains(summaryOf(&recorded), "not recorded") || !strings.Contains(said, "not recorded yet") && !strings.Contains(said, "not decided yet") ||
+			strings.Contains(said, "is credited") {
+			t.Errorf("%s: %q, and pending %q", outcome.state, summaryOf(&recorded), said)
+		}
+	}
+}
+
 // answerTo is the review of a purchase with an outcome.
 func answerTo(state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)

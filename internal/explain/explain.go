@@ -67,8 +67,8 @@ type Credit struct {
 	Currency      string `json:"currency"`
 }
 
-// undecided is the state of a purchase that counts, or may count, and is not decided yet.
-const undecided = "Undecided"
+// Undecided is the state of a purchase that counts, or may count, and is not decided yet.
+const Undecided = "Undecided"
 
 // mostBytes bounds the memory of one explanation. It is enough for thousands of purchases.
 const mostBytes = 4 << 20
@@ -150,7 +150,7 @@ func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *r
 	case len(judged.Reasons) > 0:
 		p.Reason = p.Against[0]
 	default:
-		p.State, p.Pending = undecided, true
+		p.State, p.Pending = Undecided, true
 	}
 	return p
 }
@@ -188,7 +188,7 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 	}
 	for i := range known.Referee.Purchases {
 		if purchase := &known.Referee.Purchases[i]; purchase.ID == p.PurchaseID {
-			p.PurchasedAt = purchase.PurchasedAt
+			p.PurchasedAt = postgres.Representable(purchase.PurchasedAt)
 		}
 	}
 	var maturesAt time.Time
@@ -196,6 +196,9 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 		maturesAt = *p.MaturesAt
 	}
 	p.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), maturesAt)
+	if p.Remedy == "" && p.Pending {
+		p.Remedy = "Nothing needs to be done: the credit is recorded as soon as the operator decides the user's latest changes."
+	}
 }
 
 // cut returns at most so many characters of text.

@@ -193,6 +193,9 @@ func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
 			t.Errorf("%+v", event)
 		}
 	}
+	if !e.Purchases[0].PurchasedAt.Equal(last) || !review.Purchases[0].PurchasedAt.Equal(last) {
+		t.Errorf("purchased at %s, and in the review %s", e.Purchases[0].PurchasedAt, review.Purchases[0].PurchasedAt)
+	}
 	friends, err := explain.OfReferrer(t.Context(), w.reader, "anna", "")
 	check(t, err)
 	if len(friends.Newest) == 0 || !friends.Newest[0].SignedUpAt.Equal(last) {

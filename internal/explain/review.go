@@ -138,9 +138,9 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	var purchasedAt, maturesAt *time.Time
 	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
 		recorded := p
-		recorded.PurchasedAt = orZero(purchasedAt)
+		recorded.PurchasedAt = postgres.Representable(orZero(purchasedAt))
 		if p.State == "" {
-			recorded.State, recorded.Pending = undecided, true
+			recorded.State, recorded.Pending = Undecided, true
 		} else {
 			recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), orZero(maturesAt))
 		}
