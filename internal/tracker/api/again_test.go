@@ -217,6 +217,27 @@ func TestTokenCountsAsOfTheEvent(t *testing.T) {
 	w.expect("touches", "SELECT code FROM referral.touch", "abc")
 }
 
+func TestActionOfAUserIsTheSameOnEachDevice(t *testing.T) {
+	w := newWorld(t)
+	const action = `{"user_id": "bob", "action": "view", "target": "thing-7", `
+	w.post("/v1/actions", action+`"visitor_id": "phone"}`, http.StatusCreated)
+	w.post("/v1/actions", action+`"visitor_id": "laptop"}`, http.StatusOK)
+	w.post("/v1/actions", action+`"visitor_id": "phone", "action_id": "a"}`, http.StatusCreated)
+	w.post("/v1/actions", action+`"visitor_id": "laptop", "action_id": "a"}`, http.StatusConflict)
+	w.expect("visitors", "SELECT visitor_id FROM referral.action ORDER BY action_id", "phone", "phone")
+}
+
+func TestConflictRepeatsNoLongValue(t *testing.T) {
+	w := newWorld(t)
+	purchase := func(attribute string) string {
+		return `{"user_id": "u", "purchase_id": "p", "amount": 1, "currency": "USD", "attributes": {"a": "` + attribute + `"}}`
+	}
+	w.post(purchases, purchase(strings.Repeat("x", 60000)), http.StatusCreated)
+	if got := w.post(purchases, purchase("y"), http.StatusConflict); len(got.body) > 1000 || !strings.Contains(got.body, "body.attributes") {
+		t.Errorf("%d bytes: %.300s", len(got.body), got.body)
+	}
+}
+
 func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -119,13 +121,22 @@ func unavailable(why string) error {
 		http.Header{"Retry-After": {strconv.Itoa(retryAfter)}})
 }
 
-// differing returns an error detail for each field that differs, with the stored value, or whose
-// stored value is too large to be read.
+// short returns a stored value to show in a problem; nil if it is long.
+func short(stored any) any {
+	const quotes = 2
+	if text, err := json.Marshal(stored); err != nil || utf8.RuneCount(text) > longestEcho+quotes {
+		return nil
+	}
+	return stored
+}
+
+// differing returns an error detail for each field that differs, with the stored value if it is
+// short, or whose stored value is too large to be read.
 func differing(at string, conflict *facts.Conflict) []*huma.ErrorDetail {
 	details := make([]*huma.ErrorDetail, len(conflict.Differences))
 	for i, difference := range conflict.Differences {
 		details[i] = &huma.ErrorDetail{
-			Location: at + "." + difference.Field, Message: "differs from what is stored", Value: difference.Stored,
+			Location: at + "." + difference.Field, Message: "differs from what is stored", Value: short(difference.Stored),
 		}
 		if difference.TooLarge {
 			details[i].Message = "is stored with more than 64 KiB, by SQL, and cannot be compared or read"

@@ -68,7 +68,9 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 		},
 		differ: func(a, s *Action, _ bool) []Difference {
 			var d differences
-			if s.VisitorID != nil { // else it was unknown or is erased
+			// A stored visitor that is missing was unknown or is erased. Without an id a user's action
+			// is the same on each of the user's devices.
+			if s.VisitorID != nil && a.ActionID != nil {
 				d.optional(visitorField, a.VisitorID, *s.VisitorID)
 			}
 			if !s.sameCode {

@@ -51,17 +51,17 @@ func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 
 // recordIn writes kind by kind, always in the same order, so that two batches do not deadlock.
 func (s *Store) recordIn(ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch) error {
-	err := recordKind(ctx, all, batch, func(ctx context.Context, given []*Signup) ([]Outcome[StoredSignup], error) {
+	err := recordKind(ctx, all, batch, s.signups, func(ctx context.Context, given []*Signup) ([]Outcome[StoredSignup], error) {
 		return s.signUpIn(ctx, tx, given)
 	})
 	if err == nil {
-		err = recordKind(ctx, all, batch, within(tx, s.purchases))
+		err = recordKind(ctx, all, batch, s.purchases, within(tx, s.purchases))
 	}
 	if err == nil {
-		err = recordKind(ctx, all, batch, within(tx, s.refunds))
+		err = recordKind(ctx, all, batch, s.refunds, within(tx, s.refunds))
 	}
 	if err == nil {
-		err = recordKind(ctx, all, batch, within(tx, s.actions))
+		err = recordKind(ctx, all, batch, s.actions, within(tx, s.actions))
 	}
 	return err
 }
@@ -70,9 +70,14 @@ func within[F, S any](tx pgx.Tx, k *kind[F, S]) func(context.Context, []*F) ([]O
 	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, tx, given) }
 }
 
-// recordKind writes the facts of kind F.
+// stepSize is the most facts that are written at a time. A stored fact that is read to be compared
+// may have 128 KiB, however short the given one is.
+const stepSize = 32
+
+// recordKind writes the facts of kind F in the order of their keys, step by step, and keeps none of
+// the stored ones.
 func recordKind[F, S any](
-	ctx context.Context, all []Fact, batch *Batch, write func(context.Context, []*F) ([]Outcome[S], error),
+	ctx context.Context, all []Fact, batch *Batch, k *kind[F, S], write func(context.Context, []*F) ([]Outcome[S], error),
 ) error {
 	var given []*F
 	var numbers []int
@@ -81,17 +86,21 @@ func recordKind[F, S any](
 			given, numbers = append(given, f), append(numbers, i)
 		}
 	}
-	if len(given) == 0 {
-		return nil
-	}
-	outcomes, err := write(ctx, given)
-	if err != nil {
-		return err
-	}
-	for i, outcome := range outcomes {
-		batch.Created[numbers[i]] = outcome.Created
-		if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
-			batch.Conflicts = append(batch.Conflicts, Conflicting{Number: numbers[i], Conflict: conflict})
+	for order := range slices.Chunk(k.order(given), stepSize) {
+		step := make([]*F, len(order))
+		for i, at := range order {
+			step[i] = given[at]
+		}
+		outcomes, err := write(ctx, step)
+		if err != nil {
+			return err
+		}
+		for i, outcome := range outcomes {
+			number := numbers[order[i]]
+			batch.Created[number] = outcome.Created
+			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
+				batch.Conflicts = append(batch.Conflicts, Conflicting{Number: number, Conflict: conflict})
+			}
 		}
 	}
 	return nil
