@@ -208,6 +208,8 @@ func (e *Engine) Converge(ctx context.Context) error {
 			}
 		case err == nil && !did:
 			return nil
+		case errors.Is(err, errMemoryInUse) && ctx.Err() == nil:
+			pause(ctx, w.delay.NextBackOff())
 		case err != nil && !atOnce:
 			return err
 		}
