@@ -246,7 +246,9 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if err := b.allocate(ctx); err != nil {
 		return fmt.Errorf("while allocating capacity: %w", err)
 	}
-	b.settle()
+	if err := b.settle(); err != nil {
+		return err
+	}
 	b.watch.end(StageAllocate)
 	if err := b.record(ctx); err != nil {
 		return fmt.Errorf("while recording results: %w", err)

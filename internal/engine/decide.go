@@ -41,8 +41,9 @@ func (r *referee) decide(b *batch) (err error) {
 	return err
 }
 
-// settle computes the ledger entries that the decisions need.
-func (b *batch) settle() {
+// settle computes the ledger entries that the decisions need. A referee for whom that is impossible
+// fails the batch, so that it is set aside before capacity is allocated to it.
+func (b *batch) settle() error {
 	for _, r := range b.referees {
 		if r.cause != nil {
 			continue
@@ -53,11 +54,11 @@ func (b *batch) settle() {
 		}
 		entries, err := reward.Settle(decisions, r.Ledger)
 		if err != nil {
-			b.setAside(r, err)
-			continue
+			return err
 		}
 		r.entries = entries
 	}
+	return nil
 }
 
 func (b *batch) setAside(r *referee, cause error) {

@@ -45,6 +45,11 @@ func UntilTurn(now time.Time, phase, interval time.Duration, place database.Plac
 
 }
 
+// ReverseStep does one step of a reversal, of at most so many rows.
+func (e *Engine) ReverseStep(ctx context.Context, rows int) (did bool, err error) {
+	return e.reverseStep(ctx, rows)
+}
+
 // Attempts runs at most n batches, while there is work.
 func (e *Engine) Attempts(ctx context.Context, n int) error {
 	w := newWorker(e, 0)

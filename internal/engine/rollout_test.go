@@ -249,3 +249,26 @@ func TestNoPairWaitsForARolloutThatTheBudgetCovers(t *testing.T) {
 	s.converge()
 	s.expect("all have grown", sums, "29400")
 }
+
+// A dump of a server that has run many transactions is restored on one that has run few.
+func TestCampaignAdmitsAfterItsDumpWasRestoredElsewhere(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", pays(500), budget(500))
+	s.friends(1, 1)
+	s.declare("invite", pays(400), edited(2, budget(400), scope(reward.AllPairs)))
+	s.converge()
+	s.friends(2, 2)
+	s.expect("before", waits, "u001 Granted", "u002 Waiting")
+	s.asOwner("UPDATE referral.rollout SET enqueued_up_to = '500000000'")
+	busy := s.elsewhere("u001", "b") // its shard is always at work
+	s.holding(shardOf(busy), func() {
+		s.write("INSERT INTO referral.signup (user_id) VALUES ($1)", busy)
+		s.expect("the rollout is over", "SELECT referral.rolling_out('invite')", "false")
+		s.declare("invite", pays(400), edited(3, budget(1200), scope(reward.AllPairs)))
+		background(s, s.engine)
+		s.expect("admitted beside other changes", waits, "u001 Granted", "u002 Granted")
+	})
+	s.converge()
+	s.asOwner("INSERT INTO referral.change (shard, kind, key, xid) VALUES (0, 'Referee', 'u001', '400000000')")
+	s.expect("a change of the dump is pending", "SELECT referral.rolling_out('invite')", "true")
+}

@@ -122,3 +122,21 @@ func TestResumingReportsNoViolation(t *testing.T) {
 	s.consistent()
 	s.converge()
 }
+
+// A step of a reversal frees budget that nobody is to get.
+func TestReversalReportsNoViolation(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", tenPerCent(), budget(400))
+	s.joins("u001", "anna", 2000)
+	s.joins("u003", "anna", 2000)
+	s.converge()
+	s.write("UPDATE referral.purchase SET amount = 4000 WHERE user_id = 'u003'")
+	s.converge()
+	s.expect("waits for more", "SELECT user_id, growing, least_need FROM referral.waitlist", "u003 true 200")
+	s.askToReverse("invite")
+	testworld.Must(t, s.engine.Attempts(t.Context(), 1)) // reads the configuration
+	_, err := s.engine.ReverseStep(t.Context(), 1)
+	testworld.Must(t, err)
+	s.expect("halfway", "SELECT user_id, state FROM referral.pair ORDER BY 1", "u001 Reversed", "u003 Granted")
+	s.consistent()
+}

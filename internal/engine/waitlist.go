@@ -72,14 +72,17 @@ func (b *batch) waitingPairs(ctx context.Context, capacity *reward.Capacity, lim
 		starts, needs = nil, nil
 	})
 	var q pgx.Batch
-	q.Queue(b.statement("waiting_by_edit"), campaign.Name, campaign.Edit, admits, limit).Query(collect)
-	limited := campaign.PairsPerReferrer
-	kinds := []bool{true}
-	if admits && limited == 0 {
-		kinds = append(kinds, false)
+	growing, all := []bool{true}, []bool{true, false}
+	outdated, cheap, limited := growing, growing, campaign.PairsPerReferrer
+	if admits {
+		outdated = all
 	}
+	if admits && limited == 0 {
+		cheap = all
+	}
+	q.Queue(b.statement("waiting_by_edit"), campaign.Name, campaign.Edit, outdated, limit).Query(collect)
 	q.Queue(b.statement("waiting_by_need"), pgx.StrictNamedArgs{
-		"campaign": campaign.Name, "budget": budget, "kinds": kinds, "limit": limit, "own": own,
+		"campaign": campaign.Name, "budget": budget, "kinds": cheap, "limit": limit, "own": own,
 	}).Query(collect)
 	if admits && limited > 0 {
 		q.Queue(b.statement("waiting_by_referrer"), pgx.StrictNamedArgs{

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -454,7 +455,8 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 		arguments []any
 	}{
 		{"waiting_by_referrer", []any{pgx.StrictNamedArgs{"campaign": "invite", "budget": 100_000, "cap": 1, "limit": 2000, "own": 0}}},
-		{"waiting_by_edit", []any{"invite", int64(1), true, int64(2000)}},
+		{"waiting_by_edit", []any{"invite", int64(1), []bool{true, false}, int64(2000)}},
+		{"waiting_by_edit", []any{"invite", int64(2), []bool{true}, int64(2000)}}, // the campaign admits no pair
 	} {
 		rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "+s.engine.Statement(statement.name), statement.arguments...)
 		testworld.Must(t, err)
@@ -528,4 +530,20 @@ func (s *shop) hold(query string) (release func()) {
 	_, err = tx.Exec(s.Context(), query)
 	testworld.Must(s, err)
 	return release
+}
+
+// A referee whose credits cannot be entered in the ledger keeps its place, and keeps nobody waiting.
+func TestRefereeThatCannotBeSettledIsPassedOver(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", pays(500), budget(500))
+	s.friends(1, 3)
+	s.asOwner(`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason)
+		VALUES ('u002', 'p', 'other', 1, 'invite', 1, 'anna', -9223372036854775808, 'USD', 'Reversal', 'Qualified')`)
+	s.declare("invite", pays(500), edited(2, budget(1000)))
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	testworld.Must(t, s.engine.Converge(ctx))
+	s.expect("the next is admitted", waits, "u001 Granted", "u002 Waiting", "u003 Granted")
+	s.expect("set aside", "SELECT user_id, attempts FROM referral.set_aside", "u002 1")
+	s.expect("passed over", "SELECT user_id, passed_over FROM referral.waitlist", "u002 true")
 }

@@ -16,11 +16,7 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        c.budget_amount, c.budget_currency,
        p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.condition_errors, p.changed_at,
        ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
-       ro.enqueued_up_to IS NOT NULL
-           AND NOT EXISTS (SELECT
-                             FROM referral.shard AS s,
-                                  LATERAL (SELECT xid FROM referral.change WHERE shard = s.shard ORDER BY xid, id LIMIT 1) AS first
-                            WHERE first.xid <= ro.enqueued_up_to),
+       ro.enqueued_up_to IS NOT NULL AND NOT referral.pending_up_to(ro.enqueued_up_to),
        k.credits,
        s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.id, coalesce(i.reported, 0), coalesce(i.present, 0),

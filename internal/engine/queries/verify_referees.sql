@@ -126,7 +126,7 @@ SELECT 'waits and would fit', w.user_id, w.user_id || '/' || w.purchase_id, form
   LEFT JOIN (SELECT campaign, currency, sum(granted + held) AS spent FROM referral.credit_count GROUP BY campaign, currency) AS budget
     ON budget.campaign = c.name AND budget.currency = c.budget_currency
  WHERE NOT w.passed_over
-   AND (c.mode = 'Open' OR w.growing AND c.mode <> 'Suspended')
+   AND (c.mode = 'Open' OR w.growing AND c.mode NOT IN ('Suspended', 'Reversing'))
    AND (w.edit < c.edit
         OR (w.growing OR c.pairs_per_referrer IS NULL OR coalesce(r.pairs, 0) < c.pairs_per_referrer)
            AND (c.budget_amount IS NULL
