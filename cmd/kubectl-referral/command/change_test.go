@@ -226,3 +226,25 @@ func TestStructuredOutputIsTheWholeObject(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Somebody else may ask for the same while the command waits.
+func TestLaterRequestAnswersAnEarlierOne(t *testing.T) {
+	const earlier, own, later = "2026-12-01T11:59:59Z", "2026-12-01T12:00:00.5Z", "2026-12-01T12:00:01Z"
+	for name, test := range map[string]struct {
+		handled, present string
+		want             bool
+	}{
+		"its own":                            {own, own, true},
+		"its own, before another":            {own, later, true},
+		"none":                               {"", own, false},
+		"an earlier one":                     {earlier, own, false},
+		"an earlier one, another is present": {earlier, later, false},
+		"a later one in its place":           {later, later, true},
+		"a later one, of a clock ahead":      {later, own, false},
+		"in words":                           {"now", "now", false},
+	} {
+		if got := answers(test.handled, own, test.present); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

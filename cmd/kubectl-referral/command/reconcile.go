@@ -49,9 +49,27 @@ func (o *reconcile) reconcile(ctx context.Context, server *cluster, t target) er
 	progress := o.newProgress()
 	defer progress.clear()
 	_, err = server.await(ctx, t.kind, t.name, func(object *unstructured.Unstructured) (bool, error) {
-		progress.show(fmt.Sprintf("waiting until %s has been compared with its facts", t))
-		handled, _, _ := unstructured.NestedString(object.Object, "status", "lastHandledReconcileAt")
-		return handled == requested, nil
+		campaign, err := decode[v1alpha1.ReferralCampaign](object)
+		if err != nil {
+			return false, err
+		}
+		waiting := fmt.Sprintf("waiting until %s has been compared with its facts", t)
+		if campaign.Suspended() {
+			waiting += ", which is not done while it is suspended"
+		}
+		progress.show(waiting)
+		return answers(campaign.Status.LastHandledReconcileAt, requested, object.GetAnnotations()[v1alpha1.RequestedAtAnnotation]), nil
 	})
 	return err
+}
+
+// answers reports whether the request that was handled last answers the one of this command. Another
+// request may have taken its place; what is done for a later one is done for this one too.
+func answers(handled, requested, present string) bool {
+	if handled == requested || present == requested {
+		return handled == requested
+	}
+	began, err := time.Parse(time.RFC3339Nano, handled)
+	own, ownErr := time.Parse(time.RFC3339Nano, requested)
+	return err == nil && ownErr == nil && !began.Before(own)
 }

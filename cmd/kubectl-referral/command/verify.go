@@ -91,7 +91,7 @@ func (o *verify) await(ctx context.Context, c *cluster, name, requested string) 
 		last = verifyProgress(database)
 		progress.show(last)
 		v := database.Status.Verification
-		return v != nil && v.LastHandledVerifyAt == requested, nil
+		return v != nil && answers(v.LastHandledVerifyAt, requested, object.GetAnnotations()[v1alpha1.VerifyRequestedAtAnnotation]), nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, fmt.Errorf("there was no result within %s: %s", o.timeout, last)
