@@ -33,6 +33,9 @@ func (r *referee) currentDigest(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
+	if a := r.outcome.Attribution; a != nil {
+		now.facts ^= r.referrerHashes[a.ReferrerID]
+	}
 	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}

@@ -348,13 +348,14 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	}))
 	if len(wanted) > 0 {
 		var fingerprints []string
-		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
-			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own map
+		var hash int64
+		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints, &hash}, func() {
+			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own maps
 			for _, r := range wanted[id] {
 				if r.ReferrerFingerprints == nil {
-					r.ReferrerFingerprints = map[string][]string{}
+					r.ReferrerFingerprints, r.referrerHashes = map[string][]string{}, map[string]int64{}
 				}
-				r.ReferrerFingerprints[id] = fingerprints
+				r.ReferrerFingerprints[id], r.referrerHashes[id] = fingerprints, hash
 			}
 			fingerprints = nil
 		}))

@@ -18,6 +18,7 @@ type referee struct {
 	credits                []recordedCredit            // ordered by purchase
 	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
 	facts                  int64                       // digest of the referee's own facts
+	referrerHashes         map[string]int64            // hashes of the fingerprints of possible referrers, by referrer
 	via                    int64                       // digest of the link of the typed code, or of the deciding touch
 	digest                 digest                      // as recorded with the attribution
 	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase
