@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -63,5 +64,5 @@ func (b *batch) settle() error {
 
 func (b *batch) setAside(r *referee, cause error) {
 	r.setAside(cause)
-	b.engine.log.Error("Setting a referee aside", "user", r.UserID, "cause", cause)
+	b.engine.log.Error("Setting a referee aside", "user", shown(r.UserID), "cause", postgres.Message(cause))
 }

@@ -97,3 +97,11 @@ func (v Verification) Statement(name string) string { return v.engine.statement(
 func (v Verification) Run(ctx context.Context, progress func(verified, total int64)) (*VerifyResult, error) {
 	return v.run(ctx, progress)
 }
+
+// LogNames logs each kind of line that names a user or a campaign of the server.
+func (e *Engine) LogNames(name string, cause error) {
+	b := &batch{engine: e}
+	b.setAside(newReferee(name), cause)
+	(&erasure{referee: newReferee(name)}).postpone(b, cause)
+	(&resyncStep{batch: b, drift: map[string]*drift{name: {}}}).logDrift()
+}

@@ -317,7 +317,7 @@ func (s *resyncStep) recordDrift(ctx context.Context) error {
 func (s *resyncStep) logDrift() {
 	for campaign, d := range s.drift {
 		s.engine.stats.drift.Add(uint64(d.attributions + d.pairs + d.sums))
-		s.engine.log.Warn("Put drift right", "campaign", campaign, "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
+		s.engine.log.Warn("Put drift right", "campaign", shown(campaign), "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
 	}
 }
 

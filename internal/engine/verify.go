@@ -33,7 +33,8 @@ const (
 	examplesShown = 5
 )
 
-// Violation is a row, or a sum of rows, that contradicts others.
+// Violation is a row, or a sum of rows, that contradicts others. Those of a result are fit to be
+// shown: plain and cut.
 type Violation struct {
 	Rule   string // as referral.violations() words it
 	Key    string // of the row or sum
@@ -63,14 +64,13 @@ func Verify(ctx context.Context, db *postgres.DB, progress func(verified, total 
 type verification struct {
 	engine    *Engine // never runs: it has the statements
 	result    VerifyResult
-	rules     map[string]bool // with a violation
-	examples  int             // most to name
-	mostRange int             // most attributions, pairs or entries in a range
+	examples  int // most to name
+	mostRange int // most attributions, pairs or entries in a range
 }
 
 func newVerification(db *postgres.DB) *verification {
 	return &verification{
-		engine: New(db, Options{}), rules: map[string]bool{}, examples: examplesShown, mostRange: mostVerifiedRange,
+		engine: New(db, Options{}), examples: examplesShown, mostRange: mostVerifiedRange,
 	}
 }
 
@@ -283,23 +283,28 @@ func (v *verification) count(confirmed []finding) {
 	})
 	v.result.Violations += int64(len(confirmed))
 	for _, f := range confirmed {
+		example := Violation{Rule: shown(f.Rule), Key: shown(f.Key), Detail: shown(f.Detail)}
 		switch examples := v.result.Examples; {
 		case len(examples) < v.examples:
-			v.result.Examples = append(v.result.Examples, f.Violation)
-		case v.rules[f.Rule]:
+			v.result.Examples = append(v.result.Examples, example)
+		case hasRule(examples, example.Rule):
 		default:
 			if i := repeatedRule(examples); i >= 0 {
-				examples[i] = f.Violation
+				examples[i] = example
 			}
 		}
-		v.rules[f.Rule] = true
 	}
+}
+
+// hasRule reports whether there is an example of a rule.
+func hasRule(examples []Violation, rule string) bool {
+	return slices.ContainsFunc(examples, func(e Violation) bool { return e.Rule == rule })
 }
 
 // repeatedRule returns the position of the last example whose rule an earlier one has; -1: none.
 func repeatedRule(examples []Violation) int {
 	for i := len(examples) - 1; i > 0; i-- {
-		if slices.ContainsFunc(examples[:i], func(e Violation) bool { return e.Rule == examples[i].Rule }) {
+		if hasRule(examples[:i], examples[i].Rule) {
 			return i
 		}
 	}
