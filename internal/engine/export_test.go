@@ -105,3 +105,17 @@ func (e *Engine) LogNames(name string, cause error) {
 	(&erasure{referee: newReferee(name)}).postpone(b, cause)
 	(&resyncStep{batch: b, drift: map[string]*drift{name: {}}}).logDrift()
 }
+
+// WalkPlan walks the ranges of a plan, with one of its statements replaced.
+func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, statement, sql string) error {
+	inForce, err := LoadDeclared(ctx, db)
+	if err != nil {
+		return err
+	}
+	p := &plan{engine: New(db, Options{}), request: &request, inForce: &inForce}
+	p.engine.Replace(statement, sql)
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
+	return p.walk(ctx, p.addRange)
+}

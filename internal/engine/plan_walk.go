@@ -42,6 +42,8 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 		case errors.Is(err, errMemoryInUse):
 			pause(ctx, delay.NextBackOff())
 			continue
+		case errors.Is(err, errOutOfOrder):
+			return err
 		case errors.Is(err, errBatchTooLarge) || errors.Is(err, errRefereeTooLarge) || postgres.FaultOf(err) == postgres.FaultBatch:
 			switch {
 			case most > 1:
@@ -97,12 +99,18 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 		if err := tx.QueryRow(ctx, r.statement("resync_range"), after, rows).Scan(&end); err != nil {
 			return err
 		}
+		if err := checkFollows(end, after); err != nil {
+			return err
+		}
 		users, err := p.find(ctx, r, after, end, most)
 		if err != nil {
 			return err
 		}
 		if found = len(users); found == most {
 			end = &users[found-1]
+		}
+		if err := checkFollows(end, after); err != nil {
+			return err
 		}
 		if err := tx.QueryRow(ctx, r.statement("read_clock")).Scan(&r.now, &r.hasIncidents); err != nil || found == 0 {
 			return err

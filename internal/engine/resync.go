@@ -129,7 +129,7 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 		s.engine.resyncFailure.Store(&err)
 	}
 	switch {
-	case errors.Is(err, errMemoryInUse) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
+	case errors.Is(err, errMemoryInUse) || errors.Is(err, errOutOfOrder) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
 		return false
 	case s.alone != "":
 		s.failedAlone = append(s.failedAlone, failure{s.alone, err})

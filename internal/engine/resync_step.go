@@ -153,6 +153,9 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	if err := step.tx.QueryRow(ctx, step.statement("resync_range"), after, s.refereesPerRange).Scan(&end); err != nil {
 		return nil, fmt.Errorf("while finding the end of a range: %w", err)
 	}
+	if err := checkFollows(end, after); err != nil {
+		return nil, fmt.Errorf("while finding the end of a range: %w", err)
+	}
 	if s.refereesPerRange == 1 && end != nil {
 		s.alone = *end
 	}
@@ -168,6 +171,9 @@ func (s *resyncer) compare(ctx context.Context, step *resyncStep, after string) 
 	if len(found) > s.repairsPerStep {
 		found = found[:s.repairsPerStep]
 		end = &found[len(found)-1]
+		if err := checkFollows(end, after); err != nil {
+			return nil, fmt.Errorf("while comparing: %w", err)
+		}
 		grown = max(min(s.refereesPerRange, leastRefereesPerRange), s.refereesPerRange/2)
 	}
 	step.countsLosses = true
@@ -191,6 +197,9 @@ func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after
 	}
 	if len(found) > 0 {
 		last = found[len(found)-1]
+		if err := checkFollows(&last, after); err != nil {
+			return "", fmt.Errorf("while finding lost pairs: %w", err)
+		}
 	}
 	return last, s.repairFound(ctx, step, found)
 }

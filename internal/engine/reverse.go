@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,13 @@ type reversal struct {
 
 // rowKey is the key that pairs, credits and ledger entries share.
 type rowKey struct{ userID, purchaseID string }
+
+func (k rowKey) String() string { return k.userID + "/" + k.purchaseID }
+
+// compare orders keys by their bytes.
+func (k rowKey) compare(other rowKey) int {
+	return cmp.Or(cmp.Compare(k.userID, other.userID), cmp.Compare(k.purchaseID, other.purchaseID))
+}
 
 // reversing reports whether the loaded configuration has a campaign that takes back what it gave.
 func (e *Engine) reversing() bool {
@@ -140,6 +148,8 @@ func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err err
 	}
 	var end rowKey
 	switch err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID); {
+	case err == nil && end.compare(s.after) <= 0:
+		return false, fmt.Errorf("while finding the next keys: %w", outOfOrder(end.String(), s.after.String()))
 	case err == nil:
 		s.end = &end
 	case !errors.Is(err, pgx.ErrNoRows):

@@ -106,7 +106,7 @@ func (v *verification) walk(ctx context.Context, progress func(verified, total i
 	for from, more := "", true; more; {
 		began := time.Now()
 		r, err := v.readRange(ctx, from, size)
-		if err != nil && postgres.FaultOf(err) == postgres.FaultBatch && size > 1 {
+		if err != nil && !errors.Is(err, errOutOfOrder) && postgres.FaultOf(err) == postgres.FaultBatch && size > 1 {
 			size /= 2 // it takes too long
 			continue
 		}
@@ -141,13 +141,29 @@ type verifiedRange struct {
 	findings []finding
 }
 
+// check fails if the range ends before it begins, though another follows.
+func (r *verifiedRange) check(from string) error {
+	switch {
+	case r.end:
+		return nil
+	case r.last == nil:
+		return fmt.Errorf("%w: a range has no end, and another follows", errOutOfOrder)
+	case *r.last < from:
+		return outOfOrder(*r.last, from)
+	}
+	return nil
+}
+
 // readRange looks at a range: at all its rows at once, and at each rule only if they do not agree.
 func (v *verification) readRange(ctx context.Context, from string, size int) (*verifiedRange, error) {
 	var r verifiedRange
 	err := v.step(ctx, stepTimeout, func(tx pgx.Tx) error {
 		r = verifiedRange{}
 		err := tx.QueryRow(ctx, v.engine.statement("verify_range"), from, size).Scan(&r.last, &r.end, &r.pending)
-		if err != nil || r.last == nil {
+		if err != nil || r.last == nil && r.end {
+			return err
+		}
+		if err := r.check(from); err != nil {
 			return err
 		}
 		agree := false

@@ -1,0 +1,25 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// errOutOfOrder means that a range of keys does not end after it begins, which no server with the
+// schema's collations answers. A walk that went on would never end.
+var errOutOfOrder = errors.New("the server's answer is impossible: keys are out of order; " +
+	`if a key column such as user_id was altered, restore its COLLATE "C"`)
+
+// outOfOrder names the key that does not follow another.
+func outOfOrder(key, before string) error {
+	return fmt.Errorf("%w: %q comes after %q", errOutOfOrder, shown(key), shown(before))
+}
+
+// checkFollows fails unless a range that begins after a key ends after it. Keys are in the order of
+// their bytes; nil: the range has no end.
+func checkFollows(end *string, after string) error {
+	if end != nil && *end <= after {
+		return outOfOrder(*end, after)
+	}
+	return nil
+}
