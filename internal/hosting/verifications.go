@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,15 @@ const (
 	// firstVerifyPause and lastVerifyPause bound the growing pause after a failed attempt.
 	firstVerifyPause = 5 * time.Second
 	lastVerifyPause  = 10 * time.Minute
+
+	// verifyDeadline is how long a verification may run: far longer than one of 10 million
+	// pairs takes. A server can make one endless, and only two run at a time.
+	verifyDeadline = 6 * time.Hour
 )
+
+// errVerifyDeadline ends a verification that runs for too long.
+var errVerifyDeadline = fmt.Errorf("it has not ended within %s: look why the database answers so slowly, "+
+	"or why changes wait there to be decided", verifyDeadline)
 
 // VerifyFunc runs one verification of a database.
 type VerifyFunc func(ctx context.Context, name types.NamespacedName, progress func(verified, total int64)) (*engine.VerifyResult, error)
@@ -53,7 +62,8 @@ func (s VerifyState) RetryAt() time.Time {
 }
 
 // Verifications runs verifications beside the engines: one at a time per namespace and so per
-// database, two in all. Namespaces take turns. What it knows is in memory only: a process that becomes
+// database, two in all. Namespaces take turns. One that runs for too long fails and waits for its
+// next turn. What it knows is in memory only: a process that becomes
 // leader begins again what was running.
 type Verifications struct {
 	run   VerifyFunc
@@ -161,9 +171,12 @@ func (v *Verifications) startNext(ctx context.Context) (run func()) {
 	}
 	v.queue = slices.DeleteFunc(v.queue, func(queued *verification) bool { return queued == next })
 	v.turns.start(next.name.Namespace)
-	ctx, next.end = context.WithCancel(ctx)
+	ctx, next.end = context.WithTimeoutCause(ctx, verifyDeadline, errVerifyDeadline)
 	return func() {
 		result, err := v.run(ctx, next.name, func(verified, total int64) { v.progress(next, verified, total) })
+		if err != nil && errors.Is(context.Cause(ctx), errVerifyDeadline) {
+			err = errVerifyDeadline
+		}
 		v.ended(next, result, err)
 	}
 }
@@ -204,6 +217,9 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 		s.Failures, s.Result, s.Answered = 0, result, s.Request
 	case !unavailable(err):
 		s.Failures++
+		if errors.Is(err, errVerifyDeadline) {
+			s.Failures = max(s.Failures, verificationAttempts) // it took as long as many attempts
+		}
 		if s.Failed() {
 			s.Answered = s.Request
 		}

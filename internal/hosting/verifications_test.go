@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -267,4 +269,54 @@ func TestMovedNamesDatabasesWhoseVerificationEnds(t *testing.T) {
 	if moved := v.Moved().Drain(); len(moved) != 1 || moved[0] != shop {
 		t.Errorf("when it has ended: %v", moved)
 	}
+}
+
+// Servers can make verifications endless. They end at their deadline, so that those of others run.
+func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var started []string
+		run := func(ctx context.Context, name types.NamespacedName, _ func(verified, total int64)) (*engine.VerifyResult, error) {
+			mu.Lock()
+			started = append(started, name.Namespace)
+			mu.Unlock()
+			if name.Namespace == "quiet" {
+				return &engine.VerifyResult{}, nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		v := hosting.NewVerifications(run, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = v.Run(ctx) })
+		defer running.Wait()
+		defer cancel()
+		names := map[string]types.NamespacedName{}
+		for _, namespace := range []string{"endless", "endless-2", "quiet"} {
+			names[namespace] = types.NamespacedName{Namespace: namespace, Name: "shop"}
+			v.Start(names[namespace], "uid", "audit")
+			synctest.Wait()
+		}
+		if len(started) != 2 {
+			t.Fatalf("started %q", started)
+		}
+		time.Sleep(hosting.VerifyDeadline + time.Second)
+		synctest.Wait()
+		if len(started) != 3 || started[2] != "quiet" {
+			t.Fatalf("after the deadline: started %q", started)
+		}
+		state := v.State(names["endless"], "uid")
+		if state.Running || !state.Failed() || state.Answered != "audit" || !strings.Contains(state.Err.Error(), "it has not ended within 6h") {
+			t.Errorf("%+v", state)
+		}
+		if wait := state.RetryAt().Sub(state.EndedAt); wait > 10*time.Minute {
+			t.Errorf("it runs again after %s", wait)
+		}
+		v.Start(names["endless"], "uid", "audit")
+		synctest.Wait()
+		if !v.State(names["endless"], "uid").Running || len(started) != 4 {
+			t.Errorf("it does not run again: %q", started)
+		}
+	})
 }
