@@ -230,8 +230,7 @@ func (d drawing) resync() resync {
 	case 1, 2:
 		return resync{Tampered: of(d, tampered...)}
 	}
-	// No signups: a resync does not compare a referrer's fingerprints.
-	return resync{Hidden: of[operation](d, d.purchase(), d.link(), d.touch(),
+	return resync{Hidden: of[operation](d, d.purchase(), d.link(), d.touch(), d.signup(),
 		removePurchase{of(d, d.users...), of(d, ids...)}, addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), removeLink{of(d, codes...)})}
 }
