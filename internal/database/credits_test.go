@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // A counter comes from a server that is not trusted, as do the number of currencies and their names.
@@ -42,4 +43,34 @@ func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
 	if read, err := database.ReadCredits("invite", []byte(credits(most))); err != nil || fmt.Sprint(read) != "[{USD "+most+" 0 0}]" {
 		t.Errorf("of 40 digits: %v, %v", read, err)
 	}
+}
+
+// A report is kept for as long as its database is served.
+func TestReportOfAllCampaignsIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	refused := func(what, want string) {
+		t.Helper()
+		_, err := database.ReadStatus(t.Context(), w.DB)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", what, err, want)
+		}
+	}
+	copies := `INSERT INTO referral.campaign SELECT (jsonb_populate_record(c, jsonb_build_object('name', 'copy-' || n))).*
+		FROM referral.campaign AS c, generate_series($1::int, $2::int) AS n WHERE c.name = 'invite-friends'`
+	testworld.Exec(t, w, copies, 1, 9_999)
+	status, err := database.ReadStatus(t.Context(), w.DB)
+	testworld.Must(t, err)
+	if len(status.Campaigns) != 10_000 {
+		t.Errorf("%d campaigns", len(status.Campaigns))
+	}
+	testworld.Exec(t, w, "UPDATE referral.campaign SET uid = repeat('x', 500) WHERE name LIKE 'copy-%'")
+	refused("long uids", "the names, uids and other texts of all campaigns have more than 4 MiB: remove the rows of table campaign")
+	testworld.Exec(t, w, "UPDATE referral.campaign SET uid = 'u'")
+	testworld.Exec(t, w, copies, 10_000, 10_000)
+	refused("one more campaign", "table campaign has more than 10000 rows: remove")
+	testworld.Exec(t, w, "DELETE FROM referral.campaign WHERE name LIKE 'copy-%' AND name > 'copy-2'")
+	testworld.Exec(t, w, `INSERT INTO referral.credit_count (campaign, shard, currency, granted)
+		SELECT c.name, 0, 'A' || chr(65 + n / 26) || chr(65 + n % 26), 12345 FROM referral.campaign AS c, generate_series(0, 49) AS n`)
+	refused("many currencies", "the credits of all campaigns have more than 2 MiB: remove the rows of credit_count")
 }

@@ -94,9 +94,10 @@ func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
 	defer rows.Close()
+	var sizes reportSizes
 	unreported := false // an incident is not reported yet
 	for rows.Next() {
-		open, err := status.addRow(rows)
+		open, err := status.addRow(rows, &sizes)
 		if err != nil {
 			return Status{}, fmt.Errorf("while reading the status: %w", err)
 		}
@@ -135,7 +136,7 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 
 // addRow reads a row: the database's columns and, unless the name is empty, those of one campaign.
 // It returns whether the campaign has an incident that is not reported.
-func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
+func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
 		c                                    CampaignStatus
@@ -172,11 +173,45 @@ func (s *Status) addRow(rows pgx.Rows) (unreported bool, err error) {
 	}
 	c.Rollout = rollout.status()
 	c.Resync = resync.read()
+	if err := sizes.add(&c, credits); err != nil {
+		return false, err
+	}
 	if c.Credits, err = readCredits(c.Name, credits); err != nil {
 		return false, err
 	}
 	s.Campaigns = append(s.Campaigns, c)
 	return unreported, nil
+}
+
+// Bounds of the report about all campaigns of a database, which is kept for as long as the database
+// is served. In memory, credits take some four times their text.
+const (
+	mostCampaigns     = 10_000
+	campaignTextBytes = 4 << 20 // some 400 bytes for each campaign
+	allCreditBytes    = 2 << 20 // some three currencies for each campaign
+)
+
+// reportSizes is how much of a report has been read.
+type reportSizes struct{ campaigns, textBytes, creditBytes int }
+
+// add counts one more campaign, whose credits are not read yet. It fails once a bound is exceeded.
+func (r *reportSizes) add(c *CampaignStatus, credits []byte) error {
+	r.campaigns++
+	for _, text := range []string{c.Name, string(c.Mode), c.UID, c.Policy, c.Digest, c.Resync.Handled, c.Resync.Found} {
+		r.textBytes += len(text)
+	}
+	r.creditBytes += len(credits)
+	switch {
+	case r.campaigns > mostCampaigns:
+		return fmt.Errorf("table campaign has more than %d rows: remove those of campaigns that no object declares any more", mostCampaigns)
+	case r.textBytes > campaignTextBytes:
+		return fmt.Errorf("the names, uids and other texts of all campaigns have more than %d MiB: remove the rows of table campaign "+
+			"whose texts the operator has not written, or that no object declares any more", campaignTextBytes>>20)
+	case r.creditBytes > allCreditBytes:
+		return fmt.Errorf("the credits of all campaigns have more than %d MiB: remove the rows of credit_count whose currency is not one of "+
+			"the rewards of their campaign", allCreditBytes>>20)
+	}
+	return nil
 }
 
 // Bounds of the credits that a server sends for one campaign. Parsing a number takes time in
