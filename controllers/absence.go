@@ -54,6 +54,16 @@ func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
 	return a.seen[campaign] == types.UID(uid)
 }
 
+// forget drops what is known of a campaign whose object is gone and which is closed: there is
+// nothing left to do about its absence.
+func (a *absence) forget(campaign client.ObjectKey, uid string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.seen[campaign] == types.UID(uid) {
+		delete(a.seen, campaign)
+	}
+}
+
 // observe records whether a database can be used. While it cannot, the grace does not run; then it
 // begins again.
 func (a *absence) observe(adb *v1alpha1.AttributionDatabase, usable bool) {

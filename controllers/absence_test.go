@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,34 @@ func TestAbsentCampaignIsClosedAfterTheGrace(t *testing.T) {
 	w.awaitReady(w.rcamp("invite-friends"))
 	w.shop(own, oneFriend)
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
+}
+
+// Many absent campaigns are closed over several reconciles, and all of them before the ownership is
+// given up.
+func TestManyAbsentCampaignsAreClosed(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	copies := `INSERT INTO referral.campaign SELECT (jsonb_populate_record(c, jsonb_build_object('name', '%s-' || n))).*
+		FROM referral.campaign AS c, generate_series(1, 45) AS n WHERE c.name = 'invite-friends'`
+	closed := func() int {
+		return value[int](w, own, "SELECT count(*)::int FROM referral.campaign WHERE mode = 'Closed'")
+	}
+	w.sql(own, fmt.Sprintf(copies, "first")+"; UPDATE referral.meta SET epoch = epoch + 1")
+	w.ahead.Add(int64(11 * time.Minute))
+	w.eventually("closed", func() bool { return closed() == 45 })
+	if mode := value[string](w, own, campaignMode); mode != "Open" {
+		t.Errorf("the campaign with an object is %s", mode)
+	}
+	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+	w.eventually("closed", func() bool { return closed() == 46 })
+	w.sql(own, fmt.Sprintf(copies, "second")+`;
+		UPDATE referral.campaign SET mode = 'Open' WHERE name LIKE 'second-%'; UPDATE referral.meta SET epoch = epoch + 1`)
+	w.eventually("begun", func() bool { return closed() > 46 })
+	check(t, w.client.Delete(t.Context(), w.adb("shop")))
+	w.awaitGone(w.adb("shop"))
+	if n := closed(); n != 91 {
+		t.Errorf("%d of 91 campaigns are closed", n)
+	}
 }
 
 func TestNewLeaderStartsTheGraceAgain(t *testing.T) {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,38 +12,69 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
+const (
+	// absentPerReconcile bounds how many campaigns without an object one reconcile looks at. Each
+	// takes a request to the API server and a transaction.
+	absentPerReconcile = 20
+
+	// absentInterval is the requeue while others are left.
+	absentInterval = 2 * time.Second
+)
+
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
 // admit no pair any more. Nothing is reversed. A campaign whose object this process has seen was
 // deleted and is closed at once; a campaign whose object it never saw is closed after absenceGrace.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An
 // object of the campaign's name that refers to another database counts as absent. While an object
-// is being deleted, its own reconciler handles it.
+// is being deleted, its own reconciler handles it. If there are many, the next reconcile follows
+// soon and goes on.
 func (r *AttributionDatabaseReconciler) closeAbsentCampaigns(ctx context.Context, s *databaseScope) error {
+	more, err := r.closeSomeAbsentCampaigns(ctx, s)
+	if more {
+		s.success.requeueAfter = min(s.success.requeueAfter, absentInterval)
+	}
+	return err
+}
+
+// closeSomeAbsentCampaigns looks at no more campaigns than one reconcile may, and reports whether
+// others are left.
+func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Context, s *databaseScope) (more bool, err error) {
 	if !s.current() {
-		return nil
+		return false, nil
 	}
 	present, err := r.campaignNames(ctx, s.adb)
 	if err != nil {
-		return err
+		return false, err
 	}
+	looked := 0
 	for _, declared := range s.schema.Campaigns {
-		deleted := r.absence.wasSeen(client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}, declared.UID)
-		if declared.Mode == database.Closed || present[declared.Name] || !deleted && !r.absence.graceOver(s.adb) {
+		key := client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}
+		deleted := r.absence.wasSeen(key, declared.UID)
+		switch {
+		case present[declared.Name]:
 			continue
+		case declared.Mode == database.Closed:
+			r.absence.forget(key, declared.UID)
+			continue
+		case !deleted && !r.absence.graceOver(s.adb):
+			continue
+		case looked == absentPerReconcile:
+			return true, nil
 		}
+		looked++
 		absent, err := r.isAbsent(ctx, s.adb, declared.Name)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !absent {
 			continue
 		}
 		if err := closeCampaign(ctx, s, declared, deleted); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // closeCampaign closes one campaign. If its object was deleted, the object can never declare the

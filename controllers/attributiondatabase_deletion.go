@@ -55,6 +55,9 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 	if err == nil || secretGone(s.host) || neverOwned(s.adb) {
 		return nil
 	}
+	if wait, ok := errors.AsType[*waitingError](err); ok {
+		return wait
+	}
 	cause := postgres.Message(err)
 	if s.host.Refusal != nil {
 		cause = s.host.Refusal.Error()
@@ -71,8 +74,12 @@ func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *da
 	if !s.owned() {
 		return nil
 	}
-	if err := r.closeAbsentCampaigns(ctx, s); err != nil {
+	switch more, err := r.closeSomeAbsentCampaigns(ctx, s); {
+	case err != nil:
 		return err
+	case more:
+		// Ready stays as it is: while it is False, absenceGrace does not run.
+		return &waitingError{requeueAfter: absentInterval, shown: never, err: errors.New("campaigns without an object are being closed")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
