@@ -42,9 +42,7 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 		case errors.Is(err, errMemoryInUse):
 			pause(ctx, delay.NextBackOff())
 			continue
-		case errors.Is(err, errOutOfOrder):
-			return err
-		case errors.Is(err, errBatchTooLarge) || errors.Is(err, errRefereeTooLarge) || postgres.FaultOf(err) == postgres.FaultBatch:
+		case rangeTooLarge(err):
 			switch {
 			case most > 1:
 				most = max(1, most/2)
@@ -79,6 +77,14 @@ func (p *plan) walk(ctx context.Context, add func(*planRange) error) error {
 		pauseForBatches(ctx, time.Since(began), r.pending)
 	}
 	return nil
+}
+
+// rangeTooLarge reports whether a smaller range may succeed.
+func rangeTooLarge(err error) bool {
+	if errors.Is(err, errOutOfOrder) {
+		return false
+	}
+	return errors.Is(err, errBatchTooLarge) || errors.Is(err, errRefereeTooLarge) || postgres.FaultOf(err) == postgres.FaultBatch
 }
 
 // read loads and decides the referees of the next range, and returns the range's end (nil: it has
