@@ -9,6 +9,11 @@ import (
 	"time"
 )
 
+// TermsBytes is more than the JSON of any policy's terms: a condition of 4096 characters, up to six
+// bytes each, minimum amounts in 32 currencies, and 8 rewards with 32 tiers or maximum amounts each
+// come to some 50 KiB. The database may contain longer texts, which are not parsed.
+const TermsBytes = 64 << 10
+
 // campaignRow is what is in force for a campaign, with the epoch and the schema's owner.
 type campaignRow struct {
 	epoch    int64
@@ -90,7 +95,7 @@ func (c *campaignRow) edits(d Declaration) edits {
 
 // follows reports whether the newest revision has the declared terms.
 func (c *campaignRow) follows(d Declaration) bool {
-	return c.digest == d.Digest || c.besideLimits != nil && sameJSON(c.besideLimits, d.Terms)
+	return c.digest == d.Digest || c.besideLimits != nil && len(c.besideLimits) <= TermsBytes && sameJSON(c.besideLimits, d.Terms)
 }
 
 // sameJSON reports whether two texts say the same. Amounts are compared exactly.

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,5 +58,18 @@ func TestLimitsOfRevisionsBecomeTheCampaigns(t *testing.T) {
 		if declared.Revision != 1 || declared.Digest != "new" {
 			t.Errorf("declared %+v", declared)
 		}
+	}
+}
+
+// Terms of a revision that are longer than any policy's are not parsed, whatever they say.
+func TestTermsThatNoPolicyHasAreNotCompared(t *testing.T) {
+	w := newWorld(t)
+	long := `{"rewards": [` + strings.Repeat("{}, ", 20_000) + `{}]}`
+	w.declare(invite())
+	_, err := w.DB.Exec(t.Context(), `UPDATE referral.revision SET terms = $1::jsonb || '{"limits": {}}'`, long)
+	testworld.Must(t, err)
+	declared := w.declare(invite(func(d *database.Declaration) { d.Terms, d.Digest = []byte(long), "long" }))
+	if declared.Revision != 2 {
+		t.Errorf("declared %+v", declared)
 	}
 }

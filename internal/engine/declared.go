@@ -18,6 +18,17 @@ import (
 // longestWindow is the longest attribution window in microseconds.
 const longestWindow = int64(math.MaxInt64 / time.Microsecond)
 
+// termsBytes bounds the memory of the terms of all revisions, which are kept while the engine runs:
+// some 20,000 revisions of a usual policy. Empty rewards and tiers take many times their text.
+const termsBytes = 16 << 20
+
+// Memory of a part of decoded terms beside its text.
+const (
+	bytesPerReward = 128
+	bytesPerTier   = 32
+	bytesPerAmount = 64
+)
+
 // Declared is everything that is declared in a schema, at one moment.
 type Declared struct {
 	Epoch         int64
@@ -28,6 +39,8 @@ type Declared struct {
 	Reward        *reward.Configuration
 	Conditions    bool     // some revision has a condition, so attributes are loaded
 	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
+
+	bytes int // estimate of the memory of all terms
 }
 
 // versionsKnown reports whether schema and rules have the versions of this binary.
@@ -107,12 +120,34 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	if rollsOut {
 		recorded.Rollout = &rollout
 	}
-	if err := json.Unmarshal(terms, &recorded.Terms); err != nil {
+	if err := c.readTerms(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
 	c.noteRollout(campaign)
+	return nil
+}
+
+// readTerms parses the terms of a revision.
+func (c *Declared) readTerms(text []byte, terms *reward.Terms) error {
+	if len(text) > database.TermsBytes {
+		return fmt.Errorf("its terms have more than %d KiB, which no policy has: restore the row of table revision from a backup", database.TermsBytes>>10)
+	}
+	if err := json.Unmarshal(text, terms); err != nil {
+		return err
+	}
+	c.bytes += len(text) + bytesPerAmount*len(terms.MinimumAmounts) + bytesPerReward*len(terms.Rewards)
+	for i := range terms.Rewards {
+		r := &terms.Rewards[i]
+		c.bytes += bytesPerTier * len(r.Tiers)
+		if r.Percentage != nil {
+			c.bytes += bytesPerAmount * len(r.Percentage.MaximumAmounts)
+		}
+	}
+	if c.bytes > termsBytes {
+		return fmt.Errorf("the terms of all revisions have more than %d MiB: remove the rows of table revision that no declaration has recorded", termsBytes>>20)
+	}
 	return nil
 }
 

@@ -1,8 +1,14 @@
 package engine_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -18,5 +24,63 @@ func TestLoadingTheConfigurationIsEstimatedAsCheap(t *testing.T) {
 	testworld.Must(t, s.db.QueryRow(t.Context(), "EXPLAIN (FORMAT json) "+s.engine.Statement("load_configuration")).Scan(&plan))
 	if cost := plan[0].Plan.Cost; cost <= 0 || cost > 50_000 {
 		t.Errorf("the estimate is %f", cost)
+	}
+}
+
+// The owner of a database can write any terms. Small texts become large terms, which an engine keeps.
+func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for _, c := range []struct {
+		name           string
+		rewards, tiers int // of each revision
+		from, to       int // revisions that are added
+		want           string
+	}{
+		{"a text of 80 KB", 20_000, 0, 2, 2,
+			"while reading revision 2 of campaign invite: its terms have more than 64 KiB, which no policy has: restore the row of table revision from a backup"},
+		{"rewards of 36 MB together", 14_000, 0, 2, 21,
+			"the terms of all revisions have more than 16 MiB: remove the rows of table revision that no declaration has recorded"},
+		{"tiers of 18 MB together", 1, 14_000, 2, 41,
+			"the terms of all revisions have more than 16 MiB: remove the rows of table revision that no declaration has recorded"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+			           SELECT 'invite', n, 'd', jsonb_build_object('purchases', 'First', 'rewards', (
+			                      SELECT jsonb_agg(CASE WHEN $2::int = 0 THEN '{}' ELSE jsonb_build_object('tiers', (SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, $2::int))) END)
+			                        FROM generate_series(1, $1::int))), 'NewPairs'
+			             FROM generate_series($3::int, $4::int) AS n`, c.rewards, c.tiers, c.from, c.to)
+			defer s.asOwner("DELETE FROM referral.revision WHERE revision > 1")
+			if _, err := engine.LoadDeclared(t.Context(), s.db); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// The longest terms that the fields of a RewardPolicy allow.
+func TestTheLongestPolicyIsLoaded(t *testing.T) {
+	const most = 999_999_999_999_999_999
+	amounts := map[string]int64{}
+	for n := range 32 {
+		amounts[fmt.Sprintf("A%c%c", 'A'+n/26, 'A'+n%26)] = most
+	}
+	terms := reward.Terms{
+		Purchases: reward.FirstPurchase, MinimumAmounts: amounts, WithinSignup: most, BeforeSignup: most, HoldPeriod: most,
+		Condition: strings.Repeat("\x01", 4096),
+	}
+	for n := range 8 {
+		r := reward.Reward{Name: fmt.Sprint(strings.Repeat("n", 62), n), Beneficiary: reward.ToReferrer}
+		for tier := range int64(32) {
+			r.Tiers = append(r.Tiers, reward.Tier{FromPair: 900_000_000 + tier, Fixed: reward.Money{Amount: most, Currency: "USD"}})
+		}
+		terms.Rewards = append(terms.Rewards, r)
+	}
+	s := newShop(t)
+	s.declare("invite", terms)
+	config, err := engine.LoadDeclared(t.Context(), s.db)
+	testworld.Must(t, err)
+	if diff := cmp.Diff(terms, config.Reward.Campaigns["invite"].Revisions[0].Terms); diff != "" {
+		t.Error(diff)
 	}
 }
