@@ -3,14 +3,19 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
+
+// longestName is the most characters of a campaign's name, as table campaign has it.
+const longestName = 255
 
 // share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
 // the capacity that the batch gives back.
@@ -33,7 +38,15 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&b.allocatesFor}, func() error { return nil })
+		var campaign string
+		err := postgres.ForEachRow(rows, []any{&campaign}, func() error {
+			if b.allocatesFor != "" || utf8.RuneCountInString(campaign) > longestName || !b.turn.allows(campaign) {
+				b.allocatesFor = "" // no campaign is at fault
+				return errors.New("the database locks an allocation request that the batch may not work on: remove the rows of table allocation_request that no declared campaign has")
+			}
+			b.allocatesFor = campaign
+			return nil
+		})
 		return err
 	})
 	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,10 @@ import (
 const (
 	// The other shards are left to other workers and replicas.
 	shardsPerBatch = 4
+
+	// mostShards is far above the number of shards; poll.sql has the same limit. What is kept of each
+	// shard is bounded by it.
+	mostShards = 256
 
 	// defaultBatchTime bounds a whole batch, which holds locks and memory that others wait for. Usual
 	// batches take a second or two.
@@ -124,9 +129,10 @@ func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 	var queries pgx.Batch
 	queries.Queue(b.statement("begin"))
 	from := b.engine.queueStarts.columns(time.Now())
+	limit := min(b.turn.mostShards, b.turn.size)
 	queries.Queue(b.statement("lock_shards_with_work"), pgx.StrictNamedArgs{
 		"first_shard":     b.turn.firstShard,
-		"limit":           min(b.turn.mostShards, b.turn.size),
+		"limit":           limit,
 		"only":            shardOf(b.turn.suspect),
 		"excluded":        shardsOf(b.turn.excluded),
 		"start_shards":    from.shard,
@@ -136,18 +142,36 @@ func (b *batch) chooseChanges(ctx context.Context) (found bool, err error) {
 	}).Query(func(rows pgx.Rows) error {
 		var oldest oldestChange
 		var snapshot string
+		var snapshots []string
 		err := postgres.ForEachRow(rows, []any{&oldest.shard, &oldest.xid, &oldest.id, &snapshot}, func() error {
+			if len(b.shards) == limit || !b.mayLock(oldest.shard) {
+				b.shards, b.oldest = nil, nil // no shard is at fault
+				return fmt.Errorf("the database locks shard %d, which the batch may not work on: restore table shard and its primary key", oldest.shard)
+			}
 			b.shards = append(b.shards, oldest.shard)
 			b.oldest = append(b.oldest, oldest)
-			b.engine.queueStarts.record(time.Now(), oldest, snapshot)
+			snapshots = append(snapshots, snapshot)
 			return nil
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		for i, snapshot := range snapshots {
+			b.engine.queueStarts.record(time.Now(), b.oldest[i], snapshot)
+		}
+		return nil
 	})
 	if err := b.send(ctx, &queries); err != nil || len(b.shards) == 0 {
 		return false, wrap("while locking shards", err)
 	}
 	return true, wrap("while dequeueing changes", b.dequeue(ctx))
+}
+
+// mayLock reports whether the turn allows to lock the shard next. The server that answers it is not
+// trusted.
+func (b *batch) mayLock(shard int16) bool {
+	unit := strconv.Itoa(int(shard))
+	return shard >= 0 && shard < mostShards && b.turn.allows(unit) && !slices.Contains(b.shards, shard)
 }
 
 // setReferees makes these users the referees of the batch, in order.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,4 +98,37 @@ func TestFunctionsOfAnotherRoleNeverRunWithTheOwnersRights(t *testing.T) {
 	s.converge()
 	testworld.Must(t, database.GrantRoles(t.Context(), s.db, database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}))
 	s.expect("calls", "SELECT is_called FROM public.called", "false")
+}
+
+// A server may answer other shards and campaigns than it was asked to lock.
+func TestUnitsThatWereNotAskedForFailTheBatch(t *testing.T) {
+	t.Parallel()
+	const locked = ` AS s(shard) WHERE coalesce(@first_shard::int, @limit::int, @only::smallint) IS NOT NULL
+	    AND coalesce(@excluded::smallint[] IS NULL, @start_shards::smallint[] IS NULL, @start_xids::text[] IS NULL, @start_ids::bigint[] IS NULL, @start_snapshots::text[] IS NULL) IS NOT NULL`
+	const notAsked = "which the batch may not work on: restore table shard and its primary key"
+	const request = "the database locks an allocation request that the batch may not work on: remove the rows of table allocation_request that no declared campaign has"
+	for name, c := range map[string]struct{ statement, answer, want string }{
+		"more shards than the limit":  {"lock_shards_with_work", "SELECT s.shard, '', 0::bigint, '1:2:' FROM unnest('{0,1,2,3,4}'::smallint[])" + locked, "locks shard 4, " + notAsked},
+		"a shard that repeats":        {"lock_shards_with_work", "SELECT s.shard, '', 0::bigint, '1:2:' FROM (VALUES (3::smallint), (3))" + locked, "locks shard 3, " + notAsked},
+		"a shard below zero":          {"lock_shards_with_work", "SELECT s.shard, '', 0::bigint, '1:2:' FROM (VALUES (-1::smallint))" + locked, "locks shard -1, " + notAsked},
+		"a shard beyond the last":     {"lock_shards_with_work", "SELECT s.shard, '', 0::bigint, '1:2:' FROM (VALUES (256::smallint))" + locked, "locks shard 256, " + notAsked},
+		"two campaigns":               {"lock_allocation_request", "SELECT unnest('{a,b}'::text[]) WHERE coalesce($1::text, $2::text[]::text) IS NOT NULL", request},
+		"a campaign with a long name": {"lock_allocation_request", "SELECT repeat('a', 256) WHERE coalesce($1::text, $2::text[]::text) IS NOT NULL", request},
+		"shards without their changes": {"poll", strings.Replace(newShop(t).engine.Statement("poll"), "queue.shard, queue.xid,", "queue.shard, '{}'::pg_catalog.text[],", 1),
+			"names some shards without their oldest change"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.engine.Replace(c.statement, c.answer)
+			err := s.engine.Attempts(t.Context(), 1)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+			if got := s.engine.Err(); c.statement != "poll" && (got == nil || got.Error() != err.Error()) {
+				t.Errorf("the engine's error is %v", got) // it would be none if one shard or campaign were suspected
+			}
+		})
+	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"sync/atomic"
@@ -63,6 +64,9 @@ func (e *Engine) poll(ctx context.Context) (found polled, err error) {
 	err = e.db.QueryBare(ctx, e.statement("poll"), from.shard, from.xid, from.id, from.seen).
 		Scan(&epoch, &found.work, &found.resync, &erasures, &found.holdEnds, &found.drawn, &found.oldestOpen,
 			&snapshot, &firsts.shard, &firsts.xid, &firsts.id)
+	if err == nil && (len(firsts.xid) != len(firsts.shard) || len(firsts.id) != len(firsts.shard)) {
+		err = errors.New("the database names some shards without their oldest change: check that the connection URI names a Postgres server")
+	}
 	if err != nil {
 		e.queueStarts.forget()
 		return polled{}, fmt.Errorf("while looking for work: %w", err)

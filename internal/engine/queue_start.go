@@ -12,6 +12,10 @@ import (
 // transaction ids went back, such as a standby that was promoted without the last transactions.
 const startValidFor = time.Minute
 
+// startSnapshotBytes bounds the snapshot of a recorded start: it names some 400 transactions that
+// are in progress. Without a start a search takes longer, and finds the same.
+const startSnapshotBytes = 8 << 10
+
 // queueStarts record where the queue of each shard begins. While an older transaction is open,
 // dequeued changes stay in the index as dead entries: after an hour these are millions, which every
 // search for the oldest change would read.
@@ -67,8 +71,12 @@ func (q *queueStarts) columns(now time.Time) (c queueStartColumns) {
 	return c
 }
 
-// record stores the oldest change of a shard as of a snapshot; an empty xid: there is none.
+// record stores the oldest change of a shard as of a snapshot; an empty xid: there is none. It
+// ignores a longer snapshot than is kept, and a shard that cannot exist.
 func (q *queueStarts) record(now time.Time, f oldestChange, snapshot string) {
+	if len(snapshot) > startSnapshotBytes || f.shard < 0 || f.shard >= mostShards {
+		return
+	}
 	_, rest, _ := strings.Cut(snapshot, ":")
 	end, _, _ := strings.Cut(rest, ":")
 	xid, err := strconv.ParseUint(end, 10, 64) // every later transaction has this id or a higher one

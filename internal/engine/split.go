@@ -12,6 +12,10 @@ import (
 // is set aside.
 const aloneAtMost = 3
 
+// mostSuspects bounds the units that are kept, whatever units a server names. Of shards there are
+// never more.
+const mostSuspects = mostShards
+
 // split decides what the next batch of a worker may work on, given how its batches ended so far. It
 // only reads and writes its own fields, so that a table of endings tests it.
 //
@@ -58,6 +62,14 @@ type turn struct {
 	size       int      // most changes, or most waiting pairs
 	setAside   string   // referee to set aside undecided if it is the only one; empty: none
 	cause      error    // of setting it aside
+}
+
+// allows reports whether the batch may work on the unit.
+func (t *turn) allows(unit string) bool {
+	if t.suspect != "" {
+		return unit == t.suspect
+	}
+	return !slices.Contains(t.excluded, unit)
 }
 
 // ending is how a batch ended.
@@ -154,8 +166,8 @@ func (s *split) committed(t turn, e ending) {
 	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
 }
 
-// failure makes suspects of the units of a failed batch, and reports whether the next turn may
-// follow at once: it may if it attempts something other than the last one.
+// failure makes suspects of the units of a failed batch, up to mostSuspects, and reports whether the
+// next turn may follow at once: it may if it attempts something other than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
 	s.failuresInARow++
 	byBatch := e.fault == postgres.FaultBatch
@@ -164,6 +176,10 @@ func (s *split) failure(t turn, e ending) (atOnce bool) {
 	}
 	s.suspectNext, s.idle = false, false
 	if t.suspect == "" {
+		if len(s.suspects)+len(e.units) > mostSuspects {
+			s.suspectNext = true
+			return false
+		}
 		for _, unit := range e.units {
 			p := suspect{unit: unit, size: max(1, t.size/len(e.units)), decided: s.decided}
 			p.fail(e, byBatch, s.failed)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,5 +169,60 @@ func TestSplitRemovesASuspectWithoutWork(t *testing.T) {
 	play(&s, queue{}, fails(postgres.FaultNone))
 	if len(s.suspects) != 0 || s.stuck() != nil {
 		t.Errorf("%d suspects, stuck by %v", len(s.suspects), s.stuck())
+	}
+}
+
+// A server can name any number of campaigns.
+func TestSplitKeepsABoundedNumberOfSuspects(t *testing.T) {
+	s := split{full: 500}
+	now, ofSuspects := time.Unix(0, 0), 0
+	for n := range 1000 {
+		turn := s.next(now, 0, 2000)
+		e := ending{began: now, at: now.Add(time.Second), units: []string{"campaign " + strconv.Itoa(n)}, fault: postgres.FaultBatch, cause: errors.New("no")}
+		if turn.suspect != "" {
+			ofSuspects++
+			e.units = []string{turn.suspect}
+		}
+		now = e.at
+		s.ended(turn, e)
+	}
+	if len(s.suspects) != mostSuspects || ofSuspects < 300 {
+		t.Errorf("%d suspects, which had %d turns", len(s.suspects), ofSuspects)
+	}
+}
+
+func TestLongSnapshotsAndImpossibleShardsAreNotKept(t *testing.T) {
+	var q queueStarts
+	now := time.Now()
+	q.record(now, oldestChange{shard: 1, xid: "7", id: 3}, "5:9:5,6")
+	q.record(now, oldestChange{shard: 1, xid: "8", id: 4}, "5:9:"+strings.Repeat("5", startSnapshotBytes))
+	q.record(now, oldestChange{shard: 2}, "5:9:"+strings.Repeat("5", startSnapshotBytes))
+	q.record(now, oldestChange{shard: -1}, "5:9:")
+	q.record(now, oldestChange{shard: mostShards}, "5:9:")
+	got := q.columns(now)
+	want := queueStartColumns{shard: []int16{1}, xid: []string{"7"}, id: []int64{3}, seen: []string{"5:9:5,6"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(queueStartColumns{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBatchMayLockOnlyTheShardsOfItsTurn(t *testing.T) {
+	for _, c := range []struct {
+		turn turn
+		want []int16
+	}{
+		{turn{excluded: []string{"2", "5"}}, []int16{0, mostShards - 1}},
+		{turn{suspect: "2"}, []int16{2}},
+	} {
+		b := &batch{turn: c.turn, shards: []int16{1}}
+		var got []int16
+		for _, shard := range []int16{-1, 0, 1, 2, 5, mostShards - 1, mostShards} {
+			if b.mayLock(shard) {
+				got = append(got, shard)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("turn %+v may lock %v, want %v", c.turn, got, c.want)
+		}
 	}
 }
