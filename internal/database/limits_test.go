@@ -66,7 +66,7 @@ func TestTermsThatNoPolicyHasAreNotCompared(t *testing.T) {
 	w := newWorld(t)
 	long := `{"rewards": [` + strings.Repeat("{}, ", 20_000) + `{}]}`
 	w.declare(invite())
-	_, err := w.DB.Exec(t.Context(), `UPDATE referral.revision SET terms = $1::jsonb || '{"limits": {}}'`, long)
+	_, err := w.Exec(t.Context(), `UPDATE referral.revision SET terms = $1::jsonb || '{"limits": {}}'`, long)
 	testworld.Must(t, err)
 	declared := w.declare(invite(func(d *database.Declaration) { d.Terms, d.Digest = []byte(long), "long" }))
 	if declared.Revision != 2 {
