@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -41,6 +42,12 @@ const (
 	// once. It is more than the engine reads for its largest referee.
 	readBytes = 96 << 20
 
+	// writingBytes bounds the buffers of what a server sends while it is sent a statement, until the
+	// connection is acquired again. If sending takes long the driver reads meanwhile, and keeps a
+	// buffer of bufferBytes for each read, however little was read.
+	writingBytes = 16 << 20
+	bufferBytes  = 8 << 10
+
 	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, and rowBytes for
 	// what a row takes in memory beside them.
 	rowsBytes = 16 << 20
@@ -50,7 +57,8 @@ const (
 // errTooMuch means that the server sent more than one use of a connection may take.
 var errTooMuch = errors.New("the server sends more than is accepted")
 
-// limitReading lets the connection read up to readBytes from now on.
+// limitReading lets the connection read up to readBytes from now on, and up to writingBytes of
+// buffers while it writes.
 func limitReading(connection *pgx.Conn) {
 	conn := connection.PgConn().Conn()
 	if encrypted, ok := conn.(*tls.Conn); ok {
@@ -58,13 +66,54 @@ func limitReading(connection *pgx.Conn) {
 	}
 	if w, ok := conn.(*watched); ok {
 		w.remaining.Store(readBytes)
+		w.buffers.Store(writingBytes)
 	}
 }
 
-// read counts bytes that were read. It returns an error once they exceed the limit.
-func (c *watched) read(n int) error {
-	if c.remaining.Add(-int64(n)) < 0 {
+// read counts bytes that were read. It returns an error once they exceed a limit. Nothing else would
+// end a write that the server does not read, so it closes the connection then.
+func (c *watched) read(data []byte) error {
+	buffers := max(len(data), bufferBytes)
+	if c.encrypted {
+		buffers = c.records.begin(data)
+	}
+	if c.writing.Load() && len(data) > 0 && c.buffers.Add(-int64(buffers)) < 0 {
+		c.remaining.Store(-1)
+		_ = c.Close()
+	}
+	if c.remaining.Add(-int64(len(data))) < 0 {
 		return errTooMuch
 	}
 	return nil
 }
+
+// records finds the records of a TLS stream. A read of the driver returns no more than one record,
+// which may have a single byte. They are found here, below TLS, since the driver binds a login to
+// the TLS connection (channel binding) only if nothing is wrapped around that.
+type records struct {
+	header []byte // of the record that begins, as far as it has arrived
+	body   int    // bytes of the current record that have not arrived
+}
+
+// begin returns the bytes of buffers for the records that begin in data, which follows what came
+// before.
+func (r *records) begin(data []byte) (buffers int) {
+	for len(data) > 0 {
+		if r.body > 0 {
+			n := min(r.body, len(data))
+			r.body, data = r.body-n, data[n:]
+			continue
+		}
+		n := min(recordHeaderBytes-len(r.header), len(data))
+		r.header, data = append(r.header, data[:n]...), data[n:]
+		if len(r.header) == recordHeaderBytes {
+			r.body = int(binary.BigEndian.Uint16(r.header[recordHeaderBytes-2:]))
+			r.header = r.header[:0]
+			buffers += max(r.body, bufferBytes)
+		}
+	}
+	return buffers
+}
+
+// recordHeaderBytes are the type, the version and the length of a record.
+const recordHeaderBytes = 5

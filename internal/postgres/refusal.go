@@ -23,18 +23,23 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	}
 	w := &watched{Conn: conn}
 	w.remaining.Store(loginBytes)
+	w.buffers.Store(writingBytes)
 	return w, nil
 }
 
 // watched returns errTLSRefused for the byte by which a server refuses TLS, and errTooMuch once the
-// server has sent more than it may; see limits.go. The driver makes a connection in one goroutine,
-// so the fields about TLS need no lock.
+// server has sent more than it may; see limits.go. The driver makes a connection in one goroutine
+// and reads in one goroutine at a time, so the fields about TLS need no lock.
 type watched struct {
 	net.Conn
 	sent      bool // the first message was sent
 	requested bool // it was a request for TLS that has no answer yet
+	encrypted bool // the request was granted
+	records   records
 
 	remaining atomic.Int64 // bytes that may still be read
+	writing   atomic.Bool
+	buffers   atomic.Int64 // bytes of buffers that may still be filled while writing
 }
 
 func (c *watched) Write(message []byte) (int, error) {
@@ -42,7 +47,13 @@ func (c *watched) Write(message []byte) (int, error) {
 		c.sent = true
 		c.requested = len(message) == 8 && binary.BigEndian.Uint32(message[4:]) == sslRequestCode
 	}
-	return c.Conn.Write(message)
+	c.writing.Store(true)
+	n, err := c.Conn.Write(message)
+	c.writing.Store(false)
+	if err != nil && c.remaining.Load() < 0 {
+		err = errTooMuch
+	}
+	return n, err
 }
 
 func (c *watched) Read(buffer []byte) (int, error) {
@@ -52,8 +63,10 @@ func (c *watched) Read(buffer []byte) (int, error) {
 		if buffer[0] == 'N' {
 			return 0, errTLSRefused
 		}
+		c.encrypted = true
+		return n, err // one byte
 	}
-	if tooMuch := c.read(n); tooMuch != nil {
+	if tooMuch := c.read(buffer[:n]); tooMuch != nil {
 		return 0, tooMuch
 	}
 	return n, err
