@@ -205,13 +205,12 @@ type ReviewedEvent struct {
 	// +required
 	At metav1.Time `json:"at"`
 
-	// what happened: Touched, SignedUp, Attributed, Purchased, Refunded, Overridden, Granted or
-	// Reversed.
+	// what happened: Touched, SignedUp, Purchased, Refunded, Overridden, Granted or Reversed.
 	//
 	// +required
 	What string `json:"what"`
 
-	// code of the link, of a touch and an attribution.
+	// code of the link, of a touch.
 	//
 	// +optional
 	Code string `json:"code,omitempty"`

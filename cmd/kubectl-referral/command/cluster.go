@@ -42,7 +42,7 @@ var (
 type cluster struct {
 	client    dynamic.Interface
 	namespace string
-	role      string // has all rights of the command
+	role      string // see Role
 }
 
 // connect returns the cluster that the flags name. It sends no request yet.

@@ -26,7 +26,7 @@ var rights = map[string][]Right{
 	},
 	"explain": {
 		{reviews.resource, []string{"create", "get", "delete"}, ""},
-		{databases.resource, []string{"list"}, "without --database: this one has the role view"},
+		{databases.resource, []string{"list"}, "only without --database; the role view has this right"},
 	},
 	"status": {
 		{campaigns.resource, []string{"list"}, "without a name, and with --wait"},
@@ -56,11 +56,20 @@ var suspensionRights = []Right{
 // Rights are those that a command takes.
 func Rights(cmd *cobra.Command) []Right { return rights[cmd.Name()] }
 
-// roles are those that have all rights of a command, by its name; the others need edit.
+// roles are those that have the rights of a command, by its name; the others need edit.
 var roles = map[string]string{"plan": "referral-operator-planner", "explain": "referral-operator-support", "status": "view"}
 
-// Role is the ClusterRole that has all rights of a command.
+// Role is the ClusterRole that has the rights of a command; of explain, all but the one that the role
+// view has.
 func Role(cmd *cobra.Command) string { return cmp.Or(roles[cmd.Name()], "edit") }
+
+// Held says which of the rights of a command its Role has.
+func Held(cmd *cobra.Command) string {
+	if cmd.Name() == "explain" {
+		return "the others"
+	}
+	return "them"
+}
 
 // withRights adds a command's rights to its long help.
 func withRights(cmd *cobra.Command) *cobra.Command {
@@ -73,7 +82,7 @@ func withRights(cmd *cobra.Command) *cobra.Command {
 		}
 		text.WriteByte('\n')
 	}
-	fmt.Fprintf(&text, "The role %s has them.", Role(cmd))
+	fmt.Fprintf(&text, "The role %s has %s.", Role(cmd), Held(cmd))
 	cmd.Long = text.String()
 	return cmd
 }

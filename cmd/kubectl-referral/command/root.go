@@ -75,7 +75,8 @@ func New(in io.Reader, out, problems io.Writer) *cobra.Command {
 		Short: "Plan, explain, watch and stop referral programs",
 		Long: `Plan, explain, watch and stop the referral programs that referral-operator runs.
 
-Every command needs the API server and nothing else. Its help lists the rights it takes.`,
+Every command needs the API server and nothing else. The help of each command lists the rights that
+the command takes.`,
 		Version:           version(),
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl referral"},
 		SilenceErrors:     true,
