@@ -159,5 +159,5 @@ func reportResyncFailure(s *databaseScope) {
 		return
 	}
 	setCondition(s.adb, v1alpha1.ResyncFailingCondition, metav1.ConditionTrue, v1alpha1.ResyncFailingReason,
-		"full comparisons fail; facts go on being decided: "+postgres.Message(s.host.ResyncFault))
+		"resyncs fail; facts are still decided: "+postgres.Message(s.host.ResyncFault))
 }

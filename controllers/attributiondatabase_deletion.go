@@ -30,8 +30,12 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 	for i := range campaigns {
 		names = append(names, campaigns[i].Name)
 	}
+	them := "them"
+	if len(names) == 1 {
+		them = "it"
+	}
 	return &waitingError{reason: v1alpha1.InUseReason, requeueAfter: r.statusInterval, err: fmt.Errorf(
-		"%d ReferralCampaigns refer to this database: %s; delete them first", len(names), some(names))}
+		"%s to this database: %s; delete %s first", counted(int64(len(names)), "ReferralCampaign refers", "ReferralCampaigns refer"), some(names), them)}
 }
 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the

@@ -20,7 +20,7 @@ func TestDatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
 	adb := w.adb("shop")
 	check(t, w.client.Delete(t.Context(), adb))
 	used := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
-	if !strings.Contains(used.Message, "1 ReferralCampaigns") || !strings.Contains(used.Message, "invite-friends") {
+	if !strings.Contains(used.Message, "1 ReferralCampaign refers") || !strings.Contains(used.Message, "invite-friends") {
 		t.Errorf("message: %s", used.Message)
 	}
 	// It is in use: credits go on.

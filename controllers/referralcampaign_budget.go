@@ -21,8 +21,16 @@ func (r *ReferralCampaignReconciler) reportBudget(_ context.Context, s *campaign
 		return nil
 	}
 	s.success.reason = v1alpha1.BudgetExhaustedReason
-	s.success.message = fmt.Sprintf("in force, and the budget of %s %s is used up: %s %s are left, %d pairs wait; they are admitted in their "+
-		"order when credits are reversed or spec.budget is raised", reward.FormatAmount(budget.Amount, budget.Currency), budget.Currency,
-		reward.FormatSum(remaining, budget.Currency), budget.Currency, s.counters.Waiting)
+	whole := reward.FormatAmount(budget.Amount, budget.Currency) + " " + budget.Currency
+	left := "the budget of " + whole + " is used up"
+	if remaining.Sign() > 0 {
+		left = fmt.Sprintf("the remaining %s %s of the budget of %s are too little for another pair",
+			reward.FormatSum(remaining, budget.Currency), budget.Currency, whole)
+	}
+	waiting := "further pairs wait and are"
+	if s.counters.Waiting > 0 {
+		waiting = counted(s.counters.Waiting, "pair waits and is", "pairs wait and are")
+	}
+	s.success.message = fmt.Sprintf("in force, and %s; %s admitted in order when credits are reversed or spec.budget is raised", left, waiting)
 	return nil
 }

@@ -43,7 +43,7 @@ func TestBudgetIsNotExceededAndReportsExhaustion(t *testing.T) {
 	})
 	await(w, campaign, "naming the waiting pairs", func(c *v1alpha1.ReferralCampaign) bool {
 		used = *meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
-		return strings.Contains(used.Message, "the budget of 12.00 USD is used up: 2.00 USD are left, 1 pairs wait")
+		return strings.Contains(used.Message, "the remaining 2.00 USD of the budget of 12.00 USD are too little for another pair; 1 pair waits and is admitted")
 	})
 	if len(campaign.Status.Conditions) != 1 {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)

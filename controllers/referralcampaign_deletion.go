@@ -109,7 +109,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	case pairs > 0:
-		return terminating(s.campaign, reversalInterval, fmt.Sprintf("%d pairs are still to be reversed%s", pairs, hindrance(s.adb)))
+		return terminating(s.campaign, reversalInterval, counted(pairs, "pair is", "pairs are")+" still to be reversed"+hindrance(s.adb))
 	}
 	return nil
 }

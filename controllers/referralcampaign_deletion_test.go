@@ -138,7 +138,7 @@ func TestRetainKeepsCreditsThatAreNotReversedYet(t *testing.T) {
 	resume := w.stopEngine(own)
 	campaign := w.rcamp("invite-friends")
 	check(t, w.client.Delete(t.Context(), campaign))
-	w.awaitTerminating("1 pairs are still to be reversed")
+	w.awaitTerminating("1 pair is still to be reversed")
 	pause(3 * statusInterval)
 	if got, want := outcome(w, own), "500 1 Granted Qualified Reversing"; got != want {
 		t.Errorf("while it waits there is %q, want %q", got, want)
@@ -234,7 +234,7 @@ func TestDeletedDatabaseStaysUntilCampaignsAreReversed(t *testing.T) {
 	check(t, w.client.Delete(t.Context(), adb))
 	check(t, w.client.Delete(t.Context(), campaign))
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InUseReason)
-	w.awaitTerminating("1 pairs are still to be reversed")
+	w.awaitTerminating("1 pair is still to be reversed")
 	resume()
 	w.awaitGone(campaign)
 	w.awaitGone(adb)

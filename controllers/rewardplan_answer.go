@@ -120,7 +120,7 @@ func (s *planScope) describe(effects, forward int) string {
 		warnings = append(warnings, "the campaign is suspended: this happens once it is resumed")
 	}
 	if more := max(effects, forward) - v1alpha1.MaxPlanCurrencies; more > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d further currencies are not listed", more))
+		warnings = append(warnings, counted(int64(more), "further currency is", "further currencies are")+" not listed")
 	}
 	return message + warned(warnings)
 }

@@ -89,7 +89,7 @@ func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 		return &waitingError{reason: v1alpha1.RunningReason, requeueAfter: s.rest, err: errors.New(
 			"the referees are being decided under what is proposed; status.progress says how many have been")}
 	}
-	return s.pending(s.rest, errors.New("waiting for other plans: one runs per database, two at a time, in turn by namespace"))
+	return s.pending(s.rest, errors.New("waiting for other plans: one runs per namespace and two in the whole installation; namespaces take turns"))
 }
 
 // job is the plan's question to the engine.

@@ -130,6 +130,14 @@ func rollingOut(campaign *v1alpha1.ReferralCampaign) bool {
 	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason
 }
 
+// counted returns n with what follows it: one if n is 1, else many.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // some joins the first few of many names.
 func some(names []string) string {
 	const most = 5

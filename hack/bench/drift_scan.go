@@ -10,7 +10,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// driftScan is the processor time of a full comparison of a million pairs, over that of a plain
+// driftScan is the processor time of a resync of a million pairs, over that of a plain
 // anti-join in both directions between desired credits and ledger entries. The comparison is the
 // engine's own: all ranges, counters and accounts.
 func driftScan(ctx context.Context, w *world) ([]series, error) {

@@ -12,38 +12,38 @@ import (
 
 // Explanation says why the purchases of one user earn what they earn.
 type Explanation struct {
-	UserID        string       `json:"user_id"`
+	UserID        string       `json:"user_id" doc:"The application's pseudonym of the user"`
 	SignedUp      bool         `json:"signed_up" doc:"Whether the user's signup is known"`
 	Attribution   *Attribution `json:"attribution" doc:"The link that the signup is attributed to; null: none"`
 	NotAttributed string       `json:"not_attributed,omitempty" doc:"Why the signup is attributed to no link"`
 	Suspended     string       `json:"suspended,omitempty" doc:"The suspended campaign that must be resumed before anything changes"`
-	Purchases     []Purchase   `json:"purchases"`
+	Purchases     []Purchase   `json:"purchases" doc:"The user's purchases, each with what is decided about it"`
 }
 
 // Attribution is the link, and so referrer and campaign, that a signup belongs to.
 type Attribution struct {
-	Campaign   string    `json:"campaign"`
-	Code       string    `json:"code"`
-	ReferrerID string    `json:"referrer_id"`
-	Label      string    `json:"label"`
-	TouchedAt  time.Time `json:"touched_at"`
-	Source     string    `json:"source" enum:"Code,Touch"`
+	Campaign   string    `json:"campaign" doc:"The campaign of the link"`
+	Code       string    `json:"code" doc:"The code of the link"`
+	ReferrerID string    `json:"referrer_id" doc:"The application's pseudonym of the referrer"`
+	Label      string    `json:"label" doc:"The label of the link"`
+	TouchedAt  time.Time `json:"touched_at" doc:"When the link was followed; for a typed code, when the user signed up"`
+	Source     string    `json:"source" enum:"Code,Touch" doc:"Code: typed at the signup; Touch: followed before it"`
 
 	visitorID, touchID string // empty for a typed code
 }
 
 // Purchase is one purchase, and what is decided about it and its signup.
 type Purchase struct {
-	PurchaseID string     `json:"purchase_id"`
+	PurchaseID string     `json:"purchase_id" doc:"The application's id of the purchase"`
 	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 if it was not judged"`
-	Currency   string     `json:"currency,omitempty"`
+	Currency   string     `json:"currency,omitempty" doc:"ISO 4217; left out: it was not judged"`
 	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is judged under"`
 	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine has yet to check whether there is capacity"`
 	Reason     string     `json:"reason,omitempty" doc:"Why it is in that state"`
 	Against    []string   `json:"against" doc:"Every reason why it does not count, not only the first"`
 	Pending    bool       `json:"pending" doc:"True: the engine has not yet recorded this decision"`
 	MaturesAt  *time.Time `json:"matures_at,omitempty" doc:"When a held pair is granted"`
-	Credits    []Credit   `json:"credits"`
+	Credits    []Credit   `json:"credits" doc:"What it earns"`
 	Campaign   string     `json:"campaign,omitempty" doc:"The campaign that it is judged in"`
 	Digest     string     `json:"digest,omitempty" doc:"Digest of the revision"`
 	Checks     []Check    `json:"checks" doc:"The rules that it was checked against, with their numbers"`
@@ -54,17 +54,17 @@ type Purchase struct {
 
 // Check is the outcome of one rule.
 type Check struct {
-	Rule   string `json:"rule"`
-	Passed bool   `json:"passed"`
+	Rule   string `json:"rule" doc:"Name of the rule"`
+	Passed bool   `json:"passed" doc:"Whether the purchase meets the rule"`
 	Detail string `json:"detail,omitempty" doc:"The comparison, such as 19.20 USD < 20.00 USD"`
 }
 
 // Credit is what one reward of a pair earns.
 type Credit struct {
-	Reward        string `json:"reward"`
-	BeneficiaryID string `json:"beneficiary_id"`
+	Reward        string `json:"reward" doc:"Name of the reward in the policy"`
+	BeneficiaryID string `json:"beneficiary_id" doc:"The application's pseudonym of the person who earns it"`
 	Amount        int64  `json:"amount" doc:"Minor units of the currency"`
-	Currency      string `json:"currency"`
+	Currency      string `json:"currency" doc:"ISO 4217"`
 }
 
 // Undecided is the state of a purchase that counts, or may count, and is not decided yet.

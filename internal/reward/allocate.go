@@ -41,9 +41,10 @@ type Waitlist struct {
 // Allocate admits claims of one campaign in admission order, as far as its capacity goes; the rest
 // joins the waitlist. A claim is never admitted while a waiting pair before it could fit; a pair
 // that does not fit is passed over. While a rollout goes on that the budget may not suffice for,
-// nothing is admitted: its growths are served in admission order once all are known. Where an admission may have made another waiting pair fit,
-// nothing further is admitted. It reports how many claims were admitted or grew, and whether a
-// claim waits that fits, so that the campaign has to be allocated again.
+// nothing is admitted: its growths are served in admission order once all are known. Where an
+// admission may have made another waiting pair fit, nothing further is admitted. It reports how many
+// claims were admitted or grew, and whether a claim waits that fits, so that the campaign has to be
+// allocated again.
 //
 // An error names the claim whose credits cannot be computed.
 func Allocate(capacity *Capacity, claims []Claim, waitlist Waitlist) (admitted int, again bool, err error) {

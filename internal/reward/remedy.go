@@ -42,7 +42,7 @@ var remedies = map[Reason]string{
 	NotAttributed:     "The signup came through no referral link. If a code was used, check that it is recorded on the signup and that its link is in force.",
 	OutsideCampaign:   "The user signed up outside the campaign's period. Only another period of the campaign can credit the purchase.",
 	OutsideWindow:     "The purchase, or the use of the link, was outside the time that the campaign allows. Another purchase within that time counts.",
-	Refunded:          "The purchase is refunded in full. Withdrawing the refund, or another purchase, counts.",
+	Refunded:          "The purchase is refunded in full. It counts again if the refund is withdrawn; another purchase may count in its place.",
 	CurrencyMismatch:  "The campaign does not reward purchases in this currency. A purchase in a listed currency counts.",
 	BelowMinimum:      "What is left of the purchase after refunds is below the minimum. A purchase of at least the minimum counts.",
 	ConditionFalse:    "The purchase does not meet the condition of the policy. Another purchase that meets it counts.",

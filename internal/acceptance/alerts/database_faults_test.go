@@ -116,7 +116,7 @@ func (i *installation) overdueFaults() []fault {
 			overdue.request("adb/shop", "referral-operator.io/verifyRequestedAt")
 		},
 	}, {
-		alert: "ReferralResyncOverdue", namespace: "overdue", shows: []string{`Type: +ResyncFailing`, `full comparisons fail.*redemption`},
+		alert: "ReferralResyncOverdue", namespace: "overdue", shows: []string{`Type: +ResyncFailing`, `resyncs fail.*redemption`},
 	}}
 }
 

@@ -16,19 +16,19 @@ import (
 // Facts of a batch, each with its kind.
 type (
 	batchSignup struct {
-		Kind string `json:"kind" enum:"signup"`
+		Kind string `json:"kind" enum:"signup" doc:"Which fact this is."`
 		Signup
 	}
 	batchPurchase struct {
-		Kind string `json:"kind" enum:"purchase"`
+		Kind string `json:"kind" enum:"purchase" doc:"Which fact this is."`
 		Purchase
 	}
 	batchRefund struct {
-		Kind string `json:"kind" enum:"refund"`
+		Kind string `json:"kind" enum:"refund" doc:"Which fact this is."`
 		Refund
 	}
 	batchAction struct {
-		Kind string `json:"kind" enum:"action"`
+		Kind string `json:"kind" enum:"action" doc:"Which fact this is."`
 		Action
 	}
 )

@@ -12,9 +12,9 @@ import (
 
 // erasure is the state of the erasure of a user.
 type erasure struct {
-	UserID      string     `json:"user_id"`
+	UserID      string     `json:"user_id" doc:"The application's pseudonym of the user."`
 	RequestedAt time.Time  `json:"requested_at" doc:"When the newest erasure was requested."`
-	CompletedAt *time.Time `json:"completed_at,omitempty" doc:"When all data of before the newest request was erased; left out: not yet."`
+	CompletedAt *time.Time `json:"completed_at,omitempty" doc:"When all data older than the newest request was erased; left out: not yet."`
 	URL         string     `json:"url" doc:"Address of this erasure."`
 }
 

@@ -25,7 +25,7 @@ type page struct {
 }
 
 type balances struct {
-	BeneficiaryID string    `json:"beneficiary_id"`
+	BeneficiaryID string    `json:"beneficiary_id" doc:"The application's pseudonym of the user."`
 	Balances      []balance `json:"balances" nullable:"false" doc:"By currency; none for a user without credit so far."`
 }
 
@@ -36,12 +36,12 @@ type balance struct {
 }
 
 type credits struct {
-	Credits    []Credit `json:"credits" nullable:"false"`
+	Credits    []Credit `json:"credits" nullable:"false" doc:"By referee, purchase and reward."`
 	NextCursor string   `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
 }
 
 type linkList struct {
-	Links      []followedLink `json:"links" nullable:"false"`
+	Links      []followedLink `json:"links" nullable:"false" doc:"By code."`
 	NextCursor string         `json:"next_cursor,omitempty" doc:"Where the next page begins; left out: this is the last."`
 }
 
