@@ -56,7 +56,7 @@ clean: ## Remove what was built here; the user's cache stays
 ##@ Now and then
 
 .PHONY: generate
-generate: ## Regenerate deepcopy code, CRDs, RBAC and the API reference
+generate: ## Regenerate deepcopy code, CRDs, RBAC, the dashboard, and the pages of API, metrics and plugin
 	@hack/generate.sh
 
 .PHONY: assets

@@ -13,7 +13,7 @@ import (
 
 // All steps of docs/install.md: a cluster administrator applies the kinds and gives a team a
 // namespace; the team's administrator does the rest. The controller manager is there for what it
-// does about it: it carries the right to the four kinds into the role admin, and makes pods of the
+// does about it: it carries the right to the kinds into the role admin, and makes pods of the
 // Deployment.
 func TestNamespacedInstallNeedsOnlyANamespaceAdministrator(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{ControllerManager: true})
@@ -63,7 +63,7 @@ func prepareNamespace(t *testing.T, cluster *testworld.ControlPlane) (team strin
 	if err := testworld.WriteKubeconfig(team, config); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the role admin to contain the four kinds", func() error {
+	eventually(t, "the role admin to contain the kinds", func() error {
 		if _, said, err := tryKubectl(t, team, "auth", "can-i", "patch", "referralcampaigns/status", "--namespace", "growth"); err != nil {
 			return fmt.Errorf("%w: %s", err, said)
 		}

@@ -28,7 +28,7 @@ manifests() {
 schemas=$(kubectl get attributiondatabases.referral-operator.io --all-namespaces --output=jsonpath='{range .items[*]}  {.metadata.namespace}/{.metadata.name}: DROP SCHEMA {.spec.schema} CASCADE{"\n"}{end}' 2>/dev/null || true)
 
 # Campaigns before databases: an AttributionDatabase keeps its finalizer while campaigns refer to it.
-for resource in rewardplans referralcampaigns rewardpolicies attributiondatabases; do
+for resource in rewardreviews rewardplans referralcampaigns rewardpolicies attributiondatabases; do
 	name=$resource.referral-operator.io
 	if ! kubectl get customresourcedefinition "$name" >/dev/null 2>&1; then
 		continue

@@ -193,8 +193,8 @@ type RoleName string
 
 // AttributionDatabaseStatus is what the operator last saw of the database.
 type AttributionDatabaseStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1
-	// before the first reconcile.
+	// observedGeneration is the newest generation of the spec that is in force, or that can never
+	// be; -1 until then.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -315,10 +315,10 @@ func (d *AttributionDatabase) SetConditions(conditions []metav1.Condition) {
 	d.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
+// GetObservedGeneration returns the newest generation that is in force, or can never be; -1: none.
 func (d *AttributionDatabase) GetObservedGeneration() int64 { return d.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation of the spec that the status is about.
+// SetObservedGeneration sets the newest generation that is in force, or can never be.
 func (d *AttributionDatabase) SetObservedGeneration(generation int64) {
 	d.Status.ObservedGeneration = generation
 }

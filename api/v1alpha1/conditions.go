@@ -168,8 +168,8 @@ const (
 	DatabaseNotReadyReason = "DatabaseNotReady"
 )
 
-// Reasons of a RewardPlan, beside InvalidSpec, PolicyNotFound, PolicyInvalid and Failed, with all of
-// which it is Stalled.
+// Reasons of a RewardPlan, beside InvalidSpec, PolicyNotFound, PolicyInvalid and Failed, with which
+// it is Stalled (with Failed only if another attempt would fail in the same way).
 const (
 	// PendingReason, Ready=False: the plan waits for other plans, or for its database, as the
 	// message says.
@@ -193,8 +193,8 @@ const (
 	DeadlineExceededReason = "DeadlineExceeded"
 )
 
-// Reasons of a RewardReview, beside InvalidSpec and Failed, with which it is Stalled, and
-// DatabaseNotReady.
+// Reasons of a RewardReview, beside DatabaseNotReady, and InvalidSpec and Failed, with which it is
+// Stalled (with Failed only if another attempt would fail in the same way).
 const (
 	// AnsweredReason, Ready=True: the status has the answer.
 	AnsweredReason = "Answered"

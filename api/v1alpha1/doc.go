@@ -1,5 +1,5 @@
-// Package v1alpha1 holds the four kinds of referral-operator.io: AttributionDatabase, RewardPolicy,
-// ReferralCampaign and RewardPlan.
+// Package v1alpha1 holds the five kinds of referral-operator.io: AttributionDatabase, RewardPolicy,
+// ReferralCampaign, RewardPlan and RewardReview.
 //
 // It holds the Go types, the markers that their CustomResourceDefinitions are generated from, and
 // the names of conditions, annotations and finalizers. It holds no behaviour: nothing here dials,
@@ -8,14 +8,18 @@
 //
 // Conventions:
 //
-//   - The API server validates everything, through schema and CEL rules. Each rule has a message that says what is
-//     allowed; the API server puts the field's path in front of it. There are no webhooks.
-//   - These types decode whatever the API server accepts. One value that they cannot decode would stop the informers of
-//     every tenant, so every string that becomes a duration, a time or a number has a pattern and a maximum length.
+//   - The API server validates everything, through schema and CEL rules. Each rule has a message
+//     that says what is allowed; the API server puts the field's path in front of it. There are no
+//     webhooks.
+//   - These types decode whatever the API server accepts. One value that they cannot decode would
+//     stop the informers of every tenant, so every string that becomes a duration, a time or a
+//     number has a pattern and a maximum length.
 //   - A reference never carries a namespace: objects that belong together are in one namespace.
 //   - Money is a decimal string with its currency, never a float.
-//   - In specs an empty value is left out. In statuses zeros are written, so that 0 and "not known yet" differ.
-//   - status.observedGeneration is -1 until the first reconcile; conditions follow kstatus (see conditions.go).
+//   - In specs an empty value is left out. In statuses zeros are written, so that 0 and "not known
+//     yet" differ.
+//   - status.observedGeneration is -1 until a generation of the spec is in force, or can never be;
+//     conditions follow kstatus (see conditions.go).
 //
 // +kubebuilder:object:generate=true
 // +groupName=referral-operator.io

@@ -141,8 +141,8 @@ const (
 
 // ReferralCampaignStatus is what has come of the campaign.
 type ReferralCampaignStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1
-	// before the first reconcile.
+	// observedGeneration is the newest generation of the spec that is in force, or that can never
+	// be; -1 until then.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -313,10 +313,10 @@ func (c *ReferralCampaign) SetConditions(conditions []metav1.Condition) {
 	c.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
+// GetObservedGeneration returns the newest generation that is in force, or can never be; -1: none.
 func (c *ReferralCampaign) GetObservedGeneration() int64 { return c.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation of the spec that the status is about.
+// SetObservedGeneration sets the newest generation that is in force, or can never be.
 func (c *ReferralCampaign) SetObservedGeneration(generation int64) {
 	c.Status.ObservedGeneration = generation
 }

@@ -251,8 +251,8 @@ type Percentage struct {
 
 // RewardPolicyStatus is what has come of the policy.
 type RewardPolicyStatus struct {
-	// observedGeneration is the generation of the spec that the rest of this status is about; -1
-	// before the first reconcile.
+	// observedGeneration is the newest generation of the spec that has been validated; -1 until
+	// then. It is in force once Ready is True.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -284,10 +284,10 @@ func (p *RewardPolicy) SetConditions(conditions []metav1.Condition) {
 	p.Status.Conditions = conditions
 }
 
-// GetObservedGeneration returns the generation of the spec that the status is about; -1: none yet.
+// GetObservedGeneration returns the newest generation that has been validated; -1: none.
 func (p *RewardPolicy) GetObservedGeneration() int64 { return p.Status.ObservedGeneration }
 
-// SetObservedGeneration sets the generation of the spec that the status is about.
+// SetObservedGeneration sets the newest generation that has been validated.
 func (p *RewardPolicy) SetObservedGeneration(generation int64) {
 	p.Status.ObservedGeneration = generation
 }

@@ -23,8 +23,9 @@ import (
 )
 
 // requireAccess lets only clients read metrics that the API server authenticates and allows. Others
-// get 401 or 403; while the API server does not answer, all get 503. The filter that
-// controller-runtime ships answers 500 to a client with a wrong token.
+// get 401 or 403. While the API server does not answer, clients with a token get 503, except those
+// whose token it accepted within the last minute. The filter that controller-runtime ships answers
+// 500 to a client with a wrong token.
 func requireAccess(kubernetes *rest.Config, client *http.Client) (metricsserver.Filter, error) {
 	authenticate, err := newAuthenticator(kubernetes, client)
 	if err != nil {

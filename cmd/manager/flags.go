@@ -82,7 +82,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081",
 		"`address` that serves /healthz and /readyz; 0 turns it off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", podNamespace() != "",
-		"let only one replica at a time write to the API server and declare configuration; "+
+		"let only one replica at a time declare configuration and write status, except that of RewardReviews; "+
 			"every replica decides credits either way. On by default in a pod, off elsewhere")
 	flags.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "",
 		"`namespace` of the leader's lease (default: the pod's)")

@@ -37,14 +37,14 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	return b.send(ctx, &writes)
 }
 
-// attributionDifferences are the attributions and digests to write.
+// attributionDifferences are the attributions to write, and the hashes of those that stay.
 type attributionDifferences struct {
 	recorded attributionColumns
 	removed  []string // user_ids
 	digests  digestColumns
 }
 
-// compare adds what differs about one referee, whose decision now rests on the given digest.
+// compare adds what differs about one referee, whose decision now rests on the given hashes.
 func (d *attributionDifferences) compare(r *referee, rests digest) {
 	was, is := r.Attribution, r.outcome.Attribution
 	if r.lostAttribution {

@@ -2,9 +2,10 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// digest identifies what a decision about a referee rested on. It is recorded with the attribution,
-// so that a resync notices changed facts without deciding anything; see the comments of its columns
-// in referral.attribution.
+// digest has the hashes of what a decision about a referee rested on, and the number of its pairs:
+// facts is of its own facts, via of the link of the typed code, else of the touch that decides. They
+// are recorded with the attribution, so that a resync notices changed facts without deciding
+// anything; see the comments of the columns in referral.attribution.
 type digest struct {
 	facts    int64
 	via      *int64
@@ -19,12 +20,12 @@ func readDigest(facts, via *int64, pairs *int32) digest {
 	return digest{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
-// same reports whether the recorded digest equals the given one.
+// same reports whether the recorded hashes and number equal the given ones.
 func (d *digest) same(now digest) bool {
 	return d.recorded && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
 }
 
-// currentDigest returns the digest of what the outcome rests on, with the number of pairs after it.
+// currentDigest returns the hashes of what the outcome rests on, with the number of pairs after it.
 func (r *referee) currentDigest(config *reward.Configuration) digest {
 	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
 	for i := range r.outcome.Decisions {
@@ -69,7 +70,7 @@ func (r *referee) pairsAfter() []reward.Pair {
 	return pairs
 }
 
-// compareDigest adds the digest of a referee whose claims ended otherwise than was expected.
+// compareDigest adds the hashes of a referee whose claims ended otherwise than was expected.
 func (d *differences) compareDigest(r *referee, rests digest) {
 	if r.outcome.Attribution != nil && !r.recordedDigest.same(rests) {
 		d.digests.add(r.UserID, rests)
@@ -80,7 +81,7 @@ func sameVia(a, b *int64) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
-// digestColumns are digests to record where nothing else of the row differs.
+// digestColumns are hashes and numbers to record where nothing else of the row differs.
 type digestColumns struct {
 	userID []string
 	facts  []int64

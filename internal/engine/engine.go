@@ -25,7 +25,7 @@ type Options struct {
 	IdlePollInterval time.Duration // time between two polls of all replicas while there is none; default 1 s
 	Pace             *Pace         // shared by the engines of a process; default: its own
 	BatchSize        int           // most changes in a batch while there is a backlog; default 4,000
-	LossLimit        int64         // pairs reversed for missing rows before a mass reversal is withheld; default 100
+	LossLimit        int64         // most pairs reversed for missing rows, unless 5% of the pairs are more; default 100
 	Observer         Observer      // default: none
 	Log              *slog.Logger  // default: discards
 }

@@ -17,9 +17,9 @@ type referee struct {
 	waitlistWithoutPair    map[string]*waitlistRow     // waitlist rows without a pair, by purchase; only a resync loads them
 	credits                []recordedCredit            // ordered by purchase
 	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
-	facts                  int64                       // digest of the referee's own facts
+	facts                  int64                       // exclusive or of the hashes of the referee's own facts
 	referrerHashes         map[string]int64            // hashes of the fingerprints of possible referrers, by referrer
-	via                    int64                       // digest of the link of the typed code, or of the deciding touch
+	via                    int64                       // hash of the link of the typed code, else of the touch that decides
 	digest                 digest                      // as recorded with the attribution
 	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase
 	rebuilt                map[string]bool             // pairs that were restored and have to be written, by purchase; true: the row is missing
@@ -35,7 +35,7 @@ type referee struct {
 
 	exhausted map[string]bool // campaigns whose claims are expected to wait
 
-	recordedDigest digest // the digest that this batch recorded with the attribution
+	recordedDigest digest // the hashes that this batch recorded with the attribution
 	outcome        reward.Outcome
 	entries        []reward.Entry
 	cause          error // why the referee could not be decided

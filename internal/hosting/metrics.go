@@ -28,7 +28,8 @@ func (r *Registry) Metrics() prometheus.Collector {
 		connections: describe("database_connections_used_ratio",
 			"Connections of this replica in use, as a part of spec.maxConnections. Absent without a connection."),
 		heartbeat: describe("database_ownership_heartbeat_timestamp_seconds",
-			"When this replica last recorded that the owner of the schema is alive, as seconds since 1970. Five minutes after the last of all replicas another installation may take over."),
+			"When this replica last recorded that the owner of the schema is alive, as seconds since 1970. Five minutes after the last of all replicas "+
+				"an object of the same name in the same installation, as in a rebuilt cluster, takes over."),
 	}
 }
 

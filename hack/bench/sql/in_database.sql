@@ -1,6 +1,6 @@
 -- The baseline: computes all credits of a campaign inside the database, one INSERT … SELECT per
 -- result table, one transaction each. It fills the same tables, with the same indexes, with the
--- same rows, digests and checksums included, as the engine under the bench's policy ($5 to the
+-- same rows, hashes and checksums included, as the engine under the bench's policy ($5 to the
 -- referrer for the first purchase of each referee, no hold), if all signups are by typed code, all
 -- have purchases, and nothing has been decided before. It supports nothing else: no touches, no
 -- holds, no second run. Uses no index: it reads all.

@@ -1,4 +1,4 @@
--- Records the digests of attributions that stay as they are.
+-- Records the hashes and the number of pairs of attributions that stay as they are.
 -- Uses attribution_pkey.
 UPDATE referral.attribution AS a
    SET facts = d.facts, via = d.via, pairs = d.pairs

@@ -11,8 +11,8 @@
 --
 -- Where earned and amount do not decide (several grants, held pairs beside granted ones) the
 -- referee's sums are compared key by key. Each row of results is compared with its own checksum;
--- the link or touch that decides a signup without a fixed attribution is compared with the recorded
--- digest.
+-- the link of the typed code, else the touch that decides, of a signup without a fixed attribution is
+-- compared with the recorded hash.
 --
 -- This statement only finds referees to decide again. If one was found without need, nothing is
 -- written.
@@ -69,7 +69,7 @@ WITH not_fixed AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
             OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
     UNION ALL
-    -- A reversed pair without an attribution, which has no digest of facts: its purchase or signup is
+    -- A reversed pair without an attribution, and so without recorded hashes: its purchase or signup is
     -- missing and the reason is another one, or a link or a touch may give another reason.
     SELECT p.user_id
       FROM referral.pair AS p
