@@ -42,8 +42,9 @@ func (r *referee) decide(b *batch) (err error) {
 	return err
 }
 
-// settle computes the ledger entries that the decisions need. A referee for whom that is impossible
-// fails the batch, so that it is set aside before capacity is allocated to it.
+// settle computes the ledger entries that the decisions need. Capacity has been allocated already. So
+// if the entries of a referee are out of range, the whole batch fails and is split, and the referee is
+// set aside before the next allocation.
 func (b *batch) settle() error {
 	for _, r := range b.referees {
 		if r.cause != nil {

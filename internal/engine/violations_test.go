@@ -123,7 +123,8 @@ func TestResumingReportsNoViolation(t *testing.T) {
 	s.converge()
 }
 
-// A step of a reversal frees budget that nobody is to get.
+// A step of a reversal frees budget, but admits no pair with it. A growing pair that would fit
+// meanwhile is no violation.
 func TestReversalReportsNoViolation(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", tenPerCent(), budget(400))

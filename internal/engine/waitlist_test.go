@@ -532,7 +532,8 @@ func (s *shop) hold(query string) (release func()) {
 	return release
 }
 
-// A referee whose credits cannot be entered in the ledger keeps its place, and keeps nobody waiting.
+// A referee is set aside if the ledger cannot take its entries. Its pair keeps its place on the
+// waitlist, and pairs behind it are admitted.
 func TestRefereeThatCannotBeSettledIsPassedOver(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", pays(500), budget(500))

@@ -227,7 +227,7 @@ func TestStructuredOutputIsTheWholeObject(t *testing.T) {
 	}
 }
 
-// Somebody else may ask for the same while the command waits.
+// A second person may request the same comparison while the command waits.
 func TestLaterRequestAnswersAnEarlierOne(t *testing.T) {
 	const earlier, own, later = "2026-12-01T11:59:59Z", "2026-12-01T12:00:00.5Z", "2026-12-01T12:00:01Z"
 	for name, test := range map[string]struct {
