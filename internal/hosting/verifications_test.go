@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -286,6 +287,12 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
+		hasStarted := func() []string {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(started)
+		}
 		v := hosting.NewVerifications(run, time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -298,13 +305,12 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 			v.Start(names[namespace], "uid", "audit")
 			synctest.Wait()
 		}
-		if len(started) != 2 {
-			t.Fatalf("started %q", started)
+		if in := hasStarted(); len(in) != 2 {
+			t.Fatalf("started in %q", in)
 		}
 		time.Sleep(hosting.VerifyDeadline + time.Second)
-		synctest.Wait()
-		if len(started) != 3 || started[2] != "quiet" {
-			t.Fatalf("after the deadline: started %q", started)
+		if in := hasStarted(); len(in) != 3 || in[2] != "quiet" {
+			t.Fatalf("after the deadline: started in %q", in)
 		}
 		state := v.State(names["endless"], "uid")
 		if state.Running || !state.Failed() || state.Answered != "audit" || !strings.Contains(state.Err.Error(), "it has not ended within 6h") {
@@ -314,9 +320,8 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 			t.Errorf("it runs again after %s", wait)
 		}
 		v.Start(names["endless"], "uid", "audit")
-		synctest.Wait()
-		if !v.State(names["endless"], "uid").Running || len(started) != 4 {
-			t.Errorf("it does not run again: %q", started)
+		if in := hasStarted(); len(in) != 4 || !v.State(names["endless"], "uid").Running {
+			t.Errorf("it does not run again: started in %q", in)
 		}
 	})
 }
