@@ -740,3 +740,15 @@ func TestAnErasureDoesNotWaitForACampaignThatTheUserHasLeft(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+func TestErasureBesideAReversalRecordsWhatHeldBeforeOrAfterIt(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "a", At: 60},
+		addPurchase{User: "cat", ID: "p1", Amount: 4500, Currency: "USD", At: 95, Category: "book"},
+		converge{},
+		reverseCampaign{Campaign: "one"},
+		erase{User: "cat"},
+	})
+}

@@ -118,7 +118,8 @@ func (h *history) takeReason(w write) {
 }
 
 // takeHeld takes over from the system whether conditions held when purchases were blanked: each by
-// the condition of a revision that the pair followed meanwhile.
+// the condition of a revision that the pair followed meanwhile, or by whether the pair was admitted
+// before a reversal came to it, or after.
 func (h *history) takeHeld() {
 	h.t.Helper()
 	defer clear(h.forgotten)
@@ -134,7 +135,8 @@ func (h *history) takeHeld() {
 		if !forgotten {
 			return nil
 		}
-		legal := v.conditionHolds() == held
+		p := h.purchases[key]
+		legal := p.held == held || v.conditionHolds() == held
 		if v.terms != nil {
 			for number := v.revision; number <= len(h.campaigns[v.campaign].revisions); number++ {
 				legal = legal || h.heldUnder(v, number) == held
@@ -143,7 +145,6 @@ func (h *history) takeHeld() {
 		if !legal {
 			h.disagree("whether a condition held", fmt.Sprint(key, held))
 		}
-		p := h.purchases[key]
 		p.held = held
 		h.purchases[key] = p
 		return nil
