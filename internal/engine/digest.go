@@ -3,15 +3,19 @@ package engine
 import "github.com/referral-operator/referral-operator/internal/reward"
 
 // digest has the hashes of what a decision about a referee rested on, and the number of its pairs:
-// facts is of its own facts, via of the link of the typed code, else of the touch that decides. They
-// are recorded with the attribution, so that a resync notices changed facts without deciding
-// anything; see the comments of the columns in referral.attribution.
+// facts is of its own facts and of sharedFingerprint, via of the link of the typed code, else of the
+// touch that decides. They are recorded with the attribution, so that a resync notices changed facts
+// without deciding anything; see the comments of the columns in referral.attribution.
 type digest struct {
 	facts    int64
 	via      *int64
 	pairs    int32
 	recorded bool
 }
+
+// sharedFingerprint is part of digest.facts if the referee shares a fingerprint with its referrer.
+// resync_find.sql has the same number.
+const sharedFingerprint = 1
 
 func readDigest(facts, via *int64, pairs *int32) digest {
 	if facts == nil || pairs == nil {
@@ -34,8 +38,8 @@ func (r *referee) currentDigest(config *reward.Configuration) digest {
 			now.pairs++
 		}
 	}
-	if a := r.outcome.Attribution; a != nil {
-		now.facts ^= r.referrerHashes[a.ReferrerID]
+	if a := r.outcome.Attribution; a != nil && r.SharesFingerprint(a.ReferrerID) {
+		now.facts ^= sharedFingerprint
 	}
 	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via

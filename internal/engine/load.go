@@ -348,14 +348,13 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	}))
 	if len(wanted) > 0 {
 		var fingerprints []string
-		var hash int64
-		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints, &hash}, func() {
-			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own maps
+		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
+			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own map
 			for _, r := range wanted[id] {
 				if r.ReferrerFingerprints == nil {
-					r.ReferrerFingerprints, r.referrerHashes = map[string][]string{}, map[string]int64{}
+					r.ReferrerFingerprints = map[string][]string{}
 				}
-				r.ReferrerFingerprints[id], r.referrerHashes[id] = fingerprints, hash
+				r.ReferrerFingerprints[id] = fingerprints
 			}
 			fingerprints = nil
 		}))

@@ -18,7 +18,6 @@ type referee struct {
 	credits                []recordedCredit            // ordered by purchase
 	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
 	facts                  int64                       // exclusive or of the hashes of the referee's own facts
-	referrerHashes         map[string]int64            // hashes of the fingerprints of possible referrers, by referrer
 	via                    int64                       // hash of the link of the typed code, else of the touch that decides
 	digest                 digest                      // as recorded with the attribution
 	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase

@@ -39,3 +39,25 @@ func TestResyncSeesFingerprintsOfReferrers(t *testing.T) {
 		})
 	}
 }
+
+// An erasure of the referrer or the referee changes no decision, so nothing needs to be decided again.
+func TestErasuresLeaveNothingToDecideAgain(t *testing.T) {
+	for name, fingerprints := range map[string]string{"shared": "{x}", "not shared": "{y}", "none": "{}"} {
+		for _, erased := range []string{"anna", "bob"} {
+			t.Run(name+", "+erased+" erased", func(t *testing.T) {
+				s := newShop(t)
+				s.declare("invite", fiveDollars())
+				s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('zoe', 'invite', 'zoe')`)
+				s.write(`INSERT INTO referral.signup (user_id, code, fingerprints) VALUES ('anna', 'zoe', $1), ('bob', 'anna', '{x}'), ('carl', 'zoe', '{x}')`, fingerprints)
+				s.converge()
+				facts := "SELECT user_id, facts FROM referral.attribution WHERE user_id <> '" + erased + "' ORDER BY user_id"
+				before := s.rows(facts)
+				s.write("SELECT referral.erase_user($1)", erased)
+				s.converge()
+				s.resyncsWithoutDrift()
+				s.decideAll()
+				s.expect("as it was", facts, before...)
+			})
+		}
+	}
+}

@@ -752,3 +752,18 @@ func TestErasureBesideAReversalRecordsWhatHeldBeforeOrAfterIt(t *testing.T) {
 		erase{User: "cat"},
 	})
 }
+
+func TestErasureOfAReferrerLeavesItsRefereesAsTheyAre(t *testing.T) {
+	for name, prints := range map[string][]string{"shared": {"x", "y"}, "not shared": {"z"}} {
+		t.Run(name, func(t *testing.T) {
+			newShop(t).play(t, []operation{
+				declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+				addLink{Code: "b", Campaign: "one", Referrer: "cat", Label: "press"},
+				addSignup{User: "ann", Code: "b", At: 80, Prints: []string{"x", "y"}},
+				addSignup{User: "cat", Visitor: "v1", At: 90, Prints: prints},
+				converge{Batch: 1},
+				erase{User: "cat"},
+			})
+		})
+	}
+}

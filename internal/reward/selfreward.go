@@ -17,19 +17,22 @@ func sharedFingerprint(c *candidate) Reason {
 	if c.purchase.Override == Allow {
 		return ""
 	}
-	own := c.referee.Signup.Fingerprints
-	if slices.Contains(c.referee.Signup.SharedWith, c.attribution.ReferrerID) {
+	if c.referee.SharesFingerprint(c.attribution.ReferrerID) {
 		return SharedFingerprint
 	}
-	if len(own) == 0 {
-		return ""
-	}
-	for _, fingerprint := range c.referee.ReferrerFingerprints[c.attribution.ReferrerID] {
-		if slices.Contains(own, fingerprint) {
-			return SharedFingerprint
-		}
-	}
 	return ""
+}
+
+// SharesFingerprint reports whether the referee's signup and the referrer's own share a fingerprint,
+// or did when either was erased.
+func (r *Referee) SharesFingerprint(referrerID string) bool {
+	if r.Signup == nil {
+		return false
+	}
+	return slices.Contains(r.Signup.SharedWith, referrerID) ||
+		slices.ContainsFunc(r.ReferrerFingerprints[referrerID], func(fingerprint string) bool {
+			return slices.Contains(r.Signup.Fingerprints, fingerprint)
+		})
 }
 
 // allowWithdrawn applies sharedFingerprint to an admitted pair whose Allow was withdrawn, because

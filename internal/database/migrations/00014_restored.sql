@@ -31,13 +31,10 @@ SELECT EXISTS (SELECT
                        OR referral.pending_up_to(o.enqueued_up_to)));
 END;
 
--- A referee is judged by the fingerprints of its referrer too, so they are among the facts that its
--- decision rested on. The next resync decides the referees again that have been decided without.
-CREATE FUNCTION referral.hash_of_referrer(user_id text, fingerprints text[])
-    RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN hash_record_extended(ROW(user_id, fingerprints), 11);
-COMMENT ON FUNCTION referral.hash_of_referrer IS 'Hash of a referrer''s fingerprints.';
-COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided and, if both have fingerprints, of the referrer''s fingerprints; null: not known.';
+-- A decision about a referee also rests on whether it shares a fingerprint with its referrer. An
+-- erasure of either blanks fingerprints and does not change this, so the next resync has nothing to
+-- decide again.
+COMMENT ON COLUMN referral.attribution.facts IS 'Exclusive or of the hashes of the referee''s signup, purchases, refunds and overrides as they were decided, and of 1 if the referee shared a fingerprint with the referrer; null: not known.';
 
 -- While a campaign admits no pair, an edit leaves the waiting pairs under their old edit. Its growing
 -- ones are found without them.

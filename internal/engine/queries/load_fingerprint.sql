@@ -1,5 +1,5 @@
--- Reads the fingerprints of referrers' own signups, with their hashes.
+-- Reads the fingerprints of referrers' own signups.
 -- Uses signup_pkey.
-SELECT user_id, ARRAY(SELECT f FROM unnest(fingerprints) AS f WHERE f IS NOT NULL), referral.hash_of_referrer(user_id, fingerprints)
+SELECT user_id, ARRAY(SELECT f FROM unnest(fingerprints) AS f WHERE f IS NOT NULL)
   FROM referral.signup
  WHERE user_id = ANY ($1) AND fingerprints <> '{}';

@@ -2,8 +2,8 @@
 -- in one snapshot that reads each table once.
 --
 -- Rows that agree cancel out. Per referee:
--- facts: exclusive or of the hashes of its facts, of its referrer's fingerprints if both have any, and
--- of the hash recorded when they were decided; 0 if they agree.
+-- facts: exclusive or of the hashes of its facts, of 1 if it shares a fingerprint with its referrer,
+-- and of what was recorded when it was decided; 0 if they agree.
 -- pairs, credits: rows there are, less rows there should be by the attribution and by the pairs.
 -- earned: exclusive or of the hashes of the credits and of the ledger entries by key. An entry is
 -- hashed with its absolute amount, so that a reversed grant leaves nothing either.
@@ -115,12 +115,18 @@ WITH not_fixed AS MATERIALIZED (
       FROM referral.override
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT a.user_id, referral.hash_of_referrer(r.user_id, r.fingerprints), 0, 0, 0, 0,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-      FROM referral.attribution AS a
-      JOIN referral.signup AS s ON s.user_id = a.user_id AND s.fingerprints <> '{}'
-      JOIN referral.signup AS r ON r.user_id = a.referrer_id AND r.fingerprints <> '{}'
-     WHERE a.user_id > $1 AND ($2::text IS NULL OR a.user_id <= $2)
+    SELECT user_id, 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+      FROM (SELECT a.user_id
+              FROM referral.attribution AS a
+              JOIN referral.signup AS s ON s.user_id = a.user_id AND s.fingerprints <> '{}'
+              JOIN referral.signup AS r ON r.user_id = a.referrer_id AND r.fingerprints && s.fingerprints
+             WHERE a.user_id > $1 AND ($2::text IS NULL OR a.user_id <= $2)
+            UNION -- the same referee may have shared one before an erasure
+            SELECT a.user_id
+              FROM referral.attribution AS a
+              JOIN referral.signup AS s ON s.user_id = a.user_id
+              JOIN referral.shared_fingerprint AS f ON f.user_id = a.user_id AND f.other_id = a.referrer_id
+             WHERE a.user_id > $1 AND ($2::text IS NULL OR a.user_id <= $2)) AS sharing
     UNION ALL
     SELECT user_id, 0, 0, 0, 1, -credits,
            NOT coalesce(checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
