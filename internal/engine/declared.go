@@ -18,17 +18,6 @@ import (
 // longestWindow is the longest attribution window in microseconds.
 const longestWindow = int64(math.MaxInt64 / time.Microsecond)
 
-// termsBytes bounds the memory of the terms of all revisions, which are kept while the engine runs:
-// some 20,000 revisions of a usual policy. Empty rewards and tiers take many times their text.
-const termsBytes = 16 << 20
-
-// Memory of a part of decoded terms beside its text.
-const (
-	bytesPerReward = 128
-	bytesPerTier   = 32
-	bytesPerAmount = 64
-)
-
 // Declared is everything that is declared in a schema, at one moment.
 type Declared struct {
 	Epoch         int64
@@ -40,7 +29,7 @@ type Declared struct {
 	Conditions    bool     // some revision has a condition, so attributes are loaded
 	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
 
-	bytes int // estimate of the memory of all terms
+	memory *declaredMemory // nil: it is not kept
 }
 
 // versionsKnown reports whether schema and rules have the versions of this binary.
@@ -51,14 +40,29 @@ func (c *Declared) versionsKnown() bool {
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same
 // moment.
 func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
+	return loadDeclared(ctx, db, func(int) error { return nil })
+}
+
+// loadDeclared asks hold whether it may have so many bytes of memory in all, again and again while
+// it reads.
+func loadDeclared(ctx context.Context, db *postgres.DB, hold func(bytes int) error) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
 	config := Declared{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
 	defer rows.Close()
+	loading := loading{Declared: &config}
 	for rows.Next() {
-		if err := config.addRow(rows); err != nil {
+		err := loading.addRow(rows)
+		switch {
+		case err != nil:
+		case loading.bytes > declaredPerDatabase:
+			err = errDeclaredTooLarge
+		default:
+			err = hold(loading.bytes)
+		}
+		if err != nil {
 			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 		}
 	}
@@ -68,8 +72,14 @@ func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 	return config, nil
 }
 
+// loading is a configuration while it is read.
+type loading struct {
+	*Declared
+	bytes int // estimate of its memory
+}
+
 // addRow reads one revision of one campaign; both are null if there is none.
-func (c *Declared) addRow(rows pgx.Rows) error {
+func (c *loading) addRow(rows pgx.Rows) error {
 	var (
 		name, mode       *string
 		startsAt, endsAt *time.Time
@@ -115,11 +125,13 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
 		}
 		c.Reward.Campaigns[*name] = campaign
+		c.bytes += bytesPerCampaign + len(*name) + len(*mode)
 	}
 	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope, Withdraws: withdraws}
 	if rollsOut {
 		recorded.Rollout = &rollout
 	}
+	c.bytes += bytesPerRevision + len(*scope) + len(rollout.Reached)
 	if err := c.readTerms(terms, &recorded.Terms); err != nil {
 		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
 	}
@@ -130,7 +142,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 }
 
 // readTerms parses the terms of a revision.
-func (c *Declared) readTerms(text []byte, terms *reward.Terms) error {
+func (c *loading) readTerms(text []byte, terms *reward.Terms) error {
 	if len(text) > database.TermsBytes {
 		return fmt.Errorf("its terms have more than %d KiB, which no policy has: restore the row of table revision from a backup", database.TermsBytes>>10)
 	}
@@ -144,9 +156,6 @@ func (c *Declared) readTerms(text []byte, terms *reward.Terms) error {
 		if r.Percentage != nil {
 			c.bytes += bytesPerAmount * len(r.Percentage.MaximumAmounts)
 		}
-	}
-	if c.bytes > termsBytes {
-		return fmt.Errorf("the terms of all revisions have more than %d MiB: remove the rows of table revision that no declaration has recorded", termsBytes>>20)
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,9 +43,11 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 		{"a text of 80 KB", 20_000, 0, 2, 2,
 			"while reading revision 2 of campaign invite: its terms have more than 64 KiB, which no policy has: restore the row of table revision from a backup"},
 		{"rewards of 36 MB together", 14_000, 0, 2, 21,
-			"the terms of all revisions have more than 16 MiB: remove the rows of table revision that no declaration has recorded"},
+			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 		{"tiers of 18 MB together", 1, 14_000, 2, 41,
-			"the terms of all revisions have more than 16 MiB: remove the rows of table revision that no declaration has recorded"},
+			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
+		{"40,000 empty terms", 0, 0, 2, 40_000,
+			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
@@ -82,5 +87,50 @@ func TestTheLongestPolicyIsLoaded(t *testing.T) {
 	testworld.Must(t, err)
 	if diff := cmp.Diff(terms, config.Reward.Campaigns["invite"].Revisions[0].Terms); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Engines keep what is declared. A tenant has as many databases as it likes.
+func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+	           SELECT 'invite', n, '', '{}', 'NewPairs' FROM generate_series(2, 10000) AS n`)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	engines := map[string][]*engine.Engine{}
+	run := func(tenant string) *engine.Engine {
+		e := s.newEngine(engine.Options{Tenant: tenant})
+		running.Go(func() { _ = e.Run(ctx) })
+		for e.Stats().Polls == 0 && e.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		engines[tenant] = append(engines[tenant], e)
+		return e
+	}
+	for range 10 {
+		run("crowd")
+	}
+	var refused int
+	for _, e := range engines["crowd"] {
+		if err := e.Err(); err != nil {
+			refused++
+			if !strings.Contains(err.Error(), "of this namespace take the memory that is left for them") {
+				t.Error(err)
+			}
+		}
+	}
+	if refused == 0 || refused > 6 {
+		t.Errorf("%d of 10 databases are refused", refused)
+	}
+	if err := run("another").Err(); err != nil {
+		t.Errorf("of another tenant: %v", err)
+	}
+	cancel()
+	running.Wait()
+	if kept := engine.DeclaredBytes(); kept != 0 {
+		t.Errorf("engines that have ended keep %d bytes", kept)
 	}
 }

@@ -19,7 +19,7 @@ var ErrNotOwner = errors.New("the schema has another owner")
 // Options of an Engine. Fields that are zero get their defaults, except OwnerUID.
 type Options struct {
 	OwnerUID         string        // UID of the AttributionDatabase that this engine works for
-	Tenant           string        // whose batches share a part of the process's memory
+	Tenant           string        // whose batches and configurations share a part of the process's memory
 	Workers          int           // batches at the same time; default 2
 	PollInterval     time.Duration // time between two polls while there is work; default 100 ms
 	IdlePollInterval time.Duration // time between two polls of all replicas while there is none; default 1 s
@@ -102,6 +102,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	defer func() {
 		end(nil)
 		workers.Wait()
+		e.keep(nil)
 		if panicked, ok := errors.AsType[*PanicError](context.Cause(ctx)); ok {
 			err = panicked
 		}
@@ -228,12 +229,23 @@ func wakeUp(wake chan<- struct{}, most int) {
 
 // reload reads the configuration that the next batches are decided under.
 func (e *Engine) reload(ctx context.Context) (*Declared, error) {
-	config, err := LoadDeclared(ctx, e.db)
+	memory := &declaredMemory{tenant: e.options.Tenant}
+	config, err := loadDeclared(ctx, e.db, memory.hold)
 	if err != nil {
+		memory.release()
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
-	e.config.Store(&config)
+	config.memory = memory
+	e.keep(&config)
 	return &config, nil
+}
+
+// keep makes a configuration the one that the next batches are decided under; nil: there will be
+// none.
+func (e *Engine) keep(config *Declared) {
+	if before := e.config.Swap(config); before != nil {
+		before.memory.release()
+	}
 }
 
 // mayDecide reports whether the database is not suspended, belongs to this engine's owner, and has

@@ -119,3 +119,10 @@ func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, stateme
 	}
 	return p.walk(ctx, p.addRange)
 }
+
+// DeclaredBytes is the memory that configurations have reserved.
+func DeclaredBytes() int {
+	declared.mu.Lock()
+	defer declared.mu.Unlock()
+	return declared.reserved
+}

@@ -16,12 +16,22 @@ const (
 )
 
 // memory is what the batches of this process have reserved.
-var memory = &reservations{tenants: map[string]int{}, rests: map[string]time.Time{}}
+var memory = &batchMemory{
+	reservations: newReservations(func(others int) int { return min(bytesPerTenant, bytesPerProcess-others) }),
+	rests:        map[string]time.Time{},
+}
 
+// reservations is memory of the process that tenants have reserved.
 type reservations struct {
+	share func(others int) int // the most that a tenant may have while all others have so much
+
 	mu       sync.Mutex
 	reserved int
 	tenants  map[string]int // by tenant
+}
+
+type batchMemory struct {
+	*reservations
 
 	// One batch of the process may hold more than bytesPerBatch. After it its tenant rests for as
 	// long as the batch took, so that a tenant has at most half of the time while others wait.
@@ -30,11 +40,15 @@ type reservations struct {
 	rests      map[string]time.Time // until when, by tenant
 }
 
+func newReservations(share func(others int) int) *reservations {
+	return &reservations{share: share, tenants: map[string]int{}}
+}
+
 // take reserves so many bytes, and reports whether it could.
 func (r *reservations) take(tenant string, bytes int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.reserved+bytes > bytesPerProcess || r.tenants[tenant]+bytes > bytesPerTenant {
+	if has := r.tenants[tenant]; has+bytes > r.share(r.reserved-has) {
 		return false
 	}
 	r.reserved += bytes
@@ -53,7 +67,7 @@ func (r *reservations) give(tenant string, bytes int) {
 }
 
 // takeLarge lets a batch be the large one, and reports whether it could.
-func (r *reservations) takeLarge(tenant string, now time.Time) bool {
+func (r *batchMemory) takeLarge(tenant string, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.large || now.Before(r.rests[tenant]) {
@@ -69,7 +83,7 @@ func (r *reservations) takeLarge(tenant string, now time.Time) bool {
 }
 
 // giveLarge lets another batch be the large one.
-func (r *reservations) giveLarge(tenant string, now time.Time) {
+func (r *batchMemory) giveLarge(tenant string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.large = false
