@@ -52,6 +52,7 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 		r.suspend,
 		r.migrate,
 		r.takeOwnership, // of a schema that has just been created
+		r.useUpPermission,
 		r.declareAttribution,
 		r.declareRetention,
 		r.closeAbsentCampaigns,
@@ -110,6 +111,25 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 			s.adb.Spec.Schema, claimed.From.Name, claimed.From.Installation, claimed.From.UID))
 	}
 	return r.observeSchema(ctx, s)
+}
+
+// useUpPermission removes the permission to take the schema over, which the owner has used. Else this
+// object would take the schema back from another one that takes it over later, and so on for ever.
+func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *databaseScope) error {
+	if _, permitted := s.adb.Annotations[v1alpha1.TakeOverAnnotation]; !permitted || !s.owned() {
+		return nil
+	}
+	// A copy, since the write replaces the object's status by that of the API server.
+	without := s.adb.DeepCopy()
+	delete(without.Annotations, v1alpha1.TakeOverAnnotation)
+	err := patchMetadata(ctx, r.client, without, s.adb)
+	if _, written := errors.AsType[*waitingError](err); written {
+		return nil // somebody else wrote the object, so it is reconciled again
+	}
+	if err != nil {
+		return fmt.Errorf("while removing the annotation %s: %w", v1alpha1.TakeOverAnnotation, err)
+	}
+	return nil
 }
 
 // suspend precedes all phases that could take long. After it no batch commits.

@@ -166,6 +166,24 @@ func TestSchemaHasOneOwner(t *testing.T) {
 	}
 }
 
+// Two permissions that name each other would take the schema back for ever.
+func TestPermissionToTakeOverIsUsedUp(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
+	for _, name := range []string{"rival", "shop", "rival"} {
+		asTold(w, own, w.awaitReason(w.adb(name), metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason).Message)
+		await(w, w.adb(name), "owner, without the permission", func(d *v1alpha1.AttributionDatabase) bool {
+			_, permitted := d.Annotations[v1alpha1.TakeOverAnnotation]
+			return !permitted && meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ReadyCondition)
+		})
+	}
+	owner := value[string](w, own, "SELECT name FROM referral.owner")
+	if owner != w.namespace+"/rival" {
+		t.Errorf("the owner is %s", owner)
+	}
+}
+
 func TestRebuiltClusterTakesOverWhenTheHeartbeatIsOld(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

@@ -25,17 +25,22 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 	if !change(object, v1alpha1.Finalizer) {
 		return nil
 	}
-	// The lock keeps a finalizer that another controller adds meanwhile.
-	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
-	err := c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager))
-	if client.IgnoreNotFound(err) == nil {
-		return nil
+	if err := patchMetadata(ctx, c, object, original); err != nil {
+		object.SetFinalizers(original.GetFinalizers())
+		return fmt.Errorf("while changing the finalizers: %w", err)
 	}
-	object.SetFinalizers(original.GetFinalizers())
+	return nil
+}
+
+// patchMetadata writes what differs from the original, unless the object has gone.
+func patchMetadata(ctx context.Context, c client.Client, object, original client.Object) error {
+	// The lock keeps what somebody else writes meanwhile, such as a finalizer of another controller.
+	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
+	err := client.IgnoreNotFound(c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager)))
 	if apierrors.IsConflict(err) {
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	}
-	return fmt.Errorf("while changing the finalizers: %w", err)
+	return err
 }
 
 // letGo reports whether an object is being deleted and does not wait for our finalizer: there is

@@ -5,7 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Names that the operator reads from, or writes to, the metadata of objects.
 const (
 	// TakeOverAnnotation on an AttributionDatabase that is OwnedByAnother holds the UID of the
-	// owner that it takes the schema over from. It has no effect on another owner.
+	// owner that it takes the schema over from. It has no effect on another owner. The operator
+	// removes it once the schema is taken over.
 	TakeOverAnnotation = "referral-operator.io/take-over"
 
 	// SuspendAnnotation on an AttributionDatabase or a ReferralCampaign suspends it like
