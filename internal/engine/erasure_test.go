@@ -547,3 +547,29 @@ func TestAlteredMarkOfAnErasureIsDrift(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Reversed ConditionFalse")
 	s.drifted(1)
 }
+
+// Shops repeat their writes, and restore rows that were lost.
+func TestPurchaseThatIsWrittenAgainAfterAnErasureKeepsItsCredit(t *testing.T) {
+	const upsert = `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at, attributes) VALUES ('ben', 'p', 1000, 'USD', now() - interval '1 hour', $1)
+		ON CONFLICT (user_id, purchase_id) DO UPDATE SET attributes = excluded.attributes`
+	for name, c := range map[string]struct {
+		before, after string
+		want          string
+	}{
+		"upserted":                  {"SELECT", upsert, "ben p Granted Qualified"},
+		"removed and written":       {"DELETE FROM referral.purchase", upsert, "ben p Granted Qualified"},
+		"upserted as another thing": {"SELECT", strings.Replace(upsert, "$1", `jsonb_set($1, '{kind}', '"book"')`, 1), "ben p Reversed ConditionFalse"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("friends", fiveDollars(), wantsGadgets)
+			s.write(annasLink + ";" + benByTouch)
+			s.erase("ben")
+			s.expect("pairs", pairs, "ben p Granted Qualified")
+			s.write(c.before)
+			s.write(c.after, `{"kind": "gadget"}`)
+			s.converge()
+			s.expect("pairs", pairs, c.want)
+		})
+	}
+}

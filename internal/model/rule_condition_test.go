@@ -3,11 +3,14 @@ package model
 import "strings"
 
 // holds reports whether the condition is true. A condition that reads blanked attributes keeps its
-// result.
+// result, which is true for an admitted pair whose purchase was written again.
 func (v *verdict) holds() bool {
-	if v.purchase.blanked && (strings.Contains(v.terms.Condition, "purchase.attributes") ||
-		v.signup.blanked && strings.Contains(v.terms.Condition, "signup.attributes")) {
+	readsSignup := v.signup.blanked && strings.Contains(v.terms.Condition, "signup.attributes")
+	switch {
+	case v.purchase.blanked && (readsSignup || strings.Contains(v.terms.Condition, "purchase.attributes")):
 		return v.purchase.held
+	case readsSignup && v.pair.admitted() && !v.lapsed:
+		return true
 	}
 	return conditions[v.terms.Condition](v)
 }

@@ -17,7 +17,8 @@ func (r *Revision) ready() (*Condition, error) {
 }
 
 // conditionFalse requires the condition to be true. A condition that ends in an error is false and
-// counted. A condition that reads blanked attributes has its recorded result.
+// counted. A condition that reads blanked attributes has its recorded result, which is true for an
+// admitted pair whose purchase was written again.
 func conditionFalse(c *candidate) Reason {
 	if c.condition == nil {
 		return ""
@@ -27,7 +28,7 @@ func conditionFalse(c *candidate) Reason {
 	c.conditionCost += facts.cost
 	switch {
 	case facts.readBlank:
-		holds = c.purchase.ConditionHeld
+		holds = c.purchase.ConditionHeld || !c.purchase.Blanked
 	case err != nil:
 		c.conditionFailed = true
 	}

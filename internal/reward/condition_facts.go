@@ -37,7 +37,8 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 	case "signup.signed_up_at":
 		return types.Timestamp{Time: c.referee.Signup.SignedUpAt.UTC()}, true
 	case "signup.attributes":
-		f.readBlank = f.readBlank || c.purchase.Blanked && c.referee.Signup.Blanked
+		// A purchase may be written again after the erasure. What the signup had is not.
+		f.readBlank = f.readBlank || c.referee.Signup.Blanked && (c.purchase.Blanked || c.admitted())
 		if f.signup == nil {
 			f.signup = f.decode(c.referee.Signup.Attributes)
 		}
