@@ -30,6 +30,12 @@ var (
 // Serve serves every connection until the test ends, and returns a URI.
 func (s Imitation) Serve(t testing.TB) string {
 	t.Helper()
+	return serve(t, s.answer)
+}
+
+// serve has a function serve every connection until the test ends, and returns a URI.
+func serve(t testing.TB, answer func(net.Conn) error) string {
+	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ func (s Imitation) Serve(t testing.TB) string {
 			}
 			go func() {
 				defer func() { _ = conn.Close() }()
-				_ = s.answer(conn)
+				_ = answer(conn)
 			}()
 		}
 	}()
