@@ -281,8 +281,8 @@ type shownCredit struct {
 	granted, reversed float64
 }
 
-// shownCredits are the credits that have series: the budget's currency first, then by currency. The
-// last one is the sum of all that are too many.
+// shownCredits are the credits that have series, one for each label: the budget's currency first, then
+// by currency. The last one is the sum of all that are too many.
 func shownCredits(credits []v1alpha1.CurrencyCredit, budget *v1alpha1.Money) []shownCredit {
 	sorted := slices.Clone(credits)
 	slices.SortStableFunc(sorted, func(a, b v1alpha1.CurrencyCredit) int {
@@ -298,17 +298,17 @@ func shownCredits(credits []v1alpha1.CurrencyCredit, budget *v1alpha1.Money) []s
 	})
 	var shown []shownCredit
 	for i, credit := range sorted {
-		granted, reversed := numberOf(credit.Granted), numberOf(credit.Reversed)
-		if len(sorted) <= mostCurrencies || i < mostCurrencies-1 {
-			shown = append(shown, shownCredit{credit.Currency, granted, reversed})
-			continue
+		label := credit.Currency
+		if len(sorted) > mostCurrencies && i >= mostCurrencies-1 {
+			label = otherCurrency
 		}
-		if i == mostCurrencies-1 {
-			shown = append(shown, shownCredit{currency: otherCurrency})
+		at := slices.IndexFunc(shown, func(s shownCredit) bool { return s.currency == label })
+		if at < 0 { // else there would be two equal series, and no scrape would succeed
+			at = len(shown)
+			shown = append(shown, shownCredit{currency: label})
 		}
-		other := &shown[mostCurrencies-1]
-		other.granted += granted
-		other.reversed += reversed
+		shown[at].granted += numberOf(credit.Granted)
+		shown[at].reversed += numberOf(credit.Reversed)
 	}
 	return shown
 }

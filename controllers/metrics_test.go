@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +198,24 @@ func TestUpToFourCurrenciesAreNotAddedUp(t *testing.T) {
 	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
 	if other := having(samplesOf(t, gatherer), "currency=other"); len(other) > 0 {
 		t.Errorf("%v", other)
+	}
+}
+
+// Two equal series would make the scrape fail, with the metrics of all tenants.
+func TestCurrencyNamedOtherIsAddedToTheOtherCurrencies(t *testing.T) {
+	seen := &objects{campaigns: []v1alpha1.ReferralCampaign{
+		campaignWithEverything("invite", "shop", "USD", "other", "p", "q", "r"), campaignWithEverything("of-another-tenant", "shop", "USD"),
+	}}
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	granted := having(having(samplesOf(t, gatherer), "credit_granted"), "campaign=invite")
+	want := map[string]float64{"USD": 5.5, "other": 3 * 5.5, "p": 5.5}
+	for currency, amount := range want {
+		if got := having(granted, "currency="+currency); len(got) != 1 || slices.Collect(maps.Values(got))[0] != amount {
+			t.Errorf("%s: %v, want %v", currency, got, amount)
+		}
+	}
+	if len(granted) != len(want) {
+		t.Errorf("%v", granted)
 	}
 }
 

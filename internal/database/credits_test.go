@@ -26,7 +26,13 @@ func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
 		"a fraction":                 {credits("1.5"), counter + "is not a whole number: set it again"},
 		"an exponent":                {credits("1e999999999"), counter + "is not a whole number: set it again"},
 		"a currency for a terminal": {strings.Replace(credits("null"), "USD", `\u001b[31m`, 1),
-			"counter granted of the credits of campaign invite in ??31m is NULL: set it again"},
+			"the credits of campaign invite are in currency \"??31m\", which is not three capital letters: remove its rows of credit_count"},
+		"a currency in small letters": {strings.Replace(credits("1"), "USD", "other", 1),
+			"the credits of campaign invite are in currency \"other\", which is not three capital letters: remove its rows of credit_count"},
+		"no currency": {`[{"granted": 1, "held": 0, "reversed": 0}]`,
+			"the credits of campaign invite are in currency \"\", which is not three capital letters: remove its rows of credit_count"},
+		"a currency twice": {strings.TrimSuffix(credits("1"), "]") + ", " + strings.TrimPrefix(credits("2"), "["),
+			"the server lists the credits of campaign invite in USD twice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
@@ -73,4 +79,14 @@ func TestReportOfAllCampaignsIsBounded(t *testing.T) {
 	testworld.Exec(t, w, `INSERT INTO referral.credit_count (campaign, shard, currency, granted)
 		SELECT c.name, 0, 'A' || chr(65 + n / 26) || chr(65 + n % 26), 12345 FROM referral.campaign AS c, generate_series(0, 49) AS n`)
 	refused("many currencies", "the credits of all campaigns have more than 2 MiB: remove the rows of credit_count")
+}
+
+func TestBudgetInACurrencyThatIsNoneIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	testworld.Exec(t, w, "UPDATE referral.campaign SET budget_amount = 1, budget_currency = 'other'")
+	_, err := database.ReadStatus(t.Context(), w.DB)
+	if want := `the budget of campaign invite-friends is in currency "other", which is not three capital letters`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
 }

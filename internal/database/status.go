@@ -169,6 +169,10 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil && currency != nil {
+		if !isCurrency(*currency) {
+			return false, fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign",
+				idOf(c.Name), idOf(*currency))
+		}
 		c.Budget = &Money{Amount: *budget, Currency: *currency}
 	}
 	c.Rollout = rollout.status()
@@ -235,7 +239,16 @@ func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
 		return nil, fmt.Errorf("while reading the credits of campaign %s: %w", campaign, err)
 	}
 	credits := make([]CreditStatus, len(sums))
+	listed := make(map[string]bool, len(sums))
 	for i, sum := range sums {
+		switch {
+		case !isCurrency(sum.Currency):
+			return nil, fmt.Errorf("the credits of campaign %s are in currency %q, which is not three capital letters: remove its rows of credit_count",
+				campaign, idOf(sum.Currency))
+		case listed[sum.Currency]:
+			return nil, fmt.Errorf("the server lists the credits of campaign %s in %s twice", campaign, sum.Currency)
+		}
+		listed[sum.Currency] = true
 		c := &credits[i]
 		c.Currency = sum.Currency
 		for _, counter := range []struct {
@@ -245,11 +258,17 @@ func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
 		}{{"granted", sum.Granted, &c.Granted}, {"held", sum.Held, &c.Held}, {"reversed", sum.Reversed, &c.Reversed}} {
 			var err error
 			if *counter.into, err = parseCounter(string(counter.sum)); err != nil {
-				return nil, fmt.Errorf("counter %s of the credits of campaign %s in %s %w: set it again", counter.name, campaign, idOf(c.Currency), err)
+				return nil, fmt.Errorf("counter %s of the credits of campaign %s in %s %w: set it again", counter.name, campaign, c.Currency, err)
 			}
 		}
 	}
 	return credits, nil
+}
+
+// isCurrency reports whether a text has the form of a currency's code. Status and metrics need
+// distinct codes: the metrics of a campaign have the word other for the sum of further currencies.
+func isCurrency(code string) bool {
+	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 func parseCounter(text string) (*big.Int, error) {
