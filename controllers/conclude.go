@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/jitter"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // resource is what all kinds have in common.
@@ -103,10 +104,15 @@ func setReady(object resource, status metav1.ConditionStatus, reason, message st
 	setCondition(object, v1alpha1.ReadyCondition, status, reason, message)
 }
 
+// messageBytes is the most bytes of a condition's message that people read. The API server refuses a
+// status with a message above 32 KiB, and the object would show its earlier conditions for ever.
+const messageBytes = 4 << 10
+
 func setCondition(object resource, kind string, status metav1.ConditionStatus, reason, message string) {
 	conditions := object.GetConditions()
 	meta.SetStatusCondition(&conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: object.GetGeneration(),
+		Type: kind, Status: status, Reason: reason, Message: postgres.Cut(message, messageBytes),
+		ObservedGeneration: object.GetGeneration(),
 	})
 	object.SetConditions(conditions)
 }

@@ -3,11 +3,16 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
@@ -92,6 +97,32 @@ func TestConclude(t *testing.T) {
 				t.Errorf("result %+v, error %v", result, err)
 			}
 		})
+	}
+}
+
+// The API server refuses a status with a message above 32 KiB, and an event with a note above 1 KiB.
+func TestLongMessagesAreCutBetweenTwoCharacters(t *testing.T) {
+	object := &v1alpha1.RewardPolicy{}
+	long := errors.New("x" + strings.Repeat("ä", 40_000))
+	if _, err := conclude(object, success{}, &stalledError{reason: "InvalidSpec", err: long}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range object.Status.Conditions {
+		if len(c.Message) > 4<<10 || !utf8.ValidString(c.Message) || !strings.HasSuffix(c.Message, "ä…") {
+			t.Errorf("%s has a message of %d bytes that ends in %q", c.Type, len(c.Message), c.Message[len(c.Message)-10:])
+		}
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), eventsv1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	object.Namespace, object.Name = "growth", "five-dollars"
+	event, err := newRecorder(fake.NewClientBuilder().WithScheme(scheme).Build()).create(t.Context(), object, "Warning", "InvalidSpec", long.Error())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(event.Note) > 1<<10 || !utf8.ValidString(event.Note) || !strings.HasSuffix(event.Note, "ä…") {
+		t.Errorf("a note of %d bytes that ends in %q", len(event.Note), event.Note[len(event.Note)-10:])
 	}
 }
 

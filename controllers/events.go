@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -90,10 +91,7 @@ func (r *recorder) record(ctx context.Context, about resource, kind, reason, not
 }
 
 func (r *recorder) create(ctx context.Context, about resource, kind, reason, note string) (*eventsv1.Event, error) {
-	const longest = 1024 // the API server refuses longer ones
-	if len(note) > longest {
-		note = strings.ToValidUTF8(note[:longest], "")
-	}
+	const noteBytes = 1 << 10 // the API server refuses longer notes
 	regarding, err := reference.GetReference(r.client.Scheme(), about)
 	if err != nil {
 		return nil, err
@@ -111,7 +109,7 @@ func (r *recorder) create(ctx context.Context, about resource, kind, reason, not
 		Type:                kind,
 		Reason:              reason,
 		Regarding:           *regarding,
-		Note:                note,
+		Note:                postgres.Cut(note, noteBytes),
 	}
 	return event, r.client.Create(ctx, event)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -63,7 +62,7 @@ func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignSco
 		return err
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
-		"%s; the object stays until its other finalizers are removed: %s", done, strings.Join(s.campaign.Finalizers, ", "))}
+		"%s; the object stays until its other finalizers are removed: %s", done, some(s.campaign.Finalizers))}
 }
 
 // abandon releases a campaign whose database, with all its credits, is gone.

@@ -15,7 +15,7 @@ import (
 // Plain returns text on one line, of at most limit bytes, without control characters and without
 // invisible characters that change how the rest is shown. Apply it to what a server says before it
 // is shown to people.
-func Plain(text string, limit int) string { return cut(oneLine(text), limit) }
+func Plain(text string, limit int) string { return Cut(oneLine(text), limit) }
 
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
@@ -30,12 +30,13 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// cut returns at most limit bytes of text, which is cut between two characters and marked by "…".
-func cut(text string, limit int) string {
+// Cut returns at most limit bytes of text, which is cut between two characters and marked by "…".
+func Cut(text string, limit int) string {
+	const mark = "…"
 	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
+	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
 }
 
 const (
@@ -106,7 +107,7 @@ func (n secretName) conceal(text string) string {
 // plain is Plain without the names. They are replaced before the text is cut, which would leave a
 // part of a name, and again on one line, since characters that are left out may have divided a name.
 func (n secretNames) plain(text string, limit int) string {
-	return cut(n.conceal(oneLine(n.conceal(text))), limit)
+	return Cut(n.conceal(oneLine(n.conceal(text))), limit)
 }
 
 func partOfWord(r rune) bool {

@@ -1,7 +1,6 @@
 package terms
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,8 +22,8 @@ func Budget(spec *v1alpha1.ReferralCampaignSpec) (*reward.Money, error) {
 	}
 	var p problems
 	budget := reward.Money{Amount: p.amount(budgetPath, *spec.Budget), Currency: spec.Budget.Currency}
-	if len(p) > 0 {
-		return nil, errors.New(strings.Join(p, "; "))
+	if err := p.err(); err != nil {
+		return nil, err
 	}
 	return &budget, nil
 }

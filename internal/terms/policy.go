@@ -14,7 +14,7 @@ import (
 )
 
 // FromPolicy returns the terms that a policy's spec declares. Its error lists, on one line,
-// everything that can never work, each with the path of its field.
+// what can never work, each with the path of its field; of many it lists the first ten.
 func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	var p problems
 	at := field.NewPath("spec")
@@ -41,17 +41,30 @@ func FromPolicy(spec *v1alpha1.RewardPolicySpec) (reward.Terms, error) {
 	}
 	slices.SortFunc(terms.Rewards, func(a, b reward.Reward) int { return strings.Compare(a.Name, b.Name) })
 	p.currencies(at, spec)
-	if len(p) > 0 {
-		return reward.Terms{}, errors.New(strings.Join(p, "; "))
+	if err := p.err(); err != nil {
+		return reward.Terms{}, err
 	}
 	return terms, nil
 }
 
-// problems collects all errors, so that one message is enough to correct a spec.
+// problems collects errors, so that one message is enough to correct a spec.
 type problems []string
 
 func (p *problems) add(at *field.Path, err error) {
 	*p = append(*p, fmt.Sprintf("%s: %v", at, err))
+}
+
+// err returns an error that lists the problems; nil: there is none.
+func (p problems) err() error {
+	const most = 10
+	if len(p) == 0 {
+		return nil
+	}
+	listed := strings.Join(p[:min(len(p), most)], "; ")
+	if more := len(p) - most; more > 0 {
+		listed += fmt.Sprintf("; and %d more", more)
+	}
+	return errors.New(listed)
 }
 
 func (p *problems) reward(at *field.Path, from *v1alpha1.Reward) reward.Reward {

@@ -1,6 +1,8 @@
 package terms_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +167,19 @@ func TestFromPolicyNamesTheInvalidField(t *testing.T) {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The API server refuses the whole status for a condition whose message is too long.
+func TestFromPolicyListsTenOfManyErrors(t *testing.T) {
+	var maximums []string
+	for c := range 25 {
+		maximums = append(maximums, fmt.Sprintf(`{amount: "1.00", currency: XQ%c}`, 'A'+c))
+	}
+	_, err := terms.FromPolicy(parse(t,
+		`{rewards: [{name: friend, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: [`+strings.Join(maximums, ", ")+`]}}]}`))
+	if err == nil || strings.Count(err.Error(), "is not known") != 10 || !strings.HasSuffix(err.Error(), "; and 15 more") {
+		t.Errorf("%v", err)
 	}
 }
 
