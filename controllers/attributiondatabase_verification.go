@@ -14,8 +14,14 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// defaultVerifyInterval is that of the CRD.
-const defaultVerifyInterval = 24 * time.Hour
+const (
+	// defaultVerifyInterval is that of the CRD.
+	defaultVerifyInterval = 24 * time.Hour
+
+	// verifyPause is the shortest time between two verifications that nobody has requested. A server
+	// may report at any time that a resync has repaired something.
+	verifyPause = time.Minute
+)
 
 // verify starts a verification of the ledger that is due, and reports the last one. It leaves Ready
 // as it is, and needs a database that is served, suspended or not. While the database is away, the
@@ -32,7 +38,7 @@ func (r *AttributionDatabaseReconciler) verify(s *databaseScope) {
 	state := r.verifications.State(s.name, uid)
 	reportVerification(s.adb, state)
 	if s.host.Phase == hosting.Serving && !state.Running && r.verificationDue(s, state) {
-		state = r.verifications.Start(s.name, uid, s.adb.Annotations[v1alpha1.VerifyRequestedAtAnnotation])
+		state = r.verifications.Start(s.name, uid, unansweredRequest(s.adb))
 	}
 	reportVerificationProgress(s.adb, state)
 }
@@ -40,16 +46,16 @@ func (r *AttributionDatabaseReconciler) verify(s *databaseScope) {
 // verificationDue reports whether the ledger has to be verified now: on request, each interval,
 // after a failed attempt, and once a resync may have repaired what the last verification found.
 func (r *AttributionDatabaseReconciler) verificationDue(s *databaseScope, state hosting.VerifyState) bool {
-	requested := s.adb.Annotations[v1alpha1.VerifyRequestedAtAnnotation]
+	request := unansweredRequest(s.adb)
 	last := s.adb.Status.Verification
 	now := r.now()
 	switch {
-	case state.Err != nil && requested == state.Request:
+	case state.Err != nil && (request == "" || request == state.Request):
 		return !now.Before(state.RetryAt())
-	case last == nil || last.LastTime == nil:
+	case request != "", last == nil || last.LastTime == nil:
 		return true
-	case requested != "" && requested != last.LastHandledVerifyAt:
-		return true
+	case state.Request == "" && now.Before(state.EndedAt.Add(verifyPause)):
+		return false
 	case !now.Before(nextVerification(s.adb)):
 		return true
 	case state.Result == nil: // this process has verified nothing yet
@@ -57,11 +63,23 @@ func (r *AttributionDatabaseReconciler) verificationDue(s *databaseScope, state 
 	}
 	for i := range s.schema.Campaigns {
 		resync := &s.schema.Campaigns[i].Resync
+		if resync.InFuture {
+			continue // else every verification would be followed by another until then
+		}
 		if resync.EndedAt.After(state.Result.BeganAt) && (state.Result.Violations > 0 || resync.Found != "") {
 			return true
 		}
 	}
 	return false
+}
+
+// unansweredRequest returns the request of the annotation; empty: there is none, or it was answered.
+func unansweredRequest(adb *v1alpha1.AttributionDatabase) string {
+	request := adb.Annotations[v1alpha1.VerifyRequestedAtAnnotation]
+	if last := adb.Status.Verification; last != nil && request == last.LastHandledVerifyAt {
+		return ""
+	}
+	return request
 }
 
 // nextVerification is when the interval after the last verification ends. Each database has its own

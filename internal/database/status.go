@@ -63,6 +63,7 @@ type RolloutStatus struct {
 // ResyncStatus are the results of a campaign's resyncs.
 type ResyncStatus struct {
 	EndedAt        time.Time // of the last complete one; zero: none
+	InFuture       bool      // EndedAt is in the future, since the database's clock was set back
 	Handled        string    // the last request that was answered
 	DriftCorrected int64     // drifted rows corrected so far
 	Found          string    // what the last one corrected, for people; empty: nothing
@@ -154,7 +155,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 		&budget, &currency,
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
-		&resync.endedAt, shownText{&resync.status.Handled}, &resync.status.DriftCorrected, shownText{&resync.status.Found},
+		&resync.endedAt, &resync.status.InFuture, shownText{&resync.status.Handled}, &resync.status.DriftCorrected, shownText{&resync.status.Found},
 		&resync.incident, &resync.loss.Pairs, &resync.loss.Of, &unreported)
 	if err != nil {
 		return false, err

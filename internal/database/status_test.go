@@ -80,6 +80,21 @@ func TestReadStatusAddsUp(t *testing.T) {
 	}
 }
 
+// A database's clock may have been set back since a resync ended.
+func TestResyncThatEndedInTheFutureIsReportedAsSuch(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	for ended, inFuture := range map[string]bool{"now() + interval '1 year'": true, "now() - interval '1 year'": false, "NULL": false} {
+		testworld.Exec(t, w, "INSERT INTO referral.resync_campaign (campaign, ended_at) VALUES ('invite-friends', "+ended+`)
+			ON CONFLICT (campaign) DO UPDATE SET ended_at = excluded.ended_at`)
+		status, err := database.ReadStatus(t.Context(), w.DB)
+		testworld.Must(t, err)
+		if got := status.Campaigns[0].Resync; got.InFuture != inFuture || got.EndedAt.IsZero() != (ended == "NULL") {
+			t.Errorf("ended at %s: %+v", ended, got)
+		}
+	}
+}
+
 func TestOldestChangeIsFoundInAnyShard(t *testing.T) {
 	w := newWorld(t)
 	testworld.Exec(t, w, "INSERT INTO referral.shard SELECT generate_series(count(*), 63) FROM referral.shard")

@@ -18,7 +18,7 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
        ro.enqueued_up_to IS NOT NULL AND NOT referral.pending_up_to(ro.enqueued_up_to),
        k.credits,
-       s.ended_at, coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
+       s.ended_at, coalesce(s.ended_at > clock_timestamp(), false), coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.id, coalesce(i.reported, 0), coalesce(i.present, 0),
        EXISTS (SELECT FROM referral.incident AS n WHERE n.campaign = c.name AND n.state = 'Open')
   FROM (SELECT * FROM referral.meta LIMIT 1) AS m -- one row, which the planner does not know
