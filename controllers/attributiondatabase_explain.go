@@ -75,7 +75,7 @@ func (s *databaseScope) explainOwner(owner database.Owner) error {
 			reason: v1alpha1.OwnedByAnotherReason, requeueAfter: recheckInterval,
 			err: fmt.Errorf("schema %s is owned by an earlier %s (uid %s), last alive at %s; it is taken over when that is five "+
 				"minutes ago, or at once with: %s", s.adb.Spec.Schema, owner.Name, owner.UID,
-				owner.HeartbeatAt.UTC().Format(time.RFC3339), line),
+				postgres.Representable(owner.HeartbeatAt).Format(time.RFC3339), line),
 		}
 	}
 	return &stalledError{

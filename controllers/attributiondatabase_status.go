@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // reportSchema reports what was observed, publishes it to the campaigns' reconciler, and wakes the
@@ -51,10 +52,16 @@ func differing(was, is []database.CampaignStatus) map[string]struct{} {
 	return names
 }
 
-// timeOf is a time as status has it, in whole seconds; nil for the zero time.
+// timeOf is a time as status has it; nil for the zero time.
 func timeOf(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return &metav1.Time{Time: t.Truncate(time.Second)}
+	return new(shownTime(t))
+}
+
+// shownTime is a time as status has it: in whole seconds, of the years that RFC 3339 has. The API
+// server refuses a status with any other.
+func shownTime(t time.Time) metav1.Time {
+	return metav1.Time{Time: postgres.Representable(t).Truncate(time.Second)}
 }

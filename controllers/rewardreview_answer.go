@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/explain"
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -20,13 +18,13 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	status.AnsweredAt, status.Pending, status.Truncated = timeOf(review.At), review.Pending, review.Truncated
 	if a := review.Attribution; a != nil {
 		status.Attribution = &v1alpha1.ReviewedAttribution{
-			Campaign: a.Campaign, Code: a.Code, ReferrerID: a.ReferrerID, TouchedAt: metav1.NewTime(a.TouchedAt), Source: a.Source,
+			Campaign: a.Campaign, Code: a.Code, ReferrerID: a.ReferrerID, TouchedAt: shownTime(a.TouchedAt), Source: a.Source,
 		}
 	}
 	for i := range review.Timeline {
 		e := &review.Timeline[i]
 		event := v1alpha1.ReviewedEvent{
-			At: metav1.NewTime(e.At), What: e.What, Code: e.Code, Campaign: e.Campaign, PurchaseID: e.PurchaseID, Lost: e.Lost,
+			At: shownTime(e.At), What: e.What, Code: e.Code, Campaign: e.Campaign, PurchaseID: e.PurchaseID, Lost: e.Lost,
 		}
 		if e.Currency != "" {
 			event.Amount = amountOf(e.Amount, e.Currency)
@@ -119,7 +117,7 @@ func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.Reviewe
 	for i := range ledger {
 		e := &ledger[i]
 		shown.Ledger = append(shown.Ledger, v1alpha1.ReviewedEntry{
-			EnteredAt: metav1.NewTime(e.At), Kind: e.Kind, Reward: e.Reward, BeneficiaryID: e.BeneficiaryID,
+			EnteredAt: shownTime(e.At), Kind: e.Kind, Reward: e.Reward, BeneficiaryID: e.BeneficiaryID,
 			Amount: amountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
 		})
 	}
@@ -139,7 +137,7 @@ func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) 
 	}
 	for _, f := range friends.Newest {
 		status.Friends.Newest = append(status.Friends.Newest, v1alpha1.ReviewedFriend{
-			UserID: f.UserID, SignedUpAt: metav1.NewTime(f.SignedUpAt), Campaign: f.Campaign, Stage: stages[f.State], Reason: f.Reason,
+			UserID: f.UserID, SignedUpAt: shownTime(f.SignedUpAt), Campaign: f.Campaign, Stage: stages[f.State], Reason: f.Reason,
 		})
 	}
 	status.Summary = fmt.Sprintf("%s, %d with a granted credit", counted(s[0]+s[1]+s[2]+s[3]+s[4], "friend", "friends"), s[4])

@@ -2,6 +2,7 @@ package explain_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,23 @@ func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
 	}
 	if !e.Purchases[0].PurchasedAt.Equal(last) || !review.Purchases[0].PurchasedAt.Equal(last) {
 		t.Errorf("purchased at %s, and in the review %s", e.Purchases[0].PurchasedAt, review.Purchases[0].PurchasedAt)
+	}
+	for _, statement := range []string{
+		`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, entered_at)
+			VALUES ('carl', 'p', 'inviter', 1, 'friends', 1, 'anna', 500, 'USD', 'Grant', 'Matured', '11000-01-04')`,
+		"INSERT INTO referral.change (shard, kind, key, enqueued_at) VALUES (0, 'Referee', 'carl', '11000-01-05')",
+		"INSERT INTO referral.set_aside (user_id, cause, since) VALUES ('carl', 'x', '11000-01-06')",
+	} {
+		_, err := w.db.Exec(t.Context(), statement)
+		check(t, err)
+	}
+	review, err = explain.User(t.Context(), w.db, "carl", "")
+	check(t, err)
+	if entries := review.Ledger["p"]; len(entries) != 1 || !entries[0].At.Equal(last) {
+		t.Errorf("ledger: %+v", entries)
+	}
+	if strings.Count(review.Pending, "since 9999-12-31T23:59:59Z") != 2 {
+		t.Errorf("pending: %s", review.Pending)
 	}
 	friends, err := explain.OfReferrer(t.Context(), w.reader, "anna", "")
 	check(t, err)

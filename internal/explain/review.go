@@ -68,7 +68,7 @@ type Entry struct {
 // of the operator: a reader may not read the change queue.
 func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
 	explanation, known, err := explained(ctx, db, userID)
-	review := Review{Explanation: explanation, At: known.At, Ledger: map[string][]Entry{}}
+	review := Review{Explanation: explanation, At: postgres.Representable(known.At), Ledger: map[string][]Entry{}}
 	tooLarge := errors.Is(err, ErrTooLarge)
 	if err != nil && !tooLarge {
 		return Review{}, err
@@ -129,6 +129,7 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	if err := tx.QueryRow(ctx, "SELECT now()").Scan(&r.At); err != nil {
 		return err
 	}
+	r.At = postgres.Representable(r.At)
 	rows, err := tx.Query(ctx, db.Qualify(queries.Get("recorded")), r.UserID, purchaseID, mostPurchases)
 	if err != nil {
 		return err
@@ -201,6 +202,7 @@ func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) err
 	var id string
 	var e Entry
 	err = postgres.ForEachRow(rows, []any{&id, &e.At, &e.Kind, &e.Reward, &e.BeneficiaryID, &e.Amount, &e.Currency, &e.Reason, &e.Revision}, func() error {
+		e.At = postgres.Representable(e.At)
 		r.Ledger[id] = append(r.Ledger[id], e)
 		return nil
 	})
@@ -215,10 +217,10 @@ func (r *Review) readPending(ctx context.Context, db *postgres.DB, tx pgx.Tx) er
 	}
 	var parts []string
 	if change != nil {
-		parts = append(parts, "a change since "+change.UTC().Format(time.RFC3339)+" has not been decided yet")
+		parts = append(parts, "a change since "+postgres.Representable(*change).Format(time.RFC3339)+" has not been decided yet")
 	}
 	if setAside != nil {
-		parts = append(parts, "the user could not be decided since "+setAside.UTC().Format(time.RFC3339)+" and is set aside")
+		parts = append(parts, "the user could not be decided since "+postgres.Representable(*setAside).Format(time.RFC3339)+" and is set aside")
 	}
 	if withheld {
 		parts = append(parts, "reversals are withheld")
@@ -259,6 +261,7 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&friends.At); err != nil {
 			return err
 		}
+		friends.At = postgres.Representable(friends.At)
 		rows, err := tx.Query(ctx, db.Qualify(queries.Get("stages")), referrerID)
 		if err != nil {
 			return err
