@@ -268,7 +268,14 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		}
 		var stage int
 		var count int64
-		if err := postgres.ForEachRow(rows, []any{&stage, &count}, func() error { friends.Stages[stage] = count; return nil }); err != nil {
+		err = postgres.ForEachRow(rows, []any{&stage, &count}, func() error {
+			if stage < 0 || stage >= len(friends.Stages) {
+				return fmt.Errorf("the server counts friends at stage %d, which does not exist", stage)
+			}
+			friends.Stages[stage] = count
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 		rows, err = tx.Query(ctx, db.Qualify(queries.Get("friends")), referrerID, afterAt, afterID, mostFriends+1)

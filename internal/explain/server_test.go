@@ -27,3 +27,14 @@ func TestClockAfterTheYear9999IsShownAsTheLastMomentOfIt(t *testing.T) {
 		t.Errorf("read at %s", friends.At)
 	}
 }
+
+func TestStageThatNoFriendHasIsAnError(t *testing.T) {
+	for _, stage := range []int64{-1, 5, 1 << 40} {
+		server := testworld.Answers{"SELECT now()": {time.Now()}, "Counts the friends": {stage, int64(1)}}
+		if friends, err := explain.OfReferrer(t.Context(), openServer(t, server), "anna", ""); err == nil {
+			t.Errorf("stage %d: %+v", stage, friends)
+		} else {
+			t.Log(err)
+		}
+	}
+}
