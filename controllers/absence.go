@@ -51,7 +51,8 @@ func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.seen[campaign] == types.UID(uid)
+	seen, found := a.seen[campaign]
+	return found && seen == types.UID(uid)
 }
 
 // forget drops what is known of a campaign whose object is gone and which is closed: there is
