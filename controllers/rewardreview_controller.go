@@ -64,9 +64,9 @@ type RewardReviewReconciler struct {
 
 // Reconcile answers one RewardReview, or deletes it.
 func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	r.limits.retries.begin(request.NamespacedName)
 	var review v1alpha1.RewardReview
 	if err := r.client.Get(ctx, request.NamespacedName, &review); err != nil {
-		r.limits.retries.Forget(request)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	rest := r.rest(&review)
@@ -81,9 +81,8 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	before := review.DeepCopy()
 	err := r.tryToAnswer(ctx, &review)
 	if errors.Is(err, hosting.ErrBusy) {
-		return ctrl.Result{RequeueAfter: min(r.limits.retries.When(request), rest)}, nil
+		return ctrl.Result{RequeueAfter: min(r.limits.retries.wait(request.NamespacedName), rest)}, nil
 	}
-	r.limits.retries.Forget(request)
 	result, err := conclude(&review, success{reason: v1alpha1.AnsweredReason, message: "status has the answer"}, err)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -193,17 +192,18 @@ func refused(review *v1alpha1.RewardReview) bool {
 	return ready != nil && ready.Reason == v1alpha1.TooManyReviewsReason
 }
 
-// tryToAnswer admits and answers a review. It fails at once with ErrBusy while its database or
-// namespace has enough reviews at work.
+// tryToAnswer admits and answers a review. A review that may not be admitted is refused at once, so
+// that only few wait. An admitted one fails at once with ErrBusy while its database or namespace has
+// enough reviews at work.
 func (r *RewardReviewReconciler) tryToAnswer(ctx context.Context, review *v1alpha1.RewardReview) error {
+	if err := r.admit(ctx, review); err != nil {
+		return err
+	}
 	leave, ok := r.limits.enter(reviewedDatabase(review))
 	if !ok {
 		return hosting.ErrBusy
 	}
 	defer leave()
-	if err := r.admit(ctx, review); err != nil {
-		return err
-	}
 	return r.answer(ctx, review)
 }
 

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // A slow database keeps no other tenant waiting: a replica answers one review of a database at a
@@ -18,10 +16,10 @@ const (
 	// reviewsPerNamespace is how many of them are of one namespace.
 	reviewsPerNamespace = 2
 
-	// A review that finds its database or namespace busy is tried again after firstBusy, and up to
-	// lastBusy later each time: a hundred that wait cost little, and new ones hardly overtake them.
-	firstBusy = 20 * time.Millisecond
-	lastBusy  = 80 * time.Millisecond
+	// shortestReviewWait and longestReviewWait bound the wait of a review that finds its database or
+	// namespace busy.
+	shortestReviewWait = 20 * time.Millisecond
+	longestReviewWait  = time.Second
 )
 
 // reviewLimits bound how many reviews of a database and of a namespace are answered at a time.
@@ -30,13 +28,13 @@ type reviewLimits struct {
 	databases  map[types.NamespacedName]bool
 	namespaces map[string]int
 
-	retries workqueue.TypedRateLimiter[ctrl.Request]
+	retries *busyRetries
 }
 
 func newReviewLimits() *reviewLimits {
 	return &reviewLimits{
 		databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{},
-		retries: workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](firstBusy, lastBusy),
+		retries: newBusyRetries(shortestReviewWait, longestReviewWait),
 	}
 }
 
