@@ -22,6 +22,10 @@ const (
 	// show in the API server.
 	recheckInterval = 5 * time.Second
 
+	// shortestSlowWait is the requeue after a slow database found no slot, unless many wait. The longest is
+	// recheckInterval.
+	shortestSlowWait = time.Second
+
 	// progressInterval is the longest requeue while a rollout runs, so that its progress can be
 	// watched.
 	progressInterval = 2 * time.Second
@@ -41,6 +45,7 @@ type AttributionDatabaseReconciler struct {
 	absence        *absence
 	verifications  *hosting.Verifications
 	now            func() time.Time
+	retries        *busyRetries
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch;patch
@@ -50,6 +55,7 @@ type AttributionDatabaseReconciler struct {
 
 // Reconcile brings one AttributionDatabase into force and reads its counters.
 func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
+	r.retries.begin(request.NamespacedName)
 	var adb v1alpha1.AttributionDatabase
 	if err := r.reporter.get(ctx, request.NamespacedName, &adb); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -62,7 +68,11 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		if letGo(&adb) {
 			return
 		}
+		waits := errors.Is(err, hosting.ErrSlow)
 		result, err = conclude(&adb, s.success, err)
+		if waits {
+			result.RequeueAfter = r.retries.wait(request.NamespacedName)
+		}
 		r.absence.observe(&adb, usable(&adb))
 		reportResyncFailure(s)
 		r.verify(s)

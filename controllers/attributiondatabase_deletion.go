@@ -62,6 +62,9 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 	if wait, ok := errors.AsType[*waitingError](err); ok {
 		return wait
 	}
+	if errors.Is(err, hosting.ErrSlow) {
+		return busy(err)
+	}
 	cause := postgres.Message(err)
 	if s.host.Refusal != nil {
 		cause = s.host.Refusal.Error()

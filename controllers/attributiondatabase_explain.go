@@ -40,7 +40,7 @@ func (s *databaseScope) explain(err error, otherwise string) error {
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):
-		return &waitingError{requeueAfter: recheckInterval, shown: never, err: err}
+		return busy(err)
 	case errors.Is(err, database.ErrStale):
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):

@@ -27,6 +27,10 @@ func newBusyRetries(shortest, longest time.Duration) *busyRetries {
 	return &busyRetries{shortest: shortest, longest: longest, waiting: map[string]map[string]bool{}}
 }
 
+// busy is how a reconcile ends that found its database busy. Its Reconcile asks busyRetries for how long
+// the object waits.
+func busy(err error) error { return &waitingError{shown: never, err: err} }
+
 // wait records that an object waits, and returns for how long.
 func (b *busyRetries) wait(object types.NamespacedName) time.Duration {
 	b.mu.Lock()

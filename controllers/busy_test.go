@@ -1,11 +1,16 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 func TestObjectsWaitLongerTheMoreOfTheirNamespaceWait(t *testing.T) {
@@ -43,5 +48,32 @@ func TestObjectsWaitLongerTheMoreOfTheirNamespaceWait(t *testing.T) {
 	retries.begin(object("sales", 0))
 	if len(retries.waiting) > 0 {
 		t.Errorf("none waits, and it keeps %v", retries.waiting)
+	}
+}
+
+// busyRegistry has a database that is always used by others.
+type busyRegistry struct{ *hosting.Registry }
+
+func (busyRegistry) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
+	return hosting.ErrBusy
+}
+
+func TestCampaignsOfABusyDatabaseAreTriedLessOftenTheMoreOfThemWait(t *testing.T) {
+	r, campaign := newCampaignReconciler(t, busyRegistry{hosting.NewRegistry(hosting.Options{})})
+	wait := func() time.Duration {
+		result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: campaign})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.RequeueAfter
+	}
+	if got := wait(); got < shortestBusyWait/2 || got > 2*shortestBusyWait {
+		t.Errorf("the only campaign waits %s", got)
+	}
+	for n := range 1000 {
+		r.retries.wait(types.NamespacedName{Namespace: campaign.Namespace, Name: fmt.Sprint("another-", n)})
+	}
+	if got := wait(); got < longestBusyWait/2 || got > 2*longestBusyWait {
+		t.Errorf("one of a thousand campaigns waits %s", got)
 	}
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -31,6 +32,7 @@ type ReferralCampaignReconciler struct {
 	registry registry
 	now      func() time.Time
 	absence  *absence
+	retries  *busyRetries
 }
 
 // registry is the part of hosting.Registry that this reconciler uses.
@@ -46,6 +48,7 @@ type registry interface {
 
 // Reconcile brings one ReferralCampaign into force.
 func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
+	r.retries.begin(request.NamespacedName)
 	var campaign v1alpha1.ReferralCampaign
 	if err := r.reporter.get(ctx, request.NamespacedName, &campaign); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -59,7 +62,11 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		if gone(&campaign) {
 			return
 		}
+		waits := errors.Is(err, hosting.ErrBusy)
 		result, err = conclude(&campaign, s.success, err)
+		if waits {
+			result.RequeueAfter = r.retries.wait(request.NamespacedName)
+		}
 		reported := r.reporter.report(ctx, before, &campaign)
 		if reported == nil {
 			r.recordDrift(ctx, s, before)

@@ -20,8 +20,10 @@ const (
 	// shows on its campaigns too.
 	outagePatience = time.Minute
 
-	// busyInterval is the requeue after the database was busy with other reconciles.
-	busyInterval = 200 * time.Millisecond
+	// shortestBusyWait and longestBusyWait bound the requeue after the database was busy with other
+	// reconciles.
+	shortestBusyWait = 200 * time.Millisecond
+	longestBusyWait  = 5 * time.Second
 
 	// staleInterval is the requeue after a cache or a report was behind.
 	staleInterval = time.Second
@@ -96,7 +98,7 @@ func databaseError(adb *v1alpha1.AttributionDatabase, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
-		return &waitingError{requeueAfter: busyInterval, shown: never, err: err}
+		return busy(err)
 	}
 	return &waitingError{
 		reason:       v1alpha1.DatabaseNotReadyReason,

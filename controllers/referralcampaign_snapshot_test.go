@@ -73,9 +73,23 @@ func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 	}
 }
 
-// reconcileOnce returns a campaign that was reconciled once, with a database that is ready and a
-// policy that can work.
+// reconcileOnce returns a campaign that was reconciled once.
 func reconcileOnce(t *testing.T, registry registry) *v1alpha1.ReferralCampaign {
+	t.Helper()
+	reconciler, key := newCampaignReconciler(t, registry)
+	if _, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+		t.Fatal(err)
+	}
+	var campaign v1alpha1.ReferralCampaign
+	if err := reconciler.client.Get(t.Context(), key, &campaign); err != nil {
+		t.Fatal(err)
+	}
+	return &campaign
+}
+
+// newCampaignReconciler returns a reconciler with a campaign, with a database that is ready and a
+// policy that can work.
+func newCampaignReconciler(t *testing.T, registry registry) (*ReferralCampaignReconciler, client.ObjectKey) {
 	t.Helper()
 	key := client.ObjectKey{Namespace: "growth", Name: "invite-friends"}
 	objects := []client.Object{
@@ -104,16 +118,9 @@ func reconcileOnce(t *testing.T, registry registry) *v1alpha1.ReferralCampaign {
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.ReferralCampaign{}).Build()
-	reconciler := &ReferralCampaignReconciler{
+	return &ReferralCampaignReconciler{
 		client: c, live: c, registry: registry, now: time.Now, absence: newAbsence(time.Now),
 		reporter: newReporter(c, newRecorder(c), time.Now),
-	}
-	if _, err := reconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
-		t.Fatal(err)
-	}
-	var campaign v1alpha1.ReferralCampaign
-	if err := c.Get(t.Context(), key, &campaign); err != nil {
-		t.Fatal(err)
-	}
-	return &campaign
+		retries:  newBusyRetries(shortestBusyWait, longestBusyWait),
+	}, key
 }

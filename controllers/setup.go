@@ -62,6 +62,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		absence:        missing,
 		verifications:  hosting.NewVerifications(options.Registry.Verify, options.Now),
 		now:            options.Now,
+		retries:        newBusyRetries(shortestSlowWait, recheckInterval),
 	}
 	policies := &RewardPolicyReconciler{client: mgr.GetClient(), reporter: newReporter()}
 	campaigns := &ReferralCampaignReconciler{
@@ -71,6 +72,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		registry: options.Registry,
 		now:      options.Now,
 		absence:  missing,
+		retries:  newBusyRetries(shortestBusyWait, longestBusyWait),
 	}
 	plans := &RewardPlanReconciler{
 		client:   mgr.GetClient(),

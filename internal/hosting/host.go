@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -42,7 +41,6 @@ type host struct {
 	recheck   chan struct{} // asks to check at once whether the schema may be served
 	suspected chan struct{} // asks to check at once whether the database answers
 	slots     chan struct{}
-	wasSlow   atomic.Bool // the last use was slow and failed
 
 	mu         sync.Mutex
 	source     Source
@@ -55,6 +53,7 @@ type host struct {
 	condition  condition
 	place      database.Place // of the engine that ran last
 	report     *report        // nil: none was read
+	slowAt     time.Time      // when the last slow use ended; zero: the database does not count as slow
 
 	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never
 }

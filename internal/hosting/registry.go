@@ -22,7 +22,7 @@ type Options struct {
 	Workers          int           // of each engine
 	PollInterval     time.Duration // of each engine
 	IdlePollInterval time.Duration // of the engines of all replicas on one database
-	Reconcilers      int           // workers of the controller that calls Prepare
+	Reconcilers      int           // workers of each controller that uses databases
 	Log              *slog.Logger
 }
 
@@ -53,7 +53,9 @@ type Registry struct {
 	changes *Feed
 	doubted *Feed
 	metrics *engineMetrics
-	slow    *slowSlots
+
+	slowPrepares *slowSlots
+	slowUses     *slowSlots
 
 	added chan struct{} // has a value when a host may not have been started
 
@@ -73,9 +75,11 @@ func NewRegistry(options Options) *Registry {
 		changes: NewFeed(),
 		doubted: NewFeed(),
 		metrics: newEngineMetrics(),
-		slow:    newSlowSlots(options.Reconcilers),
 		added:   make(chan struct{}, 1),
 		hosts:   map[types.NamespacedName]*host{},
+
+		slowPrepares: newSlowSlots(options.Reconcilers),
+		slowUses:     newSlowSlots(options.Reconcilers),
 	}
 }
 

@@ -9,11 +9,17 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// slowAfter is how long a use of a database may take until it counts as slow.
-const slowAfter = 2 * time.Second
+const (
+	// slowAfter is how long a use of a database may take until it counts as slow.
+	slowAfter = 250 * time.Millisecond
 
-// slowSlots bounds how many uses are slow at a time, since each of them keeps a worker of its
-// controller from the databases of others. A namespace may hold as many slots as are left free: if it
+	// slowMemory is how long after a slow use a database counts as slow, although uses have been quick
+	// since.
+	slowMemory = time.Minute
+)
+
+// slowSlots bounds how many uses by one controller are slow at a time, since each of them keeps a
+// worker from the databases of others. A namespace may hold as many slots as are left free: if it
 // is alone it gets half of them, and further namespaces find some. Quick uses need no slot.
 type slowSlots struct {
 	mu   sync.Mutex
@@ -49,11 +55,13 @@ func (s *slowSlots) release(namespace string) {
 }
 
 // useWithSlot runs use, which needs a slot once it is slow. If there is none for it, its context is
-// cancelled, and useWithSlot returns ErrSlow. After a use that was slow and failed, the next one needs
-// a slot from the start, so that a database which never answers keeps a worker without a slot only once.
-func (h *host) useWithSlot(ctx context.Context, db *postgres.DB, use func(context.Context, *postgres.DB) error) (err error) {
-	slots, namespace := h.registry.slow, h.name.Namespace
-	holds := h.wasSlow.Load()
+// cancelled, and useWithSlot returns ErrSlow. A use of a database that counts as slow needs a slot from
+// the start, however it ends: so a slow database keeps a worker without a slot for slowAfter once.
+func (h *host) useWithSlot(
+	ctx context.Context, slots *slowSlots, db *postgres.DB, use func(context.Context, *postgres.DB) error,
+) (err error) {
+	namespace := h.name.Namespace
+	holds := h.countsAsSlow()
 	if holds && !slots.take(namespace) {
 		return ErrSlow
 	}
@@ -73,12 +81,32 @@ func (h *host) useWithSlot(ctx context.Context, db *postgres.DB, use func(contex
 		if holds {
 			slots.release(namespace)
 		}
-		h.wasSlow.Store(slow && err != nil)
+		h.recordSpeed(slow)
 		cancel(nil)
 	}()
 	err = use(ctx, db)
 	if err != nil && errors.Is(context.Cause(ctx), ErrSlow) {
-		return ErrSlow
+		err = ErrSlow
 	}
+	h.learn(err)
 	return err
+}
+
+// countsAsSlow reports whether a use of the database needs a slot from the start.
+func (h *host) countsAsSlow() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.slowAt.IsZero()
+}
+
+// recordSpeed records whether a use of the database was slow.
+func (h *host) recordSpeed(slow bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case slow:
+		h.slowAt = time.Now()
+	case time.Since(h.slowAt) >= slowMemory:
+		h.slowAt = time.Time{}
+	}
 }

@@ -1,4 +1,4 @@
-package hosting_test
+package hosting
 
 import (
 	"context"
@@ -6,171 +6,308 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// slowFor is longer than a use may take without a slot.
-const slowFor = 3 * time.Second
+// Tests of slow databases have no database: what counts is how long a use takes, on the clock of
+// synctest.
 
-// connect has the world's database hosted under many names of a namespace, and waits until it can be
-// used.
-func (w *world) connect(namespace string, count int) []types.NamespacedName {
-	w.Helper()
+const (
+	// slowFor is longer than a use may take without a slot.
+	slowFor = 2 * slowAfter
+
+	// almostSlow is less than any timeout.
+	almostSlow = 1900 * time.Millisecond
+
+	reconcilers = 8
+)
+
+// serveUnconnected has databases of a namespace served that have no connections.
+func serveUnconnected(r *Registry, namespace string, count int) []types.NamespacedName {
 	var names []types.NamespacedName
 	for n := range count {
 		name := types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("db-", n)}
-		w.Ensure(name, w.config())
-		w.awaitUse(name, query)
+		h := r.obtain(name)
+		h.db, h.condition.phase = &postgres.DB{}, Serving
 		names = append(names, name)
 	}
 	return names
 }
 
-// prepareSlowly lets each database be used until leave is closed. The uses that go on report to the
-// channel once they are slow. wait returns the databases whose use has been cut short.
-func (w *world) prepareSlowly(names []types.NamespacedName, leave <-chan struct{}) (slow <-chan struct{}, wait func() []types.NamespacedName) {
+// lasting returns a use that takes so long, unless its context ends.
+func lasting(duration time.Duration) func(context.Context, *postgres.DB) error {
+	return func(ctx context.Context, _ *postgres.DB) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(duration):
+			return nil
+		}
+	}
+}
+
+func immediate(context.Context, *postgres.DB) error { return nil }
+
+type useFunc func(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error
+
+// holdSlowly lets each database be used until leave is closed, and returns once those uses are slow
+// that go on. wait returns how many have been cut short.
+func holdSlowly(t *testing.T, use useFunc, names []types.NamespacedName, leave <-chan struct{}) (wait func() (cut int)) {
+	t.Helper()
 	var mu sync.Mutex
-	var cut []types.NamespacedName
 	var users sync.WaitGroup
-	going := make(chan struct{}, len(names))
+	cut := 0
 	for _, name := range names {
 		users.Go(func() {
-			err := w.Prepare(context.Background(), name, func(ctx context.Context, _ *postgres.DB) error {
+			err := use(t.Context(), name, func(ctx context.Context, _ *postgres.DB) error {
 				select {
 				case <-ctx.Done():
 					return ctx.Err()
-				case <-time.After(slowFor):
+				case <-leave:
+					return nil
 				}
-				going <- struct{}{}
-				<-leave
-				return nil
 			})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
-			case errors.Is(err, hosting.ErrSlow):
-				cut = append(cut, name)
+			case errors.Is(err, ErrSlow), errors.Is(err, ErrBusy):
+				cut++
 			case err != nil:
-				w.Error(err)
+				t.Error(err)
 			}
 		})
 	}
-	return going, func() []types.NamespacedName {
+	time.Sleep(slowFor)
+	synctest.Wait()
+	return func() int {
 		users.Wait()
 		return cut
 	}
 }
 
 func TestSlowPreparesOfANamespaceLeaveSlotsToOthers(t *testing.T) {
-	w := newWorld(t)
-	crowd, others := w.connect("crowd", 9), w.connect("quiet", 2)
-	leave := make(chan struct{})
-	slow, wait := w.prepareSlowly(crowd[:8], leave)
-	<-slow
-	<-slow // two of the four slots
-
-	for _, quick := range []types.NamespacedName{crowd[8], others[0]} {
-		if err := w.Prepare(t.Context(), quick, query); err != nil {
-			t.Errorf("a quick Prepare in namespace %s: %v", quick.Namespace, err)
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		crowd, others := serveUnconnected(r, "crowd", 9), serveUnconnected(r, "quiet", 2)
+		leave := make(chan struct{})
+		wait := holdSlowly(t, r.Prepare, crowd[:8], leave) // two of them have slots, of four
+		for _, quick := range []types.NamespacedName{crowd[8], others[0]} {
+			if err := r.Prepare(t.Context(), quick, immediate); err != nil {
+				t.Errorf("a quick Prepare in namespace %s: %v", quick.Namespace, err)
+			}
 		}
-	}
-	slowOther, waitOther := w.prepareSlowly(others[:1], leave)
-	<-slowOther
-	if err := w.Prepare(t.Context(), others[1], query); err != nil {
-		t.Errorf("a quick Prepare while slow ones of two namespaces run: %v", err)
-	}
-	close(leave)
-	if cut := waitOther(); len(cut) > 0 {
-		t.Errorf("cut short: %v", cut)
-	}
-	if cut := wait(); len(cut) != 6 {
-		t.Errorf("cut short: %v, want 6 of 8", cut)
-	}
+		waitOther := holdSlowly(t, r.Prepare, others[:1], leave)
+		if err := r.Prepare(t.Context(), others[1], immediate); err != nil {
+			t.Errorf("a quick Prepare while slow ones of two namespaces run: %v", err)
+		}
+		close(leave)
+		if cut := waitOther(); cut > 0 {
+			t.Errorf("%d of the other namespace are cut short", cut)
+		}
+		if cut := wait(); cut != 6 {
+			t.Errorf("%d of 8 are cut short, want 6", cut)
+		}
+	})
 }
 
 func TestDatabaseThatWasCutShortCostsNoTimeWhileThereIsNoSlot(t *testing.T) {
-	w := newWorld(t)
-	crowd := w.connect("crowd", 3)
-	leave := make(chan struct{})
-	slow, wait := w.prepareSlowly(crowd[:2], leave)
-	<-slow
-	<-slow
-	_, waitThird := w.prepareSlowly(crowd[2:], leave)
-	if cut := waitThird(); len(cut) != 1 {
-		t.Fatal("the third was not cut short")
-	}
-	err := w.Prepare(t.Context(), crowd[2], func(context.Context, *postgres.DB) error {
-		t.Error("used although there is no slot")
-		return nil
-	})
-	if !errors.Is(err, hosting.ErrSlow) {
-		t.Errorf("without a slot: %v", err)
-	}
-	close(leave)
-	wait()
-	for range 3 {
-		if err := w.Prepare(t.Context(), crowd[2], query); err != nil {
-			t.Errorf("once there are slots: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		crowd := serveUnconnected(r, "crowd", 3)
+		leave := make(chan struct{})
+		wait := holdSlowly(t, r.Prepare, crowd[:2], leave)
+		if cut := holdSlowly(t, r.Prepare, crowd[2:], leave)(); cut != 1 {
+			t.Fatal("the third was not cut short")
 		}
-	}
+		err := r.Prepare(t.Context(), crowd[2], func(context.Context, *postgres.DB) error {
+			t.Error("used although there is no slot")
+			return nil
+		})
+		if !errors.Is(err, ErrSlow) {
+			t.Errorf("without a slot: %v", err)
+		}
+		close(leave)
+		wait()
+		for range 3 {
+			if err := r.Prepare(t.Context(), crowd[2], immediate); err != nil {
+				t.Errorf("once there are slots: %v", err)
+			}
+		}
+	})
 }
 
 func TestSlowPrepareThatPanicsReleasesItsSlot(t *testing.T) {
-	w := newWorld(t)
-	crowd := w.connect("crowd", 4)
-	var users sync.WaitGroup
-	for _, name := range crowd[:2] {
-		users.Go(func() {
-			defer func() { _ = recover() }()
-			_ = w.Prepare(context.Background(), name, func(context.Context, *postgres.DB) error {
-				time.Sleep(slowFor)
-				panic("an odd value")
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		crowd := serveUnconnected(r, "crowd", 4)
+		var users sync.WaitGroup
+		for _, name := range crowd[:2] {
+			users.Go(func() {
+				defer func() { _ = recover() }()
+				_ = r.Prepare(t.Context(), name, func(context.Context, *postgres.DB) error {
+					time.Sleep(slowFor)
+					panic("an odd value")
+				})
 			})
-		})
-	}
-	users.Wait()
-	leave := make(chan struct{})
-	close(leave)
-	_, wait := w.prepareSlowly(crowd[2:], leave)
-	if cut := wait(); len(cut) > 0 {
-		t.Errorf("cut short: %v", cut)
-	}
+		}
+		users.Wait()
+		leave := make(chan struct{})
+		wait := holdSlowly(t, r.Prepare, crowd[2:], leave)
+		close(leave)
+		if cut := wait(); cut > 0 {
+			t.Errorf("%d are cut short", cut)
+		}
+	})
 }
 
 // Campaigns of slow databases, too, leave workers to the campaigns of others.
 func TestSlowUseIsBusyWhileThereIsNoSlot(t *testing.T) {
-	w := newWorld(t)
-	w.serve()
-	slowly := func(ctx context.Context, _ *postgres.DB) error {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(slowFor):
-			return nil
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		shop := serveUnconnected(r, "growth", 1)[0]
+		if err := r.Use(t.Context(), shop, lasting(slowFor)); err != nil {
+			t.Errorf("while there are slots: %v", err)
 		}
-	}
-	if err := w.Use(t.Context(), shop, slowly); err != nil {
-		t.Errorf("while there are slots: %v", err)
-	}
-	leave := make(chan struct{})
-	var waits []func() []types.NamespacedName
-	for n, count := range []int{2, 1, 1} { // all four slots
-		slow, wait := w.prepareSlowly(w.connect(fmt.Sprint("crowd-", n), count), leave)
-		waits = append(waits, wait)
-		for range count {
-			<-slow
+		leave := make(chan struct{})
+		for n, count := range []int{2, 1, 1} { // all four slots
+			defer holdSlowly(t, r.Use, serveUnconnected(r, fmt.Sprint("crowd-", n), count), leave)()
 		}
-	}
-	if err := w.Use(t.Context(), shop, slowly); !errors.Is(err, hosting.ErrBusy) {
-		t.Errorf("while there is no slot: %v", err)
-	}
-	close(leave)
-	for _, wait := range waits {
+		if err := r.Use(t.Context(), shop, lasting(slowFor)); !errors.Is(err, ErrBusy) {
+			t.Errorf("while there is no slot: %v", err)
+		}
+		close(leave)
+	})
+}
+
+// Campaigns and their AttributionDatabases are reconciled by different workers.
+func TestSlowUsesLeaveTheSlotsOfPreparesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		crowd := serveUnconnected(r, "crowd", 2)
+		leave := make(chan struct{})
+		wait := holdSlowly(t, r.Use, crowd, leave)
+		if err := r.Prepare(t.Context(), crowd[0], lasting(slowFor)); err != nil {
+			t.Errorf("a slow Prepare: %v", err)
+		}
+		close(leave)
+		if cut := wait(); cut > 0 {
+			t.Errorf("%d are cut short", cut)
+		}
+	})
+}
+
+func TestDatabaseNeedsNoSlotAnyMoreOnceItHasBeenQuickForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(Options{Reconcilers: reconcilers})
+		crowd := serveUnconnected(r, "crowd", 3)
+		if err := r.Prepare(t.Context(), crowd[2], lasting(slowFor)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := r.Prepare(t.Context(), crowd[2], immediate); err != nil {
+			t.Fatal(err)
+		}
+		leave := make(chan struct{})
+		wait := holdSlowly(t, r.Prepare, crowd[:2], leave)
+		if err := r.Prepare(t.Context(), crowd[2], immediate); err != nil {
+			t.Errorf("without a slot: %v", err)
+		}
+		close(leave)
 		wait()
+	})
+}
+
+// The databases of a crowd take 1.9 s for each use, or for every other one, and there is always one more
+// object to reconcile.
+func TestDatabasesThatAreAlmostSlowDelayNoOtherTenant(t *testing.T) {
+	for name, test := range map[string]struct {
+		databases, objects int // objects of each database
+		takes              func(use int) time.Duration
+	}{
+		"one database with many campaigns":            {databases: 1, objects: 1000, takes: func(int) time.Duration { return almostSlow }},
+		"many databases":                              {databases: 60, objects: 1, takes: func(int) time.Duration { return almostSlow }},
+		"many databases, every other use being quick": {databases: 60, objects: 1, takes: func(use int) time.Duration { return almostSlow * time.Duration(use%2) }},
+	} {
+		for kind, useOf := range map[string]func(*Registry) useFunc{
+			"Use":     func(r *Registry) useFunc { return r.Use },
+			"Prepare": func(r *Registry) useFunc { return r.Prepare },
+		} {
+			if kind == "Prepare" && test.objects > 1 {
+				continue // a database is one object
+			}
+			t.Run(name+", "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					r := NewRegistry(Options{Reconcilers: reconcilers})
+					longest := longestWait(t, r, useOf(r), serveUnconnected(r, "crowd", test.databases), test.objects, test.takes)
+					if longest > 2*slowAfter {
+						t.Errorf("another tenant waits %s for a worker", longest)
+					}
+				})
+			})
+		}
 	}
+}
+
+// longestWait has workers reconcile objects of the crowd all the time, and returns how long at most
+// an object of another namespace waited for a worker after the first seconds.
+func longestWait(
+	t *testing.T, r *Registry, use useFunc, crowd []types.NamespacedName, objects int, takes func(use int) time.Duration,
+) (longest time.Duration) {
+	t.Helper()
+	const warmUp = 5 * time.Second
+	quiet := serveUnconnected(r, "quiet", 1)[0]
+	ctx, cancel := context.WithCancel(t.Context())
+	queue := make(chan func(), 2*objects*len(crowd)+1)
+	var workers sync.WaitGroup
+	for range reconcilers {
+		workers.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case reconcile := <-queue:
+					reconcile()
+				}
+			}
+		})
+	}
+	for _, name := range crowd {
+		for range objects {
+			uses := 0
+			var reconcile func()
+			reconcile = func() {
+				err := use(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+					uses++
+					return lasting(takes(uses))(ctx, db)
+				})
+				again := time.Second
+				if errors.Is(err, ErrBusy) || errors.Is(err, ErrSlow) {
+					again = 200 * time.Millisecond
+				}
+				time.AfterFunc(again, func() { queue <- reconcile })
+			}
+			queue <- reconcile
+		}
+	}
+	time.Sleep(warmUp)
+	for range 30 {
+		asked, answered := time.Now(), make(chan struct{})
+		queue <- func() {
+			if err := use(ctx, quiet, immediate); err != nil {
+				t.Error(err)
+			}
+			close(answered)
+		}
+		<-answered
+		longest = max(longest, time.Since(asked))
+		time.Sleep(time.Second)
+	}
+	cancel()
+	workers.Wait()
+	return longest
 }

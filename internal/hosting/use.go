@@ -15,9 +15,6 @@ import (
 // time.
 const useTimeout = 5 * time.Second
 
-// slotPatience is how long a reconcile waits for a slot before it gives up with ErrBusy.
-const slotPatience = 50 * time.Millisecond
-
 // Prepare lets the reconciler of the AttributionDatabase use the database, whatever object owns the
 // schema. Afterwards the host checks at once whether it may serve the schema. While there is no
 // connection, or the database is known to be cut off, it fails at once with the cause. A use may take
@@ -33,18 +30,18 @@ func (r *Registry) Prepare(
 	if err != nil {
 		return err
 	}
-	err = h.useWithSlot(ctx, db, use)
-	h.learn(err)
+	err = h.useWithSlot(ctx, r.slowPrepares, db, use)
 	if err == nil {
 		signal(h.recheck)
 	}
 	return err
 }
 
-// Use lets a reconciler use a database that is being served. While it is not served, Use fails at
-// once with the cause; while all slots are taken, or when it is slow and too many others are, with
-// ErrBusy; and when the database does not answer, at a deadline. So dead or slow databases with many
-// campaigns cost the reconciles of other databases next to nothing.
+// Use lets the reconciler of the campaigns use a database that is being served. It never waits for
+// its turn. While the database is not served, Use fails at once with the cause; while all its slots are
+// taken, or when it is slow and too many others are, with ErrBusy; and when the database does not
+// answer, at a deadline. So dead or slow databases with many campaigns cost the reconciles of other
+// databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -52,30 +49,23 @@ func (r *Registry) Use(
 	if h == nil {
 		return ErrNotHosted
 	}
-	if _, err := h.usable(Serving); err != nil {
+	db, err := h.usable(Serving)
+	if err != nil {
 		return err
 	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(slotPatience):
+	default:
 		return ErrBusy
-	}
-	// The earlier holder of the slot may have found the database cut off.
-	db, err := h.usable(Serving)
-	if err != nil {
-		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, useTimeout)
 	defer cancel()
-	err = h.useWithSlot(ctx, db, use)
-	h.learn(err)
-	h.stir()
+	err = h.useWithSlot(ctx, r.slowUses, db, use)
 	if errors.Is(err, ErrSlow) {
 		return ErrBusy
 	}
+	h.stir()
 	return err
 }
 
