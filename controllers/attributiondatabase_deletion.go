@@ -41,7 +41,8 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
 // schema, if this object has it. It drops nothing.
 //
-// A database whose Secret is gone is gone. An unreachable database is not: its schema would stay
+// A database whose Secret is gone is gone, and one that cannot be used any more in a namespace that is
+// being deleted. Another unreachable database is not: its schema would stay
 // owned and keep the next owner waiting, so the object stays and reports what it waits for.
 //
 // Conditions: Terminating.
@@ -66,13 +67,16 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return busy(err)
 	}
 	cause := postgres.Message(err)
-	if s.host.Refusal != nil {
-		cause = s.host.Refusal.Error()
+	letGo := fmt.Sprintf("delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
+	if refused, ok := errors.AsType[*settingsError](s.host.Refusal); ok {
+		cause = refused.err.Error()
+		if refused.allow != "" {
+			letGo += " and allow the operator to see that: " + refused.allow
+		}
 	}
 	return &waitingError{
 		reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,
-		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; to let go without that, delete Secret %s/%s",
-			s.adb.Spec.Schema, cause, s.adb.Namespace, s.adb.Spec.SecretRef.Name),
+		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; to let go without that, %s", s.adb.Spec.Schema, cause, letGo),
 	}
 }
 
@@ -97,7 +101,8 @@ func (r *AttributionDatabaseReconciler) removeFinalizer(ctx context.Context, s *
 	return setFinalizer(ctx, r.client, s.adb, false)
 }
 
-// secretGone reports whether the Secret with the database's URI is known not to exist.
+// secretGone reports whether the database counts as gone: the Secret with its URI is known not to
+// exist, or vanishes with its namespace.
 func secretGone(state hosting.State) bool {
 	refused, ok := errors.AsType[*settingsError](state.Refusal)
 	return ok && refused.gone

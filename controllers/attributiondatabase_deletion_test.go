@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -79,6 +80,66 @@ func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Closed" {
 		t.Errorf("the campaign is %s", mode)
 	}
+}
+
+// A namespace that is being deleted may lose its Secrets, and the right to get them, before its
+// databases and campaigns. It accepts no new RoleBinding.
+func TestUnreachableDatabaseDoesNotKeepItsNamespaceFromBeingDeleted(t *testing.T) {
+	t.Parallel()
+	w, _, proxy := newGiver(t)
+	check(t, proxy.Stop())
+	adb, campaign := w.adb("shop"), w.rcamp("invite-friends")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	check(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	check(t, w.client.Delete(t.Context(), adb))
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitGone(campaign)
+	w.awaitGone(adb)
+}
+
+// While the database answers, its credits are reversed although the namespace is being deleted.
+func TestDatabaseOfADeletedNamespaceIsUsedWhileItAnswers(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	adb, campaign := w.adb("shop"), w.rcamp("invite-friends")
+	resume := w.stopEngine(own)
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	check(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	check(t, w.client.Delete(t.Context(), adb))
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
+	w.awaitTerminating("1 pair is still to be reversed")
+	resume()
+	w.awaitGone(campaign)
+	w.awaitGone(adb)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
+func TestDeletionWithoutTheRightToGetTheSecretNamesHowToLetGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	check(t, proxy.Stop())
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.kubectl("", "delete", "rolebinding/referral-operator-secret-reader")
+	check(t, w.client.Delete(t.Context(), adb))
+	var message string
+	await(w, adb, "naming how to let go", func(d *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
+		message = ready.Message
+		return ready.Reason == v1alpha1.TerminatingReason &&
+			strings.Contains(message, "to let go without that, delete Secret "+w.namespace+"/shop-db and allow the operator to see that: ")
+	})
+	w.kubectl("", "delete", "secret", "shop-db")
+	w.asPasted(message)
+	w.awaitGone(adb)
 }
 
 func TestDatabaseThatNeverConnectedIsDeletedAtOnce(t *testing.T) {

@@ -38,11 +38,13 @@ type PoolsReconciler struct {
 	client       client.Client
 	live         client.Reader // gets Secrets by name; they are never listed or watched
 	self         *self
+	dryEvents    *recorder // its events are not stored
 	registry     *hosting.Registry
 	installation string
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 
 // Reconcile has one AttributionDatabase hosted as its spec and its Secrets say. While the API
 // server does not answer, what is hosted stays hosted.
@@ -73,7 +75,7 @@ func (r *PoolsReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		Database: connection,
 	})
 	interval := secretInterval
-	if state := r.registry.State(request.NamespacedName); state.Phase == hosting.Connecting || state.Fault != nil {
+	if cannotBeUsed(r.registry.State(request.NamespacedName)) {
 		interval = doubtInterval
 	}
 	return ctrl.Result{RequeueAfter: jitter.Spread(interval)}, nil
@@ -87,7 +89,7 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 	}
 	config := postgres.Config{Schema: schema, MaxConnections: adb.Spec.MaxConnections}
 	ref := adb.Spec.SecretRef
-	uri, err := r.secret(ctx, uriField, adb.Namespace, ref.Name, ref.Key)
+	uri, err := r.secret(ctx, adb, uriField, ref.Name, ref.Key)
 	if err != nil {
 		return postgres.Config{}, err
 	}
@@ -95,7 +97,7 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 	if adb.Spec.TLS != nil {
 		config.TLS = &postgres.TLS{Mode: postgres.TLSMode(adb.Spec.TLS.Mode)}
 		if ca := adb.Spec.TLS.CASecretRef; ca != nil {
-			config.TLS.CA, err = r.secret(ctx, "spec.tls.caSecretRef", adb.Namespace, ca.Name, ca.Key)
+			config.TLS.CA, err = r.secret(ctx, adb, "spec.tls.caSecretRef", ca.Name, ca.Key)
 			if err != nil {
 				return postgres.Config{}, err
 			}
@@ -115,7 +117,8 @@ func (r *PoolsReconciler) connection(ctx context.Context, adb *v1alpha1.Attribut
 }
 
 // secret gets one value of one Secret from the API server.
-func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, key string) ([]byte, error) {
+func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionDatabase, field, name, key string) ([]byte, error) {
+	namespace := adb.Namespace
 	var secret corev1.Secret
 	err := r.live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &secret)
 	switch {
@@ -125,11 +128,18 @@ func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, ke
 			gone:   field == uriField,
 			err:    fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
 		}
+	case apierrors.IsForbidden(err) && field == uriField && r.vanishes(ctx, adb):
+		return nil, &settingsError{
+			reason: v1alpha1.SecretForbiddenReason,
+			gone:   true,
+			err: fmt.Errorf("%s: the operator may not get Secret %s/%s, and can no longer be allowed to, since the namespace is being deleted",
+				field, namespace, name),
+		}
 	case apierrors.IsForbidden(err):
 		return nil, &settingsError{
 			reason: v1alpha1.SecretForbiddenReason,
-			err: fmt.Errorf("%s: the operator may not get Secret %s/%s; allow it with: %s",
-				field, namespace, name, r.self.bindingLine(ctx, namespace)),
+			err:    fmt.Errorf("%s: the operator may not get Secret %s/%s", field, namespace, name),
+			allow:  r.self.bindingLine(ctx, namespace),
 		}
 	case err != nil:
 		return nil, fmt.Errorf("while getting Secret %s/%s: %w", namespace, name, err)
@@ -144,15 +154,39 @@ func (r *PoolsReconciler) secret(ctx context.Context, field, namespace, name, ke
 	return value, nil
 }
 
+// vanishes reports whether a database that is being deleted and cannot be used is in a namespace that
+// is being deleted too. Its Secret may be gone already, and the RoleBinding that lets the operator see
+// that may be. The operator may not get namespaces, but the API server says of an event that it cannot
+// be created for this reason.
+func (r *PoolsReconciler) vanishes(ctx context.Context, adb *v1alpha1.AttributionDatabase) bool {
+	if adb.DeletionTimestamp.IsZero() || !cannotBeUsed(r.registry.State(client.ObjectKeyFromObject(adb))) {
+		return false
+	}
+	_, err := r.dryEvents.create(ctx, adb, corev1.EventTypeNormal, "Deleting", "is the namespace being deleted?")
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+// cannotBeUsed reports whether a database is not connected yet, or has a fault.
+func cannotBeUsed(state hosting.State) bool {
+	return state.Phase == hosting.Connecting || state.Fault != nil
+}
+
 // settingsError is what is wrong with a spec or its Secrets.
 type settingsError struct {
 	reason   string
 	hopeless bool // only another spec can help
-	gone     bool // the Secret with the URI does not exist, so the database counts as gone
+	gone     bool // the database counts as gone: the Secret with its URI does not exist, or vanishes with its namespace
 	err      error
+	allow    string // the command that allows the operator to get the Secret; empty: it may
 }
 
-func (e *settingsError) Error() string { return e.err.Error() }
+func (e *settingsError) Error() string {
+	if e.allow != "" {
+		return e.err.Error() + "; allow it with: " + e.allow
+	}
+	return e.err.Error()
+}
+
 func (e *settingsError) Unwrap() error { return e.err }
 
 func sourceOf(adb *v1alpha1.AttributionDatabase) hosting.Source {
