@@ -34,10 +34,11 @@ func (b *batch) restore(ctx context.Context) error {
 		last := e
 		ledgers[id][purchaseID] = &last
 	}))
+	var campaign string
 	var c reward.Credit
-	own := []any{&id, &purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}
+	own := []any{&id, &purchaseID, &campaign, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}
 	q.Queue(b.statement("load_own_entries"), ids).Query(b.each(own, func() {
-		if last := ledgers[id][purchaseID]; last != nil {
+		if last := ledgers[id][purchaseID]; last != nil && last.Campaign == campaign {
 			last.Credits = append(last.Credits, c)
 		}
 	}))

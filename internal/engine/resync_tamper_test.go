@@ -12,7 +12,7 @@ import (
 // unread are columns of results that the engine writes and never reads: times for people, and
 // numbers of rows.
 var unread = []string{
-	"attribution.resolved_at", "pair.decided_at", "ledger.entered_at", "ledger.entry_id",
+	"attribution.resolved_at", "pair.decided_at", "ledger.entered_at",
 	"pair_count.revised", "pair_count.condition_errors", "pair_count.changed_at",
 }
 

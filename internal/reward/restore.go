@@ -16,7 +16,7 @@ type Entered struct {
 	Campaign string // of the newest entry, as the next two
 	Revision int
 	Reason   Reason
-	Credits  []Credit // the sums of the entries; empty: the entries cancel out
+	Credits  []Credit // the sums of the campaign's entries; empty: the entries cancel out
 }
 
 // Restore returns the pair that the remains belong to. The pair keeps its campaign, revision,

@@ -8,7 +8,7 @@ WITH entry AS (
       FROM referral.ledger
      WHERE user_id = ANY ($1)
 )
-SELECT user_id, purchase_id, reward, beneficiary_id, currency, (sum(amount) FILTER (WHERE own))::bigint
+SELECT user_id, purchase_id, campaign, reward, beneficiary_id, currency, (sum(amount) FILTER (WHERE own))::bigint
   FROM entry
  GROUP BY user_id, purchase_id, reward, campaign, beneficiary_id, currency
 HAVING sum(amount) FILTER (WHERE own) > 0 AND sum(amount) > 0
