@@ -767,3 +767,28 @@ func TestErasureOfAReferrerLeavesItsRefereesAsTheyAre(t *testing.T) {
 		})
 	}
 }
+
+func TestReversedPairThatCountsAgainWhileItsCampaignIsClosedKeepsItsRevision(t *testing.T) {
+	first := terms{Rewards: fiveDollars, Cap: 1}
+	second := first
+	second.Within = 100
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: first, Scope: "NewPairs"},
+		addLink{Code: "b", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "b", At: 80},
+		addSignup{User: "dan", Code: "b", At: 80},
+		addPurchase{User: "cat", ID: "p1", Amount: 2000, Currency: "USD", At: 95},
+		converge{},
+		addPurchase{User: "dan", ID: "p1", Amount: 1005, Currency: "USD", At: 95},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: second, Scope: "HeldPairs"},
+		converge{},
+		addRefund{User: "dan", Purchase: "p1", ID: "r1", Amount: 1005},
+		converge{},
+		closeCampaign{Campaign: "one"},
+		removeRefund{User: "dan", Purchase: "p1", ID: "r1"},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: second, Scope: "HeldPairs"},
+		converge{},
+	})
+}

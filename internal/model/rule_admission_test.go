@@ -66,10 +66,24 @@ type place struct {
 	allowed bool
 }
 
+// reversedReason returns why a pair does not count. A pair that was never admitted and that no
+// reversal takes back says CampaignDeleted of no campaign: it keeps its reason while its campaign is
+// closed (rules 15 and 17).
+func (m *model) reversedReason(v *verdict) string {
+	switch {
+	case v.reason != "CampaignDeleted" || m.takenBack(v.pair) || v.pair.admitted():
+		return v.reason
+	case v.pair.state == "Reversed":
+		return v.pair.reason
+	}
+	return "NotAttributed"
+}
+
 // reverse makes a counted pair that stops counting Reversed, from any state.
 func (m *model) reverse(v *verdict) {
 	p := v.pair
-	p.state, p.reason, p.credits, p.growing = "Reversed", v.reason, nil, false
+	p.reason = m.reversedReason(v)
+	p.state, p.credits, p.growing = "Reversed", nil, false
 	if v.lapsed {
 		p.ordinal = 0
 	}

@@ -17,7 +17,7 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	if reason != "" {
 		decision.State, decision.Reason, decision.Allowed = NotCounting, reason, false
 		if c.pair != nil {
-			decision.State = Reversed
+			decision.State, decision.Reason = Reversed, c.reversedReason(reason)
 		}
 		return decision, false, deferred, nil
 	}
@@ -34,6 +34,19 @@ func (c *candidate) conclude(first bool, now time.Time) (decision Decision, clai
 	}
 	c.earn(&decision, credits, now)
 	return decision, false, false, nil
+}
+
+// reversedReason returns the reason to record for a pair that does not count. A pair that was never
+// admitted has CampaignDeleted only if a reversal takes it back, since takenBack reads the recorded
+// reason: the deletion of a campaign with Retain must not make the pair be decided anew.
+func (c *candidate) reversedReason(reason Reason) Reason {
+	switch {
+	case reason != CampaignDeleted || c.lapsed || c.takenBack() || c.admitted():
+		return reason
+	case c.pair.State == Reversed:
+		return c.pair.Reason
+	}
+	return NotAttributed // the pair waits, and its signup leads to another campaign, which is deleted
 }
 
 // needsCapacity reports whether a candidate that counts needs capacity to earn these credits.

@@ -147,6 +147,42 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 			t.Errorf("deferred to %q", got)
 		}
 	})
+	for name, change := range map[string]func(s *story){
+		"without an attribution": func(*story) {},
+		"that keeps its attribution": func(s *story) {
+			s.terms().Purchases = EveryPurchase
+			s.buy("p2", 4000, day(3))
+			s.ben.Attribution = s.decide(t).Attribution
+			s.ben.Pairs = append(s.ben.Pairs, Pair{PurchaseID: "p2", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Order: 4})
+		},
+	} {
+		t.Run("a reversed pair that was never admitted keeps its reason and, declared again, its revision "+name, func(t *testing.T) {
+			s := newStory(func(s *story) {
+				s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 2, State: Reversed, Reason: Refunded}}
+				next := s.campaign().Revisions[0]
+				next.Number, next.RecordedAt, next.Scope = 2, day(9), NewPairs
+				s.campaign().Revisions = append(s.campaign().Revisions, next)
+				change(s)
+			}, closed)
+			closing := s.decide(t).Decisions[0]
+			if closing.State != Reversed || closing.Reason != Refunded || closing.Revision != 2 {
+				t.Errorf("closed: got %+v", closing)
+			}
+			s.ben.Pairs[0].Reason = closing.Reason
+			s.campaign().Mode = Open
+			if again := s.decide(t).Decisions[0]; again.Revision != 2 {
+				t.Errorf("declared again: got %+v", again)
+			}
+		})
+	}
+	t.Run("a waiting pair whose signup comes to lead to a deleted campaign is not taken back", func(t *testing.T) {
+		s := newStory(func(s *story) {
+			s.ben.Pairs = []Pair{{PurchaseID: "p1", Campaign: "invite", ReferrerID: "anna", Revision: 1, State: Waiting, Order: 3}}
+			s.link().Campaign = "other"
+			s.config.Campaigns["other"] = &Campaign{Name: "other", Mode: Closed}
+		})
+		s.expect(t, "p1 Reversed NotAttributed")
+	})
 	t.Run("a waiting pair goes on waiting in its place", func(t *testing.T) {
 		s := newStory(func(s *story) {
 			s.ben.Attribution = s.decide(t).Attribution
