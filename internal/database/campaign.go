@@ -65,7 +65,7 @@ type Declared struct {
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
-	present, err := readCampaign(ctx, db, query(db, "read_campaign"), d.Name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), d.Name, d.Policy.UID)
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
@@ -129,13 +129,13 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 			return nil, err
 		}
 	}
-	return readCampaign(ctx, tx, query(db, "read_campaign"), d.Name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), d.Name, d.Policy.UID)
 }
 
 // writeCampaign writes the campaign's row if it differs, and locks it until the transaction ends.
 func writeCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (edits, error) {
 	for {
-		present, err := lockCampaign(ctx, tx, db, d.Name)
+		present, err := lockCampaign(ctx, tx, db, d.Name, d.Policy.UID)
 		if err != nil {
 			return edits{}, err
 		}
@@ -185,9 +185,9 @@ func (d *Declaration) columns(present *campaignRow) pgx.StrictNamedArgs {
 }
 
 // lockCampaign locks the campaign's row, if there is one, and returns what is in force.
-func lockCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name string) (*campaignRow, error) {
+func lockCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name, policyUID string) (*campaignRow, error) {
 	if _, err := tx.Exec(ctx, query(db, "lock_campaign"), name); err != nil {
 		return nil, err
 	}
-	return readCampaign(ctx, tx, query(db, "read_campaign"), name)
+	return readCampaign(ctx, tx, query(db, "read_campaign"), name, policyUID)
 }

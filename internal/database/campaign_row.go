@@ -30,19 +30,23 @@ type campaignRow struct {
 	uid              string
 	generation       int64
 	policy           Policy
-	revision         int // the newest
+	policyGeneration int64 // the highest generation of the declared policy that was ever in force
+	revision         int   // the newest
 	digest           string
 	besideLimits     []byte   // JSON of its terms without limits; nil: it was recorded without
 	deletedUIDs      []string // of objects whose declarations are ignored
 }
 
-func readCampaign(ctx context.Context, from querier, sql, name string) (*campaignRow, error) {
+// readCampaign returns what is in force for a campaign, as it concerns a declaration that follows the
+// policy with this UID; empty: none.
+func readCampaign(ctx context.Context, from querier, sql, name, policyUID string) (*campaignRow, error) {
 	var c campaignRow
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
-	err := from.QueryRow(ctx, sql, name).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
+	err := from.QueryRow(ctx, sql, name, policyUID).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
 		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.pairsPerReferrer, &c.uid, &c.generation,
-		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.revision, &c.digest, &c.besideLimits, &c.deletedUIDs)
+		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.policyGeneration,
+		&c.revision, &c.digest, &c.besideLimits, &c.deletedUIDs)
 	c.startsAt, c.endsAt = timeOf(startsAt), timeOf(endsAt)
 	c.window = time.Duration(window) * time.Microsecond
 	c.resyncInterval = time.Duration(resyncInterval) * time.Microsecond
@@ -148,7 +152,7 @@ func (c *campaignRow) stale(d Declaration) bool {
 	}
 	return c.deleted(d.UID) ||
 		c.uid == d.UID && (d.Generation < c.generation || c.mode == Reversing) ||
-		d.Terms != nil && c.policy.UID == d.Policy.UID && d.Policy.Generation < c.policy.Generation
+		d.Terms != nil && d.Policy.Generation < c.policyGeneration
 }
 
 // deleted reports whether the deletion of the object with this UID is recorded.

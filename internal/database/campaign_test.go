@@ -183,6 +183,34 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
+func TestALowerGenerationOfAPolicyFollowedBeforeIsIgnored(t *testing.T) {
+	w := newWorld(t)
+	follow := func(policy string, policyGeneration, amount, generation int64) database.Declared {
+		return w.declare(invite(withTerms(fiveDollars(amount)), func(d *database.Declaration) {
+			d.Generation, d.Policy = generation, database.Policy{Name: policy, UID: policy, Generation: policyGeneration}
+		}))
+	}
+	follow("x", 5, 500, 1)
+	follow("y", 1, 600, 2)
+	follow("z", 9, 700, 3)
+	if declared := follow("x", 4, 900, 4); !declared.Stale || declared.Revision != 3 {
+		t.Errorf("from a cache that lags behind: %+v", declared)
+	}
+	if declared := follow("x", 5, 500, 4); declared.Stale || declared.Revision != 4 {
+		t.Errorf("its generation of before: %+v", declared)
+	}
+	follow("y", 2, 600, 5)
+	if declared := follow("x", 4, 900, 6); !declared.Stale {
+		t.Errorf("from a cache that lags behind again: %+v", declared)
+	}
+	if declared := follow("x", 6, 900, 6); declared.Stale {
+		t.Errorf("a higher generation: %+v", declared)
+	}
+	if declared := follow("y", 1, 600, 7); !declared.Stale {
+		t.Errorf("another policy from a cache that lags behind: %+v", declared)
+	}
+}
+
 func TestACampaignWithoutItsPolicyKeepsItsDeclaration(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())

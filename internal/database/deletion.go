@@ -51,7 +51,7 @@ func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) err
 func alter(
 	ctx context.Context, db *postgres.DB, campaign Campaign, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
-	present, err := readCampaign(ctx, db, query(db, "read_campaign"), campaign.Name)
+	present, err := readCampaign(ctx, db, query(db, "read_campaign"), campaign.Name, "")
 	if err != nil || !wanted(present) && present.ownerUID == campaign.OwnerUID {
 		return err
 	}
@@ -59,7 +59,7 @@ func alter(
 		if err := requireOwner(ctx, tx, db, campaign.OwnerUID); err != nil {
 			return err
 		}
-		present, err := lockCampaign(ctx, tx, db, campaign.Name)
+		present, err := lockCampaign(ctx, tx, db, campaign.Name, "")
 		if err != nil || !wanted(present) {
 			return err
 		}

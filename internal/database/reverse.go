@@ -30,7 +30,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 	if err := requireOwner(ctx, tx, db, campaign.OwnerUID); err != nil {
 		return 0, err
 	}
-	present, err := lockCampaign(ctx, tx, db, campaign.Name)
+	present, err := lockCampaign(ctx, tx, db, campaign.Name, "")
 	if err != nil || !present.exists || campaign.UID != "" && present.uid != campaign.UID {
 		return 0, err
 	}

@@ -192,7 +192,7 @@ func TestStatementsAreEstimatedAsCheap(t *testing.T) {
 	w := newWorld(t)
 	for name, arguments := range map[string][]any{
 		"read_status":    {database.PendingLimit},
-		"read_campaign":  {"invite-friends"},
+		"read_campaign":  {"invite-friends", "p1"},
 		"read_owner":     nil,
 		"compare_roles":  {[]string{"shop"}, []string{"bi"}},
 		"compare_grants": {[]string{"shop"}, []string{"bi"}, "referral"},

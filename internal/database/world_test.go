@@ -55,7 +55,8 @@ func (w *world) anew(t testing.TB) *world {
 	again := *w
 	again.TB = t
 	testworld.Exec(t, w, `
-		DELETE FROM referral.campaign; DELETE FROM referral.reversal; DELETE FROM referral.revision; DELETE FROM referral.change;
+		DELETE FROM referral.campaign; DELETE FROM referral.followed_policy; DELETE FROM referral.reversal; DELETE FROM referral.revision;
+		DELETE FROM referral.change;
 		UPDATE referral.owner SET heartbeat_at = now(), released_at = NULL;
 		UPDATE referral.meta SET schema_version = (SELECT max(version_id) FROM referral.schema_migration)`)
 	testworld.Exec(t, w, "UPDATE referral.meta SET rules_version = $1", database.RulesVersion)

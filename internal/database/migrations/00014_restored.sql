@@ -200,3 +200,16 @@ SELECT 'incident counts other pairs than are withheld', coalesce(i.id, w.inciden
   FULL JOIN (SELECT incident, count(*) AS pairs FROM referral.withheld GROUP BY 1) AS w ON w.incident = i.id
  WHERE i.withheld IS DISTINCT FROM w.pairs;
 END;
+
+-- A campaign may follow a policy, then another one, then the first again. A cache that lags behind
+-- must not bring back an old generation of the first.
+CREATE TABLE referral.followed_policy (
+    campaign   text   NOT NULL,
+    policy_uid text   NOT NULL,
+    generation bigint NOT NULL,
+    PRIMARY KEY (campaign, policy_uid)
+);
+COMMENT ON TABLE  referral.followed_policy IS 'Policies that a campaign followed before its present one.';
+COMMENT ON COLUMN referral.followed_policy.campaign IS 'The campaign.';
+COMMENT ON COLUMN referral.followed_policy.policy_uid IS 'UID of the policy.';
+COMMENT ON COLUMN referral.followed_policy.generation IS 'The highest generation of it that was in force; a lower one is ignored.';

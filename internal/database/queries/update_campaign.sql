@@ -1,8 +1,15 @@
 -- Updates a campaign to its declaration. If another object declares it, the object before declares
 -- nothing any more. A reversal ends: the same pairs may be granted again.
--- Uses campaign_pkey and reversal_pkey.
+-- If the campaign follows another policy, remembers the generation of the policy before.
+-- Uses campaign_pkey, followed_policy_pkey and reversal_pkey.
 WITH ended AS (
     DELETE FROM referral.reversal WHERE campaign = @name
+), followed AS (
+    INSERT INTO referral.followed_policy AS f (campaign, policy_uid, generation)
+    SELECT name, policy_uid, policy_generation
+      FROM referral.campaign
+     WHERE name = @name AND policy_uid <> @policy_uid
+    ON CONFLICT (campaign, policy_uid) DO UPDATE SET generation = greatest(f.generation, excluded.generation)
 )
 UPDATE referral.campaign
    SET mode = @mode, starts_at = @starts_at, ends_at = @ends_at,
