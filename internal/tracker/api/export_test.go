@@ -56,6 +56,9 @@ func ParseBatch(body []byte) (tree any, err error) {
 	return tree, wrong.err()
 }
 
+// Written is how many bytes Postgres needs to write a parsed value.
+func Written(value any) int { return written(value) }
+
 func (f *fault) err() error {
 	if f == nil {
 		return nil

@@ -20,6 +20,9 @@ const (
 	deepest = 32
 	// longestNumber is the most characters of a number.
 	longestNumber = 100
+	// largestExponent is the most by which the point of a number is moved to either side. Only zeros
+	// reach it: other numbers are outside the range of a float64 before.
+	largestExponent = 999
 	// mostValues is the most values of a body, or of one fact of a batch. In memory a value takes up
 	// to 170 bytes, however short its text is: {"":0} has two. Attributes of largestAttributes with
 	// the shortest items, and all other fields, have fewer.
@@ -201,15 +204,25 @@ func (p *parser) numeral(text string) (any, *fault) {
 		return whole, nil
 	}
 	approximate, err := strconv.ParseFloat(text, 64)
-	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	mantissa, shift := exponent(text)
 	vanishes := approximate == 0 && strings.ContainsAny(mantissa, "123456789")
 	switch {
 	case len(text) > longestNumber:
 		return nil, p.fault("is a number of more than " + strconv.Itoa(longestNumber) + " characters")
 	case err != nil, math.IsInf(approximate, 0), vanishes:
 		return nil, p.fault("is outside the range of a 64-bit floating-point number")
+	case shift < -largestExponent, shift > largestExponent:
+		return nil, p.fault(fmt.Sprintf("has an exponent outside of -%d to %d", largestExponent, largestExponent))
 	}
 	return number(text), nil
+}
+
+// exponent splits a number into its mantissa and its exponent. An exponent that is no int is the
+// largest or least one.
+func exponent(text string) (mantissa string, exponent int) {
+	mantissa, digits, _ := strings.Cut(strings.ToLower(text), "e")
+	exponent, _ = strconv.Atoi(digits) // "" is 0
+	return mantissa, exponent
 }
 
 // loneSurrogate returns the position of an escaped half of a surrogate pair without its other half;

@@ -38,7 +38,9 @@ func TestParse(t *testing.T) {
 		"33 deep":                     {strings.Repeat("[", 33) + strings.Repeat("]", 33), nil, "is nested more than 32 levels deep"},
 		"22,000 values":               {"[0" + strings.Repeat(",0", 21_998) + "]", nil, "-"},
 		"22,001 values":               {"[0" + strings.Repeat(",0", 21_999) + "]", nil, "body has more than 22000 values"},
-		"0 with a large exponent":     {"0e999999999", nil, "-"},
+		"0 with a large exponent":     {"[0e999, 0e-999]", nil, "-"},
+		"0 with a larger exponent":    {"[0, 0e1000]", nil, "body[1] has an exponent outside of -999 to 999"},
+		"0 with a lesser exponent":    {"-0.0e-1000", nil, "body has an exponent outside of -999 to 999"},
 		"more after it":               {"1 1", nil, "has further text"},
 		"bad UTF-8":                   {"\"\xc3\x28\"", nil, "is not UTF-8"},
 	} {

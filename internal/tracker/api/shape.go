@@ -142,48 +142,70 @@ func wrongInstant(text string) string {
 	return ""
 }
 
-// written is at least how many bytes Postgres needs to write a value.
+// written is how many bytes Postgres needs to write a parsed value.
 func written(value any) int {
 	const (
-		separator = 2   // ", " and ": "
-		spelled   = 430 // digits of a number with an exponent
+		brackets  = len("{}")
+		separator = len(", ") // and of ": "
 	)
-	size := 0
 	switch value := value.(type) {
 	case map[string]any:
+		size := brackets + separator*max(0, len(value)-1)
 		for name, member := range value {
-			size += quoted(name) + separator + written(member) + separator
+			size += quoted(name) + separator + written(member)
 		}
+		return size
 	case []any:
+		size := brackets + separator*max(0, len(value)-1)
 		for _, item := range value {
-			size += written(item) + separator
+			size += written(item)
 		}
+		return size
 	case string:
 		return quoted(value)
 	case number:
-		if strings.ContainsAny(string(value), "eE") {
-			return spelled
-		}
-		return len(value)
+		return expanded(string(value))
 	case int64:
 		return len(strconv.FormatInt(value, 10))
-	default:
-		return len("false")
+	case bool:
+		return len(strconv.FormatBool(value))
 	}
-	return size + separator
+	return len("null")
 }
 
+// quoted is how many bytes Postgres needs to write a text.
 func quoted(text string) int {
-	size := 2
+	size := len(`""`)
 	for i := range len(text) {
 		switch c := text[i]; {
-		case c == '"', c == '\\', c >= '\b' && c <= '\r':
-			size += 2
+		case strings.IndexByte("\"\\\b\f\n\r\t", c) >= 0:
+			size += len(`\n`)
 		case c < ' ':
 			size += len(`\u0000`)
 		default:
 			size++
 		}
+	}
+	return size
+}
+
+// expanded is how many bytes Postgres needs to write a number: it keeps the digits after the point,
+// also zeros, and writes no exponent.
+func expanded(text string) int {
+	mantissa, shift := exponent(text)
+	digits, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	digits = whole + fraction
+	significant := strings.TrimLeft(digits, "0")
+	size := 1 // a digit before the point
+	if significant != "" {
+		size = max(size, len(whole)+shift-(len(digits)-len(significant)))
+		if negative {
+			size++ // Postgres writes no -0
+		}
+	}
+	if decimals := len(fraction) - shift; decimals > 0 {
+		size += len(".") + decimals
 	}
 	return size
 }
