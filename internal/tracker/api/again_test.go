@@ -238,6 +238,43 @@ func TestConflictRepeatsNoLongValue(t *testing.T) {
 	}
 }
 
+func TestAnswerRepeatsLongValuesOfTheFact(t *testing.T) {
+	w := newWorld(t)
+	attributes := `"attributes": {"a": "` + strings.Repeat("x", 60_000) + `", "b": [` + strings.Repeat("1e300,", 10) + `1]}`
+	fingerprints := make([]string, 64)
+	for i := range fingerprints {
+		fingerprints[i] = fmt.Sprint(strings.Repeat("é", 200), i)
+	}
+	list, err := json.Marshal(fingerprints)
+	testworld.Must(t, err)
+	signup := `{"user_id": "u", "code": "abc", ` + attributes + `, "fingerprints": ` + string(list) + `}`
+	purchase := `{"user_id": "u", "purchase_id": "p", "amount": 2500, "currency": "USD", ` + attributes + `}`
+	for i, status := range []int{http.StatusCreated, http.StatusOK} {
+		var signedUp, bought struct {
+			UserID       string `json:"user_id"`
+			Code         string
+			Amount       int64
+			Fingerprints []string
+			Attributes   struct{ A string }
+			ArrivedAt    time.Time `json:"arrived_at"`
+		}
+		testworld.Must(t, json.Unmarshal([]byte(w.post(signups, signup, status).body), &signedUp))
+		if signedUp.UserID != "u" || signedUp.Code != "abc" || len(signedUp.Attributes.A) != 60_000 || signedUp.ArrivedAt.IsZero() {
+			t.Errorf("signup, time %d: %+.300v", i, signedUp)
+		}
+		if diff := cmp.Diff(fingerprints, signedUp.Fingerprints); diff != "" {
+			t.Errorf("fingerprints, time %d (-want +got):\n%s", i, diff)
+		}
+		testworld.Must(t, json.Unmarshal([]byte(w.post(purchases, purchase, status).body), &bought))
+		if bought.Amount != 2500 || len(bought.Attributes.A) != 60_000 || bought.ArrivedAt.IsZero() {
+			t.Errorf("purchase, time %d: %+.300v", i, bought)
+		}
+	}
+	w.post(signups, strings.Replace(signup, "é0", "e0", 1), http.StatusConflict)
+	w.post(signups, `{"user_id": "u", "fingerprints": []}`, http.StatusConflict)
+	w.post(signups, `{"user_id": "u"}`, http.StatusOK)
+}
+
 func TestVisitorIDIsAFieldOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	cookie := visitor.New().Touched(visitor.NewTouch("abc", time.Now()), time.Hour)

@@ -133,8 +133,8 @@ func (a *api) batch(ctx context.Context, given *batch) (recordedBatch, bool, err
 	if err != nil {
 		return out, false, err
 	}
-	if len(recorded.Conflicts) > 0 {
-		return out, false, conflicting(recorded.Conflicts)
+	if recorded.ConflictCount > 0 {
+		return out, false, conflicting(recorded)
 	}
 	anything := false
 	for i, created := range recorded.Created {
@@ -186,12 +186,12 @@ func kindNames() string {
 }
 
 // conflicting is the problem of a batch with facts that differ from stored ones.
-func conflicting(conflicts []facts.Conflicting) error {
+func conflicting(recorded *facts.Batch) error {
 	var details []*huma.ErrorDetail
-	for _, c := range conflicts {
+	for _, c := range recorded.Conflicts {
 		details = append(details, differing("body.facts["+strconv.Itoa(c.Number)+"]", c.Conflict)...)
 	}
-	p := problem(http.StatusConflict, strconv.Itoa(len(conflicts))+" of the facts are stored already, and differ; nothing was recorded",
+	p := problem(http.StatusConflict, strconv.Itoa(recorded.ConflictCount)+" of the facts are stored already, and differ; nothing was recorded",
 		details[:min(len(details), mostErrors)]...)
 	p.Type = typeConflict
 	return p

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,46 +13,72 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// A small batch may name facts that are stored with large attributes.
+// A small batch may name facts that are stored with large values, and conflict with all of them.
 func TestMemoryOfABatchIsBoundedWhateverIsStored(t *testing.T) {
-	w := newWorld(t)
-	const facts = 1000
-	_, err := w.operator.Exec(t.Context(), `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
-		SELECT 'u', n::text, 1, 'USD', jsonb_build_object('a', repeat('x', 65000)) FROM generate_series(1, $1) AS n`, facts)
-	testworld.Must(t, err)
-	given := make([]string, facts)
-	for i := range given {
-		amount := 1
-		if i == 500 {
-			amount = 2
-		}
-		given[i] = fmt.Sprintf(`{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": %d, "currency": "USD"}`, i+1, amount)
+	const (
+		facts     = 1000
+		purchases = `INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
+			SELECT 'u', n::text, 1, 'USD', jsonb_build_object('a', repeat('x', 65000)) FROM generate_series(1, $1) AS n`
+		signups = `INSERT INTO referral.signup (user_id, attributes, fingerprints)
+			SELECT n::text, jsonb_build_object('a', repeat('x', 65000)), ARRAY(SELECT repeat('😀', 240) || i FROM generate_series(1, 64) AS i)
+			  FROM generate_series(1, $1) AS n`
+	)
+	for name, test := range map[string]struct {
+		sql, fact, other string // other is the fact that conflicts
+		conflicts        int
+	}{
+		"one purchase conflicts": {purchases, `{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": 1, "currency": "USD"}`,
+			`{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": 2, "currency": "USD"}`, 1},
+		"all purchases conflict": {purchases, "",
+			`{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": 1, "currency": "USD", "attributes": {"a": 1}}`, facts},
+		"all signups conflict": {signups, "", `{"kind": "signup", "user_id": "%d", "attributes": {"a": 1}, "fingerprints": ["f"]}`, facts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.operator.Exec(t.Context(), test.sql, facts)
+			testworld.Must(t, err)
+			given := make([]string, facts)
+			for i := range given {
+				form := test.fact
+				if i == 500 || test.conflicts == facts {
+					form = test.other
+				}
+				given[i] = fmt.Sprintf(form, i+1)
+			}
+			var got answer
+			more := heapGrowth(func() { got = w.post("/v1/batch", `{"facts": [`+strings.Join(given, ",")+`]}`, http.StatusConflict) })
+			if places := got.places(t); test.conflicts == 1 && !slices.Equal(places, []string{"body.facts[500].amount"}) ||
+				!strings.HasPrefix(got.problem(t).Detail, fmt.Sprint(test.conflicts, " of the facts ")) {
+				t.Errorf("%.300s", got.body)
+			}
+			if more > 24<<20 {
+				t.Errorf("the batch took %d MiB", more>>20)
+			}
+		})
 	}
+}
+
+// heapGrowth returns by how many bytes the heap grows at most while a function runs.
+func heapGrowth(run func()) int64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	runtime.GC()
 	before, peak := heap(), uint64(0)
-	answered := make(chan struct{})
-	sampled := make(chan struct{})
+	done, sampled := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(sampled)
 		for {
 			select {
-			case <-answered:
+			case <-done:
 				return
 			case <-time.After(5 * time.Millisecond):
 				peak = max(peak, heap())
 			}
 		}
 	}()
-	got := w.post("/v1/batch", `{"facts": [`+strings.Join(given, ",")+`]}`, http.StatusConflict)
-	close(answered)
+	run()
+	close(done)
 	<-sampled
-	if !strings.Contains(got.body, "body.facts[500].amount") {
-		t.Errorf("%.300s", got.body)
-	}
-	if more := int64(peak) - int64(before); more > 24<<20 {
-		t.Errorf("the batch took %d MiB", more>>20)
-	}
+	return int64(peak) - int64(before)
 }
 
 func heap() uint64 {

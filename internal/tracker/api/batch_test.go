@@ -89,3 +89,30 @@ func TestABatchNamesTheFieldOfTheFact(t *testing.T) {
 	w.post("/v1/batch", strings.ReplaceAll(body, "1.5", "15"), http.StatusCreated)
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "1000")
 }
+
+func TestConflictsOfABatchNameTheFirstFactsThatDiffer(t *testing.T) {
+	w := newWorld(t)
+	var stored, given []string
+	for i := range 30 {
+		attributes := `{"a": "short"}`
+		if i == 1 {
+			attributes = `{"a": "` + strings.Repeat("x", 60_000) + `"}`
+		}
+		// The first in the batch have the last keys.
+		fact := fmt.Sprintf(`{"kind": "purchase", "user_id": "u", "purchase_id": "%d", "amount": 1, "currency": "USD", "attributes": `, 99-i)
+		stored, given = append(stored, fact+attributes+"}"), append(given, fact+`{"a": 1}}`)
+	}
+	w.post("/v1/batch", `{"facts": [`+strings.Join(stored, ",")+`]}`, http.StatusCreated)
+	got := w.post("/v1/batch", `{"facts": [`+strings.Join(given, ",")+`]}`, http.StatusConflict).problem(t)
+	if len(got.Errors) != 20 || !strings.HasPrefix(got.Detail, "30 of the facts ") {
+		t.Fatalf("%+v", got)
+	}
+	for i, e := range got.Errors {
+		if want := fmt.Sprintf("body.facts[%d].attributes", i); e.Location != want {
+			t.Errorf("%s, want %s", e.Location, want)
+		}
+		if long := i == 1; (e.Value == nil) != long {
+			t.Errorf("%s is stored as %v", e.Location, e.Value)
+		}
+	}
+}

@@ -18,10 +18,7 @@ func (a *api) registerFacts() {
 	post(a, operation{
 		path: "/v1/purchases", id: "record-purchase", tag: "Facts", summary: "A user bought something",
 		description: "It may arrive before the signup.",
-	}, func(ctx context.Context, p *Purchase) (StoredPurchase, bool, error) {
-		outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(p))
-		return StoredPurchase{Purchase(outcome.Stored.Purchase), outcome.Stored.ArrivedAt}, outcome.Created, err
-	})
+	}, a.purchase)
 	post(a, operation{
 		path: "/v1/refunds", id: "record-refund", tag: "Facts", summary: "Part or all of a purchase was given back",
 		description: "It may arrive before the purchase.",
@@ -39,6 +36,9 @@ func (a *api) registerFacts() {
 func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, error) {
 	signup, warning := a.signupOf(given)
 	outcome, err := a.Store.SignUp(ctx, signup)
+	if err == nil && outcome.Stored.Abridged {
+		outcome.Stored, err = a.Store.WholeSignup(ctx, signup.UserID)
+	}
 	return newRecordedSignup(&outcome.Stored, warnings(warning)), outcome.Created, err
 }
 
@@ -48,6 +48,14 @@ func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 		UserID: given.UserID, VisitorID: v.id, Code: code(given.Code), SignedUpAt: given.SignedUpAt,
 		Fingerprints: given.Fingerprints, Attributes: given.Attributes, Touches: touches.Of(v.token),
 	}, v.warning
+}
+
+func (a *api) purchase(ctx context.Context, given *Purchase) (StoredPurchase, bool, error) {
+	outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(given))
+	if err == nil && outcome.Stored.Abridged {
+		outcome.Stored, err = a.Store.WholePurchase(ctx, given.UserID, given.PurchaseID)
+	}
+	return StoredPurchase{Purchase(outcome.Stored.Purchase), outcome.Stored.ArrivedAt}, outcome.Created, err
 }
 
 func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, error) {

@@ -12,10 +12,22 @@ import (
 type Fact any
 
 // Batch is the result of Record. Created reports for each fact, in their order, whether it is new.
-// If Conflicts is not empty, nothing was written.
+// If ConflictCount is not 0, nothing was written.
 type Batch struct {
-	Created   []bool
-	Conflicts []Conflicting
+	Created       []bool
+	ConflictCount int           // how many facts conflict with what is stored
+	Conflicts     []Conflicting // the first of them, at most mostConflicts
+}
+
+// mostConflicts is the most conflicts that a Batch names.
+const mostConflicts = 20
+
+// conflict adds a conflict.
+func (b *Batch) conflict(number int, conflict *Conflict) {
+	b.ConflictCount++
+	at, _ := slices.BinarySearchFunc(b.Conflicts, number, func(c Conflicting, number int) int { return c.Number - number })
+	b.Conflicts = slices.Insert(b.Conflicts, at, Conflicting{Number: number, Conflict: conflict})
+	b.Conflicts = b.Conflicts[:min(len(b.Conflicts), mostConflicts)]
 }
 
 // Conflicting is a fact of a batch that conflicts with what is stored.
@@ -36,14 +48,13 @@ func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 			if err := s.recordIn(ctx, tx, all, batch); err != nil {
 				return err
 			}
-			if len(batch.Conflicts) > 0 {
+			if batch.ConflictCount > 0 {
 				return errConflicts
 			}
 			return nil
 		})
 	})
 	if err == errConflicts { //nolint:errorlint // BeginFunc returns it unwrapped
-		slices.SortFunc(batch.Conflicts, func(a, b Conflicting) int { return a.Number - b.Number })
 		return batch, nil
 	}
 	return batch, err
@@ -71,7 +82,7 @@ func within[F, S any](tx pgx.Tx, k *kind[F, S]) func(context.Context, []*F) ([]O
 }
 
 // stepSize is the most facts that are written at a time. A stored fact that is read to be compared
-// may have 128 KiB, however short the given one is.
+// may have some 10 KiB, however short the given one is.
 const stepSize = 32
 
 // recordKind writes the facts of kind F in the order of their keys, step by step, and keeps none of
@@ -99,7 +110,7 @@ func recordKind[F, S any](
 			number := numbers[order[i]]
 			batch.Created[number] = outcome.Created
 			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
-				batch.Conflicts = append(batch.Conflicts, Conflicting{Number: number, Conflict: conflict})
+				batch.conflict(number, conflict)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -50,16 +49,6 @@ func (d *differences) tooLarge(field string) {
 	*d = append(*d, Difference{Field: field, TooLarge: true})
 }
 
-// attributes notes attributes that are not the same by value, or too large to be read.
-func (d *differences) attributes(given, stored Attributes, same, large bool) {
-	switch {
-	case large:
-		d.tooLarge("attributes")
-	case !same:
-		d.note("attributes", given, stored)
-	}
-}
-
 func (d *differences) text(field, given, stored string) {
 	if given != stored {
 		d.note(field, given, stored)
@@ -90,13 +79,15 @@ func (d *differences) instant(field string, given, stored *time.Time) {
 	}
 }
 
-// set compares lists regardless of their order, if one was given.
-func (d *differences) set(field string, given, stored []string) {
-	if given != nil && !slices.Equal(sorted(given), sorted(stored)) {
+// noteLong notes a field that Postgres compared, if its values are not the same or the stored one is
+// too large to be read. stored is nil if it is too long to be read with others.
+func noteLong[T ~[]E, E any](d *differences, field string, same, large bool, given, stored T) {
+	switch {
+	case large:
+		d.tooLarge(field)
+	case !same && stored == nil:
+		d.note(field, given, nil)
+	case !same:
 		d.note(field, given, stored)
 	}
-}
-
-func sorted(list []string) []string {
-	return slices.Compact(slices.Sorted(slices.Values(list)))
 }

@@ -18,10 +18,12 @@ type Purchase struct {
 	Attributes  Attributes
 }
 
-// StoredPurchase is a purchase as it is stored.
+// StoredPurchase is a purchase as it is stored. Abridged: long attributes are left out; WholePurchase
+// reads them.
 type StoredPurchase struct {
 	Purchase
 	ArrivedAt time.Time
+	Abridged  bool
 
 	largeAttributes bool // more than is read
 }
@@ -35,14 +37,17 @@ func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 		key:     func(p *Purchase) key { return key{p.UserID, p.PurchaseID} },
 		stored:  func(s *StoredPurchase) key { return key{s.UserID, s.PurchaseID} },
 		scan: func(s *StoredPurchase) []any {
-			return []any{&s.UserID, &s.PurchaseID, &s.Amount, &s.Currency, instant{&s.PurchasedAt}, &s.Attributes, always{&s.ArrivedAt}, &s.largeAttributes}
+			return []any{
+				&s.UserID, &s.PurchaseID, &s.Amount, &s.Currency, instant{&s.PurchasedAt}, &s.Attributes, always{&s.ArrivedAt},
+				&s.largeAttributes, &s.Abridged,
+			}
 		},
 		differ: func(p *Purchase, s *StoredPurchase, same bool) []Difference {
 			var d differences
 			d.amount("amount", p.Amount, s.Amount)
 			d.text("currency", p.Currency, s.Currency)
 			d.instant("purchased_at", p.PurchasedAt, s.PurchasedAt)
-			d.attributes(p.Attributes, s.Attributes, same, s.largeAttributes)
+			noteLong(&d, "attributes", same, s.largeAttributes, p.Attributes, s.Attributes)
 			return d
 		},
 	}

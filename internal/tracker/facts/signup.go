@@ -24,12 +24,14 @@ type Signup struct {
 	Touches []touches.Touch
 }
 
-// StoredSignup is a signup as it is stored.
+// StoredSignup is a signup as it is stored. Abridged: long attributes and fingerprints are left out;
+// WholeSignup reads them.
 type StoredSignup struct {
 	Signup
 	ArrivedAt time.Time
+	Abridged  bool
 
-	erased, sameCode                   bool
+	erased, sameCode, sameFingerprints bool
 	largeFingerprints, largeAttributes bool // more than is read
 }
 
@@ -47,7 +49,7 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 		scan: func(s *StoredSignup) []any {
 			return []any{
 				&s.UserID, &s.VisitorID, &s.Code, instant{&s.SignedUpAt}, &s.Fingerprints, &s.Attributes, always{&s.ArrivedAt},
-				&s.erased, &s.sameCode, &s.largeFingerprints, &s.largeAttributes,
+				&s.erased, &s.sameCode, &s.sameFingerprints, &s.largeFingerprints, &s.largeAttributes, &s.Abridged,
 			}
 		},
 		differ: func(g *Signup, s *StoredSignup, same bool) []Difference {
@@ -60,12 +62,8 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 				return d // the other fields are erased, so they cannot differ
 			}
 			d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
-			if s.largeFingerprints {
-				d.tooLarge("fingerprints")
-			} else {
-				d.set("fingerprints", g.Fingerprints, s.Fingerprints)
-			}
-			d.attributes(g.Attributes, s.Attributes, same, s.largeAttributes)
+			noteLong(&d, "fingerprints", s.sameFingerprints, s.largeFingerprints, g.Fingerprints, s.Fingerprints)
+			noteLong(&d, "attributes", same, s.largeAttributes, g.Attributes, s.Attributes)
 			return d
 		},
 	}
@@ -85,10 +83,11 @@ func signupColumns(rows []*Signup) pgx.StrictNamedArgs {
 	}
 }
 
-// listText is a list in JSON: in an array of arrays, Postgres requires lists of one length.
+// listText is a list in JSON; empty if none was given. In an array of arrays, Postgres requires lists
+// of one length.
 func listText(list []string) string {
 	if list == nil {
-		return "[]"
+		return ""
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
