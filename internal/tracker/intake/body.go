@@ -6,27 +6,34 @@ import (
 	"net/http"
 )
 
-// closeUnlessRead closes the connection of a request after its answer, unless its body was read to
-// its end. Otherwise net/http waits for the rest of a body that no handler wants, for as long as a
-// request may take, and the connection has its place meanwhile.
-func closeUnlessRead(w http.ResponseWriter, r *http.Request) {
+// closeUnlessRead returns the request for the handler. It closes the connection after the answer,
+// unless the handler reads the body to its end. Otherwise net/http waits for the rest of the body
+// before it sends the answer, for as long as a request may take. unread reports, after the handler,
+// whether there is a body that was not read to its end.
+func closeUnlessRead(w http.ResponseWriter, r *http.Request) (handled *http.Request, unread func() bool) {
 	header := w.Header()
 	if r.ContentLength == 0 || header.Get("Connection") != "" {
-		return
+		return r, func() bool { return false }
 	}
 	header.Set("Connection", "close")
-	r.Body = &body{ReadCloser: r.Body, header: header}
+	// A copy: net/http finds out from the body of its own request whether the client may still be
+	// sending, and if so closes the connection a moment after the answer, so that the answer arrives.
+	copied, wrapped := *r, &body{ReadCloser: r.Body, header: header}
+	copied.Body = wrapped
+	return &copied, func() bool { return !wrapped.read }
 }
 
 type body struct {
 	io.ReadCloser
 	header http.Header
+	read   bool // to its end
 }
 
 func (b *body) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
 	if errors.Is(err, io.EOF) {
 		b.header.Del("Connection")
+		b.read = true
 	}
 	return n, err
 }

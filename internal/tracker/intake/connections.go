@@ -83,9 +83,9 @@ func (c *Connections) Bound(server *http.Server) {
 			return
 		}
 		own.begin()
-		defer own.end()
-		closeUnlessRead(w, r)
-		next.ServeHTTP(w, r)
+		handled, unread := closeUnlessRead(w, r)
+		defer func() { own.end(unread()) }()
+		next.ServeHTTP(w, handled)
 	})
 }
 
@@ -157,6 +157,7 @@ type conn struct {
 	// Guarded by of.mu.
 	in      *list.List // idle, reading, or nil in a request
 	place   *list.Element
+	unread  bool  // the handler has returned without reading the body to its end
 	gone    bool  // not counted any more
 	header  int64 // bytes of the header so far
 	charged int64 // of them
@@ -197,26 +198,55 @@ func (c *conn) begin() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.remove()
+	c.unread = false
 }
 
-// end is the end of a request, whose answer is still to be sent.
-func (c *conn) end() {
+// end is the end of a request, whose answer is still to be sent. unread: its body was not read to
+// its end.
+func (c *conn) end(unread bool) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.discharge()
+	c.unread = unread
 }
 
-// rest is the beginning of the time between two requests.
+// rest is the beginning of the time after a request, whose answer is sent.
 func (c *conn) rest() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
+	c.restLocked()
+}
+
+// restLocked is rest; of.mu is locked.
+func (c *conn) restLocked() {
 	if !c.gone {
+		c.remove()
 		c.enter(&c.of.idle)
 	}
 }
 
+// restIfUnread is rest if the body of the request was not read. net/http then reads on only to
+// discard the rest of the body, and only after it has sent the answer.
+func (c *conn) restIfUnread() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.in == nil && c.unread {
+		c.restLocked()
+	}
+}
+
+// CloseWrite ends the answer while the client may still be sending.
+func (c *conn) CloseWrite() error {
+	c.rest()
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // Read reads a part of a header or of a body. Bytes of a header beyond the budget are refused.
 func (c *conn) Read(into []byte) (int, error) {
+	c.restIfUnread()
 	n, err := c.Conn.Read(into)
 	if n > 0 && !c.charge(int64(n)) {
 		_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))

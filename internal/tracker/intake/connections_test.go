@@ -3,6 +3,8 @@ package intake_test
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -80,6 +82,8 @@ func (c *watchedConn) Write(content []byte) (int, error) {
 	}
 	return c.Conn.Write(content)
 }
+
+func (c *watchedConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
 // await returns once the numbers are as expected.
 func (w *world) await(what string, expected func(intake.Stats) bool) {
@@ -244,4 +248,35 @@ func TestConnectionOfAnUnreadBodyIsClosed(t *testing.T) {
 	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").expect("unread chunks", 204, false)
 	w.dial().send("POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nxx").expect("read", 200, true)
 	w.dial().send("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n").expect("read chunks", 200, true)
+}
+
+// Most clients send all of a body before they read the answer. If the connection is closed while they
+// send, they see a broken connection and not the answer.
+func TestClientMaySendAllOfAnUnreadBodyBeforeItReadsTheAnswer(t *testing.T) {
+	w := newWorld(t, 10, 1<<20)
+	part := strings.Repeat("x", 128<<10) // net/http reads a rest of 256 KiB at most
+	c := w.dial().send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 3*len(part))).send(part)
+	if _, err := c.answers.Peek(1); err != nil { // the answer is there
+		t.Fatal(err)
+	}
+	for range 2 {
+		time.Sleep(20 * time.Millisecond) // a reset takes a moment
+		if _, err := io.WriteString(c, part); err != nil {
+			t.Errorf("while sending the rest of the body: %v", err)
+		}
+	}
+	c.expect("unread", 204, false)
+	if _, err := c.answers.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the answer: %v", err)
+	}
+}
+
+// After its answer, a connection waits for the rest of an unread body. It shuts out no visitor.
+func TestConnectionOfAnUnreadBodyGivesUpItsPlace(t *testing.T) {
+	w := newWorld(t, 1, 1<<20)
+	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n").expect("unread", 204, false)
+	w.await("idle", func(intake.Stats) bool {
+		status, _ := w.dial().send(get + "\r\n").answer()
+		return status == 204
+	})
 }
