@@ -19,7 +19,8 @@ import (
 func document(t *testing.T) (handler http.Handler, text string) {
 	t.Helper()
 	w := &world{TB: t}
-	w.serve(&postgres.DB{Schema: postgres.DefaultSchema}) // the database is not used
+	unused := &postgres.DB{Schema: postgres.DefaultSchema}
+	w.serve(unused, unused)
 	got := w.sendAs("", http.MethodGet, "/openapi.json", "")
 	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("got %d %v", got.status, got.header)

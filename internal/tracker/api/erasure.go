@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
 // erasure is the state of the erasure of a user.
@@ -35,14 +37,11 @@ func (a *api) registerErasure() {
 	huma.Register(a.huma, op, func(ctx context.Context, in *person) (*accepted[erasure], error) {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		err := a.Store.Erase(ctx, in.ID)
+		requested, err := a.Store.Erase(ctx, in.ID)
 		if err != nil {
 			return nil, a.problemOf(ctx, err)
 		}
-		out, err := a.erasure(ctx, in)
-		if err != nil {
-			return nil, a.problemOf(ctx, err)
-		}
+		out := a.stateOf(in.ID, requested)
 		return &accepted[erasure]{Location: out.URL, Body: out}, nil
 	})
 	get(a, operation{
@@ -58,8 +57,12 @@ func (a *api) erasure(ctx context.Context, in *person) (erasure, error) {
 	case found == nil:
 		return erasure{}, problem(http.StatusNotFound, "no erasure of this user was requested")
 	}
+	return a.stateOf(in.ID, found), nil
+}
+
+func (a *api) stateOf(userID string, e *facts.Erasure) erasure {
 	return erasure{
-		UserID: in.ID, RequestedAt: found.RequestedAt, CompletedAt: found.CompletedAt,
-		URL: fmt.Sprintf("%s/v1/users/%s/erasure", a.PublicURL, url.PathEscape(in.ID)),
-	}, nil
+		UserID: userID, RequestedAt: e.RequestedAt, CompletedAt: e.CompletedAt,
+		URL: fmt.Sprintf("%s/v1/users/%s/erasure", a.PublicURL, url.PathEscape(userID)),
+	}
 }

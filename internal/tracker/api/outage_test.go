@@ -33,7 +33,8 @@ func TestOutageAnswers503WithRetryAfter(t *testing.T) {
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
 	testworld.Must(t, err)
 	w := &world{TB: t}
-	w.serve(unreachable(t, config))
+	database := unreachable(t, config)
+	w.serve(database, database)
 	for _, request := range [][3]string{
 		{http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r"}`},
 		{http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "summer"}`},
@@ -55,6 +56,30 @@ func TestOutageAnswers503WithRetryAfter(t *testing.T) {
 			t.Errorf("%s %s: %d %v %s", request[0], request[1], got.status, got.header, got.body)
 		}
 		got.problem(t)
+	}
+}
+
+func TestWritesUseNoConnectionForReads(t *testing.T) {
+	w := newWorld(t)
+	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
+	testworld.Must(t, err)
+	w.serve(migrated.Open(t, w.own.WriterURI), unreachable(t, config))
+	for _, request := range []struct {
+		method, target, body string
+		status               int
+	}{
+		{http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r"}`, http.StatusCreated},
+		{http.MethodPost, signups, `{"user_id": "other"}`, http.StatusCreated},
+		{http.MethodPost, purchases, purchase("amount=1"), http.StatusCreated},
+		{http.MethodPost, purchases, purchase("amount=2"), http.StatusConflict},
+		{http.MethodPost, "/v1/redemptions", `{"beneficiary_id": "b", "redemption_id": "r", "amount": 1, "currency": "USD"}`, http.StatusConflict},
+		{http.MethodPost, "/v1/batch", mixed, http.StatusCreated},
+		{http.MethodDelete, "/v1/users/u", "", http.StatusAccepted},
+	} {
+		got := w.send(request.method, request.target, request.body)
+		if got.status != request.status {
+			t.Errorf("%s %s: %d %s", request.method, request.target, got.status, got.body)
+		}
 	}
 }
 

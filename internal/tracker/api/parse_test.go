@@ -131,7 +131,8 @@ func FuzzBody(f *testing.F) {
 	w := &world{TB: f}
 	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
 	testworld.Must(f, err)
-	w.serve(unreachable(f, config))
+	database := unreachable(f, config)
+	w.serve(database, database)
 	f.Fuzz(func(t *testing.T, target int, body string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, targets[uint(target)%uint(len(targets))], strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+secret)

@@ -50,7 +50,8 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{TB: t, own: migrated.New(t)}
 	w.operator = migrated.Open(t, w.own.URI)
-	w.serve(migrated.Open(t, w.own.WriterURI))
+	writer := migrated.Open(t, w.own.WriterURI)
+	w.serve(writer, writer)
 	w.engine = engine.New(w.operator, engine.Options{OwnerUID: migrated.Owner.UID, Log: w.log()})
 	return w
 }
@@ -59,7 +60,8 @@ func (w *world) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(io.MultiWriter(w.Output(), &w.logged), nil))
 }
 
-func (w *world) serve(writer *postgres.DB) {
+// serve serves the API on a pool for writes and one for reads.
+func (w *world) serve(writer, reads *postgres.DB) {
 	w.Helper()
 	var err error
 	w.keys, err = visitor.ParseKeys([]byte(strings.Repeat("ab", 32)))
@@ -68,14 +70,14 @@ func (w *world) serve(writer *postgres.DB) {
 	testworld.Must(w, err)
 	mux := http.NewServeMux()
 	w.document = api.RegisterAndTell(mux, api.Options{
-		Store:  facts.New(writer, writer),
+		Store:  facts.New(writer, reads),
 		Tokens: func() *api.Tokens { return w.tokens },
 		Keys:   func() *visitor.Keys { return w.keys },
 		Explain: func(ctx context.Context, userID string) (explain.Explanation, error) {
 			if w.explain != nil {
 				return w.explain()
 			}
-			return explain.Of(ctx, writer, userID)
+			return explain.Of(ctx, reads, userID)
 		},
 		PublicURL: "https://go.mysite.test", Version: "test", Log: w.log(),
 		LinkMade:     func(code string) { w.made = append(w.made, code) },

@@ -22,7 +22,11 @@ type Balance struct {
 // Balances returns a beneficiary's balances in the order of currencies; none for a beneficiary
 // without credit so far.
 func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, error) {
-	rows, err := s.reads.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
+	return s.balances(ctx, s.reads, beneficiaryID)
+}
+
+func (s *Store) balances(ctx context.Context, from *postgres.DB, beneficiaryID string) ([]Balance, error) {
+	rows, err := from.Query(ctx, s.sql.Get("read_balance"), beneficiaryID)
 	if err != nil {
 		return nil, fmt.Errorf("while reading a balance: %w", err)
 	}
@@ -33,8 +37,9 @@ func (s *Store) Balances(ctx context.Context, beneficiaryID string) ([]Balance, 
 	return balances, nil
 }
 
+// available reads for a write, and so through the pool for writes.
 func (s *Store) available(ctx context.Context, beneficiaryID, currency string) (Units, error) {
-	balances, err := s.Balances(ctx, beneficiaryID)
+	balances, err := s.balances(ctx, s.db, beneficiaryID)
 	if err != nil {
 		return "", err
 	}

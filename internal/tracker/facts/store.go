@@ -11,8 +11,8 @@ import (
 
 // Store writes and reads facts in one database. Its role needs the rights of a writer only.
 type Store struct {
-	db    *postgres.DB // for writes
-	reads *postgres.DB // for lists and balances
+	db    *postgres.DB // for writes, and for what their answers need
+	reads *postgres.DB // for all other reads
 	sql   postgres.Queries
 
 	purchases   *kind[Purchase, StoredPurchase]
