@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
@@ -64,7 +65,7 @@ type api struct {
 	bodies *intake.Bodies
 	trees  trees
 
-	explaining chan struct{} // holds one item for each explanation in progress
+	answers *semaphore.Weighted // the bytes that large answers may take
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
@@ -80,9 +81,9 @@ func register(mux *http.ServeMux, options Options) *api {
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
 	a := &api{
 		Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval},
-		bodies:     intake.NewBodies(smallBody, smallBodies, largeBodies),
-		trees:      make(trees, mostTrees),
-		explaining: make(chan struct{}, mostExplanations),
+		bodies:  intake.NewBodies(smallBody, smallBodies, largeBodies),
+		trees:   make(trees, mostTrees),
+		answers: semaphore.NewWeighted(largeAnswers),
 	}
 	a.huma = humago.New(recoveringMux{mux, a.log}, configuration(options))
 	a.huma.UseMiddleware(a.guard)

@@ -14,6 +14,7 @@ import (
 type (
 	callerKey struct{} // the name of the holder of its token
 	chargeKey struct{} // what its body is charged to
+	answerKey struct{} // what its answer is charged to
 )
 
 // caller returns the name of the holder of the request's token.
@@ -39,9 +40,11 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 			&huma.ErrorDetail{Location: at, Message: "must be UTF-8 without U+0000"})
 		return
 	}
-	charge := a.bodies.Charge()
-	defer charge.Release()
-	next(huma.WithValue(huma.WithValue(ctx, callerKey{}, name), chargeKey{}, charge))
+	body, answer := a.bodies.Charge(), &answerCharge{of: a.answers}
+	defer body.Release()
+	defer answer.release()
+	ctx = huma.WithValue(huma.WithValue(ctx, chargeKey{}, body), answerKey{}, answer)
+	next(huma.WithValue(ctx, callerKey{}, name))
 }
 
 // illegible names the part of an address that Postgres cannot store as text; empty if none.

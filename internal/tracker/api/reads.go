@@ -21,7 +21,7 @@ type person struct {
 type page struct {
 	ID     string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
 	Cursor string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before; left out: the first page."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items in the answer."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items in the answer. A page of long items ends earlier, after some 512 KiB: it is the last only if it has no next_cursor."`
 }
 
 type balances struct {
@@ -64,15 +64,9 @@ func (a *api) registerReads() {
 	a.registerErasure()
 }
 
-// mostExplanations is how many explanations are made at a time: each may take megabytes.
-const mostExplanations = 2
-
 func (a *api) explain(ctx context.Context, in *person) (explain.Explanation, error) {
-	select {
-	case a.explaining <- struct{}{}:
-		defer func() { <-a.explaining }()
-	case <-ctx.Done():
-		return explain.Explanation{}, unavailable("too many explanations are being made")
+	if err := charge(ctx, explanationBytes); err != nil {
+		return explain.Explanation{}, err
 	}
 	explanation, err := a.Explain(ctx, in.ID)
 	if errors.Is(err, explain.ErrTooLarge) {
@@ -95,16 +89,19 @@ func (a *api) credits(ctx context.Context, in *page) (credits, error) {
 	if err := in.after(&after); err != nil {
 		return credits{}, err
 	}
-	all, err := a.Store.Credits(ctx, in.ID, after, in.Limit+1)
+	if err := charge(ctx, pageBytes); err != nil {
+		return credits{}, err
+	}
+	all, more, err := a.Store.Credits(ctx, in.ID, after, in.Limit)
 	if err != nil {
 		return credits{}, err
 	}
 	out := credits{Credits: []Credit{}}
-	for _, c := range all[:min(len(all), in.Limit)] {
+	for _, c := range all {
 		out.Credits = append(out.Credits, Credit(c))
 	}
-	if len(all) > in.Limit {
-		last := all[in.Limit-1]
+	if more {
+		last := all[len(all)-1]
 		out.NextCursor = cursor(facts.CreditKey{UserID: last.UserID, PurchaseID: last.PurchaseID, Reward: last.Reward})
 	}
 	return out, nil
@@ -115,16 +112,19 @@ func (a *api) links(ctx context.Context, in *page) (linkList, error) {
 	if err := in.after(&after); err != nil {
 		return linkList{}, err
 	}
-	all, err := a.Store.Links(ctx, in.ID, after, in.Limit+1)
+	if err := charge(ctx, pageBytes); err != nil {
+		return linkList{}, err
+	}
+	all, more, err := a.Store.Links(ctx, in.ID, after, in.Limit)
 	if err != nil {
 		return linkList{}, err
 	}
 	out := linkList{Links: []followedLink{}}
-	for _, l := range all[:min(len(all), in.Limit)] {
+	for _, l := range all {
 		out.Links = append(out.Links, followedLink{RecordedLink: a.recordedLink(&l.StoredLink), Touches: l.Touches, Actions: l.Actions})
 	}
-	if len(all) > in.Limit {
-		out.NextCursor = cursor(all[in.Limit-1].Code)
+	if more {
+		out.NextCursor = cursor(all[len(all)-1].Code)
 	}
 	return out, nil
 }

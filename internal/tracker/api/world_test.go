@@ -151,6 +151,12 @@ func (w *world) get(target string, into any) {
 	testworld.Must(w, decoder.Decode(into))
 }
 
+// decode reads the body into a value, which need not have all its fields.
+func (a answer) decode(t testing.TB, into any) {
+	t.Helper()
+	testworld.Must(t, json.Unmarshal([]byte(a.body), into))
+}
+
 // problem is a problem as RFC 9457 has it, with the places of its errors.
 type problem struct {
 	Type   string

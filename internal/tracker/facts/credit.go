@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Credit is one reward of one pair. A pair that earns nothing now is one Credit without a reward.
@@ -29,22 +27,22 @@ type Credit struct {
 type CreditKey struct{ UserID, PurchaseID, Reward string }
 
 // Credits returns at most limit credits of a beneficiary with keys above after, in the order of
-// keys.
-func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) ([]Credit, error) {
+// keys, and whether there are more. Of long ones it returns fewer.
+func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) (credits []Credit, more bool, err error) {
 	rows, err := s.reads.Query(ctx, s.sql.Get("list_credits"), pgx.StrictNamedArgs{
 		"beneficiary_id": beneficiaryID, "user_id": after.UserID, "purchase_id": after.PurchaseID, "reward": after.Reward,
-		"limit": limit,
+		"limit": limit + 1,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("while reading credits: %w", err)
+	if err == nil {
+		credits, more, err = readPage(rows, limit, func(c *Credit) []any {
+			return []any{
+				&c.UserID, &c.PurchaseID, &c.Reward, &c.Campaign, &c.State, &c.Reason, &c.Amount, &c.Currency,
+				always{&c.QualifiedAt}, always{&c.MaturesAt}, always{&c.DecidedAt},
+			}
+		})
 	}
-	credits, err := postgres.CollectRows(rows, func(row pgx.CollectableRow) (c Credit, err error) {
-		err = row.Scan(&c.UserID, &c.PurchaseID, &c.Reward, &c.Campaign, &c.State, &c.Reason, &c.Amount, &c.Currency,
-			always{&c.QualifiedAt}, always{&c.MaturesAt}, always{&c.DecidedAt})
-		return c, err
-	})
 	if err != nil {
-		return nil, fmt.Errorf("while reading credits: %w", err)
+		return nil, false, fmt.Errorf("while reading credits: %w", err)
 	}
-	return credits, nil
+	return credits, more, nil
 }

@@ -3,10 +3,6 @@ package facts
 import (
 	"context"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // FollowedLink is a link with its touches and actions counted.
@@ -16,18 +12,15 @@ type FollowedLink struct {
 	Actions map[string]int64 // how often each action was counted for the link
 }
 
-// Links returns at most limit of a referrer's links with codes above after, in the order of codes.
-func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) ([]FollowedLink, error) {
-	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("while reading links: %w", err)
+// Links returns at most limit of a referrer's links with codes above after, in the order of codes,
+// and whether there are more. Of long ones it returns fewer.
+func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) (links []FollowedLink, more bool, err error) {
+	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit+1)
+	if err == nil {
+		links, more, err = readPage(rows, limit, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, &l.Actions) })
 	}
-	links, err := postgres.CollectRows(rows, func(row pgx.CollectableRow) (l FollowedLink, err error) {
-		err = row.Scan(append(l.scan(), &l.Touches, &l.Actions)...)
-		return l, err
-	})
 	if err != nil {
-		return nil, fmt.Errorf("while reading links: %w", err)
+		return nil, false, fmt.Errorf("while reading links: %w", err)
 	}
-	return links, nil
+	return links, more, nil
 }
