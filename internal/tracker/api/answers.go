@@ -12,6 +12,8 @@ const (
 	largeAnswers = 16 << 20
 	// pageBytes is what the answer with a page of a list takes at most.
 	pageBytes = 2 << 20
+	// longFactBytes is what an answer with one fact takes at most. Short facts are not charged.
+	longFactBytes = 512 << 10
 	// explanationBytes is what an explanation takes at most, with the facts that it is made of.
 	explanationBytes = 8 << 20
 )

@@ -61,6 +61,8 @@ func (s *stalled) Write(content []byte) (int, error) {
 func TestLargeAnswersAreChargedUntilTheyAreWritten(t *testing.T) {
 	w := newWorld(t)
 	w.explain = func() (explain.Explanation, error) { return explain.Explanation{}, nil }
+	long := `{"user_id": "u", "attributes": {"a": "` + strings.Repeat("x", 60_000) + `"}}`
+	w.post(signups, long, http.StatusCreated)
 	request := func(ctx context.Context, method, target, body string) *http.Request {
 		r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+secret)
@@ -85,7 +87,7 @@ func TestLargeAnswersAreChargedUntilTheyAreWritten(t *testing.T) {
 			}
 			for _, other := range [][3]string{
 				{http.MethodGet, "/v1/users/u/explanation"}, {http.MethodGet, "/v1/referrers/u/links"},
-				{http.MethodGet, "/v1/referrers/u/credits"},
+				{http.MethodGet, "/v1/referrers/u/credits"}, {http.MethodPost, signups, long},
 			} {
 				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 				got := w.do(request(ctx, other[0], other[1], other[2]))
@@ -102,6 +104,7 @@ func TestLargeAnswersAreChargedUntilTheyAreWritten(t *testing.T) {
 			if got := w.send(http.MethodGet, test.target, ""); got.status != http.StatusOK {
 				t.Errorf("afterwards: %d %.200s", got.status, got.body)
 			}
+			w.post(signups, long, http.StatusOK)
 		})
 	}
 }

@@ -37,7 +37,9 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 	signup, warning := a.signupOf(given)
 	outcome, err := a.Store.SignUp(ctx, signup)
 	if err == nil && outcome.Stored.Abridged {
-		outcome.Stored, err = a.Store.WholeSignup(ctx, signup.UserID)
+		if err = charge(ctx, longFactBytes); err == nil {
+			outcome.Stored, err = a.Store.WholeSignup(ctx, signup.UserID)
+		}
 	}
 	return newRecordedSignup(&outcome.Stored, warnings(warning)), outcome.Created, err
 }
@@ -53,7 +55,9 @@ func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 func (a *api) purchase(ctx context.Context, given *Purchase) (StoredPurchase, bool, error) {
 	outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(given))
 	if err == nil && outcome.Stored.Abridged {
-		outcome.Stored, err = a.Store.WholePurchase(ctx, given.UserID, given.PurchaseID)
+		if err = charge(ctx, longFactBytes); err == nil {
+			outcome.Stored, err = a.Store.WholePurchase(ctx, given.UserID, given.PurchaseID)
+		}
 	}
 	return StoredPurchase{Purchase(outcome.Stored.Purchase), outcome.Stored.ArrivedAt}, outcome.Created, err
 }
