@@ -33,10 +33,20 @@ func (r *ReferralCampaignReconciler) reportCounters(_ context.Context, s *campai
 	status.Credit = summary(status.Credits, budget)
 	status.LastSyncTime = timeOf(counters.ChangedAt)
 	status.LastResyncTime = timeOf(counters.Resync.EndedAt)
-	status.LastHandledReconcileAt = counters.Resync.Handled
+	status.LastHandledReconcileAt = answeredRequest(s.campaign, &counters.Resync)
 	status.DriftCorrected = counters.Resync.DriftCorrected
 	status.ConditionErrors = counters.ConditionErrors
 	return nil
+}
+
+// answeredRequest is the annotation that was answered last. The database may have only its digest.
+func answeredRequest(campaign *v1alpha1.ReferralCampaign, resync *database.ResyncStatus) string {
+	for _, request := range []string{campaign.Annotations[v1alpha1.RequestedAtAnnotation], campaign.Status.LastHandledReconcileAt} {
+		if resync.Answers(request) {
+			return request
+		}
+	}
+	return resync.Handled
 }
 
 // shownCurrencies are the currencies in which a campaign shows zero before it has granted anything:

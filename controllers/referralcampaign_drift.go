@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,8 +18,7 @@ import (
 // Conditions: DatabaseNotReady.
 func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *campaignScope) error {
 	requested, loss := s.campaign.Annotations[v1alpha1.RequestedAtAnnotation], s.counters.Resync.MassReversal
-	// A text in Postgres cannot contain NUL.
-	resync := requested != "" && requested != s.counters.Resync.Handled && !strings.Contains(requested, "\x00")
+	resync := requested != "" && !s.counters.Resync.Answers(requested)
 	allow := loss != nil && loss.ID == s.campaign.Annotations[v1alpha1.AllowReversalsAnnotation]
 	if !resync && !allow {
 		return nil

@@ -16,7 +16,11 @@ func TestRequestedResyncIsAnsweredWhenItHasEnded(t *testing.T) {
 	w.shop(own, oneFriend)
 	campaign := w.rcamp("invite-friends")
 	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
-	for _, moment := range []string{"2026-11-22T10:00:00Z", "once more"} {
+	for _, moment := range []string{
+		"2026-11-22T10:00:00Z", "once more",
+		"Tue Dec  1 10:00:00 UTC 2026", // as date(1) writes it in the C locale
+		strings.Repeat("again ", 200),
+	} {
 		w.kubectl("", "annotate", "rcamp", "invite-friends", "--overwrite", v1alpha1.RequestedAtAnnotation+"="+moment)
 		await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool {
 			return c.Status.LastHandledReconcileAt == moment && c.Status.LastResyncTime != nil

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -12,13 +13,28 @@ import (
 
 // RequestResync requests a resync of a campaign. requestedAt identifies the request; the newest
 // replaces an earlier one. A resync that begins afterwards answers the request when it ends:
-// ResyncStatus.Handled. The same request again writes nothing.
+// ResyncStatus.Answers. The same request again writes nothing.
 func RequestResync(ctx context.Context, db *postgres.DB, campaign Campaign, requestedAt string) error {
-	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "request_resync"), campaign.Name, requestedAt); err != nil {
+	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "request_resync"), campaign.Name, requestID(requestedAt)); err != nil {
 		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
 }
+
+// requestBytes is the most bytes of a request that is recorded as it is.
+const requestBytes = 500
+
+// requestID is what the database has of a request: the request itself or, if a status could not show
+// it as it is, its digest. A text in Postgres cannot contain NUL, and annotations may be long.
+func requestID(requestedAt string) string {
+	if postgres.Plain(requestedAt, requestBytes) == requestedAt {
+		return requestedAt
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(requestedAt)))
+}
+
+// Answers reports whether this request was answered last.
+func (r *ResyncStatus) Answers(requestedAt string) bool { return r.Handled == requestID(requestedAt) }
 
 // AllowReversals permits reversals of a campaign that are withheld because many rows are missing;
 // see MassReversal. It permits the pairs that were reported under the id, once. Another id, or the

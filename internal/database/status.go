@@ -64,7 +64,7 @@ type RolloutStatus struct {
 type ResyncStatus struct {
 	EndedAt        time.Time // of the last complete one; zero: none
 	InFuture       bool      // EndedAt is in the future, since the database's clock was set back
-	Handled        string    // the last request that was answered
+	Handled        string    // the last request that was answered, as the database has it; see Answers
 	DriftCorrected int64     // drifted rows corrected so far
 	Found          string    // what the last one corrected, for people; empty: nothing
 	MassReversal   *MassReversal
