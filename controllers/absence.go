@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 )
 
 // absenceGrace is how long a database must be Ready, with caches in sync, before a campaign that is
@@ -27,8 +29,15 @@ type absence struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	seen  map[client.ObjectKey]types.UID // campaigns, and the objects that were seen
-	ready map[client.ObjectKey]readiness // databases
+	seen  map[client.ObjectKey]sighting                       // campaigns
+	gone  map[client.ObjectKey]map[client.ObjectKey]types.UID // by database: campaigns of seen whose objects are gone
+	ready map[client.ObjectKey]readiness                      // databases
+}
+
+// sighting is the newest object of a campaign that was seen.
+type sighting struct {
+	uid      types.UID
+	database client.ObjectKey
 }
 
 type readiness struct {
@@ -37,14 +46,17 @@ type readiness struct {
 }
 
 func newAbsence(now func() time.Time) *absence {
-	return &absence{now: now, seen: map[client.ObjectKey]types.UID{}, ready: map[client.ObjectKey]readiness{}}
+	return &absence{now: now, seen: map[client.ObjectKey]sighting{}, gone: map[client.ObjectKey]map[client.ObjectKey]types.UID{},
+		ready: map[client.ObjectKey]readiness{}}
 }
 
 // saw records that the object of a campaign exists.
 func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen[client.ObjectKeyFromObject(campaign)] = campaign.UID
+	a.seen[client.ObjectKeyFromObject(campaign)] = sighting{
+		uid: campaign.UID, database: client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name},
+	}
 }
 
 // wasSeen reports whether this process has seen that object of a campaign.
@@ -52,17 +64,67 @@ func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	seen, found := a.seen[campaign]
-	return found && seen == types.UID(uid)
+	return found && seen.uid == types.UID(uid)
 }
 
-// forget drops what is known of a campaign whose object is gone and which is closed: there is
-// nothing left to do about its absence.
-func (a *absence) forget(campaign client.ObjectKey, uid string) {
+// objectGone records that the object of a campaign is gone, and that no reconcile declares it any more.
+// It returns the campaign's database; false: the campaign is not known.
+func (a *absence) objectGone(campaign client.ObjectKey) (database client.ObjectKey, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.seen[campaign] == types.UID(uid) {
-		delete(a.seen, campaign)
+	seen, known := a.seen[campaign]
+	if !known {
+		return client.ObjectKey{}, false
 	}
+	if a.gone[seen.database] == nil {
+		a.gone[seen.database] = map[client.ObjectKey]types.UID{}
+	}
+	a.gone[seen.database][campaign] = seen.uid
+	return seen.database, true
+}
+
+// goneFrom returns the campaigns of a database whose objects are gone.
+func (a *absence) goneFrom(database client.ObjectKey) map[client.ObjectKey]types.UID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.gone[database])
+}
+
+// forgetUndeclared drops what is known of those of the campaigns whose objects are gone that the
+// database does not have, or has Closed: there is nothing left to do about their absence. The
+// database was read after goneFrom returned them, so none of them is declared later.
+func (a *absence) forgetUndeclared(from client.ObjectKey, gone map[client.ObjectKey]types.UID, declared []database.CampaignStatus) {
+	if len(gone) == 0 {
+		return
+	}
+	for i := range declared {
+		campaign := client.ObjectKey{Namespace: from.Namespace, Name: declared[i].Name}
+		if gone[campaign] == types.UID(declared[i].UID) && declared[i].Mode != database.Closed {
+			delete(gone, campaign)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for campaign, uid := range gone {
+		if a.seen[campaign].uid == uid {
+			delete(a.seen, campaign)
+		}
+		if a.gone[from][campaign] == uid {
+			delete(a.gone[from], campaign)
+		}
+	}
+	if len(a.gone[from]) == 0 {
+		delete(a.gone, from)
+	}
+}
+
+// forgetDatabase drops what is known of a database whose object is gone, and of its campaigns.
+func (a *absence) forgetDatabase(database client.ObjectKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.ready, database)
+	delete(a.gone, database)
+	maps.DeleteFunc(a.seen, func(_ client.ObjectKey, seen sighting) bool { return seen.database == database })
 }
 
 // observe records whether a database can be used. While it cannot, the grace does not run; then it

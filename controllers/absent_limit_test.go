@@ -65,18 +65,57 @@ func TestOneReconcileLooksAtFewAbsentCampaigns(t *testing.T) {
 	}
 }
 
-func TestClosedCampaignWithoutAnObjectIsForgotten(t *testing.T) {
-	cached := newEmptyCache(t)
-	r := &AttributionDatabaseReconciler{client: cached, live: cached, absence: newAbsence(time.Now)}
-	s := newCurrentScope()
-	for name, declared := range map[string]string{"closed": "closed-uid", "created-again": "earlier-uid"} {
-		r.absence.saw(&v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: name, UID: "closed-uid"}})
-		s.schema.Campaigns = append(s.schema.Campaigns, database.CampaignStatus{Name: name, Mode: database.Closed, UID: declared})
+// A campaign is known until its object is gone and its database, read after that, does not have it, or
+// has it Closed.
+func TestCampaignIsForgottenOnceItsObjectIsGoneAndItIsClosed(t *testing.T) {
+	shop := client.ObjectKey{Namespace: "growth", Name: "shop"}
+	for name, test := range map[string]struct {
+		declared  []database.CampaignStatus
+		exists    bool // the object
+		readFirst bool // the database was read before the object was gone
+		forgotten bool
+	}{
+		"closed":                           {declared: []database.CampaignStatus{{Name: "shop-invite", Mode: database.Closed, UID: "invite"}}, forgotten: true},
+		"never declared":                   {forgotten: true},
+		"declared by an earlier object":    {declared: []database.CampaignStatus{{Name: "shop-invite", Mode: database.Open, UID: "earlier"}}, forgotten: true},
+		"to be closed":                     {declared: []database.CampaignStatus{{Name: "shop-invite", Mode: database.Open, UID: "invite"}}},
+		"closed, with an object":           {declared: []database.CampaignStatus{{Name: "shop-invite", Mode: database.Closed, UID: "invite"}}, exists: true},
+		"declared since the database read": {readFirst: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAbsence(time.Now)
+			campaign := campaignOf(shop, "invite")
+			key := client.ObjectKeyFromObject(campaign)
+			a.saw(campaign)
+			gone := a.goneFrom(shop)
+			if !test.exists {
+				a.objectGone(key)
+			}
+			if !test.readFirst {
+				gone = a.goneFrom(shop)
+			}
+			a.forgetUndeclared(shop, gone, test.declared)
+			if forgotten := !a.wasSeen(key, "invite"); forgotten != test.forgotten {
+				t.Errorf("forgotten: %t", forgotten)
+			}
+			if test.forgotten && len(a.gone) > 0 {
+				t.Errorf("it keeps %v", a.gone)
+			}
+		})
 	}
-	if err := r.closeAbsentCampaigns(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	if key := (client.ObjectKey{Namespace: "growth", Name: "created-again"}); len(r.absence.seen) != 1 || r.absence.seen[key] != "closed-uid" {
-		t.Errorf("it knows %v", r.absence.seen)
+}
+
+// A new object of the same name is another campaign.
+func TestDeletedCampaignThatWasCreatedAgainStaysKnown(t *testing.T) {
+	shop := client.ObjectKey{Namespace: "growth", Name: "shop"}
+	a := newAbsence(time.Now)
+	campaign := campaignOf(shop, "invite")
+	a.saw(campaign)
+	a.objectGone(client.ObjectKeyFromObject(campaign))
+	campaign.UID = "again"
+	a.saw(campaign)
+	a.forgetUndeclared(shop, a.goneFrom(shop), nil)
+	if !a.wasSeen(client.ObjectKeyFromObject(campaign), "again") || len(a.gone) > 0 {
+		t.Errorf("it knows %v, and of deleted ones %v", a.seen, a.gone)
 	}
 }

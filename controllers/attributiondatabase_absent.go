@@ -52,10 +52,7 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 		key := client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}
 		deleted := r.absence.wasSeen(key, declared.UID)
 		switch {
-		case present[declared.Name]:
-			continue
-		case declared.Mode == database.Closed:
-			r.absence.forget(key, declared.UID)
+		case present[declared.Name], declared.Mode == database.Closed:
 			continue
 		case !deleted && !r.absence.graceOver(s.adb):
 			continue

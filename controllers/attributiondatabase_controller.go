@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -58,6 +59,11 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 	r.retries.begin(request.NamespacedName)
 	var adb v1alpha1.AttributionDatabase
 	if err := r.reporter.get(ctx, request.NamespacedName, &adb); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.granted.forget(request.NamespacedName)
+			r.verifications.Drop(request.NamespacedName)
+			r.absence.forgetDatabase(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if letGo(&adb) {

@@ -71,6 +71,7 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 		return nil
 	}
 	s.moment = r.registry.Moment(s.name)
+	gone := r.absence.goneFrom(s.name)
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
@@ -82,6 +83,9 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 		return err
 	}
 	s.schema = status
+	if s.current() {
+		r.absence.forgetUndeclared(s.name, gone, status.Campaigns)
+	}
 	return nil
 }
 

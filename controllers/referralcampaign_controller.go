@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -51,7 +52,10 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	r.retries.begin(request.NamespacedName)
 	var campaign v1alpha1.ReferralCampaign
 	if err := r.reporter.get(ctx, request.NamespacedName, &campaign); err != nil {
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		if apierrors.IsNotFound(err) {
+			return ctrl.Result{}, r.forget(ctx, request.NamespacedName)
+		}
+		return ctrl.Result{}, err
 	}
 	r.absence.saw(&campaign)
 	if gone(&campaign) {
@@ -78,6 +82,20 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{}, runPhases(ctx, s, r.phases(&campaign))
+}
+
+// forget drops what is known of a campaign whose object is gone, unless it may be declared: then its
+// AttributionDatabase has yet to find it closed, or to be deleted itself.
+func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client.ObjectKey) error {
+	name, known := r.absence.objectGone(campaign)
+	if !known {
+		return nil
+	}
+	adb, err := find(ctx, r.client, name, &v1alpha1.AttributionDatabase{})
+	if err == nil && (adb == nil || adb.Status.Owner == "") {
+		r.absence.forgetUndeclared(name, r.absence.goneFrom(name), nil)
+	}
+	return err
 }
 
 // phases returns what a reconcile of the campaign does, in order. A declared change is reported as

@@ -168,13 +168,24 @@ func (p *Plans) startNext(ctx context.Context) (run func()) {
 func (p *Plans) next() *plan {
 	var first *plan
 	for _, known := range p.plans {
-		waits := known.job != nil && known.end == nil
-		if waits && p.turns.mayStart(known.name.Namespace) && (first == nil || p.before(known, first)) {
+		if known.waits() && p.turns.mayStart(known.name.Namespace) && (first == nil || p.before(known, first)) {
 			first = known
 		}
 	}
 	return first
 }
+
+// waiting yields the namespaces of the plans that have yet to start.
+func (p *Plans) waiting(yield func(string) bool) {
+	for _, known := range p.plans {
+		if known.waits() && !yield(known.name.Namespace) {
+			return
+		}
+	}
+}
+
+// waits reports whether a plan has yet to start.
+func (of *plan) waits() bool { return of.job != nil && of.end == nil }
 
 func (p *Plans) before(a, b *plan) bool {
 	return cmp.Or(
@@ -197,7 +208,7 @@ func (p *Plans) ended(of *plan, result *engine.PlanResult, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of.cancel()
-	p.turns.end(of.name.Namespace)
+	p.turns.end(of.name.Namespace, p.waiting)
 	of.state.Running, of.state.Result, of.state.Err = false, result, err
 	p.feed(of)
 }

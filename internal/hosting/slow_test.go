@@ -174,13 +174,19 @@ func TestSlowUseIsBusyWhileThereIsNoSlot(t *testing.T) {
 			t.Errorf("while there are slots: %v", err)
 		}
 		leave := make(chan struct{})
+		var waits []func() int
 		for n, count := range []int{2, 1, 1} { // all four slots
-			defer holdSlowly(t, r.Use, serveUnconnected(r, fmt.Sprint("crowd-", n), count), leave)()
+			waits = append(waits, holdSlowly(t, r.Use, serveUnconnected(r, fmt.Sprint("crowd-", n), count), leave))
 		}
 		if err := r.Use(t.Context(), shop, lasting(slowFor)); !errors.Is(err, ErrBusy) {
 			t.Errorf("while there is no slot: %v", err)
 		}
 		close(leave)
+		for _, wait := range waits {
+			if cut := wait(); cut > 0 {
+				t.Errorf("%d that had a slot are cut short", cut)
+			}
+		}
 	})
 }
 

@@ -3,6 +3,8 @@ package hosting
 import (
 	"cmp"
 	"context"
+	"iter"
+	"maps"
 	"sync"
 )
 
@@ -17,7 +19,7 @@ type turns struct {
 	wake    chan struct{}   // has a value when a job may have to be started
 	running map[string]bool // the namespaces whose job runs, or was dropped and has not ended yet
 	started int             // how many jobs have been started
-	last    map[string]int  // by namespace: started as of its last job
+	last    map[string]int  // by namespace: started as of its last job; end drops what orders no jobs any more
 }
 
 func newTurns() turns {
@@ -56,8 +58,15 @@ func (t *turns) start(namespace string) {
 	t.running[namespace] = true
 }
 
-// end records that the job of a namespace has ended.
-func (t *turns) end(namespace string) {
+// end records that the job of a namespace has ended. waiting are the namespaces of the jobs that have
+// yet to start. Of namespaces without a job that runs, only those are kept whose last job started
+// after that of one that waits: they have to wait for it.
+func (t *turns) end(namespace string, waiting iter.Seq[string]) {
 	delete(t.running, namespace)
+	earliest := t.started + 1
+	for namespace := range waiting {
+		earliest = min(earliest, t.last[namespace])
+	}
+	maps.DeleteFunc(t.last, func(namespace string, last int) bool { return last <= earliest && !t.running[namespace] })
 	signal(t.wake)
 }

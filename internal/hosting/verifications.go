@@ -193,6 +193,15 @@ func (v *Verifications) next() *verification {
 	return first
 }
 
+// waiting yields the namespaces of the verifications that have yet to start.
+func (v *Verifications) waiting(yield func(string) bool) {
+	for _, queued := range v.queue {
+		if !yield(queued.name.Namespace) {
+			return
+		}
+	}
+}
+
 func (v *Verifications) progress(of *verification, verified, total int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -209,7 +218,7 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 	defer v.mu.Unlock()
 	of.end()
 	of.end = nil
-	v.turns.end(of.name.Namespace)
+	v.turns.end(of.name.Namespace, v.waiting)
 	s := &of.state
 	s.Running, s.EndedAt, s.Err = false, v.now(), err
 	switch {
