@@ -39,7 +39,7 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&b.now); err != nil {
 			return err
 		}
-		for _, load := range []func(context.Context) error{b.loadOwn, b.loadEarned, b.loadLinks, b.loadFingerprints} {
+		for _, load := range []func(context.Context) error{b.loadOwn, b.loadLinks, b.loadFingerprints} {
 			if err := load(ctx); err != nil {
 				return err
 			}

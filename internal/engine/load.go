@@ -15,9 +15,6 @@ func (b *batch) load(ctx context.Context) error {
 	if err := b.loadOwn(ctx); err != nil {
 		return err
 	}
-	if err := b.loadEarned(ctx); err != nil {
-		return err
-	}
 	if err := b.restore(ctx); err != nil {
 		return err
 	}
@@ -58,7 +55,14 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	}
 	o.queueFacts()
 	o.queueResults()
-	return b.send(ctx, &o.Batch)
+	o.queueEarned()
+	if err := b.send(ctx, &o.Batch); err != nil {
+		return err
+	}
+	for _, r := range b.referees {
+		r.sortCredits()
+	}
+	return nil
 }
 
 func (o *ownLoads) queueFacts() {
@@ -155,43 +159,23 @@ func (o *ownLoads) queueResults() {
 	}
 }
 
-// loadEarned reads credits and ledger sums of the referees that are attributed or have pairs; the
-// others have none. A resync reads those of all its referees.
-func (b *batch) loadEarned(ctx context.Context) error {
-	var ids []string
-	for _, r := range b.referees {
-		if r.Attribution != nil || len(r.Pairs) > 0 || b.resyncs {
-			ids = append(ids, r.UserID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	var q pgx.Batch
-	var id string
+// queueEarned reads credits and ledger sums, also of a referee without attribution and pairs: these
+// may be lost.
+func (o *ownLoads) queueEarned() {
+	b := o.batch
 	var c recordedCredit
 	var intact, unchecked bool
-	credit := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &intact, &unchecked}
-	q.Queue(b.statement("load_credit"), ids, b.resyncs).Query(b.each(credit, func() {
-		r := b.byID[id]
+	o.queue("load_credit", []any{&c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &intact, &unchecked}, func(r *referee) {
 		c.intact, c.unchecked = intact, unchecked
 		r.credits = append(r.credits, c)
 		if p := r.pair(c.purchaseID); p != nil {
 			p.Credits = append(p.Credits, c.Credit)
 		}
-	}))
+	}, b.resyncs)
 	var l reward.LedgerSum
-	sum := []any{&id, &l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}
-	q.Queue(b.statement("load_ledger"), ids).Query(b.each(sum, func() {
-		b.byID[id].Ledger = append(b.byID[id].Ledger, l)
-	}))
-	if err := b.send(ctx, &q); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		b.byID[id].sortCredits()
-	}
-	return nil
+	o.queue("load_ledger", []any{&l.PurchaseID, &l.Reward, &l.Campaign, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq}, func(r *referee) {
+		r.Ledger = append(r.Ledger, l)
+	})
 }
 
 // loadLinks reads the links of typed codes, then the deciding touch of each signup without a code

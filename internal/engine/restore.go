@@ -11,8 +11,26 @@ import (
 
 // restore puts missing and altered pairs back to what their ledger entries and credits say, before
 // anything is decided: a granted pair is not decided again because its row is missing. Outside a
-// resync only missing pairs are restored.
+// resync only missing pairs and attributions are restored.
 func (b *batch) restore(ctx context.Context) error {
+	entered, err := b.loadEntered(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range b.referees {
+		if r.resynced || entered[r.UserID] != nil {
+			r.restorePairs(b.config.Reward, entered[r.UserID])
+		}
+		if r.Attribution == nil || r.altered(attributionRow) {
+			r.pairWithoutAttribution = b.config.Reward.AttributionKeeper(r.Pairs)
+		}
+	}
+	return nil
+}
+
+// loadEntered reads what the engine's own ledger entries say about the pairs of referees that may
+// have lost one, by user and purchase.
+func (b *batch) loadEntered(ctx context.Context) (map[string]map[string]*reward.Entered, error) {
 	var ids []string
 	for _, r := range b.referees {
 		if r.resynced || r.lacksPair() {
@@ -20,38 +38,29 @@ func (b *batch) restore(ctx context.Context) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
-	ledgers := make(map[string]map[string]*reward.Entered, len(ids))
+	entered := make(map[string]map[string]*reward.Entered, len(ids))
 	var q pgx.Batch
 	var id, purchaseID string
 	var e reward.Entered
 	newest := []any{&id, &purchaseID, &e.Campaign, &e.Revision, &e.Reason}
 	q.Queue(b.statement("load_newest_entry"), ids).Query(b.each(newest, func() {
-		if ledgers[id] == nil {
-			ledgers[id] = map[string]*reward.Entered{}
+		if entered[id] == nil {
+			entered[id] = map[string]*reward.Entered{}
 		}
 		last := e
-		ledgers[id][purchaseID] = &last
+		entered[id][purchaseID] = &last
 	}))
 	var campaign string
 	var c reward.Credit
 	own := []any{&id, &purchaseID, &campaign, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}
 	q.Queue(b.statement("load_own_entries"), ids).Query(b.each(own, func() {
-		if last := ledgers[id][purchaseID]; last != nil && last.Campaign == campaign {
+		if last := entered[id][purchaseID]; last != nil && last.Campaign == campaign {
 			last.Credits = append(last.Credits, c)
 		}
 	}))
-	if err := b.send(ctx, &q); err != nil {
-		return err
-	}
-	for _, r := range b.referees {
-		r.restorePairs(b.config.Reward, ledgers[r.UserID])
-		if r.resynced && (r.Attribution == nil || r.altered(attributionRow)) {
-			r.pairWithoutAttribution = b.config.Reward.AttributionKeeper(r.Pairs)
-		}
-	}
-	return nil
+	return entered, b.send(ctx, &q)
 }
 
 // restoreAttribution restores the attribution of a referee whose recorded one is missing or altered

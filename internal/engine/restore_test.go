@@ -3,7 +3,9 @@ package engine_test
 import (
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // A purchase was granted in one campaign, which was deleted with Reverse, and then in another: only
@@ -47,5 +49,67 @@ func TestLostPairIsRestoredInTheCampaignThatGrantsItNow(t *testing.T) {
 				s.expect("ledger", "SELECT campaign, kind, amount FROM referral.ledger ORDER BY entry_id", entries...)
 			})
 		}
+	}
+}
+
+// A change of its facts restores a referee of which nothing is left but facts and ledger entries.
+func TestGrantedPairWithoutAttributionPairAndCreditsIsRestoredByABatch(t *testing.T) {
+	renamed := fiveDollars()
+	renamed.Rewards[0].Name = "bonus"
+	for name, c := range map[string]struct {
+		terms  reward.Terms // declared since
+		damage []string
+	}{
+		"pair and attribution are lost": {fiveDollars(), []string{"DELETE FROM referral.pair", "DELETE FROM referral.attribution"}},
+		"the attribution is lost":       {fiveDollars(), []string{"DELETE FROM referral.attribution"}},
+		"credits are lost too": {
+			fiveDollars(), []string{"DELETE FROM referral.pair", "DELETE FROM referral.attribution", "DELETE FROM referral.credit"},
+		},
+		"credits are lost too, and the reward has another name now": {
+			renamed, []string{"DELETE FROM referral.pair", "DELETE FROM referral.attribution", "DELETE FROM referral.credit"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("friends", fiveDollars())
+			s.write(annasLink + ";" + benByTouch)
+			s.converge()
+			s.behind(c.damage...)
+			s.declare("friends", c.terms, func(d *database.Declaration) {
+				d.Generation, d.Policy.Generation, d.Scope = 2, 2, string(reward.AllPairs)
+			})
+			s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 10)")
+			testworld.Must(t, s.engine.Converge(t.Context()))
+			s.expect("set aside", "SELECT user_id, cause FROM referral.set_aside")
+			s.expect("pairs", pairs, "ben p Granted Qualified")
+			s.expect("balances", balances, "anna USD 500 0")
+			s.resync()
+			s.expect("balances after a resync", balances, "anna USD 500 0")
+		})
+	}
+}
+
+// A pair was taken back with its campaign and has lost its row. Its entries add up to nothing.
+func TestLostPairOfADeletedCampaignIsDecidedAnewWhenItIsDeclaredAgain(t *testing.T) {
+	for name, drift := range map[string]int64{"not resynced": 0, "resynced meanwhile": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("friends", fiveDollars())
+			s.write(annasLink + ";" + benByTouch)
+			s.converge()
+			s.reverseAll("friends")
+			s.behind("DELETE FROM referral.pair")
+			if drift > 0 {
+				s.resync()
+				s.expect("restored", "SELECT state, reason, ordinal FROM referral.pair", "Reversed CampaignDeleted <nil>")
+			}
+			s.declare("friends", fiveDollars(), func(d *database.Declaration) { d.UID = "another" })
+			testworld.Must(t, s.engine.Converge(t.Context()))
+			s.expect("set aside", "SELECT user_id, cause FROM referral.set_aside")
+			s.expect("pairs", pairs, "ben p Granted Qualified")
+			s.expect("balances", balances, "anna USD 500 0")
+			s.resync()
+			s.drifted(drift)
+		})
 	}
 }

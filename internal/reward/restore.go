@@ -79,7 +79,9 @@ func (r *Remains) pair() Pair {
 		pair.State, pair.Reason, pair.Credits, pair.Campaign = Held, HoldPeriod, r.Credits, r.Campaign
 	case l != nil:
 		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
-		pair.Ordinal = max(1, pair.Ordinal) // it was admitted before
+		if pair.Ordinal = max(1, pair.Ordinal); l.Reason == CampaignDeleted {
+			pair.Ordinal = 0 // taken back, see TakeBack; every other pair was admitted before
+		}
 	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
 	default: // the row says that the pair earns credit, but there are neither credits nor entries

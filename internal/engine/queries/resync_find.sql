@@ -69,6 +69,16 @@ WITH not_fixed AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
             OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
     UNION ALL
+    -- A pair that was granted is missing.
+    SELECT e.user_id
+      FROM (SELECT l.*
+              FROM referral.ledger AS l
+             WHERE l.user_id > $1 AND ($2::text IS NULL OR l.user_id <= $2) AND l.amount > 0
+               AND NOT EXISTS (SELECT FROM referral.pair AS p WHERE p.user_id = l.user_id AND p.purchase_id = l.purchase_id)
+            OFFSET 0) AS e -- keeps the checksum from being taken of every entry
+     WHERE e.checksum = referral.checksum_of_entry(e.user_id, e.purchase_id, e.reward, e.seq, e.campaign, e.revision, e.beneficiary_id, e.amount,
+                                                   e.currency, e.kind, e.reason)
+    UNION ALL
     -- A reversed pair without an attribution, and so without recorded hashes: its purchase or signup is
     -- missing and the reason is another one, or a link or a touch may give another reason.
     SELECT p.user_id
