@@ -182,7 +182,8 @@ func (o *ownLoads) queueEarned() {
 // that names a link.
 func (b *batch) loadLinks(ctx context.Context) error {
 	byCode := map[string][]*referee{}
-	var visited, lost touchColumns
+	var visited touchColumns
+	var lost lostTouchColumns
 	open := func(r *referee) bool {
 		return r.Signup != nil && (r.pairWithoutAttribution != nil || !b.config.Reward.KeepsAttribution(r.Pairs))
 	}
@@ -225,7 +226,7 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 
 // loadTouches reads the deciding touch of each visited signup. If there is none, it reads touches
 // that explain why. For a lost attribution it reads the touch that may have led to it.
-func (b *batch) loadTouches(ctx context.Context, visited, lost *touchColumns) error {
+func (b *batch) loadTouches(ctx context.Context, visited *touchColumns, lost *lostTouchColumns) error {
 	var q pgx.Batch
 	switch {
 	case len(visited.UserIDs) == 0:
@@ -273,21 +274,33 @@ func (b *batch) eachTouch() func(pgx.Rows) error {
 
 // touchColumns are signups whose touches are loaded.
 type touchColumns struct {
-	UserIDs     []string    `db:"user_ids"`
-	VisitorIDs  []string    `db:"visitor_ids"`
-	SignedUpAt  []time.Time `db:"signed_up_at"`
-	Campaigns   []string    `db:"campaigns"`    // of the pair whose attribution is lost
-	ReferrerIDs []string    `db:"referrer_ids"` // of the pair whose attribution is lost
+	UserIDs    []string
+	VisitorIDs []string
+	SignedUpAt []time.Time
 }
 
 func (c *touchColumns) add(r *referee) {
 	c.UserIDs = append(c.UserIDs, r.UserID)
 	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
 	c.SignedUpAt = append(c.SignedUpAt, r.Signup.SignedUpAt)
-	if r.pairWithoutAttribution != nil {
-		c.Campaigns = append(c.Campaigns, r.pairWithoutAttribution.Campaign)
-		c.ReferrerIDs = append(c.ReferrerIDs, r.pairWithoutAttribution.ReferrerID)
-	}
+}
+
+// lostTouchColumns are pairs whose attribution is lost and whose touch is looked for.
+type lostTouchColumns struct {
+	UserIDs     []string    `db:"user_ids"`
+	VisitorIDs  []string    `db:"visitor_ids"`
+	Campaigns   []string    `db:"campaigns"`
+	ReferrerIDs []string    `db:"referrer_ids"`
+	Latest      []time.Time `db:"latest"` // reward.LatestTouchTime
+}
+
+func (c *lostTouchColumns) add(r *referee) {
+	pair := r.pairWithoutAttribution
+	c.UserIDs = append(c.UserIDs, r.UserID)
+	c.VisitorIDs = append(c.VisitorIDs, r.visitorID)
+	c.Campaigns = append(c.Campaigns, pair.Campaign)
+	c.ReferrerIDs = append(c.ReferrerIDs, pair.ReferrerID)
+	c.Latest = append(c.Latest, reward.LatestTouchTime(&r.Referee, pair))
 }
 
 // linkRow receives the columns of a link.

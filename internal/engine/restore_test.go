@@ -113,3 +113,33 @@ func TestLostPairOfADeletedCampaignIsDecidedAnewWhenItIsDeclaredAgain(t *testing
 		})
 	}
 }
+
+// A lost attribution is restored so that every pair that was granted under it still counts.
+func TestRestoredAttributionReversesNothing(t *testing.T) {
+	const lateSignup = `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v', '1', 'a', now() - interval '10 days');
+		INSERT INTO referral.signup (user_id, visitor_id, code, signed_up_at) VALUES ('ben', 'v', 'anna10', now() - interval '1 hour');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES
+			('ben', 'p1', 1000, 'USD', now() - interval '5 minutes'), ('ben', 'p2', 1000, 'USD', now() - interval '5 days')`
+	for name, later := range map[string]string{
+		"another touch after a purchase": `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v', '2', 'a', now() - interval '1 day')`,
+		"the typed code has a link now":  "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna10', 'friends', 'anna')",
+		"the touch is deleted":           "DELETE FROM referral.touch",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			terms := fiveDollars()
+			terms.Purchases, terms.Condition = reward.EveryPurchase, "link.label == 'invite'"
+			s.declare("friends", terms)
+			s.write("INSERT INTO referral.link (code, campaign, referrer_id, label) VALUES ('a', 'friends', 'anna', 'invite')")
+			s.write(lateSignup)
+			s.converge()
+			s.expect("balances", balances, "anna USD 1000 0")
+			s.write(later)
+			s.converge()
+			s.behind("DELETE FROM referral.attribution")
+			s.resync()
+			s.expect("balances", balances, "anna USD 1000 0")
+			s.expect("pairs", pairs, "ben p1 Granted Qualified", "ben p2 Granted Qualified")
+		})
+	}
+}

@@ -18,7 +18,8 @@ func (r *Revision) ready() (*Condition, error) {
 
 // conditionFalse requires the condition to be true. A condition that ends in an error is false and
 // counted. A condition that reads blanked attributes has its recorded result, which is true for an
-// admitted pair whose purchase was written again.
+// admitted pair whose purchase was written again. One that reads a link that is not known any more
+// stays true for a pair that was admitted.
 func conditionFalse(c *candidate) Reason {
 	if c.condition == nil {
 		return ""
@@ -29,6 +30,8 @@ func conditionFalse(c *candidate) Reason {
 	switch {
 	case facts.readBlank:
 		holds = c.purchase.ConditionHeld || !c.purchase.Blanked
+	case facts.readUnknownLink && c.admitted():
+		holds = c.pair.Reason != ConditionFalse
 	case err != nil:
 		c.conditionFailed = true
 	}

@@ -15,6 +15,7 @@ type conditionFacts struct {
 	candidate        *candidate
 	purchase, signup any  // decoded attributes; nil: not yet
 	readBlank        bool // the condition read blanked attributes
+	readUnknownLink  bool // the condition read a link that is not known any more
 	cost             uint64
 }
 
@@ -44,8 +45,10 @@ func (f *conditionFacts) ResolveName(name string) (any, bool) {
 		}
 		return f.signup, true
 	case "link.code":
+		f.readUnknownLink = f.readUnknownLink || c.attribution.linkUnknown()
 		return textOf(c.attribution.Code), true
 	case "link.label":
+		f.readUnknownLink = f.readUnknownLink || c.attribution.linkUnknown()
 		return textOf(c.attribution.Label), true
 	}
 	return nil, false

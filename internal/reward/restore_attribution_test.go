@@ -26,6 +26,11 @@ func TestRestoreAttributionPrefersFactsThatNameThePairsReferrer(t *testing.T) {
 	byPair := func(at time.Time) Attribution {
 		return Attribution{Campaign: "invite-friends", ReferrerID: "anna", TouchedAt: at, Source: FromTouch}
 	}
+	another := func(state State, reason Reason) Pair {
+		return Pair{
+			PurchaseID: "p2", Campaign: "invite-friends", ReferrerID: "anna", State: state, Reason: reason, Ordinal: 2, QualifiedAt: day(1),
+		}
+	}
 	altered := byTouch("t9", day(0), "altered")
 	signup := &Signup{SignedUpAt: day(1)}
 	for _, c := range []struct {
@@ -65,10 +70,31 @@ func TestRestoreAttributionPrefersFactsThatNameThePairsReferrer(t *testing.T) {
 		{"without facts the pair's own time is the touch's", LastTouch, Referee{}, byPair(day(3))},
 		{"the touch is not later than the purchase", LastTouch,
 			Referee{Signup: signup, Purchases: []Purchase{{ID: "p1", PurchasedAt: day(0)}}}, byPair(day(0))},
+		{"the touch is not later than any admitted purchase", LastTouch,
+			Referee{
+				Signup: signup, Pairs: []Pair{another(Granted, Qualified)},
+				Purchases: []Purchase{{ID: "p1", PurchasedAt: day(1)}, {ID: "p2", PurchasedAt: day(0)}},
+			}, byPair(day(0))},
+		{"a purchase outside the window says nothing about the touch", LastTouch,
+			Referee{
+				Signup: signup, Pairs: []Pair{another(Reversed, OutsideWindow)},
+				Purchases: []Purchase{{ID: "p1", PurchasedAt: day(1)}, {ID: "p2", PurchasedAt: day(0)}},
+			}, byPair(day(1))},
+		{"a touch after an admitted purchase is passed over", LastTouch,
+			Referee{
+				Signup: signup, Purchases: []Purchase{{ID: "p1", PurchasedAt: day(0)}},
+				Touches: []Touch{touch("t1", day(0), link("a", "anna")), touch("t2", day(1), link("b", "anna"))},
+			}, byTouch("t1", day(0), "a")},
+		{"a typed code by which an admitted purchase would be too early is passed over", LastTouch,
+			Referee{
+				Signup: signup, Code: link("a", "anna"), Purchases: []Purchase{{ID: "p1", PurchasedAt: day(0)}},
+				Touches: []Touch{touch("t1", day(0), link("b", "anna"))},
+			}, byTouch("t1", day(0), "b")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := &Configuration{Attribution: c.model}
 			pair := &Pair{PurchaseID: "p1", Campaign: "invite-friends", ReferrerID: "anna", State: Granted, Ordinal: 1, QualifiedAt: day(3)}
+			c.referee.Pairs = append(c.referee.Pairs, *pair)
 			got := config.RestoreAttribution(&c.referee, pair)
 			if diff := cmp.Diff(&c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
