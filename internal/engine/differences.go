@@ -133,7 +133,10 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	}
 	row.isNew = before == nil || gone
 	row.admitted = decision.State.Occupies() && (before == nil || !before.State.Occupies())
-	row.drawsOrder = gone || decision.State != reward.Reversed && decision.Order == 0
+	row.drawsOrder = (gone || decision.State != reward.Reversed) && decision.Order == 0
+	if row.isNew && !row.drawsOrder {
+		row.order = &row.Order // of a restored pair
+	}
 	d.countPair(before, decision)
 	d.pairs = append(d.pairs, row)
 	return row

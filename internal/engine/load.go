@@ -150,11 +150,11 @@ func (o *ownLoads) queueResults() {
 	}, b.resyncs)
 	if b.resyncs {
 		var purchaseID string
-		o.queue("load_waitlist_without_pair", []any{&purchaseID, &w.campaign, &w.referrerID}, func(r *referee) {
+		o.queue("load_waitlist_without_pair", []any{&purchaseID, &w.campaign, &w.referrerID, &w.order, &w.growing, &w.altered}, func(r *referee) {
 			if r.waitlistWithoutPair == nil {
 				r.waitlistWithoutPair = map[string]*waitlistRow{}
 			}
-			r.waitlistWithoutPair[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID}
+			r.waitlistWithoutPair[purchaseID] = &waitlistRow{campaign: w.campaign, referrerID: w.referrerID, order: w.order, growing: w.growing, altered: w.altered}
 		})
 	}
 }

@@ -114,9 +114,17 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 			lost[id] = true
 		}
 	}
+	for id, row := range r.waitlistWithoutPair {
+		if !row.altered {
+			lost[id] = true
+		}
+	}
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
 		remains.Campaign, remains.Credits = r.trustedCredits(id)
+		if row := r.waitlistWithoutPair[id]; row != nil && !row.altered {
+			remains.Place = &reward.Place{Campaign: row.campaign, ReferrerID: row.referrerID, Order: row.order, Growing: row.growing}
+		}
 		pair := config.Restore(&r.Referee, r.purchase(id), remains)
 		r.markRebuilt(id, gone)
 		if row := r.pair(id); row != nil {

@@ -143,3 +143,25 @@ func TestRestoredAttributionReversesNothing(t *testing.T) {
 		})
 	}
 }
+
+// The waitlist has the place of a waiting pair whose own row is altered or missing.
+func TestDamagedWaitingPairKeepsItsPlace(t *testing.T) {
+	for name, damage := range map[string]string{
+		"altered": "UPDATE referral.pair SET admission_order = admission_order + 1000 WHERE user_id = 'u002'",
+		"missing": "DELETE FROM referral.pair WHERE user_id = 'u002'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars(), limited(1, 1, 0))
+			s.friends(1, 3)
+			order := s.rows("SELECT user_id, admission_order FROM referral.pair ORDER BY 1")
+			s.behind(damage)
+			s.resync()
+			s.expect("admission order", "SELECT user_id, admission_order FROM referral.pair ORDER BY 1", order...)
+			s.drifted(1)
+			s.declare("invite", fiveDollars(), limited(2, 2, 0))
+			s.converge()
+			s.expect("pairs", waits, "u001 Granted", "u002 Granted", "u003 Waiting")
+		})
+	}
+}

@@ -9,6 +9,14 @@ type Remains struct {
 	Ledger     *Entered // nil: nothing was ever granted for the purchase
 	Credits    []Credit // recorded credits that were not altered
 	Campaign   string   // of Credits
+	Place      *Place   // its intact row on the waitlist while its own row is missing; nil: there is none
+}
+
+// Place is the place of a pair on the waitlist of a campaign.
+type Place struct {
+	Campaign, ReferrerID string
+	Order                int64
+	Growing              bool // admitted already
 }
 
 // Entered is what the engine's own ledger entries say about a pair.
@@ -21,7 +29,8 @@ type Entered struct {
 
 // Restore returns the pair that the remains belong to. The pair keeps its campaign, revision,
 // beneficiaries and amounts, so that it is not decided anew. Ledger entries win over credits, and
-// credits over the row. Only the admission order and ordinal come from the row alone.
+// credits over the row. The ordinal comes from the row alone, and the admission order from the row or
+// the waitlist. A pair without entries and credits that has a place on the waitlist is Waiting.
 //
 // purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
@@ -45,6 +54,9 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 	if purchase != nil && referee.Signup != nil {
 		pair.QualifiedAt = later(referee.Signup.SignedUpAt, purchase.PurchasedAt)
 		pair.MaturesAt = maturesAt(purchase.PurchasedAt, terms.HoldPeriod)
+		if remains.Row == nil && pair.State == Waiting {
+			pair.CountedAt = later(referee.Signup.ArrivedAt, purchase.ArrivedAt)
+		}
 	}
 	return pair
 }
@@ -71,6 +83,9 @@ func (r *Remains) pair() Pair {
 		pair.Order, pair.Ordinal, pair.CountedAt, pair.Allowed = row.Order, row.Ordinal, row.CountedAt, row.Allowed
 		pair.Campaign, pair.Revision = row.Campaign, row.Revision
 	}
+	if r.Place != nil {
+		pair.Order = r.Place.Order
+	}
 	switch l := r.Ledger; {
 	case l != nil && len(l.Credits) > 0:
 		pair.State, pair.Reason, pair.Credits = Granted, l.Reason, l.Credits
@@ -82,6 +97,8 @@ func (r *Remains) pair() Pair {
 		if pair.Ordinal = max(1, pair.Ordinal); l.Reason == CampaignDeleted {
 			pair.Ordinal = 0 // taken back, see TakeBack; every other pair was admitted before
 		}
+	case r.Place != nil && !r.Place.Growing:
+		pair.State, pair.Campaign, pair.ReferrerID = Waiting, r.Place.Campaign, r.Place.ReferrerID
 	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
 	default: // the row says that the pair earns credit, but there are neither credits nor entries

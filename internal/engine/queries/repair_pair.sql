@@ -23,6 +23,10 @@ WITH altered AS MATERIALIZED (
            a.ordinal, a.qualified_at, a.matures_at, a.counted_at, a.allowed, a.state, a.reason, a.credits
       FROM altered AS a JOIN referral.revision AS r ON r.campaign = a.campaign
     UNION ALL
+    SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, w.admission_order AS admission_order,
+           a.ordinal, a.qualified_at, a.matures_at, a.counted_at, a.allowed, a.state, a.reason, a.credits
+      FROM altered AS a JOIN referral.waitlist AS w ON w.user_id = a.user_id AND w.purchase_id = a.purchase_id
+    UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, a.admission_order,
            nullif(n, 0) AS ordinal, a.qualified_at, a.matures_at, a.counted_at, a.allowed, a.state, a.reason,
            a.credits
@@ -75,8 +79,8 @@ WITH altered AS MATERIALIZED (
      ORDER BY c.user_id, c.purchase_id
 )
 UPDATE referral.pair AS p
-   SET campaign = o.campaign, referrer_id = o.referrer_id, revision = o.revision, ordinal = o.ordinal, qualified_at = o.qualified_at,
-       matures_at = o.matures_at, counted_at = o.counted_at, allowed = o.allowed, state = o.state, reason = o.reason, credits = o.credits
+   SET campaign = o.campaign, referrer_id = o.referrer_id, revision = o.revision,
+       admission_order = o.admission_order, ordinal = o.ordinal, qualified_at = o.qualified_at, matures_at = o.matures_at, counted_at = o.counted_at, allowed = o.allowed, state = o.state, reason = o.reason, credits = o.credits
   FROM original AS o
  WHERE p.user_id = o.user_id AND p.purchase_id = o.purchase_id
 RETURNING p.user_id, p.purchase_id;
