@@ -143,6 +143,9 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 	if _, err := s.tx.Exec(ctx, s.statement("erase_enqueue_lost")); err != nil {
 		return nil, fmt.Errorf("while enqueueing lost steps of erasures: %w", err)
 	}
+	if _, err := s.tx.Exec(ctx, s.statement("enqueue_lost")); err != nil {
+		return nil, fmt.Errorf("while enqueueing lost rollouts and campaigns: %w", err)
+	}
 	return &position{phase: phaseRows}, nil
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -80,9 +81,9 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
 		writes.Queue(s.statement("repair_engine_account"), k.key, k.currency)
 	}
-	if len(limited) > 0 {
-		writes.Queue(s.statement("request_allocation"), limited)
-	}
+	// Requested whether or not anything differed, since a request may have been lost. It comes last:
+	// a waiting pair with a pending request is not compared.
+	writes.Queue(s.statement("request_allocation"), slices.Sorted(maps.Keys(s.config.Reward.Campaigns)))
 	for _, k := range []*sumKeys{&pairs, &credits, &referrers, &waitlists, &engineAccounts} {
 		s.countSumDrift(k)
 	}

@@ -31,6 +31,15 @@ WITH not_fixed AS MATERIALIZED (
       LEFT JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
      WHERE s.user_id > $1 AND ($2::text IS NULL OR s.user_id <= $2) AND (l.code IS NOT NULL OR s.visitor_id IS NOT NULL)
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
+), rolled_out AS MATERIALIZED (
+    -- By campaign the newest revision that has reached all pairs.
+    SELECT o.campaign, max(o.revision) AS revision
+      FROM referral.rollout AS o
+      JOIN referral.revision AS r ON r.campaign = o.campaign AND r.revision = o.revision AND r.scope = 'AllPairs'
+      JOIN referral.campaign AS c ON c.name = o.campaign AND c.mode NOT IN ('Suspended', 'Reversing')
+     WHERE o.reached_all AND NOT coalesce(referral.pending_up_to(o.enqueued_up_to), false)
+       AND NOT EXISTS (SELECT FROM referral.revision AS w WHERE w.campaign = o.campaign AND w.withdraws = o.revision)
+     GROUP BY o.campaign
 ), suspect AS (
     -- The link or the touch that decides a signup differs from what it was attributed by.
     SELECT u.user_id
@@ -92,6 +101,13 @@ WITH not_fixed AS MATERIALIZED (
                               WHERE b.user_id = p.user_id AND b.purchase_id = p.purchase_id)
                 THEN p.reason <> 'NotAttributed' OR EXISTS (SELECT FROM unattributed AS u WHERE u.user_id = p.user_id)
                 ELSE p.reason <> 'PurchaseRemoved' END
+    UNION ALL
+    -- A rollout did not move a pair that counts. A reversed pair is moved when it counts again.
+    SELECT p.user_id
+      FROM referral.pair AS p
+      JOIN rolled_out AS r ON r.campaign = p.campaign AND p.revision < r.revision
+     WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
+       AND p.state <> 'Reversed'
     UNION ALL
     SELECT user_id FROM referral.set_aside WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
