@@ -15,7 +15,8 @@ const usage = `tracker redirects visitors of referral links, records their touch
 Usage:
   DATABASE_URL=postgresql://shop:…@host:5432/shop tracker --public-url=https://shop.example [flags]
 
-Each flag can also be given by an environment variable: --public-url by TRACKER_PUBLIC_URL, and so on. The
+Each flag can also be given by an environment variable: --public-url by TRACKER_PUBLIC_URL, and so on. An
+empty variable is an empty text, or leaves the default of a number, duration, switch or level. The
 database's URI contains a password, so it is read from DATABASE_URL only. SIGTERM and SIGINT let requests
 in progress finish; a second one ends the tracker at once.
 
@@ -91,13 +92,15 @@ func parseFlags(arguments []string, environment lookup, output io.Writer) (optio
 	return o, err
 }
 
-// fromEnvironment sets each flag that has a variable. The command line has precedence.
+// fromEnvironment sets each flag that has a variable. The command line has precedence. An empty
+// variable sets a flag of text, for which it may mean "none"; for numbers, durations and the like it
+// means nothing, and leaves the default.
 func fromEnvironment(flags *flag.FlagSet, environment lookup) error {
 	var errs []error
 	flags.VisitAll(func(f *flag.Flag) {
 		name := variable(f.Name)
 		value, ok := environment(name)
-		if !ok || value == "" {
+		if !ok || value == "" && !isText(f) {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
@@ -105,6 +108,15 @@ func fromEnvironment(flags *flag.FlagSet, environment lookup) error {
 		}
 	})
 	return errors.Join(errs...)
+}
+
+func isText(f *flag.Flag) bool {
+	getter, ok := f.Value.(flag.Getter)
+	if !ok {
+		return false
+	}
+	_, ok = getter.Get().(string)
+	return ok
 }
 
 // variable is the environment variable of a flag.
@@ -128,7 +140,7 @@ func (o *options) define(flags *flag.FlagSet) {
 		"comma-separated `names` of parameters that have a code on any URL of the shop")
 	flags.StringVar(&o.pageParameters, "landing-parameters", "utm_*",
 		"comma-separated `names` of parameters that are stored of the addresses of visited pages and of the pages before them, "+
-			"beside those of --parameters; one that ends in * is the beginning of names. All others are left out")
+			"beside those of --parameters; one that ends in * is the beginning of names. All others are left out; empty: none beside those of --parameters")
 	flags.BoolVar(&o.respectGPC, "respect-gpc", false,
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
 	flags.StringVar(&o.consentCookie, "require-consent-cookie", "",

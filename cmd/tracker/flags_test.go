@@ -42,6 +42,7 @@ func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 		"an argument":                    {[]string{"start"}, nil, []string{`"start"`, "--help"}},
 		"a flag that does not exist":     {[]string{"--database-url=x"}, nil, []string{"-database-url"}},
 		"a variable that does not fit":   {nil, map[string]string{"TRACKER_DRAIN_DELAY": "soon"}, []string{"TRACKER_DRAIN_DELAY=soon"}},
+		"an empty variable":              {nil, map[string]string{"TRACKER_LISTEN": ""}, []string{"--listen=", ":8080"}},
 		"two at once":                    {[]string{"--listen=x", "--max-connections=1"}, nil, []string{"--listen", "--max-connections"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +80,24 @@ func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"r", "via"}, list(got.parameters)); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+func TestEmptyVariableMeansTheSameAsAnEmptyFlag(t *testing.T) {
+	variables := environment(map[string]string{
+		"TRACKER_TRUSTED_PROXIES": "", "TRACKER_LANDING_PARAMETERS": "", "TRACKER_FALLBACK_URL": "",
+		"TRACKER_MAX_CONNECTIONS": "", "TRACKER_IGNORE_BOTS": "", "TRACKER_DRAIN_TIMEOUT": "", "TRACKER_LOG_LEVEL": "",
+	})
+	got, err := parseFlags(nil, variables, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := parseFlags([]string{"--trusted-proxies=", "--landing-parameters=", "--fallback-url="}, environment(nil), &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
 	}
 }
 
