@@ -381,3 +381,25 @@ func TestStoredFactOfSQLFailsNoOtherFact(t *testing.T) {
 		})
 	}
 }
+
+func TestNullMeansNotGiven(t *testing.T) {
+	w := newWorld(t)
+	for target, bodies := range map[string][2]string{
+		signups: {
+			`{"user_id": "u", "visitor": null, "visitor_id": null, "code": null, "signed_up_at": null, "fingerprints": null, "attributes": null}`,
+			`{"user_id": "u"}`,
+		},
+		purchases: {purchase("attributes=null"), purchase("attributes=")},
+		"/v1/batch": {
+			`{"facts": [{"kind": "signup", "user_id": "v", "attributes": null}]}`,
+			`{"facts": [{"kind": "signup", "user_id": "v"}]}`,
+		},
+	} {
+		w.post(target, bodies[0], http.StatusCreated)
+		w.post(target, bodies[1], http.StatusOK)
+		w.post(target, bodies[0], http.StatusOK)
+	}
+	if strings.Contains(w.logged.String(), "WARN") {
+		t.Errorf("logged: %s", w.logged.String())
+	}
+}

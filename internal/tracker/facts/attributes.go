@@ -9,7 +9,11 @@ type Attributes []byte
 // MarshalJSON returns the text.
 func (a Attributes) MarshalJSON() ([]byte, error) { return json.RawMessage(a).MarshalJSON() }
 
-// UnmarshalJSON keeps the text.
+// UnmarshalJSON keeps the text of an object. null means that none were given.
 func (a *Attributes) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*a = nil
+		return nil
+	}
 	return (*json.RawMessage)(a).UnmarshalJSON(text)
 }
