@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,4 +88,30 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	w.converge()
 	w.expect("what is erased", "SELECT visitor_id IS NULL FROM referral.signup", "true")
 	w.expect("violations", "SELECT wrong, what FROM referral.violations()")
+}
+
+func TestListOfLinksHasTheMostFrequentActionsOfEachLink(t *testing.T) {
+	w := newWorld(t)
+	w.post("/v1/links", `{"campaign": "c", "referrer_id": "ann", "code": "abc"}`, http.StatusCreated)
+	const names = 160_000 // together they are larger than a row that is read may be
+	_, err := w.operator.Exec(t.Context(), `INSERT INTO referral.link_count (code, action, times)
+		SELECT 'abc', 'viewed thing number ' || i, i FROM generate_series(1, $1) AS i UNION ALL SELECT 'abc', '', 7`, names)
+	testworld.Must(t, err)
+	var links struct {
+		Links []struct {
+			Touches int
+			Actions map[string]int
+		}
+	}
+	got := w.send(http.MethodGet, "/v1/referrers/ann/links", "")
+	if testworld.Must(t, json.Unmarshal([]byte(got.body), &links)); len(links.Links) != 1 {
+		t.Fatalf("%d %.300s", got.status, got.body)
+	}
+	want := map[string]int{}
+	for i := names; i > names-100; i-- {
+		want[fmt.Sprintf("viewed thing number %d", i)] = i
+	}
+	if diff := cmp.Diff(want, links.Links[0].Actions); diff != "" || links.Links[0].Touches != 7 {
+		t.Errorf("%d touches, actions (-want +got):\n%s", links.Links[0].Touches, diff)
+	}
 }

@@ -37,7 +37,7 @@ func (a *api) recordedLink(l *facts.StoredLink) RecordedLink {
 type followedLink struct {
 	RecordedLink
 	Touches int64            `json:"touches" doc:"How often the link was followed."`
-	Actions map[string]int64 `json:"actions" doc:"How often each action was counted for the link."`
+	Actions map[string]int64 `json:"actions" doc:"How often each action was counted for the link. Of a link with more than 100 different actions, the 100 most frequent."`
 }
 
 // Signup is the body of POST /v1/signups.

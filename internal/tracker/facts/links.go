@@ -9,13 +9,17 @@ import (
 type FollowedLink struct {
 	StoredLink
 	Touches int64            // how often the link was followed
-	Actions map[string]int64 // how often each action was counted for the link
+	Actions map[string]int64 // how often each of the mostActions most frequent actions was counted for it
 }
+
+// mostActions is the most actions that are listed of a link. Applications choose their names, so
+// there may be any number.
+const mostActions = 100
 
 // Links returns at most limit of a referrer's links with codes above after, in the order of codes,
 // and whether there are more. Of long ones it returns fewer.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) (links []FollowedLink, more bool, err error) {
-	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit+1)
+	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit+1, mostActions)
 	if err == nil {
 		links, more, err = readPage(rows, limit, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, &l.Actions) })
 	}
