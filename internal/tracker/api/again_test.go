@@ -403,3 +403,24 @@ func TestNullMeansNotGiven(t *testing.T) {
 		t.Errorf("logged: %s", w.logged.String())
 	}
 }
+
+func TestEachNextCursorIsAccepted(t *testing.T) {
+	w := newWorld(t)
+	w.declare("c")
+	w.post("/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "abc"}`, http.StatusCreated)
+	for _, last := range []string{"1", "2"} {
+		id := strings.Repeat("&", 254) + last // six bytes each in JSON
+		w.post(signups, fmt.Sprintf(`{"user_id": %q, "code": "abc"}`, id), http.StatusCreated)
+		w.post(purchases, fmt.Sprintf(`{"user_id": %q, "purchase_id": %q, "amount": 100, "currency": "USD"}`, id, id), http.StatusCreated)
+	}
+	w.converge()
+	var first, second struct {
+		Credits    []any
+		NextCursor string `json:"next_cursor"`
+	}
+	w.get("/v1/referrers/r/credits?limit=1", &first)
+	w.get("/v1/referrers/r/credits?limit=1&cursor="+first.NextCursor, &second)
+	if len(second.Credits) != 1 || second.NextCursor != "" {
+		t.Errorf("the second page: %v", second)
+	}
+}

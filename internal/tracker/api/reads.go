@@ -20,7 +20,7 @@ type person struct {
 // page is the requested part of a list.
 type page struct {
 	ID     string `path:"id" minLength:"1" maxLength:"255" doc:"The application's pseudonym of the user."`
-	Cursor string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before; left out: the first page."`
+	Cursor string `query:"cursor" maxLength:"8192" doc:"next_cursor of the page before; left out: the first page."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items in the answer. A page of long items ends earlier, after some 512 KiB: it is the last only if it has no next_cursor."`
 }
 
