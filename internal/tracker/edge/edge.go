@@ -141,13 +141,27 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.capture(w, r)
 		return
 	}
-	for _, route := range [...]struct{ prefix, name string }{{"/r/", RouteLink}, {"/referral/", RouteAlias}} {
-		rest, ok := strings.CutPrefix(path, route.prefix)
-		if code := strings.TrimSuffix(rest, "/"); ok && code != "" && strings.IndexByte(code, '/') < 0 {
-			r.Pattern = route.name
-			e.follow(w, r, code)
-			return
-		}
+	if route, code, ok := linkOf(r.URL); ok {
+		r.Pattern = route
+		e.follow(w, r, code)
+		return
 	}
 	e.Next.ServeHTTP(w, r)
+}
+
+// linkRoutes are the routes of links by the first segment of their path.
+var linkRoutes = map[string]string{"r": RouteLink, "referral": RouteAlias}
+
+// linkOf returns the route and the code of a link's address. It takes the path apart before it
+// decodes it: a slash in a code is written %2F.
+func linkOf(address *url.URL) (route, code string, ok bool) {
+	prefix, rest, _ := strings.Cut(strings.TrimPrefix(address.EscapedPath(), "/"), "/")
+	rest = strings.TrimSuffix(rest, "/")
+	if rest == "" || strings.IndexByte(rest, '/') >= 0 {
+		return "", "", false
+	}
+	first, err1 := url.PathUnescape(prefix)
+	code, err2 := url.PathUnescape(rest)
+	route = linkRoutes[first]
+	return route, code, route != "" && err1 == nil && err2 == nil
 }

@@ -204,3 +204,39 @@ func TestParametersOfALinkGoOnToItsDestination(t *testing.T) {
 	b.leads(b.do("GET", "/r/ann1?utm_source=mail&ref=bob1&to=/item&gclid=1"), 302, "https://shop.example/item?utm_source=mail&gclid=1")
 	b.leads(b.do("GET", "/r/ann2?utm_source=mail"), 302, spring+"?utm_source=mail")
 }
+
+// The API's list of links has such an address for each link, also of one that SQL created.
+func TestLinkOfSQLIsFollowedByItsAddress(t *testing.T) {
+	w := newWorld(t)
+	codes := []string{"summer sale", "a/b", "/", "c++", "50%", "a?b", "a#b", "x\u00a0y", "x\u2003y", "a;b", "%2f"}
+	for _, code := range codes {
+		_, err := w.owner.Exec(t.Context(), "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ($1, 'spring', 'ann')", code)
+		testworld.Must(t, err)
+	}
+	for _, code := range codes {
+		b := w.browser()
+		b.leads(b.do("GET", "/r/"+url.PathEscape(code)), 302, spring)
+		same(t, "codes", []string{code}, b.codes())
+		b = w.browser()
+		b.remote = gateway
+		response := b.do("GET", "/capture", "X-Original-URL", "https://shop.example/?r="+url.QueryEscape(code))
+		same(t, "X-Referral-Code", code, response.Header.Get("X-Referral-Code"))
+	}
+	same(t, "touches", 2*len(codes), len(w.written()))
+}
+
+func TestPathWithASlashInTheCodeIsNoLink(t *testing.T) {
+	w := newWorld(t, func(o *edge.Options) {
+		o.Next = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	})
+	for path, want := range map[string]int{
+		"/r/a/b": http.StatusTeapot, "/r/ann1//": http.StatusTeapot, "/r/": http.StatusTeapot, "/r": http.StatusTeapot,
+		"/r/../ann1": http.StatusTeapot, "/v1%2F..%2Fr/ann1": http.StatusTeapot, "/r%2Fann1": http.StatusTeapot,
+		"/r/..%2Fann1": http.StatusNotFound, "/%72/ann1": http.StatusFound, "/r/%61nn1": http.StatusFound,
+	} {
+		b := w.browser()
+		if got := b.do("GET", path); got.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, got.StatusCode, want)
+		}
+	}
+}

@@ -48,13 +48,14 @@ func NewCode() string {
 func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
 // Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL
-// can write a link with almost any code.
+// can write a link with any code. Control characters are refused, because X-Referral-Code cannot
+// contain them.
 func Valid(code string) bool {
 	if code == "" || len(code) > largestCode || utf8.RuneCountInString(code) > longestCode || !utf8.ValidString(code) {
 		return false
 	}
 	for _, c := range code {
-		if unicode.IsControl(c) || unicode.IsSpace(c) {
+		if unicode.IsControl(c) {
 			return false
 		}
 	}
