@@ -424,3 +424,11 @@ func TestEachNextCursorIsAccepted(t *testing.T) {
 		t.Errorf("the second page: %v", second)
 	}
 }
+
+func TestActionWithoutAnIDIsTheSameInAnySpellingOfItsCode(t *testing.T) {
+	w := newWorld(t)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": "ABC"}`, http.StatusCreated)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": "abc"}`, http.StatusOK)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": " Abc\t"}`, http.StatusOK)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": "other"}`, http.StatusCreated)
+}

@@ -3,11 +3,13 @@ package facts
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
 // Action is a fact: something else that a visitor or user did.
@@ -35,13 +37,13 @@ func (a *Action) actor() string {
 }
 
 // id is the action's id or, without one, a digest of the given fields. So without an id and a time,
-// the same action on the same target is recorded once.
+// the same action on the same target is recorded once, in whatever spelling its code is given.
 func (a *Action) id() string {
 	if a.ActionID != nil {
 		return *a.ActionID
 	}
 	digest := sha256.New()
-	for _, part := range []string{a.Action, valueOf(a.Target), valueOf(a.Code), instantText(a.ActedAt)} {
+	for _, part := range []string{a.Action, valueOf(a.Target), strings.ToLower(links.Trim(valueOf(a.Code))), instantText(a.ActedAt)} {
 		digest.Write([]byte(part))
 		digest.Write([]byte{0}) // no part contains it
 	}
