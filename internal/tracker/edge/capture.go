@@ -61,13 +61,17 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 // mostCodes is the most codes that are looked up for one request.
 const mostCodes = 4
 
-// codesOn returns the values of the parameters that may hold a code, in order of precedence.
+// codesOn returns the values of the parameters that may hold a code, in order of precedence. It
+// leaves out values that cannot be codes.
 func (e *Edge) codesOn(a webAddress) (codes []string) {
 	if a.query == "" {
 		return nil
 	}
 	for _, name := range e.Parameters {
 		for value := range values(a.query, name) {
+			if !possible(value) {
+				continue
+			}
 			if codes = append(codes, value); len(codes) == mostCodes {
 				return codes
 			}

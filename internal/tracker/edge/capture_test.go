@@ -111,6 +111,8 @@ func TestParameterNamesAreASetting(t *testing.T) {
 	same(t, "what is no code does not count", "ann1", captured(usual, "r=%00&ref=ann1"))
 	same(t, "the first that names a link counts", "ann1", captured(usual, "r=producthunt&ref=ann1"))
 	same(t, "also of one name", "ann1", captured(usual, "ref=producthunt&ref=&ref=ann1&ref=bob1"))
+	same(t, "values that cannot be codes do not count", "ann1",
+		captured(usual, "r=%00&r=a%0Ab&r="+strings.Repeat("x", 256)+"&r=%01&r=%02&r=ann1"))
 	same(t, "but of four only", "", captured(usual, "r=1&r=2&r=3&r=4&r=ann1"))
 	same(t, "another", "", captured(usual, "via=ann1"))
 	own := newWorld(t, func(o *edge.Options) { o.Parameters = []string{"via"} })

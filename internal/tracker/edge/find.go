@@ -39,6 +39,12 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 	return nil, "", reason
 }
 
+// possible reports whether find may find a link for a text.
+func possible(given string) bool {
+	given = links.Trim(given)
+	return links.Valid(given) || links.Valid(withoutTail(given))
+}
+
 func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {
 	if !links.Valid(code) {
 		return nil, links.ErrUnknown
