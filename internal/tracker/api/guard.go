@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // Keys of values of a request's context.
@@ -25,6 +26,9 @@ func caller(ctx context.Context) string {
 
 // guard refuses requests without a valid token before it reads anything else of them.
 func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
+	// Every answer is JSON. huma would repeat "Accept: json" as the type of the answer.
+	r, _ := humago.Unwrap(ctx)
+	r.Header.Del("Accept")
 	scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	name, ok := "", false
 	if strings.EqualFold(scheme, "Bearer") {
@@ -35,9 +39,8 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		_ = huma.WriteErr(a.huma, ctx, http.StatusUnauthorized, "give one of the tracker's API tokens: Authorization: Bearer <token>")
 		return
 	}
-	if at := illegible(ctx.URL()); at != "" {
-		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "a field is invalid",
-			&huma.ErrorDetail{Location: at, Message: "must be UTF-8 without U+0000"})
+	if wrong := wrongAddress(ctx.URL()); wrong != nil {
+		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "a field is invalid", wrong)
 		return
 	}
 	body, answer := a.bodies.Charge(), &answerCharge{of: a.answers}
@@ -47,21 +50,23 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, callerKey{}, name))
 }
 
-// illegible names the part of an address that Postgres cannot store as text; empty if none.
-func illegible(address url.URL) string {
+// wrongAddress returns the error of an address that cannot be parsed, or that has text that Postgres
+// cannot store; nil if there is none.
+func wrongAddress(address url.URL) *huma.ErrorDetail {
+	const unstorable = "must be UTF-8 without U+0000"
 	if !storable(address.Path) {
-		return "path"
+		return detail("path", unstorable)
 	}
 	values, err := url.ParseQuery(address.RawQuery)
 	if err != nil {
-		return "query"
+		return detail("query", "must be parameters separated by &, with complete escapes such as %2F")
 	}
 	for name, all := range values {
 		if !storable(name) || !storable(strings.Join(all, "")) {
-			return "query"
+			return detail("query", unstorable)
 		}
 	}
-	return ""
+	return nil
 }
 
 func storable(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

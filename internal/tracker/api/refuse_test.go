@@ -282,3 +282,31 @@ func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
 		})
 	}
 }
+
+func TestMalformedQueryIsRefusedAsSuch(t *testing.T) {
+	w := newWorld(t)
+	for query, says := range map[string]string{
+		"limit=5;x": "separated by &", "limit=%zz": "separated by &", "limit=%ff": "must be UTF-8", "limit=%00": "must be UTF-8",
+	} {
+		got := w.send(http.MethodGet, "/v1/referrers/r/credits?"+query, "")
+		if got.status != http.StatusUnprocessableEntity || !strings.Contains(got.problem(t).Errors[0].Message, says) {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
+		}
+	}
+}
+
+func TestEveryAnswerIsJSONWhateverIsAccepted(t *testing.T) {
+	w := newWorld(t)
+	for _, accept := range []string{"", "json", "application/json", "text/html", "*/*"} {
+		for path, want := range map[string]string{
+			"/v1/referrers/r/balance": "application/json", "/v1/users/u/erasure": "application/problem+json",
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			r.Header.Set("Authorization", "Bearer "+secret)
+			r.Header.Set("Accept", accept)
+			if got := w.do(r).header.Get("Content-Type"); got != want {
+				t.Errorf("%q: %s is %s", accept, path, got)
+			}
+		}
+	}
+}
