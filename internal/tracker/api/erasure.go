@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -63,6 +62,6 @@ func (a *api) erasure(ctx context.Context, in *person) (erasure, error) {
 func (a *api) stateOf(userID string, e *facts.Erasure) erasure {
 	return erasure{
 		UserID: userID, RequestedAt: e.RequestedAt, CompletedAt: e.CompletedAt,
-		URL: fmt.Sprintf("%s/v1/users/%s/erasure", a.PublicURL, url.PathEscape(userID)),
+		URL: fmt.Sprintf("%s/v1/users/%s/erasure", a.PublicURL, segment(userID)),
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -42,7 +43,15 @@ func (a *api) address(code *string) string {
 	if code == nil {
 		return ""
 	}
-	return a.PublicURL + "/r/" + url.PathEscape(*code)
+	return a.PublicURL + "/r/" + segment(*code)
+}
+
+// segment escapes a text as one segment of a path. Clients drop segments that are dots.
+func segment(text string) string {
+	if text == "." || text == ".." {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
 }
 
 func detail(at, message string) *huma.ErrorDetail {
