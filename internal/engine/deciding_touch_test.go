@@ -85,3 +85,19 @@ func value(a *reward.Attribution) reward.Attribution {
 	}
 	return *a
 }
+
+// The difference of the earliest and the latest time is in the range of no interval.
+func TestFirstTouchIgnoresATouchFarOutsideTheWindow(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", fiveDollars())
+	s.asOwner("UPDATE referral.meta SET attribution = 'FirstTouch', epoch = epoch + 1")
+	s.write(annasLink)
+	s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES
+			('v', '1', 'a', '4713-12-01 00:00:00+00 BC'), ('v', '2', 'a', '294276-12-31 20:00:00+00');
+		INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('ben', 'v', '294276-12-31 23:59:59.999999+00');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 1000, 'USD', '294276-12-31 23:59:59.999999+00')`)
+	s.converge()
+	s.expect("set aside", "SELECT user_id, cause FROM referral.set_aside")
+	s.expect("deciding touch", "SELECT touch_id FROM referral.attribution", "2")
+	s.expect("pairs", pairs, "ben p Held HoldPeriod")
+}

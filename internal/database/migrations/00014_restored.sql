@@ -213,3 +213,19 @@ COMMENT ON TABLE  referral.followed_policy IS 'Policies that a campaign followed
 COMMENT ON COLUMN referral.followed_policy.campaign IS 'The campaign.';
 COMMENT ON COLUMN referral.followed_policy.policy_uid IS 'UID of the policy.';
 COMMENT ON COLUMN referral.followed_policy.generation IS 'The highest generation of it that was in force; a lower one is ignored.';
+
+-- The time between the earliest and the latest time is not in the range of an interval's
+-- microseconds: the difference of two times wraps on Postgres 15, and is an error later. So each time is
+-- compared with 2000, the middle of the range.
+CREATE OR REPLACE FUNCTION referral.may_attribute(
+    link referral.link, campaign referral.campaign, touched_at timestamptz, referee text, signed_up_at timestamptz)
+    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN touched_at <= signed_up_at
+       AND ((link).expires_at IS NULL OR touched_at < (link).expires_at)
+       AND ((link).disabled_at IS NULL OR touched_at < (link).disabled_at)
+       AND (link).referrer_id <> referee
+       AND (campaign).mode NOT IN ('Closed', 'Reversing')
+       AND ((campaign).starts_at IS NULL OR signed_up_at >= (campaign).starts_at)
+       AND ((campaign).ends_at IS NULL OR signed_up_at < (campaign).ends_at)
+       AND signed_up_at - timestamptz '2000-01-01 00:00:00+00'
+           <= (campaign).attribution_window * interval '1 microsecond' - (timestamptz '2000-01-01 00:00:00+00' - touched_at);

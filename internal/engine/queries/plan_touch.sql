@@ -14,7 +14,8 @@ SELECT s.user_id, s.visitor_id, t.*, 0::bigint
                         AND l.referrer_id <> s.user_id
                         AND (c.starts_at IS NULL OR s.signed_up_at >= c.starts_at)
                         AND (c.ends_at IS NULL OR s.signed_up_at < c.ends_at)
-                        AND s.signed_up_at - t.touched_at <= c.attribution_window * interval '1 microsecond'
+                        AND s.signed_up_at - timestamptz '2000-01-01 00:00:00+00'
+                            <= c.attribution_window * interval '1 microsecond' - (timestamptz '2000-01-01 00:00:00+00' - t.touched_at)
                       ORDER BY CASE WHEN @last_touch::bool THEN t.touched_at END DESC, t.touched_at,
                                referral.normal_code(t.code) COLLATE "C", t.touch_id
                       LIMIT 1) AS t;
