@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"unicode/utf8"
 
@@ -22,7 +23,7 @@ const longestName = 255
 type share struct {
 	campaign   *reward.Campaign
 	claims     []reward.Claim
-	freed      int64            // budget that the batch gives back, minor units
+	freed      big.Int          // budget that the batch gives back, minor units
 	unadmitted map[string]int64 // pairs that are no longer admitted, by referrer
 	ownWaiting int              // pairs of the batch that were on the waitlist before it
 
@@ -133,7 +134,7 @@ func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 // always requests one; an allocation batch only if it changed anything, or left a pair that fits.
 // Campaigns whose waitlist it changes are added when that is recorded.
 func (b *batch) requestAllocation(s *share, admitted int, again bool) {
-	if s.campaign.Name != b.allocatesFor || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed != 0 || len(s.unadmitted) > 0 {
+	if s.campaign.Name != b.allocatesFor || admitted > 0 || again || len(s.waitlist.CouldFit) > 0 || s.freed.Sign() != 0 || len(s.unadmitted) > 0 {
 		b.allocationRequests = append(b.allocationRequests, s.campaign.Name)
 	}
 }
@@ -226,7 +227,7 @@ func (r *referee) addFreed(of func(string) *share) {
 			continue
 		}
 		if budget := s.campaign.Budget; budget != nil {
-			s.freed += reward.Total(before.Credits, budget.Currency) - reward.Total(remaining, budget.Currency)
+			s.freed.Add(&s.freed, reward.Increase(remaining, before.Credits, budget.Currency))
 		}
 		if !stays {
 			s.unadmitted[before.ReferrerID]++
@@ -257,7 +258,8 @@ func (b *batch) lockCampaigns(ctx context.Context, shares []*share, users []stri
 // batch gives back.
 func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	byName := make(map[string]*share, len(shares))
-	var budgets, currencies, campaigns, referrers []string
+	var budgets, currencies, freed, campaigns, referrers []string
+	var amounts []int64
 	for _, s := range shares {
 		name := s.campaign.Name
 		byName[name] = s
@@ -265,6 +267,7 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 		s.waitlist.Repricing = map[string]bool{}
 		if s.campaign.Budget != nil {
 			budgets, currencies = append(budgets, name), append(currencies, s.campaign.Budget.Currency)
+			amounts, freed = append(amounts, s.campaign.Budget.Amount), append(freed, s.freed.String())
 		}
 		for _, id := range s.concernedReferrers() {
 			campaigns, referrers = append(campaigns, name), append(referrers, id)
@@ -272,13 +275,12 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	}
 	var q pgx.Batch
 	var name, referrer string
-	var used, admitted, pairs int64
+	var left, admitted, pairs int64
 	var rollingOut, waits bool
 	if len(budgets) > 0 {
-		q.Queue(b.statement("load_budget"), budgets, currencies).Query(b.each([]any{&name, &used, &admitted, &rollingOut}, func() {
+		q.Queue(b.statement("load_budget"), budgets, currencies, amounts, freed).Query(b.each([]any{&name, &left, &admitted, &rollingOut}, func() {
 			s := byName[name]
-			s.capacity.BudgetLeft = s.campaign.Budget.Amount - used + s.freed
-			s.capacity.AdmittedPairs, s.capacity.RollingOut = admitted, rollingOut
+			s.capacity.BudgetLeft, s.capacity.AdmittedPairs, s.capacity.RollingOut = left, admitted, rollingOut
 		}))
 	}
 	if len(referrers) > 0 {

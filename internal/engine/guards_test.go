@@ -183,7 +183,7 @@ func TestBudgetIsReadFromWhatWasGiven(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
 		s.declare("invite", fiveDollars(), limited(1, 0, 1200))
 		if !guard {
-			s.engine.Replace("load_budget", "SELECT unnest($1::text[]), 0::bigint, 0::bigint, false WHERE $2::text[] IS NOT NULL")
+			s.engine.Replace("load_budget", "SELECT unnest($1::text[]), unnest($3::bigint[]), 0::bigint, false WHERE ($2::text[], $4::text[]) IS NOT NULL")
 		}
 		for n := 1; n <= 4; n++ {
 			s.arrive(n, n)

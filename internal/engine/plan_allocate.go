@@ -56,7 +56,7 @@ func (p *plan) serve(s *share) error {
 	if err != nil {
 		return err
 	}
-	frees := s.freed != 0 || len(s.unadmitted) > 0
+	frees := s.freed.Sign() != 0 || len(s.unadmitted) > 0
 	switch {
 	case s.campaign.Name == p.request.Campaign.Name:
 		// A tier depends on whether a pair of the referrer is taken back before or after.
@@ -146,7 +146,8 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 		if err := p.loadAdmitted(ctx, sum, s); err != nil {
 			return err
 		}
-		s.capacity, s.freed, s.unadmitted = sum.capacity, sum.freed, sum.unadmitted
+		s.capacity, s.unadmitted = sum.capacity, sum.unadmitted
+		s.freed.Set(&sum.freed)
 		if err := p.serve(s); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (p *plan) addShare(s *share) {
 		return
 	}
 	sum := p.shareOf(s.campaign)
-	sum.freed += s.freed
+	sum.freed.Add(&sum.freed, &s.freed)
 	for referrer, n := range s.unadmitted {
 		if _, known := sum.unadmitted[referrer]; !known && len(sum.unadmitted) == mostReferrers {
 			p.result.Estimate = true

@@ -5,10 +5,16 @@ import (
 	"slices"
 )
 
+// MostBudgetLeft is less than math.MaxInt64, which may stand for a need beyond the range of int64: no
+// budget has capacity for that.
+const MostBudgetLeft = 1<<63 - 2
+
 // Capacity is what cap and budget of one campaign leave. Allocate uses it up as it admits.
 type Capacity struct {
-	Campaign   *Campaign
-	BudgetLeft int64            // minor units, below zero after the budget was lowered; means nothing without a budget
+	Campaign *Campaign
+	// BudgetLeft is in minor units, and below zero after the budget was lowered. It is at most
+	// MostBudgetLeft. Without a budget it means nothing.
+	BudgetLeft int64
 	Admitted   map[string]int64 // Held and Granted pairs, by referrer
 
 	// RollingOut reports that a rollout of a campaign with a budget has still to move pairs, which

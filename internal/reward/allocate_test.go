@@ -2,6 +2,7 @@ package reward
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -313,5 +314,20 @@ func TestFittingUsesCapacityInOrder(t *testing.T) {
 	}
 	if got := strings.Join(users, " "); got != "a c e" {
 		t.Errorf("picked %s", got)
+	}
+}
+
+func TestNeedBeyondInt64FitsNoBudget(t *testing.T) {
+	most := Credit{Reward: "a", BeneficiaryID: "anna", Money: Money{Amount: math.MaxInt64, Currency: "USD"}}
+	one := Credit{Reward: "b", BeneficiaryID: "anna", Money: Money{Amount: 1, Currency: "USD"}}
+	c := candidate{campaign: &Campaign{Budget: &most.Money}}
+	capacity := Capacity{Campaign: c.campaign, BudgetLeft: MostBudgetLeft}
+	if lack := capacity.lack("anna", false, c.growth([]Credit{most, one})); lack != BudgetExhausted {
+		t.Errorf("got %q", lack)
+	}
+	// What an admitted pair earns beyond int64 grows by the exact difference.
+	c.pair = &Pair{State: Granted, Credits: []Credit{most, one}}
+	if growth := c.growth([]Credit{most, one, one}); growth != 1 {
+		t.Errorf("grows by %d", growth)
 	}
 }

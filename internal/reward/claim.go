@@ -3,6 +3,7 @@ package reward
 import (
 	"cmp"
 	"math"
+	"math/big"
 	"time"
 )
 
@@ -37,16 +38,16 @@ func (c *Claim) offer(n int64) (credits []Credit, needed int64, err error) {
 }
 
 // growth returns how much more of the campaign's budget the credits take than the pair's present
-// ones, in minor units. It may be below zero.
+// ones, in minor units. It may be below zero, and is at most math.MaxInt64.
 func (c *candidate) growth(credits []Credit) int64 {
 	if c.campaign.Budget == nil {
 		return 0
 	}
-	growth := Total(credits, c.campaign.Budget.Currency)
+	var present []Credit
 	if c.occupying() {
-		growth -= Total(c.pair.Credits, c.campaign.Budget.Currency)
+		present = c.pair.Credits
 	}
-	return growth
+	return Clamp(Increase(present, credits, c.campaign.Budget.Currency))
 }
 
 // admit admits the pair as its referrer's n-th, or lets it grow, with these credits.
@@ -93,18 +94,31 @@ func CompareAdmission(userA string, a *Decision, userB string, b *Decision) int 
 	)
 }
 
-// Total returns the sum of the credits in one currency, in minor units, at most math.MaxInt64: no
-// budget has capacity for more.
-func Total(credits []Credit, currency string) int64 {
-	var sum int64
+// Increase returns how much more credits come to than the credits before, in one currency and in
+// minor units. The sum of several credits may be out of the range of int64.
+func Increase(before, credits []Credit, currency string) *big.Int {
+	increase := total(credits, currency)
+	return increase.Sub(increase, total(before, currency))
+}
+
+// total returns the sum of the credits in one currency, in minor units.
+func total(credits []Credit, currency string) *big.Int {
+	sum := new(big.Int)
 	for i := range credits {
-		if credits[i].Currency != currency {
-			continue
+		if credits[i].Currency == currency {
+			sum.Add(sum, big.NewInt(credits[i].Amount))
 		}
-		if credits[i].Amount > math.MaxInt64-sum {
-			return math.MaxInt64
-		}
-		sum += credits[i].Amount
 	}
 	return sum
+}
+
+// Clamp returns the nearest amount in the range of int64.
+func Clamp(amount *big.Int) int64 {
+	switch {
+	case amount.IsInt64():
+		return amount.Int64()
+	case amount.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }

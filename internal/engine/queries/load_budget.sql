@@ -1,10 +1,15 @@
--- Reads what held and granted pairs use of each budget, in minor units, how many pairs these are,
--- and whether a rollout of the campaign has still to move pairs. A sum beyond bigint is read as the
--- largest bigint, and one below zero, which only damage can cause, as zero.
+-- Reads what held and granted pairs leave of each budget of $3 in currency $2, in minor units, once
+-- the batch has given $4 back, how many pairs these are, and whether a rollout of the campaign has
+-- still to move pairs. What is left is read as at least the smallest bigint and at most the largest
+-- but one, since the largest stands for a need beyond bigint. Pairs that use less than zero, which
+-- only damage can cause, use nothing.
 -- Uses credit_count_pkey and pair_count_pkey; see rolling_out.
-SELECT b.campaign, greatest(0, least(coalesce(used.amount, 0), 9223372036854775807))::bigint, coalesce(admitted.pairs, 0)::bigint,
+SELECT b.campaign,
+       greatest(-9223372036854775808, least(9223372036854775806,
+                b.amount - greatest(0, coalesce(used.amount, 0)) + b.freed))::bigint,
+       coalesce(admitted.pairs, 0)::bigint,
        referral.rolling_out(b.campaign)
-  FROM unnest($1::text[], $2::text[]) AS b(campaign, currency)
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]::numeric[]) AS b(campaign, currency, amount, freed)
  CROSS JOIN LATERAL (SELECT sum(granted + held) AS amount FROM referral.credit_count
                       WHERE campaign = b.campaign AND currency = b.currency) AS used
  CROSS JOIN LATERAL (SELECT sum(granted + held) AS pairs FROM referral.pair_count WHERE campaign = b.campaign) AS admitted;

@@ -1,0 +1,44 @@
+package engine_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+func budgetOf(amount int64) func(*database.Declaration) {
+	return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: "USD"} }
+}
+
+func TestFreedBudgetBeyondBigintAdmitsNothingUnderAnExhaustedBudget(t *testing.T) {
+	s := newShop(t)
+	terms := fiveDollars()
+	terms.Purchases = reward.EveryPurchase
+	terms.Rewards = []reward.Reward{{Name: "friend", Beneficiary: reward.ToReferee, Percentage: &reward.Percentage{Rate: "100"}}}
+	s.declare("friends", terms)
+	s.write(annasLink)
+	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('ben', 'a', now() - interval '2 hours');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'ben', n::text, 4611686018427387904, 'USD' FROM generate_series(1, 3) n`)
+	s.converge()
+	s.declare("friends", terms, budgetOf(1000), func(d *database.Declaration) { d.Generation, d.Policy.Generation = 2, 2 })
+	s.converge()
+	s.write(`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', '1', 'r', 4611686018427387904), ('ben', '2', 'r', 4611686018427387904);
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'new', 500, 'USD')`)
+	s.converge()
+	s.expect("pairs", pairs, "ben 1 Reversed Refunded", "ben 2 Reversed Refunded", "ben 3 Granted Qualified", "ben new Waiting BudgetExhausted")
+}
+
+func TestRewardsBeyondBigintWaitUnderTheLargestBudget(t *testing.T) {
+	s := newShop(t)
+	terms := fiveDollars()
+	terms.Rewards = []reward.Reward{
+		{Name: "a", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: math.MaxInt64, Currency: "USD"}},
+		{Name: "b", Beneficiary: reward.ToReferrer, Fixed: &reward.Money{Amount: 1, Currency: "USD"}},
+	}
+	s.declare("friends", terms, budgetOf(math.MaxInt64))
+	s.write(annasLink + ";" + benByTouch)
+	s.converge()
+	s.expect("pairs", pairs, "ben p Waiting BudgetExhausted")
+}
