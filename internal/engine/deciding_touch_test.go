@@ -29,18 +29,15 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			links := map[string]*reward.Link{}
 			for n, campaign := range []string{"wide", "narrow", "early", "closed", "unknown", "wide", "narrow"} {
 				l := &reward.Link{Code: fmt.Sprint("l", n), Campaign: campaign, ReferrerID: fmt.Sprint("u", n)}
-				var expires, disabled *time.Time
 				if n%2 == 1 {
-					l.ExpiresAt = hour(8)
-					expires = &l.ExpiresAt
+					l.ExpiresAt = new(hour(8))
 				}
 				if n%3 == 2 {
-					l.DisabledAt = hour(5)
-					disabled = &l.DisabledAt
+					l.DisabledAt = new(hour(5))
 				}
 				links[l.Code] = l
 				s.write("INSERT INTO referral.link (code, campaign, referrer_id, expires_at, disabled_at) VALUES ($1, $2, $3, $4, $5)",
-					l.Code, l.Campaign, l.ReferrerID, expires, disabled)
+					l.Code, l.Campaign, l.ReferrerID, l.ExpiresAt, l.DisabledAt)
 			}
 			touches := map[string][]reward.Touch{}
 			for n := range 400 {

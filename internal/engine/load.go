@@ -304,18 +304,14 @@ func (c *lostTouchColumns) add(r *referee) {
 }
 
 // linkRow receives the columns of a link.
-type linkRow struct {
-	reward.Link
-	expiresAt, disabledAt *time.Time
-}
+type linkRow struct{ reward.Link }
 
 func (l *linkRow) columns() []any {
-	return []any{&l.Code, &l.Campaign, &l.ReferrerID, &l.Label, &l.expiresAt, &l.disabledAt}
+	return []any{&l.Code, &l.Campaign, &l.ReferrerID, &l.Label, &l.ExpiresAt, &l.DisabledAt}
 }
 
 func (l *linkRow) read() *reward.Link {
 	link := l.Link
-	link.ExpiresAt, link.DisabledAt = orZero(l.expiresAt), orZero(l.disabledAt)
 	return &link
 }
 
@@ -386,13 +382,6 @@ func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 		}
 		return rows.Err()
 	}
-}
-
-func orZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }
 
 func keys(m map[string][]*referee) []string {

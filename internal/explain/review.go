@@ -168,7 +168,7 @@ func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, l
 		if e.What == "Touched" {
 			touch := reward.Touch{VisitorID: visitorID, TouchID: touchID, TouchedAt: e.At}
 			if e.Code != "" {
-				touch.Link = &reward.Link{Code: e.Code, Campaign: e.Campaign, ReferrerID: referrerID, ExpiresAt: orZero(expiresAt), DisabledAt: orZero(disabledAt)}
+				touch.Link = &reward.Link{Code: e.Code, Campaign: e.Campaign, ReferrerID: referrerID, ExpiresAt: expiresAt, DisabledAt: disabledAt}
 			}
 			event.Lost = lost(&touch)
 		}

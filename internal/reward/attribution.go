@@ -88,8 +88,8 @@ func codeAttribution(link *Link, signedUpAt time.Time) Attribution {
 
 // alive reports whether the link is neither expired nor disabled at that time.
 func (l *Link) alive(at time.Time) bool {
-	return (l.ExpiresAt.IsZero() || at.Before(l.ExpiresAt)) &&
-		(l.DisabledAt.IsZero() || at.Before(l.DisabledAt))
+	return (l.ExpiresAt == nil || at.Before(*l.ExpiresAt)) &&
+		(l.DisabledAt == nil || at.Before(*l.DisabledAt))
 }
 
 // notAttributing returns the reason why a campaign attributes no signup of that time; empty: it

@@ -20,25 +20,25 @@ func TestTypedCodeDecidesAlone(t *testing.T) {
 		}, says(granted)},
 		{"a code that names no link, without touches", func(s *story) { s.typed(nil) }, says("p1 NotCounting NotAttributed")},
 		{"a code of an expired link decides alone, touches or not", func(s *story) {
-			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", ExpiresAt: day(1)}
+			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", ExpiresAt: new(day(1))}
 		}, says("p1 NotCounting NotAttributed")},
 		{"a code of a disabled link decides alone, touches or not", func(s *story) {
-			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", DisabledAt: day(1)}
+			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "invite", ReferrerID: "carl", DisabledAt: new(day(1))}
 		}, says("p1 NotCounting NotAttributed")},
 		{"a code of an undeclared campaign decides alone, touches or not", func(s *story) {
 			s.ben.Signup.Code, s.ben.Code = "c", &Link{Code: "c", Campaign: "later", ReferrerID: "carl"}
 		}, says("p1 NotCounting NotAttributed")},
 		{"a link expiring after signup attributes", func(s *story) {
-			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: day(1).Add(instant)})
+			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: new(day(1).Add(instant))})
 		}, says(granted)},
 		{"a link expiring at signup attributes nothing", func(s *story) {
-			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: day(1)})
+			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", ExpiresAt: new(day(1))})
 		}, says("p1 NotCounting NotAttributed")},
 		{"a link disabled at signup attributes nothing", func(s *story) {
-			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: day(1)})
+			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: new(day(1))})
 		}, says("p1 NotCounting NotAttributed")},
 		{"a link disabled after signup attributes", func(s *story) {
-			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: day(1).Add(instant)})
+			s.typed(&Link{Code: "c", Campaign: "invite", ReferrerID: "anna", DisabledAt: new(day(1).Add(instant))})
 		}, says(granted)},
 		{"a code of an undeclared campaign attributes nothing", func(s *story) {
 			s.typed(&Link{Code: "c", Campaign: "later", ReferrerID: "anna"})
@@ -108,11 +108,13 @@ func TestTouchAttributesWithinWindowAndPeriod(t *testing.T) {
 			s.ben.Touches[0].TouchedAt = day(1).Add(-window - instant)
 		}, says("p1 NotCounting OutsideWindow")},
 		{"a link that expires after the touch attributes", func(s *story) {
-			s.link().ExpiresAt = day(0).Add(instant)
+			s.link().ExpiresAt = new(day(0).Add(instant))
 		}, says(granted)},
-		{"a link expired at the touch attributes nothing", func(s *story) { s.link().ExpiresAt = day(0) }, says("p1 NotCounting NotAttributed")},
-		{"a link disabled at the touch attributes nothing", func(s *story) { s.link().DisabledAt = day(0) }, says("p1 NotCounting NotAttributed")},
-		{"a link disabled after the touch attributes", func(s *story) { s.link().DisabledAt = day(0, 1) }, says(granted)},
+		{"a link expired at the touch attributes nothing", func(s *story) { s.link().ExpiresAt = new(day(0)) }, says("p1 NotCounting NotAttributed")},
+		{"a link that expired at Go's zero time attributes nothing", func(s *story) { s.link().ExpiresAt = new(time.Time{}) }, says("p1 NotCounting NotAttributed")},
+		{"a link disabled at Go's zero time attributes nothing", func(s *story) { s.link().DisabledAt = new(time.Time{}) }, says("p1 NotCounting NotAttributed")},
+		{"a link disabled at the touch attributes nothing", func(s *story) { s.link().DisabledAt = new(day(0)) }, says("p1 NotCounting NotAttributed")},
+		{"a link disabled after the touch attributes", func(s *story) { s.link().DisabledAt = new(day(0, 1)) }, says(granted)},
 		{"an owner's own click is no touch", func(s *story) {
 			s.ben.Touches = append(s.ben.Touches, touchOf("t2", day(0, 9), linkOf("ben")))
 		}, says(granted)},
@@ -212,7 +214,7 @@ func TestAttributionFollowsFactsUntilAdmission(t *testing.T) {
 	for name, edit := range map[string]func(*story){
 		"a later touch":       func(s *story) { s.ben.Touches = append(s.ben.Touches, touchOf("t2", day(0, 9), linkOf("carl"))) },
 		"purged touches":      func(s *story) { s.ben.Touches = nil },
-		"a disabled link":     func(s *story) { s.link().DisabledAt = day(-1) },
+		"a disabled link":     func(s *story) { s.link().DisabledAt = new(day(-1)) },
 		"an ended campaign":   func(s *story) { s.campaign().EndsAt = day(0) },
 		"a narrower window":   func(s *story) { s.campaign().AttributionWindow = time.Minute },
 		"a deleted campaign":  func(s *story) { s.campaign().Mode = Closed },

@@ -159,8 +159,8 @@ func (w *world) drawLink(t *rapid.T) *Link {
 		Code:       rapid.SampledFrom([]string{"a", "b"}).Draw(t, "code"),
 		Campaign:   rapid.SampledFrom(campaigns).Draw(t, "campaign"),
 		ReferrerID: rapid.SampledFrom(people).Draw(t, "referrer"),
-		ExpiresAt:  rapid.SampledFrom([]time.Time{{}, {}, day(1)}).Draw(t, "expires"),
-		DisabledAt: rapid.SampledFrom([]time.Time{{}, {}, day(1)}).Draw(t, "disabled"),
+		ExpiresAt:  rapid.SampledFrom([]*time.Time{nil, nil, new(day(1))}).Draw(t, "expires"),
+		DisabledAt: rapid.SampledFrom([]*time.Time{nil, nil, new(day(1))}).Draw(t, "disabled"),
 	}
 }
 
