@@ -9,6 +9,7 @@ import (
 
 // shopThatRaises returns a shop where ben is granted 5.00 and an edit to 9.00 begins to roll out.
 func shopThatRaises(t *testing.T) *shop {
+	t.Helper()
 	s := newShop(t)
 	s.declare("friends", fiveDollars())
 	s.write(annasLink + ";" + benByTouch)
