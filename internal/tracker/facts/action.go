@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
 
 // Action is a fact: something else that a visitor or user did.
@@ -43,12 +42,15 @@ func (a *Action) id() string {
 		return *a.ActionID
 	}
 	digest := sha256.New()
-	for _, part := range []string{a.Action, valueOf(a.Target), strings.ToLower(links.Trim(valueOf(a.Code))), instantText(a.ActedAt)} {
+	for _, part := range []string{a.Action, valueOf(a.Target), spelling(valueOf(a.Code)), instantText(a.ActedAt)} {
 		digest.Write([]byte(part))
 		digest.Write([]byte{0}) // no part contains it
 	}
 	return base64.RawURLEncoding.EncodeToString(digest.Sum(nil))
 }
+
+// spelling is one spelling of a code, trimmed and in lower case as by referral.normal_code.
+func spelling(code string) string { return strings.ToLower(strings.Trim(code, " \t\n\v\f\r")) }
 
 func instantText(t *time.Time) string {
 	if t == nil {
