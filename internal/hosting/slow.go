@@ -11,7 +11,7 @@ import (
 
 const (
 	// slowAfter is how long a use of a database may take until it counts as slow.
-	slowAfter = 250 * time.Millisecond
+	slowAfter = time.Second
 
 	// slowMemory is how long after a slow use a database counts as slow, although uses have been quick
 	// since.

@@ -19,7 +19,7 @@ import (
 
 const (
 	// slowFor is longer than a use may take without a slot.
-	slowFor = 2 * slowAfter
+	slowFor = slowAfter + 100*time.Millisecond
 
 	// almostSlow is less than any timeout.
 	almostSlow = 1900 * time.Millisecond
@@ -265,7 +265,7 @@ func longestWait(
 	t *testing.T, r *Registry, use useFunc, crowd []types.NamespacedName, objects int, takes func(use int) time.Duration,
 ) (longest time.Duration) {
 	t.Helper()
-	const warmUp = 5 * time.Second
+	const warmUp = 15 * time.Second
 	quiet := serveUnconnected(r, "quiet", 1)[0]
 	ctx, cancel := context.WithCancel(t.Context())
 	queue := make(chan func(), 2*objects*len(crowd)+1)
