@@ -151,7 +151,7 @@ func TestOtherPathsArePassedOn(t *testing.T) {
 		o.Next = http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) })
 	})
 	b := w.browser()
-	for _, target := range []string{"/", "/r", "/r/", "/r//", "/r/ann1/x", "/r/a%2Fb", "/referral", "/referral/", "/captured", "/v1/links", "/R/ann1"} {
+	for _, target := range []string{"/", "/r", "/r/", "/r//", "/r/ann1/x", "/referral", "/referral/", "/captured", "/v1/links", "/R/ann1"} {
 		if response := b.do("GET", target); response.StatusCode != http.StatusTeapot {
 			t.Errorf("%s: %d", target, response.StatusCode)
 		}
