@@ -41,9 +41,9 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
 // schema, if this object has it. It drops nothing.
 //
-// A database whose Secret is gone is gone, and one that cannot be used any more in a namespace that is
-// being deleted. Another unreachable database is not: its schema would stay
-// owned and keep the next owner waiting, so the object stays and reports what it waits for.
+// A database whose Secret is gone is gone, and so is one that cannot be used in a namespace that is
+// being deleted. Another unreachable database is not: its schema would stay owned and keep the next
+// owner waiting, so the object stays and reports what it waits for.
 //
 // Conditions: Terminating.
 func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {

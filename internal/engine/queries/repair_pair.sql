@@ -79,8 +79,9 @@ WITH altered AS MATERIALIZED (
      ORDER BY c.user_id, c.purchase_id
 )
 UPDATE referral.pair AS p
-   SET campaign = o.campaign, referrer_id = o.referrer_id, revision = o.revision,
-       admission_order = o.admission_order, ordinal = o.ordinal, qualified_at = o.qualified_at, matures_at = o.matures_at, counted_at = o.counted_at, allowed = o.allowed, state = o.state, reason = o.reason, credits = o.credits
+   SET campaign = o.campaign, referrer_id = o.referrer_id, revision = o.revision, admission_order = o.admission_order,
+       ordinal = o.ordinal, qualified_at = o.qualified_at, matures_at = o.matures_at, counted_at = o.counted_at,
+       allowed = o.allowed, state = o.state, reason = o.reason, credits = o.credits
   FROM original AS o
  WHERE p.user_id = o.user_id AND p.purchase_id = o.purchase_id
 RETURNING p.user_id, p.purchase_id;
