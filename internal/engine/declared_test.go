@@ -104,7 +104,7 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	run := func(tenant string) *engine.Engine {
 		e := s.newEngine(engine.Options{Tenant: tenant})
 		running.Go(func() { _ = e.Run(ctx) })
-		for e.Stats().Polls == 0 && e.Err() == nil {
+		for !e.Loaded() && e.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}
 		engines[tenant] = append(engines[tenant], e)

@@ -120,6 +120,9 @@ func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, stateme
 	return p.walk(ctx, p.addRange)
 }
 
+// Loaded reports whether the engine has a configuration.
+func (e *Engine) Loaded() bool { return e.config.Load() != nil }
+
 // DeclaredBytes is the memory that configurations have reserved.
 func DeclaredBytes() int {
 	declared.mu.Lock()
