@@ -128,7 +128,7 @@ func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *
 	delete(without.Annotations, v1alpha1.TakeOverAnnotation)
 	err := patchMetadata(ctx, r.client, without, s.adb)
 	if _, written := errors.AsType[*waitingError](err); written {
-		return nil // somebody else wrote the object, so it is reconciled again
+		return nil // the object was written meanwhile, so it is reconciled again
 	}
 	if err != nil {
 		return fmt.Errorf("while removing the annotation %s: %w", v1alpha1.TakeOverAnnotation, err)

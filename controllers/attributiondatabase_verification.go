@@ -18,7 +18,7 @@ const (
 	// defaultVerifyInterval is that of the CRD.
 	defaultVerifyInterval = 24 * time.Hour
 
-	// verifyPause is the shortest time between two verifications that nobody has requested. A server
+	// verifyPause is the shortest time between two verifications without a request. A server
 	// may report at any time that a resync has repaired something.
 	verifyPause = time.Minute
 )

@@ -34,7 +34,7 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 
 // patchMetadata writes what differs from the original, unless the object has gone.
 func patchMetadata(ctx context.Context, c client.Client, object, original client.Object) error {
-	// The lock keeps what somebody else writes meanwhile, such as a finalizer of another controller.
+	// The lock keeps what other clients write meanwhile, such as a finalizer of another controller.
 	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
 	err := client.IgnoreNotFound(c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager)))
 	if apierrors.IsConflict(err) {

@@ -118,7 +118,7 @@ func FuzzAcceptedValuesDecode(f *testing.F) {
 	c := cluster(f)
 	f.Fuzz(func(t *testing.T, field uint8, value string) {
 		if !utf8.ValidString(value) {
-			t.Skip("no JSON can hold it")
+			t.Skip("the value is not UTF-8, so no JSON contains it")
 		}
 		subject := fuzzed[int(field)%len(fuzzed)]
 		object := example(t, subject.kind, manyKinds[subject.kind])

@@ -7,7 +7,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestReversedPairThatCountsAgainWhileItsCampaignIsClosedKeepsItsRevision(t *testing.T) {
+func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), limited(1, 1, 0))
 	s.friends(1, 2)

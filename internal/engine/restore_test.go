@@ -53,7 +53,7 @@ func TestLostPairIsRestoredInTheCampaignThatGrantsItNow(t *testing.T) {
 }
 
 // A change of its facts restores a referee of which nothing is left but facts and ledger entries.
-func TestGrantedPairWithoutAttributionPairAndCreditsIsRestoredByABatch(t *testing.T) {
+func TestBatchRestoresAPairFromTheLedgerAlone(t *testing.T) {
 	renamed := fiveDollars()
 	renamed.Rewards[0].Name = "bonus"
 	for name, c := range map[string]struct {
@@ -90,7 +90,7 @@ func TestGrantedPairWithoutAttributionPairAndCreditsIsRestoredByABatch(t *testin
 }
 
 // A pair was taken back with its campaign and has lost its row. Its entries add up to nothing.
-func TestLostPairOfADeletedCampaignIsDecidedAnewWhenItIsDeclaredAgain(t *testing.T) {
+func TestLostPairOfAReversedCampaignIsDecidedAnew(t *testing.T) {
 	for name, drift := range map[string]int64{"not resynced": 0, "resynced meanwhile": 1} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)

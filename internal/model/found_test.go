@@ -768,7 +768,7 @@ func TestErasureOfAReferrerLeavesItsRefereesAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestReversedPairThatCountsAgainWhileItsCampaignIsClosedKeepsItsRevision(t *testing.T) {
+func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 	first := terms{Rewards: fiveDollars, Cap: 1}
 	second := first
 	second.Within = 100
