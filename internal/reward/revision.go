@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,8 +57,8 @@ func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 	}
 	followed := &campaign.Revisions[at]
 	for i := at + 1; i < len(campaign.Revisions); i++ {
-		next := &campaign.Revisions[i]
-		if next.reaches(c, campaign, maturesAt(c.purchase.PurchasedAt, followed.Terms.HoldPeriod)) {
+		matures := maturesAt(c.purchase.PurchasedAt, followed.Terms.HoldPeriod)
+		if next := &campaign.Revisions[i]; !campaign.withdrawn(i) && next.reached(c, campaign, matures) {
 			followed = next
 		}
 	}
@@ -70,14 +71,9 @@ func (c *candidate) continues(campaign *Campaign) bool {
 	return c.pair != nil && c.pair.Campaign == campaign.Name && (campaign.Mode == Closed || !c.takenBack())
 }
 
-// reaches reports whether the revision reaches the candidate, whose hold ended at matures under the
-// revision before. A revision that another one withdrew reaches nothing any more.
-func (r *Revision) reaches(c *candidate, campaign *Campaign, matures time.Time) bool {
-	return !campaign.withdrawn(r.Number) && r.reached(c, campaign, matures)
-}
-
-// reached reports whether the revision reaches the candidate unless it is withdrawn. Pairs from
-// before the revision are reached only by its rollout.
+// reached reports whether the revision reaches the candidate, whose hold ended at matures under the
+// revision before, unless it is withdrawn. Pairs from before the revision are reached only by its
+// rollout.
 func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) bool {
 	anew := !c.continues(campaign)
 	// A pair that began to wait after this revision was recorded already has its revision.
@@ -98,14 +94,20 @@ func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) 
 // Reaches reports whether the rollout has reached the pairs of a referee.
 func (r *Rollout) Reaches(userID string) bool { return r != nil && (r.All || userID <= r.Reached) }
 
-// withdrawn reports whether a later revision withdraws the revision with that number.
-func (c *Campaign) withdrawn(number int) bool {
-	return slices.ContainsFunc(c.Revisions, func(r Revision) bool { return r.Withdraws == number })
+// withdrawn reports whether the next revision withdraws the revision with that index, which then
+// reaches nothing any more. A revision withdraws none but the one before it.
+func (c *Campaign) withdrawn(index int) bool {
+	next := index + 1
+	return next < len(c.Revisions) && c.Revisions[next].Withdraws == c.Revisions[index].Number
 }
 
 // index returns the index of the revision with that number; -1: there is none.
 func (c *Campaign) index(number int) int {
-	return slices.IndexFunc(c.Revisions, func(r Revision) bool { return r.Number == number })
+	at, found := slices.BinarySearchFunc(c.Revisions, number, func(r Revision, number int) int { return cmp.Compare(r.Number, number) })
+	if !found {
+		return -1
+	}
+	return at
 }
 
 func later(a, b time.Time) time.Time {
