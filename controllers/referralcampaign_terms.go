@@ -31,9 +31,10 @@ type specProblem struct {
 
 // consequences are what follows for the declared campaign, by the reason of the problem.
 var consequences = map[string]string{
-	v1alpha1.PolicyNotFoundReason: "nothing new is admitted until there is",
-	v1alpha1.PolicyInvalidReason:  "the terms declared last stay in force",
-	v1alpha1.InvalidSpecReason:    "the terms and the budget declared last stay in force",
+	v1alpha1.PolicyNotFoundReason:   "nothing new is admitted until there is",
+	v1alpha1.PolicyInvalidReason:    "the terms declared last stay in force",
+	v1alpha1.InvalidSpecReason:      "the terms and the budget declared last stay in force",
+	v1alpha1.TooManyRevisionsReason: "the terms and the budget declared last stay in force",
 }
 
 // resolveTerms works out what the campaign should follow from its policy and its budget. A policy
@@ -89,14 +90,14 @@ func (d *desired) resolveBudget(campaign *v1alpha1.ReferralCampaign) error {
 
 // reportTermsError reports why policy or budget of the spec are not in force.
 //
-// Conditions: PolicyNotFound, PolicyInvalid; InvalidSpec, which is Stalled.
+// Conditions: PolicyNotFound, PolicyInvalid; InvalidSpec and TooManyRevisions, which are Stalled.
 func (r *ReferralCampaignReconciler) reportTermsError(_ context.Context, s *campaignScope) error {
 	if s.problem == nil {
 		return nil
 	}
-	report := waiting
-	if s.problem.reason == v1alpha1.InvalidSpecReason {
-		report = stalled
+	report := stalled
+	if s.problem.reason == v1alpha1.PolicyNotFoundReason || s.problem.reason == v1alpha1.PolicyInvalidReason {
+		report = waiting
 	}
 	return report(s.problem.reason, "%w; %s", s.problem.err, consequences[s.problem.reason])
 }

@@ -154,6 +154,24 @@ func TestInvalidPolicyLeavesTheTermsInForce(t *testing.T) {
 	w.awaitReady(policy)
 }
 
+func TestTermsStayInForceOnceNoMoreRevisionsAreRecorded(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign := w.rcamp("invite-friends")
+	w.sql(own, `INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+	            SELECT 'gone', n, '', '{}', 'NewPairs' FROM generate_series(1, 10000) AS n`)
+	w.apply(strings.ReplaceAll(fiveDollarsYAML, `"5.00"`, `"7.00"`))
+	full := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.TooManyRevisionsReason)
+	if !strings.Contains(full.Message, "take 8 MiB of memory, and no more are recorded") ||
+		!meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) {
+		t.Errorf("conditions: %v", campaign.Status.Conditions)
+	}
+	w.sql(own, "DELETE FROM referral.revision WHERE campaign = 'gone'")
+	await(w, campaign, "the new terms", func(c *v1alpha1.ReferralCampaign) bool {
+		return c.Status.Policy != nil && c.Status.Policy.Revision == 2 && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ReadyCondition)
+	})
+}
+
 func TestPolicyEditAddsARevision(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

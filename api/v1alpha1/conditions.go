@@ -163,6 +163,11 @@ const (
 	// force.
 	PolicyInvalidReason = "PolicyInvalid"
 
+	// TooManyRevisionsReason, Stalled: the database has recorded so many revisions of terms that the
+	// newest terms and budget are not put into force; those declared before stay, and everything
+	// else of the spec is in force.
+	TooManyRevisionsReason = "TooManyRevisions"
+
 	// DatabaseNotReadyReason: databaseRef names no AttributionDatabase of the namespace, or one
 	// that is not Ready.
 	DatabaseNotReadyReason = "DatabaseNotReady"

@@ -52,6 +52,7 @@ type Declared struct {
 	Epoch    int64  // no batch that was decided under a lower epoch commits any more
 	Stale    bool   // the declaration was older than what is in force and was ignored
 	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
+	Full     bool   // there is no room for another revision: terms and budget in force stay
 }
 
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
@@ -61,7 +62,9 @@ type Declared struct {
 // older pairs by a rollout, which stops that of the revision before. It ignores a declaration
 // of a lower generation of the same campaign or policy object, and one of an object whose deletion
 // is recorded. A campaign that was never declared cannot be declared without terms. In mode
-// PolicyMissing, which has no terms, only the campaign's mode and its declaring object change.
+// PolicyMissing, which has no terms, only the campaign's mode and its declaring object change. Once
+// the revisions of the schema take RevisionsBytes, no more are recorded, and everything but terms
+// and budget comes into force.
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
@@ -69,17 +72,36 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
-	if present.ownerUID == d.OwnerUID && !present.edits(d).any() {
-		return present.declared(d), nil
+	fits := true
+	if present.edits(d).terms {
+		if err := db.QueryRow(ctx, query(db, "fits_revision"), d.Terms, RevisionsBytes).Scan(&fits); err != nil {
+			return Declared{}, fmt.Errorf("while measuring the revisions: %w", err)
+		}
 	}
-	err = transact(ctx, db, func(tx pgx.Tx) error {
-		present, err = declare(ctx, tx, db, d)
-		return err
-	})
-	if err != nil {
-		return Declared{}, fmt.Errorf("while declaring campaign %s: %w", d.Name, err)
+	if !fits {
+		d = d.withoutTerms(present)
 	}
-	return present.declared(d), nil
+	if present.ownerUID != d.OwnerUID || present.edits(d).any() {
+		err = transact(ctx, db, func(tx pgx.Tx) error {
+			present, err = declare(ctx, tx, db, d)
+			return err
+		})
+		if err != nil {
+			return Declared{}, fmt.Errorf("while declaring campaign %s: %w", d.Name, err)
+		}
+	}
+	declared := present.declared(d)
+	declared.Full = !fits
+	return declared, nil
+}
+
+// withoutTerms returns the declaration with the terms and the budget that are in force.
+func (d Declaration) withoutTerms(present *campaignRow) Declaration {
+	d.Policy, d.Terms, d.Digest, d.Budget = Policy{}, nil, "", nil
+	if present.budget != (Money{}) {
+		d.Budget = &present.budget
+	}
+	return d
 }
 
 // declare returns what is in force afterwards.

@@ -14,6 +14,10 @@ import (
 // come to some 50 KiB. The database may contain longer texts, which are not parsed.
 const TermsBytes = 64 << 10
 
+// RevisionsBytes is the memory that the revisions of a database may take in an engine, which needs all
+// of them: some 3,500 of a usual policy. A further edit of terms is not recorded.
+const RevisionsBytes = 8 << 20
+
 // campaignRow is what is in force for a campaign, with the epoch and the schema's owner.
 type campaignRow struct {
 	epoch    int64

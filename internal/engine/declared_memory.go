@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+
+	"github.com/referral-operator/referral-operator/internal/database"
 )
 
 // An engine keeps what is declared for as long as it runs, and a tenant has as many databases as it
@@ -13,7 +15,7 @@ const (
 	unreservedDeclared  = 128 << 10
 	declaredAtOnce      = 128 << 10
 	declaredPerProcess  = 64 << 20
-	declaredPerDatabase = 8 << 20 // some 10,000 revisions of a usual policy
+	declaredPerDatabase = database.RevisionsBytes
 )
 
 // Memory of a part of a configuration beside its texts.

@@ -90,6 +90,40 @@ func TestTheLongestPolicyIsLoaded(t *testing.T) {
 	}
 }
 
+// An engine that cannot load all revisions decides nothing, so no more are recorded than it can load.
+func TestAllRevisionsThatAreRecordedCanBeLoaded(t *testing.T) {
+	amounts, tiers := fiveDollars(), fiveDollars()
+	amounts.MinimumAmounts = map[string]int64{}
+	for n := range 32 {
+		amounts.MinimumAmounts[fmt.Sprintf("A%c%c", 'A'+n/26, 'A'+n%26)] = 1
+	}
+	tiers.Rewards[0].Fixed = nil
+	for n := range int64(32) {
+		tiers.Rewards[0].Tiers = append(tiers.Rewards[0].Tiers, reward.Tier{FromPair: n + 1, Fixed: reward.Money{Amount: 1, Currency: "USD"}})
+	}
+	for name, terms := range map[string]reward.Terms{"short terms": fiveDollars(), "many amounts": amounts, "many tiers": tiers} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", terms)
+			declared, full := 0, false
+			for edit := int64(0); !full; edit++ {
+				s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+				           SELECT 'invite', r.revision + n, n, r.terms, r.scope
+				             FROM (SELECT * FROM referral.revision ORDER BY revision DESC LIMIT 1) AS r, generate_series(1, 50) AS n`)
+				terms.HoldPeriod = time.Duration(1 + edit)
+				now := s.declare("invite", terms)
+				declared, full = now.Revision, now.Full
+			}
+			config, err := engine.LoadDeclared(t.Context(), s.db)
+			testworld.Must(t, err)
+			if revisions := len(config.Reward.Campaigns["invite"].Revisions); revisions != declared || revisions < 400 {
+				t.Errorf("%d revisions are loaded of %d", revisions, declared)
+			}
+		})
+	}
+}
+
 // Engines keep what is declared. A tenant has as many databases as it likes.
 func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	s := newShop(t)

@@ -93,7 +93,7 @@ func fiveDollars() reward.Terms {
 }
 
 // declare declares a campaign as its controller would.
-func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.Declaration)) {
+func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.Declaration)) database.Declared {
 	s.Helper()
 	text, err := json.Marshal(terms)
 	testworld.Must(s, err)
@@ -106,8 +106,9 @@ func (s *shop) declare(name string, terms reward.Terms, edits ...func(*database.
 	for _, edit := range edits {
 		edit(&d)
 	}
-	_, err = database.Declare(s.Context(), s.db, d)
+	declared, err := database.Declare(s.Context(), s.db, d)
 	testworld.Must(s, err)
+	return declared
 }
 
 func inMode(mode reward.Mode, generation int64) func(*database.Declaration) {
