@@ -92,7 +92,9 @@ func LatestTouchTime(referee *Referee, pair *Pair) time.Time {
 		latest = referee.Signup.SignedUpAt
 	}
 	for p, purchase := range referee.countedWith(pair) {
-		latest = earlier(latest, p.QualifiedAt)
+		if !p.QualifiedAt.IsZero() { // else it was restored without its facts
+			latest = earlier(latest, p.QualifiedAt)
+		}
 		if purchase != nil {
 			latest = earlier(latest, purchase.PurchasedAt)
 		}

@@ -31,6 +31,8 @@ func TestRestoreAttributionPrefersFactsThatNameThePairsReferrer(t *testing.T) {
 			PurchaseID: "p2", Campaign: "invite-friends", ReferrerID: "anna", State: state, Reason: reason, Ordinal: 2, QualifiedAt: day(1),
 		}
 	}
+	lost := another(Granted, Qualified)
+	lost.QualifiedAt = time.Time{}
 	altered := byTouch("t9", day(0), "altered")
 	signup := &Signup{SignedUpAt: day(1)}
 	for _, c := range []struct {
@@ -85,6 +87,8 @@ func TestRestoreAttributionPrefersFactsThatNameThePairsReferrer(t *testing.T) {
 				Signup: signup, Purchases: []Purchase{{ID: "p1", PurchasedAt: day(0)}},
 				Touches: []Touch{touch("t1", day(0), link("a", "anna")), touch("t2", day(1), link("b", "anna"))},
 			}, byTouch("t1", day(0), "a")},
+		{"a restored pair whose purchase is missing does not say when it qualified", LastTouch,
+			Referee{Signup: signup, Pairs: []Pair{lost}, Touches: []Touch{touch("t1", day(0), link("a", "anna"))}}, byTouch("t1", day(0), "a")},
 		{"a typed code by which an admitted purchase would be too early is passed over", LastTouch,
 			Referee{
 				Signup: signup, Code: link("a", "anna"), Purchases: []Purchase{{ID: "p1", PurchasedAt: day(0)}},
