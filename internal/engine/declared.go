@@ -29,7 +29,15 @@ type Declared struct {
 	Conditions    bool     // some revision has a condition, so attributes are loaded
 	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
 
-	memory *declaredMemory // nil: it is not kept
+	bytes int // see size
+}
+
+// size estimates how many bytes of memory the configuration takes; nil: none.
+func (c *Declared) size() int {
+	if c == nil {
+		return 0
+	}
+	return c.bytes
 }
 
 // versionsKnown reports whether schema and rules have the versions of this binary.
@@ -43,24 +51,22 @@ func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 	return loadDeclared(ctx, db, func(int) error { return nil })
 }
 
-// loadDeclared asks hold whether it may have so many bytes of memory in all, again and again while
-// it reads.
-func loadDeclared(ctx context.Context, db *postgres.DB, hold func(bytes int) error) (Declared, error) {
+// loadDeclared calls reserve after each row with the bytes that the configuration takes so far, and
+// stops at its first error.
+func loadDeclared(ctx context.Context, db *postgres.DB, reserve func(bytes int) error) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}
 	config := Declared{Reward: &reward.Configuration{Campaigns: map[string]*reward.Campaign{}}}
 	defer rows.Close()
-	loading := loading{Declared: &config}
 	for rows.Next() {
-		err := loading.addRow(rows)
-		switch {
-		case err != nil:
-		case loading.bytes > declaredPerDatabase:
+		err := config.addRow(rows)
+		if err == nil && config.bytes > declaredPerDatabase {
 			err = errDeclaredTooLarge
-		default:
-			err = hold(loading.bytes)
+		}
+		if err == nil {
+			err = reserve(config.bytes)
 		}
 		if err != nil {
 			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
@@ -72,14 +78,8 @@ func loadDeclared(ctx context.Context, db *postgres.DB, hold func(bytes int) err
 	return config, nil
 }
 
-// loading is a configuration while it is read.
-type loading struct {
-	*Declared
-	bytes int // estimate of its memory
-}
-
 // addRow reads one revision of one campaign; both are null if there is none.
-func (c *loading) addRow(rows pgx.Rows) error {
+func (c *Declared) addRow(rows pgx.Rows) error {
 	var (
 		name, mode       *string
 		startsAt, endsAt *time.Time
@@ -142,7 +142,7 @@ func (c *loading) addRow(rows pgx.Rows) error {
 }
 
 // readTerms parses the terms of a revision.
-func (c *loading) readTerms(text []byte, terms *reward.Terms) error {
+func (c *Declared) readTerms(text []byte, terms *reward.Terms) error {
 	if len(text) > database.TermsBytes {
 		return fmt.Errorf("its terms have more than %d KiB, which no policy has: restore the row of table revision from a backup", database.TermsBytes>>10)
 	}

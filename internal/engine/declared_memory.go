@@ -28,25 +28,26 @@ const (
 )
 
 var (
-	errDeclaredTooLarge = fmt.Errorf("the terms of all revisions have more than %d MiB: remove the rows of table revision that no declaration has recorded", declaredPerDatabase>>20)
-	errDeclaredInUse    = errors.New("the terms of all databases of this namespace take the memory that is left for them: remove the rows of table revision that no declaration has recorded")
+	errDeclaredTooLarge = fmt.Errorf("the campaigns and revisions have more than %d MiB: remove the rows of table revision that no declaration has recorded", declaredPerDatabase>>20)
+	errDeclaredInUse    = errors.New("the campaigns and revisions of all databases of this namespace take the memory that other namespaces leave for them: use fewer databases in one namespace, or remove the rows of table revision that no declaration has recorded")
 )
 
 // declared is what the configurations of this process have reserved.
 var declared = newReservations(func(others int) int { return (declaredPerProcess - others) / 2 })
 
-// declaredMemory is what one configuration has reserved.
+// declaredMemory is what an engine has reserved for its configuration. While it loads the next one,
+// which may need no more than the present one, it has both in memory.
 type declaredMemory struct {
 	tenant   string
 	reserved int
 }
 
-// hold reserves what a configuration of so many bytes needs.
-func (m *declaredMemory) hold(bytes int) error {
-	if bytes <= unreservedDeclared+m.reserved {
+// reserve makes sure that a configuration of so many bytes has what it needs.
+func (m *declaredMemory) reserve(bytes int) error {
+	more := reservationFor(bytes) - m.reserved
+	if more <= 0 {
 		return nil
 	}
-	more := (bytes-unreservedDeclared-m.reserved)/declaredAtOnce*declaredAtOnce + declaredAtOnce
 	if !declared.take(m.tenant, more) {
 		return errDeclaredInUse
 	}
@@ -54,7 +55,18 @@ func (m *declaredMemory) hold(bytes int) error {
 	return nil
 }
 
-// release lets other configurations have it. It is called once.
-func (m *declaredMemory) release() {
-	declared.give(m.tenant, m.reserved)
+// shrink gives back what a configuration of so many bytes does not need.
+func (m *declaredMemory) shrink(bytes int) {
+	if less := m.reserved - reservationFor(bytes); less > 0 {
+		declared.give(m.tenant, less)
+		m.reserved -= less
+	}
+}
+
+// reservationFor returns how much a configuration of so many bytes has to reserve.
+func reservationFor(bytes int) int {
+	if bytes <= unreservedDeclared {
+		return 0
+	}
+	return (bytes-unreservedDeclared)/declaredAtOnce*declaredAtOnce + declaredAtOnce
 }

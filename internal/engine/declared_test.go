@@ -43,11 +43,11 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 		{"a text of 80 KB", 20_000, 0, 2, 2,
 			"while reading revision 2 of campaign invite: its terms have more than 64 KiB, which no policy has: restore the row of table revision from a backup"},
 		{"rewards of 36 MB together", 14_000, 0, 2, 21,
-			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
+			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 		{"tiers of 18 MB together", 1, 14_000, 2, 41,
-			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
+			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 		{"40,000 empty terms", 0, 0, 2, 40_000,
-			"the terms of all revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
+			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
@@ -151,7 +151,7 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	for _, e := range engines["crowd"] {
 		if err := e.Err(); err != nil {
 			refused++
-			if !strings.Contains(err.Error(), "of this namespace take the memory that is left for them") {
+			if !strings.Contains(err.Error(), "of this namespace take the memory that other namespaces leave for them") {
 				t.Error(err)
 			}
 		}
@@ -161,6 +161,15 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	}
 	if err := run("another").Err(); err != nil {
 		t.Errorf("of another tenant: %v", err)
+	}
+	epoch := s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2)).Epoch
+	for _, e := range engines["crowd"] {
+		for e.Err() == nil && e.Loaded() && e.LoadedEpoch() < epoch {
+			time.Sleep(time.Millisecond)
+		}
+		if err := e.Err(); err != nil && e.Loaded() {
+			t.Errorf("an edit that needs no more memory is refused: %v", err)
+		}
 	}
 	cancel()
 	running.Wait()

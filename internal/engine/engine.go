@@ -38,6 +38,8 @@ type Engine struct {
 	log     *slog.Logger
 
 	config      atomic.Pointer[Declared]
+	loading     chan struct{} // has an element while a goroutine loads the configuration
+	memory      declaredMemory
 	queueStarts queueStarts
 	failure     atomic.Pointer[error]
 	stuck       []atomic.Pointer[error] // by worker: why one of its shards or campaigns makes no progress
@@ -84,6 +86,7 @@ func New(db *postgres.DB, options Options) *Engine {
 	return &Engine{
 		db: db, sql: queries, options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers), stirred: make(chan struct{}, 1),
+		loading: make(chan struct{}, 1), memory: declaredMemory{tenant: options.Tenant},
 		decideTimeout: defaultDecideTimeout, batchTime: defaultBatchTime,
 	}
 }
@@ -102,7 +105,8 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	defer func() {
 		end(nil)
 		workers.Wait()
-		e.keep(nil)
+		e.config.Store(nil)
+		e.memory.shrink(0)
 		if panicked, ok := errors.AsType[*PanicError](context.Cause(ctx)); ok {
 			err = panicked
 		}
@@ -229,23 +233,21 @@ func wakeUp(wake chan<- struct{}, most int) {
 
 // reload reads the configuration that the next batches are decided under.
 func (e *Engine) reload(ctx context.Context) (*Declared, error) {
-	memory := &declaredMemory{tenant: e.options.Tenant}
-	config, err := loadDeclared(ctx, e.db, memory.hold)
+	select {
+	case e.loading <- struct{}{}:
+		defer func() { <-e.loading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	config, err := loadDeclared(ctx, e.db, e.memory.reserve)
+	if err == nil {
+		e.config.Store(&config)
+	}
+	e.memory.shrink(e.config.Load().size())
 	if err != nil {
-		memory.release()
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}
-	config.memory = memory
-	e.keep(&config)
 	return &config, nil
-}
-
-// keep makes a configuration the one that the next batches are decided under; nil: there will be
-// none.
-func (e *Engine) keep(config *Declared) {
-	if before := e.config.Swap(config); before != nil {
-		before.memory.release()
-	}
 }
 
 // mayDecide reports whether the database is not suspended, belongs to this engine's owner, and has

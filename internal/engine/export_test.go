@@ -123,6 +123,9 @@ func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, stateme
 // Loaded reports whether the engine has a configuration.
 func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 
+// LoadedEpoch is the epoch of the configuration that the engine has loaded.
+func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
+
 // DeclaredBytes is the memory that configurations have reserved.
 func DeclaredBytes() int {
 	declared.mu.Lock()
