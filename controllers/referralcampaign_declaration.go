@@ -15,7 +15,7 @@ import (
 // decision under an earlier declaration, so a status written afterwards is true.
 //
 // Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
-// Terms that the database has no room for become the campaign's problem.
+// Terms that are not recorded are reported by reportTermsError.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
 	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {
@@ -44,8 +44,8 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("a newer generation is already in force")}
 	case s.declared.Full:
 		s.problem = &specProblem{v1alpha1.TooManyRevisionsReason, fmt.Errorf(
-			"the revisions recorded in schema %s take %d MiB of memory, and no more are recorded: stop what edits terms so often, and "+
-				"declare other terms in a campaign of another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
+			"the revisions recorded in schema %s take nearly %d MiB of memory, so edits of terms are not recorded any more: stop what edits "+
+				"them so often, and declare other terms in a campaign of another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ var consequences = map[string]string{
 	v1alpha1.PolicyNotFoundReason:   "nothing new is admitted until there is",
 	v1alpha1.PolicyInvalidReason:    "the terms declared last stay in force",
 	v1alpha1.InvalidSpecReason:      "the terms and the budget declared last stay in force",
-	v1alpha1.TooManyRevisionsReason: "the terms and the budget declared last stay in force",
+	v1alpha1.TooManyRevisionsReason: "the terms declared last stay in force",
 }
 
 // resolveTerms works out what the campaign should follow from its policy and its budget. A policy

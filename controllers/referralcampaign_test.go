@@ -162,7 +162,7 @@ func TestTermsStayInForceOnceNoMoreRevisionsAreRecorded(t *testing.T) {
 	            SELECT 'gone', n, '', '{}', 'NewPairs' FROM generate_series(1, 10000) AS n`)
 	w.apply(strings.ReplaceAll(fiveDollarsYAML, `"5.00"`, `"7.00"`))
 	full := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.TooManyRevisionsReason)
-	if !strings.Contains(full.Message, "take 8 MiB of memory, and no more are recorded") ||
+	if !strings.Contains(full.Message, "take nearly 8 MiB of memory, so edits of terms are not recorded any more") ||
 		!meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)
 	}

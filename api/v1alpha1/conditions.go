@@ -163,9 +163,9 @@ const (
 	// force.
 	PolicyInvalidReason = "PolicyInvalid"
 
-	// TooManyRevisionsReason, Stalled: the database has recorded so many revisions of terms that the
-	// newest terms and budget are not put into force; those declared before stay, and everything
-	// else of the spec is in force.
+	// TooManyRevisionsReason, Stalled: the database has recorded so many revisions that the newest
+	// terms are not put into force. Those declared before stay, the rest of the spec is in force, and
+	// an edit can be taken back.
 	TooManyRevisionsReason = "TooManyRevisions"
 
 	// DatabaseNotReadyReason: databaseRef names no AttributionDatabase of the namespace, or one

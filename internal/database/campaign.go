@@ -52,7 +52,7 @@ type Declared struct {
 	Epoch    int64  // no batch that was decided under a lower epoch commits any more
 	Stale    bool   // the declaration was older than what is in force and was ignored
 	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
-	Full     bool   // there is no room for another revision: terms and budget in force stay
+	Full     bool   // no further revision is recorded: the terms in force stay
 }
 
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
@@ -63,8 +63,8 @@ type Declared struct {
 // of a lower generation of the same campaign or policy object, and one of an object whose deletion
 // is recorded. A campaign that was never declared cannot be declared without terms. In mode
 // PolicyMissing, which has no terms, only the campaign's mode and its declaring object change. Once
-// the revisions of the schema take RevisionsBytes, no more are recorded, and everything but terms
-// and budget comes into force.
+// the revisions of the schema take editsBytes, none is recorded that does not return to the terms
+// before the newest; the rest of the declaration comes into force.
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
@@ -74,7 +74,7 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	}
 	fits := true
 	if present.edits(d).terms {
-		if err := db.QueryRow(ctx, query(db, "fits_revision"), d.Terms, RevisionsBytes).Scan(&fits); err != nil {
+		if err := db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes).Scan(&fits); err != nil {
 			return Declared{}, fmt.Errorf("while measuring the revisions: %w", err)
 		}
 	}
@@ -95,9 +95,14 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	return declared, nil
 }
 
-// withoutTerms returns the declaration with the terms and the budget that are in force.
+// withoutTerms returns the declaration with the terms that are in force. They may not be able to
+// work with a budget in another currency: then the budget in force stays, too.
 func (d Declaration) withoutTerms(present *campaignRow) Declaration {
-	d.Policy, d.Terms, d.Digest, d.Budget = Policy{}, nil, "", nil
+	d.Policy, d.Terms, d.Digest = Policy{}, nil, ""
+	if d.Budget == nil || d.Budget.Currency == present.budget.Currency {
+		return d
+	}
+	d.Budget = nil
 	if present.budget != (Money{}) {
 		d.Budget = &present.budget
 	}

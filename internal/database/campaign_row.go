@@ -14,9 +14,15 @@ import (
 // come to some 50 KiB. The database may contain longer texts, which are not parsed.
 const TermsBytes = 64 << 10
 
-// RevisionsBytes is the memory that the revisions of a database may take in an engine, which needs all
-// of them: some 3,500 of a usual policy. A further edit of terms is not recorded.
-const RevisionsBytes = 8 << 20
+// An engine keeps all revisions of its database, so there must not be too many.
+const (
+	// RevisionsBytes is the memory that revisions may take in an engine.
+	RevisionsBytes = 8 << 20
+
+	// editsBytes is the memory that edits of terms may use up: some 3,000 of a usual policy. The rest
+	// is for edits that return to the terms before.
+	editsBytes = 7 << 20
+)
 
 // campaignRow is what is in force for a campaign, with the epoch and the schema's owner.
 type campaignRow struct {

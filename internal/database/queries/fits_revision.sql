@@ -1,6 +1,15 @@
--- Reports whether a revision with terms $1 leaves the revisions of all campaigns within $2 bytes of
--- an engine's memory. Every amount, reward and tier has a colon of its own or more, and takes up to
--- 128 bytes beside its text.
+-- Reports whether campaign $1 may record a revision with digest $2 and terms $3: with it, the
+-- revisions of all campaigns take at most $4 bytes of an engine's memory, or at most $5 if the terms
+-- are those of the revision before the newest. Every amount, reward and tier takes at most 128 bytes
+-- beside its text, and has a colon of its own in the text.
 -- Reads table revision whole: only an edit of terms asks.
-SELECT sum(1024 + octet_length(t.text) + 128 * (octet_length(t.text) - octet_length(replace(t.text, ':', '')))) <= $2
-  FROM (SELECT terms::text FROM referral.revision UNION ALL SELECT $1::jsonb::text) AS t (text)
+WITH recorded AS (
+    SELECT terms::text AS text FROM referral.revision
+    UNION ALL
+    SELECT $3::jsonb::text
+), before AS (
+    SELECT digest FROM referral.revision WHERE campaign = $1 ORDER BY revision DESC OFFSET 1 LIMIT 1
+)
+SELECT sum(1024 + octet_length(text) + 128 * (octet_length(text) - octet_length(replace(text, ':', ''))))
+       <= CASE WHEN $2 = (SELECT digest FROM before) THEN $5::bigint ELSE $4::bigint END
+  FROM recorded
