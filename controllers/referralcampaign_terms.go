@@ -95,9 +95,13 @@ func (r *ReferralCampaignReconciler) reportTermsError(_ context.Context, s *camp
 	if s.problem == nil {
 		return nil
 	}
-	report := stalled
-	if s.problem.reason == v1alpha1.PolicyNotFoundReason || s.problem.reason == v1alpha1.PolicyInvalidReason {
-		report = waiting
+	err := fmt.Errorf("%w; %s", s.problem.err, consequences[s.problem.reason])
+	switch s.problem.reason {
+	case v1alpha1.InvalidSpecReason:
+		return &stalledError{reason: s.problem.reason, err: err}
+	case v1alpha1.TooManyRevisionsReason:
+		return &stalledError{reason: s.problem.reason, requeueAfter: recheckInterval, err: err} // the cure is in the database
+	default:
+		return &waitingError{reason: s.problem.reason, err: err}
 	}
-	return report(s.problem.reason, "%w; %s", s.problem.err, consequences[s.problem.reason])
 }

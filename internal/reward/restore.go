@@ -35,7 +35,8 @@ type Entered struct {
 // purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
 	pair := remains.pair()
-	if pair.ReferrerID = referrerOf(referee, &pair); !pair.State.Occupies() && pair.Campaign == "" && referee.Attribution != nil {
+	pair.ReferrerID = referrerOf(referee, &pair)
+	if !pair.State.Occupies() && pair.Campaign == "" && referee.Attribution != nil {
 		pair.Campaign = referee.Attribution.Campaign
 	}
 	campaign := c.Campaigns[pair.Campaign]
@@ -101,7 +102,7 @@ func (r *Remains) pair() Pair {
 		pair.State, pair.Campaign, pair.ReferrerID = Waiting, r.Place.Campaign, r.Place.ReferrerID
 	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
-	default: // the row says that the pair earns credit, but there are neither credits nor entries
+	default: // nothing shows that the pair has earned credit
 		pair.Order, pair.Ordinal = 0, 0
 	}
 	return pair

@@ -1,6 +1,6 @@
 -- Enqueues what remains to be done though its change was lost: the rest of rollouts of newest
 -- revisions, and campaigns that are not suspended or closed any more and have deferred referees.
--- Uses rollout_pkey, revision_pkey, deferred_pkey and change_key.
+-- Reads tables rollout and campaign whole. Uses revision_pkey, deferred_pkey and change_key.
 WITH unfinished AS (
     SELECT 'Rollout' AS kind, o.campaign, o.reached AS resume_after
       FROM referral.rollout AS o

@@ -1,4 +1,5 @@
--- Requests an allocation for each of these campaigns in which pairs wait. Their rows are locked.
+-- Requests an allocation for each of these campaigns in which pairs wait. The campaigns need not
+-- be locked: only the batch that serves a request removes it.
 -- Uses waitlist_order.
 INSERT INTO referral.allocation_request (campaign)
 SELECT c.campaign

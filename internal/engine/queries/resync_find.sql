@@ -1,5 +1,5 @@
 -- Finds referees after $1 up to $2 (null: the last) whose rows do not agree, in order, at most $3,
--- in one snapshot that reads each table once.
+-- in one snapshot.
 --
 -- Rows that agree cancel out. Per referee:
 -- facts: exclusive or of the hashes of its facts, of 1 if it shares a fingerprint with its referrer,
@@ -33,13 +33,16 @@ WITH not_fixed AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM referral.attribution AS a WHERE a.user_id = s.user_id)
 ), rolled_out AS MATERIALIZED (
     -- By campaign the newest revision that has reached all pairs.
-    SELECT o.campaign, max(o.revision) AS revision
-      FROM referral.rollout AS o
-      JOIN referral.revision AS r ON r.campaign = o.campaign AND r.revision = o.revision AND r.scope = 'AllPairs'
-      JOIN referral.campaign AS c ON c.name = o.campaign AND c.mode NOT IN ('Suspended', 'Reversing')
-     WHERE o.reached_all AND NOT coalesce(referral.pending_up_to(o.enqueued_up_to), false)
-       AND NOT EXISTS (SELECT FROM referral.revision AS w WHERE w.campaign = o.campaign AND w.withdraws = o.revision)
-     GROUP BY o.campaign
+    SELECT n.campaign, n.revision
+      FROM referral.campaign AS c
+     CROSS JOIN LATERAL (
+           SELECT o.campaign, o.revision, o.enqueued_up_to
+             FROM referral.rollout AS o
+             JOIN referral.revision AS r ON r.campaign = o.campaign AND r.revision = o.revision AND r.scope = 'AllPairs'
+            WHERE o.campaign = c.name AND o.reached_all
+              AND NOT EXISTS (SELECT FROM referral.revision AS w WHERE w.campaign = o.campaign AND w.withdraws = o.revision)
+            ORDER BY o.revision DESC LIMIT 1) AS n
+     WHERE c.mode NOT IN ('Suspended', 'Reversing') AND NOT coalesce(referral.pending_up_to(n.enqueued_up_to), false)
 ), suspect AS (
     -- The link or the touch that decides a signup differs from what it was attributed by.
     SELECT u.user_id
