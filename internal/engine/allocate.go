@@ -280,7 +280,8 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 	if len(budgets) > 0 {
 		q.Queue(b.statement("load_budget"), budgets, currencies, amounts, freed).Query(b.each([]any{&name, &left, &admitted, &rollingOut}, func() {
 			s := byName[name]
-			s.capacity.BudgetLeft, s.capacity.AdmittedPairs, s.capacity.RollingOut = left, admitted, rollingOut
+			s.capacity.BudgetLeft = min(left, reward.MostBudgetLeft)
+			s.capacity.AdmittedPairs, s.capacity.RollingOut = admitted, rollingOut
 		}))
 	}
 	if len(referrers) > 0 {

@@ -20,8 +20,8 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	for _, r := range b.referees {
 		if r.cause == nil {
 			r.exhausted = exhausted
-			r.recordedDigest = r.currentDigest(b.config.Reward)
-			d.compare(r, r.recordedDigest)
+			r.recordedBasis = r.currentBasis(b.config.Reward)
+			d.compare(r, r.recordedBasis)
 		}
 	}
 	var writes pgx.Batch
@@ -31,8 +31,8 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	if len(d.recorded.UserIDs) > 0 {
 		writes.Queue(b.statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
 	}
-	if m := &d.digests; len(m.userID) > 0 {
-		writes.Queue(b.statement("record_digest"), m.userID, m.facts, m.via, m.pairs)
+	if m := &d.basis; len(m.userID) > 0 {
+		writes.Queue(b.statement("record_basis"), m.userID, m.facts, m.via, m.pairs)
 	}
 	return b.send(ctx, &writes)
 }
@@ -41,11 +41,11 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 type attributionDifferences struct {
 	recorded attributionColumns
 	removed  []string // user_ids
-	digests  digestColumns
+	basis    basisColumns
 }
 
-// compare adds what differs about one referee, whose decision now rests on the given hashes.
-func (d *attributionDifferences) compare(r *referee, rests digest) {
+// compare adds what differs about one referee; current is the basis of its decision.
+func (d *attributionDifferences) compare(r *referee, current basis) {
 	was, is := r.Attribution, r.outcome.Attribution
 	if r.lostAttribution {
 		was = nil
@@ -55,8 +55,8 @@ func (d *attributionDifferences) compare(r *referee, rests digest) {
 	}
 	same := was != nil && is != nil && was.Same(is)
 	if same && !r.mustRewrite(attributionRow) {
-		if !r.digest.same(rests) {
-			d.digests.add(r.UserID, rests)
+		if !r.basis.same(current) {
+			d.basis.add(r.UserID, current)
 		}
 		return
 	}
@@ -67,6 +67,6 @@ func (d *attributionDifferences) compare(r *referee, rests digest) {
 		d.removed = append(d.removed, r.UserID)
 	}
 	if is != nil {
-		d.recorded.add(r.UserID, is, &rests)
+		d.recorded.add(r.UserID, is, &current)
 	}
 }

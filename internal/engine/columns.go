@@ -44,7 +44,7 @@ func newAttributionColumns(rows int) attributionColumns {
 	}
 }
 
-func (c *attributionColumns) add(userID string, a *reward.Attribution, rests *digest) {
+func (c *attributionColumns) add(userID string, a *reward.Attribution, current *basis) {
 	c.UserIDs = append(c.UserIDs, userID)
 	c.Campaigns = append(c.Campaigns, a.Campaign)
 	c.Codes = append(c.Codes, a.Code)
@@ -54,9 +54,9 @@ func (c *attributionColumns) add(userID string, a *reward.Attribution, rests *di
 	c.Sources = append(c.Sources, string(a.Source))
 	c.VisitorIDs = append(c.VisitorIDs, a.VisitorID)
 	c.TouchIDs = append(c.TouchIDs, a.TouchID)
-	c.Facts = append(c.Facts, rests.facts)
-	c.Via = append(c.Via, rests.via)
-	c.Pairs = append(c.Pairs, rests.pairs)
+	c.Facts = append(c.Facts, current.facts)
+	c.Via = append(c.Via, current.via)
+	c.Pairs = append(c.Pairs, current.pairs)
 }
 
 type pairColumns struct {

@@ -10,7 +10,7 @@ import (
 // differences are what has to be written so that the recorded results of a batch's referees are
 // what was decided.
 type differences struct {
-	digests           digestColumns
+	basis             basisColumns
 	pairs             []*pairRow
 	hasClaims         bool // some pairs claimed capacity: pairs are written in admission order
 	credits           creditColumns

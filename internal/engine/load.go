@@ -116,7 +116,7 @@ func (o *ownLoads) queueResults() {
 		&facts, &via, &pairs, &intact, &unchecked}, func(r *referee) {
 		attribution := a
 		r.Attribution = &attribution
-		r.digest = readDigest(facts, via, pairs)
+		r.basis = readBasis(facts, via, pairs)
 		r.noteChecksum(attributionRow, intact, unchecked)
 	}, b.resyncs)
 

@@ -23,7 +23,7 @@ var memory = &batchMemory{
 
 // reservations is memory of the process that tenants have reserved.
 type reservations struct {
-	share func(others int) int // the most that a tenant may have while all others have so much
+	most func(others int) int // the most that a tenant may have while all others have so much
 
 	mu       sync.Mutex
 	reserved int
@@ -40,15 +40,15 @@ type batchMemory struct {
 	rests      map[string]time.Time // until when, by tenant
 }
 
-func newReservations(share func(others int) int) *reservations {
-	return &reservations{share: share, tenants: map[string]int{}}
+func newReservations(most func(others int) int) *reservations {
+	return &reservations{most: most, tenants: map[string]int{}}
 }
 
 // take reserves so many bytes, and reports whether it could.
 func (r *reservations) take(tenant string, bytes int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if has := r.tenants[tenant]; has+bytes > r.share(r.reserved-has) {
+	if has := r.tenants[tenant]; has+bytes > r.most(r.reserved-has) {
 		return false
 	}
 	r.reserved += bytes

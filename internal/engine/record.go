@@ -47,7 +47,7 @@ func (b *batch) differences() *differences {
 		}
 		if len(r.outcome.Claims) > 0 {
 			d.hasClaims = true
-			d.compareDigest(r, r.currentDigest(b.config.Reward))
+			d.compareBasis(r, r.currentBasis(b.config.Reward))
 		}
 		if b.config.Reward.KeepsAttribution(r.Pairs) && !b.config.Reward.KeepsAttribution(r.pairsAfter()) {
 			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution follows the facts again

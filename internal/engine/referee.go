@@ -19,7 +19,7 @@ type referee struct {
 	pairAt                 map[string]int              // index in Pairs by purchase; made on first use
 	facts                  int64                       // exclusive or of the hashes of the referee's own facts
 	via                    int64                       // hash of the link of the typed code, else of the touch that decides
-	digest                 digest                      // as recorded with the attribution
+	basis                  basis                       // as recorded with the attribution
 	expectedCredits        map[string]int              // number of credits recorded with each pair, by purchase
 	rebuilt                map[string]bool             // pairs that were restored and have to be written, by purchase; true: the row is missing
 	countedHeld            map[string]bool             // held pairs with lost credits that accounts and counters still include, by purchase
@@ -34,10 +34,10 @@ type referee struct {
 
 	exhausted map[string]bool // campaigns whose claims are expected to wait
 
-	recordedDigest digest // the hashes that this batch recorded with the attribution
-	outcome        reward.Outcome
-	entries        []reward.Entry
-	cause          error // why the referee could not be decided
+	recordedBasis basis // the hashes that this batch recorded with the attribution
+	outcome       reward.Outcome
+	entries       []reward.Entry
+	cause         error // why the referee could not be decided
 }
 
 // recordedCredit is a row of referral.credit.

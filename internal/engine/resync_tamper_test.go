@@ -12,7 +12,7 @@ import (
 // unread are columns of results that the engine writes and never reads: times for people, and
 // numbers of rows.
 var unread = []string{
-	"attribution.resolved_at", "pair.decided_at", "ledger.entered_at",
+	"attribution.resolved_at", "pair.decided_at",
 	"pair_count.revised", "pair_count.condition_errors", "pair_count.changed_at",
 }
 
@@ -29,8 +29,6 @@ func tampered(table, column, kind string) string {
 		return "CASE state WHEN 'Held' THEN 'Granted' ELSE 'Held' END"
 	case "pair.reason":
 		return "CASE reason WHEN 'Refunded' THEN 'Overridden' ELSE 'Refunded' END"
-	case "ledger.kind":
-		return "'Reversal'"
 	case "attribution.via":
 		return "CASE WHEN via IS NULL THEN 7 END"
 	}

@@ -18,8 +18,8 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 			writes.Queue(statement(name), arguments...)
 		}
 	}
-	digests, removals, credits, entries := &d.digests, &d.creditRemovals, &d.credits, &d.entries
-	write("record_digest", len(digests.userID), digests.userID, digests.facts, digests.via, digests.pairs)
+	basis, removals, credits, entries := &d.basis, &d.creditRemovals, &d.credits, &d.entries
+	write("record_basis", len(basis.userID), basis.userID, basis.facts, basis.via, basis.pairs)
 	write("remove_credit", len(removals.userID), removals.userID, removals.purchaseID, removals.reward)
 	write("record_credit", len(credits.UserIDs), pgx.StrictStructArgs(credits))
 	write("record_ledger", len(entries.UserIDs), pgx.StrictStructArgs(entries))

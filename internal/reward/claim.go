@@ -47,7 +47,7 @@ func (c *candidate) growth(credits []Credit) int64 {
 	if c.occupying() {
 		present = c.pair.Credits
 	}
-	return Clamp(Increase(present, credits, c.campaign.Budget.Currency))
+	return clamp(Increase(present, credits, c.campaign.Budget.Currency))
 }
 
 // admit admits the pair as its referrer's n-th, or lets it grow, with these credits.
@@ -112,8 +112,8 @@ func total(credits []Credit, currency string) *big.Int {
 	return sum
 }
 
-// Clamp returns the nearest amount in the range of int64.
-func Clamp(amount *big.Int) int64 {
+// clamp returns the nearest amount in the range of int64.
+func clamp(amount *big.Int) int64 {
 	switch {
 	case amount.IsInt64():
 		return amount.Int64()

@@ -1,11 +1,10 @@
 -- Reads what held and granted pairs leave of each budget of $3 in currency $2, in minor units, once
 -- the batch has given $4 back, how many pairs these are, and whether a rollout of the campaign has
--- still to move pairs. What is left is read as at least the smallest bigint and at most the largest
--- but one, since the largest stands for a need beyond bigint. Pairs that use less than zero, which
--- only damage can cause, use nothing.
+-- still to move pairs. What is left beyond the range of bigint is read as the nearest bigint. Pairs
+-- that use less than zero, which only damage can cause, use nothing.
 -- Uses credit_count_pkey and pair_count_pkey; see rolling_out.
 SELECT b.campaign,
-       greatest(-9223372036854775808, least(9223372036854775806,
+       greatest(-9223372036854775808, least(9223372036854775807,
                 b.amount - greatest(0, coalesce(used.amount, 0)) + b.freed))::bigint,
        coalesce(admitted.pairs, 0)::bigint,
        referral.rolling_out(b.campaign)

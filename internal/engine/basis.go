@@ -2,36 +2,36 @@ package engine
 
 import "github.com/referral-operator/referral-operator/internal/reward"
 
-// digest has the hashes of what a decision about a referee rested on, and the number of its pairs:
+// basis has the hashes of what a decision about a referee rests on, and the number of its pairs:
 // facts is of its own facts and of sharedFingerprint, via of the link of the typed code, else of the
 // touch that decides. They are recorded with the attribution, so that a resync notices changed facts
 // without deciding anything; see the comments of the columns in referral.attribution.
-type digest struct {
+type basis struct {
 	facts    int64
 	via      *int64
 	pairs    int32
 	recorded bool
 }
 
-// sharedFingerprint is part of digest.facts if the referee shares a fingerprint with its referrer.
+// sharedFingerprint is part of basis.facts if the referee shares a fingerprint with its referrer.
 // resync_find.sql has the same number.
 const sharedFingerprint = 1
 
-func readDigest(facts, via *int64, pairs *int32) digest {
+func readBasis(facts, via *int64, pairs *int32) basis {
 	if facts == nil || pairs == nil {
-		return digest{}
+		return basis{}
 	}
-	return digest{facts: *facts, via: via, pairs: *pairs, recorded: true}
+	return basis{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
 // same reports whether the recorded hashes and number equal the given ones.
-func (d *digest) same(now digest) bool {
-	return d.recorded && d.facts == now.facts && d.pairs == now.pairs && sameVia(d.via, now.via)
+func (b *basis) same(now basis) bool {
+	return b.recorded && b.facts == now.facts && b.pairs == now.pairs && sameVia(b.via, now.via)
 }
 
-// currentDigest returns the hashes of what the outcome rests on, with the number of pairs after it.
-func (r *referee) currentDigest(config *reward.Configuration) digest {
-	now := digest{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
+// currentBasis returns the hashes of what the outcome rests on, with the number of pairs after it.
+func (r *referee) currentBasis(config *reward.Configuration) basis {
+	now := basis{facts: r.facts, pairs: int32(len(r.Pairs)), recorded: true}
 	for i := range r.outcome.Decisions {
 		decision := &r.outcome.Decisions[i]
 		if decision.State != reward.NotCounting && r.pair(decision.PurchaseID) == nil {
@@ -74,10 +74,10 @@ func (r *referee) pairsAfter() []reward.Pair {
 	return pairs
 }
 
-// compareDigest adds the hashes of a referee whose claims ended otherwise than was expected.
-func (d *differences) compareDigest(r *referee, rests digest) {
-	if r.outcome.Attribution != nil && !r.recordedDigest.same(rests) {
-		d.digests.add(r.UserID, rests)
+// compareBasis adds the hashes of a referee whose claims ended otherwise than was expected.
+func (d *differences) compareBasis(r *referee, current basis) {
+	if r.outcome.Attribution != nil && !r.recordedBasis.same(current) {
+		d.basis.add(r.UserID, current)
 	}
 }
 
@@ -85,15 +85,15 @@ func sameVia(a, b *int64) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
-// digestColumns are hashes and numbers to record where nothing else of the row differs.
-type digestColumns struct {
+// basisColumns are hashes and numbers to record where nothing else of the row differs.
+type basisColumns struct {
 	userID []string
 	facts  []int64
 	via    []*int64
 	pairs  []int32
 }
 
-func (c *digestColumns) add(userID string, d digest) {
+func (c *basisColumns) add(userID string, d basis) {
 	c.userID = append(c.userID, userID)
 	c.facts = append(c.facts, d.facts)
 	c.via = append(c.via, d.via)
