@@ -97,5 +97,5 @@ else
 endif
 
 .PHONY: undeploy
-undeploy: ## Remove objects, manager and CRDs, in this order, and say what is left
+undeploy: ## Remove objects, manager, tracker and CRDs, in this order, and say what is left
 	@KUBECTL="$(KUBECTL)" hack/undeploy.sh

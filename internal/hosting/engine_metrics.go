@@ -36,7 +36,7 @@ func newEngineMetrics() *engineMetrics {
 		batch: prometheus.NewHistogram(histogram("batch_duration_seconds",
 			"Time of committed batches, from the beginning of the transaction to its commit.", batchBuckets)),
 		stage: prometheus.NewHistogramVec(histogram("batch_stage_duration_seconds",
-			"Time of the stages of committed batches.", batchBuckets), []string{"stage"}),
+			"Time of the stages of committed batches: Choose, Load, Decide, Allocate, Record, Commit.", batchBuckets), []string{"stage"}),
 		latency: prometheus.NewHistogram(histogram("credit_latency_seconds",
 			"Time from the arrival of a pair's facts (the later arrived_at of signup and purchase) to its first decision. "+
 				"A pair that only a later touch, link or declaration makes count has the whole time until then.", latencyBuckets)),

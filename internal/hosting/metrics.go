@@ -24,7 +24,7 @@ func (r *Registry) Metrics() prometheus.Collector {
 		registry: r,
 		running:  describe("engine_running", "1 while this replica decides credits in the database, else 0."),
 		batches: describe("engine_batches_total",
-			"Batches that this replica committed, and batches and steps of resyncs that were rolled back.", "result"),
+			"Batches that this replica committed (Committed), and batches and steps of resyncs that were rolled back (RolledBack).", "result"),
 		connections: describe("database_connections_used_ratio",
 			"Connections of this replica in use, as a part of spec.maxConnections. Absent without a connection."),
 		heartbeat: describe("database_ownership_heartbeat_timestamp_seconds",

@@ -58,7 +58,9 @@ script named ` + "`kubectl_complete-referral`" + ` beside it and make it executa
 exec kubectl-referral __complete "$@"
 ` + "```" + `
 
-Exit codes: 0 done; 1 differences or violations were found, or an awaited campaign needs a person; 2 an error, in one line.
+Exit codes: 0 done; 1 differences or violations were found, or an awaited campaign needs a person or did not become ready in
+time; 2 an error, in one line. Colours are used on a terminal only, and not if NO_COLOR is set or TERM is dumb.
+kubectl referral --version prints the version.
 `
 
 func rightsOf(cmd *cobra.Command) string {
