@@ -19,7 +19,7 @@ const (
 	// RevisionsBytes is the memory that revisions may take in an engine.
 	RevisionsBytes = 8 << 20
 
-	// editsBytes is the memory that edits of terms may use up: some 3,000 of a usual policy. The rest
+	// editsBytes is the memory that edits of terms may use up: some 4,000 of a usual policy. The rest
 	// is for edits that return to the terms before.
 	editsBytes = 7 << 20
 )
