@@ -27,7 +27,9 @@ func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *datab
 		return nil
 	}
 	was, _ := r.registry.Report(s.name)
-	r.registry.SetReport(s.name, s.schema, s.moment)
+	if err := r.registry.SetReport(s.name, s.schema, s.moment); err != nil {
+		return err
+	}
 	for campaign := range differing(was.Campaigns, s.schema.Campaigns) {
 		r.moved.Add(client.ObjectKey{Namespace: s.name.Namespace, Name: campaign})
 	}

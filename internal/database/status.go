@@ -31,6 +31,8 @@ type Status struct {
 	OldestPendingChange time.Time     // zero: none is pending
 	SetAside            int64         // referees that could not be decided
 	Campaigns           []CampaignStatus
+
+	Bytes int // estimate of its memory
 }
 
 // CampaignStatus is the state of one declared campaign.
@@ -107,6 +109,7 @@ func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	if err := rows.Err(); err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
+	status.Bytes = sizes.bytes()
 	if unreported {
 		if err := status.reportIncidents(ctx, db); err != nil {
 			return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
@@ -189,15 +192,23 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 }
 
 // Bounds of the report about all campaigns of a database, which is kept for as long as the database
-// is served. In memory, credits take some four times their text.
+// is served.
 const (
 	mostCampaigns     = 10_000
 	campaignTextBytes = 4 << 20 // some 400 bytes for each campaign
 	allCreditBytes    = 2 << 20 // some three currencies for each campaign
+
+	bytesPerCampaign   = 768 // beside its texts and credits
+	bytesPerCreditByte = 4   // of the credits' text
 )
 
 // reportSizes is how much of a report has been read.
 type reportSizes struct{ campaigns, textBytes, creditBytes int }
+
+// bytes estimates the memory of what has been read.
+func (r *reportSizes) bytes() int {
+	return r.campaigns*bytesPerCampaign + r.textBytes + r.creditBytes*bytesPerCreditByte
+}
 
 // add counts one more campaign, whose credits are not read yet. It fails once a bound is exceeded.
 func (r *reportSizes) add(c *CampaignStatus, credits []byte) error {

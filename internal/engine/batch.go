@@ -53,7 +53,7 @@ type batch struct {
 	chosen    int  // dequeued keys, or referees of the head of a waitlist
 	bytes     int  // estimate of the memory that the batch holds
 	mostKnown int  // most of it for LoadKnown; 0: as for any batch
-	reserved  int  // what it may hold without reserving more; see reservations
+	reserved  int  // what it may hold without reserving more; see batchMemory
 	large     bool // it is the large batch of the process
 
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue

@@ -53,7 +53,7 @@ func (b *batch) checkBytes() error {
 		return errBatchTooLarge
 	case b.bytes > bytesPerReferee:
 		return errRefereeTooLarge
-	case !memory.takeLarge(b.tenant(), time.Now()):
+	case !large.begin(b.tenant(), time.Now()):
 		return errMemoryInUse
 	}
 	b.large = true
@@ -65,7 +65,7 @@ func (b *batch) checkBytes() error {
 func (b *batch) reserve() error {
 	more := (b.bytes-b.reserved)/reservedAtOnce*reservedAtOnce + reservedAtOnce
 	switch {
-	case memory.take(b.tenant(), more):
+	case batchMemory.Reserve(b.tenant(), more):
 		b.reserved += more
 		return nil
 	case b.turn.size > 1 && b.turn.suspect == "" && len(b.referees) > 1:
@@ -90,10 +90,10 @@ func (b *batch) weighDecisions() error {
 
 // releaseMemory lets other batches have the memory that the batch has reserved.
 func (b *batch) releaseMemory() {
-	memory.give(b.tenant(), b.reserved-unreservedBytes)
+	batchMemory.Release(b.tenant(), b.reserved-unreservedBytes)
 	b.reserved = unreservedBytes
 	if b.large {
-		memory.giveLarge(b.tenant(), time.Now())
+		large.end(b.tenant(), time.Now())
 		b.large = false
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/quota"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -48,12 +49,11 @@ func (c *Declared) versionsKnown() bool {
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same
 // moment.
 func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
-	return loadDeclared(ctx, db, func(int) error { return nil })
+	return loadDeclared(ctx, db, nil)
 }
 
-// loadDeclared calls reserve after each row with the bytes that the configuration takes so far, and
-// stops at its first error.
-func loadDeclared(ctx context.Context, db *postgres.DB, reserve func(bytes int) error) (Declared, error) {
+// loadDeclared reads no more than memory can grow for; nil: no more than one database may have.
+func loadDeclared(ctx context.Context, db *postgres.DB, memory *quota.Kept) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
@@ -62,11 +62,12 @@ func loadDeclared(ctx context.Context, db *postgres.DB, reserve func(bytes int) 
 	defer rows.Close()
 	for rows.Next() {
 		err := config.addRow(rows)
-		if err == nil && config.bytes > declaredPerDatabase {
+		switch {
+		case err != nil:
+		case config.bytes > declaredPerDatabase:
 			err = errDeclaredTooLarge
-		}
-		if err == nil {
-			err = reserve(config.bytes)
+		case memory != nil && !memory.Grow(config.bytes):
+			err = errDeclaredInUse
 		}
 		if err != nil {
 			return Declared{}, fmt.Errorf("while reading the configuration: %w", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/quota"
 )
 
 // ErrNotOwner is returned by Run when the schema belongs to another AttributionDatabase.
@@ -39,7 +40,7 @@ type Engine struct {
 
 	config      atomic.Pointer[Declared]
 	loading     chan struct{} // has an element while a goroutine loads the configuration
-	memory      declaredMemory
+	memory      quota.Kept    // of the configuration
 	queueStarts queueStarts
 	failure     atomic.Pointer[error]
 	stuck       []atomic.Pointer[error] // by worker: why one of its shards or campaigns makes no progress
@@ -86,7 +87,7 @@ func New(db *postgres.DB, options Options) *Engine {
 	return &Engine{
 		db: db, sql: queries, options: options, log: options.Log,
 		stuck: make([]atomic.Pointer[error], options.Workers), stirred: make(chan struct{}, 1),
-		loading: make(chan struct{}, 1), memory: declaredMemory{tenant: options.Tenant},
+		loading: make(chan struct{}, 1), memory: declaredMemory.Keep(options.Tenant),
 		decideTimeout: defaultDecideTimeout, batchTime: defaultBatchTime,
 	}
 }
@@ -106,7 +107,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 		end(nil)
 		workers.Wait()
 		e.config.Store(nil)
-		e.memory.shrink(0)
+		e.memory.Shrink(0)
 		if panicked, ok := errors.AsType[*PanicError](context.Cause(ctx)); ok {
 			err = panicked
 		}
@@ -239,11 +240,11 @@ func (e *Engine) reload(ctx context.Context) (*Declared, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	config, err := loadDeclared(ctx, e.db, e.memory.reserve)
+	config, err := loadDeclared(ctx, e.db, &e.memory)
 	if err == nil {
 		e.config.Store(&config)
 	}
-	e.memory.shrink(e.config.Load().size())
+	e.memory.Shrink(e.config.Load().size())
 	if err != nil {
 		return nil, fmt.Errorf("while loading the configuration: %w", err)
 	}

@@ -127,8 +127,4 @@ func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
 
 // DeclaredBytes is the memory that configurations have reserved.
-func DeclaredBytes() int {
-	declared.mu.Lock()
-	defer declared.mu.Unlock()
-	return declared.reserved
-}
+func DeclaredBytes() int { return declaredMemory.Reserved() }

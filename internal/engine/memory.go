@@ -3,6 +3,8 @@ package engine
 import (
 	"sync"
 	"time"
+
+	"github.com/referral-operator/referral-operator/internal/quota"
 )
 
 // The batches of all databases together are bounded as well. Each may hold a little without asking,
@@ -15,77 +17,40 @@ const (
 	bytesPerTenant  = 40 << 20 // two full batches, and steps of a resync beside them
 )
 
-// memory is what the batches of this process have reserved.
-var memory = &batchMemory{
-	reservations: newReservations(func(others int) int { return min(bytesPerTenant, bytesPerProcess-others) }),
-	rests:        map[string]time.Time{},
+// batchMemory is what the batches of this process have reserved.
+var batchMemory = quota.New(func(others int) int { return min(bytesPerTenant, bytesPerProcess-others) })
+
+// large lets one batch of the process hold more than bytesPerBatch. After it its tenant rests for as
+// long as the batch took, so that a tenant has at most half of the time while others wait.
+var large = largeBatch{rests: map[string]time.Time{}}
+
+type largeBatch struct {
+	mu    sync.Mutex
+	runs  bool
+	since time.Time
+	rests map[string]time.Time // until when, by tenant
 }
 
-// reservations is memory of the process that tenants have reserved.
-type reservations struct {
-	most func(others int) int // the most that a tenant may have while all others have so much
-
-	mu       sync.Mutex
-	reserved int
-	tenants  map[string]int // by tenant
-}
-
-type batchMemory struct {
-	*reservations
-
-	// One batch of the process may hold more than bytesPerBatch. After it its tenant rests for as
-	// long as the batch took, so that a tenant has at most half of the time while others wait.
-	large      bool
-	largeSince time.Time
-	rests      map[string]time.Time // until when, by tenant
-}
-
-func newReservations(most func(others int) int) *reservations {
-	return &reservations{most: most, tenants: map[string]int{}}
-}
-
-// take reserves so many bytes, and reports whether it could.
-func (r *reservations) take(tenant string, bytes int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if has := r.tenants[tenant]; has+bytes > r.most(r.reserved-has) {
+// begin lets a batch be the large one, and reports whether it could.
+func (l *largeBatch) begin(tenant string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.runs || now.Before(l.rests[tenant]) {
 		return false
 	}
-	r.reserved += bytes
-	r.tenants[tenant] += bytes
-	return true
-}
-
-// give ends the reservation of so many bytes.
-func (r *reservations) give(tenant string, bytes int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.reserved -= bytes
-	if r.tenants[tenant] -= bytes; r.tenants[tenant] == 0 {
-		delete(r.tenants, tenant)
-	}
-}
-
-// takeLarge lets a batch be the large one, and reports whether it could.
-func (r *batchMemory) takeLarge(tenant string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.large || now.Before(r.rests[tenant]) {
-		return false
-	}
-	for other, until := range r.rests { // few tenants have large referees at the same time
+	for other, until := range l.rests { // few tenants have large referees at the same time
 		if now.After(until) {
-			delete(r.rests, other)
+			delete(l.rests, other)
 		}
 	}
-	r.large, r.largeSince = true, now
+	l.runs, l.since = true, now
 	return true
 }
 
-// giveLarge lets another batch be the large one.
-func (r *batchMemory) giveLarge(tenant string, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.large = false
-	r.rests[tenant] = now.Add(now.Sub(r.largeSince))
+// end lets another batch be the large one.
+func (l *largeBatch) end(tenant string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.runs = false
+	l.rests[tenant] = now.Add(now.Sub(l.since))
 }

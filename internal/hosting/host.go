@@ -13,6 +13,7 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
+	"github.com/referral-operator/referral-operator/internal/quota"
 )
 
 const (
@@ -53,7 +54,10 @@ type host struct {
 	condition  condition
 	place      database.Place // of the engine that ran last
 	report     *report        // nil: none was read
+	dropped    bool           // no report is kept any more
 	slowAt     time.Time      // when the last slow use ended; zero: the database does not count as slow
+
+	reportMemory quota.Kept // of report
 
 	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never
 }
@@ -68,6 +72,8 @@ func newHost(r *Registry, name types.NamespacedName) *host {
 		slots:      make(chan struct{}, slots),
 		configured: make(chan struct{}, 1),
 		condition:  condition{phase: Connecting},
+
+		reportMemory: reportMemory.Keep(name.Namespace),
 	}
 }
 

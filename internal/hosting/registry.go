@@ -142,6 +142,7 @@ func (r *Registry) Drop(name types.NamespacedName) {
 	defer r.mu.Unlock()
 	if h, ok := r.hosts[name]; ok {
 		delete(r.hosts, name)
+		h.drop()
 		if h.end != nil {
 			h.end()
 		}

@@ -1,12 +1,14 @@
 package hosting
 
 import (
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/quota"
 )
 
 // quietLifetime is how long a report of an idle database is used. It bounds how long what another
@@ -47,13 +49,50 @@ func (h *host) moment() (moment Moment, idle bool) {
 	return moment, idle
 }
 
-// SetReport keeps the status that was read from a database after a moment, for Report.
-func (r *Registry) SetReport(name types.NamespacedName, status database.Status, moment Moment) {
-	if h := r.find(name); h != nil {
-		h.mu.Lock()
-		h.report = &report{status: status, at: time.Now(), moment: moment}
-		h.mu.Unlock()
+// ErrReportsInUse reports that there is no memory for the report of another database of a namespace.
+var ErrReportsInUse = errors.New("the reports about all campaigns in the databases of this namespace take the memory that other namespaces " +
+	"leave for them: use fewer databases in one namespace, or remove the rows of table campaign that no object declares any more")
+
+// reportMemory is what the reports of this process have reserved. A tenant has half of what the
+// others leave, so that there is always something left for the next one.
+var reportMemory = quota.New(func(others int) int { return (reportBytes - others) / 2 })
+
+const reportBytes = 48 << 20 // some 50,000 campaigns beside the first 150 of each database
+
+// SetReport keeps the status that was read from a database after a moment, for Report, instead of
+// the one before. It returns ErrReportsInUse if there is no memory for it.
+func (r *Registry) SetReport(name types.NamespacedName, status database.Status, moment Moment) error {
+	h := r.find(name)
+	if h == nil {
+		return nil
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.dropped {
+		return nil
+	}
+	if !h.reportMemory.Grow(status.Bytes) {
+		return ErrReportsInUse
+	}
+	h.report = &report{status: status, at: time.Now(), moment: moment}
+	h.reportMemory.Shrink(status.Bytes)
+	return nil
+}
+
+// forgetReport drops the report, if there is one.
+func (h *host) forgetReport() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.report = nil
+	h.reportMemory.Shrink(0)
+}
+
+// drop makes the host keep nothing any more.
+func (h *host) drop() {
+	h.mu.Lock()
+	h.dropped = true
+	h.mu.Unlock()
+	h.forgetReport()
 }
 
 // QuietReport returns the newest status that was read from a database if the database is idle and
@@ -91,9 +130,7 @@ func (r *Registry) Report(name types.NamespacedName) (database.Status, bool) {
 func (r *Registry) ForgetReports() {
 	for _, name := range r.Names() {
 		if h := r.find(name); h != nil {
-			h.mu.Lock()
-			h.report = nil
-			h.mu.Unlock()
+			h.forgetReport()
 		}
 	}
 }

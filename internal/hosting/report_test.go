@@ -2,10 +2,15 @@ package hosting_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -22,7 +27,9 @@ func TestReportOfAnIdleDatabaseIsUsedUntilSomethingHappens(t *testing.T) {
 		t.Error("there is no report yet")
 	}
 	report := func() {
-		w.SetReport(shop, database.Status{PendingChanges: 7}, w.Moment(shop))
+		if err := w.SetReport(shop, database.Status{PendingChanges: 7}, w.Moment(shop)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	await := func(want string, is func() bool) {
 		t.Helper()
@@ -48,4 +55,44 @@ func TestReportOfAnIdleDatabaseIsUsedUntilSomethingHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	await("noticed", func() bool { return !quiet() })
+}
+
+func TestReportsOfANamespaceLeaveMemoryToOthers(t *testing.T) {
+	r := hosting.NewRegistry(hosting.Options{})
+	large := database.Status{Bytes: 4 << 20}
+	report := func(namespace string, n int) error {
+		name := types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("shop-", n)}
+		r.Refuse(name, hosting.Source{}, errors.New("no settings"))
+		return r.SetReport(name, large, hosting.Moment{})
+	}
+	var kept int
+	for n := range 50 {
+		switch err := report("crowd", n); {
+		case err == nil:
+			kept++
+		case !errors.Is(err, hosting.ErrReportsInUse):
+			t.Fatal(err)
+		}
+	}
+	if kept < 5 || kept > 6 {
+		t.Errorf("%d large reports of a namespace are kept", kept)
+	}
+	if err := report("another", 0); err != nil {
+		t.Errorf("of another namespace: %v", err)
+	}
+	if err := report("crowd", 0); err != nil {
+		t.Errorf("a report that replaces another of its size: %v", err)
+	}
+	for n := range 2 {
+		r.Drop(types.NamespacedName{Namespace: "crowd", Name: fmt.Sprint("shop-", n)})
+	}
+	if err := report("crowd", 1000); err != nil {
+		t.Errorf("after two databases were dropped: %v", err)
+	}
+	r.ForgetReports()
+	for n := range 5 {
+		if err := report("third", n); err != nil {
+			t.Errorf("after all were forgotten: %v", err)
+		}
+	}
 }
