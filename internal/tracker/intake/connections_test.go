@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,11 +26,17 @@ type world struct {
 	begun   chan struct{}          // receives from each request to /wait
 	proceed chan struct{}          // closed: these are answered
 	sending atomic.Pointer[func()] // runs once, when the server sends something; nil: nothing runs
+
+	mu   sync.Mutex
+	idle map[string]int // how often the connection from an address became idle
 }
 
 func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	t.Helper()
-	w := &world{TB: t, Connections: intake.NewConnections(connections, headerBytes), begun: make(chan struct{}), proceed: make(chan struct{})}
+	w := &world{
+		TB: t, Connections: intake.NewConnections(connections, headerBytes),
+		begun: make(chan struct{}), proceed: make(chan struct{}), idle: map[string]int{},
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/wait", func(http.ResponseWriter, *http.Request) {
@@ -39,6 +46,15 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, ReadTimeout: time.Minute, MaxHeaderBytes: 256 << 10}
 	w.Bound(server)
+	bound := server.ConnState
+	server.ConnState = func(of net.Conn, state http.ConnState) {
+		bound(of, state)
+		if state == http.StateIdle {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.idle[of.RemoteAddr().String()]++
+		}
+	}
 	on, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +113,17 @@ func (w *world) await(what string, expected func(intake.Stats) bool) {
 	w.Fatalf("%s: %+v", what, w.Stats())
 }
 
+// awaitIdle returns once a connection has become idle so many times. Its client may have the answer
+// before.
+func (w *world) awaitIdle(c *client, times int) {
+	w.Helper()
+	w.await("idle", func(intake.Stats) bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.idle[c.LocalAddr().String()] >= times
+	})
+}
+
 // client is one connection.
 type client struct {
 	testing.TB
@@ -150,8 +177,11 @@ func TestNewConnectionTakesThePlaceOfTheLongestIdle(t *testing.T) {
 	w := newWorld(t, 2, 1<<20)
 	first, second := w.dial(), w.dial()
 	first.send(get+"\r\n").expect("first", 204, true)
+	w.awaitIdle(first, 1)
 	second.send(get+"\r\n").expect("second", 204, true)
+	w.awaitIdle(second, 1)
 	first.send(get+"\r\n").expect("first again", 204, true)
+	w.awaitIdle(first, 2)
 	third := w.dial()
 	third.send(get+"\r\n").expect("third", 204, true)
 	second.expect("second, idle for longest", 0, false)
