@@ -69,7 +69,7 @@ func (e *Edge) codesOn(a webAddress) (codes []string) {
 	}
 	for _, name := range e.Parameters {
 		for value := range values(a.query, name) {
-			if !possible(value) {
+			if !mayBeCode(value) {
 				continue
 			}
 			if codes = append(codes, value); len(codes) == mostCodes {

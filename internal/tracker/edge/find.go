@@ -39,8 +39,8 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 	return nil, "", reason
 }
 
-// possible reports whether find may find a link for a text.
-func possible(given string) bool {
+// mayBeCode reports whether find may find a link for a text.
+func mayBeCode(given string) bool {
 	given = links.Trim(given)
 	return links.Valid(given) || links.Valid(withoutTail(given))
 }
