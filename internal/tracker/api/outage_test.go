@@ -131,3 +131,27 @@ func (w *world) cut() (cut int) {
 		" WHERE usename = 'shop' AND datname = current_database() AND pid <> pg_backend_pid()").Scan(&cut))
 	return cut
 }
+
+// A row that is deleted between the two statements of a write looks like one that a trigger
+// suppresses: it is neither new nor stored.
+func TestFactThatVanishesMeanwhileAnswers503(t *testing.T) {
+	w := newWorld(t)
+	w.exec("CREATE FUNCTION public.suppress() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+	for _, request := range [][4]string{
+		{"link", http.MethodPost, "/v1/links", `{"campaign": "c", "referrer_id": "r", "code": "summer"}`},
+		{"signup", http.MethodPost, signups, `{"user_id": "u"}`},
+		{"purchase", http.MethodPost, purchases, purchase("amount=1")},
+		{"refund", http.MethodPost, "/v1/refunds", `{"user_id": "u", "purchase_id": "p", "refund_id": "r", "amount": 1}`},
+		{"action", http.MethodPost, "/v1/actions", `{"user_id": "u", "action": "view"}`},
+		{"redemption", http.MethodPost, "/v1/redemptions", `{"beneficiary_id": "b", "redemption_id": "r", "amount": 1, "currency": "USD"}`},
+		{"refund", http.MethodPost, "/v1/batch", mixed},
+		{"erasure", http.MethodDelete, "/v1/users/u", ""},
+	} {
+		w.exec("CREATE TRIGGER a_suppress BEFORE INSERT ON referral." + request[0] + " FOR EACH ROW EXECUTE FUNCTION public.suppress()")
+		got := w.send(request[1], request[2], request[3])
+		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %s", request[1], request[2], got.status, got.body)
+		}
+		w.exec("DROP TRIGGER a_suppress ON referral." + request[0])
+	}
+}

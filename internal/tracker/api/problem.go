@@ -79,6 +79,9 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		})
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
+	case errors.Is(err, facts.ErrVanished):
+		a.log.WarnContext(ctx, "A fact was neither recorded nor found: its row is deleted at the same time, or a trigger suppresses it")
+		return unavailable("the fact is deleted at the same time")
 	case class == postgres.ClassData:
 		// The checks of the body missed this value. The answer contains no name of the schema.
 		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))

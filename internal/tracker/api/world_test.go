@@ -190,6 +190,13 @@ func (a answer) places(t testing.TB) (places []string) {
 	return places
 }
 
+// exec executes a statement as the operator.
+func (w *world) exec(sql string, arguments ...any) {
+	w.Helper()
+	_, err := w.operator.Exec(w.Context(), sql, arguments...)
+	testworld.Must(w, err)
+}
+
 func (w *world) expect(what, sql string, want ...string) {
 	w.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), append([]string{}, migrated.Rows(w, w.operator, sql)...)); diff != "" {

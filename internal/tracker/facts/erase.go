@@ -24,7 +24,7 @@ func (s *Store) Erase(ctx context.Context, userID string) (*Erasure, error) {
 	}
 	requested, err := s.erasure(ctx, s.db, userID)
 	if requested == nil && err == nil {
-		err = errVanished
+		err = ErrVanished
 	}
 	return requested, err
 }

@@ -44,8 +44,8 @@ type kind[F, S any] struct {
 	differ       func(*F, *S, bool) []Difference
 }
 
-// errVanished is returned when a conflicting row was deleted meanwhile: a retry may succeed.
-var errVanished = errors.New("a stored fact was deleted meanwhile")
+// ErrVanished is returned when a stored row was deleted between two statements: a retry may succeed.
+var ErrVanished = errors.New("a stored fact was deleted meanwhile")
 
 // querier is a pool or a transaction.
 type querier interface {
@@ -140,7 +140,7 @@ func (k *kind[F, S]) compare(ctx context.Context, to querier, given []*F, outcom
 		return fmt.Errorf("while finding a stored %s: %w", k.name, err)
 	}
 	if found < len(given) {
-		return errVanished
+		return ErrVanished
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		if stored, err = s.oneLink(ctx, to, "find_link", code); errors.Is(err, pgx.ErrNoRows) {
-			err = errVanished
+			err = ErrVanished
 		}
 	}
 	return Outcome[StoredLink]{Stored: stored}, err

@@ -87,7 +87,7 @@ func (s *shared[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outc
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, errVanished) || postgres.Retryable(err)
+		lost := errors.Is(err, ErrVanished) || postgres.Retryable(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}
