@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestErasingAUser(t *testing.T) {
@@ -58,4 +60,34 @@ func TestErasingAUser(t *testing.T) {
 	w.post("/v1/actions", action, http.StatusOK)
 	w.post(signups, `{"user_id": "u", "code": "other", "attributes": {}}`, http.StatusConflict)
 	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
+}
+
+// SQL may write what HTTP refuses, also after an erasure.
+func TestErasedFactThatIsLargeAgainIsNotRead(t *testing.T) {
+	w := newWorld(t)
+	w.post(signups, `{"user_id": "u", "attributes": {"a": 1}}`, http.StatusCreated)
+	w.post(purchases, `{"user_id": "u", "purchase_id": "p", "amount": 1, "currency": "USD", "attributes": {"a": 1}}`, http.StatusCreated)
+	w.send(http.MethodDelete, "/v1/users/u", "")
+	w.converge()
+	w.expect("erased", "SELECT s.blanked, p.blanked FROM referral.signup AS s, referral.purchase AS p", "true true")
+	for _, test := range []struct{ sql, target, body, place string }{
+		{
+			"UPDATE referral.signup SET attributes = jsonb_build_object('x', repeat('x', 3000000))",
+			signups, `{"user_id": "u"}`, "body.attributes",
+		},
+		{
+			"UPDATE referral.signup SET attributes = '{}', fingerprints = ARRAY[repeat('x', 100000)]",
+			signups, `{"user_id": "u", "attributes": {"a": 1}}`, "body.fingerprints",
+		},
+		{
+			"UPDATE referral.purchase SET attributes = jsonb_build_object('x', repeat('x', 3000000))",
+			purchases, `{"user_id": "u", "purchase_id": "p", "amount": 1, "currency": "USD"}`, "body.attributes",
+		},
+	} {
+		w.exec(test.sql)
+		got := w.post(test.target, test.body, http.StatusConflict)
+		if diff := cmp.Diff([]string{test.place}, got.places(t)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.sql, diff)
+		}
+	}
 }

@@ -38,7 +38,7 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 	outcome, err := a.Store.SignUp(ctx, signup)
 	if err == nil && outcome.Stored.Abridged {
 		if err = charge(ctx, longFactBytes); err == nil {
-			outcome.Stored, err = a.Store.WholeSignup(ctx, signup.UserID)
+			outcome.Stored, err = a.Store.WholeSignup(ctx, signup)
 		}
 	}
 	return newRecordedSignup(&outcome.Stored, warnings(warning)), outcome.Created, err
@@ -56,7 +56,7 @@ func (a *api) purchase(ctx context.Context, given *Purchase) (StoredPurchase, bo
 	outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(given))
 	if err == nil && outcome.Stored.Abridged {
 		if err = charge(ctx, longFactBytes); err == nil {
-			outcome.Stored, err = a.Store.WholePurchase(ctx, given.UserID, given.PurchaseID)
+			outcome.Stored, err = a.Store.WholePurchase(ctx, (*facts.Purchase)(given))
 		}
 	}
 	return StoredPurchase{Purchase(outcome.Stored.Purchase), outcome.Stored.ArrivedAt}, outcome.Created, err

@@ -58,12 +58,12 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 				d.note("code", g.Code, s.Code)
 			}
 			d.instant("signed_up_at", g.SignedUpAt, s.SignedUpAt)
-			if s.erased {
-				return d // the other fields are erased, so they cannot differ
+			// Fields that are erased cannot differ.
+			if !s.erased {
+				d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
 			}
-			d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
-			noteLong(&d, "fingerprints", s.sameFingerprints, s.largeFingerprints, g.Fingerprints, s.Fingerprints)
-			noteLong(&d, "attributes", same, s.largeAttributes, g.Attributes, s.Attributes)
+			noteLong(&d, "fingerprints", s.erased || s.sameFingerprints, s.largeFingerprints, g.Fingerprints, s.Fingerprints)
+			noteLong(&d, "attributes", s.erased || same, s.largeAttributes, g.Attributes, s.Attributes)
 			return d
 		},
 	}
