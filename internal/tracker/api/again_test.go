@@ -270,6 +270,16 @@ func TestAnswerRepeatsLongValuesOfTheFact(t *testing.T) {
 			t.Errorf("purchase, time %d: %+.300v", i, bought)
 		}
 	}
+	for name, rest := range map[string]string{
+		"numbers": attributes, "fingerprints": `"fingerprints": ` + string(list), "empty attributes": `"attributes": { }, "fingerprints": ` + string(list),
+		"no fingerprints": attributes + `, "fingerprints": []`, "escapes": `"attributes": {"b": "` + strings.Repeat(`\u00e9\n`, 2000) + `", "a": 1}`,
+	} {
+		signup := fmt.Sprintf(`{"user_id": %q, %s}`, name, rest)
+		first, again := w.post(signups, signup, http.StatusCreated).body, w.post(signups, signup, http.StatusOK).body
+		if diff := cmp.Diff(valued(t, first), valued(t, again)); diff != "" {
+			t.Errorf("%s (-first +second):\n%.1000s", name, diff)
+		}
+	}
 	w.post(signups, strings.Replace(signup, "é0", "e0", 1), http.StatusConflict)
 	w.post(signups, `{"user_id": "u", "fingerprints": []}`, http.StatusConflict)
 	w.post(signups, `{"user_id": "u"}`, http.StatusOK)

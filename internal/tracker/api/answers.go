@@ -6,10 +6,18 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
+// A client may take as long as the server allows to read its answer, which is in memory meanwhile,
+// as values and as JSON. So large answers are charged for their bytes.
+//
+// The answer with a new fact is not charged, since it must not wait: the fact is committed. It holds
+// what its body held, which stays charged until it is answered.
 const (
-	// largeAnswers is how many bytes large answers may take at a time. A client may take as long as
-	// the server allows to read its answer, which is in memory meanwhile, as values and as JSON.
-	largeAnswers = 16 << 20
+	// largeReads is how many bytes pages and explanations may take at a time.
+	largeReads = 16 << 20
+	// longFacts is how many bytes answers with long facts that were stored before may take at a time.
+	// With a budget of their own, a shop that repeats writes waits for no reader of explanations.
+	longFacts = 2 << 20
+
 	// pageBytes is what the answer with a page of a list takes at most.
 	pageBytes = 2 << 20
 	// longFactBytes is what an answer with one fact takes at most. Short facts are not charged.
@@ -18,25 +26,29 @@ const (
 	explanationBytes = 8 << 20
 )
 
-// answerCharge is what one request has taken of the bytes of large answers.
+// answerCharge is what one request has taken of a budget of large answers.
 type answerCharge struct {
-	of    *semaphore.Weighted
+	of    *semaphore.Weighted // nil: nothing
 	bytes int64
 }
 
-// charge waits until so many bytes are free for the answer to the request of a context. They are
-// taken until the answer is written.
-func charge(ctx context.Context, bytes int64) error {
+// charge waits until so many bytes of a budget are free for the answer to the request of a context.
+// They are taken until the answer is written. A request may be charged once.
+func charge(ctx context.Context, of *semaphore.Weighted, bytes int64) error {
 	c, ok := ctx.Value(answerKey{}).(*answerCharge)
 	if !ok {
 		panic("the answer to a request that passed no guard")
 	}
-	if c.of.Acquire(ctx, bytes) != nil {
+	if of.Acquire(ctx, bytes) != nil {
 		return unavailable("too many large answers are being sent")
 	}
-	c.bytes += bytes
+	c.of, c.bytes = of, bytes
 	return nil
 }
 
 // release gives everything back, at the end of the request.
-func (c *answerCharge) release() { c.of.Release(c.bytes) }
+func (c *answerCharge) release() {
+	if c.of != nil {
+		c.of.Release(c.bytes)
+	}
+}

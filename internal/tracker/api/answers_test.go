@@ -2,10 +2,12 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,53 +60,90 @@ func (s *stalled) Write(content []byte) (int, error) {
 	return s.ResponseRecorder.Write(content)
 }
 
+func authorized(ctx context.Context, method, target, body string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+secret)
+	return r
+}
+
+// stall sends a request so many times, from clients that read none of the answer until read is called.
+func (w *world) stall(times int, method, target, body string) (read func()) {
+	writing, reading := make(chan struct{}), make(chan struct{})
+	var clients sync.WaitGroup
+	for range times {
+		clients.Go(func() {
+			w.handler.ServeHTTP(&stalled{httptest.NewRecorder(), writing, reading}, authorized(w.Context(), method, target, body))
+		})
+		<-writing
+	}
+	return func() {
+		close(reading)
+		clients.Wait()
+	}
+}
+
 func TestLargeAnswersAreChargedUntilTheyAreWritten(t *testing.T) {
 	w := newWorld(t)
 	w.explain = func() (explain.Explanation, error) { return explain.Explanation{}, nil }
 	long := `{"user_id": "u", "attributes": {"a": "` + strings.Repeat("x", 60_000) + `"}}`
 	w.post(signups, long, http.StatusCreated)
-	request := func(ctx context.Context, method, target, body string) *http.Request {
-		r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-		r.Header.Set("Authorization", "Bearer "+secret)
-		return r
-	}
+	explanation := [3]string{http.MethodGet, "/v1/users/u/explanation"}
+	links := [3]string{http.MethodGet, "/v1/referrers/u/links"}
+	credits := [3]string{http.MethodGet, "/v1/referrers/u/credits"}
+	repetition := [3]string{http.MethodPost, signups, long}
+	reads, repetitions := [][3]string{explanation, links, credits}, [][3]string{repetition}
 	for name, test := range map[string]struct {
-		target string
-		most   int // answers at a time
+		request          [3]string
+		most             int // answers at a time
+		refused, carried [][3]string
 	}{
-		"explanations": {"/v1/users/u/explanation", 2},
-		"links":        {"/v1/referrers/u/links", 8},
-		"credits":      {"/v1/referrers/u/credits", 8},
+		"explanations":        {explanation, 2, reads, repetitions},
+		"links":               {links, 8, reads, repetitions},
+		"credits":             {credits, 8, reads, repetitions},
+		"repeated long facts": {repetition, 4, repetitions, reads},
 	} {
 		t.Run(name, func(t *testing.T) {
-			writing, read, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-			for range test.most {
-				go func() {
-					w.handler.ServeHTTP(&stalled{httptest.NewRecorder(), writing, read}, request(t.Context(), http.MethodGet, test.target, ""))
-					done <- struct{}{}
-				}()
-				<-writing
-			}
-			for _, other := range [][3]string{
-				{http.MethodGet, "/v1/users/u/explanation"}, {http.MethodGet, "/v1/referrers/u/links"},
-				{http.MethodGet, "/v1/referrers/u/credits"}, {http.MethodPost, signups, long},
-			} {
+			read := w.stall(test.most, test.request[0], test.request[1], test.request[2])
+			for _, other := range test.refused {
 				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-				got := w.do(request(ctx, other[0], other[1], other[2]))
+				got := w.do(authorized(ctx, other[0], other[1], other[2]))
 				cancel()
 				if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 					t.Errorf("%s meanwhile: %d %.200s", other[1], got.status, got.body)
 				}
 			}
-			w.post(purchases, purchase("user_id="+`"`+name+`"`), http.StatusCreated)
-			close(read)
-			for range test.most {
-				<-done
+			for _, other := range test.carried {
+				if got := w.send(other[0], other[1], other[2]); got.status != http.StatusOK {
+					t.Errorf("%s meanwhile: %d %.200s", other[1], got.status, got.body)
+				}
 			}
-			if got := w.send(http.MethodGet, test.target, ""); got.status != http.StatusOK {
+			w.post(purchases, purchase("user_id="+`"`+name+`"`), http.StatusCreated)
+			read()
+			if got := w.send(test.request[0], test.request[1], test.request[2]); got.status != http.StatusOK {
 				t.Errorf("afterwards: %d %.200s", got.status, got.body)
 			}
-			w.post(signups, long, http.StatusOK)
 		})
 	}
+}
+
+// A new fact is committed before it is answered, so its answer must not wait for clients that read
+// others.
+func TestAnswerWithANewFactWaitsForNoReader(t *testing.T) {
+	w := newWorld(t)
+	w.explain = func() (explain.Explanation, error) { return explain.Explanation{}, nil }
+	attributes := `"attributes": {"a": "` + strings.Repeat("x", 60_000) + `"}`
+	w.post(signups, `{"user_id": "stored", `+attributes+`}`, http.StatusCreated)
+	defer w.stall(2, http.MethodGet, "/v1/users/u/explanation", "")()
+	defer w.stall(4, http.MethodPost, signups, `{"user_id": "stored", `+attributes+`}`)()
+	for i := range 10 {
+		user := fmt.Sprint("user-", i)
+		defer w.stall(1, http.MethodPost, signups, fmt.Sprintf(`{"user_id": %q, "code": "ABC", %s}`, user, attributes))()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		got := w.do(authorized(ctx, http.MethodPost, purchases, fmt.Sprintf(`{"user_id": %q, "purchase_id": "p", "amount": 1, "currency": "USD", %s}`, user, attributes)))
+		cancel()
+		if got.status != http.StatusCreated || len(got.body) < 60_000 {
+			t.Errorf("%d %.200s", got.status, got.body)
+		}
+	}
+	w.expect("signups", "SELECT count(*) FROM referral.signup", "11")
 }

@@ -23,8 +23,8 @@ const (
 	bodyLimit  = 1 << 20
 	batchLimit = 4 << 20
 
-	// Bytes of bodies in flight; a body takes a few times as many until it is recorded. Up to
-	// smallBody of each has a budget of its own.
+	// Bytes of bodies in flight; a body takes a few times as many until it is recorded, and the answer
+	// with a new fact no more than that. Up to smallBody of each has a budget of its own.
 	smallBody   = 64 << 10
 	smallBodies = 4 << 20
 	largeBodies = batchLimit
@@ -65,7 +65,7 @@ type api struct {
 	bodies *intake.Bodies
 	trees  trees
 
-	answers *semaphore.Weighted // the bytes that large answers may take
+	reads, repetitions *semaphore.Weighted // the bytes that large answers may take; see answers.go
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
@@ -81,9 +81,10 @@ func register(mux *http.ServeMux, options Options) *api {
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
 	a := &api{
 		Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval},
-		bodies:  intake.NewBodies(smallBody, smallBodies, largeBodies),
-		trees:   make(trees, mostTrees),
-		answers: semaphore.NewWeighted(largeAnswers),
+		bodies: intake.NewBodies(smallBody, smallBodies, largeBodies),
+		trees:  make(trees, mostTrees),
+
+		reads: semaphore.NewWeighted(largeReads), repetitions: semaphore.NewWeighted(longFacts),
 	}
 	a.huma = humago.New(recoveringMux{mux, a.log}, configuration(options))
 	a.huma.UseMiddleware(a.guard)

@@ -43,7 +43,7 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		_ = huma.WriteErr(a.huma, ctx, http.StatusUnprocessableEntity, "a field is invalid", wrong)
 		return
 	}
-	body, answer := a.bodies.Charge(), &answerCharge{of: a.answers}
+	body, answer := a.bodies.Charge(), new(answerCharge)
 	defer body.Release()
 	defer answer.release()
 	ctx = huma.WithValue(huma.WithValue(ctx, chargeKey{}, body), answerKey{}, answer)

@@ -65,7 +65,7 @@ func (a *api) registerReads() {
 }
 
 func (a *api) explain(ctx context.Context, in *person) (explain.Explanation, error) {
-	if err := charge(ctx, explanationBytes); err != nil {
+	if err := charge(ctx, a.reads, explanationBytes); err != nil {
 		return explain.Explanation{}, err
 	}
 	explanation, err := a.Explain(ctx, in.ID)
@@ -89,7 +89,7 @@ func (a *api) credits(ctx context.Context, in *page) (credits, error) {
 	if err := in.after(&after); err != nil {
 		return credits{}, err
 	}
-	if err := charge(ctx, pageBytes); err != nil {
+	if err := charge(ctx, a.reads, pageBytes); err != nil {
 		return credits{}, err
 	}
 	all, more, err := a.Store.Credits(ctx, in.ID, after, in.Limit)
@@ -112,7 +112,7 @@ func (a *api) links(ctx context.Context, in *page) (linkList, error) {
 	if err := in.after(&after); err != nil {
 		return linkList{}, err
 	}
-	if err := charge(ctx, pageBytes); err != nil {
+	if err := charge(ctx, a.reads, pageBytes); err != nil {
 		return linkList{}, err
 	}
 	all, more, err := a.Store.Links(ctx, in.ID, after, in.Limit)

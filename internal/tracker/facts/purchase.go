@@ -18,8 +18,8 @@ type Purchase struct {
 	Attributes  Attributes
 }
 
-// StoredPurchase is a purchase as it is stored. Abridged: long attributes are left out; WholePurchase
-// reads them.
+// StoredPurchase is a purchase as it is stored. Abridged: it was stored before, and long attributes
+// are left out; WholePurchase reads them. Long attributes of a new one are as they were given.
 type StoredPurchase struct {
 	Purchase
 	ArrivedAt time.Time
@@ -50,6 +50,13 @@ func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 			noteLong(&d, "attributes", same, s.largeAttributes, p.Attributes, s.Attributes)
 			return d
 		},
+	}
+}
+
+// complete adds to a new purchase the long attributes that it was given.
+func (s *StoredPurchase) complete(given *Purchase) {
+	if s.Abridged {
+		s.Attributes, s.Abridged = given.Attributes, false
 	}
 }
 

@@ -24,8 +24,8 @@ type Signup struct {
 	Touches []touches.Touch
 }
 
-// StoredSignup is a signup as it is stored. Abridged: long attributes and fingerprints are left out;
-// WholeSignup reads them.
+// StoredSignup is a signup as it is stored. Abridged: it was stored before, and long attributes and
+// fingerprints are left out; WholeSignup reads them. Long ones of a new one are as they were given.
 type StoredSignup struct {
 	Signup
 	ArrivedAt time.Time
@@ -67,6 +67,20 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 			return d
 		},
 	}
+}
+
+// complete adds to a new signup the long fingerprints and attributes that it was given.
+func (s *StoredSignup) complete(given *Signup) {
+	if !s.Abridged {
+		return
+	}
+	if s.Fingerprints == nil {
+		s.Fingerprints = given.Fingerprints
+	}
+	if s.Attributes == nil && !given.Attributes.empty() {
+		s.Attributes = given.Attributes
+	}
+	s.Abridged = false
 }
 
 func signupColumns(rows []*Signup) pgx.StrictNamedArgs {

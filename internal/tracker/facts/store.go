@@ -49,7 +49,11 @@ func directly[F, S any](db *postgres.DB, k *kind[F, S]) func(context.Context, []
 
 // Purchase records a purchase.
 func (s *Store) Purchase(ctx context.Context, p *Purchase) (Outcome[StoredPurchase], error) {
-	return s.sharedPurchases.do(ctx, p)
+	outcome, err := s.sharedPurchases.do(ctx, p)
+	if outcome.Created {
+		outcome.Stored.complete(p)
+	}
+	return outcome, err
 }
 
 // Refund records a refund.
@@ -64,7 +68,11 @@ func (s *Store) Action(ctx context.Context, a *Action) (Outcome[Action], error) 
 
 // SignUp records a signup and, in the same transaction, the touches that came with it.
 func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], error) {
-	return s.sharedSignups.do(ctx, g)
+	outcome, err := s.sharedSignups.do(ctx, g)
+	if outcome.Created {
+		outcome.Stored.complete(g)
+	}
+	return outcome, err
 }
 
 func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {
