@@ -22,6 +22,7 @@ type Proxy struct {
 	accepted    int
 	fatal       []byte // see SilenceAt
 	most        int    // see SilenceAfter; 0: no limit
+	answered    int    // see Answered
 }
 
 // StartProxy listens on a free loopback port and passes everything on to target.
@@ -55,6 +56,13 @@ func (p *Proxy) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.accepted
+}
+
+// Answered is how many bytes the server has sent so far, on all connections.
+func (p *Proxy) Answered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered
 }
 
 // Swallow drops all data: connections stay open, new ones are accepted, and no answer comes.
@@ -153,7 +161,7 @@ func (p *Proxy) connect(client net.Conn) {
 		received := 0
 		p.copy(client, server, func(answer []byte) bool {
 			received += len(answer)
-			if p.exceeded(received) {
+			if p.exceeded(len(answer), received) {
 				silent.Store(true)
 			}
 			return !silent.Load()
@@ -173,10 +181,12 @@ func (p *Proxy) silences(sent []byte) bool {
 	return p.fatal != nil && bytes.Contains(sent, p.fatal)
 }
 
-// exceeded reports whether a server has sent more than SilenceAfter allows.
-func (p *Proxy) exceeded(received int) bool {
+// exceeded counts bytes that a server has sent, and reports whether all those of its connection are
+// more than SilenceAfter allows.
+func (p *Proxy) exceeded(more, received int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.answered += more
 	return p.most > 0 && received > p.most
 }
 

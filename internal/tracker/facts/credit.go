@@ -29,12 +29,14 @@ type CreditKey struct{ UserID, PurchaseID, Reward string }
 // Credits returns at most limit credits of a beneficiary with keys above after, in the order of
 // keys, and whether there are more. Of long ones it returns fewer.
 func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditKey, limit int) (credits []Credit, more bool, err error) {
+	// In one step: a row has a few KB at most, and a step may read all pairs before its key again.
 	rows, err := s.reads.Query(ctx, s.sql.Get("list_credits"), pgx.StrictNamedArgs{
 		"beneficiary_id": beneficiaryID, "user_id": after.UserID, "purchase_id": after.PurchaseID, "reward": after.Reward,
 		"limit": limit + 1,
 	})
+	p := page[Credit]{limit: limit}
 	if err == nil {
-		credits, more, err = readPage(rows, limit, func(c *Credit) []any {
+		_, err = p.add(rows, func(c *Credit) []any {
 			return []any{
 				&c.UserID, &c.PurchaseID, &c.Reward, &c.Campaign, &c.State, &c.Reason, &c.Amount, &c.Currency,
 				always{&c.QualifiedAt}, always{&c.MaturesAt}, always{&c.DecidedAt},
@@ -44,5 +46,5 @@ func (s *Store) Credits(ctx context.Context, beneficiaryID string, after CreditK
 	if err != nil {
 		return nil, false, fmt.Errorf("while reading credits: %w", err)
 	}
-	return credits, more, nil
+	return p.rows, p.more, nil
 }

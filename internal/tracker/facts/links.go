@@ -3,6 +3,8 @@ package facts
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // FollowedLink is a link with its touches and actions counted.
@@ -19,12 +21,23 @@ const mostActions = 100
 // Links returns at most limit of a referrer's links with codes above after, in the order of codes,
 // and whether there are more. Of long ones it returns fewer.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) (links []FollowedLink, more bool, err error) {
-	rows, err := s.reads.Query(ctx, s.sql.Get("list_links"), referrerID, after, limit+1, mostActions)
-	if err == nil {
-		links, more, err = readPage(rows, limit, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, &l.Actions) })
-	}
+	p := page[FollowedLink]{limit: limit}
+	err = s.reads.Snapshot(ctx, func(tx pgx.Tx) error {
+		for {
+			most := p.step()
+			rows, err := tx.Query(ctx, s.sql.Get("list_links"), referrerID, after, most, mostActions)
+			if err != nil {
+				return err
+			}
+			read, err := p.add(rows, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, &l.Actions) })
+			if err != nil || read < most || p.more {
+				return err
+			}
+			after = valueOf(p.rows[len(p.rows)-1].Code)
+		}
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("while reading links: %w", err)
 	}
-	return links, more, nil
+	return p.rows, p.more, nil
 }

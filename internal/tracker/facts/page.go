@@ -7,23 +7,45 @@ const (
 	pageBytes = 512 << 10
 	// rowBytes is what a row takes beside its values: the names of its fields in JSON, or the struct.
 	rowBytes = 256
+	// stepRows is how many rows are read at a time where a row may have 100 KB. A statement works for
+	// all of its rows and sends them, also those for which a page has no place.
+	stepRows = 50
 )
 
-// readPage reads rows up to the limit or pageBytes, and reports whether there are more. It closes the
-// rows.
-func readPage[T any](rows pgx.Rows, limit int, scan func(*T) []any) (page []T, more bool, err error) {
+// page is rows of a list, up to a limit or pageBytes.
+type page[T any] struct {
+	limit int
+	rows  []T
+	bytes int  // of the rows, in JSON
+	more  bool // a row was found for which there is no place
+}
+
+func (p *page[T]) full() bool { return len(p.rows) == p.limit || p.bytes >= pageBytes }
+
+// step is how many rows to read next, at least one: it shows whether there are more.
+func (p *page[T]) step() int {
+	if p.full() {
+		return 1
+	}
+	return min(stepRows, p.limit+1-len(p.rows))
+}
+
+// add adds rows as long as there is place, closes them, and returns how many it has read.
+func (p *page[T]) add(rows pgx.Rows, scan func(*T) []any) (read int, err error) {
 	defer rows.Close()
-	for bytes := 0; rows.Next(); bytes += bytesInJSON(rows.RawValues()) {
-		if len(page) == limit || bytes >= pageBytes {
-			return page, true, nil
+	for rows.Next() {
+		read++
+		if p.full() {
+			p.more = true
+			return read, nil
 		}
 		var row T
 		if err := rows.Scan(scan(&row)...); err != nil {
-			return nil, false, err
+			return read, err
 		}
-		page = append(page, row)
+		p.rows, p.bytes = append(p.rows, row), p.bytes+bytesInJSON(rows.RawValues())
 	}
-	return page, false, rows.Err()
+	return read, rows.Err()
 }
 
 // bytesInJSON is about how many bytes a row takes in JSON, where control characters take six.
