@@ -441,4 +441,33 @@ func TestActionWithoutAnIDIsTheSameInAnySpellingOfItsCode(t *testing.T) {
 	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": "abc"}`, http.StatusOK)
 	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": " Abc\t"}`, http.StatusOK)
 	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": "other"}`, http.StatusCreated)
+	w.post("/v1/batch", `{"facts": [{"kind": "action", "user_id": "u", "action": "view", "code": "ABC "}]}`, http.StatusOK)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view", "code": " "}`, http.StatusCreated)
+	w.post("/v1/actions", `{"user_id": "u", "action": "view"}`, http.StatusOK)
+}
+
+// The lower case of some letters is not the same in the database as in Go: in most of ICU's locales
+// that of a sigma at the end of a word, and of an I with a dot.
+func TestActionWithoutAnIDHasTheCodeOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	for _, codes := range [][2]string{{"ΟΔΟΣ", "οδος"}, {"ΟΔΟΣ1", "οδοσ1"}, {"İ", "i"}, {"İ", "i̇"}, {"\u212a", "k"}, {"É", "é"}, {"I", "i"}} {
+		var same bool
+		testworld.Must(t, w.operator.QueryRow(t.Context(), "SELECT referral.normal_code($1) = referral.normal_code($2)", codes[0], codes[1]).Scan(&same))
+		status := http.StatusCreated
+		if same {
+			status = http.StatusOK
+		}
+		for kind, post := range map[string]func(code string, status int){
+			"alone": func(code string, status int) {
+				w.post("/v1/actions", fmt.Sprintf(`{"user_id": "alone", "action": %q, "code": %q}`, fmt.Sprint(codes), code), status)
+			},
+			"in a batch": func(code string, status int) {
+				w.post("/v1/batch", fmt.Sprintf(`{"facts": [{"kind": "action", "user_id": "batch", "action": %q, "code": %q}]}`, fmt.Sprint(codes), code), status)
+			},
+		} {
+			t.Logf("%s: %q, the same code: %v", kind, codes, same)
+			post(codes[0], http.StatusCreated)
+			post(codes[1], status)
+		}
+	}
 }

@@ -1,9 +1,10 @@
 package facts
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,8 @@ type Action struct {
 	// Followed is the code of the last touch in the visitor's token.
 	Followed string
 
-	sameCode bool // of a stored action: its code equals the given one
+	derivedID string // of an action without an id; see identify
+	sameCode  bool   // of a stored action: its code equals the given one
 }
 
 // actor is the id of the user or, if none is known, of the visitor.
@@ -35,22 +37,63 @@ func (a *Action) actor() string {
 	return valueOf(a.VisitorID)
 }
 
-// id is the action's id or, without one, a digest of the given fields. So without an id and a time,
-// the same action on the same target is recorded once, in whatever spelling its code is given.
+// id is the action's id or, without one, the one that identify has derived.
 func (a *Action) id() string {
 	if a.ActionID != nil {
 		return *a.ActionID
 	}
+	return a.derivedID
+}
+
+// derive derives an id from the given fields, with the code as the database compares it. So without
+// an id and a time, the same action on the same target is recorded once, in whatever spelling its
+// code is given.
+func (a *Action) derive(normalCode string) {
 	digest := sha256.New()
-	for _, part := range []string{a.Action, valueOf(a.Target), spelling(valueOf(a.Code)), instantText(a.ActedAt)} {
+	for _, part := range []string{a.Action, valueOf(a.Target), normalCode, instantText(a.ActedAt)} {
 		digest.Write([]byte(part))
 		digest.Write([]byte{0}) // no part contains it
 	}
-	return base64.RawURLEncoding.EncodeToString(digest.Sum(nil))
+	a.derivedID = base64.RawURLEncoding.EncodeToString(digest.Sum(nil))
 }
 
-// spelling is one spelling of a code, trimmed and in lower case as by referral.normal_code.
-func spelling(code string) string { return strings.ToLower(strings.Trim(code, " \t\n\v\f\r")) }
+// identify derives the ids of actions without one. The database says how their codes are compared:
+// that depends on its locale. Without a code no statement is needed.
+func (s *Store) identify(ctx context.Context, from querier, given []*Action) error {
+	var coded []*Action
+	var codes []string
+	for _, a := range given {
+		switch {
+		case a.ActionID != nil || a.derivedID != "":
+		case valueOf(a.Code) == "":
+			a.derive("")
+		default:
+			coded, codes = append(coded, a), append(codes, *a.Code)
+		}
+	}
+	if len(codes) == 0 {
+		return nil
+	}
+	rows, err := from.Query(ctx, s.sql.Get("normal_codes"), codes)
+	if err == nil {
+		codes, err = postgres.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		return fmt.Errorf("while normalising the codes of actions: %w", err)
+	}
+	for i, a := range coded {
+		a.derive(codes[i])
+	}
+	return nil
+}
+
+// act records actions in a transaction of their own.
+func (s *Store) act(ctx context.Context, given []*Action) ([]Outcome[Action], error) {
+	if err := s.identify(ctx, s.db, given); err != nil {
+		return nil, err
+	}
+	return s.actions.write(ctx, s.db, given)
+}
 
 func instantText(t *time.Time) string {
 	if t == nil {

@@ -72,9 +72,23 @@ func (s *Store) recordIn(ctx context.Context, tx pgx.Tx, all []Fact, batch *Batc
 		err = recordKind(ctx, all, batch, s.refunds, within(tx, s.refunds))
 	}
 	if err == nil {
+		actions, _ := ofKind[Action](all)
+		err = s.identify(ctx, tx, actions)
+	}
+	if err == nil {
 		err = recordKind(ctx, all, batch, s.actions, within(tx, s.actions))
 	}
 	return err
+}
+
+// ofKind returns the facts of kind F with their positions.
+func ofKind[F any](all []Fact) (given []*F, numbers []int) {
+	for i, fact := range all {
+		if f, ok := fact.(*F); ok {
+			given, numbers = append(given, f), append(numbers, i)
+		}
+	}
+	return given, numbers
 }
 
 func within[F, S any](tx pgx.Tx, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
@@ -90,13 +104,7 @@ const stepSize = 32
 func recordKind[F, S any](
 	ctx context.Context, all []Fact, batch *Batch, k *kind[F, S], write func(context.Context, []*F) ([]Outcome[S], error),
 ) error {
-	var given []*F
-	var numbers []int
-	for i, fact := range all {
-		if f, ok := fact.(*F); ok {
-			given, numbers = append(given, f), append(numbers, i)
-		}
-	}
+	given, numbers := ofKind[F](all)
 	for order := range slices.Chunk(k.order(given), stepSize) {
 		step := make([]*F, len(order))
 		for i, at := range order {

@@ -37,7 +37,7 @@ func New(db, reads *postgres.DB) *Store {
 	}
 	s.sharedPurchases = newShared(directly(db, s.purchases))
 	s.sharedRefunds = newShared(directly(db, s.refunds))
-	s.sharedActions = newShared(directly(db, s.actions))
+	s.sharedActions = newShared(s.act)
 	s.sharedSignups = newShared(s.signUp)
 	return s
 }
