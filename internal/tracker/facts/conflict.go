@@ -34,7 +34,11 @@ func (c *Conflict) Error() string {
 	if len(large) > 0 {
 		words = append(words, "is too large to be read in "+strings.Join(large, ", "))
 	}
-	return "a " + c.Kind + " with this key is stored already and " + strings.Join(words, ", and ")
+	article := "a "
+	if c.Kind == "action" {
+		article = "an "
+	}
+	return article + c.Kind + " with this key is stored already and " + strings.Join(words, ", and ")
 }
 
 // differences collects fields that differ.

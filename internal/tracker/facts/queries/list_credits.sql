@@ -6,7 +6,7 @@
    FROM referral.attribution AS a
    JOIN referral.pair AS p ON p.user_id = a.user_id AND p.referrer_id = @beneficiary_id
    LEFT JOIN referral.credit AS c ON c.user_id = p.user_id AND c.purchase_id = p.purchase_id AND c.beneficiary_id = @beneficiary_id
-  WHERE a.referrer_id = @beneficiary_id AND a.user_id >= @user_id
+  WHERE a.referrer_id = @beneficiary_id AND a.user_id >= @user_id AND p.user_id >= @user_id
     AND (p.user_id, p.purchase_id, coalesce(c.reward, '')) > (@user_id, @purchase_id, @reward)
   ORDER BY p.user_id, p.purchase_id, coalesce(c.reward, '')
   LIMIT @limit)
