@@ -30,13 +30,17 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// Cut returns at most limit bytes of text, which is cut between two characters and marked by "…".
+// Cut returns at most limit bytes of text, which is cut between two characters and marked by "…"
+// where the limit has room for that mark.
 func Cut(text string, limit int) string {
-	const mark = "…"
+	mark := "…"
 	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
+	if limit < len(mark) {
+		mark = ""
+	}
+	return strings.ToValidUTF8(text[:max(0, limit-len(mark))], "") + mark
 }
 
 const (

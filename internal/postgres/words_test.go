@@ -198,6 +198,17 @@ func TestPlainCutsAtACharacter(t *testing.T) {
 	}
 }
 
+func TestCutReturnsAtMostAnyLimit(t *testing.T) {
+	for limit, want := range map[int]string{-1: "", 0: "", 1: "", 2: "ä", 3: "…", 4: "…", 5: "ä…", 7: "ää…", 8: "ääää"} {
+		if got := postgres.Cut("ääää", limit); got != want {
+			t.Errorf("at %d bytes: %q, want %q", limit, got, want)
+		}
+	}
+	if got := postgres.Cut("ab", 2); got != "ab" {
+		t.Errorf("a short text: %q", got)
+	}
+}
+
 // answeringText lets any user in, and answers each statement by one row of one text.
 func answeringText(c io.ReadWriter, text string) error {
 	if err := login(c); err != nil {
