@@ -35,7 +35,7 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 		them = "it"
 	}
 	return &waitingError{reason: v1alpha1.InUseReason, requeueAfter: r.statusInterval, err: fmt.Errorf(
-		"%s to this database: %s; delete %s first", counted(int64(len(names)), "ReferralCampaign refers", "ReferralCampaigns refer"), some(names), them)}
+		"%s to this database: %s; delete %s first", plural(int64(len(names)), "ReferralCampaign refers", "ReferralCampaigns refer"), firstFew(names), them)}
 }
 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the

@@ -29,7 +29,7 @@ func (r *ReferralCampaignReconciler) reportBudget(_ context.Context, s *campaign
 	}
 	waiting := "further pairs wait and are"
 	if s.counters.Waiting > 0 {
-		waiting = counted(s.counters.Waiting, "pair waits and is", "pairs wait and are")
+		waiting = plural(s.counters.Waiting, "pair waits and is", "pairs wait and are")
 	}
 	s.success.message = fmt.Sprintf("in force, and %s; %s admitted in order when credits are reversed or spec.budget is raised", left, waiting)
 	return nil

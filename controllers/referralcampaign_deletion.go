@@ -62,7 +62,7 @@ func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignSco
 		return err
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
-		"%s; the object stays until its other finalizers are removed: %s", done, some(s.campaign.Finalizers))}
+		"%s; the object stays until its other finalizers are removed: %s", done, firstFew(s.campaign.Finalizers))}
 }
 
 // abandon releases a campaign whose database, with all its credits, is gone.
@@ -108,7 +108,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	case pairs > 0:
-		return terminating(s.campaign, reversalInterval, counted(pairs, "pair is", "pairs are")+" still to be reversed"+hindrance(s.adb))
+		return terminating(s.campaign, reversalInterval, plural(pairs, "pair is", "pairs are")+" still to be reversed"+hindrance(s.adb))
 	}
 	return nil
 }

@@ -120,9 +120,9 @@ func (s *planScope) describe(effects, forward int) string {
 		warnings = append(warnings, "the campaign is suspended: this happens once it is resumed")
 	}
 	if more := max(effects, forward) - v1alpha1.MaxPlanCurrencies; more > 0 {
-		warnings = append(warnings, counted(int64(more), "further currency is", "further currencies are")+" not listed")
+		warnings = append(warnings, plural(int64(more), "further currency is", "further currencies are")+" not listed")
 	}
-	return message + warned(warnings)
+	return withWarnings(message, warnings)
 }
 
 // editsTerms reports whether an existing campaign gets other terms.

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -94,14 +93,14 @@ func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScop
 		return nil
 	}
 	return &waitingError{reason: v1alpha1.RollingOutReason, change: true, err: fmt.Errorf(
-		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), some(behind))}
+		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), firstFew(behind))}
 }
 
 // describe says which pairs the next edit reaches, and warns of terms that may not mean what they
 // seem to.
 func (r *RewardPolicyReconciler) describe(_ context.Context, s *policyScope) error {
-	s.success.message = "in force in every campaign that refers to it" + reaches[s.policy.Spec.RevisionScope] +
-		warned(terms.Warnings(&s.policy.Spec))
+	s.success.message = withWarnings("in force in every campaign that refers to it"+reaches[s.policy.Spec.RevisionScope],
+		terms.Warnings(&s.policy.Spec))
 	return nil
 }
 
@@ -111,38 +110,9 @@ var reaches = map[v1alpha1.RevisionScope]string{
 	v1alpha1.AllPairs:  "; revisionScope is AllPairs: the next edit also reaches all existing pairs, and changes the credit of granted ones",
 }
 
-// warned returns warnings as the end of a message. They show on a policy that works.
-func warned(warnings []string) string {
-	if len(warnings) == 0 {
-		return ""
-	}
-	const most = 3
-	if more := len(warnings) - most; more > 0 {
-		warnings = append(warnings[:most:most], fmt.Sprintf("and %d more", more))
-	}
-	return "; warning: " + strings.Join(warnings, "; ")
-}
-
 // rollingOut reports whether pairs of a campaign are still being decided again under the newest
 // terms.
 func rollingOut(campaign *v1alpha1.ReferralCampaign) bool {
 	reconciling := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.ReconcilingCondition)
 	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason
-}
-
-// counted returns n with what follows it: one if n is 1, else many.
-func counted(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// some joins the first few of many names.
-func some(names []string) string {
-	const most = 5
-	if more := len(names) - most; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

@@ -140,7 +140,7 @@ func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) 
 			UserID: f.UserID, SignedUpAt: shownTime(f.SignedUpAt), Campaign: f.Campaign, Stage: stages[f.State], Reason: f.Reason,
 		})
 	}
-	status.Summary = fmt.Sprintf("%s, %d with a granted credit", counted(s[0]+s[1]+s[2]+s[3]+s[4], "friend", "friends"), s[4])
+	status.Summary = fmt.Sprintf("%s, %d with a granted credit", plural(s[0]+s[1]+s[2]+s[3]+s[4], "friend", "friends"), s[4])
 }
 
 // fitStatus shortens an answer to mostStatusBytes: the oldest events first, then ledger entries,
