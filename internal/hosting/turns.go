@@ -19,7 +19,7 @@ type turns struct {
 	wake    chan struct{}   // has a value when a job may have to be started
 	running map[string]bool // the namespaces whose job runs, or was dropped and has not ended yet
 	started int             // how many jobs have been started
-	last    map[string]int  // by namespace: started as of its last job; end drops what orders no jobs any more
+	last    map[string]int  // by namespace: the value of started when its last job started; absent: 0
 }
 
 func newTurns() turns {
@@ -59,8 +59,8 @@ func (t *turns) start(namespace string) {
 }
 
 // end records that the job of a namespace has ended. waiting are the namespaces of the jobs that have
-// yet to start. Of namespaces without a job that runs, only those are kept whose last job started
-// after that of one that waits: they have to wait for it.
+// yet to start. A namespace is forgotten once none of its jobs runs and no waiting namespace's last
+// job started earlier than its own: its next job then has no other to wait for.
 func (t *turns) end(namespace string, waiting iter.Seq[string]) {
 	delete(t.running, namespace)
 	earliest := t.started + 1
