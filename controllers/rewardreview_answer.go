@@ -10,8 +10,13 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// mostStatusBytes is the most that a status may take as JSON.
-const mostStatusBytes = 64 << 10
+const (
+	// mostStatusBytes is the most that a status should take as JSON.
+	mostStatusBytes = 64 << 10
+
+	// mostSentBytes is the most that a status may take: etcd refuses objects above about 1.5 MiB.
+	mostSentBytes = 1 << 20
+)
 
 // showUser writes the answer about a user, or about the purchase that is named.
 func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purchaseID string) {
@@ -144,17 +149,24 @@ func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) 
 }
 
 // fitStatus shortens an answer to mostStatusBytes: the oldest events first, then ledger entries,
-// then purchases. A page of friends always fits.
+// then purchases. An answer that stays above mostSentBytes, because of texts that the operator has not
+// written, is dropped. Conditions: Failed, which is Stalled.
 func fitStatus(status *v1alpha1.RewardReviewStatus) error {
 	for {
 		text, err := json.Marshal(status)
 		if err != nil {
 			return fmt.Errorf("while measuring the answer: %w", err)
 		}
-		if len(text) <= mostStatusBytes || !shorten(status) {
+		size := len(text)
+		if size > mostStatusBytes && shorten(status) {
+			status.Truncated = true
+			continue
+		}
+		if size <= mostSentBytes {
 			return nil
 		}
-		status.Truncated = true
+		*status = v1alpha1.RewardReviewStatus{ObservedGeneration: status.ObservedGeneration, Conditions: status.Conditions}
+		return stalled(v1alpha1.FailedReason, "the question cannot be answered: its texts in the database have more than %d MiB", mostSentBytes>>20)
 	}
 }
 

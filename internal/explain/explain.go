@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
@@ -114,7 +115,36 @@ func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation
 		p.judgedUnder(&known, judged, pairs[judged.PurchaseID])
 		explanation.Purchases = append(explanation.Purchases, p)
 	}
-	return explanation, known, nil
+	return explanation, known, checkPurchases(explanation.Purchases)
+}
+
+// mostCredits is twice the rewards that a policy may have.
+const mostCredits = 16
+
+// checkPurchases returns an error if a purchase is listed twice, or has two credits of one reward or too
+// many credits. The schema rules that out, but a tenant may have altered it, and the API server refuses
+// a status with such lists.
+func checkPurchases(purchases []Purchase) error {
+	shown := func(id string) string { return strings.ToValidUTF8(id, "\uFFFD") } // as JSON has it
+	listed := make(map[string]bool, len(purchases))
+	for i := range purchases {
+		p := &purchases[i]
+		if listed[shown(p.PurchaseID)] {
+			return fmt.Errorf("purchase %q is there twice", p.PurchaseID)
+		}
+		listed[shown(p.PurchaseID)] = true
+		if len(p.Credits) > mostCredits {
+			return fmt.Errorf("purchase %q has more than %d credits", p.PurchaseID, mostCredits)
+		}
+		rewards := make(map[string]bool, len(p.Credits))
+		for _, c := range p.Credits {
+			if rewards[shown(c.Reward)] {
+				return fmt.Errorf("purchase %q has two credits of reward %q", p.PurchaseID, c.Reward)
+			}
+			rewards[shown(c.Reward)] = true
+		}
+	}
+	return nil
 }
 
 // suspended returns the name of a suspended campaign of the user; empty: there is none.

@@ -152,7 +152,11 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 		purchasedAt, maturesAt = nil, nil
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	r.Purchases = r.Purchases[:min(len(r.Purchases), mostPurchases)] // a server may send more than it is asked for
+	return checkPurchases(r.Purchases)
 }
 
 func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, lost func(*reward.Touch) string) error {
@@ -203,7 +207,9 @@ func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) err
 	var e Entry
 	err = postgres.ForEachRow(rows, []any{&id, &e.At, &e.Kind, &e.Reward, &e.BeneficiaryID, &e.Amount, &e.Currency, &e.Reason, &e.Revision}, func() error {
 		e.At = postgres.Representable(e.At)
-		r.Ledger[id] = append(r.Ledger[id], e)
+		if len(r.Ledger[id]) < mostEntries { // a server may send more than it is asked for
+			r.Ledger[id] = append(r.Ledger[id], e)
+		}
 		return nil
 	})
 	return err
