@@ -67,6 +67,9 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	r.limits.retries.begin(request.NamespacedName)
 	var review v1alpha1.RewardReview
 	if err := r.client.Get(ctx, request.NamespacedName, &review); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.limits.forget(request.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	rest := r.rest(&review)
@@ -76,6 +79,7 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	case rest <= 0:
 		return ctrl.Result{}, r.expire(ctx, &review)
 	case answered(&review):
+		r.limits.forget(request.NamespacedName)
 		return ctrl.Result{RequeueAfter: rest}, nil
 	}
 	before := review.DeepCopy()
@@ -99,6 +103,7 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 		}
 	}
 	if answered(&review) {
+		r.limits.forget(request.NamespacedName)
 		result.RequeueAfter = rest
 	}
 	return ctrl.Result{RequeueAfter: min(result.RequeueAfter, rest)}, nil
@@ -149,17 +154,23 @@ func reviewedDatabase(review *v1alpha1.RewardReview) types.NamespacedName {
 }
 
 // admit fails a review beyond the bounds of its namespace. It counts what is stored, so all
-// replicas agree. Conditions: TooManyReviews, which is Stalled.
+// replicas agree. An admitted review that waits is not counted again, and refused ones are not read:
+// there may be any number of them. Conditions: TooManyReviews, which is Stalled.
 func (r *RewardReviewReconciler) admit(ctx context.Context, review *v1alpha1.RewardReview) error {
+	name := client.ObjectKeyFromObject(review)
+	if r.limits.wasAdmitted(name, review.UID) {
+		return nil
+	}
 	var list v1alpha1.RewardReviewList
-	err := r.client.List(ctx, &list, client.InNamespace(review.Namespace), &client.ListOptions{UnsafeDisableDeepCopy: new(true)})
+	err := r.client.List(ctx, &list, client.InNamespace(review.Namespace), client.MatchingFields{reviewRefused: "false"},
+		&client.ListOptions{UnsafeDisableDeepCopy: new(true)})
 	if err != nil {
 		return fmt.Errorf("while listing the reviews of the namespace: %w", err)
 	}
 	var sameSecond, stored int
 	for i := range list.Items {
 		other := &list.Items[i]
-		if !before(other, review) || refused(other) {
+		if !before(other, review) {
 			continue
 		}
 		stored++
@@ -176,6 +187,7 @@ func (r *RewardReviewReconciler) admit(ctx context.Context, review *v1alpha1.Rew
 			"namespace %s stores %d reviews; delete those that have been read, or give them a shorter spec.ttl, and create this review again",
 			review.Namespace, maxReviewsStored)
 	}
+	r.limits.remember(name, review.UID)
 	return nil
 }
 

@@ -27,13 +27,14 @@ type reviewLimits struct {
 	mu         sync.Mutex
 	databases  map[types.NamespacedName]bool
 	namespaces map[string]int
+	admitted   map[types.NamespacedName]types.UID // reviews that were admitted and are not answered yet
 
 	retries *busyRetries
 }
 
 func newReviewLimits() *reviewLimits {
 	return &reviewLimits{
-		databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{},
+		databases: map[types.NamespacedName]bool{}, namespaces: map[string]int{}, admitted: map[types.NamespacedName]types.UID{},
 		retries: newBusyRetries(shortestReviewWait, longestReviewWait),
 	}
 }
@@ -56,4 +57,25 @@ func (l *reviewLimits) enter(database types.NamespacedName) (leave func(), ok bo
 			delete(l.namespaces, database.Namespace)
 		}
 	}, true
+}
+
+// remember records that a review has been admitted.
+func (l *reviewLimits) remember(review types.NamespacedName, uid types.UID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admitted[review] = uid
+}
+
+// wasAdmitted reports whether a review has been admitted and not been forgotten since.
+func (l *reviewLimits) wasAdmitted(review types.NamespacedName, uid types.UID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.admitted[review] == uid
+}
+
+// forget drops what is known of a review that is answered or gone.
+func (l *reviewLimits) forget(review types.NamespacedName) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.admitted, review)
 }

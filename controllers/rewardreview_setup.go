@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -17,13 +19,28 @@ import (
 // reviewSweepInterval is how often reviews past their ttl are looked for.
 const reviewSweepInterval = time.Minute
 
+// reviewRefused is the index of reviews by whether they were refused: "true" or "false".
+const reviewRefused = "refused"
+
+func indexRefused(object client.Object) []string {
+	review, ok := object.(*v1alpha1.RewardReview)
+	if !ok {
+		return nil
+	}
+	return []string{strconv.FormatBool(refused(review))}
+}
+
 // setup has every replica answer: a leader that has just died would delay answers until another
 // replica is elected.
 func (r *RewardReviewReconciler) setup(mgr ctrl.Manager) error {
 	options := controllerOptions()
 	options.NeedLeaderElection = new(false)
 	options.MaxConcurrentReconciles = reviewWorkers
-	err := ctrl.NewControllerManagedBy(mgr).
+	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.RewardReview{}, reviewRefused, indexRefused) //nolint:forbidigo // nothing runs yet that a context could end
+	if err != nil {
+		return fmt.Errorf("while indexing reviews: %w", err)
+	}
+	err = ctrl.NewControllerManagedBy(mgr).
 		Named("rewardreview").
 		Watches(&v1alpha1.RewardReview{}, handler.Funcs{CreateFunc: r.enqueueInTurn, DeleteFunc: dequeueDeleted}).
 		WithOptions(options).
