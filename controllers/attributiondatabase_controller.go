@@ -74,11 +74,7 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		if letGo(&adb) {
 			return
 		}
-		waits := errors.Is(err, hosting.ErrSlow)
 		result, err = conclude(&adb, s.success, err)
-		if waits {
-			result.RequeueAfter = r.retries.wait(request.NamespacedName)
-		}
 		r.absence.observe(&adb, usable(&adb))
 		reportResyncFailure(s)
 		r.verify(s)
@@ -143,7 +139,7 @@ func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *data
 func (r *AttributionDatabaseReconciler) awaitEngine(_ context.Context, s *databaseScope) error {
 	switch {
 	case s.host.Fault != nil:
-		return s.explain(s.host.Fault, v1alpha1.EngineFailingReason)
+		return r.explain(s, s.host.Fault, v1alpha1.EngineFailingReason)
 	case s.adb.Suspended(), s.host.Phase == hosting.Serving:
 		return nil
 	default:

@@ -64,7 +64,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return wait
 	}
 	if errors.Is(err, hosting.ErrSlow) {
-		return busy(err)
+		return r.retries.busy(s.name, err)
 	}
 	cause := postgres.Message(err)
 	letGo := fmt.Sprintf("delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)

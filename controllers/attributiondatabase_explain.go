@@ -22,7 +22,7 @@ var reasons = map[postgres.Class]string{
 
 // explain turns an error of the registry or the database into one with a condition reason;
 // otherwise is the reason when none is known. This is decided nowhere else.
-func (s *databaseScope) explain(err error, otherwise string) error {
+func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, otherwise string) error {
 	var (
 		owned      *database.ErrOwnedByAnother
 		tooNew     *database.ErrSchemaTooNew
@@ -40,7 +40,7 @@ func (s *databaseScope) explain(err error, otherwise string) error {
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):
-		return busy(err)
+		return r.retries.busy(s.name, err)
 	case errors.Is(err, database.ErrStale):
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):

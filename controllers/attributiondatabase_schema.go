@@ -36,7 +36,7 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 		return runPhases(ctx, s, r.schemaPhases())
 	})
 	if err != nil {
-		return s.explain(err, v1alpha1.FailedReason)
+		return r.explain(s, err, v1alpha1.FailedReason)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/referral-operator/referral-operator/internal/jitter"
 )
 
 // busySpacing is by how much each object that waits in a namespace lengthens the wait of all of them:
@@ -27,9 +25,11 @@ func newBusyRetries(shortest, longest time.Duration) *busyRetries {
 	return &busyRetries{shortest: shortest, longest: longest, waiting: map[string]map[string]bool{}}
 }
 
-// busy is how a reconcile ends that found its database busy. Its Reconcile asks busyRetries for how long
-// the object waits.
-func busy(err error) error { return &waitingError{shown: never, err: err} }
+// busy is how a reconcile of an object ends that found its database busy. The object waits for its next
+// one, and no condition shows that.
+func (b *busyRetries) busy(object types.NamespacedName, err error) error {
+	return &waitingError{shown: never, requeueAfter: b.wait(object), err: err}
+}
 
 // wait records that an object waits, and returns for how long.
 func (b *busyRetries) wait(object types.NamespacedName) time.Duration {
@@ -41,8 +41,7 @@ func (b *busyRetries) wait(object types.NamespacedName) time.Duration {
 		b.waiting[object.Namespace] = names
 	}
 	names[object.Name] = true
-	wait := time.Duration(len(names)) * busySpacing
-	return jitter.Spread(min(max(wait, b.shortest), b.longest))
+	return min(max(time.Duration(len(names))*busySpacing, b.shortest), b.longest)
 }
 
 // begin records that a reconcile of an object begins, which therefore does not wait any more.

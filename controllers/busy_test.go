@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -75,5 +78,25 @@ func TestCampaignsOfABusyDatabaseAreTriedLessOftenTheMoreOfThemWait(t *testing.T
 	}
 	if got := wait(); got < longestBusyWait/2 || got > 2*longestBusyWait {
 		t.Errorf("one of a thousand campaigns waits %s", got)
+	}
+}
+
+// How a reconcile ends says by itself when it is tried again.
+func TestObjectThatFindsItsDatabaseBusyIsTriedAgain(t *testing.T) {
+	databases, campaigns := newReconcilers(t)
+	databases.retries, campaigns.retries = newBusyRetries(time.Second, time.Minute), newBusyRetries(time.Second, time.Minute)
+	adb := &v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "shop"}}
+	campaign := campaignOf(client.ObjectKeyFromObject(adb), "invite")
+	for name, test := range map[string]struct {
+		object resource
+		err    error
+	}{
+		"a campaign": {campaign, campaigns.databaseError(newCampaignScope(campaign), hosting.ErrBusy)},
+		"a database": {adb, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason)},
+	} {
+		result, err := conclude(test.object, success{}, test.err)
+		if err != nil || result.RequeueAfter < time.Second/2 || result.RequeueAfter > 2*time.Second {
+			t.Errorf("%s: after %s, %v", name, result.RequeueAfter, err)
+		}
 	}
 }

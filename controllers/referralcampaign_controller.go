@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -66,11 +65,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		if gone(&campaign) {
 			return
 		}
-		waits := errors.Is(err, hosting.ErrBusy)
 		result, err = conclude(&campaign, s.success, err)
-		if waits {
-			result.RequeueAfter = r.retries.wait(request.NamespacedName)
-		}
 		reported := r.reporter.report(ctx, before, &campaign)
 		if reported == nil {
 			r.recordDrift(ctx, s, before)

@@ -93,18 +93,18 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 
 // databaseError is the outcome of using a database whose AttributionDatabase still says that it is
 // usable.
-func databaseError(adb *v1alpha1.AttributionDatabase, err error) error {
+func (r *ReferralCampaignReconciler) databaseError(s *campaignScope, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
-		return busy(err)
+		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
 	}
 	return &waitingError{
 		reason:       v1alpha1.DatabaseNotReadyReason,
 		requeueAfter: recheckInterval,
 		shown:        unlessInForce,
 		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
-			client.ObjectKeyFromObject(adb), postgres.Message(err)),
+			s.databaseName(), postgres.Message(err)),
 	}
 }

@@ -35,7 +35,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	})
 	switch {
 	case err != nil:
-		return databaseError(s.adb, err)
+		return r.databaseError(s, err)
 	case s.declared.Deleted:
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
 			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+

@@ -85,7 +85,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
-		return busy(err)
+		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
 		"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
@@ -103,7 +103,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 	})
 	switch {
 	case errors.Is(err, hosting.ErrBusy):
-		return busy(err)
+		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
 	case err != nil:
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))

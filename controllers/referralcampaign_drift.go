@@ -36,7 +36,7 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	if err == nil && allow {
 		r.registry.Changes().Add(s.databaseName()) // wakes the database's reconciler, which reports that nothing is withheld
 	}
-	return databaseError(s.adb, err)
+	return r.databaseError(s, err)
 }
 
 // reportMassReversal reports reversals that are withheld, and how to permit them.

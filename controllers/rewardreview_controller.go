@@ -84,9 +84,6 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	}
 	before := review.DeepCopy()
 	err := r.tryToAnswer(ctx, &review)
-	if errors.Is(err, hosting.ErrBusy) {
-		return ctrl.Result{RequeueAfter: min(r.limits.retries.wait(request.NamespacedName), rest)}, nil
-	}
 	result, err := conclude(&review, success{reason: v1alpha1.AnsweredReason, message: "status has the answer"}, err)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -213,7 +210,7 @@ func (r *RewardReviewReconciler) tryToAnswer(ctx context.Context, review *v1alph
 	}
 	leave, ok := r.limits.enter(reviewedDatabase(review))
 	if !ok {
-		return hosting.ErrBusy
+		return r.limits.retries.busy(client.ObjectKeyFromObject(review), hosting.ErrBusy)
 	}
 	defer leave()
 	return r.answer(ctx, review)
