@@ -63,12 +63,14 @@ var roles = map[string]string{"plan": "referral-operator-planner", "explain": "r
 // view has.
 func Role(cmd *cobra.Command) string { return cmp.Or(roles[cmd.Name()], "edit") }
 
-// Held says which of the rights of a command its Role has.
-func Held(cmd *cobra.Command) string {
+// WhoHasRights says that the Role of a command has its rights, all or but one. quote stands around the
+// name of the role.
+func WhoHasRights(cmd *cobra.Command, quote string) string {
+	which := "these rights"
 	if cmd.Name() == "explain" {
-		return "the others"
+		which = "the other rights"
 	}
-	return "them"
+	return fmt.Sprintf("The role %s%s%s has %s.", quote, Role(cmd), quote, which)
 }
 
 // withRights adds a command's rights to its long help.
@@ -82,7 +84,7 @@ func withRights(cmd *cobra.Command) *cobra.Command {
 		}
 		text.WriteByte('\n')
 	}
-	fmt.Fprintf(&text, "The role %s has %s.", Role(cmd), Held(cmd))
+	text.WriteString(WhoHasRights(cmd, ""))
 	cmd.Long = text.String()
 	return cmd
 }
