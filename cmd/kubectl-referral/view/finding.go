@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func findings(object resource, kind string) []finding {
 			found = append(found, finding{yellow, condition.Type + ": " + condition.Message})
 		}
 	}
-	return append(found, leftovers(object)...)
+	return append(found, permissions(object)...)
 }
 
 // suspendedBy names what suspends an object.
@@ -92,19 +93,19 @@ func suspendedBySpec(object resource) bool {
 // allow begins the names of annotations that permit something once.
 const allow = "referral-operator.io/allow-"
 
-// leftovers are annotations that were set for one occasion.
-func leftovers(object resource) []finding {
-	var names []string
-	for name := range object.GetAnnotations() {
-		if name == v1alpha1.TakeOverAnnotation || strings.HasPrefix(name, allow) {
-			names = append(names, name)
+// permissions are annotations that permit something once. The operator removes the one to take a schema
+// over once it has used it; a person has to remove the others.
+func permissions(object resource) []finding {
+	var found []finding
+	for _, name := range slices.Sorted(maps.Keys(object.GetAnnotations())) {
+		permission := "the annotation " + name + "=" + object.GetAnnotations()[name]
+		switch {
+		case name == v1alpha1.TakeOverAnnotation:
+			found = append(found, finding{red, permission +
+				" has had no effect yet: the operator removes it once it has taken the schema over from the owner with this uid"})
+		case strings.HasPrefix(name, allow):
+			found = append(found, finding{red, permission + " is still set; remove it once it has had its effect"})
 		}
-	}
-	slices.Sort(names)
-	found := make([]finding, 0, len(names))
-	for _, name := range names {
-		found = append(found, finding{red, fmt.Sprintf("the annotation %s=%s is still set; remove it once it has had its effect",
-			name, object.GetAnnotations()[name])})
 	}
 	return found
 }

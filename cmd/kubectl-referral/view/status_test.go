@@ -2,6 +2,7 @@ package view
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -72,9 +73,27 @@ func TestWhatWasLeftBehindIsRed(t *testing.T) {
 				t.Errorf("%s: %q is neither red nor yellow", name, f.text)
 			}
 		}
-		found := leftovers(campaigns[0])
+		found := permissions(campaigns[0])
 		if name == "withheld" && (len(found) != 1 || found[0].color != red) {
 			t.Errorf("a permission that is still set: %v", found)
 		}
+	}
+}
+
+// The operator removes take-over itself, so that it never has to be removed after it had its effect.
+func TestPermissionSaysWhetherItMayHaveHadItsEffect(t *testing.T) {
+	database := &v1alpha1.AttributionDatabase{}
+	database.Annotations = map[string]string{v1alpha1.TakeOverAnnotation: "u1", v1alpha1.AllowReversalsAnnotation: "a1", v1alpha1.SuspendAnnotation: ""}
+	var got []string
+	for _, f := range permissions(database) {
+		got = append(got, f.text)
+	}
+	want := []string{
+		"the annotation referral-operator.io/allow-reversals=a1 is still set; remove it once it has had its effect",
+		"the annotation referral-operator.io/take-over=u1 has had no effect yet: the operator removes it once it has taken the schema over " +
+			"from the owner with this uid",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
