@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,9 +42,9 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
 // schema, if this object has it. It drops nothing.
 //
-// A database whose Secret is gone is gone, and so is one that cannot be used in a namespace that is
-// being deleted. Another unreachable database is not: its schema would stay owned and keep the next
-// owner waiting, so the object stays and reports what it waits for.
+// A database that cannot be used need not give up anything if it counts as gone (see databaseGone), or if
+// this object never owned its schema. Every other one would keep the next owner waiting, so the object
+// stays and reports what it waits for.
 //
 // Conditions: Terminating.
 func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {
@@ -57,7 +58,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		s.db = db
 		return runPhases(ctx, s, []phase[*databaseScope]{r.observeSchema, r.releaseSchema})
 	})
-	if err == nil || secretGone(s.host) || neverOwned(s.adb) {
+	if err == nil || databaseGone(s.host, r.now()) || neverOwned(s.adb) {
 		return nil
 	}
 	if wait, ok := errors.AsType[*waitingError](err); ok {
@@ -67,8 +68,12 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return r.retries.busy(s.name, err)
 	}
 	cause := postgres.Message(err)
-	letGo := fmt.Sprintf("delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
-	if refused, ok := errors.AsType[*settingsError](s.host.Refusal); ok {
+	letGo := fmt.Sprintf("to let go without that, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
+	refused, ok := errors.AsType[*settingsError](s.host.Refusal)
+	switch {
+	case ok && refused.forbidden:
+		letGo = "since the namespace is being deleted, the object is let go without that once the database has not answered for a minute"
+	case ok:
 		cause = refused.err.Error()
 		if refused.allow != "" {
 			letGo += " and allow the operator to see that: " + refused.allow
@@ -76,7 +81,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 	}
 	return &waitingError{
 		reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,
-		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; to let go without that, %s", s.adb.Spec.Schema, cause, letGo),
+		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; %s", s.adb.Spec.Schema, cause, letGo),
 	}
 }
 
@@ -101,11 +106,17 @@ func (r *AttributionDatabaseReconciler) removeFinalizer(ctx context.Context, s *
 	return setFinalizer(ctx, r.client, s.adb, false)
 }
 
-// secretGone reports whether the database counts as gone: the Secret with its URI is known not to
-// exist, or vanishes with its namespace.
-func secretGone(state hosting.State) bool {
+// databaseGone reports whether a database counts as gone. Either the Secret with its URI is known not to
+// exist, or the namespace is being deleted, so that the operator will never get that Secret again, and
+// the database has not answered for outagePatience. An unreachable database is not gone, and after a
+// short outage it is used again over the connections that there were.
+func databaseGone(state hosting.State, now time.Time) bool {
 	refused, ok := errors.AsType[*settingsError](state.Refusal)
-	return ok && refused.gone
+	if !ok {
+		return false
+	}
+	lost := !state.AwaySince.IsZero() && now.Sub(state.AwaySince) >= outagePatience
+	return refused.missing || refused.forbidden && lost
 }
 
 // neverOwned reports whether this object never wrote to its database.

@@ -1,8 +1,10 @@
 package controllers_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -82,20 +84,58 @@ func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	}
 }
 
-// A namespace that is being deleted may lose its Secrets, and the right to get them, before its
-// databases and campaigns. It accepts no new RoleBinding.
-func TestUnreachableDatabaseDoesNotKeepItsNamespaceFromBeingDeleted(t *testing.T) {
+// deleteNamespace deletes the world's namespace with all that is in it. A namespace that is being deleted
+// may lose its Secrets, and the right to get them, before its databases and campaigns. It accepts no new
+// RoleBinding.
+func (w *world) deleteNamespace() {
+	w.Helper()
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	check(w, w.client.Delete(w.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	check(w, w.client.Delete(w.Context(), w.adb("shop")))
+	check(w, w.client.Delete(w.Context(), w.rcamp("invite-friends")))
+}
+
+// outagePatience is how long an outage lasts that counts as long.
+const outagePatience = time.Minute
+
+func TestLostDatabaseDoesNotKeepItsNamespaceFromBeingDeleted(t *testing.T) {
 	t.Parallel()
 	w, _, proxy := newGiver(t)
 	check(t, proxy.Stop())
-	adb, campaign := w.adb("shop"), w.rcamp("invite-friends")
-	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
-	check(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
-	check(t, w.client.Delete(t.Context(), adb))
-	check(t, w.client.Delete(t.Context(), campaign))
-	w.awaitGone(campaign)
-	w.awaitGone(adb)
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.deleteNamespace()
+	w.awaitTerminating("its credits cannot be reversed")
+	w.ahead.Store(int64(outagePatience))
+	w.awaitGone(w.rcamp("invite-friends"))
+	w.awaitGone(w.adb("shop"))
+	if !regexp.MustCompile(`ERROR.*released without reversing its credits`).MatchString(w.log.String()) {
+		t.Error("no error in the log says so")
+	}
+}
+
+// A database that does not answer for a moment is not lost: its credits outlive the namespace.
+func TestShortOutageInADeletedNamespaceAbandonsNoCredits(t *testing.T) {
+	t.Parallel()
+	w, own, proxy := newGiver(t)
+	proxy.Swallow()
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.deleteNamespace()
+	w.awaitTerminating("its credits cannot be reversed")
+	w.eventually("the Secret was refused for good", func() bool {
+		refusal := w.registry.State(client.ObjectKeyFromObject(w.adb("shop"))).Refusal
+		return refusal != nil && strings.Contains(refusal.Error(), "since the namespace is being deleted")
+	})
+	pause(3 * statusInterval)
+	w.awaitTerminating("its credits cannot be reversed")
+	proxy.Pass()
+	w.awaitGone(w.rcamp("invite-friends"))
+	w.awaitGone(w.adb("shop"))
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+	if value[bool](w, own, "SELECT released_at IS NULL FROM referral.owner") {
+		t.Error("the ownership was not given up")
+	}
 }
 
 // While the database answers, its credits are reversed although the namespace is being deleted.
@@ -104,10 +144,7 @@ func TestDatabaseOfADeletedNamespaceIsUsedWhileItAnswers(t *testing.T) {
 	w, own, _ := newGiver(t)
 	adb, campaign := w.adb("shop"), w.rcamp("invite-friends")
 	resume := w.stopEngine(own)
-	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
-	check(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
-	check(t, w.client.Delete(t.Context(), adb))
-	check(t, w.client.Delete(t.Context(), campaign))
+	w.deleteNamespace()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
 	w.awaitTerminating("1 pair is still to be reversed")
 	resume()

@@ -12,7 +12,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
@@ -117,7 +116,7 @@ func TestLongMessagesAreCutBetweenTwoCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	object.Namespace, object.Name = "growth", "five-dollars"
-	event, err := newRecorder(fake.NewClientBuilder().WithScheme(scheme).Build()).create(t.Context(), object, "Warning", "InvalidSpec", long.Error())
+	event, err := newEvent(scheme, object, "Warning", "InvalidSpec", long.Error())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/reference"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -37,8 +38,7 @@ const (
 // event of a reason, and all that follow, minutes later or never, and with the note of the first:
 // then the last event that shows is not the last one.
 type recorder struct {
-	client   client.Client
-	instance string // names this process
+	client client.Client
 
 	mu      sync.Mutex
 	objects *lru.Cache[types.UID, *recorded]
@@ -51,12 +51,11 @@ type recorded struct {
 }
 
 func newRecorder(c client.Client) *recorder {
-	host, _ := os.Hostname()
 	objects, err := lru.New[types.UID, *recorded](objectsWithEvents)
 	if err != nil {
 		panic(err) // the size is a constant above zero
 	}
-	return &recorder{client: c, instance: v1alpha1.FieldManager + "-" + host, objects: objects}
+	return &recorder{client: c, objects: objects}
 }
 
 // record records an event about an object.
@@ -80,7 +79,10 @@ func (r *recorder) record(ctx context.Context, about resource, kind, reason, not
 			return nil
 		}
 	}
-	event, err := r.create(ctx, about, kind, reason, note)
+	event, err := newEvent(r.client.Scheme(), about, kind, reason, note)
+	if err == nil {
+		err = r.client.Create(ctx, event)
+	}
 	if err != nil {
 		return fmt.Errorf("while recording an event: %w", err)
 	}
@@ -90,9 +92,10 @@ func (r *recorder) record(ctx context.Context, about resource, kind, reason, not
 	return nil
 }
 
-func (r *recorder) create(ctx context.Context, about resource, kind, reason, note string) (*eventsv1.Event, error) {
+// newEvent returns an event about an object, which has just occurred.
+func newEvent(scheme *runtime.Scheme, about resource, kind, reason, note string) (*eventsv1.Event, error) {
 	const noteBytes = 1 << 10 // the API server refuses longer notes
-	regarding, err := reference.GetReference(r.client.Scheme(), about)
+	regarding, err := reference.GetReference(scheme, about)
 	if err != nil {
 		return nil, err
 	}
@@ -100,18 +103,19 @@ func (r *recorder) create(ctx context.Context, about resource, kind, reason, not
 	const longestName = 230
 	name := strings.TrimRight(about.GetName()[:min(len(about.GetName()), longestName)], "-.")
 	now := metav1.NowMicro()
-	event := &eventsv1.Event{
+	host, _ := os.Hostname()
+	instance := v1alpha1.FieldManager + "-" + host // names this process
+	return &eventsv1.Event{
 		ObjectMeta:          metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: fmt.Sprintf("%s.%x", name, now.UnixNano())},
 		EventTime:           now,
 		ReportingController: v1alpha1.FieldManager,
-		ReportingInstance:   r.instance[:min(len(r.instance), 128)],
+		ReportingInstance:   instance[:min(len(instance), 128)],
 		Action:              "Reconcile",
 		Type:                kind,
 		Reason:              reason,
 		Regarding:           *regarding,
 		Note:                postgres.Cut(note, noteBytes),
-	}
-	return event, r.client.Create(ctx, event)
+	}, nil
 }
 
 // repeat records that an event has occurred again.

@@ -38,7 +38,7 @@ type PoolsReconciler struct {
 	client       client.Client
 	live         client.Reader // gets Secrets by name; they are never listed or watched
 	self         *self
-	dryEvents    *recorder // its events are not stored
+	dryRun       client.Client // what it creates is not stored
 	registry     *hosting.Registry
 	installation string
 }
@@ -124,14 +124,14 @@ func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionD
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, &settingsError{
-			reason: v1alpha1.SecretNotFoundReason,
-			gone:   field == uriField,
-			err:    fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
+			reason:  v1alpha1.SecretNotFoundReason,
+			missing: field == uriField,
+			err:     fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
 		}
-	case apierrors.IsForbidden(err) && field == uriField && r.vanishes(ctx, adb):
+	case apierrors.IsForbidden(err) && field == uriField && r.deletedWithNamespace(ctx, adb):
 		return nil, &settingsError{
-			reason: v1alpha1.SecretForbiddenReason,
-			gone:   true,
+			reason:    v1alpha1.SecretForbiddenReason,
+			forbidden: true,
 			err: fmt.Errorf("%s: the operator may not get Secret %s/%s, and can no longer be allowed to, since the namespace is being deleted",
 				field, namespace, name),
 		}
@@ -154,16 +154,33 @@ func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionD
 	return value, nil
 }
 
-// vanishes reports whether a database that is being deleted and cannot be used is in a namespace that
-// is being deleted too. Its Secret may be gone already, and the RoleBinding that lets the operator see
-// that may be. The operator may not get namespaces, but the API server says of an event that it cannot
-// be created for this reason.
-func (r *PoolsReconciler) vanishes(ctx context.Context, adb *v1alpha1.AttributionDatabase) bool {
-	if adb.DeletionTimestamp.IsZero() || !cannotBeUsed(r.registry.State(client.ObjectKeyFromObject(adb))) {
+// deletedWithNamespace reports whether an AttributionDatabase is being deleted in a namespace that is
+// being deleted too. Its Secret may be gone already, and the RoleBinding that lets the operator see that
+// may be. Where that cannot be found out, the Secret counts as one that the operator may still be allowed
+// to get.
+func (r *PoolsReconciler) deletedWithNamespace(ctx context.Context, adb *v1alpha1.AttributionDatabase) bool {
+	if adb.DeletionTimestamp.IsZero() {
 		return false
 	}
-	_, err := r.dryEvents.create(ctx, adb, corev1.EventTypeNormal, "Deleting", "is the namespace being deleted?")
-	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	terminating, err := r.namespaceTerminating(ctx, adb)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Cannot find out whether the namespace is being deleted")
+	}
+	return terminating
+}
+
+// namespaceTerminating reports whether the namespace of an AttributionDatabase is being deleted. The
+// operator may not get namespaces, but the API server says of an event that it cannot be created for this
+// reason.
+func (r *PoolsReconciler) namespaceTerminating(ctx context.Context, adb *v1alpha1.AttributionDatabase) (bool, error) {
+	event, err := newEvent(r.dryRun.Scheme(), adb, corev1.EventTypeNormal, "Deleting", "is the namespace being deleted?")
+	if err == nil {
+		err = r.dryRun.Create(ctx, event)
+	}
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return true, nil
+	}
+	return false, err
 }
 
 // cannotBeUsed reports whether a database is not connected yet, or has a fault.
@@ -173,11 +190,12 @@ func cannotBeUsed(state hosting.State) bool {
 
 // settingsError is what is wrong with a spec or its Secrets.
 type settingsError struct {
-	reason   string
-	hopeless bool // only another spec can help
-	gone     bool // the database counts as gone: the Secret with its URI does not exist, or vanishes with its namespace
-	err      error
-	allow    string // the command that allows the operator to get the Secret; empty: it may
+	reason    string
+	hopeless  bool // only another spec can help
+	missing   bool // the Secret with the URI does not exist
+	forbidden bool // the operator will never be allowed to get that Secret: the namespace is being deleted
+	err       error
+	allow     string // the command that allows the operator to get the Secret; empty: it may
 }
 
 func (e *settingsError) Error() string {

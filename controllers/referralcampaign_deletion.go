@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -38,11 +39,11 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	}
 	switch {
 	case s.adb == nil:
-		return r.abandon(ctx, s, fmt.Sprintf("there is no AttributionDatabase %s", s.databaseName()))
+		return r.abandon(ctx, s, fmt.Errorf("there is no AttributionDatabase %s", s.databaseName()))
 	case neverOwned(s.adb) && s.campaign.Status.Policy == nil:
 		return r.release(ctx, s, "it was never declared")
-	case s.host.Source == sourceOf(s.adb) && secretGone(s.host):
-		return r.abandon(ctx, s, s.host.Refusal.Error())
+	case s.host.Source == sourceOf(s.adb) && databaseGone(s.host, r.now()):
+		return r.abandon(ctx, s, s.host.Refusal)
 	case reverse:
 		if err := r.reverseCredits(ctx, s); err != nil {
 			return err
@@ -65,13 +66,15 @@ func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignSco
 		"%s; the object stays until its other finalizers are removed: %s", done, firstFew(s.campaign.Finalizers))}
 }
 
-// abandon releases a campaign whose database, with all its credits, is gone.
-func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignScope, cause string) error {
+// abandon releases a campaign whose database, with all its credits, is gone. It is logged as an error,
+// since a namespace that is being deleted accepts no event.
+func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignScope, cause error) error {
 	waited := controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer)
-	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause)
+	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause.Error())
 	if waited && !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) {
-		r.reporter.events.note(ctx, s.campaign, corev1.EventTypeWarning, "CreditsKept",
-			fmt.Sprintf("released without reversing its credits, since its database is gone: %s", cause))
+		const kept = "released without reversing its credits, since its database is gone"
+		ctrl.LoggerFrom(ctx).Error(cause, "A campaign was "+kept)
+		r.reporter.events.note(ctx, s.campaign, corev1.EventTypeWarning, "CreditsKept", fmt.Sprintf("%s: %s", kept, cause))
 	}
 	return err
 }

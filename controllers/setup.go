@@ -47,7 +47,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		client:       mgr.GetClient(),
 		live:         mgr.GetAPIReader(),
 		self:         &self{client: mgr.GetClient()},
-		dryEvents:    newRecorder(client.NewDryRunClient(mgr.GetClient())),
+		dryRun:       client.NewDryRunClient(mgr.GetClient()),
 		registry:     options.Registry,
 		installation: options.Installation,
 	}

@@ -71,7 +71,7 @@ func newHost(r *Registry, name types.NamespacedName) *host {
 		suspected:  make(chan struct{}, 1),
 		slots:      make(chan struct{}, slots),
 		configured: make(chan struct{}, 1),
-		condition:  condition{phase: Connecting},
+		condition:  condition{phase: Connecting, awaySince: time.Now()},
 
 		reportMemory: reportMemory.Keep(name.Namespace),
 	}
@@ -93,7 +93,7 @@ func (h *host) configure(config Config) {
 	h.change(func(c *condition) {
 		c.refusal = nil
 		if !same {
-			c.phase, c.outage, c.engine, c.resync = Connecting, nil, nil, nil
+			c.phase, c.outage, c.engine, c.resync, c.awaySince = Connecting, nil, nil, nil, time.Time{}
 		}
 	})
 	if news {

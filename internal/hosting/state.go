@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,6 +35,10 @@ type State struct {
 
 	// ResyncFault is why resyncs make no progress while batches do; nil: no such fault is known.
 	ResyncFault error
+
+	// AwaySince is since when there is no connection, or the database does not answer; zero: it answers,
+	// as far as is known.
+	AwaySince time.Time
 }
 
 // Reasons why a database cannot be used, beside its own errors.
@@ -66,6 +71,8 @@ type condition struct {
 	outage  error // opens the circuit
 	engine  error // the engine fails again and again although the database answers
 	resync  error // resyncs fail again and again
+
+	awaySince time.Time // set by change
 }
 
 func (c *condition) fault() error {
@@ -117,6 +124,12 @@ func (h *host) change(alter func(*condition)) {
 	h.mu.Lock()
 	was := h.condition
 	alter(&h.condition)
+	switch away := h.condition.phase == Connecting || h.condition.outage != nil; {
+	case !away:
+		h.condition.awaySince = time.Time{}
+	case h.condition.awaySince.IsZero():
+		h.condition.awaySince = time.Now()
+	}
 	same := h.condition.looksLike(was)
 	h.mu.Unlock()
 	if !same {
@@ -143,5 +156,6 @@ func (h *host) state() State {
 		Fault:   h.condition.fault(),
 
 		ResyncFault: h.condition.resync,
+		AwaySince:   h.condition.awaySince,
 	}
 }
