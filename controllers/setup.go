@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/fair"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -191,6 +192,14 @@ func withReconcileID(ctx context.Context) context.Context {
 		return postgres.WithPurpose(ctx, string(id))
 	}
 	return ctx
+}
+
+// databaseOptions are those of a controller whose reconciles use databases. How long that takes is up to
+// the databases of each tenant, so their objects do not wait in one line.
+func databaseOptions() controller.Options {
+	options := controllerOptions()
+	options.NewQueue = fair.NewQueue
+	return options
 }
 
 // OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// slowAfter is how long a use of a database may take until it counts as slow.
+	// slowAfter is how long a use of a database may take until it counts as slow. Until then it keeps a
+	// worker without a slot, for which a namespace without a worker may have to wait (see package fair).
 	slowAfter = time.Second
 
 	// slowMemory is how long after a slow use a database counts as slow, although uses have been quick

@@ -21,9 +21,6 @@ const (
 	// slowFor is longer than a use may take without a slot.
 	slowFor = slowAfter + 100*time.Millisecond
 
-	// almostSlow is less than any timeout.
-	almostSlow = 1900 * time.Millisecond
-
 	reconcilers = 8
 )
 
@@ -226,94 +223,4 @@ func TestDatabaseNeedsNoSlotAnyMoreOnceItHasBeenQuickForLong(t *testing.T) {
 		close(leave)
 		wait()
 	})
-}
-
-// The databases of a crowd take 1.9 s for each use, or for every other one, and there is always one more
-// object to reconcile.
-func TestDatabasesThatAreAlmostSlowDelayNoOtherTenant(t *testing.T) {
-	for name, test := range map[string]struct {
-		databases, objects int // objects of each database
-		takes              func(use int) time.Duration
-	}{
-		"one database with many campaigns":            {databases: 1, objects: 1000, takes: func(int) time.Duration { return almostSlow }},
-		"many databases":                              {databases: 60, objects: 1, takes: func(int) time.Duration { return almostSlow }},
-		"many databases, every other use being quick": {databases: 60, objects: 1, takes: func(use int) time.Duration { return almostSlow * time.Duration(use%2) }},
-	} {
-		for kind, useOf := range map[string]func(*Registry) useFunc{
-			"Use":     func(r *Registry) useFunc { return r.Use },
-			"Prepare": func(r *Registry) useFunc { return r.Prepare },
-		} {
-			if kind == "Prepare" && test.objects > 1 {
-				continue // a database is one object
-			}
-			t.Run(name+", "+kind, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := NewRegistry(Options{Reconcilers: reconcilers})
-					longest := longestWait(t, r, useOf(r), serveUnconnected(r, "crowd", test.databases), test.objects, test.takes)
-					if longest > 2*slowAfter {
-						t.Errorf("another tenant waits %s for a worker", longest)
-					}
-				})
-			})
-		}
-	}
-}
-
-// longestWait has workers reconcile objects of the crowd all the time, and returns how long at most
-// an object of another namespace waited for a worker after the first seconds.
-func longestWait(
-	t *testing.T, r *Registry, use useFunc, crowd []types.NamespacedName, objects int, takes func(use int) time.Duration,
-) (longest time.Duration) {
-	t.Helper()
-	const warmUp = 15 * time.Second
-	quiet := serveUnconnected(r, "quiet", 1)[0]
-	ctx, cancel := context.WithCancel(t.Context())
-	queue := make(chan func(), 2*objects*len(crowd)+1)
-	var workers sync.WaitGroup
-	for range reconcilers {
-		workers.Go(func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case reconcile := <-queue:
-					reconcile()
-				}
-			}
-		})
-	}
-	for _, name := range crowd {
-		for range objects {
-			uses := 0
-			var reconcile func()
-			reconcile = func() {
-				err := use(ctx, name, func(ctx context.Context, db *postgres.DB) error {
-					uses++
-					return lasting(takes(uses))(ctx, db)
-				})
-				again := time.Second
-				if errors.Is(err, ErrBusy) || errors.Is(err, ErrSlow) {
-					again = 200 * time.Millisecond
-				}
-				time.AfterFunc(again, func() { queue <- reconcile })
-			}
-			queue <- reconcile
-		}
-	}
-	time.Sleep(warmUp)
-	for range 30 {
-		asked, answered := time.Now(), make(chan struct{})
-		queue <- func() {
-			if err := use(ctx, quiet, immediate); err != nil {
-				t.Error(err)
-			}
-			close(answered)
-		}
-		<-answered
-		longest = max(longest, time.Since(asked))
-		time.Sleep(time.Second)
-	}
-	cancel()
-	workers.Wait()
-	return longest
 }

@@ -1,0 +1,87 @@
+// Package fair is the queue of a controller whose objects belong to many tenants. A namespace is a tenant.
+package fair
+
+import (
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// Queue gives a free worker a request of the namespace that has the fewest workers at that moment. So
+// namespaces whose requests wait have equally many workers, however long a request takes and however many
+// wait, and a namespace that is alone has all workers. Within a namespace, requests of a low priority, such
+// as those for objects that exist at the start, come last.
+type Queue struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	order *order
+}
+
+var _ priorityqueue.PriorityQueue[reconcile.Request] = &Queue{}
+
+// NewQueue returns a queue for the options of a controller. limiter decides how long a request waits that
+// is added after a failure.
+func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+	order := newOrder()
+	ready := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: order})
+	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{Name: name, Queue: ready})
+	config := workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Name: name, DelayingQueue: delaying}
+	return &Queue{workqueue.NewTypedRateLimitingQueueWithConfig(limiter, config), order}
+}
+
+// AddWithOpts adds requests with a priority; without one it is 0. A request that is there already keeps
+// the higher of two priorities.
+func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, requests ...reconcile.Request) {
+	priority := 0
+	if options.Priority != nil {
+		priority = *options.Priority
+	}
+	for _, request := range requests {
+		q.order.prioritise(request, priority)
+		switch {
+		case options.RateLimited:
+			q.TypedRateLimitingInterface.AddRateLimited(request)
+		case options.After > 0:
+			q.TypedRateLimitingInterface.AddAfter(request, options.After)
+		default:
+			q.TypedRateLimitingInterface.Add(request)
+		}
+	}
+}
+
+// Add adds a request of priority 0.
+func (q *Queue) Add(request reconcile.Request) {
+	q.AddWithOpts(priorityqueue.AddOpts{}, request)
+}
+
+// AddAfter adds a request of priority 0 after a while.
+func (q *Queue) AddAfter(request reconcile.Request, after time.Duration) {
+	q.AddWithOpts(priorityqueue.AddOpts{After: after}, request)
+}
+
+// AddRateLimited adds a request of priority 0 after the time that the limiter says.
+func (q *Queue) AddRateLimited(request reconcile.Request) {
+	q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, request)
+}
+
+// GetWithPriority waits for a request. A queue that is shut down hands out none of those that it has.
+func (q *Queue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
+	request, shutdown = q.TypedRateLimitingInterface.Get()
+	if shutdown || q.ShuttingDown() {
+		return reconcile.Request{}, 0, true
+	}
+	return request, q.order.priorityOf(request), false
+}
+
+// Get is GetWithPriority without the priority.
+func (q *Queue) Get() (request reconcile.Request, shutdown bool) {
+	request, _, shutdown = q.GetWithPriority()
+	return request, shutdown
+}
+
+// Done ends the work on a request. If it was added meanwhile, it is handed out again.
+func (q *Queue) Done(request reconcile.Request) {
+	q.order.done(request)
+	q.TypedRateLimitingInterface.Done(request)
+}
