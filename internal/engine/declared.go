@@ -105,7 +105,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		return err
 	}
 	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil || budget != nil && currency == nil {
-		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: set it again", *name, *revision)
+		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: restore the row from a backup", *name, *revision)
 	}
 	if *window < 0 || *window > longestWindow {
 		return fmt.Errorf("the attribution window of campaign %s is %d µs: out of range", *name, *window)

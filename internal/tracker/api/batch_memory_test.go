@@ -3,12 +3,9 @@ package api_test
 import (
 	"fmt"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -46,7 +43,7 @@ func TestMemoryOfABatchIsBoundedWhateverIsStored(t *testing.T) {
 				given[i] = fmt.Sprintf(form, i+1)
 			}
 			var got answer
-			more := heapGrowth(func() { got = w.post("/v1/batch", `{"facts": [`+strings.Join(given, ",")+`]}`, http.StatusConflict) })
+			more := testworld.HeapGrowth(func() { got = w.post("/v1/batch", `{"facts": [`+strings.Join(given, ",")+`]}`, http.StatusConflict) })
 			if places := got.places(t); test.conflicts == 1 && !slices.Equal(places, []string{"body.facts[500].amount"}) ||
 				!strings.HasPrefix(got.problem(t).Detail, fmt.Sprint(test.conflicts, " of the facts ")) {
 				t.Errorf("%.300s", got.body)
@@ -56,33 +53,4 @@ func TestMemoryOfABatchIsBoundedWhateverIsStored(t *testing.T) {
 			}
 		})
 	}
-}
-
-// heapGrowth returns by how many bytes the heap grows at most while a function runs.
-func heapGrowth(run func()) int64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(10))
-	runtime.GC()
-	before, peak := heap(), uint64(0)
-	done, sampled := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(sampled)
-		for {
-			select {
-			case <-done:
-				return
-			case <-time.After(5 * time.Millisecond):
-				peak = max(peak, heap())
-			}
-		}
-	}()
-	run()
-	close(done)
-	<-sampled
-	return int64(peak) - int64(before)
-}
-
-func heap() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
