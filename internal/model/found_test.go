@@ -792,3 +792,44 @@ func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 		converge{},
 	})
 }
+
+func TestErasureBesideAPairWithoutAttribution(t *testing.T) {
+	euros := []rewardTerms{{Name: "inviter", Amount: 500, Currency: "EUR"}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Budget: 500, Policy: terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 700, Currency: "USD"}}}, Scope: "NewPairs"},
+		declare{Campaign: "two", Window: 720, Policy: terms{Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Visitor: "v1", At: 80},
+		addSignup{User: "dan", Visitor: "v1", At: 90},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+		addPurchase{User: "dan", ID: "p1", Amount: 4500, Currency: "USD", At: 99},
+		reverseCampaign{Campaign: "two"},
+		converge{},
+		declare{Campaign: "one", Window: 720, Budget: 500, Currency: "EUR", Policy: terms{Every: true, Rewards: euros}, Scope: "NewPairs"},
+		converge{},
+		erase{User: "cat"},
+		addLink{Code: "a", Campaign: "two", Referrer: "ann"},
+		converge{Again: true},
+	})
+}
+
+func TestPermittedPairOfAUserWithALaterLossStaysWithheld(t *testing.T) {
+	newShop(t).play(t, []operation{
+		limitLosses{Pairs: 1},
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "cat", Code: "a", At: 90},
+		addPurchase{User: "cat", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		addPurchase{User: "cat", ID: "p2", Amount: 6000, Currency: "USD", At: 95},
+		converge{},
+		lose{Campaign: "one", Most: 3},
+		converge{},
+		addPurchase{User: "cat", ID: "p1", Amount: 4500, Currency: "USD", At: 95},
+		converge{},
+		permit{Campaign: "one"},
+		removeSignup{User: "cat"},
+		converge{},
+		permit{Campaign: "one"},
+		converge{},
+	})
+}

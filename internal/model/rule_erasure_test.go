@@ -146,8 +146,8 @@ func (m *model) haveFixed() {
 
 // settled removes from the comparison what may differ for the moment. While attributions are being
 // fixed, that is the touch that they name. Then, and while a campaign is being reversed, which
-// enqueues referees only when it ends, it is also why a reversed pair that was never admitted has
-// no attribution.
+// enqueues referees only when it ends, it is also why a pair without an attribution, which was never
+// admitted, does not count: the touches may have been moved already.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {
@@ -156,16 +156,13 @@ func (m *model) settled(c comparison) comparison {
 			c.Attributions[user] = a
 		}
 	}
-	unattributed := []string{"OutsideCampaign", "OutsideWindow"}
-	if m.isReversing() {
-		unattributed = append(unattributed, "CampaignDeleted")
-	}
 	for key, p := range c.Pairs {
 		user, _, _ := strings.Cut(key, "/")
 		if _, fixes := m.fixing[user]; !fixes && !m.isReversing() {
 			continue
 		}
-		if p.state == "Reversed" && p.ordinal == 0 && slices.Contains(unattributed, p.reason) {
+		_, attributed := c.Attributions[user]
+		if !attributed && p.state == "Reversed" && p.ordinal == 0 && p.reason != "PurchaseRemoved" {
 			p.reason = "NotAttributed"
 			c.Pairs[key] = p
 		}

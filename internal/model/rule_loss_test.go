@@ -258,14 +258,18 @@ func (h *history) within(c *counting) (few, many bool) {
 }
 
 // wronglyWithheld lists pairs that are withheld though nothing is left to do: their rows must be
-// missing and their incident must not be permitted.
+// missing, and an incident of the user must not be permitted, since users are withheld whole.
 func (m *model) wronglyWithheld() (complaints []string) {
-	for key, id := range m.withheld {
+	for key := range m.withheld {
 		p := m.pairs[key]
 		if m.setAside[key.user] || m.frozen(p) {
 			continue
 		}
-		if !slices.Contains(m.lostPairs(key.user), key) || m.incidents[id].state == "Permitted" {
+		permitted := true
+		for other, id := range m.withheld {
+			permitted = permitted && (other.user != key.user || m.incidents[id].state == "Permitted")
+		}
+		if !slices.Contains(m.lostPairs(key.user), key) || permitted {
 			complaints = append(complaints, fmt.Sprintf("%v is withheld for no reason", key))
 		}
 	}
