@@ -44,8 +44,10 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("a newer generation is already in force")}
 	case s.declared.Full:
 		s.problem = &specProblem{v1alpha1.TooManyRevisionsReason, fmt.Errorf(
-			"the revisions recorded in schema %s take nearly %d MiB of memory, so edits of terms are not recorded any more: stop what edits "+
-				"them so often, and declare other terms in a campaign of another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
+			"the revisions recorded in schema %s take nearly %d MiB of memory, so no other terms are recorded: stop what edits terms so often, "+
+				"and declare this campaign in another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
+		s.desired.terms = nil
+		return r.reportCounters(ctx, s) // again, with the budget in force
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ var consequences = map[string]string{
 	v1alpha1.PolicyNotFoundReason:   "nothing new is admitted until there is",
 	v1alpha1.PolicyInvalidReason:    "the terms declared last stay in force",
 	v1alpha1.InvalidSpecReason:      "the terms and the budget declared last stay in force",
-	v1alpha1.TooManyRevisionsReason: "the terms declared last stay in force",
+	v1alpha1.TooManyRevisionsReason: "the terms declared last stay in force, if there were any",
 }
 
 // resolveTerms works out what the campaign should follow from its policy and its budget. A policy
@@ -100,7 +100,7 @@ func (r *ReferralCampaignReconciler) reportTermsError(_ context.Context, s *camp
 	case v1alpha1.InvalidSpecReason:
 		return &stalledError{reason: s.problem.reason, err: err}
 	case v1alpha1.TooManyRevisionsReason:
-		return &stalledError{reason: s.problem.reason, requeueAfter: recheckInterval, err: err} // the cure is in the database
+		return &stalledError{reason: s.problem.reason, requeueAfter: compareInterval, err: err} // the cure is in the database
 	default:
 		return &waitingError{reason: s.problem.reason, err: err}
 	}

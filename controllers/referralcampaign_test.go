@@ -162,11 +162,20 @@ func TestTermsStayInForceOnceNoMoreRevisionsAreRecorded(t *testing.T) {
 	            SELECT 'gone', n, '', '{}', 'NewPairs' FROM generate_series(1, 10000) AS n`)
 	w.apply(strings.ReplaceAll(fiveDollarsYAML, `"5.00"`, `"7.00"`))
 	full := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.TooManyRevisionsReason)
-	if !strings.Contains(full.Message, "take nearly 8 MiB of memory, so edits of terms are not recorded any more") ||
+	if !strings.Contains(full.Message, "take nearly 8 MiB of memory, so no other terms are recorded") ||
 		!meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)
 	}
+	w.patch("rcamp", "invite-friends", `{"budget": {"amount": "10.00", "currency": "EUR"}}`)
+	await(w, campaign, "the edit", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.ObservedGeneration == c.Generation })
+	for _, credit := range campaign.Status.Credits {
+		if credit.BudgetRemaining != "" {
+			t.Errorf("%s %s remain of a budget that is not in force", credit.BudgetRemaining, credit.Currency)
+		}
+	}
+	w.patch("rcamp", "invite-friends", `{"budget": null}`)
 	w.sql(own, "DELETE FROM referral.revision WHERE campaign = 'gone'")
+	w.apply(strings.ReplaceAll(fiveDollarsYAML, `"5.00"`, `"8.00"`))
 	await(w, campaign, "the new terms", func(c *v1alpha1.ReferralCampaign) bool {
 		return c.Status.Policy != nil && c.Status.Policy.Revision == 2 && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ReadyCondition)
 	})

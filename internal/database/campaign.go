@@ -44,8 +44,8 @@ type Policy struct {
 	Generation int64
 }
 
-// Declared is what is in force. Everything but Epoch is zero for a campaign that was never declared
-// with a policy.
+// Declared is what is in force. Everything but Epoch and Full is zero for a campaign that was never
+// declared with a policy.
 type Declared struct {
 	Revision int    // the newest
 	Digest   string // of its terms
@@ -72,14 +72,14 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
-	fits := true
+	full := false
 	if present.edits(d).terms {
-		if err := db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes).Scan(&fits); err != nil {
+		if full, err = d.keepTerms(ctx, db, present); err != nil {
 			return Declared{}, fmt.Errorf("while measuring the revisions: %w", err)
 		}
 	}
-	if !fits {
-		d = d.withoutTerms(present)
+	if full && !present.exists {
+		return Declared{Epoch: present.epoch, Full: true}, nil
 	}
 	if present.ownerUID != d.OwnerUID || present.edits(d).any() {
 		err = transact(ctx, db, func(tx pgx.Tx) error {
@@ -91,22 +91,30 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 		}
 	}
 	declared := present.declared(d)
-	declared.Full = !fits
+	declared.Full = full
 	return declared, nil
 }
 
-// withoutTerms returns the declaration with the terms that are in force. They may not be able to
-// work with a budget in another currency: then the budget in force stays, too.
-func (d Declaration) withoutTerms(present *campaignRow) Declaration {
-	d.Policy, d.Terms, d.Digest = Policy{}, nil, ""
-	if d.Budget == nil || d.Budget.Currency == present.budget.Currency {
-		return d
+// keepTerms makes a declaration keep the terms in force if no further revision is recorded, which it
+// reports. If these terms cannot earn in the currency of the declared budget, the budget in force
+// stays, too.
+func (d *Declaration) keepTerms(ctx context.Context, db *postgres.DB, present *campaignRow) (full bool, err error) {
+	var currency *string
+	if d.Budget != nil {
+		currency = &d.Budget.Currency
 	}
-	d.Budget = nil
-	if present.budget != (Money{}) {
-		d.Budget = &present.budget
+	var fits, earnsBudget bool
+	err = db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes, currency).Scan(&fits, &earnsBudget)
+	if err != nil || fits {
+		return false, err
 	}
-	return d
+	d.Policy, d.Digest = present.policy, present.digest
+	if !earnsBudget {
+		if d.Budget = nil; present.budget != (Money{}) {
+			d.Budget = &present.budget
+		}
+	}
+	return true, nil
 }
 
 // declare returns what is in force afterwards.

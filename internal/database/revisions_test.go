@@ -31,9 +31,32 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 	if budget := testworld.Value[int64](t, w, "SELECT budget_amount FROM referral.campaign"); budget != 200 {
 		t.Errorf("the budget is %d", budget)
 	}
+	capped := invite(withTerms(fiveDollars(700)), dollars(200), func(d *database.Declaration) {
+		d.Mode, d.Generation, d.Policy.Generation, d.PairsPerReferrer = database.Suspended, 2, 3, 7
+	})
+	w.declare(capped)
+	if most := testworld.Value[int64](t, w, "SELECT pairs_per_referrer FROM referral.campaign"); most != 7 {
+		t.Errorf("the cap is %d", most)
+	}
+	for currency, want := range map[string]string{"EUR": "200 USD", "USD": "300 USD"} {
+		budget := capped
+		budget.Budget = &database.Money{Amount: 300, Currency: currency}
+		w.declare(budget)
+		if got := testworld.Value[string](t, w, "SELECT concat_ws(' ', budget_amount, budget_currency) FROM referral.campaign"); got != want {
+			t.Errorf("with a budget in %s it is %s", currency, got)
+		}
+		w.declare(capped)
+	}
+	noBudget := capped
+	noBudget.Budget = nil
+	w.declare(noBudget)
+	w.declare(capped)
+	if budget := testworld.Value[int64](t, w, "SELECT budget_amount FROM referral.campaign"); budget != 200 {
+		t.Errorf("a first budget is %d", budget)
+	}
 	other := edited
 	other.Campaign.Name = "another"
-	if declared := w.declare(other); declared != (database.Declared{Epoch: want.Epoch, Full: true}) {
+	if declared := w.declare(other); declared != (database.Declared{Epoch: w.epoch(), Full: true}) {
 		t.Errorf("a campaign that was never declared: %+v", declared)
 	}
 	back := edited

@@ -1,8 +1,8 @@
 package quota
 
-// Kept is the memory of something that a tenant keeps, such as what is declared in one of its
-// databases, and that is replaced from time to time. Its first bytes need no reservation. Whoever
-// uses one serializes the calls.
+// Kept is what one object of a tenant, such as the configuration of a database, has reserved of a
+// Quota. The object may be replaced by a larger or a smaller one. Its methods must not be called
+// concurrently.
 type Kept struct {
 	quota    *Quota
 	tenant   string
@@ -15,10 +15,11 @@ const (
 	step = 128 << 10
 )
 
-// Keep returns the memory of something that does not exist yet.
+// Keep returns a Kept that has reserved nothing.
 func (q *Quota) Keep(tenant string) Kept { return Kept{quota: q, tenant: tenant} }
 
-// Grow makes sure that as much is reserved as so many bytes in all need, and reports whether it could.
+// Grow reserves what an object of that many bytes needs. If that is not possible, it changes nothing
+// and returns false.
 func (k *Kept) Grow(bytes int) bool {
 	more := reservation(bytes) - k.reserved
 	if more <= 0 {
@@ -31,7 +32,7 @@ func (k *Kept) Grow(bytes int) bool {
 	return true
 }
 
-// Shrink releases what so many bytes in all do not need.
+// Shrink releases what an object of that many bytes does not need.
 func (k *Kept) Shrink(bytes int) {
 	if less := k.reserved - reservation(bytes); less > 0 {
 		k.quota.Release(k.tenant, less)
@@ -39,7 +40,7 @@ func (k *Kept) Shrink(bytes int) {
 	}
 }
 
-// reservation returns how much must be reserved for so many bytes.
+// reservation returns how much an object of that many bytes has to reserve.
 func reservation(bytes int) int {
 	if bytes <= free {
 		return 0

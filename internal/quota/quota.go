@@ -13,8 +13,8 @@ type Quota struct {
 	tenants  map[string]int // by tenant
 }
 
-// New returns a quota of which a tenant may have at most as many bytes as most returns, while all
-// others together have so many.
+// New returns a Quota. most returns how many bytes one tenant may reserve while all other tenants
+// together have reserved others bytes.
 func New(most func(others int) int) *Quota {
 	return &Quota{most: most, tenants: map[string]int{}}
 }
