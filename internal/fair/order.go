@@ -108,15 +108,19 @@ func (o *order) priorityOf(request reconcile.Request) int {
 	return o.atWork[request]
 }
 
-// done records that a request that was handed out is not at work any more.
-func (o *order) done(request reconcile.Request) {
+// done records that a request is not at work any more, and reports whether it was.
+func (o *order) done(request reconcile.Request) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if _, found := o.atWork[request]; !found {
+		return false
+	}
 	delete(o.atWork, request)
 	t := o.tenants[request.Namespace]
 	if t.workers--; t.workers == 0 && !t.waits() {
 		delete(o.tenants, request.Namespace)
 	}
+	return true
 }
 
 func (t *tenant) waits() bool { return len(t.urgent)+len(t.low) > 0 }

@@ -80,8 +80,14 @@ func (q *Queue) Get() (request reconcile.Request, shutdown bool) {
 	return request, shutdown
 }
 
-// Done ends the work on a request. If it was added meanwhile, it is handed out again.
+// Done ends the work on a request. If it was added meanwhile, it is handed out again. Done of a request
+// that is not at work changes nothing.
 func (q *Queue) Done(request reconcile.Request) {
-	q.order.done(request)
-	q.TypedRateLimitingInterface.Done(request)
+	if q.order.done(request) {
+		q.TypedRateLimitingInterface.Done(request)
+	}
 }
+
+// ShutDownWithDrain is ShutDown. It does not wait for the requests that the queue still has, since they
+// are not handed out.
+func (q *Queue) ShutDownWithDrain() { q.ShutDown() }

@@ -197,3 +197,38 @@ func TestNothingIsKeptOfRequestsThatAreDone(t *testing.T) {
 		t.Errorf("it keeps %+v", o)
 	}
 }
+
+func TestShutDownWithDrainWaitsForNoDiscardedRequest(t *testing.T) {
+	q := newQueue(t)
+	add(q, "growth", 2)
+	q.ShutDown()
+	if got, shutdown := q.Get(); !shutdown {
+		t.Errorf("got %s", got)
+	}
+	drained := make(chan struct{})
+	go func() {
+		q.ShutDownWithDrain()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+	case <-time.After(5 * time.Second):
+		t.Error("it waits")
+	}
+}
+
+func TestDoneOfARequestThatIsNotAtWorkChangesNothing(t *testing.T) {
+	q := newQueue(t)
+	q.Done(request("unknown", 0))
+	add(q, "growth", 2)
+	q.Done(request("growth", 0))
+	if q.Len() != 2 {
+		t.Errorf("%d requests wait", q.Len())
+	}
+	getMany(t, q, 2)
+	q.Done(request("growth", 0))
+	q.Done(request("growth", 0))
+	if workers := q.order.tenants["growth"].workers; workers != 1 {
+		t.Errorf("it has %d workers", workers)
+	}
+}
