@@ -195,7 +195,7 @@ func withReconcileID(ctx context.Context) context.Context {
 }
 
 // databaseOptions are those of a controller whose reconciles use databases. How long that takes is up to
-// the databases of each tenant, so their objects do not wait in one line.
+// the databases of each tenant, so one tenant's requests do not wait behind all of another's.
 func databaseOptions() controller.Options {
 	options := controllerOptions()
 	options.NewQueue = fair.NewQueue

@@ -77,8 +77,8 @@ func (o *order) Len() int {
 	return o.requests
 }
 
-// Pop hands out a request of the namespace that has the fewest workers. Of several it is the one that has
-// waited longest.
+// Pop hands out a request of the namespace that has the fewest workers. Among namespaces with equally few
+// workers, the one that has waited longest comes first.
 func (o *order) Pop() reconcile.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -30,7 +30,7 @@ func (p *page[T]) step() int {
 	return min(stepRows, p.limit+1-len(p.rows))
 }
 
-// add adds rows as long as there is place, closes them, and returns how many it has read.
+// add adds rows until the page is full, closes them, and returns how many it has read.
 func (p *page[T]) add(rows pgx.Rows, scan func(*T) []any) (read int, err error) {
 	defer rows.Close()
 	for rows.Next() {
