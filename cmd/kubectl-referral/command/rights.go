@@ -63,9 +63,9 @@ var roles = map[string]string{"plan": "referral-operator-planner", "explain": "r
 // view has.
 func Role(cmd *cobra.Command) string { return cmp.Or(roles[cmd.Name()], "edit") }
 
-// WhoHasRights says that the Role of a command has its rights, all or but one. quote stands around the
-// name of the role.
-func WhoHasRights(cmd *cobra.Command, quote string) string {
+// RoleSentence says which role has the rights of a command. For explain the role lacks one of them, which
+// view has. quote is written before and after the role's name.
+func RoleSentence(cmd *cobra.Command, quote string) string {
 	which := "these rights"
 	if cmd.Name() == "explain" {
 		which = "the other rights"
@@ -84,7 +84,7 @@ func withRights(cmd *cobra.Command) *cobra.Command {
 		}
 		text.WriteByte('\n')
 	}
-	text.WriteString(WhoHasRights(cmd, ""))
+	text.WriteString(RoleSentence(cmd, ""))
 	cmd.Long = text.String()
 	return cmd
 }

@@ -86,7 +86,7 @@ func page(cmd *cobra.Command) string {
 	for _, right := range command.Rights(cmd) {
 		fmt.Fprintf(&text, "| `%s` | %s | %s |\n", right.Resource, strings.Join(right.Verbs, ", "), right.When)
 	}
-	text.WriteString("\n" + command.WhoHasRights(cmd, "`") + "\n")
+	text.WriteString("\n" + command.RoleSentence(cmd, "`") + "\n")
 	return text.String()
 }
 
