@@ -78,7 +78,7 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 	if len(others) == 0 {
 		return outcomes, nil
 	}
-	return outcomes, k.compare(ctx, to, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
+	return outcomes, k.compare(ctx, to, k.find, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
 }
 
 // order returns the positions of the facts, sorted by key and then by position.
@@ -114,9 +114,12 @@ func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[ke
 	return created, nil
 }
 
-// compare compares facts with the rows that are stored under their keys.
-func (k *kind[F, S]) compare(ctx context.Context, to querier, given []*F, outcome func(int) *Outcome[S]) error {
-	rows, err := to.Query(ctx, k.find, k.columns(given))
+// compare compares facts with the rows that are stored under their keys. find is the statement that
+// finds them.
+func (k *kind[F, S]) compare(
+	ctx context.Context, to querier, find string, given []*F, outcome func(int) *Outcome[S],
+) error {
+	rows, err := to.Query(ctx, find, k.columns(given))
 	if err != nil {
 		return fmt.Errorf("while finding a stored %s: %w", k.name, err)
 	}
