@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -17,6 +18,10 @@ const (
 	// longFacts is how many bytes answers with long facts that were stored before may take at a time.
 	// With a budget of their own, a shop that repeats writes waits for no reader of explanations.
 	longFacts = 2 << 20
+	// mostWaiting is how many repeated long facts may wait for longFacts at a time, and longestWait is
+	// how long each may. Their bodies stay charged meanwhile, and must leave room for those of new facts.
+	mostWaiting = 16
+	longestWait = time.Second
 
 	// pageBytes is what the answer with a page of a list takes at most.
 	pageBytes = 2 << 20
@@ -25,6 +30,8 @@ const (
 	// explanationBytes is what an explanation takes at most, with the facts that it is made of.
 	explanationBytes = 8 << 20
 )
+
+var errBusyAnswers = unavailable("too many large answers are being sent")
 
 // answerCharge is what one request has taken of a budget of large answers.
 type answerCharge struct {
@@ -40,10 +47,21 @@ func charge(ctx context.Context, of *semaphore.Weighted, bytes int64) error {
 		panic("the answer to a request that passed no guard")
 	}
 	if of.Acquire(ctx, bytes) != nil {
-		return unavailable("too many large answers are being sent")
+		return errBusyAnswers
 	}
 	c.of, c.bytes = of, bytes
 	return nil
+}
+
+// chargeRepetition is charge for the answer with a long fact that was stored before.
+func (a *api) chargeRepetition(ctx context.Context) error {
+	if !a.waiting.TryAcquire(1) {
+		return errBusyAnswers
+	}
+	defer a.waiting.Release(1)
+	ctx, cancel := context.WithTimeout(ctx, longestWait)
+	defer cancel()
+	return charge(ctx, a.repetitions, longFactBytes)
 }
 
 // release gives everything back, at the end of the request.

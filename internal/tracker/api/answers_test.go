@@ -105,10 +105,15 @@ func TestLargeAnswersAreChargedUntilTheyAreWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			read := w.stall(test.most, test.request[0], test.request[1], test.request[2])
 			for _, other := range test.refused {
-				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				timeout := time.Minute // repeated facts wait for a second at most
+				if other[0] == http.MethodGet {
+					timeout = 200 * time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				got := w.do(authorized(ctx, other[0], other[1], other[2]))
 				cancel()
-				if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
+				if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" ||
+					!strings.Contains(got.body, "too many large answers are being sent") {
 					t.Errorf("%s meanwhile: %d %.200s", other[1], got.status, got.body)
 				}
 			}
@@ -146,4 +151,29 @@ func TestAnswerWithANewFactWaitsForNoReader(t *testing.T) {
 		}
 	}
 	w.expect("signups", "SELECT count(*) FROM referral.signup", "11")
+}
+
+// Their bodies are charged while they wait.
+func TestRepeatedLongFactsThatWaitKeepNoNewFactAway(t *testing.T) {
+	w := newWorld(t)
+	long := `{"user_id": "u", "attributes": {"a": "` + strings.Repeat("x", 60_000) + `"}}`
+	w.post(signups, long, http.StatusCreated)
+	defer w.stall(4, http.MethodPost, signups, long)()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	for range 80 { // together more than 4 MiB
+		answered := make(chan struct{})
+		clients.Go(func() {
+			defer close(answered)
+			got := w.send(http.MethodPost, signups, long)
+			if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "too many large answers are being sent") {
+				t.Errorf("a repeated fact: %d %.200s", got.status, got.body)
+			}
+		})
+		select {
+		case <-answered:
+		case <-time.After(50 * time.Millisecond): // it waits
+		}
+	}
+	w.post(purchases, purchase(`attributes={"a": "`+strings.Repeat("x", 60_000)+`"}`), http.StatusCreated)
 }

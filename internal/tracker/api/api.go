@@ -66,6 +66,7 @@ type api struct {
 	trees  trees
 
 	reads, repetitions *semaphore.Weighted // the bytes that large answers may take; see answers.go
+	waiting            *semaphore.Weighted // how many repetitions may wait for these
 }
 
 // Register adds the API to a mux: everything under /v1/, /openapi.json and /docs.
@@ -85,6 +86,7 @@ func register(mux *http.ServeMux, options Options) *api {
 		trees:  make(trees, mostTrees),
 
 		reads: semaphore.NewWeighted(largeReads), repetitions: semaphore.NewWeighted(longFacts),
+		waiting: semaphore.NewWeighted(mostWaiting),
 	}
 	a.huma = humago.New(recoveringMux{mux, a.log}, configuration(options))
 	a.huma.UseMiddleware(a.guard)

@@ -37,7 +37,7 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 	signup, warning := a.signupOf(given)
 	outcome, err := a.Store.SignUp(ctx, signup)
 	if err == nil && outcome.Stored.Abridged {
-		if err = charge(ctx, a.repetitions, longFactBytes); err == nil {
+		if err = a.chargeRepetition(ctx); err == nil {
 			outcome.Stored, err = a.Store.WholeSignup(ctx, signup)
 		}
 	}
@@ -55,7 +55,7 @@ func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 func (a *api) purchase(ctx context.Context, given *Purchase) (StoredPurchase, bool, error) {
 	outcome, err := a.Store.Purchase(ctx, (*facts.Purchase)(given))
 	if err == nil && outcome.Stored.Abridged {
-		if err = charge(ctx, a.repetitions, longFactBytes); err == nil {
+		if err = a.chargeRepetition(ctx); err == nil {
 			outcome.Stored, err = a.Store.WholePurchase(ctx, (*facts.Purchase)(given))
 		}
 	}
