@@ -21,28 +21,27 @@ func TestObjectsWaitLongerTheMoreOfTheirNamespaceWait(t *testing.T) {
 	object := func(namespace string, n int) types.NamespacedName {
 		return types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("object-", n)}
 	}
-	near := func(got, want time.Duration) bool { return got >= want*9/10 && got <= want*11/10+1 }
 
-	if wait := retries.wait(object("growth", 0)); !near(wait, 20*time.Millisecond) {
+	if wait := retries.wait(object("growth", 0)); wait != 20*time.Millisecond {
 		t.Errorf("the only one waits %s", wait)
 	}
 	var wait time.Duration
 	for n := range 100 {
 		wait = retries.wait(object("growth", n))
 	}
-	if !near(wait, 100*busySpacing) {
+	if wait != 100*busySpacing {
 		t.Errorf("one of a hundred waits %s", wait)
 	}
-	if again := retries.wait(object("growth", 99)); !near(again, 100*busySpacing) {
+	if again := retries.wait(object("growth", 99)); again != 100*busySpacing {
 		t.Errorf("one of a hundred that is busy again waits %s", again)
 	}
 	for n := range 5000 {
 		wait = retries.wait(object("growth", n))
 	}
-	if !near(wait, time.Second) {
+	if wait != time.Second {
 		t.Errorf("one of five thousand waits %s", wait)
 	}
-	if wait := retries.wait(object("sales", 0)); !near(wait, 20*time.Millisecond) {
+	if wait := retries.wait(object("sales", 0)); wait != 20*time.Millisecond {
 		t.Errorf("the only one of another namespace waits %s", wait)
 	}
 	for n := range 5000 {
