@@ -17,7 +17,8 @@ func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
 	}
 	const (
 		counter = "counter granted of the credits of campaign invite in USD "
-		cure    = ": remove its rows of credit_count; the next resync adds them up again, and until then they count as 0 for the budget"
+		cure    = ": where its rows of credit_count have no whole number of at most 38 digits, set one, " +
+			"rather too high than too low; leave the other rows; the next resync corrects the sum, and until then the budget counts it as it is"
 	)
 	for name, c := range map[string]struct{ credits, want string }{
 		"a counter of megabytes": {credits(strings.Repeat("7", 4_100_000)),
