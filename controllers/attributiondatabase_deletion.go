@@ -68,11 +68,13 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return r.retries.busy(s.name, err)
 	}
 	cause := postgres.Message(err)
-	letGo := fmt.Sprintf("to let go without that, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
+	letGo := fmt.Sprintf("to have the object removed and the schema stay owned, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
 	refused, ok := errors.AsType[*settingsError](s.host.Refusal)
 	switch {
 	case ok && refused.forbidden:
-		letGo = "since the namespace is being deleted, the object is let go without that once the database has not answered for a minute"
+		letGo = fmt.Sprintf("since the namespace is being deleted, the object is removed, and the schema stays owned, once the database has not "+
+			"answered for a minute; or, to keep the schema owned and let the object go at once: "+
+			`kubectl -n %s patch attributiondatabase %s --type=merge -p '{"metadata":{"finalizers":null}}'`, s.adb.Namespace, s.adb.Name)
 	case ok:
 		cause = refused.err.Error()
 		if refused.allow != "" {

@@ -117,6 +117,7 @@ func TestLostDatabaseDoesNotKeepItsNamespaceFromBeingDeleted(t *testing.T) {
 func TestShortOutageInADeletedNamespaceAbandonsNoCredits(t *testing.T) {
 	t.Parallel()
 	w, own, proxy := newGiver(t)
+	w.ahead.Store(int64(-time.Hour)) // however long this test takes, the outage is short
 	proxy.Swallow()
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	w.deleteNamespace()
@@ -155,6 +156,33 @@ func TestDatabaseOfADeletedNamespaceIsUsedWhileItAnswers(t *testing.T) {
 	}
 }
 
+// A database that answers and refuses never counts as gone.
+func TestRefusingDatabaseOfADeletedNamespaceNamesHowToLetGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	w.behind(own, "shop-db")
+	w.apply(shopYAML)
+	adb := w.adb("shop")
+	w.awaitReady(adb)
+	w.exec(own.URI, "REVOKE ALL ON referral.meta, referral.owner FROM CURRENT_USER")
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.PermissionDeniedReason)
+	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
+	check(t, w.client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	check(t, w.client.Delete(t.Context(), adb))
+	var message string
+	await(w, adb, "naming how to let go", func(d *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
+		message = ready.Message
+		return ready.Reason == v1alpha1.TerminatingReason && strings.Contains(message, "let the object go at once: ")
+	})
+	w.ahead.Store(int64(time.Hour))
+	pause(3 * statusInterval)
+	check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(adb), adb)) // it waits, however long that takes
+	w.asPasted(message)
+	w.awaitGone(adb)
+}
+
 func TestDeletionWithoutTheRightToGetTheSecretNamesHowToLetGo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -172,7 +200,7 @@ func TestDeletionWithoutTheRightToGetTheSecretNamesHowToLetGo(t *testing.T) {
 		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
 		message = ready.Message
 		return ready.Reason == v1alpha1.TerminatingReason &&
-			strings.Contains(message, "to let go without that, delete Secret "+w.namespace+"/shop-db and allow the operator to see that: ")
+			strings.Contains(message, "to have the object removed and the schema stay owned, delete Secret "+w.namespace+"/shop-db and allow the operator to see that: ")
 	})
 	w.kubectl("", "delete", "secret", "shop-db")
 	w.asPasted(message)
