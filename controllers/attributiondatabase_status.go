@@ -5,7 +5,9 @@ import (
 	"reflect"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -13,8 +15,9 @@ import (
 )
 
 // reportSchema reports what was observed, publishes it to the campaigns' reconciler, and wakes the
-// campaigns whose counters have changed.
-func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *databaseScope) error {
+// campaigns whose counters have changed. Without memory for the report the database can be used all
+// the same: its campaigns are declared, and their counters stay as they are.
+func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *databaseScope) error {
 	status := &s.adb.Status
 	status.ServerVersion = s.schema.ServerVersion
 	status.SchemaVersion = int64(s.schema.SchemaVersion)
@@ -28,12 +31,25 @@ func (r *AttributionDatabaseReconciler) reportSchema(_ context.Context, s *datab
 	}
 	was, _ := r.registry.Report(s.name)
 	if err := r.registry.SetReport(s.name, s.schema, s.moment); err != nil {
-		return err
+		r.reportUnreported(ctx, s, err)
+		return nil
 	}
 	for campaign := range differing(was.Campaigns, s.schema.Campaigns) {
 		r.moved.Add(client.ObjectKey{Namespace: s.name.Namespace, Name: campaign})
 	}
 	return nil
+}
+
+// reportUnreported reports that the counters of campaigns are not published, which leaves Ready True:
+// in the message of Ready, and with an event and a log line when that begins.
+func (r *AttributionDatabaseReconciler) reportUnreported(ctx context.Context, s *databaseScope, cause error) {
+	message := "the counters of its campaigns are not reported: " + cause.Error()
+	s.success.message += "; " + message
+	if s.host.Unreported {
+		return
+	}
+	ctrl.LoggerFrom(ctx).Info("The counters of campaigns are not reported", "reason", cause.Error())
+	r.reporter.events.note(ctx, s.adb, corev1.EventTypeWarning, "CountersNotReported", message)
 }
 
 // differing returns the names of the campaigns that differ between two reports, or that only one of

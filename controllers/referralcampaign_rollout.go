@@ -6,14 +6,24 @@ import (
 	"fmt"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
 // awaitFreshCounters waits for a report that is not older than the declared revision. That revision
 // may have pairs decided again, and reversals may be withheld: without the report the campaign
-// would be Ready too early.
+// would be Ready too early. A campaign in force stays Ready while there is no memory for reports.
+//
+// Conditions: DatabaseNotReady, for a declared change without that memory.
 func (r *ReferralCampaignReconciler) awaitFreshCounters(_ context.Context, s *campaignScope) error {
 	if s.reported && (s.declared.Revision <= 1 || s.counters.Revision >= s.declared.Revision) {
 		return nil
+	}
+	if !s.reported && s.host.Unreported {
+		// The database is not read again for this campaign. Its next report wakes the campaign.
+		return &waitingError{
+			reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: compareInterval, shown: unlessInForce,
+			err: fmt.Errorf("the campaign is declared in its database, but its counters are not known: %w", hosting.ErrReportsInUse),
+		}
 	}
 	r.registry.Changes().Add(s.databaseName()) // wakes the database's reconciler, which reads the report
 	return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the campaign's counters are being read")}

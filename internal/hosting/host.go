@@ -54,6 +54,7 @@ type host struct {
 	condition  condition
 	place      database.Place // of the engine that ran last
 	report     *report        // nil: none was read
+	unreported bool           // there was no memory for the newest report
 	dropped    bool           // no report is kept any more
 	slowAt     time.Time      // when the last slow use ended; zero: the database does not count as slow
 

@@ -60,7 +60,8 @@ var reportMemory = quota.New(func(others int) int { return (reportBytes - others
 const reportBytes = 48 << 20 // some 50,000 campaigns beside the first 150 of each database
 
 // SetReport keeps the status that was read from a database after a moment, for Report, instead of
-// the one before. It returns ErrReportsInUse if there is no memory for it.
+// the one before. It returns ErrReportsInUse if there is no memory for it; then the database has no
+// report, since the one before is out of date. State says so until a later status is kept.
 func (r *Registry) SetReport(name types.NamespacedName, status database.Status, moment Moment) error {
 	h := r.find(name)
 	if h == nil {
@@ -71,7 +72,10 @@ func (r *Registry) SetReport(name types.NamespacedName, status database.Status, 
 	if h.dropped {
 		return nil
 	}
-	if !h.reportMemory.Grow(status.Bytes) {
+	h.unreported = !h.reportMemory.Grow(status.Bytes)
+	if h.unreported {
+		h.report = nil
+		h.reportMemory.Shrink(0)
 		return ErrReportsInUse
 	}
 	h.report = &report{status: status, at: time.Now(), moment: moment}
@@ -83,7 +87,7 @@ func (r *Registry) SetReport(name types.NamespacedName, status database.Status, 
 func (h *host) forgetReport() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.report = nil
+	h.report, h.unreported = nil, false
 	h.reportMemory.Shrink(0)
 }
 

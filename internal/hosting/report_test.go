@@ -86,6 +86,16 @@ func TestReportsOfANamespaceLeaveMemoryToOthers(t *testing.T) {
 	for n := range 2 {
 		r.Drop(types.NamespacedName{Namespace: "crowd", Name: fmt.Sprint("shop-", n)})
 	}
+	third := types.NamespacedName{Namespace: "crowd", Name: "shop-2"}
+	if err := r.SetReport(third, database.Status{Bytes: 40 << 20}, hosting.Moment{}); !errors.Is(err, hosting.ErrReportsInUse) {
+		t.Errorf("a report that has grown: %v", err)
+	}
+	if _, reported := r.Report(third); reported || !r.State(third).Unreported {
+		t.Error("the report before it is kept")
+	}
+	if err := report("crowd", 2); err != nil || r.State(third).Unreported {
+		t.Errorf("a report that is small again: %v", err)
+	}
 	if err := report("crowd", 1000); err != nil {
 		t.Errorf("after two databases were dropped: %v", err)
 	}

@@ -39,6 +39,10 @@ type State struct {
 	// AwaySince is since when there is no connection, or the database does not answer; zero: it answers,
 	// as far as is known.
 	AwaySince time.Time
+
+	// Unreported reports whether there was no memory for the newest status that was read from the
+	// database, so that Report has none.
+	Unreported bool
 }
 
 // Reasons why a database cannot be used, beside its own errors.
@@ -157,5 +161,6 @@ func (h *host) state() State {
 
 		ResyncFault: h.condition.resync,
 		AwaySince:   h.condition.awaySince,
+		Unreported:  h.unreported,
 	}
 }
