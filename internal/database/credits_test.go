@@ -17,7 +17,7 @@ func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
 	}
 	const (
 		counter = "counter granted of the credits of campaign invite in USD "
-		cure    = ": where its rows of credit_count have no whole number of at most 38 digits, set one, " +
+		cure    = ": where its rows of credit_count have no whole number of at most 36 digits, set one, " +
 			"rather too high than too low; leave the other rows; the next resync corrects the sum, and until then the budget counts it as it is"
 	)
 	for name, c := range map[string]struct{ credits, want string }{

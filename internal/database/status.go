@@ -270,7 +270,7 @@ func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
 		}{{"granted", sum.Granted, &c.Granted}, {"held", sum.Held, &c.Held}, {"reversed", sum.Reversed, &c.Reversed}} {
 			var err error
 			if *counter.into, err = parseCounter(string(counter.sum)); err != nil {
-				return nil, fmt.Errorf("counter %s of the credits of campaign %s in %s %w: where its rows of credit_count have no whole number of at most 38 digits, set one, "+
+				return nil, fmt.Errorf("counter %s of the credits of campaign %s in %s %w: where its rows of credit_count have no whole number of at most 36 digits, set one, "+
 					"rather too high than too low; leave the other rows; the next resync corrects the sum, and until then the budget counts it as it is",
 					counter.name, campaign, c.Currency, err)
 			}
