@@ -59,11 +59,14 @@ func TestDamagedResultsAreRestored(t *testing.T) {
 		"pair counter":                     {`UPDATE referral.pair_count SET granted = granted + 5 WHERE campaign = 'invite'`, 1},
 		"awaiting counter":                 {`DELETE FROM referral.pair_count WHERE campaign = 'invite'`, 1},
 		"credit counter":                   {`UPDATE referral.credit_count SET granted = 0, held = 3 WHERE campaign = 'slow'`, 1},
-		"referrer counter":                 {`UPDATE referral.referrer SET pairs = 9 WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
-		"referrer lost":                    {`DELETE FROM referral.referrer WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
-		"account raised":                   {`UPDATE referral.engine_account SET earned = earned + 100000 WHERE beneficiary_id = 'alice'`, 1},
-		"account held more":                {`UPDATE referral.engine_account SET held = held + 1 WHERE beneficiary_id = 'dave'`, 1},
-		"account lost":                     {`DELETE FROM referral.engine_account WHERE beneficiary_id = 'dave'`, 1},
+		"credit counter cured as its message says": {`ALTER TABLE referral.credit_count ALTER granted DROP NOT NULL;
+			UPDATE referral.credit_count SET granted = NULL, held = 'NaN' WHERE campaign = 'slow';
+			UPDATE referral.credit_count SET granted = 0, held = repeat('9', 36)::numeric WHERE campaign = 'slow'`, 1},
+		"referrer counter":  {`UPDATE referral.referrer SET pairs = 9 WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
+		"referrer lost":     {`DELETE FROM referral.referrer WHERE referrer_id = 'alice' AND campaign = 'invite'`, 1},
+		"account raised":    {`UPDATE referral.engine_account SET earned = earned + 100000 WHERE beneficiary_id = 'alice'`, 1},
+		"account held more": {`UPDATE referral.engine_account SET held = held + 1 WHERE beneficiary_id = 'dave'`, 1},
+		"account lost":      {`DELETE FROM referral.engine_account WHERE beneficiary_id = 'dave'`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newCrowd(t)
