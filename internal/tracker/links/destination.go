@@ -55,7 +55,7 @@ func WithQuery(destination, query string, skip func(name string) bool) string {
 		}
 		added.WriteString(pair)
 	}
-	text := escape(added.String())
+	text := escape(strings.ReplaceAll(added.String(), "#", "%23")) // what a client sends begins no fragment
 	if text == "" || len(base)+len(text) >= longestRequested {
 		return destination
 	}
