@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func budgetOf(amount int64) func(*database.Declaration) {
@@ -41,4 +43,15 @@ func TestRewardsBeyondBigintWaitUnderTheLargestBudget(t *testing.T) {
 	s.write(annasLink + ";" + benByTouch)
 	s.converge()
 	s.expect("pairs", pairs, "ben p Waiting BudgetExhausted")
+}
+
+func TestBudgetWhoseCounterIsNoNumberAdmitsNothing(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", fiveDollars(), budgetOf(1000))
+	s.behind("INSERT INTO referral.credit_count (campaign, shard, currency, granted) VALUES ('friends', 3, 'USD', 'NaN')")
+	s.write(annasLink + ";" + benByTouch)
+	testworld.Must(t, s.engine.Converge(t.Context()))
+	if got := s.rows(pairs); !slices.Equal(got, []string{"ben p Waiting BudgetExhausted"}) {
+		t.Errorf("pairs: %v", got)
+	}
 }
