@@ -53,7 +53,7 @@ func queueOf(t *testing.T, setup func(ctrl.Manager) error) workqueue.TypedRateLi
 	}
 	// The type of a controller is not exported.
 	field := reflect.Indirect(reflect.ValueOf(h.added[0])).FieldByName("NewQueue")
-	newQueue, ok := field.Interface().(func(string, workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request])
+	newQueue, ok := reflect.TypeAssert[func(string, workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request]](field)
 	if !ok {
 		t.Fatalf("NewQueue is %s", field.Type())
 	}

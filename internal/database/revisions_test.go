@@ -55,7 +55,7 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 		t.Errorf("a first budget is %d", budget)
 	}
 	other := edited
-	other.Campaign.Name = "another"
+	other.Name = "another"
 	if declared := w.declare(other); declared != (database.Declared{Epoch: w.epoch(), Full: true}) {
 		t.Errorf("a campaign that was never declared: %+v", declared)
 	}

@@ -142,7 +142,7 @@ func TestAnswerWithANewFactWaitsForNoReader(t *testing.T) {
 	defer w.stall(4, http.MethodPost, signups, `{"user_id": "stored", `+attributes+`}`)()
 	for i := range 10 {
 		user := fmt.Sprint("user-", i)
-		defer w.stall(1, http.MethodPost, signups, fmt.Sprintf(`{"user_id": %q, "code": "ABC", %s}`, user, attributes))()
+		t.Cleanup(w.stall(1, http.MethodPost, signups, fmt.Sprintf(`{"user_id": %q, "code": "ABC", %s}`, user, attributes)))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		got := w.do(authorized(ctx, http.MethodPost, purchases, fmt.Sprintf(`{"user_id": %q, "purchase_id": "p", "amount": 1, "currency": "USD", %s}`, user, attributes)))
 		cancel()
