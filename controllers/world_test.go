@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits on a busy machine.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // statusInterval is that of every manager here.
 const statusInterval = 300 * time.Millisecond
