@@ -42,7 +42,14 @@ type kind[F, S any] struct {
 	stored       func(*S) key
 	scan         func(*S) []any // destinations of the row's columns
 	differ       func(*F, *S, bool) []Difference
+	abridges     bool // find leaves out values of more than longest bytes, which it takes as well
 }
+
+// The most bytes of a stored value that is read, beside those of many other facts and alone.
+const (
+	shortValue = 2 << 10
+	longValue  = 64 << 10
+)
 
 // ErrVanished is returned when a stored row was deleted between two statements: a retry may succeed.
 var ErrVanished = errors.New("a stored fact was deleted meanwhile")
@@ -78,7 +85,7 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 	if len(others) == 0 {
 		return outcomes, nil
 	}
-	return outcomes, k.compare(ctx, to, k.find, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
+	return outcomes, k.compare(ctx, to, shortValue, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
 }
 
 // order returns the positions of the facts, sorted by key and then by position.
@@ -114,12 +121,16 @@ func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[ke
 	return created, nil
 }
 
-// compare compares facts with the rows that are stored under their keys. find is the statement that
-// finds them.
+// compare compares facts with the rows that are stored under their keys, and reads values of at most
+// longest bytes.
 func (k *kind[F, S]) compare(
-	ctx context.Context, to querier, find string, given []*F, outcome func(int) *Outcome[S],
+	ctx context.Context, to querier, longest int, given []*F, outcome func(int) *Outcome[S],
 ) error {
-	rows, err := to.Query(ctx, find, k.columns(given))
+	arguments := k.columns(given)
+	if k.abridges {
+		arguments["longest"] = longest
+	}
+	rows, err := to.Query(ctx, k.find, arguments)
 	if err != nil {
 		return fmt.Errorf("while finding a stored %s: %w", k.name, err)
 	}

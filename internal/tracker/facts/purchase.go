@@ -30,9 +30,9 @@ type StoredPurchase struct {
 
 func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 	return &kind[Purchase, StoredPurchase]{
-		name:    "purchase",
-		insert:  sql.Get("insert_purchase"),
-		find:    sql.Get("find_purchase"),
+		name:   "purchase",
+		insert: sql.Get("insert_purchase"),
+		find:   sql.Get("find_purchase"), abridges: true,
 		columns: purchaseColumns,
 		key:     func(p *Purchase) key { return key{p.UserID, p.PurchaseID} },
 		stored:  func(s *StoredPurchase) key { return key{s.UserID, s.PurchaseID} },

@@ -40,9 +40,9 @@ const visitorField = "visitor_id"
 
 func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 	return &kind[Signup, StoredSignup]{
-		name:    "signup",
-		insert:  sql.Get("insert_signup"),
-		find:    sql.Get("find_signup"),
+		name:   "signup",
+		insert: sql.Get("insert_signup"),
+		find:   sql.Get("find_signup"), abridges: true,
 		columns: signupColumns,
 		key:     func(s *Signup) key { return key{s.UserID} },
 		stored:  func(s *StoredSignup) key { return key{s.UserID} },
