@@ -65,9 +65,9 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 	var bought, signedUp bool
 	v.purchase, bought = m.purchases[key]
 	v.signup, signedUp = m.signups[key.user]
-	_, recorded := m.attributions[key.user]
-	// The pair has no credit to take back and no attribution.
-	hadNothing := v.lapsed && v.pair.reason != "CampaignDeleted" && !recorded && attributed == nil && v.pair.state == "Reversed" && !v.pair.admitted()
+	// The pair has no credit to take back, and no attribution leads to its campaign.
+	hadNothing := v.lapsed && v.pair.reason != "CampaignDeleted" && v.pair.state == "Reversed" && !v.pair.admitted() &&
+		m.attributions[key.user].campaign != v.pair.campaign && (attributed == nil || attributed.campaign != v.pair.campaign)
 	switch {
 	case m.takenBack(v.pair) && !hadNothing && (!bought || !signedUp || attributed == nil):
 		v.gone, v.reason = true, "CampaignDeleted"

@@ -69,10 +69,12 @@ func (c *candidate) takenBack() bool {
 }
 
 // hadNothing reports whether the pair earned nothing that a deleted campaign could take back, and
-// no attribution leads to the campaign.
+// the signup is and was not attributed to the campaign.
 func (c *candidate) hadNothing() bool {
-	return c.attribution == nil && c.referee.Attribution == nil && c.pair.State == Reversed && !c.pair.wasAdmitted()
+	return c.pair.State == Reversed && !c.pair.wasAdmitted() && !leadsTo(c.attribution, c.pair.Campaign) && !leadsTo(c.referee.Attribution, c.pair.Campaign)
 }
+
+func leadsTo(a *Attribution, campaign string) bool { return a != nil && a.Campaign == campaign }
 
 func (c *candidate) id() string {
 	if c.purchase != nil {

@@ -35,6 +35,23 @@ func TestTakeBackEqualsTheDecisionInAReversingCampaign(t *testing.T) {
 	}
 }
 
+// A campaign that is reversed has nothing to take back from a pair that was never admitted, once the
+// signup is attributed to another campaign.
+func TestReversalKeepsTheReasonOfAPairThatEarnedNothing(t *testing.T) {
+	s := newStory().record(t)
+	moved := openCampaign("moved", fiveDollars())
+	moved.Mode = Reversing
+	s.config.Campaigns["moved"] = moved
+	s.ben.Pairs = append(s.ben.Pairs, Pair{PurchaseID: "p2", Campaign: "moved", ReferrerID: "carl", Revision: 1, State: Reversed, Reason: PurchaseRemoved})
+	if got := s.decide(t).Decisions[1]; got.PurchaseID != "p2" || got.Reason != PurchaseRemoved {
+		t.Errorf("%+v", got)
+	}
+	s.ben.Attribution.Campaign = "moved"
+	if got := s.decide(t).Decisions[1]; got.PurchaseID != "p2" || got.Reason != CampaignDeleted {
+		t.Errorf("attributed to the campaign: %+v", got)
+	}
+}
+
 func TestTakeBackUnknownTakesBackEntriesWithoutFactsAndPair(t *testing.T) {
 	sum := func(purchaseID, campaign string, amount int64) LedgerSum {
 		return LedgerSum{LedgerKey: LedgerKey{PurchaseID: purchaseID, Campaign: campaign, Reward: "inviter"}, Sum: amount}
