@@ -60,8 +60,8 @@ type Link struct {
 	Campaign   string
 	ReferrerID string
 	Label      string
-	ExpiresAt  *time.Time // attributes nothing from then on; nil: never
-	DisabledAt *time.Time // attributes nothing from then on; nil: never
+	ExpiresAt  *time.Time // from then on touches and typed codes attribute nothing; nil: never
+	DisabledAt *time.Time // from then on touches and typed codes attribute nothing; nil: not disabled
 }
 
 // Touch is one visit through a link. Touches whose code names no link are not loaded.

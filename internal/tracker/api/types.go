@@ -18,14 +18,14 @@ type Link struct {
 	ReferrerID  string     `json:"referrer_id" minLength:"1" maxLength:"255" doc:"The referrer: the application's pseudonym."`
 	Label       *string    `json:"label,omitempty" maxLength:"255" example:"share-item" doc:"Kind of link."`
 	Destination *string    `json:"destination,omitempty" minLength:"1" maxLength:"2048" doc:"URL that the link leads to. Left out: the campaign's destination."`
-	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"From then on no signup is attributed to the link. Left out: it never expires."`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty" doc:"From then on a touch of the link, or a signup that types its code, is attributed to nothing; earlier touches still count. Left out: it never expires."`
 }
 
 // RecordedLink is a link as it is stored, with its address.
 type RecordedLink struct {
 	Link
 	CreatedAt  time.Time  `json:"created_at" doc:"When the link was created."`
-	DisabledAt *time.Time `json:"disabled_at,omitempty" doc:"From then on no signup is attributed to the link; left out: it is not disabled."`
+	DisabledAt *time.Time `json:"disabled_at,omitempty" doc:"From then on a touch of the link, or a signup that types its code, is attributed to nothing; earlier touches still count. Left out: it is not disabled."`
 	URL        string     `json:"url" format:"uri" doc:"The address to share."`
 }
 
