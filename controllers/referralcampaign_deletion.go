@@ -131,6 +131,6 @@ func hindrance(adb *v1alpha1.AttributionDatabase) string {
 // terminating reports what a deletion waits for, and how to delete the campaign without waiting.
 func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) error {
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: requeueAfter, err: fmt.Errorf(
-		`%s; to keep them and let the campaign go: kubectl -n %s patch referralcampaign %s --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'`,
+		`%s; to keep the credits and remove the campaign now: kubectl -n %s patch referralcampaign %s --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'`,
 		cause, campaign.Namespace, campaign.Name)}
 }

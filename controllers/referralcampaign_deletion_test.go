@@ -113,7 +113,7 @@ func TestRetainReleasesACampaignThatWaitsToReverse(t *testing.T) {
 	campaign := w.rcamp("invite-friends")
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	check(t, w.client.Delete(t.Context(), campaign))
-	w.asPasted(w.awaitTerminating("to keep them and let the campaign go: ").Message)
+	w.asPasted(w.awaitTerminating("to keep the credits and remove the campaign now: ").Message)
 	w.awaitGone(campaign)
 	proxy.Pass()
 	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })

@@ -325,11 +325,11 @@ func (s *resyncStep) recordDrift(ctx context.Context) error {
 	return err
 }
 
-// logDrift logs what was put right, after the commit.
+// logDrift logs what was repaired, after the commit.
 func (s *resyncStep) logDrift() {
 	for campaign, d := range s.drift {
 		s.engine.stats.drift.Add(uint64(d.attributions + d.pairs + d.sums))
-		s.engine.log.Warn("Put drift right", "campaign", shown(campaign), "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
+		s.engine.log.Warn("Repaired drift", "campaign", shown(campaign), "pairs", d.pairs, "attributions", d.attributions, "counters", d.sums)
 	}
 }
 

@@ -39,7 +39,7 @@ type Purchase struct {
 	Amount     int64      `json:"amount" doc:"Net of refunds, in minor units of the currency; 0 if it was not judged"`
 	Currency   string     `json:"currency,omitempty" doc:"ISO 4217; left out: it was not judged"`
 	Revision   int        `json:"revision,omitempty" doc:"The revision of the campaign's terms that it is judged under"`
-	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, and the engine has yet to check whether there is capacity"`
+	State      string     `json:"state" enum:"NotCounting,Waiting,Held,Granted,Reversed,Undecided" doc:"Undecided: it counts, or may count, and is not decided yet"`
 	Reason     string     `json:"reason,omitempty" doc:"Why it is in that state"`
 	Against    []string   `json:"against" doc:"Every reason why it does not count, not only the first"`
 	Pending    bool       `json:"pending" doc:"True: the engine has not yet recorded this decision"`

@@ -173,7 +173,7 @@ func unknownName(name string, parent ast.Expr) string {
 			return fmt.Sprintf("%s.%s is always there: has() is for keys of attributes", name, selected.FieldName())
 		}
 	}
-	return fmt.Sprintf("%s is no value by itself: write one of %s.%s", name, name, strings.Join(fields, ", "+name+"."))
+	return fmt.Sprintf("%s cannot be used alone: write one of %s.%s", name, name, strings.Join(fields, ", "+name+"."))
 }
 
 var factGroups = []string{"purchase", "signup", "link"}
@@ -196,9 +196,9 @@ var (
 
 // literals has plain words for the checker's messages about invalid literals.
 var literals = map[string]string{
-	"invalid matches argument":   "is no regular expression of RE2",
-	"invalid timestamp argument": "is no time: write it as '2026-01-31T00:00:00Z'",
-	"invalid duration argument":  "is no duration: write it as '24h', '90m' or '30s'",
+	"invalid matches argument":   "must be a regular expression of RE2",
+	"invalid timestamp argument": "must be a time such as '2026-01-31T00:00:00Z'",
+	"invalid duration argument":  "must be a duration such as '24h', '90m' or '30s'",
 }
 
 // typeHint translates a message of the type checker into plain words.

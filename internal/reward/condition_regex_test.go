@@ -18,8 +18,8 @@ func TestRegularExpressionsAreLimitedWhenThePolicyIsApplied(t *testing.T) {
 		"one that is put together":       {`link.label.matches('.{999}' + '.{999}')`, "must be written in the condition"},
 		"one that is chosen":             {`link.label.matches(purchase.amount > 1 ? 'a' : 'b')`, "must be written in the condition"},
 		"a long text in a long loop":     {`lists.range(1000).exists(i, lists.range(100).exists(j, link.label.matches('.{900}')))`, "may cost more than"},
-		"invalid":                        {`link.label.matches('(')`, "is no regular expression"},
-		"more repetitions than RE2 does": {`link.label.matches('a{1001}')`, "is no regular expression"},
+		"invalid":                        {`link.label.matches('(')`, "must be a regular expression"},
+		"more repetitions than RE2 does": {`link.label.matches('a{1001}')`, "must be a regular expression"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := CompileCondition(test.condition); err == nil || !strings.Contains(err.Error(), test.says) {

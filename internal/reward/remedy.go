@@ -37,7 +37,7 @@ func Remedy(state State, reason Reason, maturesAt time.Time) string {
 
 // remedies are for purchases that do not count.
 var remedies = map[Reason]string{
-	CampaignDeleted:   "The campaign has ended. Only declaring it again can credit the purchase.",
+	CampaignDeleted:   "The campaign was deleted. Only declaring it again can credit the purchase.",
 	PurchaseRemoved:   "The purchase or the signup is no longer recorded. The shop has to record it again.",
 	NotAttributed:     "The signup came through no referral link. If a code was used, check that it is recorded on the signup and that its link is in force.",
 	OutsideCampaign:   "The user signed up outside the campaign's period. Only another period of the campaign can credit the purchase.",

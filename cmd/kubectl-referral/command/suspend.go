@@ -16,8 +16,8 @@ func (s *session) suspendCommand() *cobra.Command {
 		Short: "Stop campaigns or databases; no fact is lost",
 		Long: `Stop campaigns or databases; no fact is lost.
 
-While a campaign is suspended nothing is granted or reversed for it; while a database is, no campaign
-of it moves. The application goes on recording facts, which are decided after "resume".
+While a campaign is suspended, nothing is granted or reversed for it; while a database is suspended,
+for none of its campaigns. The application goes on recording facts, which are decided after "resume".
 
 The command sets spec.suspend, unless another manager declares that field, and the annotation
 referral-operator.io/suspend, which has the same effect and which applying from git does not remove.`,

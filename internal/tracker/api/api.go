@@ -107,7 +107,7 @@ func configuration(options Options) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Facts for referral-operator", Version: options.Version,
-				Description: "Records links, signups, purchases, refunds, actions and redemptions, and reads balances and credits. " +
+				Description: "Records links, signups, purchases, refunds, actions and redemptions; reads links, balances and credits; explains them; and erases users. " +
 					"Every write is idempotent by the natural key of its fact: the same body again answers 200 with the stored fact, " +
 					"another body under the same key 409 with the fields that differ. 201 means committed. Money is in minor units of its currency.",
 			},
