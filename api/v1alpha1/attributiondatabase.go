@@ -55,7 +55,7 @@ type AttributionDatabaseSpec struct {
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
 
-	// schema is where the operator's tables live. It is created by the operator and cannot be
+	// schema is where the operator's tables live. It is created if it does not exist, and cannot be
 	// changed later.
 	//
 	// +optional
@@ -102,7 +102,8 @@ type AttributionDatabaseSpec struct {
 
 	// suspend stops all campaigns of the database: nothing is granted, reversed or migrated until
 	// it is false again. The application goes on recording facts, and no fact is lost. Status is
-	// still updated.
+	// still updated. The annotation referral-operator.io/suspend does the same, whatever this field
+	// says.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`

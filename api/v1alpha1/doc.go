@@ -18,8 +18,9 @@
 //   - Money is a decimal string with its currency, never a float.
 //   - In specs an empty value is left out. In statuses zeros are written, so that 0 and "not known
 //     yet" differ.
-//   - status.observedGeneration is -1 until a generation of the spec is in force, or can never be;
-//     conditions follow kstatus (see conditions.go).
+//   - status.observedGeneration is the newest generation of the spec that is in force, or can never
+//     be; of a RewardPolicy the newest that has been validated; of a RewardPlan or a RewardReview
+//     the one that has finished. It is -1 before. Conditions follow kstatus (see conditions.go).
 //
 // +kubebuilder:object:generate=true
 // +groupName=referral-operator.io

@@ -113,7 +113,8 @@ type ReferralCampaignSpec struct {
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// suspend stops the campaign: nothing is granted or reversed until it is false again. No fact
-	// and no place on the waitlist is lost.
+	// and no place on the waitlist is lost. The annotation referral-operator.io/suspend does the
+	// same, whatever this field says.
 	//
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`

@@ -161,7 +161,8 @@ type RewardReviewStatus struct {
 	// +optional
 	Truncated bool `json:"truncated"`
 
-	// conditions: none until a replica has answered; Stalled if the review failed.
+	// conditions: none until a replica has reported; Reconciling while the review is tried again;
+	// Stalled if it failed.
 	//
 	// +optional
 	// +listType=map
@@ -435,7 +436,7 @@ type ReviewedStages struct {
 	// +optional
 	Granted int64 `json:"granted"`
 
-	// reversed is how many had a credit that was reversed.
+	// reversed is how many have only purchases that counted once and no longer do.
 	//
 	// +optional
 	Reversed int64 `json:"reversed"`
