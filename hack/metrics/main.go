@@ -33,7 +33,7 @@ const head = `# Metrics
 What manager and tracker export. How to scrape them, and what to look at: [monitoring](../monitoring.md).
 Amounts of credit are in major units (5.00 USD is 5). A database has at most 12 series, a campaign at
 most 20; no label has an id of a person or a purchase. Metrics of databases and campaigns come from the
-leader, except those of connections and engines, so queries take ` + "`max by`" + ` over the replicas.
+leader, except those of connections, heartbeats, errors and engines, so queries take ` + "`max by`" + ` over the replicas.
 `
 
 // write writes the page.
