@@ -1,5 +1,5 @@
 # What can be done with this repository; `make help` lists it.
-# Everything that is not Go itself is pinned in hack/tools and hack/controlplane.
+# Tools are pinned in hack/tools, the control plane in hack/controlplane, libraries of GitOps tools in hack/gitops.
 
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c

@@ -31,7 +31,7 @@ type success struct {
 }
 
 // conclude turns the outcome of a reconcile into conditions and the time of the next one.
-// Conditions are set nowhere else:
+// Ready, Stalled and Reconciling are set nowhere else:
 //
 //	                 Ready           Stalled   Reconciling              observedGeneration
 //	no error         True            -         -                        moves

@@ -11,16 +11,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Known is all that a decision about one referee rests on, as of one moment.
+// Known is all that a decision about one referee rests on.
 type Known struct {
 	Config  *reward.Configuration
 	Referee *reward.Referee
-	At      time.Time // the database's clock
+	At      time.Time // when Referee was read, by the database's clock
 }
 
-// LoadKnown reads what a batch would read, in one snapshot. It locks and writes nothing, and needs
-// only the rights of a reader. It returns ErrTooMuchKnown if that takes more than so many bytes of
-// memory.
+// LoadKnown reads the configuration, and then, in one snapshot, what a batch would load. It locks
+// and writes nothing, and needs only the rights of a reader. It returns ErrTooMuchKnown if what a
+// batch would load takes more than so many bytes of memory.
 func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes int) (Known, error) {
 	config, err := LoadDeclared(ctx, db)
 	if err != nil {

@@ -101,8 +101,8 @@ func proposeCampaign(campaign *reward.Campaign, d *database.Declaration) {
 	campaign.Budget = (*reward.Money)(d.Budget)
 }
 
-// stepFields adds the fields of the campaign with which an edit waits. Of a campaign that was never
-// declared, or was deleted, all are new.
+// stepFields adds the fields of the campaign that admit or grant more than before. Of a campaign
+// that was never declared, or was deleted, all are new.
 func (p *plan) stepFields(was, is *reward.Campaign) {
 	isNew := was == nil || was.Mode == reward.Closed || was.Mode == reward.Reversing
 	if isNew {

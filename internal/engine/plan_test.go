@@ -302,9 +302,9 @@ func TestPlanNamesTheLargestDifferences(t *testing.T) {
 	}
 }
 
-// Rollout, brake and approval are no fields of a declaration; what else never waits leaves the digest
-// alone, and what waits does not.
-func TestStepDigestIsOfWhatWaits(t *testing.T) {
+// Whatever admits or grants more is part of the step; what admits or grants less, and metadata, is
+// not.
+func TestStepDigestIsOfWhatAdmitsOrGrantsMore(t *testing.T) {
 	s := newShop(t)
 	start, end := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	inForce := func(d *database.Declaration) {
@@ -318,7 +318,7 @@ func TestStepDigestIsOfWhatWaits(t *testing.T) {
 	if got := s.plan(engine.PlanRequest{}).StepDigest; got != unedited {
 		t.Errorf("no edit has digest %s, and an edit of nothing %s", got, unedited)
 	}
-	for name, never := range map[string]func(*database.Declaration){
+	for name, outside := range map[string]func(*database.Declaration){
 		"suspend": func(d *database.Declaration) { d.Mode = database.Suspended },
 		"metadata": func(d *database.Declaration) {
 			d.Generation, d.Policy.Generation, d.Policy.UID, d.UID = 9, 9, "other", "other"
@@ -332,12 +332,12 @@ func TestStepDigestIsOfWhatWaits(t *testing.T) {
 		"a later start":    func(d *database.Declaration) { d.StartsAt = start.Add(time.Hour) },
 		"a shorter window": func(d *database.Declaration) { d.AttributionWindow = time.Hour },
 	} {
-		if edit(never) != unedited {
+		if edit(outside) != unedited {
 			t.Errorf("%s changes the digest", name)
 		}
 	}
 	seen := map[string]string{unedited: "no edit"}
-	for name, waits := range map[string]func(*database.Declaration){
+	for name, part := range map[string]func(*database.Declaration){
 		"terms":               revised(2, 700, reward.NewPairs),
 		"terms for all pairs": revised(2, 700, reward.AllPairs),
 		"another policy":      func(d *database.Declaration) { d.Policy.Name = "other" },
@@ -351,7 +351,7 @@ func TestStepDigestIsOfWhatWaits(t *testing.T) {
 		"no start":            func(d *database.Declaration) { d.StartsAt = time.Time{} },
 		"a longer window":     func(d *database.Declaration) { d.AttributionWindow = 1000 * time.Hour },
 	} {
-		digest := edit(waits)
+		digest := edit(part)
 		if other, found := seen[digest]; found {
 			t.Errorf("%s has the digest of %s", name, other)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// aloneAtMost is how often a referee may fail alone, while there is nothing else to do, before it
-// is set aside.
+// aloneAtMost is how often a referee has to fail alone, while there is nothing else to do, before
+// it is set aside.
 const aloneAtMost = 3
 
 // mostSuspects bounds the units that are kept, whatever units a server names. Of shards there are
@@ -26,6 +26,7 @@ const mostSuspects = mostShards
 //
 //	failed by its data, size or time ─► half as many changes the next time, down to one
 //	a referee failed alone twice, another batch was decided since ─► that referee is set aside
+//	a referee failed alone three times, nothing else to do, nothing else failed ─► set aside too
 //	failed by a lock, the connection or the disk ─► the same again, and Err reports it
 //	committed ─► twice as many changes, until the unit is no suspect any more
 //

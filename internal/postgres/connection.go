@@ -119,7 +119,7 @@ func keepConnection(_ *pgconn.PgConn, err *pgconn.PgError) bool {
 	if strings.EqualFold(err.Severity, "FATAL") || strings.EqualFold(err.SeverityUnlocalized, "FATAL") {
 		return false // the server has closed it
 	}
-	return !lastsNot[err.Code]
+	return !endsConnection[err.Code]
 }
 
 // errReadOnly means that no host accepts writes.

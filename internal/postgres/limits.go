@@ -20,7 +20,7 @@ const (
 	otherMessageBytes = 256 << 10
 
 	// keptMessageBytes bounds each message that the driver keeps for the life of a connection. Most
-	// are descriptions of statements, of which it keeps descriptions.
+	// describe statements; the driver keeps at most so many of these (descriptions).
 	keptMessageBytes = 16 << 10
 	descriptions     = 128
 

@@ -69,9 +69,9 @@ var states = map[string]Class{
 	"57P05": ClassUnreachable,   // idle for too long
 }
 
-// lastsNot are the SQLSTATEs after which a connection is closed. A standby answers 0A000 to the
-// beginning of a transaction that writes.
-var lastsNot = map[string]bool{
+// endsConnection are the SQLSTATEs after which a connection is not used again. A standby answers
+// 0A000 to the beginning of a transaction that writes.
+var endsConnection = map[string]bool{
 	"0A000": true, // a feature that is not supported
 	"25006": true, // read-only transaction
 	"57P01": true, // shut down by an administrator

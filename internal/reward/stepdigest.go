@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// Step is an edit of a campaign together with the revision that it starts from: what an approval
-// approves. It has only what an edit waits with, and of that only what the edit changes; whatever
-// never waits (rollout, brake, suspend, metadata, lowered limits, a shorter period) is no part of
-// it.
+// Step identifies an edit of a campaign together with the revision that it starts from: terms with
+// their scope, policy, a deletion that reverses, and whatever else admits or grants more, each only
+// if the edit changes it. What only admits or grants less, suspend and metadata are no part of it.
 //
 // A field that is added later must be omitted while it has the meaning of its absence, so that
 // digests stay what they are.

@@ -12,7 +12,7 @@ import (
 )
 
 // steps are steps of every kind. Their digests are in testdata/stepdigests.txt, to which lines are
-// only appended: an approval that was given in git must go on to be valid.
+// only appended: a step keeps its digest.
 func steps() (names []string, all []Step) {
 	from := Step{Database: "growth/shop", Campaign: "invite-friends", RulesVersion: 1, FromRevision: 1, FromDigest: "sha256:0123"}
 	add := func(name string, edit func(*Step)) {
@@ -76,7 +76,7 @@ func TestStepDigestsStayWhatTheyAre(t *testing.T) {
 		case "":
 			t.Errorf("append to testdata/stepdigests.txt:\n%s %s", name, digest)
 		default:
-			t.Errorf("%s has digest %s, and had %s: an approval of it is lost", name, digest, want)
+			t.Errorf("%s has digest %s, and had %s: a step keeps its digest", name, digest, want)
 		}
 		if other := seen[digest]; other != "" {
 			t.Errorf("%s and %s have the same digest", name, other)

@@ -233,7 +233,7 @@ func (o *plan) edits(ctx context.Context, c *cluster, q question, created *unstr
 }
 
 // asksForApproval reports whether edits of the campaign wait for an approval, now or as proposed.
-// Only operators that know approvals have the field.
+// No operator that is released has the field yet.
 func asksForApproval(q question) bool {
 	for _, campaign := range []*unstructured.Unstructured{q.live, q.edited} {
 		if rollout, ok := specOf(campaign)["rollout"].(map[string]any); ok && len(rollout) > 0 {

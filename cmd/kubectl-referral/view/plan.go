@@ -174,7 +174,8 @@ func reasonsOf(reasons []v1alpha1.PlannedReason) string {
 	return strings.Join(parts, ", ")
 }
 
-// approval shows the step digest; where edits wait for an approval, as the fields to paste.
+// approval shows the step digest; where edits wait for an approval, as the fields to paste. No
+// operator that is released makes edits wait yet.
 func (p *page) approval(s *Step) {
 	if s.Plan.Status.StepDigest == "" {
 		return

@@ -1,5 +1,6 @@
--- Requests an allocation for each of these campaigns in which pairs wait. The campaigns need not
--- be locked: only the batch that serves a request removes it.
+-- Requests an allocation for each of these campaigns in which pairs wait. A campaign whose capacity
+-- or waitlist was changed is locked. A resync also requests allocations without a change: a batch
+-- may remove such a request although it has read the capacity before.
 -- Uses waitlist_order.
 INSERT INTO referral.allocation_request (campaign)
 SELECT c.campaign

@@ -4,14 +4,17 @@
 --
 -- A wrong row changes a sum by a multiple of a hash of its key, so sums are equal by accident about
 -- as often as an altered row fits its checksum.
--- doubtful: a row differs from its checksum, or needs what only verify_referees reads. owned: of
--- the attributions, each as often as it has pairs; of the pairs. Equal: each pair has its
--- attribution, and each referee has as many pairs as are counted there. due: of the beneficiaries
--- of admitted pairs, if each reward of the revision is earned; of the credits. Equal: each admitted
--- pair has all its credits, no other pair has any, and each beneficiary is the referee or the
--- referrer.
--- high, low: of the amounts of credits, without those of held pairs; of ledger entries. Equal: the
--- entries of each reward sum up to its credit, or to 0 if there is none.
+--
+-- Each sum is taken twice, over different rows, and is equal if these agree:
+--
+--   owned      over attributions, each times its number of pairs, and over pairs: each pair has its
+--              attribution, and each referee as many pairs as its attribution counts.
+--   due        over the beneficiaries that the revisions of admitted pairs name, and over credits:
+--              each admitted pair has all its credits, and no other pair has any.
+--   high, low  over the credits of granted pairs and over ledger entries: the entries of each
+--              reward add up to its credit, or to 0 if there is none.
+--
+-- doubtful: a row differs from its checksum, or needs what only verify_referees reads.
 --
 -- Credits of held pairs, gaps between entries, and referees with several pairs are read only in
 -- ranges that have some.

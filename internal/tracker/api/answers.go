@@ -19,7 +19,8 @@ const (
 	// With a budget of their own, a shop that repeats writes waits for no reader of explanations.
 	longFacts = 2 << 20
 	// mostWaiting is how many repeated long facts may wait for longFacts at a time, and longestWait is
-	// how long each may. Their bodies stay charged meanwhile, and must leave room for those of new facts.
+	// how long each may. Their bodies stay charged meanwhile, and must leave bytes for those of new
+	// facts.
 	mostWaiting = 16
 	longestWait = time.Second
 

@@ -1,6 +1,6 @@
-// Package clients identifies clients by their addresses, behind trusted proxies, and limits how
-// often a client may request unknown codes.
+// Package clients identifies clients by their addresses, behind trusted proxies, and limits unknown
+// codes and stored touches.
 //
-// Addresses are personal data. They leave this package only as keyed hashes, and none is stored or
-// logged.
+// Addresses are personal data: callers only pass them back to this package, and logs get keyed
+// hashes.
 package clients
