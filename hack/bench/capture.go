@@ -40,7 +40,7 @@ func insertThroughput(ctx context.Context, w *world) (all []series, err error) {
 				return 0, err
 			}
 			w.detail("%s: %.0f purchases/s for %s, with %s", name, rate, period, w.processorTime().since(before))
-			return rate, s.noted(ctx, mode == "ENABLE")
+			return rate, s.enqueued(ctx, mode == "ENABLE")
 		}}
 	}
 	ratios, err := w.compare(ctx, "purchases/s", side("with capture", "ENABLE"), side("without", "DISABLE"))
@@ -71,15 +71,15 @@ func insert(ctx context.Context, as *pgxpool.Pool, connections int, period time.
 	return float64(written.Load()) / time.Since(began).Seconds(), nil
 }
 
-// noted checks that the triggers enqueued the changes.
-func (s *shop) noted(ctx context.Context, all bool) error {
+// enqueued checks that the triggers enqueued the changes.
+func (s *shop) enqueued(ctx context.Context, all bool) error {
 	var purchases, changes int
 	const count = "SELECT (SELECT count(*) FROM referral.purchase), (SELECT count(*) FROM referral.change)"
 	if err := s.db.QueryRow(ctx, count).Scan(&purchases, &changes); err != nil {
 		return err
 	}
 	if all && changes != purchases || !all && changes != 0 {
-		return fmt.Errorf("%d purchases were recorded and %d changes noted", purchases, changes)
+		return fmt.Errorf("%d purchases were recorded and %d changes enqueued", purchases, changes)
 	}
 	return nil
 }

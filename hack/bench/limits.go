@@ -15,7 +15,7 @@ import (
 // all, over draining the same backlog of a campaign without limits.
 func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 	referees := w.scaled(300_000)
-	limited, err := w.backlogUnder(ctx, "with room for all", referees, func(ctx context.Context, s *shop) error {
+	limited, err := w.backlogUnder(ctx, "with capacity for all", referees, func(ctx context.Context, s *shop) error {
 		return s.limit(ctx, reward.Limits{PairsPerReferrer: 1_000_000}, 1_000_000_000_000)
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func facts(ctx context.Context, w *world) (all []series, err error) {
 	defer func() { err = errors.Join(err, tracker.stop()) }()
 	config, err := pgxpool.ParseConfig(s.own.WriterURI)
 	if err != nil {
-		return nil, errors.New("the writer's URI is none")
+		return nil, errors.New("the writer's URI cannot be parsed")
 	}
 	config.MaxConns = clerks
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -48,7 +48,7 @@ func facts(ctx context.Context, w *world) (all []series, err error) {
 			before := w.processorTime()
 			rate, err := record(ctx, period)
 			w.detail("%s: %.0f purchases/s, with %s", name, rate, w.processorTime().since(before))
-			return rate, errors.Join(err, s.noted(ctx, true))
+			return rate, errors.Join(err, s.enqueued(ctx, true))
 		}}
 	}
 	ratios, err := w.compare(ctx, "purchases/s", side("POST", tracker.post), side("plain insert",

@@ -52,7 +52,7 @@ func (s *shop) walk(ctx context.Context, pairs int) (time.Duration, error) {
 	// Not the operator's pool, which never lets the server keep a plan.
 	config, err := pgxpool.ParseConfig(s.own.URI)
 	if err != nil {
-		return 0, errors.New("the operator's URI is none")
+		return 0, errors.New("the operator's URI cannot be parsed")
 	}
 	config.MaxConns = connections
 	pool, err := pgxpool.NewWithConfig(ctx, config)

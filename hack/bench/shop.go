@@ -75,7 +75,7 @@ func open(ctx context.Context, own *testworld.Database) (*shop, error) {
 	config, err := pgxpool.ParseConfig(own.WriterURI)
 	if err != nil {
 		db.Close()
-		return nil, errors.New("the writer's URI is none")
+		return nil, errors.New("the writer's URI cannot be parsed")
 	}
 	config.MaxConns = connections
 	writer, err := pgxpool.NewWithConfig(ctx, config)

@@ -69,7 +69,7 @@ func writesStatus(c kube.Client, empty func() conditioned) reconcile.Func {
 		}
 		before, ok := object.DeepCopyObject().(kube.Object)
 		if !ok {
-			return ctrl.Result{}, errors.New("a copy of an object is none")
+			return ctrl.Result{}, errors.New("a copy of an object is no client.Object")
 		}
 		conditions := object.GetConditions()
 		if !meta.SetStatusCondition(&conditions, metav1.Condition{

@@ -111,7 +111,7 @@ func (b *Browser) openTab(ctx context.Context) error {
 func publicKeyHash(certificate []byte) (string, error) {
 	block, _ := pem.Decode(certificate)
 	if block == nil {
-		return "", errors.New("the certificate for the browser is no PEM")
+		return "", errors.New("the certificate for the browser is not in PEM form")
 	}
 	parsed, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {

@@ -56,7 +56,7 @@ func startPooler(ctx context.Context, program string, of *Database) (string, *Pr
 	for role, uri := range map[string]string{of.Operator: of.URI, WriterRole: of.WriterURI} {
 		parsed, err := url.Parse(uri)
 		if err != nil {
-			return "", nil, errors.New("the URI of a database is none")
+			return "", nil, errors.New("the URI of a database cannot be parsed")
 		}
 		password, _ := parsed.User.Password()
 		fmt.Fprintf(&accounts, "\"%s\" \"%s\"\n", role, password)
