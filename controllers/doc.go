@@ -1,6 +1,6 @@
 // Package controllers converges configuration: it declares AttributionDatabase, RewardPolicy and
 // ReferralCampaign objects in Postgres, and reports in their status what has come of them. It
-// answers RewardPlan objects, which declare nothing.
+// answers RewardPlan and RewardReview objects, which declare nothing.
 //
 // Each kind has
 //
@@ -10,8 +10,9 @@
 //	<kind>_<subject>.go    the phases of one subject
 //	<kind>_setup.go        watches and predicates; the indexes are in setup.go
 //
-// pools_controller.go runs on every replica, elected or not: it reads Secrets and passes connection
-// settings to package hosting.
+// pools_controller.go and rewardreview_controller.go run on every replica, elected or not: the
+// first reads Secrets and passes connection settings to package hosting, the second answers
+// reviews.
 //
 // A phase is a function of the scope that returns an error. The first error ends the reconcile, and
 // its kind decides about conditions and requeue, in conclude.go and nowhere else. Status is written

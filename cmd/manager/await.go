@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,8 +57,13 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 	}
 }
 
-// kinds are the kinds that the controllers need.
-var kinds = []string{"AttributionDatabase", "ReferralCampaign", "RewardPlan", "RewardPolicy"}
+// kinds are the kinds of our API group, by name: each of them has a controller. The scheme has a list
+// type for each of them, and none for the group's options and events.
+var kinds = func() []string {
+	known := scheme.KnownTypes(v1alpha1.GroupVersion)
+	names := slices.Sorted(maps.Keys(known))
+	return slices.DeleteFunc(names, func(name string) bool { return known[name+"List"] == nil })
+}()
 
 // missingKinds returns the kinds that the API server does not serve.
 func missingKinds(client discovery.DiscoveryInterface) ([]string, error) {
