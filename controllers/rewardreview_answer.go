@@ -53,7 +53,7 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 		status.Remedy = "Check the purchase's id. The shop has to record the purchase."
 	case review.Attribution == nil:
 		status.Summary = "the signup is attributed to no link: " + review.NotAttributed
-		status.Remedy = reward.Remedy(reward.NotCounting, reward.Reason(review.NotAttributed), review.At)
+		status.Remedy = reward.Remedy("", reward.NotCounting, reward.Reason(review.NotAttributed), review.At)
 	default:
 		status.Summary = "the user has bought nothing yet"
 		status.Remedy = "The user has to buy something that the campaign rewards."
@@ -85,6 +85,9 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 		}
 		return "the credit of the purchase is held until " + p.MaturesAt.UTC().Format(time.RFC3339)
 	case reward.Waiting:
+		if p.Reason == string(reward.Qualified) { // it lacks no capacity; the remedy says what it waits for
+			return "the purchase counts and waits"
+		}
 		return "the purchase counts and waits: " + p.Reason
 	case reward.NotCounting, reward.Reversed:
 		return "the purchase earns nothing: " + p.Reason

@@ -26,17 +26,24 @@ var against = []reward.Reason{
 	reward.SharedFingerprint, reward.NotFirstPurchase, reward.Overridden,
 }
 
-// outcomes are the states with the reasons that occur in them.
+// outcomes are the states with the reasons that occur in them. What is said of a pair that counts
+// depends on the mode of its campaign.
 var outcomes = []struct {
+	mode    reward.Mode
 	state   reward.State
 	reasons []reward.Reason
 }{
-	{reward.NotCounting, against},
-	{reward.Waiting, []reward.Reason{reward.CapReached, reward.BudgetExhausted}},
-	{reward.Held, []reward.Reason{reward.HoldPeriod, reward.BudgetExhausted}},
-	{reward.Granted, []reward.Reason{reward.Qualified, reward.Overridden, reward.BudgetExhausted}},
-	{reward.Reversed, against},
-	{"Undecided", []reward.Reason{""}},
+	{reward.Open, reward.NotCounting, against},
+	{reward.Open, reward.Waiting, []reward.Reason{reward.CapReached, reward.BudgetExhausted}},
+	{reward.Suspended, reward.Waiting, []reward.Reason{reward.CapReached, reward.Qualified}},
+	{reward.PolicyMissing, reward.Waiting, []reward.Reason{reward.CapReached, reward.Qualified}},
+	{reward.Closed, reward.Waiting, []reward.Reason{reward.CampaignDeleted}},
+	{reward.Open, reward.Held, []reward.Reason{reward.HoldPeriod, reward.BudgetExhausted}},
+	{reward.Suspended, reward.Held, []reward.Reason{reward.HoldPeriod, reward.BudgetExhausted}},
+	{reward.Open, reward.Granted, []reward.Reason{reward.Qualified, reward.Overridden, reward.BudgetExhausted}},
+	{reward.Suspended, reward.Granted, []reward.Reason{reward.BudgetExhausted}},
+	{reward.Open, reward.Reversed, against},
+	{reward.Open, "Undecided", []reward.Reason{""}},
 }
 
 func TestEveryReasonHasAnOutcome(t *testing.T) {
@@ -55,7 +62,7 @@ func TestAnswerToEachOutcomeIsAsRecorded(t *testing.T) {
 	var recorded []v1alpha1.RewardReview
 	for _, outcome := range outcomes {
 		for _, reason := range outcome.reasons {
-			recorded = append(recorded, answerTo(outcome.state, reason))
+			recorded = append(recorded, answerTo(outcome.mode, outcome.state, reason))
 		}
 	}
 	data, err := yaml.Marshal(recorded)
@@ -96,7 +103,7 @@ func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 }
 
 // answerTo is the review of a purchase with an outcome.
-func answerTo(state reward.State, reason reward.Reason) v1alpha1.RewardReview {
+func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	p := explain.Purchase{
 		PurchaseID: "order-1", PurchasedAt: at.AddDate(0, 0, -19), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
@@ -112,8 +119,11 @@ func answerTo(state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 		p.Credits = []explain.Credit{{Reward: "inviter", BeneficiaryID: "alice", Amount: 500, Currency: "USD"}}
 	case reward.NotCounting, reward.Waiting, reward.Reversed:
 	}
-	p.Remedy = reward.Remedy(state, reason, matures)
+	p.Remedy = reward.Remedy(mode, state, reason, matures)
 	found := &explain.Review{At: at, Explanation: explain.Explanation{UserID: "bob", SignedUp: true, Purchases: []explain.Purchase{p}}}
+	if mode == reward.Suspended {
+		found.Suspended = p.Campaign
+	}
 	var review v1alpha1.RewardReview
 	review.Spec.UserID, review.Spec.PurchaseID = "bob", "order-1"
 	review.Spec.DatabaseRef.Name = "shop"

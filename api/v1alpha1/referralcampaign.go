@@ -238,7 +238,7 @@ type PairCounts struct {
 	// +optional
 	AwaitingPurchase int64 `json:"awaitingPurchase"`
 
-	// waiting pairs count, and wait for capacity.
+	// waiting pairs count, and are not admitted: there is no capacity, or the campaign is not open.
 	//
 	// +optional
 	Waiting int64 `json:"waiting"`

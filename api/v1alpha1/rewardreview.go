@@ -421,7 +421,7 @@ type ReviewedStages struct {
 	// +optional
 	AwaitingPurchase int64 `json:"awaitingPurchase"`
 
-	// waiting is how many have a purchase that waits for the referrer's cap or the budget.
+	// waiting is how many have a purchase that counts and is not admitted yet.
 	//
 	// +optional
 	Waiting int64 `json:"waiting"`

@@ -206,7 +206,9 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 	if p.Campaign == "" && recorded != nil {
 		p.Campaign, p.Revision = recorded.Campaign, recorded.Revision
 	}
+	var mode reward.Mode
 	if campaign := known.Config.Campaigns[p.Campaign]; campaign != nil {
+		mode = campaign.Mode
 		for i := range campaign.Revisions {
 			if campaign.Revisions[i].Number == p.Revision {
 				p.Digest = campaign.Revisions[i].Terms.Digest()
@@ -225,10 +227,18 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 	if p.MaturesAt != nil {
 		maturesAt = *p.MaturesAt
 	}
-	p.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), maturesAt)
+	p.describe(mode, maturesAt)
 	if p.Remedy == "" && p.Pending {
 		p.Remedy = "Nothing needs to be done: the credit is recorded as soon as the operator decides the user's latest changes."
 	}
+}
+
+// describe sets the reason to show and the remedy, which depend on the mode of the purchase's
+// campaign.
+func (p *Purchase) describe(mode reward.Mode, maturesAt time.Time) {
+	state, reason := reward.State(p.State), reward.Reason(p.Reason)
+	reason = reward.ShownReason(mode, state, reason)
+	p.Reason, p.Remedy = string(reason), reward.Remedy(mode, state, reason, maturesAt)
 }
 
 // cut returns at most so many characters of text.

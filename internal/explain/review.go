@@ -136,14 +136,15 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	}
 	r.SignedUp = true
 	var p Purchase
+	var mode reward.Mode
 	var purchasedAt, maturesAt *time.Time
-	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
+	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &mode, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
 		recorded := p
 		recorded.PurchasedAt = postgres.Representable(orZero(purchasedAt))
 		if p.State == "" {
 			recorded.State, recorded.Pending = Undecided, true
 		} else {
-			recorded.Remedy = reward.Remedy(reward.State(p.State), reward.Reason(p.Reason), orZero(maturesAt))
+			recorded.describe(mode, orZero(maturesAt))
 		}
 		if p.State == string(reward.Held) && maturesAt != nil {
 			recorded.MaturesAt = new(postgres.Representable(*maturesAt))
@@ -289,9 +290,12 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 			return err
 		}
 		var f Friend
-		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason}, func() error {
-			f.SignedUpAt = postgres.Representable(f.SignedUpAt)
-			friends.Newest = append(friends.Newest, f)
+		var mode reward.Mode
+		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason, &mode}, func() error {
+			friend := f
+			friend.SignedUpAt = postgres.Representable(f.SignedUpAt)
+			friend.Reason = string(reward.ShownReason(mode, reward.State(f.State), reward.Reason(f.Reason)))
+			friends.Newest = append(friends.Newest, friend)
 			return nil
 		})
 		return err

@@ -156,8 +156,10 @@ func TestLosingTouchSaysWhyItLost(t *testing.T) {
 func TestEveryStateAndReasonButAGrantHasARemedy(t *testing.T) {
 	for _, reason := range Reasons() {
 		for _, state := range []State{NotCounting, Reversed, Waiting, Held} {
-			if Remedy(state, reason, time.Unix(0, 0)) == "" {
-				t.Errorf("%s, %s has no remedy", state, reason)
+			for _, mode := range []Mode{Open, Suspended, PolicyMissing, Closed, Reversing} {
+				if Remedy(mode, state, reason, time.Unix(0, 0)) == "" {
+					t.Errorf("%s, %s has no remedy in mode %s", state, reason, mode)
+				}
 			}
 		}
 		counts := reason == CapReached || reason == BudgetExhausted || reason == HoldPeriod || reason == Qualified
@@ -166,7 +168,7 @@ func TestEveryStateAndReasonButAGrantHasARemedy(t *testing.T) {
 		}
 	}
 	for _, reason := range []Reason{Qualified, Overridden} {
-		if remedy := Remedy(Granted, reason, time.Time{}); remedy != "" {
+		if remedy := Remedy(Open, Granted, reason, time.Time{}); remedy != "" {
 			t.Errorf("a granted purchase has the remedy %q", remedy)
 		}
 	}

@@ -74,7 +74,7 @@ const (
 	NotCounting State = "NotCounting" // has never counted
 	Held        State = "Held"        // counts; granted when its hold ends
 	Granted     State = "Granted"     // counts and is credited
-	Waiting     State = "Waiting"     // counts, but there is no capacity
+	Waiting     State = "Waiting"     // counts, and is not admitted: no capacity, or the campaign is not open
 	Reversed    State = "Reversed"    // has counted and no longer does
 )
 

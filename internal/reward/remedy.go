@@ -3,36 +3,81 @@ package reward
 import "time"
 
 // Remedy says what would have to happen for a purchase in this state to be credited, in words that
-// a support person can pass on. Empty: it is credited.
-func Remedy(state State, reason Reason, maturesAt time.Time) string {
+// a support person can pass on. Empty: it is credited. The mode is that of the campaign that the
+// purchase is judged in; empty: it is judged in none.
+func Remedy(mode Mode, state State, reason Reason, maturesAt time.Time) string {
 	switch state {
 	case Granted:
 		if reason == BudgetExhausted {
-			return "The credit stands. It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
+			return "The credit stands. " + growthRemedy(mode)
 		}
 		return ""
 	case Held:
-		if reason == HoldPeriod {
-			return "Nothing needs to be done: the credit is granted at " + timeText(maturesAt) + ", unless the purchase is refunded before."
-		}
-		if reason == BudgetExhausted {
-			return "The credit is granted at " + timeText(maturesAt) + ". It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
-		}
-		return "The credit is held until " + timeText(maturesAt) + "."
+		return heldRemedy(mode, reason, maturesAt)
 	case Waiting:
-		if reason == CapReached {
-			return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
-		}
-		if reason == BudgetExhausted {
-			return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
-		}
-		return "The purchase waits for capacity and is credited in its turn."
+		return waitingRemedy(mode, reason)
 	case NotCounting, Reversed:
 	}
 	if remedy, known := remedies[reason]; known {
 		return remedy
 	}
 	return "Ask again in a minute: the purchase has not been decided yet."
+}
+
+// ShownReason returns the reason to show for a pair that is recorded with a reason. A pair that waits
+// in a deleted campaign waits for its declaration, whatever it lacked when it was decided last.
+func ShownReason(mode Mode, state State, recorded Reason) Reason {
+	if state == Waiting && mode == Closed {
+		return CampaignDeleted
+	}
+	return recorded
+}
+
+func waitingRemedy(mode Mode, reason Reason) string {
+	switch mode {
+	case Suspended:
+		return "The purchase keeps its place and waits until the campaign is resumed."
+	case PolicyMissing:
+		return "The purchase keeps its place and waits until the campaign has a policy again."
+	case Closed:
+		return "The campaign was deleted. The purchase keeps its place and waits until the campaign is declared again."
+	case Open, Reversing: // Reversing: the pair is taken back within a moment
+	}
+	switch reason {
+	case CapReached:
+		return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
+	case BudgetExhausted:
+		return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
+	default:
+		return "The purchase waits for capacity and is credited in its turn."
+	}
+}
+
+// heldRemedy is about a held pair. The holds of a suspended campaign do not end; in every other mode
+// they do.
+func heldRemedy(mode Mode, reason Reason, maturesAt time.Time) string {
+	at := timeText(maturesAt)
+	granted := "The credit is granted at " + at
+	if mode == Suspended {
+		granted = "The credit is granted once the campaign is resumed, but not before " + at
+	}
+	switch {
+	case reason == BudgetExhausted:
+		return granted + ". " + growthRemedy(mode)
+	case reason == HoldPeriod && mode == Suspended:
+		return granted + ", unless the purchase is refunded before."
+	case reason == HoldPeriod:
+		return "Nothing needs to be done: the credit is granted at " + at + ", unless the purchase is refunded before."
+	}
+	return "The credit is held until " + at + "."
+}
+
+// growthRemedy says when an admitted pair that the budget had no capacity for earns its new amount.
+func growthRemedy(mode Mode) string {
+	if mode == Suspended {
+		return "It can grow to its new amount once the campaign is resumed."
+	}
+	return "It grows to its new amount once the campaign's budget is raised or other credit of the campaign is taken back."
 }
 
 // remedies are for purchases that do not count.

@@ -1,0 +1,102 @@
+package explain_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/reward"
+)
+
+// enter sets the mode of the campaign.
+func (w *world) enter(mode reward.Mode) {
+	w.Helper()
+	_, err := w.db.Exec(w.Context(), "UPDATE referral.campaign SET mode = $1", mode)
+	check(w, err)
+	_, err = w.db.Exec(w.Context(), "UPDATE referral.meta SET epoch = epoch + 1")
+	check(w, err)
+}
+
+// answer is what a person reads first about a purchase.
+type answer struct{ State, Reason, Remedy string }
+
+func answerOf(t *testing.T, purchases []explain.Purchase) answer {
+	t.Helper()
+	if len(purchases) != 1 {
+		t.Fatalf("%d purchases: %+v", len(purchases), purchases)
+	}
+	return answer{purchases[0].State, purchases[0].Reason, purchases[0].Remedy}
+}
+
+// carlAndBen has a purchase of carl that is held, and one of ben that waits for the cap.
+func carlAndBen(t *testing.T) *world {
+	w := newWorld(t)
+	w.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carl', 'a', now() - interval '2 minutes');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+		VALUES ('carl', 'p', 2000, 'USD', now() - interval '1 minute'), ('ben', 'p', 2000, 'USD', now())`)
+	check(t, w.engine.Converge(t.Context()))
+	return w
+}
+
+func TestWaitingPurchaseIsExplainedByTheModeOfItsCampaign(t *testing.T) {
+	w := carlAndBen(t)
+	for mode, want := range map[reward.Mode]answer{
+		reward.Open: {"Waiting", "CapReached",
+			"The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."},
+		reward.Suspended:     {"Waiting", "CapReached", "The purchase keeps its place and waits until the campaign is resumed."},
+		reward.PolicyMissing: {"Waiting", "CapReached", "The purchase keeps its place and waits until the campaign has a policy again."},
+		reward.Closed: {"Waiting", "CampaignDeleted",
+			"The campaign was deleted. The purchase keeps its place and waits until the campaign is declared again."},
+	} {
+		t.Run(string(mode), func(t *testing.T) {
+			w.enter(mode)
+			if diff := cmp.Diff(want, answerOf(t, w.of("ben").Purchases)); diff != "" {
+				t.Error(diff)
+			}
+			friends, err := explain.OfReferrer(t.Context(), w.reader, "anna", "")
+			check(t, err)
+			for _, f := range friends.Newest {
+				if f.UserID == "ben" && (f.State != want.State || f.Reason != want.Reason) {
+					t.Errorf("as a friend: %+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestHeldPurchaseOfASuspendedCampaignIsGrantedOnceItIsResumed(t *testing.T) {
+	w := carlAndBen(t)
+	for mode, want := range map[reward.Mode]string{
+		reward.Open:          "Nothing needs to be done: the credit is granted at ",
+		reward.Suspended:     "The credit is granted once the campaign is resumed, but not before ",
+		reward.PolicyMissing: "Nothing needs to be done: the credit is granted at ",
+		reward.Closed:        "Nothing needs to be done: the credit is granted at ",
+	} {
+		w.enter(mode)
+		if got := answerOf(t, w.of("carl").Purchases); got.Reason != "HoldPeriod" || !strings.HasPrefix(got.Remedy, want) {
+			t.Errorf("%s: %+v", mode, got)
+		}
+	}
+}
+
+// Of a user with too many facts only what is recorded is shown.
+func TestRecordedPurchaseIsExplainedByTheModeOfItsCampaign(t *testing.T) {
+	w := carlAndBen(t)
+	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+		SELECT user_id, 'q' || n, 2000, 'USD', now() - interval '1 day' FROM unnest(ARRAY['ben', 'carl']) AS user_id, generate_series(1, 30000) AS n`)
+	w.enter(reward.Closed)
+	review, err := explain.User(t.Context(), w.db, "ben", "p")
+	check(t, err)
+	want := answer{"Waiting", "CampaignDeleted", "The campaign was deleted. The purchase keeps its place and waits until the campaign is declared again."}
+	if diff := cmp.Diff(want, answerOf(t, review.Purchases)); diff != "" || !review.Truncated {
+		t.Errorf("truncated: %t, %s", review.Truncated, diff)
+	}
+	w.enter(reward.Suspended)
+	review, err = explain.User(t.Context(), w.db, "carl", "p")
+	check(t, err)
+	if got := answerOf(t, review.Purchases); !strings.Contains(got.Remedy, "once the campaign is resumed") {
+		t.Errorf("%+v", got)
+	}
+}
