@@ -175,7 +175,7 @@ func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *r
 		p.setState(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
 		p.Pending = recorded == nil && decided.State != reward.NotCounting ||
 			recorded != nil && (recorded.State != decided.State || recorded.Reason != decided.Reason)
-	case recorded != nil:
+	case recorded != nil && (decided == nil || recorded.State != reward.Reversed): // else it counts again
 		p.setState(recorded.State, recorded.Reason, recorded.MaturesAt, recorded.Credits)
 	case len(judged.Reasons) > 0:
 		p.Reason = p.Against[0]

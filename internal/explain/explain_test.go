@@ -219,3 +219,18 @@ func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
 		t.Errorf("friends: %+v", friends.Newest)
 	}
 }
+
+// The recorded state is out of date; the next one depends on the capacity.
+func TestReversedPurchaseThatCountsAgainIsUndecided(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 2000, 'USD', now() + interval '1 minute')")
+	check(t, w.engine.Converge(t.Context()))
+	w.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 2000)")
+	check(t, w.engine.Converge(t.Context()))
+	w.write("DELETE FROM referral.refund")
+	want := []explain.Purchase{{PurchaseID: "p", Amount: 2000, Currency: "USD", Revision: 1, State: "Undecided", Pending: true,
+		Against: []string{}, Credits: []explain.Credit{}}}
+	if diff := cmp.Diff(want, w.of("ben").Purchases, decided); diff != "" {
+		t.Error(diff)
+	}
+}
