@@ -78,7 +78,9 @@ func TestBudgetIsExhaustedWhileAPercentageWaits(t *testing.T) {
 	w.friends(own, "bob", "carol")
 	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.BudgetExhaustedReason)
 	await(w, campaign, "half full", func(c *v1alpha1.ReferralCampaign) bool {
-		return c.Status.Pairs.Granted == 1 && c.Status.Pairs.Waiting == 1 && c.Status.Credits[0].BudgetRemaining == "1.50"
+		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
+		return c.Status.Pairs.Granted == 1 && c.Status.Pairs.Waiting == 1 && c.Status.Credits[0].BudgetRemaining == "1.50" &&
+			strings.Contains(ready.Message, "the remaining 1.50 USD of the budget of 4.00 USD do not suffice for the pairs that wait")
 	})
 }
 

@@ -145,8 +145,8 @@ const (
 
 // Reasons of a ReferralCampaign.
 const (
-	// BudgetExhaustedReason, Ready=True: in force, and less is left of the budget than any pair
-	// earns, or than the pairs that wait for it need. Counting pairs wait until credits are
+	// BudgetExhaustedReason, Ready=True: in force, and less is left of the budget than the least
+	// that a pair earns, or pairs wait under a policy without limits. They wait until credits are
 	// reversed or the budget is raised.
 	BudgetExhaustedReason = "BudgetExhausted"
 

@@ -14,10 +14,16 @@ func BudgetRemaining(budget *Money, granted, held *big.Int) *big.Int {
 }
 
 // BudgetExhausted reports whether a budget of which remaining is left admits no further pair:
-// either it is less than any pair earns, or pairs wait that nothing but the budget keeps waiting.
+// either it is less than the least that a pair earns, or pairs wait and the policy has no limits.
 func (t *Terms) BudgetExhausted(remaining *big.Int, waiting int64) bool {
 	budgetAloneLimits := t.Limits == Limits{}
-	return remaining.Cmp(t.leastPerPair()) < 0 || waiting > 0 && budgetAloneLimits
+	return t.TooLittleForAPair(remaining) || waiting > 0 && budgetAloneLimits
+}
+
+// TooLittleForAPair reports whether what remains of a budget is less than the least that a pair
+// earns under these terms.
+func (t *Terms) TooLittleForAPair(remaining *big.Int) bool {
+	return remaining.Cmp(t.leastPerPair()) < 0
 }
 
 // leastPerPair is the least that a pair earns under these terms, in minor units: its fixed rewards
