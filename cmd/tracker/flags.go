@@ -163,7 +163,8 @@ func (o *options) define(flags *flag.FlagSet) {
 
 	flags.StringVar(&o.schema, "schema", "referral", "`schema` of the attribution database")
 	flags.StringVar(&o.databaseCAFile, "database-ca-file", "",
-		"`file` with the certificates of authorities that the database's certificate is verified with (default: sslmode in DATABASE_URL decides)")
+		"`file` with the certificates of authorities that the database's certificate is verified with. "+
+			"Read again when it changes, for new connections (default: sslmode in DATABASE_URL decides)")
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors, and a third of the others for reads")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
@@ -23,11 +23,10 @@ func readConnections(all int) int { return max(1, (all-visitorConnections)/3) }
 // and redirects without a database.
 type pools struct{ visitors, writes, reads *postgres.DB }
 
-func openPools(ctx context.Context, options options) (*pools, error) {
-	tls, err := databaseTLS(options.databaseCAFile)
-	if err != nil {
-		return nil, err
-	}
+// openPools makes the pools. trusting returns the configuration that trusts the authorities now in
+// force; nil: sslmode decides.
+func openPools(ctx context.Context, options options, trusting func() *pgxpool.Config) (*pools, error) {
+	var err error
 	p, reads := new(pools), readConnections(options.connections)
 	for _, pool := range []struct {
 		into        **postgres.DB
@@ -35,7 +34,7 @@ func openPools(ctx context.Context, options options) (*pools, error) {
 	}{
 		{&p.visitors, visitorConnections}, {&p.reads, reads}, {&p.writes, options.connections - visitorConnections - reads},
 	} {
-		if *pool.into, err = openPool(ctx, options, tls, pool.connections); err != nil {
+		if *pool.into, err = openPool(ctx, options, trusting, pool.connections); err != nil {
 			p.close()
 			return nil, err
 		}
@@ -43,14 +42,22 @@ func openPools(ctx context.Context, options options) (*pools, error) {
 	return p, nil
 }
 
-func openPool(ctx context.Context, options options, tls *postgres.TLS, connections int) (*postgres.DB, error) {
+func openPool(ctx context.Context, options options, trusting func() *pgxpool.Config, connections int) (*postgres.DB, error) {
 	schema, err := postgres.ParseSchema(options.schema)
 	if err != nil {
 		return nil, fmt.Errorf("--schema: %w", err)
 	}
-	config, err := postgres.ParseConfig(options.databaseURL, tls)
+	config, err := postgres.ParseConfig(options.databaseURL, nil)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if trusting != nil {
+		// Each new connection trusts the authorities of the file as it is then.
+		config.BeforeConnect = func(_ context.Context, connection *pgx.ConnConfig) error {
+			newest := trusting().ConnConfig.Copy()
+			connection.TLSConfig, connection.Fallbacks = newest.TLSConfig, newest.Fallbacks
+			return nil
+		}
 	}
 	config.MaxConns = int32(connections)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -60,15 +67,13 @@ func openPool(ctx context.Context, options options, tls *postgres.TLS, connectio
 	return postgres.NewDB(pool, schema), nil
 }
 
-func databaseTLS(file string) (*postgres.TLS, error) {
-	if file == "" {
-		return nil, nil
+// trustingAuthorities returns the database's configuration that trusts the authorities of a file
+// alone. Without any it would trust the system's.
+func (o *options) trustingAuthorities(file []byte) (*pgxpool.Config, error) {
+	if len(file) == 0 {
+		return nil, postgres.ErrNoCertificate
 	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("--database-ca-file: %w", err)
-	}
-	return &postgres.TLS{Mode: postgres.VerifyFull, CA: content}, nil
+	return postgres.ParseConfig(o.databaseURL, &postgres.TLS{Mode: postgres.VerifyFull, CA: file})
 }
 
 func (p *pools) watch(metrics *ops.Metrics) {

@@ -73,7 +73,7 @@ func build(ctx context.Context, options options, log *slog.Logger) (*tracker, er
 	if t.secrets, err = readSecrets(options, log); err != nil {
 		return nil, err
 	}
-	if t.pools, err = openPools(ctx, options); err != nil {
+	if t.pools, err = openPools(ctx, options, t.secrets.trusting); err != nil {
 		return nil, err
 	}
 	t.pools.watch(t.metrics)

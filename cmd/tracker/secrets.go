@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 	"github.com/referral-operator/referral-operator/internal/tracker/secretfile"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
@@ -19,7 +21,8 @@ type secrets struct {
 	runs       []func(context.Context) error // read the files again until their context ends
 	keys       func() *visitor.Keys
 	tokens     func() *api.Tokens
-	addressKey func() []byte // nil: addresses are not hashed
+	addressKey func() []byte          // nil: addresses are not hashed
+	trusting   func() *pgxpool.Config // trusts the database's authorities; nil: sslmode decides
 }
 
 // readSecrets reads the files.
@@ -40,6 +43,13 @@ func readSecrets(options options, log *slog.Logger) (secrets, error) {
 			return s, fmt.Errorf("--address-key-file: %w", err)
 		}
 		s.addressKey, s.runs = file.Get, append(s.runs, file.Run)
+	}
+	if options.databaseCAFile != "" {
+		file, err := secretfile.Open(options.databaseCAFile, options.trustingAuthorities, log)
+		if err != nil {
+			return s, fmt.Errorf("--database-ca-file: %w", err)
+		}
+		s.trusting, s.runs = file.Get, append(s.runs, file.Run)
 	}
 	return s, nil
 }

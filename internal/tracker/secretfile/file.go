@@ -167,7 +167,7 @@ func read(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(content) > largest:
-		return nil, fmt.Errorf("while reading %s: %w", path, errors.New("it is larger than a MiB: name a file of keys or tokens"))
+		return nil, fmt.Errorf("while reading %s: %w", path, errors.New("it is larger than a MiB: name a file of keys, tokens or certificates"))
 	}
 	return bytes.TrimPrefix(content, []byte(byteOrderMark)), nil
 }
