@@ -163,6 +163,8 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 		"a bit flipped":   {good[:20] + string(good[20]^1) + good[21:], true},
 		"64 KiB":          {visitor.Prefix + strings.Repeat("A", 64<<10), true},
 		"64 KiB of an id": {strings.Repeat("A", 64<<10), true},
+		"U+0000":          {"\x00", true},
+		"U+0000 in it":    {good + "\x00", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, err := json.Marshal(map[string]string{"user_id": name, "visitor": test.visitor})
@@ -175,13 +177,34 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 		})
 	}
 	w.expect("touches", "SELECT code, visitor_id = '"+cookie.VisitorID+"' FROM referral.touch", "abc true")
-	if len(w.refused) != 2*7 {
+	if len(w.refused) != 2*9 {
 		t.Errorf("refused: %v", w.refused)
 	}
 	w.expect("visitors", "SELECT user_id FROM referral.signup WHERE visitor_id IS NOT NULL", "its token")
 	// A newer token of the same visitor is the same signup.
 	newer := w.keys.Seal(cookie.Touched(visitor.NewTouch("def", time.Now()), time.Hour), time.Now(), time.Hour)
 	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
+}
+
+func TestVisitorThatCannotBeStoredIsLeftOut(t *testing.T) {
+	w := newWorld(t)
+	for name, target := range map[string]string{"signup": signups, "action": "/v1/actions"} {
+		fact := `"user_id": "u", "visitor": "r1.\u0000"`
+		if name == "action" {
+			fact += `, "action": "view"`
+		}
+		const warning = "visitor was left out: the visitor token is malformed"
+		if got := w.post(target, "{"+fact+"}", http.StatusCreated); !strings.Contains(got.body, warning) {
+			t.Errorf("%s: %s", name, got.body)
+		}
+		if got := w.post("/v1/batch", `{"facts": [{"kind": "`+name+`", `+fact+`}]}`, http.StatusOK); !strings.Contains(got.body, warning) {
+			t.Errorf("%s of a batch: %s", name, got.body)
+		}
+		got := w.post(target, `{"visitor": "\u0000", "attributes": {"visitor": "\u0000"}}`, http.StatusUnprocessableEntity)
+		if diff := cmp.Diff([]string{"body.attributes.visitor"}, got.places(t)); diff != "" {
+			t.Errorf("%s: attributes (-want +got):\n%s", name, diff)
+		}
+	}
 }
 
 // A shop's outbox delivers what occurred while the tracker was away.

@@ -42,7 +42,8 @@ type fault struct {
 //
 // It is stricter than encoding/json, which takes the last of two members with the same name and
 // replaces invalid UTF-8, so that two different ids could become one. It also refuses texts that
-// Postgres cannot store.
+// Postgres cannot store, but for a visitor's token: it is not stored, and may be what any client
+// sent as a cookie.
 func parse(body []byte, at string) (any, *fault) { return newParser(body, at).all(body) }
 
 // parseBatch reads the body of a batch as parse does. Its facts are nil: they are parsed one by one,
@@ -111,6 +112,9 @@ func (p *parser) value() (any, *fault) {
 		}
 		return p.array()
 	case string:
+		if len(p.at) == 2 && p.at[1] == ".visitor" {
+			return token, nil
+		}
 		return token, p.storable(token)
 	case json.Number:
 		return p.numeral(string(token))
