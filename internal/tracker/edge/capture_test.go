@@ -55,7 +55,8 @@ func TestCaptureWithoutACodeNamesTheVisitor(t *testing.T) {
 	same(t, "X-Referral-Code", "ann1", response.Header.Get("X-Referral-Code"))
 }
 
-func TestCaptureAnswers200ToEveryRequest(t *testing.T) {
+// net/http answers 400 to a path with an incomplete escape, so Envoy does not ask about it.
+func TestCaptureAnswers200ToEveryRequestThatNetHTTPReads(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct {
 		method, target string
@@ -64,6 +65,7 @@ func TestCaptureAnswers200ToEveryRequest(t *testing.T) {
 		{"GET", "/capture", nil}, {"GET", "/capture/", nil}, {"POST", "/capture", nil}, {"DELETE", "/capture/item", nil},
 		{"GET", "/capture//a/../b//", nil}, {"GET", "/capture/%2e%2e/%2f", nil},
 		{"GET", "/capture", []string{"X-Original-URL", "\x00://\xff@%zz?r=%zz&r=\x00"}},
+		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/sale-50%-off"}},
 		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=unknown"}},
 		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=expired"}},
 		{"GET", "/capture", []string{"X-Original-URL", "https://shop.example/?r=" + strings.Repeat("x", 60_000)}},

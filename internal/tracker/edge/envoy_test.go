@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -22,7 +23,11 @@ type envoyRoute struct {
 	Route          struct{ Cluster string }
 	DirectResponse struct{ Status int }                           `json:"direct_response"`
 	Added          []struct{ Header struct{ Key, Value string } } `json:"response_headers_to_add"`
+	Filters        map[string]struct{ Disabled bool }             `json:"typed_per_filter_config"`
 }
+
+// asks reports whether Envoy asks the tracker before it takes the route.
+func (r *envoyRoute) asks() bool { return !r.Filters["envoy.filters.http.ext_authz"].Disabled }
 
 type envoyPattern struct{ Regex string }
 
@@ -115,6 +120,28 @@ func TestEnvoyAnswersPrefetchesOfPagesWithACode(t *testing.T) {
 			cluster, _, _ = answer(target, []string{"Sec-Fetch-Dest", "document"})
 			if want == "" && cluster != "shop" {
 				t.Errorf("%s: the visit goes to %q", target, cluster)
+			}
+		}
+	}
+}
+
+// net/http answers such a request with 400 before the tracker sees it, and Envoy would refuse the page.
+func TestEnvoyAsksAboutNoPathThatTheTrackerCannotRead(t *testing.T) {
+	routes := envoyRoutes(t)
+	for target, asks := range map[string]bool{
+		"/": true, "/things/7?r=ann1": true, "/a%20b": true, "/%e2%80%A6/%25": true, "/sale?off=50%": true, "/?r=ann1&off=50%-": true,
+		"/sale-50%-off": false, "/sale-50%-off?r=ann1": false, "/100%": false, "/100%?r=ann1": false, "/%zz": false, "/%5": false,
+		"/%4g": false, "/%20%/%20": false, "/%%20": false, "/%2": false, "/%20%2": false,
+	} {
+		_, err := url.ParseRequestURI("/capture" + target)
+		if readable := err == nil; readable != asks {
+			t.Fatalf("%s: net/http reads it: %v", target, readable)
+		}
+		for _, route := range routes {
+			if route.serves(target, http.Header{}) {
+				same(t, target, "shop", route.Route.Cluster)
+				same(t, target, asks, route.asks())
+				break
 			}
 		}
 	}
