@@ -55,22 +55,33 @@ func eachGateway(t *testing.T, run func(w *gatewayWorld)) {
 	}
 }
 
-// track answers as the tracker does about a visitor who is known.
+// track answers as the tracker does about a visitor whose touch it remembers, unless the visitor has
+// the cookie.
 func (w *gatewayWorld) track(answer http.ResponseWriter, r *http.Request) {
 	w.record(&w.tracker, r)
+	answer.Header().Set("Cache-Control", "no-store")
 	if strings.HasPrefix(r.URL.Path, "/r/") {
 		http.Redirect(answer, r, "https://"+siteName+"/landing", http.StatusFound)
 		return
 	}
-	answer.Header().Set("Set-Cookie", "__Host-referral=token")
+	if _, err := r.Cookie("__Host-referral"); err != nil {
+		answer.Header().Set("Set-Cookie", "__Host-referral=token")
+	}
 	answer.Header().Set("X-Referral-Visitor", "v1")
 	answer.Header().Set("X-Referral-Code", "ann1")
 }
 
 // sell answers a websocket's handshake and sends back what it receives; other requests are answered
-// with the number of bytes of their bodies.
+// with the number of bytes of their bodies. Caches may keep its pages under /cached.
 func (w *gatewayWorld) sell(answer http.ResponseWriter, r *http.Request) {
 	w.record(&w.shop, r)
+	if strings.HasPrefix(r.URL.Path, "/cached") {
+		answer.Header()["Cache-Control"] = cached
+		answer.Header().Set("Expires", expires)
+	}
+	if strings.HasSuffix(r.URL.Path, "/missing") {
+		answer.WriteHeader(http.StatusNotFound)
+	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || !strings.EqualFold(r.Header.Get("Connection"), "upgrade") {
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(answer, n)
@@ -84,6 +95,11 @@ func (w *gatewayWorld) sell(answer http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 	_, _ = io.Copy(connection, buffered)
 }
+
+// What the shop says about pages that caches may keep: the lines of Cache-Control, and Expires.
+var cached = []string{"public, max-age=60", "stale-if-error=5"}
+
+const expires = "Thu, 31 Dec 2099 00:00:00 GMT"
 
 func (w *gatewayWorld) record(to *[]*http.Request, r *http.Request) {
 	w.mu.Lock()
@@ -112,9 +128,9 @@ func (w *gatewayWorld) dial() *tls.Conn {
 	return secure
 }
 
-// get gets a page with these headers, each of which is "name: value", and returns where the visitor is
-// sent.
-func (w *gatewayWorld) get(page string, headers ...string) (location string) {
+// get gets a page with these headers, each of which is "name: value", and returns the answer without
+// its body.
+func (w *gatewayWorld) get(page string, headers ...string) *http.Response {
 	w.Helper()
 	visitor := w.dial()
 	lines := slices.Concat([]string{"GET " + page + " HTTP/1.1", "Host: " + siteName, "Connection: close"}, headers, []string{"", ""})
@@ -123,7 +139,7 @@ func (w *gatewayWorld) get(page string, headers ...string) (location string) {
 	response, err := http.ReadResponse(bufio.NewReader(visitor), nil)
 	testworld.Must(w, err)
 	testworld.Must(w, response.Body.Close())
-	return response.Header.Get("Location")
+	return response
 }
 
 func TestGatewayPassesWebsocketsAndLargeUploads(t *testing.T) {
@@ -178,6 +194,43 @@ func TestGatewayPassesWebsocketsAndLargeUploads(t *testing.T) {
 	})
 }
 
+// A cache in front of the gateway would give one visitor's cookie to all others.
+func TestNginxLetsNoCacheKeepAVisitorsCookie(t *testing.T) {
+	eachGateway(t, func(w *gatewayWorld) {
+		if w.name != "nginx" {
+			w.Skip("it cannot, as docs/gateways.md says")
+		}
+		for name, test := range map[string]struct {
+			page   string
+			header string
+			cookie bool
+			want   []string // lines of Cache-Control
+		}{
+			"a cached page with the cookie":     {"/cached?r=ann1", "", true, []string{"no-cache", "private, no-store"}},
+			"another page with the cookie":      {"/item?r=ann1", "", true, []string{"no-cache", "private, no-store"}},
+			"a cached page of a known visitor":  {"/cached", "Cookie: __Host-referral=token", false, cached},
+			"another page of a known visitor":   {"/item", "Cookie: __Host-referral=token", false, nil},
+			"a missing page with the cookie":    {"/cached/missing?r=ann1", "", true, slices.Concat(cached, []string{"private, no-store"})},
+			"a missing page without it":         {"/cached/missing", "Cookie: __Host-referral=token", false, cached},
+			"a file":                            {"/cached.css?r=ann1", "", false, cached},
+			"a link":                            {"/r/ann1", "", false, []string{"no-store"}},
+			"a page with a code, prefetched":    {"/cached?r=ann1", "Sec-Purpose: prefetch", false, []string{"no-store"}},
+			"a page without a code, prefetched": {"/cached", "Sec-Purpose: prefetch", true, []string{"no-cache", "private, no-store"}},
+		} {
+			response := w.get(test.page, cmp.Or(test.header, "Accept: */*"))
+			if got := response.Header.Get("Set-Cookie") != ""; got != test.cookie {
+				w.Errorf("%s: Set-Cookie: %s", name, response.Header.Get("Set-Cookie"))
+			}
+			if got := response.Header.Values("Cache-Control"); !slices.Equal(got, test.want) {
+				w.Errorf("%s: Cache-Control: %q, want %q", name, got, test.want)
+			}
+			if response.Header.Get("Expires") == expires && test.want[0] == "no-cache" {
+				w.Errorf("%s: it expires at %s", name, expires)
+			}
+		}
+	})
+}
+
 // What a visitor sends under the names that gateway, tracker and shop use among themselves is never
 // believed.
 func TestGatewayPassesNothingThatAVisitorForges(t *testing.T) {
@@ -196,7 +249,7 @@ func TestGatewayPassesNothingThatAVisitorForges(t *testing.T) {
 			"/style.css?r=ann1": {sells: true},
 			"/r/ann1?to=/item":  {asks: true, location: "https://" + siteName + "/landing"},
 		} {
-			if location := w.get(page, forged...); location != test.location {
+			if location := w.get(page, forged...).Header.Get("Location"); location != test.location {
 				w.Errorf("%s: the visitor is sent to %q", page, location)
 			}
 			tracker, shop := w.recorded()
