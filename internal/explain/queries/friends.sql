@@ -1,5 +1,6 @@
--- Reads the friends of a referrer ($1) who signed up last, at most $4, before the signup ($2, $3) if
--- it is not null. Uses attribution_referrer, signup_pkey, pair_pkey and campaign_pkey.
+-- Reads the friends of a referrer ($1), whose signups are attributed to the referrer's links now,
+-- who signed up last, at most $4, before the signup ($2, $3) if it is not null. Uses
+-- attribution_referrer, signup_pkey, pair_pkey and campaign_pkey.
 SELECT f.user_id, f.signed_up_at, f.campaign, coalesce(p.state, ''), coalesce(p.reason, ''), coalesce(c.mode, '')
   FROM (SELECT a.user_id, s.signed_up_at, a.campaign
           FROM referral.attribution AS a

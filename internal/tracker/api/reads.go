@@ -54,7 +54,9 @@ func (a *api) registerReads() {
 	}, a.balance)
 	get(a, operation{
 		path: "/v1/referrers/{id}/credits", id: "list-credits", tag: "Credit", summary: "A user's credits, pair by pair",
-		description: "With the state of each pair and its reason, including waiting and reversed pairs.",
+		description: "As a referrer: the pairs of the users whose signups are attributed to this user's links now, with state and reason, " +
+			"including waiting and reversed pairs. After a deletion of a campaign with Reverse its reversed pairs are not listed any more, " +
+			"unless the signup is attributed to another link of this user. As a referee: what the user's own pairs earn now.",
 	}, a.credits)
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
 	get(a, operation{

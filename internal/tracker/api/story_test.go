@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 
@@ -88,6 +90,24 @@ func TestAClickASignupAndAPurchaseEarnFiveDollars(t *testing.T) {
 	w.converge()
 	w.expect("what is erased", "SELECT visitor_id IS NULL FROM referral.signup", "true")
 	w.expect("violations", "SELECT wrong, what FROM referral.violations()")
+}
+
+// As the document says.
+func TestCreditsLeaveOutPairsWhoseUserIsNotAttributedAnyMore(t *testing.T) {
+	w := newWorld(t)
+	w.declare("spring")
+	w.post("/v1/links", `{"campaign": "spring", "referrer_id": "ann", "code": "ann1"}`, http.StatusCreated)
+	w.post(signups, `{"user_id": "ben", "code": "ann1"}`, http.StatusCreated)
+	w.post(purchases, `{"user_id": "ben", "purchase_id": "o1", "amount": 2500, "currency": "USD"}`, http.StatusCreated)
+	w.converge()
+	_, err := database.ReverseCampaign(t.Context(), w.operator, database.Campaign{OwnerUID: migrated.Owner.UID, Name: "spring", UID: "spring-uid"})
+	testworld.Must(t, err)
+	w.converge()
+	w.expect("pairs", "SELECT user_id, state, reason FROM referral.pair", "ben Reversed CampaignDeleted")
+	var credits struct{ Credits []map[string]any }
+	if w.get("/v1/referrers/ann/credits", &credits); len(credits.Credits) != 0 {
+		t.Errorf("got %v", credits)
+	}
 }
 
 func TestListOfLinksHasTheMostFrequentActionsOfEachLink(t *testing.T) {

@@ -1,5 +1,6 @@
 -- Lists, after a key, the pairs of a referrer with the referrer's credits, and the credits that the
--- same user earns as a referee.
+-- same user earns as a referee. Pairs are found by attributions, because no index finds them by
+-- referrer: a reversed pair whose referee is not attributed to the referrer any more is left out.
 -- Uses attribution_referrer, pair_pkey and credit_pkey.
 (SELECT p.user_id, p.purchase_id, coalesce(c.reward, '') AS reward, p.campaign, p.state, p.reason,
         c.amount, c.currency, p.qualified_at, p.matures_at, p.decided_at
