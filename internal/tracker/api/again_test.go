@@ -186,6 +186,40 @@ func TestInvalidVisitorIsLeftOutOfASignup(t *testing.T) {
 	w.post(signups, `{"user_id": "its token", "visitor": "`+newer+`"}`, http.StatusOK)
 }
 
+// The replica that took the signup did not have the key of its token yet, and the signup was
+// attributed by its code meanwhile.
+func TestTokenThatComesTooLateIsLeftOutOfASignup(t *testing.T) {
+	w := newWorld(t)
+	w.declare("spring")
+	w.post("/v1/links", `{"campaign": "spring", "referrer_id": "ann", "code": "ann1"}`, http.StatusCreated)
+	cookie := visitor.New().Touched(visitor.NewTouch("ann1", time.Now()), time.Hour)
+	next, err := visitor.ParseKeys([]byte(strings.Repeat("cd", 32)))
+	testworld.Must(t, err)
+	token := next.Seal(cookie, time.Now(), time.Hour)
+	bodies := map[string]string{
+		"short": `"user_id": "short", "code": "ann1", "visitor": "` + token + `"`,
+		"long":  `"user_id": "long", "code": "ann1", "visitor": "` + token + `", "attributes": {"a": "` + strings.Repeat("x", 60_000) + `"}`,
+	}
+	for _, body := range bodies {
+		w.post(signups, "{"+body+"}", http.StatusCreated)
+	}
+	w.converge()
+	w.keys = next
+	const warning = "visitor was left out: the signup is attributed already"
+	for name, body := range bodies {
+		if got := w.post(signups, "{"+body+"}", http.StatusOK); !strings.Contains(got.body, warning) || strings.Contains(got.body, cookie.VisitorID) {
+			t.Errorf("%s: %.300s", name, got.body)
+		}
+		if got := w.post("/v1/batch", `{"facts": [{"kind": "signup", `+body+`}]}`, http.StatusOK); !strings.Contains(got.body, warning) {
+			t.Errorf("%s in a batch: %s", name, got.body)
+		}
+		w.post(signups, "{"+strings.Replace(body, "ann1", "bob1", 1)+"}", http.StatusConflict)
+		explicit := fmt.Sprintf(`{"user_id": %q, "visitor_id": %q}`, name, cookie.VisitorID)
+		w.post(signups, explicit, http.StatusConflict)
+	}
+	w.expect("visitors", "SELECT count(*), count(visitor_id) FROM referral.signup", "2 0")
+}
+
 func TestVisitorThatCannotBeStoredIsLeftOut(t *testing.T) {
 	w := newWorld(t)
 	for name, target := range map[string]string{"signup": signups, "action": "/v1/actions"} {

@@ -136,6 +136,9 @@ func (a *api) batch(ctx context.Context, given *batch) (recordedBatch, bool, err
 	if recorded.ConflictCount > 0 {
 		return out, false, conflicting(recorded)
 	}
+	for _, i := range recorded.LateVisitors {
+		out.Results[i].Warnings = append(out.Results[i].Warnings, lateVisitor)
+	}
 	anything := false
 	for i, created := range recorded.Created {
 		out.Results[i].Status = http.StatusOK

@@ -41,13 +41,20 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 			outcome.Stored, err = a.Store.WholeSignup(ctx, signup)
 		}
 	}
-	return newRecordedSignup(&outcome.Stored, warnings(warning)), outcome.Created, err
+	said := warnings(warning)
+	if outcome.LateVisitor {
+		said = append(said, lateVisitor)
+	}
+	return newRecordedSignup(&outcome.Stored, said), outcome.Created, err
 }
+
+// lateVisitor is the warning about a visitor that a stored signup does not accept any more.
+const lateVisitor = "visitor was left out: the signup is attributed already"
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 	v := a.visitor(given.Visitor, given.VisitorID, given.SignedUpAt)
 	return &facts.Signup{
-		UserID: given.UserID, VisitorID: v.id, Code: code(given.Code), SignedUpAt: given.SignedUpAt,
+		UserID: given.UserID, VisitorID: v.id, FromToken: v.token.VisitorID != "", Code: code(given.Code), SignedUpAt: given.SignedUpAt,
 		Fingerprints: given.Fingerprints, Attributes: given.Attributes, Touches: touches.Of(v.token),
 	}, v.warning
 }

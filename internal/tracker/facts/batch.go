@@ -15,6 +15,7 @@ type Fact any
 // If ConflictCount is not 0, nothing was written.
 type Batch struct {
 	Created       []bool
+	LateVisitors  []int         // positions of the signups whose visitor was left out; see Outcome
 	ConflictCount int           // how many facts conflict with what is stored
 	Conflicts     []Conflicting // the first of them, at most mostConflicts
 }
@@ -117,6 +118,9 @@ func recordKind[F, S any](
 		for i, outcome := range outcomes {
 			number := numbers[order[i]]
 			batch.Created[number] = outcome.Created
+			if outcome.LateVisitor {
+				batch.LateVisitors = append(batch.LateVisitors, number)
+			}
 			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
 				batch.conflict(number, conflict)
 			}

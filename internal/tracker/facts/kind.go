@@ -24,9 +24,10 @@ func (k key) compare(other key) int {
 
 // Outcome is the result for one fact: the stored row, and whether this write created it.
 type Outcome[S any] struct {
-	Stored  S
-	Created bool
-	Err     error // *Conflict, or the reason why this fact alone was refused
+	Stored      S
+	Created     bool
+	LateVisitor bool  // the visitor of a token was left out, since the signup is attributed already
+	Err         error // *Conflict, or the reason why this fact alone was refused
 }
 
 // kind describes how facts F of one kind are written and read back as S.

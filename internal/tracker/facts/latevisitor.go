@@ -11,7 +11,8 @@ import (
 )
 
 // writeSignups records signups. A stored signup without a visitor accepts one as long as it is not
-// attributed: a shop may learn the visitor after it has recorded the signup.
+// attributed: a shop may learn the visitor after it has recorded the signup. After that the visitor
+// of a token is left out.
 func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) ([]Outcome[StoredSignup], error) {
 	outcomes, err := s.signups.write(ctx, to, given)
 	if err != nil {
@@ -36,6 +37,7 @@ func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) (
 	}
 	for i, place := range places {
 		outcomes[place] = again[i]
+		leaveOutVisitor(late[i], &outcomes[place])
 	}
 	return outcomes, nil
 }
@@ -45,6 +47,14 @@ func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) (
 func lacksVisitorOnly(outcome *Outcome[StoredSignup]) bool {
 	conflict, ok := errors.AsType[*Conflict](outcome.Err)
 	return ok && outcome.Stored.VisitorID == nil && len(conflict.Differences) == 1 && conflict.Differences[0].Field == visitorField
+}
+
+// leaveOutVisitor ends the conflict of a signup that lacks only the visitor of the given token. The
+// same body may have been recorded by a replica that did not have the key of the token yet.
+func leaveOutVisitor(given *Signup, outcome *Outcome[StoredSignup]) {
+	if given.FromToken && lacksVisitorOnly(outcome) {
+		outcome.Err, outcome.LateVisitor = nil, true
+	}
 }
 
 func (s *Store) addVisitors(ctx context.Context, to querier, late []*Signup) error {

@@ -35,6 +35,15 @@ func TestSignupWithoutAVisitorAcceptsOneUntilItIsAttributed(t *testing.T) {
 		" VALUES ('attributed', 'c', 'abc', 'ann', '', now(), 'Code')")
 	testworld.Must(t, err)
 	signUp(facts.Signup{UserID: "attributed", VisitorID: new("v")}, "visitor_id")
+	signUp(facts.Signup{UserID: "u", VisitorID: new("w"), FromToken: true}, "visitor_id")
+	for _, code := range []*string{nil, new("")} {
+		fromToken := facts.Signup{UserID: "attributed", VisitorID: new("v"), FromToken: true, Code: code}
+		outcome, err := w.store.SignUp(t.Context(), &fromToken)
+		testworld.Must(t, err)
+		if outcome.Created || !outcome.LateVisitor || outcome.Stored.VisitorID != nil {
+			t.Errorf("got %+v", outcome)
+		}
+	}
 	w.expect("signups", "SELECT user_id, visitor_id FROM referral.signup ORDER BY user_id", "attributed <nil>", "u v")
 
 	// In a batch, all or nothing.
@@ -44,6 +53,13 @@ func TestSignupWithoutAVisitorAcceptsOneUntilItIsAttributed(t *testing.T) {
 	testworld.Must(t, err)
 	if diff := cmp.Diff(&facts.Batch{Created: []bool{true, false, false}}, batch); diff != "" {
 		t.Errorf("batch (-want +got):\n%s", diff)
+	}
+	batch, err = w.store.Record(t.Context(), []facts.Fact{
+		&facts.Purchase{UserID: "u", PurchaseID: "p", Amount: 1, Currency: "USD"}, &facts.Signup{UserID: "attributed", VisitorID: new("v"), FromToken: true},
+	})
+	testworld.Must(t, err)
+	if diff := cmp.Diff(&facts.Batch{Created: []bool{true, false}, LateVisitors: []int{1}}, batch); diff != "" {
+		t.Errorf("batch with a token (-want +got):\n%s", diff)
 	}
 	w.expect("signup x", "SELECT visitor_id FROM referral.signup WHERE user_id = 'x'", "v")
 }

@@ -15,6 +15,7 @@ import (
 type Signup struct {
 	UserID       string
 	VisitorID    *string
+	FromToken    bool // VisitorID is from the visitor's token
 	Code         *string
 	SignedUpAt   *time.Time
 	Fingerprints []string

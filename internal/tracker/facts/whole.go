@@ -5,7 +5,10 @@ import "context"
 // WholeSignup returns the stored signup of a given one, with its long values. It returns ErrVanished
 // if there is none, and *Conflict if it differs, or if SQL wrote more than is read.
 func (s *Store) WholeSignup(ctx context.Context, given *Signup) (StoredSignup, error) {
-	return whole(ctx, s.db, s.signups, given)
+	var outcome Outcome[StoredSignup]
+	outcome.Stored, outcome.Err = whole(ctx, s.db, s.signups, given)
+	leaveOutVisitor(given, &outcome)
+	return outcome.Stored, outcome.Err
 }
 
 // WholePurchase returns the stored purchase of a given one, with its long values. It returns
