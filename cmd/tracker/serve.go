@@ -21,8 +21,9 @@ const (
 	// longestHeader has space for many cookies of other applications: a gateway would take a
 	// refusal for a failure.
 	longestHeader = 256 << 10
-	// headerBytes is how much of the headers in flight is read beyond the first 4 KiB of each. While
-	// net/http reads a long line it holds up to three times as much.
+	// headerBytes is how much of the headers in flight is read beyond the first 4 KiB of each: a third
+	// of it of those of up to 16 KiB. While net/http reads a long line it holds up to three times as
+	// much.
 	headerBytes = 3 << 20
 	// opsConnections is how many probes and scrapes may be connected at a time.
 	opsConnections = 50

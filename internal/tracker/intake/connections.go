@@ -26,22 +26,28 @@ var errBusyHeaders = errors.New("too many bytes of other headers are in flight")
 
 // Connections are the connections of a server.
 type Connections struct {
-	most    int
-	headers *Budget // what headers take beyond freeHeader each
-	longest int64   // the most that a header may take of it
+	most int
+	// What headers take beyond freeHeader each. Usual ones have a budget of their own, so that long
+	// ones keep no visitor away.
+	usual, long *Budget
+	longest     int64 // the most that a header may take
 
 	mu      sync.Mutex
 	open    int
 	refused uint64
 	evicted uint64
 	// idle are the connections between two requests, and reading those whose header has begun and
-	// not ended; the first has been so for longest.
-	idle, reading list.List
+	// not ended; the first has been so for longest. usualReading are those of reading whose header is
+	// a usual one.
+	idle, reading, usualReading list.List
 }
 
-// NewConnections allows so many connections at a time, and so many bytes of their headers.
+// NewConnections allows so many connections at a time, and so many bytes of their headers: a third of
+// them for usual headers.
 func NewConnections(most int, headerBytes int64) *Connections {
-	return &Connections{most: most, headers: NewBudget(headerBytes), longest: headerBytes}
+	usual := headerBytes / 3
+	long := headerBytes - usual
+	return &Connections{most: most, usual: NewBudget(usual), long: NewBudget(long), longest: long}
 }
 
 // Stats are numbers of connections.
@@ -155,12 +161,19 @@ type conn struct {
 	of *Connections
 
 	// Guarded by of.mu.
-	in      *list.List // idle, reading, or nil in a request
-	place   *list.Element
-	unread  bool  // the handler has returned without reading the body to its end
-	gone    bool  // not counted any more
-	header  int64 // bytes of the header so far
-	charged int64 // of them
+	in         *list.List // idle, reading, or nil in a request
+	place      *list.Element
+	usualPlace *list.Element // in usualReading; nil: it is not there
+	unread     bool          // the handler has returned without reading the body to its end
+	gone       bool          // not counted any more
+	header     int64         // bytes of the header so far
+	charge     charge
+}
+
+// charge is what a header takes of a budget.
+type charge struct {
+	budget *Budget // nil: nothing is taken
+	bytes  int64
 }
 
 // enter puts the connection at the end of a list; of.mu is locked.
@@ -168,11 +181,20 @@ func (c *conn) enter(in *list.List) {
 	c.in, c.place = in, in.PushBack(c)
 }
 
-// remove takes the connection out of its list; of.mu is locked.
+// remove takes the connection out of its lists; of.mu is locked.
 func (c *conn) remove() {
 	if c.in != nil {
 		c.in.Remove(c.place)
 		c.in, c.place = nil, nil
+	}
+	c.removeUsual()
+}
+
+// removeUsual takes the connection out of usualReading; of.mu is locked.
+func (c *conn) removeUsual() {
+	if c.usualPlace != nil {
+		c.of.usualReading.Remove(c.usualPlace)
+		c.usualPlace = nil
 	}
 }
 
@@ -184,13 +206,21 @@ func (c *conn) leave() {
 	c.gone = true
 	c.of.open--
 	c.remove()
+	c.forget()
+}
+
+// forget ends a header, and gives its bytes back; of.mu is locked.
+func (c *conn) forget() {
+	c.header = 0
 	c.discharge()
 }
 
 // discharge gives the bytes of a header back; of.mu is locked.
 func (c *conn) discharge() {
-	c.of.headers.Return(c.charged)
-	c.header, c.charged = 0, 0
+	if c.charge.budget != nil {
+		c.charge.budget.Return(c.charge.bytes)
+	}
+	c.charge = charge{}
 }
 
 // begin is the beginning of a request: its header is complete. It stays in memory until the end.
@@ -206,7 +236,7 @@ func (c *conn) begin() {
 func (c *conn) end(unread bool) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	c.discharge()
+	c.forget()
 	c.unread = unread
 }
 
@@ -248,7 +278,14 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Read(into []byte) (int, error) {
 	c.restIfUnread()
 	n, err := c.Conn.Read(into)
-	if n > 0 && !c.charge(int64(n)) {
+	if n <= 0 {
+		return n, err
+	}
+	fits, evicted := c.count(int64(n))
+	if evicted != nil {
+		_ = evicted.Conn.Close()
+	}
+	if !fits {
 		_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
 		_, _ = c.Write([]byte(refusal)) // the client may be gone
 		// net/http answers no error of this type: the answer is sent.
@@ -257,41 +294,55 @@ func (c *conn) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// charge counts bytes of a header, and reports whether the budget has them.
-func (c *conn) charge(bytes int64) bool {
+// count counts bytes of a header, and reports whether its budget has them. evicted is a connection
+// that made place for it, which is to be closed.
+func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	if c.in == nil {
-		return true // of a body, or of nothing any more
+		return true, nil // of a body, or of nothing any more
 	}
 	if c.in == &c.of.idle {
 		c.remove()
 		c.enter(&c.of.reading)
 	}
 	c.header += bytes
-	more := c.of.chargeFor(c.header) - c.charged
-	if more <= 0 {
-		return true
+	due := c.of.chargeFor(c.header)
+	if due == c.charge {
+		return true, nil
 	}
-	if !c.of.headers.Take(more) {
+	c.discharge()
+	c.removeUsual()
+	fits = due.budget.Take(due.bytes)
+	if !fits && due.budget == c.of.usual {
+		if evicted = first(&c.of.usualReading); evicted != nil {
+			c.of.evicted++
+			evicted.leave()
+			fits = due.budget.Take(due.bytes)
+		}
+	}
+	if !fits {
 		c.of.refused++
-		return false
+		return false, evicted
 	}
-	c.charged += more
-	return true
+	c.charge = due
+	if due.budget == c.of.usual {
+		c.usualPlace = c.of.usualReading.PushBack(c)
+	}
+	return true, evicted
 }
 
 // chargeFor is what a header that has begun with so many bytes is charged. One that is longer than usual
 // is charged at once for the longest: if each took a little more at a time, many long headers could
 // take all of the budget between them, and all would have been read in vain.
-func (c *Connections) chargeFor(header int64) int64 {
+func (c *Connections) chargeFor(header int64) charge {
 	switch {
 	case header <= freeHeader:
-		return 0
+		return charge{}
 	case header <= usualHeader:
-		return min(usualHeader-freeHeader, c.longest)
+		return charge{c.usual, usualHeader - freeHeader}
 	}
-	return max(c.longest, header-freeHeader)
+	return charge{c.long, max(c.longest, header-freeHeader)}
 }
 
 // Close closes the connection.
@@ -303,4 +354,4 @@ func (c *conn) Close() error {
 }
 
 // HeaderBytes is how many bytes of headers are charged now.
-func (c *Connections) HeaderBytes() int64 { return c.headers.Used() }
+func (c *Connections) HeaderBytes() int64 { return c.usual.Used() + c.long.Used() }

@@ -231,7 +231,7 @@ func TestConnectionIsInItsRequestUntilTheAnswerIsSent(t *testing.T) {
 }
 
 func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
-	w := newWorld(t, 100, 64<<10)
+	w := newWorld(t, 100, 96<<10)
 	large := get + "X-Large: " + strings.Repeat("x", 60<<10)
 	one := w.dial().send(large)
 	w.await("charged", func(intake.Stats) bool { return w.HeaderBytes() > 50<<10 })
@@ -244,7 +244,7 @@ func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
 
 // Many long headers at once must not all be read in part and then refused.
 func TestLongHeaderThatHasBegunIsReadToItsEnd(t *testing.T) {
-	w := newWorld(t, 100, 64<<10)
+	w := newWorld(t, 100, 96<<10)
 	long := w.dial().send(get + "X-Long: " + strings.Repeat("x", 20<<10))
 	w.await("charged", func(intake.Stats) bool { return w.HeaderBytes() > 50<<10 })
 	for range 10 {
@@ -254,7 +254,7 @@ func TestLongHeaderThatHasBegunIsReadToItsEnd(t *testing.T) {
 }
 
 func TestHeadersWithManyCookiesFitBesideEachOther(t *testing.T) {
-	w := newWorld(t, 100, 64<<10)
+	w := newWorld(t, 100, 192<<10)
 	cookies := get + "Cookie: " + strings.Repeat("x", 10<<10)
 	var clients []*client
 	for range 5 {
@@ -265,8 +265,29 @@ func TestHeadersWithManyCookiesFitBesideEachOther(t *testing.T) {
 	}
 }
 
+func TestSlowHeadersShutOutNoVisitorWithManyCookies(t *testing.T) {
+	cookies := get + "Cookie: " + strings.Repeat("x", 10<<10) + "\r\n\r\n"
+	for name, slow := range map[string]string{
+		"long": get + "X-Slow: " + strings.Repeat("x", 20<<10), "usual": get + "X-Slow: " + strings.Repeat("x", 10<<10),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 100, 192<<10)
+			for range 20 {
+				before := w.HeaderBytes()
+				w.dial().send(slow)
+				w.await("charged or refused", func(s intake.Stats) bool {
+					return w.HeaderBytes() > before || s.Refused+s.Evicted > 0
+				})
+			}
+			for range 20 {
+				w.dial().send(cookies).expect("a visitor with many cookies", 204, true)
+			}
+		})
+	}
+}
+
 func TestHeaderOfOptionsAsteriskIsGivenBack(t *testing.T) {
-	w := newWorld(t, 100, 64<<10)
+	w := newWorld(t, 100, 96<<10)
 	w.dial().send("OPTIONS * HTTP/1.1\r\nHost: x\r\nX-Large: "+strings.Repeat("x", 60<<10)+"\r\n\r\n").expect("OPTIONS *", 400, false)
 	w.await("given back", func(intake.Stats) bool { return w.HeaderBytes() == 0 })
 	w.dial().send(get+"X-Large: "+strings.Repeat("x", 60<<10)+"\r\n\r\n").expect("a visitor with large cookies", 204, true)
