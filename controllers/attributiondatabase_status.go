@@ -78,8 +78,12 @@ func timeOf(t time.Time) *metav1.Time {
 	return new(shownTime(t))
 }
 
-// shownTime is a time as status has it: in whole seconds, of the years that RFC 3339 has. The API
-// server refuses a status with any other.
+// shownTime is a time as status has it: in whole seconds, of the years that RFC 3339 has, and not the
+// zero time, which a status has as null. The API server refuses a status with any other.
 func shownTime(t time.Time) metav1.Time {
-	return metav1.Time{Time: postgres.Representable(t).Truncate(time.Second)}
+	shown := postgres.Representable(t).Truncate(time.Second)
+	if shown.IsZero() {
+		shown = shown.Add(time.Second)
+	}
+	return metav1.Time{Time: shown}
 }

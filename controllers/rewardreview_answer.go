@@ -105,14 +105,14 @@ func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.Reviewe
 		PurchaseID: p.PurchaseID, State: p.State, Reason: p.Reason, Campaign: p.Campaign, Revision: int64(p.Revision), Digest: p.Digest,
 		Pending: p.Pending, Remedy: p.Remedy,
 	}
-	if !p.PurchasedAt.IsZero() {
-		shown.PurchasedAt = timeOf(p.PurchasedAt)
+	if p.PurchasedAt != nil {
+		shown.PurchasedAt = new(shownTime(*p.PurchasedAt))
 	}
 	if p.Currency != "" {
 		shown.Net = amountOf(p.Amount, p.Currency)
 	}
 	if p.MaturesAt != nil {
-		shown.MaturesAt = timeOf(*p.MaturesAt)
+		shown.MaturesAt = new(shownTime(*p.MaturesAt))
 	}
 	for _, c := range p.Checks {
 		shown.Checks = append(shown.Checks, v1alpha1.ReviewedCheck{Rule: c.Rule, Passed: c.Passed, Detail: c.Detail})

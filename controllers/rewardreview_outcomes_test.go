@@ -106,7 +106,7 @@ func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	p := explain.Purchase{
-		PurchaseID: "order-1", PurchasedAt: at.AddDate(0, 0, -19), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
+		PurchaseID: "order-1", PurchasedAt: new(at.AddDate(0, 0, -19)), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
 		Campaign: "invite-friends", Revision: 1, Digest: "sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9",
 		Pending: state == "Undecided",
 	}

@@ -50,7 +50,7 @@ type Purchase struct {
 	Checks     []Check    `json:"checks" doc:"The rules that it was checked against, with their numbers"`
 	Remedy     string     `json:"remedy,omitempty" doc:"What has to happen for a credit; left out: nothing"`
 
-	PurchasedAt time.Time `json:"-"` // zero: the purchase is no longer recorded
+	PurchasedAt *time.Time `json:"-"` // nil: the purchase is no longer recorded
 }
 
 // Check is the outcome of one rule.
@@ -220,7 +220,7 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 	}
 	for i := range known.Referee.Purchases {
 		if purchase := &known.Referee.Purchases[i]; purchase.ID == p.PurchaseID {
-			p.PurchasedAt = postgres.Representable(purchase.PurchasedAt)
+			p.PurchasedAt = new(postgres.Representable(purchase.PurchasedAt))
 		}
 	}
 	var maturesAt time.Time

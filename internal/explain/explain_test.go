@@ -171,6 +171,30 @@ func TestReversedPurchaseShowsEachRuleOnce(t *testing.T) {
 	}
 }
 
+// A purchase of the first moment of the year 1, which is Go's zero time, or before it is there; one
+// whose row is missing is not.
+func TestPurchaseBeforeTheYear1IsNotMissing(t *testing.T) {
+	w := newWorld(t)
+	w.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carl', 'a', '4000-01-01 BC');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('carl', 'p', 2000, 'USD', '4000-01-02 BC')`)
+	check(t, w.engine.Converge(t.Context()))
+	purchasedAt := func() *time.Time {
+		review, err := explain.User(t.Context(), w.db, "carl", "")
+		check(t, err)
+		if len(review.Purchases) != 1 {
+			t.Fatalf("%+v", review.Purchases)
+		}
+		return review.Purchases[0].PurchasedAt
+	}
+	if at := purchasedAt(); at == nil || !at.Equal(postgres.EarliestTime) {
+		t.Errorf("purchased at %s", at)
+	}
+	w.write("DELETE FROM referral.purchase WHERE user_id = 'carl'")
+	if at := purchasedAt(); at != nil {
+		t.Errorf("purchased at %s, and the row is missing", at)
+	}
+}
+
 // JSON has no times after the year 9999. A hold may end there, and SQL may write any.
 func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
 	w := newWorld(t)
@@ -193,8 +217,10 @@ func TestTimesAfterTheYear9999AreShownAsTheLastOfIt(t *testing.T) {
 			t.Errorf("%+v", event)
 		}
 	}
-	if !e.Purchases[0].PurchasedAt.Equal(last) || !review.Purchases[0].PurchasedAt.Equal(last) {
-		t.Errorf("purchased at %s, and in the review %s", e.Purchases[0].PurchasedAt, review.Purchases[0].PurchasedAt)
+	for _, at := range []*time.Time{e.Purchases[0].PurchasedAt, review.Purchases[0].PurchasedAt} {
+		if at == nil || !at.Equal(last) {
+			t.Errorf("purchased at %s", at)
+		}
 	}
 	for _, statement := range []string{
 		`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, revision, beneficiary_id, amount, currency, kind, reason, entered_at)

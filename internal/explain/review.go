@@ -118,7 +118,7 @@ func (r *Review) choose(purchaseID string) {
 		r.Purchases = slices.DeleteFunc(r.Purchases, func(p Purchase) bool { return p.PurchaseID != purchaseID })
 	}
 	slices.SortStableFunc(r.Purchases, func(a, b Purchase) int {
-		return cmp.Or(b.PurchasedAt.Compare(a.PurchasedAt), cmp.Compare(a.PurchaseID, b.PurchaseID))
+		return cmp.Or(orZero(b.PurchasedAt).Compare(orZero(a.PurchasedAt)), cmp.Compare(a.PurchaseID, b.PurchaseID))
 	})
 	if len(r.Purchases) > mostPurchases {
 		r.Purchases, r.Truncated = r.Purchases[:mostPurchases], true
@@ -140,7 +140,9 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	var purchasedAt, maturesAt *time.Time
 	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &mode, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
 		recorded := p
-		recorded.PurchasedAt = postgres.Representable(orZero(purchasedAt))
+		if purchasedAt != nil {
+			recorded.PurchasedAt = new(postgres.Representable(*purchasedAt))
+		}
 		if p.State == "" {
 			recorded.State, recorded.Pending = Undecided, true
 		} else {
