@@ -90,11 +90,14 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	}
 	if !equality.Semantic.DeepEqual(before.Status, review.Status) {
 		err := r.client.Status().Update(ctx, &review)
+		if apierrors.IsInvalid(err) { // its message repeats values, which are about a person
+			review.Status = before.Status
+			result, _ = conclude(&review, success{}, stalled(v1alpha1.FailedReason, "the question cannot be answered: the API server refuses the answer as invalid"))
+			err = r.client.Status().Update(ctx, &review)
+		}
 		switch {
 		case apierrors.IsConflict(err), apierrors.IsNotFound(err):
 			return ctrl.Result{RequeueAfter: min(reviewRecheck, rest)}, nil
-		case apierrors.IsInvalid(err): // its message repeats values, which are about a person
-			return ctrl.Result{}, errors.New("while writing the status of a review: the API server refuses it as invalid")
 		case err != nil:
 			return ctrl.Result{}, fmt.Errorf("while writing the status of a review: %w", err)
 		}

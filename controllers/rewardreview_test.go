@@ -2,10 +2,12 @@ package controllers_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,6 +43,42 @@ func TestReviewIsAnsweredAndDeletedWhenItsTTLIsOver(t *testing.T) {
 	}
 	w.awaitGone(review)
 	w.awaitGone(friends)
+}
+
+// refusedAnswers refuses answers of a namespace as invalid, like the API server refuses a status that
+// its schema does not allow.
+const refusedAnswers = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: %[1]s}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[1]s}}
+    resourceRules: [{apiGroups: [referral-operator.io], apiVersions: ["*"], operations: [UPDATE], resources: [rewardreviews/status]}]
+  validations: [{expression: "!has(object.status.summary)", message: "the answer about bob is refused"}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: %[1]s}
+spec: {policyName: %[1]s, validationActions: [Deny]}
+`
+
+func TestReviewFailsIfTheAPIServerRefusesItsAnswerAsInvalid(t *testing.T) {
+	t.Parallel()
+	w, _ := newFriend(t)
+	w.apply(fmt.Sprintf(refusedAnswers, w.namespace))
+	probe := w.review("probe", "{databaseRef: {name: none}, userID: bob, ttl: 1h}")
+	w.eventually("answers are refused", func() bool {
+		check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(probe), probe))
+		probe.Status.Summary = "an answer"
+		return apierrors.IsInvalid(w.client.Status().Update(t.Context(), probe, client.DryRunAll))
+	})
+	review := w.review("why", "{databaseRef: {name: shop}, userID: bob, ttl: 1h}")
+	ready := w.awaitReason(review, metav1.ConditionFalse, v1alpha1.FailedReason)
+	if !meta.IsStatusConditionTrue(review.Status.Conditions, v1alpha1.StalledCondition) || review.Status.ObservedGeneration != review.Generation ||
+		review.Status.AnsweredAt != nil || strings.Contains(ready.Message, "bob") {
+		t.Errorf("%+v", review.Status)
+	}
 }
 
 // asks creates a review about bob.
