@@ -7,7 +7,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
+
+// erasure is the state of an erasure as it is answered.
+type erasure struct {
+	UserID      string     `json:"user_id"`
+	RequestedAt time.Time  `json:"requested_at"`
+	CompletedAt *time.Time `json:"completed_at"`
+	URL         string     `json:"url"`
+}
 
 func TestErasingAUser(t *testing.T) {
 	w := newWorld(t)
@@ -28,12 +38,7 @@ func TestErasingAUser(t *testing.T) {
 	}
 	completed := func(id string, want bool) {
 		t.Helper()
-		var is struct {
-			UserID      string     `json:"user_id"`
-			RequestedAt time.Time  `json:"requested_at"`
-			CompletedAt *time.Time `json:"completed_at"`
-			URL         string     `json:"url"`
-		}
+		var is erasure
 		w.get("/v1/users/"+id+"/erasure", &is)
 		if is.UserID == "" || !strings.HasSuffix(is.URL, "/v1/users/"+id+"/erasure") || is.RequestedAt.IsZero() || (is.CompletedAt != nil) != want {
 			t.Errorf("the erasure of %s: %+v", id, is)
@@ -60,6 +65,31 @@ func TestErasingAUser(t *testing.T) {
 	w.post("/v1/actions", action, http.StatusOK)
 	w.post(signups, `{"user_id": "u", "code": "other", "attributes": {}}`, http.StatusConflict)
 	w.expect("signup", "SELECT visitor_id IS NULL, code, fingerprints::text, attributes::text FROM referral.signup", "true abc {} {}")
+}
+
+// SQL may request an erasure at a time that RFC 3339 cannot express.
+func TestErasureRequestedInAnyYearIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`INSERT INTO referral.erasure (user_id, requested_at) VALUES ('late', to_timestamp(1764547200000)), ('early', '4000-01-01 BC')`)
+	state := func(user string) (is erasure) {
+		w.get("/v1/users/"+user+"/erasure", &is)
+		return is
+	}
+	for user, requestedAt := range map[string]time.Time{"late": postgres.LatestTime, "early": postgres.EarliestTime} {
+		if is := state(user); !is.RequestedAt.Equal(requestedAt) || is.CompletedAt != nil {
+			t.Errorf("the erasure of %s: %+v", user, is)
+		}
+		if got := w.send(http.MethodDelete, "/v1/users/"+user, ""); got.status != http.StatusAccepted {
+			t.Errorf("erasing %s: %d %s", user, got.status, got.body)
+		}
+	}
+	w.converge()
+	w.exec("UPDATE referral.erasure_progress SET completed_at = 'infinity' WHERE user_id = 'early'")
+	for _, user := range []string{"late", "early"} {
+		if state(user).CompletedAt == nil {
+			t.Errorf("the erasure of %s is not completed", user)
+		}
+	}
 }
 
 // SQL may write what HTTP refuses, also after an erasure.

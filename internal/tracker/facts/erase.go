@@ -36,7 +36,7 @@ func (s *Store) Erasure(ctx context.Context, userID string) (*Erasure, error) {
 
 func (s *Store) erasure(ctx context.Context, from *postgres.DB, userID string) (*Erasure, error) {
 	var e Erasure
-	err := from.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(&e.RequestedAt, &e.CompletedAt)
+	err := from.QueryRow(ctx, s.sql.Get("find_erasure"), userID).Scan(always{&e.RequestedAt}, instant{&e.CompletedAt})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil
