@@ -59,7 +59,7 @@ func TestFindReturnsTheFieldsOfALink(t *testing.T) {
 	testworld.Must(t, err)
 	want := &links.Link{
 		Code: "ann1", Campaign: "spring", ReferrerID: "ann", ReferrerVisitor: "visitor-of-ann",
-		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: w.now.Add(time.Hour),
+		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: new(w.now.Add(time.Hour)),
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(time.Millisecond)); diff != "" {
 		t.Errorf("link (-want +got):\n%s", diff)
@@ -74,9 +74,13 @@ func TestExpiredAndDisabledLinksHaveEnded(t *testing.T) {
 	w.asOwner(insertLink, "disabled", home, nil, past)
 	w.asOwner(insertLink, "expires", home, future, nil)
 	w.asOwner(insertLink, "disables", home, nil, future)
+	w.asOwner(insertLink, "expired-in-the-year-1", home, time.Time{}, nil)
+	w.asOwner(insertLink, "disabled-in-the-year-1", home, nil, time.Time{})
 	for range 2 { // read, and then remembered
 		w.expect("expired", "ended")
 		w.expect("disabled", "ended")
+		w.expect("expired-in-the-year-1", "ended")
+		w.expect("disabled-in-the-year-1", "ended")
 	}
 	w.expect("never", "unknown")
 	w.expect("expires", home)

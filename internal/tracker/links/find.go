@@ -128,15 +128,8 @@ func scan(row pgx.CollectableRow) (answered, error) {
 	var a answered
 	var found bool
 	link := new(Link)
-	var expires, disabled *time.Time
 	err := row.Scan(&a.given, &a.code, &found, &link.Campaign, &link.ReferrerID, &link.Destination, &link.CampaignDestination,
-		&expires, &disabled, &link.ReferrerVisitor)
-	if expires != nil {
-		link.ExpiresAt = *expires
-	}
-	if disabled != nil {
-		link.DisabledAt = *disabled
-	}
+		&link.ExpiresAt, &link.DisabledAt, &link.ReferrerVisitor)
 	link.Destination, link.CampaignDestination = followable(link.Destination), followable(link.CampaignDestination)
 	if link.Code = a.code; found {
 		a.link = link

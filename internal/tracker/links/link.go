@@ -11,15 +11,15 @@ type Link struct {
 	Destination         string // the link's own; empty: none, or an unsafe one
 	CampaignDestination string // likewise
 
-	ExpiresAt  time.Time // zero: never
-	DisabledAt time.Time // zero: not disabled
+	ExpiresAt  *time.Time // nil: never
+	DisabledAt *time.Time // nil: it is not disabled
 
 	ReferrerVisitor string // visitor id of the referrer's own signup; empty: not known
 }
 
 // live reports whether the link is neither expired nor disabled.
 func (l *Link) live(now time.Time) bool {
-	return (l.ExpiresAt.IsZero() || now.Before(l.ExpiresAt)) && (l.DisabledAt.IsZero() || now.Before(l.DisabledAt))
+	return (l.ExpiresAt == nil || now.Before(*l.ExpiresAt)) && (l.DisabledAt == nil || now.Before(*l.DisabledAt))
 }
 
 // size is the approximate memory of the link, in bytes.
