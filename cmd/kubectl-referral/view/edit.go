@@ -37,7 +37,7 @@ func Compare(now, proposed map[string]any) []Change {
 	slices.Sort(paths)
 	var changes []Change
 	for _, path := range paths {
-		if !same(before[path], after[path]) {
+		if !same(path, before[path], after[path]) {
 			changes = append(changes, Change{path, before[path], after[path]})
 		}
 	}
@@ -94,20 +94,35 @@ func without(item any, field string) any {
 	return rest
 }
 
-// same reports whether two values are equal, in whatever way they are written.
-func same(a, b string) bool {
-	if a == b {
-		return true
-	}
-	if x, err := time.ParseDuration(a); err == nil {
-		y, err := time.ParseDuration(b)
-		return err == nil && x == y
-	}
-	if x, err := time.Parse(time.RFC3339, a); err == nil {
-		y, err := time.Parse(time.RFC3339, b)
-		return err == nil && x.Equal(y)
-	}
+// spellings are the fields in which a value can be written in several ways, each with what reports
+// whether two texts are the same value. Any other text, such as a name, is only what is written.
+var spellings = map[string]func(a, b string) bool{
+	"amount": sameNumber, "rate": sameNumber,
+	"holdPeriod": sameDuration, "withinSignup": sameDuration, "beforeSignup": sameDuration,
+	"attributionWindow": sameDuration, "resyncInterval": sameDuration,
+	"startsAt": sameTime, "endsAt": sameTime,
+}
+
+// same reports whether two values of a field are equal, in whatever way they are written.
+func same(path, a, b string) bool {
+	spelled := spellings[path[strings.LastIndex(path, ".")+1:]]
+	return a == b || spelled != nil && spelled(a, b)
+}
+
+func sameNumber(a, b string) bool {
 	x, isNumber := new(big.Rat).SetString(a)
 	y, areBoth := new(big.Rat).SetString(b)
 	return isNumber && areBoth && x.Cmp(y) == 0
+}
+
+func sameDuration(a, b string) bool {
+	x, errX := time.ParseDuration(a)
+	y, errY := time.ParseDuration(b)
+	return errX == nil && errY == nil && x == y
+}
+
+func sameTime(a, b string) bool {
+	x, errX := time.Parse(time.RFC3339, a)
+	y, errY := time.Parse(time.RFC3339, b)
+	return errX == nil && errY == nil && x.Equal(y)
 }

@@ -1,10 +1,12 @@
 package view
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
@@ -64,14 +66,19 @@ func TestCompareIgnoresOnlySpelling(t *testing.T) {
 		now, proposed map[string]any
 		want          []Change
 	}{
-		"an amount":   {map[string]any{"a": "5.00"}, map[string]any{"a": "5.0"}, nil},
-		"a duration":  {map[string]any{"d": "720h"}, map[string]any{"d": "720h0m0s"}, nil},
-		"a time":      {map[string]any{"t": "2026-11-01T00:00:00Z"}, map[string]any{"t": "2026-11-01T02:00:00+02:00"}, nil},
-		"list order":  {list("USD", "EUR"), list("EUR", "USD"), nil},
-		"a new value": {map[string]any{}, map[string]any{"n": int64(50)}, []Change{{"n", "", "50"}}},
-		"a lost item": {list("USD", "EUR"), list("USD"), []Change{{"m[EUR].amount", "1", ""}}},
-		"a boolean":   {map[string]any{"s": false}, map[string]any{"s": true}, []Change{{"s", "false", "true"}}},
-		"a text":      {map[string]any{"c": "a == 1"}, map[string]any{"c": "a == 1.0"}, []Change{{"c", "a == 1", "a == 1.0"}}},
+		"an amount":              {fixed("5.00"), fixed("5.0"), nil},
+		"another amount":         {fixed("5.00"), fixed("50.0"), []Change{{"rewards[a.b].fixed.amount", "5.00", "50.0"}}},
+		"a duration":             {map[string]any{"holdPeriod": "720h"}, map[string]any{"holdPeriod": "720h0m0s"}, nil},
+		"a time":                 {map[string]any{"endsAt": "2026-11-01T00:00:00Z"}, map[string]any{"endsAt": "2026-11-01T02:00:00+02:00"}, nil},
+		"list order":             {list("USD", "EUR"), list("EUR", "USD"), nil},
+		"a new value":            {map[string]any{}, map[string]any{"n": int64(50)}, []Change{{"n", "", "50"}}},
+		"a lost item":            {list("USD", "EUR"), list("USD"), []Change{{"m[EUR].amount", "1", ""}}},
+		"a boolean":              {map[string]any{"s": false}, map[string]any{"s": true}, []Change{{"s", "false", "true"}}},
+		"a text":                 {map[string]any{"c": "a == 1"}, map[string]any{"c": "a == 1.0"}, []Change{{"c", "a == 1", "a == 1.0"}}},
+		"a name like a number":   {policyRef("1.1"), policyRef("1.10"), []Change{{"policyRef.name", "1.1", "1.10"}}},
+		"a name like a duration": {policyRef("1h"), policyRef("60m"), []Change{{"policyRef.name", "1h", "60m"}}},
+		"a condition":            {map[string]any{"condition": "1 "}, map[string]any{"condition": "1.0"}, []Change{{"condition", "1 ", "1.0"}}},
+		"no such amount":         {fixed("five"), fixed("5"), []Change{{"rewards[a.b].fixed.amount", "five", "5"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, Compare(test.now, test.proposed)); diff != "" {
@@ -79,6 +86,36 @@ func TestCompareIgnoresOnlySpelling(t *testing.T) {
 			}
 		})
 	}
+}
+
+func fixed(amount string) map[string]any {
+	return map[string]any{"rewards": []any{map[string]any{"name": "a.b", "fixed": map[string]any{"amount": amount, "currency": "USD"}}}}
+}
+
+func policyRef(name string) map[string]any {
+	return map[string]any{"policyRef": map[string]any{"name": name}}
+}
+
+// Each field whose type has more than one spelling of a value is compared by its value.
+func TestCompareKnowsTheFieldsThatHaveSpellings(t *testing.T) {
+	var walk func(reflect.Type, string)
+	walk = func(is reflect.Type, field string) {
+		switch {
+		case is == reflect.TypeFor[v1alpha1.Duration](), is == reflect.TypeFor[metav1.Time]():
+			if spellings[field] == nil {
+				t.Errorf("spellings lacks %s", field)
+			}
+		case is.Kind() == reflect.Pointer, is.Kind() == reflect.Slice:
+			walk(is.Elem(), field)
+		case is.Kind() == reflect.Struct:
+			for i := range is.NumField() {
+				name, _, _ := strings.Cut(is.Field(i).Tag.Get("json"), ",")
+				walk(is.Field(i).Type, name)
+			}
+		}
+	}
+	walk(reflect.TypeFor[v1alpha1.RewardPolicySpec](), "")
+	walk(reflect.TypeFor[v1alpha1.ReferralCampaignSpec](), "")
 }
 
 func list(currencies ...string) map[string]any {
