@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -259,10 +260,9 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 	var afterAt *time.Time
 	var afterID string
 	if after != "" {
-		text, id, found := strings.Cut(after, "/")
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if !found || err != nil {
-			return friends, ErrInvalidAfter
+		at, id, err := readPlace(after)
+		if err != nil {
+			return friends, err
 		}
 		afterAt, afterID = &at, id
 	}
@@ -295,7 +295,6 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		var mode reward.Mode
 		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason, &mode}, func() error {
 			friend := f
-			friend.SignedUpAt = postgres.Representable(f.SignedUpAt)
 			friend.Reason = string(reward.ShownReason(mode, reward.State(f.State), reward.Reason(f.Reason)))
 			friends.Newest = append(friends.Newest, friend)
 			return nil
@@ -307,8 +306,32 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 	}
 	if len(friends.Newest) > mostFriends {
 		friends.Newest, friends.Complete = friends.Newest[:mostFriends], false
-		last := friends.Newest[mostFriends-1]
-		friends.Next = last.SignedUpAt.UTC().Format(time.RFC3339Nano) + "/" + last.UserID
+		friends.Next = placeOf(&friends.Newest[mostFriends-1])
+	}
+	for i := range friends.Newest {
+		f := &friends.Newest[i]
+		f.SignedUpAt = postgres.Representable(f.SignedUpAt)
 	}
 	return friends, nil
+}
+
+// year2000 is where Postgres counts the microseconds of a time from, in seconds since 1970. Counted
+// from 1970 those of its last years are too many for an int64.
+const year2000 = 946_684_800
+
+// placeOf returns the place of a friend in the list of friends: the time of the signup, in
+// microseconds since the year 2000, and the user id. RFC 3339 cannot express every time.
+func placeOf(f *Friend) string {
+	at := (f.SignedUpAt.Unix()-year2000)*1_000_000 + int64(f.SignedUpAt.Nanosecond())/1000
+	return strconv.FormatInt(at, 10) + "/" + f.UserID
+}
+
+// readPlace reads what placeOf returned. Its error is ErrInvalidAfter.
+func readPlace(text string) (signedUpAt time.Time, userID string, err error) {
+	number, userID, found := strings.Cut(text, "/")
+	at, err := strconv.ParseInt(number, 10, 64)
+	if !found || err != nil {
+		return time.Time{}, "", ErrInvalidAfter
+	}
+	return time.Unix(year2000+at/1_000_000, at%1_000_000*1000), userID, nil
 }

@@ -1,6 +1,8 @@
 package explain_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
@@ -25,6 +27,35 @@ func TestReferrerWithAHundredThousandFriendsIsAnswered(t *testing.T) {
 	check(t, err)
 	if len(second.Newest) != 50 || second.Newest[0].UserID != "f50" {
 		t.Errorf("the next page begins with %+v", second.Newest[0])
+	}
+}
+
+func TestPagesListEachFriendOnceHoweverLongAgoItSignedUp(t *testing.T) {
+	w := newWorld(t)
+	w.write(`INSERT INTO referral.signup (user_id, code, signed_up_at)
+		SELECT 'late' || n, 'a', timestamptz '294276-12-31 23:59:59.999999+00' - n * interval '1 microsecond' FROM generate_series(0, 119) AS n
+		UNION ALL
+		SELECT 'early' || n, 'a', timestamptz '4713-01-01 BC' + n * interval '1 microsecond' FROM generate_series(0, 119) AS n`)
+	check(t, w.engine.Converge(t.Context()))
+	var listed []string
+	for after, page := "", 0; page < 6; page++ {
+		friends, err := explain.OfReferrer(t.Context(), w.reader, "anna", after)
+		check(t, err)
+		for _, friend := range friends.Newest {
+			listed = append(listed, friend.UserID)
+		}
+		if after = friends.Next; friends.Complete {
+			break
+		}
+	}
+	slices.Sort(listed)
+	if once := slices.Compact(slices.Clone(listed)); len(once) != 241 || len(listed) != 241 {
+		t.Errorf("%d different friends of 241 are listed in %d rows", len(once), len(listed))
+	}
+	for _, after := range []string{"x", "/x", "1", "1.5/x", "99999999999999999999/x", "2026-11-08T08:05:00Z/x"} {
+		if _, err := explain.OfReferrer(t.Context(), w.reader, "anna", after); !errors.Is(err, explain.ErrInvalidAfter) {
+			t.Errorf("after %q: %v", after, err)
+		}
 	}
 }
 

@@ -56,8 +56,8 @@ func TestTextOfUsersCannotControlTheTerminal(t *testing.T) {
 // A user chooses an id, and a support person pastes it.
 func TestPlaceToGoOnFromIsOneWordOfAShell(t *testing.T) {
 	review := object[v1alpha1.RewardReview](t, "testdata/review/referrer.yaml")
-	review.Status.Friends.Next = "2026-11-08T08:05:00Z/x'; reboot; '"
-	if text := Review(Options{Now: now}, review); !strings.Contains(text, `--after '2026-11-08T08:05:00Z/x'\''; reboot; '\'''`) {
+	review.Status.Friends.Next = "847440300000000/x'; reboot; '"
+	if text := Review(Options{Now: now}, review); !strings.Contains(text, `--after '847440300000000/x'\''; reboot; '\'''`) {
 		t.Error(text)
 	}
 }
