@@ -20,27 +20,27 @@ var unread = []string{
 // value and gets a checksum.
 var unrestored = []string{"pair.admission_order", "pair.counted_at"}
 
-// tampered is a value of the column's type that differs from the recorded one.
-func tampered(table, column, kind string) string {
+// tampered are values of the column's type that differ from the recorded one.
+func tampered(table, column, kind string) []string {
 	switch table + "." + column {
 	case "attribution.source":
-		return "CASE source WHEN 'Code' THEN 'Touch' ELSE 'Code' END"
+		return []string{"CASE source WHEN 'Code' THEN 'Touch' ELSE 'Code' END"}
 	case "pair.state":
-		return "CASE state WHEN 'Held' THEN 'Granted' ELSE 'Held' END"
+		return []string{"CASE state WHEN 'Held' THEN 'Granted' ELSE 'Held' END"}
 	case "pair.reason":
-		return "CASE reason WHEN 'Refunded' THEN 'Overridden' ELSE 'Refunded' END"
+		return []string{"CASE reason WHEN 'Refunded' THEN 'Overridden' ELSE 'Refunded' END"}
 	case "attribution.via":
-		return "CASE WHEN via IS NULL THEN 7 END"
+		return []string{"CASE WHEN via IS NULL THEN 7 END"}
 	}
 	switch kind {
 	case "text":
-		return "'tampered'"
+		return []string{"'tampered'"}
 	case "timestamp with time zone":
-		return "coalesce(" + column + ", now()) + interval '1 day'"
+		return []string{column + " + interval '1 day'", "'infinity'", "'-infinity'"}
 	case "boolean":
-		return "NOT " + column
+		return []string{"NOT " + column}
 	}
-	return "coalesce(" + column + ", 0) + 7"
+	return []string{"coalesce(" + column + ", 0) + 7"}
 }
 
 // A resync notices an altered value in any column of results and puts it right.
@@ -60,32 +60,34 @@ func TestResyncNoticesEachAlteredColumn(t *testing.T) {
 			if name := row.table + "." + column; slices.Contains(unread, name) || isKey(row.table, column) {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s.%s where %s", row.table, column, row.where), func(t *testing.T) {
-				s := &shop{TB: t, db: s.db, writer: s.writer, owner: s.owner, engine: s.engine, uri: s.uri}
-				s.behind(fmt.Sprintf("UPDATE referral.%s SET %s = %s WHERE %s", row.table, column, tampered(row.table, column, kind), row.where))
-				if cmp.Equal(before, s.allResults()) {
-					t.Fatal("nothing was altered")
-				}
-				s.resync()
-				skip := ""
-				if slices.Contains(unrestored, row.table+"."+column) {
-					skip = column
-				}
-				if diff := cmp.Diff(s.without(before, skip), s.without(s.allResults(), skip)); diff != "" {
-					t.Errorf("not as it was (-before +after):\n%s", diff)
-				}
-				if diff := cmp.Diff(entries, s.rows(ledger)); diff != "" {
-					t.Errorf("the ledger has other entries (-before +after):\n%s", diff)
-				}
-				quiet := s.written()
-				s.resync()
-				if diff := cmp.Diff(quiet, s.written()); diff != "" {
-					t.Errorf("the second resync wrote something:\n%s", diff)
-				}
-				if skip != "" {
-					before = s.allResults()
-				}
-			})
+			for _, value := range tampered(row.table, column, kind) {
+				t.Run(fmt.Sprintf("%s.%s where %s is %s", row.table, column, row.where, value), func(t *testing.T) {
+					s := &shop{TB: t, db: s.db, writer: s.writer, owner: s.owner, engine: s.engine, uri: s.uri}
+					s.behind(fmt.Sprintf("UPDATE referral.%s SET %s = %s WHERE %s", row.table, column, value, row.where))
+					if cmp.Equal(before, s.allResults()) {
+						t.Fatal("nothing was altered")
+					}
+					s.resync()
+					skip := ""
+					if slices.Contains(unrestored, row.table+"."+column) {
+						skip = column
+					}
+					if diff := cmp.Diff(s.without(before, skip), s.without(s.allResults(), skip)); diff != "" {
+						t.Errorf("not as it was (-before +after):\n%s", diff)
+					}
+					if diff := cmp.Diff(entries, s.rows(ledger)); diff != "" {
+						t.Errorf("the ledger has other entries (-before +after):\n%s", diff)
+					}
+					quiet := s.written()
+					s.resync()
+					if diff := cmp.Diff(quiet, s.written()); diff != "" {
+						t.Errorf("the second resync wrote something:\n%s", diff)
+					}
+					if skip != "" {
+						before = s.allResults()
+					}
+				})
+			}
 		}
 	}
 }

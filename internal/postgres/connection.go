@@ -92,7 +92,9 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	// The driver would keep all notifications; nothing here listens for any.
 	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 
-	config.AfterConnect = useTextColumns
+	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
+		return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection))
+	}
 	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
 		limitReading(connection)
 		return true, nil
