@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -111,6 +112,26 @@ func TestLostPairOfAReversedCampaignIsDecidedAnew(t *testing.T) {
 			s.resync()
 			s.drifted(drift)
 		})
+	}
+}
+
+// A hold that would end after the last time of Postgres ends then.
+func TestAlteredPairOfTheLastPurchaseIsPutRight(t *testing.T) {
+	s := newShop(t)
+	terms := fiveDollars()
+	terms.HoldPeriod = 48 * time.Hour
+	s.declare("friends", terms)
+	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'friends', 'anna');
+		INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('ben', 'a', '294276-12-31 00:00+00');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'p', 1000, 'USD', '294276-12-31 01:00+00')`)
+	s.converge()
+	const pair = "SELECT state, reason, matures_at::text FROM referral.pair"
+	before := s.rows(pair)
+	for _, altered := range []string{"matures_at = now()", "matures_at = 'infinity'", "state = 'Granted'"} {
+		s.behind("UPDATE referral.pair SET " + altered)
+		s.resync()
+		s.expect("pair of which was altered "+altered, pair, before...)
+		s.expect("set aside", "SELECT cause FROM referral.set_aside")
 	}
 }
 

@@ -41,11 +41,13 @@ WITH altered AS MATERIALIZED (
     UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, a.admission_order, a.ordinal,
            a.qualified_at,
-           b.purchased_at + coalesce((r.terms ->> 'holdPeriod')::bigint, 0) / 1000 * interval '1 microsecond' AS matures_at,
+           -- A hold ends at the last time of Postgres at the latest, as in reward.maturesAt.
+           least(b.purchased_at, timestamptz '294276-12-31 23:59:59.999999+00' - h.hold) + h.hold AS matures_at,
            a.counted_at, a.allowed, a.state, a.reason, a.credits
       FROM altered AS a
       JOIN referral.purchase AS b ON b.user_id = a.user_id AND b.purchase_id = a.purchase_id
       JOIN referral.revision AS r ON r.campaign = a.campaign AND r.revision = a.revision
+     CROSS JOIN LATERAL (SELECT coalesce((r.terms ->> 'holdPeriod')::bigint, 0) / 1000 * interval '1 microsecond' AS hold) AS h
     UNION ALL
     SELECT a.user_id, a.purchase_id, a.campaign, a.referrer_id, a.revision, a.admission_order, a.ordinal,
            a.qualified_at, a.matures_at, t.at AS counted_at, a.allowed, a.state, a.reason, a.credits
