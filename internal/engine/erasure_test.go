@@ -177,6 +177,36 @@ func TestErasureRemembersSharedFingerprints(t *testing.T) {
 	}
 }
 
+// An erasure of the referrer blanks the fingerprints, and records which were shared, between two
+// statements of the batch that decides the referee.
+func TestBatchBesideTheErasureOfTheReferrerFindsTheSharedFingerprint(t *testing.T) {
+	s := newShop(t)
+	anna := s.elsewhere("ben", "anna")
+	s.declare("friends", fiveDollars())
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'friends', $1)", anna)
+	s.write("INSERT INTO referral.signup (user_id, fingerprints) VALUES ($1, '{card}')", anna)
+	s.converge()
+	s.write(`
+		INSERT INTO referral.signup (user_id, code, fingerprints) VALUES ('ben', 'a', '{card}');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 1000, 'USD')`)
+	release := s.hold("SELECT pg_advisory_xact_lock(1)")
+	held := s.newEngine(engine.Options{})
+	for _, name := range []string{"load_shared", "load_fingerprint"} { // the first one waits, after its snapshot
+		sql, _ := strings.CutSuffix(strings.TrimSpace(held.Statement(name)), ";")
+		held.Replace(name, "WITH waits AS MATERIALIZED (SELECT pg_advisory_xact_lock(1)) SELECT found.* FROM waits CROSS JOIN LATERAL (\n"+sql+"\nOFFSET 0) AS found")
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- held.Attempts(context.WithoutCancel(t.Context()), 1) }()
+	s.eventually("the batch waits", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	s.write("SELECT referral.erase_user($1)", anna)
+	testworld.Must(t, s.engine.Attempts(t.Context(), 20))
+	s.erased(anna)
+	release()
+	testworld.Must(t, <-ended)
+	s.converge()
+	s.expect("pairs", pairs)
+}
+
 func TestErasureKeepsAttributionsOfOtherSignups(t *testing.T) {
 	for _, decided := range []bool{true, false} {
 		t.Run(fmt.Sprint("decided ", decided), func(t *testing.T) {

@@ -336,9 +336,6 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	}
 	var q pgx.Batch
 	var id, other string
-	q.Queue(b.statement("load_shared"), users, others).Query(b.each([]any{&id, &other}, func() {
-		b.byID[id].Signup.SharedWith = append(b.byID[id].Signup.SharedWith, other)
-	}))
 	if len(wanted) > 0 {
 		var fingerprints []string
 		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
@@ -352,6 +349,11 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 			fingerprints = nil
 		}))
 	}
+	// Each statement has a snapshot of its own. An erasure records what is shared in the transaction
+	// that blanks fingerprints, so what the statement before no longer found is found here.
+	q.Queue(b.statement("load_shared"), users, others).Query(b.each([]any{&id, &other}, func() {
+		b.byID[id].Signup.SharedWith = append(b.byID[id].Signup.SharedWith, other)
+	}))
 	return b.send(ctx, &q)
 }
 
