@@ -43,6 +43,7 @@ func TestRewardsBeyondBigintWaitUnderTheLargestBudget(t *testing.T) {
 	s.write(annasLink + ";" + benByTouch)
 	s.converge()
 	s.expect("pairs", pairs, "ben p Waiting BudgetExhausted")
+	s.clean()
 }
 
 func TestBudgetWhoseCounterIsNoNumberAdmitsNothing(t *testing.T) {

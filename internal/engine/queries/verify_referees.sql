@@ -130,8 +130,10 @@ SELECT 'waits and would fit', w.user_id, w.user_id || '/' || w.purchase_id, form
    AND (w.edit < c.edit
         OR (w.growing OR c.pairs_per_referrer IS NULL OR coalesce(r.pairs, 0) < c.pairs_per_referrer)
            AND (c.budget_amount IS NULL
-                OR c.budget_amount - coalesce(budget.spent, 0) >= CASE WHEN w.tier_starts IS NULL THEN w.least_need
-                                                                       ELSE w.tier_needs[width_bucket(1 + coalesce(r.pairs, 0), w.tier_starts)] END))
+                -- A need of the largest bigint may stand for more, so it never fits.
+                OR least(c.budget_amount - coalesce(budget.spent, 0), 9223372036854775806)
+                   >= CASE WHEN w.tier_starts IS NULL THEN w.least_need
+                           ELSE w.tier_needs[width_bucket(1 + coalesce(r.pairs, 0), w.tier_starts)] END))
    AND NOT EXISTS (SELECT FROM referral.allocation_request AS q WHERE q.campaign = c.name)
    AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.campaign = c.name)
    AND NOT (SELECT EXISTS (SELECT FROM referral.change))
