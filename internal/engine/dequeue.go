@@ -147,13 +147,14 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	return b.expandNow(ctx, all)
 }
 
-// resume returns which of these campaigns are open and have deferred referees.
+// resume returns which of these campaigns have deferred referees that can be decided again. Admitted
+// pairs grow in every mode but the two left out.
 func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error) {
-	open := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
+	decided := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
 		c := b.config.Reward.Campaigns[name]
-		return c == nil || c.Mode != reward.Open
+		return c == nil || c.Mode == reward.Suspended || c.Mode == reward.Reversing
 	})
-	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), open)
+	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), decided)
 	if err != nil {
 		return nil, err
 	}
