@@ -273,6 +273,9 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
+	if err := b.findForeign(ctx); err != nil {
+		return fmt.Errorf("while looking for foreign ledger entries: %w", err)
+	}
 	b.watch.end(StageAllocate)
 	if err := b.record(ctx); err != nil {
 		return fmt.Errorf("while recording results: %w", err)

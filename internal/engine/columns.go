@@ -285,8 +285,7 @@ type creditCountColumns struct {
 type creditCountKey struct{ campaign, currency string }
 
 // add adds amounts to the row of its key, or to a new row where the sum would overflow.
-func (c *creditCountColumns) add(campaign, currency string, granted, held int64) {
-	reversed := -min(granted, 0)
+func (c *creditCountColumns) add(campaign, currency string, granted, held, reversed int64) {
 	key := creditCountKey{campaign, currency}
 	row, ok := c.rows[key]
 	if !ok || overflows(c.Granted[row], granted) || overflows(c.Held[row], held) || overflows(c.Reversed[row], reversed) {

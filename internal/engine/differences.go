@@ -27,6 +27,7 @@ type differences struct {
 	waitlistRemovals  pairKeyColumns   // rows that leave the waitlist
 	waitlistReferrers referrerColumns  // referrers of rows that join, change or leave
 	setAside          setAsideColumns
+	requestsResync    bool     // counters and accounts may include foreign entries that are corrected
 	decided           []string // user_ids
 }
 
@@ -92,6 +93,7 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		row := d.comparePair(r, before, decision)
 		d.compareWaiting(r, decision, row, config)
 		d.compareCredits(r, before, decision)
+		d.compareForeign(r, before, decision)
 	}
 	for _, undecided := range recorded { // pairs of a suspended campaign
 		if undecided.State == reward.Held && !undecided.MaturesAt.After(now) && !r.postponedPairs[undecided.PurchaseID] {
@@ -108,6 +110,7 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 		r.markDrift(r.entries[i].PurchaseID)
 		d.addEntry(r, &r.entries[i])
 	}
+	d.addForeign(r)
 }
 
 // waitsAsBefore reports whether a resync found the pair waiting and it goes on waiting. Why it waits
@@ -283,13 +286,18 @@ func (r *referee) hasRecorded(decision *reward.Decision, credit *reward.Credit) 
 // addHeld counts a credit as held, or with -1 as no longer held.
 func (d *differences) addHeld(campaign string, credit *reward.Credit, sign int64) {
 	d.accounts.add(credit.BeneficiaryID, credit.Currency, 0, sign*credit.Amount)
-	d.creditCounts.add(campaign, credit.Currency, 0, sign*credit.Amount)
+	d.creditCounts.add(campaign, credit.Currency, 0, sign*credit.Amount, 0)
 }
 
-// addEntry appends an entry to the ledger and counts it.
+// addEntry appends an entry to the ledger and counts it. compareForeign counts what an entry grants
+// that also corrects foreign entries.
 func (d *differences) addEntry(r *referee, entry *reward.Entry) {
 	d.entries.add(r.UserID, entry)
 	d.countsOf(entry.Campaign) // writes changed_at
-	d.accounts.add(entry.BeneficiaryID, entry.Currency, entry.Amount, 0)
-	d.creditCounts.add(entry.Campaign, entry.Currency, entry.Amount, 0)
+	granted := entry.Amount
+	if r.foreign[entry.PurchaseID] != nil {
+		granted = 0
+	}
+	d.accounts.add(entry.BeneficiaryID, entry.Currency, granted, 0)
+	d.creditCounts.add(entry.Campaign, entry.Currency, granted, 0, -min(entry.Amount, 0))
 }

@@ -37,7 +37,8 @@ type referee struct {
 	recordedBasis basis // the hashes that this batch recorded with the attribution
 	outcome       reward.Outcome
 	entries       []reward.Entry
-	cause         error // why the referee could not be decided
+	foreign       map[string][]foreignEntries // entries that the engine did not make, by purchase
+	cause         error                       // why the referee could not be decided
 }
 
 // recordedCredit is a row of referral.credit.

@@ -119,6 +119,9 @@ func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) 
 	if err := s.computeReversals(); err != nil {
 		return false, err
 	}
+	if err := s.findForeign(ctx); err != nil {
+		return false, fmt.Errorf("while looking for foreign ledger entries: %w", err)
+	}
 	if err := s.recordRange(ctx); err != nil {
 		return false, fmt.Errorf("while taking back what campaign %s gave: %w", s.campaign, err)
 	}

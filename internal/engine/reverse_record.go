@@ -47,6 +47,9 @@ func (s *reversal) loadRange(ctx context.Context) error {
 		err := postgres.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
 			r := s.refereeOf(id)
 			r.credits = append(r.credits, c)
+			if p := r.pair(c.purchaseID); p != nil {
+				p.Credits = append(p.Credits, c.Credit)
+			}
 			return nil
 		})
 		return err
@@ -83,6 +86,7 @@ func (s *reversal) refereeOf(userID string) *referee {
 // decideReversals decides every purchase: pairs, and credits and entries without a pair.
 func (s *reversal) decideReversals(revisions map[rowKey]int) {
 	for _, r := range s.referees {
+		r.sortCredits()
 		known := map[string]bool{}
 		for i := range r.Pairs {
 			known[r.Pairs[i].PurchaseID] = true
@@ -150,10 +154,12 @@ func (s *reversal) compareRange() *differences {
 			before := r.pair(decision.PurchaseID)
 			d.comparePair(r, before, decision)
 			d.compareCredits(r, before, decision)
+			d.compareForeign(r, before, decision)
 		}
 		for i := range r.entries {
 			d.addEntry(r, &r.entries[i])
 		}
+		d.addForeign(r)
 	}
 	return d
 }

@@ -29,6 +29,9 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 	write("postpone_pair", len(d.postponedPairs.userID), d.postponedPairs.userID, d.postponedPairs.purchaseID)
 	write("set_aside", len(d.setAside.userID), d.setAside.userID, d.setAside.cause)
 	write("clear_set_aside", len(d.decided), d.decided)
+	if d.requestsResync {
+		writes.Queue(statement("request_resync"))
+	}
 
 	pairCounts, creditCounts := countColumns(d.pairCounts), &d.creditCounts
 	pairCounts.Shard, creditCounts.Shard = shard, shard
