@@ -156,6 +156,37 @@ func TestInvalidBudgetIsNotDeclared(t *testing.T) {
 	check("put right", "2000 USD Open")
 }
 
+// While the policy is invalid, the terms declared last stay in force: the budget is one for these.
+func TestBudgetThatTheTermsInForceNeverEarnIsNotDeclared(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign := w.rcamp("invite-friends")
+	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"10.00","currency":"USD"}}`)
+	w.awaitReady(campaign)
+	w.apply(yenYAML)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.PolicyInvalidReason)
+	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"20.00","currency":"EUR"}}`)
+	invalid := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	for _, says := range []string{"spec.budget.currency: EUR is a currency that the rewards of revision 1", "spec.rewards[inviter].fixed.amount"} {
+		if !strings.Contains(invalid.Message, says) {
+			t.Errorf("the message does not say %q: %s", says, invalid.Message)
+		}
+	}
+	if !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) {
+		t.Errorf("conditions: %v", campaign.Status.Conditions)
+	}
+	if got := value[string](w, own, "SELECT budget_amount || ' ' || budget_currency FROM referral.campaign"); got != "1000 USD" {
+		t.Errorf("the budget in force is %s", got)
+	}
+	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"20.00","currency":"USD"}}`)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.PolicyInvalidReason)
+	w.apply(fiveDollarsYAML)
+	w.awaitReady(campaign)
+	if got := value[string](w, own, "SELECT budget_amount || ' ' || budget_currency FROM referral.campaign"); got != "2000 USD" {
+		t.Errorf("put right, the budget in force is %s", got)
+	}
+}
+
 func TestTermsInAnotherCurrencyThanTheBudgetAreNotDeclared(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

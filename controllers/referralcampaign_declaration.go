@@ -15,7 +15,7 @@ import (
 // decision under an earlier declaration, so a status written afterwards is true.
 //
 // Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
-// Terms that are not recorded are reported by reportTermsError.
+// Terms and a budget that do not come into force are reported by reportTermsError.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
 	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {
@@ -48,8 +48,21 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 				"and declare this campaign in another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
 		s.desired.terms = nil
 		return r.reportCounters(ctx, s) // again, with the budget in force
+	case s.declared.BudgetKept:
+		s.problem = s.keptBudget(declaration.Budget.Currency)
 	}
 	return nil
+}
+
+// keptBudget is the problem of a budget that did not come into force because the terms in force,
+// which stay for another reason, never earn in its currency.
+func (s *campaignScope) keptBudget(currency string) *specProblem {
+	err := fmt.Errorf("spec.budget.currency: %s is a currency that the rewards of revision %d, which is in force, never have, so no pair could "+
+		"ever count: set the budget in the currency of all rewards", currency, s.declared.Revision)
+	if s.problem != nil {
+		err = fmt.Errorf("%w, or put right what keeps other terms from being declared: %w", err, s.problem.err)
+	}
+	return &specProblem{v1alpha1.InvalidSpecReason, err}
 }
 
 // declarationOf is what a campaign's spec and its desired terms declare.

@@ -53,6 +53,9 @@ type Declared struct {
 	Stale    bool   // the declaration was older than what is in force and was ignored
 	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
 	Full     bool   // no further revision is recorded: the terms in force stay
+	// The terms in force stay and never earn in the currency of the declared budget: the budget in
+	// force stays, too.
+	BudgetKept bool
 }
 
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the
@@ -64,7 +67,8 @@ type Declared struct {
 // is recorded. A campaign that was never declared cannot be declared without terms. In mode
 // PolicyMissing, which has no terms, only the campaign's mode and its declaring object change. Once
 // the revisions of the schema take editsBytes, none is recorded that does not return to the terms
-// before the newest; the rest of the declaration comes into force.
+// before the newest; the rest of the declaration comes into force. Where the terms in force stay, a
+// budget in a currency that they never earn does not come into force.
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
@@ -81,6 +85,12 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	if full && !present.exists {
 		return Declared{Epoch: present.epoch, Full: true}, nil
 	}
+	budgetKept := false
+	if full || d.Terms == nil && d.Mode != PolicyMissing {
+		if budgetKept, err = d.keepBudget(ctx, db, present); err != nil {
+			return Declared{}, fmt.Errorf("while comparing the budget with the terms in force: %w", err)
+		}
+	}
 	if present.ownerUID != d.OwnerUID || present.edits(d).any() {
 		err = transact(ctx, db, func(tx pgx.Tx) error {
 			present, err = declare(ctx, tx, db, d)
@@ -91,28 +101,35 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 		}
 	}
 	declared := present.declared(d)
-	declared.Full = full
+	declared.Full, declared.BudgetKept = full, budgetKept
 	return declared, nil
 }
 
 // keepTerms makes a declaration keep the terms in force if no further revision is recorded, which it
-// reports. If these terms cannot earn in the currency of the declared budget, the budget in force
-// stays, too.
+// reports.
 func (d *Declaration) keepTerms(ctx context.Context, db *postgres.DB, present *campaignRow) (full bool, err error) {
-	var currency *string
-	if d.Budget != nil {
-		currency = &d.Budget.Currency
-	}
-	var fits, earnsBudget bool
-	err = db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes, currency).Scan(&fits, &earnsBudget)
+	var fits bool
+	err = db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes).Scan(&fits)
 	if err != nil || fits {
 		return false, err
 	}
 	d.Policy, d.Digest = present.policy, present.digest
-	if !earnsBudget {
-		if d.Budget = nil; present.budget != (Money{}) {
-			d.Budget = &present.budget
-		}
+	return true, nil
+}
+
+// keepBudget makes a declaration under the terms in force keep the budget in force, too, if these
+// terms cannot earn in the currency of the declared one, which it reports. Otherwise no pair could
+// count any more.
+func (d *Declaration) keepBudget(ctx context.Context, db *postgres.DB, present *campaignRow) (kept bool, err error) {
+	if d.Budget == nil || d.Budget.Currency == present.budget.Currency {
+		return false, nil
+	}
+	var earns bool
+	if err := db.QueryRow(ctx, query(db, "earns_budget"), d.Name, d.Budget.Currency).Scan(&earns); err != nil || earns {
+		return false, err
+	}
+	if d.Budget = nil; present.budget != (Money{}) {
+		d.Budget = &present.budget
 	}
 	return true, nil
 }

@@ -1,9 +1,11 @@
 package database_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -67,5 +69,63 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 	testworld.Exec(t, w, "DELETE FROM referral.revision WHERE campaign = 'gone'")
 	if declared := w.declare(edited); declared.Full || declared.Revision != 4 {
 		t.Errorf("after rows were deleted: %+v", declared)
+	}
+}
+
+// A campaign goes on under its newest revision, because its policy is invalid or because no further
+// revision is recorded. A budget in a currency that the revision never earns does not come into force.
+func TestBudgetThatTheRevisionInForceNeverEarnsDoesNotComeIntoForce(t *testing.T) {
+	percentage := func(minimum, maximum map[string]int64) reward.Terms {
+		terms := fiveDollars(0)
+		terms.MinimumAmounts = minimum
+		terms.Rewards[0].Fixed, terms.Rewards[0].Percentage = nil, &reward.Percentage{Rate: "10", MaximumAmounts: maximum}
+		return terms
+	}
+	tiers := fiveDollars(0)
+	tiers.Rewards[0].Fixed, tiers.Rewards[0].Tiers = nil, []reward.Tier{{FromPair: 1, Fixed: reward.Money{Amount: 100, Currency: "USD"}}}
+	mixed := percentage(nil, nil)
+	mixed.Rewards = append(mixed.Rewards, fiveDollars(500).Rewards...)
+	mixed.Rewards[0].Name = "bonus"
+	fixedAboveMinimum := fiveDollars(500)
+	fixedAboveMinimum.MinimumAmounts = map[string]int64{"EUR": 1}
+	usd, both := map[string]int64{"USD": 1}, map[string]int64{"EUR": 1, "USD": 1}
+	for name, c := range map[string]struct {
+		terms reward.Terms
+		want  string // of a budget in EUR
+	}{
+		"fixed":                               {fiveDollars(500), "100 USD"},
+		"fixed, of purchases in EUR":          {fixedAboveMinimum, "100 USD"},
+		"tiers":                               {tiers, "100 USD"},
+		"minimum amounts":                     {percentage(usd, nil), "100 USD"},
+		"maximum amounts":                     {percentage(nil, usd), "100 USD"},
+		"a percentage beside a fixed reward":  {mixed, "100 USD"},
+		"amounts in both currencies":          {percentage(both, both), "300 EUR"},
+		"a percentage without further amount": {percentage(nil, nil), "300 EUR"},
+	} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", full ", full), func(t *testing.T) {
+				w := newWorld(t)
+				inCurrency := func(amount int64, currency string) func(*database.Declaration) {
+					return func(d *database.Declaration) { d.Budget = &database.Money{Amount: amount, Currency: currency} }
+				}
+				w.declare(invite(withTerms(c.terms), inCurrency(100, "USD")))
+				edit := invite(inCurrency(300, "EUR"), func(d *database.Declaration) { d.Generation = 2 })
+				if full {
+					testworld.Exec(t, w, `INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+						SELECT 'gone', n, '', '{}', 'NewPairs' FROM generate_series(1, 7500) AS n`)
+					withTerms(fiveDollars(700))(&edit)
+				} else {
+					edit.Policy, edit.Terms, edit.Digest = database.Policy{}, nil, ""
+				}
+				for range 2 {
+					if declared := w.declare(edit); declared.BudgetKept != (c.want == "100 USD") || declared.Full != full {
+						t.Errorf("declared %+v", declared)
+					}
+				}
+				if got := testworld.Value[string](t, w, "SELECT concat_ws(' ', budget_amount, budget_currency) FROM referral.campaign"); got != c.want {
+					t.Errorf("the budget is %s, not %s", got, c.want)
+				}
+			})
+		}
 	}
 }
