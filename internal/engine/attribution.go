@@ -37,6 +37,37 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	return b.send(ctx, &writes)
 }
 
+// enqueueShared enqueues again the referees with a new referrer whose fingerprints have changed since
+// the batch read them: the expansion of that change did not see the attribution, which is not
+// committed. It comes late, since the batch may have waited for a campaign. What commits during the
+// batch's last statements is left to the next resync.
+func (b *batch) enqueueShared(ctx context.Context) error {
+	var c sharedColumns
+	for _, r := range b.referees {
+		is := r.outcome.Attribution
+		if is == nil || r.Signup == nil || len(r.Signup.Fingerprints) == 0 {
+			continue
+		}
+		if was := r.Attribution; was == nil || r.lostAttribution || was.ReferrerID != is.ReferrerID {
+			c.UserIDs = append(c.UserIDs, r.UserID)
+			c.ReferrerIDs = append(c.ReferrerIDs, is.ReferrerID)
+			c.Shared = append(c.Shared, r.SharesFingerprint(is.ReferrerID))
+		}
+	}
+	if len(c.UserIDs) == 0 {
+		return nil
+	}
+	_, err := b.tx.Exec(ctx, b.statement("enqueue_shared"), pgx.StrictStructArgs(&c))
+	return err
+}
+
+// sharedColumns are referees with their referrers, and whether they share a fingerprint.
+type sharedColumns struct {
+	UserIDs     []string `db:"user_ids"`
+	ReferrerIDs []string `db:"referrer_ids"`
+	Shared      []bool   `db:"shared"`
+}
+
 // attributionDifferences are the attributions to write, and the hashes of those that stay.
 type attributionDifferences struct {
 	recorded attributionColumns

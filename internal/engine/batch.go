@@ -111,6 +111,9 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if err := b.erase(ctx); err != nil {
 		return false, err
 	}
+	if err := b.enqueueShared(ctx); err != nil {
+		return false, fmt.Errorf("while comparing fingerprints again: %w", err)
+	}
 	if err := b.fence(ctx); err != nil {
 		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -73,4 +74,30 @@ func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A batch has read the referrer's fingerprints and waits for a campaign when they change. The change
+// reaches the referees that are attributed to the referrer, among which the batch's are not yet.
+func TestChangedFingerprintsReachARefereeThatIsJustBeingAttributed(t *testing.T) {
+	s := newShop(t)
+	anna := s.rows("SELECT 'anna' || n FROM generate_series(1, 99) n WHERE referral.shard_of('anna' || n) NOT IN (referral.shard_of('ben'), referral.shard_of('carl')) LIMIT 1")[0]
+	s.declare("invite", fiveDollars(), limited(1, 0, 1000))
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'invite', $1)", anna)
+	s.write("INSERT INTO referral.signup (user_id, fingerprints) VALUES ($1, '{card}')", anna)
+	s.converge()
+	s.write(`
+		INSERT INTO referral.signup (user_id, code, fingerprints) VALUES ('ben', 'a', '{card}'), ('carl', 'a', '{other}');
+		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 1000, 'USD'), ('carl', 'p', 1000, 'USD')`)
+	release := s.hold("SELECT FROM referral.campaign FOR UPDATE")
+	other := s.newEngine(engine.Options{})
+	ended := make(chan error, 1)
+	go func() { ended <- other.Attempts(context.WithoutCancel(t.Context()), 1) }()
+	s.eventually("the batch waits", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	s.write("UPDATE referral.signup SET fingerprints = '{new}' WHERE user_id = $1", anna)
+	testworld.Must(t, s.engine.Attempts(t.Context(), 20))
+	s.expect("the change was expanded", "SELECT count(*) FROM referral.change WHERE kind = 'Referrer' AND key LIKE 'anna%'", "0")
+	release()
+	testworld.Must(t, <-ended)
+	s.converge()
+	s.expect("pairs", pairs, "ben p Granted Qualified", "carl p Granted Qualified")
 }
