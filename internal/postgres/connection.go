@@ -92,9 +92,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	// The driver would keep all notifications; nothing here listens for any.
 	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 
-	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
-		return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection))
-	}
+	config.AfterConnect = useCodecs
 	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
 		limitReading(connection)
 		return true, nil
@@ -112,6 +110,11 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	}
 	config.PingTimeout = defaultConnectTimeout
 	return config, nil
+}
+
+// useCodecs makes a connection use the codecs of this package.
+func useCodecs(ctx context.Context, connection *pgx.Conn) error {
+	return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection), useShortNumerics(ctx, connection))
 }
 
 // keepConnection reports whether a connection may be used again after an error of the server. A
