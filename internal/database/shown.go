@@ -37,12 +37,12 @@ func (s shownID) ScanText(value pgtype.Text) error {
 
 func idOf(text string) string {
 	const longest = 320 // a namespace, a slash and a name
-	return strings.Map(func(r rune) rune {
+	return strings.Clone(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/", r) {
 			return r
 		}
 		return '?'
-	}, text[:min(len(text), longest)])
+	}, text[:min(len(text), longest)])) // a part of a text would keep the memory of all of it
 }
 
 var errNull = errors.New("is NULL")

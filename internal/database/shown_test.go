@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode"
@@ -37,5 +38,26 @@ func TestWhatADatabaseSaysIsShownWithoutControlCharactersAndCut(t *testing.T) {
 		if text == "" || len(text) > 600 || strings.ContainsFunc(text, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf) }) {
 			t.Errorf("%s is %q", what, text)
 		}
+	}
+}
+
+func TestLongTextsOfADatabaseAreNotKept(t *testing.T) {
+	w := newWorld(t)
+	w.declare(invite())
+	testworld.Exec(t, w, "UPDATE referral.owner SET name = repeat('n', 300000), uid = repeat('u', 300000), installation = repeat('i', 300000)")
+	testworld.Exec(t, w, "UPDATE referral.campaign SET policy = repeat('p', 300000)")
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var all []database.Status
+	for range 16 {
+		status, err := database.ReadStatus(t.Context(), w.DB)
+		testworld.Must(t, err)
+		all = append(all, status)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 4<<20 {
+		t.Errorf("%d MiB are kept for %d statuses with owner %.20s", kept>>20, len(all), all[0].Owner.Name)
 	}
 }

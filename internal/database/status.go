@@ -109,7 +109,7 @@ func ReadStatus(ctx context.Context, db *postgres.DB) (Status, error) {
 	if err := rows.Err(); err != nil {
 		return Status{}, fmt.Errorf("while reading the status: %w", err)
 	}
-	status.Bytes = sizes.bytes()
+	status.Bytes = sizes.bytes() + len(status.Attribution)
 	if unreported {
 		if err := status.reportIncidents(ctx, db); err != nil {
 			return Status{}, fmt.Errorf("while reporting withheld reversals: %w", err)
@@ -131,6 +131,7 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 			if c := &s.Campaigns[i]; c.Name == campaign {
 				reported := loss
 				c.Resync.MassReversal = &reported
+				s.Bytes += len(reported.ID)
 			}
 		}
 		return nil
@@ -173,7 +174,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 	}
 	c.ChangedAt = timeOf(changed)
 	if budget != nil && currency != nil {
-		if !isCurrency(*currency) {
+		if !IsCurrency(*currency) {
 			return false, fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign",
 				idOf(c.Name), idOf(*currency))
 		}
@@ -184,7 +185,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 	if err := sizes.add(&c, credits); err != nil {
 		return false, err
 	}
-	if c.Credits, err = readCredits(c.Name, credits); err != nil {
+	if c.Credits, err = readCredits(idOf(c.Name), credits); err != nil {
 		return false, err
 	}
 	s.Campaigns = append(s.Campaigns, c)
@@ -215,6 +216,9 @@ func (r *reportSizes) add(c *CampaignStatus, credits []byte) error {
 	r.campaigns++
 	for _, text := range []string{c.Name, string(c.Mode), c.UID, c.Policy, c.Digest, c.Resync.Handled, c.Resync.Found} {
 		r.textBytes += len(text)
+	}
+	if incident := c.Resync.MassReversal; incident != nil {
+		r.textBytes += len(incident.ID)
 	}
 	r.creditBytes += len(credits)
 	switch {
@@ -254,7 +258,7 @@ func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
 	listed := make(map[string]bool, len(sums))
 	for i, sum := range sums {
 		switch {
-		case !isCurrency(sum.Currency):
+		case !IsCurrency(sum.Currency):
 			return nil, fmt.Errorf("the credits of campaign %s are in currency %q, which is not three capital letters: remove its rows of credit_count",
 				campaign, idOf(sum.Currency))
 		case listed[sum.Currency]:
@@ -279,9 +283,9 @@ func readCredits(campaign string, text []byte) ([]CreditStatus, error) {
 	return credits, nil
 }
 
-// isCurrency reports whether a text has the form of a currency's code. Status and metrics need
+// IsCurrency reports whether a text has the form of a currency's code. Status and metrics need
 // distinct codes: the metrics of a campaign have the word other for the sum of further currencies.
-func isCurrency(code string) bool {
+func IsCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 

@@ -25,6 +25,7 @@ func TestReadStatusOfAnEmptySchema(t *testing.T) {
 		ServerVersion: status.ServerVersion, Epoch: status.Epoch,
 		SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion,
 		Attribution: database.LastTouch, Owner: database.Owner{Identity: shop, HeartbeatAt: status.Owner.HeartbeatAt},
+		Bytes: len(database.LastTouch),
 	}
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Error(diff)

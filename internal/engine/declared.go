@@ -98,9 +98,11 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		rollsOut         bool
 		rollout          reward.Rollout
 	)
+	before := len(c.Reward.Attribution) + len(c.OwnerUID)
 	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
 		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
 		&revision, &recordedAt, &scope, &terms, &withdraws, &rollsOut, &rollout.Reached, &rollout.All)
+	c.bytes += len(c.Reward.Attribution) + len(c.OwnerUID) - before
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
@@ -123,6 +125,9 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 			Waits:             waits,
 		}
 		if budget != nil {
+			if !database.IsCurrency(*currency) {
+				return fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign", shown(*name), shown(*currency))
+			}
 			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
 		}
 		c.Reward.Campaigns[*name] = campaign

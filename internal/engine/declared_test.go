@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -175,5 +176,27 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	running.Wait()
 	if kept := engine.DeclaredBytes(); kept != 0 {
 		t.Errorf("engines that have ended keep %d bytes", kept)
+	}
+}
+
+func TestEveryTextOfTheConfigurationIsCounted(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.asOwner("UPDATE referral.owner SET uid = repeat('u', 1000000)")
+	s.asOwner("INSERT INTO referral.revision (campaign, revision, digest, terms, scope) SELECT 'invite', n, 'd', '{}', 'NewPairs' FROM generate_series(2, 3) AS n")
+	config, err := engine.LoadDeclared(t.Context(), s.db)
+	testworld.Must(t, err)
+	if size := config.Size(); size < 1_000_000 || size > 1_010_000 {
+		t.Errorf("%d bytes", size)
+	}
+}
+
+func TestBudgetInNoCurrencyIsNotLoaded(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 500, Currency: "USD"} })
+	s.asOwner("UPDATE referral.campaign SET budget_currency = repeat('u', 1000000)")
+	_, err := engine.LoadDeclared(t.Context(), s.db)
+	if err == nil || !strings.Contains(err.Error(), "which is not three capital letters: correct its row of table campaign") || len(err.Error()) > 1000 {
+		t.Errorf("error %.1000v", err)
 	}
 }

@@ -128,3 +128,6 @@ func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
 
 // DeclaredBytes is the memory that configurations have reserved.
 func DeclaredBytes() int { return declaredMemory.Reserved() }
+
+// Size is the memory that the configuration is counted as.
+func (c *Declared) Size() int { return c.size() }

@@ -14,8 +14,8 @@ import (
 
 // Plain returns text on one line, of at most limit bytes, without control characters and without
 // invisible characters that change how the rest is shown. Apply it to what a server says before it
-// is shown to people.
-func Plain(text string, limit int) string { return Cut(oneLine(text), limit) }
+// is shown to people. The result is a copy, so that it does not keep the memory of a long text.
+func Plain(text string, limit int) string { return strings.Clone(Cut(oneLine(text), limit)) }
 
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
@@ -40,7 +40,7 @@ func Cut(text string, limit int) string {
 	if limit < len(mark) {
 		mark = ""
 	}
-	return strings.ToValidUTF8(text[:max(0, limit-len(mark))], "") + mark
+	return strings.Clone(strings.ToValidUTF8(text[:max(0, limit-len(mark))], "")) + mark
 }
 
 const (
@@ -111,7 +111,7 @@ func (n secretName) conceal(text string) string {
 // plain is Plain without the names. They are replaced before the text is cut, which would leave a
 // part of a name, and again on one line, since characters that are left out may have divided a name.
 func (n secretNames) plain(text string, limit int) string {
-	return Cut(n.conceal(oneLine(n.conceal(text))), limit)
+	return strings.Clone(Cut(n.conceal(oneLine(n.conceal(text))), limit))
 }
 
 func partOfWord(r rune) bool {

@@ -247,3 +247,28 @@ func answeringText(c io.ReadWriter, text string) error {
 		}
 	}
 }
+
+// What is shown is kept in statuses and logs, and counted by its bytes.
+func TestShortTextKeepsNoMemoryOfALongOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		show func(string) string
+	}{
+		"plain, of spaces":   {strings.Repeat(" ", 1<<20) + "x", func(text string) string { return postgres.Plain(text, 300) }},
+		"plain, cut to two":  {strings.Repeat("x", 1<<20), func(text string) string { return postgres.Plain(text, 2) }},
+		"cut to two":         {strings.Repeat("x", 1<<20), func(text string) string { return postgres.Cut(text, 2) }},
+		"cut to many":        {strings.Repeat("x", 1<<20), func(text string) string { return postgres.Cut(text, 300) }},
+		"not as long, plain": {"x", func(text string) string { return postgres.Plain(text, 300) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []string
+			if kept := kept(func() {
+				for range 16 {
+					all = append(all, test.show(strings.Clone(test.text)))
+				}
+			}); kept > 4<<20 {
+				t.Errorf("%d MiB are kept for %d texts such as %q", kept>>20, len(all), all[0])
+			}
+		})
+	}
+}
