@@ -85,6 +85,7 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("the batch broke off: %v", fault)
 		}
+		err = postgres.Short(err) // it may be kept as the cause of what failed
 	}()
 	defer b.releaseMemory()
 	ctx, cancel := context.WithTimeout(ctx, b.engine.batchTime)

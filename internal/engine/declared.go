@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -106,11 +107,14 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	if err != nil || name == nil || revision == nil {
 		return err
 	}
+	if utf8.RuneCountInString(*name) > longestName {
+		return fmt.Errorf("table campaign has a name of more than %d characters, %s: remove its row", longestName, shown(*name))
+	}
 	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil || budget != nil && currency == nil {
-		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: restore the row from a backup", *name, *revision)
+		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: restore the row from a backup", shown(*name), *revision)
 	}
 	if *window < 0 || *window > longestWindow {
-		return fmt.Errorf("the attribution window of campaign %s is %d µs: out of range", *name, *window)
+		return fmt.Errorf("the attribution window of campaign %s is %d µs: out of range", shown(*name), *window)
 	}
 	campaign := c.Reward.Campaigns[*name]
 	if campaign == nil {
@@ -139,7 +143,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	}
 	c.bytes += bytesPerRevision + len(*scope) + len(rollout.Reached)
 	if err := c.readTerms(terms, &recorded.Terms); err != nil {
-		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, *name, err)
+		return fmt.Errorf("while reading revision %d of campaign %s: %w", *revision, shown(*name), err)
 	}
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)

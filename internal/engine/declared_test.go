@@ -200,3 +200,30 @@ func TestBudgetInNoCurrencyIsNotLoaded(t *testing.T) {
 		t.Errorf("error %.1000v", err)
 	}
 }
+
+// The engine keeps its last error, which names campaigns.
+func TestErrorsAboutTheConfigurationAreShort(t *testing.T) {
+	for name, change := range map[string]string{
+		"a long name":          "UPDATE referral.campaign SET name = repeat('n', 100000)",
+		"a window below zero":  "UPDATE referral.campaign SET attribution_window = -1, name = repeat(chr(27), 200)",
+		"terms that are wrong": `UPDATE referral.revision SET terms = jsonb_build_object('purchases', jsonb_build_object(repeat('p', 50000), 1))`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			for _, table := range []string{"campaign", "revision"} {
+				s.asOwner(`DO $$ DECLARE c record; BEGIN
+					FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'referral.` + table + `'::regclass AND contype IN ('c', 'f')
+					LOOP EXECUTE format('ALTER TABLE referral.` + table + ` DROP CONSTRAINT %I', c.conname); END LOOP; END $$`)
+			}
+			s.asOwner(change)
+			if strings.Contains(change, "name =") {
+				s.asOwner("UPDATE referral.revision SET campaign = (SELECT name FROM referral.campaign)")
+			}
+			_, err := engine.LoadDeclared(t.Context(), s.db)
+			if err == nil || len(err.Error()) > 1500 || strings.Contains(err.Error(), "\x1b") {
+				t.Errorf("error %.1500q", err)
+			}
+		})
+	}
+}

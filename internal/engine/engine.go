@@ -288,5 +288,9 @@ func (e *Engine) clearStuck() {
 	}
 }
 
-func (e *Engine) setFailure(err error) { e.failure.Store(&err) }
-func (e *Engine) clearFailure()        { e.failure.Store(nil) }
+func (e *Engine) setFailure(err error) {
+	err = postgres.Short(err)
+	e.failure.Store(&err)
+}
+
+func (e *Engine) clearFailure() { e.failure.Store(nil) }

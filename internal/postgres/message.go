@@ -45,11 +45,14 @@ func text(err error) string {
 	var server *pgconn.PgError
 	var parse *pgconn.ParseConfigError
 	var connect *pgconn.ConnectError
+	var plain *plainError
 	switch {
 	case errors.As(err, &parse):
 		return "the connection URI is malformed"
 	case errors.As(err, &connect):
 		return wordsOf(connect)
+	case errors.As(err, &plain) && plain.connecting:
+		return plain.words
 	case errors.As(err, &server):
 		words := server.Message + " (SQLSTATE " + server.Code + ")"
 		if server.Hint != "" {

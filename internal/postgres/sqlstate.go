@@ -169,7 +169,7 @@ func classifyLeaf(err error) Class {
 		}
 		return ClassUnknown
 	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &hostname),
-		errors.As(err, &invalid), errors.As(err, &record), errors.Is(err, errTLSRefused):
+		errors.As(err, &invalid), errors.As(err, &record), errors.Is(err, errTLSRefused), errors.Is(err, errCertificate):
 		return ClassCertificateNotTrusted
 	case errors.Is(err, errReadOnly):
 		return ClassReadOnly

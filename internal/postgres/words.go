@@ -122,40 +122,73 @@ func partOfWord(r rune) bool {
 var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
 
 // clean makes the words of err fit to be shown: plain, cut and without the names. Every error of the
-// driver passes through it on its way out of this package.
+// driver passes through it on its way out of this package. Errors are kept for long, and a server
+// may write a message of 4 MiB into each, so clean leaves nothing in err that is longer.
 func (n secretNames) clean(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, leaf := range leaves(err) {
-		if server, ok := errors.AsType[*pgconn.PgError](leaf); ok {
-			for _, words := range []*string{&server.Severity, &server.Message, &server.Detail, &server.Hint, &server.Where} {
-				*words = n.plain(*words, serverWords)
-			}
-			if !sqlState.MatchString(server.Code) {
-				server.Code = ""
-			}
-		}
+	causes := leaves(err)
+	for i, leaf := range causes {
+		causes[i] = n.cause(leaf)
 	}
 	words := err.Error()
-	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	connect, connecting := errors.AsType[*pgconn.ConnectError](err)
+	if connecting {
 		words = wordsOf(connect)
 	}
-	if plain := n.plain(words, errorWords); plain != err.Error() {
-		return &plainError{words: plain, err: err}
+	if plain := n.plain(words, errorWords); connecting || plain != err.Error() {
+		return &plainError{words: plain, causes: causes, connecting: connecting}
 	}
 	return err
 }
 
+// Short returns err with words that are plain and cut, and nothing longer in it. Apply it to an error
+// that repeats what a server said before it is kept.
+func Short(err error) error { return secretNames(nil).clean(err) }
+
+// cause returns what is kept of an innermost error: enough for Classify and for what else this
+// package says about an error.
+func (n secretNames) cause(leaf error) error {
+	server, ok := errors.AsType[*pgconn.PgError](leaf)
+	switch {
+	case ok:
+		code := server.Code
+		if !sqlState.MatchString(code) {
+			code = ""
+		}
+		*server = pgconn.PgError{
+			Severity: n.plain(server.Severity, serverWords), Code: code, Message: n.plain(server.Message, serverWords),
+			Detail: n.plain(server.Detail, serverWords), Hint: n.plain(server.Hint, serverWords), Where: n.plain(server.Where, serverWords),
+			ConstraintName: strings.Clone(Cut(server.ConstraintName, serverWords)),
+		}
+		return server
+	case classifyLeaf(leaf) == ClassCertificateNotTrusted:
+		return errCertificate
+	case len(leaf.Error()) > errorWords:
+		return errLongWords
+	default:
+		return leaf
+	}
+}
+
+var (
+	// errCertificate stands for an error that has the server's certificates.
+	errCertificate = errors.New("the server's certificate is not trusted")
+	// errLongWords stands for an error that has long words.
+	errLongWords = errors.New("an error of the driver")
+)
+
 // plainError is an error of the driver in other words, since its own were not plain or contained a
 // name. A value that cannot be read is an example: the error repeats it.
 type plainError struct {
-	words string
-	err   error
+	words      string
+	causes     []error // innermost errors
+	connecting bool    // the words name the hosts that were tried
 }
 
-func (e *plainError) Error() string { return e.words }
-func (e *plainError) Unwrap() error { return e.err }
+func (e *plainError) Error() string   { return e.words }
+func (e *plainError) Unwrap() []error { return e.causes }
 
 // wordsOf names the hosts that were tried and what each of them answered. The driver's own words
 // begin with user and database.
