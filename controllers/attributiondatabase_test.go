@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -133,6 +134,11 @@ func TestCertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 	invalid := w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InvalidURIReason)
 	if !strings.Contains(invalid.Message, "spec.tls.caSecretRef") {
 		t.Errorf("message: %s", invalid.Message)
+	}
+	w.secret("shop-ca", map[string]string{"ca.crt": strings.Repeat(string(theirs.PEM()), 600)})
+	for !strings.Contains(invalid.Message, "more than 256 KiB: keep only those that sign the server's certificate") {
+		time.Sleep(100 * time.Millisecond)
+		invalid = w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InvalidURIReason)
 	}
 	w.secret("shop-ca", map[string]string{"ca.crt": string(ours.PEM())})
 	w.awaitReady(adb)

@@ -44,7 +44,7 @@ const (
 
 // ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
 // environment can name a local file, service or socket. declared overrides the URI's sslmode; see
-// TLS. Errors are *URIError or ErrNoCertificate and never contain a part of the URI.
+// TLS. Errors are *URIError, ErrNoCertificate or ErrLargeAuthority and never contain a part of the URI.
 func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	u, err := parseURI(raw)
 	if err != nil {
@@ -54,9 +54,13 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c := config.ConnConfig
 	c.User, c.Password, c.Database = u.user, u.password, u.database
 
+	roots, err := declared.roots()
+	if err != nil {
+		return nil, err
+	}
 	var candidates []*pgconn.FallbackConfig
 	for _, endpoint := range u.hosts {
-		configs, err := tlsConfigs(u.sslMode, declared, endpoint.host)
+		configs, err := tlsConfigs(u.sslMode, declared, roots, endpoint.host)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 )
 
 // TLSMode is how much of the server's identity is verified.
@@ -21,10 +22,34 @@ type TLS struct {
 	CA   []byte // PEM of the authorities to trust; empty: the system's
 }
 
-// ErrNoCertificate means that a CA is not PEM.
-var ErrNoCertificate = errors.New("the certificate authority has no certificate in PEM form")
+// authorityBytes bounds a CA, which takes memory and processor time whenever it is read. All the
+// authorities that a system trusts have some 220 KiB.
+const authorityBytes = 256 << 10
 
-// tlsConfigs returns the configurations to try on one host, best first; nil is not encrypted.
+var (
+	// ErrNoCertificate means that a CA is not PEM.
+	ErrNoCertificate = errors.New("the certificate authority has no certificate in PEM form")
+	// ErrLargeAuthority means that a CA has more than authorityBytes.
+	ErrLargeAuthority = fmt.Errorf("the certificate authorities have more than %d KiB: keep only those that sign the server's certificate", authorityBytes>>10)
+)
+
+// roots returns the authorities to trust, for all hosts together; nil: the system's.
+func (t *TLS) roots() (*x509.CertPool, error) {
+	switch {
+	case t == nil || t.Mode == Disable || len(t.CA) == 0:
+		return nil, nil
+	case len(t.CA) > authorityBytes:
+		return nil, ErrLargeAuthority
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(t.CA) {
+		return nil, ErrNoCertificate
+	}
+	return roots, nil
+}
+
+// tlsConfigs returns the configurations to try on one host, best first; nil is not encrypted. roots
+// are those of declared.
 // Without declared the URI's sslmode decides:
 //
 //	disable                 not encrypted
@@ -33,9 +58,9 @@ var ErrNoCertificate = errors.New("the certificate authority has no certificate 
 //	verify-ca, verify-full  encrypted, certificate and host name verified with the system's
 //	                        authorities, each of which certifies any host: so the host name is
 //	                        verified for verify-ca too
-func tlsConfigs(sslMode string, declared *TLS, host string) ([]*tls.Config, error) {
+func tlsConfigs(sslMode string, declared *TLS, roots *x509.CertPool, host string) ([]*tls.Config, error) {
 	if declared != nil {
-		config, err := declared.config(host)
+		config, err := declared.config(roots, host)
 		return []*tls.Config{config}, err
 	}
 	mode := Require
@@ -45,30 +70,24 @@ func tlsConfigs(sslMode string, declared *TLS, host string) ([]*tls.Config, erro
 	case "verify-ca", "verify-full":
 		mode = VerifyFull
 	}
-	config, err := (&TLS{Mode: mode}).config(host)
+	config, err := (&TLS{Mode: mode}).config(nil, host)
 	if sslMode == "" || sslMode == "allow" || sslMode == "prefer" {
 		return []*tls.Config{config, nil}, err
 	}
 	return []*tls.Config{config}, err
 }
 
-func (t *TLS) config(host string) (*tls.Config, error) {
+func (t *TLS) config(roots *x509.CertPool, host string) (*tls.Config, error) {
 	if t.Mode == Disable {
 		return nil, nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if len(t.CA) > 0 {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(t.CA) {
-			return nil, ErrNoCertificate
-		}
-	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots}
 	switch t.Mode {
 	case VerifyFull:
 	case Require:
 		config.InsecureSkipVerify = true // the mode's meaning; the chain is verified below
-		if config.RootCAs != nil {
-			config.VerifyConnection = verifyChain(config.RootCAs)
+		if roots != nil {
+			config.VerifyConnection = verifyChain(roots)
 		}
 	default:
 		return nil, errors.New("the TLS mode must be VerifyFull, Require or Disable")
