@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
-
-// longestName is the most characters of a campaign's name, as table campaign has it.
-const longestName = 255
 
 // share is what a batch has to do with the capacity of one limited campaign: the claims on it, and
 // the capacity that the batch gives back.
@@ -41,7 +37,7 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
 		var campaign string
 		err := postgres.ForEachRow(rows, []any{&campaign}, func() error {
-			if b.allocatesFor != "" || utf8.RuneCountInString(campaign) > longestName || !b.turn.allows(campaign) {
+			if b.allocatesFor != "" || checkID(campaign) != nil || !b.turn.allows(campaign) {
 				b.allocatesFor = "" // no campaign is at fault
 				return errors.New("the database locks an allocation request that the batch may not work on: remove the rows of table allocation_request that no declared campaign has")
 			}
@@ -79,9 +75,8 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	if err := b.send(ctx, &locks); err != nil {
 		return false, fmt.Errorf("while locking shards: %w", err)
 	}
-	b.setReferees(users)
 	b.chosen = len(users)
-	return true, nil
+	return true, wrap("while choosing referees", b.setReferees(users))
 }
 
 // allocate decides the claims on limited campaigns: it locks the campaigns until the commit, reads

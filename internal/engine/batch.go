@@ -178,13 +178,21 @@ func (b *batch) mayLock(shard int16) bool {
 	return shard >= 0 && shard < mostShards && b.turn.allows(unit) && !slices.Contains(b.shards, shard)
 }
 
-// setReferees makes these users the referees of the batch, in order.
-func (b *batch) setReferees(users []string) {
+// setReferees makes these users the referees of the batch, in order. Their number is bounded by the
+// turn, and the server that names them is not trusted.
+func (b *batch) setReferees(users []string) error {
+	for _, userID := range users {
+		if err := checkID(userID); err != nil {
+			return err
+		}
+		b.bytes += bytesPerRow + len(userID)
+	}
 	b.referees, b.byID = make([]*referee, len(users)), make(map[string]*referee, len(users))
 	for i, userID := range users {
 		r := newReferee(userID)
 		b.referees[i], b.byID[userID] = r, r
 	}
+	return b.checkBytes()
 }
 
 // converge loads, decides and records the batch's referees. A referee that is alone in its batch is

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -60,11 +61,15 @@ func (e *expansion) add(key, stage, resumeAfter string) {
 	}
 }
 
+// changeKey is what a change is about.
+type changeKey struct{ kind, key string }
+
 // dequeue deletes the oldest changes of the locked shards from the queue and finds the referees
 // with a hold that has ended. Referees become those of the batch; changes of other kinds are
 // expanded into changes of referees, each in its own shard.
 func (b *batch) dequeue(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
+	keys := map[changeKey]bool{}
 	found := map[string]bool{}
 	expand := map[string]*expansion{}
 	var erased []string
@@ -79,12 +84,24 @@ func (b *batch) dequeue(ctx context.Context) error {
 	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, stage, resumeAfter string
 		err := postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
+			again := keys[changeKey{kind, key}]
+			if !again {
+				if len(keys) == perShard*len(b.shards) {
+					b.shards, b.oldest = nil, nil // no shard is at fault
+					return errors.New("the database dequeues changes of more keys than the batch asked for: restore table change and its primary key")
+				}
+				if err := checkID(key); err != nil {
+					return err
+				}
+				keys[changeKey{kind, key}] = true
+				b.bytes += bytesPerRow + len(kind) + len(key) + len(stage) + len(resumeAfter)
+			}
 			switch kind {
 			case kindReferee:
 				found[key] = true
 				return nil
 			case kindErasure:
-				if slices.Contains(erased, key) {
+				if again {
 					return nil
 				}
 				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
@@ -92,8 +109,10 @@ func (b *batch) dequeue(ctx context.Context) error {
 				}
 				return nil
 			case kindFix:
-				found[key] = true
-				b.fixes = append(b.fixes, key) // a repeated key is harmless
+				if !again {
+					found[key] = true
+					b.fixes = append(b.fixes, key)
+				}
 				return nil
 			}
 			if expand[kind] == nil {
@@ -124,7 +143,9 @@ func (b *batch) dequeue(ctx context.Context) error {
 	}
 
 	b.chosen += len(found)
-	b.setReferees(slices.Sorted(maps.Keys(found)))
+	if err := b.setReferees(slices.Sorted(maps.Keys(found))); err != nil {
+		return err
+	}
 	if err := b.dequeueErasures(ctx, erased); err != nil {
 		return err
 	}

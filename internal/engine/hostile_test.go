@@ -132,3 +132,47 @@ func TestUnitsThatWereNotAskedForFailTheBatch(t *testing.T) {
 		})
 	}
 }
+
+// A server may dequeue more keys than it was asked for, or longer ones than any table takes.
+func TestKeysThatWereNotAskedForFailTheBatch(t *testing.T) {
+	t.Parallel()
+	const parameters = ` WHERE coalesce($1::smallint[]::text, $2::text[]::text, $3::bigint[]::text, $4::int::text) IS NOT NULL`
+	for name, c := range map[string]struct{ answer, want string }{
+		"too many referees": {"SELECT 'Referee', 'u' || n, '', '' FROM generate_series(1, 4001) AS n" + parameters, "dequeues changes of more keys than the batch asked for"},
+		"too many erasures": {"SELECT 'Erasure', 'u' || n, '', '' FROM generate_series(1, 100000) AS n" + parameters, "dequeues changes of more keys than the batch asked for"},
+		"too many codes":    {"SELECT 'Code', 'u' || n, '', '' FROM generate_series(1, 100000) AS n" + parameters, "dequeues changes of more keys than the batch asked for"},
+		"a long referee":    {"SELECT 'Referee', repeat('u', 100000), '', ''" + parameters, "an id of more than 255 characters"},
+		"a long visitor":    {"SELECT 'Visitor', repeat('u', 100000), '', ''" + parameters, "an id of more than 255 characters"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.converge()
+			for _, fact := range []string{link, typed} {
+				s.write(fact)
+			}
+			s.engine.Replace("dequeue", c.answer)
+			err := s.engine.Attempts(t.Context(), 1)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 1500 {
+				t.Errorf("error %.1500v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// The rows of a reversal are counted as those of a batch.
+func TestReversalOfTooManyRowsFails(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.friends(1, 1)
+	s.converge()
+	s.askToReverse("invite")
+	s.engine.Replace("reverse_ledger", `SELECT 'u' || n, 'p', 'r', 'b', 'USD', 500::bigint, n::bigint, 1 FROM generate_series(1, 40000) AS n
+		WHERE coalesce(@campaign::text, @after_user::text, @after_purchase::text, @last_user::text, @last_purchase::text) IS NOT NULL`)
+	err := s.engine.Converge(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the facts and results of the batch are more than 16 MiB") {
+		t.Errorf("error %v", err)
+	}
+}

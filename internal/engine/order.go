@@ -3,7 +3,19 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
+
+// longestName is the most characters of a name or id, as the tables of facts and campaigns have it.
+const longestName = 255
+
+// checkID fails for an id that no table of the schema takes. Ids are kept, and cost memory.
+func checkID(id string) error {
+	if utf8.RuneCountInString(id) > longestName {
+		return fmt.Errorf("the server has an id of more than %d characters, %s: remove its rows and restore the CHECK constraints of the tables", longestName, shown(id))
+	}
+	return nil
+}
 
 // errOutOfOrder means that a range of keys does not end after it begins, which no server with the
 // schema's collations answers. A walk that went on would never end.

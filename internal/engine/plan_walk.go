@@ -121,7 +121,9 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 		if err := tx.QueryRow(ctx, r.statement("read_clock")).Scan(&r.now, &r.hasIncidents); err != nil || found == 0 {
 			return err
 		}
-		r.setReferees(users)
+		if err := r.setReferees(users); err != nil {
+			return err
+		}
 		r.resyncs = p.drifts
 		for _, referee := range r.referees {
 			referee.resynced = p.drifts
@@ -150,7 +152,8 @@ func (p *plan) find(ctx context.Context, r *planRange, after string, end *string
 	if err != nil {
 		return nil, err
 	}
-	return postgres.CollectRows(rows, pgx.RowTo[string])
+	users, err := postgres.CollectRows(rows, pgx.RowTo[string])
+	return users[:min(len(users), most)], err // a server may send more than it is asked for
 }
 
 // loadTouches reads the touches that decide signups under the proposed configuration.

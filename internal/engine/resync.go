@@ -169,7 +169,9 @@ func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	for i := range s.failedAlone {
 		users[i] = s.failedAlone[i].userID
 	}
-	b.setReferees(users)
+	if err := b.setReferees(users); err != nil {
+		return err
+	}
 	for i := range s.failedAlone {
 		b.setAside(b.referees[i], s.failedAlone[i].cause)
 	}

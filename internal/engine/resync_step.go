@@ -26,7 +26,6 @@ type drift struct{ attributions, pairs, sums int64 }
 func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did bool, err error) {
 	step := resyncStep{batch: newBatch(s.engine, config, turn{size: s.repairsPerStep}), drift: map[string]*drift{}}
 	step.resyncs = true
-	step.byID = map[string]*referee{}
 	defer step.releaseMemory()
 	ctx, cancel := context.WithTimeout(ctx, sumsTimeout+s.engine.batchTime)
 	defer cancel()
@@ -198,6 +197,7 @@ func (s *resyncer) reversePermitted(ctx context.Context, step *resyncStep, after
 	if err != nil {
 		return "", fmt.Errorf("while finding lost pairs: %w", err)
 	}
+	found = found[:min(len(found), s.repairsPerStep)] // a server may send more than it is asked for
 	if len(found) > 0 {
 		last = found[len(found)-1]
 		if err := checkFollows(&last, after); err != nil {
@@ -235,14 +235,14 @@ func (s *resyncStep) repair(ctx context.Context, found []string) error {
 	if err != nil {
 		return fmt.Errorf("while repairing altered pairs: %w", err)
 	}
-	for _, userID := range found {
-		r := newReferee(userID)
+	if err := s.setReferees(found); err != nil {
+		return err
+	}
+	for _, r := range s.referees {
 		r.resynced = true
-		for _, purchaseID := range repaired[userID] {
+		for _, purchaseID := range repaired[r.UserID] {
 			r.markDrift(purchaseID)
 		}
-		s.byID[userID] = r
-		s.referees = append(s.referees, r)
 	}
 	if err := s.converge(ctx); err != nil {
 		return err

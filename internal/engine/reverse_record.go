@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -23,49 +22,33 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	}
 	queries.Queue(s.statement("lock_campaign"), []string{s.campaign}, []string{})
 	var id, purchaseID, referrerID string
-	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&id, &purchaseID, &referrerID}, func() error {
-			s.waitlistKeys.add(id, purchaseID)
-			s.waitlistReferrers.add(s.campaign, referrerID, 0)
-			return nil
-		})
-		return err
-	})
+	queries.Queue(s.statement("reverse_waiting"), s.rangeArguments()).Query(s.each([]any{&id, &purchaseID, &referrerID}, func() {
+		s.waitlistKeys.add(id, purchaseID)
+		s.waitlistReferrers.add(s.campaign, referrerID, 0)
+	}))
 	var p reward.Pair
-	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal, &p.QualifiedAt,
-			&p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() error {
-			p.Campaign = s.campaign
-			r := s.refereeOf(id)
-			r.Pairs = append(r.Pairs, p)
-			return nil
-		})
-		return err
-	})
+	queries.Queue(s.statement("reverse_pair"), s.rangeArguments()).Query(s.each([]any{&id, &p.PurchaseID, &p.ReferrerID, &p.Revision, &p.Order, &p.Ordinal,
+		&p.QualifiedAt, &p.MaturesAt, &p.CountedAt, &p.Allowed, &p.State, &p.Reason}, func() {
+		p.Campaign = s.campaign
+		r := s.refereeOf(id)
+		r.Pairs = append(r.Pairs, p)
+	}))
 	c := recordedCredit{campaign: s.campaign, intact: true}
-	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() error {
-			r := s.refereeOf(id)
-			r.credits = append(r.credits, c)
-			if p := r.pair(c.purchaseID); p != nil {
-				p.Credits = append(p.Credits, c.Credit)
-			}
-			return nil
-		})
-		return err
-	})
+	queries.Queue(s.statement("reverse_credit"), s.rangeArguments()).Query(s.each([]any{&id, &c.purchaseID, &c.Reward, &c.BeneficiaryID, &c.Currency, &c.Amount}, func() {
+		r := s.refereeOf(id)
+		r.credits = append(r.credits, c)
+		if p := r.pair(c.purchaseID); p != nil {
+			p.Credits = append(p.Credits, c.Credit)
+		}
+	}))
 	l := reward.LedgerSum{LedgerKey: reward.LedgerKey{Campaign: s.campaign}}
 	var revision int
-	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() error {
-			r := s.refereeOf(id)
-			r.Ledger = append(r.Ledger, l)
-			key := rowKey{id, l.PurchaseID}
-			revisions[key] = max(revisions[key], revision)
-			return nil
-		})
-		return err
-	})
+	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(s.each([]any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() {
+		r := s.refereeOf(id)
+		r.Ledger = append(r.Ledger, l)
+		key := rowKey{id, l.PurchaseID}
+		revisions[key] = max(revisions[key], revision)
+	}))
 	if err := s.send(ctx, &queries); err != nil {
 		return err
 	}
