@@ -125,6 +125,16 @@ func (e *Engine) rememberExhausted(campaign string, exhausted bool) {
 	}
 }
 
+// forgetExhausted forgets campaigns that are not declared any more.
+func (e *Engine) forgetExhausted(config *Declared) {
+	e.exhausted.Range(func(campaign, _ any) bool {
+		if name, ok := campaign.(string); ok && config.Reward.Campaigns[name] == nil {
+			e.exhausted.Delete(campaign)
+		}
+		return true
+	})
+}
+
 // requestAllocation requests another allocation of the campaign. A batch that touched the campaign
 // always requests one; an allocation batch only if it changed anything, or left a pair that fits.
 // Campaigns whose waitlist it changes are added when that is recorded.

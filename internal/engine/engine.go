@@ -243,6 +243,7 @@ func (e *Engine) reload(ctx context.Context) (*Declared, error) {
 	config, err := loadDeclared(ctx, e.db, &e.memory)
 	if err == nil {
 		e.config.Store(&config)
+		e.forgetExhausted(&config)
 	}
 	e.memory.Shrink(e.config.Load().size())
 	if err != nil {

@@ -131,3 +131,30 @@ func DeclaredBytes() int { return declaredMemory.Reserved() }
 
 // Size is the memory that the configuration is counted as.
 func (c *Declared) Size() int { return c.size() }
+
+// FailedAlone attempts so many steps of a resync in ranges of one referee, and returns how many
+// referees have failed alone.
+func (e *Engine) FailedAlone(ctx context.Context, steps int) (int, error) {
+	s := newResyncer(e)
+	s.refereesPerRange = 1
+	for range steps {
+		if _, err := e.poll(ctx); err != nil {
+			return 0, err
+		}
+		if _, err := s.attempt(ctx, true); err != nil {
+			s.handleFailure(ctx, err)
+		}
+	}
+	return len(s.failedAlone), nil
+}
+
+// Exhausted lists the campaigns whose claims are expected to wait, after one more.
+func (e *Engine) Exhausted(ctx context.Context, more string) (names []string, err error) {
+	e.rememberExhausted(more, true)
+	_, err = e.reload(ctx)
+	e.exhausted.Range(func(name, _ any) bool {
+		names = append(names, name.(string))
+		return true
+	})
+	return names, err
+}

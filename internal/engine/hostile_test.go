@@ -176,3 +176,54 @@ func TestReversalOfTooManyRowsFails(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What an engine remembers across failures does not grow with the referees that a server names.
+func TestResyncRemembersFewReferees(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 150)
+	s.converge()
+	s.request()
+	s.engine.Replace("resync_find", "SELECT ($1::text || $2::text || (1 / ($3::int - $3::int))::text)")
+	failed, err := s.engine.FailedAlone(t.Context(), 140)
+	testworld.Must(t, err)
+	if failed != 100 || s.engine.ResyncErr() == nil {
+		t.Errorf("%d referees are remembered; the resync fails with %v", failed, s.engine.ResyncErr())
+	}
+}
+
+func TestResyncRefusesLongIDs(t *testing.T) {
+	t.Parallel()
+	for statement, sql := range map[string]string{
+		"resync_range": "SELECT repeat('u', 100000) WHERE coalesce($1::text, $2::int::text) IS NOT NULL",
+		"resync_find":  "SELECT repeat('u', 100000) WHERE coalesce($1::text, $2::text, $3::int::text) IS NOT NULL",
+	} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.friends(1, 3)
+			s.request()
+			s.engine.Replace(statement, sql)
+			failed, err := s.engine.FailedAlone(t.Context(), 10)
+			testworld.Must(t, err)
+			if err := s.engine.ResyncErr(); err == nil || !strings.Contains(err.Error(), "an id of more than 255 characters") || failed > 3 {
+				t.Errorf("%d referees are remembered; the resync fails with %v", failed, err)
+			}
+		})
+	}
+}
+
+func TestEngineForgetsCampaignsThatAreNotDeclared(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for _, name := range []string{"invite", "gone"} {
+		names, err := s.engine.Exhausted(t.Context(), name)
+		testworld.Must(t, err)
+		if len(names) != 1 || names[0] != "invite" {
+			t.Errorf("remembered are %s", names)
+		}
+	}
+}

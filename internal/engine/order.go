@@ -27,11 +27,14 @@ func outOfOrder(key, before string) error {
 	return fmt.Errorf("%w: %q comes after %q", errOutOfOrder, shown(key), shown(before))
 }
 
-// checkFollows fails unless a range that begins after a key ends after it. Keys are in the order of
-// their bytes; nil: the range has no end.
+// checkFollows fails unless a range that begins after a key ends after it, at a key of usual length.
+// Keys are in the order of their bytes; nil: the range has no end.
 func checkFollows(end *string, after string) error {
-	if end != nil && *end <= after {
+	switch {
+	case end == nil:
+		return nil
+	case *end <= after:
 		return outOfOrder(*end, after)
 	}
-	return nil
+	return checkID(*end)
 }

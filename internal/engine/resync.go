@@ -21,6 +21,10 @@ const (
 // step that is repeated with less to do often succeeds.
 const failuresShown = 2
 
+// mostFailedAlone is how many referees may fail alone, one after the other, without a step that
+// succeeds. They are kept until then, and a server can let as many fail as it names.
+const mostFailedAlone = 100
+
 // resyncer compares the recorded results with what they rest on, one range of referees after the
 // other, then counters and accounts.
 type resyncer struct {
@@ -135,6 +139,8 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	switch {
 	case errors.Is(err, errMemoryInUse) || errors.Is(err, errOutOfOrder) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
 		return false
+	case s.alone != "" && len(s.failedAlone) == mostFailedAlone:
+		return false // the same step is repeated, and ResyncErr returns why it fails
 	case s.alone != "":
 		s.failedAlone = append(s.failedAlone, failure{s.alone, err})
 	case s.repairing && s.repairsPerStep > 1:

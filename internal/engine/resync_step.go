@@ -212,6 +212,11 @@ func (s *resyncer) repairFound(ctx context.Context, step *resyncStep, found []st
 	if len(found) == 0 {
 		return nil
 	}
+	for _, userID := range found {
+		if err := checkID(userID); err != nil {
+			return err
+		}
+	}
 	s.repairing, s.alone = true, ""
 	if len(found) == 1 {
 		s.alone = found[0]
