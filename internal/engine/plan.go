@@ -94,6 +94,9 @@ type plan struct {
 	bytes    int  // estimate of the memory of claims
 	overflow bool // there are more claims than the memory for a batch: they are served in the order of their referees
 
+	bytesUnadmitted int // estimate of the memory of the shares' unadmitted pairs
+	bytesAdmitted   int // and of their capacities' admitted pairs, as far as ranges have added them
+
 	decided, total int64
 }
 

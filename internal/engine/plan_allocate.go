@@ -178,12 +178,16 @@ func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
 	}); err != nil {
 		return err
 	}
-	if len(sum.capacity.Admitted) > mostReferrers {
-		clear(sum.capacity.Admitted)
+	if len(sum.capacity.Admitted) > mostReferrers || p.bytesAdmitted > bytesPerBatch {
+		for _, s := range p.shares {
+			clear(s.capacity.Admitted)
+		}
+		p.bytesAdmitted = 0
 		p.result.Estimate = true
 	}
 	for referrer, pairs := range fresh.capacity.Admitted {
 		if _, known := sum.capacity.Admitted[referrer]; !known {
+			p.bytesAdmitted += bytesPerReferrer + len(referrer)
 			sum.capacity.Admitted[referrer] = pairs - sum.unadmitted[referrer]
 		}
 	}

@@ -8,9 +8,12 @@ import (
 
 const (
 	bytesPerClaim = 1024 // of memory, of a claim that a plan keeps
+	bytesPerSum   = 128  // of a credit or a ledger sum of it, beside its texts
 
-	// Referrers whose numbers of pairs a plan keeps, per limited campaign.
-	mostReferrers = 50_000
+	// Referrers whose numbers of pairs a plan keeps, per limited campaign; and the memory of one in all
+	// campaigns together, beside its id.
+	mostReferrers    = 50_000
+	bytesPerReferrer = 128
 )
 
 // bytesOfClaims bounds the memory of the claims that a plan keeps, beside that of its range.
@@ -56,9 +59,13 @@ func (p *plan) addShare(s *share) {
 	sum := p.shareOf(s.campaign)
 	sum.freed.Add(&sum.freed, &s.freed)
 	for referrer, n := range s.unadmitted {
-		if _, known := sum.unadmitted[referrer]; !known && len(sum.unadmitted) == mostReferrers {
-			p.result.Estimate = true
-			continue
+		if _, known := sum.unadmitted[referrer]; !known {
+			size := bytesPerReferrer + len(referrer)
+			if len(sum.unadmitted) == mostReferrers || p.bytesUnadmitted+size > bytesPerBatch {
+				p.result.Estimate = true
+				continue
+			}
+			p.bytesUnadmitted += size
 		}
 		sum.unadmitted[referrer] += n
 	}
@@ -108,12 +115,29 @@ func (p *plan) keep(r *referee, claim *reward.Claim) {
 	if p.overflow {
 		return
 	}
-	p.bytes += bytesPerClaim
+	kept := r.plannedClaim(claim)
+	p.bytes += kept.bytes()
 	if p.bytes > bytesOfClaims {
 		p.overflow, p.claims = true, nil
 		return
 	}
-	p.claims = append(p.claims, r.plannedClaim(claim))
+	p.claims = append(p.claims, kept)
+}
+
+// bytes estimates the memory of the claim. Usually it is bytesPerClaim.
+func (c *plannedClaim) bytes() int {
+	credits := c.Decision.Credits
+	if c.before != nil {
+		credits = slices.Concat(credits, c.before.Credits)
+	}
+	size := bytesPerClaim/2 + len(c.UserID()) + len(c.Decision.PurchaseID) + len(c.Decision.ReferrerID)
+	for i := range credits {
+		size += bytesPerSum + len(credits[i].Reward) + len(credits[i].BeneficiaryID)
+	}
+	for i := range c.sums {
+		size += bytesPerSum + len(c.sums[i].Reward) + len(c.sums[i].BeneficiaryID)
+	}
+	return max(bytesPerClaim, size)
 }
 
 func (r *referee) plannedClaim(claim *reward.Claim) plannedClaim {

@@ -251,6 +251,23 @@ func (s *shop) plannedInLittleMemory(edits ...func(*database.Declaration)) *engi
 	return s.planned(edits...)
 }
 
+// A plan adds up by currency and beneficiary until its end. The owner of a database can write any
+// texts.
+func TestPlanLeavesOutRefereesWithTextsThatNoTableTakes(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", every())
+	s.write(link)
+	s.asOwner(`ALTER TABLE referral.purchase DROP CONSTRAINT purchase_currency_check, DROP CONSTRAINT purchase_purchase_id_check`)
+	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 12) AS n`)
+	s.converge()
+	s.asOwner(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency)
+	           VALUES ('u1', 'p', 1000, 'USD'), ('u2', 'p', 1000, repeat('x', 1000)), ('u3', repeat('p', 1000), 1000, 'USD'), ('u4', 'p', 1000, 'usd')`)
+	s.asOwner(`INSERT INTO referral.ledger (user_id, purchase_id, reward, seq, campaign, beneficiary_id, currency, amount, kind, revision, reason)
+	           VALUES ('u5', 'p', 'inviter', 1, 'invite', repeat('b', 1000), 'USD', 1, 'Grant', 1, 'Qualified'), ('u6', 'p', 'inviter', 1, 'invite', 'b', 'x', 1, 'Grant', 1, 'Qualified')`)
+	plan := s.plan(engine.PlanRequest{Largest: 10})
+	s.expectPlan("the plan", plan, "USD granted +100 -0 held +0 -0, forward USD 100→100, {Granted:1 Reversed:0 Held:0 Waiting:0 Unchanged:0}")
+}
+
 // A plan that meets an edit begins again.
 func TestPlanBeginsAgainWhenTheConfigurationMoves(t *testing.T) {
 	s := newShop(t)

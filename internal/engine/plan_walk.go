@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -140,9 +142,45 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 		if err := r.weighDecisions(); err != nil {
 			return err
 		}
+		r.leaveOutUnfit()
 		return p.leaveOutWithheld(ctx, r)
 	})
 	return end, found, err
+}
+
+// leaveOutUnfit leaves out referees with texts that no table of the schema takes, since a plan adds
+// up by currency and beneficiary, and keeps these texts to its end.
+func (r *planRange) leaveOutUnfit() {
+	r.referees = slices.DeleteFunc(r.referees, func(referee *referee) bool {
+		unfit := false
+		ids := func(all ...string) {
+			unfit = unfit || slices.ContainsFunc(all, func(id string) bool { return checkID(id) != nil })
+		}
+		credits := func(all []reward.Credit) {
+			for i := range all {
+				ids(all[i].Reward, all[i].BeneficiaryID)
+				unfit = unfit || !database.IsCurrency(all[i].Currency)
+			}
+		}
+		for i := range referee.Purchases {
+			ids(referee.Purchases[i].ID)
+			unfit = unfit || !database.IsCurrency(referee.Purchases[i].Currency)
+		}
+		for i := range referee.Pairs {
+			ids(referee.Pairs[i].PurchaseID, referee.Pairs[i].ReferrerID)
+			credits(referee.Pairs[i].Credits)
+		}
+		for i := range referee.Ledger {
+			sum := &referee.Ledger[i]
+			ids(sum.PurchaseID, sum.Reward, sum.Campaign, sum.BeneficiaryID)
+			unfit = unfit || !database.IsCurrency(sum.Currency)
+		}
+		for i := range referee.outcome.Decisions {
+			ids(referee.outcome.Decisions[i].ReferrerID)
+			credits(referee.outcome.Decisions[i].Credits)
+		}
+		return unfit
+	})
 }
 
 func (p *plan) find(ctx context.Context, r *planRange, after string, end *string, most int) ([]string, error) {

@@ -49,9 +49,12 @@ type Difference struct {
 	Change        *big.Int // minor units, not zero
 }
 
-// mostBeneficiaries bounds the memory for the largest differences. Beyond it those that are
-// smallest so far are forgotten.
-const mostBeneficiaries = 20_000
+// Bounds of the memory for the largest differences: how many there are, and the bytes of their texts.
+// Beyond them those that are smallest so far are forgotten.
+const (
+	mostBeneficiaries = 20_000
+	mostTextBytes     = 4 << 20
+)
 
 // Tally adds up what a plan does.
 type Tally struct {
@@ -61,6 +64,7 @@ type Tally struct {
 	pairs    PlanPairs
 	reasons  map[Reason]int64
 	largest  map[beneficiaryAccount]*big.Int // nil: not wanted
+	bytes    int                             // of the texts of largest
 }
 
 // beneficiaryAccount identifies the account of one beneficiary in one currency.
@@ -99,7 +103,7 @@ func (t *Tally) AddPair(before *Pair, decision *Decision, sums []LedgerSum) erro
 	} else {
 		t.pairs.Unchanged++
 	}
-	if !decision.State.Occupies() {
+	if !decision.State.Occupies() && slices.Contains(reasonOrder, decision.Reason) { // a recorded reason may be anything
 		t.reasons[decision.Reason]++
 	}
 	return nil
@@ -158,6 +162,7 @@ func (t *Tally) addEffect(beneficiaryID, currency string, granted, held int64) {
 	key := beneficiaryAccount{beneficiaryID, currency}
 	if t.largest[key] == nil {
 		t.largest[key] = new(big.Int)
+		t.bytes += len(beneficiaryID) + len(currency)
 	}
 	t.largest[key].Add(t.largest[key], big.NewInt(granted))
 	t.largest[key].Add(t.largest[key], big.NewInt(held))
@@ -174,13 +179,15 @@ func addApart(up, down *big.Int, change int64) {
 
 // forgetSmallest forgets the smaller half of the differences once there are too many.
 func (t *Tally) forgetSmallest() {
-	if len(t.largest) <= mostBeneficiaries {
+	if len(t.largest) <= mostBeneficiaries && t.bytes <= mostTextBytes {
 		return
 	}
-	largest := t.Largest(mostBeneficiaries / 2)
+	largest := t.Largest(len(t.largest) / 2)
 	clear(t.largest)
+	t.bytes = 0
 	for _, d := range largest {
 		t.largest[beneficiaryAccount{d.BeneficiaryID, d.Currency}] = d.Change
+		t.bytes += len(d.BeneficiaryID) + len(d.Currency)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -152,6 +153,24 @@ func TestLargestDifferencesSurviveManyBeneficiaries(t *testing.T) {
 	}
 	largest := tally.Largest(10)
 	if len(largest) != 10 || largest[0].BeneficiaryID != "whale" || largest[0].Change.Int64() != 3*mostBeneficiaries/1000*100 {
+		t.Errorf("%+v", largest[0])
+	}
+}
+
+func TestLargestDifferencesKeepFewBytesOfLongIDs(t *testing.T) {
+	tally := NewTally("invite", true)
+	for n := range 10_000 {
+		d := Decision{PurchaseID: "p1", Campaign: "invite", State: Granted, Credits: []Credit{{
+			Reward: "inviter", BeneficiaryID: fmt.Sprint(strings.Repeat("ü", 500), n), Money: Money{Amount: int64(1 + n), Currency: "USD"},
+		}}}
+		if err := tally.AddPair(nil, &d, nil); err != nil {
+			t.Fatal(err)
+		}
+		if tally.bytes > mostTextBytes {
+			t.Fatalf("%d bytes are kept", tally.bytes)
+		}
+	}
+	if largest := tally.Largest(1); largest[0].Change.Int64() != 10_000 {
 		t.Errorf("%+v", largest[0])
 	}
 }
