@@ -174,7 +174,7 @@ func TestOnlyTheDatabaseSetsArrivedAt(t *testing.T) {
 func TestWritersAndReadersKeepToTheirTables(t *testing.T) {
 	w := newWorld(t)
 	facts := []string{"link", "touch", "signup", "purchase", "refund", "override", "adjustment", "action", "redemption", "erasure"}
-	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "erasure_progress", "shared_fingerprint", "campaign", "revision", "rollout", "meta", "owner", "waitlist", "link_count", "link_count_change"}
+	results := []string{"attribution", "pair", "credit", "ledger", "balance", "set_aside", "erasure_progress", "shared_fingerprint", "campaign", "revision", "rollout", "meta", "owner", "waitlist", "referrer", "credit_count", "link_count", "link_count_change"}
 	for _, table := range append(facts, results...) {
 		testworld.Column[string](t, w.writer, "SELECT x::text FROM referral."+table+" AS x")
 		testworld.Column[string](t, w.reader, "SELECT x::text FROM referral."+table+" AS x")

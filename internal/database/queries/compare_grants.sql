@@ -8,7 +8,8 @@ WITH privilege (access, object, privilege, by_column) AS (
            unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override', 'adjustment',
                         'action', 'redemption', 'erasure', 'attribution', 'pair', 'credit', 'ledger', 'balance', 'set_aside',
                         'erasure_progress', 'shared_fingerprint',
-                        'link_count', 'link_count_change', 'campaign', 'revision', 'rollout', 'meta', 'owner', 'waitlist']) AS object
+                        'link_count', 'link_count_change', 'campaign', 'revision', 'rollout', 'meta', 'owner',
+                        'waitlist', 'referrer', 'credit_count']) AS object
     UNION ALL
     SELECT 'Writer', object, privilege, privilege <> 'DELETE'
       FROM unnest(ARRAY['link', 'touch', 'signup', 'purchase', 'refund', 'override']) AS object,
