@@ -85,10 +85,13 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 		}
 		return "the credit of the purchase is held until " + p.MaturesAt.UTC().Format(time.RFC3339)
 	case reward.Waiting:
-		if p.Reason == string(reward.Qualified) { // it lacks no capacity; the remedy says what it waits for
-			return "the purchase counts and waits"
+		switch { // a Qualified one lacks no capacity; the remedy says what it waits for
+		case p.Reason != string(reward.Qualified):
+			return "the purchase counts and waits: " + p.Reason
+		case p.Pending:
+			return "the purchase will be credited in its turn"
 		}
-		return "the purchase counts and waits: " + p.Reason
+		return "the purchase counts and waits"
 	case reward.NotCounting, reward.Reversed:
 		return "the purchase earns nothing: " + p.Reason
 	default:

@@ -34,7 +34,7 @@ var outcomes = []struct {
 	reasons []reward.Reason
 }{
 	{reward.Open, reward.NotCounting, against},
-	{reward.Open, reward.Waiting, []reward.Reason{reward.CapReached, reward.BudgetExhausted}},
+	{reward.Open, reward.Waiting, []reward.Reason{reward.CapReached, reward.BudgetExhausted, reward.Qualified}},
 	{reward.Suspended, reward.Waiting, []reward.Reason{reward.CapReached, reward.Qualified}},
 	{reward.PolicyMissing, reward.Waiting, []reward.Reason{reward.CapReached, reward.Qualified}},
 	{reward.Closed, reward.Waiting, []reward.Reason{reward.CampaignDeleted}},
@@ -108,7 +108,7 @@ func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alph
 	p := explain.Purchase{
 		PurchaseID: "order-1", PurchasedAt: new(at.AddDate(0, 0, -19)), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
 		Campaign: "invite-friends", Revision: 1, Digest: "sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9",
-		Pending: state == "Undecided",
+		Pending: state == "Undecided" || mode == reward.Open && state == reward.Waiting && reason == reward.Qualified,
 	}
 	matures := at.AddDate(0, 0, 14)
 	switch state {

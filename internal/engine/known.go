@@ -11,16 +11,18 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// Known is all that a decision about one referee rests on.
+// Known is all that a decision about one referee rests on, and what its waiting pairs wait for.
 type Known struct {
 	Config  *reward.Configuration
 	Referee *reward.Referee
-	At      time.Time // when Referee was read, by the database's clock
+	Waits   map[PairKey]reward.Reason // see LoadWaits
+	At      time.Time                 // when Referee was read, by the database's clock
 }
 
-// LoadKnown reads the configuration, and then, in one snapshot, what a batch would load. It locks
-// and writes nothing, and needs only the rights of a reader. It returns ErrTooMuchKnown if what a
-// batch would load takes more than so many bytes of memory.
+// LoadKnown reads the configuration, and then, in one snapshot, what a batch would load and what the
+// referee's waiting pairs wait for. It locks and writes nothing, and needs only the rights of a
+// reader. It returns ErrTooMuchKnown if what a batch would load takes more than so many bytes of
+// memory.
 func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes int) (Known, error) {
 	config, err := LoadDeclared(ctx, db)
 	if err != nil {
@@ -31,6 +33,7 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 	b.mostKnown = mostBytes
 	b.referees, b.byID = []*referee{r}, map[string]*referee{userID: r}
 	defer b.releaseMemory()
+	var waits map[PairKey]reward.Reason
 	err = db.Snapshot(ctx, func(tx pgx.Tx) error {
 		b.tx = tx
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
@@ -44,10 +47,17 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 				return err
 			}
 		}
-		return nil
+		var waiting []PairKey
+		for i := range r.Pairs {
+			if r.Pairs[i].State == reward.Waiting {
+				waiting = append(waiting, PairKey{userID, r.Pairs[i].PurchaseID})
+			}
+		}
+		waits, err = LoadWaits(ctx, db, tx, waiting)
+		return err
 	})
 	if err != nil {
 		return Known{}, fmt.Errorf("while loading what is known of a referee: %w", err)
 	}
-	return Known{Config: config.Reward, Referee: &r.Referee, At: b.now}, nil
+	return Known{Config: config.Reward, Referee: &r.Referee, Waits: waits, At: b.now}, nil
 }

@@ -223,22 +223,19 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 			p.PurchasedAt = new(postgres.Representable(purchase.PurchasedAt))
 		}
 	}
-	var maturesAt time.Time
-	if p.MaturesAt != nil {
-		maturesAt = *p.MaturesAt
-	}
-	p.describe(mode, maturesAt)
+	p.describe(mode, known.Waits[engine.PairKey{UserID: known.Referee.UserID, PurchaseID: p.PurchaseID}])
 	if p.Remedy == "" && p.Pending {
 		p.Remedy = "Nothing needs to be done: the credit is recorded as soon as the operator decides the user's latest changes."
 	}
 }
 
-// describe sets the reason to show and the remedy, which depend on the mode of the purchase's
-// campaign.
-func (p *Purchase) describe(mode reward.Mode, maturesAt time.Time) {
+// describe sets the reason to show and the remedy, which depend on the mode of the purchase's campaign
+// and on what a waiting purchase waits for. One that fits an open campaign is about to be admitted.
+func (p *Purchase) describe(mode reward.Mode, waitsFor reward.Reason) {
 	state, reason := reward.State(p.State), reward.Reason(p.Reason)
-	reason = reward.ShownReason(mode, state, reason)
-	p.Reason, p.Remedy = string(reason), reward.Remedy(mode, state, reason, maturesAt)
+	reason = reward.ShownReason(mode, state, reason, waitsFor)
+	p.Pending = p.Pending || state == reward.Waiting && mode == reward.Open && reason == reward.Qualified
+	p.Reason, p.Remedy = string(reason), reward.Remedy(mode, state, reason, orZero(p.MaturesAt))
 }
 
 // cut returns at most so many characters of text.

@@ -13,9 +13,13 @@ import (
 // enter sets the mode of the campaign.
 func (w *world) enter(mode reward.Mode) {
 	w.Helper()
-	_, err := w.db.Exec(w.Context(), "UPDATE referral.campaign SET mode = $1", mode)
-	check(w, err)
-	_, err = w.db.Exec(w.Context(), "UPDATE referral.meta SET epoch = epoch + 1")
+	w.setCampaign("mode = '" + string(mode) + "'")
+}
+
+// setCampaign sets columns of the campaign.
+func (w *world) setCampaign(columns string) {
+	w.Helper()
+	_, err := w.db.Exec(w.Context(), "UPDATE referral.campaign SET "+columns+"; UPDATE referral.meta SET epoch = epoch + 1")
 	check(w, err)
 }
 
@@ -43,8 +47,7 @@ func carlAndBen(t *testing.T) *world {
 func TestWaitingPurchaseIsExplainedByTheModeOfItsCampaign(t *testing.T) {
 	w := carlAndBen(t)
 	for mode, want := range map[reward.Mode]answer{
-		reward.Open: {"Waiting", "CapReached",
-			"The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."},
+		reward.Open:          {"Waiting", "CapReached", capRemedy},
 		reward.Suspended:     {"Waiting", "CapReached", "The purchase keeps its place and waits until the campaign is resumed."},
 		reward.PolicyMissing: {"Waiting", "CapReached", "The purchase keeps its place and waits until the campaign has a policy again."},
 		reward.Closed: {"Waiting", "CampaignDeleted",

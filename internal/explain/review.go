@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -138,6 +139,7 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 	r.SignedUp = true
 	var p Purchase
 	var mode reward.Mode
+	var modes []reward.Mode
 	var purchasedAt, maturesAt *time.Time
 	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &mode, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
 		recorded := p
@@ -146,13 +148,11 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 		}
 		if p.State == "" {
 			recorded.State, recorded.Pending = Undecided, true
-		} else {
-			recorded.describe(mode, orZero(maturesAt))
 		}
 		if p.State == string(reward.Held) && maturesAt != nil {
 			recorded.MaturesAt = new(postgres.Representable(*maturesAt))
 		}
-		r.Purchases = append(r.Purchases, recorded)
+		r.Purchases, modes = append(r.Purchases, recorded), append(modes, mode)
 		purchasedAt, maturesAt = nil, nil
 		return nil
 	})
@@ -160,6 +160,19 @@ func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, p
 		return err
 	}
 	r.Purchases = r.Purchases[:min(len(r.Purchases), mostPurchases)] // a server may send more than it is asked for
+	keys := make([]engine.PairKey, len(r.Purchases))
+	for i := range r.Purchases {
+		keys[i] = engine.PairKey{UserID: r.UserID, PurchaseID: r.Purchases[i].PurchaseID}
+	}
+	waits, err := engine.LoadWaits(ctx, db, tx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range r.Purchases {
+		if p := &r.Purchases[i]; p.State != Undecided {
+			p.describe(modes[i], waits[keys[i]])
+		}
+	}
 	return checkPurchases(r.Purchases)
 }
 
@@ -293,12 +306,22 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 		}
 		var f Friend
 		var mode reward.Mode
-		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &f.State, &f.Reason, &mode}, func() error {
-			friend := f
-			friend.Reason = string(reward.ShownReason(mode, reward.State(f.State), reward.Reason(f.Reason)))
-			friends.Newest = append(friends.Newest, friend)
+		var modes []reward.Mode
+		var purchaseID string
+		var keys []engine.PairKey
+		err = postgres.ForEachRow(rows, []any{&f.UserID, &f.SignedUpAt, &f.Campaign, &purchaseID, &f.State, &f.Reason, &mode}, func() error {
+			friends.Newest, modes = append(friends.Newest, f), append(modes, mode)
+			keys = append(keys, engine.PairKey{UserID: f.UserID, PurchaseID: purchaseID})
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		waits, err := engine.LoadWaits(ctx, db, tx, keys)
+		for i := range friends.Newest {
+			f := &friends.Newest[i]
+			f.Reason = string(reward.ShownReason(modes[i], reward.State(f.State), reward.Reason(f.Reason), waits[keys[i]]))
+		}
 		return err
 	})
 	if err != nil {

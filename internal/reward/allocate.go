@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -187,6 +188,12 @@ func (c *Capacity) lack(referrer string, growing bool, needed int64) Reason {
 		return BudgetExhausted
 	}
 	return ""
+}
+
+// WaitReason returns the reason of a pair of the referrer that waits to be admitted and needs this
+// amount: what it lacks, or Qualified if it fits.
+func (c *Capacity) WaitReason(referrer string, needed int64) Reason {
+	return cmp.Or(c.lack(referrer, false, needed), Qualified)
 }
 
 // shortOf returns the reason of a pair that fits but waits for pairs before it: the limit whose

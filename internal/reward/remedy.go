@@ -1,6 +1,9 @@
 package reward
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Remedy says what would have to happen for a purchase in this state to be credited, in words that
 // a support person can pass on. Empty: it is credited. The mode is that of the campaign that the
@@ -24,13 +27,17 @@ func Remedy(mode Mode, state State, reason Reason, maturesAt time.Time) string {
 	return "Ask again in a minute: the purchase has not been decided yet."
 }
 
-// ShownReason returns the reason to show for a pair that is recorded with a reason. A pair that waits
-// in a deleted campaign waits for its declaration, whatever it lacked when it was decided last.
-func ShownReason(mode Mode, state State, recorded Reason) Reason {
-	if state == Waiting && mode == Closed {
+// ShownReason returns the reason to show for a pair that is recorded with a reason. A waiting pair is
+// shown with what it waits for now, if that is known, and not with what it lacked when it was decided
+// last. In a deleted campaign it waits for the campaign's declaration.
+func ShownReason(mode Mode, state State, recorded, waitsFor Reason) Reason {
+	switch {
+	case state != Waiting:
+		return recorded
+	case mode == Closed:
 		return CampaignDeleted
 	}
-	return recorded
+	return cmp.Or(waitsFor, recorded)
 }
 
 func waitingRemedy(mode Mode, reason Reason) string {
@@ -48,6 +55,8 @@ func waitingRemedy(mode Mode, reason Reason) string {
 		return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
 	case BudgetExhausted:
 		return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
+	case Qualified:
+		return "The campaign has capacity for the purchase, which is credited in its turn."
 	default:
 		return "The purchase waits for capacity and is credited in its turn."
 	}
