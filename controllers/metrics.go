@@ -26,12 +26,11 @@ import (
 type Metrics struct {
 	registry *hosting.Registry
 	leading  atomic.Pointer[leading] // nil: another replica leads
-	reviews  atomic.Pointer[func() int]
 
-	leader        *prometheus.Desc
-	databases     databaseMetrics
-	campaigns     campaignMetrics
-	plans, stored *prometheus.Desc
+	leader         *prometheus.Desc
+	databases      databaseMetrics
+	campaigns      campaignMetrics
+	plans, reviews *prometheus.Desc
 }
 
 // leading is what metrics are read from while this replica leads.
@@ -49,12 +48,9 @@ func NewMetrics(registry *hosting.Registry) *Metrics {
 		campaigns: newCampaignMetrics(),
 		plans: prometheus.NewDesc("referral_plans",
 			"Stored RewardPlans by state.", []string{"state"}, nil),
-		stored: prometheus.NewDesc("referral_reviews", "Stored RewardReviews.", nil, nil),
+		reviews: prometheus.NewDesc("referral_reviews", "Stored RewardReviews.", nil, nil),
 	}
 }
-
-// CountReviews makes the number of stored RewardReviews a metric.
-func (m *Metrics) CountReviews(count func() int) { m.reviews.Store(&count) }
 
 // Lead shows the metrics of all objects until ctx ends.
 func (m *Metrics) Lead(ctx context.Context, reader client.Reader) error {
@@ -66,7 +62,7 @@ func (m *Metrics) Lead(ctx context.Context, reader client.Reader) error {
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range slices.Concat([]*prometheus.Desc{m.leader, m.plans, m.stored}, m.databases.all(), m.campaigns.all()) {
+	for _, d := range slices.Concat([]*prometheus.Desc{m.leader, m.plans, m.reviews}, m.databases.all(), m.campaigns.all()) {
 		descriptions <- d
 	}
 }
@@ -82,9 +78,7 @@ func (m *Metrics) Collect(samples chan<- prometheus.Metric) {
 	suspended := m.collectDatabases(now, samples)
 	m.collectCampaigns(now, suspended, samples)
 	m.collectPlans(now, samples)
-	if count := m.reviews.Load(); count != nil {
-		samples <- prometheus.MustNewConstMetric(m.stored, prometheus.GaugeValue, float64((*count)()))
-	}
+	m.collectReviews(now, samples)
 }
 
 // list lists all objects of a kind, as the cache's own. An error means that the manager ends: then
@@ -330,6 +324,13 @@ func (m *Metrics) collectPlans(now *leading, samples chan<- prometheus.Metric) {
 	}
 	for state, plans := range states {
 		samples <- prometheus.MustNewConstMetric(m.plans, prometheus.GaugeValue, float64(plans), state)
+	}
+}
+
+func (m *Metrics) collectReviews(now *leading, samples chan<- prometheus.Metric) {
+	var list v1alpha1.RewardReviewList
+	if now.list(&list) {
+		samples <- prometheus.MustNewConstMetric(m.reviews, prometheus.GaugeValue, float64(len(list.Items)))
 	}
 }
 

@@ -28,6 +28,7 @@ type objects struct {
 	databases []v1alpha1.AttributionDatabase
 	campaigns []v1alpha1.ReferralCampaign
 	plans     []v1alpha1.RewardPlan
+	reviews   []v1alpha1.RewardReview
 }
 
 func (o *objects) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
@@ -38,6 +39,8 @@ func (o *objects) List(_ context.Context, list client.ObjectList, _ ...client.Li
 		list.Items = o.campaigns
 	case *v1alpha1.RewardPlanList:
 		list.Items = o.plans
+	case *v1alpha1.RewardReviewList:
+		list.Items = o.reviews
 	}
 	return nil
 }
@@ -47,7 +50,6 @@ func (o *objects) List(_ context.Context, list client.ObjectList, _ ...client.Li
 func lead(t *testing.T, registry *hosting.Registry, seen *objects) (prometheus.Gatherer, func()) {
 	t.Helper()
 	metrics := controllers.NewMetrics(registry)
-	metrics.CountReviews(func() int { return 3 })
 	gatherer := prometheus.NewPedanticRegistry()
 	gatherer.MustRegister(metrics, registry.Metrics())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -141,6 +143,48 @@ func campaignWithEverything(name, database string, currencies ...string) v1alpha
 }
 
 var manyCurrencies = []string{"AUD", "BRL", "CAD", "CHF", "EUR", "GBP", "INR", "JPY", "NOK", "SEK", "USD", "ZAR"}
+
+func TestLeaderExportsEveryMetricThatItDescribes(t *testing.T) {
+	metrics := controllers.NewMetrics(hosting.NewRegistry(hosting.Options{}))
+	go func() {
+		_ = metrics.Lead(t.Context(), &objects{
+			databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")},
+			campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", "USD")},
+		})
+	}()
+	described := drain(metrics.Describe)
+	collect := func() map[*prometheus.Desc]bool {
+		exported := map[*prometheus.Desc]bool{}
+		for _, sample := range drain(metrics.Collect) {
+			exported[sample.Desc()] = true
+		}
+		return exported
+	}
+	exported := collect()
+	for deadline := time.Now().Add(patience); len(exported) == 1; exported = collect() {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no leader")
+		}
+	}
+	for _, description := range described {
+		if !exported[description] {
+			t.Errorf("%s has no sample", description)
+		}
+	}
+}
+
+// drain returns all that a function of a collector sends.
+func drain[T any](send func(chan<- T)) (all []T) {
+	sent := make(chan T)
+	go func() {
+		defer close(sent)
+		send(sent)
+	}()
+	for one := range sent {
+		all = append(all, one)
+	}
+	return all
+}
 
 func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
 	registry := hosting.NewRegistry(hosting.Options{})
@@ -274,6 +318,7 @@ func TestPlansAndReviewsAreCountedByState(t *testing.T) {
 		seen.plans = append(seen.plans, v1alpha1.RewardPlan{Status: v1alpha1.RewardPlanStatus{Conditions: ready(metav1.ConditionFalse, reason)}})
 	}
 	seen.plans = append(seen.plans, v1alpha1.RewardPlan{})
+	seen.reviews = make([]v1alpha1.RewardReview, 3)
 	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
 	want := map[string]float64{
 		"referral_plans{state=Pending}": 1, "referral_plans{state=Running}": 1,
