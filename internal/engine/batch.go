@@ -95,12 +95,7 @@ func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("while beginning a batch: %w", err)
 	}
-	defer func() {
-		// After a commit this does nothing. It is sent even if ctx has ended.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = b.tx.Rollback(ctx)
-	}()
+	defer postgres.Rollback(ctx, b.tx)
 
 	if found, err := choose(ctx); err != nil || !found {
 		return false, err

@@ -33,11 +33,7 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did
 	if step.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a resync's step: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = step.tx.Rollback(ctx)
-	}()
+	defer postgres.Rollback(ctx, step.tx)
 	at, err := step.lockResync(ctx, atOnce)
 	if err != nil || at == nil {
 		return false, err

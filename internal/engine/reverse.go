@@ -105,11 +105,7 @@ func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) 
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = s.tx.Rollback(ctx)
-	}()
+	defer postgres.Rollback(ctx, s.tx)
 	if found, err := s.lockRange(ctx, rows); err != nil || !found {
 		return false, err
 	}

@@ -60,14 +60,19 @@ func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	clean.Tx = tx
 	if purpose, ok := ctx.Value(purposeKey{}).(string); ok {
 		if _, err := clean.Exec(ctx, queries.Get("set_application_name"), applicationName+" "+purpose); err != nil {
-			// The connection is given back even if the context has ended.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			_ = clean.Rollback(ctx)
+			Rollback(ctx, clean)
 			return nil, err
 		}
 	}
 	return clean, nil
+}
+
+// Rollback rolls tx back, so that its connection is given back, even if ctx has ended. After a commit
+// it does nothing.
+func Rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx)
 }
 
 // purposeKey is the key of WithPurpose.
@@ -193,10 +198,7 @@ func (r *ownRows) Close() {
 		r.commitErr = r.tx.Commit(r.ctx)
 		return
 	}
-	// The connection is given back even if the context has ended.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), time.Second)
-	defer cancel()
-	_ = r.tx.Rollback(ctx)
+	Rollback(r.ctx, r.tx)
 }
 
 func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
