@@ -91,7 +91,7 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 		return fmt.Errorf("while setting a savepoint: %w", err)
 	}
 	b.tx = savepoint
-	err = b.load(ctx)
+	err = Contain(func() error { return b.load(ctx) })
 	b.tx = outer
 	switch {
 	case err == nil:

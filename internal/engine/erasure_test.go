@@ -466,6 +466,24 @@ func TestErasureOfASetAsideUserCompletes(t *testing.T) {
 	s.expect("pairs", pairs, "ben p Granted Qualified")
 }
 
+// The database returns an override of a user that it was not asked about, which panics.
+func TestErasureOfAUserWhoseLoadingPanicsCompletes(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", fiveDollars(), wantsGadgets)
+	s.write(annasLink + ";" + benByTouch)
+	s.converge()
+	s.engine.Replace("load_override", "SELECT 'stranger', 'p', 'Deny', 0::bigint WHERE $1::text[] IS NOT NULL")
+	s.write("SELECT referral.erase_user('ben')")
+	if err := s.engine.Converge(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if lost := s.db.Stat().AcquiredConns(); lost > 0 {
+		t.Errorf("%d connections are never given back", lost)
+	}
+	s.erased("ben")
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "ben")
+}
+
 func TestErasureEvaluatesConditionsOfAUserThatCannotBeRecorded(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars(), wantsGadgets)

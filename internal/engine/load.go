@@ -357,33 +357,38 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	return b.send(ctx, &q)
 }
 
-// each scans every row into columns and calls add, as long as the batch may hold what it reads.
+// each scans every row into columns and calls add, as long as the batch may hold what it reads. A
+// panic of add is an error, so that the rest of the rows is read and the connection stays usable.
 func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		defer rows.Close()
-		for rows.Next() {
-			b.bytes += bytesPerRow
-			for _, value := range rows.RawValues() {
-				b.bytes += len(value)
-			}
-			if err := b.checkBytes(); err != nil {
-				return err
-			}
-			if err := rows.Scan(columns...); err != nil {
-				return err
-			}
-			for _, column := range columns {
-				if texts, ok := column.(*[]string); ok {
-					b.bytes += bytesPerText * len(*texts)
-				}
-			}
-			if err := b.checkBytes(); err != nil {
-				return err
-			}
-			add()
-		}
-		return rows.Err()
+		return Contain(func() error { return b.addEach(rows, columns, add) })
 	}
+}
+
+func (b *batch) addEach(rows pgx.Rows, columns []any, add func()) error {
+	for rows.Next() {
+		b.bytes += bytesPerRow
+		for _, value := range rows.RawValues() {
+			b.bytes += len(value)
+		}
+		if err := b.checkBytes(); err != nil {
+			return err
+		}
+		if err := rows.Scan(columns...); err != nil {
+			return err
+		}
+		for _, column := range columns {
+			if texts, ok := column.(*[]string); ok {
+				b.bytes += bytesPerText * len(*texts)
+			}
+		}
+		if err := b.checkBytes(); err != nil {
+			return err
+		}
+		add()
+	}
+	return rows.Err()
 }
 
 func keys(m map[string][]*referee) []string {
