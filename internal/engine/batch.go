@@ -81,12 +81,14 @@ func newBatch(e *Engine, config *Declared, turn turn) *batch {
 // run executes the whole batch. choose locks shards and chooses the referees; it reports whether
 // there is anything to do. After an error nothing of the batch remains.
 func (b *batch) run(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the batch broke off: %v", fault)
-		}
-		err = postgres.Short(err) // it may be kept as the cause of what failed
-	}()
+	err = Contain(func() (err error) {
+		did, err = b.transact(ctx, choose)
+		return err
+	})
+	return did, postgres.Short(b.engine.logPanic("the batch broke off", err)) // it may be kept as the cause of what failed
+}
+
+func (b *batch) transact(ctx context.Context, choose func(context.Context) (bool, error)) (did bool, err error) {
 	defer b.releaseMemory()
 	ctx, cancel := context.WithTimeout(ctx, b.engine.batchTime)
 	defer cancel()

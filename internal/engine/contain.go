@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // PanicError is a panic in work for one database. It is an error of that database only: values that
@@ -24,4 +27,16 @@ func Contain(do func() error) (err error) {
 		}
 	}()
 	return do()
+}
+
+// logPanic returns err. Of a panic it returns only what broke off and the panic's value, and logs its
+// stack, which holds addresses and no texts.
+func (e *Engine) logPanic(what string, err error) error {
+	panicked, ok := errors.AsType[*PanicError](err)
+	if !ok {
+		return err
+	}
+	err = postgres.Short(fmt.Errorf("%s: %v", what, panicked.Value))
+	e.log.Error("Work has panicked", "error", err, "stack", string(panicked.Stack))
+	return err
 }

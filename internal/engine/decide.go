@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
@@ -32,14 +31,12 @@ func (b *batch) decide() error {
 	return nil
 }
 
-func (r *referee) decide(b *batch) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the decision panicked: %v", fault)
-		}
-	}()
-	r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
-	return err
+func (r *referee) decide(b *batch) error {
+	err := Contain(func() (err error) {
+		r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
+		return err
+	})
+	return b.engine.logPanic("the decision panicked", err)
 }
 
 // settle computes the ledger entries that the decisions need. Capacity has been allocated already. So

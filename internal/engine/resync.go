@@ -106,16 +106,13 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err erro
 	}
 	s.alone, s.comparing, s.repairing = "", false, false
 	did, err = s.step(ctx, config, atOnce)
-	if err != nil {
-		return false, postgres.Short(err) // it may be kept as the cause of what failed
-	}
-	if did {
+	if err == nil && did {
 		s.repairsPerStep = min(2*s.repairsPerStep, s.engine.usualBatch())
 		s.failedAlone, s.failuresInARow = nil, 0
 		s.engine.resyncFailure.Store(nil)
 		s.engine.stir() // a status that was read before the step is out of date
 	}
-	return did, nil
+	return did, postgres.Short(s.engine.logPanic("the step broke off", err)) // it may be kept as the cause of what failed
 }
 
 // handleFailure adapts the next attempt to a failure, and reports whether that attempt may follow

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,9 @@ const begin = `SELECT set_config('idle_in_transaction_session_timeout', '30s', t
        set_config('statement_timeout', '400ms', true), set_config('lock_timeout', '300ms', true),
        set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
+
+// panics returns an override of a user that it was not asked about, which panics.
+const panics = "SELECT 'stranger', 'p', 'Deny', 0::bigint WHERE $1::text[] IS NOT NULL"
 
 // signUp adds that many users with one purchase each.
 func (s *shop) signUp(many int) {
@@ -55,6 +59,24 @@ func TestUnknownErrorIsSplitDownToItsReferee(t *testing.T) {
 	s.converge()
 	s.expect("granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "38")
 	s.expect("set aside", "SELECT user_id FROM referral.set_aside ORDER BY 1", "u13", "u31")
+}
+
+func TestStackOfAPanicIsLogged(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.signUp(1)
+	var logged strings.Builder
+	e := engine.New(s.db, engine.Options{OwnerUID: uid, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	e.Replace("load_override", panics)
+	testworld.Must(t, e.Converge(t.Context()))
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "u1")
+	if !strings.Contains(logged.String(), "engine.(*batch).load(") {
+		t.Errorf("no stack in %s", logged.String())
+	}
+	if strings.Contains(logged.String(), "stranger") {
+		t.Errorf("the user is in %s", logged.String())
+	}
 }
 
 func TestFailingDatabaseSetsNoRefereeAside(t *testing.T) {
