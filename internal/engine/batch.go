@@ -113,7 +113,7 @@ func (b *batch) transact(ctx context.Context, choose func(context.Context) (bool
 		return false, fmt.Errorf("while comparing fingerprints again: %w", err)
 	}
 	if err := b.fence(ctx); err != nil {
-		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+		return false, err
 	}
 	if err := b.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a batch: %w", err)
@@ -296,11 +296,11 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 // fence makes sure that what was decided is what is declared, up to the commit.
 func (b *batch) fence(ctx context.Context) error {
 	if err := b.fenceRollouts(ctx); err != nil {
-		return err
+		return fmt.Errorf("while keeping rollouts where they are: %w", err)
 	}
 	var epoch int64
 	if err := b.tx.QueryRow(ctx, b.statement("fence")).Scan(&epoch); err != nil {
-		return err
+		return fmt.Errorf("while reading the configuration epoch: %w", err)
 	}
 	if epoch != b.config.Epoch {
 		return errConfigurationMoved

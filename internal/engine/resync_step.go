@@ -57,7 +57,7 @@ func (s *resyncer) step(ctx context.Context, config *Declared, atOnce bool) (did
 		return false, fmt.Errorf("while recording the progress of a resync: %w", err)
 	}
 	if err := step.fence(ctx); err != nil {
-		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+		return false, err
 	}
 	if err := step.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a resync's step: %w", err)

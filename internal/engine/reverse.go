@@ -122,7 +122,7 @@ func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) 
 		return false, fmt.Errorf("while taking back what campaign %s gave: %w", s.campaign, err)
 	}
 	if err := s.fence(ctx); err != nil {
-		return false, fmt.Errorf("while reading the configuration epoch: %w", err)
+		return false, err
 	}
 	if err := s.tx.Commit(ctx); err != nil {
 		return false, fmt.Errorf("while committing a step of a reversal: %w", err)
