@@ -324,7 +324,7 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			return err
 		},
 		"a campaign closed": func(w *world) error {
-			return database.CloseCampaign(w.Context(), w.DB, database.Campaign{OwnerUID: "stranger", Name: "invite-friends"})
+			return database.CloseCampaign(w.Context(), w.DB, database.Campaign{OwnerUID: "stranger", Name: "invite-friends", UID: "c1"})
 		},
 		"attribution": func(w *world) error {
 			_, err := database.SetAttribution(w.Context(), w.DB, "stranger", 1, database.FirstTouch)
@@ -405,8 +405,8 @@ func TestCloseCampaign(t *testing.T) {
 		t.Error(diff)
 	}
 	before := testworld.Value[string](t, w, footprint)
-	closing("")
-	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared"}))
+	closing("c1")
+	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
 	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("closing what is closed wrote something")
 	}

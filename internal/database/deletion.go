@@ -10,13 +10,11 @@ import (
 )
 
 // CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no
-// pair any more, while admitted pairs live on. If campaign.UID is not empty it closes only a
-// campaign that this object declared last. The object may declare the campaign again if it exists
-// after all. A campaign that was never declared is not changed.
+// pair any more, while admitted pairs live on. It closes only a campaign that the object campaign.UID
+// declared last. The object may declare the campaign again if it exists after all. A campaign that
+// was never declared is not changed.
 func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
-	closable := func(c *campaignRow) bool {
-		return c.exists && c.mode != Closed && (campaign.UID == "" || c.uid == campaign.UID)
-	}
+	closable := func(c *campaignRow) bool { return c.exists && c.mode != Closed && c.uid == campaign.UID }
 	err := alter(ctx, db, campaign, closable, func(tx pgx.Tx, _ *campaignRow) error {
 		return closeCampaign(ctx, tx, db, campaign.Name)
 	})

@@ -26,7 +26,7 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			_, err = database.SetSuspended(t.Context(), db, shop.UID, 1, true)
 			testworld.Must(t, err)
 			testworld.Must(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
-			testworld.Must(t, database.CloseCampaign(t.Context(), db, inviteFriends("")))
+			testworld.Must(t, database.CloseCampaign(t.Context(), db, inviteFriends("c1")))
 			testworld.Must(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
 			testworld.Must(t, err)

@@ -12,9 +12,8 @@ import (
 // ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about
 // how many pairs remain; 0 only when none does: then the campaign is closed. Call it until it
 // returns 0, before the object goes. It records the deletion of the object, so that a stale
-// declaration does not open the campaign again. If campaign.UID is not empty it changes only a
-// campaign that this object declared last. A campaign that was never declared has nothing to
-// reverse.
+// declaration does not open the campaign again. It changes only a campaign that the object
+// campaign.UID declared last. A campaign that was never declared has nothing to reverse.
 func ReverseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (remaining int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
 		remaining, err = reverseCampaign(ctx, tx, db, campaign)
@@ -31,7 +30,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 		return 0, err
 	}
 	present, err := lockCampaign(ctx, tx, db, campaign.Name, "")
-	if err != nil || !present.exists || campaign.UID != "" && present.uid != campaign.UID {
+	if err != nil || !present.exists || present.uid != campaign.UID {
 		return 0, err
 	}
 	var done bool
@@ -40,9 +39,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 	}
 	remaining = max(remaining, 1)
 	switch {
-	// A campaign that was closed without being reversed is reversed now, unless campaign.UID is
-	// empty.
-	case present.mode == Closed && (done || campaign.UID == ""):
+	case present.mode == Closed && done: // one that was closed without being reversed is reversed now
 		return 0, nil
 	case present.mode == Reversing && done:
 		return 0, closeCampaign(ctx, tx, db, campaign.Name)

@@ -17,7 +17,7 @@ func TestReverseCampaign(t *testing.T) {
 	}
 	mode := func() string { return testworld.Value[string](t, w, "SELECT mode FROM referral.campaign") }
 
-	if left := reverse("undeclared", ""); left != 0 {
+	if left := reverse("undeclared", "c1"); left != 0 {
 		t.Errorf("%d left of a campaign that never was", left)
 	}
 	first := w.declare(invite())

@@ -22,7 +22,7 @@ func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 	s.converge()
 	s.refund("u002", 2000)
 	s.converge()
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
+	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
 	s.converge()
 	s.write("DELETE FROM referral.refund")
 	s.converge()

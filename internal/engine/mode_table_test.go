@@ -178,10 +178,10 @@ func (s *shop) enter(mode reward.Mode) {
 	switch mode {
 	case reward.Open:
 	case reward.Closed:
-		testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
+		testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
 	case reward.Reversing:
 		for range 2 {
-			_, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"})
+			_, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
 			testworld.Must(s, err)
 			testworld.Must(s, s.engine.Converge(s.Context()))
 		}

@@ -382,7 +382,7 @@ func TestSuspendedCampaignLeavesPairsOfOthersAlone(t *testing.T) {
 	s.write("DELETE FROM referral.refund")
 	s.converge()
 	for range 3 {
-		_, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "a"})
+		_, err := database.ReverseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "a", UID: "a-uid"})
 		testworld.Must(t, err)
 		s.converge()
 	}
@@ -396,7 +396,7 @@ func TestClosedCampaignKeepsItsWaitlist(t *testing.T) {
 	s.declare("invite", pays(500), budget(500))
 	s.friends(1, 3)
 	before := s.rows("SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1")
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
+	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
 	s.converge()
 	s.expect("closed", "SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1", before...)
 	s.refund("u001", 2000)

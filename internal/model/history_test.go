@@ -32,6 +32,7 @@ type history struct {
 	last        map[string]declare                // the last declaration, by campaign
 	before      map[string]declare                // the declaration before the last, by campaign
 	sent        map[string][]database.Declaration // all declarations as the controller sent them, by campaign
+	uids        map[string]string                 // UID of the object that declared a campaign last
 	steps       []step                            // of rollouts, in this convergence
 	seen        *results                          // what the system has recorded, commit by commit
 }
@@ -42,7 +43,7 @@ func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
 	h := &history{model: newModel(), shop: s, t: t, seen: newResults(), deleted: map[string]int{},
-		last: map[string]declare{}, before: map[string]declare{}, sent: map[string][]database.Declaration{}}
+		last: map[string]declare{}, before: map[string]declare{}, sent: map[string][]database.Declaration{}, uids: map[string]string{}}
 	h.seen.zero = &s.zero
 	for _, o := range operations {
 		if h.waitsForPending(o) {

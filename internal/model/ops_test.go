@@ -276,6 +276,7 @@ func (o declare) happen(h *history) {
 	} else {
 		h.declare(o, &declaration)
 	}
+	h.uids[o.Campaign] = declaration.UID
 	_, err := database.Declare(context.Background(), h.db, declaration)
 	must(h.t, err)
 }
@@ -412,7 +413,12 @@ func (o closeCampaign) happen(h *history) {
 	if c := h.campaigns[o.Campaign]; c != nil {
 		c.mode = closed
 	}
-	must(h.t, database.CloseCampaign(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: o.Campaign}))
+	must(h.t, database.CloseCampaign(context.Background(), h.db, h.object(o.Campaign)))
+}
+
+// object is a campaign under the UID that declared it last.
+func (h *history) object(campaign string) database.Campaign {
+	return database.Campaign{OwnerUID: ownerUID, Name: campaign, UID: h.uids[campaign]}
 }
 
 // The reversal is repeated until nothing is left to reverse.
@@ -421,10 +427,15 @@ func (o reverseCampaign) happen(h *history) {
 	h.reverseCampaign(o.Campaign)
 }
 
+// reverseCampaign asks for nothing once the campaign is closed: its object is gone.
 func (h *history) reverseCampaign(name string) {
-	left, err := database.ReverseCampaign(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: name})
+	c := h.campaigns[name]
+	if c != nil && c.mode == closed {
+		return
+	}
+	left, err := database.ReverseCampaign(context.Background(), h.db, h.object(name))
 	must(h.t, err)
-	if c := h.campaigns[name]; c != nil && c.mode != closed {
+	if c != nil {
 		for _, p := range h.pairs {
 			if p.campaign == name && p.state == "Waiting" && c.mode != reversing {
 				h.coverage.add("pair that waits and is taken back")
