@@ -117,13 +117,8 @@ func (s *planScope) job() (hosting.PlanJob, error) {
 // passes reports whether an error says that the database is away or being edited, not that the plan
 // cannot work.
 func passes(err error) bool {
-	for _, passing := range []error{
-		hosting.ErrNotHosted, hosting.ErrConnecting, hosting.ErrNotServing, hosting.ErrBusy,
-		engine.ErrConfigurationMoved, context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
+	if hosting.Unavailable(err) || errors.Is(err, engine.ErrConfigurationMoved) {
+		return true
 	}
 	switch postgres.Classify(err) {
 	case postgres.ClassUnknown, postgres.ClassData, postgres.ClassMissingObject:

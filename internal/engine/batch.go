@@ -26,9 +26,9 @@ const (
 	defaultBatchTime = 5 * time.Minute
 )
 
-// errConfigurationMoved rolls a batch back: it was decided under a configuration that is no longer
-// declared.
-var errConfigurationMoved = errors.New("the configuration moved while the batch was decided")
+// ErrConfigurationMoved rolls a batch back: it was decided under a configuration that is no longer
+// declared. A plan returns it if declarations changed the configuration so often that it did not end.
+var ErrConfigurationMoved = errors.New("the configuration moved while the batch was decided")
 
 // batch is one transaction: it locks shards, chooses referees, decides them and records the
 // results.
@@ -303,7 +303,7 @@ func (b *batch) fence(ctx context.Context) error {
 		return fmt.Errorf("while reading the configuration epoch: %w", err)
 	}
 	if epoch != b.config.Epoch {
-		return errConfigurationMoved
+		return ErrConfigurationMoved
 	}
 	return nil
 }

@@ -46,10 +46,6 @@ type PlanResult struct {
 // planRestarts is how often a plan begins again because the configuration has moved.
 const planRestarts = 10
 
-// ErrConfigurationMoved means that declarations changed the configuration so often that a plan did
-// not end.
-var ErrConfigurationMoved = errConfigurationMoved
-
 // forwardDays is the time before a plan whose pairs show what new pairs would earn.
 const forwardDays = 30 * 24 * time.Hour
 
@@ -68,7 +64,7 @@ func Plan(ctx context.Context, db *postgres.DB, request PlanRequest) (*PlanResul
 		if err == nil {
 			return result, nil
 		}
-		if !errors.Is(err, errConfigurationMoved) || restarts == planRestarts {
+		if !errors.Is(err, ErrConfigurationMoved) || restarts == planRestarts {
 			return nil, fmt.Errorf("while planning campaign %s: %w", request.Campaign.Name, err)
 		}
 	}

@@ -102,7 +102,7 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 			return err
 		}
 		if epoch != p.inForce.Epoch {
-			return errConfigurationMoved
+			return ErrConfigurationMoved
 		}
 		if err := tx.QueryRow(ctx, r.statement("resync_range"), after, rows).Scan(&end); err != nil {
 			return err

@@ -126,7 +126,7 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	switch {
 	case ctx.Err() != nil:
 		return false
-	case errors.Is(err, errConfigurationMoved):
+	case errors.Is(err, ErrConfigurationMoved):
 		_, err := s.engine.reload(ctx)
 		return err == nil
 	}

@@ -91,7 +91,7 @@ func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
 	defer step.releaseMemory()
 	did, err = step.runStep(ctx, rows)
-	if errors.Is(err, errConfigurationMoved) {
+	if errors.Is(err, ErrConfigurationMoved) {
 		_, err = e.reload(ctx)
 		return err == nil, err
 	}

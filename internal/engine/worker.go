@@ -145,7 +145,7 @@ func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, bega
 	switch {
 	case ctx.Err() != nil:
 		return true
-	case errors.Is(err, errConfigurationMoved):
+	case errors.Is(err, ErrConfigurationMoved):
 		_, err := w.engine.reload(ctx)
 		return err == nil
 	case errors.Is(err, errBatchTooLarge) && b.turn.suspect == "" && w.changes > 1:

@@ -224,7 +224,7 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 	switch {
 	case err == nil:
 		s.Failures, s.Result, s.Answered = 0, result, s.Request
-	case !unavailable(err):
+	case !Unavailable(err):
 		s.Failures++
 		if errors.Is(err, errVerifyDeadline) {
 			s.Failures = max(s.Failures, verificationAttempts) // it took as long as many attempts
@@ -238,9 +238,9 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 	}
 }
 
-// unavailable reports whether an error means that the database cannot be used at present, which says
+// Unavailable reports whether an error means that the database cannot be used at present, which says
 // nothing about what is in it.
-func unavailable(err error) bool {
+func Unavailable(err error) bool {
 	return errors.Is(err, ErrConnecting) || errors.Is(err, ErrNotServing) || errors.Is(err, ErrNotHosted) ||
 		errors.Is(err, context.Canceled) || cutsOff(postgres.Classify(err))
 }
