@@ -125,19 +125,14 @@ func (s *split) condemns(p *suspect) bool {
 	return p.timesAlone >= aloneAtMost && s.failed-p.failed == p.timesAlone-1
 }
 
-// ended records how a turn ended. It reports whether the next turn may follow at once, and whether
-// there may be anything left to do in it.
-func (s *split) ended(t turn, e ending) (atOnce, more bool) {
-	switch {
-	case e.fault == postgres.FaultNone && len(e.units) == 0:
-		return true, s.nothingToDo(t)
-	case e.fault == postgres.FaultNone:
-		s.committed(t, e)
-		return true, true
-	case len(e.units) == 0 || e.fault == postgres.FaultDatabase:
-		return false, true // of no unit in particular
+// succeeded records how a turn without a failure ended. It reports whether there may be anything left
+// to do in the next one.
+func (s *split) succeeded(t turn, e ending) (more bool) {
+	if len(e.units) == 0 {
+		return s.nothingToDo(t)
 	}
-	return s.failure(t, e), true
+	s.committed(t, e)
+	return true
 }
 
 // nothingToDo removes a suspect without work: another engine has done it.

@@ -60,8 +60,11 @@ func play(s *split, q queue, broken func(keys []string) postgres.Fault) (aside, 
 			}
 		}
 		batches = append(batches, line)
-		atOnce, more := s.ended(t, e)
-		if !more || !atOnce {
+		next := s.succeeded
+		if e.fault != postgres.FaultNone {
+			next = s.failure
+		}
+		if !next(t, e) {
 			return aside, batches
 		}
 	}
@@ -139,7 +142,7 @@ func TestSplitTriesOtherShardsBeforeASuspect(t *testing.T) {
 	s := split{full: 500}
 	at := time.Unix(0, 0)
 	t1 := s.next(at, 0, 2000)
-	s.ended(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, chosen: 9, fault: postgres.FaultPassing, cause: errors.New("lock")})
+	s.failure(t1, ending{began: at, at: at.Add(20 * time.Second), units: []string{"0", "1"}, chosen: 9, fault: postgres.FaultPassing, cause: errors.New("lock")})
 	for _, test := range []struct {
 		after time.Duration
 		own   bool
@@ -156,7 +159,7 @@ func TestSplitTriesOtherShardsBeforeASuspect(t *testing.T) {
 		if turn.suspect == "" && !slices.Equal(turn.excluded, []string{"0", "1"}) && len(s.suspects) == 2 {
 			t.Errorf("after %v the suspects are not left out: %v", test.after, turn.excluded)
 		}
-		s.ended(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.suspect, "3")}, chosen: 1})
+		s.succeeded(turn, ending{began: at.Add(test.after), at: at.Add(test.after), units: []string{max(turn.suspect, "3")}, chosen: 1})
 	}
 }
 
@@ -184,7 +187,7 @@ func TestSplitKeepsABoundedNumberOfSuspects(t *testing.T) {
 			e.units = []string{turn.suspect}
 		}
 		now = e.at
-		s.ended(turn, e)
+		s.failure(turn, e)
 	}
 	if len(s.suspects) != mostSuspects || ofSuspects < 300 {
 		t.Errorf("%d suspects, which had %d turns", len(s.suspects), ofSuspects)

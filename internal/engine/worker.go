@@ -101,7 +101,7 @@ func (w *worker) attempt(ctx context.Context) (did, atOnce bool, err error) {
 		if did, err = b.run(ctx, choose); err != nil {
 			return false, w.handleFailure(ctx, split, b, began, err), err
 		}
-		_, more[of] = split.ended(b.turn, b.ending(began, nil))
+		more[of] = split.succeeded(b.turn, b.ending(began, nil))
 		w.engine.setStuck(w.number, w.stuck())
 		if did {
 			w.prepareNext(b)
@@ -158,7 +158,7 @@ func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, bega
 	case errors.Is(err, context.DeadlineExceeded):
 		w.changes = max(1, w.changes/2) // the server was silent, or is so slow that a smaller batch must do
 	}
-	atOnce, _ = split.ended(b.turn, end)
+	atOnce = split.failure(b.turn, end)
 	w.engine.setStuck(w.number, w.stuck())
 	return atOnce
 }
