@@ -30,10 +30,9 @@ func newEmptyCache(t *testing.T) client.WithWatch {
 // newCurrentScope returns a scope of a database whose schema has this binary's versions.
 func newCurrentScope() *databaseScope {
 	adb := &v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "shop", UID: "uid"}}
-	known := database.Known()
 	return &databaseScope{
 		adb: adb, name: client.ObjectKeyFromObject(adb), success: success{requeueAfter: time.Hour},
-		schema: database.Status{SchemaVersion: known.Schema, RulesVersion: known.Rules},
+		schema: database.Status{Versions: database.Known()},
 	}
 }
 

@@ -77,7 +77,7 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 	status, err := database.ReadStatus(ctx, s.db)
 	if postgres.Classify(err) == postgres.ClassMissingObject {
 		status = database.Status{}
-		status.SchemaVersion, status.RulesVersion, err = database.ReadVersions(ctx, s.db)
+		status.Versions, err = database.ReadVersions(ctx, s.db)
 	}
 	if err != nil {
 		return err
@@ -92,13 +92,13 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 // checkVersions refuses a schema that a newer binary has migrated. Conditions: SchemaTooNew, which
 // is Stalled.
 func (r *AttributionDatabaseReconciler) checkVersions(_ context.Context, s *databaseScope) error {
-	return database.CheckVersions(s.versions())
+	return database.CheckVersions(s.schema.Versions)
 }
 
 // takeOwnership makes this object the owner of the schema, once there is one. Conditions:
 // OwnedByAnother.
 func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *databaseScope) error {
-	if s.schema.SchemaVersion == 0 || s.owned() {
+	if s.schema.Versions.Schema == 0 || s.owned() {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, writeTimeout)
@@ -138,7 +138,7 @@ func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *
 
 // suspend precedes all phases that could take long. After it no batch commits.
 func (r *AttributionDatabaseReconciler) suspend(ctx context.Context, s *databaseScope) error {
-	if s.schema.SchemaVersion == 0 || !s.adb.Suspended() || s.schema.Suspended {
+	if s.schema.Versions.Schema == 0 || !s.adb.Suspended() || s.schema.Suspended {
 		return nil
 	}
 	return setSuspended(ctx, s, true)

@@ -41,13 +41,8 @@ func (r *AttributionDatabaseReconciler) newScope(adb *v1alpha1.AttributionDataba
 	return s
 }
 
-// versions are those of the schema; zero: there is no schema yet.
-func (s *databaseScope) versions() database.Versions {
-	return database.Versions{Schema: s.schema.SchemaVersion, Rules: s.schema.RulesVersion}
-}
-
 // current reports whether the schema has the versions that this binary writes.
-func (s *databaseScope) current() bool { return s.versions() == database.Known() }
+func (s *databaseScope) current() bool { return s.schema.Versions == database.Known() }
 
 // owned reports whether this object owns the schema.
 func (s *databaseScope) owned() bool {

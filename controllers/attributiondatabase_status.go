@@ -20,7 +20,7 @@ import (
 func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *databaseScope) error {
 	status := &s.adb.Status
 	status.ServerVersion = s.schema.ServerVersion
-	status.SchemaVersion = int64(s.schema.SchemaVersion)
+	status.SchemaVersion = int64(s.schema.Versions.Schema)
 	status.Owner = s.schema.Owner.Name
 	status.PendingChanges = s.schema.PendingChanges
 	status.SetAside = s.schema.SetAside

@@ -34,28 +34,28 @@ func Migrate(ctx context.Context, db *postgres.DB) (version int, err error) {
 }
 
 func migrate(ctx context.Context, db *postgres.DB) (int, error) {
-	schema, rules, err := ReadVersions(ctx, db)
+	found, err := ReadVersions(ctx, db)
 	if err != nil {
 		return 0, err
 	}
-	if err := CheckVersions(Versions{Schema: schema, Rules: rules}); err != nil {
-		return schema, err
+	if err := CheckVersions(found); err != nil {
+		return found.Schema, err
 	}
-	if schema < SchemaVersion {
+	if found.Schema < SchemaVersion {
 		if err := bootstrap(ctx, db); err != nil {
-			return schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
+			return found.Schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
 		}
 		for _, m := range migrations {
-			if m.version <= schema {
+			if m.version <= found.Schema {
 				continue
 			}
 			if err := runMigration(ctx, db, m); err != nil {
-				return schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
+				return found.Schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}
 		}
 		db.Reset() // connections remember columns of before
 	}
-	if rules < RulesVersion {
+	if found.Rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {
 			return SchemaVersion, fmt.Errorf("while putting rules %d into force: %w", RulesVersion, err)
 		}

@@ -21,8 +21,7 @@ const PendingLimit = 10_000
 type Status struct {
 	ServerVersion       string // such as 15.18
 	Epoch               int64
-	SchemaVersion       int
-	RulesVersion        int
+	Versions            Versions
 	Suspended           bool
 	Attribution         AttributionModel
 	TouchRetention      time.Duration // zero: touches are kept for ever
@@ -152,7 +151,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.SchemaVersion, &s.RulesVersion, &s.Suspended, &s.Attribution, &retention,
+	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.Versions.Schema, &s.Versions.Rules, &s.Suspended, &s.Attribution, &retention,
 		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},

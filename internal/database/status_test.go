@@ -23,7 +23,7 @@ func TestReadStatusOfAnEmptySchema(t *testing.T) {
 	testworld.Must(t, err)
 	want := database.Status{
 		ServerVersion: status.ServerVersion, Epoch: status.Epoch,
-		SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion,
+		Versions:    database.Known(),
 		Attribution: database.LastTouch, Owner: database.Owner{Identity: shop, HeartbeatAt: status.Owner.HeartbeatAt},
 		Bytes: len(database.LastTouch),
 	}
@@ -145,7 +145,7 @@ func TestLoadConfiguration(t *testing.T) {
 	config, err := engine.LoadDeclared(t.Context(), w.DB)
 	testworld.Must(t, err)
 	empty := engine.Declared{
-		Epoch: w.epoch(), SchemaVersion: database.SchemaVersion, RulesVersion: database.RulesVersion, OwnerUID: shop.UID,
+		Epoch: w.epoch(), Versions: database.Known(), OwnerUID: shop.UID,
 		Reward: &reward.Configuration{Attribution: reward.LastTouch, Campaigns: map[string]*reward.Campaign{}},
 	}
 	if diff := cmp.Diff(empty, config, cmpopts.IgnoreUnexported(engine.Declared{})); diff != "" {

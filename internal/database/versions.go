@@ -27,15 +27,15 @@ func (e *ErrSchemaTooNew) Error() string {
 
 // ReadVersions returns the versions of the schema; both 0 if it does not exist or no migration has
 // run.
-func ReadVersions(ctx context.Context, db *postgres.DB) (schema, rules int, err error) {
-	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&schema, &rules)
+func ReadVersions(ctx context.Context, db *postgres.DB) (v Versions, err error) {
+	err = db.QueryRow(ctx, query(db, "read_versions")).Scan(&v.Schema, &v.Rules)
 	if postgres.Classify(err) == postgres.ClassMissingObject {
-		return 0, 0, nil
+		return Versions{}, nil
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("while reading the schema's version: %w", err)
+		return Versions{}, fmt.Errorf("while reading the schema's version: %w", err)
 	}
-	return schema, rules, nil
+	return v, nil
 }
 
 // CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these

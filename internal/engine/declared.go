@@ -22,14 +22,13 @@ const longestWindow = int64(math.MaxInt64 / time.Microsecond)
 
 // Declared is everything that is declared in a schema, at one moment.
 type Declared struct {
-	Epoch         int64
-	SchemaVersion int
-	RulesVersion  int
-	OwnerUID      string // empty: the schema has no owner, or its owner released it
-	Suspended     bool
-	Reward        *reward.Configuration
-	Conditions    bool     // some revision has a condition, so attributes are loaded
-	RollingOut    []string // campaigns whose newest revision has not reached all its pairs
+	Epoch      int64
+	Versions   database.Versions
+	OwnerUID   string // empty: the schema has no owner, or its owner released it
+	Suspended  bool
+	Reward     *reward.Configuration
+	Conditions bool     // some revision has a condition, so attributes are loaded
+	RollingOut []string // campaigns whose newest revision has not reached all its pairs
 
 	bytes int // see size
 }
@@ -43,9 +42,7 @@ func (c *Declared) size() int {
 }
 
 // versionsKnown reports whether schema and rules have the versions of this binary.
-func (c *Declared) versionsKnown() bool {
-	return database.Versions{Schema: c.SchemaVersion, Rules: c.RulesVersion} == database.Known()
-}
+func (c *Declared) versionsKnown() bool { return c.Versions == database.Known() }
 
 // LoadDeclared reads everything with one statement, so that all of it was in force at the same
 // moment.
@@ -100,7 +97,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		rollout          reward.Rollout
 	)
 	before := len(c.Reward.Attribution) + len(c.OwnerUID)
-	err := rows.Scan(&c.Epoch, &c.SchemaVersion, &c.RulesVersion, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
+	err := rows.Scan(&c.Epoch, &c.Versions.Schema, &c.Versions.Rules, &c.Suspended, &c.Reward.Attribution, &c.OwnerUID,
 		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
 		&revision, &recordedAt, &scope, &terms, &withdraws, &rollsOut, &rollout.Reached, &rollout.All)
 	c.bytes += len(c.Reward.Attribution) + len(c.OwnerUID) - before

@@ -70,8 +70,8 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	schema, rules, err := database.ReadVersions(ctx, db)
-	if err != nil || (database.Versions{Schema: schema, Rules: rules}) != database.Known() {
+	found, err := database.ReadVersions(ctx, db)
+	if err != nil || found != database.Known() {
 		return false, err
 	}
 	err = database.Heartbeat(ctx, db, identity)
