@@ -3,7 +3,6 @@ package hosting
 import (
 	"cmp"
 	"context"
-	"errors"
 	"reflect"
 	"sync"
 	"time"
@@ -232,14 +231,9 @@ func (r *Registry) Plan(
 	ctx context.Context, name types.NamespacedName, request engine.PlanRequest,
 ) (result *engine.PlanResult, err error) {
 	request.Tenant = name.Namespace
-	err = r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
-		return engine.Contain(func() (err error) {
-			result, err = engine.Plan(ctx, db, request)
-			return err
-		})
+	err = r.lendContained(ctx, name, "plan", func(ctx context.Context, db *postgres.DB) (err error) {
+		result, err = engine.Plan(ctx, db, request)
+		return err
 	})
-	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
-		r.options.Log.Error("A plan has panicked", "attributionDatabase", name.String(), "panic", panicked.Value, "stack", string(panicked.Stack))
-	}
 	return result, err
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -26,7 +27,7 @@ func (r *Registry) Prepare(
 	if h == nil {
 		return ErrNotHosted
 	}
-	db, err := h.usable(Connected)
+	db, _, err := h.usable(Connected)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (r *Registry) Use(
 	if h == nil {
 		return ErrNotHosted
 	}
-	db, err := h.usable(Serving)
+	db, _, err := h.usable(Serving)
 	if err != nil {
 		return err
 	}
@@ -79,15 +80,9 @@ func (r *Registry) Lend(
 	if h == nil {
 		return ErrNotHosted
 	}
-	db, err := h.usable(Serving)
+	db, using, err := h.usable(Serving)
 	if err != nil {
 		return err
-	}
-	h.mu.Lock()
-	same, using := h.db == db, h.using
-	h.mu.Unlock()
-	if !same {
-		return ErrConnecting
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -97,6 +92,20 @@ func (r *Registry) Lend(
 		return ErrConnecting
 	}
 	h.learn(err)
+	return err
+}
+
+// lendContained is Lend for work whose panic is an error, which it logs.
+func (r *Registry) lendContained(
+	ctx context.Context, name types.NamespacedName, work string, use func(context.Context, *postgres.DB) error,
+) error {
+	err := r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
+		return engine.Contain(func() error { return use(ctx, db) })
+	})
+	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
+		r.options.Log.Error("Work for the database has panicked", "attributionDatabase", name.String(), "work", work,
+			"panic", panicked.Value, "stack", string(panicked.Stack))
+	}
 	return err
 }
 
@@ -137,22 +146,23 @@ func (h *host) learn(err error) {
 	}
 }
 
-// usable returns the connections of a host that has reached phase, or why they cannot be used.
-func (h *host) usable(phase Phase) (*postgres.DB, error) {
+// usable returns the connections of a host that has reached phase, and the context that ends when they
+// are closed, or why they cannot be used.
+func (h *host) usable(phase Phase) (*postgres.DB, context.Context, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.condition
 	switch {
 	case c.outage != nil:
-		return nil, c.outage
+		return nil, nil, c.outage
 	case h.db == nil && c.refusal != nil:
-		return nil, c.refusal
+		return nil, nil, c.refusal
 	case h.db == nil || c.phase == Connecting:
-		return nil, ErrConnecting
+		return nil, nil, ErrConnecting
 	case phase == Serving && c.phase != Serving:
-		return nil, ErrNotServing
+		return nil, nil, ErrNotServing
 	}
-	return h.db, nil
+	return h.db, h.using, nil
 }
 
 // cutOff is why the database does not answer; nil: it is not known to be cut off.

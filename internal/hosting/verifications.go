@@ -249,14 +249,9 @@ func Unavailable(err error) bool {
 func (r *Registry) Verify(
 	ctx context.Context, name types.NamespacedName, progress func(verified, total int64),
 ) (result *engine.VerifyResult, err error) {
-	err = r.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
-		return engine.Contain(func() (err error) {
-			result, err = engine.Verify(ctx, db, progress)
-			return err
-		})
+	err = r.lendContained(ctx, name, "verification", func(ctx context.Context, db *postgres.DB) (err error) {
+		result, err = engine.Verify(ctx, db, progress)
+		return err
 	})
-	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
-		r.options.Log.Error("A verification has panicked", "attributionDatabase", name.String(), "panic", panicked.Value, "stack", string(panicked.Stack))
-	}
 	return result, err
 }
