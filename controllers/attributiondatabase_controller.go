@@ -121,15 +121,10 @@ func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *data
 			err: errors.New("the settings of this generation are being read"),
 		}
 	}
-	refused, ok := errors.AsType[*settingsError](s.host.Refusal)
-	switch {
-	case !ok:
-		return s.host.Refusal
-	case refused.hopeless:
-		return &stalledError{reason: refused.reason, err: refused}
-	default:
-		return &waitingError{reason: refused.reason, requeueAfter: recheckInterval, err: refused}
+	if refused, ok := errors.AsType[*settingsError](s.host.Refusal); ok {
+		return refused.outcome()
 	}
+	return s.host.Refusal
 }
 
 // awaitEngine waits until this replica's engine runs, unless the database is suspended, and reports

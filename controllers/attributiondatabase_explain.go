@@ -44,7 +44,7 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 	case errors.Is(err, database.ErrStale):
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):
-		return &waitingError{reason: refused.reason, requeueAfter: recheckInterval, err: refused}
+		return refused.outcome()
 	case errors.As(err, &owned):
 		return s.explainOwner(owned.Owner)
 	case errors.As(err, &tooNew):

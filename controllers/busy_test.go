@@ -90,7 +90,7 @@ func TestObjectThatFindsItsDatabaseBusyIsTriedAgain(t *testing.T) {
 		object resource
 		err    error
 	}{
-		"a campaign": {campaign, campaigns.databaseError(newCampaignScope(campaign), hosting.ErrBusy)},
+		"a campaign": {campaign, campaigns.retries.busy(client.ObjectKeyFromObject(campaign), hosting.ErrBusy)},
 		"a database": {adb, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason)},
 	} {
 		result, err := conclude(test.object, success{}, test.err)

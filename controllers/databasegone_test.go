@@ -20,6 +20,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
+// Settings may be refused between the phases that need them.
+func TestHopelessSettingsStallWhereverTheyAreFound(t *testing.T) {
+	databases, _ := newReconcilers(t)
+	refused := &settingsError{reason: v1alpha1.InvalidSpecReason, hopeless: true, err: errors.New("no such schema")}
+	s := databases.newScope(&v1alpha1.AttributionDatabase{})
+	s.host.Source, s.host.Refusal = sourceOf(s.adb), refused
+	for name, err := range map[string]error{
+		"before the database is used": databases.awaitSettings(t.Context(), s),
+		"by the use of the database":  databases.explain(s, refused, v1alpha1.FailedReason),
+	} {
+		if stall, ok := errors.AsType[*stalledError](err); !ok || stall.reason != v1alpha1.InvalidSpecReason {
+			t.Errorf("%s: %T %v", name, err, err)
+		}
+	}
+}
+
 func TestUnreachableDatabaseIsGoneOnlyWithoutSecretAndForLong(t *testing.T) {
 	now := time.Now()
 	missing, forbidden, allowed := &settingsError{missing: true}, &settingsError{forbidden: true}, &settingsError{allow: "kubectl"}

@@ -207,6 +207,14 @@ func (e *settingsError) Error() string {
 
 func (e *settingsError) Unwrap() error { return e.err }
 
+// outcome is how a reconcile ends that needs the settings.
+func (e *settingsError) outcome() error {
+	if e.hopeless {
+		return &stalledError{reason: e.reason, err: e}
+	}
+	return &waitingError{reason: e.reason, requeueAfter: recheckInterval, err: e}
+}
+
 func sourceOf(adb *v1alpha1.AttributionDatabase) hosting.Source {
 	return hosting.Source{UID: string(adb.UID), Generation: adb.Generation}
 }

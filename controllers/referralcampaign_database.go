@@ -91,15 +91,24 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 	return wait
 }
 
-// databaseError is the outcome of using a database whose AttributionDatabase still says that it is
-// usable.
-func (r *ReferralCampaignReconciler) databaseError(s *campaignScope, err error) error {
+// use uses the campaign's database. While it is busy the campaign waits for its next turn; failed makes
+// any other error the outcome of the phase.
+func (r *ReferralCampaignReconciler) use(
+	ctx context.Context, s *campaignScope, do func(context.Context, *postgres.DB) error, failed func(error) error,
+) error {
+	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), do)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
 		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
 	}
+	return failed(err)
+}
+
+// databaseError is the outcome of a failed use of a database whose AttributionDatabase still says that
+// it is usable.
+func (s *campaignScope) databaseError(err error) error {
 	return &waitingError{
 		reason:       v1alpha1.DatabaseNotReadyReason,
 		requeueAfter: recheckInterval,

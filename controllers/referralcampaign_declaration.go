@@ -21,7 +21,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	if err != nil {
 		return err
 	}
-	err = r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err = r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
 		if s.desired.keepBudget {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {
@@ -32,10 +32,10 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		var err error
 		s.declared, err = database.Declare(ctx, db, declaration)
 		return err
-	})
+	}, s.databaseError)
 	switch {
 	case err != nil:
-		return r.databaseError(s, err)
+		return err
 	case s.declared.Deleted:
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
 			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+

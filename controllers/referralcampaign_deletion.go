@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -81,17 +79,12 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 
 // close closes a campaign whose object another controller's finalizer keeps.
 func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
-	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	return r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
 		return database.DeleteCampaign(ctx, db, s.identity())
+	}, func(err error) error {
+		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
+			"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 	})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, hosting.ErrBusy):
-		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
-	}
-	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
-		"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 }
 
 // reverseCredits waits until all credits of the campaign are reversed. It asks the database even
@@ -99,21 +92,17 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 // at once.
 func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
 	var pairs int64
-	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
-		var err error
+	err := r.use(ctx, s, func(ctx context.Context, db *postgres.DB) (err error) {
 		pairs, err = database.ReverseCampaign(ctx, db, s.identity())
 		return err
-	})
-	switch {
-	case errors.Is(err, hosting.ErrBusy):
-		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
-	case err != nil:
+	}, func(err error) error {
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
-	case pairs > 0:
+	})
+	if err == nil && pairs > 0 {
 		return terminating(s.campaign, reversalInterval, plural(pairs, "pair is", "pairs are")+" still to be reversed"+hindrance(s.adb))
 	}
-	return nil
+	return err
 }
 
 // hindrance is what about the database delays a deletion; empty: nothing.

@@ -23,7 +23,7 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	if !resync && !allow {
 		return nil
 	}
-	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), func(ctx context.Context, db *postgres.DB) error {
+	err := r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
 		var errs []error
 		if resync {
 			errs = append(errs, database.RequestResync(ctx, db, s.identity(), requested))
@@ -32,11 +32,11 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 			errs = append(errs, database.AllowReversals(ctx, db, s.identity(), loss.ID))
 		}
 		return errors.Join(errs...)
-	})
+	}, s.databaseError)
 	if err == nil && allow {
 		r.registry.Changes().Add(s.databaseName()) // wakes the database's reconciler, which reports that nothing is withheld
 	}
-	return r.databaseError(s, err)
+	return err
 }
 
 // reportMassReversal reports reversals that are withheld, and how to permit them.
