@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -114,11 +113,7 @@ func (r *RewardPlanReconciler) expire(ctx context.Context, plan *v1alpha1.Reward
 	if rest := finishedAt(plan).Add(ttlOf(plan)).Sub(r.now()); rest > 0 {
 		return ctrl.Result{RequeueAfter: rest}, nil
 	}
-	err := r.client.Delete(ctx, plan, client.Preconditions{UID: &plan.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return ctrl.Result{}, fmt.Errorf("while deleting a plan whose ttl has passed: %w", err)
-	}
-	return ctrl.Result{}, nil
+	return ctrl.Result{}, deleteExpired(ctx, r.client, plan, "plan")
 }
 
 // keepDeadline fails a plan that has not finished in time. Conditions: DeadlineExceeded, which is

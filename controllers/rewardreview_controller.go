@@ -77,7 +77,7 @@ func (r *RewardReviewReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	case !review.DeletionTimestamp.IsZero():
 		return ctrl.Result{}, nil
 	case rest <= 0:
-		return ctrl.Result{}, r.expire(ctx, &review)
+		return ctrl.Result{}, deleteExpired(ctx, r.client, &review, "review")
 	case answered(&review):
 		r.limits.forget(request.NamespacedName)
 		return ctrl.Result{RequeueAfter: rest}, nil
@@ -122,15 +122,6 @@ func (r *RewardReviewReconciler) rest(review *v1alpha1.RewardReview) time.Durati
 		ttl = review.Spec.TTL.Duration
 	}
 	return review.CreationTimestamp.Add(ttl).Sub(r.now())
-}
-
-// expire deletes a review whose ttl has passed.
-func (r *RewardReviewReconciler) expire(ctx context.Context, review *v1alpha1.RewardReview) error {
-	err := r.client.Delete(ctx, review, client.Preconditions{UID: &review.UID})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		return fmt.Errorf("while deleting a review whose ttl has passed: %w", err)
-	}
-	return nil
 }
 
 // untilTurn is how long this replica leaves a new review to others.

@@ -75,7 +75,7 @@ func (r *RewardReviewReconciler) sweep(ctx context.Context) error {
 			if r.rest(&list.Items[i]) > 0 {
 				continue
 			}
-			if err := r.expire(ctx, &list.Items[i]); err != nil {
+			if err := deleteExpired(ctx, r.client, &list.Items[i], "review"); err != nil {
 				ctrl.LoggerFrom(ctx).Error(err, "Cannot delete a review past its ttl")
 			}
 		}
