@@ -168,14 +168,13 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	return b.expandNow(ctx, all)
 }
 
-// resume returns which of these campaigns have deferred referees that can be decided again. Admitted
-// pairs grow in every mode but the two left out.
+// resume returns which of these campaigns are open and have deferred referees.
 func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error) {
-	decided := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
+	open := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
 		c := b.config.Reward.Campaigns[name]
-		return c == nil || c.Mode == reward.Suspended || c.Mode == reward.Reversing
+		return c == nil || c.Mode != reward.Open
 	})
-	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), decided)
+	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), open)
 	if err != nil {
 		return nil, err
 	}

@@ -234,31 +234,6 @@ func TestGrowthsOfARolloutBeyondTheBudgetAreServedInAdmissionOrder(t *testing.T)
 	}
 }
 
-// A campaign leaves suspension, during which an edit was declared, without being open: its growths
-// are served in admission order as well.
-func TestGrowthsAfterASuspensionAreServedInAdmissionOrderInEveryMode(t *testing.T) {
-	for name, resume := range map[string]func(*shop){
-		"its policy is missing": func(s *shop) {
-			s.declare("invite", fiveDollars(), inMode(reward.PolicyMissing, 3), func(d *database.Declaration) { d.Terms = nil })
-		},
-		"it is closed": func(s *shop) {
-			testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite"}))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newShop(t)
-			s.orderedAgainstUserIDs()
-			s.declare("invite", fiveDollars(), limited(2, 0, 22_000), revised(2, 700, reward.AllPairs), inMode(reward.Suspended, 2))
-			s.converge()
-			s.expect("deferred", "SELECT count(*) FROM referral.deferred", "40")
-			resume(s)
-			s.converge()
-			s.expect("grown", grown, "1 2 3 4 5 6 7 8 9 10")
-			s.resyncsWithoutDrift()
-		})
-	}
-}
-
 // Where the budget has capacity for all growths of a rollout, no pair waits for its end.
 func TestNoPairWaitsForARolloutThatTheBudgetCovers(t *testing.T) {
 	s := newShop(t)
