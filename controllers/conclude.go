@@ -39,8 +39,9 @@ type success struct {
 //	waitingError     False           -         for a declared change    stays
 //	another error    False, Failed   -         for a declared change    stays
 //
-// A change is declared while observedGeneration lags behind: observedGeneration is the newest
-// generation that is in force, or that is known never to come into force.
+// A change is declared while observedGeneration lags behind, and until its rollout has ended:
+// observedGeneration is the newest generation that is in force, or that is known never to come into
+// force.
 func conclude(object resource, good success, err error) (ctrl.Result, error) {
 	if err == nil {
 		object.SetObservedGeneration(object.GetGeneration())
@@ -75,6 +76,8 @@ func (e *waitingError) shows(object resource) bool {
 	switch e.shown {
 	case unlessInForce:
 		return !inForce(object)
+	case unlessSettled:
+		return !settled(object)
 	case unlessReady:
 		return !meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)
 	case never:
@@ -90,10 +93,24 @@ func inForce(object resource) bool {
 		meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)
 }
 
+// settled reports whether the object shows what has become of its current generation: it is in force,
+// is being rolled out, or needs a person.
+func settled(object resource) bool {
+	ready := readyCondition(object)
+	return inForce(object) || object.GetObservedGeneration() == object.GetGeneration() && ready != nil &&
+		(ready.Reason == v1alpha1.RollingOutReason || meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.StalledCondition))
+}
+
+// changing reports whether a declared change of the object is not in force yet.
+func changing(object resource) bool {
+	campaign, ok := object.(*v1alpha1.ReferralCampaign)
+	return object.GetObservedGeneration() != object.GetGeneration() || ok && rolloutUnfinished(campaign)
+}
+
 func setUnready(object resource, reason, message string, change bool) {
 	setReady(object, metav1.ConditionFalse, reason, message)
 	removeCondition(object, v1alpha1.StalledCondition)
-	if change || object.GetObservedGeneration() != object.GetGeneration() {
+	if change || changing(object) {
 		setCondition(object, v1alpha1.ReconcilingCondition, metav1.ConditionTrue, reason, message)
 	} else {
 		removeCondition(object, v1alpha1.ReconcilingCondition)

@@ -29,10 +29,11 @@ func TestConclude(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		err      error
-		observed int64    // before, of generation 2
-		before   []string // conditions
-		want     []string // conditions
-		after    int64    // observed generation
+		observed int64             // before, of generation 2
+		before   []string          // conditions
+		rollout  *v1alpha1.Rollout // nil: none
+		want     []string          // conditions
+		after    int64             // observed generation
 		again    bool
 		retried  bool
 	}{
@@ -64,6 +65,32 @@ func TestConclude(t *testing.T) {
 		"a short wait shows on what was not ready": {
 			err: wait(unlessInForce, false), observed: 2, before: []string{"Ready=False Failed"}, want: []string{unready}, after: 2, again: true,
 		},
+		"an outage does not show on what is in force": {
+			err: wait(unlessSettled, false), observed: 2, before: []string{isReady}, want: []string{isReady}, after: 2, again: true,
+		},
+		"an outage does not show on what is stalled": {
+			err: wait(unlessSettled, false), observed: 2, before: []string{"Ready=False MassReversal", "Stalled=True MassReversal"},
+			want: []string{"Ready=False MassReversal", "Stalled=True MassReversal"}, after: 2, again: true,
+		},
+		"an outage does not show on what is being rolled out": {
+			err: wait(unlessSettled, false), observed: 2, before: []string{"Ready=False RollingOut", "Reconciling=True RollingOut"},
+			want: []string{"Ready=False RollingOut", "Reconciling=True RollingOut"}, after: 2, again: true,
+		},
+		"an outage shows on what has been edited since": {
+			err: wait(unlessSettled, false), observed: 1, before: []string{"Ready=False MassReversal", "Stalled=True MassReversal"},
+			want: []string{unready, reconciling}, after: 1, again: true,
+		},
+		"an outage shows on what was not ready for another reason": {
+			err: wait(unlessSettled, false), observed: 2, before: []string{"Ready=False Failed"}, want: []string{unready}, after: 2, again: true,
+		},
+		"a rollout that waits is reconciling": {
+			err: wait(always, false), observed: 2, before: []string{"Ready=False RollingOut", "Reconciling=True RollingOut"},
+			rollout: &v1alpha1.Rollout{Revision: 2, Decided: 1, Total: 2}, want: []string{unready, reconciling}, after: 2, again: true,
+		},
+		"a rollout that has ended is not": {
+			err: wait(always, false), observed: 2, before: []string{"Ready=False RollingOut", "Reconciling=True RollingOut"},
+			rollout: &v1alpha1.Rollout{Revision: 2, Decided: 2, Total: 2}, want: []string{unready}, after: 2, again: true,
+		},
 		"a moment shows nowhere": {
 			err: wait(never, false), observed: -1, after: -1, again: true,
 		},
@@ -73,8 +100,8 @@ func TestConclude(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := &v1alpha1.RewardPolicy{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
-			object.Status.ObservedGeneration = test.observed
+			object := &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
+			object.Status.ObservedGeneration, object.Status.Rollout = test.observed, test.rollout
 			for _, text := range test.before {
 				object.Status.Conditions = append(object.Status.Conditions, condition(t, text))
 			}

@@ -40,6 +40,7 @@ type visibility int
 const (
 	always        visibility = iota
 	unlessInForce            // a short wait: hidden while the declared spec is in force
+	unlessSettled            // an outage: hidden also while the declared spec is being rolled out, or is stalled
 	unlessReady              // a short wait: hidden while an earlier spec is in force, too
 	never                    // over in a moment
 )

@@ -74,6 +74,66 @@ func TestLongOutageShowsOnTheCampaigns(t *testing.T) {
 	w.awaitReady(campaign)
 }
 
+// A campaign that needs a person needs it before and after an outage.
+func TestOutageUnderAMinuteErasesNoIncident(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(allYAML)
+	campaign, adb := w.rcamp("invite-friends"), w.adb("shop")
+	w.awaitReady(campaign)
+	w.withhold(own)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.MassReversalReason)
+	w.awaitQuiet(campaign, adb)
+
+	seen := w.record(campaign)
+	proxy.Swallow()
+	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at
+	w.awaitQuiet(campaign)
+	proxy.Pass()
+	w.awaitReady(adb)
+	w.awaitQuiet(campaign, adb)
+	for _, state := range seen() {
+		if stalled := meta.FindStatusCondition(state.Status.Conditions, v1alpha1.StalledCondition); stalled == nil || stalled.Reason != v1alpha1.MassReversalReason {
+			t.Fatalf("the incident does not show: %+v", state.Status.Conditions)
+		}
+	}
+}
+
+// Pairs of before are not decided again while the database is away, however long that is.
+func TestOutageEndsNoRollout(t *testing.T) {
+	t.Parallel()
+	w := newQuietWorld(t)
+	w.ahead.Store(int64(2 * time.Minute)) // so that every outage has lasted long enough
+	w.startManager()
+	own := w.newDatabase()
+	proxy := w.behind(own, "shop-db")
+	w.apply(shopYAML + "---" + inviteFriendsYAML + "---" + holding("5.00", "NewPairs"))
+	campaign, policy := w.rcamp("invite-friends"), w.rpol("five-dollars")
+	w.awaitReady(campaign)
+	w.friends(own, "bob")
+	await(w, campaign, "held", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Held == 1 })
+	resume := w.stopEngine(own)
+	w.apply(holding("7.00", "HeldPairs"))
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.RollingOutReason)
+	w.awaitReason(policy, metav1.ConditionFalse, v1alpha1.RollingOutReason)
+
+	proxy.Swallow()
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	if !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.ReconcilingCondition) {
+		t.Errorf("the rollout is not Reconciling: %+v", campaign.Status.Conditions)
+	}
+	w.awaitQuiet(campaign, policy)
+	w.awaitReason(policy, metav1.ConditionFalse, v1alpha1.RollingOutReason)
+	proxy.Pass()
+	resume()
+	w.awaitReady(campaign)
+	w.awaitReady(policy)
+	await(w, campaign, "held under the new terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credits[0].Held == "7.00" })
+}
+
 // crowd is enough campaigns to keep all reconcilers from everything else for longer than patience,
 // if each of them had to find out by itself that its database does not answer.
 const crowd = 200

@@ -86,7 +86,7 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 		return wait
 	}
 	if rest := outagePatience - r.now().Sub(ready.LastTransitionTime.Time); outages[ready.Reason] && rest > 0 {
-		wait.requeueAfter, wait.shown = rest, unlessInForce
+		wait.requeueAfter, wait.shown = rest, unlessSettled
 	}
 	return wait
 }
@@ -112,7 +112,7 @@ func (s *campaignScope) databaseError(err error) error {
 	return &waitingError{
 		reason:       v1alpha1.DatabaseNotReadyReason,
 		requeueAfter: recheckInterval,
-		shown:        unlessInForce,
+		shown:        unlessSettled,
 		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
 			s.databaseName(), postgres.Message(err)),
 	}

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestRequestedResyncIsAnsweredWhenItHasEnded(t *testing.T) {
@@ -57,12 +58,17 @@ func TestRepairedDriftIsOneEvent(t *testing.T) {
 	}
 }
 
-// The test writes the incident itself: what makes an incident is the engine's business.
+// withhold writes an incident itself: what makes an incident is the engine's business.
+func (w *world) withhold(own *testworld.Database) {
+	w.Helper()
+	w.sql(own, "INSERT INTO referral.incident (id, campaign, cause, state, present, withheld) VALUES ('incident-7', 'invite-friends', 'MassReversal', 'Open', 200, 120)")
+}
+
 func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	campaign := w.rcamp("invite-friends")
-	w.sql(own, "INSERT INTO referral.incident (id, campaign, cause, state, present, withheld) VALUES ('incident-7', 'invite-friends', 'MassReversal', 'Open', 200, 120)")
+	w.withhold(own)
 	lost := w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.MassReversalReason)
 	if !meta.IsStatusConditionTrue(campaign.Status.Conditions, v1alpha1.StalledCondition) ||
 		!strings.Contains(lost.Message, "of 120 pairs, of 200 held or granted, are missing") {

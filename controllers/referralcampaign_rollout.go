@@ -29,6 +29,13 @@ func (r *ReferralCampaignReconciler) awaitFreshCounters(_ context.Context, s *ca
 	return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the campaign's counters are being read")}
 }
 
+// rolloutUnfinished reports whether pairs that the newest revision reaches have not been decided
+// again, as far as is known. A suspended campaign does not wait for them.
+func rolloutUnfinished(campaign *v1alpha1.ReferralCampaign) bool {
+	rollout := campaign.Status.Rollout
+	return rollout != nil && rollout.Decided < rollout.Total && !campaign.Suspended()
+}
+
 // awaitRollout waits until every pair that the newest revision reaches has been decided again.
 //
 // Conditions: RollingOut.

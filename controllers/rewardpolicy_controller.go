@@ -111,8 +111,8 @@ var reaches = map[v1alpha1.RevisionScope]string{
 }
 
 // rollingOut reports whether pairs of a campaign are still being decided again under the newest
-// terms.
+// terms. The conditions may show another problem of the campaign instead.
 func rollingOut(campaign *v1alpha1.ReferralCampaign) bool {
 	reconciling := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.ReconcilingCondition)
-	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason
+	return reconciling != nil && reconciling.Reason == v1alpha1.RollingOutReason || rolloutUnfinished(campaign)
 }
