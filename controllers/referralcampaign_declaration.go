@@ -112,14 +112,15 @@ func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *cam
 			Name: s.campaign.Spec.PolicyRef.Name, Revision: revision, Digest: s.declared.Digest,
 		}
 	}
-	status.Rollout = nil
-	if revision > 0 {
-		status.Rollout = &v1alpha1.Rollout{Revision: revision}
-	}
-	if rollout := s.counters.Rollout; rollout != nil {
+	switch rollout, was := s.counters.Rollout, status.Rollout; {
+	case rollout != nil:
 		status.Rollout = &v1alpha1.Rollout{
 			Revision: int64(rollout.Revision), Decided: rollout.Decided, Total: rollout.Total,
 		}
+	case revision == 0:
+		status.Rollout = nil
+	case s.reported || was == nil || was.Revision != revision: // else it is as another leader reported it
+		status.Rollout = &v1alpha1.Rollout{Revision: revision}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -39,13 +40,18 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 	return err
 }
 
-// reportMassReversal reports reversals that are withheld, and how to permit them.
+// reportMassReversal reports reversals that are withheld, and how to permit them. Without a report
+// those of an earlier one are still withheld.
 //
 // Conditions: MassReversal, which is Stalled.
 func (r *ReferralCampaignReconciler) reportMassReversal(_ context.Context, s *campaignScope) error {
 	loss := s.counters.Resync.MassReversal
 	if loss == nil {
-		return nil
+		was := meta.FindStatusCondition(s.campaign.Status.Conditions, v1alpha1.StalledCondition)
+		if s.reported || was == nil || was.Reason != v1alpha1.MassReversalReason {
+			return nil
+		}
+		return stalled(was.Reason, "%s", was.Message)
 	}
 	others := "everything else goes on"
 	if s.campaign.Suspended() {

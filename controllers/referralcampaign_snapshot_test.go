@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,43 @@ func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Another leader has no report at first. What the leader before reported is still withheld.
+func TestSuspendedCampaignKeepsItsIncidentUntilItIsReportedOn(t *testing.T) {
+	t.Parallel()
+	reports := &vanishingReport{changes: hosting.NewFeed()}
+	r, key := newCampaignReconciler(t, reports)
+	var campaign v1alpha1.ReferralCampaign
+	if err := r.client.Get(t.Context(), key, &campaign); err != nil {
+		t.Fatal(err)
+	}
+	campaign.Spec.Suspend = true
+	if err := r.client.Update(t.Context(), &campaign); err != nil {
+		t.Fatal(err)
+	}
+	reason := func(report ...database.CampaignStatus) string {
+		t.Helper()
+		reports.status, reports.left = database.Status{Campaigns: report}, len(report)
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.client.Get(t.Context(), key, &campaign); err != nil {
+			t.Fatal(err)
+		}
+		return readyCondition(&campaign).Reason
+	}
+	withheld := database.CampaignStatus{Name: key.Name}
+	withheld.Resync.MassReversal = &database.MassReversal{ID: "loss-1", Pairs: 200, Of: 300}
+	if is := reason(withheld); is != v1alpha1.MassReversalReason {
+		t.Errorf("with an incident: %s", is)
+	}
+	if is := reason(); is != v1alpha1.MassReversalReason || !strings.Contains(readyCondition(&campaign).Message, "=loss-1") {
+		t.Errorf("without a report: %+v", campaign.Status.Conditions)
+	}
+	if is := reason(database.CampaignStatus{Name: key.Name}); is != v1alpha1.SuspendedReason {
+		t.Errorf("without an incident: %s", is)
 	}
 }
 
