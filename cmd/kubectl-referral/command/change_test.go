@@ -120,6 +120,13 @@ func TestReleasePermitsTheIncidentThatTheConditionNames(t *testing.T) {
 	if got := w.run("release", "invite-friends"); got.code != exitDone || !strings.Contains(got.out, "has no reversals that are withheld") || permitted() != "" {
 		t.Errorf("nothing withheld: %v", got)
 	}
+	w.report(campaigns, "invite-friends", map[string]any{"conditions": []any{
+		condition(v1alpha1.ReadyCondition, "False", v1alpha1.DatabaseNotReadyReason, "AttributionDatabase growth/shop is not ready: Unreachable"),
+	}})
+	if got := w.run("release", "invite-friends"); got.code != exitError || got.out != "" ||
+		!strings.Contains(got.problems, "it is not known whether referralcampaign/invite-friends has reversals that are withheld: AttributionDatabase growth/shop is not ready: Unreachable") {
+		t.Errorf("the database is away: %v", got)
+	}
 	w.report(campaigns, "invite-friends", map[string]any{"conditions": stalledFor(v1alpha1.MassReversalReason, massReversal)})
 	for _, says := range []string{"released", "has been released already"} {
 		if got := w.run("release", "invite-friends"); got.code != exitDone || !strings.Contains(got.out, says) || permitted() != "k7f2" {

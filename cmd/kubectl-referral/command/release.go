@@ -56,6 +56,9 @@ func (c *change) release(ctx context.Context, server *cluster, t target) error {
 	}
 	stalled := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.StalledCondition)
 	if stalled == nil || stalled.Reason != v1alpha1.MassReversalReason {
+		if ready := meta.FindStatusCondition(campaign.Status.Conditions, v1alpha1.ReadyCondition); ready != nil && ready.Reason == v1alpha1.DatabaseNotReadyReason {
+			return fmt.Errorf("it is not known whether %s has reversals that are withheld: %s", t, ready.Message)
+		}
 		return c.patch(ctx, server, t, object, nil, "", "has no reversals that are withheld")
 	}
 	named := permission.FindStringSubmatch(stalled.Message)
