@@ -169,7 +169,7 @@ func newCampaignMetrics() campaignMetrics {
 		budget:   describe("budget", "spec.budget, in major units. Absent without a budget.", "currency"),
 		remaining: describe("budget_remaining",
 			"Budget less what is granted and held, in major units; below zero after the budget was lowered. Absent without a budget.", "currency"),
-		withheld: describe("withheld_pairs", "Pairs whose reversal is withheld, by cause, until a person permits it.", "cause"),
+		withheld: describe("withheld_pairs", "Pairs whose reversal is withheld, by cause, until a person permits it. Absent before the campaign has been reported on.", "cause"),
 		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again."),
 		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far."),
 		resyncDue: describe("resync_due_timestamp_seconds",
@@ -191,17 +191,28 @@ func (m *Metrics) collectCampaigns(now *leading, suspended map[types.NamespacedN
 	withheld := m.withheldPairs(list.Items)
 	for i := range list.Items {
 		campaign := &list.Items[i]
-		m.campaigns.collect(campaign, withheld[client.ObjectKeyFromObject(campaign)], samples)
+		m.campaigns.collect(campaign, samples)
 		database := types.NamespacedName{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
+		if pairs, reported := withheld[declaredCampaign{database, campaign.Name}]; reported {
+			m.campaigns.collectWithheld(campaign, pairs, samples)
+		}
 		if !campaign.Suspended() && !suspended[database] {
 			m.campaigns.collectDue(campaign, samples)
 		}
 	}
 }
 
-// withheldPairs returns, by campaign, how many reversals its database withholds.
-func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[types.NamespacedName]int64 {
-	withheld := map[types.NamespacedName]int64{}
+// declaredCampaign identifies a campaign in its database. Another database may have one of the same
+// name, whose object is gone.
+type declaredCampaign struct {
+	database types.NamespacedName
+	name     string
+}
+
+// withheldPairs returns, by campaign, how many reversals its database withholds. A campaign that has
+// not been reported on is missing.
+func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[declaredCampaign]int64 {
+	withheld := map[declaredCampaign]int64{}
 	read := map[types.NamespacedName]bool{}
 	for i := range campaigns {
 		database := types.NamespacedName{Namespace: campaigns[i].Namespace, Name: campaigns[i].Spec.DatabaseRef.Name}
@@ -211,15 +222,17 @@ func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[types
 		read[database] = true
 		report, _ := m.registry.Report(database)
 		for _, campaign := range report.Campaigns {
+			pairs := int64(0)
 			if loss := campaign.Resync.MassReversal; loss != nil {
-				withheld[types.NamespacedName{Namespace: database.Namespace, Name: campaign.Name}] = loss.Pairs
+				pairs = loss.Pairs
 			}
+			withheld[declaredCampaign{database, campaign.Name}] = pairs
 		}
 	}
 	return withheld
 }
 
-func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, withheld int64, samples chan<- prometheus.Metric) {
+func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, samples chan<- prometheus.Metric) {
 	send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
 	status := &campaign.Status
 	ready, reason := readyOf(status.Conditions)
@@ -244,13 +257,17 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, withheld 
 		send(c.granted, credit.granted, credit.currency)
 		send(c.reversed, credit.reversed, credit.currency)
 	}
-	send(c.withheld, float64(withheld), v1alpha1.MassReversalReason)
 	remaining := 0.0
 	if rollout := status.Rollout; rollout != nil {
 		remaining = float64(max(0, rollout.Total-rollout.Decided))
 	}
 	send(c.rollout, remaining)
 	send(c.drift, float64(status.DriftCorrected))
+}
+
+func (c *campaignMetrics) collectWithheld(campaign *v1alpha1.ReferralCampaign, pairs int64, samples chan<- prometheus.Metric) {
+	send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
+	send(c.withheld, float64(pairs), v1alpha1.MassReversalReason)
 }
 
 // collectDue says when the next resync of a campaign should end.

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/controllers"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
@@ -119,11 +121,11 @@ func databaseWithEverything(name string) v1alpha1.AttributionDatabase {
 }
 
 // campaignWithEverything has every field that has a series, and credit in many currencies.
-func campaignWithEverything(name, database string, currencies ...string) v1alpha1.ReferralCampaign {
+func campaignWithEverything(name, host string, currencies ...string) v1alpha1.ReferralCampaign {
 	c := v1alpha1.ReferralCampaign{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: name, CreationTimestamp: created},
 		Spec: v1alpha1.ReferralCampaignSpec{
-			DatabaseRef: v1alpha1.ObjectReference{Name: database}, Budget: &v1alpha1.Money{Amount: "100.00", Currency: "USD"},
+			DatabaseRef: v1alpha1.ObjectReference{Name: host}, Budget: &v1alpha1.Money{Amount: "100.00", Currency: "USD"},
 			ResyncInterval: &v1alpha1.Duration{Duration: 30 * time.Minute},
 		},
 		Status: v1alpha1.ReferralCampaignStatus{
@@ -212,9 +214,50 @@ func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
 	}
 }
 
+// reporting returns a registry that has reports on databases of the namespace growth.
+func reporting(t *testing.T, reports map[string]database.Status) *hosting.Registry {
+	t.Helper()
+	registry := hosting.NewRegistry(hosting.Options{})
+	for name, report := range reports {
+		key := client.ObjectKey{Namespace: "growth", Name: name}
+		registry.Refuse(key, hosting.Source{}, errors.New("no settings"))
+		check(t, registry.SetReport(key, report, hosting.Moment{}))
+	}
+	return registry
+}
+
+// withholding is a report on a database whose campaign withholds so many reversals.
+func withholding(campaign string, pairs int64) database.Status {
+	reported := database.CampaignStatus{Name: campaign}
+	if pairs > 0 {
+		reported.Resync.MassReversal = &database.MassReversal{ID: "loss-1", Pairs: pairs}
+	}
+	return database.Status{Campaigns: []database.CampaignStatus{reported}}
+}
+
+// A campaign that was deleted lives on in its database, beside one of the same name in another.
+func TestWithheldPairsAreThoseOfTheCampaignsOwnDatabase(t *testing.T) {
+	registry := reporting(t, map[string]database.Status{
+		"shop": withholding("invite", 400), "outlet": withholding("invite", 0), "fair": withholding("fair", 7),
+	})
+	for _, campaigns := range [][]v1alpha1.ReferralCampaign{
+		{campaignWithEverything("invite", "outlet"), campaignWithEverything("share", "shop"), campaignWithEverything("fair", "fair"), campaignWithEverything("new", "unread")},
+		{campaignWithEverything("share", "shop"), campaignWithEverything("invite", "outlet"), campaignWithEverything("fair", "fair"), campaignWithEverything("new", "unread")},
+	} {
+		gatherer, _ := lead(t, registry, &objects{campaigns: campaigns})
+		want := map[string]float64{
+			"referral_campaign_withheld_pairs{campaign=invite,cause=MassReversal,database=outlet,namespace=growth}": 0,
+			"referral_campaign_withheld_pairs{campaign=fair,cause=MassReversal,database=fair,namespace=growth}":     7,
+		}
+		if diff := cmp.Diff(want, having(samplesOf(t, gatherer), "withheld_pairs")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestCampaignHasAtMostTwentySeries(t *testing.T) {
 	seen := &objects{campaigns: []v1alpha1.ReferralCampaign{campaignWithEverything("invite", "shop", manyCurrencies...)}}
-	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), seen)
+	gatherer, _ := lead(t, reporting(t, map[string]database.Status{"shop": withholding("invite", 0)}), seen)
 	own := having(samplesOf(t, gatherer), "campaign=invite")
 	if len(own) != 20 {
 		t.Errorf("%d series: %v", len(own), own)
