@@ -170,8 +170,8 @@ func newCampaignMetrics() campaignMetrics {
 		remaining: describe("budget_remaining",
 			"Budget less what is granted and held, in major units; below zero after the budget was lowered. Absent without a budget.", "currency"),
 		withheld: describe("withheld_pairs", "Pairs whose reversal is withheld, by cause, until a person permits it. Absent before the campaign has been reported on.", "cause"),
-		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again."),
-		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far."),
+		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again. Absent before the campaign has been reported on."),
+		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far. Absent before the campaign has been reported on."),
 		resyncDue: describe("resync_due_timestamp_seconds",
 			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while campaign or database is suspended."),
 	}
@@ -243,6 +243,12 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, samples c
 		send(c.pairs, float64(pairs.Held), "Held")
 		send(c.pairs, float64(pairs.Granted), "Granted")
 		send(c.pairs, float64(pairs.Reversed), "Reversed")
+		remaining := 0.0
+		if rollout := status.Rollout; rollout != nil {
+			remaining = float64(max(0, rollout.Total-rollout.Decided))
+		}
+		send(c.rollout, remaining)
+		send(c.drift, float64(status.DriftCorrected))
 	}
 	budget := campaign.Spec.Budget
 	if budget != nil {
@@ -257,12 +263,6 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, samples c
 		send(c.granted, credit.granted, credit.currency)
 		send(c.reversed, credit.reversed, credit.currency)
 	}
-	remaining := 0.0
-	if rollout := status.Rollout; rollout != nil {
-		remaining = float64(max(0, rollout.Total-rollout.Decided))
-	}
-	send(c.rollout, remaining)
-	send(c.drift, float64(status.DriftCorrected))
 }
 
 func (c *campaignMetrics) collectWithheld(campaign *v1alpha1.ReferralCampaign, pairs int64, samples chan<- prometheus.Metric) {

@@ -306,6 +306,19 @@ func TestCurrencyNamedOtherIsAddedToTheOtherCurrencies(t *testing.T) {
 	}
 }
 
+// The first report has what the database has repaired over years. It is nothing that happened now.
+func TestDriftHasNoSeriesBeforeTheFirstReport(t *testing.T) {
+	campaign := campaignWithEverything("invite", "shop")
+	campaign.Status = v1alpha1.ReferralCampaignStatus{}
+	gatherer, _ := lead(t, hosting.NewRegistry(hosting.Options{}), &objects{campaigns: []v1alpha1.ReferralCampaign{campaign}})
+	samples := samplesOf(t, gatherer)
+	for _, metric := range []string{"drift_corrected", "rollout_pairs_remaining"} {
+		if got := having(samples, metric); len(got) > 0 {
+			t.Errorf("%v", got)
+		}
+	}
+}
+
 // Nothing is compared while a campaign or its database is suspended. A suspended database is
 // verified.
 func TestSuspendedCampaignsAreNotOverdue(t *testing.T) {
