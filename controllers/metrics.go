@@ -173,7 +173,8 @@ func newCampaignMetrics() campaignMetrics {
 		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again. Absent before the campaign has been reported on."),
 		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far. Absent before the campaign has been reported on."),
 		resyncDue: describe("resync_due_timestamp_seconds",
-			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while campaign or database is suspended."),
+			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while campaign or database is suspended, before the campaign has been declared, "+
+				"and while it is being deleted."),
 	}
 }
 
@@ -196,10 +197,16 @@ func (m *Metrics) collectCampaigns(now *leading, suspended map[types.NamespacedN
 		if pairs, reported := withheld[declaredCampaign{database, campaign.Name}]; reported {
 			m.campaigns.collectWithheld(campaign, pairs, samples)
 		}
-		if !campaign.Suspended() && !suspended[database] {
+		if compared(campaign) && !suspended[database] {
 			m.campaigns.collectDue(campaign, samples)
 		}
 	}
+}
+
+// compared reports whether resyncs of the campaign are due, if its database is not suspended: it has
+// been declared, and is neither suspended nor being deleted.
+func compared(campaign *v1alpha1.ReferralCampaign) bool {
+	return campaign.Status.Policy != nil && campaign.DeletionTimestamp.IsZero() && !campaign.Suspended()
 }
 
 // declaredCampaign identifies a campaign in its database. Another database may have one of the same

@@ -129,6 +129,7 @@ func campaignWithEverything(name, host string, currencies ...string) v1alpha1.Re
 			ResyncInterval: &v1alpha1.Duration{Duration: 30 * time.Minute},
 		},
 		Status: v1alpha1.ReferralCampaignStatus{
+			Policy:  &v1alpha1.PolicyInForce{Name: "five-dollars", Revision: 1},
 			Pairs:   &v1alpha1.PairCounts{AwaitingPurchase: 1, Waiting: 2, Held: 3, Granted: 4, Reversed: 5},
 			Rollout: &v1alpha1.Rollout{Revision: 2, Decided: 3, Total: 10}, DriftCorrected: 6, LastResyncTime: &created,
 			Conditions: ready(metav1.ConditionTrue, v1alpha1.ReadyReason),
@@ -319,16 +320,18 @@ func TestDriftHasNoSeriesBeforeTheFirstReport(t *testing.T) {
 	}
 }
 
-// Nothing is compared while a campaign or its database is suspended. A suspended database is
-// verified.
-func TestSuspendedCampaignsAreNotOverdue(t *testing.T) {
+// Nothing is compared while a campaign or its database is suspended, before a campaign is declared,
+// and once it is being deleted. A suspended database is verified.
+func TestCampaignsThatAreNotComparedAreNotOverdue(t *testing.T) {
 	annotated := map[string]string{v1alpha1.SuspendAnnotation: "true"}
 	for name, suspend := range map[string]func(*v1alpha1.AttributionDatabase, *v1alpha1.ReferralCampaign){
-		"no":                         func(*v1alpha1.AttributionDatabase, *v1alpha1.ReferralCampaign) {},
-		"the campaign":               func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Spec.Suspend = true },
-		"the campaign by annotation": func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Annotations = annotated },
-		"the database":               func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Spec.Suspend = true },
-		"the database by annotation": func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Annotations = annotated },
+		"compared":                             func(*v1alpha1.AttributionDatabase, *v1alpha1.ReferralCampaign) {},
+		"the campaign suspended":               func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Spec.Suspend = true },
+		"the campaign by annotation suspended": func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Annotations = annotated },
+		"the database suspended":               func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Spec.Suspend = true },
+		"the database by annotation suspended": func(d *v1alpha1.AttributionDatabase, _ *v1alpha1.ReferralCampaign) { d.Annotations = annotated },
+		"not declared":                         func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.Status.Policy = nil },
+		"being deleted":                        func(_ *v1alpha1.AttributionDatabase, c *v1alpha1.ReferralCampaign) { c.DeletionTimestamp = &created },
 	} {
 		adb, campaign := databaseWithEverything("shop"), campaignWithEverything("invite", "shop")
 		suspend(&adb, &campaign)
@@ -336,11 +339,11 @@ func TestSuspendedCampaignsAreNotOverdue(t *testing.T) {
 			databases: []v1alpha1.AttributionDatabase{adb}, campaigns: []v1alpha1.ReferralCampaign{campaign},
 		})
 		samples := samplesOf(t, gatherer)
-		if due := having(samples, "resync_due_"); len(due) != 0 != (name == "no") {
-			t.Errorf("%s suspended: %v", name, due)
+		if due := having(samples, "resync_due_"); len(due) != 0 != (name == "compared") {
+			t.Errorf("%s: %v", name, due)
 		}
 		if due := having(samples, "verification_due_"); len(due) != 1 {
-			t.Errorf("%s suspended: %v", name, due)
+			t.Errorf("%s: %v", name, due)
 		}
 	}
 }
