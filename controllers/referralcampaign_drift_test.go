@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -93,5 +95,36 @@ func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if !value[bool](w, own, permitted) {
 		t.Error("the permission was not recorded")
+	}
+}
+
+// A campaign that was deleted with Retain has no object that could show its incident.
+func TestIncidentOfADeletedCampaignShowsOnItsDatabase(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	campaign, adb := w.rcamp("invite-friends"), w.adb("shop")
+	w.withhold(own)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.MassReversalReason)
+	check(t, w.client.Delete(t.Context(), campaign))
+	const says = "120 pairs of the closed campaign invite-friends are not reversed, since their signups or purchases are missing (incident incident-7)"
+	await(w, adb, "Ready, with the incident", func(adb *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(adb.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready != nil && ready.Status == metav1.ConditionTrue && strings.Contains(ready.Message, says)
+	})
+	w.awaitEvent("MassReversal", says)
+
+	page, err := os.ReadFile("../docs/drift.md")
+	check(t, err)
+	statement := regexp.MustCompile(`(?s)  WITH permitted AS .*?FROM permitted;`).FindString(string(page))
+	w.sql(own, strings.Replace(statement, "<id>", "incident-7", 1))
+	if permitted := value[int](w, own, `SELECT count(*)::int FROM referral.incident WHERE state = 'Permitted'`); permitted != 1 {
+		t.Errorf("%d incidents were permitted by: %s", permitted, statement)
+	}
+	await(w, adb, "Ready, without the incident", func(adb *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(adb.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready.Status == metav1.ConditionTrue && !strings.Contains(ready.Message, "incident")
+	})
+	if events := w.countEvents("MassReversal"); events != 2 { // of the campaign, and of the database
+		t.Errorf("%d events", events)
 	}
 }
