@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/referral-operator/referral-operator/internal/database"
 )
 
 func TestStateSaysSinceWhenADatabaseIsAway(t *testing.T) {
@@ -43,4 +46,27 @@ func TestStateSaysSinceWhenADatabaseIsAway(t *testing.T) {
 		h.configure(Config{Source: Source{UID: "another"}})
 		since("under other settings", configured)
 	})
+}
+
+// The host may connect under new settings as soon as it can read them.
+func TestNewSettingsCountAsConnectingOnceTheyCanBeRead(t *testing.T) {
+	h := newHost(NewRegistry(Options{}), types.NamespacedName{Namespace: "growth", Name: "shop"})
+	for n := range 200_000 {
+		h.change(func(c *condition) { c.phase = Connected })
+		found := make(chan Phase)
+		go func() {
+			for {
+				select {
+				case <-h.configured:
+					found <- h.state().Phase
+					return
+				default:
+				}
+			}
+		}()
+		h.configure(Config{Source: Source{Generation: int64(n)}, Identity: database.Identity{UID: fmt.Sprint(n)}})
+		if phase := <-found; phase != Connecting {
+			t.Fatalf("settings %d: %s", n, phase)
+		}
+	}
 }

@@ -60,7 +60,7 @@ type host struct {
 
 	reportMemory quota.Kept // of report
 
-	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never
+	heartbeatAt time.Time // when the owner's last heartbeat was recorded; zero: never, or there is another owner now
 }
 
 func newHost(r *Registry, name types.NamespacedName) *host {
@@ -83,6 +83,15 @@ func (h *host) configure(config Config) {
 	news := h.source != config.Source || h.condition.refusal != nil
 	h.source = config.Source
 	same := h.config != nil && h.config.sameConnection(config)
+	if h.config != nil && h.config.Identity != config.Identity {
+		h.heartbeatAt = time.Time{} // another object has not owned the schema yet
+	}
+	shows := h.alter(func(c *condition) {
+		c.refusal = nil
+		if !same {
+			c.phase, c.outage, c.engine, c.resync, c.awaySince = Connecting, nil, nil, nil, time.Time{}
+		}
+	})
 	if !same {
 		h.config = &config
 		if h.interrupt != nil {
@@ -91,13 +100,7 @@ func (h *host) configure(config Config) {
 		signal(h.configured)
 	}
 	h.mu.Unlock()
-	h.change(func(c *condition) {
-		c.refusal = nil
-		if !same {
-			c.phase, c.outage, c.engine, c.resync, c.awaySince = Connecting, nil, nil, nil, time.Time{}
-		}
-	})
-	if news {
+	if news || shows {
 		h.registry.changes.Add(h.name) // a reconcile waits for this source, even if nothing else has changed
 	}
 }

@@ -1,6 +1,7 @@
 package hosting_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,8 +15,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/hosting"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -95,6 +98,42 @@ func TestHeartbeatOfTheOwnerIsATime(t *testing.T) {
 	at := samples(t, registry)["referral_database_ownership_heartbeat_timestamp_seconds{database=shop,namespace=growth}"]
 	if at < float64(before.Unix()) || at > float64(time.Now().Unix()+1) {
 		t.Errorf("the heartbeat was at %v", at)
+	}
+}
+
+// The heartbeats that end with a take-over are nothing to worry about.
+func TestHeartbeatIsForgottenWithTheOwnership(t *testing.T) {
+	const heartbeat = "referral_database_ownership_heartbeat_timestamp_seconds{database=shop,namespace=growth}"
+	for cause, take := range map[string]func(w *world){
+		"another owner": func(w *world) {
+			err := w.Use(w.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
+				_, err := database.Claim(ctx, db, database.Identity{Installation: "other", Name: "a/b", UID: "uid-9"}, identity.UID)
+				return err
+			})
+			if err != nil {
+				w.Fatal(err)
+			}
+		},
+		"another object of the name": func(w *world) {
+			w.Ensure(shop, w.config(func(c *hosting.Config) { c.Identity.UID, c.Source.UID = "uid-2", "uid-2" }))
+		},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			w := newWorld(t)
+			registry := prometheus.NewPedanticRegistry()
+			registry.MustRegister(w.Metrics())
+			w.serve()
+			take(w)
+			w.awaitPhase(hosting.Connected)
+			for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+				if _, found := samples(t, registry)[heartbeat]; !found {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the heartbeat is still shown")
+				}
+			}
+		})
 	}
 }
 

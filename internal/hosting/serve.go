@@ -76,10 +76,11 @@ func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.
 	}
 	err = database.Heartbeat(ctx, db, identity)
 	if _, another := errors.AsType[*database.ErrOwnedByAnother](err); another {
+		h.beat(time.Time{})
 		return false, nil
 	}
 	if err == nil {
-		h.beat()
+		h.beat(time.Now())
 	}
 	return err == nil, err
 }
@@ -231,9 +232,9 @@ func (h *host) setEngine(e *engine.Engine) {
 	})
 }
 
-// beat records that the owner of the schema has just recorded its heartbeat.
-func (h *host) beat() {
+// beat records when the owner of the schema recorded its heartbeat; zero: there is another owner.
+func (h *host) beat(at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.heartbeatAt = time.Now()
+	h.heartbeatAt = at
 }

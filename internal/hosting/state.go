@@ -126,6 +126,15 @@ func (h *host) cut(err error) {
 // change alters the host's condition, and wakes the reconciler if that shows.
 func (h *host) change(alter func(*condition)) {
 	h.mu.Lock()
+	shows := h.alter(alter)
+	h.mu.Unlock()
+	if shows {
+		h.registry.changes.Add(h.name)
+	}
+}
+
+// alter alters the host's condition, and reports whether that shows. The host's mutex must be locked.
+func (h *host) alter(alter func(*condition)) (shows bool) {
 	was := h.condition
 	alter(&h.condition)
 	switch away := h.condition.phase == Connecting || h.condition.outage != nil; {
@@ -134,11 +143,7 @@ func (h *host) change(alter func(*condition)) {
 	case h.condition.awaySince.IsZero():
 		h.condition.awaySince = time.Now()
 	}
-	same := h.condition.looksLike(was)
-	h.mu.Unlock()
-	if !same {
-		h.registry.changes.Add(h.name)
-	}
+	return !h.condition.looksLike(was)
 }
 
 // State returns what is known of a host. Without a host, its Fault is ErrNotHosted.
