@@ -118,12 +118,23 @@ func (c *cluster) onlyDatabase(ctx context.Context, how string) (string, error) 
 	return "", fmt.Errorf("namespace %s has the databases %s: name one with %s", c.namespace, strings.Join(names, ", "), how)
 }
 
-// reviewTTL is how long a review stays if this command cannot delete it.
-const reviewTTL = "1m"
+const (
+	// reviewMargin is how much longer than this command waits a review stays if the command cannot
+	// delete it.
+	reviewMargin = 30 * time.Second
+
+	// longestTTL is the most that a review's ttl may be.
+	longestTTL = time.Hour
+)
+
+// ttl is how long a review stays.
+func (o *explain) ttl() string {
+	return (min(o.timeout, longestTTL-reviewMargin) + reviewMargin).Truncate(time.Second).String()
+}
 
 // ask creates a review, waits for the answer, and deletes the review.
 func (o *explain) ask(ctx context.Context, c *cluster, args []string) (answered *unstructured.Unstructured, err error) {
-	spec := map[string]any{"databaseRef": map[string]any{"name": o.database}, "ttl": reviewTTL}
+	spec := map[string]any{"databaseRef": map[string]any{"name": o.database}, "ttl": o.ttl()}
 	for field, value := range map[string]string{"referrerID": o.referrer, "after": o.after} {
 		if value != "" {
 			spec[field] = value

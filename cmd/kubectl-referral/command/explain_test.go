@@ -69,3 +69,15 @@ func TestDatabaseIsNamedWhereThereAreSeveral(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A review that is swept before the command gives up takes the reason with it.
+func TestReviewLastsLongerThanTheCommandWaits(t *testing.T) {
+	w := newWorld(t)
+	w.answer(reviews, map[string]any{"observedGeneration": int64(1), "truncated": false, "conditions": ready(v1alpha1.AnsweredReason)})
+	for timeout, want := range map[string]string{"30s": "1m0s", "5m": "5m30s", "2h": "1h0m0s", "1000000h": "1h0m0s"} {
+		got := w.run("explain", "bob", "--timeout", timeout, "-o", "yaml")
+		if got.code != exitDone || !strings.Contains(got.out, "ttl: "+want+"\n") {
+			t.Errorf("%s: %v", timeout, got)
+		}
+	}
+}
