@@ -48,6 +48,8 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 			k.name, v1alpha1.GroupVersion, version()), err}
 	case apierrors.IsNotFound(err):
 		return &problem{fmt.Sprintf("there is no %s%s", object, where), err}
+	case strings.Contains(err.Error(), `unknown field "spec.proposed.`): // of the specs that the manifests have
+		return &problem{fmt.Sprintf("the manifests have a field that the operator does not know: %v", err), err}
 	case strings.Contains(err.Error(), "unknown field"): // the API server has no other sign for it
 		return &problem{fmt.Sprintf("the operator is older than kubectl-referral %s: %v", version(), err), err}
 	case lost:

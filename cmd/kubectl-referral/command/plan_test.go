@@ -29,6 +29,8 @@ func TestPlanExitsByWhatWouldChange(t *testing.T) {
 	w := newWorld(t)
 	w.answer(plans, donePlan())
 	documents := strings.Split(manifestsYAML, "---")
+	const misspelt = "the manifests have a field that the operator does not know: RewardPlan in version \"v1alpha1\" cannot be handled as a RewardPlan: " +
+		`strict decoding error: unknown field "spec.proposed.policy.reward"`
 	for name, test := range map[string]struct {
 		files string
 		code  int
@@ -42,7 +44,7 @@ func TestPlanExitsByWhatWouldChange(t *testing.T) {
 		"a new campaign":          {strings.Replace(documents[2], "name: invite-friends", "name: another", 1), exitDifferences, "Create ReferralCampaign"},
 		"a policy without use":    {strings.Replace(documents[1], "name: five-dollars", "name: another", 1), exitDone, "No campaign follows RewardPolicy"},
 		"an invalid policy":       {strings.Replace(sevenDollarsYAML, "7.00", "-7", 1), exitError, "spec.proposed.policy.rewards[0].fixed.amount"},
-		"an unknown field":        {strings.Replace(sevenDollarsYAML, "rewards:", "reward: 1\n  rewards:", 1), exitError, "unknown field"},
+		"an unknown field":        {strings.Replace(sevenDollarsYAML, "rewards:", "reward: 1\n  rewards:", 1), exitError, misspelt},
 		"nothing of ours":         {"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", exitError, "neither a RewardPolicy nor a ReferralCampaign"},
 		"the same twice":          {sevenDollarsYAML + "---" + sevenDollarsYAML, exitError, "is in the files twice"},
 		"a version of the future": {strings.Replace(sevenDollarsYAML, "v1alpha1", "v9", 1), exitError, "apiVersion referral-operator.io/v9"},
