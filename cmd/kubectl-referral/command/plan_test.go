@@ -173,19 +173,26 @@ func TestObjectWhoseCreationWasNotConfirmedIsDeleted(t *testing.T) {
 // losingAnswers returns a kubeconfig for a proxy that passes each request on to the API server, and
 // loses the answers of those that create something.
 func (w *world) losingAnswers(lose func(http.ResponseWriter)) (kubeconfig string) {
+	w.Helper()
+	return w.through(func(server http.Handler, response http.ResponseWriter, request *http.Request) {
+		if request.Method == http.MethodPost {
+			server.ServeHTTP(httptest.NewRecorder(), request)
+			lose(response)
+			return
+		}
+		server.ServeHTTP(response, request)
+	})
+}
+
+// through returns a kubeconfig for a proxy that serves requests with the help of the API server.
+func (w *world) through(serve func(server http.Handler, response http.ResponseWriter, request *http.Request)) (kubeconfig string) {
+	w.Helper()
 	transport, err := rest.TransportFor(w.cluster.Config())
 	testworld.Must(w, err)
 	server, err := url.Parse(w.cluster.Config().Host)
 	testworld.Must(w, err)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server) }, Transport: transport}
-	front := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		if request.Method == http.MethodPost {
-			proxy.ServeHTTP(httptest.NewRecorder(), request)
-			lose(response)
-			return
-		}
-		proxy.ServeHTTP(response, request)
-	}))
+	front := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) { serve(proxy, response, request) }))
 	w.Cleanup(front.Close)
 	kubeconfig = filepath.Join(w.TempDir(), "kubeconfig")
 	testworld.Must(w, testworld.WriteKubeconfig(kubeconfig, &rest.Config{Host: front.URL}))

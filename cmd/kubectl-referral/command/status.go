@@ -181,6 +181,9 @@ func (o *status) await(ctx context.Context, c *cluster, wanted []string) error {
 			}
 			return inForce(campaign) || stalled(campaign), nil
 		})
+		if len(wanted) == 0 {
+			err = ignoreAbsence(err) // a campaign that is deleted meanwhile is not shown
+		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil

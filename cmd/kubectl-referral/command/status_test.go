@@ -1,8 +1,12 @@
 package command
 
 import (
+	"net/http"
+	"path"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
@@ -27,6 +31,27 @@ func TestStatusWaitsUntilTheNewestEditIsInForce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestStatusDoesNotWaitForACampaignThatVanishes(t *testing.T) {
+	w := newWorld(t)
+	w.report(campaigns, "invite-friends", map[string]any{"conditions": ready(v1alpha1.ReadyReason)})
+	apply := func() {
+		w.kubectl(strings.NewReplacer("name: invite-friends", "name: old").Replace(strings.Split(manifestsYAML, "---")[2]), "apply", "-f", "-")
+	}
+	kubeconfig := w.through(func(server http.Handler, response http.ResponseWriter, request *http.Request) {
+		if path.Base(request.URL.Path) == "old" {
+			_ = w.admin.of(campaigns).Delete(request.Context(), "old", metav1.DeleteOptions{})
+		}
+		server.ServeHTTP(response, request)
+	})
+	for command, code := range map[string]int{"status": exitDone, "status old": exitError} {
+		apply()
+		got := w.runAs(kubeconfig, append(strings.Fields(command), "--wait", "--timeout", "1m")...)
+		if got.code != code || code == exitDone && (got.problems != "" || strings.Contains(got.out, "old")) {
+			t.Errorf("%s: %v", command, got)
+		}
 	}
 }
 
