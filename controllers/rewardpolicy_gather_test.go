@@ -55,3 +55,17 @@ func TestPolicyGathersTheChangesOfItsCampaigns(t *testing.T) {
 		t.Errorf("the policy was written %d times, at most %d expected", writes, most)
 	}
 }
+
+// A campaign that is being deleted declares nothing any more, however long other controllers keep it.
+func TestPolicyWaitsForNoCampaignThatIsBeingDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(fiveDollarsYAML + "---" + inviteFriendsYAML) // without a database
+	policy, campaign := w.rpol("five-dollars"), w.rcamp("invite-friends")
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	w.awaitReason(policy, metav1.ConditionFalse, v1alpha1.RollingOutReason)
+	w.awaitQuiet(campaign, policy)
+	w.deleteHeld()
+	w.awaitReady(policy)
+	w.letGoOfHeld()
+}

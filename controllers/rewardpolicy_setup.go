@@ -50,13 +50,14 @@ func wakesPolicies() handler.EventHandler {
 	}
 }
 
-// policyMoved passes campaigns that appear, disappear, refer to another policy, have another policy
-// in force, or begin or end a rollout.
+// policyMoved passes campaigns that appear, disappear, begin to be deleted, refer to another policy,
+// have another policy in force, or begin or end a rollout.
 func policyMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.ReferralCampaign)
 		is, okToo := e.ObjectNew.(*v1alpha1.ReferralCampaign)
 		return ok && okToo && (was.Spec.PolicyRef != is.Spec.PolicyRef || rollingOut(was) != rollingOut(is) ||
+			was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero() ||
 			!equality.Semantic.DeepEqual(was.Status.Policy, is.Status.Policy))
 	}}
 }
