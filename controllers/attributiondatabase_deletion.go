@@ -87,7 +87,8 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 	}
 }
 
-// releaseSchema releases a schema that this object owns.
+// releaseSchema releases a schema that this object owns. In one of an older version campaigns without an
+// object stay as they are: nothing is decided there until its next owner migrates it, and closes them.
 func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *databaseScope) error {
 	if !s.owned() {
 		return nil

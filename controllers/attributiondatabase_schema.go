@@ -64,8 +64,8 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 }
 
 // observeSchema reads everything of interest with one query, unless nothing has happened in the
-// database since it was last read. Where the schema does not exist, or has other versions, it reads
-// the versions alone.
+// database since it was last read. Where the schema does not exist, or has other versions, it may read
+// the versions and the owner alone.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
 	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
 		return nil
@@ -76,8 +76,7 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
 	if postgres.Classify(err) == postgres.ClassMissingObject {
-		status = database.Status{}
-		status.Versions, err = database.ReadVersions(ctx, s.db)
+		status, err = database.ReadOwnership(ctx, s.db)
 	}
 	if err != nil {
 		return err

@@ -19,12 +19,16 @@ import (
 
 // reportSchema reports what was observed, publishes it to the campaigns' reconciler, and wakes the
 // campaigns whose counters have changed. Without memory for the report the database can be used all
-// the same: its campaigns are declared, and their counters stay as they are.
+// the same: its campaigns are declared, and their counters stay as they are. Of a schema of other
+// versions, which a suspended database keeps, it reports the version and the owner alone.
 func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *databaseScope) error {
 	status := &s.adb.Status
-	status.ServerVersion = s.schema.ServerVersion
 	status.SchemaVersion = int64(s.schema.Versions.Schema)
 	status.Owner = s.schema.Owner.Name
+	if !s.current() {
+		return nil
+	}
+	status.ServerVersion = s.schema.ServerVersion
 	status.PendingChanges = s.schema.PendingChanges
 	status.SetAside = s.schema.SetAside
 	status.OldestPendingChange = timeOf(s.schema.OldestPendingChange)

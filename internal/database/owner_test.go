@@ -175,3 +175,34 @@ func TestRelease(t *testing.T) {
 		t.Errorf("owner %q, epoch %d after %d", config.OwnerUID, config.Epoch, epoch)
 	}
 }
+
+// An upgraded operator owns the schema before it migrates it, and also if it does not.
+func TestOwnershipIsKeptAndGivenUpInTheOldestSchema(t *testing.T) {
+	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
+	undo := database.OnlyMigrationsUpTo(4) // the first whose rules can be put into force
+	_, err := database.Migrate(t.Context(), db)
+	undo()
+	testworld.Must(t, err)
+	_, err = database.Claim(t.Context(), db, shop, "")
+	testworld.Must(t, err)
+	testworld.Must(t, database.Heartbeat(t.Context(), db, shop))
+	status, err := database.ReadOwnership(t.Context(), db)
+	testworld.Must(t, err)
+	if status.Versions.Schema != 4 || status.Owner.Identity != shop || !status.Owner.ReleasedAt.IsZero() {
+		t.Errorf("version %d, owner %+v", status.Versions.Schema, status.Owner)
+	}
+	testworld.Must(t, database.Release(t.Context(), db, shop))
+	if status, err = database.ReadOwnership(t.Context(), db); err != nil || status.Owner.ReleasedAt.IsZero() {
+		t.Errorf("%v: released: %+v", err, status.Owner)
+	}
+}
+
+func TestOwnershipOfANewerSchemaThatIsUnknownNamesItsVersion(t *testing.T) {
+	w := newWorld(t)
+	testworld.Exec(t, w, "UPDATE referral.meta SET schema_version = 1000")
+	testworld.Exec(t, w, "ALTER TABLE referral.owner RENAME TO holder")
+	_, err := database.ReadOwnership(t.Context(), w.DB)
+	if tooNew, ok := errors.AsType[*database.ErrSchemaTooNew](err); !ok || tooNew.Found.Schema != 1000 {
+		t.Errorf("got %v", err)
+	}
+}

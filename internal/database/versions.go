@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -36,6 +37,20 @@ func ReadVersions(ctx context.Context, db *postgres.DB) (v Versions, err error) 
 		return Versions{}, fmt.Errorf("while reading the schema's version: %w", err)
 	}
 	return v, nil
+}
+
+// ReadOwnership returns what every schema has, whatever its version: the versions and the owner. It is
+// zero if the schema does not exist or no migration has run.
+func ReadOwnership(ctx context.Context, db *postgres.DB) (status Status, err error) {
+	status.Versions, err = ReadVersions(ctx, db)
+	if err != nil || status.Versions.Schema == 0 {
+		return status, err
+	}
+	if status.Owner, err = readOwner(ctx, db, query(db, "read_owner")); err != nil {
+		// A newer version may have changed the table.
+		return Status{}, cmp.Or(CheckVersions(status.Versions), err)
+	}
+	return status, nil
 }
 
 // CheckVersions returns an *ErrSchemaTooNew unless this binary may write to a schema of these

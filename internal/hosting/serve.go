@@ -66,12 +66,13 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 }
 
 // mayServe reports whether the schema belongs to identity and has the versions that this binary
-// knows. For the owner it records a heartbeat.
+// knows. For the owner it records a heartbeat, in a schema of older versions too: it stays the owner
+// of one that is suspended, or that cannot be migrated.
 func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	found, err := database.ReadVersions(ctx, db)
-	if err != nil || found != database.Known() {
+	if err != nil || found.Schema == 0 || database.CheckVersions(found) != nil {
 		return false, err
 	}
 	err = database.Heartbeat(ctx, db, identity)
@@ -82,7 +83,7 @@ func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.
 	if err == nil {
 		h.beat(time.Now())
 	}
-	return err == nil, err
+	return err == nil && found == database.Known(), err
 }
 
 // runEngine runs and watches the engine until ctx ends or the schema may no longer be served. It
