@@ -23,6 +23,7 @@ const absenceGrace = 10 * time.Minute
 //
 //	object seen by this process, and gone  → deleted: closed, and what it declared is never declared again
 //	object never seen by this process      → absent: closed after absenceGrace, and the same object may come back
+//	object refers to another database      → absent, until the schema is given back
 //
 // Each manager starts with an empty absence. Its reconcilers run only once caches are in sync.
 type absence struct {
@@ -59,12 +60,13 @@ func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	}
 }
 
-// wasSeen reports whether this process has seen that object of a campaign.
-func (a *absence) wasSeen(campaign client.ObjectKey, uid string) bool {
+// wasSeen reports whether this process has seen that object of a campaign, and that it referred to the
+// database: after a take-over the database has campaigns whose objects refer to another.
+func (a *absence) wasSeen(campaign client.ObjectKey, uid string, database client.ObjectKey) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	seen, found := a.seen[campaign]
-	return found && seen.uid == types.UID(uid)
+	return found && seen.uid == types.UID(uid) && seen.database == database
 }
 
 // objectGone records that the object of a campaign is gone, and that no reconcile declares it any more.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestCampaignDeclaredWithoutAUIDDoesNotCountAsSeen(t *testing.T) {
-	if newAbsence(time.Now).wasSeen(client.ObjectKey{Namespace: "growth", Name: "never-seen"}, "") {
+	if newAbsence(time.Now).wasSeen(client.ObjectKey{Namespace: "growth", Name: "never-seen"}, "", client.ObjectKey{}) {
 		t.Error("a campaign whose object is unknown counts as deleted, so it is closed without absenceGrace")
 	}
 }

@@ -94,7 +94,7 @@ func TestCampaignIsForgottenOnceItsObjectIsGoneAndItIsClosed(t *testing.T) {
 				gone = a.goneFrom(shop)
 			}
 			a.forgetUndeclared(shop, gone, test.declared)
-			if forgotten := !a.wasSeen(key, "invite"); forgotten != test.forgotten {
+			if forgotten := !a.wasSeen(key, "invite", shop); forgotten != test.forgotten {
 				t.Errorf("forgotten: %t", forgotten)
 			}
 			if test.forgotten && len(a.gone) > 0 {
@@ -114,7 +114,7 @@ func TestDeletedCampaignThatWasCreatedAgainStaysKnown(t *testing.T) {
 	campaign.UID = "again"
 	a.saw(campaign)
 	a.forgetUndeclared(shop, a.goneFrom(shop), nil)
-	if !a.wasSeen(client.ObjectKeyFromObject(campaign), "again") || len(a.gone) > 0 {
+	if !a.wasSeen(client.ObjectKeyFromObject(campaign), "again", shop) || len(a.gone) > 0 {
 		t.Errorf("it knows %v, and of deleted ones %v", a.seen, a.gone)
 	}
 }

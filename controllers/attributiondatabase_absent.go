@@ -23,7 +23,8 @@ const (
 
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
 // admit no pair any more. Nothing is reversed. A campaign whose object this process has seen was
-// deleted and is closed at once; a campaign whose object it never saw is closed after absenceGrace.
+// deleted and is closed at once; a campaign whose object it never saw, or saw refer to another
+// database, is closed after absenceGrace.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An
 // object of the campaign's name that refers to another database counts as absent. While an object
@@ -50,7 +51,7 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 	looked := 0
 	for _, declared := range s.schema.Campaigns {
 		key := client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}
-		deleted := r.absence.wasSeen(key, declared.UID)
+		deleted := r.absence.wasSeen(key, declared.UID, s.name)
 		switch {
 		case present[declared.Name], declared.Mode == database.Closed:
 			continue

@@ -190,6 +190,32 @@ func TestPermissionToTakeOverIsUsedUp(t *testing.T) {
 	}
 }
 
+// The campaigns of the owner before have objects that refer to another database. They are closed after
+// the grace, and none of them counts as deleted.
+func TestSchemaThatIsGivenBackHasItsCampaignsAgain(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
+	takeOver := func(name string) {
+		t.Helper()
+		asTold(w, own, w.awaitReason(w.adb(name), metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason).Message)
+		w.awaitReady(w.adb(name))
+	}
+	takeOver("rival")
+	pause(5 * statusInterval)
+	if mode := value[string](w, own, campaignMode); mode != "Open" {
+		t.Errorf("within the grace it is %s", mode)
+	}
+	w.ahead.Add(int64(11 * time.Minute))
+	w.eventually("closed", func() bool { return value[string](w, own, campaignMode) == "Closed" })
+	if deleted := value[int](w, own, "SELECT cardinality(deleted_uids) FROM referral.campaign"); deleted > 0 {
+		t.Errorf("%d objects count as deleted", deleted)
+	}
+	takeOver("shop")
+	w.eventually("open", func() bool { return value[string](w, own, campaignMode) == "Open" })
+	w.awaitReady(w.rcamp("invite-friends"))
+}
+
 func TestRebuiltClusterTakesOverWhenTheHeartbeatIsOld(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
