@@ -25,6 +25,9 @@ const absenceGrace = 10 * time.Minute
 //	object never seen by this process      → absent: closed after absenceGrace, and the same object may come back
 //	object refers to another database      → absent, until the schema is given back
 //
+// An object that was deleted before it could declare its campaign counts as well: the one that declared
+// it went before.
+//
 // Each manager starts with an empty absence. Its reconcilers run only once caches are in sync.
 type absence struct {
 	now func() time.Time
@@ -60,13 +63,13 @@ func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	}
 }
 
-// wasSeen reports whether this process has seen that object of a campaign, and that it referred to the
-// database: after a take-over the database has campaigns whose objects refer to another.
-func (a *absence) wasSeen(campaign client.ObjectKey, uid string, database client.ObjectKey) bool {
+// lastSeen returns the UID of the newest object of a campaign that this process has seen; false: it has
+// seen none, or one that refers to another database, as of the owner of the schema before.
+func (a *absence) lastSeen(campaign, database client.ObjectKey) (uid types.UID, seen bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	seen, found := a.seen[campaign]
-	return found && seen.uid == types.UID(uid) && seen.database == database
+	last, found := a.seen[campaign]
+	return last.uid, found && last.database == database
 }
 
 // objectGone records that the object of a campaign is gone, and that no reconcile declares it any more.
@@ -101,7 +104,7 @@ func (a *absence) forgetUndeclared(from client.ObjectKey, gone map[client.Object
 	}
 	for i := range declared {
 		campaign := client.ObjectKey{Namespace: from.Namespace, Name: declared[i].Name}
-		if gone[campaign] == types.UID(declared[i].UID) && declared[i].Mode != database.Closed {
+		if declared[i].Mode != database.Closed {
 			delete(gone, campaign)
 		}
 	}

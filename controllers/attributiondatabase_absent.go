@@ -22,9 +22,9 @@ const (
 )
 
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
-// admit no pair any more. Nothing is reversed. A campaign whose object this process has seen was
-// deleted and is closed at once; a campaign whose object it never saw, or saw refer to another
-// database, is closed after absenceGrace.
+// admit no pair any more. Nothing is reversed. A campaign of which this process has seen an object was
+// deleted and is closed at once; one of which it saw none, or one that refers to another database, is
+// closed after absenceGrace.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An
 // object of the campaign's name that refers to another database counts as absent. While an object
@@ -51,11 +51,11 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 	looked := 0
 	for _, declared := range s.schema.Campaigns {
 		key := client.ObjectKey{Namespace: s.name.Namespace, Name: declared.Name}
-		deleted := r.absence.wasSeen(key, declared.UID, s.name)
+		uid, seen := r.absence.lastSeen(key, s.name)
 		switch {
 		case present[declared.Name], declared.Mode == database.Closed:
 			continue
-		case !deleted && !r.absence.graceOver(s.adb):
+		case !seen && !r.absence.graceOver(s.adb):
 			continue
 		case looked == absentPerReconcile:
 			return true, nil
@@ -68,15 +68,15 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 		if !absent {
 			continue
 		}
-		if err := closeCampaign(ctx, s, declared, deleted); err != nil {
+		if err := closeCampaign(ctx, s, declared, seen && string(uid) == declared.UID); err != nil {
 			return false, err
 		}
 	}
 	return false, nil
 }
 
-// closeCampaign closes one campaign. If its object was deleted, the object can never declare the
-// campaign again.
+// closeCampaign closes one campaign. If the object that declared it was deleted, it can never declare
+// the campaign again.
 func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

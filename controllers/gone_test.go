@@ -79,7 +79,7 @@ func TestCampaignThatWasNeverDeclaredIsForgottenOnceItIsGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = campaigns.Reconcile(t.Context(), request) // the fake API server refuses the status
-			if !campaigns.absence.wasSeen(request.NamespacedName, "invite", types.NamespacedName{Namespace: "growth", Name: "shop"}) {
+			if _, seen := campaigns.absence.lastSeen(request.NamespacedName, types.NamespacedName{Namespace: "growth", Name: "shop"}); !seen {
 				t.Fatal("it was not seen")
 			}
 			if err := campaigns.client.Delete(t.Context(), campaign); err != nil {

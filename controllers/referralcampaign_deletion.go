@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,7 +43,11 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 		return r.release(ctx, s, "it was never declared")
 	case s.host.Source == sourceOf(s.adb) && databaseGone(s.host, r.now()):
 		return r.abandon(ctx, s, s.host.Refusal)
-	case reverse:
+	}
+	if err := r.requireObject(ctx, s); err != nil {
+		return err
+	}
+	if reverse {
 		if err := r.reverseCredits(ctx, s); err != nil {
 			return err
 		}
@@ -52,6 +57,16 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 		return err
 	}
 	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
+}
+
+// requireObject requires that the API server itself has this object. What a cache that lags behind shows
+// may have been followed by another object of the name, whose campaign must not be closed or reversed.
+func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campaignScope) error {
+	live, err := find(ctx, r.live, client.ObjectKeyFromObject(s.campaign), &v1alpha1.ReferralCampaign{})
+	if err == nil && (live == nil || live.UID != s.campaign.UID) {
+		err = &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the object has gone")}
+	}
+	return err
 }
 
 // release removes our finalizer. While other controllers keep theirs, the campaign reports what has

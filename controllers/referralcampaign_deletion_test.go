@@ -119,6 +119,58 @@ func TestRetainReleasesACampaignThatWaitsToReverse(t *testing.T) {
 	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
 }
 
+// superseded has the object of a granted campaign deleted and applied again while its database is away.
+func superseded(t *testing.T, deletionPolicy string) (w *world, own *testworld.Database, back func()) {
+	t.Helper()
+	w, own, proxy := newGiver(t)
+	campaign := w.rcamp("invite-friends")
+	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
+	await(w, campaign, "without a finalizer", func(c *v1alpha1.ReferralCampaign) bool { return len(c.Finalizers) == 0 })
+	proxy.Swallow()
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitGone(campaign)
+	w.apply(strings.Replace(inviteFriendsYAML, "spec:", "spec:\n  deletionPolicy: "+deletionPolicy, 1))
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.DatabaseNotReadyReason)
+	return w, own, proxy.Pass
+}
+
+func TestReverseOfAnObjectThatDeclaredNothingReversesWhatWasDeclaredBefore(t *testing.T) {
+	t.Parallel()
+	w, own, back := superseded(t, "Reverse")
+	campaign := w.rcamp("invite-friends")
+	await(w, campaign, "with a finalizer", func(c *v1alpha1.ReferralCampaign) bool { return slices.Contains(c.Finalizers, v1alpha1.Finalizer) })
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating("its credits cannot be reversed")
+	back()
+	w.awaitGone(campaign)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
+func TestRetainOfAnObjectThatDeclaredNothingClosesTheCampaignAtOnce(t *testing.T) {
+	for name, finalizer := range map[string]string{"without a finalizer": "", "with another's finalizer": foreign} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, own, back := superseded(t, "Retain")
+			if finalizer != "" {
+				w.deleteHeld()
+				w.awaitTerminating("it cannot be closed")
+			} else {
+				check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
+				w.awaitGone(w.rcamp("invite-friends"))
+			}
+			back()
+			w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
+			if finalizer != "" {
+				w.awaitTerminating("the campaign is closed, and keeps its credits")
+				w.letGoOfHeld()
+			}
+		})
+	}
+}
+
 // asPasted has a shell run the kubectl line that a message ends with.
 func (w *world) asPasted(message string) {
 	w.Helper()

@@ -162,3 +162,37 @@ func newCampaignReconciler(t *testing.T, registry registry) (*ReferralCampaignRe
 		retries:  newBusyRetries(shortestBusyWait, longestBusyWait),
 	}, key
 }
+
+// usedRegistry counts the uses of its databases.
+type usedRegistry struct {
+	vanishingReport
+	uses int
+}
+
+func (r *usedRegistry) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
+	r.uses++
+	return nil
+}
+
+// The campaign may belong to a later object of the name.
+func TestObjectThatOnlyTheCacheHasChangesNoCampaign(t *testing.T) {
+	for _, policy := range []v1alpha1.DeletionPolicy{v1alpha1.ReverseCredits, v1alpha1.RetainCredits} {
+		t.Run(string(policy), func(t *testing.T) {
+			registry := &usedRegistry{}
+			r, key := newCampaignReconciler(t, registry)
+			var campaign v1alpha1.ReferralCampaign
+			campaign.Namespace, campaign.Name = key.Namespace, key.Name
+			campaign.Finalizers = []string{"example.test/hold"}
+			campaign.Spec.DatabaseRef.Name, campaign.Spec.DeletionPolicy = "shop", policy
+			campaign.Status.Policy = &v1alpha1.PolicyInForce{}
+			campaign.DeletionTimestamp = new(metav1.Now())
+			s := newCampaignScope(&campaign)
+			if err := r.read(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			if wait, ok := errors.AsType[*waitingError](r.remove(t.Context(), s)); !ok || wait.shown != never || registry.uses > 0 {
+				t.Errorf("%d uses of the database, %v", registry.uses, wait)
+			}
+		})
+	}
+}

@@ -168,6 +168,10 @@ func (c *campaignRow) stale(d Declaration) bool {
 // deleted reports whether the deletion of the object with this UID is recorded.
 func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.deletedUIDs, uid) }
 
+// declaredAfter reports whether a later object than the one with this UID declared the campaign last.
+// What it replaced is recorded as deleted.
+func (c *campaignRow) declaredAfter(uid string) bool { return c.uid != uid && c.deleted(uid) }
+
 func (c *campaignRow) declared(d Declaration) Declared {
 	return Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
 }

@@ -25,16 +25,15 @@ func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) erro
 }
 
 // DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored
-// from then on, whatever their generation. It closes the campaign if that object declared it last.
+// from then on, whatever their generation. It closes the campaign, unless a later object declared it.
+// The object must exist, or be the one that declared the campaign last.
 func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
-	closable := func(c *campaignRow) bool { return c.uid == campaign.UID && c.mode != Closed }
-	wanted := func(c *campaignRow) bool { return c.exists && (closable(c) || !c.deleted(campaign.UID)) }
+	wanted := func(c *campaignRow) bool {
+		return c.exists && !c.declaredAfter(campaign.UID) && (c.mode != Closed || !c.deleted(campaign.UID))
+	}
 	err := alter(ctx, db, campaign, wanted, func(tx pgx.Tx, present *campaignRow) error {
-		if _, err := tx.Exec(ctx, query(db, "record_deletion"), campaign.Name, campaign.UID); err != nil {
+		if err := deleteObject(ctx, tx, db, campaign, present); err != nil || present.mode == Closed {
 			return err
-		}
-		if !closable(present) {
-			return nil
 		}
 		return closeCampaign(ctx, tx, db, campaign.Name)
 	})
@@ -42,6 +41,17 @@ func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) err
 		return fmt.Errorf("while recording the deletion of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
+}
+
+// deleteObject records that the object campaign.UID was deleted. If an earlier object declared the
+// campaign last, which a deletion supersedes like a declaration, that one is recorded too.
+func deleteObject(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign Campaign, present *campaignRow) error {
+	statement := "record_deletion"
+	if present.uid != campaign.UID {
+		statement = "supersede_campaign"
+	}
+	_, err := tx.Exec(ctx, query(db, statement), campaign.Name, campaign.UID)
+	return err
 }
 
 // alter locks the campaign's row, as the owner of the schema, and runs do if the row is wanted.

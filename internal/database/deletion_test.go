@@ -105,6 +105,7 @@ func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
 
 func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	w := newWorld(t)
+	w.declare(invite())
 	w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
 	epoch := w.epoch()
 	w.deleteCampaign("c1")
@@ -119,6 +120,39 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	testworld.Must(t, database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
 	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("the same again wrote something")
+	}
+}
+
+// An object may be deleted before it could declare the campaign, as while the database is away. The
+// object that declared it last went before.
+func TestDeletionOfAnObjectThatDeclaredNothingIsTheCampaigns(t *testing.T) {
+	w := newWorld(t)
+	for name, remove := range map[string]func(w *world){
+		"Retain": func(w *world) { w.deleteCampaign("c2") },
+		"Reverse": func(w *world) {
+			for _, done := range []bool{false, false, true} { // after each look the engine goes on
+				testworld.Exec(w, w, "UPDATE referral.reversal SET done = $1", done)
+				left, err := database.ReverseCampaign(w.Context(), w.DB, inviteFriends("c2"))
+				testworld.Must(w, err)
+				if (left == 0) != done {
+					w.Errorf("%d left, done: %t", left, done)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			w.declare(invite())
+			remove(w)
+			if w.mode() != database.Closed {
+				t.Errorf("it is %s", w.mode())
+			}
+			for _, uid := range []string{"c1", "c2"} {
+				if declared := w.declare(invite(func(d *database.Declaration) { d.UID = uid })); !declared.Deleted || w.mode() != database.Closed {
+					t.Errorf("%s may declare it: %+v, %s", uid, declared, w.mode())
+				}
+			}
+		})
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 
 // ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about
 // how many pairs remain; 0 only when none does: then the campaign is closed. Call it until it
-// returns 0, before the object goes. It records the deletion of the object, so that a stale
-// declaration does not open the campaign again. It changes only a campaign that the object
-// campaign.UID declared last. A campaign that was never declared has nothing to reverse.
+// returns 0, before the object campaign.UID goes. It records the object's deletion, so that a stale
+// declaration does not open the campaign again. That object must exist; a campaign that a later object
+// declared is not changed. A campaign that was never declared has nothing to reverse.
 func ReverseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (remaining int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
 		remaining, err = reverseCampaign(ctx, tx, db, campaign)
@@ -30,8 +30,13 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 		return 0, err
 	}
 	present, err := lockCampaign(ctx, tx, db, campaign.Name, "")
-	if err != nil || !present.exists || present.uid != campaign.UID {
+	if err != nil || !present.exists || present.declaredAfter(campaign.UID) {
 		return 0, err
+	}
+	if present.uid != campaign.UID {
+		if err := deleteObject(ctx, tx, db, campaign, present); err != nil {
+			return 0, err
+		}
 	}
 	var done bool
 	if err := tx.QueryRow(ctx, query(db, "read_reversal"), campaign.Name).Scan(&done, &remaining); err != nil {
@@ -46,7 +51,7 @@ func reverseCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign C
 	case present.mode == Reversing:
 		return remaining, nil
 	}
-	if _, err := tx.Exec(ctx, query(db, "record_deletion"), campaign.Name, present.uid); err != nil {
+	if _, err := tx.Exec(ctx, query(db, "record_deletion"), campaign.Name, campaign.UID); err != nil {
 		return 0, err
 	}
 	if _, err := tx.Exec(ctx, query(db, "begin_reversal"), campaign.Name); err != nil {

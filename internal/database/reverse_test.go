@@ -20,12 +20,13 @@ func TestReverseCampaign(t *testing.T) {
 	if left := reverse("undeclared", "c1"); left != 0 {
 		t.Errorf("%d left of a campaign that never was", left)
 	}
+	w.declare(invite(func(d *database.Declaration) { d.UID = "earlier" }))
 	first := w.declare(invite())
 	_, err := w.Exec(t.Context(), "INSERT INTO referral.pair_count (campaign, shard, waiting, held, granted, reversed) VALUES ('invite-friends', 1, 1, 2, 3, 4)")
 	testworld.Must(t, err)
 
-	if left := reverse("invite-friends", "another object"); left != 0 || mode() != "Open" {
-		t.Errorf("%d left, mode %s: another object's campaign was touched", left, mode())
+	if left := reverse("invite-friends", "earlier"); left != 0 || mode() != "Open" {
+		t.Errorf("%d left, mode %s: a later object's campaign was touched", left, mode())
 	}
 	w.changes()
 	if left := reverse("invite-friends", "c1"); left != 6 || mode() != "Reversing" {
