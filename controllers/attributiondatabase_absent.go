@@ -24,7 +24,8 @@ const (
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
 // admit no pair any more. Nothing is reversed. A campaign of which this process has seen an object was
 // deleted and is closed at once; one of which it saw none, or one that refers to another database, is
-// closed after absenceGrace.
+// closed after absenceGrace. A reversal without an object ends at once, since the object may have gone
+// because Retain was chosen.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An
 // object of the campaign's name that refers to another database counts as absent. While an object
@@ -55,7 +56,7 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 		switch {
 		case present[declared.Name], declared.Mode == database.Closed:
 			continue
-		case !seen && !r.absence.graceOver(s.adb):
+		case !seen && declared.Mode != database.Reversing && !r.absence.graceOver(s.adb):
 			continue
 		case looked == absentPerReconcile:
 			return true, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -32,6 +33,7 @@ const reversalInterval = time.Second
 func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScope) error {
 	reverse := s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits
 	if !reverse {
+		r.endReversal(ctx, s)
 		if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
 			return err
 		}
@@ -57,6 +59,19 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 		return err
 	}
 	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
+}
+
+// endReversal closes a campaign before our finalizer goes, and with it the object that says Retain, since
+// an earlier Reverse may go on. It does not wait for a database that is not served: there the campaign is
+// closed once it is found without an object.
+func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaignScope) {
+	served := s.adb != nil && usable(s.adb) && s.host.Phase == hosting.Serving
+	if !served || !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) || r.requireObject(ctx, s) != nil {
+		return
+	}
+	if err := r.close(ctx, s); err != nil {
+		ctrl.LoggerFrom(ctx).Info("A campaign is released before it is closed", "reason", err.Error())
+	}
 }
 
 // requireObject requires that the API server itself has this object. What a cache that lags behind shows

@@ -119,6 +119,26 @@ func TestRetainReleasesACampaignThatWaitsToReverse(t *testing.T) {
 	w.eventually("closed", func() bool { return outcome(w, own) == "500 1 Granted Qualified Closed" })
 }
 
+// A leader that has never seen the object does not know that Retain was chosen.
+func TestReversalEndsWithItsObject(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	resume := w.stopEngine(own)
+	campaign := w.rcamp("invite-friends")
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating("1 pair is still to be reversed")
+	w.stop()
+	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"Retain"}}`)
+	w.awaitGone(campaign)
+	w.startManager()
+	w.eventually("closed", func() bool { return value[string](w, own, campaignMode) == "Closed" })
+	resume()
+	w.eventually("decided", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
+	if got, want := outcome(w, own), "500 1 Granted Qualified Closed"; got != want {
+		t.Errorf("in the end there is %q, want %q", got, want)
+	}
+}
+
 // superseded has the object of a granted campaign deleted and applied again while its database is away.
 func superseded(t *testing.T, deletionPolicy string) (w *world, own *testworld.Database, back func()) {
 	t.Helper()
@@ -200,7 +220,9 @@ func TestRetainKeepsCreditsThatAreNotReversedYet(t *testing.T) {
 	w.awaitReady(w.rpol("five-dollars"))
 	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
 	w.awaitGone(campaign)
-	w.eventually("closed", func() bool { return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed" })
+	if mode := value[string](w, own, campaignMode); mode != "Closed" { // no object says Retain any more
+		t.Errorf("gone, it is %s", mode)
+	}
 	resume()
 	w.eventually("decided", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
 	if got, want := outcome(w, own), "500 1 Granted Qualified Closed"; got != want {
