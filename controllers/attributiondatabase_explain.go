@@ -21,7 +21,7 @@ var reasons = map[postgres.Class]string{
 }
 
 // explain turns an error of the registry or the database into one with a condition reason;
-// otherwise is the reason when none is known. This is decided nowhere else.
+// otherwise is the reason when none is known. This is decided nowhere else, but for *database.ErrStale.
 func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, otherwise string) error {
 	var (
 		owned      *database.ErrOwnedByAnother
@@ -41,8 +41,6 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):
 		return r.retries.busy(s.name, err)
-	case errors.Is(err, database.ErrStale):
-		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	case errors.As(err, &refused):
 		return refused.outcome()
 	case errors.As(err, &owned):

@@ -29,12 +29,15 @@ const (
 
 // convergeSchema makes the schema what the spec says and reports what is in it.
 //
-// Conditions: those of its phases, and those of explain.
+// Conditions: those of its phases, and those of explain and explainStale.
 func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *databaseScope) error {
 	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, r.schemaPhases())
 	})
+	if stale, ok := errors.AsType[*database.ErrStale](err); ok {
+		return explainStale(ctx, r.live, s.adb, stale.InForce, "")
+	}
 	if err != nil {
 		return r.explain(s, err, v1alpha1.FailedReason)
 	}

@@ -14,8 +14,8 @@ import (
 // declare brings the campaign into force in its database. After it returns, no batch commits a
 // decision under an earlier declaration, so a status written afterwards is true.
 //
-// Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted.
-// Terms and a budget that do not come into force are reported by reportTermsError.
+// Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted; those of
+// explainStale. Terms and a budget that do not come into force are reported by reportTermsError.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
 	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {
@@ -40,8 +40,12 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
 			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+
 				"should exist, as after a restore of the API server's storage, delete it and apply it again", s.campaign.UID)}
+	case s.declared.LaterGeneration > 0:
+		return explainStale(ctx, r.live, s.campaign, s.declared.LaterGeneration, ", or delete it with deletionPolicy Retain and apply it again")
+	case s.declared.LaterPolicyGeneration > 0:
+		return explainStale(ctx, r.live, s.policy, s.declared.LaterPolicyGeneration, ", or delete it and apply it again")
 	case s.declared.Stale:
-		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("a newer generation is already in force")}
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("what the campaign's object declared is being reversed")}
 	case s.declared.Full:
 		s.problem = &specProblem{v1alpha1.TooManyRevisionsReason, fmt.Errorf(
 			"the revisions recorded in schema %s take nearly %d MiB of memory, so no other terms are recorded: stop what edits terms so often, "+

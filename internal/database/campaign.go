@@ -56,6 +56,9 @@ type Declared struct {
 	// The terms in force stay and never earn in the currency of the declared budget: the budget in
 	// force stays, too.
 	BudgetKept bool
+	// Generations of the campaign's object and of the policy that are in force, if they are later than
+	// those of the declaration, which makes it Stale; else zero.
+	LaterGeneration, LaterPolicyGeneration int64
 }
 
 // Declare puts a campaign into force. Once it returns, no batch commits that was decided under the

@@ -155,14 +155,26 @@ func identityOf(d Declaration) identity {
 }
 
 // stale reports whether the declaration is older than what is in force: it comes from a cache that
-// lags behind. Declarations of a deleted object are always stale.
+// lags behind, or from an API server that was restored. Declarations of a deleted object are always
+// stale.
 func (c *campaignRow) stale(d Declaration) bool {
 	if !c.exists {
 		return false
 	}
-	return c.deleted(d.UID) ||
-		c.uid == d.UID && (d.Generation < c.generation || c.mode == Reversing) ||
-		d.Terms != nil && d.Policy.Generation < c.policyGeneration
+	campaign, policy := c.later(d)
+	return c.deleted(d.UID) || c.uid == d.UID && c.mode == Reversing || campaign > 0 || policy > 0
+}
+
+// later returns the generations of the campaign's object and of the policy that are in force, if they
+// are later than those of the declaration; else zero.
+func (c *campaignRow) later(d Declaration) (campaign, policy int64) {
+	if c.uid == d.UID && c.generation > d.Generation {
+		campaign = c.generation
+	}
+	if d.Terms != nil && c.policyGeneration > d.Policy.Generation {
+		policy = c.policyGeneration
+	}
+	return campaign, policy
 }
 
 // deleted reports whether the deletion of the object with this UID is recorded.
@@ -173,5 +185,9 @@ func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.delete
 func (c *campaignRow) declaredAfter(uid string) bool { return c.uid != uid && c.deleted(uid) }
 
 func (c *campaignRow) declared(d Declaration) Declared {
-	return Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
+	declared := Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
+	if declared.Stale {
+		declared.LaterGeneration, declared.LaterPolicyGeneration = c.later(d)
+	}
+	return declared
 }

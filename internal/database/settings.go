@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// ErrStale means that settings of a later generation are in force: the caller's cache lags behind.
-var ErrStale = errors.New("settings of a later generation are in force")
+// ErrStale means that settings of a later generation of the same object are in force.
+type ErrStale struct{ InForce int64 }
+
+func (e *ErrStale) Error() string {
+	return fmt.Sprintf("settings of the later generation %d are in force", e.InForce)
+}
 
 // SetAttribution declares which touch decides a signup's attribution. A change enqueues every
 // campaign. Once it returns, no batch commits that was decided under another model; it writes
-// nothing if nothing differs. A generation lower than that of an earlier change is ErrStale.
+// nothing if nothing differs. A generation lower than that of an earlier change is an *ErrStale.
 func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_attribution", "lock_campaigns", "set_attribution"}, model)
 	if err != nil {
@@ -26,7 +31,7 @@ func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, gener
 }
 
 // SetSuspended declares whether the database is suspended: no batch commits while it is. A
-// generation lower than that of an earlier change is ErrStale.
+// generation lower than that of an earlier change is an *ErrStale.
 func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
 	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_suspended", "", "set_suspended"}, suspended)
 	if err != nil {
@@ -65,15 +70,16 @@ func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64
 		return epoch, err
 	}
 	err = transact(ctx, db, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, query(db, "advance_owner"), ownerUID, generation)
-		if err != nil {
-			return err
+		var inForce int64
+		err := tx.QueryRow(ctx, query(db, "advance_owner"), ownerUID, generation).Scan(&inForce)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = cmp.Or(requireOwner(ctx, tx, db, ownerUID), err)
 		}
-		if tag.RowsAffected() == 0 {
-			if err := requireOwner(ctx, tx, db, ownerUID); err != nil {
-				return err
-			}
-			return ErrStale
+		switch {
+		case err != nil:
+			return err
+		case inForce > generation:
+			return &ErrStale{InForce: inForce}
 		}
 		if s.lock != "" {
 			if _, err := tx.Exec(ctx, query(db, s.lock)); err != nil {

@@ -1,0 +1,74 @@
+package controllers_test
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// After a restore of the API server's storage the database has declarations of later generations.
+func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
+	const suspends, resumes, epoch = `{"suspend":true}`, `{"suspend":false}`, "; UPDATE referral.meta SET epoch = epoch + 1"
+	for name, test := range map[string]struct {
+		restored  string // what is in force is three edits ahead
+		edits     []string
+		kind      string
+		object    func(*world) conditioned
+		says      string
+		succeeded func(*world, *testworld.Database) bool
+	}{
+		"of a campaign": {
+			restored: "UPDATE referral.campaign SET generation = generation + 3" + epoch, edits: []string{suspends, resumes, suspends}, kind: "rcamp/invite-friends",
+			object: func(w *world) conditioned { return w.rcamp("invite-friends") },
+			says:   "edit the spec until metadata.generation is 4, or delete it with deletionPolicy Retain and apply it again",
+			succeeded: func(w *world, own *testworld.Database) bool {
+				return value[string](w, own, campaignMode) == "Suspended"
+			},
+		},
+		"of a policy": {
+			restored: "UPDATE referral.campaign SET policy_generation = policy_generation + 3" + epoch,
+			edits:    []string{`{"holdPeriod":"1h"}`, `{"holdPeriod":"2h"}`, `{"holdPeriod":"3h"}`}, kind: "rpol/five-dollars",
+			object: func(w *world) conditioned { return w.rcamp("invite-friends") },
+			says:   "metadata.generation is 4, or delete it and apply it again",
+			succeeded: func(w *world, own *testworld.Database) bool {
+				return value[bool](w, own, "SELECT terms::text LIKE '%10800%' FROM referral.revision ORDER BY revision DESC LIMIT 1")
+			},
+		},
+		"of a database": {
+			restored: "UPDATE referral.owner SET generation = 4", edits: []string{suspends, resumes, suspends}, kind: "adb/shop",
+			object: func(w *world) conditioned { return w.adb("shop") },
+			says:   "edit the spec until metadata.generation is 4",
+			succeeded: func(w *world, own *testworld.Database) bool {
+				return value[bool](w, own, "SELECT suspended FROM referral.meta")
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, own := newShop(t)
+			w.sql(own, test.restored)
+			for i, edit := range test.edits {
+				w.kubectl("", "patch", test.kind, "--type=merge", "-p", `{"spec":`+edit+`}`)
+				if i > 0 {
+					continue
+				}
+				if says := w.awaitReason(test.object(w), metav1.ConditionFalse, v1alpha1.InvalidSpecReason); !strings.Contains(says.Message, test.says) {
+					t.Errorf("message: %s", says.Message)
+				}
+			}
+			w.eventually("in force", func() bool { return test.succeeded(w, own) })
+			await(w, test.object(w), "no longer Stalled", func(object conditioned) bool {
+				for _, condition := range object.GetConditions() {
+					if condition.Type == v1alpha1.StalledCondition {
+						return false
+					}
+				}
+				return true
+			})
+		})
+	}
+}
