@@ -117,6 +117,7 @@ func (d *Declaration) keepTerms(ctx context.Context, db *postgres.DB, present *c
 		return false, err
 	}
 	d.Policy, d.Digest = present.policy, present.digest
+	present.policyGeneration = present.policy.Generation // it was that of the declared policy
 	return true, nil
 }
 

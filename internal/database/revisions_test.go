@@ -72,6 +72,25 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 	}
 }
 
+// The generation of one policy says nothing about that of another.
+func TestCampaignThatMayNotReturnToAnEarlierPolicyIsSuspendedAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	following := func(uid string, generation, amount int64) func(*database.Declaration) {
+		return func(d *database.Declaration) {
+			d.Policy = database.Policy{Name: uid, UID: uid, Generation: generation}
+			withTerms(fiveDollars(amount))(d)
+		}
+	}
+	w.declare(invite(following("p1", 5, 500)))
+	w.declare(invite(following("p2", 1, 900)))
+	testworld.Exec(t, w, `INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
+	               SELECT 'gone', n, '', '{}', 'NewPairs' FROM generate_series(1, 7500) AS n`)
+	declared := w.declare(invite(following("p1", 6, 700), func(d *database.Declaration) { d.Mode, d.Generation = database.Suspended, 2 }))
+	if declared.Stale || !declared.Full || w.mode() != database.Suspended {
+		t.Errorf("it is %s: %+v", w.mode(), declared)
+	}
+}
+
 // A campaign goes on under its newest revision, because its policy is invalid or because no further
 // revision is recorded. A budget in a currency that the revision never earns does not come into force.
 func TestBudgetThatTheRevisionInForceNeverEarnsDoesNotComeIntoForce(t *testing.T) {
