@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -36,7 +37,7 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 	queries.Queue(b.statement("begin"))
 	queries.Queue(b.statement("lock_allocation_request"), b.turn.suspect, b.turn.excluded).Query(func(rows pgx.Rows) error {
 		var campaign string
-		err := postgres.ForEachRow(rows, []any{&campaign}, func() error {
+		return postgres.ForEachRow(rows, []any{&campaign}, func() error {
 			if b.allocatesFor != "" || checkID(campaign) != nil || !b.turn.allows(campaign) {
 				b.allocatesFor = "" // no campaign is at fault
 				return errors.New("the database locks an allocation request that the batch may not work on: remove the rows of table allocation_request that no declared campaign has")
@@ -44,7 +45,6 @@ func (b *batch) chooseWaiting(ctx context.Context) (found bool, err error) {
 			b.allocatesFor = campaign
 			return nil
 		})
-		return err
 	})
 	if err := b.send(ctx, &queries); err != nil || b.allocatesFor == "" {
 		return false, wrap("while looking for allocation requests", err)
@@ -200,11 +200,12 @@ func (b *batch) shares() (shares []*share, users []string) {
 		r.addFreed(of)
 	}
 	users = append(users, b.withheldUsers...)
-	for _, s := range byName {
-		shares = append(shares, s)
-	}
-	slices.SortFunc(shares, func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
-	return shares, users
+	return byCampaignName(byName), users
+}
+
+// byCampaignName orders shares as campaigns are locked.
+func byCampaignName(shares map[string]*share) []*share {
+	return slices.SortedFunc(maps.Values(shares), func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
 }
 
 // addFreed adds the capacity that the referee's pairs give back to limited campaigns, apart from

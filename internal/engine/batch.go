@@ -192,6 +192,15 @@ func (b *batch) setReferees(users []string) error {
 	return b.checkBytes()
 }
 
+// userIDs returns the user_ids of the referees, in order.
+func (b *batch) userIDs() []string {
+	ids := make([]string, len(b.referees))
+	for i, r := range b.referees {
+		ids[i] = r.UserID
+	}
+	return ids
+}
+
 // converge loads, decides and records the batch's referees. A referee that is alone in its batch is
 // set aside if its data is too large, or if the turn says so because it failed alone before. If a
 // step of its erasure failed, only that step is postponed.

@@ -83,7 +83,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 	}
 	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, stage, resumeAfter string
-		err := postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
+		return postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
 			again := keys[changeKey{kind, key}]
 			if !again {
 				if len(keys) == perShard*len(b.shards) {
@@ -121,21 +121,19 @@ func (b *batch) dequeue(ctx context.Context) error {
 			expand[kind].add(key, stage, resumeAfter)
 			return nil
 		})
-		return err
 	})
 	queries.Queue(b.statement("find_due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
 		for _, e := range expand {
 			b.chosen += len(e.keys)
 		}
-		err := postgres.ForEachRow(rows, []any{&userID}, func() error {
+		return postgres.ForEachRow(rows, []any{&userID}, func() error {
 			// Referees beyond the batch's size stay due for the next batch.
 			if b.chosen+len(found) < b.turn.size {
 				found[userID] = true
 			}
 			return nil
 		})
-		return err
 	})
 	queries.Queue(b.statement("read_clock")).QueryRow(func(row pgx.Row) error { return row.Scan(&b.now, &b.hasIncidents) })
 	if err := b.send(ctx, &queries); err != nil {

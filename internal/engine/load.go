@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,10 +51,7 @@ func (o *ownLoads) queue(statement string, columns []any, add func(r *referee), 
 
 // loadOwn reads each referee's facts and recorded results.
 func (b *batch) loadOwn(ctx context.Context) error {
-	o := &ownLoads{batch: b, ids: make([]string, len(b.referees))}
-	for i, r := range b.referees {
-		o.ids[i] = r.UserID
-	}
+	o := &ownLoads{batch: b, ids: b.userIDs()}
 	o.queueFacts()
 	o.queueResults()
 	o.queueEarned()
@@ -215,7 +214,7 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 	var q pgx.Batch
 	var link linkRow
 	var hash int64
-	q.Queue(b.statement("load_link"), keys(byCode)).Query(b.each(append(link.columns(), &hash), func() {
+	q.Queue(b.statement("load_link"), slices.Collect(maps.Keys(byCode))).Query(b.each(append(link.columns(), &hash), func() {
 		l := link.read()
 		for _, r := range byCode[l.Code] {
 			r.Code, r.via = l, hash
@@ -338,7 +337,7 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	var id, other string
 	if len(wanted) > 0 {
 		var fingerprints []string
-		q.Queue(b.statement("load_fingerprint"), keys(wanted)).Query(b.each([]any{&id, &fingerprints}, func() {
+		q.Queue(b.statement("load_fingerprint"), slices.Collect(maps.Keys(wanted))).Query(b.each([]any{&id, &fingerprints}, func() {
 			b.bytes += len(wanted[id]) * bytesPerRow // each referee has its own map
 			for _, r := range wanted[id] {
 				if r.ReferrerFingerprints == nil {
@@ -389,12 +388,4 @@ func (b *batch) addEach(rows pgx.Rows, columns []any, add func()) error {
 		add()
 	}
 	return rows.Err()
-}
-
-func keys(m map[string][]*referee) []string {
-	all := make([]string, 0, len(m))
-	for key := range m {
-		all = append(all, key)
-	}
-	return all
 }

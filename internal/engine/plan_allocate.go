@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,7 +21,7 @@ func (p *plan) allocate(ctx context.Context) error {
 		s := p.shareOf(p.proposed.Reward.Campaigns[name])
 		s.claims = append(s.claims, claim.Claim)
 	}
-	if err := p.loadCapacities(ctx); err != nil {
+	if err := p.loadCapacities(ctx, byCampaignName(p.shares)...); err != nil {
 		return err
 	}
 	for name, s := range p.shares {
@@ -100,13 +98,8 @@ func tiersDependOnOrder(claims []reward.Claim) bool {
 	return false
 }
 
-// loadCapacities reads the capacity of the campaigns, and adds what the plan frees.
-func (p *plan) loadCapacities(ctx context.Context) error {
-	shares := make([]*share, 0, len(p.shares))
-	for _, s := range p.shares {
-		shares = append(shares, s)
-	}
-	slices.SortFunc(shares, func(a, b *share) int { return cmp.Compare(a.campaign.Name, b.campaign.Name) })
+// loadCapacities reads the capacity of the shares' campaigns, and adds what the shares free.
+func (p *plan) loadCapacities(ctx context.Context, shares ...*share) error {
 	b := newBatch(p.engine, p.proposed, turn{})
 	defer b.releaseMemory()
 	return p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
@@ -121,7 +114,7 @@ func (p *plan) loadCapacities(ctx context.Context) error {
 // allocateByRange reads all ranges once more, and serves the claims of each as they come: there are
 // too many to keep.
 func (p *plan) allocateByRange(ctx context.Context) error {
-	if err := p.loadCapacities(ctx); err != nil {
+	if err := p.loadCapacities(ctx, byCampaignName(p.shares)...); err != nil {
 		return err
 	}
 	return p.walk(ctx, func(r *planRange) error { return p.serveRange(ctx, r) })
@@ -167,15 +160,7 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 // loadAdmitted reads the numbers of admitted pairs of the claims' referrers that are not known yet.
 func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
 	fresh := &share{campaign: sum.campaign, claims: claiming.claims}
-	b := newBatch(p.engine, p.proposed, turn{})
-	defer b.releaseMemory()
-	if err := p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
-		b.tx = tx
-		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
-			return err
-		}
-		return b.loadCapacities(ctx, []*share{fresh})
-	}); err != nil {
+	if err := p.loadCapacities(ctx, fresh); err != nil {
 		return err
 	}
 	if len(sum.capacity.Admitted) > mostReferrers || p.bytesAdmitted > bytesPerBatch {

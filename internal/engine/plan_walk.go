@@ -227,13 +227,9 @@ func (p *plan) leaveOutWithheld(ctx context.Context, r *planRange) error {
 	if !r.hasIncidents {
 		return nil
 	}
-	ids := make([]string, len(r.referees))
-	for i, referee := range r.referees {
-		ids[i] = referee.UserID
-	}
 	var q pgx.Batch
 	var userID, purchaseID string
-	q.Queue(r.statement("plan_withheld"), ids).Query(r.each([]any{&userID, &purchaseID}, func() {
+	q.Queue(r.statement("plan_withheld"), r.userIDs()).Query(r.each([]any{&userID, &purchaseID}, func() {
 		if referee := r.byID[userID]; referee.evidence(purchaseID) == rowsMissing {
 			referee.setAside(errWithheld)
 		}

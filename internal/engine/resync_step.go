@@ -119,11 +119,10 @@ func (s *resyncStep) lockResync(ctx context.Context, atOnce bool) (*position, er
 	queries.Queue(s.statement("resync_begin"))
 	queries.Queue(s.statement("resync_lock"), atOnce).Query(func(rows pgx.Rows) error {
 		var p position
-		err := postgres.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
+		return postgres.ForEachRow(rows, []any{&fresh, &p.phase, &p.resumeAfter}, func() error {
 			at = &p
 			return nil
 		})
-		return err
 	})
 	if err := s.send(ctx, &queries); err != nil || at == nil {
 		return nil, wrap("while locking a resync", err)

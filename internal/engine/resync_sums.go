@@ -109,11 +109,10 @@ func (s *resyncStep) repairWriterAccounts(ctx context.Context, off *sumKeys) err
 	queries.Queue(s.statement("create_writer_account"), off.key, off.currency)
 	queries.Queue(s.statement("lock_writer_account"), off.key, off.currency).Query(func(rows pgx.Rows) error {
 		var a account
-		err := postgres.ForEachRow(rows, []any{&a.beneficiaryID, &a.currency}, func() error {
+		return postgres.ForEachRow(rows, []any{&a.beneficiaryID, &a.currency}, func() error {
 			locked.add(campaigns[a], a.beneficiaryID, a.currency)
 			return nil
 		})
-		return err
 	})
 	if err := s.send(ctx, &queries); err != nil {
 		return fmt.Errorf("while locking the writers' rows of accounts: %w", err)

@@ -96,12 +96,7 @@ func withholdingOf(all map[string]*withholding, campaign string) *withholding {
 
 // byCampaign orders the withholdings as campaigns are locked.
 func byCampaign(all map[string]*withholding) []*withholding {
-	sorted := make([]*withholding, 0, len(all))
-	for _, w := range all {
-		sorted = append(sorted, w)
-	}
-	slices.SortFunc(sorted, func(a, b *withholding) int { return cmp.Compare(a.campaign, b.campaign) })
-	return sorted
+	return slices.SortedFunc(maps.Values(all), func(a, b *withholding) int { return cmp.Compare(a.campaign, b.campaign) })
 }
 
 // judge adds to withheld the referees that have to be withheld: those with a pair that was withheld
@@ -257,11 +252,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 	}
 	var rows []row
 	if b.hasIncidents {
-		ids := make([]string, len(b.referees))
-		for i, r := range b.referees {
-			ids[i] = r.UserID
-		}
-		found, err := b.tx.Query(ctx, b.statement("load_withheld"), ids, causeMassReversal)
+		found, err := b.tx.Query(ctx, b.statement("load_withheld"), b.userIDs(), causeMassReversal)
 		if err != nil {
 			return err
 		}
@@ -294,29 +285,24 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 // lockLosses locks the counts of these campaigns, ordered by name, then their incidents, and reads
 // both.
 func (b *batch) lockLosses(ctx context.Context, all map[string]*withholding) error {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
+	names := slices.Collect(maps.Keys(all))
 	var q pgx.Batch
 	q.Queue(b.statement("lock_loss"), names)
 	var i incident
 	q.Queue(b.statement("lock_incident"), names, causeMassReversal).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&i.id, &i.campaign, &i.state, &i.withheld}, func() error {
+		return postgres.ForEachRow(rows, []any{&i.id, &i.campaign, &i.state, &i.withheld}, func() error {
 			found := i
 			all[i.campaign].incidents = append(all[i.campaign].incidents, &found)
 			return nil
 		})
-		return err
 	})
 	var l loss
 	q.Queue(b.statement("load_loss"), names).Query(func(rows pgx.Rows) error {
-		err := postgres.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
+		return postgres.ForEachRow(rows, []any{&l.campaign, &l.restarts, &l.pairs, &l.present}, func() error {
 			l.limit = b.engine.options.LossLimit
 			all[l.campaign].loss = l
 			return nil
 		})
-		return err
 	})
 	return b.send(ctx, &q)
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -108,11 +109,11 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 	if asked.host == "" {
 		asked.scheme, asked.host = e.PublicURL.Scheme, e.PublicURL.Host
 		if trusted {
-			asked.scheme = first(web(said("X-Forwarded-Proto")), asked.scheme)
-			asked.host = first(parseAddress("any://"+said("X-Forwarded-Host")).host, r.Host, asked.host)
+			asked.scheme = cmp.Or(web(said("X-Forwarded-Proto")), asked.scheme)
+			asked.host = cmp.Or(parseAddress("any://"+said("X-Forwarded-Host")).host, r.Host, asked.host)
 		}
 	}
-	return asked, first(said("X-Forwarded-Method"), said("X-Original-Method"), r.Method)
+	return asked, cmp.Or(said("X-Forwarded-Method"), said("X-Original-Method"), r.Method)
 }
 
 // namedPage returns the page that the headers name, preferably with its host. It is the address of
@@ -147,16 +148,6 @@ func agreed(lines []string) string {
 func web(scheme string) string {
 	if scheme == "http" || scheme == "https" {
 		return scheme
-	}
-	return ""
-}
-
-// first returns the first non-empty text.
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
 	}
 	return ""
 }

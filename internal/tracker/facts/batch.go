@@ -2,7 +2,7 @@ package facts
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +38,7 @@ type Conflicting struct {
 }
 
 // errConflicts rolls a batch back.
-var errConflicts = fmt.Errorf("facts of the batch conflict with what is stored")
+var errConflicts = errors.New("facts of the batch conflict with what is stored")
 
 // Record writes all of the facts or, if there is an error or a conflict, none.
 func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,14 +12,7 @@ import (
 // key is the primary key of a fact among those of its kind.
 type key [3]string
 
-func (k key) compare(other key) int {
-	for i := range k {
-		if order := strings.Compare(k[i], other[i]); order != 0 {
-			return order
-		}
-	}
-	return 0
-}
+func (k key) compare(other key) int { return slices.Compare(k[:], other[:]) }
 
 // Outcome is the result for one fact: the stored row, and whether this write created it.
 type Outcome[S any] struct {
