@@ -69,7 +69,7 @@ func hostile(a attack) func(context.Context, *world) ([]series, error) {
 			return nil, fmt.Errorf("while visitors followed links: %w", err)
 		}
 		w.say("%d attacks (%s), %.0f redirects/s", times.Load(), a.name, rate)
-		peak, err := peakMemory(tracker.Pid())
+		peak, err := tracker.PeakMemory()
 		return []series{{peak}}, err
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -87,16 +86,11 @@ func (s *shop) waits(ctx context.Context, pairs int) error {
 func (s *shop) limit(ctx context.Context, limits reward.Limits, budget int64) error {
 	terms := fiveDollars()
 	terms.Limits = limits
-	text, err := json.Marshal(terms)
+	declaration, err := declarationOf(terms, 2)
 	if err != nil {
-		return fmt.Errorf("while encoding the terms: %w", err)
+		return err
 	}
-	_, err = database.Declare(ctx, s.db, database.Declaration{
-		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", Generation: 2,
-		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", PairsPerReferrer: limits.PairsPerReferrer,
-		Budget: &database.Money{Amount: budget, Currency: "USD"},
-	})
+	declaration.Budget = &database.Money{Amount: budget, Currency: "USD"}
+	_, err = database.Declare(ctx, s.db, declaration)
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -81,7 +80,7 @@ func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 	if err := w.wait(ctx, idle); err != nil {
 		return nil, err
 	}
-	peak, err := peakMemory(manager.Pid())
+	peak, err := manager.PeakMemory()
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +88,7 @@ func managerMemory(ctx context.Context, w *world) (all []series, err error) {
 	if err := planAll(ctx, cluster); err != nil {
 		return nil, err
 	}
-	withPlan, err := peakMemory(manager.Pid())
+	withPlan, err := manager.PeakMemory()
 	return []series{{peak}, {withPlan}}, err
 }
 
@@ -140,21 +139,6 @@ func (s *shop) settled(ctx context.Context, manager *testworld.Process) error {
 		case <-time.After(time.Second):
 		}
 	}
-}
-
-// peakMemory returns the peak resident memory of a process in MiB; see proc(5).
-func peakMemory(pid int) (float64, error) {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("while reading what memory the manager used: %w", err)
-	}
-	for line := range strings.Lines(string(content)) {
-		var kib float64
-		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kib); err == nil {
-			return kib / 1024, nil
-		}
-	}
-	return 0, errors.New("the kernel does not tell what memory the manager used")
 }
 
 func lastLines(log string) string {

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
@@ -48,14 +46,10 @@ func planVersusDrain(ctx context.Context, w *world) (all []series, err error) {
 func (s *shop) planSeven(ctx context.Context) (*engine.PlanResult, error) {
 	terms := fiveDollars()
 	terms.Rewards[0].Fixed.Amount = 700
-	text, err := json.Marshal(terms)
+	declaration, err := declarationOf(terms, 2)
 	if err != nil {
-		return nil, fmt.Errorf("while encoding the terms: %w", err)
+		return nil, err
 	}
-	return engine.Plan(ctx, s.db, engine.PlanRequest{Campaign: campaignIdentity, Declaration: &database.Declaration{
-		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", Generation: 2,
-		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 2},
-		Digest: terms.Digest(), Terms: text, Scope: "AllPairs",
-	}})
+	declaration.Scope = "AllPairs"
+	return engine.Plan(ctx, s.db, engine.PlanRequest{Campaign: campaignIdentity, Declaration: &declaration})
 }

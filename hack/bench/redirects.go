@@ -107,6 +107,6 @@ func trackerMemory(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	w.say("%.0f redirects/s", rate)
-	peak, err := peakMemory(tracker.Pid())
+	peak, err := tracker.PeakMemory()
 	return []series{{peak}}, err
 }

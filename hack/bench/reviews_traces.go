@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -24,14 +23,11 @@ type reviewManager struct {
 }
 
 func startReviewManager(ctx context.Context, program, kubeconfig string) (*reviewManager, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, err := testworld.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	m := &reviewManager{metrics: listener.Addr().String()}
-	if err := listener.Close(); err != nil {
-		return nil, err
-	}
+	m := &reviewManager{metrics: address}
 	m.process, err = testworld.StartProcess(testworld.ProcessOptions{Path: program, Args: []string{
 		"--kubeconfig", kubeconfig, "--leader-elect", "--leader-election-namespace", spaceOf(0),
 		"--metrics-bind-address", m.metrics, "--metrics-secure=false", "--health-probe-bind-address", "0",

@@ -108,18 +108,26 @@ func (s *shop) declare(ctx context.Context) error {
 	if err := database.GrantRoles(ctx, s.db, database.Roles{Writers: []string{testworld.WriterRole}}); err != nil {
 		return err
 	}
-	terms := fiveDollars()
+	declaration, err := declarationOf(fiveDollars(), 1)
+	if err != nil {
+		return err
+	}
+	_, err = database.Declare(ctx, s.db, declaration)
+	return err
+}
+
+// declarationOf is what a controller declares of a campaign and policy of that generation.
+func declarationOf(terms reward.Terms, generation int64) (database.Declaration, error) {
 	text, err := json.Marshal(terms)
 	if err != nil {
-		return fmt.Errorf("while encoding the terms: %w", err)
+		return database.Declaration{}, fmt.Errorf("while encoding the terms: %w", err)
 	}
-	_, err = database.Declare(ctx, s.db, database.Declaration{
+	return database.Declaration{
 		Campaign: campaignIdentity, Mode: database.Open, AttributionWindow: 720 * time.Hour,
-		Destination: "https://mysite.com/", Generation: 1,
-		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: 1},
-		Digest: terms.Digest(), Terms: text, Scope: "NewPairs",
-	})
-	return err
+		Destination: "https://mysite.com/", Generation: generation,
+		Policy: database.Policy{Name: "five-dollars", UID: "policy", Generation: generation},
+		Digest: terms.Digest(), Terms: text, Scope: "NewPairs", PairsPerReferrer: terms.Limits.PairsPerReferrer,
+	}, nil
 }
 
 // fiveDollars is the policy of the README's first sentence.

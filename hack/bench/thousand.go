@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -85,7 +84,7 @@ func thousandDatabases(ctx context.Context, w *world) (all []series, err error) 
 		return nil, err
 	}
 	w.say("half are credited within %.0f ms, 99%% within %.0f ms", 1000*took.median(), 1000*took.quantile(0.99))
-	peak, err := peakMemory(m.manager.Pid())
+	peak, err := m.manager.PeakMemory()
 	if err != nil {
 		return nil, err
 	}
@@ -213,12 +212,7 @@ func (m *many) startManager() (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
-	if err != nil {
-		return err
-	}
-	m.metrics = listener.Addr().String()
-	if err := listener.Close(); err != nil {
+	if m.metrics, err = testworld.FreeAddress(); err != nil {
 		return err
 	}
 	m.manager, err = testworld.StartProcess(testworld.ProcessOptions{Path: program, Args: []string{
@@ -248,7 +242,7 @@ func (m *many) start(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	peak, err := peakMemory(m.manager.Pid())
+	peak, err := m.manager.PeakMemory()
 	if err != nil {
 		return 0, err
 	}

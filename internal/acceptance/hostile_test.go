@@ -3,6 +3,7 @@ package acceptance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -63,7 +64,12 @@ func TestTrackerUnderHostileLoad(t *testing.T) {
 	load.Wait()
 	t.Logf("%d signups with purchases, %d answered for the moment", len(h.users), h.later.Load())
 
-	if peak := peakMiB(t, h.Pid()); peak > 96 {
+	peak, err := h.PeakMemory()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	testworld.Must(t, err)
+	if peak > 96 {
 		t.Errorf("the tracker took %.0f MiB", peak)
 	}
 	if len(h.users) == 0 {
@@ -81,21 +87,6 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-time.After(d):
 	}
-}
-
-// peakMiB is the peak resident memory of a process.
-func peakMiB(t testing.TB, pid int) float64 {
-	t.Helper()
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	testworld.Must(t, err)
-	for line := range strings.Lines(string(content)) {
-		var kib float64
-		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kib); err == nil {
-			return kib / 1024
-		}
-	}
-	t.Skip("the kernel does not tell what memory the tracker used")
-	return 0
 }
 
 // hostile is a tracker with attackers and, among them, true visitors.

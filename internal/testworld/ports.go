@@ -37,6 +37,12 @@ func FreePort() (int, error) {
 	return 0, fmt.Errorf("while looking for a free port: %w", last)
 }
 
+// FreeAddress returns a loopback address whose port is that of FreePort.
+func FreeAddress() (string, error) {
+	port, err := FreePort()
+	return loopback(port), err
+}
+
 func firstEphemeralPort() int {
 	const usual = 32768
 	content, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")

@@ -67,6 +67,22 @@ func StartProcess(options ProcessOptions) (*Process, error) {
 // Pid is the child's process id.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
+// PeakMemory returns the peak resident memory of the running child in MiB; see proc(5). Where the
+// kernel does not tell, the error is errors.ErrUnsupported.
+func (p *Process) PeakMemory() (float64, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	if err != nil {
+		return 0, fmt.Errorf("while reading how much memory %s used: %w", p.name, err)
+	}
+	for line := range strings.Lines(string(content)) {
+		var kib float64
+		if _, err := fmt.Sscanf(line, "VmHWM: %f kB", &kib); err == nil {
+			return kib / 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("the kernel does not tell how much memory %s used: %w", p.name, errors.ErrUnsupported)
+}
+
 // Exited is closed when the child has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
