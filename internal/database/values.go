@@ -21,9 +21,6 @@ const (
 	FirstTouch AttributionModel = "FirstTouch"
 )
 
-// NewPairs is the scope of a revision that reaches no pair recorded before it.
-const NewPairs = "NewPairs"
-
 // Money is an amount in minor units.
 type Money struct {
 	Amount   int64

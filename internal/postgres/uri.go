@@ -15,9 +15,8 @@ import (
 // URIError is why a connection URI is refused. It never repeats the URI, since any part of it may
 // be a misplaced password.
 type URIError struct {
-	Parameter string // the query parameter that is wrong; empty: another part is wrong
-	Problem   string // continues "the connection URI"
-	Remedy    string
+	Problem string // continues "the connection URI"
+	Remedy  string
 }
 
 func (e *URIError) Error() string {
@@ -209,7 +208,7 @@ func (u *uri) readParameters(query string) error {
 func (u *uri) readParameter(key, value string) error {
 	choice := func(field *string, allowed ...string) error {
 		if !slices.Contains(allowed, value) {
-			return &URIError{Parameter: key, Problem: fmt.Sprintf("has an unsupported %s", key), Remedy: "use one of " + strings.Join(allowed, ", ")}
+			return &URIError{Problem: fmt.Sprintf("has an unsupported %s", key), Remedy: "use one of " + strings.Join(allowed, ", ")}
 		}
 		*field = value
 		return nil
@@ -227,13 +226,13 @@ func (u *uri) readParameter(key, value string) error {
 	case "connect_timeout":
 		seconds, err := strconv.Atoi(value)
 		if err != nil || seconds < 1 || seconds > 60 {
-			return &URIError{Parameter: key, Problem: "has an unsupported connect_timeout", Remedy: "give whole seconds from 1 to 60"}
+			return &URIError{Problem: "has an unsupported connect_timeout", Remedy: "give whole seconds from 1 to 60"}
 		}
 		u.connectTimeout = time.Duration(seconds) * time.Second
 		return nil
 	}
 	if remedy, known := refusedParameters[key]; known {
-		return &URIError{Parameter: key, Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy}
+		return &URIError{Problem: fmt.Sprintf("has the unsupported parameter %q", key), Remedy: remedy}
 	}
 	return &URIError{Problem: "has an unknown parameter after its ?", Remedy: supported + "; or " + encode}
 }

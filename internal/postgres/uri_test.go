@@ -134,11 +134,10 @@ func TestInvalidURIsAreRefused(t *testing.T) {
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v", err)
 			}
-			if refused.Parameter != test.parameter {
-				t.Errorf("names the parameter %q, want %q", refused.Parameter, test.parameter)
-			}
-			if !strings.Contains(err.Error(), test.says) {
-				t.Errorf("%q does not say %q", err, test.says)
+			for _, says := range []string{test.parameter, test.says} {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("%q does not say %q", err, says)
+				}
 			}
 			for _, text := range []string{err.Error(), postgres.Message(err)} {
 				if strings.Contains(text, secret) {

@@ -58,8 +58,6 @@ type Options struct {
 type api struct {
 	Options
 	huma   huma.API
-	log    *slog.Logger
-	tokens func() *Tokens
 	kinds  map[string]*shape // of the facts of a batch
 	outage rate.Sometimes
 	bodies *intake.Bodies
@@ -81,14 +79,14 @@ func register(mux *http.ServeMux, options Options) *api {
 	}
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
 	a := &api{
-		Options: options, log: options.Log, tokens: options.Tokens, outage: rate.Sometimes{Interval: outageInterval},
+		Options: options, outage: rate.Sometimes{Interval: outageInterval},
 		bodies: intake.NewBodies(smallBody, smallBodies, largeBodies),
 		trees:  make(trees, mostTrees),
 
 		reads: semaphore.NewWeighted(largeReads), repetitions: semaphore.NewWeighted(longFacts),
 		waiting: semaphore.NewWeighted(mostWaiting),
 	}
-	a.huma = humago.New(recoveringMux{mux, a.log}, configuration(options))
+	a.huma = humago.New(recoveringMux{mux, a.Log}, configuration(options))
 	a.huma.UseMiddleware(a.guard)
 	// The schema of attributes, which this program keeps as text.
 	a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[facts.Attributes](), reflect.TypeFor[map[string]any]())

@@ -32,7 +32,7 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	scheme, text, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	name, ok := "", false
 	if strings.EqualFold(scheme, "Bearer") {
-		name, ok = a.tokens().Name(strings.TrimSpace(text))
+		name, ok = a.Tokens().Name(strings.TrimSpace(text))
 	}
 	if !ok {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="facts"`)

@@ -80,22 +80,22 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
 	case errors.Is(err, facts.ErrVanished):
-		a.log.WarnContext(ctx, "A fact was neither recorded nor found: its row is deleted at the same time, or a trigger suppresses it")
+		a.Log.WarnContext(ctx, "A fact was neither recorded nor found: its row is deleted at the same time, or a trigger suppresses it")
 		return unavailable("the fact is deleted at the same time")
 	case class == postgres.ClassData:
 		// The checks of the body missed this value. The answer contains no name of the schema.
-		a.log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
+		a.Log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))
 		return problem(http.StatusUnprocessableEntity, "a value of the request cannot be stored")
 	case class == postgres.ClassRetryable:
-		a.log.DebugContext(ctx, "The database did not complete a request that may succeed later", "error", postgres.Message(err))
+		a.Log.DebugContext(ctx, "The database did not complete a request that may succeed later", "error", postgres.Message(err))
 		return unavailable("the database is busy")
 	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
 		a.outage.Do(func() {
-			a.log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))
+			a.Log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))
 		})
 		return unavailable("the database is away or behind")
 	}
-	a.log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
+	a.Log.ErrorContext(ctx, "A request failed", "error", postgres.Message(err))
 	return problem(http.StatusInternalServerError, internalError)
 }
 

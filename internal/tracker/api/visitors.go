@@ -49,11 +49,10 @@ func (a *api) visitor(text, id *string, occurred *time.Time) known {
 	return v
 }
 
-func warnings(all ...string) (said []string) {
-	for _, warning := range all {
-		if warning != "" {
-			said = append(said, warning)
-		}
+// warnings are those of a result; nil: there is none.
+func warnings(warning string) []string {
+	if warning == "" {
+		return nil
 	}
-	return said
+	return []string{warning}
 }

@@ -121,7 +121,7 @@ func actions(sql postgres.Queries) *kind[Action, Action] {
 				d.optional(visitorField, a.VisitorID, *s.VisitorID)
 			}
 			if !s.sameCode {
-				d.note("code", a.Code, s.Code)
+				d.note("code", s.Code)
 			}
 			d.text("action", a.Action, s.Action)
 			d.optional("target", a.Target, valueOf(s.Target))

@@ -14,9 +14,9 @@ type Conflict struct {
 // Difference is one field whose given value differs from the stored one, or whose stored value is
 // too large to be read.
 type Difference struct {
-	Field         string // as in JSON
-	Given, Stored any
-	TooLarge      bool // SQL wrote more than is read; Given and Stored are nil
+	Field    string // as in JSON
+	Stored   any
+	TooLarge bool // SQL wrote more than is read; Stored is nil
 }
 
 func (c *Conflict) Error() string {
@@ -44,8 +44,8 @@ func (c *Conflict) Error() string {
 // differences collects fields that differ.
 type differences []Difference
 
-func (d *differences) note(field string, given, stored any) {
-	*d = append(*d, Difference{Field: field, Given: given, Stored: stored})
+func (d *differences) note(field string, stored any) {
+	*d = append(*d, Difference{Field: field, Stored: stored})
 }
 
 // tooLarge notes a field whose stored value is too large to be read.
@@ -55,13 +55,13 @@ func (d *differences) tooLarge(field string) {
 
 func (d *differences) text(field, given, stored string) {
 	if given != stored {
-		d.note(field, given, stored)
+		d.note(field, stored)
 	}
 }
 
 func (d *differences) amount(field string, given, stored int64) {
 	if given != stored {
-		d.note(field, given, stored)
+		d.note(field, stored)
 	}
 }
 
@@ -77,21 +77,21 @@ func (d *differences) instant(field string, given, stored *time.Time) {
 	switch {
 	case given == nil:
 	case stored == nil:
-		d.note(field, *given, nil)
+		d.note(field, nil)
 	case !given.Truncate(time.Microsecond).Equal(*stored):
-		d.note(field, *given, *stored)
+		d.note(field, *stored)
 	}
 }
 
 // noteLong notes a field that Postgres compared, if its values are not the same or the stored one is
 // too large to be read. stored is nil if it is too long to be read with others.
-func noteLong[T ~[]E, E any](d *differences, field string, same, large bool, given, stored T) {
+func noteLong[T ~[]E, E any](d *differences, field string, same, large bool, stored T) {
 	switch {
 	case large:
 		d.tooLarge(field)
 	case !same && stored == nil:
-		d.note(field, given, nil)
+		d.note(field, nil)
 	case !same:
-		d.note(field, given, stored)
+		d.note(field, stored)
 	}
 }

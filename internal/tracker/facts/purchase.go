@@ -47,7 +47,7 @@ func purchases(sql postgres.Queries) *kind[Purchase, StoredPurchase] {
 			d.amount("amount", p.Amount, s.Amount)
 			d.text("currency", p.Currency, s.Currency)
 			d.instant("purchased_at", p.PurchasedAt, s.PurchasedAt)
-			noteLong(&d, "attributes", same, s.largeAttributes, p.Attributes, s.Attributes)
+			noteLong(&d, "attributes", same, s.largeAttributes, s.Attributes)
 			return d
 		},
 	}

@@ -56,15 +56,15 @@ func signups(sql postgres.Queries) *kind[Signup, StoredSignup] {
 		differ: func(g *Signup, s *StoredSignup, same bool) []Difference {
 			var d differences
 			if !s.sameCode {
-				d.note("code", g.Code, s.Code)
+				d.note("code", s.Code)
 			}
 			d.instant("signed_up_at", g.SignedUpAt, s.SignedUpAt)
 			// Fields that are erased cannot differ.
 			if !s.erased {
 				d.optional(visitorField, g.VisitorID, valueOf(s.VisitorID))
 			}
-			noteLong(&d, "fingerprints", s.erased || s.sameFingerprints, s.largeFingerprints, g.Fingerprints, s.Fingerprints)
-			noteLong(&d, "attributes", s.erased || same, s.largeAttributes, g.Attributes, s.Attributes)
+			noteLong(&d, "fingerprints", s.erased || s.sameFingerprints, s.largeFingerprints, s.Fingerprints)
+			noteLong(&d, "attributes", s.erased || same, s.largeAttributes, s.Attributes)
 			return d
 		},
 	}

@@ -117,6 +117,3 @@ func (c *Charge) ReadAll(from io.Reader, size, limit int64) ([]byte, error) {
 		}
 	}
 }
-
-// Used is how many bytes of bodies are charged now.
-func (b *Bodies) Used() int64 { return b.small.Used() + b.large.Used() }

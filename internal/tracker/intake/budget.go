@@ -22,6 +22,3 @@ func (b *Budget) Take(bytes int64) bool {
 
 // Return gives bytes back.
 func (b *Budget) Return(bytes int64) { b.used.Add(-bytes) }
-
-// Used is how many bytes are in use.
-func (b *Budget) Used() int64 { return b.used.Load() }

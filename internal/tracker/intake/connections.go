@@ -352,6 +352,3 @@ func (c *conn) Close() error {
 	c.of.mu.Unlock()
 	return c.Conn.Close()
 }
-
-// HeaderBytes is how many bytes of headers are charged now.
-func (c *Connections) HeaderBytes() int64 { return c.usual.Used() + c.long.Used() }

@@ -58,7 +58,7 @@ func TestFindReturnsTheFieldsOfALink(t *testing.T) {
 	got, err := w.find("ann1")
 	testworld.Must(t, err)
 	want := &links.Link{
-		Code: "ann1", Campaign: "spring", ReferrerID: "ann", ReferrerVisitor: "visitor-of-ann",
+		Code: "ann1", ReferrerVisitor: "visitor-of-ann",
 		Destination: "https://shop.example/%C3%A4", CampaignDestination: "https://shop.example/spring", ExpiresAt: new(w.now.Add(time.Hour)),
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(time.Millisecond)); diff != "" {

@@ -128,7 +128,7 @@ func scan(row pgx.CollectableRow) (answered, error) {
 	var a answered
 	var found bool
 	link := new(Link)
-	err := row.Scan(&a.given, &a.code, &found, &link.Campaign, &link.ReferrerID, &link.Destination, &link.CampaignDestination,
+	err := row.Scan(&a.given, &a.code, &found, &link.Destination, &link.CampaignDestination,
 		&link.ExpiresAt, &link.DisabledAt, &link.ReferrerVisitor)
 	link.Destination, link.CampaignDestination = followable(link.Destination), followable(link.CampaignDestination)
 	if link.Code = a.code; found {

@@ -4,9 +4,7 @@ import "time"
 
 // Link is what the edge needs to know of a link.
 type Link struct {
-	Code       string
-	Campaign   string
-	ReferrerID string
+	Code string
 
 	Destination         string // the link's own; empty: none, or an unsafe one
 	CampaignDestination string // likewise
@@ -25,5 +23,5 @@ func (l *Link) live(now time.Time) bool {
 // size is the approximate memory of the link, in bytes.
 func (l *Link) size() int {
 	const headers = 200
-	return headers + len(l.Code) + len(l.Campaign) + len(l.ReferrerID) + len(l.Destination) + len(l.CampaignDestination) + len(l.ReferrerVisitor)
+	return headers + len(l.Code) + len(l.Destination) + len(l.CampaignDestination) + len(l.ReferrerVisitor)
 }

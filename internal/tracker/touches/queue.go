@@ -98,7 +98,7 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // Add enqueues a touch. It returns false if the queue is full or closed.
 func (q *Queue) Add(t Touch) bool {
-	t.LandingURL, t.Referer = Address(t.LandingURL), Address(t.Referer)
+	t.LandingURL, t.Referer = address(t.LandingURL), address(t.Referer)
 	size := t.size()
 	q.mu.Lock()
 	full := q.closed || len(q.waiting) >= q.options.Capacity || q.bytes+size > q.options.Bytes

@@ -37,8 +37,8 @@ type Execer interface {
 	Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error)
 }
 
-// Record inserts touches, leaves existing rows as they are, and returns the number of new rows. on
-// may be a transaction with other writes.
+// Record inserts touches as Add enqueues them, leaves existing rows as they are, and returns the
+// number of new rows. on may be a transaction with other writes.
 func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []Touch) (written int64, err error) {
 	if len(touches) == 0 {
 		return 0, nil
@@ -48,7 +48,7 @@ func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []To
 	touchedAt, landingURLs, referers := make([]time.Time, n), make([]string, n), make([]string, n)
 	for i, t := range touches {
 		visitorIDs[i], touchIDs[i], codes[i], touchedAt[i] = t.VisitorID, t.ID, t.Code, t.At
-		landingURLs[i], referers[i] = Address(t.LandingURL), Address(t.Referer)
+		landingURLs[i], referers[i] = t.LandingURL, t.Referer
 	}
 	tag, err := on.Exec(ctx, schema.Qualify(queries.Get("record_touches")), pgx.StrictNamedArgs{
 		"visitor_ids": visitorIDs, "touch_ids": touchIDs, "codes": codes, "touched_at": touchedAt,
@@ -60,9 +60,9 @@ func Record(ctx context.Context, on Execer, schema postgres.Schema, touches []To
 // longestAddress is the most bytes of an address that is stored.
 const longestAddress = 1024
 
-// Address makes any text acceptable to the database as a landing URL or referer: cut to the longest
+// address makes any text acceptable to the database as a landing URL or referer: cut to the longest
 // length, without U+0000 and invalid UTF-8.
-func Address(text string) string {
+func address(text string) string {
 	if len(text) > longestAddress {
 		text = text[:longestAddress] // bytes are never fewer than characters
 	}

@@ -2,10 +2,9 @@
 -- of their referrers' signups: one row for each code, also for a code without a link. Uses
 -- link_pkey, campaign_pkey and signup_pkey, however many codes there are.
 SELECT given.code, coalesce(referral.normal_code(given.code), ''), l.code IS NOT NULL,
-       coalesce(l.campaign, ''), coalesce(l.referrer_id, ''), coalesce(l.destination, ''), coalesce(l.campaign_destination, ''),
-       l.expires_at, l.disabled_at, coalesce(l.visitor_id, '')
+       coalesce(l.destination, ''), coalesce(l.campaign_destination, ''), l.expires_at, l.disabled_at, coalesce(l.visitor_id, '')
   FROM unnest($1::text[]) AS given(code)
-  LEFT JOIN LATERAL (SELECT l.code, l.campaign, l.referrer_id, l.destination, c.destination AS campaign_destination,
+  LEFT JOIN LATERAL (SELECT l.code, l.destination, c.destination AS campaign_destination,
                             l.expires_at, l.disabled_at, s.visitor_id
                        FROM referral.link AS l
                        LEFT JOIN referral.campaign AS c ON c.name = l.campaign
