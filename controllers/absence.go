@@ -21,12 +21,12 @@ const absenceGrace = 10 * time.Minute
 // first is closed at once, the second after its database has been Ready for absenceGrace in this
 // process.
 //
-//	object seen by this process, and gone  → deleted: closed, and what it declared is never declared again
-//	object never seen by this process      → absent: closed after absenceGrace, and the same object may come back
+//	object seen by this process, and gone  → deleted: closed, and never declared again by that object
+//	object never seen by this process      → absent: closed after absenceGrace; it may come back
 //	object refers to another database      → absent, until the schema is given back
 //
-// An object that was deleted before it could declare its campaign counts as well: the one that declared
-// it went before.
+// An object that was deleted before it could declare its campaign counts as well: the one that
+// declared it went before.
 //
 // Each manager starts with an empty absence. Its reconcilers run only once caches are in sync.
 type absence struct {
@@ -63,8 +63,8 @@ func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	}
 }
 
-// lastSeen returns the UID of the newest object of a campaign that this process has seen; false: it has
-// seen none, or one that refers to another database, as of the owner of the schema before.
+// lastSeen returns the UID of the newest object of a campaign that this process has seen; false: it
+// has seen none, or one that refers to another database, as of the owner of the schema before.
 func (a *absence) lastSeen(campaign, database client.ObjectKey) (uid types.UID, seen bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,8 +72,8 @@ func (a *absence) lastSeen(campaign, database client.ObjectKey) (uid types.UID, 
 	return last.uid, found && last.database == database
 }
 
-// objectGone records that the object of a campaign is gone, and that no reconcile declares it any more.
-// It returns the campaign's database; false: the campaign is not known.
+// objectGone records that the object of a campaign is gone, and that no reconcile declares it any
+// more. It returns the campaign's database; false: the campaign is not known.
 func (a *absence) objectGone(campaign client.ObjectKey) (database client.ObjectKey, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

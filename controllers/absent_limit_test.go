@@ -64,8 +64,8 @@ func TestOneReconcileLooksAtFewAbsentCampaigns(t *testing.T) {
 	}
 }
 
-// A campaign is known until its object is gone and its database, read after that, does not have it, or
-// has it Closed.
+// A campaign is known until its object is gone and its database, read after that, does not have it,
+// or has it Closed.
 func TestCampaignIsForgottenOnceItsObjectIsGoneAndItIsClosed(t *testing.T) {
 	shop := client.ObjectKey{Namespace: "growth", Name: "shop"}
 	for name, test := range map[string]struct {

@@ -22,10 +22,10 @@ const (
 )
 
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
-// admit no pair any more. Nothing is reversed. A campaign of which this process has seen an object was
-// deleted and is closed at once; one of which it saw none, or one that refers to another database, is
-// closed after absenceGrace. A reversal without an object ends at once, since the object may have gone
-// because Retain was chosen.
+// admit no pair any more. Nothing is reversed. A campaign of which this process has seen an object
+// was deleted and is closed at once; one of which it saw none, or one that refers to another
+// database, is closed after absenceGrace. A reversal without an object ends at once, since the
+// object may have gone because Retain was chosen.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An
 // object of the campaign's name that refers to another database counts as absent. While an object
@@ -76,8 +76,8 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 	return false, nil
 }
 
-// closeCampaign closes one campaign. If the object that declared it was deleted, it can never declare
-// the campaign again.
+// closeCampaign closes one campaign. If the object that declared it was deleted, it can never
+// declare the campaign again.
 func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

@@ -23,8 +23,8 @@ const (
 	// show in the API server.
 	recheckInterval = 5 * time.Second
 
-	// shortestSlowWait is the requeue after a slow database found no slot, unless many wait. The longest is
-	// recheckInterval.
+	// shortestSlowWait is the requeue after a slow database found no slot, unless many wait. The
+	// longest is recheckInterval.
 	shortestSlowWait = time.Second
 
 	// progressInterval is the longest requeue while a rollout runs, so that its progress can be
@@ -109,8 +109,8 @@ func (r *AttributionDatabaseReconciler) observeHost(_ context.Context, s *databa
 }
 
 // awaitSettings waits until this process has the settings of this generation, and reports why it
-// cannot have them. The wait is short and hidden while the object is Ready: most edits change nothing
-// about the connection.
+// cannot have them. The wait is short and hidden while the object is Ready: most edits change
+// nothing about the connection.
 //
 // Conditions: SecretNotFound, SecretKeyNotFound, SecretForbidden, InvalidURI; InvalidSpec, which is
 // Stalled; Connecting.

@@ -42,9 +42,9 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 // giveUpOwnership closes the campaigns that were left behind and gives up the ownership of the
 // schema, if this object has it. It drops nothing.
 //
-// A database that cannot be used need not give up anything if it counts as gone (see databaseGone), or if
-// this object never owned its schema. Every other one would keep the next owner waiting, so the object
-// stays and reports what it waits for.
+// A database that cannot be used need not give up anything if it counts as gone (see databaseGone),
+// or if this object never owned its schema. Every other one would keep the next owner waiting, so
+// the object stays and reports what it waits for.
 //
 // Conditions: Terminating.
 func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {
@@ -87,8 +87,9 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 	}
 }
 
-// releaseSchema releases a schema that this object owns. In one of an older version campaigns without an
-// object stay as they are: nothing is decided there until its next owner migrates it, and closes them.
+// releaseSchema releases a schema that this object owns. In one of an older version campaigns
+// without an object stay as they are: nothing is decided there until its next owner migrates it,
+// and closes them.
 func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *databaseScope) error {
 	if !s.owned() {
 		return nil
@@ -109,10 +110,10 @@ func (r *AttributionDatabaseReconciler) removeFinalizer(ctx context.Context, s *
 	return setFinalizer(ctx, r.client, s.adb, false)
 }
 
-// databaseGone reports whether a database counts as gone. Either the Secret with its URI is known not to
-// exist, or the namespace is being deleted, so that the operator will never get that Secret again, and
-// the database has not answered for outagePatience. An unreachable database is not gone, and after a
-// short outage it is used again over the connections that there were.
+// databaseGone reports whether a database counts as gone. Either the Secret with its URI is known
+// not to exist, or the namespace is being deleted, so that the operator will never get that Secret
+// again, and the database has not answered for outagePatience. An unreachable database is not gone,
+// and after a short outage it is used again over the connections that there were.
 func databaseGone(state hosting.State, now time.Time) bool {
 	refused, ok := errors.AsType[*settingsError](state.Refusal)
 	if !ok {

@@ -84,9 +84,9 @@ func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	}
 }
 
-// deleteNamespace deletes the world's namespace with all that is in it. A namespace that is being deleted
-// may lose its Secrets, and the right to get them, before its databases and campaigns. It accepts no new
-// RoleBinding.
+// deleteNamespace deletes the world's namespace with all that is in it. A namespace that is being
+// deleted may lose its Secrets, and the right to get them, before its databases and campaigns. It
+// accepts no new RoleBinding.
 func (w *world) deleteNamespace() {
 	w.Helper()
 	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")

@@ -67,8 +67,8 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 }
 
 // observeSchema reads everything of interest with one query, unless nothing has happened in the
-// database since it was last read. Where the schema does not exist, or has other versions, it may read
-// the versions and the owner alone.
+// database since it was last read. Where the schema does not exist, or has other versions, it may
+// read the versions and the owner alone.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
 	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
 		return nil
@@ -119,8 +119,9 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 	return r.observeSchema(ctx, s)
 }
 
-// useUpPermission removes the permission to take the schema over, which the owner has used. Else this
-// object would take the schema back from another one that takes it over later, and so on for ever.
+// useUpPermission removes the permission to take the schema over, which the owner has used. Else
+// this object would take the schema back from another one that takes it over later, and so on for
+// ever.
 func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *databaseScope) error {
 	if _, permitted := s.adb.Annotations[v1alpha1.TakeOverAnnotation]; !permitted || !s.owned() {
 		return nil

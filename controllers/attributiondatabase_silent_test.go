@@ -9,8 +9,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// As many databases as there are workers, whose servers fall silent in the middle of a migration, do
-// not keep another database from becoming Ready.
+// As many databases as there are workers, whose servers fall silent in the middle of a migration,
+// do not keep another database from becoming Ready.
 func TestSilentServersLeaveWorkersToOtherDatabases(t *testing.T) {
 	w := newWorld(t)
 	uri, err := url.Parse(testworld.NewDatabase(t).URI)

@@ -55,8 +55,8 @@ func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *dat
 	return nil
 }
 
-// closedIncidents says which reversals of closed campaigns are withheld, and how to permit them: these
-// campaigns have no object that could report it.
+// closedIncidents says which reversals of closed campaigns are withheld, and how to permit them:
+// these campaigns have no object that could report it.
 func closedIncidents(campaigns []database.CampaignStatus) []string {
 	var incidents []string
 	for i := range campaigns {
@@ -69,8 +69,8 @@ func closedIncidents(campaigns []database.CampaignStatus) []string {
 	return incidents
 }
 
-// reportUnreported reports that the counters of campaigns are not published, which leaves Ready True:
-// in the message of Ready, and with an event and a log line when that begins.
+// reportUnreported reports that the counters of campaigns are not published, which leaves Ready
+// True: in the message of Ready, and with an event and a log line when that begins.
 func (r *AttributionDatabaseReconciler) reportUnreported(ctx context.Context, s *databaseScope, cause error) {
 	message := "the counters of its campaigns are not reported: " + cause.Error()
 	s.success.message += "; " + message
@@ -107,8 +107,8 @@ func timeOf(t time.Time) *metav1.Time {
 	return new(shownTime(t))
 }
 
-// shownTime is a time as status has it: in whole seconds, of the years that RFC 3339 has, and not the
-// zero time, which a status has as null. The API server refuses a status with any other.
+// shownTime is a time as status has it: in whole seconds, of the years that RFC 3339 has, and not
+// the zero time, which a status has as null. The API server refuses a status with any other.
 func shownTime(t time.Time) metav1.Time {
 	shown := postgres.Representable(t).Truncate(time.Second)
 	if shown.IsZero() {

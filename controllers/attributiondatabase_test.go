@@ -190,8 +190,8 @@ func TestPermissionToTakeOverIsUsedUp(t *testing.T) {
 	}
 }
 
-// The campaigns of the owner before have objects that refer to another database. They are closed after
-// the grace, and none of them counts as deleted.
+// The campaigns of the owner before have objects that refer to another database. They are closed
+// after the grace, and none of them counts as deleted.
 func TestSchemaThatIsGivenBackHasItsCampaignsAgain(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

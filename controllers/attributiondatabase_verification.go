@@ -73,7 +73,8 @@ func (r *AttributionDatabaseReconciler) verificationDue(s *databaseScope, state 
 	return false
 }
 
-// unansweredRequest returns the request of the annotation; empty: there is none, or it was answered.
+// unansweredRequest returns the request of the annotation; empty: there is none, or it was
+// answered.
 func unansweredRequest(adb *v1alpha1.AttributionDatabase) string {
 	request := adb.Annotations[v1alpha1.VerifyRequestedAtAnnotation]
 	if last := adb.Status.Verification; last != nil && request == last.LastHandledVerifyAt {

@@ -7,8 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// busySpacing is by how much each object that waits in a namespace lengthens the wait of all of them:
-// while waits are within their bounds, the namespace has 200 retries a second, however many wait.
+// busySpacing is by how much each object that waits in a namespace lengthens the wait of all of
+// them: while waits are within their bounds, the namespace has 200 retries a second, however many
+// wait.
 const busySpacing = 5 * time.Millisecond
 
 // busyRetries decides when objects are tried again whose database is busy. The more objects of a
@@ -25,8 +26,8 @@ func newBusyRetries(shortest, longest time.Duration) *busyRetries {
 	return &busyRetries{shortest: shortest, longest: longest, waiting: map[string]map[string]bool{}}
 }
 
-// busy is how a reconcile of an object ends that found its database busy. The object waits for its next
-// one, and no condition shows that.
+// busy is how a reconcile of an object ends that found its database busy. The object waits for its
+// next one, and no condition shows that.
 func (b *busyRetries) busy(object types.NamespacedName, err error) error {
 	return &waitingError{shown: never, requeueAfter: b.wait(object), err: err}
 }

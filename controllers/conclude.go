@@ -93,8 +93,8 @@ func inForce(object resource) bool {
 		meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.ReadyCondition)
 }
 
-// settled reports whether the object shows what has become of its current generation: it is in force,
-// is being rolled out, or needs a person.
+// settled reports whether the object shows what has become of its current generation: it is in
+// force, is being rolled out, or needs a person.
 func settled(object resource) bool {
 	ready := readyCondition(object)
 	return inForce(object) || object.GetObservedGeneration() == object.GetGeneration() && ready != nil &&
@@ -121,8 +121,8 @@ func setReady(object resource, status metav1.ConditionStatus, reason, message st
 	setCondition(object, v1alpha1.ReadyCondition, status, reason, message)
 }
 
-// messageBytes is the most bytes of a condition's message that people read. The API server refuses a
-// status with a message above 32 KiB, and the object would show its earlier conditions for ever.
+// messageBytes is the most bytes of a condition's message that people read. The API server refuses
+// a status with a message above 32 KiB, and the object would show its earlier conditions for ever.
 const messageBytes = 4 << 10
 
 func setCondition(object resource, kind string, status metav1.ConditionStatus, reason, message string) {

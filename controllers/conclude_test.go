@@ -126,7 +126,8 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-// The API server refuses a status with a message above 32 KiB, and an event with a note above 1 KiB.
+// The API server refuses a status with a message above 32 KiB, and an event with a note above 1
+// KiB.
 func TestLongMessagesAreCutBetweenTwoCharacters(t *testing.T) {
 	object := &v1alpha1.RewardPolicy{}
 	long := errors.New("x" + strings.Repeat("ä", 40_000))

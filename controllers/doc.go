@@ -5,8 +5,8 @@
 // Each kind has
 //
 //	<kind>_controller.go   Reconcile, and the list of its phases
-//	<kind>_scope.go        what one reconcile reads: objects, and one snapshot of the counters (a RewardPolicy's is short and
-//	                       stands in its controller file)
+//	<kind>_scope.go        what one reconcile reads: objects, and one snapshot of the counters
+//	                       (a RewardPolicy's is short and stands in its controller file)
 //	<kind>_<subject>.go    the phases of one subject
 //	<kind>_setup.go        watches and predicates; the indexes are in setup.go
 //

@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// deleteExpired deletes a plan or a review whose ttl has passed. If the object is gone, or another one
-// has its name by now, there is nothing to delete.
+// deleteExpired deletes a plan or a review whose ttl has passed. If the object is gone, or another
+// one has its name by now, there is nothing to delete.
 func deleteExpired(ctx context.Context, c client.Client, object client.Object, kind string) error {
 	uid := object.GetUID()
 	err := c.Delete(ctx, object, client.Preconditions{UID: &uid})

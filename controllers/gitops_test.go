@@ -29,7 +29,8 @@ spec:
   resyncInterval: 90m
 `
 
-// Defaults, the operator's status and its finalizers must not look like drift from what was applied.
+// Defaults, the operator's status and its finalizers must not look like drift from what was
+// applied.
 func TestDiffShowsNothingOnceTheSamplesAreInForce(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"client-side": nil,
@@ -59,8 +60,8 @@ func TestDiffShowsNothingOnceTheSamplesAreInForce(t *testing.T) {
 	}
 }
 
-// samples are those of config, in the world's namespace. A plan gets a name, since only an object with
-// a name can be applied.
+// samples are those of config, in the world's namespace. A plan gets a name, since only an object
+// with a name can be applied.
 func (w *world) samples() string {
 	w.Helper()
 	paths, err := filepath.Glob(filepath.Join("..", "config", "samples", "*.yaml"))

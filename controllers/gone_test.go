@@ -17,7 +17,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// newReconcilers returns reconcilers of databases and of campaigns that share what they know of absent campaigns.
+// newReconcilers returns reconcilers of databases and of campaigns that share what they know of
+// absent campaigns.
 func newReconcilers(t *testing.T, objects ...client.Object) (*AttributionDatabaseReconciler, *ReferralCampaignReconciler) {
 	t.Helper()
 	scheme := runtime.NewScheme()

@@ -19,8 +19,8 @@ import (
 )
 
 // Metrics are the metrics that the leader derives from the status of all objects. They are read
-// from the cache at each scrape, so an object that is gone has no series any more. Without the lease
-// there is only the metric that says so.
+// from the cache at each scrape, so an object that is gone has no series any more. Without the
+// lease there is only the metric that says so.
 //
 // A database has at most 7 series here and 5 of package hosting, a campaign at most 20.
 type Metrics struct {
@@ -203,8 +203,8 @@ func (m *Metrics) collectCampaigns(now *leading, suspended map[types.NamespacedN
 	}
 }
 
-// compared reports whether resyncs of the campaign are due, if its database is not suspended: it has
-// been declared, and is neither suspended nor being deleted.
+// compared reports whether resyncs of the campaign are due, if its database is not suspended: it
+// has been declared, and is neither suspended nor being deleted.
 func compared(campaign *v1alpha1.ReferralCampaign) bool {
 	return campaign.Status.Policy != nil && campaign.DeletionTimestamp.IsZero() && !campaign.Suspended()
 }
@@ -216,8 +216,8 @@ type declaredCampaign struct {
 	name     string
 }
 
-// withheldPairs returns, by campaign, how many reversals its database withholds. A campaign that has
-// not been reported on is missing.
+// withheldPairs returns, by campaign, how many reversals its database withholds. A campaign that
+// has not been reported on is missing.
 func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[declaredCampaign]int64 {
 	withheld := map[declaredCampaign]int64{}
 	read := map[types.NamespacedName]bool{}
@@ -299,8 +299,8 @@ type shownCredit struct {
 	granted, reversed float64
 }
 
-// shownCredits are the credits that have series, one for each label: the budget's currency first, then
-// by currency. The last one is the sum of all that are too many.
+// shownCredits are the credits that have series, one for each label: the budget's currency first,
+// then by currency. The last one is the sum of all that are too many.
 func shownCredits(credits []v1alpha1.CurrencyCredit, budget *v1alpha1.Money) []shownCredit {
 	sorted := slices.Clone(credits)
 	slices.SortStableFunc(sorted, func(a, b v1alpha1.CurrencyCredit) int {

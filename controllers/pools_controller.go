@@ -154,10 +154,10 @@ func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionD
 	return value, nil
 }
 
-// deletedWithNamespace reports whether an AttributionDatabase is being deleted in a namespace that is
-// being deleted too. Its Secret may be gone already, and the RoleBinding that lets the operator see that
-// may be. Where that cannot be found out, the Secret counts as one that the operator may still be allowed
-// to get.
+// deletedWithNamespace reports whether an AttributionDatabase is being deleted in a namespace that
+// is being deleted too. Its Secret may be gone already, and the RoleBinding that lets the operator
+// see that may be. Where that cannot be found out, the Secret counts as one that the operator may
+// still be allowed to get.
 func (r *PoolsReconciler) deletedWithNamespace(ctx context.Context, adb *v1alpha1.AttributionDatabase) bool {
 	if adb.DeletionTimestamp.IsZero() {
 		return false
@@ -169,9 +169,9 @@ func (r *PoolsReconciler) deletedWithNamespace(ctx context.Context, adb *v1alpha
 	return terminating
 }
 
-// namespaceTerminating reports whether the namespace of an AttributionDatabase is being deleted. The
-// operator may not get namespaces, but the API server says of an event that it cannot be created for this
-// reason.
+// namespaceTerminating reports whether the namespace of an AttributionDatabase is being deleted.
+// The operator may not get namespaces, but the API server says of an event that it cannot be
+// created for this reason.
 func (r *PoolsReconciler) namespaceTerminating(ctx context.Context, adb *v1alpha1.AttributionDatabase) (bool, error) {
 	event, err := newEvent(r.dryRun.Scheme(), adb, corev1.EventTypeNormal, "Deleting", "is the namespace being deleted?")
 	if err == nil {

@@ -85,8 +85,8 @@ func recordObject(object *unstructured.Unstructured) error {
 	return os.WriteFile(path, []byte(content), 0o644)
 }
 
-// stateOf names what an object shows: whether it is being deleted or has been edited, how it stands,
-// and its warnings.
+// stateOf names what an object shows: whether it is being deleted or has been edited, how it
+// stands, and its warnings.
 func stateOf(object *unstructured.Unstructured) (string, error) {
 	var shown v1alpha1.RewardPolicy // any kind: their conditions are alike
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &shown); err != nil {

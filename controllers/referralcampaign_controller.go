@@ -79,8 +79,8 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 	return ctrl.Result{}, runPhases(ctx, s, r.phases(&campaign))
 }
 
-// forget drops what is known of a campaign whose object is gone, unless it may be declared: then its
-// AttributionDatabase has yet to find it closed, or to be deleted itself.
+// forget drops what is known of a campaign whose object is gone, unless it may be declared: then
+// its AttributionDatabase has yet to find it closed, or to be deleted itself.
 func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client.ObjectKey) error {
 	name, known := r.absence.objectGone(campaign)
 	if !known {

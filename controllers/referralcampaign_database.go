@@ -91,8 +91,8 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 	return wait
 }
 
-// use uses the campaign's database. While it is busy the campaign waits for its next turn; failed makes
-// any other error the outcome of the phase.
+// use uses the campaign's database. While it is busy the campaign waits for its next turn; failed
+// makes any other error the outcome of the phase.
 func (r *ReferralCampaignReconciler) use(
 	ctx context.Context, s *campaignScope, do func(context.Context, *postgres.DB) error, failed func(error) error,
 ) error {
@@ -106,8 +106,8 @@ func (r *ReferralCampaignReconciler) use(
 	return failed(err)
 }
 
-// databaseError is the outcome of a failed use of a database whose AttributionDatabase still says that
-// it is usable.
+// databaseError is the outcome of a failed use of a database whose AttributionDatabase still says
+// that it is usable.
 func (s *campaignScope) databaseError(err error) error {
 	return &waitingError{
 		reason:       v1alpha1.DatabaseNotReadyReason,

@@ -14,8 +14,9 @@ import (
 // declare brings the campaign into force in its database. After it returns, no batch commits a
 // decision under an earlier declaration, so a status written afterwards is true.
 //
-// Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted; those of
-// explainStale. Terms and a budget that do not come into force are reported by reportTermsError.
+// Conditions: DatabaseNotReady; Terminating, for an object that the database records as deleted;
+// those of explainStale. Terms and a budget that do not come into force are reported by
+// reportTermsError.
 func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignScope) error {
 	declaration, err := declarationOf(s.campaign, s.identity(), &s.desired)
 	if err != nil {

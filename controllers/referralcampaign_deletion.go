@@ -61,9 +61,9 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
 }
 
-// endReversal closes a campaign before our finalizer goes, and with it the object that says Retain, since
-// an earlier Reverse may go on. It does not wait for a database that is not served: there the campaign is
-// closed once it is found without an object.
+// endReversal closes a campaign before our finalizer goes, and with it the object that says Retain,
+// since an earlier Reverse may go on. It does not wait for a database that is not served: there the
+// campaign is closed once it is found without an object.
 func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaignScope) {
 	served := s.adb != nil && usable(s.adb) && s.host.Phase == hosting.Serving
 	if !served || !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) || r.requireObject(ctx, s) != nil {
@@ -74,8 +74,9 @@ func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaig
 	}
 }
 
-// requireObject requires that the API server itself has this object. What a cache that lags behind shows
-// may have been followed by another object of the name, whose campaign must not be closed or reversed.
+// requireObject requires that the API server itself has this object. What a cache that lags behind
+// shows may have been followed by another object of the name, whose campaign must not be closed or
+// reversed.
 func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campaignScope) error {
 	live, err := find(ctx, r.live, client.ObjectKeyFromObject(s.campaign), &v1alpha1.ReferralCampaign{})
 	if err == nil && (live == nil || live.UID != s.campaign.UID) {
@@ -94,8 +95,8 @@ func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignSco
 		"%s; the object stays until its other finalizers are removed: %s", done, firstFew(s.campaign.Finalizers))}
 }
 
-// abandon releases a campaign whose database, with all its credits, is gone. It is logged as an error,
-// since a namespace that is being deleted accepts no event.
+// abandon releases a campaign whose database, with all its credits, is gone. It is logged as an
+// error, since a namespace that is being deleted accepts no event.
 func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignScope, cause error) error {
 	waited := controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer)
 	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause.Error())

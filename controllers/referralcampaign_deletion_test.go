@@ -139,7 +139,8 @@ func TestReversalEndsWithItsObject(t *testing.T) {
 	}
 }
 
-// superseded has the object of a granted campaign deleted and applied again while its database is away.
+// superseded has the object of a granted campaign deleted and applied again while its database is
+// away.
 func superseded(t *testing.T, deletionPolicy string) (w *world, own *testworld.Database, back func()) {
 	t.Helper()
 	w, own, proxy := newGiver(t)

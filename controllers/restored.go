@@ -10,10 +10,10 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// explainStale explains why a declaration was ignored: a later generation of the object is in force.
-// Usually a cache lags behind, which is over in a moment. If the API server itself has no later
-// generation, its storage was restored from a copy, and only a person can cure that: by edits, or
-// otherwise.
+// explainStale explains why a declaration was ignored: a later generation of the object is in
+// force. Usually a cache lags behind, which is over in a moment. If the API server itself has no
+// later generation, its storage was restored from a copy, and only a person can cure that: by
+// edits, or otherwise.
 //
 // Conditions: InvalidSpec, which is Stalled.
 func explainStale[T any, P interface {

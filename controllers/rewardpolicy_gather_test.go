@@ -56,7 +56,8 @@ func TestPolicyGathersTheChangesOfItsCampaigns(t *testing.T) {
 	}
 }
 
-// A campaign that is being deleted declares nothing any more, however long other controllers keep it.
+// A campaign that is being deleted declares nothing any more, however long other controllers keep
+// it.
 func TestPolicyWaitsForNoCampaignThatIsBeingDeleted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

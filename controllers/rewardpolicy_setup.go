@@ -17,8 +17,8 @@ import (
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
 
-// gatherInterval is how long a policy waits for further changes of its campaigns before it reports on
-// all of them: thousands may come into force one after the other.
+// gatherInterval is how long a policy waits for further changes of its campaigns before it reports
+// on all of them: thousands may come into force one after the other.
 const gatherInterval = 500 * time.Millisecond
 
 func (r *RewardPolicyReconciler) setup(mgr ctrl.Manager) error {
@@ -30,8 +30,8 @@ func (r *RewardPolicyReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// wakesPolicies reconciles the policies of changed campaigns after gatherInterval: of an update both
-// the earlier and the present one.
+// wakesPolicies reconciles the policies of changed campaigns after gatherInterval: of an update
+// both the earlier and the present one.
 func wakesPolicies() handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	wake := func(object client.Object, queue queue) {
@@ -50,8 +50,8 @@ func wakesPolicies() handler.EventHandler {
 	}
 }
 
-// policyMoved passes campaigns that appear, disappear, begin to be deleted, refer to another policy,
-// have another policy in force, or begin or end a rollout.
+// policyMoved passes campaigns that appear, disappear, begin to be deleted, refer to another
+// policy, have another policy in force, or begin or end a rollout.
 func policyMoved() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		was, ok := e.ObjectOld.(*v1alpha1.ReferralCampaign)

@@ -155,8 +155,8 @@ func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) 
 }
 
 // fitStatus shortens an answer to mostStatusBytes: the oldest events first, then ledger entries,
-// then purchases. An answer that stays above mostSentBytes, because of texts that the operator has not
-// written, is dropped. Conditions: Failed, which is Stalled.
+// then purchases. An answer that stays above mostSentBytes, because of texts that the operator has
+// not written, is dropped. Conditions: Failed, which is Stalled.
 func fitStatus(status *v1alpha1.RewardReviewStatus) error {
 	for {
 		text, err := json.Marshal(status)

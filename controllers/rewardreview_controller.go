@@ -47,8 +47,8 @@ const (
 // RewardReviewReconciler answers reviews on every replica, and deletes them when their ttl is over.
 //
 // The replicas that serve a database have places among each other; the hash of a review's UID picks
-// the one whose turn is first. Each later one answers half a second after the one before, unless the
-// review has been answered. The first status update wins: a conflict means that another replica
+// the one whose turn is first. Each later one answers half a second after the one before, unless
+// the review has been answered. The first status update wins: a conflict means that another replica
 // answered.
 //
 // A review is about a person, so nothing about it is logged or recorded as an event.
@@ -145,8 +145,8 @@ func reviewedDatabase(review *v1alpha1.RewardReview) types.NamespacedName {
 }
 
 // admit fails a review beyond the bounds of its namespace. It counts what is stored, so all
-// replicas agree. An admitted review that waits is not counted again, and refused ones are not read:
-// there may be any number of them. Conditions: TooManyReviews, which is Stalled.
+// replicas agree. An admitted review that waits is not counted again, and refused ones are not
+// read: there may be any number of them. Conditions: TooManyReviews, which is Stalled.
 func (r *RewardReviewReconciler) admit(ctx context.Context, review *v1alpha1.RewardReview) error {
 	name := client.ObjectKeyFromObject(review)
 	if r.limits.wasAdmitted(name, review.UID) {
@@ -196,8 +196,8 @@ func refused(review *v1alpha1.RewardReview) bool {
 }
 
 // tryToAnswer admits and answers a review. A review that may not be admitted is refused at once, so
-// that only few wait. An admitted one fails at once with ErrBusy while its database or namespace has
-// enough reviews at work.
+// that only few wait. An admitted one fails at once with ErrBusy while its database or namespace
+// has enough reviews at work.
 func (r *RewardReviewReconciler) tryToAnswer(ctx context.Context, review *v1alpha1.RewardReview) error {
 	if err := r.admit(ctx, review); err != nil {
 		return err

@@ -89,7 +89,8 @@ func newReviewWorld(t *testing.T, refusals, reviews int) *reviewWorld {
 	return w
 }
 
-// A review beyond the limits is refused even while its database answers none, so that only few wait.
+// A review beyond the limits is refused even while its database answers none, so that only few
+// wait.
 func TestReviewBeyondTheLimitsIsRefusedWhileItsDatabaseIsBusy(t *testing.T) {
 	w := newReviewWorld(t, 0, maxReviewsPerSecond+5)
 	refusals := 0

@@ -45,8 +45,8 @@ func TestReviewIsAnsweredAndDeletedWhenItsTTLIsOver(t *testing.T) {
 	w.awaitGone(friends)
 }
 
-// refusedAnswers refuses answers of a namespace as invalid, like the API server refuses a status that
-// its schema does not allow.
+// refusedAnswers refuses answers of a namespace as invalid, like the API server refuses a status
+// that its schema does not allow.
 const refusedAnswers = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy

@@ -194,8 +194,8 @@ func withReconcileID(ctx context.Context) context.Context {
 	return ctx
 }
 
-// databaseOptions are those of a controller whose reconciles use databases. How long that takes is up to
-// the databases of each tenant, so one tenant's requests do not wait behind all of another's.
+// databaseOptions are those of a controller whose reconciles use databases. How long that takes is
+// up to the databases of each tenant, so one tenant's requests do not wait behind all of another's.
 func databaseOptions() controller.Options {
 	options := controllerOptions()
 	options.NewQueue = fair.NewQueue

@@ -208,8 +208,8 @@ func (r *reporter) announceWarnings(ctx context.Context, before, after resource)
 	}
 }
 
-// announceVerification records an event and a log line if a verification ended otherwise than the one
-// before. The first one is announced if it found something.
+// announceVerification records an event and a log line if a verification ended otherwise than the
+// one before. The first one is announced if it found something.
 func (r *reporter) announceVerification(ctx context.Context, before, after resource) {
 	was := meta.FindStatusCondition(before.GetConditions(), v1alpha1.LedgerConsistentCondition)
 	is := meta.FindStatusCondition(after.GetConditions(), v1alpha1.LedgerConsistentCondition)
@@ -225,8 +225,8 @@ func (r *reporter) announceVerification(ctx context.Context, before, after resou
 	ctrl.LoggerFrom(ctx).Info("LedgerConsistent has changed", "status", is.Status, "reason", is.Reason, "message", is.Message)
 }
 
-// lastReport returns the last reported status of an object. It is empty if only an earlier object of
-// this name was reported.
+// lastReport returns the last reported status of an object. It is empty if only an earlier object
+// of this name was reported.
 func (r *reporter) lastReport(object resource) reported {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/explain"
 )
 
-// The API server refuses a status with a time that is no RFC 3339, or without a required time, which
-// is what it makes of null.
+// The API server refuses a status with a time that is no RFC 3339, or without a required time,
+// which is what it makes of null.
 func TestTimesOfADatabaseAreShownWithinTheYears1To9999(t *testing.T) {
 	other := regexp.MustCompile(`"[0-9]{5,}-|"-|"0000-|null`)
 	for _, far := range []time.Time{

@@ -77,8 +77,8 @@ func (w *world) awaitGone(object client.Object) {
 	}
 }
 
-// besideVerified returns the conditions of an object but the one that its ledger is consistent, which
-// a verification sets at some time.
+// besideVerified returns the conditions of an object but the one that its ledger is consistent,
+// which a verification sets at some time.
 func besideVerified(object conditioned) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(object.GetConditions()), func(c metav1.Condition) bool {
 		return c.Type == v1alpha1.LedgerConsistentCondition && c.Status == metav1.ConditionTrue

@@ -42,8 +42,9 @@ const (
 	TerminatingReason = "Terminating"
 
 	// InvalidSpecReason, Stalled: the spec can never work, such as an amount with more decimals
-	// than its currency has. The message names the field. Or the database has a later generation of the
-	// object in force, as after a restore of the API server's storage; the message names the cures.
+	// than its currency has. The message names the field. Or the database has a later generation of
+	// the object in force, as after a restore of the API server's storage; the message names the
+	// cures.
 	InvalidSpecReason = "InvalidSpec"
 
 	// FailedReason, Ready=False: an error that no other reason describes; the operator retries.

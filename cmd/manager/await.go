@@ -57,8 +57,8 @@ func awaitKinds(ctx context.Context, kubernetes *rest.Config) error {
 	}
 }
 
-// kinds are the kinds of our API group, by name: each of them has a controller. The scheme has a list
-// type for each of them, and none for the group's options and events.
+// kinds are the kinds of our API group, by name: each of them has a controller. The scheme has a
+// list type for each of them, and none for the group's options and events.
 var kinds = func() []string {
 	known := scheme.KnownTypes(v1alpha1.GroupVersion)
 	names := slices.Sorted(maps.Keys(known))

@@ -93,8 +93,8 @@ func parseFlags(arguments []string, environment lookup, output io.Writer) (optio
 }
 
 // fromEnvironment sets each flag that has a variable. The command line has precedence. An empty
-// variable sets a flag of text, for which it may mean "none"; for numbers, durations and the like it
-// means nothing, and leaves the default.
+// variable sets a flag of text, for which it may mean "none"; for numbers, durations and the like
+// it means nothing, and leaves the default.
 func fromEnvironment(flags *flag.FlagSet, environment lookup) error {
 	var errs []error
 	flags.VisitAll(func(f *flag.Flag) {

@@ -122,7 +122,8 @@ func (r *reviewing) create(ctx context.Context, space int) (*v1alpha1.RewardRevi
 	return review, q, nil
 }
 
-// mostAwaited is how many answers of a database are awaited at a time where the machine sets the pace.
+// mostAwaited is how many answers of a database are awaited at a time where the machine sets the
+// pace.
 const mostAwaited = 5
 
 // askAll asks so many questions of each database, of all at a time, as fast as they are answered.
@@ -143,9 +144,9 @@ func (r *reviewing) askAll(ctx context.Context, count int) (series, error) {
 	return took, asking.Wait()
 }
 
-// ask asks so many questions of one database at reviewPace, and returns how many seconds each answer
-// took. With a limit of answers that are awaited at a time, every second review is left to its ttl;
-// limit below 0: there is none.
+// ask asks so many questions of one database at reviewPace, and returns how many seconds each
+// answer took. With a limit of answers that are awaited at a time, every second review is left to
+// its ttl; limit below 0: there is none.
 func (r *reviewing) ask(ctx context.Context, space, count, limit int) (series, error) {
 	pace := time.NewTicker(reviewPace)
 	defer pace.Stop()

@@ -185,7 +185,8 @@ const (
 	inForce    = "in force"
 )
 
-// stateOf returns the state that the tools should find in a recording. It uses the conditions alone.
+// stateOf returns the state that the tools should find in a recording. It uses the conditions
+// alone.
 func (r recording) stateOf() string {
 	ready := meta.FindStatusCondition(r.conditions, v1alpha1.ReadyCondition)
 	is := func(kind string) bool { return meta.IsStatusConditionTrue(r.conditions, kind) }

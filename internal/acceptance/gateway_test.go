@@ -55,8 +55,8 @@ func eachGateway(t *testing.T, run func(w *gatewayWorld)) {
 	}
 }
 
-// track answers as the tracker does about a visitor whose touch it remembers, unless the visitor has
-// the cookie.
+// track answers as the tracker does about a visitor whose touch it remembers, unless the visitor
+// has the cookie.
 func (w *gatewayWorld) track(answer http.ResponseWriter, r *http.Request) {
 	w.record(&w.tracker, r)
 	answer.Header().Set("Cache-Control", "no-store")
@@ -128,8 +128,8 @@ func (w *gatewayWorld) dial() *tls.Conn {
 	return secure
 }
 
-// get gets a page with these headers, each of which is "name: value", and returns the answer without
-// its body.
+// get gets a page with these headers, each of which is "name: value", and returns the answer
+// without its body.
 func (w *gatewayWorld) get(page string, headers ...string) *http.Response {
 	w.Helper()
 	visitor := w.dial()
@@ -272,8 +272,8 @@ func TestGatewayPassesNothingThatAVisitorForges(t *testing.T) {
 	})
 }
 
-// asks checks that a request asks the tracker about a page. It may name the page in each header that
-// the tracker reads; a page that differs would make the tracker believe none.
+// asks checks that a request asks the tracker about a page. It may name the page in each header
+// that the tracker reads; a page that differs would make the tracker believe none.
 func (w *gatewayWorld) asks(r *http.Request, page string) {
 	w.Helper()
 	names := 0

@@ -108,8 +108,8 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 	return declared, nil
 }
 
-// keepTerms makes a declaration keep the terms in force if no further revision is recorded, which it
-// reports.
+// keepTerms makes a declaration keep the terms in force if no further revision is recorded, which
+// it reports.
 func (d *Declaration) keepTerms(ctx context.Context, db *postgres.DB, present *campaignRow) (full bool, err error) {
 	var fits bool
 	err = db.QueryRow(ctx, query(db, "fits_revision"), d.Name, d.Digest, d.Terms, editsBytes, RevisionsBytes).Scan(&fits)

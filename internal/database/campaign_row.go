@@ -47,8 +47,8 @@ type campaignRow struct {
 	deletedUIDs      []string // of objects whose declarations are ignored
 }
 
-// readCampaign returns what is in force for a campaign, as it concerns a declaration that follows the
-// policy with this UID; empty: none.
+// readCampaign returns what is in force for a campaign, as it concerns a declaration that follows
+// the policy with this UID; empty: none.
 func readCampaign(ctx context.Context, from querier, sql, name, policyUID string) (*campaignRow, error) {
 	var c campaignRow
 	var startsAt, endsAt *time.Time
@@ -165,8 +165,8 @@ func (c *campaignRow) stale(d Declaration) bool {
 	return c.deleted(d.UID) || c.uid == d.UID && c.mode == Reversing || campaign > 0 || policy > 0
 }
 
-// later returns the generations of the campaign's object and of the policy that are in force, if they
-// are later than those of the declaration; else zero.
+// later returns the generations of the campaign's object and of the policy that are in force, if
+// they are later than those of the declaration; else zero.
 func (c *campaignRow) later(d Declaration) (campaign, policy int64) {
 	if c.uid == d.UID && c.generation > d.Generation {
 		campaign = c.generation
@@ -180,8 +180,8 @@ func (c *campaignRow) later(d Declaration) (campaign, policy int64) {
 // deleted reports whether the deletion of the object with this UID is recorded.
 func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.deletedUIDs, uid) }
 
-// declaredAfter reports whether a later object than the one with this UID declared the campaign last.
-// What it replaced is recorded as deleted.
+// declaredAfter reports whether a later object than the one with this UID declared the campaign
+// last. What it replaced is recorded as deleted.
 func (c *campaignRow) declaredAfter(uid string) bool { return c.uid != uid && c.deleted(uid) }
 
 func (c *campaignRow) declared(d Declaration) Declared {

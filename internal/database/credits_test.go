@@ -10,7 +10,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// A counter comes from a server that is not trusted, as do the number of currencies and their names.
+// A counter comes from a server that is not trusted, as do the number of currencies and their
+// names.
 func TestCreditsThatNoSchemaHoldsAreRefused(t *testing.T) {
 	credits := func(granted string) string {
 		return `[{"currency": "USD", "granted": ` + granted + `, "held": 0, "reversed": 0}]`

@@ -10,9 +10,9 @@ import (
 )
 
 // CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no
-// pair any more, while admitted pairs live on. It closes only a campaign that the object campaign.UID
-// declared last. The object may declare the campaign again if it exists after all. A campaign that
-// was never declared is not changed.
+// pair any more, while admitted pairs live on. It closes only a campaign that the object
+// campaign.UID declared last. The object may declare the campaign again if it exists after all. A
+// campaign that was never declared is not changed.
 func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
 	closable := func(c *campaignRow) bool { return c.exists && c.mode != Closed && c.uid == campaign.UID }
 	err := alter(ctx, db, campaign, closable, func(tx pgx.Tx, _ *campaignRow) error {
@@ -25,8 +25,8 @@ func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) erro
 }
 
 // DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored
-// from then on, whatever their generation. It closes the campaign, unless a later object declared it.
-// The object must exist, or be the one that declared the campaign last.
+// from then on, whatever their generation. It closes the campaign, unless a later object declared
+// it. The object must exist, or be the one that declared the campaign last.
 func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
 	wanted := func(c *campaignRow) bool {
 		return c.exists && !c.declaredAfter(campaign.UID) && (c.mode != Closed || !c.deleted(campaign.UID))

@@ -22,7 +22,8 @@ func MigrationVersions() (versions []int64) {
 // Query returns a statement by the name of its file.
 func Query(name string) string { return queries.Get(name) }
 
-// OnlyMigrationsUpTo stands for an older version of this binary. It returns a function that undoes it.
+// OnlyMigrationsUpTo stands for an older version of this binary. It returns a function that undoes
+// it.
 func OnlyMigrationsUpTo(version int) (undo func()) {
 	all, before := migrations, SchemaVersion
 	for len(migrations) > 0 && migrations[len(migrations)-1].version > version {

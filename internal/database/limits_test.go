@@ -12,8 +12,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// Limits were part of revisions before they were the campaign's. An upgrade keeps the cap that was in
-// force, and declaring the same policy again adds no revision.
+// Limits were part of revisions before they were the campaign's. An upgrade keeps the cap that was
+// in force, and declaring the same policy again adds no revision.
 func TestLimitsOfRevisionsBecomeTheCampaigns(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	db := open(t, own.URI, postgres.DefaultSchema)

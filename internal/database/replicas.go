@@ -8,15 +8,15 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// Place is the place of one replica among those that run an engine on a schema: 0 <= Rank < Of, and Of
-// is at most mostReplicas. The zero Place means that the replica runs none.
+// Place is the place of one replica among those that run an engine on a schema: 0 <= Rank < Of, and
+// Of is at most mostReplicas. The zero Place means that the replica runs none.
 type Place struct {
 	Rank int // from 0 on
 	Of   int // how many there are
 }
 
-// mostReplicas is far above the number of replicas of any installation. It keeps the arithmetic that
-// divides time into turns from overflowing.
+// mostReplicas is far above the number of replicas of any installation. It keeps the arithmetic
+// that divides time into turns from overflowing.
 const mostReplicas = 10_000
 
 // Attend records that a replica runs an engine on the schema, and returns its place among those

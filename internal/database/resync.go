@@ -24,8 +24,8 @@ func RequestResync(ctx context.Context, db *postgres.DB, campaign Campaign, requ
 // requestBytes is the most bytes of a request that is recorded as it is.
 const requestBytes = 500
 
-// requestID is what the database has of a request: the request itself or, if a status could not show
-// it as it is, its digest. A text in Postgres cannot contain NUL, and annotations may be long.
+// requestID is what the database has of a request: the request itself or, if a status could not
+// show it as it is, its digest. A text in Postgres cannot contain NUL, and annotations may be long.
 func requestID(requestedAt string) string {
 	if postgres.Plain(requestedAt, requestBytes) == requestedAt {
 		return requestedAt

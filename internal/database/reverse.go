@@ -12,8 +12,8 @@ import (
 // ReverseCampaign requests that the engine reverses every credit of a campaign, and returns about
 // how many pairs remain; 0 only when none does: then the campaign is closed. Call it until it
 // returns 0, before the object campaign.UID goes. It records the object's deletion, so that a stale
-// declaration does not open the campaign again. That object must exist; a campaign that a later object
-// declared is not changed. A campaign that was never declared has nothing to reverse.
+// declaration does not open the campaign again. That object must exist; a campaign that a later
+// object declared is not changed. A campaign that was never declared has nothing to reverse.
 func ReverseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (remaining int64, err error) {
 	err = transact(ctx, db, func(tx pgx.Tx) error {
 		remaining, err = reverseCampaign(ctx, tx, db, campaign)

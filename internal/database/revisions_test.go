@@ -92,7 +92,8 @@ func TestCampaignThatMayNotReturnToAnEarlierPolicyIsSuspendedAllTheSame(t *testi
 }
 
 // A campaign goes on under its newest revision, because its policy is invalid or because no further
-// revision is recorded. A budget in a currency that the revision never earns does not come into force.
+// revision is recorded. A budget in a currency that the revision never earns does not come into
+// force.
 func TestBudgetThatTheRevisionInForceNeverEarnsDoesNotComeIntoForce(t *testing.T) {
 	percentage := func(minimum, maximum map[string]int64) reward.Terms {
 		terms := fiveDollars(0)

@@ -14,8 +14,8 @@ import (
 //
 // Writers write facts, except columns that only the database sets, and neither change nor delete
 // adjustments, actions, redemptions and erasures. Readers and writers read facts, results, balances
-// and configuration, and what explaining a purchase reads beside them: the waitlist and the counters
-// that caps and budgets rest on. Neither may access the engine's other tables.
+// and configuration, and what explaining a purchase reads beside them: the waitlist and the
+// counters that caps and budgets rest on. Neither may access the engine's other tables.
 type Roles struct {
 	Writers []string
 	Readers []string

@@ -39,8 +39,8 @@ func ReadVersions(ctx context.Context, db *postgres.DB) (v Versions, err error) 
 	return v, nil
 }
 
-// ReadOwnership returns what every schema has, whatever its version: the versions and the owner. It is
-// zero if the schema does not exist or no migration has run.
+// ReadOwnership returns what every schema has, whatever its version: the versions and the owner. It
+// is zero if the schema does not exist or no migration has run.
 func ReadOwnership(ctx context.Context, db *postgres.DB) (status Status, err error) {
 	status.Versions, err = ReadVersions(ctx, db)
 	if err != nil || status.Versions.Schema == 0 {

@@ -37,8 +37,8 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	return b.send(ctx, &writes)
 }
 
-// enqueueShared enqueues again the referees with a new referrer whose fingerprints have changed since
-// the batch read them: the expansion of that change did not see the attribution, which is not
+// enqueueShared enqueues again the referees with a new referrer whose fingerprints have changed
+// since the batch read them: the expansion of that change did not see the attribution, which is not
 // committed. It comes late, since the batch may have waited for a campaign. What commits during the
 // batch's last statements is left to the next resync.
 func (b *batch) enqueueShared(ctx context.Context) error {

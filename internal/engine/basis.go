@@ -3,9 +3,9 @@ package engine
 import "github.com/referral-operator/referral-operator/internal/reward"
 
 // basis has the hashes of what a decision about a referee rests on, and the number of its pairs:
-// facts is of its own facts and of sharedFingerprint, via of the link of the typed code, else of the
-// touch that decides. They are recorded with the attribution, so that a resync notices changed facts
-// without deciding anything; see the comments of the columns in referral.attribution.
+// facts is of its own facts and of sharedFingerprint, via of the link of the typed code, else of
+// the touch that decides. They are recorded with the attribution, so that a resync notices changed
+// facts without deciding anything; see the comments of the columns in referral.attribution.
 type basis struct {
 	facts    int64
 	via      *int64

@@ -27,7 +27,8 @@ const (
 )
 
 // ErrConfigurationMoved rolls a batch back: it was decided under a configuration that is no longer
-// declared. A plan returns it if declarations changed the configuration so often that it did not end.
+// declared. A plan returns it if declarations changed the configuration so often that it did not
+// end.
 var ErrConfigurationMoved = errors.New("the configuration moved while the batch was decided")
 
 // batch is one transaction: it locks shards, chooses referees, decides them and records the
@@ -64,7 +65,8 @@ type batch struct {
 	passedOverReferrers referrerColumns      // referrers of the pairs that are passed over from now on
 	referrersNotWaiting map[referrerKey]bool // referrers without a pair on the waitlist when the campaign was locked
 
-	// Reads deciding touches for a plan, under other campaigns than the declared ones; nil: as declared.
+	// Reads deciding touches for a plan, under other campaigns than the declared ones; nil: as
+	// declared.
 	touches func(*batch, *pgx.Batch, *touchColumns)
 
 	rollouts *expansion // steps of rollouts that the batch does; nil: none

@@ -104,8 +104,8 @@ func TestRefereeWithManyPairsIsDecidedInBoundedMemory(t *testing.T) {
 	}
 }
 
-// The owner of a database can drop the limit of 64 fingerprints. An empty text takes 4 bytes in a row
-// and 16 in memory.
+// The owner of a database can drop the limit of 64 fingerprints. An empty text takes 4 bytes in a
+// row and 16 in memory.
 func TestArraysOfEmptyTextsAreDecidedInBoundedMemory(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

@@ -29,8 +29,8 @@ func Contain(do func() error) (err error) {
 	return do()
 }
 
-// logPanic returns err. Of a panic it returns only what broke off and the panic's value, and logs its
-// stack, which holds addresses and no texts.
+// logPanic returns err. Of a panic it returns only what broke off and the panic's value, and logs
+// its stack, which holds addresses and no texts.
 func (e *Engine) logPanic(what string, err error) error {
 	panicked, ok := errors.AsType[*PanicError](err)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// defaultDecideTimeout is far below the time for which a transaction may be idle, 30 s: a batch that
-// the server ended would be repeated as it is.
+// defaultDecideTimeout is far below the time for which a transaction may be idle, 30 s: a batch
+// that the server ended would be repeated as it is.
 const defaultDecideTimeout = 10 * time.Second
 
 // errDecidesTooLong fails a batch of several referees, so that the next one is smaller. The
@@ -39,9 +39,9 @@ func (r *referee) decide(b *batch) error {
 	return b.engine.logPanic("the decision panicked", err)
 }
 
-// settle computes the ledger entries that the decisions need. Capacity has been allocated already. So
-// if the entries of a referee are out of range, the whole batch fails and is split, and the referee is
-// set aside before the next allocation.
+// settle computes the ledger entries that the decisions need. Capacity has been allocated already.
+// So if the entries of a referee are out of range, the whole batch fails and is split, and the
+// referee is set aside before the next allocation.
 func (b *batch) settle() error {
 	for _, r := range b.referees {
 		if r.cause != nil {

@@ -16,9 +16,9 @@ const (
 	declaredPerDatabase = database.RevisionsBytes
 )
 
-// declaredMemory is what the configurations of this process have reserved. While an engine loads the
-// next configuration, both are in memory, but only the larger one is reserved: an edit that needs no
-// more memory is never refused.
+// declaredMemory is what the configurations of this process have reserved. While an engine loads
+// the next configuration, both are in memory, but only the larger one is reserved: an edit that
+// needs no more memory is never refused.
 var declaredMemory = quota.New(func(others int) int { return (declaredPerProcess - others) / 2 })
 
 // Memory of a part of a configuration beside its texts.

@@ -31,7 +31,8 @@ func TestLoadingTheConfigurationIsEstimatedAsCheap(t *testing.T) {
 	}
 }
 
-// The owner of a database can write any terms. Small texts become large terms, which an engine keeps.
+// The owner of a database can write any terms. Small texts become large terms, which an engine
+// keeps.
 func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
@@ -91,7 +92,8 @@ func TestTheLongestPolicyIsLoaded(t *testing.T) {
 	}
 }
 
-// An engine that cannot load all revisions decides nothing, so no more are recorded than it can load.
+// An engine that cannot load all revisions decides nothing, so no more are recorded than it can
+// load.
 func TestAllRevisionsThatAreRecordedCanBeLoaded(t *testing.T) {
 	amounts, tiers := fiveDollars(), fiveDollars()
 	amounts.MinimumAmounts = map[string]int64{}

@@ -113,8 +113,8 @@ func (d *differences) compare(r *referee, config *reward.Configuration, now time
 	d.addForeign(r)
 }
 
-// waitsAsBefore reports whether a resync found the pair waiting and it goes on waiting. Why it waits
-// depends on other pairs and is not kept up to date, so that another reason is no drift.
+// waitsAsBefore reports whether a resync found the pair waiting and it goes on waiting. Why it
+// waits depends on other pairs and is not kept up to date, so that another reason is no drift.
 func (r *referee) waitsAsBefore(before *reward.Pair, decision *reward.Decision) bool {
 	return r.resynced && before != nil && before.State == reward.Waiting && decision.State == reward.Waiting &&
 		!r.altered(decision.PurchaseID)
@@ -210,9 +210,9 @@ func (d *differences) removeWithoutPair(r *referee, config *reward.Configuration
 	}
 }
 
-// countPair counts the pair in its new state instead of its old one. A referrer is concerned only if
-// its number of admitted pairs changes: otherwise the batch need not have locked the campaign, and
-// must not record what waits of the referrer.
+// countPair counts the pair in its new state instead of its old one. A referrer is concerned only
+// if its number of admitted pairs changes: otherwise the batch need not have locked the campaign,
+// and must not record what waits of the referrer.
 func (d *differences) countPair(before *reward.Pair, decision *reward.Decision) {
 	was := before != nil && before.State.Occupies()
 	is := decision.State.Occupies()

@@ -76,8 +76,9 @@ func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
 	}
 }
 
-// A batch has read the referrer's fingerprints and waits for a campaign when they change. The change
-// reaches the referees that are attributed to the referrer, among which the batch's are not yet.
+// A batch has read the referrer's fingerprints and waits for a campaign when they change. The
+// change reaches the referees that are attributed to the referrer, among which the batch's are not
+// yet.
 func TestChangedFingerprintsReachARefereeThatIsJustBeingAttributed(t *testing.T) {
 	s := newShop(t)
 	anna := s.rows("SELECT 'anna' || n FROM generate_series(1, 99) n WHERE referral.shard_of('anna' || n) NOT IN (referral.shard_of('ben'), referral.shard_of('carl')) LIMIT 1")[0]

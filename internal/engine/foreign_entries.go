@@ -17,8 +17,8 @@ type foreignEntries struct {
 }
 
 // findForeign finds the purchases whose ledger is settled though foreign entries are among its
-// entries. Accounts and counters do not include these, so they follow the recorded credits there, and
-// not the entries that correct the ledger. It comes after settle.
+// entries. Accounts and counters do not include these, so they follow the recorded credits there,
+// and not the entries that correct the ledger. It comes after settle.
 //
 // Only a ledger that was touched, or lost credits, let entries and credits differ: usually nothing
 // is read.
@@ -74,8 +74,8 @@ func (r *referee) settles(purchaseID string) bool {
 		slices.ContainsFunc(r.entries, func(e reward.Entry) bool { return e.PurchaseID == purchaseID })
 }
 
-// compareForeign counts what a purchase with foreign entries grants from now on in place of what its
-// recorded credits granted.
+// compareForeign counts what a purchase with foreign entries grants from now on in place of what
+// its recorded credits granted.
 func (d *differences) compareForeign(r *referee, before *reward.Pair, decision *reward.Decision) {
 	if r.foreign[decision.PurchaseID] == nil {
 		return
@@ -97,9 +97,9 @@ func (d *differences) addGranted(campaign string, credits []reward.Credit, sign 
 	}
 }
 
-// addForeign counts what foreign entries take: the counters of what was reversed include every entry.
-// A resync may have added the entries up before, while the referee could not be decided. So it has to
-// do it again; one that found the referee does it next.
+// addForeign counts what foreign entries take: the counters of what was reversed include every
+// entry. A resync may have added the entries up before, while the referee could not be decided. So
+// it has to do it again; one that found the referee does it next.
 func (d *differences) addForeign(r *referee) {
 	d.requestsResync = d.requestsResync || len(r.foreign) > 0 && !r.resynced
 	for _, entries := range r.foreign {

@@ -19,8 +19,8 @@ type Known struct {
 	At      time.Time                 // when Referee was read, by the database's clock
 }
 
-// LoadKnown reads the configuration, and then, in one snapshot, what a batch would load and what the
-// referee's waiting pairs wait for. It locks and writes nothing, and needs only the rights of a
+// LoadKnown reads the configuration, and then, in one snapshot, what a batch would load and what
+// the referee's waiting pairs wait for. It locks and writes nothing, and needs only the rights of a
 // reader. It returns ErrTooMuchKnown if what a batch would load takes more than so many bytes of
 // memory.
 func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes int) (Known, error) {

@@ -20,8 +20,8 @@ const (
 // batchMemory is what the batches of this process have reserved.
 var batchMemory = quota.New(func(others int) int { return min(bytesPerTenant, bytesPerProcess-others) })
 
-// large lets one batch of the process hold more than bytesPerBatch. After it its tenant rests for as
-// long as the batch took, so that a tenant has at most half of the time while others wait.
+// large lets one batch of the process hold more than bytesPerBatch. After it its tenant rests for
+// as long as the batch took, so that a tenant has at most half of the time while others wait.
 var large = largeBatch{rests: map[string]time.Time{}}
 
 type largeBatch struct {

@@ -27,8 +27,8 @@ func outOfOrder(key, before string) error {
 	return fmt.Errorf("%w: %q comes after %q", errOutOfOrder, shown(key), shown(before))
 }
 
-// checkFollows fails unless a range that begins after a key ends after it, at a key of usual length.
-// Keys are in the order of their bytes; nil: the range has no end.
+// checkFollows fails unless a range that begins after a key ends after it, at a key of usual
+// length. Keys are in the order of their bytes; nil: the range has no end.
 func checkFollows(end *string, after string) error {
 	switch {
 	case end == nil:

@@ -38,8 +38,8 @@ func (p *plan) allocate(ctx context.Context) error {
 }
 
 // addPair adds a decision that is complete. A waiting pair that the rollout moves to a new revision
-// may be admitted before the rollout comes to it, under the revision that it has. Then only AllPairs
-// reaches it, and only a pair that the new revision admits as well ends as planned.
+// may be admitted before the rollout comes to it, under the revision that it has. Then only
+// AllPairs reaches it, and only a pair that the new revision admits as well ends as planned.
 func (p *plan) addPair(before *reward.Pair, d *reward.Decision, sums []reward.LedgerSum) error {
 	moves := before != nil && before.State == reward.Waiting && before.Revision != d.Revision
 	if moves && (p.step.Scope != reward.AllPairs || !d.State.Occupies()) {

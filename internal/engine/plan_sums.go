@@ -10,8 +10,8 @@ const (
 	bytesPerClaim = 1024 // of memory, of a claim that a plan keeps
 	bytesPerSum   = 128  // of a credit or a ledger sum of it, beside its texts
 
-	// Referrers whose numbers of pairs a plan keeps, per limited campaign; and the memory of one in all
-	// campaigns together, beside its id.
+	// Referrers whose numbers of pairs a plan keeps, per limited campaign; and the memory of one in
+	// all campaigns together, beside its id.
 	mostReferrers    = 50_000
 	bytesPerReferrer = 128
 )

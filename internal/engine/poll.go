@@ -227,8 +227,8 @@ func (p *poller) work(now time.Time) {
 	p.engine.stir()
 }
 
-// isBusy reports whether there has been work within the last minute. It keeps the pace up to date. The
-// engine counts as idle once nothing has been declared for a minute either.
+// isBusy reports whether there has been work within the last minute. It keeps the pace up to date.
+// The engine counts as idle once nothing has been declared for a minute either.
 func (p *poller) isBusy(now time.Time) bool {
 	busy := !p.worked.IsZero() && now.Sub(p.worked) < busyFor
 	switch {

@@ -40,7 +40,8 @@ func TestResyncSeesFingerprintsOfReferrers(t *testing.T) {
 	}
 }
 
-// An erasure of the referrer or the referee changes no decision, so nothing needs to be decided again.
+// An erasure of the referrer or the referee changes no decision, so nothing needs to be decided
+// again.
 func TestErasuresLeaveNothingToDecideAgain(t *testing.T) {
 	for name, fingerprints := range map[string]string{"shared": "{x}", "not shared": "{y}", "none": "{}"} {
 		for _, erased := range []string{"anna", "bob"} {

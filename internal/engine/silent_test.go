@@ -66,8 +66,8 @@ func TestSilentServersDoNotKeepTheMemoryForLargeReferees(t *testing.T) {
 	}
 }
 
-// Batches of all databases of a tenant together hold a bounded part of the process's memory, however
-// long their servers keep them waiting, and leave the rest to others.
+// Batches of all databases of a tenant together hold a bounded part of the process's memory,
+// however long their servers keep them waiting, and leave the rest to others.
 func TestSilentServersOfOneTenantHoldBoundedMemory(t *testing.T) {
 	const databases = 12
 	var before, after runtime.MemStats

@@ -125,8 +125,8 @@ func (s *split) condemns(p *suspect) bool {
 	return p.timesAlone >= aloneAtMost && s.failed-p.failed == p.timesAlone-1
 }
 
-// succeeded records how a turn without a failure ended. It reports whether there may be anything left
-// to do in the next one.
+// succeeded records how a turn without a failure ended. It reports whether there may be anything
+// left to do in the next one.
 func (s *split) succeeded(t turn, e ending) (more bool) {
 	if len(e.units) == 0 {
 		return s.nothingToDo(t)
@@ -162,8 +162,8 @@ func (s *split) committed(t turn, e ending) {
 	s.suspects = append(s.suspects, suspect{unit: p.unit, size: 2 * p.size, decided: s.decided})
 }
 
-// failure makes suspects of the units of a failed batch, up to mostSuspects, and reports whether the
-// next turn may follow at once: it may if it attempts something other than the last one.
+// failure makes suspects of the units of a failed batch, up to mostSuspects, and reports whether
+// the next turn may follow at once: it may if it attempts something other than the last one.
 func (s *split) failure(t turn, e ending) (atOnce bool) {
 	s.failuresInARow++
 	byBatch := e.fault == postgres.FaultBatch

@@ -187,8 +187,8 @@ func (v *verification) findReferees(ctx context.Context, tx pgx.Tx, from string,
 	return keepFindings(rows, &f, &f.Rule, &f.userID, &f.Key, &f.Detail)
 }
 
-// findingBytes bounds the findings that are kept of one statement. The rest neither counts nor gives
-// an example.
+// findingBytes bounds the findings that are kept of one statement. The rest neither counts nor
+// gives an example.
 const (
 	findingBytes    = 16 << 20
 	findingOverhead = 128 // of one, beside its texts
@@ -351,8 +351,8 @@ func (v *verification) step(ctx context.Context, timeout time.Duration, do func(
 	}
 }
 
-// retryable reports whether a plan or a verification may go on after the error. It does not wait for
-// a silent server again, since others wait for its turn.
+// retryable reports whether a plan or a verification may go on after the error. It does not wait
+// for a silent server again, since others wait for its turn.
 func retryable(err error) bool {
 	return postgres.Retryable(err) && !errors.Is(err, context.DeadlineExceeded)
 }

@@ -13,9 +13,9 @@ import (
 // PairKey identifies a pair.
 type PairKey struct{ UserID, PurchaseID string }
 
-// LoadWaits returns, for those of the pairs that wait to be admitted, the reason that is true now. The
-// recorded one is that of the last decision. It locks and writes nothing, and needs only the rights of
-// a reader.
+// LoadWaits returns, for those of the pairs that wait to be admitted, the reason that is true now.
+// The recorded one is that of the last decision. It locks and writes nothing, and needs only the
+// rights of a reader.
 func LoadWaits(ctx context.Context, db *postgres.DB, tx pgx.Tx, pairs []PairKey) (map[PairKey]reward.Reason, error) {
 	if len(pairs) == 0 {
 		return nil, nil

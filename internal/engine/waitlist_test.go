@@ -128,8 +128,8 @@ func TestCheaperTierAdmitsWaitingPairs(t *testing.T) {
 	s.expect("the first makes the others cheaper", waits, "u1 Granted", "u2 Granted", "u3 Granted", "u4 Waiting")
 }
 
-// A referrer one pair below the cap has two waiting pairs. The batch decides the first of them, which
-// no longer fits, and a new pair: the second waiting pair comes before the new one.
+// A referrer one pair below the cap has two waiting pairs. The batch decides the first of them,
+// which no longer fits, and a new pair: the second waiting pair comes before the new one.
 func TestNewPairWaitsBehindPairsOfItsReferrerThatOtherRefereesHave(t *testing.T) {
 	s := newShop(t)
 	terms := tenPerCent()
@@ -476,9 +476,9 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 	}
 }
 
-// One batch revises an admitted pair whose credits stay as they are, while another is about to commit
-// what a waiting pair of the same referrer needs now. The first has not locked the campaign, so it
-// must not record what waits of the referrer.
+// One batch revises an admitted pair whose credits stay as they are, while another is about to
+// commit what a waiting pair of the same referrer needs now. The first has not locked the campaign,
+// so it must not record what waits of the referrer.
 func TestLeastNeedIsOfTheWaitingPairsThatAreCommitted(t *testing.T) {
 	s := newShop(t)
 	atMostFive := func(rate string) reward.Terms {

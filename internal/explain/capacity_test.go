@@ -18,7 +18,8 @@ const (
 	turnRemedy   = "The campaign has capacity for the purchase, which is credited in its turn."
 )
 
-// declareLimited declares a campaign with a budget and a cap of one pair, and links of three referrers.
+// declareLimited declares a campaign with a budget and a cap of one pair, and links of three
+// referrers.
 func (w *world) declareLimited(terms reward.Terms, budget int64) {
 	w.Helper()
 	terms.Limits.PairsPerReferrer = 1

@@ -121,9 +121,9 @@ func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation
 // mostCredits is twice the rewards that a policy may have.
 const mostCredits = 16
 
-// checkPurchases returns an error if a purchase is listed twice, or has two credits of one reward or too
-// many credits. The schema rules that out, but a tenant may have altered it, and the API server refuses
-// a status with such lists.
+// checkPurchases returns an error if a purchase is listed twice, or has two credits of one reward
+// or too many credits. The schema rules that out, but a tenant may have altered it, and the API
+// server refuses a status with such lists.
 func checkPurchases(purchases []Purchase) error {
 	shown := func(id string) string { return strings.ToValidUTF8(id, "\uFFFD") } // as JSON has it
 	listed := make(map[string]bool, len(purchases))
@@ -229,8 +229,9 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 	}
 }
 
-// describe sets the reason to show and the remedy, which depend on the mode of the purchase's campaign
-// and on what a waiting purchase waits for. One that fits an open campaign is about to be admitted.
+// describe sets the reason to show and the remedy, which depend on the mode of the purchase's
+// campaign and on what a waiting purchase waits for. One that fits an open campaign is about to be
+// admitted.
 func (p *Purchase) describe(mode reward.Mode, waitsFor reward.Reason) {
 	state, reason := reward.State(p.State), reward.Reason(p.Reason)
 	reason = reward.ShownReason(mode, state, reason, waitsFor)

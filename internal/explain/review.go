@@ -66,8 +66,8 @@ type Entry struct {
 }
 
 // User reviews the newest purchases of a user, or the one purchase that is named. For a user with
-// too many facts to be decided at once it shows what is recorded, without checks. It needs the rights
-// of the operator: a reader may not read the change queue.
+// too many facts to be decided at once it shows what is recorded, without checks. It needs the
+// rights of the operator: a reader may not read the change queue.
 func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
 	explanation, known, err := explained(ctx, db, userID)
 	review := Review{Explanation: explanation, At: postgres.Representable(known.At), Ledger: map[string][]Entry{}}

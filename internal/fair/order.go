@@ -7,7 +7,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// order is the order in which requests that are ready are handed out. It implements workqueue.Queue.
+// order is the order in which requests that are ready are handed out. It implements
+// workqueue.Queue.
 type order struct {
 	mu         sync.Mutex
 	tenants    map[string]*tenant        // by namespace: those that have a request or a worker
@@ -77,8 +78,8 @@ func (o *order) Len() int {
 	return o.requests
 }
 
-// Pop hands out a request of the namespace that has the fewest workers. Among namespaces with equally few
-// workers, the one that has waited longest comes first.
+// Pop hands out a request of the namespace that has the fewest workers. Among namespaces with
+// equally few workers, the one that has waited longest comes first.
 func (o *order) Pop() reconcile.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,4 +1,5 @@
-// Package fair is the queue of a controller whose objects belong to many tenants. A namespace is a tenant.
+// Package fair is the queue of a controller whose objects belong to many tenants. A namespace is a
+// tenant.
 package fair
 
 import (
@@ -9,10 +10,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Queue gives a free worker a request of the namespace that has the fewest workers at that moment. So
-// namespaces whose requests wait have equally many workers, however long a request takes and however many
-// wait, and a namespace that is alone has all workers. Within a namespace, requests of a low priority, such
-// as those for objects that exist at the start, come last.
+// Queue gives a free worker a request of the namespace that has the fewest workers at that moment.
+// So namespaces whose requests wait have equally many workers, however long a request takes and
+// however many wait, and a namespace that is alone has all workers. Within a namespace, requests of
+// a low priority, such as those for objects that exist at the start, come last.
 type Queue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 	order *order
@@ -20,8 +21,8 @@ type Queue struct {
 
 var _ priorityqueue.PriorityQueue[reconcile.Request] = &Queue{}
 
-// NewQueue returns a queue for the options of a controller. limiter decides how long a request waits that
-// is added after a failure.
+// NewQueue returns a queue for the options of a controller. limiter decides how long a request
+// waits that is added after a failure.
 func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	order := newOrder()
 	ready := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: order})
@@ -30,8 +31,8 @@ func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]
 	return &Queue{workqueue.NewTypedRateLimitingQueueWithConfig(limiter, config), order}
 }
 
-// AddWithOpts adds requests with a priority; without one it is 0. A request that is there already keeps
-// the higher of two priorities.
+// AddWithOpts adds requests with a priority; without one it is 0. A request that is there already
+// keeps the higher of two priorities.
 func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, requests ...reconcile.Request) {
 	priority := 0
 	if options.Priority != nil {
@@ -65,7 +66,8 @@ func (q *Queue) AddRateLimited(request reconcile.Request) {
 	q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, request)
 }
 
-// GetWithPriority waits for a request. A queue that is shut down hands out none of those that it has.
+// GetWithPriority waits for a request. A queue that is shut down hands out none of those that it
+// has.
 func (q *Queue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
 	request, shutdown = q.TypedRateLimitingInterface.Get()
 	if shutdown || q.ShuttingDown() {
@@ -80,14 +82,14 @@ func (q *Queue) Get() (request reconcile.Request, shutdown bool) {
 	return request, shutdown
 }
 
-// Done ends the work on a request. If it was added meanwhile, it is handed out again. Done of a request
-// that is not at work changes nothing.
+// Done ends the work on a request. If it was added meanwhile, it is handed out again. Done of a
+// request that is not at work changes nothing.
 func (q *Queue) Done(request reconcile.Request) {
 	if q.order.done(request) {
 		q.TypedRateLimitingInterface.Done(request)
 	}
 }
 
-// ShutDownWithDrain is ShutDown. It does not wait for the requests that the queue still has, since they
-// are not handed out.
+// ShutDownWithDrain is ShutDown. It does not wait for the requests that the queue still has, since
+// they are not handed out.
 func (q *Queue) ShutDownWithDrain() { q.ShutDown() }

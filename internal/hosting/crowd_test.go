@@ -15,8 +15,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/fair"
 )
 
-// reconcileAll has workers reconcile the requests of a queue until the queue is shut down. A reconcile
-// returns after how long it is repeated; zero: never.
+// reconcileAll has workers reconcile the requests of a queue until the queue is shut down. A
+// reconcile returns after how long it is repeated; zero: never.
 func reconcileAll(reconcile func(ctrl.Request) time.Duration) (queue workqueue.TypedRateLimitingInterface[ctrl.Request], stop func()) {
 	queue = fair.NewQueue("", workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 	var workers sync.WaitGroup
@@ -40,8 +40,8 @@ func reconcileAll(reconcile func(ctrl.Request) time.Duration) (queue workqueue.T
 	}
 }
 
-// mostWait is how long an object may wait for a worker, whatever the databases of so many other namespaces
-// do. A namespace waits behind those that have no worker either and came earlier.
+// mostWait is how long an object may wait for a worker, whatever the databases of so many other
+// namespaces do. A namespace waits behind those that have no worker either and came earlier.
 func mostWait(namespaces int) time.Duration {
 	turns := (namespaces + reconcilers - 1) / reconcilers
 	return time.Duration(turns) * time.Second

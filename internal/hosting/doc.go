@@ -8,8 +8,8 @@
 // engine while both hold. A host dials only in its own goroutine: a database that swallows packets
 // delays nothing but itself.
 //
-// Beside the engines it runs plans (Plans) and verifications (Verifications): work that reads a whole
-// database, started by the leader's controllers and ended with them.
+// Beside the engines it runs plans (Plans) and verifications (Verifications): work that reads a
+// whole database, started by the leader's controllers and ended with them.
 //
 // This package declares nothing and knows nothing of what a schema should hold. Of Kubernetes it
 // knows only the names of the objects.

@@ -105,9 +105,9 @@ func (m *engineMetrics) Failed(err error) {
 // otherCurrency is the label of all currencies that are not in ISO 4217.
 const otherCurrency = "other"
 
-// currencyLabel is the label of a currency. A currency has series of its own only if it is in ISO 4217,
-// whatever was seen before: purchases may have any three letters as their currency, and made-up ones
-// of one database must not use up the series of the others.
+// currencyLabel is the label of a currency. A currency has series of its own only if it is in ISO
+// 4217, whatever was seen before: purchases may have any three letters as their currency, and
+// made-up ones of one database must not use up the series of the others.
 func currencyLabel(currency string) string {
 	if reward.KnownCurrency(currency) {
 		return currency

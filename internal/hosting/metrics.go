@@ -14,8 +14,8 @@ type metrics struct {
 	running, batches, connections, heartbeat *prometheus.Desc
 }
 
-// Metrics returns a collector of this process' engines: their flows, and for each AttributionDatabase
-// whether its engine runs and how it gets on.
+// Metrics returns a collector of this process' engines: their flows, and for each
+// AttributionDatabase whether its engine runs and how it gets on.
 func (r *Registry) Metrics() prometheus.Collector {
 	describe := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("referral_"+name, help, append([]string{"namespace", "database"}, labels...), nil)

@@ -162,8 +162,8 @@ func (p *Plans) startNext(ctx context.Context) (run func()) {
 	}
 }
 
-// next returns the plan that starts next: of the plans of namespaces that may start one, the first by
-// before. nil: there is none.
+// next returns the plan that starts next: of the plans of namespaces that may start one, the first
+// by before. nil: there is none.
 func (p *Plans) next() *plan {
 	var first *plan
 	for _, known := range p.plans {

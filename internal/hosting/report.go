@@ -49,7 +49,8 @@ func (h *host) moment() (moment Moment, idle bool) {
 	return moment, idle
 }
 
-// ErrReportsInUse reports that there is no memory for the report of another database of a namespace.
+// ErrReportsInUse reports that there is no memory for the report of another database of a
+// namespace.
 var ErrReportsInUse = errors.New("the reports about all campaigns in the databases of this namespace take the memory that other namespaces " +
 	"leave for them: use fewer databases in one namespace, or remove the rows of table campaign that no object declares any more")
 

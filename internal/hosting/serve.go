@@ -66,8 +66,8 @@ func (h *host) serve(ctx context.Context, db *postgres.DB, identity database.Ide
 }
 
 // mayServe reports whether the schema belongs to identity and has the versions that this binary
-// knows. For the owner it records a heartbeat, in a schema of older versions too: it stays the owner
-// of one that is suspended, or that cannot be migrated.
+// knows. For the owner it records a heartbeat, in a schema of older versions too: it stays the
+// owner of one that is suspended, or that cannot be migrated.
 func (h *host) mayServe(ctx context.Context, db *postgres.DB, identity database.Identity) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

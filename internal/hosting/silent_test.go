@@ -47,8 +47,8 @@ const (
 	// headStart is how long the jobs of silent servers have to take slots.
 	headStart = 200 * time.Millisecond
 
-	// soonerThanATimeout is less than the timeout of a statement, which ends a job that a silent server
-	// holds up.
+	// soonerThanATimeout is less than the timeout of a statement, which ends a job that a silent
+	// server holds up.
 	soonerThanATimeout = 15 * time.Second
 )
 

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// slowAfter is how long a use of a database may take until it counts as slow. Until then it keeps a
-	// worker without a slot, for which a namespace without a worker may have to wait (see package fair).
+	// slowAfter is how long a use of a database may take until it counts as slow. Until then it keeps
+	// a worker without a slot, for which a namespace without a worker may have to wait (see package
+	// fair).
 	slowAfter = time.Second
 
 	// slowMemory is how long after a slow use a database counts as slow, although uses have been quick
@@ -56,8 +57,9 @@ func (s *slowSlots) release(namespace string) {
 }
 
 // useWithSlot runs use, which needs a slot once it is slow. If there is none for it, its context is
-// cancelled, and useWithSlot returns ErrSlow. A use of a database that counts as slow needs a slot from
-// the start, however it ends: so a slow database keeps a worker without a slot for slowAfter once.
+// cancelled, and useWithSlot returns ErrSlow. A use of a database that counts as slow needs a slot
+// from the start, however it ends: so a slow database keeps a worker without a slot for slowAfter
+// once.
 func (h *host) useWithSlot(
 	ctx context.Context, slots *slowSlots, db *postgres.DB, use func(context.Context, *postgres.DB) error,
 ) (err error) {

@@ -36,8 +36,8 @@ type State struct {
 	// ResyncFault is why resyncs make no progress while batches do; nil: no such fault is known.
 	ResyncFault error
 
-	// AwaySince is since when there is no connection, or the database does not answer; zero: it answers,
-	// as far as is known.
+	// AwaySince is since when there is no connection, or the database does not answer; zero: it
+	// answers, as far as is known.
 	AwaySince time.Time
 
 	// Unreported reports whether there was no memory for the newest status that was read from the
@@ -133,7 +133,8 @@ func (h *host) change(alter func(*condition)) {
 	}
 }
 
-// alter alters the host's condition, and reports whether that shows. The host's mutex must be locked.
+// alter alters the host's condition, and reports whether that shows. The host's mutex must be
+// locked.
 func (h *host) alter(alter func(*condition)) (shows bool) {
 	was := h.condition
 	alter(&h.condition)

@@ -11,10 +11,10 @@ import (
 // jobsAtOnce is how many jobs of one kind, plans or verifications, a process runs at a time.
 const jobsAtOnce = 2
 
-// turns decides when jobs of one kind may start. A namespace runs one job at a time: while all of its
-// databases are slow, or never answer, the jobs of other namespaces run beside it. The next job is of
-// the namespace whose last job started longest ago, so that many jobs of one namespace do not delay
-// those of another. Plans and Verifications guard theirs by their mutex, but for run.
+// turns decides when jobs of one kind may start. A namespace runs one job at a time: while all of
+// its databases are slow, or never answer, the jobs of other namespaces run beside it. The next job
+// is of the namespace whose last job started longest ago, so that many jobs of one namespace do not
+// delay those of another. Plans and Verifications guard theirs by their mutex, but for run.
 type turns struct {
 	wake    chan struct{}   // has a value when a job may have to be started
 	running map[string]bool // the namespaces whose job runs, or was dropped and has not ended yet
@@ -58,9 +58,9 @@ func (t *turns) start(namespace string) {
 	t.running[namespace] = true
 }
 
-// end records that the job of a namespace has ended. waiting are the namespaces of the jobs that have
-// yet to start. A namespace is forgotten once none of its jobs runs and no waiting namespace's last
-// job started earlier than its own: its next job then has no other to wait for.
+// end records that the job of a namespace has ended. waiting are the namespaces of the jobs that
+// have yet to start. A namespace is forgotten once none of its jobs runs and no waiting namespace's
+// last job started earlier than its own: its next job then has no other to wait for.
 func (t *turns) end(namespace string, waiting iter.Seq[string]) {
 	delete(t.running, namespace)
 	earliest := t.started + 1

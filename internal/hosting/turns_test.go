@@ -18,8 +18,8 @@ func TestTurnsKeepNothingOfNamespacesWithoutJobs(t *testing.T) {
 	}
 }
 
-// A namespace whose jobs come one by one would be forgotten after each. Its next job would then start
-// before the job of another namespace that was already waiting.
+// A namespace whose jobs come one by one would be forgotten after each. Its next job would then
+// start before the job of another namespace that was already waiting.
 func TestTurnsKeepTheOrderOfNamespacesWhileJobsWait(t *testing.T) {
 	turns := newTurns()
 	turns.start("waiting")

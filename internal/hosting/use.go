@@ -18,8 +18,9 @@ const useTimeout = 5 * time.Second
 
 // Prepare lets the reconciler of the AttributionDatabase use the database, whatever object owns the
 // schema. Afterwards the host checks at once whether it may serve the schema. While there is no
-// connection, or the database is known to be cut off, it fails at once with the cause. A use may take
-// long, such as a migration, while not too many others do; else Prepare cancels it and returns ErrSlow.
+// connection, or the database is known to be cut off, it fails at once with the cause. A use may
+// take long, such as a migration, while not too many others do; else Prepare cancels it and returns
+// ErrSlow.
 func (r *Registry) Prepare(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -39,10 +40,10 @@ func (r *Registry) Prepare(
 }
 
 // Use lets the reconciler of the campaigns use a database that is being served. It never waits for
-// its turn. While the database is not served, Use fails at once with the cause; while all its slots are
-// taken, or when it is slow and too many others are, with ErrBusy; and when the database does not
-// answer, at a deadline. So dead or slow databases with many campaigns cost the reconciles of other
-// databases next to nothing.
+// its turn. While the database is not served, Use fails at once with the cause; while all its slots
+// are taken, or when it is slow and too many others are, with ErrBusy; and when the database does
+// not answer, at a deadline. So dead or slow databases with many campaigns cost the reconciles of
+// other databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -146,8 +147,8 @@ func (h *host) learn(err error) {
 	}
 }
 
-// usable returns the connections of a host that has reached phase, and the context that ends when they
-// are closed, or why they cannot be used.
+// usable returns the connections of a host that has reached phase, and the context that ends when
+// they are closed, or why they cannot be used.
 func (h *host) usable(phase Phase) (*postgres.DB, context.Context, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

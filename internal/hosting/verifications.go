@@ -238,8 +238,8 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 	}
 }
 
-// Unavailable reports whether an error means that the database cannot be used at present, which says
-// nothing about what is in it.
+// Unavailable reports whether an error means that the database cannot be used at present, which
+// says nothing about what is in it.
 func Unavailable(err error) bool {
 	return errors.Is(err, ErrConnecting) || errors.Is(err, ErrNotServing) || errors.Is(err, ErrNotHosted) ||
 		errors.Is(err, context.Canceled) || cutsOff(postgres.Classify(err))

@@ -148,8 +148,8 @@ func (o outcome) clone() outcome {
 	return same
 }
 
-// commitAsSeen applies a commit about some users under the present facts and configuration. If the result differs
-// and the batch may have read earlier ones, it applies the commit under these.
+// commitAsSeen applies a commit about some users under the present facts and configuration. If the
+// result differs and the batch may have read earlier ones, it applies the commit under these.
 //
 // A batch reads the facts of its referees first, and later the facts to which these refer: the link
 // of a typed code, then touches with their links, then the fingerprints of referrers.

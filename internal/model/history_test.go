@@ -105,7 +105,8 @@ func (h *history) converge(o converge) {
 }
 
 // isDigestOfWithheld reports whether the write changes only the digest of a referee with withheld
-// pairs. The engine writes it if their campaign has been suspended since, so that it judges no pair.
+// pairs. The engine writes it if their campaign has been suspended since, so that it judges no
+// pair.
 func (h *history) isDigestOfWithheld(w write) bool {
 	var is row
 	return w.isDigest() && json.Unmarshal(w.now, &is) == nil && h.withholds(is.User)

@@ -67,8 +67,8 @@ type place struct {
 }
 
 // reversedReason returns why a pair does not count. A pair that was never admitted and that no
-// reversal takes back says CampaignDeleted of no campaign: it keeps its reason while its campaign is
-// closed (rules 15 and 17).
+// reversal takes back says CampaignDeleted of no campaign: it keeps its reason while its campaign
+// is closed (rules 15 and 17).
 func (m *model) reversedReason(v *verdict) string {
 	switch {
 	case v.reason != "CampaignDeleted" || m.takenBack(v.pair) || v.pair.admitted():

@@ -78,8 +78,8 @@ func (m *model) erase(user string) {
 	m.signups[user] = s
 }
 
-// conditionHolds reports whether the condition is true of the purchase. Without an attribution there
-// is no condition, and the answer is whether the pair was admitted.
+// conditionHolds reports whether the condition is true of the purchase. Without an attribution
+// there is no condition, and the answer is whether the pair was admitted.
 func (v *verdict) conditionHolds() bool {
 	if v.terms == nil {
 		return v.pair.admitted()
@@ -146,8 +146,8 @@ func (m *model) haveFixed() {
 
 // settled removes from the comparison what may differ for the moment. While attributions are being
 // fixed, that is the touch that they name. Then, and while a campaign is being reversed, which
-// enqueues referees only when it ends, it is also why a pair without an attribution, which was never
-// admitted, does not count: the touches may have been moved already.
+// enqueues referees only when it ends, it is also why a pair without an attribution, which was
+// never admitted, does not count: the touches may have been moved already.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// undecided are the users of referees that are not decided, so that a resync leaves their rows alone.
+// undecided are the users of referees that are not decided, so that a resync leaves their rows
+// alone.
 const undecided = "(SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)"
 
 // tampers are statements that alter one row of the results, by column. A resync repairs it.

@@ -44,7 +44,8 @@ const (
 
 // ParseConfig returns a pool's configuration for a postgres:// URI. Neither the URI nor the
 // environment can name a local file, service or socket. declared overrides the URI's sslmode; see
-// TLS. Errors are *URIError, ErrNoCertificate or ErrLargeAuthority and never contain a part of the URI.
+// TLS. Errors are *URIError, ErrNoCertificate or ErrLargeAuthority and never contain a part of the
+// URI.
 func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	u, err := parseURI(raw)
 	if err != nil {

@@ -163,8 +163,8 @@ func endless(c io.Writer, message pgproto3.BackendMessage) error {
 	return err
 }
 
-// login lets any user in. A request to cancel a statement ends with an error, as connections do that
-// request it.
+// login lets any user in. A request to cancel a statement ends with an error, as connections do
+// that request it.
 func login(c io.ReadWriter) error {
 	backend := pgproto3.NewBackend(c, c)
 	message, err := backend.ReceiveStartupMessage()

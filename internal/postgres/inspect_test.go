@@ -171,8 +171,8 @@ func kept(do func()) int64 {
 	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
 
-// answeringPings lets any user in, and sends so many messages beside the answer to each ping but the
-// first.
+// answeringPings lets any user in, and sends so many messages beside the answer to each ping but
+// the first.
 func answeringPings(c io.ReadWriter, times int, beside func(int) pgproto3.BackendMessage) error {
 	if err := login(c); err != nil {
 		return err

@@ -70,8 +70,8 @@ func limitReading(connection *pgx.Conn) {
 	}
 }
 
-// read counts bytes that were read. It returns an error once they exceed a limit. Nothing else would
-// end a write that the server does not read, so it closes the connection then.
+// read counts bytes that were read. It returns an error once they exceed a limit. Nothing else
+// would end a write that the server does not read, so it closes the connection then.
 func (c *watched) read(data []byte) error {
 	buffers := max(len(data), bufferBytes)
 	if c.encrypted {

@@ -67,8 +67,8 @@ func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
 	return clean, nil
 }
 
-// Rollback rolls tx back, so that its connection is given back, even if ctx has ended. After a commit
-// it does nothing.
+// Rollback rolls tx back, so that its connection is given back, even if ctx has ended. After a
+// commit it does nothing.
 func Rollback(ctx context.Context, tx pgx.Tx) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

@@ -41,8 +41,8 @@ type endpoint struct {
 	port uint16
 }
 
-// A Secret has up to 1 MiB, and a name may lead to thousands of addresses. Each host costs memory in
-// every connection, and each address a login whenever no connection can be made.
+// A Secret has up to 1 MiB, and a name may lead to thousands of addresses. Each host costs memory
+// in every connection, and each address a login whenever no connection can be made.
 const (
 	uriBytes     = 8 << 10
 	uriHosts     = 16

@@ -109,7 +109,8 @@ func (n secretName) conceal(text string) string {
 }
 
 // plain is Plain without the names. They are replaced before the text is cut, which would leave a
-// part of a name, and again on one line, since characters that are left out may have divided a name.
+// part of a name, and again on one line, since characters that are left out may have divided a
+// name.
 func (n secretNames) plain(text string, limit int) string {
 	return strings.Clone(Cut(n.conceal(oneLine(n.conceal(text))), limit))
 }
@@ -121,9 +122,9 @@ func partOfWord(r rune) bool {
 // sqlState matches a code that is not words of the server's own.
 var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
 
-// clean makes the words of err fit to be shown: plain, cut and without the names. Every error of the
-// driver passes through it on its way out of this package. Errors are kept for long, and a server
-// may write a message of 4 MiB into each, so clean leaves nothing in err that is longer.
+// clean makes the words of err fit to be shown: plain, cut and without the names. Every error of
+// the driver passes through it on its way out of this package. Errors are kept for long, and a
+// server may write a message of 4 MiB into each, so clean leaves nothing in err that is longer.
 func (n secretNames) clean(err error) error {
 	if err == nil {
 		return nil
@@ -143,8 +144,8 @@ func (n secretNames) clean(err error) error {
 	return err
 }
 
-// Short returns err with words that are plain and cut, and nothing longer in it. Apply it to an error
-// that repeats what a server said before it is kept.
+// Short returns err with words that are plain and cut, and nothing longer in it. Apply it to an
+// error that repeats what a server said before it is kept.
 func Short(err error) error { return secretNames(nil).clean(err) }
 
 // cause returns what is kept of an innermost error: enough for Classify and for what else this

@@ -18,8 +18,8 @@ const (
 // Keep returns a Kept that has reserved nothing.
 func (q *Quota) Keep(tenant string) Kept { return Kept{quota: q, tenant: tenant} }
 
-// Grow reserves what an object of that many bytes needs. If that is not possible, it changes nothing
-// and returns false.
+// Grow reserves what an object of that many bytes needs. If that is not possible, it changes
+// nothing and returns false.
 func (k *Kept) Grow(bytes int) bool {
 	more := reservation(bytes) - k.reserved
 	if more <= 0 {

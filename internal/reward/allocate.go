@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// MostBudgetLeft is less than math.MaxInt64, which may stand for a need beyond the range of int64: no
-// budget has capacity for that.
+// MostBudgetLeft is less than math.MaxInt64, which may stand for a need beyond the range of int64:
+// no budget has capacity for that.
 const MostBudgetLeft = 1<<63 - 2
 
 // Capacity is what cap and budget of one campaign leave. Allocate uses it up as it admits.
@@ -49,9 +49,9 @@ type Waitlist struct {
 // joins the waitlist. A claim is never admitted while a waiting pair before it could fit; a pair
 // that does not fit is passed over. While a rollout goes on that the budget may not suffice for,
 // nothing is admitted: its growths are served in admission order once all are known. Where an
-// admission may have made another waiting pair fit, nothing further is admitted. It reports how many
-// claims were admitted or grew, and whether a claim waits that fits, so that the campaign has to be
-// allocated again.
+// admission may have made another waiting pair fit, nothing further is admitted. It reports how
+// many claims were admitted or grew, and whether a claim waits that fits, so that the campaign has
+// to be allocated again.
 //
 // An error names the claim whose credits cannot be computed.
 func Allocate(capacity *Capacity, claims []Claim, waitlist Waitlist) (admitted int, again bool, err error) {

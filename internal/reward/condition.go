@@ -69,8 +69,8 @@ func CompileCondition(text string) (*Condition, error) {
 	return condition, nil
 }
 
-// holds reports whether the condition is true for a purchase, and adds the cost of the evaluation to
-// facts.cost. A condition that ends in an error counts as false.
+// holds reports whether the condition is true for a purchase, and adds the cost of the evaluation
+// to facts.cost. A condition that ends in an error counts as false.
 func (c *Condition) holds(facts *conditionFacts) (bool, error) {
 	result, details, err := c.program.Eval(facts)
 	if details != nil && details.ActualCost() != nil {

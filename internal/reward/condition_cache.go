@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The same texts are compiled whenever a purchase is decided and a policy is reconciled, so compiled
-// conditions are cached for the whole process: up to cacheBytes, and each until it has not been used
-// for cacheIdle, as when no policy has it any more.
+// The same texts are compiled whenever a purchase is decided and a policy is reconciled, so
+// compiled conditions are cached for the whole process: up to cacheBytes, and each until it has not
+// been used for cacheIdle, as when no policy has it any more.
 const (
 	cacheBytes = 16 << 20
 	cacheIdle  = 10 * time.Minute

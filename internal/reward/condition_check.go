@@ -41,7 +41,8 @@ func conditionFalse(c *candidate) Reason {
 	return ""
 }
 
-// errConditionsCost means that a referee has so many purchases that deciding it would take too long.
+// errConditionsCost means that a referee has so many purchases that deciding it would take too
+// long.
 var errConditionsCost = fmt.Errorf("the conditions of the referee's purchases cost more than %d comparisons", refereeLimit)
 
 func (o *Outcome) countConditionError(campaign string) {

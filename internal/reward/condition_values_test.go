@@ -55,8 +55,8 @@ func TestNumbersOfAttributesKeepTheirValue(t *testing.T) {
 	}
 }
 
-// A text of the facts that is longer than the limit ends the evaluation, wherever it comes from: the
-// owner of a database can drop its constraints.
+// A text of the facts that is longer than the limit ends the evaluation, wherever it comes from:
+// the owner of a database can drop its constraints.
 func TestTextsOfTheFactsAreBounded(t *testing.T) {
 	long := strings.Repeat("é", maxText+1)
 	facts := func() *conditionFacts {
@@ -76,8 +76,8 @@ func TestTextsOfTheFactsAreBounded(t *testing.T) {
 	}
 }
 
-// The attributes are one value that takes long to check or convert, and the condition reads it again
-// and again.
+// The attributes are one value that takes long to check or convert, and the condition reads it
+// again and again.
 func TestReadingAnAttributeAgainTakesNoTime(t *testing.T) {
 	const readsTen = "lists.range(10).exists(i, purchase.attributes.v == i + 7)"
 	for name, c := range map[string]struct{ condition, value string }{

@@ -12,7 +12,7 @@
 //	checks.go                 the lists of checks, and when each list applies
 //	period.go, window.go      checks of times
 //	net.go                    checks of amounts and currencies
-//	condition*.go             conditions in CEL: what they can read, what they may cost, errors and warnings
+//	condition*.go             conditions in CEL: what they can read and cost, errors and warnings
 //	selfreward.go             checks against self-reward
 //	forgotten.go              what replaces facts that an erasure blanked
 //	first.go                  which purchase is the first

@@ -49,8 +49,8 @@ type Difference struct {
 	Change        *big.Int // minor units, not zero
 }
 
-// Bounds of the memory for the largest differences: how many there are, and the bytes of their texts.
-// Beyond them those that are smallest so far are forgotten.
+// Bounds of the memory for the largest differences: how many there are, and the bytes of their
+// texts. Beyond them those that are smallest so far are forgotten.
 const (
 	mostBeneficiaries = 20_000
 	mostTextBytes     = 4 << 20
@@ -70,8 +70,8 @@ type Tally struct {
 // beneficiaryAccount identifies the account of one beneficiary in one currency.
 type beneficiaryAccount struct{ beneficiaryID, currency string }
 
-// NewTally returns the tally of a plan for a campaign. Differences per beneficiary are only added up
-// if they are wanted.
+// NewTally returns the tally of a plan for a campaign. Differences per beneficiary are only added
+// up if they are wanted.
 func NewTally(campaign string, differences bool) *Tally {
 	t := &Tally{campaign: campaign, effects: map[string]*Effects{}, forward: map[string]*Forward{}, reasons: map[Reason]int64{}}
 	if differences {
@@ -217,8 +217,8 @@ func (t *Tally) forwardIn(currency string) *Forward {
 	return t.forward[currency]
 }
 
-// earnsAnew calls add with each credit that the purchases of a referee that arrived after since earn
-// in the campaign, as new pairs of its newest revision.
+// earnsAnew calls add with each credit that the purchases of a referee that arrived after since
+// earn in the campaign, as new pairs of its newest revision.
 func (c *Configuration) earnsAnew(name string, referee *Referee, attribution *Attribution, since time.Time, add func(Money)) error {
 	campaign := c.Campaigns[name]
 	if campaign == nil || attribution == nil || attribution.Campaign != name || referee.Signup == nil ||

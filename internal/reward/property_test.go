@@ -76,8 +76,8 @@ func (w *world) step(t *rapid.T) {
 	w.checkRepeats(t, outcome)
 }
 
-// allocate concludes claims, which only pairs of campaigns that are not open make: no campaign of the
-// world has limits.
+// allocate concludes claims, which only pairs of campaigns that are not open make: no campaign of
+// the world has limits.
 func (w *world) allocate(t *rapid.T, claims []Claim) {
 	for i := range claims {
 		campaign := w.config.Campaigns[claims[i].Decision.Campaign]

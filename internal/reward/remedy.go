@@ -27,9 +27,9 @@ func Remedy(mode Mode, state State, reason Reason, maturesAt time.Time) string {
 	return "Ask again in a minute: the purchase has not been decided yet."
 }
 
-// ShownReason returns the reason to show for a pair that is recorded with a reason. A waiting pair is
-// shown with what it waits for now, if that is known, and not with what it lacked when it was decided
-// last. In a deleted campaign it waits for the campaign's declaration.
+// ShownReason returns the reason to show for a pair that is recorded with a reason. A waiting pair
+// is shown with what it waits for now, if that is known, and not with what it lacked when it was
+// decided last. In a deleted campaign it waits for the campaign's declaration.
 func ShownReason(mode Mode, state State, recorded, waitsFor Reason) Reason {
 	switch {
 	case state != Waiting:
@@ -62,8 +62,8 @@ func waitingRemedy(mode Mode, reason Reason) string {
 	}
 }
 
-// heldRemedy is about a held pair. The holds of a suspended campaign do not end; in every other mode
-// they do.
+// heldRemedy is about a held pair. The holds of a suspended campaign do not end; in every other
+// mode they do.
 func heldRemedy(mode Mode, reason Reason, maturesAt time.Time) string {
 	at := timeText(maturesAt)
 	granted := "The credit is granted at " + at

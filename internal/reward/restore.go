@@ -29,8 +29,8 @@ type Entered struct {
 
 // Restore returns the pair that the remains belong to. The pair keeps its campaign, revision,
 // beneficiaries and amounts, so that it is not decided anew. Ledger entries win over credits, and
-// credits over the row. The ordinal comes from the row alone, and the admission order from the row or
-// the waitlist. A pair without entries and credits that has a place on the waitlist is Waiting.
+// credits over the row. The ordinal comes from the row alone, and the admission order from the row
+// or the waitlist. A pair without entries and credits that has a place on the waitlist is Waiting.
 //
 // purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {

@@ -8,9 +8,9 @@ import (
 // RestoreAttribution returns the attribution that an admitted pair has when the recorded one is
 // missing or was altered. The sources, in order: the link of the typed code and the referee's
 // touches, if they name the pair's campaign and referrer and the referee's admitted purchases count
-// by them; the recorded attribution, if it names campaign and referrer too; the pair itself. Whether
-// the link is alive and the touch within the window is not checked: both may have changed after the
-// pair was admitted.
+// by them; the recorded attribution, if it names campaign and referrer too; the pair itself.
+// Whether the link is alive and the touch within the window is not checked: both may have changed
+// after the pair was admitted.
 func (c *Configuration) RestoreAttribution(referee *Referee, pair *Pair) *Attribution {
 	if pair.cameBy(referee.Code) && c.mayHaveTyped(referee, pair) {
 		restored := codeAttribution(referee.Code, referee.Signup.SignedUpAt)
@@ -58,8 +58,8 @@ func (c *Configuration) touchOf(referee *Referee, pair *Pair) *Touch {
 	return picked
 }
 
-// mayHaveTyped reports whether the typed code may have attributed the signup: all admitted purchases
-// count by it. Its link may have come later, after a touch attributed the signup.
+// mayHaveTyped reports whether the typed code may have attributed the signup: all admitted
+// purchases count by it. Its link may have come later, after a touch attributed the signup.
 func (c *Configuration) mayHaveTyped(referee *Referee, pair *Pair) bool {
 	if referee.Signup == nil {
 		return false

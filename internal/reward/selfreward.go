@@ -23,8 +23,8 @@ func sharedFingerprint(c *candidate) Reason {
 	return ""
 }
 
-// SharesFingerprint reports whether the referee's signup and the referrer's own share a fingerprint,
-// or did when either was erased.
+// SharesFingerprint reports whether the referee's signup and the referrer's own share a
+// fingerprint, or did when either was erased.
 func (r *Referee) SharesFingerprint(referrerID string) bool {
 	if r.Signup == nil {
 		return false

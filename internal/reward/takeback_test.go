@@ -35,8 +35,8 @@ func TestTakeBackEqualsTheDecisionInAReversingCampaign(t *testing.T) {
 	}
 }
 
-// A campaign that is reversed has nothing to take back from a pair that was never admitted, once the
-// signup is attributed to another campaign.
+// A campaign that is reversed has nothing to take back from a pair that was never admitted, once
+// the signup is attributed to another campaign.
 func TestReversalKeepsTheReasonOfAPairThatEarnedNothing(t *testing.T) {
 	s := newStory().record(t)
 	moved := openCampaign("moved", fiveDollars())

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Answers is a server that answers statements with rows which no Postgres computes. A statement that
-// contains a key is answered with the row of its values, and every other one with no row.
+// Answers is a server that answers statements with rows which no Postgres computes. A statement
+// that contains a key is answered with the row of its values, and every other one with no row.
 type Answers map[string][]any
 
 // Serve serves every connection until the test ends, and returns a URI.

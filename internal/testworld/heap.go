@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// HeapGrowth returns by how many bytes the heap grows at most while a function runs. Objects that are
-// freed meanwhile hardly count. No other test may run beside it.
+// HeapGrowth returns by how many bytes the heap grows at most while a function runs. Objects that
+// are freed meanwhile hardly count. No other test may run beside it.
 func HeapGrowth(run func()) int64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	runtime.GC()

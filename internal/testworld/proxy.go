@@ -87,9 +87,9 @@ func (p *Proxy) Pass() {
 	}
 }
 
-// SilenceAt silences each connection over which a client sends these words: it stays open, and nothing
-// passes any more, not even that the server closes it. So does a pooler that has lost its server, or a
-// server that means harm.
+// SilenceAt silences each connection over which a client sends these words: it stays open, and
+// nothing passes any more, not even that the server closes it. So does a pooler that has lost its
+// server, or a server that means harm.
 func (p *Proxy) SilenceAt(words string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -96,12 +96,12 @@ func (c *cluster) list(ctx context.Context, k kind) (*unstructured.UnstructuredL
 	return list, c.explain(err, "list", k, "")
 }
 
-// create creates an object for this call, named by a prefix and random letters. A field that the API
-// server does not know is an error: the operator is older than the plugin.
+// create creates an object for this call, named by a prefix and random letters. A field that the
+// API server does not know is an error: the operator is older than the plugin.
 //
-// An interruption waits for the API server's answer, and an object whose answer was lost is deleted.
-// So an error leaves an object behind only if the API server can no longer be reached; it stays until
-// its ttl has passed.
+// An interruption waits for the API server's answer, and an object whose answer was lost is
+// deleted. So an error leaves an object behind only if the API server can no longer be reached; it
+// stays until its ttl has passed.
 func (c *cluster) create(ctx context.Context, k kind, prefix string, spec any) (*unstructured.Unstructured, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -118,7 +118,8 @@ func (c *cluster) create(ctx context.Context, k kind, prefix string, spec any) (
 	return created, c.explain(err, "create", k, "")
 }
 
-// remove deletes an object of this call, also if the call was interrupted. The object may have gone.
+// remove deletes an object of this call, also if the call was interrupted. The object may have
+// gone.
 func (c *cluster) remove(ctx context.Context, k kind, object *unstructured.Unstructured) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()

@@ -20,8 +20,8 @@ func (s *session) completeNames(k kind, most int) cobra.CompletionFunc {
 	}
 }
 
-// names are those of the objects of a kind in the namespace, each behind a prefix; none if they cannot
-// be listed.
+// names are those of the objects of a kind in the namespace, each behind a prefix; none if they
+// cannot be listed.
 func (s *session) names(cmd *cobra.Command, k kind, prefix string) []cobra.Completion {
 	c, err := s.connect(cmd)
 	if err != nil {

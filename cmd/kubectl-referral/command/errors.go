@@ -58,8 +58,8 @@ func (c *cluster) explain(err error, verb string, k kind, name string) error {
 	return &problem{fmt.Sprintf("cannot %s %s%s: %v", verb, object, where, err), err}
 }
 
-// kindIsMissing reports whether the API server does not serve the kind. A missing object has an answer
-// of its own, which names it.
+// kindIsMissing reports whether the API server does not serve the kind. A missing object has an
+// answer of its own, which names it.
 func kindIsMissing(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
@@ -80,6 +80,6 @@ func (c *cluster) binding() string {
 	return fmt.Sprintf("kubectl create rolebinding NAME -n %s --clusterrole=%s --user=USER", c.namespace, c.role)
 }
 
-// oneLine is the text of an error without line breaks and without what a terminal could act on: names
-// and messages are other people's.
+// oneLine is the text of an error without line breaks and without what a terminal could act on:
+// names and messages are other people's.
 func oneLine(err error) string { return view.OneLine(err.Error()) }

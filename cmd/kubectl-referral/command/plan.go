@@ -213,8 +213,8 @@ func planProgress(campaign string, p *v1alpha1.RewardPlan) string {
 	}
 }
 
-// edits are the fields that the files change. The plan has the proposed specs with their defaults, as
-// the API server would store them.
+// edits are the fields that the files change. The plan has the proposed specs with their defaults,
+// as the API server would store them.
 func (o *plan) edits(ctx context.Context, c *cluster, q question, created *unstructured.Unstructured) ([]view.Edit, error) {
 	var edits []view.Edit
 	if q.edited != nil {

@@ -63,8 +63,8 @@ func (o *reconcile) reconcile(ctx context.Context, server *cluster, t target) er
 	return err
 }
 
-// answers reports whether the request that was handled last answers the one of this command. Another
-// request may have taken its place; what is done for a later one is done for this one too.
+// answers reports whether the request that was handled last answers the one of this command.
+// Another request may have taken its place; what is done for a later one is done for this one too.
 func answers(handled, requested, present string) bool {
 	if handled == requested || present == requested {
 		return handled == requested

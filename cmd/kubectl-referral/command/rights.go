@@ -59,12 +59,12 @@ func Rights(cmd *cobra.Command) []Right { return rights[cmd.Name()] }
 // roles are those that have the rights of a command, by its name; the others need edit.
 var roles = map[string]string{"plan": "referral-operator-planner", "explain": "referral-operator-support", "status": "view"}
 
-// Role is the ClusterRole that has the rights of a command; of explain, all but the one that the role
-// view has.
+// Role is the ClusterRole that has the rights of a command; of explain, all but the one that the
+// role view has.
 func Role(cmd *cobra.Command) string { return cmp.Or(roles[cmd.Name()], "edit") }
 
-// RoleSentence says which role has the rights of a command. For explain the role lacks one of them, which
-// view has. quote is written before and after the role's name.
+// RoleSentence says which role has the rights of a command. For explain the role lacks one of them,
+// which view has. quote is written before and after the role's name.
 func RoleSentence(cmd *cobra.Command, quote string) string {
 	which := "these rights"
 	if cmd.Name() == "explain" {

@@ -104,7 +104,8 @@ the command takes.`,
 	return root
 }
 
-// connectionFlags are the flags of kubectl that say which API server to ask, as which user and where.
+// connectionFlags are the flags of kubectl that say which API server to ask, as which user and
+// where.
 func connectionFlags() *genericclioptions.ConfigFlags {
 	all := genericclioptions.NewConfigFlags(true)
 	return &genericclioptions.ConfigFlags{

@@ -34,7 +34,8 @@ func arguments(n int) string {
 	return fmt.Sprintf("%d arguments", n)
 }
 
-// unknownCommand is the error for the name of a command that does not exist, with one that is like it.
+// unknownCommand is the error for the name of a command that does not exist, with one that is like
+// it.
 func unknownCommand(root *cobra.Command, name string) error {
 	if like := root.SuggestionsFor(name); len(like) > 0 {
 		return fmt.Errorf("there is no command %q: did you mean %s? See %s --help", name, like[0], root.CommandPath())

@@ -1,4 +1,5 @@
-// Command docs writes a page of documentation for each command of kubectl-referral into a directory.
+// Command docs writes a page of documentation for each command of kubectl-referral into a
+// directory.
 package main
 
 import (

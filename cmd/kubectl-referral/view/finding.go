@@ -93,8 +93,8 @@ func suspendedBySpec(object resource) bool {
 // allow begins the names of annotations that permit something once.
 const allow = "referral-operator.io/allow-"
 
-// permissions are annotations that permit something once. The operator removes the one to take a schema
-// over once it has used it; a person has to remove the others.
+// permissions are annotations that permit something once. The operator removes the one to take a
+// schema over once it has used it; a person has to remove the others.
 func permissions(object resource) []finding {
 	var found []finding
 	for _, name := range slices.Sorted(maps.Keys(object.GetAnnotations())) {

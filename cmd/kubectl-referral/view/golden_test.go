@@ -31,8 +31,8 @@ func object[T any](t *testing.T, path string) *T {
 	return into
 }
 
-// each runs a test for each YAML file of a directory of testdata. The result is compared with the file
-// of the same name and the extension.
+// each runs a test for each YAML file of a directory of testdata. The result is compared with the
+// file of the same name and the extension.
 func each(t *testing.T, directory, extension string, render func(t *testing.T, path string) string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("testdata", directory, "*.yaml"))

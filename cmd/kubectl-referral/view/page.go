@@ -15,9 +15,9 @@ type Options struct {
 	Now   time.Time // times are shown relative to it
 }
 
-// color is the parameter of ANSI's "select graphic rendition". The colours are of the fixed 240, and
-// have enough contrast on white and on black: what terminals show for the basic eight differs, and
-// many yellows cannot be read on white.
+// color is the parameter of ANSI's "select graphic rendition". The colours are of the fixed 240,
+// and have enough contrast on white and on black: what terminals show for the basic eight differs,
+// and many yellows cannot be read on white.
 type color string
 
 const (

@@ -126,8 +126,8 @@ func list(currencies ...string) map[string]any {
 	return map[string]any{"m": items}
 }
 
-// A pull request's author chooses names, conditions and labels; the comment must not mention a user,
-// load an image or break the table.
+// A pull request's author chooses names, conditions and labels; the comment must not mention a
+// user, load an image or break the table.
 func TestMarkdownHasNoMeaningInTextOfManifests(t *testing.T) {
 	s := step(t, "testdata/plan/raise-new-pairs.yaml")
 	s.Edits[0].Changes[0].Proposed = "@everyone ![x](https://evil.example/x.png) a|b <img src=x> `code`\n\n# title"

@@ -15,8 +15,8 @@ func TestReviewsReadAsRecorded(t *testing.T) {
 	})
 }
 
-// The operator's tests record its answer for every reason in every state. All are in one file, so that
-// they can be compared at a glance.
+// The operator's tests record its answer for every reason in every state. All are in one file, so
+// that they can be compared at a glance.
 func TestReviewShowsEveryReasonInEveryState(t *testing.T) {
 	var all strings.Builder
 	for _, review := range *object[[]*v1alpha1.RewardReview](t, "testdata/outcomes.yaml") {

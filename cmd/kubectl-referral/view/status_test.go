@@ -80,7 +80,8 @@ func TestWhatWasLeftBehindIsRed(t *testing.T) {
 	}
 }
 
-// The operator removes take-over itself, so that it never has to be removed after it had its effect.
+// The operator removes take-over itself, so that it never has to be removed after it had its
+// effect.
 func TestPermissionSaysWhetherItMayHaveHadItsEffect(t *testing.T) {
 	database := &v1alpha1.AttributionDatabase{}
 	database.Annotations = map[string]string{v1alpha1.TakeOverAnnotation: "u1", v1alpha1.AllowReversalsAnnotation: "a1", v1alpha1.SuspendAnnotation: ""}

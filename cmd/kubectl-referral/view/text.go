@@ -75,8 +75,8 @@ func beginning(text string, n int) string {
 	return text
 }
 
-// wrap breaks a text into lines of at most n columns, at blanks where there are any; n is at least 2,
-// which one wide character takes.
+// wrap breaks a text into lines of at most n columns, at blanks where there are any; n is at least
+// 2, which one wide character takes.
 func wrap(text string, n int) []string {
 	n = max(n, 2)
 	var lines []string

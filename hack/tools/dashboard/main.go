@@ -108,8 +108,8 @@ func rows() []row {
 // source is the data source that the viewer chooses.
 var source = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 
-// build returns the dashboard, in the format that every Grafana in use imports: the second version of
-// the format needs a new one.
+// build returns the dashboard, in the format that every Grafana in use imports: the second version
+// of the format needs a new one.
 func build() (dashboard.Dashboard, error) { //nolint:staticcheck // the SDK prefers the second version
 	const width, height = 24, 8 // of a row of panels, in the cells of Grafana's grid
 

@@ -1,7 +1,6 @@
--- Reports whether the newest revision of campaign $1 can earn in currency $2, as the check of a policy
--- has it: each reward must. Fixed amounts and tiers have a currency; the currencies of a percentage
--- are the keys of minimum and maximum amounts, if there are any.
--- Uses revision_pkey.
+-- Reports whether the newest revision of campaign $1 can earn in currency $2, as the check of a
+-- policy has it: each reward must. Fixed amounts and tiers have a currency; the currencies of a
+-- percentage are the keys of minimum and maximum amounts, if there are any. Uses revision_pkey.
 SELECT NOT EXISTS (
     SELECT
       FROM (SELECT terms FROM referral.revision WHERE campaign = $1 ORDER BY revision DESC LIMIT 1) AS newest

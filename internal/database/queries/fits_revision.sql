@@ -1,7 +1,7 @@
 -- Reports whether campaign $1 may record a revision with digest $2 and terms $3.
--- It may if, with it, the revisions of all campaigns take at most $4 bytes of an engine's memory, or
--- at most $5 if it returns to the terms of the revision before the newest. Beside its text an amount
--- takes at most 64 bytes, and a reward or a tier less than 64 for each colon in its text.
+-- It may if, with it, the revisions of all campaigns take at most $4 bytes of an engine's memory,
+-- or at most $5 if it returns to the terms of the revision before the newest. Beside its text an
+-- amount takes at most 64 bytes, and a reward or a tier less than 64 for each colon in its text.
 -- Reads table revision whole, but only for a declaration of other terms than those in force.
 WITH recorded AS (
     SELECT terms::text AS text FROM referral.revision

@@ -1,6 +1,5 @@
--- Enqueues those of these referees that share a fingerprint with these referrers, where @shared says
--- that they do not, or the other way round.
--- Uses signup_pkey and shared_fingerprint_pkey.
+-- Enqueues those of these referees that share a fingerprint with these referrers, where @shared
+-- says that they do not, or the other way round. Uses signup_pkey and shared_fingerprint_pkey.
 INSERT INTO referral.change (shard, kind, key)
 SELECT referral.shard_of(d.user_id), 'Referee', d.user_id
   FROM unnest(@user_ids::text[], @referrer_ids::text[], @shared::boolean[]) AS d(user_id, referrer_id, shared)

@@ -1,9 +1,9 @@
--- Deletes touches that are older than the retention, and than the longest attribution window. A step
--- looks at no more than @limit touches, after those of the last step; after the last of all, the next step
--- is due a day later. A touch that an attribution rests on is kept, since the attribution is decided
--- from it until a pair is admitted. A touch that a writer has locked is left to the next day.
--- Returns whether another step is due. No row: none was, or another engine is at it.
--- Uses retention_pkey, touch_pkey, signup_visitor and attribution_pkey.
+-- Deletes touches that are older than the retention, and than the longest attribution window. A
+-- step looks at no more than @limit touches, after those of the last step; after the last of all,
+-- the next step is due a day later. A touch that an attribution rests on is kept, since the
+-- attribution is decided from it until a pair is admitted. A touch that a writer has locked is left
+-- to the next day. Returns whether another step is due. No row: none was, or another engine is at
+-- it. Uses retention_pkey, touch_pkey, signup_visitor and attribution_pkey.
 WITH place AS MATERIALIZED (
     SELECT visitor_id, touch_id,
            now() - greatest(touches, (SELECT coalesce(max(attribution_window), 0) FROM referral.campaign)) * interval '1 microsecond' AS before

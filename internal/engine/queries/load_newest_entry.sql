@@ -1,8 +1,7 @@
 -- Reads, for each purchase with entries that the engine made, campaign, revision and reason of the
--- newest one. If a campaign's entries add up to credit, its newest entry is read: an entry that takes
--- back what another campaign gave may be newer. Altered and foreign entries have a wrong checksum and
--- are left out.
--- Uses ledger_pkey.
+-- newest one. If a campaign's entries add up to credit, its newest entry is read: an entry that
+-- takes back what another campaign gave may be newer. Altered and foreign entries have a wrong
+-- checksum and are left out. Uses ledger_pkey.
 WITH own AS MATERIALIZED (
     SELECT user_id, purchase_id, campaign, revision, amount, reason, entry_id
       FROM referral.ledger

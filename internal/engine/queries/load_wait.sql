@@ -1,7 +1,7 @@
--- Reads, for those of these pairs that wait to be admitted, the cap and the budget of their campaign,
--- what pairs leave of the budget (see load_budget), the number of their referrer's admitted pairs, and
--- what they need of the budget as the next one.
--- Uses waitlist_pkey, campaign_pkey, credit_count_pkey and referrer_pkey.
+-- Reads, for those of these pairs that wait to be admitted, the cap and the budget of their
+-- campaign, what pairs leave of the budget (see load_budget), the number of their referrer's
+-- admitted pairs, and what they need of the budget as the next one. Uses waitlist_pkey,
+-- campaign_pkey, credit_count_pkey and referrer_pkey.
 WITH waiting AS MATERIALIZED (
     SELECT w.*
       FROM unnest($1::text[], $2::text[]) AS k(user_id, purchase_id)

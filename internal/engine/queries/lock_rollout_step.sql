@@ -1,6 +1,6 @@
--- Locks the rollouts of these campaigns before a step of one of them: it waits for batches that have
--- read how far the rollout has come, so that the step finds what they attributed.
--- Uses rollout_pkey.
+-- Locks the rollouts of these campaigns before a step of one of them: it waits for batches that
+-- have read how far the rollout has come, so that the step finds what they attributed. Uses
+-- rollout_pkey.
 SELECT o.campaign, o.revision, o.reached, o.reached_all
   FROM referral.rollout AS o
  WHERE o.campaign = ANY ($1)

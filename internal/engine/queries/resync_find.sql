@@ -2,17 +2,17 @@
 -- in one snapshot.
 --
 -- Rows that agree cancel out. Per referee:
--- facts: exclusive or of the hashes of its facts, of 1 if it shares a fingerprint with its referrer,
--- and of what was recorded when it was decided; 0 if they agree.
--- pairs, credits: rows there are, less rows there should be by the attribution and by the pairs.
--- earned: exclusive or of the hashes of the credits and of the ledger entries by key. An entry is
--- hashed with its absolute amount, so that a reversed grant leaves nothing either.
--- amount: sum of the credits less sum of the ledger entries.
+-- facts: exclusive or of the hashes of its facts, of 1 if it shares a fingerprint with its
+-- referrer, and of what was recorded when it was decided; 0 if they agree. pairs, credits: rows
+-- there are, less rows there should be by the attribution and by the pairs. earned: exclusive or of
+-- the hashes of the credits and of the ledger entries by key. An entry is hashed with its absolute
+-- amount, so that a reversed grant leaves nothing either. amount: sum of the credits less sum of
+-- the ledger entries.
 --
 -- Where earned and amount do not decide (several grants, held pairs beside granted ones) the
 -- referee's sums are compared key by key. Each row of results is compared with its own checksum;
--- the link of the typed code, else the touch that decides, of a signup without a fixed attribution is
--- compared with the recorded hash.
+-- the link of the typed code, else the touch that decides, of a signup without a fixed attribution
+-- is compared with the recorded hash.
 --
 -- This statement only finds referees to decide again. If one was found without need, nothing is
 -- written.
@@ -72,8 +72,8 @@ WITH not_fixed AS MATERIALIZED (
             OR w.checksum <> referral.checksum_of_waiting(w.user_id, w.purchase_id, w.campaign, w.referrer_id, w.admission_order, w.growing,
                                                           w.least_need, w.tier_starts, w.tier_needs, w.edit))
     UNION ALL
-    -- A pair waits, to be admitted or to grow, and is not on the waitlist, or is postponed without a
-    -- reason.
+    -- A pair waits, to be admitted or to grow, and is not on the waitlist, or is postponed without
+    -- a reason.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
@@ -91,8 +91,9 @@ WITH not_fixed AS MATERIALIZED (
      WHERE e.checksum = referral.checksum_of_entry(e.user_id, e.purchase_id, e.reward, e.seq, e.campaign, e.revision, e.beneficiary_id, e.amount,
                                                    e.currency, e.kind, e.reason)
     UNION ALL
-    -- A reversed pair without an attribution, and so without recorded hashes: its purchase or signup is
-    -- missing and the reason is another one, or a link or a touch may give another reason.
+    -- A reversed pair without an attribution, and so without recorded hashes: its purchase or
+    -- signup is missing and the reason is another one, or a link or a touch may give another
+    -- reason.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)

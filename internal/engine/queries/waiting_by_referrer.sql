@@ -1,6 +1,6 @@
 -- Finds the first waiting pairs of a campaign that need at most @budget, in minor units, and whose
--- referrer has fewer admitted pairs than the cap (@cap). At most @limit, and of one referrer at most
--- as many as the cap allows beside the @own pairs that the caller decides itself.
+-- referrer has fewer admitted pairs than the cap (@cap). At most @limit, and of one referrer at
+-- most as many as the cap allows beside the @own pairs that the caller decides itself.
 --
 -- Referrers below the cap are found by their number of admitted pairs, so that referrers at the cap
 -- cost nothing. If few of them could have a pair that fits, the first pairs of each are read; if

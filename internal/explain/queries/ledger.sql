@@ -1,4 +1,5 @@
--- Reads the newest ledger entries, at most $3 each, of purchases ($2) of a user ($1). Uses ledger_pkey.
+-- Reads the newest ledger entries, at most $3 each, of purchases ($2) of a user ($1). Uses
+-- ledger_pkey.
 SELECT l.purchase_id, l.entered_at, l.kind, l.reward, l.beneficiary_id, l.amount, l.currency, l.reason, l.revision
   FROM unnest($2::text[]) AS p(purchase_id)
  CROSS JOIN LATERAL (SELECT * FROM referral.ledger

@@ -1,6 +1,6 @@
--- Reads the newest events of a user ($1), at most $2: touches, signup, purchases, refunds, overrides
--- and ledger entries. It reads no landing URL, referer, attribute or fingerprint.
--- Uses signup_pkey, touch_visitor, purchase_pkey, refund_pkey, override_pkey, ledger_pkey.
+-- Reads the newest events of a user ($1), at most $2: touches, signup, purchases, refunds,
+-- overrides and ledger entries. It reads no landing URL, referer, attribute or fingerprint. Uses
+-- signup_pkey, touch_visitor, purchase_pkey, refund_pkey, override_pkey, ledger_pkey.
 SELECT at, what, code, campaign, purchase_id, amount, currency, visitor_id, touch_id, referrer_id, expires_at, disabled_at
   FROM ((SELECT t.touched_at AS at, 'Touched' AS what, coalesce(l.code, '') AS code, coalesce(l.campaign, '') AS campaign,
                 '' AS purchase_id, 0::bigint AS amount, '' AS currency, t.visitor_id, t.touch_id,

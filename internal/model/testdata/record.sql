@@ -47,8 +47,8 @@ BEGIN
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON referral.credit FOR EACH ROW EXECUTE FUNCTION proof.refuse();
 
--- An attribution records the exclusive or of the hashes of facts. So hashes of the present facts are
--- removed from it before the update, and added afterwards.
+-- An attribution records the exclusive or of the hashes of facts. So hashes of the present facts
+-- are removed from it before the update, and added afterwards.
 CREATE PROCEDURE proof.rehash() LANGUAGE sql AS $$
 UPDATE referral.attribution AS a
    SET facts = facts

@@ -10,8 +10,8 @@ import (
 // A client may take as long as the server allows to read its answer, which is in memory meanwhile,
 // as values and as JSON. So large answers are charged for their bytes.
 //
-// The answer with a new fact is not charged, since it must not wait: the fact is committed. It holds
-// what its body held, which stays charged until it is answered.
+// The answer with a new fact is not charged, since it must not wait: the fact is committed. It
+// holds what its body held, which stays charged until it is answered.
 const (
 	// largeReads is how many bytes pages and explanations may take at a time.
 	largeReads = 16 << 20

@@ -66,7 +66,8 @@ func authorized(ctx context.Context, method, target, body string) *http.Request 
 	return r
 }
 
-// stall sends a request so many times, from clients that read none of the answer until read is called.
+// stall sends a request so many times, from clients that read none of the answer until read is
+// called.
 func (w *world) stall(times int, method, target, body string) (read func()) {
 	writing, reading := make(chan struct{}), make(chan struct{})
 	var clients sync.WaitGroup

@@ -50,8 +50,8 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, callerKey{}, name))
 }
 
-// wrongAddress returns the error of an address that cannot be parsed, or that has text that Postgres
-// cannot store; nil if there is none.
+// wrongAddress returns the error of an address that cannot be parsed, or that has text that
+// Postgres cannot store; nil if there is none.
 func wrongAddress(address url.URL) *huma.ErrorDetail {
 	const unstorable = "must be UTF-8 without U+0000"
 	if !storable(address.Path) {

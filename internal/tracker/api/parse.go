@@ -46,8 +46,8 @@ type fault struct {
 // sent as a cookie.
 func parse(body []byte, at string) (any, *fault) { return newParser(body, at).all(body) }
 
-// parseBatch reads the body of a batch as parse does. Its facts are nil: they are parsed one by one,
-// so that not all of them are in memory at a time.
+// parseBatch reads the body of a batch as parse does. Its facts are nil: they are parsed one by
+// one, so that not all of them are in memory at a time.
 func parseBatch(body []byte) (any, *fault) {
 	p := newParser(body, "body")
 	p.batch = true

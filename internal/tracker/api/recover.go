@@ -11,8 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// recoveringMux is a mux whose handlers answer 500 with a problem when they panic. A panic is a mistake in
-// this program; the request of one client must not look like an outage to it.
+// recoveringMux is a mux whose handlers answer 500 with a problem when they panic. A panic is a
+// mistake in this program; the request of one client must not look like an outage to it.
 type recoveringMux struct {
 	*http.ServeMux
 	log *slog.Logger

@@ -26,8 +26,8 @@ var (
 	// DefaultVisitor is for touches of one visitor.
 	DefaultVisitor = Limit{Burst: 30, PerSec: 0.1}
 	// DefaultTouches is for touches of all clients together. It bounds a flood where a load balancer
-	// lets clients claim any address. It is above the peak after a mail to many people, and high enough
-	// that few clients cannot use it up.
+	// lets clients claim any address. It is above the peak after a mail to many people, and high
+	// enough that few clients cannot use it up.
 	DefaultTouches = Limit{Burst: 20_000, PerSec: 200}
 )
 
@@ -132,8 +132,8 @@ func (l *Limiter) RetryAfter() time.Duration {
 	return max(time.Second, time.Duration(float64(time.Second)/l.limit.PerSec))
 }
 
-// TouchLimiter limits how many touches are stored: of one client, of one visitor, of one IPv6 /48, and
-// of all clients together.
+// TouchLimiter limits how many touches are stored: of one client, of one visitor, of one IPv6 /48,
+// and of all clients together.
 type TouchLimiter struct {
 	seed maphash.Seed
 
@@ -144,12 +144,12 @@ type TouchLimiter struct {
 	total    *rate.Limiter
 }
 
-// clientsPerSite is how many clients' touches are stored of an IPv6 /48. It is 65,536 networks of one
-// client each: what one customer of a provider may have, or all telephones of a town.
+// clientsPerSite is how many clients' touches are stored of an IPv6 /48. It is 65,536 networks of
+// one client each: what one customer of a provider may have, or all telephones of a town.
 const clientsPerSite = 10
 
-// NewTouchLimiter returns a limiter with the same limits for each client and visitor, and one for all
-// clients together.
+// NewTouchLimiter returns a limiter with the same limits for each client and visitor, and one for
+// all clients together.
 func NewTouchLimiter(client, visitor, total Limit) *TouchLimiter {
 	site := Limit{Burst: clientsPerSite * client.Burst, PerSec: clientsPerSite * client.PerSec}
 	return &TouchLimiter{
@@ -157,8 +157,8 @@ func NewTouchLimiter(client, visitor, total Limit) *TouchLimiter {
 	}
 }
 
-// Allow counts a touch, and reports whether all limits allowed it. While all clients together are at
-// their limit, which a flood brings about, it looks at no other.
+// Allow counts a touch, and reports whether all limits allowed it. While all clients together are
+// at their limit, which a flood brings about, it looks at no other.
 func (l *TouchLimiter) Allow(addr netip.Addr, visitorID string, now time.Time) bool {
 	if l.total.Limit() != rate.Inf && l.total.TokensAt(now) < 1 {
 		return false

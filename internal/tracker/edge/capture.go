@@ -20,7 +20,8 @@ const (
 // capture tells a gateway the visitor's id and code, and remembers the code on the requested URL.
 // It answers 200, because Envoy refuses the visitor's request on any other status. The exception is
 // a prefetch of a page with the code of a link: 503 makes the browser ask again when its user does.
-// net/http refuses a path with an incomplete escape before; docs/gateways/envoy.yaml asks about none.
+// net/http refuses a path with an incomplete escape before; docs/gateways/envoy.yaml asks about
+// none.
 func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header["Cache-Control"] = noStore

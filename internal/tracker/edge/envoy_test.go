@@ -84,7 +84,8 @@ func envoyRoutes(t *testing.T) []envoyRoute {
 	return bootstrap.Resources.Listeners[0].Chains[0].Filters[0].Config.Routes.Hosts[0].Routes
 }
 
-// With failure_mode_allow Envoy takes the tracker's 503 for an outage, so it answers prefetches itself.
+// With failure_mode_allow Envoy takes the tracker's 503 for an outage, so it answers prefetches
+// itself.
 func TestEnvoyAnswersPrefetchesOfPagesWithACode(t *testing.T) {
 	routes := envoyRoutes(t)
 	answer := func(target string, headers []string) (cluster string, status int, cacheControl string) {
@@ -125,7 +126,8 @@ func TestEnvoyAnswersPrefetchesOfPagesWithACode(t *testing.T) {
 	}
 }
 
-// net/http answers such a request with 400 before the tracker sees it, and Envoy would refuse the page.
+// net/http answers such a request with 400 before the tracker sees it, and Envoy would refuse the
+// page.
 func TestEnvoyAsksAboutNoPathThatTheTrackerCannotRead(t *testing.T) {
 	routes := envoyRoutes(t)
 	for target, asks := range map[string]bool{

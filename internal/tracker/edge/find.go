@@ -10,8 +10,9 @@ import (
 )
 
 // find returns the link of the first code that names one, and that code as the database writes it.
-// While the database is away it returns ErrUnavailable and the first code that may name a link. Else
-// it returns ErrEnded if a code names a link that has ended, and ErrUnknown if none names a link.
+// While the database is away it returns ErrUnavailable and the first code that may name a link.
+// Else it returns ErrEnded if a code names a link that has ended, and ErrUnknown if none names a
+// link.
 func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, code string, err error) {
 	possible, reason := "", links.ErrUnknown
 	for _, given := range codes {
@@ -53,8 +54,8 @@ func (e *Edge) findOne(ctx context.Context, code string) (*links.Link, error) {
 }
 
 // withoutTail removes what messengers and people append to a link in a sentence: punctuation, emoji
-// and invisible characters. A code that ends in such characters, as SQL can write one, is found before
-// this. Accents stay, even as characters of their own: jose is not the code josé.
+// and invisible characters. A code that ends in such characters, as SQL can write one, is found
+// before this. Accents stay, even as characters of their own: jose is not the code josé.
 func withoutTail(code string) string {
 	return strings.TrimRightFunc(code, func(c rune) bool {
 		return unicode.IsPunct(c) || unicode.IsSymbol(c) || unicode.IsSpace(c) || unicode.In(c, unicode.Cf, unicode.Variation_Selector)

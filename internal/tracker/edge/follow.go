@@ -77,9 +77,9 @@ func (e *Edge) page(r *http.Request) webAddress {
 }
 
 // refuse answers a request for a code without a link, and counts the code against the client. A
-// client over its limit gets 429 for further ones. Beyond the limit of all clients together a visitor
-// is not to blame, and is still led to the fallback. A link is found whatever the limits, so that one
-// client shuts out no visitor behind the same address.
+// client over its limit gets 429 for further ones. Beyond the limit of all clients together a
+// visitor is not to blame, and is still led to the fallback. A link is found whatever the limits,
+// so that one client shuts out no visitor behind the same address.
 func (e *Edge) refuse(w http.ResponseWriter, r *http.Request, code string, now time.Time) {
 	switch e.Limiter.Spend(e.Proxies.Address(r), strings.ToLower(links.Trim(code)), now) {
 	case clients.Allowed:

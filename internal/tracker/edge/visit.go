@@ -43,10 +43,10 @@ func prefetches(header http.Header) bool {
 // embedded reports whether a browser requests a part of another page, and not a page that its user
 // opens. Otherwise <img src="/r/mallory"> in a review would be the last touch of all its readers.
 //
-// Browsers say in Sec-Fetch-Dest what a request is for, and no page or script can change it. A browser
-// that does not send it counts as opening a page. In a shop with a service worker that passes requests
-// on, all of them have the destination "empty"; only opening a page or frame then has the mode
-// "navigate".
+// Browsers say in Sec-Fetch-Dest what a request is for, and no page or script can change it. A
+// browser that does not send it counts as opening a page. In a shop with a service worker that
+// passes requests on, all of them have the destination "empty"; only opening a page or frame then
+// has the mode "navigate".
 func embedded(header http.Header) bool {
 	switch header.Get("Sec-Fetch-Dest") {
 	case "", "document":

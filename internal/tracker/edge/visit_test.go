@@ -41,8 +41,8 @@ func TestPrefetchLeavesNothingAndTheClickAsksAgain(t *testing.T) {
 	}
 }
 
-// A visitor clicks A, and then reads a page of the shop on which B's referrer has put B's link as an
-// image, a frame or a script: A is paid. The headers are those that Chromium sends.
+// A visitor clicks A, and then reads a page of the shop on which B's referrer has put B's link as
+// an image, a frame or a script: A is paid. The headers are those that Chromium sends.
 func TestLinkThatIsAPartOfAPageIsNoVisit(t *testing.T) {
 	for name, headers := range map[string][]string{
 		"image":                                 {"Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors"},

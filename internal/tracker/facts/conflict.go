@@ -83,8 +83,8 @@ func (d *differences) instant(field string, given, stored *time.Time) {
 	}
 }
 
-// noteLong notes a field that Postgres compared, if its values are not the same or the stored one is
-// too large to be read. stored is nil if it is too long to be read with others.
+// noteLong notes a field that Postgres compared, if its values are not the same or the stored one
+// is too large to be read. stored is nil if it is too long to be read with others.
 func noteLong[T ~[]E, E any](d *differences, field string, same, large bool, stored T) {
 	switch {
 	case large:

@@ -44,7 +44,8 @@ const (
 	longValue  = 64 << 10
 )
 
-// ErrVanished is returned when a stored row was deleted between two statements: a retry may succeed.
+// ErrVanished is returned when a stored row was deleted between two statements: a retry may
+// succeed.
 var ErrVanished = errors.New("a stored fact was deleted meanwhile")
 
 // querier is a pool or a transaction.
@@ -114,8 +115,8 @@ func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[ke
 	return created, nil
 }
 
-// compare compares facts with the rows that are stored under their keys, and reads values of at most
-// longest bytes.
+// compare compares facts with the rows that are stored under their keys, and reads values of at
+// most longest bytes.
 func (k *kind[F, S]) compare(
 	ctx context.Context, to querier, longest int, given []*F, outcome func(int) *Outcome[S],
 ) error {

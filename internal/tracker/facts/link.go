@@ -62,9 +62,9 @@ func (s *Store) chosenLink(ctx context.Context, to querier, l *Link, code string
 	return Outcome[StoredLink]{Stored: stored}, err
 }
 
-// anyLink returns the oldest live link of this referrer, campaign, label and destination, or the one
-// with the given expiry, and creates it if there is none. It creates under an advisory lock on the
-// first four, so that two concurrent requests get the same link.
+// anyLink returns the oldest live link of this referrer, campaign, label and destination, or the
+// one with the given expiry, and creates it if there is none. It creates under an advisory lock on
+// the first four, so that two concurrent requests get the same link.
 func (s *Store) anyLink(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
 	same := pgx.StrictNamedArgs{
 		"referrer_id": l.ReferrerID, "campaign": l.Campaign, "label": valueOf(l.Label), "destination": valueOf(l.Destination),

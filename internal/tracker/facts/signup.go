@@ -98,8 +98,8 @@ func signupColumns(rows []*Signup) pgx.StrictNamedArgs {
 	}
 }
 
-// listText is a list in JSON; empty if none was given. In an array of arrays, Postgres requires lists
-// of one length.
+// listText is a list in JSON; empty if none was given. In an array of arrays, Postgres requires
+// lists of one length.
 func listText(list []string) string {
 	if list == nil {
 		return ""

@@ -2,8 +2,8 @@ package facts
 
 import "context"
 
-// WholeSignup returns the stored signup of a given one, with its long values. It returns ErrVanished
-// if there is none, and *Conflict if it differs, or if SQL wrote more than is read.
+// WholeSignup returns the stored signup of a given one, with its long values. It returns
+// ErrVanished if there is none, and *Conflict if it differs, or if SQL wrote more than is read.
 func (s *Store) WholeSignup(ctx context.Context, given *Signup) (StoredSignup, error) {
 	var outcome Outcome[StoredSignup]
 	outcome.Stored, outcome.Err = whole(ctx, s.db, s.signups, given)

@@ -42,8 +42,8 @@ type Connections struct {
 	idle, reading, usualReading list.List
 }
 
-// NewConnections allows so many connections at a time, and so many bytes of their headers: a third of
-// them for usual headers.
+// NewConnections allows so many connections at a time, and so many bytes of their headers: a third
+// of them for usual headers.
 func NewConnections(most int, headerBytes int64) *Connections {
 	usual := headerBytes / 3
 	long := headerBytes - usual
@@ -332,9 +332,9 @@ func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 	return true, evicted
 }
 
-// chargeFor is what a header that has begun with so many bytes is charged. One that is longer than usual
-// is charged at once for the longest: if each took a little more at a time, many long headers could
-// take all of the budget between them, and all would have been read in vain.
+// chargeFor is what a header that has begun with so many bytes is charged. One that is longer than
+// usual is charged at once for the longest: if each took a little more at a time, many long headers
+// could take all of the budget between them, and all would have been read in vain.
 func (c *Connections) chargeFor(header int64) charge {
 	switch {
 	case header <= freeHeader:

@@ -301,8 +301,8 @@ func TestConnectionOfAnUnreadBodyIsClosed(t *testing.T) {
 	w.dial().send("POST /read HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n").expect("read chunks", 200, true)
 }
 
-// Most clients send all of a body before they read the answer. If the connection is closed while they
-// send, they see a broken connection and not the answer.
+// Most clients send all of a body before they read the answer. If the connection is closed while
+// they send, they see a broken connection and not the answer.
 func TestClientMaySendAllOfAnUnreadBodyBeforeItReadsTheAnswer(t *testing.T) {
 	w := newWorld(t, 10, 1<<20)
 	part := strings.Repeat("x", 128<<10) // net/http reads a rest of 256 KiB at most

@@ -87,8 +87,8 @@ const (
 	longestRequested   = 2048 // bytes of a destination with what a visitor requests of it
 )
 
-// CheckDestination returns an error if a text may not be a link's destination. The error says what a
-// destination must be, and does not name it.
+// CheckDestination returns an error if a text may not be a link's destination. The error says what
+// a destination must be, and does not name it.
 func CheckDestination(text string) error {
 	u, err := url.Parse(text)
 	switch {

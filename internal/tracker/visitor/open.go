@@ -65,8 +65,8 @@ func (k *Keys) Open(text string, now time.Time) (Token, error) {
 	return Token{}, &Refused{Foreign}
 }
 
-// mostOld is how many tokens of earlier versions are tried of one request. Each takes about 4 µs per
-// key, and a request may have thousands of cookies.
+// mostOld is how many tokens of earlier versions are tried of one request. Each takes about 4 µs
+// per key, and a request may have thousands of cookies.
 const mostOld = 8
 
 // OpenFirst reads the first valid token of a request's cookies. Without one it returns the zero

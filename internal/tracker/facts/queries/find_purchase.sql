@@ -1,8 +1,7 @@
 -- Finds the stored rows of given purchases, and whether the attributes equal the given ones by
 -- value; true if none were given or they have been erased. Attributes of more than @longest bytes
--- are left out, since many rows may be read at a time. More than 64 KiB are only reported: no more are
--- accepted over HTTP, and SQL may have written any.
--- Uses purchase_pkey.
+-- are left out, since many rows may be read at a time. More than 64 KiB are only reported: no more
+-- are accepted over HTTP, and SQL may have written any. Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)
        OR p.blanked,

@@ -1,7 +1,6 @@
 -- Finds the oldest of a referrer's links of one campaign, label and destination that is neither
--- expired nor disabled. A link with the given expiry precedes the others, even if it has expired, so
--- that a repeated request gets the link that the first one created.
--- Uses link_referrer.
+-- expired nor disabled. A link with the given expiry precedes the others, even if it has expired,
+-- so that a repeated request gets the link that the first one created. Uses link_referrer.
 SELECT code, campaign, referrer_id, label, destination, expires_at, created_at, disabled_at
   FROM referral.link
  WHERE referrer_id = @referrer_id AND campaign = @campaign AND label = @label

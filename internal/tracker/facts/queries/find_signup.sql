@@ -1,9 +1,8 @@
 -- Finds the stored rows of given signups, and whether attributes, code and fingerprints equal the
--- given ones, if any; fingerprints regardless of their order. Attributes or fingerprints of more than
--- @longest bytes are left out, since many rows may be read at a time.
--- More than 64 KiB are only reported: no more are accepted over HTTP, and SQL may have written any.
--- Fingerprints that are null identify nothing and are left out; an array of several dimensions is
--- read as a list.
+-- given ones, if any; fingerprints regardless of their order. Attributes or fingerprints of more
+-- than @longest bytes are left out, since many rows may be read at a time. More than 64 KiB are
+-- only reported: no more are accepted over HTTP, and SQL may have written any. Fingerprints that
+-- are null identify nothing and are left out; an array of several dimensions is read as a list.
 -- Uses signup_pkey.
 SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb, true),
        s.user_id, s.visitor_id, s.code, s.signed_up_at,

@@ -1,7 +1,6 @@
--- Inserts new signups, with defaults for omitted values. Returns the columns of find_signup, without
--- attributes or fingerprints of more than 2 KiB: Postgres may write many times the bytes that were
--- given.
--- Uses signup_pkey.
+-- Inserts new signups, with defaults for omitted values. Returns the columns of find_signup,
+-- without attributes or fingerprints of more than 2 KiB: Postgres may write many times the bytes
+-- that were given. Uses signup_pkey.
 INSERT INTO referral.signup (user_id, visitor_id, code, signed_up_at, fingerprints, attributes)
 SELECT user_id, nullif(visitor_id, ''), referral.normal_code(code), coalesce(signed_up_at, now()),
        ARRAY(SELECT jsonb_array_elements_text(nullif(fingerprints, '')::jsonb)), coalesce(nullif(attributes, '')::jsonb, '{}')

@@ -1,6 +1,6 @@
--- Lists a referrer's links after a code, with the numbers of their touches and of their most frequent
--- actions, which are kept: the counts, and the few changes that the engine has not added to them yet.
--- Uses link_referrer, link_count_pkey and link_count_change_code.
+-- Lists a referrer's links after a code, with the numbers of their touches and of their most
+-- frequent actions, which are kept: the counts, and the few changes that the engine has not added
+-- to them yet. Uses link_referrer, link_count_pkey and link_count_change_code.
 SELECT l.code, l.campaign, l.referrer_id, l.label, l.destination, l.expires_at, l.created_at, l.disabled_at,
        coalesce(counted.touches, 0)::bigint, coalesce(counted.actions, '{}')
   FROM referral.link AS l
