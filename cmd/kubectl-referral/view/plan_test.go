@@ -108,9 +108,9 @@ func TestCompareKnowsTheFieldsThatHaveSpellings(t *testing.T) {
 		case is.Kind() == reflect.Pointer, is.Kind() == reflect.Slice:
 			walk(is.Elem(), field)
 		case is.Kind() == reflect.Struct:
-			for i := range is.NumField() {
-				name, _, _ := strings.Cut(is.Field(i).Tag.Get("json"), ",")
-				walk(is.Field(i).Type, name)
+			for f := range is.Fields() {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				walk(f.Type, name)
 			}
 		}
 	}
