@@ -158,7 +158,7 @@ func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseS
 func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if _, err := database.SetSuspended(ctx, s.db, s.identity.UID, s.adb.Generation, suspended); err != nil {
+	if err := database.SetSuspended(ctx, s.db, s.identity.UID, s.adb.Generation, suspended); err != nil {
 		return err
 	}
 	s.schema.Suspended = suspended
@@ -172,7 +172,7 @@ func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *database
 	}
 	limited, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()
-	if _, err := database.Migrate(limited, s.db); err != nil {
+	if err := database.Migrate(limited, s.db); err != nil {
 		return &migrationError{err: err}
 	}
 	r.granted.forget(s.name) // a migration may add tables
@@ -187,8 +187,7 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, err := database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model)
-	return err
+	return database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model)
 }
 
 // declareRetention declares how long touches are kept.

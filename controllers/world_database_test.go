@@ -22,8 +22,7 @@ func (w *world) newDatabase() *testworld.Database {
 			return err
 		}
 		defer db.Close()
-		_, err = database.Migrate(ctx, db)
-		return err
+		return database.Migrate(ctx, db)
 	})
 	w.secrets = append(w.secrets, passwordOf(w, own.URI))
 	return own

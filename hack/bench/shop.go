@@ -99,7 +99,7 @@ func (s *shop) close() {
 
 // declare does what the controllers do before the first fact.
 func (s *shop) declare(ctx context.Context) error {
-	if _, err := database.Migrate(ctx, s.db); err != nil {
+	if err := database.Migrate(ctx, s.db); err != nil {
 		return err
 	}
 	if _, err := database.Claim(ctx, s.db, owner, ""); err != nil {

@@ -44,12 +44,11 @@ type Policy struct {
 	Generation int64
 }
 
-// Declared is what is in force. Everything but Epoch and Full is zero for a campaign that was never
-// declared with a policy.
+// Declared is what is in force. Everything but Full is zero for a campaign that was never declared
+// with a policy.
 type Declared struct {
 	Revision int    // the newest
 	Digest   string // of its terms
-	Epoch    int64  // no batch that was decided under a lower epoch commits any more
 	Stale    bool   // the declaration was older than what is in force and was ignored
 	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
 	Full     bool   // no further revision is recorded: the terms in force stay
@@ -75,7 +74,7 @@ type Declared struct {
 func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, error) {
 	d.AttributionWindow = d.AttributionWindow.Truncate(time.Microsecond)
 	d.ResyncInterval = cmp.Or(d.ResyncInterval.Truncate(time.Microsecond), defaultResyncInterval)
-	present, err := readCampaign(ctx, db, query(db, "read_campaign"), d.Name, d.Policy.UID)
+	present, err := readCampaign(ctx, db, db, d.Name, d.Policy.UID)
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading campaign %s: %w", d.Name, err)
 	}
@@ -86,7 +85,7 @@ func Declare(ctx context.Context, db *postgres.DB, d Declaration) (Declared, err
 		}
 	}
 	if full && !present.exists {
-		return Declared{Epoch: present.epoch, Full: true}, nil
+		return Declared{Full: true}, nil
 	}
 	budgetKept := false
 	if full || d.Terms == nil && d.Mode != PolicyMissing {
@@ -185,7 +184,7 @@ func declare(ctx context.Context, tx pgx.Tx, db *postgres.DB, d Declaration) (*c
 			return nil, err
 		}
 	}
-	return readCampaign(ctx, tx, query(db, "read_campaign"), d.Name, d.Policy.UID)
+	return readCampaign(ctx, tx, db, d.Name, d.Policy.UID)
 }
 
 // writeCampaign writes the campaign's row if it differs, and locks it until the transaction ends.
@@ -245,5 +244,5 @@ func lockCampaign(ctx context.Context, tx pgx.Tx, db *postgres.DB, name, policyU
 	if _, err := tx.Exec(ctx, query(db, "lock_campaign"), name); err != nil {
 		return nil, err
 	}
-	return readCampaign(ctx, tx, query(db, "read_campaign"), name, policyUID)
+	return readCampaign(ctx, tx, db, name, policyUID)
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // TermsBytes is more than the JSON of any policy's terms: a condition of 4096 characters, up to six
@@ -24,9 +26,8 @@ const (
 	editsBytes = 7 << 20
 )
 
-// campaignRow is what is in force for a campaign, with the epoch and the schema's owner.
+// campaignRow is what is in force for a campaign, with the schema's owner.
 type campaignRow struct {
-	epoch    int64
 	ownerUID string // empty: the schema has no owner, or its owner gave it up
 
 	exists           bool
@@ -49,11 +50,11 @@ type campaignRow struct {
 
 // readCampaign returns what is in force for a campaign, as it concerns a declaration that follows
 // the policy with this UID; empty: none.
-func readCampaign(ctx context.Context, from querier, sql, name, policyUID string) (*campaignRow, error) {
+func readCampaign(ctx context.Context, from querier, db *postgres.DB, name, policyUID string) (*campaignRow, error) {
 	var c campaignRow
 	var startsAt, endsAt *time.Time
 	var window, resyncInterval int64
-	err := from.QueryRow(ctx, sql, name, policyUID).Scan(&c.epoch, &c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
+	err := from.QueryRow(ctx, query(db, "read_campaign"), name, policyUID).Scan(&c.ownerUID, &c.exists, &c.mode, &startsAt, &endsAt, &window,
 		&c.destination, &c.budget.Amount, &c.budget.Currency, &resyncInterval, &c.pairsPerReferrer, &c.uid, &c.generation,
 		&c.policy.Name, &c.policy.UID, &c.policy.Generation, &c.policyGeneration,
 		&c.revision, &c.digest, &c.besideLimits, &c.deletedUIDs)
@@ -185,7 +186,7 @@ func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.delete
 func (c *campaignRow) declaredAfter(uid string) bool { return c.uid != uid && c.deleted(uid) }
 
 func (c *campaignRow) declared(d Declaration) Declared {
-	declared := Declared{Revision: c.revision, Digest: c.digest, Epoch: c.epoch, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
+	declared := Declared{Revision: c.revision, Digest: c.digest, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
 	if declared.Stale {
 		declared.LaterGeneration, declared.LaterPolicyGeneration = c.later(d)
 	}

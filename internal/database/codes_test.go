@@ -38,8 +38,7 @@ func TestNormalCodeFollowsTheLocaleOfTheDatabase(t *testing.T) {
 	own, err := server.CreateDatabase(t.Context())
 	testworld.Must(t, err)
 	db := open(t, own.URI, postgres.DefaultSchema)
-	_, err = database.Migrate(t.Context(), db)
-	testworld.Must(t, err)
+	testworld.Must(t, database.Migrate(t.Context(), db))
 	lowered := testworld.Value[string](t, db, "SELECT lower('SIMIT')")
 	if server.Major >= 15 && lowered != "sımıt" {
 		t.Fatalf("the server lowers SIMIT to %q: it is not Turkish", lowered)

@@ -59,7 +59,7 @@ func deleteObject(ctx context.Context, tx pgx.Tx, db *postgres.DB, campaign Camp
 func alter(
 	ctx context.Context, db *postgres.DB, campaign Campaign, wanted func(*campaignRow) bool, do func(pgx.Tx, *campaignRow) error,
 ) error {
-	present, err := readCampaign(ctx, db, query(db, "read_campaign"), campaign.Name, "")
+	present, err := readCampaign(ctx, db, db, campaign.Name, "")
 	if err != nil || !wanted(present) && present.ownerUID == campaign.OwnerUID {
 		return err
 	}

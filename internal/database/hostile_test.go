@@ -23,8 +23,7 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			for i := range 2 {
 				testworld.Must(t, useAll(t.Context(), db, invite(func(d *database.Declaration) { d.Generation += int64(i) })))
 			}
-			_, err = database.SetSuspended(t.Context(), db, shop.UID, 1, true)
-			testworld.Must(t, err)
+			testworld.Must(t, database.SetSuspended(t.Context(), db, shop.UID, 1, true))
 			testworld.Must(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
 			testworld.Must(t, database.CloseCampaign(t.Context(), db, inviteFriends("c1")))
 			testworld.Must(t, database.Release(t.Context(), db, shop))

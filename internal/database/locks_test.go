@@ -15,13 +15,12 @@ import (
 func TestNoChangeOfConfigurationWaitsForABatchWhileItHoldsMeta(t *testing.T) {
 	w := newWorld(t)
 	campaign := inviteFriends("c1")
-	epochOf := func(_ int64, err error) error { return err }
 	for name, change := range map[string]func(context.Context, *world) error{
 		"attribution": func(ctx context.Context, w *world) error {
-			return epochOf(database.SetAttribution(ctx, w.DB, shop.UID, 1, database.FirstTouch))
+			return database.SetAttribution(ctx, w.DB, shop.UID, 1, database.FirstTouch)
 		},
 		"suspension": func(ctx context.Context, w *world) error {
-			return epochOf(database.SetSuspended(ctx, w.DB, shop.UID, 1, true))
+			return database.SetSuspended(ctx, w.DB, shop.UID, 1, true)
 		},
 		"retention": func(ctx context.Context, w *world) error {
 			return database.SetTouchRetention(ctx, w.DB, shop.UID, time.Hour)
@@ -36,7 +35,8 @@ func TestNoChangeOfConfigurationWaitsForABatchWhileItHoldsMeta(t *testing.T) {
 		"closing":  func(ctx context.Context, w *world) error { return database.CloseCampaign(ctx, w.DB, campaign) },
 		"deletion": func(ctx context.Context, w *world) error { return database.DeleteCampaign(ctx, w.DB, campaign) },
 		"reversal": func(ctx context.Context, w *world) error {
-			return epochOf(database.ReverseCampaign(ctx, w.DB, campaign))
+			_, err := database.ReverseCampaign(ctx, w.DB, campaign)
+			return err
 		},
 		"resync": func(ctx context.Context, w *world) error {
 			return database.RequestResync(ctx, w.DB, campaign, "2026-11-01T00:00:00Z")
@@ -50,8 +50,7 @@ func TestNoChangeOfConfigurationWaitsForABatchWhileItHoldsMeta(t *testing.T) {
 			return err
 		},
 		"migration": func(ctx context.Context, w *world) error {
-			_, err := database.Migrate(ctx, w.DB)
-			return err
+			return database.Migrate(ctx, w.DB)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,52 +15,52 @@ import (
 // migrationAttempts bounds how often one call of Migrate retries after a conflict.
 const migrationAttempts = 10
 
-// Migrate creates the schema if there is none, migrates it to this binary's versions, and returns
-// the schema version. Any number of replicas may call it at the same time; one does the work. It
-// writes nothing if there is nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
-func Migrate(ctx context.Context, db *postgres.DB) (version int, err error) {
+// Migrate creates the schema if there is none and migrates it to this binary's versions. Any number
+// of replicas may call it at the same time; one does the work. It writes nothing if there is
+// nothing to do. A schema of a newer binary is an *ErrSchemaTooNew.
+func Migrate(ctx context.Context, db *postgres.DB) error {
 	for attempt := 1; ; attempt++ {
-		version, err = migrate(ctx, db)
+		err := migrate(ctx, db)
 		if err == nil || attempt == migrationAttempts || postgres.Classify(err) != postgres.ClassRetryable && !errors.Is(err, errRaced) {
-			return version, err
+			return err
 		}
 		pause := time.Duration(attempt) * (100*time.Millisecond + rand.N(100*time.Millisecond))
 		select {
 		case <-ctx.Done():
-			return version, err
+			return err
 		case <-time.After(pause):
 		}
 	}
 }
 
-func migrate(ctx context.Context, db *postgres.DB) (int, error) {
+func migrate(ctx context.Context, db *postgres.DB) error {
 	found, err := ReadVersions(ctx, db)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := CheckVersions(found); err != nil {
-		return found.Schema, err
+		return err
 	}
 	if found.Schema < SchemaVersion {
 		if err := bootstrap(ctx, db); err != nil {
-			return found.Schema, fmt.Errorf("while creating schema %s: %w", db.Schema, err)
+			return fmt.Errorf("while creating schema %s: %w", db.Schema, err)
 		}
 		for _, m := range migrations {
 			if m.version <= found.Schema {
 				continue
 			}
 			if err := runMigration(ctx, db, m); err != nil {
-				return found.Schema, fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
+				return fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}
 		}
 		db.Reset() // connections remember columns of before
 	}
 	if found.Rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {
-			return SchemaVersion, fmt.Errorf("while putting rules %d into force: %w", RulesVersion, err)
+			return fmt.Errorf("while putting rules %d into force: %w", RulesVersion, err)
 		}
 	}
-	return SchemaVersion, nil
+	return nil
 }
 
 // bootstrap creates the schema and the table of migrations that have run. A role that may not

@@ -180,7 +180,7 @@ func TestRelease(t *testing.T) {
 func TestOwnershipIsKeptAndGivenUpInTheOldestSchema(t *testing.T) {
 	db := open(t, testworld.NewDatabase(t).URI, postgres.DefaultSchema)
 	undo := database.OnlyMigrationsUpTo(4) // the first whose rules can be put into force
-	_, err := database.Migrate(t.Context(), db)
+	err := database.Migrate(t.Context(), db)
 	undo()
 	testworld.Must(t, err)
 	_, err = database.Claim(t.Context(), db, shop, "")

@@ -19,8 +19,7 @@ func TestEverythingWorksThroughAPooler(t *testing.T) {
 	for range replicas {
 		db := open(t, uri, postgres.DefaultSchema)
 		go func() {
-			_, err := database.Migrate(t.Context(), db)
-			outcomes <- err
+			outcomes <- database.Migrate(t.Context(), db)
 		}()
 	}
 	for range replicas {
@@ -62,7 +61,7 @@ func useAll(ctx context.Context, db *postgres.DB, d database.Declaration) error 
 	if err := database.Heartbeat(ctx, db, shop); err != nil {
 		return err
 	}
-	if _, err := database.SetAttribution(ctx, db, shop.UID, 1, database.LastTouch); err != nil {
+	if err := database.SetAttribution(ctx, db, shop.UID, 1, database.LastTouch); err != nil {
 		return err
 	}
 	if _, err := engine.LoadDeclared(ctx, db); err != nil {

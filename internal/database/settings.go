@@ -22,22 +22,22 @@ func (e *ErrStale) Error() string {
 // SetAttribution declares which touch decides a signup's attribution. A change enqueues every
 // campaign. Once it returns, no batch commits that was decided under another model; it writes
 // nothing if nothing differs. A generation lower than that of an earlier change is an *ErrStale.
-func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_attribution", "lock_campaigns", "set_attribution"}, model)
+func SetAttribution(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, model AttributionModel) error {
+	err := set(ctx, db, ownerUID, generation, setting{"compare_attribution", "lock_campaigns", "set_attribution"}, model)
 	if err != nil {
-		return 0, fmt.Errorf("while setting the attribution model: %w", err)
+		return fmt.Errorf("while setting the attribution model: %w", err)
 	}
-	return epoch, nil
+	return nil
 }
 
 // SetSuspended declares whether the database is suspended: no batch commits while it is. A
 // generation lower than that of an earlier change is an *ErrStale.
-func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) (epoch int64, err error) {
-	epoch, err = set(ctx, db, ownerUID, generation, setting{"compare_suspended", "", "set_suspended"}, suspended)
+func SetSuspended(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, suspended bool) error {
+	err := set(ctx, db, ownerUID, generation, setting{"compare_suspended", "", "set_suspended"}, suspended)
 	if err != nil {
-		return 0, fmt.Errorf("while suspending or resuming: %w", err)
+		return fmt.Errorf("while suspending or resuming: %w", err)
 	}
-	return epoch, nil
+	return nil
 }
 
 // SetTouchRetention declares how long touches are kept; 0: for ever. It writes nothing if nothing
@@ -62,14 +62,14 @@ type setting struct {
 }
 
 // set gives a column of meta a value, unless it has the value already.
-func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, s setting, value any) (epoch int64, err error) {
+func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64, s setting, value any) error {
 	var owner string
 	var same bool
-	err = db.QueryRow(ctx, query(db, s.compare), value).Scan(&epoch, &owner, &same)
+	err := db.QueryRow(ctx, query(db, s.compare), value).Scan(&owner, &same)
 	if err != nil || same && owner == ownerUID {
-		return epoch, err
+		return err
 	}
-	err = transact(ctx, db, func(tx pgx.Tx) error {
+	return transact(ctx, db, func(tx pgx.Tx) error {
 		var inForce int64
 		err := tx.QueryRow(ctx, query(db, "advance_owner"), ownerUID, generation).Scan(&inForce)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -86,7 +86,7 @@ func set(ctx context.Context, db *postgres.DB, ownerUID string, generation int64
 				return err
 			}
 		}
-		return tx.QueryRow(ctx, query(db, s.change), value).Scan(&epoch)
+		_, err = tx.Exec(ctx, query(db, s.change), value)
+		return err
 	})
-	return epoch, err
 }

@@ -20,7 +20,6 @@ const PendingLimit = 10_000
 // Status is the state of a database at one moment.
 type Status struct {
 	ServerVersion       string // such as 15.18
-	Epoch               int64
 	Versions            Versions
 	Suspended           bool
 	Attribution         AttributionModel
@@ -151,7 +150,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 		rollout                              rolloutRow
 		resync                               resyncRow
 	)
-	err = rows.Scan(shownText{&s.ServerVersion}, &s.Epoch, &s.Versions.Schema, &s.Versions.Rules, &s.Suspended, &s.Attribution, &retention,
+	err = rows.Scan(shownText{&s.ServerVersion}, &s.Versions.Schema, &s.Versions.Rules, &s.Suspended, &s.Attribution, &retention,
 		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},

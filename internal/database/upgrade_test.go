@@ -50,7 +50,7 @@ func TestTheOlderVersionWritesNothingOnceTheNextHasMigrated(t *testing.T) {
 	w.buy("carol")
 	before := testworld.Value[string](t, w, footprint)
 	testworld.Must(t, older.Converge(t.Context()))
-	_, err := database.Migrate(t.Context(), w.DB)
+	err := database.Migrate(t.Context(), w.DB)
 	if tooNew, ok := errors.AsType[*database.ErrSchemaTooNew](err); !ok || tooNew.Found.Schema != database.SchemaVersion+1 {
 		t.Errorf("Migrate of the older version: %v", err)
 	}

@@ -33,7 +33,7 @@ func newWorld(t testing.TB) *world {
 			return err
 		}
 		defer db.Close()
-		if _, err := database.Migrate(ctx, db); err != nil {
+		if err := database.Migrate(ctx, db); err != nil {
 			return err
 		}
 		if _, err := database.Claim(ctx, db, shop, ""); err != nil {

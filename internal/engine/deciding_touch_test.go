@@ -20,8 +20,7 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			random := rand.New(rand.NewPCG(7, 7))
 			base := time.Now().Add(-100 * time.Hour).UTC().Truncate(time.Hour)
 			hour := func(n int) time.Time { return base.Add(time.Duration(n) * time.Hour) }
-			_, err := database.SetAttribution(t.Context(), s.db, uid, 1, model)
-			testworld.Must(t, err)
+			testworld.Must(t, database.SetAttribution(t.Context(), s.db, uid, 1, model))
 			s.declare("wide", fiveDollars())
 			s.declare("narrow", fiveDollars(), func(d *database.Declaration) { d.AttributionWindow = 3 * time.Hour })
 			s.declare("early", fiveDollars(), func(d *database.Declaration) { d.EndsAt = hour(6) })

@@ -165,7 +165,9 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	if err := run("another").Err(); err != nil {
 		t.Errorf("of another tenant: %v", err)
 	}
-	epoch := s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2)).Epoch
+	s.declare("invite", fiveDollars(), inMode(reward.Suspended, 2))
+	var epoch int64
+	testworld.Must(t, s.db.QueryRow(t.Context(), "SELECT epoch FROM referral.meta").Scan(&epoch))
 	for _, e := range engines["crowd"] {
 		for e.Err() == nil && e.Loaded() && e.LoadedEpoch() < epoch {
 			time.Sleep(time.Millisecond)

@@ -425,13 +425,11 @@ func TestErasureWaitsForASuspendedCampaign(t *testing.T) {
 	s.erased("ben")
 	s.expect("pairs", pairs, "ben p Granted Qualified", "ben q Granted Qualified")
 
-	_, err := database.SetSuspended(t.Context(), s.db, uid, 2, true)
-	testworld.Must(t, err)
+	testworld.Must(t, database.SetSuspended(t.Context(), s.db, uid, 2, true))
 	s.write("SELECT referral.erase_user('dora')")
 	s.converge()
 	s.expect("while the database is suspended", progress, "ben completed", "carl completed", "dora under way")
-	_, err = database.SetSuspended(t.Context(), s.db, uid, 3, false)
-	testworld.Must(t, err)
+	testworld.Must(t, database.SetSuspended(t.Context(), s.db, uid, 3, false))
 	s.converge()
 	s.erased("dora")
 }

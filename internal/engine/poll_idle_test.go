@@ -153,8 +153,7 @@ func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
 	testworld.Must(t, s.engine.Resync(t.Context()))
 	s.settle(p)
 	was, _ := s.engine.Activity()
-	_, err := database.SetSuspended(t.Context(), s.db, uid, 1, true)
-	testworld.Must(t, err)
+	testworld.Must(t, database.SetSuspended(t.Context(), s.db, uid, 1, true))
 	s.poll(p)
 	if is, _ := s.engine.Activity(); is == was {
 		t.Error("the edit was not noticed")
@@ -163,8 +162,7 @@ func TestIdlePollNoticesARequestedResyncAndAnEdit(t *testing.T) {
 	if s.poll(p) {
 		t.Error("there is work although the database is suspended")
 	}
-	_, err = database.SetSuspended(t.Context(), s.db, uid, 2, false)
-	testworld.Must(t, err)
+	testworld.Must(t, database.SetSuspended(t.Context(), s.db, uid, 2, false))
 	if !s.poll(p) {
 		t.Error("the end of the suspension was not noticed")
 	}

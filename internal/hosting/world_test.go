@@ -49,8 +49,7 @@ func newWorldWithLog(t testing.TB, log *slog.Logger) *world {
 			return err
 		}
 		defer db.Close()
-		_, err = database.Migrate(ctx, db)
-		return err
+		return database.Migrate(ctx, db)
 	})
 	w := &world{TB: t, own: own, proxy: testworld.NewProxy(t, own.Server().Address())}
 	w.Registry = hosting.NewRegistry(hosting.Options{

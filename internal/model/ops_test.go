@@ -468,10 +468,8 @@ func (o settings) happen(h *history) {
 		model = database.FirstTouch
 	}
 	h.firstTouch, h.suspended = o.FirstTouch, o.Suspended
-	_, err := database.SetAttribution(context.Background(), h.db, ownerUID, h.generation, model)
-	must(h.t, err)
-	_, err = database.SetSuspended(context.Background(), h.db, ownerUID, h.generation, o.Suspended)
-	must(h.t, err)
+	must(h.t, database.SetAttribution(context.Background(), h.db, ownerUID, h.generation, model))
+	must(h.t, database.SetSuspended(context.Background(), h.db, ownerUID, h.generation, o.Suspended))
 }
 
 func (o advance) happen(h *history) {

@@ -123,7 +123,7 @@ func migrate(ctx context.Context, own *testworld.Database) error {
 		return err
 	}
 	defer db.Close()
-	if _, err := database.Migrate(ctx, db); err != nil {
+	if err := database.Migrate(ctx, db); err != nil {
 		return err
 	}
 	if _, err := database.Claim(ctx, db, database.Identity{Installation: "default", Name: "growth/shop", UID: ownerUID}, ""); err != nil {

@@ -1,8 +1,7 @@
 -- What is in force for campaign $1, whether it was declared or not, and the highest generation of
 -- policy $2 that was in force for it: one row.
 -- Uses campaign_pkey, followed_policy_pkey and revision_pkey.
-SELECT m.epoch,
-       coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
+SELECT coalesce((SELECT uid FROM referral.owner WHERE released_at IS NULL), '') AS owner_uid,
        c.name IS NOT NULL AS declared,
        coalesce(c.mode, ''), c.starts_at, c.ends_at, coalesce(c.attribution_window, 0), coalesce(c.destination, ''),
        coalesce(c.budget_amount, 0), coalesce(c.budget_currency, ''), coalesce(c.resync_interval, 0),

@@ -1,5 +1,5 @@
 -- Sets the attribution model, enqueues all campaigns, and counts it as an edit of each. If the
--- model is the same already it only returns the epoch. The campaigns are locked.
+-- model is the same already it changes nothing. The campaigns are locked.
 WITH changed AS (
     UPDATE referral.meta SET attribution = $1, epoch = epoch + 1 WHERE attribution <> $1 RETURNING epoch
 ), enqueued AS (
@@ -7,8 +7,6 @@ WITH changed AS (
     SELECT referral.shard_of(name), 'Campaign', name FROM referral.campaign, changed
 ), edited AS (
     UPDATE referral.campaign SET edit = edit + 1 FROM changed RETURNING name
-), requested AS (
-    INSERT INTO referral.allocation_request (campaign)
-    SELECT name FROM edited WHERE EXISTS (SELECT FROM referral.waitlist WHERE campaign = edited.name)
 )
-SELECT max(epoch) FROM (SELECT epoch FROM changed UNION ALL SELECT epoch FROM referral.meta) AS either
+INSERT INTO referral.allocation_request (campaign)
+SELECT name FROM edited WHERE EXISTS (SELECT FROM referral.waitlist WHERE campaign = edited.name)

@@ -1,5 +1,2 @@
--- Suspends or resumes. If nothing changes it only returns the epoch.
-WITH changed AS (
-    UPDATE referral.meta SET suspended = $1, epoch = epoch + 1 WHERE suspended <> $1 RETURNING epoch
-)
-SELECT max(epoch) FROM (SELECT epoch FROM changed UNION ALL SELECT epoch FROM referral.meta) AS either
+-- Suspends or resumes. If nothing differs it changes nothing.
+UPDATE referral.meta SET suspended = $1, epoch = epoch + 1 WHERE suspended <> $1

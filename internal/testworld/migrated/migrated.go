@@ -38,7 +38,7 @@ func With(t testing.TB, key string, add func(context.Context, *postgres.DB) erro
 			return err
 		}
 		defer db.Close() // a template must not have connections
-		if _, err := database.Migrate(ctx, db); err != nil {
+		if err := database.Migrate(ctx, db); err != nil {
 			return err
 		}
 		if _, err := database.Claim(ctx, db, Owner, ""); err != nil {
