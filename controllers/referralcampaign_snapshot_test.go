@@ -60,7 +60,7 @@ func TestCampaignIsNotReadyWhileItsReportDisappears(t *testing.T) {
 		}},
 	} {
 		counters.Name = "invite-friends"
-		for reads := range 10 {
+		for _, reads := range []int{0, 1, 2} {
 			t.Run(fmt.Sprintf("%s, report gone after %d reads", cause, reads), func(t *testing.T) {
 				t.Parallel()
 				campaign := reconcileOnce(t, &vanishingReport{

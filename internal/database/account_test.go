@@ -293,6 +293,7 @@ func TestTwoRedemptionsCreateOneWriterAccount(t *testing.T) {
 	for _, isolation := range isolations {
 		t.Run(string(isolation), func(t *testing.T) {
 			w := newWorld(t)
+			admin := testworld.Pool(t, w.own.AdminURI)
 			testworld.Exec(t, w, earn, "b", 500)
 			first, second := w.begin(t, w.writer, isolation), w.begin(t, w.writer, isolation)
 			testworld.Exec(t, first, insertRedemption, "b", "1", 100, "USD")
@@ -301,7 +302,10 @@ func TestTwoRedemptionsCreateOneWriterAccount(t *testing.T) {
 				_, err := second.Exec(t.Context(), insertRedemption, "b", "2", 100, "USD")
 				done <- errors.Join(err, second.Commit(t.Context()))
 			}()
-			time.Sleep(50 * time.Millisecond)
+			eventually(t, "the second waits for the first", func() bool {
+				return testworld.Value[bool](t, admin, `
+					SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+			})
 			testworld.Must(t, first.Rollback(t.Context()))
 			if err := <-done; err != nil {
 				t.Errorf("after the first was rolled back: %v", err)

@@ -141,9 +141,7 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	run := func(tenant string) *engine.Engine {
 		e := s.newEngine(engine.Options{Tenant: tenant})
 		running.Go(func() { _ = e.Run(ctx) })
-		for !e.Loaded() && e.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
+		waitFor(t, "the engine has a configuration or is refused one", func() bool { return e.Loaded() || e.Err() != nil })
 		engines[tenant] = append(engines[tenant], e)
 		return e
 	}
@@ -169,9 +167,7 @@ func TestConfigurationsOfATenantLeaveMemoryToOthers(t *testing.T) {
 	var epoch int64
 	testworld.Must(t, s.db.QueryRow(t.Context(), "SELECT epoch FROM referral.meta").Scan(&epoch))
 	for _, e := range engines["crowd"] {
-		for e.Err() == nil && e.Loaded() && e.LoadedEpoch() < epoch {
-			time.Sleep(time.Millisecond)
-		}
+		waitFor(t, "the engine has the edit or is refused it", func() bool { return e.Err() != nil || !e.Loaded() || e.LoadedEpoch() >= epoch })
 		if err := e.Err(); err != nil && e.Loaded() {
 			t.Errorf("an edit that needs no more memory is refused: %v", err)
 		}

@@ -126,6 +126,9 @@ func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 // LoadedEpoch is the epoch of the configuration that the engine has loaded.
 func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
 
+// BatchBytes is the memory that batches have reserved.
+func BatchBytes() int { return batchMemory.Reserved() }
+
 // DeclaredBytes is the memory that configurations have reserved.
 func DeclaredBytes() int { return declaredMemory.Reserved() }
 

@@ -83,7 +83,8 @@ func TestSilentServersOfOneTenantHoldBoundedMemory(t *testing.T) {
 	for _, s := range shops {
 		s.silentEngine("hostile", 14<<20)
 	}
-	time.Sleep(5 * time.Second)
+	waitFor(t, "the silent databases hold what one tenant may", func() bool { return engine.BatchBytes() >= 20<<20 })
+	time.Sleep(2 * time.Second) // all of them have tried
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if kept := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) >> 20; kept > 64 {
