@@ -148,7 +148,7 @@ func campaignWithEverything(name, host string, currencies ...string) v1alpha1.Re
 var manyCurrencies = []string{"AUD", "BRL", "CAD", "CHF", "EUR", "GBP", "INR", "JPY", "NOK", "SEK", "USD", "ZAR"}
 
 func TestLeaderExportsEveryMetricThatItDescribes(t *testing.T) {
-	metrics := controllers.NewMetrics(hosting.NewRegistry(hosting.Options{}))
+	metrics := controllers.NewMetrics(reporting(t, map[string]database.Status{"shop": withholding("invite", 0)}))
 	go func() {
 		_ = metrics.Lead(t.Context(), &objects{
 			databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")},
