@@ -3,6 +3,7 @@ package touches
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,13 +97,15 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// Add enqueues a touch. It returns false if the queue is full or closed.
+// Add enqueues a touch. It returns false if the queue is full or closed. What waits are copies: the
+// texts of a touch are parts of its request, which would be kept whole.
 func (q *Queue) Add(t Touch) bool {
 	t.LandingURL, t.Referer = address(t.LandingURL), address(t.Referer)
 	size := t.size()
 	q.mu.Lock()
 	full := q.closed || len(q.waiting) >= q.options.Capacity || q.bytes+size > q.options.Bytes
 	if !full {
+		t.Code, t.LandingURL, t.Referer = strings.Clone(t.Code), strings.Clone(t.LandingURL), strings.Clone(t.Referer)
 		q.waiting = append(q.waiting, t)
 		q.bytes += size
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -129,4 +130,28 @@ func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	if got := q.Stats(); got.Depth != 1 {
 		t.Errorf("stats: %+v", got)
 	}
+}
+
+// The texts of a touch are parts of its request, which may be long.
+func TestWaitingTouchKeepsNoMemoryOfItsRequest(t *testing.T) {
+	q := touches.NewQueue(nil, touches.Options{})
+	heap := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	before := heap()
+	for n := range 200 {
+		request := strings.Repeat("x", 240<<10)
+		waiting := touch(fmt.Sprint(n))
+		waiting.Code, waiting.LandingURL, waiting.Referer = request[:3], "https://shop.example/"+request, request
+		if !q.Add(waiting) {
+			t.Fatal("shed")
+		}
+	}
+	if kept := int64(heap() - before); kept > 8<<20 {
+		t.Errorf("200 touches keep %d MiB", kept>>20)
+	}
+	runtime.KeepAlive(q)
 }
