@@ -37,11 +37,11 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 	return b.send(ctx, &writes)
 }
 
-// enqueueShared enqueues again the referees with a new referrer whose fingerprints have changed
-// since the batch read them: the expansion of that change did not see the attribution, which is not
-// committed. It comes late, since the batch may have waited for a campaign. What commits during the
-// batch's last statements is left to the next resync.
-func (b *batch) enqueueShared(ctx context.Context) error {
+// enqueueShared queues enqueueing again the referees with a new referrer whose fingerprints have
+// changed since the batch read them: the expansion of that change did not see the attribution,
+// which is not committed. It comes after the batch may have waited for a campaign. What commits
+// during the batch's last statements is left to the next resync.
+func (b *batch) enqueueShared(writes *pgx.Batch) {
 	var c sharedColumns
 	for _, r := range b.referees {
 		is := r.outcome.Attribution
@@ -54,11 +54,9 @@ func (b *batch) enqueueShared(ctx context.Context) error {
 			c.Shared = append(c.Shared, r.SharesFingerprint(is.ReferrerID))
 		}
 	}
-	if len(c.UserIDs) == 0 {
-		return nil
+	if len(c.UserIDs) > 0 {
+		writes.Queue(b.statement("enqueue_shared"), pgx.StrictStructArgs(&c))
 	}
-	_, err := b.tx.Exec(ctx, b.statement("enqueue_shared"), pgx.StrictStructArgs(&c))
-	return err
 }
 
 // sharedColumns are referees with their referrers, and whether they share a fingerprint.

@@ -111,9 +111,6 @@ func (b *batch) transact(ctx context.Context, choose func(context.Context) (bool
 	if err := b.erase(ctx); err != nil {
 		return false, err
 	}
-	if err := b.enqueueShared(ctx); err != nil {
-		return false, fmt.Errorf("while comparing fingerprints again: %w", err)
-	}
 	if err := b.fence(ctx); err != nil {
 		return false, err
 	}
@@ -184,7 +181,7 @@ func (b *batch) setReferees(users []string) error {
 		if err := checkID(userID); err != nil {
 			return err
 		}
-		b.bytes += bytesPerRow + len(userID)
+		b.bytes += len(userID) // its rows count with bytesPerRow
 	}
 	b.referees, b.byID = make([]*referee, len(users)), make(map[string]*referee, len(users))
 	for i, userID := range users {

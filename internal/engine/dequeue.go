@@ -94,7 +94,7 @@ func (b *batch) dequeue(ctx context.Context) error {
 					return err
 				}
 				keys[changeKey{kind, key}] = true
-				b.bytes += bytesPerRow + len(kind) + len(key) + len(stage) + len(resumeAfter)
+				b.bytes += bytesPerText + len(kind) + len(key) + len(stage) + len(resumeAfter)
 			}
 			switch kind {
 			case kindReferee:

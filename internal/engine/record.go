@@ -22,6 +22,7 @@ func (b *batch) record(ctx context.Context) error {
 		shard = b.shards[0]
 	}
 	var writes pgx.Batch
+	b.enqueueShared(&writes)
 	d.writeOwn(&writes, b.statement, shard)
 	d.writeReferrers(&writes, b.statement) // gives ordinals
 	d.drawOrders(&writes, b.statement)     // gives admission orders

@@ -21,8 +21,9 @@ const (
 // step that is repeated with less to do often succeeds.
 const failuresShown = 2
 
-// mostFailedAlone is how many referees may fail alone, one after the other, without a step that
-// succeeds. They are kept until then, and a server can let as many fail as it names.
+// mostFailedAlone is how many referees that failed alone are kept until a step succeeds, which sets
+// them aside. A server can let as many fail as it names; the last are kept, and the next resync
+// finds the others again.
 const mostFailedAlone = 100
 
 // resyncer compares the recorded results with what they rest on, one range of referees after the
@@ -105,7 +106,10 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err erro
 		return false, nil
 	}
 	s.alone, s.comparing, s.repairing = "", false, false
-	did, err = s.step(ctx, config, atOnce)
+	err = Contain(func() (err error) {
+		did, err = s.step(ctx, config, atOnce)
+		return err
+	})
 	if err == nil && did {
 		s.repairsPerStep = min(2*s.repairsPerStep, s.engine.usualBatch())
 		s.failedAlone, s.failuresInARow = nil, 0
@@ -136,9 +140,10 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	switch {
 	case errors.Is(err, errMemoryInUse) || errors.Is(err, errOutOfOrder) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
 		return false
-	case s.alone != "" && len(s.failedAlone) == mostFailedAlone:
-		return false // the same step is repeated, and ResyncErr returns why it fails
 	case s.alone != "":
+		if len(s.failedAlone) == mostFailedAlone {
+			s.failedAlone = s.failedAlone[1:] // the next resync finds it again
+		}
 		s.failedAlone = append(s.failedAlone, failure{s.alone, err})
 	case s.repairing && s.repairsPerStep > 1:
 		s.repairsPerStep = max(1, s.repairsPerStep/2)

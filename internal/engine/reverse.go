@@ -58,6 +58,7 @@ func (e *Engine) reversing() bool {
 // first: it pauses after each step for at least as long as the step took.
 func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 	delay := newBackoff()
+	rows := reversalRows
 	for {
 		select {
 		case <-ctx.Done():
@@ -66,7 +67,10 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 		}
 		for ctx.Err() == nil {
 			began := time.Now()
-			did, err := e.reverseStep(ctx, reversalRows)
+			did, err := e.reverseStep(ctx, rows)
+			if errors.Is(err, errBatchTooLarge) || errors.Is(err, errMemoryInUse) {
+				rows = max(1, rows/2) // a small step needs no reservation
+			}
 			if err != nil && ctx.Err() == nil {
 				e.observeFailure(err)
 				wait := delay.NextBackOff()
@@ -75,6 +79,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 				break
 			}
 			delay.Reset()
+			rows = min(2*rows, reversalRows)
 			if !did {
 				break
 			}
@@ -90,7 +95,10 @@ func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error
 	}
 	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
 	defer step.releaseMemory()
-	did, err = step.runStep(ctx, rows)
+	err = Contain(func() (err error) {
+		did, err = step.runStep(ctx, rows)
+		return err
+	})
 	if errors.Is(err, ErrConfigurationMoved) {
 		_, err = e.reload(ctx)
 		return err == nil, err

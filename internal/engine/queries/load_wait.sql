@@ -1,12 +1,12 @@
--- Reads, for those of these pairs that wait to be admitted, the cap and the budget of their
--- campaign, what pairs leave of the budget (see load_budget), the number of their referrer's
--- admitted pairs, and what they need of the budget as the next one. Uses waitlist_pkey,
+-- Reads, for those of these pairs that wait to be admitted and are not passed over, the cap and the
+-- budget of their campaign, what pairs leave of the budget (see load_budget), the number of their
+-- referrer's admitted pairs, and what they need of the budget as the next one. Uses waitlist_pkey,
 -- campaign_pkey, credit_count_pkey and referrer_pkey.
 WITH waiting AS MATERIALIZED (
     SELECT w.*
       FROM unnest($1::text[], $2::text[]) AS k(user_id, purchase_id)
      CROSS JOIN LATERAL (SELECT * FROM referral.waitlist
-                          WHERE user_id = k.user_id AND purchase_id = k.purchase_id AND NOT growing
+                          WHERE user_id = k.user_id AND purchase_id = k.purchase_id AND NOT growing AND NOT passed_over
                           LIMIT 1) AS w
 ), capacity AS MATERIALIZED (
     SELECT c.name, c.pairs_per_referrer, c.budget_amount,
