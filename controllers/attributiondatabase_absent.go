@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,6 +72,10 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 		}
 		if err := closeCampaign(ctx, s, declared, seen && string(uid) == declared.UID); err != nil {
 			return false, err
+		}
+		if declared.Mode == database.Reversing {
+			r.reporter.events.note(ctx, s.adb, corev1.EventTypeWarning, "CreditsKept", fmt.Sprintf(
+				"the reversal of campaign %s has ended, since its object is gone: credits that were not reversed yet stay", declared.Name))
 		}
 	}
 	return false, nil

@@ -70,3 +70,12 @@ func TestSuspendedDatabaseOwnsItsOlderSchema(t *testing.T) {
 		t.Errorf("the schema was migrated to %d", version)
 	}
 }
+
+// What a status is read with may be missing from a schema of this version, as after a partial restore.
+func TestSchemaThatLacksAFunctionIsNotReady(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.sql(own, "ALTER FUNCTION referral.pending_up_to(xid8) RENAME TO gone")
+	w.kubectl("", "patch", "adb/shop", "--type=merge", "-p", `{"spec":{"attribution":"FirstTouch"}}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.FailedReason)
+}

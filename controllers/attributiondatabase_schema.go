@@ -35,13 +35,23 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 		s.db = db
 		return runPhases(ctx, s, r.schemaPhases())
 	})
-	if stale, ok := errors.AsType[*database.ErrStale](err); ok {
-		return explainStale(ctx, r.live, s.adb, stale.InForce, "")
-	}
 	if err != nil {
 		return r.explain(s, err, v1alpha1.FailedReason)
 	}
+	if s.stale != nil {
+		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "")
+	}
 	return nil
+}
+
+// keepStale lets the other phases go on where a setting is older than what is in force: campaigns
+// are declared and reported on all the same.
+func (s *databaseScope) keepStale(err error) error {
+	if stale, ok := errors.AsType[*database.ErrStale](err); ok {
+		s.stale = stale
+		return nil
+	}
+	return err
 }
 
 // schemaPhases returns the steps that make a schema what the spec says. Each writes only what
@@ -68,7 +78,8 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 
 // observeSchema reads everything of interest with one query, unless nothing has happened in the
 // database since it was last read. Where the schema does not exist, or has other versions, it may
-// read the versions and the owner alone.
+// read the versions and the owner alone. A schema of these versions that lacks something is an
+// error.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
 	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
 		return nil
@@ -78,8 +89,10 @@ func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *da
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	status, err := database.ReadStatus(ctx, s.db)
-	if postgres.Classify(err) == postgres.ClassMissingObject {
-		status, err = database.ReadOwnership(ctx, s.db)
+	if missing := err; postgres.Classify(missing) == postgres.ClassMissingObject {
+		if status, err = database.ReadOwnership(ctx, s.db); err == nil && status.Versions == database.Known() {
+			err = missing
+		}
 	}
 	if err != nil {
 		return err
@@ -159,7 +172,7 @@ func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	if err := database.SetSuspended(ctx, s.db, s.identity.UID, s.adb.Generation, suspended); err != nil {
-		return err
+		return s.keepStale(err)
 	}
 	s.schema.Suspended = suspended
 	return nil
@@ -187,7 +200,7 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model)
+	return s.keepStale(database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model))
 }
 
 // declareRetention declares how long touches are kept.

@@ -18,10 +18,11 @@ type databaseScope struct {
 	host     hosting.State // as last observed by observeHost
 	success  success
 
-	db     *postgres.DB    // set while the phases of the schema run
-	schema database.Status // as last observed by observeSchema
-	moment hosting.Moment  // before that
-	quiet  bool            // it was observed by an earlier reconcile, and nothing has happened since
+	db     *postgres.DB       // set while the phases of the schema run
+	schema database.Status    // as last observed by observeSchema
+	moment hosting.Moment     // before that
+	quiet  bool               // it was observed by an earlier reconcile, and nothing has happened since
+	stale  *database.ErrStale // a setting is older than what is in force; nil: none
 }
 
 // newScope returns a scope that knows the state of the database in this process.

@@ -33,6 +33,7 @@ type ReferralCampaignReconciler struct {
 	now      func() time.Time
 	absence  *absence
 	retries  *busyRetries
+	failing  failing
 }
 
 // registry is the part of hosting.Registry that this reconciler uses.
@@ -82,6 +83,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 // forget drops what is known of a campaign whose object is gone, unless it may be declared: then
 // its AttributionDatabase has yet to find it closed, or to be deleted itself.
 func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client.ObjectKey) error {
+	r.failing.ended(campaign)
 	name, known := r.absence.objectGone(campaign)
 	if !known {
 		return nil

@@ -77,7 +77,7 @@ func (r *ReferralCampaignReconciler) requireDatabase(_ context.Context, s *campa
 // DatabaseNotReady.
 func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaignScope) error {
 	why := unusable(s.databaseName(), s.adb)
-	if why == nil {
+	if why == nil || s.servedAsBefore() {
 		return nil
 	}
 	wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, err: why}
@@ -91,6 +91,13 @@ func (r *ReferralCampaignReconciler) awaitDatabase(_ context.Context, s *campaig
 	return wait
 }
 
+// servedAsBefore reports whether the database is served although the spec of its
+// AttributionDatabase is ignored, as after a restore of the API server's storage.
+func (s *campaignScope) servedAsBefore() bool {
+	ready := readyCondition(s.adb)
+	return ready != nil && ready.Reason == v1alpha1.InvalidSpecReason && s.host.Phase == hosting.Serving && s.host.Refusal == nil
+}
+
 // use uses the campaign's database. While it is busy the campaign waits for its next turn; failed
 // makes any other error the outcome of the phase.
 func (r *ReferralCampaignReconciler) use(
@@ -99,6 +106,7 @@ func (r *ReferralCampaignReconciler) use(
 	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), do)
 	switch {
 	case err == nil:
+		r.failing.ended(client.ObjectKeyFromObject(s.campaign))
 		return nil
 	case errors.Is(err, hosting.ErrBusy):
 		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
@@ -106,14 +114,15 @@ func (r *ReferralCampaignReconciler) use(
 	return failed(err)
 }
 
-// databaseError is the outcome of a failed use of a database whose AttributionDatabase still says
-// that it is usable.
-func (s *campaignScope) databaseError(err error) error {
-	return &waitingError{
-		reason:       v1alpha1.DatabaseNotReadyReason,
-		requeueAfter: recheckInterval,
-		shown:        unlessSettled,
-		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s",
-			s.databaseName(), postgres.Message(err)),
+// databaseError returns the outcome of failed uses of a database whose AttributionDatabase still
+// says that it is usable. If they go on failing it is shown, since no outage will be.
+func (r *ReferralCampaignReconciler) databaseError(s *campaignScope) func(error) error {
+	return func(err error) error {
+		wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: recheckInterval, shown: unlessSettled,
+			err: fmt.Errorf("AttributionDatabase %s cannot be used: %s", s.databaseName(), postgres.Message(err))}
+		if r.failing.lasts(client.ObjectKeyFromObject(s.campaign), r.now()) >= outagePatience {
+			wait.shown = always
+		}
+		return wait
 	}
 }

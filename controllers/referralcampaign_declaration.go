@@ -33,7 +33,7 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		var err error
 		s.declared, err = database.Declare(ctx, db, declaration)
 		return err
-	}, s.databaseError)
+	}, r.databaseError(s))
 	switch {
 	case err != nil:
 		return err
@@ -124,7 +124,7 @@ func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *cam
 		}
 	case revision == 0:
 		status.Rollout = nil
-	case s.reported || was == nil || was.Revision != revision: // else it is as another leader reported it
+	case s.reported || was == nil: // else it is as another leader reported it
 		status.Rollout = &v1alpha1.Rollout{Revision: revision}
 	}
 	return nil

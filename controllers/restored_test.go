@@ -72,3 +72,17 @@ func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// A setting of the database that is not in force keeps no campaign from being declared.
+func TestCampaignIsSuspendedInADatabaseWhoseSpecIsIgnored(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.sql(own, "UPDATE referral.owner SET generation = 9")
+	w.kubectl("", "patch", "adb/shop", "--type=merge", "-p", `{"spec":{"attribution":"FirstTouch"}}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	w.kubectl("", "patch", "rcamp/invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.awaitReason(w.rcamp("invite-friends"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Suspended" {
+		t.Errorf("the campaign is %s", mode)
+	}
+}
