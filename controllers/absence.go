@@ -21,9 +21,9 @@ const absenceGrace = 10 * time.Minute
 // first is closed at once, the second after its database has been Ready for absenceGrace in this
 // process.
 //
-//	object seen by this process, and gone  → deleted: closed, and never declared again by that object
-//	object never seen by this process      → absent: closed after absenceGrace; it may come back
-//	object refers to another database      → absent, until the schema is given back
+//	seen by this process, and gone  → deleted: closed, and never declared again by that object
+//	never seen by this process      → absent: closed after absenceGrace; it may come back
+//	refers to another database      → absent, until the schema is given back
 //
 // An object that was deleted before it could declare its campaign counts as well: the one that
 // declared it went before.

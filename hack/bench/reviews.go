@@ -107,7 +107,7 @@ func (r *reviewing) prepare(ctx context.Context) (err error) {
 		}
 	}
 	for range reviewReplicas {
-		if err := r.addManager(ctx); err != nil {
+		if err := r.addManager(); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,7 @@ func (r *reviewing) expireWithoutManagers(ctx context.Context) error {
 		return err
 	}
 	for range reviewReplicas {
-		if err := r.addManager(ctx); err != nil {
+		if err := r.addManager(); err != nil {
 			return err
 		}
 	}
@@ -246,12 +246,12 @@ func (r *reviewing) close(ctx context.Context) (err error) {
 }
 
 // addManager starts one replica more.
-func (r *reviewing) addManager(ctx context.Context) error {
+func (r *reviewing) addManager() error {
 	program, err := testworld.Build("./cmd/manager")
 	if err != nil {
 		return err
 	}
-	m, err := startReviewManager(ctx, program, r.cluster.Kubeconfig())
+	m, err := startReviewManager(program, r.cluster.Kubeconfig())
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type reviewManager struct {
 	metrics string
 }
 
-func startReviewManager(ctx context.Context, program, kubeconfig string) (*reviewManager, error) {
+func startReviewManager(program, kubeconfig string) (*reviewManager, error) {
 	address, err := testworld.FreeAddress()
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ func (m *many) migrate(ctx context.Context, schema postgres.Schema) error {
 		return err
 	}
 	defer db.Close()
-	if err = database.Migrate(ctx, db); err != nil {
+	if err := database.Migrate(ctx, db); err != nil {
 		return err
 	}
 	return database.GrantRoles(ctx, db, database.Roles{Writers: []string{testworld.WriterRole}})

@@ -107,7 +107,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	if utf8.RuneCountInString(*name) > longestName {
 		return fmt.Errorf("table campaign has a name of more than %d characters, %s: remove its row", longestName, shown(*name))
 	}
-	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil || budget != nil && currency == nil {
+	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil {
 		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: restore the row from a backup", shown(*name), *revision)
 	}
 	if *window < 0 || *window > longestWindow {
@@ -125,11 +125,8 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 			Edit:              *edit,
 			Waits:             waits,
 		}
-		if budget != nil {
-			if !database.IsCurrency(*currency) {
-				return fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign", shown(*name), shown(*currency))
-			}
-			campaign.Budget = &reward.Money{Amount: *budget, Currency: *currency}
+		if campaign.Budget, err = budgetOf(*name, budget, currency); err != nil {
+			return err
 		}
 		c.Reward.Campaigns[*name] = campaign
 		c.bytes += bytesPerCampaign + len(*name) + len(*mode)
@@ -146,6 +143,20 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	campaign.Revisions = append(campaign.Revisions, recorded)
 	c.noteRollout(campaign)
 	return nil
+}
+
+// budgetOf returns the budget of a campaign; nil: it has none.
+func budgetOf(campaign string, amount *int64, currency *string) (*reward.Money, error) {
+	switch {
+	case amount == nil:
+		return nil, nil
+	case currency == nil:
+		return nil, fmt.Errorf("the budget of campaign %s has no currency: correct its row of table campaign", shown(campaign))
+	case !database.IsCurrency(*currency):
+		return nil, fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign",
+			shown(campaign), shown(*currency))
+	}
+	return &reward.Money{Amount: *amount, Currency: *currency}, nil
 }
 
 // readTerms parses the terms of a revision.

@@ -64,15 +64,62 @@ func (e *expansion) add(key, stage, resumeAfter string) {
 // changeKey is what a change is about.
 type changeKey struct{ kind, key string }
 
+// dequeued are changes that were taken from the queue, sorted by what they ask for.
+type dequeued struct {
+	mostKeys int
+	keys     map[changeKey]bool
+	bytes    int
+
+	referees map[string]bool // user_ids
+	erased   []string        // user_ids, of whom the first erasuresPerBatch are among the referees
+	fixes    []string        // user_ids
+	expand   map[string]*expansion
+}
+
+var errMoreKeys = errors.New("the database dequeues changes of more keys than the batch asked for: restore table change and its primary key")
+
+// add adds a change. The server that sends it is not trusted.
+func (d *dequeued) add(kind, key, stage, resumeAfter string) error {
+	again := d.keys[changeKey{kind, key}]
+	switch {
+	case again:
+	case len(d.keys) == d.mostKeys:
+		return errMoreKeys
+	default:
+		if err := checkID(key); err != nil {
+			return err
+		}
+		d.keys[changeKey{kind, key}] = true
+		d.bytes += bytesPerText + len(kind) + len(key) + len(stage) + len(resumeAfter)
+	}
+	switch {
+	case kind == kindReferee:
+		d.referees[key] = true
+	case again && (kind == kindErasure || kind == kindFix):
+	case kind == kindErasure:
+		if d.erased = append(d.erased, key); len(d.erased) <= erasuresPerBatch {
+			d.referees[key] = true
+		}
+	case kind == kindFix:
+		d.referees[key] = true
+		d.fixes = append(d.fixes, key)
+	default:
+		if d.expand[kind] == nil {
+			d.expand[kind] = &expansion{at: map[string]int{}}
+		}
+		d.expand[kind].add(key, stage, resumeAfter)
+	}
+	return nil
+}
+
 // dequeue deletes the oldest changes of the locked shards from the queue and finds the referees
 // with a hold that has ended. Referees become those of the batch; changes of other kinds are
 // expanded into changes of referees, each in its own shard.
 func (b *batch) dequeue(ctx context.Context) error {
 	perShard := max(1, b.turn.size/len(b.shards))
-	keys := map[changeKey]bool{}
-	found := map[string]bool{}
-	expand := map[string]*expansion{}
-	var erased []string
+	d := dequeued{
+		mostKeys: perShard * len(b.shards), keys: map[changeKey]bool{}, referees: map[string]bool{}, expand: map[string]*expansion{},
+	}
 
 	var queries pgx.Batch
 	var from queueStartColumns
@@ -83,54 +130,21 @@ func (b *batch) dequeue(ctx context.Context) error {
 	}
 	queries.Queue(b.statement("dequeue"), from.shard, from.xid, from.id, perShard).Query(func(rows pgx.Rows) error {
 		var kind, key, stage, resumeAfter string
-		return postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error {
-			again := keys[changeKey{kind, key}]
-			if !again {
-				if len(keys) == perShard*len(b.shards) {
-					b.shards, b.oldest = nil, nil // no shard is at fault
-					return errors.New("the database dequeues changes of more keys than the batch asked for: restore table change and its primary key")
-				}
-				if err := checkID(key); err != nil {
-					return err
-				}
-				keys[changeKey{kind, key}] = true
-				b.bytes += bytesPerText + len(kind) + len(key) + len(stage) + len(resumeAfter)
-			}
-			switch kind {
-			case kindReferee:
-				found[key] = true
-				return nil
-			case kindErasure:
-				if again {
-					return nil
-				}
-				if erased = append(erased, key); len(erased) <= erasuresPerBatch {
-					found[key] = true
-				}
-				return nil
-			case kindFix:
-				if !again {
-					found[key] = true
-					b.fixes = append(b.fixes, key)
-				}
-				return nil
-			}
-			if expand[kind] == nil {
-				expand[kind] = &expansion{at: map[string]int{}}
-			}
-			expand[kind].add(key, stage, resumeAfter)
-			return nil
-		})
+		err := postgres.ForEachRow(rows, []any{&kind, &key, &stage, &resumeAfter}, func() error { return d.add(kind, key, stage, resumeAfter) })
+		if errors.Is(err, errMoreKeys) {
+			b.shards, b.oldest = nil, nil // no shard is at fault
+		}
+		return err
 	})
 	queries.Queue(b.statement("find_due"), b.shards, perShard).Query(func(rows pgx.Rows) error {
 		var userID string
-		for _, e := range expand {
+		for _, e := range d.expand {
 			b.chosen += len(e.keys)
 		}
 		return postgres.ForEachRow(rows, []any{&userID}, func() error {
 			// Referees beyond the batch's size stay due for the next batch.
-			if b.chosen+len(found) < b.turn.size {
-				found[userID] = true
+			if b.chosen+len(d.referees) < b.turn.size {
+				d.referees[userID] = true
 			}
 			return nil
 		})
@@ -140,17 +154,19 @@ func (b *batch) dequeue(ctx context.Context) error {
 		return err
 	}
 
-	b.chosen += len(found)
-	if err := b.setReferees(slices.Sorted(maps.Keys(found))); err != nil {
+	b.chosen += len(d.referees)
+	b.bytes += d.bytes
+	b.fixes = d.fixes
+	if err := b.setReferees(slices.Sorted(maps.Keys(d.referees))); err != nil {
 		return err
 	}
-	if err := b.dequeueErasures(ctx, erased); err != nil {
+	if err := b.dequeueErasures(ctx, d.erased); err != nil {
 		return err
 	}
-	if expand[kindVisitor] != nil {
+	if d.expand[kindVisitor] != nil {
 		b.engine.touched.Store(true)
 	}
-	return b.expand(ctx, expand)
+	return b.expand(ctx, d.expand)
 }
 
 // expand does one bounded step of each expansion. Steps of rollouts come at the end of the batch.

@@ -36,6 +36,7 @@ func answerOf(t *testing.T, purchases []explain.Purchase) answer {
 
 // carlAndBen has a purchase of carl that is held, and one of ben that waits for the cap.
 func carlAndBen(t *testing.T) *world {
+	t.Helper()
 	w := newWorld(t)
 	w.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('carl', 'a', now() - interval '2 minutes');
 		INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)

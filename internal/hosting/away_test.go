@@ -3,6 +3,7 @@ package hosting
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,14 +56,11 @@ func TestNewSettingsCountAsConnectingOnceTheyCanBeRead(t *testing.T) {
 		h.change(func(c *condition) { c.phase = Connected })
 		found := make(chan Phase)
 		go func() {
-			for {
-				select {
-				case <-h.configured:
-					found <- h.state().Phase
-					return
-				default:
-				}
+			for len(h.configured) == 0 {
+				runtime.Gosched()
 			}
+			<-h.configured
+			found <- h.state().Phase
 		}()
 		h.configure(Config{Source: Source{Generation: int64(n)}, Identity: database.Identity{UID: fmt.Sprint(n)}})
 		if phase := <-found; phase != Connecting {

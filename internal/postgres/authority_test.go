@@ -31,8 +31,8 @@ func TestAuthoritiesHaveAtMost256KiB(t *testing.T) {
 	authority, err := testworld.NewAuthority("ours")
 	testworld.Must(t, err)
 	const most = 256 << 10
-	pem := authority.PEM()
-	longest := append(pem, bytes.Repeat([]byte("\n"), most-len(pem))...)
+	longest := authority.PEM()
+	longest = append(longest, bytes.Repeat([]byte("\n"), most-len(longest))...)
 	if _, err := postgres.ParseConfig("postgres://shop@db/shop", &postgres.TLS{Mode: postgres.VerifyFull, CA: longest}); err != nil {
 		t.Error(err)
 	}

@@ -130,8 +130,7 @@ func TestInvalidURIsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := postgres.ParseConfig(test.uri, nil)
-			var refused *postgres.URIError
-			if !errors.As(err, &refused) {
+			if _, refused := errors.AsType[*postgres.URIError](err); !refused {
 				t.Fatalf("got %v", err)
 			}
 			for _, says := range []string{test.parameter, test.says} {
