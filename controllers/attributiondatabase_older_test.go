@@ -71,7 +71,8 @@ func TestSuspendedDatabaseOwnsItsOlderSchema(t *testing.T) {
 	}
 }
 
-// What a status is read with may be missing from a schema of this version, as after a partial restore.
+// What a status is read with may be missing from a schema of this version, as after a partial
+// restore.
 func TestSchemaThatLacksAFunctionIsNotReady(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

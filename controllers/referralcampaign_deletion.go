@@ -78,8 +78,8 @@ func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaig
 // shows may have been followed by another object of the name, whose campaign must not be closed or
 // reversed.
 //
-// That matters only where another object has declared the campaign last, as far as is known: a later
-// one records this object as deleted, so the database ignores it.
+// That matters only where another object has declared the campaign last, as far as is known: a
+// later one records this object as deleted, so the database ignores it.
 func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campaignScope) error {
 	if s.counters.UID == string(s.campaign.UID) {
 		return nil

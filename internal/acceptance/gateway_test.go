@@ -128,8 +128,8 @@ func (w *gatewayWorld) dial() *tls.Conn {
 	return secure
 }
 
-// get gets a page with these headers, each of which is "name: value", and returns the headers of the
-// answer.
+// get gets a page with these headers, each of which is "name: value", and returns the headers of
+// the answer.
 func (w *gatewayWorld) get(page string, headers ...string) http.Header {
 	w.Helper()
 	visitor := w.dial()
