@@ -182,7 +182,7 @@ func TestObjectThatOnlyTheCacheHasChangesNoCampaign(t *testing.T) {
 			r, key := newCampaignReconciler(t, registry)
 			var campaign v1alpha1.ReferralCampaign
 			campaign.Namespace, campaign.Name = key.Namespace, key.Name
-			campaign.Finalizers = []string{"example.test/hold"}
+			campaign.UID, campaign.Finalizers = "of-the-cache", []string{"example.test/hold"}
 			campaign.Spec.DatabaseRef.Name, campaign.Spec.DeletionPolicy = "shop", policy
 			campaign.Status.Policy = &v1alpha1.PolicyInForce{}
 			campaign.DeletionTimestamp = new(metav1.Now())
