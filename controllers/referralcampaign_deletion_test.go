@@ -156,7 +156,7 @@ func superseded(t *testing.T, deletionPolicy string) (w *world, own *testworld.D
 	return w, own, proxy.Pass
 }
 
-func TestReverseOfAnObjectThatDeclaredNothingReversesWhatWasDeclaredBefore(t *testing.T) {
+func TestReverseTakesBackWhatAnEarlierObjectDeclared(t *testing.T) {
 	t.Parallel()
 	w, own, back := superseded(t, "Reverse")
 	campaign := w.rcamp("invite-friends")

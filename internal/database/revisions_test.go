@@ -73,7 +73,7 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 }
 
 // The generation of one policy says nothing about that of another.
-func TestCampaignThatMayNotReturnToAnEarlierPolicyIsSuspendedAllTheSame(t *testing.T) {
+func TestCampaignWithTooManyRevisionsCanBeSuspended(t *testing.T) {
 	w := newWorld(t)
 	following := func(uid string, generation, amount int64) func(*database.Declaration) {
 		return func(d *database.Declaration) {

@@ -66,14 +66,14 @@ type changeKey struct{ kind, key string }
 
 // dequeued are changes that were taken from the queue, sorted by what they ask for.
 type dequeued struct {
-	mostKeys int
+	mostKeys int // that the batch asked for
 	keys     map[changeKey]bool
-	bytes    int
+	bytes    int // memory of the keys
 
-	referees map[string]bool // user_ids
-	erased   []string        // user_ids, of whom the first erasuresPerBatch are among the referees
-	fixes    []string        // user_ids
-	expand   map[string]*expansion
+	referees map[string]bool       // user_ids to decide
+	erased   []string              // user_ids to erase; the batch also decides the first erasuresPerBatch of them
+	fixes    []string              // user_ids whose attributions become fixed
+	expand   map[string]*expansion // by kind
 }
 
 var errMoreKeys = errors.New("the database dequeues changes of more keys than the batch asked for: restore table change and its primary key")

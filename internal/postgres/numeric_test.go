@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -62,12 +61,8 @@ func TestLargeNumericsAreRefusedBeforeTheyAreComputed(t *testing.T) {
 			db := open(t, uriOf(listen(t, func(c io.ReadWriter) error {
 				return valued(c, test.oid, test.format, test.value)
 			})), postgres.DefaultSchema)
-			began := time.Now()
 			err := db.QueryBare(t.Context(), "SELECT 1").Scan(test.into)
-			if took := time.Since(began); took > 500*time.Millisecond {
-				t.Errorf("it took %s", took)
-			}
-			if err == nil || !strings.Contains(err.Error(), "numeric") {
+			if err == nil || !strings.Contains(err.Error(), "a numeric has more digits than any sum has") {
 				t.Errorf("error %v", err)
 			}
 		})
