@@ -22,7 +22,7 @@ func (r *AttributionDatabaseReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ReferralCampaign{}, handler.EnqueueRequestsFromMapFunc(databaseOf), builder.WithPredicates(deletions())).
 		WatchesRawSource(fed(r.registry.Changes(), 0)).
 		WatchesRawSource(fed(r.verifications.Moved(), 0)).
-		WithOptions(databaseOptions()).
+		WithOptions(controllerOptions()).
 		Complete(r)
 }
 

@@ -38,36 +38,55 @@ func queueOf(t *testing.T, setup func(ctrl.Manager) error) workqueue.TypedRateLi
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
+	kinds := meta.NewDefaultRESTMapper(nil)
+	for kind := range scheme.KnownTypes(v1alpha1.GroupVersion) {
+		kinds.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
+	}
 	mgr, err := ctrl.NewManager(&rest.Config{}, ctrl.Options{
 		Scheme:         scheme,
 		Metrics:        metricsserver.Options{BindAddress: "0"},
 		Controller:     config.Controller{SkipNameValidation: new(true)},
-		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return meta.NewDefaultRESTMapper(nil), nil },
+		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return kinds, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &holder{Manager: mgr}
-	if err := setup(h); err != nil || len(h.added) != 1 {
-		t.Fatalf("%d controllers, %v", len(h.added), err)
+	if err := setup(h); err != nil {
+		t.Fatal(err)
 	}
-	// The type of a controller is not exported.
-	field := reflect.Indirect(reflect.ValueOf(h.added[0])).FieldByName("NewQueue")
-	newQueue, ok := reflect.TypeAssert[func(string, workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request]](field)
-	if !ok {
-		t.Fatalf("NewQueue is %s", field.Type())
+	for _, added := range h.added {
+		controller := reflect.Indirect(reflect.ValueOf(added)) // its type is not exported
+		if controller.Kind() != reflect.Struct {
+			continue // what runs beside the controller
+		}
+		newQueue, ok := reflect.TypeAssert[func(string, workqueue.TypedRateLimiter[ctrl.Request]) workqueue.TypedRateLimitingInterface[ctrl.Request]](
+			controller.FieldByName("NewQueue"))
+		if !ok {
+			t.Fatalf("the queue of %s cannot be made", controller.Type())
+		}
+		return newQueue("", retries())
 	}
-	return newQueue("", retries())
+	t.Fatal("no controller was added")
+	return nil
 }
 
-func TestObjectsThatUseDatabasesDoNotWaitForThoseOfOtherNamespaces(t *testing.T) {
+func TestObjectsDoNotWaitForThoseOfOtherNamespaces(t *testing.T) {
 	databases := &AttributionDatabaseReconciler{
 		registry: hosting.NewRegistry(hosting.Options{Reconcilers: 1}), verifications: hosting.NewVerifications(nil, nil),
 	}
 	campaigns := &ReferralCampaignReconciler{}
+	policies := &RewardPolicyReconciler{}
+	plans := &RewardPlanReconciler{plans: hosting.NewPlans(nil)}
+	reviews := &RewardReviewReconciler{}
+	pools := &PoolsReconciler{registry: databases.registry}
 	for name, setup := range map[string]func(ctrl.Manager) error{
 		"AttributionDatabase": databases.setup,
 		"ReferralCampaign":    func(mgr ctrl.Manager) error { return campaigns.setup(mgr, hosting.NewFeed()) },
+		"RewardPolicy":        policies.setup,
+		"RewardPlan":          plans.setup,
+		"RewardReview":        reviews.setup,
+		"pools":               pools.setup,
 	} {
 		t.Run(name, func(t *testing.T) {
 			queue := queueOf(t, setup)

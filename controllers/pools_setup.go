@@ -21,7 +21,7 @@ func (r *PoolsReconciler) setup(mgr ctrl.Manager) error {
 	if err := mgr.Add(OnEveryReplica(r.prune)); err != nil {
 		return err
 	}
-	options := databaseOptions()
+	options := controllerOptions()
 	options.NeedLeaderElection = new(false)
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("pools").

@@ -24,7 +24,7 @@ func (r *ReferralCampaignReconciler) setup(mgr ctrl.Manager, moved *hosting.Feed
 		Watches(&v1alpha1.AttributionDatabase{}, handler.EnqueueRequestsFromMapFunc(r.referring(campaignByDatabase)),
 			builder.WithPredicates(readinessMoved())).
 		WatchesRawSource(fed(moved, 0)).
-		WithOptions(databaseOptions()).
+		WithOptions(controllerOptions()).
 		Complete(r)
 }
 

@@ -7,6 +7,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,12 +69,10 @@ func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &plan)})
 	}()
 
-	if err := r.read(ctx, s); err != nil {
-		return ctrl.Result{}, err
-	}
 	return ctrl.Result{}, runPhases(ctx, s, []phase[*planScope]{
 		r.keepDeadline,
 		r.admit,
+		r.read,
 		r.requireCampaign,
 		r.requireSameDatabase,
 		r.resolveTerms,
@@ -133,8 +132,21 @@ func (r *RewardPlanReconciler) keepDeadline(_ context.Context, s *planScope) err
 // admit fails a plan when its namespace has too many unfinished ones, so that no queue grows
 // without bound. A plan with conditions has been admitted. Conditions: TooManyPlans, which is
 // Stalled.
-func (r *RewardPlanReconciler) admit(_ context.Context, s *planScope) error {
-	if readyCondition(s.plan) != nil || r.plans.Admit(s.name(), s.unfinished, maxUnfinishedPlans) {
+func (r *RewardPlanReconciler) admit(ctx context.Context, s *planScope) error {
+	if readyCondition(s.plan) != nil {
+		return nil
+	}
+	unfinished, err := r.listUnfinished(ctx, s.plan.Namespace)
+	if err != nil {
+		return err
+	}
+	var others []types.NamespacedName
+	for i := range unfinished {
+		if other := &unfinished[i]; other.UID != s.plan.UID && other.DeletionTimestamp.IsZero() {
+			others = append(others, client.ObjectKeyFromObject(other))
+		}
+	}
+	if r.plans.Admit(s.name(), others, maxUnfinishedPlans) {
 		return nil
 	}
 	return stalled(v1alpha1.TooManyPlansReason,

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -13,14 +12,14 @@ import (
 	"github.com/referral-operator/referral-operator/internal/engine"
 )
 
-// planScope is one reconcile of a RewardPlan. Everything from outside is read once.
+// planScope is one reconcile of a RewardPlan. Everything from outside is read once, by read, after
+// the plan has been admitted: a plan that is refused asks the API server nothing.
 type planScope struct {
-	plan       *v1alpha1.RewardPlan
-	unfinished []types.NamespacedName        // other plans of the namespace that have been admitted; read for a new plan only
-	existing   *v1alpha1.ReferralCampaign    // nil: does not exist
-	campaign   *v1alpha1.ReferralCampaign    // with the proposed spec; nil: neither exists nor is proposed
-	policy     *v1alpha1.RewardPolicy        // that campaign follows, with the proposed spec; nil: neither exists nor is proposed
-	adb        *v1alpha1.AttributionDatabase // of campaign; nil: does not exist
+	plan     *v1alpha1.RewardPlan
+	existing *v1alpha1.ReferralCampaign    // nil: does not exist
+	campaign *v1alpha1.ReferralCampaign    // with the proposed spec; nil: neither exists nor is proposed
+	policy   *v1alpha1.RewardPolicy        // that campaign follows, with the proposed spec; nil: neither exists nor is proposed
+	adb      *v1alpha1.AttributionDatabase // of campaign; nil: does not exist
 
 	rest    time.Duration      // until the deadline; set by keepDeadline
 	desired desired            // set by resolveTerms, unless a deletion is planned
@@ -53,9 +52,6 @@ func (s *planScope) identity() database.Campaign {
 
 // read reads everything that the phases need.
 func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) (err error) {
-	if err := r.readUnfinished(ctx, s); err != nil {
-		return err
-	}
 	key := client.ObjectKey{Namespace: s.plan.Namespace, Name: s.plan.Spec.CampaignRef.Name}
 	if s.existing, err = find(ctx, r.live, key, &v1alpha1.ReferralCampaign{}); err != nil {
 		return err
@@ -74,25 +70,6 @@ func (r *RewardPlanReconciler) read(ctx context.Context, s *planScope) (err erro
 	s.policy = s.proposedPolicy(policy)
 	s.adb, err = find(ctx, r.client, s.databaseName(), &v1alpha1.AttributionDatabase{})
 	return err
-}
-
-// readUnfinished reads, for a new plan, which other plans of the namespace have been admitted and
-// have not finished.
-func (r *RewardPlanReconciler) readUnfinished(ctx context.Context, s *planScope) error {
-	if readyCondition(s.plan) != nil {
-		return nil
-	}
-	var list v1alpha1.RewardPlanList
-	if err := r.client.List(ctx, &list, client.InNamespace(s.plan.Namespace)); err != nil {
-		return fmt.Errorf("while listing the plans of the namespace: %w", err)
-	}
-	for i := range list.Items {
-		other := &list.Items[i]
-		if other.UID != s.plan.UID && other.DeletionTimestamp.IsZero() && readyCondition(other) != nil && !finished(other) {
-			s.unfinished = append(s.unfinished, client.ObjectKeyFromObject(other))
-		}
-	}
-	return nil
 }
 
 // proposedCampaign is the campaign as it would be after the edit; nil: there would be none.

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -22,13 +21,7 @@ const reviewSweepInterval = time.Minute
 // reviewRefused is the index of reviews by whether they were refused: "true" or "false".
 const reviewRefused = "refused"
 
-func indexRefused(object client.Object) []string {
-	review, ok := object.(*v1alpha1.RewardReview)
-	if !ok {
-		return nil
-	}
-	return []string{strconv.FormatBool(refused(review))}
-}
+var indexRefused = indexBy(func(review *v1alpha1.RewardReview) string { return strconv.FormatBool(refused(review)) })
 
 // setup has every replica answer: a leader that has just died would delay answers until another
 // replica is elected.
@@ -36,9 +29,9 @@ func (r *RewardReviewReconciler) setup(mgr ctrl.Manager) error {
 	options := controllerOptions()
 	options.NeedLeaderElection = new(false)
 	options.MaxConcurrentReconciles = reviewWorkers
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.RewardReview{}, reviewRefused, indexRefused) //nolint:forbidigo // nothing runs yet that a context could end
+	err := index(mgr, &v1alpha1.RewardReview{}, reviewRefused, indexRefused)
 	if err != nil {
-		return fmt.Errorf("while indexing reviews: %w", err)
+		return err
 	}
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named("rewardreview").

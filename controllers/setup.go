@@ -123,24 +123,32 @@ const (
 )
 
 func indexCampaigns(mgr ctrl.Manager) error {
-	indexes := map[string]func(*v1alpha1.ReferralCampaign) string{
-		campaignByDatabase: func(c *v1alpha1.ReferralCampaign) string { return c.Spec.DatabaseRef.Name },
-		campaignByPolicy:   func(c *v1alpha1.ReferralCampaign) string { return c.Spec.PolicyRef.Name },
+	err := index(mgr, &v1alpha1.ReferralCampaign{}, campaignByDatabase,
+		indexBy(func(c *v1alpha1.ReferralCampaign) string { return c.Spec.DatabaseRef.Name }))
+	if err != nil {
+		return err
 	}
-	for field, value := range indexes {
-		err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.ReferralCampaign{}, field, //nolint:forbidigo // nothing runs yet that a context could end
-			func(object client.Object) []string {
-				campaign, ok := object.(*v1alpha1.ReferralCampaign)
-				if !ok {
-					return nil
-				}
-				return []string{value(campaign)}
-			})
-		if err != nil {
-			return fmt.Errorf("while indexing campaigns by %s: %w", field, err)
-		}
+	return index(mgr, &v1alpha1.ReferralCampaign{}, campaignByPolicy,
+		indexBy(func(c *v1alpha1.ReferralCampaign) string { return c.Spec.PolicyRef.Name }))
+}
+
+// index has the cache of a manager find objects of a kind by a field.
+func index(mgr ctrl.Manager, kind client.Object, field string, by client.IndexerFunc) error {
+	err := mgr.GetFieldIndexer().IndexField(context.Background(), kind, field, by) //nolint:forbidigo // nothing runs yet that a context could end
+	if err != nil {
+		return fmt.Errorf("while indexing %T by %s: %w", kind, field, err)
 	}
 	return nil
+}
+
+func indexBy[T client.Object](value func(T) string) client.IndexerFunc {
+	return func(object client.Object) []string {
+		of, ok := object.(T)
+		if !ok {
+			return nil
+		}
+		return []string{value(of)}
+	}
 }
 
 // campaignsBy lists the campaigns of a namespace that refer to the given name through an indexed
@@ -181,8 +189,11 @@ func retries() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](200*time.Millisecond, 15*time.Second)
 }
 
+// controllerOptions are those of each controller. How many objects a tenant has, and how long a
+// reconcile waits for a database, is up to the tenant, so the requests of one do not wait behind
+// all of another's.
 func controllerOptions() controller.Options {
-	return controller.Options{RateLimiter: retries()}
+	return controller.Options{RateLimiter: retries(), NewQueue: fair.NewQueue}
 }
 
 // withReconcileID returns a context whose transactions have the reconcileID of the log in their
@@ -192,14 +203,6 @@ func withReconcileID(ctx context.Context) context.Context {
 		return postgres.WithPurpose(ctx, string(id))
 	}
 	return ctx
-}
-
-// databaseOptions are those of a controller whose reconciles use databases. How long that takes is
-// up to the databases of each tenant, so one tenant's requests do not wait behind all of another's.
-func databaseOptions() controller.Options {
-	options := controllerOptions()
-	options.NewQueue = fair.NewQueue
-	return options
 }
 
 // OnEveryReplica is a function that a manager runs once on every replica, elected or not, when its

@@ -15,8 +15,10 @@ import (
 // however many wait, and a namespace that is alone has all workers. Within a namespace, requests of
 // a low priority, such as those for objects that exist at the start, come last.
 type Queue struct {
-	workqueue.TypedRateLimitingInterface[reconcile.Request]
-	order *order
+	workqueue.TypedInterface[reconcile.Request] // of requests that are ready
+	order                                       *order
+	limiter                                     workqueue.TypedRateLimiter[reconcile.Request]
+	delayed                                     *delayed
 }
 
 var _ priorityqueue.PriorityQueue[reconcile.Request] = &Queue{}
@@ -26,13 +28,11 @@ var _ priorityqueue.PriorityQueue[reconcile.Request] = &Queue{}
 func NewQueue(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	order := newOrder()
 	ready := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[reconcile.Request]{Name: name, Queue: order})
-	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[reconcile.Request]{Name: name, Queue: ready})
-	config := workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{Name: name, DelayingQueue: delaying}
-	return &Queue{workqueue.NewTypedRateLimitingQueueWithConfig(limiter, config), order}
+	return &Queue{ready, order, limiter, newDelayed(ready.Add)}
 }
 
 // AddWithOpts adds requests with a priority; without one it is 0. A request that is there already
-// keeps the higher of two priorities.
+// keeps the higher of two priorities, and the earlier of two times.
 func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, requests ...reconcile.Request) {
 	priority := 0
 	if options.Priority != nil {
@@ -40,14 +40,11 @@ func (q *Queue) AddWithOpts(options priorityqueue.AddOpts, requests ...reconcile
 	}
 	for _, request := range requests {
 		q.order.prioritise(request, priority)
-		switch {
-		case options.RateLimited:
-			q.TypedRateLimitingInterface.AddRateLimited(request)
-		case options.After > 0:
-			q.TypedRateLimitingInterface.AddAfter(request, options.After)
-		default:
-			q.TypedRateLimitingInterface.Add(request)
+		after := options.After
+		if options.RateLimited {
+			after = q.limiter.When(request)
 		}
+		q.delayed.add(request, after)
 	}
 }
 
@@ -69,7 +66,7 @@ func (q *Queue) AddRateLimited(request reconcile.Request) {
 // GetWithPriority waits for a request. A queue that is shut down hands out none of those that it
 // has.
 func (q *Queue) GetWithPriority() (request reconcile.Request, priority int, shutdown bool) {
-	request, shutdown = q.TypedRateLimitingInterface.Get()
+	request, shutdown = q.TypedInterface.Get()
 	if shutdown || q.ShuttingDown() {
 		return reconcile.Request{}, 0, true
 	}
@@ -86,8 +83,20 @@ func (q *Queue) Get() (request reconcile.Request, shutdown bool) {
 // request that is not at work changes nothing.
 func (q *Queue) Done(request reconcile.Request) {
 	if q.order.done(request) {
-		q.TypedRateLimitingInterface.Done(request)
+		q.TypedInterface.Done(request)
 	}
+}
+
+// Forget ends the series of failures of a request.
+func (q *Queue) Forget(request reconcile.Request) { q.limiter.Forget(request) }
+
+// NumRequeues returns how often a request was added after a failure.
+func (q *Queue) NumRequeues(request reconcile.Request) int { return q.limiter.NumRequeues(request) }
+
+// ShutDown has the queue hand out nothing more.
+func (q *Queue) ShutDown() {
+	q.delayed.stop()
+	q.TypedInterface.ShutDown()
 }
 
 // ShutDownWithDrain is ShutDown. It does not wait for the requests that the queue still has, since

@@ -41,6 +41,12 @@ func get(t *testing.T, q *Queue) reconcile.Request {
 	if q.Len() == 0 {
 		t.Fatal("there is no request")
 	}
+	return awaited(t, q)
+}
+
+// awaited waits for the next request.
+func awaited(t *testing.T, q *Queue) reconcile.Request {
+	t.Helper()
 	request, shutdown := q.Get()
 	if shutdown {
 		t.Fatal("shut down")
@@ -177,10 +183,57 @@ func TestRequestsWaitAsLongAsTheyAreToldTo(t *testing.T) {
 	})
 }
 
+func TestRequestThatIsReadyEarlierIsHandedOutOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t)
+		defer q.ShutDown()
+		began := time.Now()
+		q.AddAfter(request("growth", 0), time.Hour)
+		q.AddAfter(request("growth", 0), time.Minute)
+		q.AddAfter(request("growth", 0), time.Hour)
+		if got := awaited(t, q); got != request("growth", 0) || time.Since(began) != time.Minute {
+			t.Errorf("got %s after %s", got, time.Since(began))
+		}
+		q.Done(request("growth", 0))
+
+		q.AddAfter(request("growth", 1), time.Hour)
+		q.Add(request("growth", 1))
+		q.Done(get(t, q))
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if n := q.Len(); n != 0 || len(q.delayed.waiting) != 0 {
+			t.Errorf("%d are ready, %d wait", n, len(q.delayed.waiting))
+		}
+	})
+}
+
+func TestFailuresOfARequestAreCountedUntilItIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t)
+		defer q.ShutDown()
+		for range 3 {
+			q.AddRateLimited(request("growth", 0))
+			q.Done(awaited(t, q))
+		}
+		if n := q.NumRequeues(request("growth", 0)); n != 3 {
+			t.Errorf("%d failures", n)
+		}
+		q.Forget(request("growth", 0))
+		if n := q.NumRequeues(request("growth", 0)); n != 0 {
+			t.Errorf("%d failures of a request that is forgotten", n)
+		}
+	})
+}
+
 func TestQueueThatIsShutDownHandsOutNothing(t *testing.T) {
 	q := newQueue(t)
 	add(q, "growth", 10)
+	q.AddAfter(request("growth", 11), time.Millisecond)
 	q.ShutDown()
+	q.AddAfter(request("growth", 12), time.Millisecond)
+	if n := len(q.delayed.waiting); n > 0 {
+		t.Errorf("%d requests wait for their time", n)
+	}
 	if got, shutdown := q.Get(); !shutdown {
 		t.Errorf("got %s", got)
 	}
