@@ -79,14 +79,3 @@ func (r *RewardReviewReconciler) sweep(ctx context.Context) error {
 		}
 	}
 }
-
-// ForgetAnswer is what a cache keeps of a review: all but the answer. Answers may be large, and are
-// about people.
-func ForgetAnswer(object any) (any, error) {
-	if review, ok := object.(*v1alpha1.RewardReview); ok {
-		review.Status = v1alpha1.RewardReviewStatus{
-			ObservedGeneration: review.Status.ObservedGeneration, Conditions: review.Status.Conditions,
-		}
-	}
-	return object, nil
-}

@@ -136,7 +136,7 @@ func (w *world) startManager() {
 		Logger: w.logger,
 		Cache: cache.Options{
 			DefaultNamespaces: watched,
-			ByObject:          map[client.Object]cache.ByObject{&v1alpha1.RewardReview{}: {Transform: controllers.ForgetAnswer}},
+			DefaultTransform:  controllers.Cached,
 		},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true), MaxConcurrentReconciles: workers},

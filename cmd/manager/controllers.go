@@ -11,7 +11,6 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -75,7 +74,7 @@ func managerOptions(options options) manager.Options {
 		Scheme: scheme,
 		Cache: cache.Options{
 			DefaultNamespaces: namespaces,
-			ByObject:          map[client.Object]cache.ByObject{&v1alpha1.RewardReview{}: {Transform: controllers.ForgetAnswer}},
+			DefaultTransform:  controllers.Cached,
 		},
 		Controller: config.Controller{
 			MaxConcurrentReconciles: options.concurrent,
