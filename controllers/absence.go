@@ -17,6 +17,10 @@ import (
 // campaigns.
 const absenceGrace = 10 * time.Minute
 
+// mostGone is how many campaigns of one database, whose objects are gone, are remembered: as many
+// as a report has. One that is forgotten is absent.
+const mostGone = 10_000
+
 // absence distinguishes a campaign whose object was deleted from one whose object is absent. The
 // first is closed at once, the second after its database has been Ready for absenceGrace in this
 // process.
@@ -83,6 +87,13 @@ func (a *absence) objectGone(campaign client.ObjectKey) (database client.ObjectK
 	}
 	if a.gone[seen.database] == nil {
 		a.gone[seen.database] = map[client.ObjectKey]types.UID{}
+	}
+	for one := range a.gone[seen.database] {
+		if len(a.gone[seen.database]) < mostGone {
+			break
+		}
+		delete(a.gone[seen.database], one)
+		delete(a.seen, one)
 	}
 	a.gone[seen.database][campaign] = seen.uid
 	return seen.database, true

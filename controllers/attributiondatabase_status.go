@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,11 +44,8 @@ func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *dat
 		r.reportUnreported(ctx, s, err)
 		return nil
 	}
-	known := closedIncidents(was.Campaigns)
-	for _, incident := range incidents {
-		if !slices.Contains(known, incident) {
-			r.reporter.events.note(ctx, s.adb, corev1.EventTypeWarning, v1alpha1.MassReversalReason, incident)
-		}
+	if note := newIncidents(closedIncidents(was.Campaigns), incidents); note != "" {
+		r.reporter.events.note(ctx, s.adb, corev1.EventTypeWarning, v1alpha1.MassReversalReason, note)
 	}
 	for campaign := range differing(was.Campaigns, s.schema.Campaigns) {
 		r.moved.Add(client.ObjectKey{Namespace: s.name.Namespace, Name: campaign})
@@ -67,6 +65,20 @@ func closedIncidents(campaigns []database.CampaignStatus) []string {
 		}
 	}
 	return incidents
+}
+
+// newIncidents says in one note which incidents were not there before: a database may have
+// thousands. Empty: none.
+func newIncidents(before, now []string) string {
+	begun := sets.New(now...).Delete(before...)
+	if len(begun) == 0 {
+		return ""
+	}
+	note := slices.Min(begun.UnsortedList())
+	if more := int64(len(begun) - 1); more > 0 {
+		note += "; the same has happened in " + plural(more, "further closed campaign", "further closed campaigns")
+	}
+	return note
 }
 
 // reportUnreported reports that the counters of campaigns are not published, which leaves Ready

@@ -128,7 +128,7 @@ const messageBytes = 4 << 10
 func setCondition(object resource, kind string, status metav1.ConditionStatus, reason, message string) {
 	conditions := object.GetConditions()
 	meta.SetStatusCondition(&conditions, metav1.Condition{
-		Type: kind, Status: status, Reason: reason, Message: postgres.Cut(message, messageBytes),
+		Type: kind, Status: status, Reason: reason, Message: postgres.Plain(message, messageBytes),
 		ObservedGeneration: object.GetGeneration(),
 	})
 	object.SetConditions(conditions)

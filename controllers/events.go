@@ -47,7 +47,13 @@ type recorder struct {
 // recorded is what a recorder remembers of one object.
 type recorded struct {
 	limit  *rate.Limiter
-	newest map[string]*eventsv1.Event // by type and reason
+	newest map[string]*recordedEvent // by type and reason
+}
+
+// recordedEvent is what a recorder remembers of one event.
+type recordedEvent struct {
+	name  client.ObjectKey
+	count int32 // how often it has occurred
 }
 
 func newRecorder(c client.Client) *recorder {
@@ -63,15 +69,20 @@ func (r *recorder) record(ctx context.Context, about resource, kind, reason, not
 	r.mu.Lock()
 	of, found := r.objects.Get(about.GetUID())
 	if !found {
-		of = &recorded{limit: rate.NewLimiter(rate.Every(eventInterval), eventBurst), newest: map[string]*eventsv1.Event{}}
+		of = &recorded{rate.NewLimiter(rate.Every(eventInterval), eventBurst), map[string]*recordedEvent{}}
 		r.objects.Add(about.GetUID(), of)
 	}
 	earlier := of.newest[kind+reason]
 	repeat := !of.limit.Allow() && earlier != nil
+	var repetition recordedEvent
+	if repeat {
+		earlier.count++
+		repetition = *earlier
+	}
 	r.mu.Unlock()
 
 	if repeat {
-		err := r.repeat(ctx, earlier)
+		err := r.repeat(ctx, repetition)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("while recording that an event has been repeated: %w", err)
 		}
@@ -87,7 +98,7 @@ func (r *recorder) record(ctx context.Context, about resource, kind, reason, not
 		return fmt.Errorf("while recording an event: %w", err)
 	}
 	r.mu.Lock()
-	of.newest[kind+reason] = event
+	of.newest[kind+reason] = &recordedEvent{client.ObjectKeyFromObject(event), 1}
 	r.mu.Unlock()
 	return nil
 }
@@ -114,18 +125,15 @@ func newEvent(scheme *runtime.Scheme, about resource, kind, reason, note string)
 		Type:                kind,
 		Reason:              reason,
 		Regarding:           *regarding,
-		Note:                postgres.Cut(note, noteBytes),
+		Note:                postgres.Plain(note, noteBytes),
 	}, nil
 }
 
 // repeat records that an event has occurred again.
-func (r *recorder) repeat(ctx context.Context, event *eventsv1.Event) error {
+func (r *recorder) repeat(ctx context.Context, repetition recordedEvent) error {
+	event := &eventsv1.Event{ObjectMeta: metav1.ObjectMeta{Namespace: repetition.name.Namespace, Name: repetition.name.Name}}
 	original := event.DeepCopy()
-	count := int32(1)
-	if event.Series != nil {
-		count = event.Series.Count
-	}
-	event.Series = &eventsv1.EventSeries{Count: count + 1, LastObservedTime: metav1.NowMicro()}
+	event.Series = &eventsv1.EventSeries{Count: repetition.count, LastObservedTime: metav1.NowMicro()}
 	return r.client.Patch(ctx, event, client.MergeFrom(original))
 }
 
