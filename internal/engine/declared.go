@@ -131,7 +131,10 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		c.Reward.Campaigns[*name] = campaign
 		c.bytes += bytesPerCampaign + len(*name) + len(*mode)
 	}
-	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope, Withdraws: withdraws}
+	if err := checkNumbers(campaign, *revision, withdraws); err != nil {
+		return err
+	}
+	recorded := reward.Revision{Number: *revision, RecordedAt: timeOf(recordedAt), Scope: *scope, Withdraws: withdraws > 0}
 	if rollsOut {
 		recorded.Rollout = &rollout
 	}
@@ -142,6 +145,25 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	c.Conditions = c.Conditions || recorded.Terms.Condition != ""
 	campaign.Revisions = append(campaign.Revisions, recorded)
 	c.noteRollout(campaign)
+	return nil
+}
+
+// checkNumbers returns an error if the numbers of a campaign's next revision are not as declarations
+// record them: they ascend from 1, and a revision withdraws none but the one before it; withdraws is 0
+// if there is none.
+func checkNumbers(campaign *reward.Campaign, revision, withdraws int) error {
+	before := 0
+	if n := len(campaign.Revisions); n > 0 {
+		before = campaign.Revisions[n-1].Number
+	}
+	const restore = "restore the rows of table revision from a backup"
+	switch {
+	case revision <= before:
+		return fmt.Errorf("revision %d of campaign %s comes after revision %d: %s", revision, shown(campaign.Name), before, restore)
+	case withdraws != 0 && withdraws != before:
+		return fmt.Errorf("revision %d of campaign %s withdraws revision %d, which is not the one before it: %s",
+			revision, shown(campaign.Name), withdraws, restore)
+	}
 	return nil
 }
 

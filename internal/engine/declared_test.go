@@ -65,6 +65,38 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 	}
 }
 
+// A revision that withdraws itself, or a later one, would reach pairs without end.
+func TestRevisionsThatWithdrawAnyButTheOneBeforeAreNotLoaded(t *testing.T) {
+	for name, c := range map[string]struct{ change, want string }{
+		"itself":                    {"UPDATE referral.revision SET withdraws = 2 WHERE revision = 2", "revision 2 of campaign invite withdraws revision 2"},
+		"a later one":               {"UPDATE referral.revision SET withdraws = 5 - revision WHERE revision > 1", "revision 2 of campaign invite withdraws revision 3"},
+		"one before the one before": {"UPDATE referral.revision SET withdraws = 1 WHERE revision = 3", "revision 3 of campaign invite withdraws revision 1"},
+		"one below zero":            {"UPDATE referral.revision SET withdraws = -1 WHERE revision = 3", "revision 3 of campaign invite withdraws revision -1"},
+		"one that is missing": {"UPDATE referral.revision SET withdraws = 1 WHERE revision = 2; DELETE FROM referral.revision WHERE revision = 1",
+			"revision 2 of campaign invite withdraws revision 1"},
+		"the same number twice": {"ALTER TABLE referral.revision DROP CONSTRAINT revision_pkey CASCADE; UPDATE referral.revision SET revision = 2 WHERE revision = 3",
+			"revision 2 of campaign invite comes after revision 2"},
+		"the number 0": {"ALTER TABLE referral.revision DROP CONSTRAINT revision_revision_check; UPDATE referral.revision SET revision = 0 WHERE revision = 1",
+			"revision 0 of campaign invite comes after revision 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			for revision := range int64(2) {
+				s.declare("invite", fiveDollars(), revised(2+revision, 900+revision, reward.AllPairs))
+			}
+			for statement := range strings.SplitSeq(c.change, "; ") {
+				s.asOwner(statement)
+			}
+			_, err := engine.LoadDeclared(t.Context(), s.db)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), ": restore the rows of table revision from a backup") {
+				t.Errorf("error %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
 // The longest terms that the fields of a RewardPolicy allow.
 func TestTheLongestPolicyIsLoaded(t *testing.T) {
 	const most = 999_999_999_999_999_999

@@ -80,10 +80,8 @@ func proposeTerms(campaign *reward.Campaign, d *database.Declaration, now time.T
 	if n > 0 {
 		revision.Number = campaign.Revisions[n-1].Number + 1
 	}
-	if n > 1 && campaign.Revisions[n-2].Terms.Digest() == terms.Digest() {
-		revision.Withdraws = campaign.Revisions[n-1].Number
-	}
-	if n > 0 && (revision.Scope != reward.NewPairs || revision.Withdraws > 0) {
+	revision.Withdraws = n > 1 && campaign.Revisions[n-2].Terms.Digest() == terms.Digest()
+	if n > 0 && (revision.Scope != reward.NewPairs || revision.Withdraws) {
 		revision.Rollout = &reward.Rollout{All: true}
 	}
 	campaign.Revisions = append(campaign.Revisions, revision)

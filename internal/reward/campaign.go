@@ -27,7 +27,7 @@ type Campaign struct {
 	PairsPerReferrer  int64      // the cap: pairs of one referrer that are Held or Granted at a time; zero: no limit
 	Waits             bool       // pairs waited in it when the configuration was loaded
 	Edit              int64      // number of its last edit that decisions depend on
-	Revisions         []Revision // by Number, ascending; at least one
+	Revisions         []Revision // by Number, ascending and distinct; at least one
 }
 
 // Mode says what a campaign does now.
@@ -47,7 +47,7 @@ type Revision struct {
 	RecordedAt time.Time
 	Scope      RevisionScope
 	Terms      Terms
-	Withdraws  int      // the number of the revision that it withdraws; zero: none
+	Withdraws  bool     // it withdraws the revision before it
 	Rollout    *Rollout // how far it has come in reaching pairs from before it; nil: it reaches none
 }
 

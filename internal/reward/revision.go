@@ -58,8 +58,8 @@ func (c *candidate) revisionIn(campaign *Campaign) (*Revision, error) {
 	followed := &campaign.Revisions[at]
 	for i := at + 1; i < len(campaign.Revisions); i++ {
 		matures := maturesAt(c.purchase.PurchasedAt, followed.Terms.HoldPeriod)
-		if next := &campaign.Revisions[i]; !campaign.withdrawn(i) && next.reached(c, campaign, matures) {
-			followed = next
+		if !campaign.withdrawn(i) && c.reachedBy(campaign, i, matures) {
+			followed = &campaign.Revisions[i]
 		}
 	}
 	return followed, nil
@@ -71,11 +71,28 @@ func (c *candidate) continues(campaign *Campaign) bool {
 	return c.pair != nil && c.pair.Campaign == campaign.Name && (campaign.Mode == Closed || !c.takenBack())
 }
 
-// reached reports whether the revision reaches the candidate, whose hold ended at matures under the
-// revision before, unless it is withdrawn. Pairs from before the revision are reached only by its
-// rollout.
-func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) bool {
+// reachedBy reports whether the revision of that index reaches the candidate, whose hold ended at
+// matures under the revision before, unless it is withdrawn. A revision that withdraws the one
+// before it also reaches what that one may have reached.
+func (c *candidate) reachedBy(campaign *Campaign, at int, matures time.Time) bool {
 	anew := !c.continues(campaign)
+	for ; at >= 0; at-- {
+		r := &campaign.Revisions[at]
+		switch {
+		case !anew && c.pair.Revision == r.Number: // a later revision withdraws it
+			return true
+		case r.reached(c, anew, matures):
+			return true
+		case !r.Withdraws || !r.Rollout.Reaches(c.referee.UserID):
+			return false
+		}
+	}
+	return false
+}
+
+// reached reports whether the revision by itself reaches a candidate, which is decided anew or
+// continues with a recorded pair. Pairs from before the revision are reached only by its rollout.
+func (r *Revision) reached(c *candidate, anew bool, matures time.Time) bool {
 	// A pair that began to wait after this revision was recorded already has its revision.
 	waited := !anew && c.pair.State == Waiting && c.pair.CountedAt.Before(r.RecordedAt)
 	switch {
@@ -83,22 +100,18 @@ func (r *Revision) reached(c *candidate, campaign *Campaign, matures time.Time) 
 		return true
 	case !r.Rollout.Reaches(c.referee.UserID):
 		return false
-	case r.Scope == AllPairs, r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited):
-		return true
 	}
-	// What the revision withdraws may have reached the pair.
-	at := campaign.index(r.Withdraws)
-	return at >= 0 && (!anew && c.pair.Revision == r.Withdraws || campaign.Revisions[at].reached(c, campaign, matures))
+	return r.Scope == AllPairs || r.Scope == HeldPairs && (matures.After(r.RecordedAt) || waited)
 }
 
 // Reaches reports whether the rollout has reached the pairs of a referee.
 func (r *Rollout) Reaches(userID string) bool { return r != nil && (r.All || userID <= r.Reached) }
 
 // withdrawn reports whether the next revision withdraws the revision with that index, which then
-// reaches nothing any more. A revision withdraws none but the one before it.
+// reaches nothing any more.
 func (c *Campaign) withdrawn(index int) bool {
 	next := index + 1
-	return next < len(c.Revisions) && c.Revisions[next].Withdraws == c.Revisions[index].Number
+	return next < len(c.Revisions) && c.Revisions[next].Withdraws
 }
 
 // index returns the index of the revision with that number; -1: there is none.

@@ -74,7 +74,7 @@ func TestWithdrawingARevisionTakesBackWhatItGave(t *testing.T) {
 			}
 			s.revise(day(60), fiveDollars())
 			withdrawal := &s.campaign().Revisions[2]
-			withdrawal.Scope, withdrawal.Withdraws, withdrawal.Rollout = NewPairs, 2, &c.came
+			withdrawal.Scope, withdrawal.Withdraws, withdrawal.Rollout = NewPairs, true, &c.came
 			s.expect(t, c.want)
 			if revision := s.decide(t).Decisions[0].Revision; revision != c.revision {
 				t.Errorf("it follows revision %d, want %d", revision, c.revision)
@@ -96,7 +96,7 @@ func TestWithdrawingAWithdrawalGivesAgain(t *testing.T) {
 		}
 		s.revise(day(60+n), terms)
 		s.rollOut(NewPairs)
-		s.campaign().Revisions[n+2].Withdraws = n + 2
+		s.campaign().Revisions[n+2].Withdraws = true
 		s.expect(t, want)
 		s.record(t).expect(t, want)
 	}
