@@ -51,11 +51,12 @@ type batch struct {
 	// withheld.
 	countsLosses bool
 
-	chosen    int  // dequeued keys, or referees of the head of a waitlist
-	bytes     int  // estimate of the memory that the batch holds
-	mostKnown int  // most of it for LoadKnown; 0: as for any batch
-	reserved  int  // what it may hold without reserving more; see batchMemory
-	large     bool // it is the large batch of the process
+	chosen    int   // dequeued keys, or referees of the head of a waitlist
+	bytes     int   // estimate of the memory that the batch holds
+	mostKnown int   // most of it for LoadKnown; 0: as for any batch
+	reserved  int   // what it may hold without reserving more; see batchMemory
+	large     bool  // it is the large batch of the process
+	overfull  error // checkBytes after the last decision
 
 	allocatesFor        string               // the campaign to allocate; empty: the batch works on the change queue
 	withheldUsers       []string             // user_ids of referees that are withheld whole
@@ -272,9 +273,6 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 		}
 	}
 	if err := b.decide(); err != nil {
-		return fmt.Errorf("while deciding: %w", err)
-	}
-	if err := b.weighDecisions(); err != nil {
 		return fmt.Errorf("while deciding: %w", err)
 	}
 	b.watch.end(StageDecide)

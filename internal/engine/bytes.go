@@ -19,9 +19,17 @@ const (
 	bytesPerReferee = 64 << 20
 
 	// Measured: memory of a row beside its values until its batch is recorded, and memory of the
-	// decision about a pair with all that it writes.
+	// decision about a pair with all that it writes: beside its credits and the tiers of its need, of
+	// each credit, and of each tier.
 	bytesPerRow      = 512
-	bytesPerDecision = 1536
+	bytesPerDecision = 1024
+	bytesPerCredit   = 512
+	bytesPerTierNeed = 48
+
+	// The measure of a decision and its credits includes so many bytes of texts. Of what a row has
+	// beyond it, encoding takes several copies at a time.
+	textsPerDecision = 128
+	copiesOfText     = 4
 
 	// bytesPerText is the memory of a text of an array beside its characters. In a row an empty text
 	// takes a quarter of it.
@@ -75,16 +83,11 @@ func (b *batch) reserve() error {
 	}
 }
 
-// weighDecisions adds the decisions to the batch's bytes. Their number is bounded by what was
-// loaded.
-func (b *batch) weighDecisions() error {
-	for _, r := range b.referees {
-		for i := range r.outcome.Decisions {
-			if r.outcome.Decisions[i].State != reward.NotCounting {
-				b.bytes += bytesPerDecision
-			}
-		}
-	}
+// addDecision adds a decision to the batch's bytes, before the next one is made. Its texts are written
+// with the pair, with each credit and with the ledger entry of each credit.
+func (b *batch) addDecision(size reward.DecisionSize) error {
+	texts := max(0, size.Texts-textsPerDecision) * copiesOfText * (1 + 2*size.Credits)
+	b.bytes += bytesPerDecision + bytesPerCredit*size.Credits + bytesPerTierNeed*size.Tiers + texts
 	return b.checkBytes()
 }
 

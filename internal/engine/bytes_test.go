@@ -3,10 +3,12 @@ package engine_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -120,4 +122,39 @@ func TestArraysOfEmptyTextsAreDecidedInBoundedMemory(t *testing.T) {
 	}
 	s.expect("set aside", "SELECT count(*) FROM referral.set_aside", "0")
 	s.expect("attributed", "SELECT count(*) FROM referral.attribution", "4")
+}
+
+// A policy may have eight rewards of 32 tiers. What a batch holds of each decision counts before the
+// next is made.
+func TestRefereeWithManyCreditsIsDecidedInBoundedMemory(t *testing.T) {
+	for name, budget := range map[string]int64{"admitted": 1 << 60, "waiting": 1} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", eightRewards(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: budget, Currency: "USD"} })
+			s.write(link)
+			s.converge()
+			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES (repeat('b', 200), 'alice1', now() - interval '1 h'), ('carol', 'alice1', now() - interval '1 h')`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT repeat('b', 200), repeat('p', 200) || n, 1000, 'USD' FROM generate_series(1, 6000) n`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('carol', 'p', 1000, 'USD')`)
+			_, peak := allocated(s.converge)
+			if peak > 100 {
+				t.Errorf("%d MiB in use at one time, want at most 100", peak)
+			}
+			s.expect("set aside", "SELECT left(user_id, 1) FROM referral.set_aside", "b")
+			s.expect("pairs", "SELECT user_id FROM referral.pair", "carol")
+		})
+	}
+}
+
+// eightRewards are the largest terms of a policy, but for its condition.
+func eightRewards() reward.Terms {
+	terms := reward.Terms{Purchases: reward.EveryPurchase}
+	for n := range int64(8) {
+		r := reward.Reward{Name: fmt.Sprint(strings.Repeat("n", 62), n), Beneficiary: reward.ToReferrer}
+		for tier := range int64(32) {
+			r.Tiers = append(r.Tiers, reward.Tier{FromPair: 1 + tier*(n+1), Fixed: reward.Money{Amount: 500 + tier, Currency: "USD"}})
+		}
+		terms.Rewards = append(terms.Rewards, r)
+	}
+	return terms
 }

@@ -24,7 +24,11 @@ func (b *batch) decide() error {
 		if i > 0 && time.Now().After(deadline) {
 			return errDecidesTooLong
 		}
-		if err := r.decide(b); err != nil {
+		err := r.decide(b)
+		if b.overfull != nil {
+			return b.overfull
+		}
+		if err != nil {
 			b.setAside(r, err)
 		}
 	}
@@ -33,7 +37,10 @@ func (b *batch) decide() error {
 
 func (r *referee) decide(b *batch) error {
 	err := Contain(func() (err error) {
-		r.outcome, err = reward.Decide(b.config.Reward, &r.Referee, b.now)
+		r.outcome, err = reward.DecideWithin(b.config.Reward, &r.Referee, b.now, func(size reward.DecisionSize) error {
+			b.overfull = b.addDecision(size)
+			return b.overfull
+		})
 		return err
 	})
 	return b.engine.logPanic("the decision panicked", err)

@@ -181,13 +181,22 @@ func budgetOf(campaign string, amount *int64, currency *string) (*reward.Money, 
 	return &reward.Money{Amount: *amount, Currency: *currency}, nil
 }
 
-// readTerms parses the terms of a revision.
+// readTerms parses the terms of a revision. What no policy may have is refused: a decision would take
+// memory and time without a limit.
 func (c *Declared) readTerms(text []byte, terms *reward.Terms) error {
 	if len(text) > database.TermsBytes {
 		return fmt.Errorf("its terms have more than %d KiB, which no policy has: restore the row of table revision from a backup", database.TermsBytes>>10)
 	}
 	if err := json.Unmarshal(text, terms); err != nil {
 		return err
+	}
+	if err := terms.CheckSize(); err != nil {
+		return fmt.Errorf("%w: restore the row of table revision from a backup", err)
+	}
+	for currency := range terms.Currencies() {
+		if !database.IsCurrency(currency) {
+			return fmt.Errorf("the currency %q is not three capital letters: restore the row of table revision from a backup", shown(currency))
+		}
 	}
 	c.bytes += len(text) + bytesPerAmount*len(terms.MinimumAmounts) + bytesPerReward*len(terms.Rewards)
 	for i := range terms.Rewards {

@@ -44,9 +44,11 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 	}{
 		{"a text of 80 KB", 20_000, 0, 2, 2,
 			"while reading revision 2 of campaign invite: its terms have more than 64 KiB, which no policy has: restore the row of table revision from a backup"},
-		{"rewards of 36 MB together", 14_000, 0, 2, 21,
-			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
-		{"tiers of 18 MB together", 1, 14_000, 2, 41,
+		{"nine rewards", 9, 0, 2, 2,
+			"while reading revision 2 of campaign invite: 9 rewards are more than the 8 that a policy may have: restore the row of table revision from a backup"},
+		{"33 tiers", 1, 33, 2, 2,
+			"while reading revision 2 of campaign invite: 33 tiers of a reward are more than the 32 that a policy may have: restore the row of table revision from a backup"},
+		{"tiers of 12 MB together", 8, 32, 2, 2000,
 			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
 		{"40,000 empty terms", 0, 0, 2, 40_000,
 			"the campaigns and revisions have more than 8 MiB: remove the rows of table revision that no declaration has recorded"},
@@ -54,7 +56,7 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s.asOwner(`INSERT INTO referral.revision (campaign, revision, digest, terms, scope)
 			           SELECT 'invite', n, 'd', jsonb_build_object('purchases', 'First', 'rewards', (
-			                      SELECT jsonb_agg(CASE WHEN $2::int = 0 THEN '{}' ELSE jsonb_build_object('tiers', (SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, $2::int))) END)
+			                      SELECT jsonb_agg(CASE WHEN $2::int = 0 THEN '{}' ELSE jsonb_build_object('tiers', (SELECT jsonb_agg('{"fixed": {"currency": "USD"}}'::jsonb) FROM generate_series(1, $2::int))) END)
 			                        FROM generate_series(1, $1::int))), 'NewPairs'
 			             FROM generate_series($3::int, $4::int) AS n`, c.rewards, c.tiers, c.from, c.to)
 			defer s.asOwner("DELETE FROM referral.revision WHERE revision > 1")
@@ -95,6 +97,40 @@ func TestRevisionsThatWithdrawAnyButTheOneBeforeAreNotLoaded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A decision takes memory and time by the terms.
+func TestTermsWithFieldsThatNoPolicyHasAreNotLoaded(t *testing.T) {
+	for name, c := range map[string]struct{ terms, want string }{
+		"a long name":                  {`{"rewards": [{"name": "` + strings.Repeat("ä", 64) + `"}]}`, "64 characters of a reward's name are more than the 63"},
+		"a long condition":             {`{"condition": "` + strings.Repeat("ä", 4097) + `"}`, "4097 characters of a condition are more than the 4096"},
+		"many minimum amounts":         {`{"minimumAmounts": ` + currencies(33) + `}`, "33 minimum amounts are more than the 32"},
+		"many maximum amounts":         {`{"rewards": [{"percentage": {"maximumAmounts": ` + currencies(33) + `}}]}`, "33 maximum amounts of a reward are more than the 32"},
+		"a long currency of an amount": {`{"rewards": [{"fixed": {"currency": "` + strings.Repeat("U", 60000) + `"}}]}`, `the currency "UUUUUUUU`},
+		"a currency in small letters":  {`{"rewards": [{"tiers": [{"fixed": {"currency": "usd"}}]}]}`, `the currency "usd" is not three capital letters`},
+		"such a currency of a minimum": {`{"minimumAmounts": {"usd": 1}}`, `the currency "usd" is not three capital letters`},
+		"such a currency of a maximum": {`{"rewards": [{"percentage": {"maximumAmounts": {"usd": 1}}}]}`, `the currency "usd" is not three capital letters`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.asOwner("UPDATE referral.revision SET terms = $1::text::jsonb", c.terms)
+			_, err := engine.LoadDeclared(t.Context(), s.db)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), ": restore the row of table revision from a backup") || len(err.Error()) > 1000 {
+				t.Errorf("error %.1000v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// currencies is JSON of so many amounts by currency.
+func currencies(n int) string {
+	var amounts []string
+	for i := range n {
+		amounts = append(amounts, fmt.Sprintf(`"A%c%c": 1`, 'A'+i/26, 'A'+i%26))
+	}
+	return "{" + strings.Join(amounts, ", ") + "}"
 }
 
 // The longest terms that the fields of a RewardPolicy allow.

@@ -130,7 +130,8 @@ func (c *plannedClaim) bytes() int {
 	if c.before != nil {
 		credits = slices.Concat(credits, c.before.Credits)
 	}
-	size := bytesPerClaim/2 + len(c.UserID()) + len(c.Decision.PurchaseID) + len(c.Decision.ReferrerID)
+	most := c.Size() // once it is admitted or waits
+	size := bytesPerClaim/2 + bytesPerSum*most.Credits + bytesPerTier*most.Tiers + len(c.UserID()) + len(c.Decision.PurchaseID) + len(c.Decision.ReferrerID)
 	for i := range credits {
 		size += bytesPerSum + len(credits[i].Reward) + len(credits[i].BeneficiaryID)
 	}

@@ -139,9 +139,6 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 		if err := r.decide(); err != nil {
 			return err
 		}
-		if err := r.weighDecisions(); err != nil {
-			return err
-		}
 		r.leaveOutUnfit()
 		return p.leaveOutWithheld(ctx, r)
 	})

@@ -18,6 +18,9 @@ type Claim struct {
 // UserID returns the referee of the pair.
 func (c *Claim) UserID() string { return c.candidate.referee.UserID }
 
+// Size returns how much the decision comes to hold once Allocate has completed it.
+func (c *Claim) Size() DecisionSize { return c.candidate.sizeOf(c.Decision, true) }
+
 // growing reports whether the pair is admitted already.
 func (c *Claim) growing() bool { return c.candidate.occupying() }
 

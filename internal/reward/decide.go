@@ -16,6 +16,19 @@ import (
 //
 // An error names the purchase and means that this referee cannot be decided.
 func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, error) {
+	return DecideWithin(config, referee, now, func(DecisionSize) error { return nil })
+}
+
+// DecisionSize is how much a decision comes to hold.
+type DecisionSize struct {
+	Credits int // the most that it earns, whether now or when Allocate completes it
+	Tiers   int // the most of its Need
+	Texts   int // most bytes of the texts of one of its rows
+}
+
+// DecideWithin is Decide, and calls grow with the size of each decision that is or was a pair, before
+// it makes the next. An error of grow ends it and is returned.
+func DecideWithin(config *Configuration, referee *Referee, now time.Time, grow func(DecisionSize) error) (Outcome, error) {
 	attribution, notAttributed := attribute(config, referee)
 	candidates, err := judged(config, referee, attribution, notAttributed)
 	if err != nil {
@@ -47,9 +60,42 @@ func Decide(config *Configuration, referee *Referee, now time.Time) (Outcome, er
 			outcome.Claims = append(outcome.Claims, Claim{candidate: c, now: now})
 		}
 		outcome.Decisions = append(outcome.Decisions, decision)
+		if decision.State == NotCounting {
+			continue
+		}
+		if err := grow(c.sizeOf(&decision, claims)); err != nil {
+			return Outcome{}, err
+		}
 	}
 	outcome.linkClaims()
 	return outcome, nil
+}
+
+// sizeOf returns how much the decision about the candidate comes to hold.
+func (c *candidate) sizeOf(decision *Decision, claims bool) DecisionSize {
+	size := DecisionSize{Credits: len(decision.Credits)}
+	size.Texts = len(c.referee.UserID) + len(decision.PurchaseID) + len(decision.Campaign) + len(decision.ReferrerID)
+	if c.revision == nil {
+		return size
+	}
+	terms := &c.revision.Terms
+	longest := 0
+	for i := range terms.Rewards {
+		longest = max(longest, len(terms.Rewards[i].Name))
+	}
+	if size.Texts += longest; !claims {
+		return size
+	}
+	size.Credits = len(terms.Rewards)
+	if c.pair != nil {
+		size.Credits = max(size.Credits, len(c.pair.Credits)) // a growing pair may keep them
+	}
+	if c.campaign.Budget != nil {
+		for i := range terms.Rewards {
+			size.Tiers += len(terms.Rewards[i].Tiers)
+		}
+	}
+	return size
 }
 
 // judged returns the candidates, each judged alone.
