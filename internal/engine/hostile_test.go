@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -211,6 +212,39 @@ func TestResyncRefusesLongIDs(t *testing.T) {
 			if err := s.engine.ResyncErr(); err == nil || !strings.Contains(err.Error(), "an id of more than 255 characters") || failed > 3 {
 				t.Errorf("%d referees are remembered; the resync fails with %v", failed, err)
 			}
+		})
+	}
+}
+
+// A comparison keeps the keys of sums that are off. A server may name any number, of any length.
+func TestResyncKeepsFewBytesOfSumsThatAreOff(t *testing.T) {
+	const long = "an id of more than 255 characters"
+	for name, c := range map[string]struct {
+		keys  string
+		fails string
+	}{
+		"many keys":       {"SELECT k, 'invite', repeat('😀', 250) || n, 'USD' FROM unnest('{EngineAccount,WriterAccount,Referrer,Waitlist,Pairs,Credits}'::text[]) AS k, generate_series(1, 10000) AS n", ""},
+		"long keys":       {"SELECT 'EngineAccount', '', n || repeat('k', 3900000), 'USD' FROM generate_series(1, 22) AS n", long},
+		"long campaigns":  {"SELECT 'Pairs', n || repeat('k', 3900000), '', '' FROM generate_series(1, 22) AS n", long},
+		"long currencies": {"SELECT 'Credits', '', '', n || repeat('k', 3900000) FROM generate_series(1, 22) AS n", long},
+		"an unknown kind": {"SELECT 'Others', '', '', ''", "names a kind of sums that there is not, Others"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.request()
+			s.engine.Replace("resync_sums", c.keys)
+			_, peak := allocated(func() {
+				_, err := s.engine.FailedAlone(t.Context(), 5)
+				testworld.Must(t, err)
+			})
+			if peak > 40 {
+				t.Errorf("%d MiB in use at one time, want at most 40", peak)
+			}
+			if err := s.engine.ResyncErr(); (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
+				t.Errorf("error %.1000v, want %s", err, c.fails)
+			}
+			s.expect("finished", "SELECT count(*) > 0 FROM referral.resync_campaign WHERE drift_corrected > 0", fmt.Sprint(c.fails == ""))
 		})
 	}
 }

@@ -20,9 +20,15 @@ const (
 	sumsTimeout = 10 * time.Minute
 )
 
-// mostSums is how many counters and accounts of a kind are put right in one step. The next
-// comparison finds the rest.
-const mostSums = 10_000
+// mostSums is how many counters and accounts of a kind are put right in one step, and sumsBytes the
+// most memory of all kinds. The next comparison finds the rest.
+const (
+	mostSums  = 10_000
+	sumsBytes = bytesPerBatch / 2
+)
+
+// bytesPerSumKey is the memory of a key beside its texts, of which encoding takes several copies.
+const bytesPerSumKey = 512
 
 // repairSums puts counters and accounts right that differ from their sums. Each is locked and added
 // up again, in the order in which batches lock them: a batch that waits for the lock then adds to
@@ -39,16 +45,28 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	var pairs, credits, referrers, waitlists, engineAccounts, writerAccounts sumKeys
+	before := s.bytes
 	kinds := map[string]*sumKeys{
 		"Pairs": &pairs, "Credits": &credits, "Referrer": &referrers, "Waitlist": &waitlists,
 		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
 	}
 	var what, campaign, key, currency string
 	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error { //nolint:forbidigo // however many are off, few are kept
-		if k := kinds[what]; len(k.campaign) < mostSums {
-			k.add(campaign, key, currency)
+		k := kinds[what]
+		for _, text := range []string{campaign, key, currency} {
+			if err := checkID(text); err != nil {
+				return err
+			}
 		}
-		return nil
+		if k == nil {
+			return fmt.Errorf("the database names a kind of sums that there is not, %s", shown(what))
+		}
+		if len(k.campaign) >= mostSums || s.bytes-before > sumsBytes {
+			return nil
+		}
+		k.add(campaign, key, currency)
+		s.bytes += bytesPerSumKey + copiesOfText*(len(campaign)+len(key)+len(currency))
+		return s.checkBytes()
 	})
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
