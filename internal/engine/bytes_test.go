@@ -10,6 +10,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/reward"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // allocated returns how many MiB were allocated while do ran, and the most that were in use at once
@@ -122,6 +123,45 @@ func TestArraysOfEmptyTextsAreDecidedInBoundedMemory(t *testing.T) {
 	}
 	s.expect("set aside", "SELECT count(*) FROM referral.set_aside", "0")
 	s.expect("attributed", "SELECT count(*) FROM referral.attribution", "4")
+}
+
+// The owner of a database can drop the limits of texts. The cause of setting a referee aside names a
+// purchase, and quoting a control character takes four bytes.
+func TestRefereesWithLongTextsAreSetAsideInBoundedMemory(t *testing.T) {
+	for name, c := range map[string]struct{ change, cause string }{
+		"a purchase's id":         {"ALTER TABLE referral.purchase DROP CONSTRAINT purchase_pkey CASCADE; UPDATE referral.purchase SET purchase_id = repeat(chr(1), 600000), amount = -1", "an id of more than 255 characters"},
+		"its currency":            {"UPDATE referral.purchase SET currency = repeat(chr(1), 600000)", "an id of more than 255 characters"},
+		"a signup's code":         {"DROP INDEX referral.signup_code; UPDATE referral.signup SET code = repeat(chr(1), 600000)", "an id of more than 255 characters"},
+		"a credit's reward":       {"ALTER TABLE referral.credit DROP CONSTRAINT credit_pkey CASCADE; INSERT INTO referral.credit (user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) SELECT user_id, 'p', repeat(chr(1), 600000), 'invite', 'alice', 'USD', 1 FROM referral.signup", "an id of more than 255 characters"},
+		"an id of 255 characters": {"UPDATE referral.purchase SET purchase_id = repeat(chr(1), 255), amount = -1", "amount -1 with refunds of 0 is out of range"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", every())
+			s.write(link)
+			s.write(`INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'alice1' FROM generate_series(1, 20) AS n`)
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 1000, 'USD' FROM generate_series(1, 20) AS n`)
+			s.withoutChecks("purchase", "signup", "credit")
+			for statement := range strings.SplitSeq(c.change, "; ") {
+				s.asOwner(statement)
+			}
+			_, peak := allocated(func() { testworld.Must(t, s.engine.Converge(t.Context())) })
+			if peak > 40 {
+				t.Errorf("%d MiB in use at one time, want at most 40", peak)
+			}
+			s.expect("set aside", "SELECT count(*), max(length(cause)) <= 1500, bool_and(cause LIKE '%"+c.cause+"%') FROM referral.set_aside", "20 true true")
+		})
+	}
+}
+
+// withoutChecks drops the CHECK and foreign key constraints of tables.
+func (s *shop) withoutChecks(tables ...string) {
+	s.Helper()
+	for _, table := range tables {
+		s.asOwner(`DO $$ DECLARE c record; BEGIN
+			FOR c IN SELECT conname FROM pg_constraint WHERE conrelid = 'referral.` + table + `'::regclass AND contype IN ('c', 'f')
+			LOOP EXECUTE format('ALTER TABLE referral.` + table + ` DROP CONSTRAINT %I', c.conname); END LOOP; END $$`)
+	}
 }
 
 // A policy may have eight rewards of 32 tiers. What a batch holds of each decision counts before the

@@ -24,7 +24,10 @@ func (b *batch) decide() error {
 		if i > 0 && time.Now().After(deadline) {
 			return errDecidesTooLong
 		}
-		err := r.decide(b)
+		err := r.unfit
+		if err == nil {
+			err = r.decide(b)
+		}
 		if b.overfull != nil {
 			return b.overfull
 		}
@@ -68,6 +71,6 @@ func (b *batch) settle() error {
 }
 
 func (b *batch) setAside(r *referee, cause error) {
-	r.setAside(cause)
+	r.setAside(postgres.Short(cause)) // it is kept until it is recorded
 	b.engine.log.Error("Setting a referee aside", "user", shown(r.UserID), "cause", postgres.Message(cause))
 }

@@ -47,6 +47,9 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 				return err
 			}
 		}
+		if r.unfit != nil {
+			return r.unfit
+		}
 		var waiting []PairKey
 		for i := range r.Pairs {
 			if r.Pairs[i].State == reward.Waiting {

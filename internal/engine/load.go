@@ -25,7 +25,9 @@ func (b *batch) load(ctx context.Context) error {
 	}
 	for _, r := range b.referees {
 		r.restoreAttribution(b.config.Reward)
-		r.erases.markLoaded()
+		if r.unfit == nil {
+			r.erases.markLoaded()
+		}
 	}
 	if err := b.loadFingerprints(ctx); err != nil {
 		return err
@@ -46,7 +48,7 @@ type ownLoads struct {
 func (o *ownLoads) queue(statement string, columns []any, add func(r *referee), more ...any) {
 	b := o.batch
 	o.Queue(b.statement(statement), append([]any{o.ids}, more...)...).Query(
-		b.each(append([]any{&o.id}, columns...), func() { add(b.byID[o.id]) }))
+		b.eachOf(append([]any{&o.id}, columns...), func() { add(b.byID[o.id]) }, b.unfitReferee))
 }
 
 // loadOwn reads each referee's facts and recorded results.
@@ -214,11 +216,16 @@ func (b *batch) loadCodes(ctx context.Context, byCode map[string][]*referee) err
 	var q pgx.Batch
 	var link linkRow
 	var hash int64
-	q.Queue(b.statement("load_link"), slices.Collect(maps.Keys(byCode))).Query(b.each(append(link.columns(), &hash), func() {
+	q.Queue(b.statement("load_link"), slices.Collect(maps.Keys(byCode))).Query(b.eachOf(append(link.columns(), &hash), func() {
 		l := link.read()
 		for _, r := range byCode[l.Code] {
 			r.Code, r.via = l, hash
 		}
+	}, func(code string, cause error) bool {
+		for _, r := range byCode[code] {
+			r.unfit = cause
+		}
+		return true
 	}))
 	return b.send(ctx, &q)
 }
@@ -261,14 +268,14 @@ func (b *batch) eachTouch() func(pgx.Rows) error {
 	var link linkRow
 	var hash int64
 	columns := append([]any{&id, &touch.VisitorID, &touch.TouchID, &touch.TouchedAt}, link.columns()...)
-	return b.each(append(columns, &hash), func() {
+	return b.eachOf(append(columns, &hash), func() {
 		r := b.byID[id]
 		touch.Link = link.read()
 		r.Touches = append(r.Touches, touch)
 		if r.Code == nil {
 			r.via = hash
 		}
-	})
+	}, b.unfitReferee)
 }
 
 // touchColumns are signups whose touches are loaded.
@@ -356,19 +363,42 @@ func (b *batch) loadFingerprints(ctx context.Context) error {
 	return b.send(ctx, &q)
 }
 
-// each scans every row into columns and calls add, as long as the batch may hold what it reads. A
-// panic of add is an error, so that the rest of the rows is read and the connection stays usable.
+// each scans every row into columns and calls add, as long as the batch may hold what it reads and
+// no text is longer than any table takes: errors and further rows repeat texts. A panic of add is an
+// error, so that the rest of the rows is read and the connection stays usable.
 func (b *batch) each(columns []any, add func()) func(pgx.Rows) error {
+	return b.eachOf(columns, add, func(string, error) bool { return false })
+}
+
+// eachOf is each for rows that begin with a key. unfit is told which key has a text that is too long:
+// true leaves the row out.
+func (b *batch) eachOf(columns []any, add func(), unfit func(key string, cause error) bool) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		defer rows.Close()
-		return Contain(func() error { return b.addEach(rows, columns, add) })
+		return Contain(func() error { return b.addEach(rows, columns, add, unfit) })
 	}
 }
 
-func (b *batch) addEach(rows pgx.Rows, columns []any, add func()) error {
+// unfitReferee makes a referee be set aside.
+func (b *batch) unfitReferee(userID string, cause error) bool {
+	r := b.byID[userID]
+	if r != nil {
+		r.unfit = cause
+	}
+	return r != nil
+}
+
+func (b *batch) addEach(rows pgx.Rows, columns []any, add func(), unfit func(key string, cause error) bool) error {
 	for rows.Next() {
+		values := rows.RawValues()
+		if err := checkTexts(values, columns); err != nil {
+			if len(values[0]) <= longestText && unfit(string(values[0]), err) {
+				continue
+			}
+			return err
+		}
 		b.bytes += bytesPerRow
-		for _, value := range rows.RawValues() {
+		for _, value := range values {
 			b.bytes += len(value)
 		}
 		if err := b.checkBytes(); err != nil {
@@ -388,4 +418,19 @@ func (b *batch) addEach(rows pgx.Rows, columns []any, add func()) error {
 		add()
 	}
 	return rows.Err()
+}
+
+// checkTexts fails for a value that no table takes, before it is copied. Attributes and lists may be
+// longer.
+func checkTexts(values [][]byte, columns []any) error {
+	for i := range min(len(values), len(columns)) {
+		switch columns[i].(type) {
+		case *[]byte, *[]string, *[]int64:
+		default:
+			if err := checkText(values[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -9,12 +9,23 @@ import (
 // longestName is the most characters of a name or id, as the tables of facts and campaigns have it.
 const longestName = 255
 
+// longestText is the most bytes of it.
+const longestText = utf8.UTFMax * longestName
+
 // checkID fails for an id that no table of the schema takes. Ids are kept, and cost memory.
 func checkID(id string) error {
 	if utf8.RuneCountInString(id) > longestName {
 		return fmt.Errorf("the server has an id of more than %d characters, %s: remove its rows and restore the CHECK constraints of the tables", longestName, shown(id))
 	}
 	return nil
+}
+
+// checkText fails for a value of a column that is certainly too long for an id, before it is copied.
+func checkText(value []byte) error {
+	if len(value) <= longestText {
+		return nil
+	}
+	return checkID(string(value[:longestText+1]))
 }
 
 // errOutOfOrder means that a range of keys does not end after it begins, which no server with the

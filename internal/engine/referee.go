@@ -38,6 +38,7 @@ type referee struct {
 	outcome       reward.Outcome
 	entries       []reward.Entry
 	foreign       map[string][]foreignEntries // entries that the engine did not make, by purchase
+	unfit         error                       // a text of its rows is too long, so that it was not loaded whole
 	cause         error                       // why the referee could not be decided
 }
 
