@@ -9,7 +9,7 @@ func (c *Claim) Detach() Claim {
 	slim.referee = &Referee{UserID: c.UserID()}
 	purchase := *slim.purchase
 	purchase.Attributes = nil
-	slim.purchase, slim.condition = &purchase, nil
+	slim.purchase = &purchase
 	if slim.pair != nil {
 		pair := *slim.pair
 		slim.pair = &pair

@@ -20,9 +20,11 @@ type candidate struct {
 	revision *Revision
 	net      int64 // minor units, amount less all refunds
 
-	condition       *Condition // of the revision; nil: it has none
+	condition       *Condition // of the revision, until it is evaluated; nil: it has none
+	conditionReason Reason     // what came of it, once it is evaluated
+	evaluated       bool       // the condition is evaluated
 	conditionFailed bool       // the condition ended in an error
-	conditionCost   uint64     // of its evaluation
+	conditionCost   uint64     // of compiling and evaluating it
 
 	reason Reason // why it does not count; empty: it counts, before First and Deny are considered
 }

@@ -30,9 +30,14 @@ const (
 	maxEntries         = 1000 // of one list or object in the attributes
 	maxName            = 255  // characters of a code or label
 
-	// refereeLimit is the most that the conditions of all purchases of one referee may cost.
+	// refereeLimit is the most that the conditions of all purchases of one referee may cost, and
+	// compiling them.
 	refereeLimit = 25 * costLimit
 )
+
+// costOfCompiling returns what it costs to compile a condition: the longest as much as the costliest
+// evaluation. A condition that is cached costs the same, so that the result does not depend on it.
+func costOfCompiling(text string) uint64 { return uint64(len(text)) * costLimit / maxConditionLength }
 
 // affordable returns an error if the condition could cost more than estimateLimit.
 func affordable(language *cel.Env, checked *cel.Ast, regexes map[string]int) error {

@@ -30,7 +30,7 @@ type DecisionSize struct {
 // it makes the next. An error of grow ends it and is returned.
 func DecideWithin(config *Configuration, referee *Referee, now time.Time, grow func(DecisionSize) error) (Outcome, error) {
 	attribution, notAttributed := attribute(config, referee)
-	candidates, err := judged(config, referee, attribution, notAttributed)
+	candidates, err := judged(config, referee, attribution, notAttributed, false)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -98,20 +98,31 @@ func (c *candidate) sizeOf(decision *Decision, claims bool) DecisionSize {
 	return size
 }
 
-// judged returns the candidates, each judged alone.
-func judged(config *Configuration, referee *Referee, attribution *Attribution, notAttributed Reason) ([]candidate, error) {
+// judged returns the candidates, each judged alone. If all conditions are wanted, those of candidates
+// that do not count for another reason are evaluated as well.
+func judged(config *Configuration, referee *Referee, attribution *Attribution, notAttributed Reason, allConditions bool) ([]candidate, error) {
 	candidates, err := candidatesOf(config, referee)
 	if err != nil {
 		return nil, err
 	}
-	var cost uint64
 	for i := range candidates {
 		c := &candidates[i]
 		c.attribution = attribution
 		if err := c.follow(config); err != nil {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
+	}
+	var cost uint64
+	var conditions compiler
+	for _, c := range byCondition(candidates) {
+		if err := conditions.compile(c); err != nil {
+			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
+		}
 		c.judge(notAttributed)
+		if allConditions && c.unjudgeable(notAttributed) == "" {
+			conditionFalse(c)
+		}
+		c.condition = nil // a cache keeps it, or nothing does
 		if cost += c.conditionCost; cost > refereeLimit {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), errConditionsCost)
 		}

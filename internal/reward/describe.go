@@ -142,7 +142,7 @@ func describeMinimum(c *candidate) string {
 
 func describeCondition(c *candidate) string {
 	switch {
-	case c.condition == nil:
+	case c.revision.Terms.Condition == "":
 		return "the policy has no condition"
 	case c.conditionFailed:
 		return "the condition ended in an error: " + c.revision.Terms.Condition

@@ -33,7 +33,7 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 		return Explanation{}, err
 	}
 	attribution, notAttributed := attribute(config, referee)
-	candidates, err := judged(config, referee, attribution, notAttributed)
+	candidates, err := judged(config, referee, attribution, notAttributed, true)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -31,18 +31,29 @@ func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 	if err != nil {
 		return held
 	}
-	var cost uint64
+	unfit := map[*candidate]error{}
 	for i := range candidates {
 		c := &candidates[i]
+		c.attribution = attribution
+		if err := c.follow(config); err != nil {
+			unfit[c] = err
+		}
+	}
+	var cost uint64
+	var conditions compiler
+	for _, c := range byCondition(candidates) {
 		if c.purchase == nil {
 			continue
 		}
-		c.attribution = attribution
-		holds, err := false, errConditionsCost
-		if cost <= refereeLimit {
-			holds, err = c.conditionHeld(config)
+		holds, err := false, unfit[c]
+		switch {
+		case cost > refereeLimit:
+			err = errConditionsCost
+		case err == nil:
+			holds, err = c.conditionHeld(&conditions)
 			cost += c.conditionCost
 		}
+		c.condition = nil
 		if err != nil {
 			holds = c.pair != nil && c.pair.wasAdmitted()
 		}
@@ -53,17 +64,17 @@ func ConditionsHeld(config *Configuration, referee *Referee) map[string]bool {
 
 // conditionHeld evaluates the condition of the revision that the candidate follows. An error means
 // that it cannot be evaluated.
-func (c *candidate) conditionHeld(config *Configuration) (holds bool, err error) {
+func (c *candidate) conditionHeld(conditions *compiler) (holds bool, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("the evaluation panicked: %v", fault)
 		}
 	}()
-	if err := c.follow(config); err != nil {
-		return false, err
-	}
 	if c.revision == nil {
 		return false, fmt.Errorf("purchase %q follows no revision", c.id())
+	}
+	if err := conditions.compile(c); err != nil {
+		return false, err
 	}
 	return conditionFalse(c) == "", nil
 }

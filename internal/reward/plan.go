@@ -234,7 +234,7 @@ func (c *Configuration) earnsAnew(name string, referee *Referee, attribution *At
 	anew := *referee
 	anew.Pairs, anew.Ledger = nil, nil
 	config := &Configuration{Attribution: c.Attribution, Campaigns: map[string]*Campaign{name: &newest}}
-	candidates, err := judged(config, &anew, attribution, NotAttributed)
+	candidates, err := judged(config, &anew, attribution, NotAttributed, false)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,6 @@ func (c *candidate) follow(config *Configuration) error {
 	if c.purchase.Amount < 0 || c.purchase.Refunded < 0 {
 		return fmt.Errorf("amount %d with refunds of %d is out of range", c.purchase.Amount, c.purchase.Refunded)
 	}
-	if c.condition, err = revision.ready(); err != nil {
-		return fmt.Errorf("campaign %q: %w", name, err)
-	}
 	c.campaign, c.revision = campaign, revision
 	c.net = c.purchase.Amount - c.purchase.Refunded
 	return nil
