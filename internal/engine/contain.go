@@ -37,6 +37,6 @@ func (e *Engine) logPanic(what string, err error) error {
 		return err
 	}
 	err = postgres.Short(fmt.Errorf("%s: %v", what, panicked.Value))
-	e.log.Error("Work has panicked", "error", err, "stack", string(panicked.Stack))
+	e.log.Error("Work has panicked", "error", logged(err), "stack", string(panicked.Stack))
 	return err
 }

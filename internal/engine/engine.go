@@ -156,7 +156,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 			e.setFailure(err)
 			e.observeFailure(err)
 			wait = delay.NextBackOff()
-			e.log.Warn("Waiting for the database", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
+			e.log.Warn("Waiting for the database", "error", logged(err), "retryIn", wait.Round(time.Millisecond))
 		default:
 			if !found.work { // else the next batch shows whether the failure is over
 				e.clearFailure()

@@ -75,7 +75,7 @@ func (e *erasure) markLoaded() {
 func (e *erasure) postpone(b *batch, cause error) {
 	if e != nil {
 		e.postponed = true
-		b.engine.log.Error("Postponing an erasure", "user", shown(e.UserID), "cause", postgres.Message(cause))
+		b.engine.log.Error("Postponing an erasure: table erasing names the user", "cause", logged(cause))
 	}
 }
 

@@ -15,7 +15,7 @@ const longestText = utf8.UTFMax * longestName
 // checkID fails for an id that no table of the schema takes. Ids are kept, and cost memory.
 func checkID(id string) error {
 	if utf8.RuneCountInString(id) > longestName {
-		return fmt.Errorf("the server has an id of more than %d characters, %s: remove its rows and restore the CHECK constraints of the tables", longestName, shown(id))
+		return fmt.Errorf("the server has an id of more than %d characters, %q: remove its rows and restore the CHECK constraints of the tables", longestName, shown(id))
 	}
 	return nil
 }

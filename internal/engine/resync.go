@@ -93,7 +93,7 @@ func (s *resyncer) run(ctx context.Context, wake <-chan struct{}) {
 			delay.Reset()
 		case !s.handleFailure(ctx, err):
 			wait := delay.NextBackOff()
-			s.engine.log.Warn("A resync's step was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
+			s.engine.log.Warn("A resync's step was rolled back", "error", logged(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
 		}
 	}

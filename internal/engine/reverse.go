@@ -74,7 +74,7 @@ func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
 			if err != nil && ctx.Err() == nil {
 				e.observeFailure(err)
 				wait := delay.NextBackOff()
-				e.log.Warn("A step of a reversal was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
+				e.log.Warn("A step of a reversal was rolled back", "error", logged(err), "retryIn", wait.Round(time.Millisecond))
 				pause(ctx, wait)
 				break
 			}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -48,6 +51,33 @@ func TestViolationsAreShownPlainAndCut(t *testing.T) {
 				checkShown(t, "the rule", e.Rule, 310)
 				checkShown(t, "the key", e.Key, 310)
 				checkShown(t, "the detail", e.Detail, 310)
+			}
+		})
+	}
+}
+
+// The log of a namespace's engine is read by people who may not read its database.
+func TestLogsHaveNoIDs(t *testing.T) {
+	for name, cause := range map[string]error{
+		"of a purchase":             fmt.Errorf("while deciding purchase %q: %w", "order-7", errors.New("amount -1 is out of range")),
+		"that needs escapes":        fmt.Errorf("while settling purchase %q: %w", `"order-7\"`, errors.New("amount -1 is out of range")),
+		"that the message cuts off": fmt.Errorf("amount -1 is out of range: %q", "order-7"+strings.Repeat("x", 5000)),
+		"of the server":             fmt.Errorf("amount -1 is out of range: %w", &pgconn.PgError{Code: "22P02", Message: `invalid input syntax for type bigint: "order-7"`}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			e := engine.New(nil, engine.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			e.LogNames("bob", cause)
+			for line := range strings.Lines(log.String()) {
+				if strings.Contains(line, "Repaired drift") {
+					continue // it names a campaign
+				}
+				if strings.Contains(line, "bob") || strings.Contains(line, "order-7") || !strings.Contains(line, "amount -1 is out of range") {
+					t.Error(line)
+				}
+			}
+			if lines := strings.Count(log.String(), "\n"); lines != 3 {
+				t.Errorf("%d lines", lines)
 			}
 		})
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/jitter"
-	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 const (
@@ -38,7 +37,7 @@ func (e *Engine) runUpkeep(ctx context.Context) {
 		}
 		looked = time.Now()
 		if err := e.Upkeep(ctx); err != nil && ctx.Err() == nil {
-			e.log.Warn("Upkeep has to wait", "error", postgres.Message(err))
+			e.log.Warn("Upkeep has to wait", "error", logged(err))
 		}
 	}
 }

@@ -68,7 +68,7 @@ func (w *worker) work(ctx context.Context) {
 			w.delay.Reset()
 		case !atOnce:
 			wait := w.delay.NextBackOff()
-			w.engine.log.Warn("A batch was rolled back", "error", postgres.Message(err), "retryIn", wait.Round(time.Millisecond))
+			w.engine.log.Warn("A batch was rolled back", "error", logged(err), "retryIn", wait.Round(time.Millisecond))
 			pause(ctx, wait)
 			return
 		}
