@@ -21,7 +21,7 @@ var reasons = map[postgres.Class]string{
 }
 
 // explain turns an error of the registry or the database into one with a condition reason;
-// otherwise is the reason when none is known. This is decided nowhere else, but for
+// otherwise is the reason when none is known. This is decided nowhere else, except for
 // *database.ErrStale.
 func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, otherwise string) error {
 	var (

@@ -258,7 +258,7 @@ type Verification struct {
 	// +optional
 	Violations int64 `json:"violations"`
 
-	// examples are some of them, at most one per rule first.
+	// examples are at most five of them, those of different rules first.
 	//
 	// +optional
 	// +listType=atomic

@@ -38,8 +38,8 @@ func TestMigrationsAreOnlyAdded(t *testing.T) {
 		case "":
 			t.Errorf("migrations/%s is gone: a migration is never removed or renamed", name)
 		default:
-			t.Errorf("migrations/%s has changed: migrations are only added, so undo the edit and write it as migrations/%05d_….sql",
-				name, len(files)+1)
+			t.Errorf("migrations/%s has changed: undo the edit and write it as migrations/%05d_….sql "+
+				"(the newest one may be edited until it is released: then replace its line in %s)", name, len(files)+1, pinned)
 		}
 		delete(present, name)
 	}

@@ -53,7 +53,7 @@ func migrate(ctx context.Context, db *postgres.DB) error {
 				return fmt.Errorf("while migrating schema %s: %w", db.Schema, err)
 			}
 		}
-		db.Reset() // connections remember columns of before
+		db.Reset() // open connections remember the columns that tables had
 	}
 	if found.Rules < RulesVersion {
 		if err := setRules(ctx, db); err != nil {

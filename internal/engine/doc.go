@@ -6,7 +6,7 @@
 //	                                                            │
 //	commit ◄─ fence ◄─ erase ◄─ record ◄─ settle ◄─ allocate ◄──┘
 //
-//	dequeue    lock shards, take keys from the change queue, expand the keys that are not referees
+//	dequeue    lock shards, dequeue changes, expand those that do not name a user
 //	load       facts, recorded results, links, touches, fingerprints
 //	restore    pairs and attributions that are missing or altered
 //	decide     reward.Decide: state, reason and amounts of each pair
@@ -16,7 +16,7 @@
 //	settle     reward.Settle: the ledger entries that the decisions need
 //	record     write what differs from the recorded rows, and nothing else
 //	erase      do the next steps of erasures of users
-//	fence      roll back if the configuration epoch has moved
+//	fence      do the steps of rollouts; roll back if the configuration epoch has moved
 //
 // An allocation batch begins with the head of a campaign's waitlist instead of the change queue,
 // then takes the same steps. A resync compares the recorded results with the facts, one range of

@@ -164,8 +164,8 @@ func (s *resyncer) resumeFrom(resumeAfter string) string {
 	return resumeAfter
 }
 
-// setAside records the referees that failed alone, once another step succeeds: then the failure is
-// theirs and not the database's.
+// setAside records the referees that failed alone, once another step succeeds: the database works,
+// so the referees are the cause.
 func (s *resyncer) setAside(ctx context.Context, step *resyncStep) error {
 	if len(s.failedAlone) == 0 {
 		return nil

@@ -40,7 +40,7 @@ func (d *differences) writeOwn(writes *pgx.Batch, statement func(string) string,
 }
 
 // writeReferrers queues the numbers of admitted pairs per referrer. Pairs that are admitted now and
-// have no ordinal yet get theirs from these numbers, in admission order.
+// have no ordinal yet get one from these numbers, in admission order.
 func (d *differences) writeReferrers(writes *pgx.Batch, statement func(string) string) {
 	c := &d.referrers
 	if len(c.campaign) == 0 {

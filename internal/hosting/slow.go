@@ -29,7 +29,7 @@ type slowSlots struct {
 	held map[string]int // by namespace
 }
 
-// newSlowSlots returns slots for half of the workers, but for at least one.
+// newSlowSlots returns slots for half of the workers, at least one.
 func newSlowSlots(reconcilers int) *slowSlots {
 	return &slowSlots{free: max(1, reconcilers/2), held: map[string]int{}}
 }

@@ -14,7 +14,8 @@ const jobsAtOnce = 2
 // turns decides when jobs of one kind may start. A namespace runs one job at a time: while all of
 // its databases are slow, or never answer, the jobs of other namespaces run beside it. The next job
 // is of the namespace whose last job started longest ago, so that many jobs of one namespace do not
-// delay those of another. Plans and Verifications guard theirs by their mutex, but for run.
+// delay those of another. The caller holds the mutex of the Plans or Verifications that have the
+// turns, except in run.
 type turns struct {
 	wake    chan struct{}   // has a value when a job may have to be started
 	running map[string]bool // the namespaces whose job runs, or was dropped and has not ended yet

@@ -7,6 +7,8 @@
 //
 // Where to find what:
 //
+//	decide.go, candidate.go   Decide, and one purchase while it is decided
+//	referee.go, outcome.go    what Decide reads and returns
 //	attribution.go, touch.go  which link a signup is attributed to
 //	revision.go               which version of the terms a pair follows
 //	checks.go                 the lists of checks, and when each list applies
@@ -22,6 +24,9 @@
 //	need.go, allocate.go      how capacity is given to claims and the waitlist
 //	settle.go, ledger.go      which entries the ledger lacks
 //	restore*.go, takeback.go  lost pairs and attributions; credit that is taken back
+//	digest.go, stepdigest.go  digests of terms and of edits
+//	plan.go, allocate_all.go  what a plan adds up
 //	explain.go                every reason against a purchase
+//	describe.go, remedy.go    checks and remedies in words
 //	amount.go, currency.go    money between people and minor units
 package reward

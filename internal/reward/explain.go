@@ -56,8 +56,8 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 }
 
 // against returns all reasons why the candidate does not count, and the checks that were applied.
-// The other rules are described beside their own functions; the three at the end of the list, which
-// compare the candidate with its referee's other purchases and its campaign, are described here.
+// The three rules at the end compare the candidate with its referee's other purchases and its
+// campaign, and are described here; describe.go describes the others.
 func (c *candidate) against(notAttributed Reason, first bool) (reasons []Reason, applied []Check) {
 	if reason := c.unjudgeable(notAttributed); reason != "" {
 		return []Reason{reason}, nil

@@ -1,6 +1,6 @@
--- Records that a replica ($1) is alive, forgets those of long ago, and returns how many others are
--- alive, and how many of these have a lower id.
--- Reads replica, a small table.
+-- Records that replica $1 is alive, and deletes replicas that were last alive ten minutes ago.
+-- Returns how many others were alive within the last $2 microseconds, and how many of these have a
+-- lower id. Reads replica, a small table.
 WITH recorded AS (
     INSERT INTO referral.replica (id, seen_at) VALUES ($1, clock_timestamp())
         ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at

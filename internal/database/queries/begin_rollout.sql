@@ -1,5 +1,5 @@
--- Begins the rollout of the newest revision of campaign $1, and enqueues the pairs that it may
--- reach. An unfinished one stops where it is. Reads counters, not pairs. Uses revision_pkey and
+-- Begins the rollout of the newest revision of campaign $1: records it and enqueues its first step.
+-- An unfinished one stops where it is. Reads counters, not pairs. Uses revision_pkey and
 -- pair_count_pkey.
 WITH newest AS (
     SELECT campaign, revision, scope, withdraws FROM referral.revision WHERE campaign = $1 ORDER BY revision DESC LIMIT 1

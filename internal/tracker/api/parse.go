@@ -42,7 +42,7 @@ type fault struct {
 //
 // It is stricter than encoding/json, which takes the last of two members with the same name and
 // replaces invalid UTF-8, so that two different ids could become one. It also refuses texts that
-// Postgres cannot store, but for a visitor's token: it is not stored, and may be what any client
+// Postgres cannot store, except in a visitor's token: it is not stored, and may be what any client
 // sent as a cookie.
 func parse(body []byte, at string) (any, *fault) { return newParser(body, at).all(body) }
 

@@ -1,6 +1,6 @@
 -- Inserts new actions. An action without a code is counted for the link that the user's signup is
 -- attributed to, else for the one that the visitor followed last.
--- Uses action_pkey, attribution_pkey and touch_pkey.
+-- Uses action_pkey, attribution_pkey and touch_visitor.
 INSERT INTO referral.action (action_id, user_id, visitor_id, code, action, target, acted_at)
 SELECT action_id, nullif(user_id, ''), nullif(visitor_id, ''),
        coalesce(referral.normal_code(code),
