@@ -122,7 +122,11 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
 		remains.Campaign, remains.Credits = r.trustedCredits(id)
-		if row := r.waitlistWithoutPair[id]; row != nil && !row.altered {
+		row := r.waitlistRows[id]
+		if gone {
+			row = r.waitlistWithoutPair[id]
+		}
+		if row != nil && !row.altered {
 			remains.Place = &reward.Place{Campaign: row.campaign, ReferrerID: row.referrerID, Order: row.order, Growing: row.growing}
 		}
 		pair := config.Restore(&r.Referee, r.purchase(id), remains)

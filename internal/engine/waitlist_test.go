@@ -476,6 +476,43 @@ func TestCostOfABatchDoesNotDependOnPairsAtTheCap(t *testing.T) {
 	}
 }
 
+// A campaign that the statistics do not know yet, beside larger ones that they do.
+func TestReferrersOfANewCampaignAreLookedUpByTheirWholeKey(t *testing.T) {
+	s := newShop(t)
+	capped := pays(500)
+	capped.Limits.PairsPerReferrer = 50
+	fill := func(campaign string, referrers int) {
+		s.declare(campaign, capped, budget(100_000))
+		s.asOwner(`INSERT INTO referral.referrer (campaign, referrer_id, pairs) SELECT $1, 'r' || n, 1 FROM generate_series(1, $2::integer) n`, campaign, referrers)
+		s.asOwner(`INSERT INTO referral.waitlist (user_id, purchase_id, campaign, referrer_id, admission_order, growing, least_need, edit, checksum)
+			SELECT $1 || n, 'p', $1, 'r' || n, n, false, 500, 1, 0 FROM generate_series(1, $2::integer) n`, campaign, referrers)
+		s.asOwner(`INSERT INTO referral.waitlist_referrer (campaign, referrer_id, admitted, least_need)
+			SELECT $1, 'r' || n, 1, 500 FROM generate_series(1, $2::integer) n`, campaign, referrers)
+	}
+	for _, campaign := range []string{"spring", "summer"} {
+		fill(campaign, 5000)
+	}
+	s.asOwner("ANALYZE referral.waitlist, referral.waitlist_referrer, referral.referrer")
+	fill("winter", 1000)
+	tx, err := s.db.Begin(t.Context())
+	testworld.Must(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), s.engine.Statement("begin"))
+	testworld.Must(t, err)
+	for name, arguments := range map[string]pgx.StrictNamedArgs{
+		"waiting_by_referrer": {"campaign": "winter", "budget": 100_000, "cap": 50, "limit": 500, "own": 0},
+		"waiting_by_need":     {"campaign": "winter", "budget": 100_000, "kinds": []bool{true, false}, "limit": 500, "own": 500},
+	} {
+		rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+s.engine.Statement(name), arguments)
+		testworld.Must(t, err)
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		testworld.Must(t, err)
+		if text := strings.Join(plan, "\n"); strings.Contains(text, "Rows Removed by Join Filter") || !strings.Contains(text, "(referrer_id = ") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
 // One batch revises an admitted pair whose credits stay as they are, while another is about to
 // commit what a waiting pair of the same referrer needs now. The first has not locked the campaign,
 // so it must not record what waits of the referrer.

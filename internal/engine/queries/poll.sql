@@ -1,8 +1,8 @@
 -- The poll of an engine that has work or has had some: the epoch, whether there is work, whether a
 -- step of a resync is due, whether postponed erasures are due, when the next hold ends, how many
 -- numbers changes and allocation requests have drawn, and where each shard's queue begins. $1 to $4
--- say what is known of the beginnings, see oldest_change. It runs outside a transaction without a
--- search_path (DB.QueryBare), so it qualifies functions, types and operators.
+-- say what is known of the beginnings, see oldest_change. It is parsed before the search_path is set
+-- (DB.QueryBare), so it qualifies functions, types and operators.
 --
 -- The limit of shards is far above their number. It tells the planner that there are few: the table
 -- is never analyzed, and a plan for thousands of rows would be compiled (JIT) at each poll.

@@ -121,31 +121,31 @@ WITH not_fixed AS MATERIALIZED (
            NOT coalesce(checksum = referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id)
                         AND facts IS NOT NULL AND pairs IS NOT NULL, false) AS wrong,
            true AS result, true AS attributed, via IS NULL AS fixed, NULL::boolean AS admitted,
-           NULL::boolean AS held, NULL::boolean AS granted, NULL::boolean AS entered
+           NULL::boolean AS held, NULL::boolean AS granted, NULL::boolean AS waits, NULL::boolean AS entered
       FROM referral.attribution
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id, referral.hash_of_signup(visitor_id, code, signed_up_at, arrived_at, fingerprints, attributes, blanked), 0, 0, 0, 0,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM referral.signup
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id, referral.hash_of_purchase(purchase_id, amount, currency, purchased_at, arrived_at, attributes, blanked, condition_held), 0, 0, 0, 0,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM referral.purchase
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id, referral.hash_of_refund(purchase_id, refund_id, amount), 0, 0, 0, 0,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM referral.refund
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
     SELECT user_id, referral.hash_of_override(purchase_id, verdict), 0, 0, 0, 0,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM referral.override
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT user_id, 1, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM (SELECT a.user_id
               FROM referral.attribution AS a
               JOIN referral.signup AS s ON s.user_id = a.user_id AND s.fingerprints <> '{}'
@@ -161,28 +161,29 @@ WITH not_fixed AS MATERIALIZED (
     SELECT user_id, 0, 0, 0, 1, -credits,
            NOT coalesce(checksum = referral.checksum_of_pair(user_id, purchase_id, campaign, referrer_id, revision, admission_order, ordinal,
                                                      qualified_at, matures_at, counted_at, allowed, state, reason, credits), false),
-           true, NULL, NULL, ordinal IS NOT NULL OR state IN ('Held', 'Granted'), state = 'Held', state = 'Granted', NULL
+           true, NULL, NULL, ordinal IS NOT NULL OR state IN ('Held', 'Granted'), state = 'Held', state = 'Granted', state = 'Waiting', NULL
       FROM referral.pair
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, 0, hash, amount, 0, 1, checksum IS DISTINCT FROM hash, true, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT user_id, 0, hash, amount, 0, 1, checksum IS DISTINCT FROM hash, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM (SELECT user_id, amount, checksum, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, amount) AS hash
               FROM referral.credit
              WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
             OFFSET 0) AS c -- keeps the hash from being taken twice
     UNION ALL
     SELECT user_id, 0, referral.checksum_of_credit(user_id, purchase_id, reward, campaign, beneficiary_id, currency, abs(amount)), -amount, 0, 0,
-           NULL, true, NULL, NULL, NULL, NULL, NULL, true
+           NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, true
       FROM referral.ledger
      WHERE user_id > $1 AND ($2::text IS NULL OR user_id <= $2)
     UNION ALL
-    SELECT user_id, 0, 0, 0, 0, 0, true, true, NULL, NULL, NULL, NULL, NULL, NULL FROM suspect
+    SELECT user_id, 0, 0, 0, 0, 0, true, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM suspect
 ), summed AS (
     SELECT user_id, bit_xor(facts) AS facts, bit_xor(earned) AS earned, sum(amount) AS amount,
            sum(pairs) AS pairs, sum(credits) AS credits,
            bool_or(wrong) IS TRUE AS wrong, bool_or(attributed) IS TRUE AS attributed,
            bool_or(fixed) IS TRUE AND bool_or(admitted) IS NOT TRUE AS fixed_by_nothing,
-           bool_or(held) IS TRUE AS held, bool_or(granted) IS TRUE AS granted, bool_or(entered) IS TRUE AS entered
+           bool_or(held) IS TRUE AS held, bool_or(granted) IS TRUE AS granted, bool_or(waits) IS TRUE AS waits,
+           bool_or(entered) IS TRUE AS entered
       FROM evidence
      GROUP BY user_id
     HAVING bool_or(result)
@@ -191,7 +192,7 @@ SELECT user_id
   FROM summed
  WHERE CASE WHEN wrong OR fixed_by_nothing THEN true
             WHEN attributed AND (facts <> 0 OR pairs <> 0 OR credits <> 0) THEN true
-            WHEN NOT attributed AND (held OR granted OR credits <> 0) THEN true
+            WHEN NOT attributed AND (held OR granted OR waits OR credits <> 0) THEN true
             WHEN NOT held AND earned = 0 AND amount = 0 THEN false
             WHEN held AND NOT granted AND NOT entered THEN false
             ELSE EXISTS (SELECT
