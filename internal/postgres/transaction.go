@@ -19,7 +19,11 @@ var (
 	beginSnapshot = queries.Get("begin_snapshot") + queries.Get("set_defaults")
 )
 
-var setSearchPath = queries.Get("set_search_path")
+// Those of a transaction that travels whole; see QueryBare.
+var (
+	beginBare     = queries.Get("begin_bare")
+	setSearchPath = queries.Get("set_search_path")
+)
 
 // defaultStatementTimeout is the server's timeout of a statement, as set_defaults.sql sets it.
 const defaultStatementTimeout = 30 * time.Second
@@ -204,8 +208,8 @@ func (r *ownRows) Close() {
 func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
 
 // QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that
-// runs ten times a second. It begins no transaction, so timeouts and isolation are the role's
-// defaults; the search_path is that of Begin.
+// runs ten times a second. Its transaction has the isolation and the search_path of one of Begin;
+// timeouts are the role's defaults. After an error the connection is closed.
 func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
 	return &bareRow{ctx, db, sql, arguments}
 }
@@ -219,10 +223,15 @@ type bareRow struct {
 
 func (r *bareRow) Scan(values ...any) error {
 	batch := new(pgx.Batch)
+	batch.Queue(beginBare)
 	batch.Queue(setSearchPath)
 	batch.Queue(r.sql, r.arguments...)
+	batch.Queue("COMMIT")
 	results := r.db.pool.SendBatch(r.ctx, batch)
 	_, err := results.Exec()
+	if err == nil {
+		_, err = results.Exec()
+	}
 	if err == nil {
 		err = results.QueryRow().Scan(values...)
 	}

@@ -57,8 +57,22 @@ func TestEachTransactionNamesItsIsolation(t *testing.T) {
 	}
 }
 
+// By default its transaction would wait until no transaction of a writer is open.
+func TestBareStatementDoesNotHaveTheIsolationOfTheRole(t *testing.T) {
+	own := testworld.NewDatabase(t)
+	own.MakeHostile(t, own.Operator, testworld.HostileDefaults()["all of it together"])
+	db := open(t, own.URI, postgres.DefaultSchema)
+	for range 2 {
+		var isolation string
+		testworld.Must(t, db.QueryBare(t.Context(), "SELECT current_setting('transaction_isolation')").Scan(&isolation))
+		if isolation != "read committed" {
+			t.Errorf("isolation %s", isolation)
+		}
+	}
+}
+
 // A role that may create functions in a schema of the default search_path must not be called.
-func TestStatementWithoutATransactionHasASearchPathOfItsOwn(t *testing.T) {
+func TestBareStatementHasASearchPathOfItsOwn(t *testing.T) {
 	own := testworld.NewDatabase(t)
 	own.MakeHostile(t, own.Operator, "search_path = hostile, pg_catalog")
 	db := open(t, own.URI, postgres.DefaultSchema)

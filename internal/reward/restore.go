@@ -9,7 +9,7 @@ type Remains struct {
 	Ledger     *Entered // nil: nothing was ever granted for the purchase
 	Credits    []Credit // recorded credits that were not altered
 	Campaign   string   // of Credits
-	Place      *Place   // its intact row on the waitlist while its own row is missing; nil: there is none
+	Place      *Place   // its intact row on the waitlist; nil: there is none
 }
 
 // Place is the place of a pair on the waitlist of a campaign.
@@ -28,9 +28,10 @@ type Entered struct {
 }
 
 // Restore returns the pair that the remains belong to. The pair keeps its campaign, revision,
-// beneficiaries and amounts, so that it is not decided anew. Ledger entries win over credits, and
-// credits over the row. The ordinal comes from the row alone, and the admission order from the row
-// or the waitlist. A pair without entries and credits that has a place on the waitlist is Waiting.
+// beneficiaries and amounts, so that it is not decided anew. What the ledger grants wins over
+// credits, credits over the waitlist, and the waitlist over the row. The ordinal comes from the row
+// alone. A pair that is granted nothing, has no credits and has a place on the waitlist is Waiting
+// there.
 //
 // purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
@@ -93,19 +94,38 @@ func (r *Remains) pair() Pair {
 		pair.Campaign, pair.Revision = l.Campaign, l.Revision
 	case len(r.Credits) > 0:
 		pair.State, pair.Reason, pair.Credits, pair.Campaign = Held, HoldPeriod, r.Credits, r.Campaign
-	case l != nil:
-		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
-		if pair.Ordinal = max(1, pair.Ordinal); l.Reason == CampaignDeleted {
-			pair.Ordinal = 0 // taken back, see TakeBack; every other pair was admitted before
-		}
 	case r.Place != nil && !r.Place.Growing:
 		pair.State, pair.Campaign, pair.ReferrerID = Waiting, r.Place.Campaign, r.Place.ReferrerID
+		switch {
+		case l != nil && l.Campaign == pair.Campaign:
+			pair.Ordinal = r.ordinalBefore()
+			if r.Row == nil {
+				pair.Revision = l.Revision
+			}
+		case r.Row != nil && r.Row.State != Waiting:
+			pair.Ordinal = 0 // the row says wrongly that the pair is admitted, or was
+		}
+	case l != nil:
+		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
+		pair.Ordinal = r.ordinalBefore()
 	case r.Row != nil && !r.Row.State.Occupies():
 		return *r.Row
 	default: // nothing shows that the pair has earned credit
 		pair.Order, pair.Ordinal = 0, 0
 	}
 	return pair
+}
+
+// ordinalBefore returns the ordinal of a pair whose ledger entries cancel out: it was admitted
+// before, unless it was taken back with its campaign, see TakeBack.
+func (r *Remains) ordinalBefore() int64 {
+	switch {
+	case r.Ledger.Reason == CampaignDeleted:
+		return 0
+	case r.Row != nil:
+		return max(1, r.Row.Ordinal)
+	}
+	return 1
 }
 
 // priced reports whether a pair of that ordinal earns these credits.

@@ -18,7 +18,7 @@ func HostileDefaults() map[string]string {
 		"search path":        "search_path = hostile, pg_catalog",
 		"timeouts":           "statement_timeout = '200ms'; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'",
 		"little memory":      "work_mem = '64kB'; row_security = off",
-		"all of it together": "default_transaction_isolation = 'serializable'; default_transaction_read_only = on; search_path = hostile, pg_catalog; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'",
+		"all of it together": "default_transaction_isolation = 'serializable'; default_transaction_read_only = on; default_transaction_deferrable = on; search_path = hostile, pg_catalog; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'",
 	}
 }
 
