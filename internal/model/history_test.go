@@ -288,6 +288,7 @@ func (h *history) compareDone() {
 	h.done = true
 	complaints := h.agrees(func() []string { return h.commit(h.allUsers(), h.seen.pairs) })
 	complaints = append(complaints, h.wronglyWithheld()...)
+	complaints = append(complaints, h.unfinished()...)
 	h.done = false
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))

@@ -2,7 +2,9 @@ package model
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"testing"
 )
 
 // Rule 6 (and 15): the revision that a pair follows.
@@ -71,6 +73,18 @@ func (c *campaign) withdrawn(number int) bool {
 	return false
 }
 
+// unfinished checks that the rollout of each campaign's newest revision has come to its end, which
+// no mode of the campaign prevents. A newer revision stops the rollouts before it where they are.
+func (m *model) unfinished() (complaints []string) {
+	for name, c := range m.campaigns {
+		if n := len(c.revisions); n > 0 && c.revisions[n-1].rollout != nil && !c.revisions[n-1].rollout.all {
+			complaints = append(complaints, fmt.Sprintf("the rollout of revision %d of %s ended at %q", n, name, c.revisions[n-1].rollout.reached))
+		}
+	}
+	slices.Sort(complaints)
+	return complaints
+}
+
 // roll takes over the progress of a rollout from the engine.
 func (h *history) roll(w write) {
 	var is struct {
@@ -112,4 +126,44 @@ func (h *history) beforeSteps(apply func() []string, before outcome, tick at) bo
 		}
 	}
 	return false
+}
+
+// loseRollout deletes the change that continues a rollout, as an engine would that forgot it.
+type loseRollout struct{}
+
+func (loseRollout) happen(h *history) {
+	h.execute(h.t, "DELETE FROM referral.change WHERE kind = 'Rollout'")
+}
+
+func TestRolloutThatDoesNotEndIsADisagreement(t *testing.T) {
+	fiveEach := terms{Every: true, Rewards: fiveDollars}
+	tenEach := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 1000, Currency: "USD"}}}
+	begin := []operation{
+		declare{Campaign: "one", Window: 720, Policy: fiveEach, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		converge{},
+		declare{Campaign: "one", Window: 720, Policy: tenEach, Scope: "AllPairs"},
+	}
+	s := newShop(t)
+	for name, c := range map[string]struct {
+		after []operation
+		want  string
+	}{
+		"whose change is lost":                    {[]operation{loseRollout{}}, "the system is not done"},
+		"whose change is lost while it is closed": {[]operation{loseRollout{}, closeCampaign{"one"}}, "the system is not done"},
+		"that a newer revision stopped":           {[]operation{loseRollout{}, declare{Campaign: "one", Window: 720, Policy: fiveEach, Scope: "AllPairs"}}, ""},
+		"of a suspended campaign":                 {[]operation{again{"one", suspended}}, ""},
+		"of a campaign without its policy":        {[]operation{again{"one", policyMissing}}, ""},
+		"of a closed campaign":                    {[]operation{closeCampaign{"one"}}, ""},
+		"of a reversed campaign":                  {[]operation{reverseCampaign{"one"}}, ""},
+		"of a suspended database":                 {[]operation{settings{Suspended: true}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if wrong, details := s.playback(append(slices.Clone(begin), append(c.after, converge{})...)); wrong != c.want {
+				t.Errorf("got %q, want %q:\n%s", wrong, c.want, details)
+			}
+		})
+	}
 }
