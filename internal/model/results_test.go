@@ -26,7 +26,7 @@ type results struct {
 	credits      map[purchaseKey]map[string]credit
 	ledger       map[ledgerKey]int64
 	balances     map[account]balance
-	setAside     []string
+	setAside     map[string]bool      // users
 	growing      map[purchaseKey]bool // admitted pairs on the waitlist, which wait to grow
 }
 
@@ -41,7 +41,7 @@ type balance struct{ Available, Held int64 }
 
 func newResults() *results {
 	return &results{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, credits: map[purchaseKey]map[string]credit{},
-		ledger: map[ledgerKey]int64{}, balances: map[account]balance{}, growing: map[purchaseKey]bool{}}
+		ledger: map[ledgerKey]int64{}, balances: map[account]balance{}, setAside: map[string]bool{}, growing: map[purchaseKey]bool{}}
 }
 
 // write is one written row, before and after.
@@ -210,7 +210,11 @@ func (r *results) apply(t fataler, w write) (user string) {
 			r.balances[account{is.Beneficiary, is.Currency}] = balance{is.Available, is.Held}
 		}
 	case "set_aside":
-		r.setAside = append(r.setAside, is.User+": "+is.Cause)
+		if w.now != nil {
+			r.setAside[is.User] = true
+		} else {
+			delete(r.setAside, is.User)
+		}
 	}
 	for key, p := range r.pairs {
 		if key.user == is.User {
