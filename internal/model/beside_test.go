@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,6 +21,19 @@ type another struct{ Batch int }
 
 func (o another) happen(h *history) {
 	must(h.t, h.engine(h.db, o.Batch).Converge(context.Background()))
+}
+
+// anotherResync makes another engine compare all results with all facts. What differs has a pending
+// change, so it is no drift.
+type anotherResync struct{}
+
+func (anotherResync) happen(h *history) {
+	before := h.drift()
+	h.runResync()
+	if after := h.drift(); after != before {
+		h.disagree("a resync beside a batch found drift", fmt.Sprintf("%d rows", after-before))
+	}
+	h.coverage.add("resync during a batch")
 }
 
 func (o beside) happen(h *history) {
@@ -58,8 +72,9 @@ func (o beside) happen(h *history) {
 		resume()
 	}
 	must(h.t, err)
+	_, h.resyncs = o.What.(anotherResync)
 	h.converge(converge{Batch: o.Batch})
-	h.unsure = nil
+	h.unsure, h.resyncs = nil, false
 }
 
 const (
@@ -71,7 +86,7 @@ const (
 // was decided under the configuration before.
 func (o beside) declares() bool {
 	switch o.What.(type) {
-	case declare, again, revert, lag, closeCampaign, settings:
+	case declare, again, revert, lag, closeCampaign, reverseCampaign, settings:
 		return true
 	}
 	return false

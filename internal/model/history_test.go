@@ -173,20 +173,32 @@ func (h *history) resync(o resync) {
 		h.tamper(o.Tampered)
 		h.coverage.add("altered " + o.Tampered)
 	}
-	for name := range h.campaigns {
-		h.requests++
-		must(h.t, database.RequestResync(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: name}, fmt.Sprint(h.requests)))
-	}
-	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
+	before := h.drift()
+	h.runResync()
 	if o.Hidden != nil || o.Tampered != "" || !compares {
 		h.resyncs = true
 		h.converge(converge{})
 		h.resyncs = false
 		return
 	}
-	if written := h.commits(); len(written) > 0 {
+	if written := h.commits(); len(written) > 0 || h.drift() != before {
 		h.disagree("a resync without drift wrote something", fmt.Sprint(written))
 	}
+}
+
+// runResync requests a resync of every campaign, and makes an engine carry it out.
+func (h *history) runResync() {
+	for name := range h.campaigns {
+		h.requests++
+		must(h.t, database.RequestResync(context.Background(), h.db, database.Campaign{OwnerUID: ownerUID, Name: name}, fmt.Sprint(h.requests)))
+	}
+	must(h.t, h.engine(h.db, 0).Resync(context.Background()))
+}
+
+// drift returns how many rows resyncs have repaired.
+func (h *history) drift() (rows int64) {
+	must(h.t, h.admin.QueryRow(context.Background(), "SELECT coalesce(sum(drift_corrected), 0)::bigint FROM referral.resync_campaign").Scan(&rows))
+	return rows
 }
 
 // crash makes an engine lose all its connections at a statement.
