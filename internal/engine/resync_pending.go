@@ -10,11 +10,14 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// pendingAllocation is the kind of a pending request to allocate a campaign.
-const pendingAllocation = "Allocation"
+// Kinds of what is pending for a campaign beside changes.
+const (
+	pendingAllocation = "Allocation" // a request to allocate it
+	pendingReversal   = "Reversal"   // a reversal that is not done
+)
 
-// dropPending drops the referees that a pending change of any kind reaches, and those with a hold
-// that has ended: what differs about them is no drift, and a batch decides them soon. Where the
+// dropPending drops the referees that a pending change of any kind or a reversal reaches, and those
+// with a hold that has ended: what differs about them is no drift, and a batch decides them soon. Where the
 // resync reverses lost pairs it enqueues these referees, since the pending change may concern other
 // pairs.
 func (b *batch) dropPending(ctx context.Context) error {
@@ -35,7 +38,7 @@ func (b *batch) dropPending(ctx context.Context) error {
 			add(kindReferrer, id)
 		}
 		for _, campaign := range r.possibleCampaigns() {
-			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld} {
+			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld, pendingReversal} {
 				add(kind, campaign)
 			}
 		}

@@ -214,3 +214,32 @@ func TestARunningEngineReversesByItself(t *testing.T) {
 	s.eventually("all is decided", "SELECT count(*) FROM referral.change", "0")
 	s.consistent()
 }
+
+// A waiting pair of a suspended campaign keeps its attribution, so that a resync decides its
+// referee. What a reversal has yet to take back is not drift.
+func TestResyncLeavesOutWhatAReversalHasYetToTakeBack(t *testing.T) {
+	for name, steps := range map[string]int{"before the first step": 0, "between two steps": 1, "before the last step": 3} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars(), limited(1, 2, 0))
+			s.friends(1, 4)
+			s.declare("invite", fiveDollars(), limited(1, 2, 0), inMode(reward.Suspended, 2))
+			s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('u003', 'q', 2000, 'USD'), ('u004', 'q', 2000, 'USD')")
+			s.converge()
+			s.askToReverse("invite")
+			testworld.Must(t, s.engine.Attempts(t.Context(), 1)) // reads the configuration
+			for range steps {
+				_, err := s.engine.ReverseStep(t.Context(), 1)
+				testworld.Must(t, err)
+			}
+			s.resyncsWithoutDrift()
+			s.converge()
+			if left := s.askToReverse("invite"); left != 0 {
+				t.Errorf("%d pairs are left", left)
+			}
+			s.converge()
+			s.expect("balances", balances)
+			s.drifted(0)
+		})
+	}
+}

@@ -1,8 +1,13 @@
--- Finds which of these referees a pending change, or a pending allocation request, reaches.
--- Uses change_key and allocation_request_campaign.
+-- Finds which of these referees a pending change, a pending allocation request, or a reversal that
+-- is not done reaches.
+-- Uses change_key, allocation_request_campaign, reversal_pkey and campaign_pkey.
 SELECT DISTINCT w.user_id
   FROM unnest($1::text[], $2::text[], $3::text[]) AS w(user_id, kind, key)
- WHERE CASE WHEN w.kind = 'Allocation'
-            THEN EXISTS (SELECT FROM referral.allocation_request AS a WHERE a.campaign = w.key)
+ WHERE CASE w.kind
+            WHEN 'Allocation' THEN EXISTS (SELECT FROM referral.allocation_request AS a WHERE a.campaign = w.key)
+            WHEN 'Reversal' THEN EXISTS (SELECT
+                                           FROM referral.reversal AS r
+                                           JOIN referral.campaign AS p ON p.name = r.campaign
+                                          WHERE r.campaign = w.key AND NOT r.done AND p.mode = 'Reversing')
             ELSE EXISTS (SELECT FROM referral.change AS c
                           WHERE c.shard = referral.shard_of(w.key) AND c.key = w.key AND c.kind = w.kind) END;
