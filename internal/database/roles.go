@@ -15,7 +15,8 @@ import (
 // Writers write facts, except columns that only the database sets, and neither change nor delete
 // adjustments, actions, redemptions and erasures. Readers and writers read facts, results, balances
 // and configuration, and what explaining a purchase reads beside them: the waitlist and the
-// counters that caps and budgets rest on. Neither may access the engine's other tables.
+// counters that caps and budgets rest on. Both may execute the functions that these statements call.
+// Neither may access the engine's other tables.
 type Roles struct {
 	Writers []string
 	Readers []string
@@ -96,10 +97,13 @@ func (g grant) statement(schema postgres.Schema) string {
 		}
 		b.WriteString(" (" + strings.Join(columns, ", ") + ")")
 	}
-	if g.Object == "" {
+	switch object := (pgx.Identifier{string(schema), g.Object}).Sanitize(); {
+	case g.Object == "":
 		b.WriteString(" ON SCHEMA " + pgx.Identifier{string(schema)}.Sanitize())
-	} else {
-		b.WriteString(" ON " + pgx.Identifier{string(schema), g.Object}.Sanitize())
+	case g.Privilege == "EXECUTE":
+		b.WriteString(" ON FUNCTION " + object)
+	default:
+		b.WriteString(" ON " + object)
 	}
 	if g.Action == "GRANT" {
 		b.WriteString(" TO ")

@@ -51,6 +51,47 @@ func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	}
 }
 
+// By default everybody may execute a function; where nobody may, roles need the right to do so.
+func TestRolesMayExecuteWhatTheirStatementsCall(t *testing.T) {
+	w := newWorld(t)
+	executable := func() int {
+		return testworld.Value[int](t, w, "SELECT count(*)::int FROM unnest($1::text[]) AS r WHERE r LIKE '% EXECUTE'",
+			testworld.Column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole}))
+	}
+	if n := executable(); n > 0 {
+		t.Errorf("%d rights are granted that everybody has", n)
+	}
+	both := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
+	for _, statement := range []string{
+		"REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA referral FROM PUBLIC",
+		"REVOKE EXECUTE ON FUNCTION referral.normal_code(text) FROM shop",
+	} {
+		testworld.Exec(t, w, statement)
+		testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	}
+	for _, statement := range []string{
+		"INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('a', 'invite', 'anna')",
+		"INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'A')",
+		"INSERT INTO referral.signup (user_id, visitor_id, code) VALUES ('ben', 'v', ' a ')",
+		"INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD')",
+		"INSERT INTO referral.action (action_id, user_id, action) VALUES ('1', 'ben', 'view')",
+		"SELECT referral.erase_user('ben')",
+	} {
+		if _, err := w.writer.Exec(t.Context(), statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	before := testworld.Value[string](t, w, footprint)
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, both))
+	if diff := cmp.Diff(before, testworld.Value[string](t, w, footprint)); diff != "" {
+		t.Errorf("the same again wrote something: %s", diff)
+	}
+	testworld.Must(t, database.GrantRoles(t.Context(), w.DB, database.Roles{}))
+	if n := executable(); n > 0 {
+		t.Errorf("roles that left the list kept %d rights", n)
+	}
+}
+
 // rightsOf lists the rights that were given to roles, on whatever of the schema.
 const rightsOf = `
 	SELECT grantee::regrole || ' ' || object || ' ' || privilege_type FROM (

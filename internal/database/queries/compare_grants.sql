@@ -1,7 +1,11 @@
 -- The rights that must be granted or revoked: a row for each GRANT or REVOKE that is due.
--- $1 writers, $2 readers, $3 name of the schema. Reads only the catalog and role_grant. Finds the
--- tables by name: the catalog may describe a thousand schemas.
--- Uses pg_class_relname_nsp_index and pg_attribute_relid_attnum_index.
+-- $1 writers, $2 readers, $3 name of the schema. Reads only the catalog and role_grant. Finds tables
+-- and functions by name: the catalog may describe a thousand schemas.
+--
+-- Functions are those that constraints, indexes, queries and other such functions call with the
+-- rights of the role. They are granted where PUBLIC may not execute them, as it may by default.
+-- Uses pg_class_relname_nsp_index, pg_attribute_relid_attnum_index and
+-- pg_proc_proname_args_nsp_index.
 WITH privilege (access, object, privilege, by_column) AS (
     SELECT access, object, 'SELECT', false
       FROM unnest(ARRAY['Writer', 'Reader']) AS access,
@@ -16,6 +20,14 @@ WITH privilege (access, object, privilege, by_column) AS (
            unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) AS privilege
     UNION ALL
     SELECT 'Writer', object, 'INSERT', true FROM unnest(ARRAY['adjustment', 'action', 'redemption', 'erasure']) AS object
+    UNION ALL
+    SELECT access, object, 'EXECUTE', false
+      FROM unnest(ARRAY['Writer', 'Reader']) AS access,
+           unnest(ARRAY['normal_code', 'shard_of', 'may_attribute', 'deciding_touch', 'rolling_out', 'pending_up_to',
+                        'hash_of_link', 'hash_of_override', 'hash_of_purchase', 'hash_of_refund', 'hash_of_signup', 'hash_of_touch',
+                        'checksum_of_attribution', 'checksum_of_credit', 'checksum_of_entry', 'checksum_of_pair', 'checksum_of_waiting']) AS object
+    UNION ALL
+    SELECT 'Writer', 'erase_user', 'EXECUTE', false
 ), object AS (
     SELECT c.oid, c.relname, c.relowner
       FROM pg_catalog.pg_class AS c
@@ -40,6 +52,11 @@ WITH privilege (access, object, privilege, by_column) AS (
     UNION ALL
     SELECT acl.grantee, o.relname, a.attname, acl.privilege_type
       FROM object AS o JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.oid, pg_catalog.aclexplode(a.attacl) AS acl
+    UNION ALL
+    SELECT acl.grantee, p.proname, '', acl.privilege_type
+      FROM pg_catalog.pg_proc AS p, pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) AS acl
+     WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = $3)
+       AND p.proname = ANY (ARRAY(SELECT DISTINCT object::name FROM privilege WHERE privilege = 'EXECUTE'))
 ), listed (role, access) AS (
     SELECT unnest($1::text[]), 'Writer' UNION SELECT unnest($2::text[]), 'Reader'
 ), grantee AS ( -- owners have every right; revoking one from them would revoke it from the operator
@@ -55,6 +72,7 @@ WITH privilege (access, object, privilege, by_column) AS (
 ), due (action, role, object, attribute, privilege) AS (
     SELECT 'GRANT', w.rolname, w.object, w.attribute, w.privilege FROM wanted AS w
      WHERE NOT EXISTS (SELECT FROM held AS h WHERE (h.role, h.object, h.attribute, h.privilege) = (w.oid, w.object, w.attribute, w.privilege))
+       AND NOT EXISTS (SELECT FROM held AS h WHERE w.privilege = 'EXECUTE' AND (h.role, h.object, h.privilege) = (0, w.object, w.privilege))
     UNION
     SELECT 'REVOKE', g.rolname, g.object, g.attribute, g.privilege FROM given AS g
      WHERE NOT EXISTS (SELECT FROM wanted AS w WHERE (w.oid, w.object, w.attribute, w.privilege) = (g.oid, g.object, g.attribute, g.privilege))
