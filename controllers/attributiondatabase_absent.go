@@ -70,10 +70,11 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 		if !absent {
 			continue
 		}
-		if err := closeCampaign(ctx, s, declared, seen && string(uid) == declared.UID); err != nil {
+		endedReversal, err := closeCampaign(ctx, s, declared, seen && string(uid) == declared.UID)
+		if err != nil {
 			return false, err
 		}
-		if declared.Mode == database.Reversing {
+		if endedReversal {
 			r.reporter.events.note(ctx, s.adb, corev1.EventTypeWarning, "CreditsKept", fmt.Sprintf(
 				"the reversal of campaign %s has ended, since its object is gone: credits that were not reversed yet stay", declared.Name))
 		}
@@ -82,8 +83,9 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 }
 
 // closeCampaign closes one campaign. If the object that declared it was deleted, it can never
-// declare the campaign again.
-func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) error {
+// declare the campaign again. It reports whether that has ended a reversal: the report may be older
+// than the end of one that was complete.
+func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) (endedReversal bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	campaign := database.Campaign{OwnerUID: s.identity.UID, Name: declared.Name, UID: declared.UID}

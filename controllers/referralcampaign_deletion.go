@@ -117,7 +117,8 @@ func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignSco
 // close closes a campaign whose object another controller's finalizer keeps.
 func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope) error {
 	return r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
-		return database.DeleteCampaign(ctx, db, s.identity())
+		_, err := database.DeleteCampaign(ctx, db, s.identity())
+		return err
 	}, func(err error) error {
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
 			"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}

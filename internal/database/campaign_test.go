@@ -332,7 +332,8 @@ func TestOnlyTheOwnerDeclares(t *testing.T) {
 			return err
 		},
 		"a campaign closed": func(w *world) error {
-			return database.CloseCampaign(w.Context(), w.DB, database.Campaign{OwnerUID: "stranger", Name: "invite-friends", UID: "c1"})
+			_, err := database.CloseCampaign(w.Context(), w.DB, database.Campaign{OwnerUID: "stranger", Name: "invite-friends", UID: "c1"})
+			return err
 		},
 		"attribution": func(w *world) error {
 			return database.SetAttribution(w.Context(), w.DB, "stranger", 1, database.FirstTouch)
@@ -394,7 +395,9 @@ func TestCloseCampaign(t *testing.T) {
 	w.declare(invite())
 	w.changes()
 	closing := func(uid string) {
-		testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends(uid)))
+		if _, err := database.CloseCampaign(t.Context(), w.DB, inviteFriends(uid)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	mode := func() string { return testworld.Value[string](t, w, "SELECT mode FROM referral.campaign") }
 
@@ -412,7 +415,9 @@ func TestCloseCampaign(t *testing.T) {
 	}
 	before := testworld.Value[string](t, w, footprint)
 	closing("c1")
-	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
+	if _, err := database.CloseCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}); err != nil {
+		t.Fatal(err)
+	}
 	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("closing what is closed wrote something")
 	}

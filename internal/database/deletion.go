@@ -12,35 +12,38 @@ import (
 // CloseCampaign closes a campaign whose object was not found: it attributes no signup and admits no
 // pair any more, while admitted pairs live on. It closes only a campaign that the object
 // campaign.UID declared last. The object may declare the campaign again if it exists after all. A
-// campaign that was never declared is not changed.
-func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
+// campaign that was never declared is not changed. It reports whether it has ended a reversal.
+func CloseCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (endedReversal bool, err error) {
 	closable := func(c *campaignRow) bool { return c.exists && c.mode != Closed && c.uid == campaign.UID }
-	err := alter(ctx, db, campaign, closable, func(tx pgx.Tx, _ *campaignRow) error {
+	err = alter(ctx, db, campaign, closable, func(tx pgx.Tx, present *campaignRow) error {
+		endedReversal = present.mode == Reversing
 		return closeCampaign(ctx, tx, db, campaign.Name)
 	})
 	if err != nil {
-		return fmt.Errorf("while closing campaign %s: %w", campaign.Name, err)
+		return false, fmt.Errorf("while closing campaign %s: %w", campaign.Name, err)
 	}
-	return nil
+	return endedReversal, nil
 }
 
 // DeleteCampaign records that the object campaign.UID was deleted: its declarations are ignored
 // from then on, whatever their generation. It closes the campaign, unless a later object declared
-// it. The object must exist, or be the one that declared the campaign last.
-func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) error {
+// it. The object must exist, or be the one that declared the campaign last. It reports whether it
+// has ended a reversal.
+func DeleteCampaign(ctx context.Context, db *postgres.DB, campaign Campaign) (endedReversal bool, err error) {
 	wanted := func(c *campaignRow) bool {
 		return c.exists && !c.declaredAfter(campaign.UID) && (c.mode != Closed || !c.deleted(campaign.UID))
 	}
-	err := alter(ctx, db, campaign, wanted, func(tx pgx.Tx, present *campaignRow) error {
+	err = alter(ctx, db, campaign, wanted, func(tx pgx.Tx, present *campaignRow) error {
+		endedReversal = present.mode == Reversing
 		if err := deleteObject(ctx, tx, db, campaign, present); err != nil || present.mode == Closed {
 			return err
 		}
 		return closeCampaign(ctx, tx, db, campaign.Name)
 	})
 	if err != nil {
-		return fmt.Errorf("while recording the deletion of campaign %s: %w", campaign.Name, err)
+		return false, fmt.Errorf("while recording the deletion of campaign %s: %w", campaign.Name, err)
 	}
-	return nil
+	return endedReversal, nil
 }
 
 // deleteObject records that the object campaign.UID was deleted. If an earlier object declared the

@@ -1,10 +1,12 @@
 package database_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -15,7 +17,9 @@ func (w *world) mode() database.Mode {
 
 func (w *world) deleteCampaign(uid string) {
 	w.Helper()
-	testworld.Must(w, database.DeleteCampaign(w.Context(), w.DB, inviteFriends(uid)))
+	if _, err := database.DeleteCampaign(w.Context(), w.DB, inviteFriends(uid)); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // reverseAll asks until nothing is left, and stands in for the engine.
@@ -60,7 +64,9 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 		"without policy, reversed": func(w *world) { open(w); w.declare(invite(as("c1", 1, database.PolicyMissing))); w.reverseAll() },
 		"closed by absence, then deleted": func(w *world) {
 			open(w)
-			testworld.Must(w, database.CloseCampaign(w.Context(), w.DB, inviteFriends("c1")))
+			if _, err := database.CloseCampaign(w.Context(), w.DB, inviteFriends("c1")); err != nil {
+				w.Fatal(err)
+			}
 			w.deleteCampaign("c1")
 		},
 		"replaced":                func(w *world) { open(w); w.declare(invite(as("c2", 1, database.Open))) },
@@ -97,7 +103,9 @@ func TestADeletedObjectDeclaresNothing(t *testing.T) {
 func TestClosedByAbsenceTheSameObjectReopens(t *testing.T) {
 	w := newWorld(t)
 	w.declare(invite())
-	testworld.Must(t, database.CloseCampaign(t.Context(), w.DB, inviteFriends("c1")))
+	if _, err := database.CloseCampaign(t.Context(), w.DB, inviteFriends("c1")); err != nil {
+		t.Fatal(err)
+	}
 	if declared := w.declare(invite()); declared.Stale || w.mode() != database.Open {
 		t.Errorf("%+v, %s", declared, w.mode())
 	}
@@ -117,7 +125,9 @@ func TestDeletingAnEarlierObjectClosesNothing(t *testing.T) {
 	}
 	before := testworld.Value[string](t, w, footprint)
 	w.deleteCampaign("c1")
-	testworld.Must(t, database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}))
+	if _, err := database.DeleteCampaign(t.Context(), w.DB, database.Campaign{OwnerUID: shop.UID, Name: "never-declared", UID: "c1"}); err != nil {
+		t.Fatal(err)
+	}
 	if before != testworld.Value[string](t, w, footprint) {
 		t.Error("the same again wrote something")
 	}
@@ -177,5 +187,34 @@ func TestACampaignWithoutItsPolicyIsReversedToo(t *testing.T) {
 	testworld.Must(t, err)
 	if left == 0 || w.mode() != database.Reversing {
 		t.Errorf("%d left, %s", left, w.mode())
+	}
+}
+
+// The reversal may be complete by the time that its object is found to be absent.
+func TestClosingReportsWhetherItEndsAReversal(t *testing.T) {
+	w := newWorld(t)
+	for name, closing := range map[string]func(context.Context, *postgres.DB, database.Campaign) (bool, error){
+		"closed": database.CloseCampaign, "deleted": database.DeleteCampaign,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			w.declare(invite())
+			if _, err := database.ReverseCampaign(t.Context(), w.DB, inviteFriends("c1")); err != nil {
+				t.Fatal(err)
+			}
+			if mode := w.mode(); mode != database.Reversing {
+				t.Fatalf("the campaign is %s", mode)
+			}
+			for _, want := range []bool{true, false} {
+				ended, err := closing(t.Context(), w.DB, inviteFriends("c1"))
+				if err != nil || ended != want {
+					t.Errorf("ended: %t, want %t, %v", ended, want, err)
+				}
+			}
+			w.declare(invite(func(d *database.Declaration) { d.UID = "c2" }))
+			if ended, err := closing(t.Context(), w.DB, inviteFriends("c2")); err != nil || ended {
+				t.Errorf("an open one: %t, %v", ended, err)
+			}
+		})
 	}
 }

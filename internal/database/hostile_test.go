@@ -25,7 +25,9 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			}
 			testworld.Must(t, database.SetSuspended(t.Context(), db, shop.UID, 1, true))
 			testworld.Must(t, database.RequestResync(t.Context(), db, inviteFriends(""), "now"))
-			testworld.Must(t, database.CloseCampaign(t.Context(), db, inviteFriends("c1")))
+			if _, err := database.CloseCampaign(t.Context(), db, inviteFriends("c1")); err != nil {
+				t.Fatal(err)
+			}
 			testworld.Must(t, database.Release(t.Context(), db, shop))
 			status, err := database.ReadStatus(t.Context(), db)
 			testworld.Must(t, err)

@@ -32,8 +32,14 @@ func TestNoChangeOfConfigurationWaitsForABatchWhileItHoldsMeta(t *testing.T) {
 			}))
 			return err
 		},
-		"closing":  func(ctx context.Context, w *world) error { return database.CloseCampaign(ctx, w.DB, campaign) },
-		"deletion": func(ctx context.Context, w *world) error { return database.DeleteCampaign(ctx, w.DB, campaign) },
+		"closing": func(ctx context.Context, w *world) error {
+			_, err := database.CloseCampaign(ctx, w.DB, campaign)
+			return err
+		},
+		"deletion": func(ctx context.Context, w *world) error {
+			_, err := database.DeleteCampaign(ctx, w.DB, campaign)
+			return err
+		},
 		"reversal": func(ctx context.Context, w *world) error {
 			_, err := database.ReverseCampaign(ctx, w.DB, campaign)
 			return err

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
@@ -22,7 +21,9 @@ func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 	s.converge()
 	s.refund("u002", 2000)
 	s.converge()
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
+	if _, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}); err != nil {
+		t.Fatal(err)
+	}
 	s.converge()
 	s.write("DELETE FROM referral.refund")
 	s.converge()

@@ -178,7 +178,9 @@ func (s *shop) enter(mode reward.Mode) {
 	switch mode {
 	case reward.Open:
 	case reward.Closed:
-		testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
+		if _, err := database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}); err != nil {
+			s.Fatal(err)
+		}
 	case reward.Reversing:
 		for range 2 {
 			_, err := database.ReverseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})

@@ -396,7 +396,9 @@ func TestClosedCampaignKeepsItsWaitlist(t *testing.T) {
 	s.declare("invite", pays(500), budget(500))
 	s.friends(1, 3)
 	before := s.rows("SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1")
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
+	if _, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}); err != nil {
+		t.Fatal(err)
+	}
 	s.converge()
 	s.expect("closed", "SELECT user_id, state, admission_order FROM referral.pair ORDER BY 1", before...)
 	s.refund("u001", 2000)

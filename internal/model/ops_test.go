@@ -413,7 +413,8 @@ func (o closeCampaign) happen(h *history) {
 	if c := h.campaigns[o.Campaign]; c != nil {
 		c.mode = closed
 	}
-	must(h.t, database.CloseCampaign(context.Background(), h.db, h.object(o.Campaign)))
+	_, err := database.CloseCampaign(context.Background(), h.db, h.object(o.Campaign))
+	must(h.t, err)
 }
 
 // object is a campaign under the UID that declared it last.
