@@ -33,6 +33,10 @@ type Declaration struct {
 	Digest            string // of Terms
 	Terms             []byte // JSON of reward.Terms; nil: the terms in force, their policy and the cap stay
 	Scope             string // which pairs an edit of the terms reaches: NewPairs, HeldPairs or AllPairs
+
+	// The object was read from a cache, which may lag behind without showing it: an annotation that
+	// suspends raises no generation. So a campaign that this generation has suspended stays suspended.
+	Cached bool
 }
 
 const defaultResyncInterval = 30 * time.Minute
@@ -49,8 +53,10 @@ type Policy struct {
 type Declared struct {
 	Revision int    // the newest
 	Digest   string // of its terms
+	Policy   Policy // whose terms and cap are in force
 	Stale    bool   // the declaration was older than what is in force and was ignored
 	Deleted  bool   // the declaration was ignored because the deletion of its object is recorded
+	Resumes  bool   // a Cached declaration was ignored because this generation has suspended the campaign
 	Full     bool   // no further revision is recorded: the terms in force stay
 	// The terms in force stay and never earn in the currency of the declared budget: the budget in
 	// force stays, too.
@@ -66,7 +72,8 @@ type Declared struct {
 // It records a revision if the digest differs from the newest revision's. The revision reaches
 // older pairs by a rollout, which stops that of the revision before. It ignores a declaration
 // of a lower generation of the same campaign or policy object, and one of an object whose deletion
-// is recorded. A campaign that was never declared cannot be declared without terms. In mode
+// is recorded, and a Cached one that would resume what the same generation has suspended. A campaign
+// that was never declared cannot be declared without terms. In mode
 // PolicyMissing, which has no terms, only the campaign's mode and its declaring object change. Once
 // the revisions of the schema take editsBytes, none is recorded that does not return to the terms
 // before the newest; the rest of the declaration comes into force. Where the terms in force stay, a

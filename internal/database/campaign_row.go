@@ -84,7 +84,7 @@ func (e edits) waiting() bool { return e.terms || e.unit || e.reach || e.judge }
 
 func (c *campaignRow) edits(d Declaration) edits {
 	switch {
-	case c.stale(d), d.Terms == nil && !c.exists:
+	case c.stale(d), c.resumes(d), d.Terms == nil && !c.exists:
 		return edits{}
 	case d.Mode == PolicyMissing:
 		same := c.uid == d.UID && c.generation == d.Generation
@@ -166,6 +166,12 @@ func (c *campaignRow) stale(d Declaration) bool {
 	return c.deleted(d.UID) || c.uid == d.UID && c.mode == Reversing || campaign > 0 || policy > 0
 }
 
+// resumes reports whether the declaration may come from a cache that lacks the annotation by which
+// the same generation of its object has suspended the campaign.
+func (c *campaignRow) resumes(d Declaration) bool {
+	return d.Cached && c.exists && c.mode == Suspended && d.Mode != Suspended && c.uid == d.UID && c.generation == d.Generation
+}
+
 // later returns the generations of the campaign's object and of the policy that are in force, if
 // they are later than those of the declaration; else zero.
 func (c *campaignRow) later(d Declaration) (campaign, policy int64) {
@@ -186,7 +192,10 @@ func (c *campaignRow) deleted(uid string) bool { return slices.Contains(c.delete
 func (c *campaignRow) declaredAfter(uid string) bool { return c.uid != uid && c.deleted(uid) }
 
 func (c *campaignRow) declared(d Declaration) Declared {
-	declared := Declared{Revision: c.revision, Digest: c.digest, Stale: c.stale(d), Deleted: c.deleted(d.UID)}
+	declared := Declared{
+		Revision: c.revision, Digest: postgres.Plain(c.digest, 500), Stale: c.stale(d), Deleted: c.deleted(d.UID), Resumes: c.resumes(d),
+		Policy: Policy{Name: idOf(c.policy.Name), UID: idOf(c.policy.UID), Generation: c.policy.Generation},
+	}
 	if declared.Stale {
 		declared.LaterGeneration, declared.LaterPolicyGeneration = c.later(d)
 	}

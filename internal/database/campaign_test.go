@@ -152,7 +152,7 @@ func TestDeclare(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := w.anew(t)
 			first := w.declare(invite())
-			if want := (database.Declared{Revision: 1, Digest: invite().Digest}); first != want {
+			if want := (database.Declared{Revision: 1, Digest: invite().Digest, Policy: invite().Policy}); first != want {
 				t.Errorf("the first declared %+v, want %+v", first, want)
 			}
 			if diff := cmp.Diff([]string{"Campaign invite-friends"}, w.changes()); diff != "" {
@@ -161,9 +161,11 @@ func TestDeclare(t *testing.T) {
 			before, epoch := testworld.Value[string](t, w, footprint), w.epoch()
 
 			declared := w.declare(invite(test.edit))
-			want := database.Declared{Revision: test.revision, Digest: invite().Digest, Stale: test.later != nil}
+			want := database.Declared{Revision: test.revision, Digest: invite().Digest, Policy: invite().Policy, Stale: test.later != nil}
 			if test.later != nil {
 				test.later(&want)
+			} else if edited := invite(test.edit); edited.Terms != nil {
+				want.Policy = edited.Policy
 			}
 			if test.bumps {
 				epoch++
@@ -488,4 +490,41 @@ func TestSettingsOfAnEarlierGenerationAreIgnored(t *testing.T) {
 	_, err := database.Claim(t.Context(), w.DB, another, shop.UID)
 	testworld.Must(t, err)
 	testworld.Must(t, database.SetSuspended(t.Context(), w.DB, another.UID, 1, true))
+}
+
+// An annotation that suspends raises no generation, so a cache that lacks it has the same one.
+func TestCachedDeclarationDoesNotResumeWhatItsGenerationHasSuspended(t *testing.T) {
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		edit func(*database.Declaration)
+		want database.Mode
+	}{
+		"the same generation": {edit: func(d *database.Declaration) { d.Cached = true }, want: database.Suspended},
+		"the same generation without its policy": {
+			edit: func(d *database.Declaration) {
+				*d = database.Declaration{Campaign: d.Campaign, Generation: d.Generation, Mode: database.PolicyMissing, Cached: true}
+			},
+			want: database.Suspended,
+		},
+		"the same generation, of no cache": {edit: func(*database.Declaration) {}, want: database.Open},
+		"a later generation":               {edit: func(d *database.Declaration) { d.Cached, d.Generation = true, 2 }, want: database.Open},
+		"another object":                   {edit: func(d *database.Declaration) { d.Cached, d.UID = true, "c2" }, want: database.Open},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.anew(t)
+			suspended := invite(func(d *database.Declaration) { d.Mode, d.Cached = database.Suspended, true })
+			w.declare(suspended)
+			before := testworld.Value[string](t, w, footprint)
+			declared := w.declare(invite(test.edit))
+			if mode := w.mode(); mode != test.want || declared.Resumes != (test.want == database.Suspended) {
+				t.Errorf("the campaign is %s, declared %+v", mode, declared)
+			}
+			if declared.Resumes && before != testworld.Value[string](t, w, footprint) {
+				t.Error("what is ignored wrote something")
+			}
+			if again := w.declare(suspended); again.Resumes {
+				t.Errorf("suspended again: %+v", again)
+			}
+		})
+	}
 }

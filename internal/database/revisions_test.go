@@ -24,7 +24,7 @@ func TestNoRevisionIsRecordedBeyondWhatAnEngineCanKeep(t *testing.T) {
 	edited := invite(withTerms(fiveDollars(700)), dollars(200), func(d *database.Declaration) {
 		d.Mode, d.Generation, d.Policy.Generation = database.Suspended, 2, 3
 	})
-	want := database.Declared{Revision: 2, Digest: second.Digest, Full: true}
+	want := database.Declared{Revision: 2, Digest: second.Digest, Policy: second.Policy, Full: true}
 	for range 2 {
 		if declared := w.declare(edited); declared != want {
 			t.Errorf("declared %+v, want %+v", declared, want)
