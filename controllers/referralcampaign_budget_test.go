@@ -207,3 +207,55 @@ func TestTermsInAnotherCurrencyThanTheBudgetAreNotDeclared(t *testing.T) {
 	w.awaitReady(campaign)
 	w.awaitReady(w.rpol("five-dollars"))
 }
+
+// Limits are part of no digest. A campaign whose spec cannot come into force keeps the limits
+// declared last as well.
+func TestPolicyIsNotReadyWhileItsLimitsAreNotInForce(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	policy, campaign := w.rpol("five-dollars"), w.rcamp("invite-friends")
+	w.patch("rcamp", "invite-friends", `{"budget":{"amount":"10.00","currency":"USD"}}`)
+	w.patch("rpol", "five-dollars", `{"limits":{"pairsPerReferrer":50}}`)
+	const inForce = "SELECT coalesce(pairs_per_referrer, 0)::int FROM referral.campaign"
+	w.eventually("capped", func() bool { return value[int](w, own, inForce) == 50 })
+	w.awaitReady(campaign)
+	w.awaitReady(policy)
+
+	w.patch("rcamp", "invite-friends", `{"budget":{"currency":"EUR"}}`)
+	w.awaitReason(campaign, metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	w.patch("rpol", "five-dollars", `{"limits":{"pairsPerReferrer":5}}`)
+	await(w, policy, "reported on", func(p *v1alpha1.RewardPolicy) bool {
+		return p.Status.ObservedGeneration == p.Generation && p.Status.Conditions[0].ObservedGeneration == p.Generation
+	})
+	w.awaitQuiet(policy, campaign)
+	if got := value[int](w, own, inForce); got != 50 {
+		t.Fatalf("the cap in force is %d", got)
+	}
+	if behind := w.awaitReason(policy, metav1.ConditionFalse, v1alpha1.RollingOutReason); !strings.Contains(behind.Message, "invite-friends") {
+		t.Errorf("message: %s", behind.Message)
+	}
+
+	w.patch("rcamp", "invite-friends", `{"budget":{"currency":"USD"}}`)
+	w.awaitReady(policy)
+	if got := value[int](w, own, inForce); got != 5 {
+		t.Errorf("the policy is Ready, and the cap in force is %d", got)
+	}
+}
+
+// The terms stay in force that another object of the name has declared.
+func TestCampaignAppliedAgainReportsTheTermsInForceWhileItsBudgetCannotWork(t *testing.T) {
+	t.Parallel()
+	w, _ := newShop(t)
+	campaign := w.rcamp("invite-friends")
+	w.apply(strings.Replace(fiveDollarsYAML, `"5.00"`, `"7.00"`, 1))
+	await(w, campaign, "under the new terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Policy.Revision == 2 })
+	w.awaitReady(campaign)
+	want := *campaign.Status.Policy
+	w.kubectl("", "delete", "rcamp/invite-friends")
+	w.apply(strings.Replace(inviteFriendsYAML, "spec:", "spec:\n  budget: {amount: \"10.00\", currency: EUR}", 1))
+	again := w.rcamp("invite-friends")
+	w.awaitReason(again, metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	if diff := cmp.Diff(&want, again.Status.Policy); diff != "" {
+		t.Errorf("policy: %s", diff)
+	}
+}

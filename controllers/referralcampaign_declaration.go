@@ -1,10 +1,13 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -42,9 +45,11 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+
 				"should exist, as after a restore of the API server's storage, delete it and apply it again", s.campaign.UID)}
 	case s.declared.LaterGeneration > 0:
-		return explainStale(ctx, r.live, s.campaign, s.declared.LaterGeneration, ", or delete it with deletionPolicy Retain and apply it again")
+		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.campaign, s.declared.LaterGeneration,
+			", or delete it with deletionPolicy Retain and apply it again"))
 	case s.declared.LaterPolicyGeneration > 0:
-		return explainStale(ctx, r.live, s.policy, s.declared.LaterPolicyGeneration, ", or delete it and apply it again")
+		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.policy, s.declared.LaterPolicyGeneration,
+			", or delete it and apply it again"))
 	case s.declared.Stale:
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("what the campaign's object declared is being reversed")}
 	case s.declared.Full:
@@ -57,6 +62,15 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		s.problem = s.keptBudget(declaration.Budget.Currency)
 	}
 	return nil
+}
+
+// reportIgnored reports what is in force instead of a declaration that is ignored until a person
+// acts. The status that the API server was restored with may say that the declaration is in force.
+func (r *ReferralCampaignReconciler) reportIgnored(ctx context.Context, s *campaignScope, why error) error {
+	if _, lasts := errors.AsType[*stalledError](why); !lasts {
+		return why
+	}
+	return cmp.Or(r.reportDeclaration(ctx, s), why)
 }
 
 // keptBudget is the problem of a budget that did not come into force because the terms in force,
@@ -106,15 +120,18 @@ func declarationOf(campaign *v1alpha1.ReferralCampaign, identity database.Campai
 	return declaration, nil
 }
 
-// reportDeclaration reports the revision in force, and how far its rollout has come.
+// reportDeclaration reports the policy and the revision in force, whatever the spec says, and how
+// far the rollout of the revision has come.
 func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *campaignScope) error {
 	status, revision := &s.campaign.Status, int64(s.declared.Revision)
 	switch {
 	case revision == 0:
 		status.Policy = nil
-	case s.desired.terms != nil:
+	default:
+		policy := s.declared.Policy
 		status.Policy = &v1alpha1.PolicyInForce{
-			Name: s.campaign.Spec.PolicyRef.Name, Revision: revision, Digest: s.declared.Digest,
+			Name: policy.Name, UID: types.UID(policy.UID), Generation: policy.Generation,
+			Revision: revision, Digest: s.declared.Digest,
 		}
 	}
 	switch rollout, was := s.counters.Rollout, status.Rollout; {

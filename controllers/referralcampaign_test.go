@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -34,14 +35,17 @@ func TestFromYAMLToCredits(t *testing.T) {
 
 	campaign := await(w, w.rcamp("invite-friends"), "counted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs != nil })
 	campaign.Status.Conditions = nil
-	digest := campaign.Status.Policy.Digest
+	policy := w.rpol("five-dollars")
+	check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
 	want := v1alpha1.ReferralCampaignStatus{
 		ObservedGeneration: 1,
-		Policy:             &v1alpha1.PolicyInForce{Name: "five-dollars", Revision: 1, Digest: digest},
-		Pairs:              &v1alpha1.PairCounts{},
-		Credit:             "0.00 USD",
-		Credits:            []v1alpha1.CurrencyCredit{{Currency: "USD", Granted: "0.00", Held: "0.00", Reversed: "0.00"}},
-		Rollout:            &v1alpha1.Rollout{Revision: 1},
+		Policy: &v1alpha1.PolicyInForce{
+			Name: "five-dollars", UID: policy.UID, Generation: 1, Revision: 1, Digest: policy.Status.Digest,
+		},
+		Pairs:   &v1alpha1.PairCounts{},
+		Credit:  "0.00 USD",
+		Credits: []v1alpha1.CurrencyCredit{{Currency: "USD", Granted: "0.00", Held: "0.00", Reversed: "0.00"}},
+		Rollout: &v1alpha1.Rollout{Revision: 1},
 	}
 	if diff := cmp.Diff(want, campaign.Status); diff != "" {
 		t.Errorf("before anything happened: %s", diff)

@@ -13,8 +13,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/terms"
 )
 
-// RewardPolicyReconciler reports whether a policy can work, and whether its terms are in force in
-// every campaign that uses it. It declares nothing: the campaigns' reconciler does.
+// RewardPolicyReconciler reports whether a policy can work, and whether its terms and limits are in
+// force in every campaign that uses it. It declares nothing: the campaigns' reconciler does.
 type RewardPolicyReconciler struct {
 	client   client.Client
 	reporter *reporter
@@ -76,7 +76,9 @@ func (r *RewardPolicyReconciler) validateTerms(_ context.Context, s *policyScope
 	return nil
 }
 
-// awaitCampaigns waits until these terms are in force in every campaign. Conditions: RollingOut.
+// awaitCampaigns waits until this generation is in force in every campaign. The digest alone does
+// not prove that: it leaves limits out, and terms that an edit returns to have the digest that they
+// had before. Conditions: RollingOut.
 func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScope) error {
 	var behind []string
 	for i := range s.campaigns {
@@ -84,8 +86,7 @@ func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScop
 		if !campaign.DeletionTimestamp.IsZero() {
 			continue // declares nothing any more
 		}
-		follows := campaign.Status.Policy
-		if follows == nil || follows.Name != s.policy.Name || follows.Digest != s.policy.Status.Digest || rollingOut(campaign) {
+		if !follows(campaign, s.policy) || rollingOut(campaign) {
 			behind = append(behind, campaign.Name)
 		}
 	}
@@ -94,6 +95,12 @@ func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScop
 	}
 	return &waitingError{reason: v1alpha1.RollingOutReason, change: true, err: fmt.Errorf(
 		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), firstFew(behind))}
+}
+
+// follows reports whether the present generation of a policy is in force in a campaign.
+func follows(campaign *v1alpha1.ReferralCampaign, policy *v1alpha1.RewardPolicy) bool {
+	is := campaign.Status.Policy
+	return is != nil && is.UID == policy.UID && is.Generation == policy.Generation && is.Digest == policy.Status.Digest
 }
 
 // describe says which pairs the next edit reaches, and warns of terms that may not mean what they

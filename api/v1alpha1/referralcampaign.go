@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // ReferralCampaign applies a RewardPolicy to the referees who come through the campaign's links.
@@ -213,12 +214,23 @@ type ReferralCampaignStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// PolicyInForce is the policy that pairs are decided under now.
+// PolicyInForce is the policy that pairs are decided under now. Its object may say something else
+// already.
 type PolicyInForce struct {
 	// name of the RewardPolicy.
 	//
 	// +required
 	Name string `json:"name"`
+
+	// uid of the RewardPolicy, which tells it from an earlier one of the same name.
+	//
+	// +optional
+	UID types.UID `json:"uid,omitempty"`
+
+	// generation of the RewardPolicy whose terms and limits are in force.
+	//
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
 
 	// revision is the number of its terms within this campaign, from 1.
 	//
