@@ -31,6 +31,7 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 		notGranted *postgres.ErrNotGranted
 		foreign    *postgres.ErrUnsupportedServer
 		migration  *migrationError
+		waits      *waitingError
 		refused    *settingsError
 	)
 	wait := func(reason string) error {
@@ -38,6 +39,8 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 	}
 	reason, classified := reasons[postgres.Classify(err)]
 	switch {
+	case errors.As(err, &waits):
+		return waits
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):

@@ -165,6 +165,9 @@ func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseS
 	if s.adb.Suspended() || !s.schema.Suspended {
 		return nil
 	}
+	if err := confirmResumption(ctx, r.live, s.adb); err != nil {
+		return err
+	}
 	return setSuspended(ctx, s, false)
 }
 
@@ -178,10 +181,14 @@ func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
 	return nil
 }
 
-// migrate creates the schema, or brings it to this binary's versions. Conditions: MigrationFailed.
+// migrate creates the schema, or brings it to this binary's versions. Of an older schema it may not
+// be known whether it is suspended. Conditions: MigrationFailed.
 func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *databaseScope) error {
 	if s.current() || s.adb.Suspended() {
 		return nil
+	}
+	if err := confirmResumption(ctx, r.live, s.adb); err != nil {
+		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()

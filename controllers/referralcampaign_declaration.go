@@ -25,7 +25,8 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 	if err != nil {
 		return err
 	}
-	err = r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
+	declaration.Cached = true
+	declare := func(ctx context.Context, db *postgres.DB) error {
 		if s.desired.keepBudget {
 			status, err := database.ReadStatus(ctx, db)
 			if err != nil {
@@ -36,7 +37,15 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		var err error
 		s.declared, err = database.Declare(ctx, db, declaration)
 		return err
-	}, r.databaseError(s))
+	}
+	err = r.use(ctx, s, declare, r.databaseError(s))
+	if err == nil && s.declared.Resumes {
+		if err := confirmResumption(ctx, r.live, s.campaign); err != nil {
+			return err
+		}
+		declaration.Cached = false
+		err = r.use(ctx, s, declare, r.databaseError(s))
+	}
 	switch {
 	case err != nil:
 		return err

@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"context"
+	"errors"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -24,4 +27,19 @@ func resumption(object client.Object, suspend bool, name string) string {
 func suspendedDatabase(adb *v1alpha1.AttributionDatabase) string {
 	return "nothing is decided until " +
 		resumption(adb, adb.Spec.Suspend, " of AttributionDatabase "+client.ObjectKeyFromObject(adb).String())
+}
+
+// confirmResumption requires that the API server itself has this object and does not suspend it. A
+// cache that lags behind may lack the annotation that suspends, which raises no generation: what a
+// leader before has suspended would be resumed.
+func confirmResumption[T any, P interface {
+	*T
+	client.Object
+	Suspended() bool
+}](ctx context.Context, live client.Reader, object P) error {
+	found, err := find(ctx, live, client.ObjectKeyFromObject(object), P(new(T)))
+	if err == nil && (found == nil || found.GetUID() != object.GetUID() || found.Suspended()) {
+		err = &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the cache is behind a suspension")}
+	}
+	return err
 }
