@@ -115,12 +115,19 @@ func (r *ReferralCampaignReconciler) use(
 }
 
 // databaseError returns the outcome of failed uses of a database whose AttributionDatabase still
-// says that it is usable. If they go on failing it is shown, since no outage will be.
+// says that it is usable. If they go on failing it is shown, since no outage will be. A suspended
+// database whose schema waits for its migration does not fail: it is not served until it is resumed.
 func (r *ReferralCampaignReconciler) databaseError(s *campaignScope) func(error) error {
 	return func(err error) error {
 		wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: recheckInterval, shown: unlessSettled,
 			err: fmt.Errorf("AttributionDatabase %s cannot be used: %s", s.databaseName(), postgres.Message(err))}
-		if r.failing.lasts(client.ObjectKeyFromObject(s.campaign), r.now()) >= outagePatience {
+		key := client.ObjectKeyFromObject(s.campaign)
+		if errors.Is(err, hosting.ErrNotServing) && s.adb.Suspended() {
+			r.failing.ended(key)
+			wait.err = fmt.Errorf("%w; %s", wait.err, suspendedDatabase(s.adb))
+			return wait
+		}
+		if r.failing.lasts(key, r.now()) >= outagePatience {
 			wait.shown = always
 		}
 		return wait
