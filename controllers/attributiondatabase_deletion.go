@@ -48,6 +48,7 @@ func (r *AttributionDatabaseReconciler) awaitCampaignsGone(ctx context.Context, 
 //
 // Conditions: Terminating.
 func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *databaseScope) error {
+	s.unused = true
 	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
 			reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,

@@ -29,6 +29,10 @@ func TestDatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
 	// It is in use: credits go on.
 	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
 	await(w, w.rcamp("invite-friends"), "reversed", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Reversed == 1 })
+	w.kubectl("", "annotate", "adb/shop", v1alpha1.VerifyRequestedAtAnnotation+"=again")
+	await(w, adb, "verified", func(d *v1alpha1.AttributionDatabase) bool {
+		return d.Status.Verification != nil && d.Status.Verification.LastHandledVerifyAt == "again"
+	})
 
 	check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
 	w.awaitGone(adb)

@@ -16,6 +16,7 @@ type databaseScope struct {
 	name     types.NamespacedName
 	identity database.Identity
 	host     hosting.State // as last observed by observeHost
+	unused   bool          // it is being deleted, and no campaign refers to it any more
 	success  success
 
 	db     *postgres.DB       // set while the phases of the schema run

@@ -25,19 +25,20 @@ const (
 
 // verify starts a verification of the ledger that is due, and reports the last one. It leaves Ready
 // as it is, and needs a database that is served, suspended or not. While the database is away, the
-// condition stays as it is.
+// condition stays as it is. A database that is being deleted is verified for as long as campaigns
+// refer to it.
 //
 // Conditions: LedgerConsistent with Verified, ViolationsFound, or VerificationFailed once several
 // attempts have failed.
 func (r *AttributionDatabaseReconciler) verify(s *databaseScope) {
 	uid := string(s.adb.UID)
-	if !s.adb.DeletionTimestamp.IsZero() {
+	if s.unused {
 		r.verifications.Drop(s.name)
 		return
 	}
 	state := r.verifications.State(s.name, uid)
 	reportVerification(s.adb, state)
-	if s.host.Phase == hosting.Serving && !state.Running && r.verificationDue(s, state) {
+	if !s.unused && s.host.Phase == hosting.Serving && !state.Running && r.verificationDue(s, state) {
 		state = r.verifications.Start(s.name, uid, unansweredRequest(s.adb))
 	}
 	reportVerificationProgress(s.adb, state)
