@@ -34,7 +34,6 @@ func (r *AttributionDatabaseReconciler) verify(s *databaseScope) {
 	uid := string(s.adb.UID)
 	if s.unused {
 		r.verifications.Drop(s.name)
-		return
 	}
 	state := r.verifications.State(s.name, uid)
 	reportVerification(s.adb, state)
@@ -87,14 +86,18 @@ func unansweredRequest(adb *v1alpha1.AttributionDatabase) string {
 // nextVerification is when the interval after the last verification ends. Each database has its own
 // deviation of up to a tenth, so that databases that were verified together do not stay in step.
 func nextVerification(adb *v1alpha1.AttributionDatabase) time.Time {
-	interval := defaultVerifyInterval
-	if adb.Spec.VerifyInterval != nil {
-		interval = adb.Spec.VerifyInterval.Duration
-	}
+	interval := verifyInterval(adb)
 	last := adb.Status.Verification.LastTime.Time
 	hash := fnv.New32a()
 	_, _ = fmt.Fprint(hash, adb.UID, last.Unix()) // never fails
 	return last.Add(interval - interval/10 + time.Duration(float64(interval)/5*float64(hash.Sum32())/(1<<32)))
+}
+
+func verifyInterval(adb *v1alpha1.AttributionDatabase) time.Duration {
+	if adb.Spec.VerifyInterval == nil {
+		return defaultVerifyInterval
+	}
+	return adb.Spec.VerifyInterval.Duration
 }
 
 // reportVerification reports how the last verification ended.

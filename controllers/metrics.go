@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/hosting"
 )
 
@@ -104,7 +105,8 @@ func newDatabaseMetrics() databaseMetrics {
 		violations: describe("violations",
 			"Rows, or sums of rows, that contradicted each other in the last verification. Absent before the first one."),
 		verificationDue: describe("verification_due_timestamp_seconds",
-			"When the next verification should end, as seconds since 1970: spec.verifyInterval after the last one."),
+			"When the next verification should end, as seconds since 1970: spec.verifyInterval after the last one, give or take a tenth. "+
+				"Absent while the database is suspended and its schema waits to be migrated."),
 		privileged: describe("privileged_role", "1 if the user of the connection URI may become a superuser of the server, else 0."),
 	}
 }
@@ -123,6 +125,9 @@ func (m *Metrics) collectDatabases(now *leading, samples chan<- prometheus.Metri
 	for i := range list.Items {
 		adb := &list.Items[i]
 		m.databases.collect(adb, samples)
+		if at, due := nextDue(adb, m.registry.State(client.ObjectKeyFromObject(adb)).Phase); due {
+			sender(samples, adb.Namespace, adb.Name)(m.databases.verificationDue, float64(at.Unix()))
+		}
 		if adb.Suspended() {
 			suspended[client.ObjectKeyFromObject(adb)] = true
 		}
@@ -139,15 +144,21 @@ func (d *databaseMetrics) collect(adb *v1alpha1.AttributionDatabase, samples cha
 	send(d.oldest, ageOf(status.OldestPendingChange))
 	send(d.setAside, float64(status.SetAside))
 	send(d.privileged, number(meta.IsStatusConditionTrue(status.Conditions, v1alpha1.PrivilegedRoleCondition)))
-	var verified *metav1.Time
-	if verification := status.Verification; verification != nil {
-		verified = verification.LastTime
-		if verified != nil {
-			send(d.violations, float64(verification.Violations))
-		}
+	if verification := status.Verification; verification != nil && verification.LastTime != nil {
+		send(d.violations, float64(verification.Violations))
 	}
-	if interval := adb.Spec.VerifyInterval; interval != nil {
-		send(d.verificationDue, due(verified, adb.CreationTimestamp, interval.Duration))
+}
+
+// nextDue is when the next verification of a database should end; false: none can, since only a
+// database that is served is verified, and a suspended one is not migrated.
+func nextDue(adb *v1alpha1.AttributionDatabase, phase hosting.Phase) (at time.Time, due bool) {
+	switch verification := adb.Status.Verification; {
+	case adb.Suspended() && phase == hosting.Connected:
+		return time.Time{}, false
+	case verification != nil && verification.LastTime != nil:
+		return nextVerification(adb), true
+	default:
+		return adb.CreationTimestamp.Add(verifyInterval(adb)), true
 	}
 }
 
@@ -173,8 +184,8 @@ func newCampaignMetrics() campaignMetrics {
 		rollout:  describe("rollout_pairs_remaining", "Existing pairs that the newest edit of the policy reaches and that have not been decided again. Absent before the campaign has been reported on."),
 		drift:    describe("drift_corrected", "Differences that no edit or fact declared and that resyncs have repaired so far. Absent before the campaign has been reported on."),
 		resyncDue: describe("resync_due_timestamp_seconds",
-			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one. Absent while campaign or database is suspended, before the campaign has been declared, "+
-				"and while it is being deleted."),
+			"When the next resync should end, as seconds since 1970: spec.resyncInterval after the last one or, before the first one, after the campaign was last declared. "+
+				"Absent while campaign or database is suspended, before the campaign has been declared and reported on, and while it is being deleted."),
 	}
 }
 
@@ -189,16 +200,17 @@ func (m *Metrics) collectCampaigns(now *leading, suspended map[types.NamespacedN
 	if !now.list(&list) {
 		return
 	}
-	withheld := m.withheldPairs(list.Items)
+	reports := m.reportsOn(list.Items)
 	for i := range list.Items {
 		campaign := &list.Items[i]
-		m.campaigns.collect(campaign, samples)
 		database := types.NamespacedName{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name}
-		if pairs, reported := withheld[declaredCampaign{database, campaign.Name}]; reported {
-			m.campaigns.collectWithheld(campaign, pairs, samples)
+		report := reports[declaredCampaign{database, campaign.Name}]
+		m.campaigns.collect(campaign, report, samples)
+		if report != nil {
+			m.campaigns.collectWithheld(campaign, report, samples)
 		}
 		if compared(campaign) && !suspended[database] {
-			m.campaigns.collectDue(campaign, samples)
+			m.campaigns.collectDue(campaign, report, samples)
 		}
 	}
 }
@@ -216,10 +228,10 @@ type declaredCampaign struct {
 	name     string
 }
 
-// withheldPairs returns, by campaign, how many reversals its database withholds. A campaign that
-// has not been reported on is missing.
-func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[declaredCampaign]int64 {
-	withheld := map[declaredCampaign]int64{}
+// reportsOn returns the newest report on each campaign by its database. A campaign that has not been
+// reported on is missing.
+func (m *Metrics) reportsOn(campaigns []v1alpha1.ReferralCampaign) map[declaredCampaign]*database.CampaignStatus {
+	reports := map[declaredCampaign]*database.CampaignStatus{}
 	read := map[types.NamespacedName]bool{}
 	for i := range campaigns {
 		database := types.NamespacedName{Namespace: campaigns[i].Namespace, Name: campaigns[i].Spec.DatabaseRef.Name}
@@ -228,18 +240,14 @@ func (m *Metrics) withheldPairs(campaigns []v1alpha1.ReferralCampaign) map[decla
 		}
 		read[database] = true
 		report, _ := m.registry.Report(database)
-		for _, campaign := range report.Campaigns {
-			pairs := int64(0)
-			if loss := campaign.Resync.MassReversal; loss != nil {
-				pairs = loss.Pairs
-			}
-			withheld[declaredCampaign{database, campaign.Name}] = pairs
+		for j := range report.Campaigns {
+			reports[declaredCampaign{database, report.Campaigns[j].Name}] = &report.Campaigns[j]
 		}
 	}
-	return withheld
+	return reports
 }
 
-func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, samples chan<- prometheus.Metric) {
+func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, report *database.CampaignStatus, samples chan<- prometheus.Metric) {
 	send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
 	status := &campaign.Status
 	ready, reason := readyOf(status.Conditions)
@@ -272,16 +280,29 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, samples c
 	}
 }
 
-func (c *campaignMetrics) collectWithheld(campaign *v1alpha1.ReferralCampaign, pairs int64, samples chan<- prometheus.Metric) {
+func (c *campaignMetrics) collectWithheld(campaign *v1alpha1.ReferralCampaign, report *database.CampaignStatus, samples chan<- prometheus.Metric) {
 	send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
+	pairs := int64(0)
+	if loss := report.Resync.MassReversal; loss != nil {
+		pairs = loss.Pairs
+	}
 	send(c.withheld, float64(pairs), v1alpha1.MassReversalReason)
 }
 
-// collectDue says when the next resync of a campaign should end.
-func (c *campaignMetrics) collectDue(campaign *v1alpha1.ReferralCampaign, samples chan<- prometheus.Metric) {
-	if interval := campaign.Spec.ResyncInterval; interval != nil {
+// collectDue says when the next resync of a campaign should end, as the database decides when it
+// begins. A campaign that was never compared may have been created long before it could be declared,
+// or suspended.
+func (c *campaignMetrics) collectDue(campaign *v1alpha1.ReferralCampaign, report *database.CampaignStatus, samples chan<- prometheus.Metric) {
+	var from time.Time
+	switch last := campaign.Status.LastResyncTime; {
+	case last != nil:
+		from = last.Time
+	case report != nil:
+		from = report.DeclaredAt
+	}
+	if interval := campaign.Spec.ResyncInterval; interval != nil && !from.IsZero() {
 		send := sender(samples, campaign.Namespace, campaign.Name, campaign.Spec.DatabaseRef.Name)
-		send(c.resyncDue, due(campaign.Status.LastResyncTime, campaign.CreationTimestamp, interval.Duration))
+		send(c.resyncDue, float64(from.Add(interval.Duration).Unix()))
 	}
 }
 
@@ -389,16 +410,6 @@ func ageOf(at *metav1.Time) float64 {
 		return 0
 	}
 	return max(0, time.Since(at.Time).Seconds())
-}
-
-// due is when something should have ended again, as seconds since 1970. Before the first end it
-// counts from the creation of the object.
-func due(last *metav1.Time, created metav1.Time, interval time.Duration) float64 {
-	from := created.Time
-	if last != nil {
-		from = last.Time
-	}
-	return float64(from.Add(interval).Unix())
 }
 
 // numberOf reads an amount of a spec or status, in major units.

@@ -44,6 +44,7 @@ type CampaignStatus struct {
 
 	AwaitingPurchase, Waiting, Held, Granted, Reversed int64
 
+	DeclaredAt      time.Time      // when its declaration last changed something
 	Budget          *Money         // nil: no limit
 	Rollout         *RolloutStatus // nil: no revision has reached existing pairs, or a newer revision stopped its rollout
 	ConditionErrors int64
@@ -142,6 +143,7 @@ func (s *Status) reportIncidents(ctx context.Context, db *postgres.DB) error {
 func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err error) {
 	var (
 		heartbeat, released, oldest, changed *time.Time
+		declared                             *time.Time
 		c                                    CampaignStatus
 		credits                              []byte
 		budget                               *int64
@@ -154,7 +156,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 		shownID{&s.Owner.Installation}, shownID{&s.Owner.Name}, shownID{&s.Owner.UID}, &heartbeat, &released, &s.Owner.Silent,
 		&s.PendingChanges, &oldest, &s.SetAside,
 		&c.Name, &c.Mode, &c.UID, shownID{&c.Policy}, &c.Revision, shownText{&c.Digest},
-		&budget, &currency,
+		&declared, &budget, &currency,
 		&c.AwaitingPurchase, &c.Waiting, &c.Held, &c.Granted, &c.Reversed, &c.ConditionErrors, &changed,
 		&rollout.revision, &rollout.decided, &rollout.total, &rollout.done, &credits,
 		&resync.endedAt, &resync.status.InFuture, shownText{&resync.status.Handled}, &resync.status.DriftCorrected, shownText{&resync.status.Found},
@@ -170,7 +172,7 @@ func (s *Status) addRow(rows pgx.Rows, sizes *reportSizes) (unreported bool, err
 	if c.Name == "" {
 		return false, nil
 	}
-	c.ChangedAt = timeOf(changed)
+	c.ChangedAt, c.DeclaredAt = timeOf(changed), timeOf(declared)
 	if budget != nil && currency != nil {
 		if !IsCurrency(*currency) {
 			return false, fmt.Errorf("the budget of campaign %s is in currency %q, which is not three capital letters: correct its row of table campaign",

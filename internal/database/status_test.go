@@ -52,7 +52,8 @@ func TestReadStatusAddsUp(t *testing.T) {
 		INSERT INTO referral.credit_count (campaign, shard, currency, granted, held, reversed)
 		VALUES ('invite-friends', 0, 'USD', 9223372036854775807, 1, 2), ('invite-friends', 1, 'USD', 9223372036854775807, 10, 20),
 		       ('invite-friends', 1, 'EUR', -5, 0, 5), ('gone', 1, 'EUR', 9, 9, 9);
-		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x')`)
+		INSERT INTO referral.set_aside (user_id, cause) VALUES ('u', 'x'), ('v', 'x');
+		UPDATE referral.campaign SET declared_at = '2026-01-03Z'`)
 	// The shard that comes last holds the oldest change.
 	testworld.Exec(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT 3, 'Referee', 'u' || n, '2026-02-01Z' FROM generate_series(1, 3) AS n`)
 	testworld.Exec(t, w, `INSERT INTO referral.change (shard, kind, key, enqueued_at) SELECT max(shard), 'Referee', 'w', '2026-01-31Z'::timestamptz FROM referral.shard`)
@@ -63,17 +64,18 @@ func TestReadStatusAddsUp(t *testing.T) {
 	if status.PendingChanges != 5 || status.SetAside != 2 || !status.OldestPendingChange.Equal(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("%d pending since %v, %d set aside", status.PendingChanges, status.OldestPendingChange, status.SetAside)
 	}
+	declared := time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)
 	sum, _ := new(big.Int).SetString("18446744073709551614", 10)
 	want := []database.CampaignStatus{
 		{
 			Name: "invite-friends", Mode: database.Open, UID: "c1", Policy: "five-dollars", Revision: 2, Digest: invite(withTerms(fiveDollars(700))).Digest,
-			AwaitingPurchase: 0, Waiting: 22, Held: 33, Granted: 44, Reversed: 55, ChangedAt: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC),
+			AwaitingPurchase: 0, Waiting: 22, Held: 33, Granted: 44, Reversed: 55, ChangedAt: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), DeclaredAt: declared,
 			Credits: []database.CreditStatus{
 				{Currency: "EUR", Granted: big.NewInt(-5), Held: big.NewInt(0), Reversed: big.NewInt(5)},
 				{Currency: "USD", Granted: sum, Held: big.NewInt(11), Reversed: big.NewInt(22)},
 			},
 		},
-		{Name: "share-item", Mode: database.Suspended, UID: "c2", Policy: "five-dollars", Revision: 1, Digest: invite().Digest},
+		{Name: "share-item", Mode: database.Suspended, UID: "c2", Policy: "five-dollars", Revision: 1, Digest: invite().Digest, DeclaredAt: declared},
 	}
 	if diff := cmp.Diff(want, status.Campaigns, bigInts, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
