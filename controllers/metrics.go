@@ -274,7 +274,7 @@ func (c *campaignMetrics) collect(campaign *v1alpha1.ReferralCampaign, report *d
 			send(c.remaining, numberOf(credit.BudgetRemaining), credit.Currency)
 		}
 	}
-	for _, credit := range shownCredits(status.Credits, budget) {
+	for _, credit := range shownCredits(allCredits(status.Credits, report), budget) {
 		send(c.granted, credit.granted, credit.currency)
 		send(c.reversed, credit.reversed, credit.currency)
 	}
@@ -318,6 +318,21 @@ const (
 type shownCredit struct {
 	currency          string
 	granted, reversed float64
+}
+
+// allCredits are a campaign's credits in all currencies. A status that has as many as it may have may
+// lack some, which the report has.
+func allCredits(credits []v1alpha1.CurrencyCredit, report *database.CampaignStatus) []v1alpha1.CurrencyCredit {
+	if report == nil || len(credits) < v1alpha1.MaxCreditCurrencies {
+		return credits
+	}
+	all := slices.Clone(credits)
+	for _, sum := range report.Credits {
+		if !slices.ContainsFunc(credits, func(c v1alpha1.CurrencyCredit) bool { return c.Currency == sum.Currency }) {
+			all = append(all, creditOf(sum))
+		}
+	}
+	return all
 }
 
 // shownCredits are the credits that have series, one for each label: the budget's currency first,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -199,12 +200,11 @@ func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
 		t.Errorf("%d series: %v", got, own)
 	}
 	for name, want := range map[string]float64{
-		"referral_database_ready{database=shop,namespace=growth,reason=SecretNotFound}":        0,
-		"referral_database_pending_changes{database=shop,namespace=growth}":                    7,
-		"referral_database_set_aside_referees{database=shop,namespace=growth}":                 2,
-		"referral_database_violations{database=shop,namespace=growth}":                         1,
-		"referral_database_privileged_role{database=shop,namespace=growth}":                    1,
-		"referral_database_verification_due_timestamp_seconds{database=shop,namespace=growth}": float64(created.Add(25 * time.Hour).Unix()),
+		"referral_database_ready{database=shop,namespace=growth,reason=SecretNotFound}": 0,
+		"referral_database_pending_changes{database=shop,namespace=growth}":             7,
+		"referral_database_set_aside_referees{database=shop,namespace=growth}":          2,
+		"referral_database_violations{database=shop,namespace=growth}":                  1,
+		"referral_database_privileged_role{database=shop,namespace=growth}":             1,
 	} {
 		if got, found := own[name]; !found || got != want {
 			t.Errorf("%s is %v (found: %v), want %v", name, got, found, want)
@@ -213,6 +213,66 @@ func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
 	if age := own["referral_database_oldest_pending_change_age_seconds{database=shop,namespace=growth}"]; age <= 0 {
 		t.Errorf("the oldest change is %v s old", age)
 	}
+}
+
+// A campaign may be suspended at first, or follow a policy that comes later.
+func TestCampaignThatWasNeverComparedIsDueAfterItsDeclaration(t *testing.T) {
+	declared := created.Add(7 * time.Hour)
+	for name, test := range map[string]struct {
+		compared bool
+		report   []database.CampaignStatus
+		want     map[string]float64
+	}{
+		"declared later":         {report: []database.CampaignStatus{{Name: "invite", DeclaredAt: declared}}, want: dueAt(declared.Add(30 * time.Minute))},
+		"compared, and edited":   {compared: true, report: []database.CampaignStatus{{Name: "invite", DeclaredAt: declared}}, want: dueAt(created.Add(30 * time.Minute))},
+		"compared, no report":    {compared: true, want: dueAt(created.Add(30 * time.Minute))},
+		"not reported on so far": {want: map[string]float64{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			campaign := campaignWithEverything("invite", "shop")
+			if !test.compared {
+				campaign.Status.LastResyncTime = nil
+			}
+			registry := reporting(t, map[string]database.Status{"shop": {Campaigns: test.report}})
+			gatherer, _ := lead(t, registry, &objects{campaigns: []v1alpha1.ReferralCampaign{campaign}})
+			if diff := cmp.Diff(test.want, having(samplesOf(t, gatherer), "resync_due")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func dueAt(at time.Time) map[string]float64 {
+	return map[string]float64{
+		"referral_campaign_resync_due_timestamp_seconds{campaign=invite,database=shop,namespace=growth}": float64(at.Unix()),
+	}
+}
+
+// A status lists so many currencies and no more.
+func TestOtherCurrenciesAreThoseThatNoStatusListsToo(t *testing.T) {
+	campaign := campaignWithEverything("invite", "shop", currencies(v1alpha1.MaxCreditCurrencies)...)
+	report := withholding("invite", 0)
+	for _, currency := range currencies(v1alpha1.MaxCreditCurrencies + 5) {
+		report.Campaigns[0].Credits = append(report.Campaigns[0].Credits, database.CreditStatus{
+			Currency: currency, Granted: big.NewInt(5), Held: big.NewInt(1), Reversed: big.NewInt(2),
+		})
+	}
+	gatherer, _ := lead(t, reporting(t, map[string]database.Status{"shop": report}), &objects{campaigns: []v1alpha1.ReferralCampaign{campaign}})
+	granted := having(having(samplesOf(t, gatherer), "credit_granted"), "currency=other")
+	want := map[string]float64{
+		"referral_campaign_credit_granted{campaign=invite,currency=other,database=shop,namespace=growth}": (v1alpha1.MaxCreditCurrencies-3)*5.5 + 5*5,
+	}
+	if diff := cmp.Diff(want, granted); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// currencies returns so many codes that ISO 4217 does not know, so that they have no decimals.
+func currencies(n int) (codes []string) {
+	for i := range n {
+		codes = append(codes, "Q"+string(rune('A'+i/26))+string(rune('A'+i%26)))
+	}
+	return codes
 }
 
 // reporting returns a registry that has reports on databases of the namespace growth.

@@ -63,10 +63,11 @@ func (s *campaignScope) shownCurrencies() []string {
 	return currencies
 }
 
-// creditsOf are the sums by currency, with zeros for the shown currencies and the budget's.
+// creditsOf are the sums by currency, with zeros for the shown currencies and the budget's. If they
+// are more than a status may have, these come first.
 func creditsOf(sums []database.CreditStatus, shown []string, budget *reward.Money) []v1alpha1.CurrencyCredit {
 	if budget != nil {
-		shown = append(shown, budget.Currency)
+		shown = append([]string{budget.Currency}, shown...)
 	}
 	for _, currency := range shown {
 		if !slices.ContainsFunc(sums, func(sum database.CreditStatus) bool { return sum.Currency == currency }) {
@@ -75,19 +76,35 @@ func creditsOf(sums []database.CreditStatus, shown []string, budget *reward.Mone
 	}
 	credits := make([]v1alpha1.CurrencyCredit, 0, len(sums))
 	for _, sum := range sums {
-		credit := v1alpha1.CurrencyCredit{
-			Currency: sum.Currency,
-			Granted:  reward.FormatSum(sum.Granted, sum.Currency),
-			Held:     reward.FormatSum(sum.Held, sum.Currency),
-			Reversed: reward.FormatSum(sum.Reversed, sum.Currency),
-		}
+		credit := creditOf(sum)
 		if budget != nil && budget.Currency == sum.Currency {
 			credit.BudgetRemaining = reward.FormatSum(reward.BudgetRemaining(budget, sum.Granted, sum.Held), sum.Currency)
 		}
 		credits = append(credits, credit)
 	}
-	slices.SortFunc(credits, func(a, b v1alpha1.CurrencyCredit) int { return strings.Compare(a.Currency, b.Currency) })
+	byCode := func(a, b v1alpha1.CurrencyCredit) int { return strings.Compare(a.Currency, b.Currency) }
+	slices.SortFunc(credits, byCode)
+	if len(credits) > v1alpha1.MaxCreditCurrencies {
+		rank := func(credit v1alpha1.CurrencyCredit) int {
+			if at := slices.Index(shown, credit.Currency); at >= 0 {
+				return at
+			}
+			return len(shown)
+		}
+		slices.SortStableFunc(credits, func(a, b v1alpha1.CurrencyCredit) int { return rank(a) - rank(b) })
+		credits = credits[:v1alpha1.MaxCreditCurrencies]
+		slices.SortFunc(credits, byCode)
+	}
 	return credits
+}
+
+func creditOf(sum database.CreditStatus) v1alpha1.CurrencyCredit {
+	return v1alpha1.CurrencyCredit{
+		Currency: sum.Currency,
+		Granted:  reward.FormatSum(sum.Granted, sum.Currency),
+		Held:     reward.FormatSum(sum.Held, sum.Currency),
+		Reversed: reward.FormatSum(sum.Reversed, sum.Currency),
+	}
 }
 
 // sumOf is the sum in one currency; zeros: nothing was granted, held or reversed in it.

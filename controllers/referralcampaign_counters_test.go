@@ -1,11 +1,42 @@
 package controllers
 
 import (
+	"fmt"
+	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
+
+// A database may have sums in as many currencies as its purchases have.
+func TestStatusListsTheCurrenciesOfBudgetAndPolicyOfMany(t *testing.T) {
+	var sums []database.CreditStatus
+	for i := range 40 {
+		sums = append(sums, database.CreditStatus{
+			Currency: fmt.Sprintf("A%c%c", 'A'+i/26, 'A'+i%26), Granted: big.NewInt(1), Held: big.NewInt(0), Reversed: big.NewInt(0),
+		})
+	}
+	sums = append(sums, database.CreditStatus{Currency: "ZAR", Granted: big.NewInt(700), Held: big.NewInt(0), Reversed: big.NewInt(0)})
+	credits := creditsOf(sums, []string{"USD", "ZAR"}, &reward.Money{Amount: 1000, Currency: "ZMW"})
+	var want []string
+	for i := range 29 {
+		want = append(want, sums[i].Currency)
+	}
+	want = append(want, "USD", "ZAR", "ZMW")
+	var got []string
+	for _, credit := range credits {
+		got = append(got, credit.Currency)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if zar := credits[30]; zar.Granted != "7.00" {
+		t.Errorf("%+v", zar)
+	}
+}
 
 func TestStatusShowsTheAnsweredAnnotationItself(t *testing.T) {
 	const request = "Tue Dec  1 10:00:00 UTC 2026"

@@ -141,6 +141,9 @@ const (
 	ReverseCredits DeletionPolicy = "Reverse"
 )
 
+// MaxCreditCurrencies is the most currencies that the status of a campaign lists.
+const MaxCreditCurrencies = 32
+
 // ReferralCampaignStatus is what has come of the campaign.
 type ReferralCampaignStatus struct {
 	// observedGeneration is the newest generation of the spec that is in force, or that can never
@@ -165,9 +168,11 @@ type ReferralCampaignStatus struct {
 	// +optional
 	Credit string `json:"credit,omitempty"`
 
-	// credits are the campaign's sums per currency.
+	// credits are the campaign's sums per currency, of at most 32: the budget's, those that the
+	// policy fixes, and others by their codes. Sums of further currencies are in the database only.
 	//
 	// +optional
+	// +kubebuilder:validation:MaxItems=32
 	// +listType=map
 	// +listMapKey=currency
 	Credits []CurrencyCredit `json:"credits,omitempty"`
