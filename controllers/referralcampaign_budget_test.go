@@ -149,7 +149,10 @@ func TestInvalidBudgetIsNotDeclared(t *testing.T) {
 	w.friends(own, "bob")
 	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 	w.patch("rcamp", "invite-friends", `{"suspend":true}`)
-	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	suspended := w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	if !strings.Contains(suspended.Message, "until spec.suspend is false; not in force: spec.budget.") {
+		t.Errorf("message: %s", suspended.Message)
+	}
 	check("suspended", "1000 USD Suspended")
 	w.patch("rcamp", "invite-friends", `{"suspend":false,"budget":{"amount":"20.00","currency":"USD"}}`)
 	w.awaitReady(campaign)

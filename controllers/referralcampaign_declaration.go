@@ -156,9 +156,13 @@ func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *cam
 	return nil
 }
 
-// reportSuspension makes a suspended campaign Ready. Conditions: Suspended.
+// reportSuspension makes a suspended campaign Ready, and says what will keep it from being resumed as
+// its spec says. Conditions: Suspended.
 func (r *ReferralCampaignReconciler) reportSuspension(_ context.Context, s *campaignScope) error {
 	s.success.reason = v1alpha1.SuspendedReason
 	s.success.message = "nothing is granted or reversed until " + resumption(s.campaign, s.campaign.Spec.Suspend, "")
+	if s.problem != nil {
+		s.success.message += "; not in force: " + s.problem.explain().Error()
+	}
 	return nil
 }

@@ -37,6 +37,9 @@ var consequences = map[string]string{
 	v1alpha1.TooManyRevisionsReason: "the terms declared last stay in force, if there were any",
 }
 
+// explain says why it cannot be declared, and what follows.
+func (p *specProblem) explain() error { return fmt.Errorf("%w; %s", p.err, consequences[p.reason]) }
+
 // resolveTerms works out what the campaign should follow from its policy and its budget. A policy
 // that is missing, or terms that cannot work, do not keep the rest of the spec from being declared:
 // reportTermsError reports them afterwards.
@@ -95,7 +98,7 @@ func (r *ReferralCampaignReconciler) reportTermsError(_ context.Context, s *camp
 	if s.problem == nil {
 		return nil
 	}
-	err := fmt.Errorf("%w; %s", s.problem.err, consequences[s.problem.reason])
+	err := s.problem.explain()
 	switch s.problem.reason {
 	case v1alpha1.InvalidSpecReason:
 		return &stalledError{reason: s.problem.reason, err: err}
