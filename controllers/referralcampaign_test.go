@@ -181,7 +181,7 @@ func TestTermsStayInForceOnceNoMoreRevisionsAreRecorded(t *testing.T) {
 	w.sql(own, "DELETE FROM referral.revision WHERE campaign = 'gone'")
 	w.apply(strings.ReplaceAll(fiveDollarsYAML, `"5.00"`, `"8.00"`))
 	await(w, campaign, "the new terms", func(c *v1alpha1.ReferralCampaign) bool {
-		return c.Status.Policy != nil && c.Status.Policy.Revision == 2 && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ReadyCondition)
+		return c.Status.Policy != nil && c.Status.Policy.Generation == 3 && meta.IsStatusConditionTrue(c.Status.Conditions, v1alpha1.ReadyCondition)
 	})
 }
 
