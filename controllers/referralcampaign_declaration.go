@@ -133,10 +133,8 @@ func declarationOf(campaign *v1alpha1.ReferralCampaign, identity database.Campai
 // far the rollout of the revision has come.
 func (r *ReferralCampaignReconciler) reportDeclaration(_ context.Context, s *campaignScope) error {
 	status, revision := &s.campaign.Status, int64(s.declared.Revision)
-	switch {
-	case revision == 0:
-		status.Policy = nil
-	default:
+	status.Policy = nil
+	if revision > 0 {
 		policy := s.declared.Policy
 		status.Policy = &v1alpha1.PolicyInForce{
 			Name: policy.Name, UID: types.UID(policy.UID), Generation: policy.Generation,
