@@ -3,6 +3,7 @@ package reward
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,5 +71,24 @@ func TestDecidedCandidatesKeepNoCondition(t *testing.T) {
 		if c := &candidates[i]; c.condition != nil || !c.evaluated || c.reason != "" {
 			t.Errorf("%s keeps %v, evaluated %t, %s", c.id(), c.condition, c.evaluated, c.reason)
 		}
+	}
+}
+
+func TestDescriptionOfAConditionThatFailsIsShort(t *testing.T) {
+	s := newStory()
+	terms := &s.config.Campaigns["invite"].Revisions[0].Terms
+	terms.Condition = "purchase.attributes.category != '" + strings.Repeat("ä", 2000) + "'"
+	explanation, err := Explain(&s.config, &s.ben, s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks := explanation.Purchases[0].Checks
+	at := slices.IndexFunc(checks, func(c Check) bool { return c.Rule == RuleCondition })
+	if at < 0 {
+		t.Fatalf("no check of the condition: %v", checks)
+	}
+	const want = "the condition ended in an error: purchase.attributes.category != 'ä"
+	if c := checks[at]; c.Passed || len(c.Detail) > 300 || !strings.HasPrefix(c.Detail, want) {
+		t.Errorf("passed %t: %s", c.Passed, c.Detail)
 	}
 }

@@ -145,9 +145,19 @@ func describeCondition(c *candidate) string {
 	case c.revision.Terms.Condition == "":
 		return "the policy has no condition"
 	case c.conditionFailed:
-		return "the condition ended in an error: " + c.revision.Terms.Condition
+		return "the condition ended in an error: " + beginning(c.revision.Terms.Condition)
 	}
 	return c.revision.Terms.Condition
+}
+
+// beginning returns a condition, or the beginning of a long one: an explanation has a copy for each
+// purchase.
+func beginning(condition string) string {
+	const most = 256 // bytes
+	if len(condition) <= most {
+		return condition
+	}
+	return strings.ToValidUTF8(condition[:most], "") + "…"
 }
 
 func describeSelfReferral(c *candidate) string {
