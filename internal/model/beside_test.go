@@ -31,19 +31,34 @@ func (anotherResync) happen(h *history) {
 	before := h.drift()
 	h.runResync()
 	if after := h.drift(); after != before {
-		h.disagree("a resync beside a batch found drift", fmt.Sprintf("%d rows", after-before))
+		h.disagree("a resync beside a batch found drift", fmt.Sprintf("%d rows: %v", after-before, h.commits()))
 	}
 	h.coverage.add("resync during a batch")
 }
 
 func (o beside) happen(h *history) {
-	if len(h.erasures) > 0 {
+	if _, erases := o.What.(erase); erases {
+		refuse{}.happen(h) // during a batch, that batch might still set a referee aside
+	}
+	if len(h.erasures) > 0 && h.concernsErasures(o.What) {
 		h.converge(converge{})
+		if len(h.erasures) > 0 { // one waits, and must not be carried out during the convergence
+			o.What.happen(h)
+			return
+		}
 	}
-	if len(h.erasures) > 0 { // an erasure waits for a suspended campaign, and must not be carried out during the convergence
-		o.What.happen(h)
-		return
+	if len(h.erasures) > 0 {
+		h.carryOutUnlocked()
+		h.coverage.add("operation during an erasure")
 	}
+	o.convergeBeside(h)
+	_, h.resyncs = o.What.(anotherResync)
+	h.converge(converge{Batch: o.Batch})
+	h.unsure, h.resyncs = nil, false
+}
+
+// convergeBeside converges, and runs the operation before the statement.
+func (o beside) convergeBeside(h *history) {
 	reached, resume := h.cutter.pauseAt(o.At)
 	converged := make(chan error, 1)
 	go func() {
@@ -72,9 +87,26 @@ func (o beside) happen(h *history) {
 		resume()
 	}
 	must(h.t, err)
-	_, h.resyncs = o.What.(anotherResync)
-	h.converge(converge{Batch: o.Batch})
-	h.unsure, h.resyncs = nil, false
+}
+
+// concernsErasures reports whether the operation may change what an erasure concludes or which rows
+// it removes, so that the order of the two matters.
+func (h *history) concernsErasures(o operation) bool {
+	switch o := o.(type) {
+	case another, anotherResync, adjust, redeem:
+		return h.suspended
+	case addPurchase:
+		return h.suspended || h.isErased(o.User)
+	case addRefund:
+		return h.suspended || h.isErased(o.User)
+	case removeRefund:
+		return h.suspended || h.isErased(o.User)
+	case addOverride:
+		return h.suspended || h.isErased(o.User)
+	case noOverride:
+		return h.suspended || h.isErased(o.User)
+	}
+	return true
 }
 
 const (

@@ -259,7 +259,7 @@ func (d drawing) beside() operation {
 	return beside{of(d, 1, 2, 3, 7), 1 + d.below(120), of[operation](d,
 		d.fact(), d.fact(), d.fact(), d.fact(), d.fact(), d.redeem(), d.adjust(),
 		d.declare(), again{d.campaign(), of(d, open, suspended, policyMissing)}, closeCampaign{d.campaign()}, settings{FirstTouch: d.seldom(2)},
-		reverseCampaign{d.campaign()}, anotherResync{}, anotherResync{},
+		reverseCampaign{d.campaign()}, erase{of(d, d.users...)}, erase{of(d, d.users...)}, anotherResync{}, anotherResync{},
 		another{of(d, 0, 1, 2, 3, 7)}, another{of(d, 0, 1, 2, 3, 7)})}
 }
 

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -70,15 +73,16 @@ func (h *history) converge(o converge) {
 	h.t.Helper()
 	h.steps = nil
 	if !h.suspended {
-		h.carryOut()
+		h.carryOutUnlocked()
 	}
 	h.together(o)
-	h.quiet(h.t, o.Batch, h.suspended)
+	h.quiet(h.t, o.Batch)
 	if h.compareCommits() || !h.compared {
 		h.compareAll()
 		h.compared = true
 	}
 	h.haveFixed()
+	h.compareBlanked()
 	h.takeHeld()
 	h.compareDone()
 	h.coverage.look(h.model)
@@ -90,7 +94,7 @@ func (h *history) converge(o converge) {
 		return
 	}
 	h.execute(h.t, againSQL)
-	h.quiet(h.t, o.Batch, h.suspended)
+	h.quiet(h.t, o.Batch)
 	for _, commit := range h.commits() {
 		for _, w := range commit.writes {
 			if !w.isReason() && !h.isDigestOfWithheld(w) {
@@ -103,6 +107,33 @@ func (h *history) converge(o converge) {
 		}
 	}
 }
+
+// quiet converges until nothing is pending, including what a crashed engine has locked, but for
+// erasures that wait.
+func (h *history) quiet(t fataler, batch int) {
+	t.Helper()
+	e := h.engine(h.db, batch)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var erased, was string // how far the erasures are that wait
+	for ; ; time.Sleep(2 * time.Millisecond) {
+		if err := e.Converge(ctx); ctx.Err() != nil {
+			t.Logf("%+v", e.Stats())
+			t.Fatalf("the engine does not come to an end")
+		} else if err != nil {
+			t.Fatalf("%v", err)
+		}
+		var busy bool
+		was = erased
+		must(t, h.admin.QueryRow(ctx, busySQL, slices.Sorted(maps.Keys(h.erasures))).Scan(&busy, &erased))
+		if !busy && erased == was || h.suspended {
+			return
+		}
+	}
+}
+
+// patience is how long forty referees, one per batch, may take on a busy machine.
+const patience = 30 * time.Second
 
 // isDigestOfWithheld reports whether the write changes only the digest of a referee with withheld
 // pairs. The engine writes it if their campaign has been suspended since, so that it judges no
@@ -152,6 +183,31 @@ func (h *history) takeHeld() {
 		return nil
 	})
 	must(h.t, err)
+}
+
+// compareBlanked compares which facts erasures have blanked.
+func (h *history) compareBlanked() {
+	h.t.Helper()
+	rows, err := h.admin.Query(context.Background(),
+		"SELECT user_id || '/' FROM referral.signup WHERE blanked UNION ALL SELECT user_id || '/' || purchase_id FROM referral.purchase WHERE blanked")
+	must(h.t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(h.t, err)
+	expected := map[string]bool{}
+	for user, s := range h.signups {
+		if s.blanked {
+			expected[purchaseKey{user: user}.String()] = true
+		}
+	}
+	for key, p := range h.purchases {
+		if p.blanked {
+			expected[key.String()] = true
+		}
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff(sortedKeys(expected), names, cmpopts.EquateEmpty()); diff != "" {
+		h.disagree("facts that erasures have blanked (-model +system)", diff)
+	}
 }
 
 // resync makes the engine compare everything. It must repair nothing but the hidden or tampered
@@ -279,6 +335,9 @@ func (h *history) compareCommits() (some bool) {
 		if complaints := h.commitAsSeen(commit, sortedKeys(users), apply); len(complaints) > 0 {
 			h.disagree("a commit is not what the rules say", fmt.Sprintf("commit %d, of %v:\n%s", i+1, sortedKeys(users), strings.Join(complaints, "\n")))
 		}
+		if complaints := h.judgeEntries(commit); len(complaints) > 0 {
+			h.disagree("ledger entries are not what the rules say", strings.Join(complaints, "\n"))
+		}
 		for _, w := range commit.writes { // a batch decides before it does steps of rollouts
 			if w.of == "rollout" {
 				h.roll(w)
@@ -286,6 +345,41 @@ func (h *history) compareCommits() (some bool) {
 		}
 	}
 	return len(written) > 0
+}
+
+// judgeEntries checks the ledger entries that a commit has written.
+func (h *history) judgeEntries(c commit) (complaints []string) {
+	var entries []entry
+	for _, w := range c.writes {
+		if w.of != "ledger" {
+			continue
+		}
+		var is row
+		must(h.t, json.Unmarshal(w.now, &is))
+		key := ledgerKey{purchaseKey{is.User, is.Purchase}, is.Reward, is.Campaign, is.Beneficiary, is.Currency}
+		entries = append(entries, entry{key, is.Amount, is.Kind, is.Reason, is.Revision})
+	}
+	return h.entered(entries, h.seen.ledger)
+}
+
+// compareConditionErrors compares in which campaigns conditions ended in errors.
+func (h *history) compareConditionErrors() {
+	h.t.Helper()
+	rows, err := h.admin.Query(context.Background(), "SELECT campaign FROM referral.pair_count GROUP BY 1 HAVING sum(condition_errors) > 0")
+	must(h.t, err)
+	counted, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(h.t, err)
+	fails := h.conditionsFail()
+	for name := range h.campaigns {
+		switch counts := slices.Contains(counted, name); {
+		case fails[name] && !counts:
+			h.disagree("errors of conditions", name+" counts none")
+		case counts && !h.failed[name]:
+			h.disagree("errors of conditions", name+" counts some, and there was none")
+		case counts:
+			h.coverage.add("condition that ends in an error")
+		}
+	}
 }
 
 // compareDone makes the model decide every referee again: nothing may differ.
@@ -302,6 +396,7 @@ func (h *history) compareDone() {
 	complaints = append(complaints, h.wronglyWithheld()...)
 	complaints = append(complaints, h.unfinished()...)
 	h.done = false
+	h.compareConditionErrors()
 	if complaints = append(complaints, h.idle()...); len(complaints) > 0 {
 		h.disagree("the system is not done", strings.Join(complaints, "\n"))
 	}

@@ -210,7 +210,9 @@ func (o erase) happen(h *history) {
 	refuse{}.happen(h)
 	_, err := h.writer.Exec(context.Background(), "SELECT referral.erase_user($1)", o.User)
 	must(h.t, err)
-	h.erasures[o.User] = true
+	if h.erasures[o.User] == nil {
+		h.erasures[o.User] = &erasing{visitors: map[string]bool{}}
+	}
 }
 
 func sqlState(err error) string {

@@ -162,6 +162,7 @@ type row struct {
 	Cause       string    `json:"cause"`
 	ID          string    `json:"id"`
 	Incident    string    `json:"incident"`
+	Kind        string    `json:"kind"`
 }
 
 // apply applies a write, and returns the referee that it belongs to.

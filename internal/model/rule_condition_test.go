@@ -15,6 +15,30 @@ func (v *verdict) holds() bool {
 	return conditions[v.terms.Condition](v)
 }
 
+// conditionFails reports whether the condition ends in an error: it reads an attribute that the
+// purchase does not have.
+func (v *verdict) conditionFails() bool {
+	return v.terms.Condition == "purchase.attributes['category'] != 'gift-card'" && v.purchase.category == "" && !v.purchase.blanked
+}
+
+// conditionsFail returns the campaigns in which a purchase does not count because its condition
+// ends in an error.
+func (m *model) conditionsFail() map[string]bool {
+	campaigns := map[string]bool{}
+	for _, user := range m.allUsers() {
+		if m.setAside[user] || m.withholds(user) || m.isReversing() {
+			continue
+		}
+		_, verdicts := m.decide(user)
+		for _, v := range verdicts {
+			if v.reason == "ConditionFalse" && !v.stays && v.conditionFails() {
+				campaigns[v.campaign] = true
+			}
+		}
+	}
+	return campaigns
+}
+
 // Rule 4's condition: a few texts, and what they mean. A condition that ends in an error is false.
 var conditions = map[string]func(*verdict) bool{
 	"link.label != 'press'": func(v *verdict) bool { return v.attribution.label != "press" },

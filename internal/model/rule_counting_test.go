@@ -32,6 +32,9 @@ func (m *model) judge(v *verdict) string {
 // judgeOwn judges the signup, purchase, refunds and override at the revision.
 func (m *model) judgeOwn(v *verdict) string {
 	t := v.terms
+	if v.conditionFails() {
+		m.failed[v.campaign] = true
+	}
 	from := v.attribution.touched
 	if v.attribution.source == "Code" {
 		from = v.signup.at - at(t.Before)*hour

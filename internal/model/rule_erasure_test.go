@@ -14,12 +14,23 @@ type fixed struct {
 	reason      string       // why there is none
 }
 
-// carryOut carries out the erasures that need not wait. It uses the present facts, not those at the
-// time of the request.
+// erasing is an erasure that is not completed.
+type erasing struct {
+	visitors map[string]bool // whose touches are moved; known once the erasure has begun
+}
+
+// locks are the rows that an open transaction of a writer has locked.
+type locks struct {
+	purchases map[purchaseKey]bool
+	touches   map[touchKey]bool
+	signups   map[string]bool // by user
+}
+
+// carryOut carries out the erasures that need not wait, without the rows that are locked. It uses
+// the present facts, not those at the time of the request.
 func (m *model) carryOut() {
-	for _, user := range sortedKeys(m.erasures) {
-		if !m.erasureWaits(user) {
-			m.erase(user)
+	for _, user := range slices.Sorted(maps.Keys(m.erasures)) {
+		if !m.erasureWaits(user) && m.erase(user, m.erasures[user]) {
 			delete(m.erasures, user)
 		}
 	}
@@ -32,10 +43,16 @@ func (m *model) erasureWaits(user string) bool {
 	return attributed != nil && m.campaigns[attributed.campaign].mode == suspended
 }
 
-// erase removes what identifies the user, and keeps the conclusions that were drawn from it.
-func (m *model) erase(user string) {
+// erase removes what identifies the user, and keeps the conclusions that were drawn from it. The
+// signup comes after the purchases. It reports whether no row was locked.
+func (m *model) erase(user string, e *erasing) (all bool) {
+	all = true
 	attributed, notAttributed := m.attributeWhenDecided(user)
 	for key, p := range m.purchases {
+		if key.user == user && !p.blanked && m.locked.purchases[key] {
+			all = false
+			continue
+		}
 		if key.user == user && !p.blanked {
 			m.forgotten[key] = m.consider(key, attributed, notAttributed)
 			p.held = m.forgotten[key].conditionHolds()
@@ -45,28 +62,30 @@ func (m *model) erase(user string) {
 			m.purchases[key] = p
 		}
 	}
-	visitors := map[string]bool{}
-	if attributed != nil && attributed.visitor != "" {
-		visitors[attributed.visitor] = true
-	}
 	s, signedUp := m.signups[user]
-	if signedUp && s.visitor != "" {
-		visitors[s.visitor] = true
-	}
+	maps.Copy(e.visitors, m.visitorsOf(user, attributed))
 	m.fix(user)
 	for other, s := range m.signups {
-		if visitors[s.visitor] {
+		if e.visitors[s.visitor] {
 			m.fix(other)
 		}
 	}
+	unlocked := true
 	for key := range m.touches {
-		if visitors[key.visitor] {
+		switch {
+		case !e.visitors[key.visitor]:
+		case m.locked.touches[key]:
+			unlocked = false
+		default:
 			delete(m.touches, key)
 			m.blanks[key] = true
 		}
 	}
 	if !signedUp {
-		return
+		return all && unlocked
+	}
+	if !all {
+		return false
 	}
 	for other := range m.signups {
 		if other != user && m.haveInCommon(user, other) {
@@ -74,8 +93,40 @@ func (m *model) erase(user string) {
 			m.share(other, user)
 		}
 	}
+	if m.locked.signups[user] {
+		return false
+	}
 	s.visitor, s.prints, s.vip, s.blanked = "", nil, false, true
 	m.signups[user] = s
+	return unlocked
+}
+
+// visitorsOf returns the visitors that are known to be the user: those of the signup and of its
+// attribution.
+func (m *model) visitorsOf(user string, attributed *attribution) map[string]bool {
+	visitors := map[string]bool{}
+	if attributed != nil && attributed.visitor != "" {
+		visitors[attributed.visitor] = true
+	}
+	if s := m.signups[user]; s.visitor != "" {
+		visitors[s.visitor] = true
+	}
+	return visitors
+}
+
+// isErased reports whether an erasure reads or removes what is known of the user.
+func (m *model) isErased(user string) bool {
+	if m.erasures[user] != nil {
+		return true
+	}
+	own := m.signups[user].visitor
+	for erased, e := range m.erasures {
+		attributed, _ := m.attributeWhenDecided(erased)
+		if e.visitors[own] || m.visitorsOf(erased, attributed)[own] {
+			return true
+		}
+	}
+	return false
 }
 
 // conditionHolds reports whether the condition is true of the purchase. Without an attribution

@@ -217,30 +217,6 @@ func (s *shop) engine(db *postgres.DB, batch int) *engine.Engine {
 	return engine.New(db, engine.Options{OwnerUID: ownerUID, BatchSize: batch, LossLimit: s.lossLimit})
 }
 
-// quiet converges until nothing is pending, including what a crashed engine has locked.
-func (s *shop) quiet(t fataler, batch int, suspended bool) {
-	t.Helper()
-	e := s.engine(s.db, batch)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for ; ; time.Sleep(2 * time.Millisecond) {
-		if err := e.Converge(ctx); ctx.Err() != nil {
-			t.Logf("%+v", e.Stats())
-			t.Fatalf("the engine does not come to an end")
-		} else if err != nil {
-			t.Fatalf("%v", err)
-		}
-		var busy bool
-		must(t, s.admin.QueryRow(ctx, busySQL).Scan(&busy))
-		if !busy || suspended {
-			return
-		}
-	}
-}
-
-// patience is how long forty referees, one per batch, may take on a busy machine.
-const patience = 30 * time.Second
-
 // fataler is what *testing.T and *rapid.T have in common.
 type fataler interface {
 	Helper()

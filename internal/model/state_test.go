@@ -23,11 +23,14 @@ type model struct {
 	redemptions map[adjustmentKey]money
 
 	// Erasures and their traces.
-	erasures  map[string]bool            // users with a requested erasure that is not carried out
+	erasures  map[string]*erasing        // by user, requested and not completed
+	locked    locks                      // a writer's, which an erasure skips
 	fixing    map[string]fixed           // by user, while an erasure is carried out
 	forgotten map[purchaseKey]*verdict   // of purchases that are being blanked, as they were
 	blanks    map[touchKey]bool          // keys of moved touches
 	shared    map[string]map[string]bool // users with a common fingerprint, in both directions
+
+	failed map[string]bool // campaigns of which a condition has ended in an error
 
 	// seenBy returns the facts that a batch read for a referee; nil: the present ones.
 	seenBy func(user string) facts
@@ -180,7 +183,7 @@ func newModel() *model {
 		configuration: configuration{campaigns: map[string]*campaign{}},
 		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}, losses: newLosses()},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
-		erasures: map[string]bool{}, fixing: map[string]fixed{}, forgotten: map[purchaseKey]*verdict{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{},
+		erasures: map[string]*erasing{}, fixing: map[string]fixed{}, forgotten: map[purchaseKey]*verdict{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{}, failed: map[string]bool{},
 		now: start,
 	}
 }

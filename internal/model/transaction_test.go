@@ -2,6 +2,10 @@ package model
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -26,9 +30,6 @@ type pending struct {
 }
 
 func (o transaction) happen(h *history) {
-	if len(h.erasures) > 0 { // an open transaction would delay the erasure
-		return
-	}
 	if p := h.pending; p != nil && (p.repeatable || o.Repeatable) {
 		finish{Commit: true}.happen(h)
 	}
@@ -41,12 +42,12 @@ func (o transaction) happen(h *history) {
 		must(h.t, err)
 		h.pending = &pending{Tx: tx, repeatable: o.Repeatable, began: h.clock()}
 	}
-	committed := h.facts.clone()
+	committed, blanks := h.facts.clone(), maps.Clone(h.blanks)
 	h.into = h.pending
 	for _, what := range o.What {
 		what.happen(h)
 	}
-	h.into, h.facts = nil, committed
+	h.into, h.facts, h.blanks = nil, committed, blanks
 	h.pending.what = append(h.pending.what, o.What...)
 }
 
@@ -76,11 +77,8 @@ func (h *history) waitsForPending(o operation) bool {
 	if h.pending == nil {
 		return false
 	}
-	if len(h.erasures) > 0 {
-		return true
-	}
 	switch o := o.(type) {
-	case advance, erase, lose, regain:
+	case advance, lose, regain:
 		return true
 	case resync:
 		return o.Hidden != nil
@@ -95,10 +93,44 @@ func (h *history) waitsForPending(o operation) bool {
 	return false
 }
 
+// carryOutUnlocked carries out the erasures in the model, without the rows that the open transaction
+// has locked.
+func (h *history) carryOutUnlocked() {
+	h.locked = h.lockedRows()
+	h.carryOut()
+	for user := range h.erasures {
+		if !h.erasureWaits(user) {
+			h.coverage.add("erasure that waits for a writer")
+		}
+	}
+}
+
+// lockedRows returns the rows that the open transaction corrects or deletes. Those that it inserts
+// are not seen before its commit.
+func (h *history) lockedRows() locks {
+	all := locks{map[purchaseKey]bool{}, map[touchKey]bool{}, map[string]bool{}}
+	if h.pending == nil {
+		return all
+	}
+	for _, what := range h.pending.what {
+		switch key := keyOf(what).(type) {
+		case purchaseKey:
+			all.purchases[key] = true
+		case touchKey:
+			all.touches[key] = true
+		case signupKey:
+			all.signups[string(key)] = true
+		}
+	}
+	return all
+}
+
+// signupKey is the user of a signup.
+type signupKey string
+
 // keyOf returns the key of the row that an operation writes; nil: it writes no fact.
 func keyOf(o operation) any {
 	type link string
-	type signup string
 	type override purchaseKey
 	switch o := o.(type) {
 	case addLink:
@@ -110,9 +142,9 @@ func keyOf(o operation) any {
 	case removeTouch:
 		return touchKey{o.Visitor, o.ID}
 	case addSignup:
-		return signup(o.User)
+		return signupKey(o.User)
 	case removeSignup:
-		return signup(o.User)
+		return signupKey(o.User)
 	case addPurchase:
 		return purchaseKey{o.User, o.ID}
 	case removePurchase:
@@ -127,4 +159,45 @@ func keyOf(o operation) any {
 		return override{o.User, o.Purchase}
 	}
 	return nil
+}
+
+func TestErasureSkipsWhatAWriterHasLockedAndComesBackForIt(t *testing.T) {
+	s := newShop(t)
+	policy := terms{Every: true, Rewards: fiveDollars, Condition: "purchase.attributes[?'category'].orValue('') != 'gift-card'"}
+	purchase := addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 95, Category: "book"}
+	begin := []operation{
+		declare{Campaign: "one", Window: 720, Policy: policy, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+		addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 81},
+		addSignup{User: "ann", Visitor: "v1", At: 90, Prints: []string{"x"}},
+		addSignup{User: "bob", Visitor: "v1", At: 90},
+		addSignup{User: "eve", At: 70, Prints: []string{"x"}},
+		purchase,
+		addPurchase{User: "ann", ID: "p2", Amount: 1000, Currency: "USD", At: 95},
+	}
+	giftCard := purchase
+	giftCard.Category = "gift-card"
+	for name, locks := range map[string]operation{
+		"purchase":         giftCard,
+		"purchase deleted": removePurchase{User: "ann", ID: "p1"},
+		"signup":           addSignup{User: "ann", Visitor: "v2", At: 91, VIP: true},
+		"signup deleted":   removeSignup{User: "ann"},
+		"touch":            addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 85},
+		"touch deleted":    removeTouch{Visitor: "v1", ID: "t2"},
+	} {
+		for _, commit := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, " commit ", commit), func(t *testing.T) {
+				s.play(t, slices.Concat(begin, []operation{
+					transaction{What: []operation{locks}},
+					erase{User: "ann"},
+					converge{},
+					addSignup{User: "dan", Visitor: "v1", At: 91},
+					converge{Batch: 1},
+					finish{Commit: commit},
+					converge{Batch: 1, Again: true},
+				}))
+			})
+		}
+	}
 }
