@@ -37,6 +37,7 @@ var expected = []string{
 	"pair that waits for more", "condition that ends in an error", "waitlist longer than a batch", "pair of a later revision", "pair with a higher ordinal",
 	"operation during a batch", "operation that waits for a batch", "batch that read earlier facts", "transaction that stayed open",
 	"reversal that begins during a batch", "resync during a batch",
+	"purchase with another key", "truncated table", "touch beyond its retention",
 	"erasure that waits for a writer", "operation during an erasure",
 	"referee that is set aside", "plan", "plan that moves something", "plan that is an estimate",
 	"pair that is withheld", "withheld pair whose rows are back", "withheld pair whose reversal is permitted", "loss that a resync judged",

@@ -168,7 +168,11 @@ func (d drawing) operation() operation {
 
 // rare draws one of the less frequent operations.
 func (d drawing) rare() operation {
-	switch d.below(18) {
+	switch d.below(20) {
+	case 18:
+		return of[operation](d, truncate{of(d, truncated...)}, retain{of(d, 1, 24)}, retain{of(d, 1, 24)})
+	case 19:
+		return d.move()
 	case 16, 17:
 		return permit{d.campaign()}
 	case 10, 13:
@@ -239,7 +243,16 @@ func (d drawing) resync() resync {
 func (d drawing) fact() operation {
 	return of[operation](d, d.purchase(), d.purchase(), d.purchase(), addRefund{of(d, d.users...), of(d, ids...), "r1", of(d, amounts...)},
 		removeRefund{of(d, d.users...), of(d, ids...), "r1"}, d.override(), d.signup(), d.link(), d.touch(),
-		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, removeLink{of(d, codes...)})
+		removePurchase{of(d, d.users...), of(d, ids...)}, removeSignup{of(d, d.users...)}, removeLink{of(d, codes...)}, d.move())
+}
+
+// move draws a fact that gets another key.
+func (d drawing) move() operation {
+	return of[operation](d, moveLink{of(d, codes...), of(d, "a", "b", "c", "unknown")},
+		moveTouch{of(d, visitors...), of(d, "t1", "t2", "t3"), of(d, visitors...), of(d, "t1", "t2", "t3")},
+		moveSignup{of(d, d.users...), of(d, d.users...)},
+		movePurchase{of(d, d.users...), of(d, ids...), of(d, d.users...), of(d, ids...)},
+		movePurchase{of(d, d.users...), of(d, ids...), of(d, d.users...), of(d, ids...)})
 }
 
 // transaction draws facts that are written in a transaction which stays open.

@@ -216,10 +216,7 @@ func (h *history) resync(o resync) {
 	h.t.Helper()
 	refuse{}.happen(h)
 	h.converge(converge{})
-	compares := !h.suspended
-	for _, c := range h.campaigns {
-		compares = compares && c.mode != suspended
-	}
+	compares := h.allCompared()
 	if o.Hidden != nil {
 		h.hidden = compares
 		o.Hidden.happen(h)

@@ -88,10 +88,11 @@ func (o removeLink) happen(h *history) {
 
 func (o addTouch) happen(h *history) {
 	key := touchKey{o.Visitor, o.ID}
-	if h.blanks[key] && h.hidden {
+	_, blanked := h.blanks[key]
+	if blanked && h.hidden {
 		return // without triggers the signup may come back
 	}
-	if !h.blanks[key] {
+	if !blanked {
 		h.touches[key] = touch{normal(o.Code), hours(o.At)}
 	}
 	h.write(h.t, `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, $3, $4)

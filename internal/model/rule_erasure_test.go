@@ -78,7 +78,7 @@ func (m *model) erase(user string, e *erasing) (all bool) {
 			unlocked = false
 		default:
 			delete(m.touches, key)
-			m.blanks[key] = true
+			m.blanks[key] = m.now
 		}
 	}
 	if !signedUp {

@@ -51,6 +51,7 @@ type shop struct {
 	hidden     bool      // facts are written without triggers
 	pending    *pending  // the application's open transaction; nil: none is open
 	into       *pending  // the transaction that facts are written in; nil: each has its own
+	wrote      int64     // how many rows the last fact changed that was written in it
 	mute       bool      // facts are not written, since they have been written already
 	zero       time.Time // time 0 of the history
 	generation int64
@@ -195,8 +196,9 @@ func (s *shop) write(t fataler, sql string, arguments ...any) {
 		return
 	}
 	if s.into != nil {
-		_, err := s.into.Exec(ctx, sql, arguments...)
+		tag, err := s.into.Exec(ctx, sql, arguments...)
 		must(t, err)
+		s.wrote = tag.RowsAffected()
 		return
 	}
 	if !s.hidden {

@@ -27,7 +27,7 @@ type model struct {
 	locked    locks                      // a writer's, which an erasure skips
 	fixing    map[string]fixed           // by user, while an erasure is carried out
 	forgotten map[purchaseKey]*verdict   // of purchases that are being blanked, as they were
-	blanks    map[touchKey]bool          // keys of moved touches
+	blanks    map[touchKey]at            // keys of moved touches, and when they were moved
 	shared    map[string]map[string]bool // users with a common fingerprint, in both directions
 
 	failed map[string]bool // campaigns of which a condition has ended in an error
@@ -183,7 +183,7 @@ func newModel() *model {
 		configuration: configuration{campaigns: map[string]*campaign{}},
 		outcome:       outcome{attributions: map[string]attribution{}, pairs: map[purchaseKey]*pair{}, setAside: map[string]bool{}, losses: newLosses()},
 		adjustments:   map[adjustmentKey]money{}, redemptions: map[adjustmentKey]money{},
-		erasures: map[string]*erasing{}, fixing: map[string]fixed{}, forgotten: map[purchaseKey]*verdict{}, blanks: map[touchKey]bool{}, shared: map[string]map[string]bool{}, failed: map[string]bool{},
+		erasures: map[string]*erasing{}, fixing: map[string]fixed{}, forgotten: map[purchaseKey]*verdict{}, blanks: map[touchKey]at{}, shared: map[string]map[string]bool{}, failed: map[string]bool{},
 		now: start,
 	}
 }

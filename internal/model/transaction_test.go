@@ -27,6 +27,7 @@ type pending struct {
 	repeatable bool
 	began      at
 	what       []operation
+	locked     []any // keys of rows that it has written
 }
 
 func (o transaction) happen(h *history) {
@@ -45,7 +46,9 @@ func (o transaction) happen(h *history) {
 	committed, blanks := h.facts.clone(), maps.Clone(h.blanks)
 	h.into = h.pending
 	for _, what := range o.What {
-		what.happen(h)
+		if what.happen(h); h.wrote > 0 {
+			h.pending.locked = append(h.pending.locked, keysOf(what)...)
+		}
 	}
 	h.into, h.facts, h.blanks = nil, committed, blanks
 	h.pending.what = append(h.pending.what, o.What...)
@@ -78,15 +81,16 @@ func (h *history) waitsForPending(o operation) bool {
 		return false
 	}
 	switch o := o.(type) {
-	case advance, lose, regain:
+	case advance, lose, regain, truncate:
 		return true
 	case resync:
 		return o.Hidden != nil
 	case beside:
 		return h.waitsForPending(o.What)
 	}
+	keys := keysOf(o)
 	for _, what := range h.pending.what {
-		if key := keyOf(o); key != nil && key == keyOf(what) {
+		if slices.ContainsFunc(keysOf(what), func(key any) bool { return slices.Contains(keys, key) }) {
 			return true
 		}
 	}
@@ -112,8 +116,8 @@ func (h *history) lockedRows() locks {
 	if h.pending == nil {
 		return all
 	}
-	for _, what := range h.pending.what {
-		switch key := keyOf(what).(type) {
+	for _, key := range h.pending.locked {
+		switch key := key.(type) {
 		case purchaseKey:
 			all.purchases[key] = true
 		case touchKey:
@@ -128,35 +132,43 @@ func (h *history) lockedRows() locks {
 // signupKey is the user of a signup.
 type signupKey string
 
-// keyOf returns the key of the row that an operation writes; nil: it writes no fact.
-func keyOf(o operation) any {
-	type link string
-	type override purchaseKey
+// keysOf returns the keys of the rows that an operation writes.
+func keysOf(o operation) []any {
+	type linkKey string
+	type overrideKey purchaseKey
 	switch o := o.(type) {
 	case addLink:
-		return link(o.Code)
+		return []any{linkKey(o.Code)}
 	case removeLink:
-		return link(o.Code)
+		return []any{linkKey(o.Code)}
+	case moveLink:
+		return []any{linkKey(o.Code), linkKey(o.To)}
 	case addTouch:
-		return touchKey{o.Visitor, o.ID}
+		return []any{touchKey{o.Visitor, o.ID}}
 	case removeTouch:
-		return touchKey{o.Visitor, o.ID}
+		return []any{touchKey{o.Visitor, o.ID}}
+	case moveTouch:
+		return []any{touchKey{o.Visitor, o.ID}, touchKey{o.ToVisitor, o.ToID}}
 	case addSignup:
-		return signupKey(o.User)
+		return []any{signupKey(o.User)}
 	case removeSignup:
-		return signupKey(o.User)
+		return []any{signupKey(o.User)}
+	case moveSignup:
+		return []any{signupKey(o.User), signupKey(o.To)}
 	case addPurchase:
-		return purchaseKey{o.User, o.ID}
+		return []any{purchaseKey{o.User, o.ID}}
 	case removePurchase:
-		return purchaseKey{o.User, o.ID}
+		return []any{purchaseKey{o.User, o.ID}}
+	case movePurchase:
+		return []any{purchaseKey{o.User, o.ID}, purchaseKey{o.ToUser, o.ToID}}
 	case addRefund:
-		return refundKey{o.User, o.Purchase, o.ID}
+		return []any{refundKey{o.User, o.Purchase, o.ID}}
 	case removeRefund:
-		return refundKey{o.User, o.Purchase, o.ID}
+		return []any{refundKey{o.User, o.Purchase, o.ID}}
 	case addOverride:
-		return override{o.User, o.Purchase}
+		return []any{overrideKey{o.User, o.Purchase}}
 	case noOverride:
-		return override{o.User, o.Purchase}
+		return []any{overrideKey{o.User, o.Purchase}}
 	}
 	return nil
 }
