@@ -1,6 +1,9 @@
 package model
 
-import "strings"
+import (
+	"strings"
+	"testing"
+)
 
 // holds reports whether the condition is true. A condition that reads blanked attributes keeps its
 // result, which is true for an admitted pair whose purchase was written again.
@@ -54,4 +57,19 @@ var conditions = map[string]func(*verdict) bool{
 	"purchase.purchased_at - signup.signed_up_at < duration('24h')": func(v *verdict) bool {
 		return v.purchase.at-v.signup.at < 24*hour
 	},
+}
+
+func TestConditionThatEndsInAnErrorIsCounted(t *testing.T) {
+	s := newShop(t)
+	for name, category := range map[string]string{"read": "book", "missing": ""} {
+		t.Run(name, func(t *testing.T) {
+			s.play(t, []operation{
+				declare{Campaign: "one", Window: 720, Policy: terms{Rewards: fiveDollars, Condition: "purchase.attributes['category'] != 'gift-card'"}, Scope: "NewPairs"},
+				addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+				addSignup{User: "ann", Code: "a", At: 80},
+				addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85, Category: category},
+				converge{},
+			})
+		})
+	}
 }
