@@ -29,11 +29,11 @@ func (w *world) forceDelete(kind, name string, object conditioned) {
 	w.awaitGone(object)
 }
 
-// settled waits until the manager has reconciled the database a few times since.
+// settled waits until the manager has reconciled the database a few times since it is Ready.
 func (w *world) settled() {
 	w.Helper()
 	w.awaitReady(w.adb("shop"))
-	pause(5 * statusInterval)
+	w.awaitMore(w.adb("shop"), 3)
 }
 
 func TestAbsentCampaignIsClosedAfterTheGrace(t *testing.T) {
@@ -228,9 +228,12 @@ func TestDeletionCountsDespiteAnotherFinalizer(t *testing.T) {
 			// Neither a restart nor an edit of what it follows opens it.
 			w.stop()
 			w.startManager()
+			w.awaitEnded(campaign, 1)
 			w.settled()
+			begun := w.begun(campaign)
 			w.kubectl("", "annotate", "rpol", "five-dollars", v1alpha1.RequestedAtAnnotation+"=now")
 			w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+			w.awaitEnded(campaign, begun+1)
 			w.settled()
 			if mode := value[string](w, own, campaignMode); mode != "Closed" {
 				t.Errorf("it is %s", mode)

@@ -130,7 +130,7 @@ func TestShortOutageInADeletedNamespaceAbandonsNoCredits(t *testing.T) {
 		refusal := w.registry.State(client.ObjectKeyFromObject(w.adb("shop"))).Refusal
 		return refusal != nil && strings.Contains(refusal.Error(), "since the namespace is being deleted")
 	})
-	pause(3 * statusInterval)
+	w.awaitMore(w.rcamp("invite-friends"), 1)
 	w.awaitTerminating("its credits cannot be reversed")
 	proxy.Pass()
 	w.awaitGone(w.rcamp("invite-friends"))
@@ -181,7 +181,7 @@ func TestRefusingDatabaseOfADeletedNamespaceNamesHowToLetGo(t *testing.T) {
 		return ready.Reason == v1alpha1.TerminatingReason && strings.Contains(message, "let the object go at once: ")
 	})
 	w.ahead.Store(int64(time.Hour))
-	pause(3 * statusInterval)
+	w.awaitMore(adb, 1)
 	check(t, w.client.Get(t.Context(), client.ObjectKeyFromObject(adb), adb)) // it waits, however long that takes
 	w.asPasted(message)
 	w.awaitGone(adb)

@@ -56,7 +56,7 @@ func TestSuspendedDatabaseOwnsItsOlderSchema(t *testing.T) {
 	w.eventually("a heartbeat", func() bool {
 		return value[bool](w, own, "SELECT heartbeat_at > now() - interval '1 minute' FROM referral.owner")
 	})
-	pause(5 * statusInterval)
+	w.awaitMore(adb, 2)
 	w.awaitReason(adb, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if status := adb.Status; status.Owner != w.namespace+"/shop" || status.SchemaVersion != 13 || status.PendingChanges != 3 {
 		t.Errorf("owner %q, version %d, %d changes are pending", status.Owner, status.SchemaVersion, status.PendingChanges)

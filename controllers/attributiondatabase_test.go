@@ -202,7 +202,7 @@ func TestSchemaThatIsGivenBackHasItsCampaignsAgain(t *testing.T) {
 		w.awaitReady(w.adb(name))
 	}
 	takeOver("rival")
-	pause(5 * statusInterval)
+	w.awaitMore(w.adb("rival"), 3)
 	if mode := value[string](w, own, campaignMode); mode != "Open" {
 		t.Errorf("within the grace it is %s", mode)
 	}

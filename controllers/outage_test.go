@@ -236,7 +236,10 @@ func TestConvergedManagerWritesNothing(t *testing.T) {
 	// Neither does a manager that replaces it: no event is recorded twice.
 	w.stop()
 	w.startManager()
-	pause(20 * statusInterval)
+	for _, object := range objects {
+		w.awaitEnded(object, 1)
+	}
+	w.awaitMore(w.adb("shop"), 10)
 	if diff := cmp.Diff(before, w.versions(objects...)); diff != "" {
 		for _, object := range objects {
 			object.SetManagedFields(nil)
@@ -246,7 +249,7 @@ func TestConvergedManagerWritesNothing(t *testing.T) {
 	}
 	const row = "SELECT (SELECT string_agg(x::text, ';' ORDER BY campaign, shard) FROM referral.pair_count AS x) || (SELECT m::text FROM referral.meta AS m)"
 	state := value[string](w, own, row)
-	pause(5 * statusInterval)
+	w.awaitMore(w.adb("shop"), 5)
 	if diff := cmp.Diff(state, value[string](w, own, row)); diff != "" {
 		t.Error(diff)
 	}

@@ -212,7 +212,7 @@ func TestRetainKeepsCreditsThatAreNotReversedYet(t *testing.T) {
 	campaign := w.rcamp("invite-friends")
 	check(t, w.client.Delete(t.Context(), campaign))
 	w.awaitTerminating("1 pair is still to be reversed")
-	pause(3 * statusInterval)
+	w.awaitMore(campaign, 2)
 	if got, want := outcome(w, own), "500 1 Granted Qualified Reversing"; got != want {
 		t.Errorf("while it waits there is %q, want %q", got, want)
 	}

@@ -54,7 +54,8 @@ func TestRepairedDriftIsOneEvent(t *testing.T) {
 	w.startManager()
 	w.kubectl("", "annotate", "rcamp", "invite-friends", "--overwrite", v1alpha1.RequestedAtAnnotation+"=again")
 	await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "again" })
-	pause(3 * statusInterval)
+	w.settled()
+	w.awaitMore(campaign, 0) // the reconcile that answered records events last
 	if events := w.countEvents("DriftCorrected"); events != 1 {
 		t.Errorf("%d events", events)
 	}
@@ -77,11 +78,6 @@ func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)
 	}
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=incident-6")
-	pause(3 * statusInterval)
-	const permitted = "SELECT state = 'Permitted' FROM referral.incident"
-	if value[bool](w, own, permitted) {
-		t.Error("another incident's permission was taken")
-	}
 	w.patch("rcamp", "invite-friends", `{"suspend": true}`)
 	await(w, campaign, "suspended, with the incident", func(c *v1alpha1.ReferralCampaign) bool {
 		stalled := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.StalledCondition)
@@ -91,6 +87,10 @@ func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 		lost = *stalled
 		return strings.Contains(lost.Message, "nothing else is granted or reversed until spec.suspend is false")
 	})
+	const permitted = "SELECT state = 'Permitted' FROM referral.incident"
+	if value[bool](w, own, permitted) {
+		t.Error("another incident's permission was taken")
+	}
 	w.asPasted(lost.Message)
 	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if !value[bool](w, own, permitted) {

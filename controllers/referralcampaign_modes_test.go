@@ -95,7 +95,7 @@ func TestEachModeKeepsTheAdmissionOrder(t *testing.T) {
 			w.friends(own, "dave")
 			w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order', 'r', 2500)")
 			w.awaitStates(own, mode.meanwhile)
-			pause(3 * statusInterval)
+			w.awaitMore(w.adb("shop"), 3)
 			if got := states(w, own); got != mode.meanwhile {
 				t.Errorf("meanwhile %s, want %s", got, mode.meanwhile)
 			}

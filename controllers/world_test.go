@@ -66,6 +66,7 @@ type world struct {
 	registry   *hosting.Registry
 	log        *logBuffer
 	logger     logr.Logger
+	reconciles *reconciles  // by the manager that was started last
 	ahead      atomic.Int64 // how far the manager's clock is, in nanoseconds
 	stop       func()       // ends the manager
 	endHosts   func()       // ends the registry
@@ -131,9 +132,10 @@ func (w *world) startManager() {
 	for _, namespace := range append([]string{w.namespace}, w.neighbours...) {
 		watched[namespace] = cache.Config{}
 	}
+	w.reconciles = newReconciles()
 	mgr, err := ctrl.NewManager(w.manager, ctrl.Options{
 		Scheme: scheme,
-		Logger: w.logger,
+		Logger: countedIn(w.reconciles, w.logger),
 		Cache: cache.Options{
 			DefaultNamespaces: watched,
 			DefaultTransform:  controllers.Cached,
