@@ -188,7 +188,7 @@ func (w *world) lookForPasswords() {
 	seen.WriteString(w.log.String() + stray.String())
 	for _, list := range []client.ObjectList{
 		&v1alpha1.AttributionDatabaseList{}, &v1alpha1.RewardPolicyList{}, &v1alpha1.ReferralCampaignList{},
-		&v1alpha1.RewardPlanList{}, &eventsv1.EventList{},
+		&v1alpha1.RewardPlanList{}, &v1alpha1.RewardReviewList{}, &eventsv1.EventList{},
 	} {
 		check(w, w.client.List(ctx, list, client.InNamespace(w.namespace)))
 		encoded, err := yaml.Marshal(list)
