@@ -108,7 +108,54 @@ func TestAllChangesOfAKeyAreDequeuedTogether(t *testing.T) {
 	}
 }
 
-func TestEngineStopsAtOnceAndGoesOnAfterAnOutage(t *testing.T) {
+// stopped ends a running engine, and waits for it only because machines are slow.
+func stopped(t *testing.T, stop context.CancelFunc, done <-chan error) {
+	t.Helper()
+	stop()
+	select {
+	case err := <-done:
+		testworld.Must(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("the engine goes on")
+	}
+}
+
+func TestEngineStopsWithoutWaitingForItsNextPoll(t *testing.T) {
+	s := newShop(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	e := s.newEngine(engine.Options{PollInterval: time.Hour})
+	go func() { done <- e.Run(ctx) }()
+	waitFor(t, "the engine has polled", func() bool { return e.Stats().Polls > 0 })
+	stopped(t, stop, done)
+}
+
+func TestEngineStopsWithoutWaitingForALock(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
+	blocker, err := s.db.Begin(t.Context())
+	testworld.Must(t, err)
+	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
+	testworld.Must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	e.Replace("begin", "SELECT") // without timeouts the batch waits for ever
+	go func() { done <- e.Run(ctx) }()
+	s.eventually("the batch waits for the account", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	stopped(t, stop, done)
+	s.eventually("the server's part has ended too", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "0")
+	testworld.Must(t, blocker.Rollback(t.Context()))
+	s.expect("ledger", ledger)
+}
+
+func TestEngineGoesOnAfterAnOutage(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	ctx, stop := context.WithCancel(t.Context())
