@@ -104,7 +104,7 @@ func (c *watchedConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWri
 // await returns once the numbers are as expected.
 func (w *world) await(what string, expected func(intake.Stats) bool) {
 	w.Helper()
-	for range 500 {
+	for range 6000 { // a minute
 		if expected(w.Stats()) {
 			return
 		}
