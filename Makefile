@@ -42,7 +42,6 @@ demo: ## Play the whole story on real components (KEEP=1 stays up)
 
 .PHONY: test
 test: ## Run every test on real components (PG=18: on that Postgres)
-	@go run ./hack/assets -tests
 	@hack/test.sh
 
 .PHONY: verify

@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
@@ -118,10 +119,7 @@ func TestEveryAlertFiresAndDoesNot(t *testing.T) {
 			}
 		}
 	}
-	promtool, err := binaries.Promtool(t.Context())
-	if err != nil {
-		t.Skip(err)
-	}
+	promtool := testworld.Need(t, binaries.Promtool)
 	var rule map[string]any
 	content, err := os.ReadFile(filepath.Join("prometheus", "rules.yaml"))
 	if err != nil {

@@ -1,6 +1,7 @@
 // Command assets gets everything that tests, the demo and the bench start: the programs of a
 // Kubernetes control plane, linked into bin/k8s, and Postgres. Missing programs are fetched or
-// built once, see internal/testworld/binaries. With -tests it also gets what only some tests need.
+// built once, see internal/testworld/binaries. With -tests it also gets what only some tests need,
+// and prints what the tests do not prove without the programs that are missing.
 package main
 
 import (
@@ -10,13 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
 func main() {
-	tests := flag.Bool("tests", false, "also get "+binaries.ControllerManager+", nginx and Chromium")
+	tests := flag.Bool("tests", false, "also get what only some tests need")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, *tests)
@@ -32,6 +34,9 @@ func run(ctx context.Context, tests bool) error {
 	if err != nil {
 		return err
 	}
+	if err := binaries.CleanApt(ctx); err != nil {
+		return err
+	}
 	linked := filepath.Join("bin", "k8s")
 	if err := binaries.LinkControlPlane(ctx, filepath.Join(root, linked)); err != nil {
 		return fmt.Errorf("while getting a control plane: %w", err)
@@ -42,10 +47,14 @@ func run(ctx context.Context, tests bool) error {
 		}
 	}
 	fmt.Printf("control plane: %s\n", linked)
-	if tests {
-		getEdge(ctx)
+	if err := getPostgres(ctx); err != nil || !tests {
+		return err
 	}
+	return getForTests(ctx)
+}
 
+// getPostgres gets the server that is started unless DATABASE_URL names one.
+func getPostgres(ctx context.Context) error {
 	if os.Getenv("DATABASE_URL") != "" {
 		fmt.Println("Postgres: the server of DATABASE_URL")
 		return nil
@@ -58,20 +67,20 @@ func run(ctx context.Context, tests bool) error {
 	return nil
 }
 
-// getEdge gets nginx and Chromium, for some tests of the tracker. Tests skip what cannot be found.
-func getEdge(ctx context.Context) {
-	for _, program := range []struct {
-		name string
-		find func(context.Context) (string, error)
-	}{
-		{"nginx", binaries.Nginx},
-		{"Chromium", binaries.Chromium},
-	} {
-		path, err := program.find(ctx)
-		if err != nil {
-			fmt.Printf("%s: tests that need it will be skipped: %v\n", program.name, err)
-			continue
+// getForTests gets the programs that only some tests need. One that is missing is no error: its
+// tests are skipped, see testworld.Need.
+func getForTests(ctx context.Context) error {
+	for _, program := range binaries.ForTests {
+		path, err := program.Find(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			cause, _, _ := strings.Cut(err.Error(), "\n")
+			fmt.Printf("not proven: %s (%s)\n", program.Unproven, cause)
+		default:
+			fmt.Printf("%s: %s\n", program.Name, path)
 		}
-		fmt.Printf("%s: %s\n", program.name, path)
 	}
+	return nil
 }

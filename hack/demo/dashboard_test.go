@@ -20,16 +20,15 @@ import (
 // The story leaves something to see on every panel of the dashboard. A real Prometheus scrapes
 // manager and tracker meanwhile.
 func TestNoPanelOfTheDashboardIsEmpty(t *testing.T) {
-	program, err := binaries.Prometheus(t.Context())
-	if err != nil {
-		t.Skip(err)
-	}
+	program := testworld.Need(t, binaries.Prometheus)
 	var out bytes.Buffer
 	w := &world{screen: &screen{out: &out}}
 	for _, port := range []*int{&w.managerMetrics, &w.trackerMetrics} {
-		if *port, err = testworld.FreePort(); err != nil {
+		free, err := testworld.FreePort()
+		if err != nil {
 			t.Fatal(err)
 		}
+		*port = free
 	}
 	defer func() {
 		if err := w.close(); err != nil {

@@ -30,7 +30,7 @@ type BrowserOptions struct {
 
 // StartBrowser starts a Chromium that connects only to the addresses it is given.
 func StartBrowser(ctx context.Context, options BrowserOptions) (*Browser, error) {
-	program, err := binaries.Chromium(ctx)
+	program, err := binaries.Chromium.Find(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ type NginxOptions struct {
 
 // StartNginx starts an nginx and returns when it takes connections.
 func StartNginx(ctx context.Context, options NginxOptions) (*Nginx, error) {
-	program, err := binaries.Nginx(ctx)
+	program, err := binaries.Nginx.Find(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -24,14 +24,10 @@ type Pooler struct {
 	WriterURI string // of the role shop
 }
 
-// NewPooler starts a PgBouncer that ends with the test. It skips the test where there is none.
+// NewPooler starts a PgBouncer that ends with the test, which needs one.
 func NewPooler(t testing.TB, of *Database) *Pooler {
 	t.Helper()
-	program, err := binaries.PgBouncer(t.Context())
-	if err != nil {
-		t.Skipf("this check needs PgBouncer: %v", err)
-	}
-	address, process, err := startPooler(t.Context(), program, of)
+	address, process, err := startPooler(t.Context(), Need(t, binaries.PgBouncer), of)
 	if process != nil {
 		t.Cleanup(func() { Must(t, process.Kill()) })
 	}

@@ -6,26 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
 
-// NewStandby starts a server that copies p and follows it, until the test ends. It skips the test
-// on a borrowed server, and where pg_basebackup is not installed.
+// NewStandby starts a server that copies p and follows it, until the test ends, which needs
+// pg_basebackup. Of a borrowed server there is no standby.
 func (p *Postgres) NewStandby(t testing.TB) *Postgres {
 	t.Helper()
 	if p.server == nil {
-		t.Skip(errBorrowed)
+		t.Fatal(errBorrowed)
 	}
-	program := filepath.Join(filepath.Dir(p.server.installed.Server()), "pg_basebackup")
-	if _, err := os.Stat(program); err != nil {
-		t.Skipf("there is no pg_basebackup beside the server: %v", err)
-	}
+	program := Need(t, binaries.PgBasebackup)
 	standby := &Postgres{options: p.options, Major: p.Major}
 	t.Cleanup(func() { _ = standby.Stop() })
 	if err := standby.copyOf(t.Context(), p, program); err != nil {

@@ -134,12 +134,28 @@ func BuildTracker(t testing.TB) string {
 	return path
 }
 
-// NewNginx starts an nginx for this test alone. It skips the test if no nginx can be found.
-func NewNginx(t testing.TB, options NginxOptions) *Nginx {
+// RequirePrograms is the environment variable with which a test fails that needs a program which is
+// not here. Without it the test is skipped, and `make test` names the program at its end.
+const RequirePrograms = "REQUIRE_PROGRAMS"
+
+// Need returns the path of a program that this test needs. Where there is none, it ends the test.
+func Need(t testing.TB, program *binaries.Program) string {
 	t.Helper()
-	if _, err := binaries.Nginx(t.Context()); err != nil {
+	path, err := program.Find(t.Context())
+	switch {
+	case err == nil:
+	case os.Getenv(RequirePrograms) != "":
+		t.Fatalf("%s requires every program: %v", RequirePrograms, err)
+	default:
 		t.Skip(err)
 	}
+	return path
+}
+
+// NewNginx starts an nginx for this test alone, which needs one.
+func NewNginx(t testing.TB, options NginxOptions) *Nginx {
+	t.Helper()
+	Need(t, binaries.Nginx)
 	nginx, err := StartNginx(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -148,12 +164,10 @@ func NewNginx(t testing.TB, options NginxOptions) *Nginx {
 	return nginx
 }
 
-// NewBrowser starts a Chromium for this test alone. It skips the test if no Chromium can be found.
+// NewBrowser starts a Chromium for this test alone, which needs one.
 func NewBrowser(t testing.TB, options BrowserOptions) *Browser {
 	t.Helper()
-	if _, err := binaries.Chromium(t.Context()); err != nil {
-		t.Skip(err)
-	}
+	Need(t, binaries.Chromium)
 	browser, err := StartBrowser(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)

@@ -19,15 +19,11 @@ type TraefikOptions struct {
 	Host        string // that the certificate is for
 }
 
-// NewTraefik starts a Traefik that ends with the test, and returns the address of its entry point.
-// It skips the test where there is none.
+// NewTraefik starts a Traefik that ends with the test, which needs one, and returns the address of
+// its entry point.
 func NewTraefik(t testing.TB, options TraefikOptions) (address string) {
 	t.Helper()
-	program, err := binaries.Traefik(t.Context())
-	if err != nil {
-		t.Skip(err)
-	}
-	address, process, err := startTraefik(t.Context(), program, options)
+	address, process, err := startTraefik(t.Context(), Need(t, binaries.Traefik), options)
 	if process != nil {
 		endWith(t, process)
 	}

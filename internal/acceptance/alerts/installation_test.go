@@ -48,14 +48,7 @@ func newInstallation(t testing.TB) *installation {
 	if os.Getenv("ALERTS") != "1" {
 		t.Skip("takes minutes: make alerts runs it")
 	}
-	program, err := binaries.Prometheus(t.Context())
-	if err != nil {
-		t.Skip(err)
-	}
-	psql, err := binaries.Psql(t.Context())
-	if err != nil {
-		t.Skip(err)
-	}
+	program, psql := testworld.Need(t, binaries.Prometheus), testworld.Need(t, binaries.Psql)
 	root, err := binaries.ModuleRoot()
 	testworld.Must(t, err)
 	i := &installation{
