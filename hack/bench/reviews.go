@@ -159,7 +159,7 @@ func (r *reviewing) first(ctx context.Context) (series, error) {
 }
 
 // whileOneIsKilled asks ten questions a second of one database, and kills a manager at a third of
-// the time. It is started again at the end.
+// the time. At the end another one takes its place.
 func (r *reviewing) whileOneIsKilled(ctx context.Context) (series, error) {
 	period := max(time.Minute, time.Duration(float64(reviewPeriod)*r.scale))
 	r.say("ten questions a second for %s; a manager is killed after a third", period)
@@ -174,7 +174,10 @@ func (r *reviewing) whileOneIsKilled(ctx context.Context) (series, error) {
 		return nil, err
 	}
 	r.managers = r.managers[1:]
-	return took, nil
+	if err := r.addManager(); err != nil {
+		return nil, err
+	}
+	return took, r.managers[len(r.managers)-1].awaitMetrics(ctx)
 }
 
 // askMany asks the many questions of all databases at a time.

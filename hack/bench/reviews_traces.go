@@ -35,6 +35,20 @@ func startReviewManager(program, kubeconfig string) (*reviewManager, error) {
 	return m, err
 }
 
+// awaitMetrics waits until a starting manager serves its metrics.
+func (m *reviewManager) awaitMetrics(ctx context.Context) error {
+	for end := time.Now().Add(time.Minute); ; {
+		_, err := m.footprint(ctx)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // footprint is what a manager holds in memory.
 type footprint struct{ heap, goroutines float64 } // MiB, and a number
 
