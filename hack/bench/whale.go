@@ -18,7 +18,7 @@ const whaleCap = 5_000
 // capacity for the first pair on the waitlist.
 func whaleStep(ctx context.Context, w *world) (all []series, err error) {
 	refunds := (w.rounds + 1) * batchesARound * batchChanges
-	limit := min(whaleCap, w.scaled(whaleCap))
+	limit := max(batchChanges, min(whaleCap, w.scaled(whaleCap)))
 	few := 2*limit + 2*refunds
 	small, err := w.whale(ctx, few, limit)
 	if err != nil {

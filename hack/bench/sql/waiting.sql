@@ -7,13 +7,13 @@ TRUNCATE referral.change;
 
 INSERT INTO referral.attribution (user_id, campaign, code, referrer_id, label, touched_at, source, facts, via, pairs, checksum)
 SELECT s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code',
-       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes)
-       # referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes),
+       referral.hash_of_signup(s.visitor_id, s.code, s.signed_up_at, s.arrived_at, s.fingerprints, s.attributes, s.blanked)
+       # referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes, p.blanked, p.condition_held),
        referral.hash_of_link(l.code, l.campaign, l.referrer_id, l.label, l.expires_at, l.disabled_at), 1,
        referral.checksum_of_attribution(s.user_id, l.campaign, l.code, l.referrer_id, l.label, s.signed_up_at, 'Code', NULL, NULL)
   FROM referral.signup AS s
   JOIN referral.purchase AS p ON p.user_id = s.user_id
-  JOIN referral.link AS l ON l.code = lower(s.code)
+  JOIN referral.link AS l ON l.code = referral.normal_code(s.code)
   LEFT JOIN referral.attribution AS a ON a.user_id = s.user_id
  WHERE a.user_id IS NULL;
 
