@@ -25,9 +25,8 @@ func engineWithBudget(ctx context.Context, w *world) ([]series, error) {
 		return nil, err
 	}
 	drains := func(template *testworld.Template) func(context.Context) (cost, error) {
-		var result []summary
 		return func(ctx context.Context) (cost, error) {
-			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.sameResult(ctx, &result) })
+			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.paid(ctx, referees, 0) })
 		}
 	}
 	ratios, err := w.compareCosts(ctx, costUnits, costSide{"with cap and budget", drains(limited)}, costSide{"without", drains(unlimited)})
@@ -53,7 +52,7 @@ func waitlistVersusFastPath(ctx context.Context, w *world) ([]series, error) {
 	}
 	drains := func(template *testworld.Template, waiting int) func(context.Context) (cost, error) {
 		return func(ctx context.Context) (cost, error) {
-			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.waits(ctx, waiting) })
+			return w.drained(ctx, template, referees, func(ctx context.Context, s *shop) error { return s.paid(ctx, referees-waiting, waiting) })
 		}
 	}
 	ratios, err := w.compareCosts(ctx, costUnits, costSide{"waiting", drains(exhausted, referees-1)}, costSide{"granted", drains(unlimited, 0)})
@@ -70,14 +69,16 @@ func (w *world) drained(ctx context.Context, template *testworld.Template, refer
 	}, check)
 }
 
-// waits checks that this number of pairs is on the waitlist.
-func (s *shop) waits(ctx context.Context, pairs int) error {
-	var found int
-	if err := s.db.QueryRow(ctx, "SELECT count(*) FROM referral.waitlist").Scan(&found); err != nil {
+// paid checks that so many pairs were granted, $5.00 each, and that so many wait.
+func (s *shop) paid(ctx context.Context, granted, waiting int) error {
+	var pairs, entries, wait int
+	var sum int64
+	if err := s.db.QueryRow(ctx, statement("paid")).Scan(&pairs, &entries, &sum, &wait); err != nil {
 		return err
 	}
-	if found != pairs {
-		return fmt.Errorf("%d pairs wait, but %d were to", found, pairs)
+	if pairs != granted || entries != granted || sum != 500*int64(granted) || wait != waiting {
+		return fmt.Errorf("%d pairs are granted, with %d entries of %d cents in all, and %d wait; %d were to be granted, and %d to wait",
+			pairs, entries, sum, wait, granted, waiting)
 	}
 	return nil
 }

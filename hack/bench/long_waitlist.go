@@ -59,7 +59,7 @@ func (w *world) waitlist(ctx context.Context, waiting int) (*waitlist, error) {
 		if _, err := s.db.Exec(ctx, statement("waiting"), pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("while writing the waitlist: %w", err)
 		}
-		return errors.Join(s.waits(ctx, waiting), s.consistent(ctx), s.tidy(ctx))
+		return errors.Join(s.paid(ctx, admitted, waiting), s.consistent(ctx), s.tidy(ctx))
 	}()
 	if err != nil {
 		return nil, errors.Join(err, s.drop(ctx))
