@@ -168,10 +168,12 @@ func (d drawing) operation() operation {
 
 // rare draws one of the less frequent operations.
 func (d drawing) rare() operation {
-	switch d.below(20) {
+	switch d.below(22) {
 	case 18:
-		return of[operation](d, truncate{of(d, truncated...)}, retain{of(d, 1, 24)}, retain{of(d, 1, 24)})
-	case 19:
+		return truncate{of(d, truncated...)}
+	case 19, 20:
+		return retain{of(d, 1, 24)}
+	case 21:
 		return d.move()
 	case 16, 17:
 		return permit{d.campaign()}
