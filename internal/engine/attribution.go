@@ -4,9 +4,12 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// recordAttributions writes the attributions that differ. They depend on no other referee, so they
+// recordAttributions writes the attributions that differ, and those of set-aside referees that have
+// to be recorded now. They depend on no other referee, so they
 // are written before a campaign is locked for the capacity that does.
 func (b *batch) recordAttributions(ctx context.Context) error {
 	d := attributionDifferences{recorded: newAttributionColumns(len(b.referees))}
@@ -25,16 +28,11 @@ func (b *batch) recordAttributions(ctx context.Context) error {
 		}
 	}
 	var writes pgx.Batch
-	if len(d.removed) > 0 {
-		writes.Queue(b.statement("remove_attribution"), d.removed)
+	d.write(&writes, b.statement)
+	if err := b.send(ctx, &writes); err != nil {
+		return err
 	}
-	if len(d.recorded.UserIDs) > 0 {
-		writes.Queue(b.statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
-	}
-	if m := &d.basis; len(m.userID) > 0 {
-		writes.Queue(b.statement("record_basis"), m.userID, m.facts, m.via, m.pairs)
-	}
-	return b.send(ctx, &writes)
+	return b.recordAttributionsAside(ctx)
 }
 
 // enqueueShared queues enqueueing again the referees with a new referrer whose fingerprints have
@@ -92,10 +90,35 @@ func (d *attributionDifferences) compare(r *referee, current basis) {
 	if !same || r.altered(attributionRow) {
 		r.markDrift(attributionRow)
 	}
+	d.replace(r.UserID, was, is, current)
+}
+
+// add adds the attribution of a referee that is not decided, if it differs.
+func (d *attributionDifferences) add(r *referee, current basis) {
+	was, is := r.Attribution, r.outcome.Attribution
+	if was == nil || is == nil || !was.Same(is) {
+		d.replace(r.UserID, was, is, current)
+	}
+}
+
+func (d *attributionDifferences) replace(userID string, was, is *reward.Attribution, current basis) {
 	if was != nil {
-		d.removed = append(d.removed, r.UserID)
+		d.removed = append(d.removed, userID)
 	}
 	if is != nil {
-		d.recorded.add(r.UserID, is, &current)
+		d.recorded.add(userID, is, &current)
+	}
+}
+
+// write queues the statements that write the differences.
+func (d *attributionDifferences) write(writes *pgx.Batch, statement func(string) string) {
+	if len(d.removed) > 0 {
+		writes.Queue(statement("remove_attribution"), d.removed)
+	}
+	if len(d.recorded.UserIDs) > 0 {
+		writes.Queue(statement("record_attribution"), pgx.StrictStructArgs(&d.recorded))
+	}
+	if m := &d.basis; len(m.userID) > 0 {
+		writes.Queue(statement("record_basis"), m.userID, m.facts, m.via, m.pairs)
 	}
 }

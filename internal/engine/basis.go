@@ -24,6 +24,14 @@ func readBasis(facts, via *int64, pairs *int32) basis {
 	return basis{facts: *facts, via: via, pairs: *pairs, recorded: true}
 }
 
+// knownFacts returns the hash of the referee's own facts; nil: it is not known.
+func (b *basis) knownFacts() *int64 {
+	if !b.recorded {
+		return nil
+	}
+	return new(b.facts)
+}
+
 // same reports whether the recorded hashes and number equal the given ones.
 func (b *basis) same(now basis) bool {
 	return b.recorded && b.facts == now.facts && b.pairs == now.pairs && sameVia(b.via, now.via)

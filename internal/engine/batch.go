@@ -232,6 +232,9 @@ func (b *batch) converge(ctx context.Context) error {
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
+	if err := b.recordAttributionsAside(ctx); err != nil {
+		return err
+	}
 	if err := b.allocate(ctx); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type attributionColumns struct {
 	Sources     []string    `db:"sources"`
 	VisitorIDs  []string    `db:"visitor_ids"`
 	TouchIDs    []string    `db:"touch_ids"`
-	Facts       []int64     `db:"facts"`
+	Facts       []*int64    `db:"facts"` // nil: not known
 	Via         []*int64    `db:"via"`
 	Pairs       []int32     `db:"pairs"`
 }
@@ -38,7 +38,7 @@ func newAttributionColumns(rows int) attributionColumns {
 		Sources:     make([]string, 0, rows),
 		VisitorIDs:  make([]string, 0, rows),
 		TouchIDs:    make([]string, 0, rows),
-		Facts:       make([]int64, 0, rows),
+		Facts:       make([]*int64, 0, rows),
 		Via:         make([]*int64, 0, rows),
 		Pairs:       make([]int32, 0, rows),
 	}
@@ -54,7 +54,7 @@ func (c *attributionColumns) add(userID string, a *reward.Attribution, current *
 	c.Sources = append(c.Sources, string(a.Source))
 	c.VisitorIDs = append(c.VisitorIDs, a.VisitorID)
 	c.TouchIDs = append(c.TouchIDs, a.TouchID)
-	c.Facts = append(c.Facts, current.facts)
+	c.Facts = append(c.Facts, current.knownFacts())
 	c.Via = append(c.Via, current.via)
 	c.Pairs = append(c.Pairs, current.pairs)
 }

@@ -85,21 +85,28 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 	if r.erases == nil {
 		return nil
 	}
+	_, err := b.attempt(ctx, b.load)
+	return err
+}
+
+// attempt runs do in a savepoint. If the data of the batch makes it fail, nothing of it remains and
+// the batch goes on.
+func (b *batch) attempt(ctx context.Context, do func(context.Context) error) (failure, err error) {
 	outer := b.tx
 	savepoint, err := outer.Begin(ctx)
 	if err != nil {
-		return fmt.Errorf("while setting a savepoint: %w", err)
+		return nil, fmt.Errorf("while setting a savepoint: %w", err)
 	}
 	b.tx = savepoint
-	err = Contain(func() error { return b.load(ctx) })
+	failure = Contain(func() error { return do(ctx) })
 	b.tx = outer
 	switch {
-	case err == nil:
-		return savepoint.Commit(ctx)
-	case postgres.FaultOf(err) != postgres.FaultBatch || errors.Is(err, errMemoryInUse):
-		return err
+	case failure == nil:
+		return nil, savepoint.Commit(ctx)
+	case postgres.FaultOf(failure) != postgres.FaultBatch || errors.Is(failure, errMemoryInUse):
+		return nil, failure
 	}
-	return savepoint.Rollback(ctx)
+	return failure, savepoint.Rollback(ctx)
 }
 
 // fixed reports whether the referee's attribution stays although no touch leads to it any more.
@@ -125,10 +132,31 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	return nil
 }
 
-// erase does the batch's steps of erasures, after its referees were recorded. A referee whose
-// attribution follows the facts again is decided once more first: its recorded attribution is one
-// that only a reversed pair kept.
+// erase fixes attributions and does the batch's steps of erasures, after its referees were recorded.
+// A failure beside a referee that is set aside alone postpones the step: nothing is left to split.
 func (b *batch) erase(ctx context.Context) error {
+	if len(b.referees) != 1 || b.referees[0].cause == nil {
+		return b.fixAndErase(ctx)
+	}
+	failure, err := b.attempt(ctx, b.fixAndErase)
+	if err != nil || failure == nil {
+		return err
+	}
+	if len(b.fixes) > 0 {
+		b.logNotFixed(failure)
+	}
+	for _, e := range b.erasures {
+		e.postpone(b, failure)
+		if err := b.eraseStep(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fixAndErase does what erase is for. A referee whose attribution follows the facts again is decided
+// once more before it is fixed: its recorded attribution is one that only a reversed pair kept.
+func (b *batch) fixAndErase(ctx context.Context) error {
 	var now, later []string
 	for _, userID := range b.fixes {
 		if b.reevaluates(userID) {
@@ -246,45 +274,55 @@ func (b *batch) eraseVisitors(ctx context.Context, e *erasure) error {
 		return err
 	}
 	for _, v := range visitors {
-		if !v.Listed {
-			if err := b.tx.QueryRow(ctx, b.statement("erase_list"), e.UserID, v.ID, b.portion()).Scan(&v.Listed); err != nil {
-				return err
-			}
-			e.progressed = true
-		}
-		if v.Listed && !v.Settled {
-			var pending bool
-			if err := b.tx.QueryRow(ctx, b.statement("erase_settle"), e.UserID, v.ID, b.portion()).Scan(&v.Settled, &pending); err != nil {
-				return err
-			}
-			e.progressed = e.progressed || !pending
-		}
-		if v.Settled {
-			if err := b.eraseTouches(ctx, e, v.ID); err != nil {
-				return err
-			}
+		if err := b.eraseVisitor(ctx, e, v); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// eraseTouches moves touches of a visitor to random visitors, unless a signup came that may need
-// them.
-func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) error {
-	var moved, done int64
-	var listedAgain bool
-	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved, &listedAgain); err != nil {
-		return err
+func (b *batch) eraseVisitor(ctx context.Context, e *erasure, v erasingVisitor) error {
+	progressed := false
+	if !v.Listed {
+		if err := b.tx.QueryRow(ctx, b.statement("erase_list"), e.UserID, v.ID, b.portion()).Scan(&v.Listed); err != nil {
+			return err
+		}
+		progressed = true
 	}
-	e.progressed = e.progressed || moved > 0
+	if v.Listed && !v.Settled {
+		var pending bool
+		if err := b.tx.QueryRow(ctx, b.statement("erase_settle"), e.UserID, v.ID, b.portion()).Scan(&v.Settled, &pending); err != nil {
+			return err
+		}
+		progressed = progressed || !pending
+	}
+	if v.Settled {
+		changed, listedAgain, err := b.eraseTouches(ctx, e, v.ID)
+		if err != nil {
+			return err
+		}
+		// A signup may be listed again and again, until its attribution can be recorded.
+		progressed = !listedAgain && (progressed || changed)
+	}
+	e.progressed = e.progressed || progressed
+	return nil
+}
+
+// eraseTouches moves touches of a visitor to random visitors, unless a signup came that may need
+// them: then the visitor's signups are listed again. It reports whether anything was moved or
+// finished.
+func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) (changed, listedAgain bool, err error) {
+	var moved, done int64
+	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved, &listedAgain); err != nil {
+		return false, false, err
+	}
 	if listedAgain || moved >= int64(b.portion()) {
-		return nil
+		return moved > 0, listedAgain, nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
-		return err
+		return false, false, err
 	}
-	e.progressed = e.progressed || done > 0
-	return nil
+	return moved > 0 || done > 0, false, nil
 }
 
 // erasePurchases blanks purchases and records whether their conditions held. It reports whether all

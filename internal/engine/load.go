@@ -66,11 +66,9 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	return nil
 }
 
-func (o *ownLoads) queueFacts() {
-	b := o.batch
-	attributes := b.config.Conditions
-
-	var hash int64 // of each fact
+// queueSignup queues reading the signups, with their attributes if the configuration has a condition.
+func (o *ownLoads) queueSignup(attributes bool) {
+	var hash int64
 	var s reward.Signup
 	var visitorID string
 	o.queue("load_signup", []any{&visitorID, &s.Code, &s.SignedUpAt, &s.ArrivedAt, &s.Fingerprints, &s.Blanked, &s.Attributes, &hash}, func(r *referee) {
@@ -80,7 +78,14 @@ func (o *ownLoads) queueFacts() {
 		s.Fingerprints = nil
 		r.erases.sawSignup(hash)
 	}, attributes)
+}
 
+func (o *ownLoads) queueFacts() {
+	b := o.batch
+	attributes := b.config.Conditions
+	o.queueSignup(attributes)
+
+	var hash int64 // of each fact
 	var p reward.Purchase
 	o.queue("load_purchase", []any{&p.ID, &p.Amount, &p.Currency, &p.PurchasedAt, &p.ArrivedAt, &p.Blanked, &p.ConditionHeld, &p.Attributes, &hash}, func(r *referee) {
 		r.Purchases = append(r.Purchases, p)
@@ -107,8 +112,8 @@ func (o *ownLoads) queueFacts() {
 	})
 }
 
-func (o *ownLoads) queueResults() {
-	b := o.batch
+// queueAttribution queues reading the recorded attributions.
+func (o *ownLoads) queueAttribution() {
 	var a reward.Attribution
 	var facts, via *int64
 	var pairs *int32
@@ -119,7 +124,13 @@ func (o *ownLoads) queueResults() {
 		r.Attribution = &attribution
 		r.basis = readBasis(facts, via, pairs)
 		r.noteChecksum(attributionRow, intact, unchecked)
-	}, b.resyncs)
+	}, o.batch.resyncs)
+}
+
+func (o *ownLoads) queueResults() {
+	b := o.batch
+	o.queueAttribution()
+	var intact, unchecked bool
 
 	var pair reward.Pair
 	var postponed, waits, waitlistIntact bool

@@ -31,6 +31,13 @@ func attribute(config *Configuration, referee *Referee) (*Attribution, Reason) {
 	return &found, ""
 }
 
+// AttributionOf returns the attribution that the facts give a referee, which depends on none of its
+// purchases; nil: not attributed. It is the recorded one itself where that stays.
+func AttributionOf(config *Configuration, referee *Referee) *Attribution {
+	attribution, _ := attribute(config, referee)
+	return attribution
+}
+
 // KeepsAttribution reports whether a referee with these pairs keeps its recorded attribution.
 func (c *Configuration) KeepsAttribution(pairs []Pair) bool { return c.AttributionKeeper(pairs) != nil }
 

@@ -3,8 +3,10 @@
 -- old key, so that a repeated write finds it. Skips touches that a writer has locked.
 --
 -- If a signup of the visitor came since its signups were listed, no touch is moved, and they are
--- listed again: that signup is not decided yet, or its attribution still follows the touches.
--- Uses touch_pkey, signup_visitor, attribution_pkey and change_key.
+-- listed again: that signup is not decided yet, or its attribution still follows the touches. So
+-- are they while a set-aside signup has no attribution although a touch gives it one.
+-- Uses touch_pkey, touch_visitor, signup_visitor, attribution_pkey, change_key, set_aside_pkey,
+-- pair_pkey and link_pkey.
 WITH v AS MATERIALIZED (
     SELECT salt, moved_after FROM referral.erasing_visitor WHERE user_id = $1 AND visitor_id = $2
 ), late AS MATERIALIZED (
@@ -13,7 +15,12 @@ WITH v AS MATERIALIZED (
       LEFT JOIN referral.attribution AS a ON a.user_id = s.user_id
      WHERE s.visitor_id = $2 AND s.user_id <> $1
        AND (a.visitor_id = $2
-            OR a.user_id IS NULL AND EXISTS (SELECT FROM referral.change AS c WHERE c.key = s.user_id AND c.kind IN ('Referee', 'Fix')))
+            OR a.user_id IS NULL
+               AND (EXISTS (SELECT FROM referral.change AS c WHERE c.key = s.user_id AND c.kind IN ('Referee', 'Fix'))
+                    OR EXISTS (SELECT FROM referral.set_aside AS f WHERE f.user_id = s.user_id)
+                       AND NOT EXISTS (SELECT FROM referral.pair AS p WHERE p.user_id = s.user_id)
+                       AND NOT EXISTS (SELECT FROM referral.link AS l WHERE l.code = referral.normal_code(s.code))
+                       AND EXISTS (SELECT FROM referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at))))
      LIMIT 1
 ), portion AS MATERIALIZED (
     SELECT touch_id, code, touched_at
