@@ -26,14 +26,45 @@ const (
 	kindFix      = "Fix"      // key: a referee; fixes its attribution, since an erasure moves the touches
 )
 
-// expandStatements turn changes of other kinds into changes of referees.
-var expandStatements = map[string]string{
-	kindVisitor:  "expand_visitor",
-	kindCode:     "expand_code",
-	kindCampaign: "expand_campaign",
-	kindReferrer: "expand_referrer",
-	kindRollout:  "expand_rollout",
-	kindWithheld: "expand_withheld",
+// keyName is what the key of a change names.
+type keyName string
+
+const (
+	namesUser     keyName = "User"
+	namesVisitor  keyName = "Visitor"
+	namesCode     keyName = "Code"
+	namesReferrer keyName = "Referrer"
+	namesCampaign keyName = "Campaign"
+)
+
+// changeKind says of a kind what its keys name, and which statement turns its changes into changes
+// of referees; empty: a batch does that work itself.
+type changeKind struct {
+	names  keyName
+	expand string
+}
+
+// changeKinds are the kinds of changes. A change of another kind is not dequeued for anything, and
+// no pending change of another kind keeps a referee out of a resync.
+var changeKinds = map[string]changeKind{
+	kindReferee:  {names: namesUser},
+	kindErasure:  {names: namesUser},
+	kindFix:      {names: namesUser},
+	kindVisitor:  {namesVisitor, "expand_visitor"},
+	kindCode:     {namesCode, "expand_code"},
+	kindReferrer: {namesReferrer, "expand_referrer"},
+	kindCampaign: {namesCampaign, "expand_campaign"},
+	kindRollout:  {namesCampaign, "expand_rollout"},
+	kindWithheld: {namesCampaign, "expand_withheld"},
+}
+
+// kindColumns lists all kinds with what their keys name.
+func kindColumns() (kinds, names []string) {
+	kinds = slices.Sorted(maps.Keys(changeKinds))
+	for _, kind := range kinds {
+		names = append(names, string(changeKinds[kind].names))
+	}
+	return kinds, names
 }
 
 // stages are the stages of expansions in the order in which each kind goes through its own: of a
@@ -92,7 +123,9 @@ func (d *dequeued) add(kind, key, stage, resumeAfter string) error {
 		d.keys[changeKey{kind, key}] = true
 		d.bytes += bytesPerText + len(kind) + len(key) + len(stage) + len(resumeAfter)
 	}
+	is, known := changeKinds[kind]
 	switch {
+	case !known:
 	case kind == kindReferee:
 		d.referees[key] = true
 	case again && (kind == kindErasure || kind == kindFix):
@@ -103,7 +136,7 @@ func (d *dequeued) add(kind, key, stage, resumeAfter string) error {
 	case kind == kindFix:
 		d.referees[key] = true
 		d.fixes = append(d.fixes, key)
-	default:
+	case is.expand != "":
 		if d.expand[kind] == nil {
 			d.expand[kind] = &expansion{at: map[string]int{}}
 		}
@@ -197,14 +230,15 @@ func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error
 
 func (b *batch) expandNow(ctx context.Context, all map[string]*expansion) error {
 	var steps pgx.Batch
-	for kind, statement := range expandStatements {
-		if e := all[kind]; e != nil {
-			limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
-			// Not strict: kinds of one stage do not use stages.
-			steps.Queue(b.statement(statement), pgx.NamedArgs{
-				"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
-			})
+	for kind, e := range all {
+		if e == nil {
+			continue
 		}
+		limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
+		// Not strict: kinds of one stage do not use stages.
+		steps.Queue(b.statement(changeKinds[kind].expand), pgx.NamedArgs{
+			"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
+		})
 	}
 	return b.send(ctx, &steps)
 }

@@ -161,3 +161,12 @@ func (e *Engine) Exhausted(ctx context.Context, more string) (names []string, er
 	})
 	return names, err
 }
+
+// ChangeKinds are the kinds of changes with what their keys name.
+func ChangeKinds() map[string]string {
+	all := map[string]string{}
+	for kind, is := range changeKinds {
+		all[kind] = string(is.names)
+	}
+	return all
+}

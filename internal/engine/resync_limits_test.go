@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -82,21 +83,26 @@ func TestResyncFindsAHeldPairThatIsPostponed(t *testing.T) {
 	}
 }
 
+// pendingOfCarol enqueues a change of that kind, which reaches carol.
+func pendingOfCarol(kind, names string) string {
+	keys := map[string]string{"User": "carol", "Code": "ann1", "Referrer": "ann", "Campaign": "invite", "Visitor": "v7"}
+	return fmt.Sprintf(`UPDATE referral.signup SET visitor_id = 'v7' WHERE user_id = 'carol';
+		INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('%s'), '%s', '%[1]s')`, keys[names], kind)
+}
+
 // A difference for which a change of any kind is pending is not drift.
 func TestPendingChangesOfAnyKindAreNoDrift(t *testing.T) {
-	for kind, key := range map[string]string{
-		"Referee": "carol", "Code": "ann1", "Campaign": "invite", "Referrer": "ann", "Erasure": "carol", "Rollout": "invite", "Withheld": "invite",
-	} {
+	for kind, names := range engine.ChangeKinds() {
 		t.Run(kind, func(t *testing.T) {
 			s := newCrowd(t)
-			s.behind(`DELETE FROM referral.refund`, fmt.Sprintf(`INSERT INTO referral.change (shard, kind, key) VALUES (referral.shard_of('%s'), '%s', '%[1]s')`, key, kind))
+			s.behind("DELETE FROM referral.refund", pendingOfCarol(kind, names))
 			s.request()
 			testworld.Must(t, s.engine.Resync(t.Context()))
 			s.expect("pairs", "SELECT state FROM referral.pair WHERE user_id = 'carol'", "Reversed")
 			s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
 		})
 	}
-	t.Run("Visitor", func(t *testing.T) {
+	t.Run("Visitor whose touch attributes anew", func(t *testing.T) {
 		s := newCrowd(t)
 		s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v9', 't8', 'ann1', now() - interval '90 min')`)
 		s.request()

@@ -17,30 +17,23 @@ const (
 )
 
 // dropPending drops the referees that a pending change of any kind or a reversal reaches, and those
-// with a hold that has ended: what differs about them is no drift, and a batch decides them soon. Where the
-// resync reverses lost pairs it enqueues these referees, since the pending change may concern other
-// pairs.
+// with a hold that has ended: what differs about them is no drift, and a batch decides them soon.
+// Where the resync reverses lost pairs it enqueues these referees, since the pending change may
+// concern other pairs.
 func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
 		add := func(kind, key string) {
 			users, kinds, keys = append(users, r.UserID), append(kinds, kind), append(keys, key)
 		}
-		add(kindReferee, r.UserID)
-		add(kindErasure, r.UserID)
-		if r.visitorID != "" {
-			add(kindVisitor, r.visitorID)
-		}
-		for _, code := range r.possibleCodes() {
-			add(kindCode, code)
-		}
-		for _, id := range r.possibleReferrers() {
-			add(kindReferrer, id)
-		}
-		for _, campaign := range r.possibleCampaigns() {
-			for _, kind := range []string{kindCampaign, kindRollout, kindWithheld, pendingReversal} {
-				add(kind, campaign)
+		named := r.named()
+		for kind, is := range changeKinds {
+			for _, key := range named[is.names] {
+				add(kind, key)
 			}
+		}
+		for _, campaign := range named[namesCampaign] {
+			add(pendingReversal, campaign)
 		}
 		for _, row := range r.waitlistRows {
 			add(pendingAllocation, row.campaign)
@@ -98,6 +91,20 @@ func (b *batch) drop(matches func(*referee) bool) {
 		delete(b.byID, r.UserID)
 		return true
 	})
+}
+
+// named lists the keys of changes that reach the referee, by what they name.
+func (r *referee) named() map[keyName][]string {
+	named := map[keyName][]string{
+		namesUser:     {r.UserID},
+		namesCode:     r.possibleCodes(),
+		namesReferrer: r.possibleReferrers(),
+		namesCampaign: r.possibleCampaigns(),
+	}
+	if r.visitorID != "" {
+		named[namesVisitor] = []string{r.visitorID}
+	}
+	return named
 }
 
 // possibleCodes lists the codes of the links that may attribute the signup.

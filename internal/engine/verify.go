@@ -216,7 +216,8 @@ func (v *verification) confirmReferees(ctx context.Context, found []finding) err
 		var again []finding
 		var pending []string
 		err := v.step(ctx, stepTimeout, func(tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, v.engine.statement("verify_pending"), users)
+			kinds, names := kindColumns()
+			rows, err := tx.Query(ctx, v.engine.statement("verify_pending"), users, kinds, names)
 			if err != nil {
 				return err
 			}

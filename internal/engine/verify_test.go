@@ -97,6 +97,20 @@ func TestVerificationCountsNothingOfARefereeWithAPendingChange(t *testing.T) {
 	s.clean()
 }
 
+func TestVerificationCountsNothingWhileAChangeOfAnyKindIsPending(t *testing.T) {
+	for kind, names := range engine.ChangeKinds() {
+		t.Run(kind, func(t *testing.T) {
+			s := newCrowd(t)
+			s.behind("UPDATE referral.pair SET reason = 'Overridden' WHERE user_id = 'carol'", pendingOfCarol(kind, names))
+			result, err := engine.NewVerification(s.db, 1000, 5).Run(t.Context(), func(int64, int64) {})
+			testworld.Must(t, err)
+			if result.Violations != 0 {
+				t.Errorf("found %v", result.Examples)
+			}
+		})
+	}
+}
+
 func TestVerificationWalksEveryRange(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

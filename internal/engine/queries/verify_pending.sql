@@ -1,7 +1,8 @@
--- Finds which of the referees $1 may be decided again soon: a change of the queue reaches them.
+-- Finds which of the referees $1 may be decided again soon: a change of the queue reaches them. $2
+-- are the kinds of changes, and $3 is what their keys name.
 -- Uses change_key, signup_pkey, attribution_pkey and pair_pkey.
-WITH reached (user_id, kind, key) AS (
-    SELECT u, k, u FROM unnest($1::text[]) AS u CROSS JOIN unnest('{Referee,Erasure}'::text[]) AS k
+WITH reached (user_id, names, key) AS (
+    SELECT u, 'User', u FROM unnest($1::text[]) AS u
     UNION ALL
     SELECT user_id, 'Visitor', visitor_id FROM referral.signup WHERE user_id = ANY ($1)
     UNION ALL
@@ -11,12 +12,11 @@ WITH reached (user_id, kind, key) AS (
     UNION ALL
     SELECT user_id, 'Referrer', referrer_id FROM referral.attribution WHERE user_id = ANY ($1)
     UNION ALL
-    SELECT user_id, k, campaign
-      FROM (SELECT user_id, campaign FROM referral.attribution WHERE user_id = ANY ($1)
-            UNION
-            SELECT user_id, campaign FROM referral.pair WHERE user_id = ANY ($1)) AS c
-     CROSS JOIN unnest('{Campaign,Rollout,Withheld}'::text[]) AS k
+    SELECT user_id, 'Campaign', campaign FROM referral.attribution WHERE user_id = ANY ($1)
+    UNION ALL
+    SELECT user_id, 'Campaign', campaign FROM referral.pair WHERE user_id = ANY ($1)
 )
 SELECT DISTINCT r.user_id
   FROM reached AS r
-  JOIN referral.change AS c ON c.key = r.key AND c.kind = r.kind;
+  JOIN unnest($2::text[], $3::text[]) AS k(kind, names) ON k.names = r.names
+  JOIN referral.change AS c ON c.key = r.key AND c.kind = k.kind;
