@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -132,8 +133,9 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 	return nil
 }
 
-// erase fixes attributions and does the batch's steps of erasures, after its referees were recorded.
-// A failure beside a referee that is set aside alone postpones the step: nothing is left to split.
+// erase fixes attributions and does the batch's steps of erasures, after its referees were
+// recorded. If that fails while the only referee of the batch is set aside, nothing is left to
+// split: the step is postponed.
 func (b *batch) erase(ctx context.Context) error {
 	if len(b.referees) != 1 || b.referees[0].cause == nil {
 		return b.fixAndErase(ctx)
@@ -154,8 +156,8 @@ func (b *batch) erase(ctx context.Context) error {
 	return nil
 }
 
-// fixAndErase does what erase is for. A referee whose attribution follows the facts again is decided
-// once more before it is fixed: its recorded attribution is one that only a reversed pair kept.
+// fixAndErase fixes attributions and does the steps. A referee whose attribution follows the facts
+// again is decided once more first: its recorded attribution is one that only a reversed pair kept.
 func (b *batch) fixAndErase(ctx context.Context) error {
 	var now, later []string
 	for _, userID := range b.fixes {
@@ -369,13 +371,29 @@ func (b *batch) erasePurchases(ctx context.Context, e *erasure) (all bool, err e
 // are recorded.
 func (b *batch) eraseSignup(ctx context.Context, e *erasure) error {
 	if len(e.Signup.Fingerprints) > 0 {
-		recorded, err := b.eraseRows(ctx, e, "erase_share", e.UserID, e.Signup.Fingerprints, b.portion())
+		recorded, err := b.eraseShare(ctx, e)
 		if err != nil || recorded >= int64(b.portion()) {
 			return err
 		}
 	}
 	_, err := b.eraseRows(ctx, e, "erase_signup", e.UserID, *e.signup)
 	return err
+}
+
+// eraseShare records users that share a fingerprint, and returns how many rows it wrote.
+func (b *batch) eraseShare(ctx context.Context, e *erasure) (recorded int64, err error) {
+	var share pgx.Batch
+	share.Queue(b.statement("use_bitmaps"))
+	share.Queue(b.statement("erase_share"), e.UserID, e.Signup.Fingerprints, b.portion()).Exec(func(tag pgconn.CommandTag) error {
+		recorded = tag.RowsAffected()
+		return nil
+	})
+	share.Queue(b.statement("use_indexes"))
+	if err := b.send(ctx, &share); err != nil {
+		return 0, err
+	}
+	e.progressed = e.progressed || recorded > 0
+	return recorded, nil
 }
 
 // eraseNext ends the erasure when nothing is left. Otherwise the next step follows at once, or

@@ -66,7 +66,7 @@ func (b *batch) loadOwn(ctx context.Context) error {
 	return nil
 }
 
-// queueSignup queues reading the signups, with their attributes if the configuration has a condition.
+// queueSignup queues reading the signups, with their attributes if a condition may need them.
 func (o *ownLoads) queueSignup(attributes bool) {
 	var hash int64
 	var s reward.Signup

@@ -11,5 +11,6 @@ SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
        set_config('enable_hashjoin', 'off', true),
        set_config('enable_bitmapscan', 'off', true),
        set_config('enable_sort', 'off', true),
+       set_config('enable_incremental_sort', 'off', true),
        set_config('enable_mergejoin', 'off', true),
        set_config('jit', 'off', true);

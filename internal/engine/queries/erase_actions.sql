@@ -1,8 +1,9 @@
 -- Removes the visitor from at most $2 actions of the user $1. Skips actions that a writer has
--- locked.
+-- locked. The rows of a portion are changed by ctid: the planner does not expect that a user has
+-- many rows, and may read all of them for each.
 -- Uses action_pkey.
 WITH portion AS MATERIALIZED (
-    SELECT action_id
+    SELECT ctid
       FROM referral.action
      WHERE actor_id = $1 AND user_id = $1 AND visitor_id IS NOT NULL
      LIMIT $2
@@ -11,4 +12,4 @@ WITH portion AS MATERIALIZED (
 UPDATE referral.action AS a
    SET visitor_id = NULL
   FROM portion
- WHERE a.actor_id = $1 AND a.action_id = portion.action_id;
+ WHERE a.ctid = portion.ctid;

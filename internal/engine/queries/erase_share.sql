@@ -1,6 +1,6 @@
 -- Records the users that share one of the fingerprints $2 with the user $1: at most $3 that are not
 -- recorded yet. Each is recorded both ways, in the order in which all engines insert them.
--- Uses signup_fingerprint and shared_fingerprint_pkey.
+-- Uses signup_fingerprint, after use_bitmaps, and shared_fingerprint_pkey.
 WITH sharing AS (
     SELECT s.user_id
       FROM referral.signup AS s

@@ -1,6 +1,8 @@
 -- Moves touches of visitor $2 of the user $1 to random visitors, one per code, each to a random
 -- time of its day: at most $3, after those of the last step. A touch without a code stays under the
--- old key, so that a repeated write finds it. Skips touches that a writer has locked.
+-- old key, so that a repeated write finds it. Skips touches that a writer has locked or changes.
+-- Touches are changed by ctid: the planner does not expect that a visitor has many touches, and may
+-- read all of them for each.
 --
 -- If a signup of the visitor came since its signups were listed, no touch is moved, and they are
 -- listed again: that signup is not decided yet, or its attribution still follows the touches. So
@@ -23,23 +25,24 @@ WITH v AS MATERIALIZED (
                        AND EXISTS (SELECT FROM referral.deciding_touch(s.user_id, s.visitor_id, s.signed_up_at))))
      LIMIT 1
 ), portion AS MATERIALIZED (
-    SELECT touch_id, code, touched_at
+    SELECT ctid, touch_id, code, touched_at
       FROM referral.touch
      WHERE visitor_id = $2 AND touch_id > (SELECT moved_after FROM v) AND NOT blanked
        AND NOT EXISTS (SELECT FROM late)
      ORDER BY touch_id
      LIMIT $3
        FOR UPDATE SKIP LOCKED
-), moved AS (
-    INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, blanked)
-    SELECT md5(salt || coalesce(referral.normal_code(code), '')), gen_random_uuid()::text, code,
-           date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
-      FROM portion, v
 ), blanked_touch AS (
     UPDATE referral.touch AS t
        SET code = '', touched_at = now(), landing_url = NULL, referer = NULL, blanked = true
       FROM portion AS p
-     WHERE t.visitor_id = $2 AND t.touch_id = p.touch_id
+     WHERE t.ctid = p.ctid
+    RETURNING p.code, p.touched_at
+), moved AS (
+    INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, blanked)
+    SELECT md5(salt || coalesce(referral.normal_code(code), '')), gen_random_uuid()::text, code,
+           date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
+      FROM blanked_touch, v
 ), listed_again AS (
     UPDATE referral.erasing_visitor
        SET listed_after = '', listed = false, settled_after = '', settled = false
