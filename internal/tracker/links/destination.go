@@ -121,7 +121,8 @@ func web(u *url.URL) bool {
 }
 
 // within returns the requested URL in absolute form if it is on the host of own, else an empty
-// string.
+// string. Scheme and host are always as own has them, so that no spelling of a host in the request
+// can lead to another one.
 func within(own, to string) string {
 	home, err := url.Parse(own)
 	if err != nil || !web(home) {
@@ -132,20 +133,33 @@ func within(own, to string) string {
 	case err != nil:
 		return ""
 	case strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//"):
-		target.Scheme, target.Host = home.Scheme, home.Host
 	case !web(target) || address(target) != address(home):
 		return ""
 	}
+	target.Scheme, target.Host = home.Scheme, home.Host
 	return escape(target.String())
 }
 
-// address is a URL's host and port in canonical form.
+// address is a URL's host and port, where ASCII letters are lower case.
 func address(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	return net.JoinHostPort(lowerASCII(u.Hostname()), port)
+}
+
+// lowerASCII lowers the letters A to Z, and leaves all other characters. How these are lowered
+// differs between Go, browsers and databases: U+0130 is an i in Go, and an i and a dot above it in
+// browsers.
+func lowerASCII(text string) string {
+	lower := []byte(text)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] += 'a' - 'A'
+		}
+	}
+	return string(lower)
 }
 
 // escape escapes a URL for use in a header.

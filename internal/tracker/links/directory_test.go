@@ -215,6 +215,19 @@ func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w.expect("ann1", "unknown")
 }
 
+// Only the database knows how it lowers other letters than A to Z: a guess could lead to another
+// link.
+func TestSpellingIsNotGuessedDuringAnOutage(t *testing.T) {
+	w := newWorld(t)
+	w.asOwner(insertLink, "simit", "https://shop.example/", nil, nil)
+	w.expect("simit", "https://shop.example/")
+	w.proxy.Swallow()
+	w.proxy.Cut()
+	w.now = w.now.Add(time.Minute)
+	w.expect("SIMIT", "https://shop.example/")
+	w.expect("S\u0130M\u0130T", "unavailable")
+}
+
 func TestVisitorsAreRememberedForTheLongestWindow(t *testing.T) {
 	w := newWorld(t)
 	expect := func(want time.Duration) {

@@ -2,7 +2,6 @@ package links
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,8 +23,8 @@ func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	code = d.normal(code)
 	link, err := d.find(ctx, code)
 	if err == ErrUnavailable { //nolint:errorlint // find wraps nothing
-		// Only the database knows how it writes this spelling. Nearly always it is in lower case.
-		if known, ok := d.links.Get(strings.ToLower(code)); ok {
+		// Only the database knows how it writes this spelling. Nearly always A to Z are in lower case.
+		if known, ok := d.links.Get(lowerASCII(code)); ok {
 			return usable(known.link, d.now())
 		}
 	}

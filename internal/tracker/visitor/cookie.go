@@ -27,7 +27,7 @@ const (
 )
 
 // domainName has at least one dot: browsers take no cookie for a top-level domain.
-var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$`)
+var domainName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+$`)
 
 // NewCookie returns the strictest cookie that works under the public URL. With a domain every host
 // under it gets the cookie; without one only the host that set it, and no other host can replace
@@ -38,16 +38,16 @@ var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0
 // tracker.
 func NewCookie(public *url.URL, domain string) (Cookie, error) {
 	c := Cookie{Name: hostPrefix + cookieName, Secure: public.Scheme == "https" || !local(public.Hostname())}
-	if domain = strings.ToLower(strings.TrimPrefix(domain, ".")); domain != "" {
-		host := strings.ToLower(public.Hostname())
+	if domain = strings.TrimPrefix(domain, "."); domain != "" {
+		host := public.Hostname()
 		switch {
 		case !domainName.MatchString(domain) || net.ParseIP(domain) != nil:
 			return Cookie{}, errors.New("the cookie's domain must be a domain name such as shop.example: correct it or leave it out")
-		case host != domain && !strings.HasSuffix(host, "."+domain):
+		case !under(host, domain):
 			return Cookie{}, fmt.Errorf("the public URL's host %s is not under the cookie's domain %s, so browsers would refuse it: "+
 				"correct one of them", host, domain)
 		}
-		c.Domain = domain
+		c.Domain = strings.ToLower(domain) // all ASCII
 	}
 	c.names = []string{c.Name}
 	if c.Domain != "" || !c.Secure {
@@ -64,6 +64,13 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 		c.after += "; Secure"
 	}
 	return c, nil
+}
+
+// under reports whether a host is a domain or a host of it, in any case. Unlike strings.ToLower,
+// strings.EqualFold takes U+0130 for no i, as browsers do.
+func under(host, domain string) bool {
+	subdomain := len(host) - len(domain) - 1
+	return strings.EqualFold(host, domain) || subdomain > 0 && strings.EqualFold(host[subdomain:], "."+domain)
 }
 
 // local reports whether a host is this machine, or a name reserved for it or for tests.

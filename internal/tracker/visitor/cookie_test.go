@@ -51,6 +51,12 @@ func TestADomainThatBrowsersWouldRefuseIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", domain, err)
 		}
 	}
+	// Browsers read U+0130 as i and a dot above it, and not as i.
+	for public, domain := range map[string]string{"https://k\u0130osk.example": "kiosk.example", "https://kiosk.example": "k\u0130osk.example"} {
+		if _, err := visitor.NewCookie(parse(t, public), domain); err == nil {
+			t.Errorf("%s has a cookie for %s", public, domain)
+		}
+	}
 }
 
 func parse(t testing.TB, text string) *url.URL {
