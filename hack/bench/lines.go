@@ -57,6 +57,7 @@ var measurements = []measurement{
 	{[]line{atLeast("facts_vs_plain_insert", 0.5)}, facts},
 	{[]line{atMost("tracker_peak_rss_mib", 64)}, trackerMemory},
 	{[]line{atMost("tracker_peak_rss_mib_headers", 96)}, hostile(unfinishedHeaders)},
+	{[]line{atMost("tracker_peak_rss_mib_unread", 96)}, hostile(unreadAnswers)},
 	{[]line{atMost("tracker_peak_rss_mib_batches", 96)}, hostile(largeBatches)},
 	{[]line{atMost("tracker_peak_rss_mib_codes", 96)}, hostile(manyCodes)},
 	{[]line{atMost("tracker_peak_rss_mib_explanations", 96)}, hostile(largeExplanations)},

@@ -43,7 +43,7 @@ func TestTrackerUnderHostileLoad(t *testing.T) {
 		clients int
 		once    func(ctx context.Context, client, n int)
 	}{
-		{200, h.slowHeader}, {8, h.flood}, {4, h.junkToken}, {4, h.largeBatch}, {4, h.prefetch}, {4, h.unknownCode},
+		{200, h.slowHeader}, {200, h.unread}, {8, h.flood}, {4, h.junkToken}, {4, h.largeBatch}, {4, h.prefetch}, {4, h.unknownCode},
 		{4, h.shop},
 	} {
 		for client := range part.clients {
@@ -153,6 +153,26 @@ func (h *hostile) raw(ctx context.Context, text []byte, patience time.Duration) 
 var endlessHeader = append([]byte("GET / HTTP/1.1\r\nHost: x\r\nCookie: a="), bytes.Repeat([]byte("x"), 200<<10)...)
 
 func (h *hostile) slowHeader(ctx context.Context, _, _ int) { h.raw(ctx, endlessHeader, 4*time.Second) }
+
+// unread requests the API's description many times on a connection of its own, and reads no answer.
+func (h *hostile) unread(ctx context.Context, _, _ int) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", h.address)
+	if err != nil {
+		pause(ctx, 10*time.Millisecond)
+		return
+	}
+	defer c.Close()
+	end, _ := ctx.Deadline()
+	_ = c.SetDeadline(end)
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(1) // the buffers between tracker and client are full soon
+	}
+	for err == nil { // until the tracker reads no more, and the attack ends
+		_, err = c.Write(manyRequests)
+	}
+}
+
+var manyRequests = bytes.Repeat([]byte("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"), 1000)
 
 func (h *hostile) get(ctx context.Context, path string, header ...string) {
 	var text strings.Builder

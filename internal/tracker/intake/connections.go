@@ -17,6 +17,10 @@ const (
 	usualHeader = 16 << 10
 	// refusalTimeout is how long a refusal may take to be sent.
 	refusalTimeout = 10 * time.Millisecond
+	// unreadTimeout is how long a client may take to receive what one write sends before its connection
+	// may be closed for another. Else clients that read nothing would hold all connections until the
+	// server's WriteTimeout.
+	unreadTimeout = time.Second
 )
 
 // refusal is sent where no request has been read, so that net/http cannot answer.
@@ -31,15 +35,16 @@ type Connections struct {
 	// ones keep no visitor away.
 	usual, long *Budget
 	longest     int64 // the most that a header may take
+	now         func() time.Time
 
 	mu      sync.Mutex
 	open    int
 	refused uint64
 	evicted uint64
-	// idle are the connections between two requests, and reading those whose header has begun and
-	// not ended; the first has been so for longest. usualReading are those of reading whose header is
-	// a usual one.
-	idle, reading, usualReading list.List
+	// idle are the connections between two requests, reading those whose header has begun and not
+	// ended, and sending those in a request to which a part of the answer is being sent; the first has
+	// been so for longest. usualReading are those of reading whose header is a usual one.
+	idle, reading, sending, usualReading list.List
 }
 
 // NewConnections allows so many connections at a time, and so many bytes of their headers: a third
@@ -47,7 +52,7 @@ type Connections struct {
 func NewConnections(most int, headerBytes int64) *Connections {
 	usual := headerBytes / 3
 	long := headerBytes - usual
-	return &Connections{most: most, usual: NewBudget(usual), long: NewBudget(long), longest: long}
+	return &Connections{most: most, usual: NewBudget(usual), long: NewBudget(long), longest: long, now: time.Now}
 }
 
 // Stats are numbers of connections.
@@ -119,13 +124,16 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 // admit counts a connection, and closes another if there are too many. It returns nil if all others
-// are in requests.
+// are in requests, and none of their clients leaves an answer unread.
 func (c *Connections) admit(accepted net.Conn) *conn {
 	c.mu.Lock()
 	var longest *conn
 	if c.open >= c.most {
 		if longest = first(&c.idle); longest == nil {
 			longest = first(&c.reading)
+		}
+		if longest == nil {
+			longest = c.unread(func(*conn) bool { return true })
 		}
 		if longest == nil {
 			c.refused++
@@ -155,16 +163,33 @@ func first(of *list.List) *conn {
 	return longest
 }
 
+// unread returns the connection that has been sending for longest, for at least unreadTimeout, of
+// those for which wanted returns true; nil if there is none. c.mu is locked.
+func (c *Connections) unread(wanted func(*conn) bool) *conn {
+	latest := c.now().Add(-unreadTimeout)
+	for place := c.sending.Front(); place != nil; place = place.Next() {
+		longest, _ := place.Value.(*conn) // the lists have nothing else
+		if longest.since.After(latest) {
+			return nil
+		}
+		if wanted(longest) {
+			return longest
+		}
+	}
+	return nil
+}
+
 // conn is a connection, which is idle, reading a header, or in a request.
 type conn struct {
 	net.Conn
 	of *Connections
 
 	// Guarded by of.mu.
-	in         *list.List // idle, reading, or nil in a request
+	in         *list.List // idle, reading, or in a request: sending, or nil
 	place      *list.Element
+	since      time.Time     // of sending
 	usualPlace *list.Element // in usualReading; nil: it is not there
-	unread     bool          // the handler has returned without reading the body to its end
+	unreadBody bool          // the handler has returned without reading the body to its end
 	gone       bool          // not counted any more
 	header     int64         // bytes of the header so far
 	charge     charge
@@ -228,16 +253,43 @@ func (c *conn) begin() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.remove()
-	c.unread = false
+	c.unreadBody = false
 }
 
-// end is the end of a request, whose answer is still to be sent. unread: its body was not read to
-// its end.
-func (c *conn) end(unread bool) {
+// end is the end of a request, whose answer is still to be sent. unreadBody: its body was not read
+// to its end.
+func (c *conn) end(unreadBody bool) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.forget()
-	c.unread = unread
+	c.unreadBody = unreadBody
+}
+
+// inRequest reports whether the connection is in a request; of.mu is locked.
+func (c *conn) inRequest() bool { return c.in == nil || c.in == &c.of.sending }
+
+// Write sends a part of an answer. It takes long if the client does not read.
+func (c *conn) Write(from []byte) (int, error) {
+	c.beginSending()
+	defer c.endSending()
+	return c.Conn.Write(from)
+}
+
+func (c *conn) beginSending() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.in == nil && !c.gone { // else it may be closed for another anyway
+		c.since = c.of.now()
+		c.enter(&c.of.sending)
+	}
+}
+
+func (c *conn) endSending() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.in == &c.of.sending {
+		c.remove()
+	}
 }
 
 // rest is the beginning of the time after a request, whose answer is sent.
@@ -260,7 +312,7 @@ func (c *conn) restLocked() {
 func (c *conn) restIfUnread() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.in == nil && c.unread {
+	if c.in == nil && c.unreadBody {
 		c.restLocked()
 	}
 }
@@ -299,7 +351,7 @@ func (c *conn) Read(into []byte) (int, error) {
 func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.in == nil {
+	if c.inRequest() {
 		return true, nil // of a body, or of nothing any more
 	}
 	if c.in == &c.of.idle {
@@ -314,8 +366,8 @@ func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 	c.discharge()
 	c.removeUsual()
 	fits = due.budget.Take(due.bytes)
-	if !fits && due.budget == c.of.usual {
-		if evicted = first(&c.of.usualReading); evicted != nil {
+	if !fits {
+		if evicted = c.of.evictable(due.budget); evicted != nil {
 			c.of.evicted++
 			evicted.leave()
 			fits = due.budget.Take(due.bytes)
@@ -330,6 +382,17 @@ func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 		c.usualPlace = c.of.usualReading.PushBack(c)
 	}
 	return true, evicted
+}
+
+// evictable returns a connection that may be closed so that its header gives bytes of a budget
+// back; nil if there is none. c.mu is locked.
+func (c *Connections) evictable(budget *Budget) *conn {
+	if budget == c.usual {
+		if longest := first(&c.usualReading); longest != nil {
+			return longest
+		}
+	}
+	return c.unread(func(other *conn) bool { return other.charge.budget == budget })
 }
 
 // chargeFor is what a header that has begun with so many bytes is charged. One that is longer than

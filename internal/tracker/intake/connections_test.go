@@ -26,6 +26,9 @@ type world struct {
 	begun   chan struct{}          // receives from each request to /wait
 	proceed chan struct{}          // closed: these are answered
 	sending atomic.Pointer[func()] // runs once, when the server sends something; nil: nothing runs
+	now     atomic.Int64           // nanoseconds since 1970; no time passes by itself
+	full    atomic.Bool            // what is sent to a new connection is never taken
+	blocked chan struct{}          // receives when something is to be sent to such a connection
 
 	mu   sync.Mutex
 	idle map[string]int // how often the connection from an address became idle
@@ -35,13 +38,17 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	t.Helper()
 	w := &world{
 		TB: t, Connections: intake.NewConnections(connections, headerBytes),
-		begun: make(chan struct{}), proceed: make(chan struct{}), idle: map[string]int{},
+		begun: make(chan struct{}), proceed: make(chan struct{}), blocked: make(chan struct{}), idle: map[string]int{},
 	}
+	w.SetClock(func() time.Time { return time.Unix(0, w.now.Load()) })
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/wait", func(http.ResponseWriter, *http.Request) {
 		w.begun <- struct{}{}
 		<-w.proceed
+	})
+	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, 1<<20)) // more than net/http keeps until the handler has returned
 	})
 	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute, ReadTimeout: time.Minute, MaxHeaderBytes: 256 << 10}
@@ -84,19 +91,32 @@ type watched struct {
 func (l *watched) Accept() (net.Conn, error) {
 	l.world.accepts.Add(1)
 	accepted, err := l.Listener.Accept()
-	return &watchedConn{accepted, l.world}, err
+	return &watchedConn{Conn: accepted, world: l.world, full: l.world.full.Load(), closed: make(chan struct{})}, err
 }
 
 type watchedConn struct {
 	net.Conn
-	world *world
+	world  *world
+	full   bool // as if the client read nothing, and all buffers were full
+	close  sync.Once
+	closed chan struct{}
 }
 
 func (c *watchedConn) Write(content []byte) (int, error) {
+	if c.full {
+		c.world.blocked <- struct{}{}
+		<-c.closed
+		return 0, net.ErrClosed
+	}
 	if run := c.world.sending.Swap(nil); run != nil {
 		(*run)()
 	}
 	return c.Conn.Write(content)
+}
+
+func (c *watchedConn) Close() error {
+	c.close.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 func (c *watchedConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
@@ -146,6 +166,16 @@ func (w *world) dial() *client {
 	return &client{TB: w.TB, Conn: c, answers: bufio.NewReader(c)}
 }
 
+// unread sends a request on a connection whose client reads no answer, and returns once the server
+// sends one.
+func (w *world) unread(request string) {
+	w.Helper()
+	w.full.Store(true)
+	w.dial().send(request)
+	w.full.Store(false)
+	<-w.blocked
+}
+
 func (c *client) send(text string) *client {
 	c.Helper()
 	_, _ = io.WriteString(c.Conn, text) // the connection may be closed: answer finds out
@@ -162,6 +192,16 @@ func (c *client) answer() (status int, stays bool) {
 	_, _ = io.Copy(io.Discard, response.Body)
 	_ = response.Body.Close()
 	return response.StatusCode, !response.Close
+}
+
+// status sends the status of the next answer.
+func (c *client) status() <-chan int {
+	statuses := make(chan int, 1)
+	go func() {
+		status, _ := c.answer()
+		statuses <- status
+	}()
+	return statuses
 }
 
 func (c *client) expect(what string, status int, stays bool) {
@@ -228,6 +268,59 @@ func TestConnectionIsInItsRequestUntilTheAnswerIsSent(t *testing.T) {
 		return status == 204
 	})
 	first.expect("first, idle", 0, false)
+}
+
+// The clients of unread answers hold their connections for a second, so that no answer is cut off
+// on its way.
+func TestUnreadAnswersShutOutNoVisitor(t *testing.T) {
+	for name, page := range map[string]string{"sent after the handler": "/", "sent by the handler": "/large"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 3, 1<<20)
+			for range 3 {
+				w.unread("GET " + page + " HTTP/1.1\r\nHost: x\r\n\r\n")
+			}
+			w.dial().expect("a visitor at once", 503, false)
+			w.now.Add(int64(time.Second))
+			for range 3 { // each takes the place of one that is unread
+				visitor := w.dial().send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+				select {
+				case <-w.begun:
+				case status := <-visitor.status():
+					t.Fatalf("a visitor is answered with %d", status)
+				}
+			}
+			w.dial().expect("a visitor while all others are in requests", 503, false)
+			close(w.proceed)
+		})
+	}
+}
+
+func TestUnreadAnswersHoldTheirPlacesLongerThanIdleConnections(t *testing.T) {
+	w := newWorld(t, 2, 1<<20)
+	w.unread(get + "\r\n")
+	w.now.Add(int64(time.Minute))
+	idle := w.dial()
+	idle.send(get+"\r\n").expect("first", 204, true)
+	w.awaitIdle(idle, 1)
+	w.dial().send(get+"\r\n").expect("second", 204, true)
+	idle.expect("first, idle", 0, false)
+}
+
+// A header stays in memory until the handler returns.
+func TestUnreadAnswersShutOutNoVisitorWithManyCookies(t *testing.T) {
+	w := newWorld(t, 100, 192<<10)
+	for name, bytes := range map[string]int{"a usual header": 10 << 10, "a long one": 20 << 10} {
+		t.Run(name, func(*testing.T) {
+			header := " HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("x", bytes) + "\r\n\r\n"
+			fit := map[int]int{10 << 10: 5, 20 << 10: 1}[bytes]
+			for range fit {
+				w.unread("GET /large" + header)
+			}
+			w.dial().send("GET /"+header).expect("a visitor at once", 503, false)
+			w.now.Add(int64(time.Second))
+			w.dial().send("GET /"+header).expect("a visitor", 204, true)
+		})
+	}
 }
 
 func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {
