@@ -17,7 +17,7 @@ func (m *Metrics) WatchQueue(queue Queue) {
 	counter("referral_tracker_touches_written_total", "Touches written to the database.", queue.Written)
 	counter("referral_tracker_touches_shed_total",
 		"Touches not written because the queue was full. Visitors' tokens remember them all the same.", queue.Shed)
-	counter("referral_tracker_touches_refused_total", "Touches dropped because the database refused their values.", queue.Refused)
+	counter("referral_tracker_touches_refused_total", "Touches dropped because the database refused them.", queue.Refused)
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "referral_tracker_touches_queued", Help: "Touches waiting to be written.",
 	}, func() float64 { return float64(queue.Depth()) }))

@@ -36,6 +36,7 @@ type Queue struct {
 	waiting []Touch
 	bytes   int
 	closed  bool
+	full    bool // touches were shed since a touch was last removed
 
 	wake    chan struct{} // a touch waits
 	ending  chan struct{} // closed: Run writes the waiting touches and returns
@@ -51,7 +52,7 @@ type Queue struct {
 type Stats struct {
 	Written uint64
 	Shed    uint64 // dropped because the queue was full or closed
-	Refused uint64 // dropped because the database refused their values
+	Refused uint64 // dropped because the database refused them
 	Depth   int
 }
 
@@ -103,14 +104,16 @@ func (q *Queue) Add(t Touch) bool {
 	t.LandingURL, t.Referer = address(t.LandingURL), address(t.Referer)
 	size := t.size()
 	q.mu.Lock()
-	full := q.closed || len(q.waiting) >= q.options.Capacity || q.bytes+size > q.options.Bytes
-	if !full {
+	full := len(q.waiting) >= q.options.Capacity || q.bytes+size > q.options.Bytes
+	q.full = q.full || full
+	taken := !q.closed && !full
+	if taken {
 		t.Code, t.LandingURL, t.Referer = strings.Clone(t.Code), strings.Clone(t.LandingURL), strings.Clone(t.Referer)
 		q.waiting = append(q.waiting, t)
 		q.bytes += size
 	}
 	q.mu.Unlock()
-	if full {
+	if !taken {
 		q.shed.Add(1)
 		return false
 	}

@@ -117,6 +117,80 @@ func TestARefusedTouchCostsNoOther(t *testing.T) {
 	}
 }
 
+// refuseBad makes a trigger of the shop's own refuse touches of the code "bad".
+func (w *world) refuseBad() {
+	w.Helper()
+	_, err := w.owner.Exec(w.Context(), `CREATE SEQUENCE public.attempt;
+		CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+		'BEGIN IF NEW.code = ''bad'' THEN RAISE EXCEPTION ''attempt %'', nextval(''public.attempt''); END IF; RETURN NEW; END';
+		CREATE TRIGGER refuse BEFORE INSERT ON referral.touch FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
+	testworld.Must(w, err)
+}
+
+// attempts is how often the trigger has refused a touch.
+func (w *world) attempts() int {
+	w.Helper()
+	var n int
+	testworld.Must(w, w.owner.QueryRow(w.Context(), "SELECT last_value FROM public.attempt").Scan(&n))
+	return n
+}
+
+func bad(id string) touches.Touch {
+	t := touch(id)
+	t.Code = "bad"
+	return t
+}
+
+func TestATouchThatFailsForAnUnknownReasonCostsNoOther(t *testing.T) {
+	w := newWorld(t)
+	w.refuseBad()
+	q := w.queue(touches.Options{Delay: time.Hour})
+	for _, t := range []touches.Touch{touch("a"), bad("b"), touch("c"), touch("d")} {
+		q.Add(t)
+	}
+	w.close(q)
+	w.expect("a", "c", "d")
+	if got := q.Stats(); got != (touches.Stats{Written: 3, Refused: 1}) {
+		t.Errorf("stats: %+v", got)
+	}
+}
+
+// While nothing is written, the reason may be another than the touches.
+func TestTouchesThatFailForAnUnknownReasonAreKeptUntilOthersAreWritten(t *testing.T) {
+	w := newWorld(t)
+	w.refuseBad()
+	q := w.queue(touches.Options{Group: 2})
+	for _, id := range []string{"a", "b", "c"} { // more than a group of them
+		q.Add(bad(id))
+	}
+	w.await(q, "kept", func(s touches.Stats) bool { return s.Depth == 3 && w.attempts() > 8 })
+	if got := q.Stats(); got != (touches.Stats{Depth: 3}) {
+		t.Errorf("stats: %+v", got)
+	}
+	q.Add(touch("d"))
+	w.await(q, "written", func(s touches.Stats) bool { return s.Written == 1 })
+	w.expect("d")
+	_, err := w.owner.Exec(t.Context(), "DROP TRIGGER refuse ON referral.touch")
+	testworld.Must(t, err)
+	w.close(q)
+	if got := q.Stats(); got.Written+got.Refused != 4 || got.Refused < 1 || got.Depth != 0 {
+		t.Errorf("stats: %+v", got)
+	}
+}
+
+// Else touches that always fail would keep out all others for ever.
+func TestTouchesThatFailForAnUnknownReasonGiveUpTheirPlacesInAFullQueue(t *testing.T) {
+	w := newWorld(t)
+	w.refuseBad()
+	q := w.queue(touches.Options{Capacity: 3})
+	for _, id := range []string{"a", "b", "c"} {
+		q.Add(bad(id))
+	}
+	w.await(q, "the next is taken", func(touches.Stats) bool { return q.Add(touch("d")) })
+	w.await(q, "written", func(s touches.Stats) bool { return s.Written == 1 })
+	w.expect("d")
+}
+
 func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {
 	w := newWorld(t)
 	q := w.queue(touches.Options{})

@@ -55,6 +55,18 @@ func (w *world) close(q *touches.Queue) {
 	testworld.Must(w, q.Close(ctx))
 }
 
+// await returns once what a queue has done is as expected.
+func (w *world) await(q *touches.Queue, what string, expected func(touches.Stats) bool) {
+	w.Helper()
+	for range 3000 {
+		if expected(q.Stats()) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.Fatalf("%s: %+v", what, q.Stats())
+}
+
 // expect compares the ids of the touches that were written.
 func (w *world) expect(want ...string) {
 	w.Helper()

@@ -2,6 +2,7 @@ package touches
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,24 +21,19 @@ func (q *Queue) write(ctx context.Context) {
 	failing := false
 	for q.await(ctx) {
 		group, began := q.first(), time.Now()
-		err := q.record(ctx, group)
-		switch {
-		case err == nil:
-			q.remove(len(group))
+		if err := q.writeGroup(ctx, group); err != nil {
+			if !failing {
+				q.log.Warn("Keeping touches until the database takes them", "error", postgres.Message(err))
+			}
+			failing = true
+			q.pause(ctx, delay.NextBackOff())
+		} else {
 			if failing {
 				q.log.Info("Writing touches again", "waiting", q.Stats().Depth)
 			}
 			failing = false
 			delay.Reset()
 			q.pause(ctx, q.pace(len(group))-time.Since(began))
-		case postgres.Data(err):
-			q.recordEach(ctx, group)
-		default:
-			if !failing {
-				q.log.Warn("Keeping touches until the database takes them", "error", postgres.Message(err))
-			}
-			failing = true
-			q.pause(ctx, delay.NextBackOff())
 		}
 		if ctx.Err() != nil {
 			return
@@ -109,16 +105,6 @@ func (q *Queue) first() []Touch {
 	return slices.Clone(q.waiting[:min(len(q.waiting), q.options.Group)])
 }
 
-// remove removes the first n touches from the queue.
-func (q *Queue) remove(n int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i := range n {
-		q.bytes -= q.waiting[i].size()
-	}
-	q.waiting = slices.Delete(q.waiting, 0, n)
-}
-
 func (q *Queue) record(ctx context.Context, group []Touch) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
@@ -130,18 +116,89 @@ func (q *Queue) record(ctx context.Context, group []Touch) error {
 	return nil
 }
 
-// recordEach writes the touches of a group one by one, and drops those that the database refuses.
-func (q *Queue) recordEach(ctx context.Context, group []Touch) {
-	for _, touch := range group {
-		err := q.record(ctx, []Touch{touch})
-		switch {
-		case err == nil:
-		case postgres.Data(err):
-			q.refused.Add(1)
-			q.log.Error("Dropping a touch that the database refuses", "error", postgres.Message(err))
-		default:
-			return // the rest stays in the queue
-		}
-		q.remove(1)
+// attempt is what became of a group: of its first settled touches, all but the failed ones are
+// written, or the database refused their values.
+type attempt struct {
+	settled int
+	written bool    // at least one of them
+	failed  []Touch // alone, for an unknown reason
+	reason  error   // of the last of these
+}
+
+// mostFailed is how many touches of a group may fail, each alone, before the group is left until
+// later, if none is written: the reason is then likely to be another than the touches.
+const mostFailed = 16
+
+// errMostFailed ends an attempt.
+var errMostFailed = errors.New("too many touches fail")
+
+// writeGroup writes a group, and removes from the queue what is settled of it.
+//
+// A touch that fails alone for an unknown reason, such as a trigger of the shop's own, is dropped if
+// another touch of the group was written. If none was, it waits for its next attempt behind all
+// others; but if the queue is full it is dropped, so that touches that always fail keep out no
+// others. An error is returned if the rest of the group is to be kept for later.
+func (q *Queue) writeGroup(ctx context.Context, group []Touch) error {
+	var a attempt
+	err := q.try(ctx, group, &a)
+	dropped := q.settle(&a)
+	if dropped > 0 {
+		q.refused.Add(uint64(dropped))
+		q.log.Error("Dropping touches that fail for an unknown reason", "touches", dropped, "error", postgres.Message(a.reason))
 	}
+	if errors.Is(err, errMostFailed) || err == nil && !a.written {
+		return a.reason // nil if none failed
+	}
+	return err
+}
+
+// try writes a part of a group. If it fails for its data or its size, each half is tried, so that
+// few touches that fail cost few statements. An error ends the attempt; it is nobody's failure.
+func (q *Queue) try(ctx context.Context, part []Touch, a *attempt) error {
+	err := q.record(ctx, part)
+	switch {
+	case err == nil:
+		a.written = true
+	case postgres.FaultOf(err) != postgres.FaultBatch:
+		return err
+	case len(part) > 1:
+		half := len(part) / 2
+		if err := q.try(ctx, part[:half], a); err != nil {
+			return err
+		}
+		return q.try(ctx, part[half:], a)
+	case postgres.Data(err):
+		q.refused.Add(1)
+		q.log.Error("Dropping a touch that the database refuses", "error", postgres.Message(err))
+	case postgres.Classify(err) == postgres.ClassUnknown:
+		a.failed, a.reason = append(a.failed, part[0]), err
+	default:
+		return err // one touch is no smaller batch, such as after a timeout
+	}
+	a.settled += len(part)
+	if !a.written && len(a.failed) >= mostFailed {
+		return errMostFailed
+	}
+	return nil
+}
+
+// settle removes the settled touches of an attempt from the queue, and puts the failed ones behind
+// all others, unless they are dropped. It returns how many are.
+func (q *Queue) settle(a *attempt) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range a.settled {
+		q.bytes -= q.waiting[i].size()
+	}
+	q.waiting = slices.Delete(q.waiting, 0, a.settled)
+	if a.written || q.full {
+		dropped = len(a.failed)
+	} else {
+		for i := range a.failed {
+			q.bytes += a.failed[i].size()
+		}
+		q.waiting = append(q.waiting, a.failed...)
+	}
+	q.full = q.full && a.settled == 0
+	return dropped
 }
