@@ -9,11 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
+
+// comment is a comment of documented SQL.
+var comment = regexp.MustCompile(`(?m)--.*$`)
 
 // recipe returns the documented SQL that writes to a table, without BEGIN and COMMIT.
 func recipe(t *testing.T, table string) string {
@@ -24,8 +28,9 @@ func recipe(t *testing.T, table string) string {
 	testworld.Must(t, err)
 	for _, block := range strings.Split(string(text), "```sql\n")[1:] {
 		block, _, _ = strings.Cut(block, "```")
-		if at := strings.Index(block, "INSERT INTO referral."+table+" "); at >= 0 {
-			return strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(block[at:], "COMMIT;", "")), ";")
+		if strings.Contains(block, "INSERT INTO referral."+table+" ") {
+			block = strings.NewReplacer("BEGIN;", "", "COMMIT;", "").Replace(comment.ReplaceAllString(block, ""))
+			return strings.TrimSuffix(strings.TrimSpace(block), ";")
 		}
 	}
 	t.Fatalf("docs/add-it-to-your-shop.md writes no %s", table)
@@ -33,6 +38,13 @@ func recipe(t *testing.T, table string) string {
 }
 
 var parameter = regexp.MustCompile(`:'(\w+)'`)
+
+// withValues puts values in the places of a recipe's parameters.
+func withValues(recipe string, values map[string]string) string {
+	return parameter.ReplaceAllStringFunc(recipe, func(named string) string {
+		return "'" + values[strings.Trim(named, ":'")] + "'"
+	})
+}
 
 // A shop puts the recipe into the transaction of its order, whatever the order is like.
 func TestRecipeNeverAbortsAnOrder(t *testing.T) {
@@ -54,10 +66,7 @@ func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 				"user": fmt.Sprint("u", max(n, 1)), "order": "o", "refund": "r", "amount": "2500", "currency": "USD", "visitor": "v", "code": "",
 			}
 			maps.Copy(values, change)
-			sql := parameter.ReplaceAllStringFunc(text, func(named string) string {
-				return "'" + values[strings.Trim(named, ":'")] + "'"
-			})
-			if _, err := w.writer.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			if _, err := w.writer.Exec(t.Context(), withValues(text, values), pgx.QueryExecModeSimpleProtocol); err != nil {
 				t.Errorf("%s with %v: %v", table, change, err)
 			}
 		}
@@ -66,5 +75,29 @@ func TestRecipeNeverAbortsAnOrder(t *testing.T) {
 		if got := testworld.Value[int64](t, w, "SELECT count(*) FROM referral."+table); got != want {
 			t.Errorf("%d rows of %s, want %d", got, table, want)
 		}
+	}
+}
+
+// Whatever the visitor's cookie is: a visitor can write it.
+func TestRecipeLeadsEachVisitorToTheDestination(t *testing.T) {
+	w := newWorld(t)
+	testworld.Exec(t, w, `INSERT INTO referral.link (code, campaign, referrer_id, destination) VALUES ('ann1', 'c', 'ann', 'https://shop.example/')`)
+	text := recipe(t, "touch")
+	for _, visitor := range []string{"v", "", strings.Repeat("v", 256), strings.Repeat("v", 4000)} {
+		for code, want := range map[string][]string{"ann1": {"https://shop.example/"}, "ANN1": {"https://shop.example/"}, "unknown": {}, "": {}} {
+			rows, err := w.writer.Query(t.Context(), withValues(text, map[string]string{"code": code, "visitor": visitor}), pgx.QueryExecModeSimpleProtocol)
+			if err != nil {
+				t.Errorf("code %q of a visitor of %d characters: %v", code, len(visitor), err)
+				continue
+			}
+			got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("code %q of a visitor of %d characters: %v (-want +got):\n%s", code, len(visitor), err, diff)
+			}
+		}
+	}
+	got := testworld.Column[string](t, w, "SELECT concat_ws(' ', length(visitor_id), count(*)) FROM referral.touch GROUP BY length(visitor_id) ORDER BY 1")
+	if diff := cmp.Diff([]string{"1 2", "255 4"}, got); diff != "" {
+		t.Errorf("lengths of visitors, and their touches (-want +got):\n%s", diff)
 	}
 }
