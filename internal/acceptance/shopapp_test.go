@@ -18,6 +18,7 @@ type shopApp struct {
 	site    string
 	tracker string
 	token   string
+	cookies []string         // names of the visitor's cookie, the current one first
 	seen    chan http.Header // of requests for pages
 }
 
@@ -71,8 +72,11 @@ func (s *shopApp) share(w http.ResponseWriter, user string) {
 // signUp records a signup with the token of the visitor's cookie, if there is one.
 func (s *shopApp) signUp(w http.ResponseWriter, r *http.Request, user string) {
 	signup := map[string]any{"user_id": user}
-	if cookie, err := r.Cookie("__Host-referral"); err == nil {
-		signup["visitor"] = cookie.Value
+	for _, name := range s.cookies {
+		if cookie, err := r.Cookie(name); err == nil {
+			signup["visitor"] = cookie.Value
+			break
+		}
 	}
 	s.call(http.MethodPost, "/v1/signups", signup, nil)
 	http.SetCookie(w, &http.Cookie{Name: "user", Value: user, Path: "/", Secure: true, HttpOnly: true})

@@ -37,6 +37,7 @@ type tracker struct {
 	*testworld.Process
 	address, ops string
 	token, key   string // what its files hold
+	options      testworld.ProcessOptions
 }
 
 // startTracker starts a tracker of the world and waits until it is ready.
@@ -47,16 +48,32 @@ func (w *world) startTracker(address, publicURL, databaseURI string) *tracker {
 	keys, tokens := filepath.Join(dir, "keys"), filepath.Join(dir, "tokens")
 	testworld.Must(w, os.WriteFile(keys, []byte(t.key+"\n"), 0o600))
 	testworld.Must(w, os.WriteFile(tokens, []byte("shop: "+t.token+"\n"), 0o600))
-	t.Process = testworld.Run(w, testworld.ProcessOptions{
+	t.options = testworld.ProcessOptions{
 		Path: testworld.BuildTracker(w),
 		Args: []string{
 			"--listen", t.address, "--ops-listen", t.ops, "--public-url", publicURL, "--keys-file", keys, "--tokens-file", tokens,
 			"--access-log=all", "--log-level=debug",
 		},
 		Env: []string{"DATABASE_URL=" + databaseURI},
-	})
-	w.until("the tracker is ready", func() bool { return t.status(w, "/readyz") == http.StatusOK })
+	}
+	t.run(w)
 	return t
+}
+
+// run starts the process and waits until it is ready.
+func (t *tracker) run(w *world) {
+	w.Helper()
+	t.Process = testworld.Run(w, t.options)
+	w.until("the tracker is ready", func() bool { return t.status(w, "/readyz") == http.StatusOK })
+}
+
+// setCookieDomain restarts the tracker with a domain for its cookies, and tells the shop.
+func (s *site) setCookieDomain(domain string) {
+	s.Helper()
+	testworld.Must(s, s.tracker.Stop(time.Minute))
+	s.tracker.options.Args = append(s.tracker.options.Args, "--cookie-domain", domain)
+	s.tracker.run(s.world)
+	s.shop.cookies = []string{"referral", "__Host-referral"}
 }
 
 // status returns the status of a path at --ops-listen; 0: no answer.
@@ -83,7 +100,7 @@ func newSite(t testing.TB) *site {
 	s.certificate, err = s.authority.Server(siteName)
 	testworld.Must(t, err)
 	trackerAddress := freeAddress(t)
-	s.shop = &shopApp{TB: t, tracker: "http://" + trackerAddress, seen: make(chan http.Header, 64)}
+	s.shop = &shopApp{TB: t, tracker: "http://" + trackerAddress, cookies: []string{"__Host-referral"}, seen: make(chan http.Header, 64)}
 	app := httptest.NewServer(s.shop)
 	t.Cleanup(app.Close)
 	_, port, err := net.SplitHostPort(nginx(t, s.certificate, trackerAddress, app.Listener.Addr().String()))

@@ -198,6 +198,22 @@ func TestRealBrowserEarnsFiveDollars(t *testing.T) {
 	alice.has("5.00 USD")
 }
 
+func TestVisitorsStayTheSameWhenTheCookieGetsADomain(t *testing.T) {
+	s := newSite(t)
+	alice, link := s.shares("alice")
+	before, both := s.newPerson(), s.newPerson()
+	before.open(link)
+	both.open(link)
+	s.setCookieDomain(siteName)
+	_, other := s.shares("dora")
+	both.open(other) // has cookies of both names now
+	before.post("/signup", "user", "bob")
+	before.post("/buy", "order", "order-1")
+	alice.has("5.00 USD")
+	both.post("/signup", "user", "carol")
+	s.eventually("the current cookie counts", "SELECT referrer_id FROM referral.attribution WHERE user_id = 'carol'", "dora")
+}
+
 func TestShopWorksWithoutItsTracker(t *testing.T) {
 	s := newSite(t)
 	visitor := s.newPerson()
