@@ -248,6 +248,7 @@ func TestGatewayPassesNothingThatAVisitorForges(t *testing.T) {
 			"/item?r=ann1":      {asks: true, sells: true, visitor: "v1"},
 			"/style.css?r=ann1": {sells: true},
 			"/r/ann1?to=/item":  {asks: true, location: "https://" + siteName + "/landing"},
+			"/r/next.js":        {asks: true, location: "https://" + siteName + "/landing"}, // a code like a file's name
 		} {
 			if location := w.get(page, forged...).Get("Location"); location != test.location {
 				w.Errorf("%s: the visitor is sent to %q", page, location)

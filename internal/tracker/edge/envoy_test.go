@@ -110,7 +110,7 @@ func TestEnvoyAnswersPrefetchesOfPagesWithACode(t *testing.T) {
 		for target, want := range map[string]string{
 			"/?r=ann1": "", "/things/7?utm_source=x&ref=ann1": "", "/?a=1;r=ann1": "", "/?a=1&amp;r=ann1": "",
 			"/": "shop", "/things/7?page=2": "shop", "/?user=ann1": "shop", "/?r=": "shop", "/r=ann1": "shop", "/style.css?r=ann1": "shop",
-			"/r/ann1": "referral_tracker",
+			"/r/ann1": "referral_tracker", "/r/next.js": "referral_tracker",
 		} {
 			cluster, status, cacheControl := answer(target, headers)
 			same(t, name+": "+target, want, cluster)
