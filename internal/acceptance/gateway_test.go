@@ -60,6 +60,12 @@ func eachGateway(t *testing.T, run func(w *gatewayWorld)) {
 func (w *gatewayWorld) track(answer http.ResponseWriter, r *http.Request) {
 	w.record(&w.tracker, r)
 	answer.Header().Set("Cache-Control", "no-store")
+	if r.URL.Path == "/r/long" {
+		answer.Header().Set("Set-Cookie", longestCookie)
+		answer.Header().Set("Location", longestLocation)
+		answer.WriteHeader(http.StatusFound)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/r/") {
 		http.Redirect(answer, r, "https://"+siteName+"/landing", http.StatusFound)
 		return
@@ -70,6 +76,13 @@ func (w *gatewayWorld) track(answer http.ResponseWriter, r *http.Request) {
 	answer.Header().Set("X-Referral-Visitor", "v1")
 	answer.Header().Set("X-Referral-Code", "ann1")
 }
+
+// A destination has at most 2,048 characters, each of which may be escaped to twelve bytes, and a
+// browser keeps no longer cookie than 4 KiB.
+var (
+	longestLocation = "https://" + siteName + "/" + strings.Repeat("%F0%9F%98%80", 2048-len("https://"+siteName+"/"))
+	longestCookie   = "__Host-referral=" + strings.Repeat("x", 4<<10-len("__Host-referral"))
+)
 
 // sell answers a websocket's handshake and sends back what it receives; other requests are answered
 // with the number of bytes of their bodies. Caches may keep its pages under /cached.
@@ -227,6 +240,18 @@ func TestNginxLetsNoCacheKeepAVisitorsCookie(t *testing.T) {
 			if header.Get("Expires") == expires && test.want[0] == "no-cache" {
 				w.Errorf("%s: it expires at %s", name, expires)
 			}
+		}
+	})
+}
+
+func TestGatewayPassesTheLongestDestination(t *testing.T) {
+	eachGateway(t, func(w *gatewayWorld) {
+		header := w.get("/r/long")
+		if got := header.Get("Location"); got != longestLocation {
+			w.Errorf("the visitor is sent to %d bytes: %.40s", len(got), got)
+		}
+		if got := header.Get("Set-Cookie"); got != longestCookie {
+			w.Errorf("the visitor gets a cookie of %d bytes", len(got))
 		}
 	})
 }
