@@ -247,7 +247,7 @@ func TestTokenCountsAsOfTheEvent(t *testing.T) {
 	const window = 24 * time.Hour
 	touched := time.Now().Add(-2 * window)
 	token := w.keys.Seal(visitor.New().Touched(visitor.NewTouch("abc", touched), window), touched, window)
-	within, beyond, ahead := touched.Add(window-time.Second), touched.Add(window), time.Now().Add(window)
+	within, beyond, ahead := touched.Add(window), touched.Add(window+time.Second), time.Now().Add(window)
 	for user, test := range map[string]struct {
 		occurred *time.Time
 		counts   bool

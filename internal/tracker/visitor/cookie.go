@@ -85,7 +85,11 @@ func local(host string) bool {
 // Names returns the names under which a token is read, the current one first.
 func (c Cookie) Names() []string { return c.names }
 
-// Header is the Set-Cookie header that sets a token.
+// Header is the Set-Cookie header that sets a token. The cookie lives no shorter than the lifetime.
 func (c Cookie) Header(token string, lifetime time.Duration) string {
-	return c.Name + "=" + token + c.before + strconv.FormatInt(int64(lifetime/time.Second), 10) + c.after
+	seconds := int64(lifetime / time.Second)
+	if lifetime%time.Second > 0 {
+		seconds++
+	}
+	return c.Name + "=" + token + c.before + strconv.FormatInt(seconds, 10) + c.after
 }

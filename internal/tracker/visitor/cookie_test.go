@@ -41,6 +41,20 @@ func TestStrictestWorkingCookieIsUsed(t *testing.T) {
 	}
 }
 
+// Browsers count whole seconds, and the cookie lives no shorter than the window.
+func TestCookieLivesForAllOfItsLifetime(t *testing.T) {
+	cookie, err := visitor.NewCookie(parse(t, "https://shop.example"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lifetime, want := range map[time.Duration]int{time.Second: 1, 1500 * time.Millisecond: 2, time.Microsecond: 1, window: 30 * 24 * 3600} {
+		read, err := http.ParseSetCookie(cookie.Header("TOKEN", lifetime))
+		if err != nil || read.MaxAge != want {
+			t.Errorf("%s: %v, %v", lifetime, read, err)
+		}
+	}
+}
+
 func TestADomainThatBrowsersWouldRefuseIsRefused(t *testing.T) {
 	for domain, says := range map[string]string{
 		"other.example": "not under", "hop.example": "not under", "www.shop.example": "not under",

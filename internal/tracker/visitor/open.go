@@ -92,7 +92,7 @@ func (k *Keys) OpenFirst(cookies iter.Seq[string], now time.Time) (Token, error)
 // decode reads what encode wrote.
 func decode(content []byte, now time.Time) (Token, error) {
 	d := decoder{rest: content}
-	expires := d.number()
+	last := d.number()
 	t := Token{VisitorID: d.text()}
 	for i := 0; len(d.rest) > 0 && !d.failed; i++ {
 		t.Last = Touch{ID: d.text(), Code: d.text(), At: time.UnixMicro(d.number()).UTC()}
@@ -107,7 +107,7 @@ func decode(content []byte, now time.Time) (Token, error) {
 	switch {
 	case d.failed:
 		return Token{}, &Refused{Malformed}
-	case !now.Before(time.Unix(expires, 0)):
+	case now.After(time.Unix(last, 0)):
 		return Token{}, &Refused{Outdated}
 	}
 	return t, nil

@@ -52,7 +52,7 @@ func readPaseto(token *paseto.Token, now time.Time) (Token, error) {
 	switch {
 	case err != nil, !fits(c.Visitor), len(c.Touches) > 2:
 		return Token{}, &Refused{Malformed}
-	case !now.Before(time.Unix(c.Expires, 0)):
+	case now.After(time.Unix(c.Expires, 0)):
 		return Token{}, &Refused{Outdated}
 	}
 	t := Token{VisitorID: c.Visitor}

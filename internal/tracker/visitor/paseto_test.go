@@ -45,14 +45,14 @@ func TestTokenOfAnEarlierVersionOpensForItsLifetime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := sealOld(t, ours, oldContent(token))
-			got, err := k.Open(text, noon.Add(window-1))
+			got, err := k.Open(text, noon.Add(window))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(token, got); diff != "" {
 				t.Errorf("token (-sealed +opened):\n%s", diff)
 			}
-			if _, err := k.Open(text, noon.Add(window)); !refusedAs(err, visitor.Outdated) {
+			if _, err := k.Open(text, noon.Add(window+1)); !refusedAs(err, visitor.Outdated) {
 				t.Errorf("after its lifetime: %v", err)
 			}
 		})

@@ -14,7 +14,7 @@ const Prefix = "r1."
 // keys seal for another purpose does not open as a visitor's token.
 var purpose = []byte("referral-operator.io/visitor")
 
-// Seal writes a token that opens until its lifetime is over.
+// Seal writes a token that opens for its lifetime, the end of which belongs to it.
 func (k *Keys) Seal(t Token, now time.Time, lifetime time.Duration) string {
 	const usual = 256
 	sealed, err := k.seal.Encrypt(t.encode(make([]byte, 0, usual), now.Add(lifetime)), purpose)
@@ -26,11 +26,15 @@ func (k *Keys) Seal(t Token, now time.Time, lifetime time.Duration) string {
 	return string(text)
 }
 
-// encode appends the content of a token: the second in which it expires, the visitor's id, and none
-// to two touches, each of id, code and microsecond. Numbers are varints, and texts begin with their
-// length.
-func (t Token) encode(to []byte, expires time.Time) []byte {
-	to = binary.AppendVarint(to, expires.Unix())
+// encode appends the content of a token: the last second in which it opens, the visitor's id, and
+// none to two touches, each of id, code and microsecond. Numbers are varints, and texts begin with
+// their length.
+func (t Token) encode(to []byte, end time.Time) []byte {
+	last := end.Unix()
+	if end.Nanosecond() > 0 {
+		last++ // the token opens no shorter than its lifetime
+	}
+	to = binary.AppendVarint(to, last)
 	to = appendText(to, t.VisitorID)
 	for _, touch := range t.Touches() {
 		to = appendText(to, touch.ID)

@@ -130,11 +130,15 @@ func TestInvalidTokenIsRefused(t *testing.T) {
 		})
 	}
 	t.Run("outdated", func(t *testing.T) {
-		if _, err := k.Open(good, noon.Add(window-1)); err != nil {
-			t.Errorf("within its lifetime: %v", err)
-		}
-		if _, err := k.Open(good, noon.Add(window)); !refusedAs(err, visitor.Outdated) {
-			t.Errorf("after it: %v", err)
+		// A window includes its end. Times of touches have microseconds.
+		for _, sealed := range []time.Time{noon, noon.Add(time.Microsecond), noon.Add(900 * time.Millisecond)} {
+			text := k.Seal(visitor.New(), sealed, window)
+			if _, err := k.Open(text, sealed.Add(window)); err != nil {
+				t.Errorf("sealed at %s, at the end of its lifetime: %v", sealed, err)
+			}
+			if _, err := k.Open(text, sealed.Add(window+2*time.Second)); !refusedAs(err, visitor.Outdated) {
+				t.Errorf("sealed at %s, after its lifetime: %v", sealed, err)
+			}
 		}
 	})
 	t.Run("any bit is flipped", func(t *testing.T) {
