@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,33 @@ func TestHeldPurchaseOfASuspendedCampaignIsGrantedOnceItIsResumed(t *testing.T) 
 		w.enter(mode)
 		if got := answerOf(t, w.of("carl").Purchases); got.Reason != "HoldPeriod" || !strings.HasPrefix(got.Remedy, want) {
 			t.Errorf("%s: %+v", mode, got)
+		}
+	}
+}
+
+// In a closed campaign neither a larger purchase nor a withdrawn refund earns anything.
+func TestPurchaseThatEarnsNothingInADeletedCampaignNeedsItsDeclaration(t *testing.T) {
+	w := newWorld(t)
+	w.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'p', 2000, 'USD')")
+	check(t, w.engine.Converge(t.Context()))
+	w.enter(reward.Closed)
+	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'q', 900, 'USD');
+		INSERT INTO referral.override (user_id, purchase_id, verdict) VALUES ('ben', 'q', 'Deny');
+		INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 2000)`)
+	check(t, w.engine.Converge(t.Context()))
+	const remedy = "The campaign was deleted. Only declaring it again can credit the purchase."
+	for id, want := range map[string]answer{
+		"p": {"Reversed", "Refunded", remedy}, "q": {"NotCounting", "CampaignDeleted", remedy},
+	} {
+		review, err := explain.User(t.Context(), w.db, "ben", id)
+		check(t, err)
+		if diff := cmp.Diff(want, answerOf(t, review.Purchases)); diff != "" {
+			t.Errorf("%s: %s", id, diff)
+		}
+	}
+	for _, p := range w.of("ben").Purchases {
+		if p.PurchaseID == "q" && !slices.Equal(p.Against, []string{"CampaignDeleted", "BelowMinimum", "Overridden"}) {
+			t.Errorf("against q: %q", p.Against)
 		}
 	}
 }

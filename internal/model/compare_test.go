@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/explain"
 )
 
 // What is compared between model and system: each commit, and the whole once the engine is done.
@@ -137,6 +138,36 @@ func (h *history) compareAll() {
 	must(h.t, err)
 	if verified.Violations > 0 {
 		h.disagree("a verification finds violations", fmt.Sprintf("%+v", verified.Examples))
+	}
+}
+
+// compareExplanations compares why purchases that have never counted earn nothing. No row says it:
+// deciding says it again.
+func (h *history) compareExplanations() {
+	h.t.Helper()
+	if h.suspended || len(h.erasures) > 0 {
+		return
+	}
+	for _, user := range h.allUsers() {
+		if h.setAside[user] || h.withholds(user) {
+			continue
+		}
+		e, err := explain.Of(context.Background(), h.db, user)
+		must(h.t, err)
+		said := map[string]string{}
+		for _, p := range e.Purchases {
+			said[p.PurchaseID] = p.State + " " + p.Reason
+		}
+		_, verdicts := h.decide(user)
+		for _, v := range verdicts {
+			if v.pair != nil {
+				continue
+			}
+			if want := "NotCounting " + v.reason; said[v.key.id] != want {
+				h.disagree("why a purchase earns nothing", fmt.Sprintf("%v is %s, explained as %s", v.key, want, said[v.key.id]))
+			}
+			h.coverage.add("purchase that is NotCounting " + v.reason)
+		}
 	}
 }
 

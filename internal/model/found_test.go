@@ -1,6 +1,9 @@
 package model
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Histories that once differed from the rules, each named by the rule.
 
@@ -832,4 +835,24 @@ func TestPermittedPairOfAUserWithALaterLossStaysWithheld(t *testing.T) {
 		permit{Campaign: "one"},
 		converge{},
 	})
+}
+
+func TestDeletionOfItsCampaignIsTheFirstReasonAgainstAPurchase(t *testing.T) {
+	s := newShop(t)
+	begin := []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Minimums: map[string]int64{"USD": 2000}, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "ann"},
+		addSignup{User: "bob", Code: "a", At: 80},
+		addPurchase{User: "bob", ID: "p1", Amount: 4500, Currency: "USD", At: 85},
+		converge{},
+	}
+	small := addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 90}
+	for name, after := range map[string][]operation{
+		"too small":            {closeCampaign{Campaign: "one"}, small},
+		"denied":               {closeCampaign{Campaign: "one"}, addPurchase{User: "bob", ID: "p2", Amount: 4500, Currency: "USD", At: 90}, addOverride{User: "bob", Purchase: "p2", Verdict: "Deny"}},
+		"its signup is gone":   {closeCampaign{Campaign: "one"}, small, removeSignup{User: "bob"}},
+		"the campaign is open": {small},
+	} {
+		t.Run(name, func(t *testing.T) { s.play(t, slices.Concat(begin, after)) })
+	}
 }

@@ -35,7 +35,7 @@ type history struct {
 }
 
 // play runs the operations on model and system and compares both after each convergence. At the end
-// every referee is decided once more.
+// every referee is decided once more, and explained.
 func (s *shop) play(t fataler, operations []operation) {
 	t.Helper()
 	s.begin(t)
@@ -51,6 +51,7 @@ func (s *shop) play(t fataler, operations []operation) {
 	finish{Commit: true}.happen(h)
 	refuse{}.happen(h)
 	h.converge(converge{Again: true})
+	h.compareExplanations()
 	s.coverage.add(histories)
 }
 

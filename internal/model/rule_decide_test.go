@@ -98,6 +98,8 @@ func (m *model) consider(key purchaseKey, attributed *attribution, notAttributed
 // conclude considers other purchases, a Deny and the campaign's mode.
 func (m *model) conclude(v *verdict, first bool) {
 	switch {
+	case v.pair == nil && v.attribution != nil && m.campaigns[v.attribution.campaign].mode == closed:
+		v.reason = "CampaignDeleted" // the first of the list, whatever else excludes the purchase
 	case v.reason != "":
 	case v.keeps():
 		if v.override == "Deny" {
@@ -108,7 +110,7 @@ func (m *model) conclude(v *verdict, first bool) {
 	case v.override == "Deny": // rule 14
 		v.reason = "Overridden"
 	case m.campaigns[v.campaign].mode == closed && !v.waits():
-		v.reason = "CampaignDeleted" // rule 17: waiting pairs keep waiting, and no other pair is admitted
+		v.reason = "CampaignDeleted" // rule 17: waiting pairs keep waiting, and a reversed one is not admitted again
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Configuration) KeepsAttribution(pairs []Pair) bool { return c.Attributi
 // that is not open. nil: there is none, and the attribution follows the facts.
 func (c *Configuration) AttributionKeeper(pairs []Pair) *Pair {
 	for i := range pairs {
-		pair, mode := &pairs[i], c.modeOf(&pairs[i])
+		pair, mode := &pairs[i], c.modeOf(pairs[i].Campaign)
 		if pair.wasAdmitted() && mode != Reversing || pair.State == Waiting && mode.keepsWaitlist() {
 			return pair
 		}
@@ -54,9 +54,9 @@ func (c *Configuration) AttributionKeeper(pairs []Pair) *Pair {
 	return nil
 }
 
-// modeOf returns the mode of the pair's campaign; empty: the campaign is not declared.
-func (c *Configuration) modeOf(pair *Pair) Mode {
-	if campaign := c.Campaigns[pair.Campaign]; campaign != nil {
+// modeOf returns the mode of a campaign; empty: the campaign is not declared.
+func (c *Configuration) modeOf(name string) Mode {
+	if campaign := c.Campaigns[name]; campaign != nil {
 		return campaign.Mode
 	}
 	return ""

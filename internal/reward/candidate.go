@@ -14,6 +14,7 @@ type candidate struct {
 	pair        *Pair        // nil: it has never counted
 	lapsed      bool         // the pair's campaign is being reversed: the pair is taken back
 	frozen      bool         // the pair's campaign is suspended: the pair stays as it is
+	deleted     bool         // it has never counted, and its signup is attributed to a closed campaign
 
 	// The campaign and revision that the candidate is judged under; nil if it is not judged.
 	campaign *Campaign
@@ -37,7 +38,7 @@ func candidatesOf(config *Configuration, referee *Referee) ([]candidate, error) 
 	}
 	for i := range referee.Pairs {
 		pair := &referee.Pairs[i]
-		mode := config.modeOf(pair)
+		mode := config.modeOf(pair.Campaign)
 		candidates = append(candidates, candidate{referee: referee, pair: pair, lapsed: mode == Reversing, frozen: mode == Suspended && pair.State != Reversed})
 	}
 	if len(candidates) < 2 {

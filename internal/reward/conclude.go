@@ -57,18 +57,16 @@ func (c *candidate) needsCapacity(credits []Credit) bool {
 	return c.campaign.Allocates()
 }
 
-// excluded returns the reason why a judged candidate does not count, First and Deny included;
-// empty: it counts. deferred reports that the only reason is the mode of its campaign.
+// excluded returns the reason why a candidate does not count, First, Deny and the mode of its
+// campaign included; empty: it counts. deferred reports that the only reason is the mode of its
+// campaign.
 func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err error) {
+	reason = c.excludedWhileOpen(first)
 	switch {
-	case c.reason != "":
-		return c.reason, false, nil
-	case c.denied() && (c.keepsPlace() || !c.earnsOnlyAsFirst() || first):
-		return Overridden, false, nil
-	case c.keepsPlace():
-		return "", false, nil
-	case c.earnsOnlyAsFirst() && !first:
-		return NotFirstPurchase, false, nil
+	case c.deleted:
+		return CampaignDeleted, reason == "", nil
+	case reason != "" || c.keepsPlace():
+		return reason, false, nil
 	}
 	switch c.campaign.Mode {
 	case Open, Suspended, PolicyMissing:
@@ -77,10 +75,24 @@ func (c *candidate) excluded(first bool) (reason Reason, deferred bool, err erro
 		if c.waiting() {
 			return "", false, nil
 		}
-		return CampaignDeleted, true, nil
+		return CampaignDeleted, true, nil // it was reversed
 	case Reversing: // c.reason is not empty
 	}
 	return "", false, fmt.Errorf("campaign %q has unknown mode %q", c.campaignName(), c.campaign.Mode)
+}
+
+// excludedWhileOpen returns the reason why a candidate would not count if its campaign were open;
+// empty: it would.
+func (c *candidate) excludedWhileOpen(first bool) Reason {
+	switch {
+	case c.reason != "":
+		return c.reason
+	case c.denied() && (c.keepsPlace() || !c.earnsOnlyAsFirst() || first):
+		return Overridden
+	case c.earnsOnlyAsFirst() && !first && !c.keepsPlace():
+		return NotFirstPurchase
+	}
+	return ""
 }
 
 // earn sets the credits of a pair, and its state: Held until its hold ends, then Granted.

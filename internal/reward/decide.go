@@ -108,6 +108,7 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, n
 	for i := range candidates {
 		c := &candidates[i]
 		c.attribution = attribution
+		c.deleted = c.pair == nil && attribution != nil && config.modeOf(attribution.Campaign) == Closed
 		if err := c.follow(config); err != nil {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}

@@ -60,7 +60,10 @@ func Explain(config *Configuration, referee *Referee, now time.Time) (Explanatio
 // campaign, and are described here; describe.go describes the others.
 func (c *candidate) against(notAttributed Reason, first bool) (reasons []Reason, applied []Check) {
 	if reason := c.unjudgeable(notAttributed); reason != "" {
-		return []Reason{reason}, nil
+		if c.deleted {
+			reasons = append(reasons, CampaignDeleted)
+		}
+		return append(reasons, reason), nil
 	}
 	add := func(rule Rule, reason Reason, detail string) {
 		if reason != "" {

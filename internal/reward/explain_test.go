@@ -31,11 +31,6 @@ func TestFirstExplainedReasonIsTheDecidedReason(t *testing.T) {
 			reasons := explanation.Purchases[at].Reasons
 			switch decision.State {
 			case NotCounting:
-				// If the referee keeps its attribution, Decide checks last whether the campaign is
-				// closed.
-				if decision.Reason != CampaignDeleted && len(reasons) > 1 && reasons[0] == CampaignDeleted {
-					reasons = reasons[1:]
-				}
 				if len(reasons) == 0 || reasons[0] != decision.Reason {
 					t.Fatalf("%s is %s, explained by %v", decision.PurchaseID, decision.Reason, reasons)
 				}

@@ -1,6 +1,7 @@
 package reward
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 )
@@ -136,6 +137,28 @@ func TestDeletedCampaignAdmitsNothing(t *testing.T) {
 		s.campaign().Mode = Open
 		s.expect(t, granted, "p2 Granted Qualified: inviter anna 5.00 USD")
 	})
+	for name, exclude := range map[string]func(s *story){
+		"is too small":      func(s *story) { s.purchase("p2").Amount = 100 },
+		"is refunded":       func(s *story) { s.purchase("p2").Refunded = 4000 },
+		"is too early":      func(s *story) { s.purchase("p2").PurchasedAt = day(-1) },
+		"is denied":         func(s *story) { s.purchase("p2").Override = Deny },
+		"is not the first":  func(s *story) { s.terms().Purchases = FirstPurchase },
+		"has lost a signup": func(s *story) { s.ben.Signup = nil },
+	} {
+		t.Run("that it is deleted comes first of a new purchase that also "+name, func(t *testing.T) {
+			s := newStory(func(s *story) {
+				s.terms().Purchases, s.terms().MinimumAmounts = EveryPurchase, map[string]int64{"USD": 1000}
+			}).record(t)
+			s.buy("p2", 4000, day(3))
+			exclude(s)
+			s.expectOf(t, "p2", NotCounting, "")
+			closed(s)
+			s.expectOf(t, "p2", NotCounting, CampaignDeleted)
+			if got := s.decide(t).Deferred; len(got) > 0 {
+				t.Errorf("it would not count in an open campaign, and is deferred to %q", got)
+			}
+		})
+	}
 	t.Run("a reversed pair that would count again is told why it does not", func(t *testing.T) {
 		s := newStory().record(t)
 		s.p1().Refunded = 4000
@@ -234,4 +257,19 @@ func TestReversingTakesAllCreditBack(t *testing.T) {
 		s.campaign().Revisions[0].Terms = Terms{Purchases: FirstPurchase, Rewards: []Reward{toAnna(700)}}
 		s.expect(t, "p1 Granted Qualified: inviter carl 7.00 USD")
 	})
+}
+
+// expectOf compares what is decided about one purchase. Empty: any reason but CampaignDeleted.
+func (s *story) expectOf(t *testing.T, id string, state State, reason Reason) {
+	t.Helper()
+	for _, d := range s.decide(t).Decisions {
+		if d.PurchaseID != id {
+			continue
+		}
+		if d.State != state || reason == "" && d.Reason == CampaignDeleted || reason != "" && d.Reason != reason {
+			t.Errorf("%s is %s for %s, want %s for %s", id, d.State, d.Reason, state, cmp.Or(reason, "another reason"))
+		}
+		return
+	}
+	t.Errorf("nothing is decided about %s", id)
 }

@@ -21,6 +21,10 @@ func Remedy(mode Mode, state State, reason Reason, maturesAt time.Time) string {
 		return waitingRemedy(mode, reason)
 	case NotCounting, Reversed:
 	}
+	// A signup that is attributed to no link may still come to another campaign.
+	if mode == Closed && reason != NotAttributed {
+		reason = CampaignDeleted
+	}
 	if remedy, known := remedies[reason]; known {
 		return remedy
 	}
