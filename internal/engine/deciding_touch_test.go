@@ -53,7 +53,7 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 			}
 			attributed := 0
 			for n := range 120 {
-				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n), 1<<20)
+				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n), 1<<20, time.Minute)
 				testworld.Must(t, err)
 				got, err := reward.Explain(known.Config, known.Referee, known.At)
 				testworld.Must(t, err)

@@ -53,6 +53,11 @@ func LoadDeclared(ctx context.Context, db *postgres.DB) (Declared, error) {
 // loadDeclared reads no more than memory can grow for; nil: no more than one database may have.
 func loadDeclared(ctx context.Context, db *postgres.DB, memory *quota.Kept) (Declared, error) {
 	rows, err := db.Query(ctx, db.Qualify(queries.Get("load_configuration")))
+	return readDeclared(rows, err, memory)
+}
+
+// readDeclared reads the rows of load_configuration, unless they could not be queried.
+func readDeclared(rows pgx.Rows, err error, memory *quota.Kept) (Declared, error) {
 	if err != nil {
 		return Declared{}, fmt.Errorf("while reading the configuration: %w", err)
 	}

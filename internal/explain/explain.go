@@ -78,15 +78,17 @@ const mostBytes = 4 << 20
 var ErrTooLarge = engine.ErrTooMuchKnown
 
 // Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
-// explanation without a signup; for a user with too many facts the error is ErrTooLarge.
+// explanation without a signup; for a user with too many facts the error is ErrTooLarge. A statement
+// that takes longer than statementTimeout ends it.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
 	explanation, _, err := explained(ctx, db, userID)
 	return explanation, err
 }
 
-// explained returns the explanation and what it rests on.
+// explained returns the explanation and what it rests on. If the error is ErrTooLarge, that is the
+// configuration alone.
 func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation, engine.Known, error) {
-	known, err := engine.LoadKnown(ctx, db, userID, mostBytes)
+	known, err := engine.LoadKnown(ctx, db, userID, mostBytes, statementTimeout)
 	if err != nil {
 		return Explanation{}, known, err
 	}

@@ -30,7 +30,7 @@ const (
 	mostEntries   = 50
 	mostFriends   = 50
 
-	// statementTimeout bounds each statement of a review.
+	// statementTimeout bounds each statement of a review and of an explanation.
 	statementTimeout = 2 * time.Second
 )
 
