@@ -138,8 +138,9 @@ func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.Reviewe
 // stages are the words for the states of a friend's furthest pair.
 var stages = map[string]string{"": "AwaitingPurchase", "Waiting": "Waiting", "Held": "Held", "Granted": "Granted", "Reversed": "Reversed"}
 
-// showFriends writes the answer about a referrer.
-func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) {
+// showFriends writes the answer about a referrer. It returns the places of the listed friends, each
+// of which the next page may begin after.
+func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) (places []string) {
 	status.AnsweredAt, status.Truncated = timeOf(friends.At), !friends.Complete
 	s := friends.Stages
 	status.Friends = &v1alpha1.ReviewedFriends{
@@ -150,21 +151,23 @@ func showFriends(status *v1alpha1.RewardReviewStatus, friends *explain.Friends) 
 		status.Friends.Newest = append(status.Friends.Newest, v1alpha1.ReviewedFriend{
 			UserID: f.UserID, SignedUpAt: shownTime(f.SignedUpAt), Campaign: f.Campaign, Stage: stages[f.State], Reason: f.Reason,
 		})
+		places = append(places, f.Place)
 	}
 	status.Summary = fmt.Sprintf("%s, %d with a granted credit", plural(s[0]+s[1]+s[2]+s[3]+s[4], "friend", "friends"), s[4])
+	return places
 }
 
 // fitStatus shortens an answer to mostStatusBytes: the oldest events first, then ledger entries,
-// then purchases. An answer that stays above mostSentBytes, because of texts that the operator has
-// not written, is dropped. Conditions: Failed, which is Stalled.
-func fitStatus(status *v1alpha1.RewardReviewStatus) error {
+// then purchases; or friends, with their places. An answer that stays above mostSentBytes, because
+// of texts that the operator has not written, is dropped. Conditions: Failed, which is Stalled.
+func fitStatus(status *v1alpha1.RewardReviewStatus, places []string) error {
 	for {
 		text, err := json.Marshal(status)
 		if err != nil {
 			return fmt.Errorf("while measuring the answer: %w", err)
 		}
 		size := len(text)
-		if size > mostStatusBytes && shorten(status) {
+		if size > mostStatusBytes && shorten(status, places) {
 			status.Truncated = true
 			continue
 		}
@@ -177,9 +180,14 @@ func fitStatus(status *v1alpha1.RewardReviewStatus) error {
 }
 
 // shorten halves the longest part that may be shortened. It reports whether there was one.
-func shorten(status *v1alpha1.RewardReviewStatus) bool {
+func shorten(status *v1alpha1.RewardReviewStatus, places []string) bool {
 	if n := len(status.Timeline); n > 10 {
 		status.Timeline = status.Timeline[n/2:]
+		return true
+	}
+	if f := status.Friends; f != nil && len(f.Newest) > 1 {
+		f.Newest = f.Newest[:len(f.Newest)/2]
+		f.Next = places[len(f.Newest)-1]
 		return true
 	}
 	cut := false

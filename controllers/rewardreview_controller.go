@@ -223,11 +223,12 @@ func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.Re
 	}
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
+	var places []string // of friends
 	err = r.registry.Lend(ctx, name, func(ctx context.Context, db *postgres.DB) error {
 		if review.Spec.ReferrerID != "" {
 			friends, err := explain.OfReferrer(ctx, db, string(review.Spec.ReferrerID), review.Spec.After)
 			if err == nil {
-				showFriends(&review.Status, &friends)
+				places = showFriends(&review.Status, &friends)
 			}
 			return err
 		}
@@ -242,7 +243,7 @@ func (r *RewardReviewReconciler) answer(ctx context.Context, review *v1alpha1.Re
 	})
 	switch {
 	case err == nil:
-		return fitStatus(&review.Status)
+		return fitStatus(&review.Status, places)
 	case errors.Is(err, explain.ErrInvalidAfter):
 		return stalled(v1alpha1.InvalidSpecReason, "%w", err)
 	case passes(err):

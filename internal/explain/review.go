@@ -265,6 +265,7 @@ type Friends struct {
 type Friend struct {
 	UserID, Campaign, State, Reason string
 	SignedUpAt                      time.Time
+	Place                           string // in the list of friends; OfReferrer goes on after it
 }
 
 // OfReferrer reviews the friends of a referrer, from after on.
@@ -329,11 +330,13 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 	}
 	if len(friends.Newest) > mostFriends {
 		friends.Newest, friends.Complete = friends.Newest[:mostFriends], false
-		friends.Next = placeOf(&friends.Newest[mostFriends-1])
 	}
 	for i := range friends.Newest {
 		f := &friends.Newest[i]
-		f.SignedUpAt = postgres.Representable(f.SignedUpAt)
+		f.Place, f.SignedUpAt = placeOf(f), postgres.Representable(f.SignedUpAt)
+	}
+	if !friends.Complete {
+		friends.Next = friends.Newest[len(friends.Newest)-1].Place
 	}
 	return friends, nil
 }

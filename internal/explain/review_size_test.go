@@ -23,6 +23,13 @@ func TestReferrerWithAHundredThousandFriendsIsAnswered(t *testing.T) {
 	if len(first.Newest) != 50 || first.Complete || first.Newest[1].UserID != "f1" {
 		t.Fatalf("%d friends, complete: %t: %+v", len(first.Newest), first.Complete, first.Newest[:2])
 	}
+	for place, want := range map[string]string{first.Newest[0].Place: "f1", first.Newest[24].Place: "f25"} { // ben is the newest
+		rest, err := explain.OfReferrer(t.Context(), w.reader, "anna", place)
+		check(t, err)
+		if len(rest.Newest) == 0 || rest.Newest[0].UserID != want {
+			t.Errorf("after %s comes %+v", place, rest.Newest)
+		}
+	}
 	second, err := explain.OfReferrer(t.Context(), w.reader, "anna", first.Next)
 	check(t, err)
 	if len(second.Newest) != 50 || second.Newest[0].UserID != "f50" {
