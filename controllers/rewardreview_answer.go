@@ -43,6 +43,8 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	switch {
 	case len(status.Purchases) == 1:
 		status.Summary = summaryOf(&status.Purchases[0])
+	case len(status.Purchases) > 1 && review.OnlyRecorded:
+		status.Summary = fmt.Sprintf("%d purchases are listed", len(status.Purchases))
 	case len(status.Purchases) > 1:
 		status.Summary = fmt.Sprintf("%d purchases are explained", len(status.Purchases))
 	case !review.SignedUp:
@@ -51,6 +53,8 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	case purchaseID != "":
 		status.Summary = "the user has no such purchase"
 		status.Remedy = "Check the purchase's id. The shop has to record the purchase."
+	case review.Attribution == nil && review.OnlyRecorded:
+		status.Summary = "the signup is attributed to no link"
 	case review.Attribution == nil:
 		status.Summary = "the signup is attributed to no link: " + review.NotAttributed
 		status.Remedy = reward.Remedy("", reward.NotCounting, reward.Reason(review.NotAttributed), review.At)
@@ -61,7 +65,13 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	if review.Suspended != "" {
 		status.Summary += "; campaign " + review.Suspended + " is suspended"
 	}
+	if review.OnlyRecorded {
+		status.Summary += "; " + onlyRecorded
+	}
 }
+
+// onlyRecorded says why an answer has no checks, and no reason of a purchase that never counted.
+const onlyRecorded = "the user has too many facts to be decided again for an answer: only what is recorded is shown"
 
 // summaryOf says in a sentence what a purchase earns.
 func summaryOf(p *v1alpha1.ReviewedPurchase) string {
@@ -93,6 +103,9 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 		}
 		return "the purchase counts and waits"
 	case reward.NotCounting, reward.Reversed:
+		if p.Reason == "" {
+			return "the purchase does not count"
+		}
 		return "the purchase earns nothing: " + p.Reason
 	default:
 		return "the purchase is not decided yet"

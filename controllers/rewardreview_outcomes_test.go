@@ -102,6 +102,32 @@ func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 	}
 }
 
+// Of a user with too many facts only what is recorded is known.
+func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
+	not := explain.Purchase{PurchaseID: "order-1", State: string(reward.NotCounting)}
+	for name, test := range map[string]struct {
+		purchases []explain.Purchase
+		asked     string // purchase
+		want      string
+	}{
+		"a purchase that earns nothing": {[]explain.Purchase{not}, "order-1", "the purchase does not count; " + onlyRecorded},
+		"two purchases":                 {[]explain.Purchase{not, {PurchaseID: "order-2", State: string(reward.Held)}}, "", "2 purchases are listed; " + onlyRecorded},
+		"no purchase":                   {nil, "", "the signup is attributed to no link; " + onlyRecorded},
+		"no such purchase":              {nil, "order-1", "the user has no such purchase; " + onlyRecorded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var status v1alpha1.RewardReviewStatus
+			showUser(&status, &explain.Review{Explanation: explain.Explanation{UserID: "bob", SignedUp: true, Purchases: test.purchases}, OnlyRecorded: true}, test.asked)
+			if status.Summary != test.want {
+				t.Errorf("%q, want %q", status.Summary, test.want)
+			}
+			if strings.Contains(status.Remedy, "has not been decided yet") {
+				t.Errorf("remedy: %q", status.Remedy)
+			}
+		})
+	}
+}
+
 // answerTo is the review of a purchase with an outcome.
 func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)

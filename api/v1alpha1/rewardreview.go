@@ -156,7 +156,8 @@ type RewardReviewStatus struct {
 	// +optional
 	Pending string `json:"pending,omitempty"`
 
-	// truncated is true if there is more than is listed.
+	// truncated is true if there is more than is listed, or the user has too many facts to be
+	// decided again for an answer: then only what is recorded is shown, and summary says so.
 	//
 	// +optional
 	Truncated bool `json:"truncated"`
@@ -260,7 +261,9 @@ type ReviewedPurchase struct {
 	// +required
 	State string `json:"state"`
 
-	// reason is why the purchase is in that state, one of those that table pair lists.
+	// reason is why the purchase is in that state, one of those that table pair lists. Empty: the
+	// purchase is not decided yet; or it has never counted, and the user has too many facts to be
+	// decided again.
 	//
 	// +optional
 	Reason string `json:"reason,omitempty"`
@@ -285,7 +288,8 @@ type ReviewedPurchase struct {
 	// +optional
 	MaturesAt *metav1.Time `json:"maturesAt,omitempty"`
 
-	// checks are the rules that the purchase was checked against, with their numbers.
+	// checks are the rules that the purchase was checked against, with their numbers. There are none
+	// of a user with too many facts to be decided again.
 	//
 	// +optional
 	// +listType=atomic
@@ -400,7 +404,8 @@ type ReviewedFriends struct {
 	// +required
 	ByStage ReviewedStages `json:"byStage"`
 
-	// newest are those that signed up last, the newest first.
+	// newest are those that signed up last, the newest first: 50, or fewer if their ids would make
+	// the status larger than 64 KiB.
 	//
 	// +optional
 	// +listType=atomic

@@ -40,11 +40,12 @@ var ErrInvalidAfter = errors.New("spec.after: must be status.friends.next of an 
 // Review is an explanation with the user's events and ledger entries.
 type Review struct {
 	Explanation
-	At        time.Time // the database's clock
-	Timeline  []Event   // in the order of time
-	Ledger    map[string][]Entry
-	Pending   string
-	Truncated bool
+	At           time.Time // the database's clock
+	Timeline     []Event   // in the order of time
+	Ledger       map[string][]Entry
+	Pending      string // what the engine has yet to decide about the user; empty: nothing
+	Truncated    bool
+	OnlyRecorded bool // the user has too many facts to be decided again
 }
 
 // Event is one thing that happened to a user.
@@ -66,20 +67,23 @@ type Entry struct {
 }
 
 // User reviews the newest purchases of a user, or the one purchase that is named. For a user with
-// too many facts to be decided at once it shows what is recorded, without checks. It needs the
+// too many facts to be decided at once it shows only what is recorded, without checks. It needs the
 // rights of the operator: a reader may not read the change queue.
 func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
 	explanation, known, err := explained(ctx, db, userID)
 	review := Review{Explanation: explanation, At: postgres.Representable(known.At), Ledger: map[string][]Entry{}}
-	tooLarge := errors.Is(err, ErrTooLarge)
-	if err != nil && !tooLarge {
+	if review.OnlyRecorded = errors.Is(err, ErrTooLarge); err != nil && !review.OnlyRecorded {
 		return Review{}, err
 	}
 	review.choose(purchaseID)
-	err = snapshot(ctx, db, func(tx pgx.Tx) error {
-		if tooLarge {
-			review.UserID, review.Truncated = userID, true
-			if err := review.readRecorded(ctx, db, tx, purchaseID); err != nil {
+	err = snapshot(ctx, db, func(tx pgx.Tx) (err error) {
+		review.UserID = userID
+		if err := review.readPending(ctx, db, tx); err != nil {
+			return err
+		}
+		if review.OnlyRecorded {
+			review.Truncated = true
+			if known.Referee, err = review.readRecorded(ctx, db, tx, known.Config, purchaseID); err != nil {
 				return err
 			}
 		}
@@ -87,19 +91,13 @@ func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Revi
 		if a := review.Attribution; a != nil {
 			attribution = &reward.Attribution{Source: reward.Source(a.Source), VisitorID: a.visitorID, TouchID: a.touchID}
 		}
-		lost := func(*reward.Touch) string { return "" }
-		if !tooLarge {
-			lost = func(touch *reward.Touch) string {
-				return reward.WhyLost(known.Config, known.Referee, attribution, touch)
-			}
+		lost := func(touch *reward.Touch) string {
+			return reward.WhyLost(known.Config, known.Referee, attribution, touch)
 		}
 		if err := review.readTimeline(ctx, db, tx, lost); err != nil {
 			return err
 		}
-		if err := review.readLedger(ctx, db, tx); err != nil {
-			return err
-		}
-		return review.readPending(ctx, db, tx)
+		return review.readLedger(ctx, db, tx)
 	})
 	return review, err
 }
@@ -125,55 +123,6 @@ func (r *Review) choose(purchaseID string) {
 	if len(r.Purchases) > mostPurchases {
 		r.Purchases, r.Truncated = r.Purchases[:mostPurchases], true
 	}
-}
-
-func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, purchaseID string) error {
-	if err := tx.QueryRow(ctx, "SELECT now()").Scan(&r.At); err != nil {
-		return err
-	}
-	r.At = postgres.Representable(r.At)
-	rows, err := tx.Query(ctx, db.Qualify(queries.Get("recorded")), r.UserID, purchaseID, mostPurchases)
-	if err != nil {
-		return err
-	}
-	r.SignedUp = true
-	var p Purchase
-	var mode reward.Mode
-	var modes []reward.Mode
-	var purchasedAt, maturesAt *time.Time
-	err = postgres.ForEachRow(rows, []any{&p.PurchaseID, &purchasedAt, &p.Campaign, &mode, &p.Revision, &p.Digest, &p.State, &p.Reason, &maturesAt}, func() error {
-		recorded := p
-		if purchasedAt != nil {
-			recorded.PurchasedAt = new(postgres.Representable(*purchasedAt))
-		}
-		if p.State == "" {
-			recorded.State, recorded.Pending = Undecided, true
-		}
-		if p.State == string(reward.Held) && maturesAt != nil {
-			recorded.MaturesAt = new(postgres.Representable(*maturesAt))
-		}
-		r.Purchases, modes = append(r.Purchases, recorded), append(modes, mode)
-		purchasedAt, maturesAt = nil, nil
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	r.Purchases = r.Purchases[:min(len(r.Purchases), mostPurchases)] // a server may send more than it is asked for
-	keys := make([]engine.PairKey, len(r.Purchases))
-	for i := range r.Purchases {
-		keys[i] = engine.PairKey{UserID: r.UserID, PurchaseID: r.Purchases[i].PurchaseID}
-	}
-	waits, err := engine.LoadWaits(ctx, db, tx, keys)
-	if err != nil {
-		return err
-	}
-	for i := range r.Purchases {
-		if p := &r.Purchases[i]; p.State != Undecided {
-			p.describe(modes[i], waits[keys[i]])
-		}
-	}
-	return checkPurchases(r.Purchases)
 }
 
 func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, lost func(*reward.Touch) string) error {
@@ -204,19 +153,23 @@ func (r *Review) readTimeline(ctx context.Context, db *postgres.DB, tx pgx.Tx, l
 	return err
 }
 
-func orZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
+func orZero[T any](value *T) (zero T) {
+	if value == nil {
+		return zero
 	}
-	return *t
+	return *value
 }
 
-func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) error {
+func (r *Review) purchaseIDs() []string {
 	ids := make([]string, len(r.Purchases))
 	for i := range r.Purchases {
 		ids[i] = r.Purchases[i].PurchaseID
 	}
-	rows, err := tx.Query(ctx, db.Qualify(queries.Get("ledger")), r.UserID, ids, mostEntries)
+	return ids
+}
+
+func (r *Review) readLedger(ctx context.Context, db *postgres.DB, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, db.Qualify(queries.Get("ledger")), r.UserID, r.purchaseIDs(), mostEntries)
 	if err != nil {
 		return err
 	}

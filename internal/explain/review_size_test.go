@@ -68,18 +68,30 @@ func TestPagesListEachFriendOnceHoweverLongAgoItSignedUp(t *testing.T) {
 
 func TestRefereeWithSixtyThousandPurchasesIsAnswered(t *testing.T) {
 	w := newWorld(t)
-	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
-		SELECT 'ben', 'p' || n, 2000, 'USD', now() - n * interval '1 s' FROM generate_series(1, 60000) AS n`)
+	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) VALUES ('ben', 'first', 2000, 'USD', now() + interval '1 s');
+		INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'first', '1', 500)`)
 	check(t, w.engine.Converge(t.Context()))
-
-	review, err := explain.User(t.Context(), w.db, "ben", "")
-	check(t, err)
-	if len(review.Purchases) == 0 || len(review.Purchases) > 20 || !review.Truncated || len(review.Timeline) != 50 {
-		t.Errorf("%d purchases, %d events, truncated: %t", len(review.Purchases), len(review.Timeline), review.Truncated)
-	}
-	one, err := explain.User(t.Context(), w.db, "ben", review.Purchases[0].PurchaseID)
-	check(t, err)
-	if len(one.Purchases) != 1 || one.Purchases[0].State == "" {
-		t.Errorf("the one purchase: %+v", one.Purchases)
+	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+		SELECT 'ben', 'p' || n, 2000, 'USD', now() + interval '1 minute' + n * interval '1 s' FROM generate_series(1, 60000) AS n`)
+	for _, state := range []string{explain.Undecided, "NotCounting"} { // NotFirstPurchase
+		review, err := explain.User(t.Context(), w.db, "ben", "")
+		check(t, err)
+		if len(review.Purchases) == 0 || len(review.Purchases) > 20 || !review.Truncated || len(review.Timeline) != 50 {
+			t.Errorf("%d purchases, %d events, truncated: %t", len(review.Purchases), len(review.Timeline), review.Truncated)
+		}
+		for _, p := range review.Purchases {
+			if p.State != state || p.Pending != (state == explain.Undecided) || p.Amount != 2000 || p.Currency != "USD" {
+				t.Errorf("want %s: %+v", state, p)
+			}
+		}
+		if a := review.Attribution; a == nil || a.ReferrerID != "anna" || !review.SignedUp {
+			t.Errorf("signed up: %t, attributed by %+v", review.SignedUp, a)
+		}
+		one, err := explain.User(t.Context(), w.db, "ben", "first")
+		check(t, err)
+		if len(one.Purchases) != 1 || one.Purchases[0].State != "Held" || one.Purchases[0].Amount != 1500 || len(one.Purchases[0].Credits) != 1 {
+			t.Errorf("the one purchase: %+v", one.Purchases)
+		}
+		check(t, w.engine.Converge(t.Context()))
 	}
 }
