@@ -125,7 +125,8 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 	})
 }
 
-// reverseCredits waits until all credits of the campaign are reversed. It asks the database even
+// reverseCredits waits until all credits of the campaign are reversed, and says which cannot be as
+// far as this replica's engine has found out. It asks the database even
 // when its conditions say that it is not usable: the answer, or the reason why there is none, comes
 // at once.
 func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *campaignScope) error {
@@ -138,7 +139,11 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	})
 	if err == nil && pairs > 0 {
-		return terminating(s.campaign, reversalInterval, plural(pairs, "pair is", "pairs are")+" still to be reversed"+hindrance(s.adb))
+		left := plural(pairs, "pair is", "pairs are") + " still to be reversed" + hindrance(s.adb)
+		if fault := s.host.ReversalFaults[s.identity().Name]; fault != nil {
+			left += "; " + postgres.Message(fault)
+		}
+		return terminating(s.campaign, reversalInterval, left)
 	}
 	return err
 }

@@ -79,6 +79,26 @@ func TestReverseReversesAllCredits(t *testing.T) {
 	}
 }
 
+// The message names what cannot be taken back. Nothing else fails by it.
+func TestReverseNamesWhatItCannotTakeBack(t *testing.T) {
+	t.Parallel()
+	w, own, _ := newGiver(t)
+	campaign := w.rcamp("invite-friends")
+	w.sql(own, `
+		CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'credits stay'; END $$;
+		CREATE TRIGGER refuse BEFORE DELETE ON referral.credit FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
+	check(t, w.client.Delete(t.Context(), campaign))
+	w.awaitTerminating(`of user "bob" gave cannot be taken back: `)
+	w.awaitTerminating("credits stay (SQLSTATE P0001)")
+	w.awaitTerminating("1 pair is still to be reversed; what purchase ")
+	w.awaitReady(w.adb("shop"))
+	w.sql(own, "DROP TRIGGER refuse ON referral.credit")
+	w.awaitGone(campaign)
+	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
+		t.Errorf("gone, there is %q, want %q", got, want)
+	}
+}
+
 func TestFinalizerFollowsDeletionPolicyReverse(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,10 @@ type Engine struct {
 	decideTimeout time.Duration
 	batchTime     time.Duration // of a whole batch
 
-	resyncFailure atomic.Pointer[error]
-	exhausted     sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
+	resyncFailure    atomic.Pointer[error]
+	reversalFailures atomic.Pointer[map[string]error] // by campaign
+
+	exhausted sync.Map // campaigns whose last claims mostly joined the waitlist; a wrong guess costs one more write per pair
 }
 
 // New returns an engine on a migrated database. Run starts it.
@@ -128,7 +131,7 @@ func (e *Engine) run(ctx context.Context) (err error) {
 	compare := make(chan struct{}, 1)
 	launch(func() { newResyncer(e).run(ctx, compare) })
 	reverse := make(chan struct{}, 1)
-	launch(func() { e.runReversals(ctx, reverse) })
+	launch(func() { newReverser(e, reversalRows).run(ctx, reverse) })
 
 	launch(func() { e.runUpkeep(ctx) })
 
@@ -187,9 +190,11 @@ func (e *Engine) rest(ctx context.Context, wait time.Duration) {
 }
 
 // Converge runs one batch after the other until none is left that no other engine is running. As
-// for workers, one poll serves all batches that follow it.
+// for workers, one poll serves all batches that follow it. It returns an error if credit is left
+// that a reversal cannot take back.
 func (e *Engine) Converge(ctx context.Context) error {
 	w := newWorker(e, 0)
+	reverses := newReverser(e, min(reversalRows, e.usualBatch()))
 	retried := false // postponed steps of erasures
 	for polled := false; ; {
 		if !polled {
@@ -200,8 +205,8 @@ func (e *Engine) Converge(ctx context.Context) error {
 		did, atOnce, err := w.attempt(ctx)
 		polled = did
 		if err == nil && !did {
-			did, err = e.reverseStep(ctx, w.changes)
-			atOnce = postgres.Retryable(err)
+			did, atOnce, err = reverses.attempt(ctx)
+			atOnce = atOnce || postgres.Retryable(err)
 		}
 		switch {
 		case err == nil && !did && !retried:
@@ -210,10 +215,10 @@ func (e *Engine) Converge(ctx context.Context) error {
 				return nil
 			}
 			if some, err := e.retryErasures(ctx, true); err != nil || !some {
-				return err
+				return cmp.Or(err, reverses.err())
 			}
 		case err == nil && !did:
-			return nil
+			return reverses.err()
 		case errors.Is(err, errMemoryInUse) && ctx.Err() == nil:
 			pause(ctx, w.delay.NextBackOff())
 		case err != nil && !atOnce:

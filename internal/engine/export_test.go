@@ -47,7 +47,8 @@ func UntilTurn(now time.Time, phase, interval time.Duration, place database.Plac
 
 // ReverseStep does one step of a reversal, of at most so many rows.
 func (e *Engine) ReverseStep(ctx context.Context, rows int) (did bool, err error) {
-	return e.reverseStep(ctx, rows)
+	did, _, err = newReverser(e, rows).attempt(ctx)
+	return did, err
 }
 
 // Attempts runs at most n batches, while there is work.

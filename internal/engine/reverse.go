@@ -10,11 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
-
-// reversalRows is how many rows of each table one step of a reversal reads.
-const reversalRows = 1000
 
 // reversal is one transaction of a campaign that was deleted with Reverse: it takes back what the
 // campaign gave in a range of keys. It decides nothing and loads no facts, so that it also reaches
@@ -23,8 +19,13 @@ const reversalRows = 1000
 type reversal struct {
 	*batch
 	campaign string
-	after    rowKey  // last key of the range before
-	end      *rowKey // last key of this range; nil: the range has no end
+	progress int64         // version of the row with the recorded progress
+	walk     *reversalWalk // nil: the range continues the recorded progress
+	retries  bool          // the range is that of a key that failed before
+
+	after  rowKey  // last key of the range before
+	end    *rowKey // last key of this range; nil: the range has no end
+	ranged bool    // the range is known
 
 	waitlistKeys      pairKeyColumns  // rows to remove from the waitlist
 	waitlistReferrers referrerColumns // their referrers
@@ -40,81 +41,21 @@ func (k rowKey) compare(other rowKey) int {
 	return cmp.Or(cmp.Compare(k.userID, other.userID), cmp.Compare(k.purchaseID, other.purchaseID))
 }
 
-// reversing reports whether the loaded configuration has a campaign that takes back what it gave.
-func (e *Engine) reversing() bool {
-	config := e.config.Load()
-	if config == nil || !e.mayDecide(config) {
-		return false
-	}
-	for _, campaign := range config.Reward.Campaigns {
-		if campaign.Mode == reward.Reversing {
-			return true
-		}
-	}
-	return false
-}
-
-// runReversals runs one step after the other each time it is woken, until ctx ends. Batches go
-// first: it pauses after each step for at least as long as the step took.
-func (e *Engine) runReversals(ctx context.Context, wake <-chan struct{}) {
-	delay := newBackoff()
-	rows := reversalRows
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-wake:
-		}
-		for ctx.Err() == nil {
-			began := time.Now()
-			did, err := e.reverseStep(ctx, rows)
-			if errors.Is(err, errBatchTooLarge) || errors.Is(err, errMemoryInUse) {
-				rows = max(1, rows/2) // a small step needs no reservation
-			}
-			if err != nil && ctx.Err() == nil {
-				e.observeFailure(err)
-				wait := delay.NextBackOff()
-				e.log.Warn("A step of a reversal was rolled back", "error", logged(err), "retryIn", wait.Round(time.Millisecond))
-				pause(ctx, wait)
-				break
-			}
-			delay.Reset()
-			rows = min(2*rows, reversalRows)
-			if !did {
-				break
-			}
-			pause(ctx, e.pauseAfter(time.Since(began)))
-		}
-	}
-}
-
-// reverseStep does one step, and reports whether there was one that no other engine does.
-func (e *Engine) reverseStep(ctx context.Context, rows int) (did bool, err error) {
-	if !e.reversing() {
-		return false, nil
-	}
-	step := reversal{batch: newBatch(e, e.config.Load(), turn{size: rows})}
-	defer step.releaseMemory()
-	err = Contain(func() (err error) {
-		did, err = step.runStep(ctx, rows)
-		return err
-	})
-	if errors.Is(err, ErrConfigurationMoved) {
-		_, err = e.reload(ctx)
-		return err == nil, err
-	}
-	return did, err
-}
-
 // runStep takes back what the campaign gave in the next range of keys.
-func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) {
+//
+// While a key of the campaign cannot be reversed, the recorded progress stays before that key, so
+// that an engine that starts later comes to it too.
+func (s *reversal) runStep(ctx context.Context, r *reverser) (did bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.engine.batchTime)
 	defer cancel()
 	if s.tx, err = s.engine.db.Begin(ctx); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
 	defer postgres.Rollback(ctx, s.tx)
-	if found, err := s.lockRange(ctx, rows); err != nil || !found {
+	if found, err := s.lock(ctx, r); err != nil || !found {
+		return false, err
+	}
+	if err := s.chooseRange(ctx, r.rows); err != nil {
 		return false, err
 	}
 	if err := s.loadRange(ctx); err != nil {
@@ -140,36 +81,64 @@ func (s *reversal) runStep(ctx context.Context, rows int) (did bool, err error) 
 	return true, nil
 }
 
-// lockRange locks a reversal, finds the end of its next range, and locks the shards of the referees
-// in it.
-func (s *reversal) lockRange(ctx context.Context, rows int) (found bool, err error) {
+// lock locks the reversal of a campaign that does not wait for its next attempt.
+func (s *reversal) lock(ctx context.Context, r *reverser) (found bool, err error) {
 	if _, err := s.tx.Exec(ctx, s.statement("begin")); err != nil {
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
-	err = s.tx.QueryRow(ctx, s.statement("reverse_lock")).Scan(&s.campaign, &s.after.userID, &s.after.purchaseID)
+	var campaign string
+	err = s.tx.QueryRow(ctx, s.statement("reverse_lock"), r.waiting(time.Now())).Scan(&campaign, &s.after.userID, &s.after.purchaseID, &s.progress)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
+	}
+	if err == nil && s.config.Reward.Campaigns[campaign] == nil {
+		err = ErrConfigurationMoved
 	}
 	if err != nil {
 		return false, fmt.Errorf("while locking a reversal: %w", err)
 	}
-	var end rowKey
-	switch err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID); {
-	case err == nil && end.compare(s.after) <= 0:
-		return false, fmt.Errorf("while finding the next keys: %w", outOfOrder(end.String(), s.after.String()))
-	case err == nil:
-		s.end = &end
-	case !errors.Is(err, pgx.ErrNoRows):
-		return false, fmt.Errorf("while finding the next keys: %w", err)
+	s.campaign = campaign
+	s.walk = r.walkOf(campaign, s.progress)
+	return true, nil
+}
+
+// chooseRange finds the next range, and locks the shards of the referees in it.
+func (s *reversal) chooseRange(ctx context.Context, rows int) error {
+	if failed := s.walk.nextToRetry(); failed != nil {
+		s.retries, s.after, s.end = true, failed.after, &failed.key
+	} else {
+		if s.walk != nil {
+			s.after = s.walk.last
+		}
+		if err := s.findEnd(ctx, rows); err != nil {
+			return fmt.Errorf("while finding the next keys: %w", err)
+		}
 	}
+	s.ranged = true
 	locked, err := s.tx.Query(ctx, s.statement("reverse_lock_shards"), s.rangeArguments())
 	if err == nil {
 		s.shards, err = postgres.CollectRows(locked, pgx.RowTo[int16])
 	}
 	if err != nil {
-		return false, fmt.Errorf("while locking shards: %w", err)
+		return fmt.Errorf("while locking shards: %w", err)
 	}
-	return true, nil
+	return nil
+}
+
+// findEnd finds the end of a range with at most that many rows of each table.
+func (s *reversal) findEnd(ctx context.Context, rows int) error {
+	var end rowKey
+	err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case end.compare(s.after) <= 0:
+		return outOfOrder(end.String(), s.after.String())
+	}
+	s.end = &end
+	return cmp.Or(checkID(end.userID), checkID(end.purchaseID))
 }
 
 // rangeArguments are the parameters of the statements about the range.

@@ -115,7 +115,9 @@ func (s *reversal) recordRange(ctx context.Context) error {
 	user, purchase := s.endKey()
 	var writes pgx.Batch
 	writes.Queue(s.statement("reverse_attributed"), s.campaign, s.after.userID, user)
-	writes.Queue(s.statement("reverse_advance"), s.campaign, user, purchase)
+	if s.walk.complete() {
+		writes.Queue(s.statement("reverse_advance"), s.campaign, user, purchase)
+	}
 	if len(s.shards) > 0 {
 		d := s.compareRange()
 		d.writeOwn(&writes, s.statement, s.shards[0])

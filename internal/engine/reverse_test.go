@@ -2,12 +2,14 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -74,10 +76,11 @@ func TestReverseTakesBoundedSteps(t *testing.T) {
 func TestReverseReachesRefereesThatCannotBeDecided(t *testing.T) {
 	for name, prepare := range map[string]func(s *shop){
 		"a referee that is set aside": func(s *shop) {
-			s.asOwner(`CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-				BEGIN IF OLD.user_id = 'u001' THEN RAISE numeric_value_out_of_range USING MESSAGE = 'not u001'; END IF; RETURN OLD; END $$`)
-			s.asOwner("CREATE TRIGGER refuse BEFORE UPDATE OR DELETE ON referral.attribution FOR EACH ROW EXECUTE FUNCTION public.refuse()")
-			s.refund("u001", 100)
+			s.asOwner(refuse("u001", "DELETE ON referral.credit", "numeric_value_out_of_range"))
+			s.refund("u001", 2000)
+			testworld.Must(s, s.engine.Converge(s.Context()))
+			s.expect("set aside", "SELECT user_id FROM referral.set_aside", "u001")
+			s.asOwner("DROP TRIGGER refuse ON referral.credit")
 		},
 		"a touch of a suspended campaign": func(s *shop) {
 			s.declare("other", fiveDollars(), inMode(reward.Suspended, 1))
@@ -242,4 +245,132 @@ func TestResyncLeavesOutWhatAReversalHasYetToTakeBack(t *testing.T) {
 			s.drifted(0)
 		})
 	}
+}
+
+// refuse returns a statement that lets a table refuse the rows of one referee.
+func refuse(userID, what, condition string) string {
+	return `CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF (CASE TG_OP WHEN 'DELETE' THEN OLD.user_id ELSE NEW.user_id END) = '` + userID + `' THEN
+				RAISE ` + condition + ` USING MESSAGE = 'not ` + userID + `';
+			END IF;
+			RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+		END $$;
+		CREATE TRIGGER refuse BEFORE ` + what + ` FOR EACH ROW EXECUTE FUNCTION public.refuse()`
+}
+
+// A key that cannot be reversed is reported. The keys before and behind it are reversed, and it is
+// too once the cause is over.
+func TestReverseGoesOnBehindAKeyThatFails(t *testing.T) {
+	const largest = "9223372036854775807"
+	dropped := func(table string) func(*shop) {
+		return func(s *shop) { s.asOwner("DROP TRIGGER refuse ON referral." + table) }
+	}
+	entryGone := func(s *shop) { s.behind("DELETE FROM referral.ledger WHERE amount NOT BETWEEN -500 AND 500") }
+	for name, c := range map[string]struct {
+		prepare, repair func(s *shop)
+		cause           string
+	}{
+		"a sum out of range": {
+			func(s *shop) {
+				s.foreign(`('u002', 'p', 'inviter', 2, 'invite', 1, 'anna', ` + largest + `, 'USD', 'Grant', 'Qualified')`)
+			}, entryGone, "bigint out of range",
+		},
+		"a sum that no entry settles": {
+			func(s *shop) {
+				s.foreign(`('u002', 'p', 'bonus', 1, 'invite', 1, 'anna', -` + largest + ` - 1, 'USD', 'Reversal', 'Refunded')`)
+			}, entryGone, "too far from the 0 decided",
+		},
+		"an entry that is refused": {
+			func(s *shop) { s.asOwner(refuse("u002", "INSERT ON referral.ledger", "check_violation")) }, dropped("ledger"), "not u002",
+		},
+		"a credit that is refused": {
+			func(s *shop) { s.asOwner(refuse("u002", "DELETE ON referral.credit", "raise_exception")) }, dropped("credit"), "not u002",
+		},
+		"a statement that takes too long": {
+			func(s *shop) { s.asOwner(refuse("u002", "DELETE ON referral.credit", "query_canceled")) }, dropped("credit"), "not u002",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.everyKind()
+			c.prepare(s)
+			s.askToReverse("invite")
+			if err := s.engine.Converge(t.Context()); err == nil || !strings.Contains(err.Error(), `purchase "p" of user "u002"`) {
+				t.Errorf("Converge returned %v", err)
+			}
+			if err := s.engine.ReversalErrs()["invite"]; err == nil || !strings.Contains(postgres.Message(err), c.cause) {
+				t.Errorf("ReversalErrs has %v", err)
+			}
+			if err := s.engine.Err(); err != nil {
+				t.Errorf("the database fails: %v", err)
+			}
+			s.expect("pairs left", "SELECT user_id, state FROM referral.pair WHERE state <> 'Reversed'", "u002 Granted")
+			s.expect("waitlist", "SELECT user_id FROM referral.waitlist")
+			s.expect("done", "SELECT done FROM referral.reversal", "false")
+			c.repair(s)
+			testworld.Must(t, s.engine.Converge(t.Context()))
+			if failures := s.engine.ReversalErrs(); len(failures) > 0 {
+				t.Errorf("ReversalErrs still has %v", failures)
+			}
+			if left := s.askToReverse("invite"); left != 0 {
+				t.Errorf("%d left", left)
+			}
+			s.converge()
+			s.expect("balances", balances)
+			s.expect("entries", "SELECT kind, count(*) FROM referral.ledger GROUP BY 1 ORDER BY 1", "Grant 2", "Reversal 2")
+		})
+	}
+}
+
+// Many keys may fail: more than are kept, and the last of all.
+func TestReverseGoesOnBehindManyKeysThatFail(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 240)
+	s.converge()
+	s.asOwner(`CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF substr(OLD.user_id, 2)::int % 2 = 0 THEN RAISE 'not %', OLD.user_id; END IF; RETURN OLD; END $$;
+		CREATE TRIGGER refuse BEFORE DELETE ON referral.credit FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
+	s.askToReverse("invite")
+	if err := s.engine.Converge(t.Context()); err == nil || !strings.Contains(err.Error(), `user "u002" gave, and what more than 99 other purchases gave,`) {
+		t.Errorf("Converge returned %v", err)
+	}
+	s.expect("pairs left", "SELECT count(*), max(user_id) FROM referral.pair WHERE state <> 'Reversed'", "120 u240")
+	s.asOwner("DROP TRIGGER refuse ON referral.credit")
+	testworld.Must(t, s.engine.Converge(t.Context()))
+	if remaining := s.askToReverse("invite"); remaining != 0 {
+		t.Errorf("%d left", remaining)
+	}
+	s.converge()
+	s.expect("entries", "SELECT kind, count(*) FROM referral.ledger GROUP BY 1 ORDER BY 1", "Grant 240", "Reversal 240")
+	s.expect("balances", balances)
+}
+
+// Another campaign is reversed meanwhile, and an engine that runs tries again by itself.
+func TestARunningEngineReversesAKeyOnceItsCauseIsOver(t *testing.T) {
+	s := newShop(t)
+	s.everyKind()
+	s.declare("other", fiveDollars())
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('bert', 'other', 'bert')")
+	s.write("INSERT INTO referral.signup (user_id, code) VALUES ('zoe', 'bert')")
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('zoe', 'p', 2000, 'USD')")
+	s.converge()
+	s.asOwner(refuse("u001", "DELETE ON referral.credit", "raise_exception"))
+	s.askToReverse("invite")
+	s.askToReverse("other")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	go func() { ended <- e.Run(ctx) }()
+	defer func() { stop(); testworld.Must(t, <-ended) }()
+	s.eventually("the other campaign is reversed", "SELECT campaign FROM referral.reversal WHERE done", "other")
+	s.eventually("the rest is reversed", "SELECT user_id FROM referral.pair WHERE state <> 'Reversed'", "u001")
+	if err := e.ReversalErrs()["invite"]; err == nil || !strings.Contains(err.Error(), `user "u001"`) {
+		t.Errorf("ReversalErrs has %v", err)
+	}
+	s.asOwner("DROP TRIGGER refuse ON referral.credit")
+	s.eventually("all is reversed", "SELECT count(*) FROM referral.reversal WHERE done", "2")
+	s.expect("pairs left", "SELECT user_id FROM referral.pair WHERE state <> 'Reversed'")
 }

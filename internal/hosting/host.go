@@ -89,7 +89,7 @@ func (h *host) configure(config Config) {
 	shows := h.alter(func(c *condition) {
 		c.refusal = nil
 		if !same {
-			c.phase, c.outage, c.engine, c.resync, c.awaySince = Connecting, nil, nil, nil, time.Time{}
+			*c = condition{phase: Connecting}
 		}
 	})
 	if !same {

@@ -156,7 +156,7 @@ func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, end
 			h.observe(failure)
 		}
 		h.change(func(c *condition) {
-			c.resync = e.ResyncErr()
+			c.resync, c.reversals = e.ResyncErr(), e.ReversalErrs()
 			if time.Since(began) > soundAfter || !panicked(c.engine) {
 				c.engine = nil
 			}
@@ -220,7 +220,7 @@ func (h *host) setEngine(e *engine.Engine) {
 	h.engine = e
 	h.mu.Unlock()
 	h.change(func(c *condition) {
-		c.resync = nil
+		c.resync, c.reversals = nil, nil
 		if !panicked(c.engine) { // watch forgets a panic once the next engine has proved sound
 			c.engine = nil
 		}

@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -35,6 +36,10 @@ type State struct {
 
 	// ResyncFault is why resyncs make no progress while batches do; nil: no such fault is known.
 	ResyncFault error
+
+	// ReversalFaults are, by campaign, why its reversal makes no progress, or which credits it cannot
+	// take back. They are not to be changed.
+	ReversalFaults map[string]error
 
 	// AwaySince is since when there is no connection, or the database does not answer; zero: it
 	// answers, as far as is known.
@@ -76,6 +81,8 @@ type condition struct {
 	engine  error // the engine fails again and again although the database answers
 	resync  error // resyncs fail again and again
 
+	reversals map[string]error // by campaign: its reversal fails
+
 	awaySince time.Time // set by change
 }
 
@@ -88,7 +95,8 @@ func (c *condition) fault() error {
 
 // looksLike reports whether both would show the same in conditions.
 func (c *condition) looksLike(other condition) bool {
-	return c.phase == other.phase && alike(c.refusal, other.refusal) && alike(c.fault(), other.fault()) && alike(c.resync, other.resync)
+	return c.phase == other.phase && alike(c.refusal, other.refusal) && alike(c.fault(), other.fault()) && alike(c.resync, other.resync) &&
+		maps.EqualFunc(c.reversals, other.reversals, alike)
 }
 
 func alike(a, b error) bool {
@@ -165,8 +173,9 @@ func (h *host) state() State {
 		Refusal: h.condition.refusal,
 		Fault:   h.condition.fault(),
 
-		ResyncFault: h.condition.resync,
-		AwaySince:   h.condition.awaySince,
-		Unreported:  h.unreported,
+		ResyncFault:    h.condition.resync,
+		ReversalFaults: h.condition.reversals,
+		AwaySince:      h.condition.awaySince,
+		Unreported:     h.unreported,
 	}
 }
