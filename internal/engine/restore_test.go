@@ -170,6 +170,8 @@ func TestDamagedWaitingPairKeepsItsPlace(t *testing.T) {
 	for name, damage := range map[string]string{
 		"altered": "UPDATE referral.pair SET admission_order = admission_order + 1000 WHERE user_id = 'u002'",
 		"missing": "DELETE FROM referral.pair WHERE user_id = 'u002'",
+		"altered in several columns, to an admitted one": "UPDATE referral.pair SET state = 'Granted', reason = 'Qualified', ordinal = 1 WHERE user_id = 'u002'",
+		"altered in several columns, to another order":   "UPDATE referral.pair SET admission_order = admission_order + 1000, reason = 'HoldPeriod' WHERE user_id = 'u002'",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t)
@@ -183,6 +185,7 @@ func TestDamagedWaitingPairKeepsItsPlace(t *testing.T) {
 			s.declare("invite", fiveDollars(), limited(2, 2, 0))
 			s.converge()
 			s.expect("pairs", waits, "u001 Granted", "u002 Granted", "u003 Waiting")
+			s.expect("ordinals", "SELECT user_id, ordinal FROM referral.pair WHERE ordinal IS NOT NULL ORDER BY 1", "u001 1", "u002 2")
 		})
 	}
 }
