@@ -33,3 +33,19 @@ func TestClosedCampaignKeepsThePairsRevision(t *testing.T) {
 	s.expect("declared again", standing, "u001 Granted Qualified", "u002 Waiting CapReached")
 	s.expect("revisions", "SELECT user_id, revision FROM referral.pair ORDER BY 1", "u001 1", "u002 2")
 }
+
+// A pair that waits in a closed campaign keeps its attribution, which a resync restores.
+func TestResyncRestoresTheAttributionOfAWaitingPairOfAClosedCampaign(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars(), budgetOf(500))
+	s.friends(1, 2)
+	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
+	s.converge()
+	const attributions = "SELECT user_id, campaign, code, referrer_id, source FROM referral.attribution ORDER BY 1"
+	before := s.rows(attributions)
+	s.behind("DELETE FROM referral.attribution WHERE user_id = 'u002'")
+	s.resync()
+	s.expect("attributions", attributions, before...)
+	s.expect("pairs", standing, "u001 Granted Qualified", "u002 Waiting BudgetExhausted")
+	s.drifted(1)
+}
