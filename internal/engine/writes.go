@@ -104,12 +104,22 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 		})
 	}
 	added, revised := newPairColumns(len(d.pairs)), pairColumns{}
+	var restored pairKeyColumns
+	var orders []int64
 	for i := range d.pairs {
-		if p := d.pairs[i]; p.isNew {
+		p := d.pairs[i]
+		if p.isNew {
 			added.add(p)
-		} else {
-			revised.add(p)
+			continue
 		}
+		revised.add(p)
+		if p.restored {
+			restored.add(p.userID, p.PurchaseID)
+			orders = append(orders, p.Order)
+		}
+	}
+	if len(orders) > 0 {
+		writes.Queue(statement("restore_order"), restored.userID, restored.purchaseID, orders)
 	}
 	if len(added.UserIDs) > 0 {
 		writes.Queue(statement("record_pair"), pgx.StrictStructArgs(&added))
