@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -38,7 +37,7 @@ func (b *batch) recordAttributionsAside(ctx context.Context) error {
 
 // logNotFixed logs why the attribution of the batch's only referee could not be recorded or fixed.
 func (b *batch) logNotFixed(cause error) {
-	b.engine.log.Error("An attribution could not be fixed for an erasure", "user", shown(b.referees[0].UserID), "cause", postgres.Message(cause))
+	b.engine.log.Error("An attribution could not be fixed for an erasure: table erasing names the user", "cause", logged(cause))
 }
 
 // attributeAside records the attributions that the facts give these set-aside referees. A referee

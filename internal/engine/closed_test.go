@@ -39,7 +39,9 @@ func TestResyncRestoresTheAttributionOfAWaitingPairOfAClosedCampaign(t *testing.
 	s := newShop(t)
 	s.declare("invite", fiveDollars(), budgetOf(500))
 	s.friends(1, 2)
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}))
+	if _, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"}); err != nil {
+		t.Fatal(err)
+	}
 	s.converge()
 	const attributions = "SELECT user_id, campaign, code, referrer_id, source FROM referral.attribution ORDER BY 1"
 	before := s.rows(attributions)
