@@ -60,7 +60,8 @@ func TestResyncFindsNoReversedPairOfAnOlderRevision(t *testing.T) {
 func TestResyncDecidesAfterASuspensionThoughAChangeWasLost(t *testing.T) {
 	resume := func(s *shop) { s.declare("friends", fiveDollars(), inMode(reward.Open, 3)) }
 	closes := func(s *shop) {
-		testworld.Must(s, database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "friends", UID: "friends-uid"}))
+		_, err := database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "friends", UID: "friends-uid"})
+		testworld.Must(s, err)
 	}
 	refunded := func(s *shop) {
 		s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('ben', 'p', '1', 1000)")
@@ -129,7 +130,8 @@ func TestResyncDecidesAfterAClosureThoughAChangeWasLost(t *testing.T) {
 	s.declare("friends", terms)
 	s.write(annasLink + ";" + benByTouch)
 	s.converge()
-	testworld.Must(t, database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "friends", UID: "friends-uid"}))
+	_, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "friends", UID: "friends-uid"})
+	testworld.Must(t, err)
 	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('ben', 'q', 1000, 'USD')")
 	s.converge()
 	s.expect("closed", pairs, "ben p Granted Qualified")
