@@ -36,7 +36,7 @@ type pairRow struct {
 	userID string
 	reward.Decision
 	isNew         bool   // not recorded before
-	restored      bool   // its row is there and was altered
+	restored      bool   // its row is missing or was altered
 	admitted      bool   // Held or Granted now, and not before
 	drawsOrder    bool   // it counts from now on and gets the next admission order
 	order         *int64 // that order
@@ -126,8 +126,8 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	if decision.State == reward.NotCounting {
 		return nil
 	}
-	row := &pairRow{userID: r.UserID, Decision: *decision}
 	gone, rebuilt := r.rebuilt[decision.PurchaseID]
+	row := &pairRow{userID: r.UserID, Decision: *decision, restored: rebuilt}
 	same := before != nil && samePair(before, decision) && r.hasExpectedCredits(decision)
 	if same && !rebuilt && !r.postponedPairs[decision.PurchaseID] {
 		return nil
@@ -138,7 +138,6 @@ func (d *differences) comparePair(r *referee, before *reward.Pair, decision *rew
 	row.isNew = before == nil || gone
 	row.admitted = decision.State.Occupies() && (before == nil || !before.State.Occupies())
 	row.drawsOrder = (gone || decision.State != reward.Reversed) && decision.Order == 0
-	row.restored = rebuilt && !gone && !row.drawsOrder
 	if row.isNew && !row.drawsOrder {
 		row.order = &row.Order // of a restored pair
 	}

@@ -205,8 +205,7 @@ func (e *Engine) Converge(ctx context.Context) error {
 		did, atOnce, err := w.attempt(ctx)
 		polled = did
 		if err == nil && !did {
-			did, atOnce, err = reverses.attempt(ctx)
-			atOnce = atOnce || postgres.Retryable(err)
+			did, atOnce, err = reverses.attemptSoon(ctx)
 		}
 		switch {
 		case err == nil && !did && !retried:

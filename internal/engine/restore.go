@@ -122,13 +122,7 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 	for id, gone := range lost {
 		remains := reward.Remains{PurchaseID: id, Row: r.pair(id), Ledger: ledger[id]}
 		remains.Campaign, remains.Credits = r.trustedCredits(id)
-		row := r.waitlistRows[id]
-		if gone {
-			row = r.waitlistWithoutPair[id]
-		}
-		if row != nil && !row.altered {
-			remains.Place = &reward.Place{Campaign: row.campaign, ReferrerID: row.referrerID, Order: row.order, Growing: row.growing}
-		}
+		remains.Place = r.place(id)
 		pair := config.Restore(&r.Referee, r.purchase(id), remains)
 		r.markRebuilt(id, gone)
 		if row := r.pair(id); row != nil {
@@ -137,6 +131,19 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 			r.Pairs = append(r.Pairs, pair)
 		}
 	}
+}
+
+// place returns the place on the waitlist of a pair that is altered or missing; nil: its row there
+// is missing or altered too.
+func (r *referee) place(purchaseID string) *reward.Place {
+	row := r.waitlistRows[purchaseID]
+	if row == nil {
+		row = r.waitlistWithoutPair[purchaseID]
+	}
+	if row == nil || row.altered {
+		return nil
+	}
+	return &reward.Place{Campaign: row.campaign, ReferrerID: row.referrerID, Order: row.order, Growing: row.growing}
 }
 
 // restoreCredits gives back the credits of a pair whose row is intact, and remembers a held pair

@@ -191,6 +191,12 @@ func (r *reverser) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	return did, true, nil
 }
 
+// attemptSoon is attempt for a caller that does not pause after a lock or a lost connection.
+func (r *reverser) attemptSoon(ctx context.Context) (did, atOnce bool, err error) {
+	did, atOnce, err = r.attempt(ctx)
+	return did, atOnce || postgres.Retryable(err), err
+}
+
 // waiting lists the campaigns whose keys that failed are not tried again yet.
 func (r *reverser) waiting(now time.Time) []string {
 	campaigns := []string{}

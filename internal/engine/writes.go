@@ -113,7 +113,7 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 			continue
 		}
 		revised.add(p)
-		if p.restored {
+		if p.restored && !p.drawsOrder {
 			restored.add(p.userID, p.PurchaseID)
 			orders = append(orders, p.Order)
 		}
