@@ -136,7 +136,7 @@ func TestReversalReportsNoViolation(t *testing.T) {
 	s.expect("waits for more", "SELECT user_id, growing, least_need FROM referral.waitlist", "u003 true 200")
 	s.askToReverse("invite")
 	testworld.Must(t, s.engine.Attempts(t.Context(), 1)) // reads the configuration
-	for range 2 { // the attribution, then the pair
+	for range 2 {                                        // the attribution, then the pair
 		_, err := s.engine.ReverseStep(t.Context(), 1)
 		testworld.Must(t, err)
 	}
