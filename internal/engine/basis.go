@@ -13,17 +13,9 @@ type basis struct {
 	recorded bool
 }
 
-// Numbers that are part of basis.facts, by exclusive or. resync_find.sql has the same numbers.
-const (
-	// The referee shares a fingerprint with its referrer.
-	sharedFingerprint = 1
-
-	// The referee is deferred until the end of a suspension, or until a closed campaign is declared
-	// again. Once it is deferred no longer, a resync finds it by this number, even if the change that
-	// should follow is lost.
-	awaitsResumption  = 2
-	awaitsDeclaration = 4
-)
+// sharedFingerprint is part of basis.facts if the referee shares a fingerprint with its referrer.
+// resync_find.sql has the same number.
+const sharedFingerprint = 1
 
 func readBasis(facts, via *int64, pairs *int32) basis {
 	if facts == nil || pairs == nil {
@@ -57,22 +49,10 @@ func (r *referee) currentBasis(config *reward.Configuration) basis {
 	if a := r.outcome.Attribution; a != nil && r.SharesFingerprint(a.ReferrerID) {
 		now.facts ^= sharedFingerprint
 	}
-	now.facts ^= r.awaits(config)
 	if !config.KeepsAttribution(r.pairsAfter()) && !r.fixed() {
 		now.via = &r.via
 	}
 	return now
-}
-
-// awaits returns the number that says until when the outcome defers the referee; 0: it does not.
-func (r *referee) awaits(config *reward.Configuration) (number int64) {
-	for _, name := range r.outcome.Deferred {
-		if campaign := config.Campaigns[name]; campaign != nil && campaign.Mode == reward.Suspended {
-			return awaitsResumption
-		}
-		number = awaitsDeclaration
-	}
-	return number
 }
 
 // pairsAfter returns the referee's pairs after the batch, as far as they decide whether its

@@ -3,10 +3,9 @@
 --
 -- Rows that agree cancel out. Per referee:
 -- facts: exclusive or of the hashes of its facts, of 1 if it shares a fingerprint with its
--- referrer, and of what was recorded when it was decided; 0 if they agree, and 2 or 4 if they agree
--- and the referee was deferred under a suspended or closed campaign. pairs, credits: rows there
--- are, less rows there should be by the attribution and by the pairs. earned: exclusive or of the
--- hashes of the credits and of the ledger entries by key. An entry is hashed with its absolute
+-- referrer, and of what was recorded when it was decided; 0 if they agree. pairs, credits: rows
+-- there are, less rows there should be by the attribution and by the pairs. earned: exclusive or of
+-- the hashes of the credits and of the ledger entries by key. An entry is hashed with its absolute
 -- amount, so that a reversed grant leaves nothing either. amount: sum of the credits less sum of
 -- the ledger entries.
 --
@@ -80,10 +79,7 @@ WITH not_fixed AS MATERIALIZED (
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
        AND ((p.state = 'Waiting' OR p.state IN ('Held', 'Granted') AND p.reason = 'BudgetExhausted')
             AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
-            OR p.postponed AND NOT EXISTS (SELECT
-                                             FROM referral.deferred AS d
-                                             JOIN referral.campaign AS c ON c.name = d.campaign AND c.mode = 'Suspended'
-                                            WHERE d.user_id = p.user_id))
+            OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
     UNION ALL
     -- A pair that was granted is missing.
     SELECT e.user_id
@@ -195,12 +191,7 @@ WITH not_fixed AS MATERIALIZED (
 SELECT user_id
   FROM summed
  WHERE CASE WHEN wrong OR fixed_by_nothing THEN true
-            WHEN attributed AND (pairs <> 0 OR credits <> 0 OR facts NOT IN (0, 2, 4)) THEN true
-            WHEN attributed AND facts <> 0
-                 AND NOT EXISTS (SELECT
-                                   FROM referral.deferred AS d
-                                   JOIN referral.campaign AS c ON c.name = d.campaign AND c.mode = CASE facts WHEN 2 THEN 'Suspended' ELSE 'Closed' END
-                                  WHERE d.user_id = summed.user_id) THEN true
+            WHEN attributed AND (facts <> 0 OR pairs <> 0 OR credits <> 0) THEN true
             WHEN NOT attributed AND (held OR granted OR waits OR credits <> 0) THEN true
             WHEN NOT held AND earned = 0 AND amount = 0 THEN false
             WHEN held AND NOT granted AND NOT entered THEN false
