@@ -3,7 +3,8 @@
 -- could serve beside the @own pairs that the caller decides itself.
 --
 -- If few pairs need that little, they are found by their need, wherever they are on the waitlist;
--- if many do, the first of them are found by following the waitlist.
+-- if many do, the first of them are found by following the waitlist. LIMIT 1: see
+-- waiting_by_referrer.sql.
 -- Uses waitlist_need, waitlist_order and referrer_pkey.
 WITH cheapest AS MATERIALIZED (
     SELECT min(l.least_need) AS need
@@ -43,7 +44,7 @@ WITH cheapest AS MATERIALIZED (
 SELECT w.user_id, w.purchase_id, w.referrer_id, w.admission_order, w.growing, w.least_need, w.tier_starts, w.tier_needs,
        coalesce(r.pairs, 0) AS admitted, false AS outdated
   FROM could_fit AS w
-  LEFT JOIN referral.referrer AS r ON r.campaign = @campaign AND r.referrer_id = w.referrer_id
+  LEFT JOIN LATERAL (SELECT pairs FROM referral.referrer WHERE campaign = @campaign AND referrer_id = w.referrer_id LIMIT 1) AS r ON true
  WHERE w.tier_starts IS NULL OR @budget >= w.tier_needs[width_bucket(1 + coalesce(r.pairs, 0), w.tier_starts)]
  ORDER BY w.admission_order
  LIMIT (SELECT pairs FROM served);

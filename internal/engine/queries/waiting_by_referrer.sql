@@ -5,7 +5,11 @@
 -- Referrers below the cap are found by their number of admitted pairs, so that referrers at the cap
 -- cost nothing. If few of them could have a pair that fits, the first pairs of each are read; if
 -- many could, the first pairs that fit are found by following the waitlist.
--- Uses waitlist_referrer_admitted, waitlist_referrer_order and waitlist_order.
+--
+-- LIMIT 1 has the planner look up one row by both columns of its key, whatever the statistics say
+-- of the campaign. It might join by the campaign alone otherwise.
+-- Uses waitlist_referrer_admitted, waitlist_referrer_pkey, waitlist_referrer_order and
+-- waitlist_order.
 WITH RECURSIVE level AS ( -- each number of admitted pairs that some referrer has
     (SELECT admitted FROM referral.waitlist_referrer WHERE campaign = @campaign AND admitted < @cap ORDER BY admitted LIMIT 1)
     UNION ALL
@@ -36,7 +40,10 @@ WITH RECURSIVE level AS ( -- each number of admitted pairs that some referrer ha
       FROM (SELECT FROM few HAVING count(*) >= 257) AS many
      CROSS JOIN LATERAL (SELECT p.*, r.admitted
                            FROM referral.waitlist AS p
-                           JOIN referral.waitlist_referrer AS r ON r.campaign = @campaign AND r.referrer_id = p.referrer_id
+                          CROSS JOIN LATERAL (SELECT admitted
+                                                FROM referral.waitlist_referrer
+                                               WHERE campaign = @campaign AND referrer_id = p.referrer_id
+                                               LIMIT 1) AS r
                           WHERE p.campaign = @campaign AND NOT p.growing AND NOT p.passed_over AND p.least_need <= @budget AND r.admitted < @cap
                             AND (p.tier_starts IS NULL OR @budget >= p.tier_needs[width_bucket(1 + r.admitted, p.tier_starts)])
                           ORDER BY p.admission_order
