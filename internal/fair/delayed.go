@@ -14,7 +14,7 @@ type delayed struct {
 	ready func(reconcile.Request)
 
 	mu      sync.Mutex
-	waiting map[reconcile.Request]waiting
+	waiting map[reconcile.Request]*waiting
 	stopped bool
 }
 
@@ -25,7 +25,7 @@ type waiting struct {
 
 // newDelayed returns a set without requests. ready is called with each whose time has come.
 func newDelayed(ready func(reconcile.Request)) *delayed {
-	return &delayed{ready: ready, waiting: map[reconcile.Request]waiting{}}
+	return &delayed{ready: ready, waiting: map[reconcile.Request]*waiting{}}
 }
 
 // add makes a request ready after a while, or at once, unless it is to be ready earlier already.
@@ -47,16 +47,16 @@ func (d *delayed) add(request reconcile.Request, after time.Duration) {
 		d.ready(request)
 		return
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(after, func() { d.end(request, timer) })
-	d.waiting[request] = waiting{until, timer}
+	w := &waiting{until: until}
+	w.timer = time.AfterFunc(after, func() { d.end(request, w) })
+	d.waiting[request] = w
 }
 
 // end makes a request ready whose timer has fired, unless it was added anew meanwhile.
-func (d *delayed) end(request reconcile.Request, timer *time.Timer) {
+func (d *delayed) end(request reconcile.Request, w *waiting) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.waiting[request].timer == timer {
+	if d.waiting[request] == w {
 		delete(d.waiting, request)
 		d.ready(request)
 	}

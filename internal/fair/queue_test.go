@@ -207,6 +207,18 @@ func TestRequestThatIsReadyEarlierIsHandedOutOnce(t *testing.T) {
 	})
 }
 
+// Their timers fire while further requests are added.
+func TestRequestsThatWaitAnInstantAreAllHandedOut(t *testing.T) {
+	q := newQueue(t)
+	const count = 1000
+	for n := range count {
+		q.AddAfter(request("growth", n), time.Nanosecond)
+	}
+	for range count {
+		q.Done(awaited(t, q))
+	}
+}
+
 func TestFailuresOfARequestAreCountedUntilItIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(t)
