@@ -246,7 +246,7 @@ func TestPolicyIsNotReadyWhileItsLimitsAreNotInForce(t *testing.T) {
 }
 
 // The terms stay in force that another object of the name has declared.
-func TestCampaignAppliedAgainReportsTheTermsInForceWhileItsBudgetCannotWork(t *testing.T) {
+func TestInvalidCampaignReportsTheTermsInForce(t *testing.T) {
 	t.Parallel()
 	w, _ := newShop(t)
 	campaign := w.rcamp("invite-friends")

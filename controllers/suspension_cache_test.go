@@ -71,7 +71,7 @@ func TestCacheThatLacksTheSuspensionResumesNoCampaign(t *testing.T) {
 	}
 }
 
-func TestCacheThatLacksTheSuspensionNeitherMigratesNorResumesADatabase(t *testing.T) {
+func TestOldCacheResumesNoDatabase(t *testing.T) {
 	t.Parallel()
 	s := newCurrentScope()
 	s.identity = database.Identity{Installation: "default", Name: "growth/shop", UID: string(s.adb.UID)}

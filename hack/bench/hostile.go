@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // attack does one thing to a tracker again and again, on so many connections at a time. Errors and
@@ -99,23 +101,10 @@ var unfinishedHeaders = attack{name: "unfinished headers", connections: 800, onc
 // unreadAnswers are 800 connections that request the API's description, many times in a row, and
 // read no answer.
 var unreadAnswers = attack{name: "unread answers", connections: 800, once: func(ctx context.Context, at *server, _, _ int) {
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", at.address)
-	if err != nil {
+	if testworld.RequestUnread(ctx, at.address) != nil {
 		time.Sleep(time.Millisecond)
-		return
-	}
-	defer func() { _ = c.Close() }()
-	end, _ := ctx.Deadline()
-	_ = c.SetDeadline(end)
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(1) // the buffers between tracker and client are full soon
-	}
-	for err == nil { // until the tracker reads no more, and the attack ends
-		_, err = c.Write(manyRequests)
 	}
 }}
-
-var manyRequests = bytes.Repeat([]byte("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"), 1000)
 
 // largeBatches are eight batches of 3.5 MB at a time.
 var largeBatches = attack{name: "large batches", connections: 8, once: func(ctx context.Context, at *server, number, n int) {

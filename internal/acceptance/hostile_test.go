@@ -154,25 +154,12 @@ var endlessHeader = append([]byte("GET / HTTP/1.1\r\nHost: x\r\nCookie: a="), by
 
 func (h *hostile) slowHeader(ctx context.Context, _, _ int) { h.raw(ctx, endlessHeader, 4*time.Second) }
 
-// unread requests the API's description many times on a connection of its own, and reads no answer.
+// unread reads no answer.
 func (h *hostile) unread(ctx context.Context, _, _ int) {
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", h.address)
-	if err != nil {
+	if testworld.RequestUnread(ctx, h.address) != nil {
 		pause(ctx, 10*time.Millisecond)
-		return
-	}
-	defer c.Close()
-	end, _ := ctx.Deadline()
-	_ = c.SetDeadline(end)
-	if tcp, ok := c.(*net.TCPConn); ok {
-		_ = tcp.SetReadBuffer(1) // the buffers between tracker and client are full soon
-	}
-	for err == nil { // until the tracker reads no more, and the attack ends
-		_, err = c.Write(manyRequests)
 	}
 }
-
-var manyRequests = bytes.Repeat([]byte("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"), 1000)
 
 func (h *hostile) get(ctx context.Context, path string, header ...string) {
 	var text strings.Builder

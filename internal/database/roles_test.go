@@ -51,7 +51,8 @@ func TestRolesGetTheRightsOfTheirList(t *testing.T) {
 	}
 }
 
-// By default everybody may execute a function; where nobody may, roles need the right to do so.
+// Postgres lets PUBLIC execute functions by default. Where that was revoked, listed roles are granted
+// the functions that they need.
 func TestRolesMayExecuteWhatTheirStatementsCall(t *testing.T) {
 	w := newWorld(t)
 	executable := func() int {
@@ -59,7 +60,7 @@ func TestRolesMayExecuteWhatTheirStatementsCall(t *testing.T) {
 			testworld.Column[string](t, w, rightsOf, []string{testworld.WriterRole, testworld.ReaderRole}))
 	}
 	if n := executable(); n > 0 {
-		t.Errorf("%d rights are granted that everybody has", n)
+		t.Errorf("%d functions are granted that PUBLIC may execute", n)
 	}
 	both := database.Roles{Writers: []string{testworld.WriterRole}, Readers: []string{testworld.ReaderRole}}
 	for _, statement := range []string{

@@ -8,26 +8,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
+// holdUpFirstBatch writes facts, and returns a transaction that keeps the batch that decides them from
+// recording alice's account.
+func (s *shop) holdUpFirstBatch() pgx.Tx {
+	s.Helper()
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
+	blocker, err := s.db.Begin(s.Context())
+	testworld.Must(s, err)
+	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
+	testworld.Must(s, err)
+	return blocker
+}
+
 // A batch that is running when a suspend is declared must not commit: once the declaration returns,
 // nothing is decided under the configuration before it.
 func TestNothingCommitsUnderAnOlderConfiguration(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
-	for _, fact := range []string{link, touch, signup, purchase} {
-		s.write(fact)
-	}
-	// Hold up the batch where it records alice's account.
-	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
-	blocker, err := s.db.Begin(t.Context())
-	testworld.Must(t, err)
-	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
-	testworld.Must(t, err)
+	blocker := s.holdUpFirstBatch()
 	converged := make(chan error, 1)
 	go func() { converged <- s.engine.Converge(t.Context()) }()
 	s.eventually("the batch waits for the account", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
@@ -134,14 +143,7 @@ func TestEngineStopsWithoutWaitingForItsNextPoll(t *testing.T) {
 func TestEngineStopsWithoutWaitingForALock(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
-	for _, fact := range []string{link, touch, signup, purchase} {
-		s.write(fact)
-	}
-	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
-	blocker, err := s.db.Begin(t.Context())
-	testworld.Must(t, err)
-	_, err = blocker.Exec(t.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
-	testworld.Must(t, err)
+	blocker := s.holdUpFirstBatch()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	done := make(chan error, 1)

@@ -50,7 +50,8 @@ func (s *shop) refuse(table, user string) {
 	s.asOwner("CREATE TRIGGER refuse_" + table + " BEFORE INSERT OR UPDATE ON referral." + table + " FOR EACH ROW EXECUTE FUNCTION refuse('" + user + "')")
 }
 
-// doraAside are facts about dora, whom the same touch attributes as ben.
+// doraAside are facts about dora, who has the same visitor as ben, so that the same touch attributes
+// both.
 const doraAside = `
 	INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v', 't', 'a', now() - interval '3 hours');
 	INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ('dora', 'v', now() - interval '2 hours');
@@ -96,7 +97,7 @@ func TestErasureKeepsTheAttributionOfASetAsideReferee(t *testing.T) {
 
 // A set-aside signup comes after the erasure has listed the visitor's signups, and before it moves
 // the touches.
-func TestErasureKeepsTheAttributionOfASetAsideSignupThatComesMeanwhile(t *testing.T) {
+func TestErasureAttributesASetAsideSignupThatComesLater(t *testing.T) {
 	s := newShop(t)
 	s.declare("friends", fiveDollars())
 	s.write(annasLink + ";" + benByTouch)

@@ -8,8 +8,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-// Where PUBLIC may execute no function, the rights of a reader are enough all the same.
-func TestReaderMayExplainWhereNobodyMayExecuteFunctions(t *testing.T) {
+// The rights of a reader are enough, also where PUBLIC may execute no function.
+func TestReaderExplainsWhereFunctionsAreRevoked(t *testing.T) {
 	w := newWorld(t)
 	w.write(`INSERT INTO referral.touch (visitor_id, code) VALUES ('v', 'a');
 		INSERT INTO referral.signup (user_id, visitor_id, code) VALUES ('carl', 'v', 'a');

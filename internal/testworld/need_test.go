@@ -27,7 +27,7 @@ func (e *ending) Fatalf(string, ...any) {
 }
 
 func TestMissingProgramSkipsATestUnlessAllAreRequired(t *testing.T) {
-	missing := &binaries.Program{Name: "a program that nobody has"}
+	missing := &binaries.Program{Name: "a program that does not exist"}
 	for value, failed := range map[string]bool{"": false, "1": true} {
 		t.Setenv(RequirePrograms, value)
 		e := &ending{TB: t}

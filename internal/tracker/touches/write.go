@@ -153,7 +153,8 @@ func (q *Queue) writeGroup(ctx context.Context, group []Touch) error {
 }
 
 // try writes a part of a group. If it fails for its data or its size, each half is tried, so that
-// few touches that fail cost few statements. An error ends the attempt; it is nobody's failure.
+// few touches that fail cost few statements. An error is about no touch, such as a lost
+// connection, and ends the attempt.
 func (q *Queue) try(ctx context.Context, part []Touch, a *attempt) error {
 	err := q.record(ctx, part)
 	switch {
