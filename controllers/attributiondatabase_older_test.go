@@ -22,9 +22,10 @@ func newUpgrade(t *testing.T, spec string) (*world, *testworld.Database) {
 	adb := w.adb("shop")
 	w.awaitReady(adb)
 	w.patch("adb", "shop", spec)
+	await(w, adb, "observed", func(d *v1alpha1.AttributionDatabase) bool { return d.Status.ObservedGeneration == d.Generation })
 	w.shop(own, oneFriend)
-	await(w, adb, "observed", func(d *v1alpha1.AttributionDatabase) bool {
-		return d.Status.ObservedGeneration == d.Generation && (!d.Spec.Suspend || d.Status.PendingChanges == 3)
+	await(w, adb, "changes are pending if it is suspended", func(d *v1alpha1.AttributionDatabase) bool {
+		return !d.Spec.Suspend || d.Status.PendingChanges == 3
 	})
 	w.stop()
 	w.endHosts()
