@@ -59,16 +59,9 @@ func (o beside) happen(h *history) {
 
 // convergeBeside converges, and runs the operation before the statement.
 func (o beside) convergeBeside(h *history) {
-	reached, resume := h.cutter.pauseAt(o.At)
+	reached, resume := h.paused.pauseAt(o.At)
 	converged := make(chan error, 1)
-	go func() {
-		db, err := openURI(h.cutter.uri)
-		if err == nil {
-			err = h.engine(db, o.Batch).Converge(context.Background())
-			db.Close()
-		}
-		converged <- err
-	}()
+	go func() { converged <- h.engine(h.pauses, o.Batch).Converge(context.Background()) }()
 	var err error
 	select {
 	case <-reached:

@@ -92,7 +92,7 @@ func (h *history) compareDone() {
 // compareConditionErrors compares in which campaigns conditions ended in errors.
 func (h *history) compareConditionErrors() {
 	h.t.Helper()
-	rows, err := h.admin.Query(context.Background(), "SELECT campaign FROM referral.pair_count GROUP BY 1 HAVING sum(condition_errors) > 0")
+	rows, err := h.reader.Query(context.Background(), "SELECT campaign FROM referral.pair_count GROUP BY 1 HAVING sum(condition_errors) > 0")
 	must(h.t, err)
 	counted, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	must(h.t, err)
@@ -125,7 +125,7 @@ func (h *history) compareAll() {
 	if diff := cmp.Diff(sortedKeys(h.setAside), sortedKeys(recorded.setAside)); diff != "" {
 		h.disagree("referees that are set aside (-commits +system)", diff)
 	}
-	rows, err := h.admin.Query(context.Background(), "SELECT wrong, what FROM referral.violations()")
+	rows, err := h.reader.Query(context.Background(), "SELECT wrong, what FROM referral.violations()")
 	must(h.t, err)
 	defer rows.Close()
 	for rows.Next() {
@@ -174,7 +174,7 @@ func (h *history) compareExplanations() {
 // compareBlanked compares which facts erasures have blanked, and which touches are left.
 func (h *history) compareBlanked() {
 	h.t.Helper()
-	rows, err := h.admin.Query(context.Background(), `
+	rows, err := h.reader.Query(context.Background(), `
 		SELECT 'signup ' || user_id FROM referral.signup WHERE blanked
 		UNION ALL SELECT 'purchase ' || user_id || '/' || purchase_id FROM referral.purchase WHERE blanked
 		UNION ALL SELECT 'touch ' || visitor_id || '/' || touch_id FROM referral.touch WHERE NOT blanked`)
@@ -210,7 +210,7 @@ func (h *history) takeHeld() {
 	if len(h.forgotten) == 0 {
 		return
 	}
-	rows, err := h.admin.Query(context.Background(), "SELECT user_id, purchase_id, condition_held FROM referral.purchase WHERE blanked")
+	rows, err := h.reader.Query(context.Background(), "SELECT user_id, purchase_id, condition_held FROM referral.purchase WHERE blanked")
 	must(h.t, err)
 	var key purchaseKey
 	var held bool

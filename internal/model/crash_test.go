@@ -2,6 +2,7 @@ package model
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"io"
 	"math"
@@ -51,15 +52,21 @@ func (c *cutter) open(t fataler, n int, deaf bool) (*postgres.DB, error) {
 	c.mu.Lock()
 	c.left, c.deaf, c.cut, c.connections, c.pause = n, deaf, false, nil, 0
 	c.mu.Unlock()
-	return openURI(c.uri)
+	return postgres.Open(context.Background(), postgres.Config{URI: c.uri, Schema: postgres.DefaultSchema})
 }
 
-// pauseAt makes the cutter pause before the n-th statement from now on, and cut nothing. reached is
-// closed when the pause begins; resume ends it.
+// keep makes the cutter cut nothing.
+func (c *cutter) keep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = math.MaxInt
+}
+
+// pauseAt makes the cutter, which is to cut nothing, pause before the n-th statement from now on.
+// reached is closed when the pause begins; resume ends it.
 func (c *cutter) pauseAt(n int) (reached <-chan struct{}, resume func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.left, c.deaf, c.cut, c.connections = math.MaxInt, false, false, nil
 	c.pause, c.reached, c.resume = n, make(chan struct{}), make(chan struct{})
 	resumed := c.resume
 	return c.reached, sync.OnceFunc(func() { close(resumed) })

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // history is one run of operations on model and system.
@@ -120,7 +119,7 @@ func (h *history) quiet(t fataler, batch int) {
 		}
 		var busy bool
 		was = erased
-		must(t, h.admin.QueryRow(ctx, busySQL, slices.Sorted(maps.Keys(h.erasures))).Scan(&busy, &erased))
+		must(t, h.reader.QueryRow(ctx, busySQL, slices.Sorted(maps.Keys(h.erasures))).Scan(&busy, &erased))
 		if !busy && erased == was || h.suspended {
 			return
 		}
@@ -185,7 +184,7 @@ func (h *history) runResync() {
 
 // drift returns how many rows resyncs have repaired.
 func (h *history) drift() (rows int64) {
-	must(h.t, h.admin.QueryRow(context.Background(), "SELECT coalesce(sum(drift_corrected), 0)::bigint FROM referral.resync_campaign").Scan(&rows))
+	must(h.t, h.reader.QueryRow(context.Background(), "SELECT coalesce(sum(drift_corrected), 0)::bigint FROM referral.resync_campaign").Scan(&rows))
 	return rows
 }
 
@@ -249,8 +248,4 @@ func sortedKeys(set map[string]bool) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-func openURI(uri string) (*postgres.DB, error) {
-	return postgres.Open(context.Background(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
 }

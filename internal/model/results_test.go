@@ -94,7 +94,7 @@ func (c commit) String() string { return fmt.Sprint(c.writes) }
 
 // commits returns the commits since the last call.
 func (h *history) commits() (commits []commit) {
-	rows, err := h.admin.Query(context.Background(), commitsSQL)
+	rows, err := h.reader.Query(context.Background(), commitsSQL)
 	must(h.t, err)
 	var number, last int64
 	var w write
@@ -115,7 +115,7 @@ func (h *history) commits() (commits []commit) {
 func (h *history) recorded() *results {
 	all := newResults()
 	all.zero = &h.zero
-	rows, err := h.admin.Query(context.Background(), resultsSQL)
+	rows, err := h.reader.Query(context.Background(), resultsSQL)
 	must(h.t, err)
 	var w write
 	_, err = pgx.ForEachRow(rows, []any{&w.of, &w.now}, func() error {

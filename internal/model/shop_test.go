@@ -41,8 +41,11 @@ const ownerUID = "0b9d5a52-1111-4222-8333-444455556666"
 type shop struct {
 	db     *postgres.DB  // connections of the operator
 	writer *pgxpool.Pool // connections of the application
-	admin  *pgxpool.Pool // connections of a superuser, which can move times
+	admin  *pgxpool.Pool // connections of a superuser, which can move times and bypass triggers
+	reader *pgxpool.Pool // other connections of a superuser: whoever bypasses triggers loses all plans
 	cutter *cutter       // the proxy of an engine that crashes
+	paused *cutter       // the proxy of an engine that pauses
+	pauses *postgres.DB  // connections through paused
 
 	coverage *coverage
 	engines  int // number of engines that converge at once
@@ -64,10 +67,14 @@ func newShop(t testing.TB) *shop {
 		db:       openFor(t, own.URI),
 		writer:   newPool(t, own.WriterURI),
 		admin:    newPool(t, own.AdminURI),
+		reader:   newPool(t, own.AdminURI),
+		cutter:   newCutter(t, own.URI),
+		paused:   newCutter(t, own.URI),
 		coverage: &coverage{},
 		engines:  enginesOf(t),
 	}
-	s.cutter = newCutter(t, own.URI)
+	s.paused.keep()
+	s.pauses = openFor(t, s.paused.uri)
 	s.execute(t, recordSQL)
 	t.Cleanup(func() { s.expectNoDeadlocks(t) })
 	return s
@@ -78,7 +85,7 @@ func newShop(t testing.TB) *shop {
 func (s *shop) expectNoDeadlocks(t testing.TB) {
 	t.Helper()
 	var deadlocks int
-	err := s.admin.QueryRow(context.WithoutCancel(t.Context()),
+	err := s.reader.QueryRow(context.WithoutCancel(t.Context()),
 		"SELECT deadlocks FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database()").Scan(&deadlocks)
 	must(t, err)
 	if deadlocks > 0 {
@@ -101,13 +108,24 @@ func enginesOf(t testing.TB) int {
 	return engines
 }
 
+// openFor opens a database for the operator, with prepared statements and one plan for each, unlike
+// the operator itself: the server would spend most of its time on planning tiny batches. An engine
+// that is to crash connects as the operator does.
 func openFor(t testing.TB, uri string) *postgres.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgres.Config{URI: uri, Schema: postgres.DefaultSchema})
+	config, err := postgres.ParseConfig(uri, nil)
 	must(t, err)
+	config.ConnConfig.DefaultQueryExecMode, config.ConnConfig.StatementCacheCapacity = pgx.QueryExecModeCacheStatement, manyStatements
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	must(t, err)
+	db := postgres.NewDB(pool, postgres.DefaultSchema)
 	t.Cleanup(db.Close)
 	return db
 }
+
+// manyStatements is more than an engine has.
+const manyStatements = 1000
 
 func newPool(t testing.TB, uri string) *pgxpool.Pool {
 	t.Helper()
@@ -166,7 +184,7 @@ func (s *shop) begin(t fataler) {
 	}
 	s.execute(t, resetSQL)
 	var now time.Time
-	must(t, s.admin.QueryRow(context.Background(), "SELECT now()").Scan(&now))
+	must(t, s.reader.QueryRow(context.Background(), "SELECT now()").Scan(&now))
 	s.zero = now.Add(-time.Duration(start) * time.Microsecond)
 	s.generation, s.lossLimit, s.hidden, s.pending, s.into, s.mute = 0, 0, false, nil, nil, false
 }
