@@ -23,22 +23,12 @@ type reversal struct {
 	walk     *reversalWalk // nil: the range continues the recorded progress
 	retries  bool          // the range is that of a key that failed before
 
-	after  rowKey  // last key of the range before
-	end    *rowKey // last key of this range; nil: the range has no end
-	ranged bool    // the range is known
+	after  PairKey  // last key of the range before
+	end    *PairKey // last key of this range; nil: the range has no end
+	ranged bool     // the range is known
 
 	waitlistKeys      pairKeyColumns  // rows to remove from the waitlist
 	waitlistReferrers referrerColumns // their referrers
-}
-
-// rowKey is the key that pairs, credits and ledger entries share.
-type rowKey struct{ userID, purchaseID string }
-
-func (k rowKey) String() string { return k.userID + "/" + k.purchaseID }
-
-// compare orders keys by their bytes.
-func (k rowKey) compare(other rowKey) int {
-	return cmp.Or(cmp.Compare(k.userID, other.userID), cmp.Compare(k.purchaseID, other.purchaseID))
 }
 
 // runStep takes back what the campaign gave in the next range of keys.
@@ -87,7 +77,7 @@ func (s *reversal) lock(ctx context.Context, r *reverser) (found bool, err error
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
 	var campaign string
-	err = s.tx.QueryRow(ctx, s.statement("reverse_lock"), r.waiting(time.Now())).Scan(&campaign, &s.after.userID, &s.after.purchaseID, &s.progress)
+	err = s.tx.QueryRow(ctx, s.statement("reverse_lock"), r.waiting(time.Now())).Scan(&campaign, &s.after.UserID, &s.after.PurchaseID, &s.progress)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -127,8 +117,8 @@ func (s *reversal) chooseRange(ctx context.Context, rows int) error {
 
 // findEnd finds the end of a range with at most that many rows of each table.
 func (s *reversal) findEnd(ctx context.Context, rows int) error {
-	var end rowKey
-	err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.userID, s.after.purchaseID, rows).Scan(&end.userID, &end.purchaseID)
+	var end PairKey
+	err := s.tx.QueryRow(ctx, s.statement("reverse_range"), s.after.UserID, s.after.PurchaseID, rows).Scan(&end.UserID, &end.PurchaseID)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil
@@ -138,7 +128,7 @@ func (s *reversal) findEnd(ctx context.Context, rows int) error {
 		return outOfOrder(end.String(), s.after.String())
 	}
 	s.end = &end
-	return cmp.Or(checkID(end.userID), checkID(end.purchaseID))
+	return cmp.Or(checkID(end.UserID), checkID(end.PurchaseID))
 }
 
 // rangeArguments are the parameters of the statements about the range.
@@ -146,8 +136,8 @@ func (s *reversal) rangeArguments() pgx.StrictNamedArgs {
 	userID, purchaseID := s.endKey()
 	return pgx.StrictNamedArgs{
 		"campaign":       s.campaign,
-		"after_user":     s.after.userID,
-		"after_purchase": s.after.purchaseID,
+		"after_user":     s.after.UserID,
+		"after_purchase": s.after.PurchaseID,
 		"last_user":      userID,
 		"last_purchase":  purchaseID,
 	}
@@ -158,5 +148,5 @@ func (s *reversal) endKey() (userID, purchaseID *string) {
 	if s.end == nil {
 		return nil, nil
 	}
-	return &s.end.userID, &s.end.purchaseID
+	return &s.end.UserID, &s.end.PurchaseID
 }

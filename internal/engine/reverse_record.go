@@ -12,11 +12,11 @@ import (
 // are locked before the campaign, as everywhere.
 func (s *reversal) loadRange(ctx context.Context) error {
 	s.byID = map[string]*referee{}
-	revisions := map[rowKey]int{} // of ledger entries
+	revisions := map[PairKey]int{} // of ledger entries
 	lastUser, _ := s.endKey()
 	var queries pgx.Batch
 	queries.Queue(s.statement("lock_incident"), []string{s.campaign}, causeMassReversal)
-	queries.Queue(s.statement("reverse_withheld"), s.campaign, s.after.userID, lastUser)
+	queries.Queue(s.statement("reverse_withheld"), s.campaign, s.after.UserID, lastUser)
 	if len(s.shards) == 0 {
 		return s.send(ctx, &queries)
 	}
@@ -46,7 +46,7 @@ func (s *reversal) loadRange(ctx context.Context) error {
 	queries.Queue(s.statement("reverse_ledger"), s.rangeArguments()).Query(s.each([]any{&id, &l.PurchaseID, &l.Reward, &l.BeneficiaryID, &l.Currency, &l.Sum, &l.LastSeq, &revision}, func() {
 		r := s.refereeOf(id)
 		r.Ledger = append(r.Ledger, l)
-		key := rowKey{id, l.PurchaseID}
+		key := PairKey{id, l.PurchaseID}
 		revisions[key] = max(revisions[key], revision)
 	}))
 	if err := s.send(ctx, &queries); err != nil {
@@ -67,7 +67,7 @@ func (s *reversal) refereeOf(userID string) *referee {
 }
 
 // decideReversals decides every purchase: pairs, and credits and entries without a pair.
-func (s *reversal) decideReversals(revisions map[rowKey]int) {
+func (s *reversal) decideReversals(revisions map[PairKey]int) {
 	for _, r := range s.referees {
 		r.sortCredits()
 		known := map[string]bool{}
@@ -78,7 +78,7 @@ func (s *reversal) decideReversals(revisions map[rowKey]int) {
 		add := func(purchaseID string) {
 			if !known[purchaseID] {
 				known[purchaseID] = true
-				decision := reward.TakeBackUndecided(s.campaign, purchaseID, max(1, revisions[rowKey{r.UserID, purchaseID}]))
+				decision := reward.TakeBackUndecided(s.campaign, purchaseID, max(1, revisions[PairKey{r.UserID, purchaseID}]))
 				r.outcome.Decisions = append(r.outcome.Decisions, decision)
 			}
 		}
@@ -114,7 +114,7 @@ func (s *reversal) countEntries() (n int) {
 func (s *reversal) recordRange(ctx context.Context) error {
 	user, purchase := s.endKey()
 	var writes pgx.Batch
-	writes.Queue(s.statement("reverse_attributed"), s.campaign, s.after.userID, user)
+	writes.Queue(s.statement("reverse_attributed"), s.campaign, s.after.UserID, user)
 	if s.walk.complete() {
 		writes.Queue(s.statement("reverse_advance"), s.campaign, user, purchase)
 	}

@@ -43,7 +43,7 @@ type reverser struct {
 // recorded progress stays before that key.
 type reversalWalk struct {
 	progress int64       // version of the row with the recorded progress; another one: it has moved
-	last     rowKey      // the last key that the walk has come to
+	last     PairKey     // the last key that the walk has come to
 	ended    bool        // the walk has come to the last key of all
 	failed   []failedKey // in order
 	retried  int         // how many of failed have been tried again in this pass
@@ -56,7 +56,7 @@ type reversalWalk struct {
 
 // failedKey is a key that cannot be reversed. Its range begins after the key before.
 type failedKey struct {
-	after, key rowKey
+	after, key PairKey
 	cause      error
 }
 
@@ -88,7 +88,7 @@ func (w *reversalWalk) err() error {
 		others = fmt.Sprintf(", and what %d other purchases gave,", more)
 	}
 	return fmt.Errorf("what purchase %q of user %q gave%s cannot be taken back: %w",
-		shown(first.key.purchaseID), shown(first.key.userID), others, first.cause)
+		shown(first.key.PurchaseID), shown(first.key.UserID), others, first.cause)
 }
 
 // reversing reports whether the loaded configuration has a campaign that takes back what it gave.

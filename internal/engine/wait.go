@@ -10,9 +10,6 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// PairKey identifies a pair.
-type PairKey struct{ UserID, PurchaseID string }
-
 // LoadWaits returns, for those of the pairs that wait to be admitted, the reason that is true now.
 // The recorded one is that of the last decision. It locks and writes nothing, and needs only the
 // rights of a reader.

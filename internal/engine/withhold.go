@@ -26,9 +26,6 @@ const (
 	incidentPermitted = "Permitted"
 )
 
-// pairKey identifies a pair within its campaign.
-type pairKey struct{ userID, purchaseID string }
-
 // incident is a row of referral.incident that the batch has locked.
 type incident struct {
 	id, campaign, state string
@@ -40,16 +37,16 @@ type incident struct {
 type withholding struct {
 	loss
 	incidents      []*incident
-	lost           []pairKey             // pairs that the decisions would reverse because their rows are missing
-	withheldBefore map[pairKey]*incident // pairs that were withheld when the batch began
-	counted        map[pairKey]bool      // pairs already counted as lost in this interval
+	lost           []PairKey             // pairs that the decisions would reverse because their rows are missing
+	withheldBefore map[PairKey]*incident // pairs that were withheld when the batch began
+	counted        map[PairKey]bool      // pairs already counted as lost in this interval
 
 	// What the batch changes.
-	newlyWithheld []pairKey // withheld from now on
+	newlyWithheld []PairKey // withheld from now on
 	target        *incident // the incident that these are added to
-	released      []pairKey // no longer withheld
-	newlyCounted  []pairKey // counted as lost from now on
-	uncounted     []pairKey // no longer counted: their rows are back
+	released      []PairKey // no longer withheld
+	newlyCounted  []PairKey // counted as lost from now on
+	uncounted     []PairKey // no longer counted: their rows are back
 }
 
 // withhold drops reversals caused by missing rows once they exceed the mass-reversal limit: it
@@ -62,7 +59,7 @@ func (b *batch) withhold(ctx context.Context) error {
 	all := map[string]*withholding{}
 	for _, r := range b.referees {
 		for _, lost := range r.lostPairs() {
-			withholdingOf(all, lost.campaign).lost = append(withholdingOf(all, lost.campaign).lost, pairKey{r.UserID, lost.purchaseID})
+			withholdingOf(all, lost.campaign).lost = append(withholdingOf(all, lost.campaign).lost, PairKey{r.UserID, lost.purchaseID})
 		}
 	}
 	if err := b.loadWithholdings(ctx, all); err != nil || len(all) == 0 {
@@ -88,7 +85,7 @@ func (b *batch) withhold(ctx context.Context) error {
 func withholdingOf(all map[string]*withholding, campaign string) *withholding {
 	if all[campaign] == nil {
 		all[campaign] = &withholding{
-			loss: loss{campaign: campaign}, withheldBefore: map[pairKey]*incident{}, counted: map[pairKey]bool{},
+			loss: loss{campaign: campaign}, withheldBefore: map[PairKey]*incident{}, counted: map[PairKey]bool{},
 		}
 	}
 	return all[campaign]
@@ -104,21 +101,21 @@ func byCampaign(all map[string]*withholding) []*withholding {
 // pairs exceed the limit, those with a lost pair.
 func (w *withholding) judge(b *batch, withheld map[string]bool) {
 	for key, i := range w.withheldBefore {
-		r := b.byID[key.userID]
+		r := b.byID[key.UserID]
 		if r.cause != nil {
 			continue // the referee is set aside, and the pair stays withheld
 		}
-		switch r.evidence(key.purchaseID) {
+		switch r.evidence(key.PurchaseID) {
 		case rowsUnknown:
-			withheld[key.userID] = true
+			withheld[key.UserID] = true
 		case rowsMissing:
 			if i.state != incidentPermitted {
-				withheld[key.userID] = true
+				withheld[key.UserID] = true
 			}
 		case rowsPresent:
 		}
 	}
-	var found []pairKey // not withheld before
+	var found []PairKey // not withheld before
 	var fresh int64     // of these, not counted yet
 	for _, key := range w.lost {
 		if w.withheldBefore[key] != nil {
@@ -141,18 +138,18 @@ func (w *withholding) judge(b *batch, withheld map[string]bool) {
 	}
 	w.newlyWithheld = found
 	for _, key := range found {
-		withheld[key.userID] = true
+		withheld[key.UserID] = true
 	}
 }
 
 // applyJudgement computes what changes, once all campaigns have been judged.
 func (w *withholding) applyJudgement(b *batch, withheld map[string]bool) {
 	for key, i := range w.withheldBefore {
-		switch b.byID[key.userID].evidence(key.purchaseID) {
+		switch b.byID[key.UserID].evidence(key.PurchaseID) {
 		case rowsUnknown:
 			continue
 		case rowsMissing:
-			if withheld[key.userID] {
+			if withheld[key.UserID] {
 				continue
 			}
 		case rowsPresent:
@@ -172,7 +169,7 @@ func (w *withholding) applyJudgement(b *batch, withheld map[string]bool) {
 	}
 	for _, key := range w.lost {
 		// Pairs of a referee that another campaign withholds are neither recorded nor counted.
-		if w.withheldBefore[key] == nil && !w.counted[key] && (added || !withheld[key.userID]) {
+		if w.withheldBefore[key] == nil && !w.counted[key] && (added || !withheld[key.UserID]) {
 			w.newlyCounted = append(w.newlyCounted, key)
 			w.pairs++
 		}
@@ -248,7 +245,7 @@ func (r *referee) lostPairs() []lostPair {
 func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholding) error {
 	type row struct {
 		campaign, incident string
-		pairKey
+		PairKey
 	}
 	var rows []row
 	if b.hasIncidents {
@@ -257,7 +254,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 			return err
 		}
 		var w row
-		keep := b.each([]any{&w.userID, &w.campaign, &w.purchaseID, &w.incident}, func() {
+		keep := b.each([]any{&w.UserID, &w.campaign, &w.PurchaseID, &w.incident}, func() {
 			rows = append(rows, w)
 			withholdingOf(all, w.campaign)
 		})
@@ -275,7 +272,7 @@ func (b *batch) loadWithholdings(ctx context.Context, all map[string]*withholdin
 		w := &rows[i]
 		for _, i := range all[w.campaign].incidents {
 			if i.id == w.incident {
-				all[w.campaign].withheldBefore[w.pairKey] = i
+				all[w.campaign].withheldBefore[w.PairKey] = i
 			}
 		}
 	}
@@ -316,7 +313,7 @@ func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) er
 		}
 		keys.add(w.campaign, w.lost)
 		for key := range w.withheldBefore {
-			keys.add(w.campaign, []pairKey{key})
+			keys.add(w.campaign, []PairKey{key})
 		}
 	}
 	if len(keys.userID) == 0 {
@@ -327,16 +324,16 @@ func (b *batch) loadCounted(ctx context.Context, all map[string]*withholding) er
 		return err
 	}
 	var campaign string
-	var key pairKey
-	return b.each([]any{&campaign, &key.userID, &key.purchaseID}, func() { all[campaign].counted[key] = true })(rows)
+	var key PairKey
+	return b.each([]any{&campaign, &key.UserID, &key.PurchaseID}, func() { all[campaign].counted[key] = true })(rows)
 }
 
 // lostPairColumns are pairs as parameters.
 type lostPairColumns struct{ campaign, userID, purchaseID, incident []string }
 
-func (c *lostPairColumns) add(campaign string, keys []pairKey) {
+func (c *lostPairColumns) add(campaign string, keys []PairKey) {
 	for _, key := range keys {
-		c.campaign, c.userID, c.purchaseID = append(c.campaign, campaign), append(c.userID, key.userID), append(c.purchaseID, key.purchaseID)
+		c.campaign, c.userID, c.purchaseID = append(c.campaign, campaign), append(c.userID, key.UserID), append(c.purchaseID, key.PurchaseID)
 	}
 }
 
