@@ -140,9 +140,7 @@ func (r *AttributionDatabaseReconciler) useUpPermission(ctx context.Context, s *
 		return nil
 	}
 	// A copy, since the write replaces the object's status by that of the API server.
-	without := s.adb.DeepCopy()
-	delete(without.Annotations, v1alpha1.TakeOverAnnotation)
-	err := patchMetadata(ctx, r.client, without, s.adb)
+	err := patchMetadata(ctx, r.client, s.adb.DeepCopy(), map[string]any{"annotations": map[string]any{v1alpha1.TakeOverAnnotation: nil}})
 	if _, written := errors.AsType[*waitingError](err); written {
 		return nil // the object was written meanwhile, so it is reconciled again
 	}

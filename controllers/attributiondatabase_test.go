@@ -176,7 +176,7 @@ func TestSchemaHasOneOwner(t *testing.T) {
 func TestPermissionToTakeOverIsUsedUp(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
-	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival}", 1))
+	w.apply(strings.Replace(shopYAML, "name: shop}", "name: rival, annotations: {example.com/team: growth}}", 1))
 	for _, name := range []string{"rival", "shop", "rival"} {
 		asTold(w, own, w.awaitReason(w.adb(name), metav1.ConditionFalse, v1alpha1.OwnedByAnotherReason).Message)
 		await(w, w.adb(name), "owner, without the permission", func(d *v1alpha1.AttributionDatabase) bool {
@@ -187,6 +187,11 @@ func TestPermissionToTakeOverIsUsedUp(t *testing.T) {
 	owner := value[string](w, own, "SELECT name FROM referral.owner")
 	if owner != w.namespace+"/rival" {
 		t.Errorf("the owner is %s", owner)
+	}
+	rival := w.adb("rival")
+	check(w, w.client.Get(w.Context(), client.ObjectKeyFromObject(rival), rival))
+	if rival.Annotations["example.com/team"] != "growth" {
+		t.Errorf("of the annotations %v are left", rival.Annotations)
 	}
 }
 

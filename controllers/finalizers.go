@@ -2,9 +2,12 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -14,10 +17,7 @@ import (
 // setFinalizer puts our finalizer on an object or removes it, and writes only what differs. A write
 // replaces the object's status by that of the API server.
 func setFinalizer(ctx context.Context, c client.Client, object resource, wanted bool) error {
-	original, ok := object.DeepCopyObject().(client.Object)
-	if !ok {
-		return fmt.Errorf("%T is not an object of the API server", object)
-	}
+	original := slices.Clone(object.GetFinalizers())
 	change := controllerutil.RemoveFinalizer
 	if wanted {
 		change = controllerutil.AddFinalizer
@@ -25,18 +25,24 @@ func setFinalizer(ctx context.Context, c client.Client, object resource, wanted 
 	if !change(object, v1alpha1.Finalizer) {
 		return nil
 	}
-	if err := patchMetadata(ctx, c, object, original); err != nil {
-		object.SetFinalizers(original.GetFinalizers())
+	if err := patchMetadata(ctx, c, object, map[string]any{"finalizers": object.GetFinalizers()}); err != nil {
+		object.SetFinalizers(original)
 		return fmt.Errorf("while changing the finalizers: %w", err)
 	}
 	return nil
 }
 
-// patchMetadata writes what differs from the original, unless the object has gone.
-func patchMetadata(ctx context.Context, c client.Client, object, original client.Object) error {
+// patchMetadata merges these fields into the metadata of an object, unless the object has gone. It
+// names what it changes: of an object from the cache, which lacks the annotations of others, the
+// difference between two copies could be all annotations.
+func patchMetadata(ctx context.Context, c client.Client, object client.Object, fields map[string]any) error {
 	// The lock keeps what other clients write meanwhile, such as a finalizer of another controller.
-	patch := client.MergeFromWithOptions(original, client.MergeFromWithOptimisticLock{})
-	err := client.IgnoreNotFound(c.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManager)))
+	fields["resourceVersion"] = object.GetResourceVersion()
+	patch, err := json.Marshal(map[string]any{"metadata": fields})
+	if err != nil {
+		return fmt.Errorf("while encoding a change of metadata: %w", err)
+	}
+	err = client.IgnoreNotFound(c.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1alpha1.FieldManager)))
 	if apierrors.IsConflict(err) {
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: err}
 	}
