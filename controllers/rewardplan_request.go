@@ -56,8 +56,12 @@ func (r *RewardPlanReconciler) requireUsableDatabase(_ context.Context, s *planS
 		return nil
 	}
 	r.plans.Pause(s.name())
-	return s.pending(s.rest, why)
+	return s.pending(min(databaseAwayInterval, s.rest), why)
 }
+
+// databaseAwayInterval is the requeue of a plan whose database is away. The event of its return
+// wakes plans whose conditions are in the cache, so it may miss a plan that has just been admitted.
+const databaseAwayInterval = time.Minute
 
 // pending returns the error of a plan that does not run.
 func (s *planScope) pending(requeueAfter time.Duration, why error) error {
