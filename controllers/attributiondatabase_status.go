@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"time"
@@ -57,14 +58,23 @@ func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *dat
 // these campaigns have no object that could report it.
 func closedIncidents(campaigns []database.CampaignStatus) []string {
 	var incidents []string
-	for i := range campaigns {
-		campaign := &campaigns[i]
-		if loss := campaign.Resync.MassReversal; loss != nil && campaign.Mode == database.Closed {
-			incidents = append(incidents, fmt.Sprintf("%d pairs of the closed campaign %s are not reversed, since their signups or purchases "+
-				"are missing (incident %s): restore the missing rows, or permit the reversals as docs/drift.md says", loss.Pairs, campaign.Name, loss.ID))
-		}
+	for name, loss := range closedLosses(campaigns) {
+		incidents = append(incidents, fmt.Sprintf("%d pairs of the closed campaign %s are not reversed, since their signups or purchases "+
+			"are missing (incident %s): restore the missing rows, or permit the reversals as docs/drift.md says", loss.Pairs, name, loss.ID))
 	}
 	return incidents
+}
+
+// closedLosses yields the incidents of closed campaigns by the campaign's name.
+func closedLosses(campaigns []database.CampaignStatus) iter.Seq2[string, *database.MassReversal] {
+	return func(yield func(string, *database.MassReversal) bool) {
+		for i := range campaigns {
+			campaign := &campaigns[i]
+			if loss := campaign.Resync.MassReversal; loss != nil && campaign.Mode == database.Closed && !yield(campaign.Name, loss) {
+				return
+			}
+		}
+	}
 }
 
 // newIncidents says in one note which incidents were not there before: a database may have

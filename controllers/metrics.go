@@ -90,7 +90,7 @@ func (l *leading) list(list client.ObjectList) bool {
 
 // databaseMetrics describe an AttributionDatabase.
 type databaseMetrics struct {
-	ready, pending, oldest, setAside, violations, verificationDue, privileged *prometheus.Desc
+	ready, pending, oldest, setAside, withheld, violations, verificationDue, privileged *prometheus.Desc
 }
 
 func newDatabaseMetrics() databaseMetrics {
@@ -102,6 +102,9 @@ func newDatabaseMetrics() databaseMetrics {
 		pending:  describe("pending_changes", "Changes of facts waiting to be decided, counted up to 10,000."),
 		oldest:   describe("oldest_pending_change_age_seconds", "Age of the oldest change of facts waiting to be decided; 0: none waits."),
 		setAside: describe("set_aside_referees", "Referees whose facts could not be decided."),
+		withheld: describe("closed_withheld_pairs",
+			"Pairs of closed campaigns, which have no ReferralCampaign, whose reversal is withheld, by cause, until a person permits it. "+
+				"Absent before the database has been reported on.", "cause"),
 		violations: describe("violations",
 			"Rows, or sums of rows, that contradicted each other in the last verification. Absent before the first one."),
 		verificationDue: describe("verification_due_timestamp_seconds",
@@ -112,7 +115,7 @@ func newDatabaseMetrics() databaseMetrics {
 }
 
 func (d *databaseMetrics) all() []*prometheus.Desc {
-	return []*prometheus.Desc{d.ready, d.pending, d.oldest, d.setAside, d.violations, d.verificationDue, d.privileged}
+	return []*prometheus.Desc{d.ready, d.pending, d.oldest, d.setAside, d.withheld, d.violations, d.verificationDue, d.privileged}
 }
 
 // collectDatabases also returns which databases are suspended.
@@ -125,6 +128,9 @@ func (m *Metrics) collectDatabases(now *leading, samples chan<- prometheus.Metri
 	for i := range list.Items {
 		adb := &list.Items[i]
 		m.databases.collect(adb, samples)
+		if report, read := m.registry.Report(client.ObjectKeyFromObject(adb)); read {
+			m.databases.collectWithheld(adb, &report, samples)
+		}
 		if at, due := nextDue(adb, m.registry.State(client.ObjectKeyFromObject(adb)).Phase); due {
 			sender(samples, adb.Namespace, adb.Name)(m.databases.verificationDue, float64(at.Unix()))
 		}
@@ -147,6 +153,14 @@ func (d *databaseMetrics) collect(adb *v1alpha1.AttributionDatabase, samples cha
 	if verification := status.Verification; verification != nil && verification.LastTime != nil {
 		send(d.violations, float64(verification.Violations))
 	}
+}
+
+func (d *databaseMetrics) collectWithheld(adb *v1alpha1.AttributionDatabase, report *database.Status, samples chan<- prometheus.Metric) {
+	pairs := 0.0
+	for _, loss := range closedLosses(report.Campaigns) {
+		pairs += float64(loss.Pairs)
+	}
+	sender(samples, adb.Namespace, adb.Name)(d.withheld, pairs, v1alpha1.MassReversalReason)
 }
 
 // nextDue is when the next verification of a database should end; false: none can, since only a

@@ -190,21 +190,23 @@ func drain[T any](send func(chan<- T)) (all []T) {
 	return all
 }
 
-func TestDatabaseHasAtMostTwelveSeries(t *testing.T) {
-	registry := hosting.NewRegistry(hosting.Options{})
-	registry.Ensure(client.ObjectKey{Namespace: "growth", Name: "shop"}, hosting.Config{})
+func TestDatabaseHasAtMostThirteenSeries(t *testing.T) {
+	open, closed := withholding("invite", 400).Campaigns[0], withholding("spring", 7).Campaigns[0]
+	closed.Mode = database.Closed
+	registry := reporting(t, map[string]database.Status{"shop": {Campaigns: []database.CampaignStatus{open, closed}}})
 	gatherer, _ := lead(t, registry, &objects{databases: []v1alpha1.AttributionDatabase{databaseWithEverything("shop")}})
 	own := having(samplesOf(t, gatherer), "database=shop")
 	const withConnection = 2 // connections_used_ratio and ownership_heartbeat, once it is connected
-	if got := len(own) + withConnection; got != 12 {
+	if got := len(own) + withConnection; got != 13 {
 		t.Errorf("%d series: %v", got, own)
 	}
 	for name, want := range map[string]float64{
-		"referral_database_ready{database=shop,namespace=growth,reason=SecretNotFound}": 0,
-		"referral_database_pending_changes{database=shop,namespace=growth}":             7,
-		"referral_database_set_aside_referees{database=shop,namespace=growth}":          2,
-		"referral_database_violations{database=shop,namespace=growth}":                  1,
-		"referral_database_privileged_role{database=shop,namespace=growth}":             1,
+		"referral_database_ready{database=shop,namespace=growth,reason=SecretNotFound}":              0,
+		"referral_database_pending_changes{database=shop,namespace=growth}":                          7,
+		"referral_database_set_aside_referees{database=shop,namespace=growth}":                       2,
+		"referral_database_violations{database=shop,namespace=growth}":                               1,
+		"referral_database_privileged_role{database=shop,namespace=growth}":                          1,
+		"referral_database_closed_withheld_pairs{cause=MassReversal,database=shop,namespace=growth}": 7,
 	} {
 		if got, found := own[name]; !found || got != want {
 			t.Errorf("%s is %v (found: %v), want %v", name, got, found, want)

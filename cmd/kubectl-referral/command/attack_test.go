@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/yaml"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -53,6 +55,25 @@ func TestMissingKubeconfigIsNamed(t *testing.T) {
 	}
 	oneError(t, runIn(t.Context(), "status", "--kubeconfig", w.file("broken", "garbage: [")), "the kubeconfig cannot be used")
 	oneError(t, runIn(t.Context(), "status", "--kubeconfig", t.TempDir()), "the kubeconfig cannot be used")
+}
+
+// kubectl proxy serves there.
+func TestServerAtThePortOfAProxyIsAsked(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("KUBECONFIG", "")
+	w := &world{TB: t}
+	kubeconfig := w.file("proxy", `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "http://localhost:8080"}}], contexts: [{name: c, context: {cluster: c}}]}`)
+	for _, flags := range [][]string{{"--kubeconfig", kubeconfig}, {"--server", "http://localhost:8080"}} {
+		cmd := &cobra.Command{}
+		s := &session{flags: genericclioptions.NewConfigFlags(false)}
+		s.flags.AddFlags(cmd.Flags())
+		if err := cmd.ParseFlags(flags); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.connect(cmd); err != nil {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
 }
 
 func TestErrorsCannotControlTheTerminal(t *testing.T) {

@@ -51,7 +51,7 @@ func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
-	if config.Host == hostWithoutKubeconfig {
+	if config.Host == hostWithoutKubeconfig && !s.namesServer() {
 		return nil, errors.New("there is no kubeconfig: name one with --kubeconfig, or in the variable KUBECONFIG")
 	}
 	config.UserAgent = "kubectl-referral/" + version()
@@ -67,6 +67,12 @@ func (s *session) connect(cmd *cobra.Command) (*cluster, error) {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
 	return &cluster{client: client, namespace: namespace, role: Role(cmd)}, nil
+}
+
+// namesServer reports whether a flag or the kubeconfig names an API server.
+func (s *session) namesServer() bool {
+	raw, err := s.flags.ToRawKubeConfigLoader().RawConfig()
+	return err == nil && len(raw.Clusters) > 0 || s.flags.APIServer != nil && *s.flags.APIServer != ""
 }
 
 // hostWithoutKubeconfig is where cli-runtime looks for an API server if nothing names one.

@@ -54,6 +54,9 @@ func findings(object resource, kind string) []finding {
 	case ready.Reason == v1alpha1.BudgetExhaustedReason:
 		found = append(found, finding{yellow, ready.Reason + ": " + ready.Message})
 	}
+	if warning := warningOf(ready); warning != "" {
+		found = append(found, finding{yellow, warning})
+	}
 	if object.Suspended() {
 		found = append(found, finding{red, fmt.Sprintf("suspended by %s; resume with: kubectl referral resume %s -n %s",
 			suspendedBy(object), name, object.GetNamespace())})
@@ -64,6 +67,15 @@ func findings(object resource, kind string) []finding {
 		}
 	}
 	return append(found, permissions(object)...)
+}
+
+// warningOf returns what Ready warns of although it is True; empty: nothing.
+func warningOf(ready *metav1.Condition) string {
+	if ready == nil || ready.Status != metav1.ConditionTrue {
+		return ""
+	}
+	_, warning, _ := strings.Cut(ready.Message, "; warning: ")
+	return warning
 }
 
 // suspendedBy names what suspends an object.

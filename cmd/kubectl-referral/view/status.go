@@ -288,8 +288,8 @@ func budgetUsed(c *v1alpha1.ReferralCampaign) string {
 			return ""
 		}
 		used := new(big.Rat).Quo(new(big.Rat).Sub(budget, decimal(sum.BudgetRemaining)), budget)
-		percent, _ := used.Float64()
-		return strconv.Itoa(int(percent*100)) + " %"
+		used.Mul(used, big.NewRat(100, 1))
+		return new(big.Int).Quo(used.Num(), used.Denom()).String() + " %"
 	}
 	return ""
 }

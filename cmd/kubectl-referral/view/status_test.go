@@ -1,10 +1,12 @@
 package view
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/yaml"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -76,6 +78,29 @@ func TestWhatWasLeftBehindIsRed(t *testing.T) {
 		found := permissions(campaigns[0])
 		if name == "withheld" && (len(found) != 1 || found[0].color != red) {
 			t.Errorf("a permission that is still set: %v", found)
+		}
+	}
+}
+
+func TestWarningOfAReadyDatabaseIsAFinding(t *testing.T) {
+	_, databases := load(t, "testdata/campaign/healthy.yaml")
+	if found := databaseFindings(databases[0], now); len(found) > 0 {
+		t.Errorf("a healthy database has %v", found)
+	}
+	meta.FindStatusCondition(databases[0].Status.Conditions, v1alpha1.ReadyCondition).Message = "facts are being decided; warning: 400 pairs are not reversed"
+	want := []finding{{yellow, "400 pairs are not reversed"}}
+	if found := databaseFindings(databases[0], now); !slices.Equal(found, want) {
+		t.Errorf("got %v, want %v", found, want)
+	}
+}
+
+func TestUsedShareOfABudgetIsExact(t *testing.T) {
+	for used := range 101 {
+		c := &v1alpha1.ReferralCampaign{}
+		c.Spec.Budget = &v1alpha1.Money{Amount: "100.00", Currency: "USD"}
+		c.Status.Credits = []v1alpha1.CurrencyCredit{{Currency: "USD", BudgetRemaining: fmt.Sprintf("%d.00", 100-used)}}
+		if got, want := budgetUsed(c), fmt.Sprintf("%d %%", used); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func rows() []row {
 			{"Part of the budget used", units.PercentUnit, number, []query{{`1 - max by (namespace, campaign) (referral_campaign_budget_remaining` + campaigns + `) / max by (namespace, campaign) (referral_campaign_budget` + campaigns + `)`, campaign}}},
 		}},
 		{"Withheld and set aside", []panel{
-			{"Withheld pairs", units.Short, number, []query{{`max by (namespace, campaign, cause) (referral_campaign_withheld_pairs` + campaigns + `)`, campaign + " {{cause}}"}}},
+			{"Withheld pairs", units.Short, number, []query{{`max by (namespace, campaign, cause) (referral_campaign_withheld_pairs` + campaigns + `)`, campaign + " {{cause}}"}, {byDatabase("referral_database_closed_withheld_pairs"), database + " closed campaigns"}}},
 			{"Referees set aside", units.Short, number, []query{{byDatabase("referral_database_set_aside_referees"), database}}},
 			{"Drift corrected", units.Short, number, []query{{byCampaign("referral_campaign_drift_corrected"), campaign}}},
 			{"Pairs left in rollouts", units.Short, number, []query{{byCampaign("referral_campaign_rollout_pairs_remaining"), campaign}}},
