@@ -20,7 +20,7 @@ func (r *ReferralCampaignReconciler) setup(mgr ctrl.Manager, moved *hosting.Feed
 		Named("referralcampaign").
 		For(&v1alpha1.ReferralCampaign{}, builder.WithPredicates(requested())).
 		Watches(&v1alpha1.RewardPolicy{}, handler.EnqueueRequestsFromMapFunc(r.referring(campaignByPolicy)),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+			builder.WithPredicates(edited())).
 		Watches(&v1alpha1.AttributionDatabase{}, handler.EnqueueRequestsFromMapFunc(r.referring(campaignByDatabase)),
 			builder.WithPredicates(readinessMoved())).
 		WatchesRawSource(fed(moved, 0)).

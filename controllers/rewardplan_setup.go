@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
@@ -30,12 +29,12 @@ func (r *RewardPlanReconciler) setup(mgr ctrl.Manager) error {
 		return err
 	}
 	unfinished := handler.EnqueueRequestsFromMapFunc(r.unfinished)
-	edited := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	edits := builder.WithPredicates(edited())
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rewardplan").
-		For(&v1alpha1.RewardPlan{}, edited).
-		Watches(&v1alpha1.ReferralCampaign{}, unfinished, edited).
-		Watches(&v1alpha1.RewardPolicy{}, unfinished, edited).
+		For(&v1alpha1.RewardPlan{}, edits).
+		Watches(&v1alpha1.ReferralCampaign{}, unfinished, edits).
+		Watches(&v1alpha1.RewardPolicy{}, unfinished, edits).
 		Watches(&v1alpha1.AttributionDatabase{}, unfinished, builder.WithPredicates(readinessMoved())).
 		WatchesRawSource(fed(r.plans.Moved(), 0)).
 		WithOptions(controllerOptions()).

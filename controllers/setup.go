@@ -180,7 +180,15 @@ func requested() predicate.Predicate {
 		}
 		return false
 	}}
-	return predicate.Or(predicate.GenerationChangedPredicate{}, asks)
+	return predicate.Or(edited(), asks)
+}
+
+// edited passes another spec, and another object of the same name: after a watch that missed the
+// deletion, its creation arrives as an update.
+func edited() predicate.Predicate {
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()
+	}})
 }
 
 // retries is the backoff after an error: a cure that no watch sees shows within seconds, and no
