@@ -35,7 +35,7 @@ func (r *RewardReviewReconciler) setup(mgr ctrl.Manager) error {
 	}
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named("rewardreview").
-		Watches(&v1alpha1.RewardReview{}, handler.Funcs{CreateFunc: r.enqueueInTurn, DeleteFunc: dequeueDeleted}).
+		Watches(&v1alpha1.RewardReview{}, handler.Funcs{CreateFunc: r.enqueueInTurn, UpdateFunc: r.enqueueReplaced, DeleteFunc: dequeueDeleted}).
 		WithOptions(options).
 		Complete(r)
 	if err != nil {
@@ -49,6 +49,13 @@ func (r *RewardReviewReconciler) setup(mgr ctrl.Manager) error {
 func (r *RewardReviewReconciler) enqueueInTurn(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
 	if review, ok := e.Object.(*v1alpha1.RewardReview); ok {
 		queue.AddAfter(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(review)}, r.untilTurn(review))
+	}
+}
+
+// enqueueReplaced enqueues a new review that replaced another of its name.
+func (r *RewardReviewReconciler) enqueueReplaced(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+	if replaced(e) {
+		r.enqueueInTurn(ctx, event.CreateEvent{Object: e.ObjectNew}, queue)
 	}
 }
 

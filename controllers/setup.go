@@ -183,13 +183,14 @@ func requested() predicate.Predicate {
 	return predicate.Or(edited(), asks)
 }
 
-// edited passes another spec, and another object of the same name: after a watch that missed the
-// deletion, its creation arrives as an update.
+// edited passes another spec, and another object of the same name.
 func edited() predicate.Predicate {
-	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()
-	}})
+	return predicate.Or(predicate.GenerationChangedPredicate{}, predicate.Funcs{UpdateFunc: replaced})
 }
+
+// replaced reports whether an update is the deletion of an object and the creation of another one of
+// its name, as it arrives after a gap of the watch.
+func replaced(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() }
 
 // retries is the backoff after an error: a cure that no watch sees shows within seconds, and no
 // server is hammered.

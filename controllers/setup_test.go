@@ -28,5 +28,8 @@ func TestReplacedObjectIsReconciled(t *testing.T) {
 		if edits, asks := edited().Update(update), requested().Update(update); edits != test.edits || asks != test.asks {
 			t.Errorf("%s: edited %v, requested %v", name, edits, asks)
 		}
+		if deleted := deletions().Update(update); deleted != (test.now.UID != old.UID) {
+			t.Errorf("%s: counts as a deletion: %v", name, deleted)
+		}
 	}
 }
