@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -93,6 +94,28 @@ func TestErasureKeepsTheAttributionOfASetAsideReferee(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The change that asks for the erasure comes before the facts that make dora too large, so that the
+// erasure is the first to load them. Passing over her waiting pair reads rows as well.
+func TestErasureOfARefereeTooLargeToLoadThatWaits(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", when("!has(purchase.attributes.returned)"), func(d *database.Declaration) {
+		d.Budget = &database.Money{Amount: 700, Currency: "USD"}
+	})
+	s.write(annasLink + "; INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('ben', 'a', now() - interval '1 h'), ('dora', 'a', now() - interval '1 h')")
+	for _, user := range []string{"ben", "dora"} {
+		s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", user)
+		s.converge()
+	}
+	s.expect("pairs", pairs, "ben p Granted Qualified", "dora p Waiting BudgetExhausted")
+	s.write("SELECT referral.erase_user('dora')")
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
+		SELECT 'dora', 'q' || n, 1000, 'USD', jsonb_build_object('note', repeat('x', 65000)) FROM generate_series(1, 1200) AS n`)
+	s.converge()
+	s.erased("dora") // what was too large is erased, so that she can be decided again
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside")
+	s.expect("other changes", "SELECT count(*) FROM referral.change", "0")
 }
 
 // A set-aside signup comes after the erasure has listed the visitor's signups, and before it moves
