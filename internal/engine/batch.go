@@ -75,6 +75,10 @@ type batch struct {
 
 	erasures []*erasure // the next steps of erasures that the batch does
 	fixes    []string   // user_ids whose attributions become fixed
+
+	// By campaign, what recordAttributionsAside has changed. Counters are written after a campaign is
+	// locked.
+	countsAside map[string]*pairCount
 }
 
 func newBatch(e *Engine, config *Declared, turn turn) *batch {
