@@ -31,6 +31,7 @@ func (b *batch) recordAttributionsAside(ctx context.Context) error {
 	if failure != nil {
 		b.logNotFixed(failure)
 		b.referees[0].erases.postpone(b, failure)
+		b.fixes = nil // the recorded attribution may not be the one that the facts give
 	}
 	return err
 }
@@ -55,16 +56,19 @@ func (b *batch) attributeAside(ctx context.Context, users []string) error {
 	var attributions attributionDifferences
 	counts := newDifferences(0)
 	for _, r := range aside.referees {
+		if r.unfit != nil {
+			return r.unfit
+		}
 		r.outcome.Attribution = reward.AttributionOf(b.config.Reward, &r.Referee)
 		attributions.add(r, basis{via: &r.via}) // no decision rests on the other facts
 		counts.countAwaiting(r, 0)
 	}
 	var writes pgx.Batch
 	attributions.write(&writes, b.statement)
-	counts.writeOwn(&writes, b.statement, b.shards[0])
 	if err := b.send(ctx, &writes); err != nil {
 		return err
 	}
+	b.countsAside = counts.pairCounts
 	for _, r := range aside.referees {
 		b.byID[r.UserID].Attribution = r.outcome.Attribution
 	}

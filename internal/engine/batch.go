@@ -75,6 +75,10 @@ type batch struct {
 
 	erasures []*erasure // the next steps of erasures that the batch does
 	fixes    []string   // user_ids whose attributions become fixed
+
+	// By campaign, what recordAttributionsAside has changed. Counters are written after a campaign is
+	// locked.
+	countsAside map[string]*pairCount
 }
 
 func newBatch(e *Engine, config *Declared, turn turn) *batch {
@@ -224,11 +228,15 @@ func (b *batch) converge(ctx context.Context) error {
 			return err
 		}
 	} else {
-		err := b.decideAndRecord(ctx)
-		if !errors.Is(err, errRefereeTooLarge) {
+		held := b.bytes
+		err := b.loadAndDecide(ctx)
+		switch {
+		case err == nil:
+			return b.allocateAndRecord(ctx)
+		case !errors.Is(err, errRefereeTooLarge):
 			return err
 		}
-		cause = err // it is known before anything is written
+		cause, b.bytes = err, held // nothing is written yet
 	}
 	b.setAside(alone, cause)
 	b.referees = []*referee{alone}
@@ -266,6 +274,14 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 	if len(b.referees) == 0 && b.allocatesFor == "" {
 		return nil
 	}
+	if err := b.loadAndDecide(ctx); err != nil {
+		return err
+	}
+	return b.allocateAndRecord(ctx)
+}
+
+// loadAndDecide takes the referees through the steps that write nothing.
+func (b *batch) loadAndDecide(ctx context.Context) error {
 	if err := b.load(ctx); err != nil {
 		return fmt.Errorf("while loading facts: %w", err)
 	}
@@ -279,6 +295,11 @@ func (b *batch) decideAndRecord(ctx context.Context) error {
 		return fmt.Errorf("while deciding: %w", err)
 	}
 	b.watch.end(StageDecide)
+	return nil
+}
+
+// allocateAndRecord takes the decided referees through the steps that write.
+func (b *batch) allocateAndRecord(ctx context.Context) error {
 	if err := b.withhold(ctx); err != nil {
 		return fmt.Errorf("while counting lost rows: %w", err)
 	}

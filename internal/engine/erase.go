@@ -93,7 +93,7 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 // attempt runs do in a savepoint. If the data of the batch makes it fail, nothing of it remains and
 // the batch goes on.
 func (b *batch) attempt(ctx context.Context, do func(context.Context) error) (failure, err error) {
-	outer := b.tx
+	outer, held := b.tx, b.bytes
 	savepoint, err := outer.Begin(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("while setting a savepoint: %w", err)
@@ -107,6 +107,7 @@ func (b *batch) attempt(ctx context.Context, do func(context.Context) error) (fa
 	case postgres.FaultOf(failure) != postgres.FaultBatch || errors.Is(failure, errMemoryInUse):
 		return nil, failure
 	}
+	b.bytes = held // what was too much is not read again
 	return failure, savepoint.Rollback(ctx)
 }
 

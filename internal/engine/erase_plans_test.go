@@ -7,10 +7,41 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
+
+// hostileDefaults are settings of a role or a database with which the planner avoids the plans that
+// the engine's statements need.
+const hostileDefaults = `SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_tidscan = off;
+	SET LOCAL enable_nestloop = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_sort = off;
+	SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off`
+
+// What the planner may choose does not depend on the defaults of the role and the database.
+func TestDefaultsOfTheRoleChooseNoPlan(t *testing.T) {
+	s := newShop(t)
+	for _, statement := range []string{"begin", "resync_begin", "verify_begin"} {
+		settings := func(defaults string) (all []string) {
+			tx, err := s.db.Begin(t.Context())
+			testworld.Must(t, err)
+			defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+			for _, sql := range []string{defaults, s.engine.Statement(statement)} {
+				_, err = tx.Exec(t.Context(), sql)
+				testworld.Must(t, err)
+			}
+			rows, err := tx.Query(t.Context(), "SELECT name || ' ' || setting FROM pg_settings WHERE name ~ '^enable_(indexscan|indexonlyscan|tidscan|seqscan|bitmapscan|nestloop|hashjoin|mergejoin|sort)$' ORDER BY 1")
+			testworld.Must(t, err)
+			all, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			testworld.Must(t, err)
+			return all
+		}
+		if diff := cmp.Diff(settings("SELECT"), settings(hostileDefaults)); diff != "" {
+			t.Errorf("after %s (-usual defaults +hostile):\n%s", statement, diff)
+		}
+	}
+}
 
 // genericPlan returns how the database carries out one of the engine's statements in a batch, after
 // other statements, whatever its arguments are: so it does once the statement was prepared and
@@ -20,6 +51,8 @@ func (s *shop) genericPlan(statement string, arguments pgx.StrictNamedArgs, befo
 	tx, err := s.db.Begin(s.Context())
 	testworld.Must(s, err)
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
+	_, err = tx.Exec(s.Context(), hostileDefaults)
+	testworld.Must(s, err)
 	for _, name := range append([]string{"begin"}, before...) {
 		_, err = tx.Exec(s.Context(), s.engine.Statement(name))
 		testworld.Must(s, err)

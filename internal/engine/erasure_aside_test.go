@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
@@ -95,6 +97,28 @@ func TestErasureKeepsTheAttributionOfASetAsideReferee(t *testing.T) {
 	}
 }
 
+// The change that asks for the erasure comes before the facts that make dora too large, so that the
+// erasure is the first to load them. Passing over her waiting pair reads rows as well.
+func TestErasureOfARefereeTooLargeToLoadThatWaits(t *testing.T) {
+	s := newShop(t)
+	s.declare("friends", when("!has(purchase.attributes.returned)"), func(d *database.Declaration) {
+		d.Budget = &database.Money{Amount: 700, Currency: "USD"}
+	})
+	s.write(annasLink + "; INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('ben', 'a', now() - interval '1 h'), ('dora', 'a', now() - interval '1 h')")
+	for _, user := range []string{"ben", "dora"} {
+		s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", user)
+		s.converge()
+	}
+	s.expect("pairs", pairs, "ben p Granted Qualified", "dora p Waiting BudgetExhausted")
+	s.write("SELECT referral.erase_user('dora')")
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
+		SELECT 'dora', 'q' || n, 1000, 'USD', jsonb_build_object('note', repeat('x', 65000)) FROM generate_series(1, 1200) AS n`)
+	s.converge()
+	s.erased("dora") // what was too large is erased, so that she can be decided again
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside")
+	s.expect("other changes", "SELECT count(*) FROM referral.change", "0")
+}
+
 // A set-aside signup comes after the erasure has listed the visitor's signups, and before it moves
 // the touches.
 func TestErasureAttributesASetAsideSignupThatComesLater(t *testing.T) {
@@ -168,4 +192,68 @@ func TestErasureFixesTheAttributionThatTheFactsGiveASetAsideReferee(t *testing.T
 	s.asOwner("DROP TRIGGER refuse_credit ON referral.credit")
 	s.decideAll()
 	s.expect("balances", balances, "bea USD 500 0")
+}
+
+// The owner of a database can drop the limits of texts. What dora is attributed to does not follow
+// from a signup that was not loaded.
+func TestErasureWaitsWhileASignupCannotBeLoaded(t *testing.T) {
+	for _, erased := range []string{"ben", "dora"} {
+		t.Run(erased, func(t *testing.T) {
+			const attributions = "SELECT user_id, code, visitor_id IS NULL FROM referral.attribution ORDER BY 1"
+			signUp, _, _ := strings.Cut(doraAside, "INSERT INTO referral.purchase")
+			s := newShop(t)
+			s.declare("friends", fiveDollars())
+			s.write(annasLink + ";" + signUp + benAndEve)
+			s.converge()
+			s.withoutChecks("signup")
+			s.asOwner("UPDATE referral.signup SET code = repeat('x', 1200) WHERE user_id = 'dora'")
+			s.converge()
+			s.expect("set aside", "SELECT user_id FROM referral.set_aside", "dora")
+			s.write("SELECT referral.erase_user($1)", erased)
+			for range 3 {
+				s.converge()
+			}
+			s.expect("progress", progress, erased+" under way")
+			s.expect("dora's attribution", "SELECT code, visitor_id FROM referral.attribution WHERE user_id = 'dora'", "a v")
+			s.asOwner("UPDATE referral.signup SET code = NULL WHERE user_id = 'dora'")
+			for range 3 {
+				s.converge()
+			}
+			s.erased(erased)
+			s.expect("attributions", attributions, "ben a true", "dora a true", "eve a true")
+			s.resync()
+			s.drifted(0)
+		})
+	}
+}
+
+// Batches lock a campaign before its counters, as a resync does that repairs them.
+func TestAttributionOfASetAsideRefereeIsCountedUnderTheCampaignsLock(t *testing.T) {
+	s := newShop(t)
+	cause := undecidable["her conditions cost too much"]
+	s.declare("friends", when(cause.condition), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 700, Currency: "USD"} })
+	s.write(annasLink + ";" + doraAside)
+	cause.begin(s)
+	s.converge()
+	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "dora")
+	s.asOwner(s.engine.Statement("lock_pair_count"), []string{"friends"}) // adds rows for all shards
+	s.write("SELECT referral.erase_user('dora')")
+	other := s.rows("SELECT 'u' || n FROM generate_series(1, 10000) AS n WHERE referral.shard_of('u' || n) = referral.shard_of('dora') LIMIT 1")[0]
+	s.write("INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, 'a', now() - interval '1 h')", other)
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", other)
+
+	resync, err := s.db.Begin(t.Context())
+	testworld.Must(t, err)
+	defer func() { _ = resync.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = resync.Exec(t.Context(), s.engine.Statement("lock_campaign"), []string{"friends"}, []string{})
+	testworld.Must(t, err)
+	converged := make(chan error, 1)
+	go func() { converged <- s.engine.Converge(t.Context()) }()
+	s.eventually("the batch waits for the campaign", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
+	_, err = resync.Exec(t.Context(), "SELECT FROM referral.pair_count WHERE campaign = 'friends' FOR UPDATE NOWAIT")
+	testworld.Must(t, err)
+	testworld.Must(t, resync.Rollback(t.Context()))
+	testworld.Must(t, <-converged)
+	s.consistent()
+	s.expect("attributed", "SELECT code FROM referral.attribution WHERE user_id = 'dora'", "a")
 }

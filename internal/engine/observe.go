@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -21,7 +22,7 @@ type Report struct {
 	Took      time.Duration             // from the beginning of the transaction to its commit; zero: a step of a reversal
 	Stages    [stageCount]time.Duration // by Stage; zero: the batch had no such stage
 	Pairs     map[reward.State]int      // pairs that entered the state
-	Latencies []time.Duration           // of each new pair: from the later arrival of signup and purchase to its decision
+	Latencies []time.Duration           // of each new pair that counts on arrival: from the later arrival of signup and purchase to its decision
 	Credits   map[CreditFlow]int64      // minor units, above zero
 	SetAside  int                       // referees
 	Referees  int                       // decided
@@ -80,13 +81,13 @@ func (b *batch) observeCommit() {
 		Pairs: map[reward.State]int{}, Credits: map[CreditFlow]int64{},
 	}
 	for _, r := range b.referees {
-		report.add(r, b.now)
+		report.add(r, b.config.Reward, b.now)
 	}
 	b.engine.options.Observer.Committed(report)
 }
 
 // add adds what was decided about a referee.
-func (report *Report) add(r *referee, now time.Time) {
+func (report *Report) add(r *referee, config *reward.Configuration, now time.Time) {
 	if r.cause != nil {
 		report.SetAside++
 		return
@@ -99,11 +100,10 @@ func (report *Report) add(r *referee, now time.Time) {
 			continue
 		}
 		report.Pairs[decision.State]++
-		if purchase := r.purchase(decision.PurchaseID); before == nil && purchase != nil && r.Signup != nil {
-			arrived := purchase.ArrivedAt
-			if r.Signup.ArrivedAt.After(arrived) {
-				arrived = r.Signup.ArrivedAt
-			}
+		if before != nil {
+			continue
+		}
+		if arrived, counts := r.countsOnArrival(config, decision); counts {
 			report.Latencies = append(report.Latencies, max(0, now.Sub(arrived)))
 		}
 	}
@@ -115,6 +115,30 @@ func (report *Report) add(r *referee, now time.Time) {
 		}
 		report.Credits[CreditFlow{entry.Kind, entry.Currency}] += amount
 	}
+}
+
+// countsOnArrival returns when the facts of a new pair had arrived, the later of signup and purchase,
+// and reports whether the pair counts since then. It does not if they arrived before the revision
+// that decides it was recorded, or if it may be first only because an earlier pair was reversed.
+func (r *referee) countsOnArrival(config *reward.Configuration, decision *reward.Decision) (arrived time.Time, counts bool) {
+	purchase, campaign := r.purchase(decision.PurchaseID), config.Campaigns[decision.Campaign]
+	if purchase == nil || r.Signup == nil || campaign == nil {
+		return time.Time{}, false
+	}
+	arrived = purchase.ArrivedAt
+	if r.Signup.ArrivedAt.After(arrived) {
+		arrived = r.Signup.ArrivedAt
+	}
+	for i := range campaign.Revisions {
+		revision := &campaign.Revisions[i]
+		if revision.Number != decision.Revision {
+			continue
+		}
+		second := revision.Terms.Purchases == reward.FirstPurchase &&
+			slices.ContainsFunc(r.Pairs, func(p reward.Pair) bool { return p.Campaign == decision.Campaign })
+		return arrived, arrived.After(revision.RecordedAt) && !second
+	}
+	return time.Time{}, false
 }
 
 // observeFailure tells the observer that something has failed.

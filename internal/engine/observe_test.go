@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/database"
 	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
@@ -104,6 +105,82 @@ func TestObserverLearnsWhatBatchesCommitted(t *testing.T) {
 	}
 	if len(reversed.Latencies) > 0 {
 		t.Error("a pair has its latency once, when it is decided first")
+	}
+}
+
+// The latency tells how late the engine is. A purchase that did not count when it arrived, and counts
+// later for another cause, would count as days late.
+func TestOnlyPairsThatCountOnArrivalHaveALatency(t *testing.T) {
+	const buy = "INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', $1, $2, 'USD')"
+	signUp := func(s *shop) {
+		s.write(link)
+		s.write("INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('bob', 'alice1', now() - interval '1 h')")
+	}
+	minimum := func(amount int64) reward.Terms {
+		terms := every()
+		terms.MinimumAmounts = map[string]int64{"USD": amount}
+		return terms
+	}
+	for name, c := range map[string]struct {
+		before, then func(s *shop)
+		want         int
+	}{
+		"a purchase arrives": {
+			func(s *shop) { s.declare("invite", fiveDollars()); signUp(s) },
+			func(s *shop) { s.write(buy, "p1", 1000) }, 1,
+		},
+		"its signup arrives after it": {
+			func(s *shop) { s.declare("invite", fiveDollars()); s.write(buy, "p1", 1000) },
+			signUp, 1,
+		},
+		"another purchase arrives and each counts": {
+			func(s *shop) { s.declare("invite", every()); signUp(s); s.write(buy, "p1", 1000) },
+			func(s *shop) { s.write(buy, "p2", 1000) }, 1,
+		},
+		"a purchase arrives after an edit": {
+			func(s *shop) { s.declare("invite", minimum(900)); signUp(s) },
+			func(s *shop) {
+				s.declare("invite", minimum(500), inMode(reward.Open, 2))
+				s.write(buy, "p1", 600)
+			}, 1,
+		},
+		"the campaign is declared later": {
+			func(s *shop) { signUp(s); s.write(buy, "p1", 1000) },
+			func(s *shop) { s.declare("invite", fiveDollars()) }, 0,
+		},
+		"an edit lowers the minimum": {
+			func(s *shop) { s.declare("invite", minimum(2000)); signUp(s); s.write(buy, "p1", 1000) },
+			func(s *shop) {
+				s.declare("invite", minimum(500), inMode(reward.Open, 2), func(d *database.Declaration) { d.Scope = "AllPairs" })
+			}, 0,
+		},
+		"the first purchase is refunded": {
+			func(s *shop) {
+				s.declare("invite", fiveDollars())
+				signUp(s)
+				s.write(buy, "p1", 1000)
+				s.write(buy, "p2", 1000)
+			},
+			func(s *shop) {
+				s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'p1', 'r', 1000)")
+			}, 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			o := &observer{}
+			s.engine = s.newEngine(engine.Options{Observer: o})
+			c.before(s)
+			s.converge()
+			before := o.drain()
+			c.then(s)
+			s.converge()
+			report := o.drain()
+			if report.Pairs[reward.Granted] != 1 || len(report.Latencies) != c.want {
+				t.Errorf("%v, latencies %v, want %d; before %v", report.Pairs, report.Latencies, c.want, before.Pairs)
+			}
+		})
 	}
 }
 

@@ -54,6 +54,9 @@ func (b *batch) differences() *differences {
 			b.reevaluate = append(b.reevaluate, r.UserID) // its attribution follows the facts again
 		}
 	}
+	for campaign, c := range b.countsAside {
+		d.countsOf(campaign).awaitingPurchase += c.awaitingPurchase
+	}
 	slices.SortFunc(d.pairs, func(a, b *pairRow) int {
 		return reward.CompareAdmission(a.userID, &a.Decision, b.userID, &b.Decision)
 	})

@@ -92,6 +92,33 @@ func TestResyncNoticesEachAlteredColumn(t *testing.T) {
 	}
 }
 
+// A Reversed pair that is not decided anew keeps its admission order, also if no original value
+// follows from its checksum.
+func TestResyncKeepsTheOrderOfAReversedPair(t *testing.T) {
+	const orders = "SELECT user_id, admission_order FROM referral.pair ORDER BY 1"
+	for name, alter := range map[string]string{
+		"two columns":        "allowed = NOT allowed, credits = 7",
+		"reason and ordinal": "reason = 'Overridden', ordinal = 7",
+		"a checksum of 0":    "checksum = 0",
+		"no checksum":        "checksum = NULL",
+		"four columns":       "state = 'Held', reason = 'HoldPeriod', allowed = NOT allowed, credits = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			before := s.rows(orders)
+			s.behind("UPDATE referral.pair SET " + alter + " WHERE user_id = 'carol'")
+			s.resync()
+			s.expect("orders", orders, before...)
+			s.expect("carol", "SELECT state, reason FROM referral.pair WHERE user_id = 'carol'", "Reversed Refunded")
+			quiet := s.written()
+			s.resync()
+			if diff := cmp.Diff(quiet, s.written()); diff != "" {
+				t.Errorf("the second resync wrote something:\n%s", diff)
+			}
+		})
+	}
+}
+
 // isKey reports whether the column is part of a key: a row with an altered key is missing under its
 // own key and superfluous under the other.
 func isKey(table, column string) bool {

@@ -113,7 +113,7 @@ func (d *differences) writePairs(writes *pgx.Batch, statement func(string) strin
 			continue
 		}
 		revised.add(p)
-		if p.restored && !p.drawsOrder {
+		if p.restored && !p.drawsOrder && p.Order > 0 { // a pair that stays Reversed is decided without its order
 			restored.add(p.userID, p.PurchaseID)
 			orders = append(orders, p.Order)
 		}

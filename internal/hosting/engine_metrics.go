@@ -39,7 +39,8 @@ func newEngineMetrics() *engineMetrics {
 			"Time of the stages of committed batches: Choose, Load, Decide, Allocate, Record, Commit.", batchBuckets), []string{"stage"}),
 		latency: prometheus.NewHistogram(histogram("credit_latency_seconds",
 			"Time from the arrival of a pair's facts (the later arrived_at of signup and purchase) to its first decision. "+
-				"A pair that only a later touch, link or declaration makes count has the whole time until then.", latencyBuckets)),
+				"Not measured are pairs that a later declaration or edit makes count, and purchases that become First because an earlier pair was reversed. "+
+				"A pair that only a later touch or link makes count has the whole time until then.", latencyBuckets)),
 		pairs: prometheus.NewCounterVec(counter("pairs_total",
 			"Pairs that entered a state."), []string{"state"}),
 		money: prometheus.NewCounterVec(counter("credit_total",

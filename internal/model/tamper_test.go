@@ -10,6 +10,9 @@ import (
 // alone.
 const undecided = "(SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)"
 
+// firstReversed names a Reversed pair.
+const firstReversed = "(user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Reversed' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)"
+
 // tampers are statements that alter one row of the results, by column. A resync repairs it.
 var tampers = map[string]string{
 	"referrer.pairs":               "UPDATE referral.referrer SET pairs = pairs + 1 WHERE (campaign, referrer_id) = (SELECT campaign, referrer_id FROM referral.referrer ORDER BY 1, 2 LIMIT 1)",
@@ -25,6 +28,9 @@ var tampers = map[string]string{
 	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist WHERE user_id NOT IN " + undecided + ")",
 	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
 	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
+	"reversed pair.checksum":       "UPDATE referral.pair SET checksum = 0 WHERE " + firstReversed,
+	// The checksum does not say what two altered columns were.
+	"reversed pair.allowed and credits": "UPDATE referral.pair SET allowed = NOT allowed, credits = coalesce(credits, 0) + 1 WHERE " + firstReversed,
 	// The label of an attribution cannot be restored if the link is deleted.
 	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label) WHERE a.user_id NOT IN " + undecided + ")",
 }
@@ -46,6 +52,10 @@ func TestResyncRepairsAlteredRows(t *testing.T) {
 				addLink{Code: "a", Campaign: "one", Referrer: "eve"},
 				addSignup{User: "ann", Code: "a", At: 80},
 				addSignup{User: "bob", Code: "a", At: 80},
+				addPurchase{User: "ann", ID: "p0", Amount: 1000, Currency: "USD", At: 84},
+				converge{},
+				addRefund{User: "ann", Purchase: "p0", ID: "r1", Amount: 1000},
+				converge{},
 				addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
 				addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 86},
 				addPurchase{User: "bob", ID: "p2", Amount: 1000, Currency: "USD", At: 87},
