@@ -81,7 +81,7 @@ func (s *reversal) lock(ctx context.Context, r *reverser) (found bool, err error
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
-	if err == nil && s.config.Reward.Campaigns[campaign] == nil {
+	if err == nil && !s.config.reverses(campaign) {
 		err = ErrConfigurationMoved
 	}
 	if err != nil {

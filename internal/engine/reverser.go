@@ -11,7 +11,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // reversalRows is how many rows of each table one step of a reversal reads.
@@ -94,24 +93,7 @@ func (w *reversalWalk) err() error {
 // reversing reports whether the loaded configuration has a campaign that takes back what it gave.
 func (e *Engine) reversing() bool {
 	config := e.config.Load()
-	if config == nil || !e.mayDecide(config) {
-		return false
-	}
-	for campaign := range config.Reward.Campaigns {
-		if config.reverses(campaign) {
-			return true
-		}
-	}
-	return false
-}
-
-// reverses reports whether a campaign takes back what it gave.
-func (c *Declared) reverses(campaign string) bool {
-	if c == nil {
-		return false
-	}
-	declared := c.Reward.Campaigns[campaign]
-	return declared != nil && declared.Mode == reward.Reversing
+	return config != nil && e.mayDecide(config) && len(config.reversing) > 0
 }
 
 // ReversalErrs returns, by campaign, why reversals make no progress at present, or which credits
@@ -181,8 +163,11 @@ func (r *reverser) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	err = postgres.Short(r.engine.logPanic("the step broke off", err)) // it may be kept as the cause of what failed
 	switch {
 	case errors.Is(err, ErrConfigurationMoved):
-		_, err = r.engine.reload(ctx)
-		return err == nil, true, err
+		if _, err = r.engine.reload(ctx); err != nil && ctx.Err() == nil {
+			r.engine.stats.failures.Add(1)
+			r.engine.observeFailure(err)
+		}
+		return err == nil, err == nil, err
 	case err != nil:
 		return false, r.handleFailure(ctx, &step, err), err
 	case did:
