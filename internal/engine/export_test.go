@@ -56,6 +56,17 @@ func (r Reverser) Attempt(ctx context.Context) (did, atOnce bool, err error) {
 	return r.reverser.attempt(ctx)
 }
 
+// Waits returns until when a campaign's keys that failed wait.
+func (r Reverser) Waits(campaign string) time.Time {
+	if w := r.reverser.walks[campaign]; w != nil {
+		return w.waits
+	}
+	return time.Time{}
+}
+
+// EndWait ends the wait of a campaign.
+func (r Reverser) EndWait(campaign string) { r.reverser.walks[campaign].waits = time.Time{} }
+
 // ReverseStep does one step of a reversal, of at most so many rows.
 func (e *Engine) ReverseStep(ctx context.Context, rows int) (did bool, err error) {
 	did, _, err = e.NewReverser(rows).Attempt(ctx)

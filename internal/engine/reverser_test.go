@@ -1,9 +1,15 @@
 package engine_test
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/engine"
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -51,4 +57,69 @@ func TestReverseNeedsNoRevisions(t *testing.T) {
 	}
 	s.converge()
 	s.expect("balances", balances)
+}
+
+// An application keeps a row of a campaign locked. Other campaigns are reversed meanwhile, by the
+// only replica, and what the lock held up is reversed after it.
+func TestALockHoldsUpTheReversalOfItsCampaignOnly(t *testing.T) {
+	s := newShop(t)
+	s.everyKind()
+	s.declare("other", fiveDollars())
+	s.zoeOfOther()
+	s.converge()
+	lock, err := s.db.Begin(t.Context())
+	testworld.Must(t, err)
+	defer postgres.Rollback(t.Context(), lock)
+	_, err = lock.Exec(t.Context(), "SELECT FROM referral.pair WHERE user_id = 'u002' FOR UPDATE")
+	testworld.Must(t, err)
+	s.askToReverse("invite")
+	s.askToReverse("other")
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond})
+	e.Replace("begin", strings.Replace(e.Statement("begin"), "'20s'", "'100ms'", 1))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	defer func() { stop(); testworld.Must(t, <-ended) }()
+	s.eventually("the other campaign is reversed", "SELECT campaign FROM referral.reversal WHERE done", "other")
+	waitFor(t, "the lock is reported", func() bool { return e.ReversalErrs()["invite"] != nil })
+	if failures := e.ReversalErrs(); len(failures) != 1 {
+		t.Errorf("ReversalErrs has %v", failures)
+	}
+	postgres.Rollback(t.Context(), lock)
+	s.eventually("all is reversed", "SELECT count(*) FROM referral.reversal WHERE done", "2")
+}
+
+// More keys fail than are kept, so each walk begins at the first of them again. It waits for at
+// least as long as the walk before took, and the log names a key once.
+func TestReverseWaitsAsLongAsAWalkOverManyKeysTook(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.arrive(1, 120)
+	s.converge()
+	s.asOwner(`CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+		CREATE TRIGGER refuse BEFORE DELETE ON referral.credit FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
+	s.askToReverse("invite")
+	var log bytes.Buffer
+	e := engine.New(s.db, engine.Options{OwnerUID: uid, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	testworld.Must(t, e.Attempts(t.Context(), 1)) // loads the configuration
+	r := e.NewReverser(4)
+	for range 2 {
+		var began, last time.Time // after the walk has begun, and before its last attempt
+		for began.IsZero() || !r.Waits("invite").After(last) {
+			last = time.Now()
+			if _, atOnce, err := r.Attempt(t.Context()); err != nil && !atOnce {
+				t.Fatal(err)
+			}
+			if began.IsZero() && strings.Contains(log.String(), "cannot be taken back") {
+				began = time.Now()
+			}
+		}
+		if took, waits := last.Sub(began), r.Waits("invite").Sub(last); waits < took {
+			t.Errorf("it waits for %s after a walk of %s", waits, took)
+		}
+		if lines := strings.Count(log.String(), "cannot be taken back"); lines != 100 {
+			t.Errorf("the log names %d keys", lines)
+		}
+		r.EndWait("invite")
+	}
 }
