@@ -123,3 +123,38 @@ func TestReverseWaitsAsLongAsAWalkOverManyKeysTook(t *testing.T) {
 		r.EndWait("invite")
 	}
 }
+
+// A reversal is stuck on one key, and does not end. It has nothing more to take back from another
+// referee, whose pair in another campaign is repaired.
+func TestResyncRepairsWhatAStuckReversalDoesNotConcern(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	s.declare("other", fiveDollars())
+	for _, fact := range []string{link, touch, signup, purchase} {
+		s.write(fact)
+	}
+	s.arrive(1, 1)
+	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('zoe1', 'other', 'zoe')")
+	s.write("INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v1', 't0', 'zoe1', now() - interval '3 h')")
+	s.converge()
+	s.write("DELETE FROM referral.purchase WHERE user_id = 'bob'")
+	s.converge()
+	s.asOwner(refuse("u001", "DELETE ON referral.credit", "raise_exception"))
+	s.askToReverse("invite")
+	if err := s.engine.Converge(t.Context()); err == nil {
+		t.Error("nothing is stuck")
+	}
+	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p2', 4000, 'USD')")
+	if err := s.engine.Converge(t.Context()); err == nil {
+		t.Error("nothing is stuck")
+	}
+	const pairs = "SELECT user_id, purchase_id, campaign, state FROM referral.pair ORDER BY 1, 2"
+	before := []string{"bob p1 invite Reversed", "bob p2 other Granted", "u001 p invite Granted"}
+	s.expect("pairs", pairs, before...)
+	s.resyncsWithoutDrift()
+	s.behind("UPDATE referral.credit SET amount = 499 WHERE user_id = 'bob'")
+	s.resync()
+	s.expect("the credit", "SELECT amount FROM referral.credit WHERE user_id = 'bob'", "500")
+	s.expect("pairs", pairs, before...)
+	s.drifted(1)
+}
