@@ -30,7 +30,8 @@ type Declared struct {
 	Conditions bool     // some revision has a condition, so attributes are loaded
 	RollingOut []string // campaigns whose newest revision has not reached all its pairs
 
-	bytes int // see size
+	bytes     int             // see size
+	reversing map[string]bool // campaigns that take back what they gave, also those without revisions
 }
 
 // size estimates how many bytes of memory the configuration takes; nil: none.
@@ -82,7 +83,8 @@ func readDeclared(rows pgx.Rows, err error, memory *quota.Kept) (Declared, error
 	return config, nil
 }
 
-// addRow reads one revision of one campaign; both are null if there is none.
+// addRow reads one revision of one campaign; both are null if there is none. A campaign without
+// revisions decides nothing, and is left out of Reward.
 func (c *Declared) addRow(rows pgx.Rows) error {
 	var (
 		name, mode       *string
@@ -106,11 +108,17 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 		&name, &mode, &startsAt, &endsAt, &window, &budget, &currency, &pairsPerReferrer, &edit, &waits,
 		&revision, &recordedAt, &scope, &terms, &withdraws, &rollsOut, &rollout.Reached, &rollout.All)
 	c.bytes += len(c.Reward.Attribution) + len(c.OwnerUID) - before
-	if err != nil || name == nil || revision == nil {
+	if err != nil || name == nil {
 		return err
 	}
 	if utf8.RuneCountInString(*name) > longestName {
 		return fmt.Errorf("table campaign has a name of more than %d characters, %s: remove its row", longestName, shown(*name))
+	}
+	if mode != nil && reward.Mode(*mode) == reward.Reversing {
+		c.addReversing(*name)
+	}
+	if revision == nil {
+		return nil
 	}
 	if mode == nil || window == nil || edit == nil || scope == nil || recordedAt == nil {
 		return fmt.Errorf("a column of campaign %s or its revision %d is NULL: restore the row from a backup", shown(*name), *revision)
@@ -152,6 +160,22 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	c.noteRollout(campaign)
 	return nil
 }
+
+// addReversing adds a campaign to those that take back what they gave. Its reversal needs no
+// revision.
+func (c *Declared) addReversing(campaign string) {
+	if c.reversing[campaign] {
+		return
+	}
+	if c.reversing == nil {
+		c.reversing = map[string]bool{}
+	}
+	c.reversing[campaign] = true
+	c.bytes += bytesPerCampaign + len(campaign)
+}
+
+// reverses reports whether a campaign takes back what it gave.
+func (c *Declared) reverses(campaign string) bool { return c != nil && c.reversing[campaign] }
 
 // checkNumbers returns an error if the numbers of a campaign's next revision are not as declarations
 // record them: they ascend from 1, and a revision withdraws none but the one before it; withdraws is 0

@@ -45,9 +45,31 @@ func UntilTurn(now time.Time, phase, interval time.Duration, place database.Plac
 
 }
 
+// Reverser takes back what reversed campaigns gave, one step per attempt.
+type Reverser struct{ reverser *reverser }
+
+// NewReverser returns a reverser whose steps read at most so many rows.
+func (e *Engine) NewReverser(rows int) Reverser { return Reverser{newReverser(e, rows)} }
+
+// Attempt attempts one step. After an error it reports whether another attempt may follow at once.
+func (r Reverser) Attempt(ctx context.Context) (did, atOnce bool, err error) {
+	return r.reverser.attempt(ctx)
+}
+
+// Waits returns until when a campaign's keys that failed wait.
+func (r Reverser) Waits(campaign string) time.Time {
+	if w := r.reverser.walks[campaign]; w != nil {
+		return w.waits
+	}
+	return time.Time{}
+}
+
+// EndWait ends the wait of a campaign.
+func (r Reverser) EndWait(campaign string) { r.reverser.walks[campaign].waits = time.Time{} }
+
 // ReverseStep does one step of a reversal, of at most so many rows.
 func (e *Engine) ReverseStep(ctx context.Context, rows int) (did bool, err error) {
-	did, _, err = newReverser(e, rows).attempt(ctx)
+	did, _, err = e.NewReverser(rows).Attempt(ctx)
 	return did, err
 }
 

@@ -16,10 +16,10 @@ const (
 	pendingReversal   = "Reversal"   // a reversal that is not done
 )
 
-// dropPending drops the referees that a pending change of any kind or a reversal reaches, and those
-// with a hold that has ended: what differs about them is no drift, and a batch decides them soon.
-// Where the resync reverses lost pairs it enqueues these referees, since the pending change may
-// concern other pairs.
+// dropPending drops the referees that a pending change of any kind reaches, those from which a
+// reversal has yet to take something back, and those with a hold that has ended: what differs about
+// them is no drift, and a batch decides them soon. Where the resync reverses lost pairs it enqueues
+// these referees, since the pending change may concern other pairs.
 func (b *batch) dropPending(ctx context.Context) error {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
@@ -32,7 +32,7 @@ func (b *batch) dropPending(ctx context.Context) error {
 				add(kind, key)
 			}
 		}
-		for _, campaign := range named[namesCampaign] {
+		for _, campaign := range r.campaignsToTakeBack() {
 			add(pendingReversal, campaign)
 		}
 		for _, row := range r.waitlistRows {
@@ -137,6 +137,37 @@ func (r *referee) possibleCampaigns() []string {
 	}
 	for i := range r.Pairs {
 		names = append(names, r.Pairs[i].Campaign)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// campaignsToTakeBack lists the campaigns whose reversal has something to take back from the referee
+// or enqueues it. A reversal that is stuck may last for long, so a referee from whom it has taken
+// everything back is compared.
+func (r *referee) campaignsToTakeBack() []string {
+	var names []string
+	if r.Attribution != nil {
+		names = append(names, r.Attribution.Campaign)
+	}
+	for i := range r.Pairs {
+		if p := &r.Pairs[i]; p.State != reward.Reversed || p.Ordinal != 0 {
+			names = append(names, p.Campaign)
+		}
+	}
+	for i := range r.credits {
+		names = append(names, r.credits[i].campaign)
+	}
+	for i := range r.Ledger {
+		if l := &r.Ledger[i]; l.Sum != 0 {
+			names = append(names, l.Campaign)
+		}
+	}
+	for _, row := range r.waitlistRows {
+		names = append(names, row.campaign)
+	}
+	for _, row := range r.waitlistWithoutPair {
+		names = append(names, row.campaign)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

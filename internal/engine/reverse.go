@@ -77,18 +77,18 @@ func (s *reversal) lock(ctx context.Context, r *reverser) (found bool, err error
 		return false, fmt.Errorf("while beginning a step of a reversal: %w", err)
 	}
 	var campaign string
-	err = s.tx.QueryRow(ctx, s.statement("reverse_lock"), r.waiting(time.Now())).Scan(&campaign, &s.after.UserID, &s.after.PurchaseID, &s.progress)
+	err = s.tx.QueryRow(ctx, s.statement("reverse_lock"), r.waiting(time.Now()), r.gaveWay).Scan(&campaign, &s.after.UserID, &s.after.PurchaseID, &s.progress)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
-	if err == nil && s.config.Reward.Campaigns[campaign] == nil {
+	if err == nil && !s.config.reverses(campaign) {
 		err = ErrConfigurationMoved
 	}
 	if err != nil {
 		return false, fmt.Errorf("while locking a reversal: %w", err)
 	}
 	s.campaign = campaign
-	s.walk = r.walkOf(campaign, s.progress)
+	s.walk = r.walkOf(campaign, s.progress, s.after)
 	return true, nil
 }
 

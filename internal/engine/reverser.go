@@ -11,7 +11,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
-	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
 // reversalRows is how many rows of each table one step of a reversal reads.
@@ -30,12 +29,16 @@ const mostFailedKeys = 100
 //	the walk is at its end           ─► the keys that failed are tried again, with pauses
 //	none of them is left             ─► the reversal is done
 //	failed by a lock, the connection or the database ─► the same again, with pauses
+//
+// A campaign that has to wait gives way to those whose names come after its own, so that no campaign
+// holds up another for good.
 type reverser struct {
 	engine   *Engine
 	rows     int                      // most rows of each table in the next step
 	mostRows int                      // most rows of each table in any step
 	walks    map[string]*reversalWalk // by campaign: those with keys that failed
-	passing  int                      // failures in a row that the step did not cause
+	passing  map[string]int           // by campaign: failures in a row that its steps did not cause
+	gaveWay  string                   // the campaign that last gave way to others; empty: none yet
 	delay    *backoff.ExponentialBackOff
 }
 
@@ -48,9 +51,10 @@ type reversalWalk struct {
 	failed   []failedKey // in order
 	retried  int         // how many of failed have been tried again in this pass
 	more     bool        // more keys failed than are kept
+	named    []failedKey // keys that failed in the walk before, which the log has named
 	over     bool        // the next walk begins at the recorded progress, since more keys failed than are kept
 	delay    *backoff.ExponentialBackOff
-	began    time.Time // when the pass over failed began
+	began    time.Time // when the pass over failed began; when the walk began, if more keys failed than are kept
 	waits    time.Time // no step before this time
 }
 
@@ -61,7 +65,7 @@ type failedKey struct {
 }
 
 func newReverser(e *Engine, mostRows int) *reverser {
-	return &reverser{engine: e, rows: mostRows, mostRows: mostRows, walks: map[string]*reversalWalk{}, delay: newBackoff()}
+	return &reverser{engine: e, rows: mostRows, mostRows: mostRows, walks: map[string]*reversalWalk{}, passing: map[string]int{}, delay: newBackoff()}
 }
 
 // nextToRetry returns the key that is tried again next; nil: the walk goes on.
@@ -94,24 +98,7 @@ func (w *reversalWalk) err() error {
 // reversing reports whether the loaded configuration has a campaign that takes back what it gave.
 func (e *Engine) reversing() bool {
 	config := e.config.Load()
-	if config == nil || !e.mayDecide(config) {
-		return false
-	}
-	for campaign := range config.Reward.Campaigns {
-		if config.reverses(campaign) {
-			return true
-		}
-	}
-	return false
-}
-
-// reverses reports whether a campaign takes back what it gave.
-func (c *Declared) reverses(campaign string) bool {
-	if c == nil {
-		return false
-	}
-	declared := c.Reward.Campaigns[campaign]
-	return declared != nil && declared.Mode == reward.Reversing
+	return config != nil && e.mayDecide(config) && len(config.reversing) > 0
 }
 
 // ReversalErrs returns, by campaign, why reversals make no progress at present, or which credits
@@ -169,6 +156,7 @@ func (r *reverser) run(ctx context.Context, wake <-chan struct{}) {
 func (r *reverser) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	config := r.engine.config.Load()
 	maps.DeleteFunc(r.walks, func(campaign string, _ *reversalWalk) bool { return !config.reverses(campaign) })
+	maps.DeleteFunc(r.passing, func(campaign string, _ int) bool { return !config.reverses(campaign) })
 	if !r.engine.reversing() {
 		return false, true, nil
 	}
@@ -181,8 +169,11 @@ func (r *reverser) attempt(ctx context.Context) (did, atOnce bool, err error) {
 	err = postgres.Short(r.engine.logPanic("the step broke off", err)) // it may be kept as the cause of what failed
 	switch {
 	case errors.Is(err, ErrConfigurationMoved):
-		_, err = r.engine.reload(ctx)
-		return err == nil, true, err
+		if _, err = r.engine.reload(ctx); err != nil && ctx.Err() == nil {
+			r.engine.stats.failures.Add(1)
+			r.engine.observeFailure(err)
+		}
+		return err == nil, err == nil, err
 	case err != nil:
 		return false, r.handleFailure(ctx, &step, err), err
 	case did:
@@ -208,18 +199,24 @@ func (r *reverser) waiting(now time.Time) []string {
 	return campaigns
 }
 
-// walkOf returns the walk behind the keys of the campaign that failed; nil: there is none, the
-// recorded progress has moved since, or it is over.
-func (r *reverser) walkOf(campaign string, progress int64) *reversalWalk {
-	if w := r.walks[campaign]; w != nil && (w.progress != progress || w.over) {
+// walkOf returns the walk behind the keys of the campaign that failed; nil: there is none, or the
+// recorded progress has moved since. A walk that is over begins again after the last key of the
+// recorded progress.
+func (r *reverser) walkOf(campaign string, progress int64, after PairKey) *reversalWalk {
+	w := r.walks[campaign]
+	switch {
+	case w == nil:
+	case w.progress != progress:
 		delete(r.walks, campaign)
+	case w.over:
+		*w = reversalWalk{progress: progress, last: after, named: w.failed, delay: w.delay, began: time.Now()}
 	}
 	return r.walks[campaign]
 }
 
 // succeeded records a step that has committed.
 func (r *reverser) succeeded(step *reversal) {
-	r.passing = 0
+	delete(r.passing, step.campaign)
 	r.delay.Reset()
 	if !step.retries {
 		r.rows = min(2*r.rows, r.mostRows)
@@ -229,11 +226,14 @@ func (r *reverser) succeeded(step *reversal) {
 	case step.retries:
 		w.failed = slices.Delete(w.failed, w.retried, w.retried+1)
 		w.delay.Reset()
-		w.endPass()
+		r.endPass(step)
 	case w.complete(): // its progress is recorded
 		delete(r.walks, step.campaign)
 	case step.end == nil:
-		w.ended, w.began = true, time.Now()
+		w.ended = true
+		if !w.more {
+			w.began = time.Now()
+		}
 	default:
 		w.last = *step.end
 	}
@@ -241,8 +241,10 @@ func (r *reverser) succeeded(step *reversal) {
 }
 
 // endPass lets the keys that failed wait, once all have been tried again, for at least as long as
-// that took.
-func (w *reversalWalk) endPass() {
+// that took. If more keys failed than are kept the walk begins again, so that it took as long as
+// walk and pass.
+func (r *reverser) endPass(step *reversal) {
+	w := step.walk
 	if w.retried < len(w.failed) {
 		return
 	}
@@ -253,6 +255,7 @@ func (w *reversalWalk) endPass() {
 	now := time.Now()
 	w.waits = now.Add(max(w.delay.NextBackOff(), now.Sub(w.began)))
 	w.began = w.waits
+	r.gaveWay = step.campaign
 }
 
 // report shows which keys of the campaign cannot be reversed, or that its reversal makes progress.
@@ -295,7 +298,7 @@ func (r *reverser) handleFailure(ctx context.Context, step *reversal, err error)
 		w := step.walk
 		w.failed[w.retried].cause = err
 		w.retried++
-		w.endPass()
+		r.endPass(step)
 		r.report(step.campaign)
 		return true
 	case fault == postgres.FaultBatch && r.rows > 1:
@@ -304,12 +307,14 @@ func (r *reverser) handleFailure(ctx context.Context, step *reversal, err error)
 	case fault == postgres.FaultBatch && step.ranged && step.end != nil:
 		r.leaveOut(step, err)
 		return true
-	case fault == postgres.FaultPassing:
-		if r.passing++; r.passing < failuresShown {
-			return false
-		}
+	case step.campaign == "":
+		return false
 	}
-	if step.campaign != "" {
+	r.gaveWay = step.campaign
+	if fault == postgres.FaultPassing {
+		r.passing[step.campaign]++
+	}
+	if fault != postgres.FaultPassing || r.passing[step.campaign] >= failuresShown {
 		r.engine.setReversalFailure(step.campaign, err)
 	}
 	return false
@@ -319,7 +324,7 @@ func (r *reverser) handleFailure(ctx context.Context, step *reversal, err error)
 func (r *reverser) leaveOut(step *reversal, cause error) {
 	w := step.walk
 	if w == nil {
-		w = &reversalWalk{progress: step.progress, delay: newBackoff()}
+		w = &reversalWalk{progress: step.progress, delay: newBackoff(), began: time.Now()}
 		r.walks[step.campaign] = w
 	}
 	w.last = *step.end
@@ -328,6 +333,8 @@ func (r *reverser) leaveOut(step *reversal, cause error) {
 		return
 	}
 	w.failed = append(w.failed, failedKey{step.after, *step.end, cause})
-	r.engine.log.Error("Credit cannot be taken back; it is tried again later", "campaign", shown(step.campaign), "cause", logged(cause))
+	if !slices.ContainsFunc(w.named, func(f failedKey) bool { return f.key == *step.end }) {
+		r.engine.log.Error("Credit cannot be taken back; it is tried again later", "campaign", shown(step.campaign), "cause", logged(cause))
+	}
 	r.report(step.campaign)
 }
