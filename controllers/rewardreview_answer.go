@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -66,12 +67,15 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 		status.Summary += "; campaign " + review.Suspended + " is suspended"
 	}
 	if review.OnlyRecorded {
-		status.Summary += "; " + onlyRecorded
+		status.Summary += "; " + cmp.Or(review.Undecidable, tooManyFacts) + ": " + onlyRecorded
 	}
 }
 
-// onlyRecorded says why an answer has no checks, and no reason of a purchase that never counted.
-const onlyRecorded = "the user has too many facts to be decided again for an answer: only what is recorded is shown"
+// These say why an answer has no checks, and no reason of a purchase that never counted.
+const (
+	tooManyFacts = "the user has too many facts to be decided again for an answer"
+	onlyRecorded = "only what is recorded is shown"
+)
 
 // summaryOf says in a sentence what a purchase earns.
 func summaryOf(p *v1alpha1.ReviewedPurchase) string {

@@ -102,7 +102,7 @@ func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 	}
 }
 
-// Of a user with too many facts only what is recorded is known.
+// Of a user who is not decided again only what is recorded is known.
 func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
 	not := explain.Purchase{PurchaseID: "order-1", State: string(reward.NotCounting)}
 	for name, test := range map[string]struct {
@@ -110,19 +110,26 @@ func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
 		asked     string // purchase
 		want      string
 	}{
-		"a purchase that earns nothing": {[]explain.Purchase{not}, "order-1", "the purchase does not count; " + onlyRecorded},
-		"two purchases":                 {[]explain.Purchase{not, {PurchaseID: "order-2", State: string(reward.Held)}}, "", "2 purchases are listed; " + onlyRecorded},
-		"no purchase":                   {nil, "", "the signup is attributed to no link; " + onlyRecorded},
-		"no such purchase":              {nil, "order-1", "the user has no such purchase; " + onlyRecorded},
+		"a purchase that earns nothing": {[]explain.Purchase{not}, "order-1", "the purchase does not count; "},
+		"two purchases":                 {[]explain.Purchase{not, {PurchaseID: "order-2", State: string(reward.Held)}}, "", "2 purchases are listed; "},
+		"no purchase":                   {nil, "", "the signup is attributed to no link; "},
+		"no such purchase":              {nil, "order-1", "the user has no such purchase; "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var status v1alpha1.RewardReviewStatus
-			showUser(&status, &explain.Review{Explanation: explain.Explanation{UserID: "bob", SignedUp: true, Purchases: test.purchases}, OnlyRecorded: true}, test.asked)
-			if status.Summary != test.want {
-				t.Errorf("%q, want %q", status.Summary, test.want)
-			}
-			if strings.Contains(status.Remedy, "has not been decided yet") {
-				t.Errorf("remedy: %q", status.Remedy)
+			for undecidable, because := range map[string]string{
+				"": "the user has too many facts to be decided again for an answer", "the user cannot be decided: X": "the user cannot be decided: X",
+			} {
+				var status v1alpha1.RewardReviewStatus
+				showUser(&status, &explain.Review{
+					Explanation:  explain.Explanation{UserID: "bob", SignedUp: true, Purchases: test.purchases},
+					OnlyRecorded: true, Undecidable: undecidable,
+				}, test.asked)
+				if want := test.want + because + ": only what is recorded is shown"; status.Summary != want {
+					t.Errorf("%q, want %q", status.Summary, want)
+				}
+				if strings.Contains(status.Remedy, "has not been decided yet") {
+					t.Errorf("remedy: %q", status.Remedy)
+				}
 			}
 		})
 	}

@@ -157,7 +157,8 @@ type RewardReviewStatus struct {
 	Pending string `json:"pending,omitempty"`
 
 	// truncated is true if there is more than is listed, or the user has too many facts to be
-	// decided again for an answer: then only what is recorded is shown, and summary says so.
+	// decided again for an answer, or cannot be decided: then only what is recorded is shown, and
+	// summary says so.
 	//
 	// +optional
 	Truncated bool `json:"truncated"`

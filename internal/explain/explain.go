@@ -77,16 +77,19 @@ const mostBytes = 4 << 20
 // ErrTooLarge is the error for a user with too many facts to be explained at once.
 var ErrTooLarge = engine.ErrTooMuchKnown
 
+// ErrUndecidable is the error for a user who cannot be decided, and so is set aside.
+var ErrUndecidable = engine.ErrUndecidable
+
 // Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
-// explanation without a signup; for a user with too many facts the error is ErrTooLarge. A statement
-// that takes longer than statementTimeout ends it.
+// explanation without a signup; for a user with too many facts the error is ErrTooLarge, and for one
+// who is to be set aside ErrUndecidable. A statement that takes longer than statementTimeout ends it.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
 	explanation, _, err := explained(ctx, db, userID)
 	return explanation, err
 }
 
-// explained returns the explanation and what it rests on. If the error is ErrTooLarge, that is the
-// configuration alone.
+// explained returns the explanation and what it rests on. If the error is ErrTooLarge or
+// ErrUndecidable, that has the configuration.
 func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation, engine.Known, error) {
 	known, err := engine.LoadKnown(ctx, db, userID, mostBytes, statementTimeout)
 	if err != nil {
@@ -94,7 +97,7 @@ func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation
 	}
 	found, err := reward.Explain(known.Config, known.Referee, known.At)
 	if err != nil {
-		return Explanation{}, known, fmt.Errorf("while explaining: %w", err)
+		return Explanation{}, known, fmt.Errorf("%w: %w", ErrUndecidable, err)
 	}
 	explanation := Explanation{
 		UserID: userID, SignedUp: known.Referee.Signup != nil, NotAttributed: string(found.NotAttributed), Purchases: []Purchase{},
