@@ -120,6 +120,14 @@ func amountOf(minor int64, currency string) string {
 	return reward.FormatAmount(minor, currency) + " " + currency
 }
 
+// signedAmountOf is amountOf for an amount that is added: with a plus sign if it is above zero.
+func signedAmountOf(minor int64, currency string) string {
+	if minor > 0 {
+		return "+" + amountOf(minor, currency)
+	}
+	return amountOf(minor, currency)
+}
+
 func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.ReviewedPurchase {
 	shown := v1alpha1.ReviewedPurchase{
 		PurchaseID: p.PurchaseID, State: p.State, Reason: p.Reason, Campaign: p.Campaign, Revision: int64(p.Revision), Digest: p.Digest,
@@ -146,7 +154,7 @@ func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.Reviewe
 		e := &ledger[i]
 		shown.Ledger = append(shown.Ledger, v1alpha1.ReviewedEntry{
 			EnteredAt: shownTime(e.At), Kind: e.Kind, Reward: e.Reward, BeneficiaryID: e.BeneficiaryID,
-			Amount: amountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
+			Amount: signedAmountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
 		})
 	}
 	return shown
