@@ -43,7 +43,7 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	}
 	switch {
 	case len(status.Purchases) == 1:
-		status.Summary = summaryOf(&status.Purchases[0])
+		status.Summary = summaryOf(&status.Purchases[0], review.Purchases[0].Unrecorded)
 	case len(status.Purchases) > 1 && review.OnlyRecorded:
 		status.Summary = fmt.Sprintf("%d purchases are listed", len(status.Purchases))
 	case len(status.Purchases) > 1:
@@ -77,19 +77,27 @@ const (
 	onlyRecorded = "only what is recorded is shown"
 )
 
-// summaryOf says in a sentence what a purchase earns.
-func summaryOf(p *v1alpha1.ReviewedPurchase) string {
-	said := stateOf(p)
-	if p.Pending && p.State != explain.Undecided {
-		said += "; this is not recorded yet"
+// notRecorded says what the engine has not recorded yet.
+var notRecorded = map[explain.Unrecorded]string{
+	explain.UnrecordedState:    "; this is not recorded yet",
+	explain.UnrecordedAmount:   "; its present amount is not recorded yet",
+	explain.UnrecordedTime:     "; this time is not recorded yet",
+	explain.UnrecordedRevision: "; its revision is not recorded yet",
+}
+
+// summaryOf says in a sentence what a purchase earns, and what of that is not recorded yet.
+func summaryOf(p *v1alpha1.ReviewedPurchase, unrecorded explain.Unrecorded) string {
+	said := stateOf(p, unrecorded)
+	if p.State != explain.Undecided {
+		said += notRecorded[unrecorded]
 	}
 	return said
 }
 
-func stateOf(p *v1alpha1.ReviewedPurchase) string {
+func stateOf(p *v1alpha1.ReviewedPurchase, unrecorded explain.Unrecorded) string {
 	switch reward.State(p.State) {
 	case reward.Granted:
-		if p.Pending {
+		if unrecorded == explain.UnrecordedState {
 			return "the purchase will be credited"
 		}
 		return "the purchase is credited"
@@ -102,7 +110,7 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 		switch { // a Qualified one lacks no capacity; the remedy says what it waits for
 		case p.Reason != string(reward.Qualified):
 			return "the purchase counts and waits: " + p.Reason
-		case p.Pending:
+		case unrecorded != "":
 			return "the purchase will be credited in its turn"
 		}
 		return "the purchase counts and waits"

@@ -91,13 +91,17 @@ func TestAnswerToEachOutcomeIsAsRecorded(t *testing.T) {
 // What the engine has yet to record is not on the balance.
 func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 	for _, outcome := range outcomes {
-		recorded := v1alpha1.ReviewedPurchase{State: string(outcome.state), Reason: string(outcome.reasons[0])}
-		pending := recorded
-		pending.Pending = true
-		said := summaryOf(&pending)
-		if strings.Contains(summaryOf(&recorded), "not recorded") || !strings.Contains(said, "not recorded yet") && !strings.Contains(said, "not decided yet") ||
+		p := v1alpha1.ReviewedPurchase{State: string(outcome.state), Reason: string(outcome.reasons[0])}
+		recorded := summaryOf(&p, "")
+		p.Pending = true
+		said := summaryOf(&p, explain.UnrecordedState)
+		if strings.Contains(recorded, "not recorded") || !strings.Contains(said, "not recorded yet") && !strings.Contains(said, "not decided yet") ||
 			strings.Contains(said, "is credited") {
-			t.Errorf("%s: %q, and pending %q", outcome.state, summaryOf(&recorded), said)
+			t.Errorf("%s: %q, and pending %q", outcome.state, recorded, said)
+		}
+		said = summaryOf(&p, explain.UnrecordedAmount)
+		if outcome.state == reward.Granted && said != recorded+"; its present amount is not recorded yet" {
+			t.Errorf("%s: %q, and with another amount %q", outcome.state, recorded, said)
 		}
 	}
 }
@@ -135,13 +139,25 @@ func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
 	}
 }
 
+func TestLedgerEntriesHaveTheirSign(t *testing.T) {
+	var shown []string
+	for _, e := range shownPurchase(&explain.Purchase{}, []explain.Entry{{Amount: -500, Currency: "USD"}, {Amount: 500, Currency: "USD"}}).Ledger {
+		shown = append(shown, e.Amount)
+	}
+	if diff := cmp.Diff([]string{"-5.00 USD", "+5.00 USD"}, shown); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // answerTo is the review of a purchase with an outcome.
 func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alpha1.RewardReview {
 	at := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 	p := explain.Purchase{
 		PurchaseID: "order-1", PurchasedAt: new(at.AddDate(0, 0, -19)), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
 		Campaign: "invite-friends", Revision: 1, Digest: "sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9",
-		Pending: state == "Undecided" || mode == reward.Open && state == reward.Waiting && reason == reward.Qualified,
+	}
+	if state == "Undecided" || mode == reward.Open && state == reward.Waiting && reason == reward.Qualified {
+		p.Pending, p.Unrecorded = true, explain.UnrecordedState
 	}
 	matures := at.AddDate(0, 0, 14)
 	switch state {

@@ -93,7 +93,7 @@ func (r *Review) readPurchases(ctx context.Context, db *postgres.DB, tx pgx.Tx, 
 		}
 		switch {
 		case p.State == "" && r.Pending != "":
-			recorded.State, recorded.Pending = Undecided, true
+			recorded.State, recorded.Pending, recorded.Unrecorded = Undecided, true, UnrecordedState
 		case p.State == "":
 			recorded.State = string(reward.NotCounting)
 		case p.State == string(reward.Held) && maturesAt != nil:
