@@ -312,7 +312,7 @@ type ReviewedPurchase struct {
 	// +kubebuilder:validation:MaxItems=50
 	Ledger []ReviewedEntry `json:"ledger,omitempty"`
 
-	// pending is true if the engine has not recorded this decision yet.
+	// pending is true if the engine has not recorded this decision, or what it earns, yet.
 	//
 	// +optional
 	Pending bool `json:"pending,omitempty"`
