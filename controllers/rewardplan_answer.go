@@ -104,9 +104,16 @@ func (s *planScope) forPeople(effects []reward.Effects, sum func(*reward.Effects
 func (s *planScope) describe(effects, forward int) string {
 	message := fmt.Sprintf("would grant %s and reverse %s", s.plan.Status.Grant, s.plan.Status.Reverse)
 	var warnings []string
+	if s.result.RollingOut {
+		warnings = append(warnings, "a rollout of the campaign is not over: the sums change as it goes on")
+	}
+	if s.result.Pending > 0 {
+		warnings = append(warnings, plural(s.result.Pending, "user has", "users have")+
+			" changes or ended holds that are not decided yet: the sums include what these move without the edit")
+	}
 	switch {
 	case !s.proposed().Delete:
-		warnings = terms.Warnings(&s.policy.Spec)
+		warnings = append(warnings, terms.Warnings(&s.policy.Spec)...)
 		if s.editsTerms() && s.policy.Spec.RevisionScope == v1alpha1.NewPairs && s.movesNoPair() {
 			message += "; revisionScope is NewPairs: no existing pair moves, and status.forward says what new pairs earn"
 		}

@@ -35,3 +35,29 @@ func TestPlanSaysWhatASuspensionDelays(t *testing.T) {
 		}
 	}
 }
+
+// What a plan counts beside the edit is said, or a reviewer takes it for the edit's.
+func TestPlanSaysWhatIsUnfinished(t *testing.T) {
+	const (
+		rollout = "a rollout of the campaign is not over: the sums change as it goes on"
+		one     = "1 user has changes or ended holds that are not decided yet: the sums include what these move without the edit"
+		many    = "100 users have changes or ended holds that are not decided yet: the sums include what these move without the edit"
+	)
+	for name, test := range map[string]struct {
+		result engine.PlanResult
+		want   string
+	}{
+		"nothing":             {engine.PlanResult{}, ""},
+		"a rollout":           {engine.PlanResult{RollingOut: true}, "; warning: " + rollout},
+		"a user":              {engine.PlanResult{Pending: 1}, "; warning: " + one},
+		"a rollout and users": {engine.PlanResult{RollingOut: true, Pending: 100}, "; warning: " + rollout + "; " + many},
+	} {
+		s := newPlanScope(&v1alpha1.RewardPlan{})
+		s.campaign, s.adb = &v1alpha1.ReferralCampaign{}, &v1alpha1.AttributionDatabase{}
+		s.existing, s.result, s.policy = s.campaign, &test.result, &v1alpha1.RewardPolicy{}
+		s.plan.Status.Grant, s.plan.Status.Reverse = "0", "0"
+		if said := s.describe(0, 0); said != "would grant 0 and reverse 0"+test.want {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+}

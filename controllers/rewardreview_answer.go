@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -42,7 +43,7 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 	}
 	switch {
 	case len(status.Purchases) == 1:
-		status.Summary = summaryOf(&status.Purchases[0])
+		status.Summary = summaryOf(&status.Purchases[0], review.Purchases[0].Unrecorded)
 	case len(status.Purchases) > 1 && review.OnlyRecorded:
 		status.Summary = fmt.Sprintf("%d purchases are listed", len(status.Purchases))
 	case len(status.Purchases) > 1:
@@ -66,26 +67,37 @@ func showUser(status *v1alpha1.RewardReviewStatus, review *explain.Review, purch
 		status.Summary += "; campaign " + review.Suspended + " is suspended"
 	}
 	if review.OnlyRecorded {
-		status.Summary += "; " + onlyRecorded
+		status.Summary += "; " + cmp.Or(review.Undecidable, tooManyFacts) + ": " + onlyRecorded
 	}
 }
 
-// onlyRecorded says why an answer has no checks, and no reason of a purchase that never counted.
-const onlyRecorded = "the user has too many facts to be decided again for an answer: only what is recorded is shown"
+// These say why an answer has no checks, and no reason of a purchase that never counted.
+const (
+	tooManyFacts = "the user has too many facts to be decided again for an answer"
+	onlyRecorded = "only what is recorded is shown"
+)
 
-// summaryOf says in a sentence what a purchase earns.
-func summaryOf(p *v1alpha1.ReviewedPurchase) string {
-	said := stateOf(p)
-	if p.Pending && p.State != explain.Undecided {
-		said += "; this is not recorded yet"
+// notRecorded says what the engine has not recorded yet.
+var notRecorded = map[explain.Unrecorded]string{
+	explain.UnrecordedState:    "; this is not recorded yet",
+	explain.UnrecordedAmount:   "; its present amount is not recorded yet",
+	explain.UnrecordedTime:     "; this time is not recorded yet",
+	explain.UnrecordedRevision: "; its revision is not recorded yet",
+}
+
+// summaryOf says in a sentence what a purchase earns, and what of that is not recorded yet.
+func summaryOf(p *v1alpha1.ReviewedPurchase, unrecorded explain.Unrecorded) string {
+	said := stateOf(p, unrecorded)
+	if p.State != explain.Undecided {
+		said += notRecorded[unrecorded]
 	}
 	return said
 }
 
-func stateOf(p *v1alpha1.ReviewedPurchase) string {
+func stateOf(p *v1alpha1.ReviewedPurchase, unrecorded explain.Unrecorded) string {
 	switch reward.State(p.State) {
 	case reward.Granted:
-		if p.Pending {
+		if unrecorded == explain.UnrecordedState {
 			return "the purchase will be credited"
 		}
 		return "the purchase is credited"
@@ -98,7 +110,7 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 		switch { // a Qualified one lacks no capacity; the remedy says what it waits for
 		case p.Reason != string(reward.Qualified):
 			return "the purchase counts and waits: " + p.Reason
-		case p.Pending:
+		case unrecorded != "":
 			return "the purchase will be credited in its turn"
 		}
 		return "the purchase counts and waits"
@@ -114,6 +126,14 @@ func stateOf(p *v1alpha1.ReviewedPurchase) string {
 
 func amountOf(minor int64, currency string) string {
 	return reward.FormatAmount(minor, currency) + " " + currency
+}
+
+// signedAmountOf is amountOf for an amount that is added: with a plus sign if it is above zero.
+func signedAmountOf(minor int64, currency string) string {
+	if minor > 0 {
+		return "+" + amountOf(minor, currency)
+	}
+	return amountOf(minor, currency)
 }
 
 func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.ReviewedPurchase {
@@ -142,7 +162,7 @@ func shownPurchase(p *explain.Purchase, ledger []explain.Entry) v1alpha1.Reviewe
 		e := &ledger[i]
 		shown.Ledger = append(shown.Ledger, v1alpha1.ReviewedEntry{
 			EnteredAt: shownTime(e.At), Kind: e.Kind, Reward: e.Reward, BeneficiaryID: e.BeneficiaryID,
-			Amount: amountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
+			Amount: signedAmountOf(e.Amount, e.Currency), Reason: e.Reason, Revision: int64(e.Revision),
 		})
 	}
 	return shown

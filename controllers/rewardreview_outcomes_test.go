@@ -91,18 +91,22 @@ func TestAnswerToEachOutcomeIsAsRecorded(t *testing.T) {
 // What the engine has yet to record is not on the balance.
 func TestSummarySaysWhatIsNotRecordedYet(t *testing.T) {
 	for _, outcome := range outcomes {
-		recorded := v1alpha1.ReviewedPurchase{State: string(outcome.state), Reason: string(outcome.reasons[0])}
-		pending := recorded
-		pending.Pending = true
-		said := summaryOf(&pending)
-		if strings.Contains(summaryOf(&recorded), "not recorded") || !strings.Contains(said, "not recorded yet") && !strings.Contains(said, "not decided yet") ||
+		p := v1alpha1.ReviewedPurchase{State: string(outcome.state), Reason: string(outcome.reasons[0])}
+		recorded := summaryOf(&p, "")
+		p.Pending = true
+		said := summaryOf(&p, explain.UnrecordedState)
+		if strings.Contains(recorded, "not recorded") || !strings.Contains(said, "not recorded yet") && !strings.Contains(said, "not decided yet") ||
 			strings.Contains(said, "is credited") {
-			t.Errorf("%s: %q, and pending %q", outcome.state, summaryOf(&recorded), said)
+			t.Errorf("%s: %q, and pending %q", outcome.state, recorded, said)
+		}
+		said = summaryOf(&p, explain.UnrecordedAmount)
+		if outcome.state == reward.Granted && said != recorded+"; its present amount is not recorded yet" {
+			t.Errorf("%s: %q, and with another amount %q", outcome.state, recorded, said)
 		}
 	}
 }
 
-// Of a user with too many facts only what is recorded is known.
+// Of a user who is not decided again only what is recorded is known.
 func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
 	not := explain.Purchase{PurchaseID: "order-1", State: string(reward.NotCounting)}
 	for name, test := range map[string]struct {
@@ -110,21 +114,38 @@ func TestSummarySaysThatOnlyWhatIsRecordedIsShown(t *testing.T) {
 		asked     string // purchase
 		want      string
 	}{
-		"a purchase that earns nothing": {[]explain.Purchase{not}, "order-1", "the purchase does not count; " + onlyRecorded},
-		"two purchases":                 {[]explain.Purchase{not, {PurchaseID: "order-2", State: string(reward.Held)}}, "", "2 purchases are listed; " + onlyRecorded},
-		"no purchase":                   {nil, "", "the signup is attributed to no link; " + onlyRecorded},
-		"no such purchase":              {nil, "order-1", "the user has no such purchase; " + onlyRecorded},
+		"a purchase that earns nothing": {[]explain.Purchase{not}, "order-1", "the purchase does not count; "},
+		"two purchases":                 {[]explain.Purchase{not, {PurchaseID: "order-2", State: string(reward.Held)}}, "", "2 purchases are listed; "},
+		"no purchase":                   {nil, "", "the signup is attributed to no link; "},
+		"no such purchase":              {nil, "order-1", "the user has no such purchase; "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var status v1alpha1.RewardReviewStatus
-			showUser(&status, &explain.Review{Explanation: explain.Explanation{UserID: "bob", SignedUp: true, Purchases: test.purchases}, OnlyRecorded: true}, test.asked)
-			if status.Summary != test.want {
-				t.Errorf("%q, want %q", status.Summary, test.want)
-			}
-			if strings.Contains(status.Remedy, "has not been decided yet") {
-				t.Errorf("remedy: %q", status.Remedy)
+			for undecidable, because := range map[string]string{
+				"": "the user has too many facts to be decided again for an answer", "the user cannot be decided: X": "the user cannot be decided: X",
+			} {
+				var status v1alpha1.RewardReviewStatus
+				showUser(&status, &explain.Review{
+					Explanation:  explain.Explanation{UserID: "bob", SignedUp: true, Purchases: test.purchases},
+					OnlyRecorded: true, Undecidable: undecidable,
+				}, test.asked)
+				if want := test.want + because + ": only what is recorded is shown"; status.Summary != want {
+					t.Errorf("%q, want %q", status.Summary, want)
+				}
+				if strings.Contains(status.Remedy, "has not been decided yet") {
+					t.Errorf("remedy: %q", status.Remedy)
+				}
 			}
 		})
+	}
+}
+
+func TestLedgerEntriesHaveTheirSign(t *testing.T) {
+	var shown []string
+	for _, e := range shownPurchase(&explain.Purchase{}, []explain.Entry{{Amount: -500, Currency: "USD"}, {Amount: 500, Currency: "USD"}}).Ledger {
+		shown = append(shown, e.Amount)
+	}
+	if diff := cmp.Diff([]string{"-5.00 USD", "+5.00 USD"}, shown); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -134,7 +155,9 @@ func answerTo(mode reward.Mode, state reward.State, reason reward.Reason) v1alph
 	p := explain.Purchase{
 		PurchaseID: "order-1", PurchasedAt: new(at.AddDate(0, 0, -19)), Amount: 2500, Currency: "USD", State: string(state), Reason: string(reason),
 		Campaign: "invite-friends", Revision: 1, Digest: "sha256:319e25c052b414e048cc943eee0075f94bdba1e269f0aa77f868c4afa9dd73e9",
-		Pending: state == "Undecided" || mode == reward.Open && state == reward.Waiting && reason == reward.Qualified,
+	}
+	if state == "Undecided" || mode == reward.Open && state == reward.Waiting && reason == reward.Qualified {
+		p.Pending, p.Unrecorded = true, explain.UnrecordedState
 	}
 	matures := at.AddDate(0, 0, 14)
 	switch state {

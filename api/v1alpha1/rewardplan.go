@@ -50,7 +50,7 @@ type RewardPlanSpec struct {
 	CampaignRef ObjectReference `json:"campaignRef"`
 
 	// proposed is the edit. Unset: none, and the plan says what deciding every pair again would
-	// move, which is nothing unless there is drift.
+	// move, which is nothing unless there is drift or changes are not decided yet.
 	//
 	// +optional
 	Proposed *ProposedEdit `json:"proposed,omitempty"`
@@ -153,7 +153,7 @@ type RewardPlanStatus struct {
 	// +optional
 	StepDigest string `json:"stepDigest,omitempty"`
 
-	// effects are what the edit moves, per currency.
+	// effects are what the edit moves, per currency, with what changes that are not decided yet move.
 	//
 	// +optional
 	// +listType=map
@@ -191,8 +191,8 @@ type RewardPlanStatus struct {
 	Largest []PlannedDifference `json:"largest,omitempty"`
 
 	// estimate is true if the effects may differ from the plan, because they depend on the order in
-	// which pairs are decided: such as if the budget does not suffice for all pairs. No budget is
-	// exceeded.
+	// which pairs are decided: such as if the budget does not suffice for all pairs. It is also true
+	// while a rollout of the campaign is not over. No budget is exceeded.
 	//
 	// +optional
 	Estimate bool `json:"estimate"`

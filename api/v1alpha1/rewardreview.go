@@ -157,7 +157,8 @@ type RewardReviewStatus struct {
 	Pending string `json:"pending,omitempty"`
 
 	// truncated is true if there is more than is listed, or the user has too many facts to be
-	// decided again for an answer: then only what is recorded is shown, and summary says so.
+	// decided again for an answer, or cannot be decided: then only what is recorded is shown, and
+	// summary says so.
 	//
 	// +optional
 	Truncated bool `json:"truncated"`
@@ -311,7 +312,7 @@ type ReviewedPurchase struct {
 	// +kubebuilder:validation:MaxItems=50
 	Ledger []ReviewedEntry `json:"ledger,omitempty"`
 
-	// pending is true if the engine has not recorded this decision yet.
+	// pending is true if the engine has not recorded this decision, or what it earns, yet.
 	//
 	// +optional
 	Pending bool `json:"pending,omitempty"`

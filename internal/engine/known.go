@@ -20,12 +20,15 @@ type Known struct {
 	At      time.Time                 // when Referee was read, by the database's clock
 }
 
+// ErrUndecidable is the error for a referee that cannot be decided, and so is set aside.
+var ErrUndecidable = errors.New("the user cannot be decided")
+
 // LoadKnown reads, in one snapshot, the configuration, what a batch would load, and what the
 // referee's waiting pairs wait for. It locks and writes nothing, and needs only the rights of a
 // reader. Each statement, and each wait for a lock, ends after timeout.
 //
-// If what a batch would load takes more than so many bytes of memory, the error is ErrTooMuchKnown
-// and the result has only the configuration.
+// If what a batch would load takes more than so many bytes of memory, the error is ErrTooMuchKnown;
+// if it has a text that is too long, ErrUndecidable. Then the result has only the configuration.
 func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes int, timeout time.Duration) (Known, error) {
 	var config Declared
 	r := newReferee(userID)
@@ -53,6 +56,8 @@ func LoadKnown(ctx context.Context, db *postgres.DB, userID string, mostBytes in
 		return Known{Config: config.Reward}, err
 	case err != nil:
 		return Known{}, err
+	case r.unfit != nil:
+		return Known{Config: config.Reward}, fmt.Errorf("%w: %w", ErrUndecidable, r.unfit)
 	}
 	return Known{Config: config.Reward, Referee: &r.Referee, Waits: waits, At: b.now}, nil
 }
@@ -72,9 +77,6 @@ func (b *batch) loadKnown(ctx context.Context, r *referee, timeout time.Duration
 		if err := load(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if r.unfit != nil {
-		return nil, r.unfit
 	}
 	var waiting []PairKey
 	for i := range r.Pairs {

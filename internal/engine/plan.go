@@ -39,8 +39,16 @@ type PlanResult struct {
 	// also set if pairs of other limited campaigns move, if a signup's attribution follows the
 	// facts again, if waiting pairs that the rollout reaches are admitted, which may happen before
 	// it reaches them, and if pairs are reversed because their rows are missing, which may be
-	// withheld.
+	// withheld. And it is set if RollingOut is.
 	Estimate bool
+
+	// RollingOut reports that a rollout of the campaign has still to move pairs. What an edit moves
+	// depends on how far the rollout is when the edit is made.
+	RollingOut bool
+
+	// Pending counts the referees that a pending change concerns, or with a hold that has ended. They
+	// are decided under the edit, so Effects includes what deciding them moves without the edit.
+	Pending int64
 }
 
 // planRestarts is how often a plan begins again because the configuration has moved.
@@ -138,11 +146,12 @@ func (p *plan) begin(ctx context.Context) error {
 	var now time.Time
 	var policy string
 	err := p.engine.db.Snapshot(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, p.engine.statement("plan_begin"), name).Scan(&now, &p.step.Database, &policy, &p.total)
+		return tx.QueryRow(ctx, p.engine.statement("plan_begin"), name).Scan(&now, &p.step.Database, &policy, &p.total, &p.result.RollingOut)
 	})
 	if err != nil {
 		return fmt.Errorf("while reading the clock: %w", err)
 	}
+	p.result.Estimate = p.result.RollingOut
 	p.result.From, p.result.To, p.since = now, now, now.Add(-forwardDays)
 	p.tally = reward.NewTally(name, p.request.Largest > 0)
 	p.shares = map[string]*share{}

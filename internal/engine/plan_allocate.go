@@ -98,7 +98,8 @@ func tiersDependOnOrder(claims []reward.Claim) bool {
 	return false
 }
 
-// loadCapacities reads the capacity of the shares' campaigns, and adds what the shares free.
+// loadCapacities reads the capacity of the shares' campaigns, and adds what the shares free. The
+// capacity is given as after a rollout that goes on: until then batches may admit nothing.
 func (p *plan) loadCapacities(ctx context.Context, shares ...*share) error {
 	b := newBatch(p.engine, p.proposed, turn{})
 	defer b.releaseMemory()
@@ -107,7 +108,14 @@ func (p *plan) loadCapacities(ctx context.Context, shares ...*share) error {
 		if _, err := tx.Exec(ctx, b.statement("begin")); err != nil {
 			return err
 		}
-		return b.loadCapacities(ctx, shares)
+		if err := b.loadCapacities(ctx, shares); err != nil {
+			return err
+		}
+		for _, s := range shares {
+			p.result.Estimate = p.result.Estimate || s.capacity.RollingOut
+			s.capacity.RollingOut = false
+		}
+		return nil
 	})
 }
 

@@ -35,6 +35,7 @@ func (p *plan) addRange(r *planRange) error {
 	for _, s := range shares {
 		p.addShare(s)
 	}
+	p.result.Pending += r.pendingReferees
 	p.decided += int64(len(r.referees))
 	p.total = max(p.total, p.decided)
 	if p.request.Progress != nil {

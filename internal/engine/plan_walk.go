@@ -19,6 +19,8 @@ const planRetries = 5 // of a range, after conflicts and lost connections
 type planRange struct {
 	*batch
 	pending bool // changes wait to be decided: batches go first
+
+	pendingReferees int64 // those of the range that changes wait for, or with a hold that has ended
 }
 
 // walk calls add with each key range of the referees that the campaign concerns, decided under the
@@ -140,9 +142,29 @@ func (p *plan) read(ctx context.Context, r *planRange, after string, rows, most 
 			return err
 		}
 		r.leaveOutUnfit()
+		if err := r.countPending(ctx); err != nil {
+			return err
+		}
 		return p.leaveOutWithheld(ctx, r)
 	})
 	return end, found, err
+}
+
+// countPending counts the referees that a batch is about to decide.
+func (r *planRange) countPending(ctx context.Context) error {
+	var pending map[string]bool
+	if r.pending {
+		var err error
+		if pending, err = r.findPending(ctx); err != nil {
+			return err
+		}
+	}
+	for _, referee := range r.referees {
+		if pending[referee.UserID] || referee.isDue(r.batch) {
+			r.pendingReferees++
+		}
+	}
+	return nil
 }
 
 // leaveOutUnfit leaves out referees with texts that no table of the schema takes, since a plan adds

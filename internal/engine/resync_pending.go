@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
@@ -21,6 +19,28 @@ const (
 // them is no drift, and a batch decides them soon. Where the resync reverses lost pairs it enqueues
 // these referees, since the pending change may concern other pairs.
 func (b *batch) dropPending(ctx context.Context) error {
+	found, err := b.findPending(ctx)
+	if err != nil {
+		return err
+	}
+	var dropped []string
+	b.drop(func(r *referee) bool {
+		pending := found[r.UserID] || r.isDue(b)
+		if pending {
+			dropped = append(dropped, r.UserID)
+		}
+		return pending
+	})
+	if b.countsLosses || len(dropped) == 0 {
+		return nil
+	}
+	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), dropped)
+	return err
+}
+
+// findPending finds the referees of the batch that a pending change of any kind, a pending allocation
+// request or a reversal reaches.
+func (b *batch) findPending(ctx context.Context) (map[string]bool, error) {
 	var users, kinds, keys []string
 	for _, r := range b.referees {
 		add := func(kind, key string) {
@@ -49,25 +69,12 @@ func (b *batch) dropPending(ctx context.Context) error {
 	}
 	rows, err := b.tx.Query(ctx, b.statement("resync_pending"), users, kinds, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found, err := postgres.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	var dropped []string
-	b.drop(func(r *referee) bool {
-		pending := slices.Contains(found, r.UserID) || r.isDue(b)
-		if pending {
-			dropped = append(dropped, r.UserID)
-		}
-		return pending
-	})
-	if b.countsLosses || len(dropped) == 0 {
-		return nil
-	}
-	_, err = b.tx.Exec(ctx, b.statement("enqueue_referee"), dropped)
-	return err
+	var user string
+	found := map[string]bool{}
+	err = postgres.ForEachRow(rows, []any{&user}, func() error { found[user] = true; return nil })
+	return found, err
 }
 
 // isDue reports whether the hold of a pair has ended, so that a batch is about to decide the

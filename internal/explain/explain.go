@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,7 +52,18 @@ type Purchase struct {
 	Remedy     string     `json:"remedy,omitempty" doc:"What has to happen for a credit; left out: nothing"`
 
 	PurchasedAt *time.Time `json:"-"` // nil: the purchase is no longer recorded
+	Unrecorded  Unrecorded `json:"-"` // of a decision that is Pending
 }
+
+// Unrecorded is what the engine has not recorded of a decision yet. Empty: nothing.
+type Unrecorded string
+
+const (
+	UnrecordedState    Unrecorded = "state"    // or reason
+	UnrecordedAmount   Unrecorded = "amount"   // or beneficiary
+	UnrecordedTime     Unrecorded = "time"     // of a held pair: when it is granted
+	UnrecordedRevision Unrecorded = "revision" // alone
+)
 
 // Check is the outcome of one rule.
 type Check struct {
@@ -77,16 +89,19 @@ const mostBytes = 4 << 20
 // ErrTooLarge is the error for a user with too many facts to be explained at once.
 var ErrTooLarge = engine.ErrTooMuchKnown
 
+// ErrUndecidable is the error for a user who cannot be decided, and so is set aside.
+var ErrUndecidable = engine.ErrUndecidable
+
 // Of explains a user's purchases. It needs only the rights of a reader. An unknown user has an
-// explanation without a signup; for a user with too many facts the error is ErrTooLarge. A statement
-// that takes longer than statementTimeout ends it.
+// explanation without a signup; for a user with too many facts the error is ErrTooLarge, and for one
+// who is to be set aside ErrUndecidable. A statement that takes longer than statementTimeout ends it.
 func Of(ctx context.Context, db *postgres.DB, userID string) (Explanation, error) {
 	explanation, _, err := explained(ctx, db, userID)
 	return explanation, err
 }
 
-// explained returns the explanation and what it rests on. If the error is ErrTooLarge, that is the
-// configuration alone.
+// explained returns the explanation and what it rests on. If the error is ErrTooLarge or
+// ErrUndecidable, that has the configuration.
 func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation, engine.Known, error) {
 	known, err := engine.LoadKnown(ctx, db, userID, mostBytes, statementTimeout)
 	if err != nil {
@@ -94,7 +109,7 @@ func explained(ctx context.Context, db *postgres.DB, userID string) (Explanation
 	}
 	found, err := reward.Explain(known.Config, known.Referee, known.At)
 	if err != nil {
-		return Explanation{}, known, fmt.Errorf("while explaining: %w", err)
+		return Explanation{}, known, fmt.Errorf("%w: %w", ErrUndecidable, err)
 	}
 	explanation := Explanation{
 		UserID: userID, SignedUp: known.Referee.Signup != nil, NotAttributed: string(found.NotAttributed), Purchases: []Purchase{},
@@ -175,16 +190,42 @@ func explain(judged *reward.ExplainedPurchase, recorded *reward.Pair, decided *r
 	switch {
 	case decided != nil && decided.State != "":
 		p.setState(decided.State, decided.Reason, decided.MaturesAt, decided.Credits)
-		p.Pending = recorded == nil && decided.State != reward.NotCounting ||
-			recorded != nil && (recorded.State != decided.State || recorded.Reason != decided.Reason)
+		p.Unrecorded = unrecorded(recorded, decided)
 	case recorded != nil && (decided == nil || recorded.State != reward.Reversed): // else it counts again
 		p.setState(recorded.State, recorded.Reason, recorded.MaturesAt, recorded.Credits)
+		if decided != nil && recorded.State.Occupies() && recorded.Reason != reward.BudgetExhausted {
+			p.Unrecorded = UnrecordedAmount // it earns more, or waits for the budget
+		}
 	case len(judged.Reasons) > 0:
 		p.Reason = p.Against[0]
 	default:
-		p.State, p.Pending = Undecided, true
+		p.State, p.Unrecorded = Undecided, UnrecordedState
 	}
+	p.Pending = p.Unrecorded != ""
 	return p
+}
+
+// unrecorded returns what of a decision is not recorded yet. It compares what an answer shows of
+// what the engine records.
+func unrecorded(recorded *reward.Pair, decided *reward.Decision) Unrecorded {
+	switch {
+	case recorded == nil && decided.State == reward.NotCounting:
+		return ""
+	case recorded == nil || recorded.State != decided.State || recorded.Reason != decided.Reason:
+		return UnrecordedState
+	case !sameCredits(recorded.Credits, decided.Credits):
+		return UnrecordedAmount
+	case decided.State == reward.Held && !recorded.MaturesAt.Equal(decided.MaturesAt):
+		return UnrecordedTime
+	case recorded.Revision != decided.Revision:
+		return UnrecordedRevision
+	}
+	return ""
+}
+
+// sameCredits reports whether both are the same credits, in any order. Each reward has at most one.
+func sameCredits(recorded, decided []reward.Credit) bool {
+	return len(recorded) == len(decided) && !slices.ContainsFunc(decided, func(c reward.Credit) bool { return !slices.Contains(recorded, c) })
 }
 
 // setState sets state and reason, and what follows from them.
@@ -237,7 +278,9 @@ func (p *Purchase) judgedUnder(known *engine.Known, judged *reward.ExplainedPurc
 func (p *Purchase) describe(mode reward.Mode, waitsFor reward.Reason) {
 	state, reason := reward.State(p.State), reward.Reason(p.Reason)
 	reason = reward.ShownReason(mode, state, reason, waitsFor)
-	p.Pending = p.Pending || state == reward.Waiting && mode == reward.Open && reason == reward.Qualified
+	if state == reward.Waiting && mode == reward.Open && reason == reward.Qualified {
+		p.Pending, p.Unrecorded = true, UnrecordedState
+	}
 	p.Reason, p.Remedy = string(reason), reward.Remedy(mode, state, reason, orZero(p.MaturesAt))
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
-// readRecorded reads what is recorded about a user who has too many facts to be decided again. The
-// result is the part of the user's facts that WhyLost reads. It comes after readPending.
+// readRecorded reads what is recorded about a user who is not decided again for an answer. The result
+// is the part of the user's facts that WhyLost reads. It comes after readPending.
 func (r *Review) readRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, config *reward.Configuration, purchaseID string) (*reward.Referee, error) {
 	referee, err := r.readUser(ctx, db, tx)
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *Review) readPurchases(ctx context.Context, db *postgres.DB, tx pgx.Tx, 
 		}
 		switch {
 		case p.State == "" && r.Pending != "":
-			recorded.State, recorded.Pending = Undecided, true
+			recorded.State, recorded.Pending, recorded.Unrecorded = Undecided, true, UnrecordedState
 		case p.State == "":
 			recorded.State = string(reward.NotCounting)
 		case p.State == string(reward.Held) && maturesAt != nil:
@@ -127,6 +127,9 @@ func (r *Review) readCredits(ctx context.Context, db *postgres.DB, tx pgx.Tx) er
 	})
 }
 
+// undecidableRemedy is the remedy of a purchase whose user cannot be decided.
+const undecidableRemedy = "The operator cannot decide the user: tell the people who run it."
+
 // describeRecorded adds reason and remedy, in these modes of the purchases' campaigns. Why a
 // purchase has never counted is not recorded.
 func (r *Review) describeRecorded(ctx context.Context, db *postgres.DB, tx pgx.Tx, modes []reward.Mode) error {
@@ -141,6 +144,9 @@ func (r *Review) describeRecorded(ctx context.Context, db *postgres.DB, tx pgx.T
 	for i := range r.Purchases {
 		if p := &r.Purchases[i]; p.State != string(reward.NotCounting) {
 			p.describe(modes[i], waits[keys[i]])
+			if p.State == Undecided && r.Undecidable != "" {
+				p.Remedy = undecidableRemedy
+			}
 		}
 	}
 	return nil

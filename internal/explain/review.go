@@ -45,7 +45,8 @@ type Review struct {
 	Ledger       map[string][]Entry
 	Pending      string // what the engine has yet to decide about the user; empty: nothing
 	Truncated    bool
-	OnlyRecorded bool // the user has too many facts to be decided again
+	OnlyRecorded bool   // the user has too many facts to be decided again, or cannot be decided
+	Undecidable  string // that the user cannot be decided, and why; empty: the user can be
 }
 
 // Event is one thing that happened to a user.
@@ -67,12 +68,17 @@ type Entry struct {
 }
 
 // User reviews the newest purchases of a user, or the one purchase that is named. For a user with
-// too many facts to be decided at once it shows only what is recorded, without checks. It needs the
-// rights of the operator: a reader may not read the change queue.
+// too many facts to be decided at once, or who cannot be decided, it shows only what is recorded,
+// without checks. It needs the rights of the operator: a reader may not read the change queue.
 func User(ctx context.Context, db *postgres.DB, userID, purchaseID string) (Review, error) {
 	explanation, known, err := explained(ctx, db, userID)
 	review := Review{Explanation: explanation, At: postgres.Representable(known.At), Ledger: map[string][]Entry{}}
-	if review.OnlyRecorded = errors.Is(err, ErrTooLarge); err != nil && !review.OnlyRecorded {
+	switch {
+	case errors.Is(err, ErrUndecidable):
+		review.OnlyRecorded, review.Undecidable = true, postgres.Message(err)
+	case errors.Is(err, ErrTooLarge):
+		review.OnlyRecorded = true
+	case err != nil:
 		return Review{}, err
 	}
 	review.choose(purchaseID)

@@ -142,7 +142,7 @@ func (h *history) compareAll() {
 }
 
 // compareExplanations compares why purchases that have never counted earn nothing. No row says it:
-// deciding says it again.
+// deciding says it again. Nothing may be explained as not recorded yet.
 func (h *history) compareExplanations() {
 	h.t.Helper()
 	if h.suspended || len(h.erasures) > 0 {
@@ -157,6 +157,9 @@ func (h *history) compareExplanations() {
 		said := map[string]string{}
 		for _, p := range e.Purchases {
 			said[p.PurchaseID] = p.State + " " + p.Reason
+			if p.Pending {
+				h.disagree("what is recorded", fmt.Sprintf("%s/%s is %s %s, explained as not recorded yet (%s)", user, p.PurchaseID, p.State, p.Reason, p.Unrecorded))
+			}
 		}
 		_, verdicts := h.decide(user)
 		for _, v := range verdicts {

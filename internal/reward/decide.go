@@ -99,7 +99,8 @@ func (c *candidate) sizeOf(decision *Decision, claims bool) DecisionSize {
 }
 
 // judged returns the candidates, each judged alone. If all conditions are wanted, those of candidates
-// that do not count for another reason are evaluated as well.
+// that do not count for another reason are evaluated as well, until these evaluations have cost
+// refereeLimit. The error is about the conditions that decide.
 func judged(config *Configuration, referee *Referee, attribution *Attribution, notAttributed Reason, allConditions bool) ([]candidate, error) {
 	candidates, err := candidatesOf(config, referee)
 	if err != nil {
@@ -113,20 +114,22 @@ func judged(config *Configuration, referee *Referee, attribution *Attribution, n
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 	}
-	var cost uint64
+	var cost, furtherCost uint64
 	var conditions compiler
 	for _, c := range byCondition(candidates) {
 		if err := conditions.compile(c); err != nil {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), err)
 		}
 		c.judge(notAttributed)
-		if allConditions && c.unjudgeable(notAttributed) == "" {
-			conditionFalse(c)
-		}
-		c.condition = nil // a cache keeps it, or nothing does
 		if cost += c.conditionCost; cost > refereeLimit {
 			return nil, fmt.Errorf("while deciding purchase %q: %w", c.id(), errConditionsCost)
 		}
+		if allConditions && c.unjudgeable(notAttributed) == "" && (furtherCost < refereeLimit || c.condition == nil) {
+			before := c.conditionCost
+			conditionFalse(c)
+			furtherCost += c.conditionCost - before
+		}
+		c.condition = nil // a cache keeps it, or nothing does
 	}
 	return candidates, nil
 }

@@ -21,7 +21,9 @@ type ExplainedPurchase struct {
 	Campaign   string   // that it is judged in; empty if it was not judged
 	Revision   int      // the revision that it is judged under; zero if it was not judged
 	Reasons    []Reason // in the order of the closed list; empty: only capacity and hold keep it from being granted
-	Checks     []Check  // the rules that were applied, in the order of the closed list of reasons
+	// Checks are the rules that were applied, in the order of the closed list of reasons. A condition
+	// that decides nothing may be left out of Reasons and Checks for its cost.
+	Checks []Check
 }
 
 // Explain returns why each purchase of a referee earns what it earns. Like Decide it depends only
@@ -81,6 +83,9 @@ func (c *candidate) against(notAttributed Reason, first bool) (reasons []Reason,
 	}
 	head, then := c.checks()
 	for _, check := range slices.Concat(head, then) {
+		if check.rule == RuleCondition && !c.evaluated {
+			continue // see judged
+		}
 		add(check.rule, check.fails(c), check.describe(c))
 	}
 	if c.earnsOnlyAsFirst() {

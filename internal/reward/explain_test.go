@@ -1,7 +1,9 @@
 package reward
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,4 +48,44 @@ func TestFirstExplainedReasonIsTheDecidedReason(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The conditions of purchases that another rule keeps from counting may cost more than a referee's
+// conditions may. The answer then has fewer checks.
+func TestUserIsExplainedWhateverConditionsCostThatDecideNothing(t *testing.T) {
+	const least, costly = 1000, `lists.range(300).exists(i, link.label.matches('((a{1,20}){1,20}){1,2}b'))`
+	s := newStory(func(s *story) {
+		s.terms().MinimumAmounts = map[string]int64{"USD": least}
+		s.terms().Condition = costly
+		s.link().Label = strings.Repeat("a", 255)
+		s.ben.Purchases = nil
+		for n := range 40 {
+			s.buy(fmt.Sprintf("p%02d", n), least-1, day(2))
+		}
+		s.buy("q", least, day(3)) // its condition decides, after the limit is reached
+	})
+	explanation, err := Explain(&s.config, &s.ben, s.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, p := range explanation.Purchases {
+		reasons := []Reason{BelowMinimum, ConditionFalse}
+		at := slices.IndexFunc(p.Checks, func(c Check) bool { return c.Rule == RuleCondition })
+		switch {
+		case p.PurchaseID == "q":
+			reasons = reasons[1:]
+		case at < 0:
+			reasons = reasons[:1]
+		}
+		if at >= 0 {
+			checked++
+		}
+		if diff := cmp.Diff(reasons, p.Reasons); diff != "" || at >= 0 && p.Checks[at].Passed {
+			t.Errorf("%s: %+v %s", p.PurchaseID, p.Checks, diff)
+		}
+	}
+	if checked < 20 || checked == len(explanation.Purchases) {
+		t.Errorf("%d of %d purchases have a check of the condition", checked, len(explanation.Purchases))
+	}
 }

@@ -61,7 +61,7 @@ func (a *api) registerReads() {
 	nullable(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[explain.Explanation](), "attribution")
 	get(a, operation{
 		path: "/v1/users/{id}/explanation", id: "explain-user", tag: "Credit", summary: "Why a user's purchases earn what they earn, or nothing",
-		description: "A user with too many purchases to be explained at once is answered with 422.",
+		description: "A user with too many purchases to be explained at once, or who cannot be decided and is set aside, is answered with 422.",
 	}, a.explain)
 	a.registerErasure()
 }
@@ -71,8 +71,11 @@ func (a *api) explain(ctx context.Context, in *person) (explain.Explanation, err
 		return explain.Explanation{}, err
 	}
 	explanation, err := a.Explain(ctx, in.ID)
-	if errors.Is(err, explain.ErrTooLarge) {
+	switch {
+	case errors.Is(err, explain.ErrTooLarge):
 		err = problem(http.StatusUnprocessableEntity, "the user has too many purchases to be explained at once")
+	case errors.Is(err, explain.ErrUndecidable):
+		err = problem(http.StatusUnprocessableEntity, "the user cannot be decided: the table set_aside says why")
 	}
 	return explanation, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 )
 
@@ -46,5 +47,21 @@ func TestPurchaseWhoseHoldEndsAfterTheYear9999IsExplained(t *testing.T) {
 		if got := w.send(http.MethodGet, path, ""); got.status != http.StatusOK {
 			t.Errorf("%s: %d %.300s", path, got.status, got.body)
 		}
+	}
+}
+
+// The user is set aside until its facts, the terms or the operator change.
+func TestUserWhoCannotBeDecidedIsNotExplained(t *testing.T) {
+	w := newWorld(t)
+	w.declare("c")
+	w.post("/v1/links", `{"campaign": "c", "referrer_id": "ann", "code": "ann1"}`, http.StatusCreated)
+	w.post(signups, `{"user_id": "bob", "code": "ann1"}`, http.StatusCreated)
+	w.post(purchases, `{"user_id": "bob", "purchase_id": "p", "amount": 2500, "currency": "USD"}`, http.StatusCreated)
+	_, err := w.operator.Exec(t.Context(), `UPDATE referral.revision SET terms = jsonb_set(terms, '{condition}', '"of a newer version"'); UPDATE referral.meta SET epoch = epoch + 1`)
+	testworld.Must(w, err)
+	w.converge()
+	got := w.send(http.MethodGet, "/v1/users/bob/explanation", "")
+	if got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "cannot be decided: the table set_aside says why") {
+		t.Errorf("%d %.300s", got.status, got.body)
 	}
 }
