@@ -38,7 +38,7 @@ func (d *Directory) find(ctx context.Context, code string) (*Link, error) {
 		case age < renewLink, d.away.Load():
 			return usable(known.link, now)
 		case age < freshLink:
-			d.loader.request(ctx, code)
+			_, _ = d.loader.request(ctx, code) // if too many wait, a later visitor requests it again
 			return usable(known.link, now)
 		}
 	} else if since, ok := d.unknown.Get(code); ok && now.Sub(since) < freshUnknown {
@@ -76,7 +76,11 @@ func usable(link *Link, now time.Time) (*Link, error) {
 func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := d.loader.request(ctx, code).Wait(ctx)
+	request, err := d.loader.request(ctx, code)
+	if err != nil {
+		return nil, ErrUnavailable
+	}
+	answer, err := request.Wait(ctx)
 	switch {
 	case err != nil:
 		return nil, ErrUnavailable
