@@ -18,7 +18,8 @@ type remembered struct {
 // Find returns the link of a code in any spelling, or ErrUnknown, ErrEnded or ErrUnavailable.
 //
 // A link that is followed often is read again before it is too old, while visitors get the
-// remembered one. While the database is away, the remembered link is the answer, however old.
+// remembered one. While the database is away, or if ctx ends before it answers, the remembered link
+// is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	code = d.normal(code)
 	link, err := d.find(ctx, code)
@@ -72,7 +73,7 @@ func usable(link *Link, now time.Time) (*Link, error) {
 	return link, nil
 }
 
-// await requests a code and waits for the answer, for at most askTimeout.
+// await requests a code and waits for the answer, for at most askTimeout or until ctx ends.
 func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
