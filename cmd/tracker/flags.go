@@ -130,7 +130,7 @@ func (o *options) define(flags *flag.FlagSet) {
 		"`address` that serves /healthz, /readyz and /metrics alone (default: they are served at --listen, like the rest)")
 	flags.IntVar(&o.clientConnections, "max-client-connections", 1000,
 		"connections of clients at a time. While there are more, a new one takes the place of the one that has been idle, "+
-			"or in the middle of a header, for longest")
+			"or in the middle of a header, for longest, else of one whose client leaves its answer unread")
 	flags.StringVar(&o.publicURL, "public-url", "http://localhost:8080",
 		"`URL` that visitors know the tracker by; links begin with it")
 	flags.StringVar(&o.cookieDomain, "cookie-domain", "",

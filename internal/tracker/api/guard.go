@@ -9,6 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 )
 
 // Keys of values of a request's context.
@@ -22,6 +24,15 @@ type (
 func caller(ctx context.Context) string {
 	name, _ := ctx.Value(callerKey{}).(string)
 	return name
+}
+
+// bodyCharge returns what the request's body is charged to.
+func bodyCharge(ctx context.Context) *intake.Charge {
+	charge, ok := ctx.Value(chargeKey{}).(*intake.Charge)
+	if !ok {
+		panic("the body of a request that passed no guard")
+	}
+	return charge
 }
 
 // guard refuses requests without a valid token before it reads anything else of them.

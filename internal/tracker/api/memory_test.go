@@ -1,16 +1,20 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
@@ -38,6 +42,59 @@ func TestBytesOfBodiesInFlightAreBounded(t *testing.T) {
 		t.Errorf("the large body: %d %s", got.status, got.body)
 	}
 	w.post("/v1/batch", batch, http.StatusOK)
+}
+
+// A fact stays in memory until its statement has ended, also if its caller is gone.
+func TestBytesOfAFactAreChargedUntilItsWriteHasEnded(t *testing.T) {
+	w := newWorld(t)
+	lock, err := w.operator.Begin(t.Context())
+	testworld.Must(t, err)
+	defer lock.Rollback(t.Context()) //nolint:errcheck // it may have ended
+	_, err = lock.Exec(t.Context(), "LOCK TABLE referral.purchase, referral.signup")
+	testworld.Must(t, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	space := strings.Repeat(" ", 1<<20-200)
+	for n, body := range []string{
+		`{"user_id": "0", "attributes": {"a":%s1}}`, `{"user_id": "1", "attributes": {"a":%s1}}`,
+		`{"user_id": "u", "purchase_id": "2", "amount": 1, "currency": "USD", "attributes": {"a":%s1}}`,
+		`{"user_id": "u", "purchase_id": "3", "amount": 1, "currency": "USD", "attributes": {"a":%s1}}`,
+	} {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, []string{signups, purchases}[n/2], strings.NewReader(fmt.Sprintf(body, space)))
+		r.Header.Set("Authorization", "Bearer "+secret)
+		r.Header.Set("Content-Length", fmt.Sprint(r.ContentLength))
+		group.Go(func() { w.handler.ServeHTTP(httptest.NewRecorder(), r) })
+		w.await(fmt.Sprintf("SELECT count(*) = %d FROM pg_locks JOIN pg_database AS d ON d.oid = database WHERE NOT granted AND datname = current_database()", n+1))
+	}
+	cancel()
+	group.Wait()
+	refund := `{"user_id": "u", "purchase_id": "p", "refund_id": "r", "amount": 1}` + space
+	w.post("/v1/refunds", refund, http.StatusServiceUnavailable)
+
+	testworld.Must(t, lock.Rollback(t.Context()))
+	w.await("SELECT (SELECT count(*) FROM referral.purchase) + (SELECT count(*) FROM referral.signup) = 4")
+	for range 1000 {
+		if w.send(http.MethodPost, "/v1/refunds", refund).status == http.StatusCreated {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the bytes are still charged")
+}
+
+// await returns once a query answers true.
+func (w *world) await(sql string) {
+	w.Helper()
+	for range 3000 {
+		var so bool
+		testworld.Must(w, w.operator.QueryRow(w.Context(), sql).Scan(&so))
+		if so {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.Fatal(sql)
 }
 
 func TestUserWithTooManyPurchasesIsNotExplained(t *testing.T) {

@@ -3,11 +3,14 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 )
 
 // answered is the answer of an operation.
@@ -39,6 +42,9 @@ func post[I, O any](a *api, o operation, do func(context.Context, *I) (O, bool, 
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		out, created, err := do(ctx, &in.fact)
+		if unsettled, ok := errors.AsType[*facts.Unsettled](err); ok {
+			bodyCharge(ctx).HoldUntil(unsettled.Settled)
+		}
 		if err != nil {
 			return nil, a.problemOf(ctx, err)
 		}

@@ -39,10 +39,7 @@ func (s *shape) read(ctx huma.Context, into any) error {
 	if p := s.wrongMediaType(ctx); p != nil {
 		return p
 	}
-	charge, ok := ctx.Context().Value(chargeKey{}).(*intake.Charge)
-	if !ok {
-		panic("the body of a request that passed no guard")
-	}
+	charge := bodyCharge(ctx.Context())
 	size, err := strconv.ParseInt(ctx.Header("Content-Length"), 10, 64)
 	if err != nil {
 		size = -1 // net/http refuses other lengths

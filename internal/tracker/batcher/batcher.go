@@ -4,6 +4,7 @@ package batcher
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -31,9 +32,10 @@ type Batcher[I, O any] struct {
 
 // Call is one item, and its answer once its batch is done.
 type Call[I, O any] struct {
+	of     *Batcher[I, O]
 	ctx    context.Context
 	item   I
-	done   chan struct{} // closed: answer and err are final
+	done   chan struct{} // closed: answer and err are final, and the item is not used any more
 	answer O
 	err    error // why the item was dropped
 }
@@ -41,7 +43,7 @@ type Call[I, O any] struct {
 // Add adds an item to the next batch. If ctx ends before the batch begins, the item is dropped and
 // Wait returns ctx's error.
 func (b *Batcher[I, O]) Add(ctx context.Context, item I) (*Call[I, O], error) {
-	c := &Call[I, O]{ctx: ctx, item: item, done: make(chan struct{})}
+	c := &Call[I, O]{of: b, ctx: ctx, item: item, done: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.Waiting > 0 && len(b.waiting) >= b.Waiting {
@@ -63,7 +65,24 @@ func (c *Call[I, O]) Wait(ctx context.Context) (answer O, err error) {
 	case <-c.done:
 		return c.answer, c.err
 	case <-ctx.Done():
+		if c.ctx.Err() != nil {
+			c.of.drop(c)
+		}
 		return answer, ctx.Err()
+	}
+}
+
+// Done is closed once the item is not used any more. That may be after Wait has returned.
+func (c *Call[I, O]) Done() <-chan struct{} { return c.done }
+
+// drop removes an item whose context has ended, unless its batch has begun.
+func (b *Batcher[I, O]) drop(c *Call[I, O]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at := slices.Index(b.waiting, c); at >= 0 {
+		b.waiting = slices.Delete(b.waiting, at, at+1)
+		c.err = c.ctx.Err()
+		close(c.done)
 	}
 }
 

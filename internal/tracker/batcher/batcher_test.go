@@ -82,6 +82,61 @@ func TestACancelledItemIsLeftOutOfItsBatch(t *testing.T) {
 	}
 }
 
+// Else items without a caller would fill the batcher, and stay in memory, until the database answers.
+func TestItemWhoseCallerIsGoneGivesUpItsPlaceAtOnce(t *testing.T) {
+	b, release, sizes := blocked(t, 4, 2)
+	kept, err := b.Add(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for item := range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		c, err := b.Add(ctx, item+2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		if _, err := c.Wait(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("the cancelled item: %v", err)
+		}
+		<-c.Done()
+	}
+	release()
+	if answer, err := kept.Wait(t.Context()); err != nil || answer != 10 {
+		t.Errorf("the other item: %d, %v", answer, err)
+	}
+	if diff := cmp.Diff([]int{1, 1}, *sizes); diff != "" {
+		t.Errorf("sizes of batches (-want +got):\n%s", diff)
+	}
+}
+
+func TestItemIsDoneOnlyAfterItsBatch(t *testing.T) {
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	b := &batcher.Batcher[int, int]{BatchSize: 1, Parallel: 1}
+	b.Do = func(context.Context, []int) []int {
+		close(begun)
+		<-proceed
+		return []int{1}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	c, err := b.Add(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	cancel()
+	if _, err := c.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("the item: %v", err)
+	}
+	select {
+	case <-c.Done():
+		t.Error("the item is done before its batch")
+	default:
+	}
+	close(proceed)
+	<-c.Done()
+}
+
 func TestAFullBatcherRefusesFurtherItems(t *testing.T) {
 	b, release, _ := blocked(t, 4, 1)
 	defer release()

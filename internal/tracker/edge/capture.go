@@ -2,10 +2,12 @@ package edge
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 )
@@ -33,6 +35,11 @@ func (e *Edge) capture(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
+// gatewayPatience is how long a gateway's request waits for the database: less than the timeouts in
+// docs/gateways, after which a gateway passes the visitor without a cookie. Then the link in memory
+// counts, however old, as during an outage.
+const gatewayPatience = 300 * time.Millisecond
+
 // passing returns the visitor's id, the code of the last touch, and the status of the answer.
 func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code string, status int) {
 	now := e.Now()
@@ -40,7 +47,9 @@ func (e *Edge) passing(w http.ResponseWriter, r *http.Request) (visitorID, code 
 	if codes := e.codesOn(asked); len(codes) > 0 && (method == http.MethodGet || method == http.MethodHead) {
 		// Any page may have such a parameter for a purpose of its own: an unknown code counts
 		// against no client.
-		link, code, err := e.find(r.Context(), codes...)
+		ctx, cancel := context.WithTimeout(r.Context(), gatewayPatience)
+		link, code, err := e.find(ctx, codes...)
+		cancel()
 		if err == nil || errors.Is(err, links.ErrUnavailable) {
 			switch reason := e.noVisit(r, method); reason {
 			case "":

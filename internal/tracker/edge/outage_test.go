@@ -53,6 +53,33 @@ func TestOutageKeepsRedirectsAndAttributions(t *testing.T) {
 	}
 }
 
+// Gateways wait for half a second, and pass the visitor without a cookie then. A query of a database
+// that has just stalled takes a second to fail.
+func TestStallKeepsVisitorsBehindAGateway(t *testing.T) {
+	for _, page := range []string{"/shop?r=ann1)&ref=Ann1", "/shop?r=ann2&r=ann1"} { // several queries each
+		t.Run(page, func(t *testing.T) {
+			w := newWorld(t, func(*edge.Options) {})
+			for range 10 { // this machine may be slow
+				w.browser().do("GET", "/r/ann1")
+				w.proxy.Swallow()
+				w.pass(time.Minute) // what is remembered is old
+				before := w.warned.Load()
+				b := w.browser()
+				b.remote = gateway
+				b.leads(b.do("GET", "/capture", "X-Original-URL", "https://shop.example"+page), 200, "")
+				inTime := w.warned.Load() == before
+				same(t, "codes", []string{"ann1"}, b.codes())
+				w.proxy.Pass()
+				testworld.Must(t, w.directory.Refresh(t.Context()))
+				if inTime {
+					return
+				}
+			}
+			t.Error("the gateway is answered after the query has failed")
+		})
+	}
+}
+
 func TestOutageKeepsLinksInAnySpelling(t *testing.T) {
 	w := newWorld(t, func(*edge.Options) {})
 	w.browser().do("GET", "/r/ann1")

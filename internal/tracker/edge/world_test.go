@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -46,6 +47,15 @@ type world struct {
 	keys      *visitor.Keys
 	arrived   map[edge.Arrival]int
 	refused   map[visitor.Reason]int
+	warned    warnings
+}
+
+// warnings counts what is logged. A world logs only that its database is away, or is back.
+type warnings struct{ atomic.Int64 }
+
+func (w *warnings) Write(line []byte) (int, error) {
+	w.Add(1)
+	return len(line), nil
 }
 
 // clock is what a world goes by. The directory reads it in goroutines of its own.
@@ -65,7 +75,7 @@ func newWorld(t testing.TB, edits ...func(*edge.Options)) *world {
 	w.set(time.Now())
 	w.owner = migrated.Open(t, own.URI)
 	db := migrated.Open(t, strings.Replace(own.WriterURI, own.Server().Address(), w.proxy.Address(), 1))
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.warned), nil))
 	w.directory = links.NewDirectory(db, links.Options{Log: log, Now: w.now})
 	testworld.Must(t, w.directory.Refresh(t.Context()))
 	w.queue = touches.NewQueue(db, touches.Options{Log: log})

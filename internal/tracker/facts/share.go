@@ -37,8 +37,20 @@ func newShared[F, S any](write func(context.Context, []*F) ([]Outcome[S], error)
 	return s
 }
 
-// do writes a fact together with others. If ctx ends before the batch begins, the fact is not
-// written; if it ends later, the fact may have been.
+// Unsettled is the error of a fact whose context has ended. The fact stays in memory, and may still
+// be written, until Settled is closed.
+type Unsettled struct {
+	Settled <-chan struct{}
+	reason  error
+}
+
+func (u *Unsettled) Error() string { return u.reason.Error() }
+
+// Unwrap returns the error of the context.
+func (u *Unsettled) Unwrap() error { return u.reason }
+
+// do writes a fact together with others. If ctx ends, it returns *Unsettled: the fact is not written
+// if its batch has not begun, and may be written otherwise.
 func (s *shared[F, S]) do(ctx context.Context, fact *F) (Outcome[S], error) {
 	call, err := s.batch.Add(ctx, fact)
 	if err != nil {
@@ -46,7 +58,7 @@ func (s *shared[F, S]) do(ctx context.Context, fact *F) (Outcome[S], error) {
 	}
 	outcome, err := call.Wait(ctx)
 	if err != nil {
-		return Outcome[S]{}, err
+		return Outcome[S]{}, &Unsettled{call.Done(), err}
 	}
 	return outcome, outcome.Err
 }

@@ -62,6 +62,7 @@ func NewBodies(first, small, large int64) *Bodies {
 type Charge struct {
 	of           *Bodies
 	small, large int64
+	until        <-chan struct{} // see HoldUntil
 }
 
 // Charge begins to charge a request.
@@ -81,8 +82,20 @@ func (c *Charge) Add(bytes int64) bool {
 	return true
 }
 
+// HoldUntil makes Release wait, in the background, until done is closed: what was read of the body
+// stays in memory for so long.
+func (c *Charge) HoldUntil(done <-chan struct{}) { c.until = done }
+
 // Release gives everything back, at the end of the request.
 func (c *Charge) Release() {
+	if until := c.until; until != nil {
+		c.until = nil
+		go func() {
+			<-until
+			c.Release()
+		}()
+		return
+	}
 	c.of.small.Return(c.small)
 	c.of.large.Return(c.large)
 	c.small, c.large = 0, 0

@@ -41,9 +41,10 @@ type Connections struct {
 	open    int
 	refused uint64
 	evicted uint64
-	// idle are the connections between two requests, reading those whose header has begun and not
-	// ended, and sending those in a request to which a part of the answer is being sent; the first has
-	// been so for longest. usualReading are those of reading whose header is a usual one.
+	// idle are the connections between two requests, or after the answer of their last one, reading
+	// those whose header has begun and not ended, and sending those in a request to which a part of the
+	// answer is being sent; the first has been so for longest. usualReading are those of reading whose
+	// header is a usual one.
 	idle, reading, sending, usualReading list.List
 }
 
@@ -80,7 +81,8 @@ func (c *Connections) Bound(server *http.Server) {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, conn)
 	}
-	// The answer is sent after the handler, and before the connection is idle.
+	// The answer is sent after the handler, and before the connection is idle. Then its header is not in
+	// memory any more.
 	server.ConnState = func(of net.Conn, state http.ConnState) {
 		if own, ok := of.(*conn); ok && state == http.StateIdle {
 			own.rest()
@@ -190,6 +192,7 @@ type conn struct {
 	since      time.Time     // of sending
 	usualPlace *list.Element // in usualReading; nil: it is not there
 	unreadBody bool          // the handler has returned without reading the body to its end
+	closing    bool          // the answer is sent, and net/http closes the connection half a second later
 	gone       bool          // not counted any more
 	header     int64         // bytes of the header so far
 	charge     charge
@@ -223,7 +226,8 @@ func (c *conn) removeUsual() {
 	}
 }
 
-// leave ends the counting of the connection; of.mu is locked.
+// leave ends the counting of the connection; of.mu is locked. While the connection is closing, its
+// header stays in memory.
 func (c *conn) leave() {
 	if c.gone {
 		return
@@ -231,7 +235,9 @@ func (c *conn) leave() {
 	c.gone = true
 	c.of.open--
 	c.remove()
-	c.forget()
+	if !c.closing {
+		c.forget()
+	}
 }
 
 // forget ends a header, and gives its bytes back; of.mu is locked.
@@ -248,7 +254,7 @@ func (c *conn) discharge() {
 	c.charge = charge{}
 }
 
-// begin is the beginning of a request: its header is complete. It stays in memory until the end.
+// begin is the beginning of a request: its header is complete.
 func (c *conn) begin() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
@@ -256,12 +262,11 @@ func (c *conn) begin() {
 	c.unreadBody = false
 }
 
-// end is the end of a request, whose answer is still to be sent. unreadBody: its body was not read
-// to its end.
+// end is the end of a handler. net/http keeps the header until the rest of the answer is sent and, if
+// the connection is then closed, until it is. unreadBody: the body was not read to its end.
 func (c *conn) end(unreadBody bool) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	c.forget()
 	c.unreadBody = unreadBody
 }
 
@@ -292,34 +297,38 @@ func (c *conn) endSending() {
 	}
 }
 
-// rest is the beginning of the time after a request, whose answer is sent.
+// rest is the beginning of the time between two requests.
 func (c *conn) rest() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	c.restLocked()
+	c.forget()
+	c.yield()
 }
 
-// restLocked is rest; of.mu is locked.
-func (c *conn) restLocked() {
+// yield lets another connection take the place of this one, whose answer is sent; of.mu is locked.
+func (c *conn) yield() {
 	if !c.gone {
 		c.remove()
 		c.enter(&c.of.idle)
 	}
 }
 
-// restIfUnread is rest if the body of the request was not read. net/http then reads on only to
+// yieldIfUnread is yield if the body of the request was not read. net/http then reads on only to
 // discard the rest of the body, and only after it has sent the answer.
-func (c *conn) restIfUnread() {
+func (c *conn) yieldIfUnread() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	if c.in == nil && c.unreadBody {
-		c.restLocked()
+		c.yield()
 	}
 }
 
 // CloseWrite ends the answer while the client may still be sending.
 func (c *conn) CloseWrite() error {
-	c.rest()
+	c.of.mu.Lock()
+	c.closing = true
+	c.yield()
+	c.of.mu.Unlock()
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -328,7 +337,7 @@ func (c *conn) CloseWrite() error {
 
 // Read reads a part of a header or of a body. Bytes of a header beyond the budget are refused.
 func (c *conn) Read(into []byte) (int, error) {
-	c.restIfUnread()
+	c.yieldIfUnread()
 	n, err := c.Conn.Read(into)
 	if n <= 0 {
 		return n, err
@@ -351,7 +360,7 @@ func (c *conn) Read(into []byte) (int, error) {
 func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.inRequest() {
+	if c.inRequest() || c.unreadBody {
 		return true, nil // of a body, or of nothing any more
 	}
 	if c.in == &c.of.idle {
@@ -387,6 +396,12 @@ func (c *conn) count(bytes int64) (fits bool, evicted *conn) {
 // evictable returns a connection that may be closed so that its header gives bytes of a budget
 // back; nil if there is none. c.mu is locked.
 func (c *Connections) evictable(budget *Budget) *conn {
+	for place := c.idle.Front(); place != nil; place = place.Next() {
+		// Only one whose body is unread is still charged.
+		if longest, _ := place.Value.(*conn); longest.charge.budget == budget && !longest.closing {
+			return longest
+		}
+	}
 	if budget == c.usual {
 		if longest := first(&c.usualReading); longest != nil {
 			return longest
@@ -412,6 +427,7 @@ func (c *Connections) chargeFor(header int64) charge {
 func (c *conn) Close() error {
 	c.of.mu.Lock()
 	c.leave()
+	c.forget()
 	c.of.mu.Unlock()
 	return c.Conn.Close()
 }

@@ -26,6 +26,7 @@ type world struct {
 	begun   chan struct{}          // receives from each request to /wait
 	proceed chan struct{}          // closed: these are answered
 	sending atomic.Pointer[func()] // runs once, when the server sends something; nil: nothing runs
+	ending  atomic.Pointer[func()] // likewise, when the server ends an answer and then waits to close
 	now     atomic.Int64           // nanoseconds since 1970; no time passes by itself
 	full    atomic.Bool            // what is sent to a new connection is never taken
 	blocked chan struct{}          // receives when something is to be sent to such a connection
@@ -119,7 +120,12 @@ func (c *watchedConn) Close() error {
 	return c.Conn.Close()
 }
 
-func (c *watchedConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+func (c *watchedConn) CloseWrite() error {
+	if run := c.world.ending.Swap(nil); run != nil {
+		(*run)()
+	}
+	return c.Conn.(*net.TCPConn).CloseWrite()
+}
 
 // await returns once the numbers are as expected.
 func (w *world) await(what string, expected func(intake.Stats) bool) {
@@ -306,21 +312,66 @@ func TestUnreadAnswersHoldTheirPlacesLongerThanIdleConnections(t *testing.T) {
 	idle.expect("first, idle", 0, false)
 }
 
-// A header stays in memory until the handler returns.
+// A header stays in memory until the answer is sent, also if net/http sends it after the handler.
 func TestUnreadAnswersShutOutNoVisitorWithManyCookies(t *testing.T) {
-	w := newWorld(t, 100, 192<<10)
-	for name, bytes := range map[string]int{"a usual header": 10 << 10, "a long one": 20 << 10} {
-		t.Run(name, func(*testing.T) {
-			header := " HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("x", bytes) + "\r\n\r\n"
+	for _, page := range []string{"/large", "/"} {
+		for name, bytes := range map[string]int{"a usual header": 10 << 10, "a long one": 20 << 10} {
+			t.Run(name+" for "+page, func(t *testing.T) {
+				w := newWorld(t, 100, 192<<10)
+				header := " HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("x", bytes) + "\r\n\r\n"
+				fit := map[int]int{10 << 10: 5, 20 << 10: 1}[bytes]
+				for range fit {
+					w.unread("GET " + page + header)
+				}
+				w.dial().send("GET /"+header).expect("a visitor at once", 503, false)
+				w.now.Add(int64(time.Second))
+				w.dial().send("GET /"+header).expect("a visitor", 204, true)
+			})
+		}
+	}
+}
+
+// net/http keeps the header of a request while it waits for the rest of a body.
+func TestHeaderOfAnUnreadBodyIsChargedAndShutsOutNoVisitor(t *testing.T) {
+	for name, bytes := range map[string]int{"usual": 10 << 10, "long": 20 << 10} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 100, 192<<10)
+			cookie := "Cookie: " + strings.Repeat("x", bytes) + "\r\n"
 			fit := map[int]int{10 << 10: 5, 20 << 10: 1}[bytes]
 			for range fit {
-				w.unread("GET /large" + header)
+				w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"+cookie+"\r\n").expect("unread", 204, false)
 			}
-			w.dial().send("GET /"+header).expect("a visitor at once", 503, false)
-			w.now.Add(int64(time.Second))
-			w.dial().send("GET /"+header).expect("a visitor", 204, true)
+			w.await("a visitor", func(intake.Stats) bool {
+				status, _ := w.dial().send(get + cookie + "\r\n").answer()
+				return status == 204
+			})
+			if s := w.Stats(); s.Evicted == 0 {
+				t.Errorf("no connection made place for the visitor: %+v", s)
+			}
 		})
 	}
+}
+
+// After the answer, net/http keeps the header and waits for half a second before it closes the
+// connection.
+func TestHeaderIsChargedUntilTheConnectionIsClosed(t *testing.T) {
+	w := newWorld(t, 2, 96<<10)
+	cookie := "Cookie: " + strings.Repeat("x", 20<<10) + "\r\n"
+	ended := make(chan struct{})
+	connect := func() {
+		defer close(ended)
+		w.dial().send(get+cookie+"\r\n").expect("another long header", 503, false)
+		w.dial()
+		w.dial() // in its place
+		if s := w.Stats(); s.Evicted != 1 || w.HeaderBytes() == 0 {
+			t.Errorf("%+v, %d bytes are charged", s, w.HeaderBytes())
+		}
+	}
+	w.ending.Store(&connect)
+	w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"+cookie+"\r\n").expect("unread", 204, false)
+	<-ended
+	w.await("given back", func(intake.Stats) bool { return w.HeaderBytes() == 0 })
+	w.dial().send(get+cookie+"\r\n").expect("the next long header", 204, true)
 }
 
 func TestBytesOfHeadersInFlightAreBounded(t *testing.T) {

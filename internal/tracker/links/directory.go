@@ -16,7 +16,8 @@ var (
 	ErrUnknown = errors.New("there is no such link")
 	// ErrEnded is returned for a link that has expired or is disabled.
 	ErrEnded = errors.New("the link has expired or is disabled")
-	// ErrUnavailable is returned when the database is away and the link is not in memory.
+	// ErrUnavailable is returned when the database is away, or too many codes wait for it, and the link
+	// is not in memory.
 	ErrUnavailable = errors.New("the database is away, and the link is not in memory")
 )
 

@@ -15,14 +15,23 @@ func NewLoader(load func(context.Context, []string) (map[string]*Link, error)) *
 
 // Ask returns a function that waits for the answer.
 func (l *Loader) Ask(ctx context.Context, code string) func() (*Link, error) {
-	c := l.request(ctx, code)
+	c, err := l.request(ctx, code)
 	return func() (*Link, error) {
+		if err != nil {
+			return nil, err
+		}
 		answer, err := c.Wait(context.WithoutCancel(ctx))
 		if err != nil {
 			return nil, err
 		}
 		return answer.link, answer.err
 	}
+}
+
+// Full requests a code, and reports whether too many wait already.
+func (l *Loader) Full(ctx context.Context, code string) bool {
+	_, err := l.request(ctx, code)
+	return err != nil
 }
 
 // Remembers reports whether a link of that code is in memory.

@@ -18,7 +18,8 @@ type remembered struct {
 // Find returns the link of a code in any spelling, or ErrUnknown, ErrEnded or ErrUnavailable.
 //
 // A link that is followed often is read again before it is too old, while visitors get the
-// remembered one. While the database is away, the remembered link is the answer, however old.
+// remembered one. While the database is away, or if ctx ends before it answers, the remembered link
+// is the answer, however old.
 func (d *Directory) Find(ctx context.Context, code string) (*Link, error) {
 	code = d.normal(code)
 	link, err := d.find(ctx, code)
@@ -38,7 +39,7 @@ func (d *Directory) find(ctx context.Context, code string) (*Link, error) {
 		case age < renewLink, d.away.Load():
 			return usable(known.link, now)
 		case age < freshLink:
-			d.loader.request(ctx, code)
+			_, _ = d.loader.request(ctx, code) // if too many wait, a later visitor requests it again
 			return usable(known.link, now)
 		}
 	} else if since, ok := d.unknown.Get(code); ok && now.Sub(since) < freshUnknown {
@@ -72,11 +73,15 @@ func usable(link *Link, now time.Time) (*Link, error) {
 	return link, nil
 }
 
-// await requests a code and waits for the answer, for at most askTimeout.
+// await requests a code and waits for the answer, for at most askTimeout or until ctx ends.
 func (d *Directory) await(ctx context.Context, code string) (*Link, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := d.loader.request(ctx, code).Wait(ctx)
+	request, err := d.loader.request(ctx, code)
+	if err != nil {
+		return nil, ErrUnavailable
+	}
+	answer, err := request.Wait(ctx)
 	switch {
 	case err != nil:
 		return nil, ErrUnavailable

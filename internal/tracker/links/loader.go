@@ -2,13 +2,19 @@ package links
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/batcher"
 )
 
-// mostAsked is the most codes in one query.
-const mostAsked = 1000
+const (
+	// mostAsked is the most codes in one query.
+	mostAsked = 1000
+	// mostWaiting bounds how many codes wait for the next query, also those whose visitors are gone:
+	// while the database stalls, anyone can request any number.
+	mostWaiting = 2000
+)
 
 // loader queries codes, one query at a time. Requests for the same code share one call.
 type loader struct {
@@ -32,21 +38,25 @@ type loaded struct {
 
 func newLoader(load func(context.Context, []string) (map[string]*Link, error)) *loader {
 	l := &loader{load: load, next: map[string]*call{}}
-	l.batch.Do, l.batch.BatchSize, l.batch.Parallel = l.ask, mostAsked, 1
+	l.batch.Do, l.batch.BatchSize, l.batch.Parallel, l.batch.Waiting = l.ask, mostAsked, 1, mostWaiting
 	return l
 }
 
-// request adds a code to the next query.
-func (l *loader) request(ctx context.Context, code string) *call {
+// request adds a code to the next query, or returns batcher.ErrFull. What waits is a copy: the code
+// is a part of its request, which would be kept whole.
+func (l *loader) request(ctx context.Context, code string) (*call, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c, ok := l.next[code]
-	if !ok {
-		// The first request may end while others wait for the answer.
-		c, _ = l.batch.Add(context.WithoutCancel(ctx), code) // fails only where a limit is set
+	if c, ok := l.next[code]; ok {
+		return c, nil
+	}
+	code = strings.Clone(code)
+	// The first request may end while others wait for the answer.
+	c, err := l.batch.Add(context.WithoutCancel(ctx), code)
+	if err == nil {
 		l.next[code] = c
 	}
-	return c
+	return c, err
 }
 
 // ask runs one query.

@@ -54,10 +54,10 @@ func (m *Metrics) WatchIntake(intake Intake) {
 		}, func() float64 { return float64(intake.Open()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "referral_tracker_client_connections_refused_total",
-			Help: "Connections refused because all others were in requests, or because of too many bytes of headers.",
+			Help: "Connections refused because all others were in requests and had no answer left unread, or because of too many bytes of headers.",
 		}, func() float64 { return float64(intake.Refused()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "referral_tracker_client_connections_evicted_total",
-			Help: "Connections closed while idle or in the middle of a header, to make place for new ones.",
+			Help: "Connections closed to make place for new ones: while idle, in the middle of a header, or with an answer that the client left unread.",
 		}, func() float64 { return float64(intake.Evicted()) }))
 }

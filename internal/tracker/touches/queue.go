@@ -31,6 +31,7 @@ type Queue struct {
 	db      *postgres.DB
 	options Options
 	log     *slog.Logger
+	slow    time.Duration // statementTimeout, except in tests
 
 	mu      sync.Mutex
 	waiting []Touch
@@ -76,7 +77,7 @@ func NewQueue(db *postgres.DB, options Options) *Queue {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Queue{
-		db: db, options: options, log: options.Log,
+		db: db, options: options, log: options.Log, slow: statementTimeout,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}), ended: make(chan struct{}), giveUp: make(chan struct{}),
 	}
 }

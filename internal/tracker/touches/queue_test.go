@@ -127,7 +127,7 @@ func (w *world) refuseBad() {
 	testworld.Must(w, err)
 }
 
-// attempts is how often the trigger has refused a touch.
+// attempts is how often a trigger of the test has run to its count, whatever was rolled back.
 func (w *world) attempts() int {
 	w.Helper()
 	var n int
@@ -189,6 +189,26 @@ func TestTouchesThatFailForAnUnknownReasonGiveUpTheirPlacesInAFullQueue(t *testi
 	w.await(q, "the next is taken", func(touches.Stats) bool { return q.Add(touch("d")) })
 	w.await(q, "written", func(s touches.Stats) bool { return s.Written == 1 })
 	w.expect("d")
+}
+
+// For instance after an outage, where a trigger of the shop's own takes long for each touch.
+func TestGroupThatTakesTooLongIsSplit(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.owner.Exec(t.Context(), `CREATE SEQUENCE public.attempt;
+		CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+		'BEGIN PERFORM pg_sleep(0.02), nextval(''public.attempt''); RETURN NEW; END';
+		CREATE TRIGGER slow BEFORE INSERT ON referral.touch FOR EACH ROW EXECUTE FUNCTION public.slow()`)
+	testworld.Must(t, err)
+	q := w.stopped(touches.Options{})
+	q.SetStatementTimeout(time.Second)
+	for n := range 100 {
+		q.Add(touch(fmt.Sprintf("%03d", n)))
+	}
+	go q.Run(context.WithoutCancel(t.Context()))
+	w.close(q)
+	if got := q.Stats(); got != (touches.Stats{Written: 100}) || w.attempts() <= 100 {
+		t.Errorf("stats: %+v, after %d rows", got, w.attempts())
+	}
 }
 
 func TestCloseGivesUpWhenItsContextEnds(t *testing.T) {

@@ -35,10 +35,15 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// stopped returns a queue that does not run.
+func (w *world) stopped(options touches.Options) *touches.Queue {
+	options.Log = slog.New(slog.NewTextHandler(w.Output(), nil))
+	return touches.NewQueue(w.db, options)
+}
+
 func (w *world) queue(options touches.Options) *touches.Queue {
 	w.Helper()
-	options.Log = slog.New(slog.NewTextHandler(w.Output(), nil))
-	q := touches.NewQueue(w.db, options)
+	q := w.stopped(options)
 	go q.Run(context.WithoutCancel(w.Context()))
 	w.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -8,11 +8,19 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-const writeTimeout = 10 * time.Second
+const (
+	// writeTimeout bounds a transaction.
+	writeTimeout = 10 * time.Second
+	// statementTimeout is when the server ends the statement of a group: before writeTimeout, so that a
+	// group that is too slow differs from a database that is away, and is split. A wait for a lock ends
+	// before that: a smaller group would wait as well.
+	statementTimeout = 5 * time.Second
+)
 
 // write writes groups until the queue is closed and empty, or ctx ends.
 func (q *Queue) write(ctx context.Context) {
@@ -108,7 +116,14 @@ func (q *Queue) first() []Touch {
 func (q *Queue) record(ctx context.Context, group []Touch) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	written, err := Record(ctx, q.db, q.db.Schema, group)
+	var written int64
+	err := pgx.BeginFunc(ctx, q.db, func(tx pgx.Tx) error {
+		err := postgres.SetTimeouts(ctx, tx, q.slow*4/5, q.slow)
+		if err == nil {
+			written, err = Record(ctx, tx, q.db.Schema, group)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("while recording touches: %w", err)
 	}
@@ -152,7 +167,7 @@ func (q *Queue) writeGroup(ctx context.Context, group []Touch) error {
 	return err
 }
 
-// try writes a part of a group. If it fails for its data or its size, each half is tried, so that
+// try writes a part of a group. If it fails for its data, size or duration, each half is tried, so that
 // few touches that fail cost few statements. An error is about no touch, such as a lost
 // connection, and ends the attempt.
 func (q *Queue) try(ctx context.Context, part []Touch, a *attempt) error {
