@@ -114,9 +114,7 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	if utf8.RuneCountInString(*name) > longestName {
 		return fmt.Errorf("table campaign has a name of more than %d characters, %s: remove its row", longestName, shown(*name))
 	}
-	if mode != nil && reward.Mode(*mode) == reward.Reversing {
-		c.addReversing(*name)
-	}
+	c.noteReversing(*name, mode)
 	if revision == nil {
 		return nil
 	}
@@ -161,10 +159,10 @@ func (c *Declared) addRow(rows pgx.Rows) error {
 	return nil
 }
 
-// addReversing adds a campaign to those that take back what they gave. Its reversal needs no
-// revision.
-func (c *Declared) addReversing(campaign string) {
-	if c.reversing[campaign] {
+// noteReversing lists the campaign among those that take back what they gave, if its mode says so.
+// Its reversal needs no revision.
+func (c *Declared) noteReversing(campaign string, mode *string) {
+	if mode == nil || reward.Mode(*mode) != reward.Reversing || c.reversing[campaign] {
 		return
 	}
 	if c.reversing == nil {
