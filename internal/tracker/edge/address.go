@@ -63,7 +63,11 @@ func values(query, name string) iter.Seq[string] {
 			if value == "" || !named(key, name) {
 				continue
 			}
-			if text, err := url.QueryUnescape(value); err == nil && text != "" && !yield(text) {
+			text, err := url.QueryUnescape(value)
+			if err != nil {
+				text = value // a sentence may go on with % after a link
+			}
+			if text != "" && !yield(text) {
 				return
 			}
 		}

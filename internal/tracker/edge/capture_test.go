@@ -128,7 +128,8 @@ func TestPunctuationAndEscapesAroundACodeAreForgiven(t *testing.T) {
 	testworld.Must(t, err)
 	for query, want := range map[string]string{
 		"r=ann1)": "ann1", "r=ann1,": "ann1", "r=ann1%21": "ann1", "r=ann1%E2%80%9D": "ann1", "r=ann1%3E": "ann1", "r=ann1%22%3E.": "ann1",
-		"r=%20ann1%20,": "ann1", "a=1&amp;r=ann1": "ann1", "r=ann1&amp;a=1": "ann1", "a=1&amp;amp;r=ann1": "", "r=.": "", "r=(ann1": "",
+		"r=%20ann1%20,": "ann1", "r=ann1%": "ann1", "r=ann1%.": "ann1",
+		"a=1&amp;r=ann1": "ann1", "r=ann1&amp;a=1": "ann1", "a=1&amp;amp;r=ann1": "", "r=.": "", "r=(ann1": "",
 		"r=ann1.": "ann1.", // a link of its own
 	} {
 		b := w.browser()

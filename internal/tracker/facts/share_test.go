@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
@@ -116,6 +119,25 @@ func TestConcurrentRequestsForALinkGetTheSameOne(t *testing.T) {
 	if len(seen) != 1 {
 		t.Errorf("got %d codes", len(seen))
 	}
+}
+
+// A link that a visitor follows may have any code. In lower case U+0130 has two characters, so a code
+// of 255 may have more than an action can have.
+func TestActionsAreCountedForNoCodeThatIsTooLong(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("\u0130", 255)
+	_, err := w.writer.Exec(t.Context(), `INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at)
+		VALUES ('v', '1', 'Ann1', now() - interval '2 hours'), ('v', '2', $1, now() - interval '1 hour'), ('other', '3', $1, now() - interval '1 hour')`, long)
+	testworld.Must(t, err)
+	batch, err := w.store.Record(t.Context(), []facts.Fact{
+		&facts.Action{VisitorID: new("v"), Action: "by touch"}, &facts.Action{VisitorID: new("other"), Action: "by long touch"},
+		&facts.Action{VisitorID: new("third"), Action: "by token", Followed: long},
+	})
+	testworld.Must(t, err)
+	if diff := cmp.Diff([]bool{true, true, true}, batch.Created); diff != "" {
+		t.Errorf("created (-want +got):\n%s", diff)
+	}
+	w.expect("codes", "SELECT action, coalesce(code, 'none') FROM referral.action ORDER BY action", "by long touch none", "by token none", "by touch ann1")
 }
 
 // Also while credit is taken back at the same time.

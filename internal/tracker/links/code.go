@@ -49,9 +49,10 @@ func Trim(code string) string { return strings.Trim(code, " \t\n\v\f\r") }
 
 // Valid reports whether a trimmed code can be looked up. It is wider than CheckVanity, because SQL
 // can write a link with any code. Control characters are refused, because X-Referral-Code cannot
-// contain them.
+// contain them. U+0130 counts twice: it is the one character whose lower case may have two.
 func Valid(code string) bool {
-	if code == "" || len(code) > largestCode || utf8.RuneCountInString(code) > longestCode || !utf8.ValidString(code) {
+	longest := longestCode - strings.Count(code, "\u0130")
+	if code == "" || len(code) > largestCode || utf8.RuneCountInString(code) > longest || !utf8.ValidString(code) {
 		return false
 	}
 	for _, c := range code {
