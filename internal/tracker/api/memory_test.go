@@ -49,7 +49,7 @@ func TestBytesOfAFactAreChargedUntilItsWriteHasEnded(t *testing.T) {
 	w := newWorld(t)
 	lock, err := w.operator.Begin(t.Context())
 	testworld.Must(t, err)
-	defer lock.Rollback(t.Context()) //nolint:errcheck // it may have ended
+	defer lock.Rollback(t.Context())
 	_, err = lock.Exec(t.Context(), "LOCK TABLE referral.purchase, referral.signup")
 	testworld.Must(t, err)
 
