@@ -230,7 +230,7 @@ func TestErasureWaitsWhileASignupCannotBeLoaded(t *testing.T) {
 // Batches lock a campaign before its counters, as a resync does that repairs them.
 func TestAttributionOfASetAsideRefereeIsCountedUnderTheCampaignsLock(t *testing.T) {
 	s := newShop(t)
-	cause := undecidable["her conditions cost too much"]
+	cause := undecidable["loading her panics"]
 	s.declare("friends", when(cause.condition), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 700, Currency: "USD"} })
 	s.write(annasLink + ";" + doraAside)
 	cause.begin(s)
