@@ -23,7 +23,7 @@ fi
 
 # Not from the cache: an earlier pass says nothing about the servers that are installed now.
 status=0
-go test $race -count=1 -timeout=40m $raced || status=1
+go test $race -count=1 -timeout=60m $raced || status=1
 go test -count=1 -timeout=40m $plain || status=1
 (cd hack/gitops && go test -count=1 -timeout=40m ./...) || status=1
 (cd cmd/kubectl-referral && go test -count=1 -timeout=40m ./...) || status=1
