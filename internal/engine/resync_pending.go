@@ -149,9 +149,9 @@ func (r *referee) possibleCampaigns() []string {
 	return slices.Compact(names)
 }
 
-// campaignsToTakeBack lists the campaigns whose reversal has something to take back from the referee
-// or enqueues it. A reversal that is stuck may last for long, so a referee from whom it has taken
-// everything back is compared.
+// campaignsToTakeBack lists the campaigns of which the referee still has an attribution, a pair, a
+// credit, a ledger sum or a row on the waitlist, which a reversal of the campaign would take back. A
+// referee who has none of these is compared even while the reversal goes on, which may be for long.
 func (r *referee) campaignsToTakeBack() []string {
 	var names []string
 	if r.Attribution != nil {

@@ -42,7 +42,7 @@ type shop struct {
 	db     *postgres.DB  // connections of the operator
 	writer *pgxpool.Pool // connections of the application
 	admin  *pgxpool.Pool // connections of a superuser, which can move times and bypass triggers
-	reader *pgxpool.Pool // other connections of a superuser: whoever bypasses triggers loses all plans
+	reader *pgxpool.Pool // connections of a superuser that bypass no triggers: to bypass them discards the plans of a connection
 	cutter *cutter       // the proxy of an engine that crashes
 	paused *cutter       // the proxy of an engine that pauses
 	pauses *postgres.DB  // connections through paused
