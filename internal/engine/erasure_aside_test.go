@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
@@ -225,35 +224,4 @@ func TestErasureWaitsWhileASignupCannotBeLoaded(t *testing.T) {
 			s.drifted(0)
 		})
 	}
-}
-
-// Batches lock a campaign before its counters, as a resync does that repairs them.
-func TestAttributionOfASetAsideRefereeIsCountedUnderTheCampaignsLock(t *testing.T) {
-	s := newShop(t)
-	cause := undecidable["loading her panics"]
-	s.declare("friends", when(cause.condition), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 700, Currency: "USD"} })
-	s.write(annasLink + ";" + doraAside)
-	cause.begin(s)
-	s.converge()
-	s.expect("set aside", "SELECT user_id FROM referral.set_aside", "dora")
-	s.asOwner(s.engine.Statement("lock_pair_count"), []string{"friends"}) // adds rows for all shards
-	s.write("SELECT referral.erase_user('dora')")
-	other := s.rows("SELECT 'u' || n FROM generate_series(1, 10000) AS n WHERE referral.shard_of('u' || n) = referral.shard_of('dora') LIMIT 1")[0]
-	s.write("INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, 'a', now() - interval '1 h')", other)
-	s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", other)
-
-	resync, err := s.db.Begin(t.Context())
-	testworld.Must(t, err)
-	defer func() { _ = resync.Rollback(context.WithoutCancel(t.Context())) }()
-	_, err = resync.Exec(t.Context(), s.engine.Statement("lock_campaign"), []string{"friends"}, []string{})
-	testworld.Must(t, err)
-	converged := make(chan error, 1)
-	go func() { converged <- s.engine.Converge(t.Context()) }()
-	s.eventually("the batch waits for the campaign", "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'", "1")
-	_, err = resync.Exec(t.Context(), "SELECT FROM referral.pair_count WHERE campaign = 'friends' FOR UPDATE NOWAIT")
-	testworld.Must(t, err)
-	testworld.Must(t, resync.Rollback(t.Context()))
-	testworld.Must(t, <-converged)
-	s.consistent()
-	s.expect("attributed", "SELECT code FROM referral.attribution WHERE user_id = 'dora'", "a")
 }
