@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Names of the plain roles, which exist on every server: the shop writes facts, bi reads. They may
@@ -47,17 +48,14 @@ func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
 		return nil, err
 	}
 	operator := login{role: name, password: password}
-	err = withConnection(ctx, p.AdminURI, func(connection *pgx.Conn) error {
-		role := pgx.Identifier{operator.role}.Sanitize()
-		return execAll(ctx, connection,
-			// Only hexadecimal digits: nothing in it needs quoting.
-			"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
-			// A role without superuser rights must be a member of the role to which it gives
-			// ownership.
-			"GRANT "+role+" TO CURRENT_USER",
-			"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
-		)
-	})
+	role := pgx.Identifier{operator.role}.Sanitize()
+	err = p.administer(ctx,
+		// Only hexadecimal digits: nothing in it needs quoting.
+		"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
+		// A role without superuser rights must be a member of the role to which it gives ownership.
+		"GRANT "+role+" TO CURRENT_USER",
+		"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
+	)
 	if err != nil {
 		return nil, fmt.Errorf("while creating a database: %w", err)
 	}
@@ -85,10 +83,7 @@ func (d *Database) Drop(ctx context.Context) error {
 	if !d.shared {
 		statements = append(statements, "DROP ROLE IF EXISTS "+pgx.Identifier{d.Operator}.Sanitize())
 	}
-	err := withConnection(ctx, d.server.AdminURI, func(connection *pgx.Conn) error {
-		return execAll(ctx, connection, statements...)
-	})
-	if err != nil {
+	if err := d.server.administer(ctx, statements...); err != nil {
 		return fmt.Errorf("while dropping database %s: %w", d.Name, err)
 	}
 	return nil
@@ -96,16 +91,14 @@ func (d *Database) Drop(ctx context.Context) error {
 
 // createPlainRoles creates the roles shop and bi where they do not exist; their passwords are their
 // names.
-func createPlainRoles(ctx context.Context, adminURI string) error {
-	return withConnection(ctx, adminURI, func(connection *pgx.Conn) error {
-		for _, role := range []string{WriterRole, ReaderRole} {
-			_, err := connection.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+role+"'")
-			if err != nil && !alreadyExists(err) {
-				return fmt.Errorf("while creating the role %s: %w", role, err)
-			}
+func createPlainRoles(ctx context.Context, admin *pgxpool.Pool) error {
+	for _, role := range []string{WriterRole, ReaderRole} {
+		_, err := admin.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+role+"'")
+		if err != nil && !alreadyExists(err) {
+			return fmt.Errorf("while creating the role %s: %w", role, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // alreadyExists also recognises the error of a server when two processes create the same role at

@@ -62,9 +62,6 @@ func (d *Database) MakeHostile(t testing.TB, role, defaults string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // so that an administrator can look at it and drop it
-		ctx := context.WithoutCancel(t.Context())
-		_ = withConnection(ctx, d.server.AdminURI, func(connection *pgx.Conn) error {
-			return execAll(ctx, connection, "ALTER DATABASE "+name+" RESET ALL")
-		})
+		_ = d.server.administer(context.WithoutCancel(t.Context()), "ALTER DATABASE "+name+" RESET ALL")
 	})
 }

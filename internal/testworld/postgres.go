@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/referral-operator/referral-operator/internal/testworld/binaries"
 )
@@ -41,6 +42,10 @@ type Postgres struct {
 	server    *ownServer // nil: the server is borrowed
 	address   string     // host:port
 	templates sync.Map   // by key: *Template, see template.go
+
+	// admin has sessions of AdminURI and keeps them, because to start one takes about as long as to
+	// copy a small database. Nil: the server is a standby, or was never started.
+	admin *pgxpool.Pool
 }
 
 var errBorrowed = errors.New("this server is the one of DATABASE_URL: tests neither stop nor start it")
@@ -58,7 +63,7 @@ func StartPostgres(ctx context.Context, options PostgresOptions) (*Postgres, err
 	p := &Postgres{options: options}
 	err := p.create(ctx)
 	if err == nil {
-		err = createPlainRoles(ctx, p.AdminURI)
+		err = p.prepare(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("while starting a Postgres server: %w", err), p.Stop())
@@ -82,10 +87,30 @@ func borrowPostgres(ctx context.Context, uri string) (*Postgres, error) {
 	if wanted != 0 && wanted != p.Major {
 		return nil, fmt.Errorf("PG=%d is asked for, but the server of DATABASE_URL is a Postgres %d", wanted, p.Major)
 	}
-	if err := createPlainRoles(ctx, uri); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("while preparing the server of DATABASE_URL: %w", err)
 	}
 	return p, nil
+}
+
+// prepare connects the superuser and creates the plain roles.
+func (p *Postgres) prepare(ctx context.Context) error {
+	admin, err := pgxpool.New(ctx, p.AdminURI)
+	if err != nil {
+		return err
+	}
+	p.admin = admin
+	return createPlainRoles(ctx, admin)
+}
+
+// administer runs statements as the superuser, each in a transaction of its own.
+func (p *Postgres) administer(ctx context.Context, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := p.admin.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func serverMajor(ctx context.Context, uri string) (int, error) {
@@ -113,6 +138,9 @@ func (p *Postgres) Process() *Process {
 
 // Stop ends the server in an orderly way and removes its data. A borrowed one is left alone.
 func (p *Postgres) Stop() error {
+	if p.admin != nil {
+		p.admin.Close()
+	}
 	if p.server == nil {
 		return nil
 	}
@@ -129,6 +157,7 @@ func (p *Postgres) Halt() error {
 	if p.server.process == nil {
 		return nil
 	}
+	p.dropSessions()
 	return p.server.process.stopWith(syscall.SIGINT, patience)
 }
 
@@ -138,7 +167,15 @@ func (p *Postgres) Kill() error {
 	if p.server == nil {
 		return errBorrowed
 	}
+	p.dropSessions()
 	return p.server.kill()
+}
+
+// dropSessions closes the superuser's sessions, so that none is used that the server has ended.
+func (p *Postgres) dropSessions() {
+	if p.admin != nil {
+		p.admin.Reset()
+	}
 }
 
 // Start starts a halted or killed server again on its port and data, and returns when it accepts

@@ -53,11 +53,9 @@ func (p *Postgres) CreateDatabaseFrom(ctx context.Context, template *Template) (
 		return nil, err
 	}
 	source := template.database
-	err = withConnection(ctx, p.AdminURI, func(connection *pgx.Conn) error {
-		return execAll(ctx, connection, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+
-			" OWNER "+pgx.Identifier{source.Operator}.Sanitize()+
-			" TEMPLATE "+pgx.Identifier{source.Name}.Sanitize())
-	})
+	err = p.administer(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+
+		" OWNER "+pgx.Identifier{source.Operator}.Sanitize()+
+		" TEMPLATE "+pgx.Identifier{source.Name}.Sanitize())
 	if err != nil {
 		return nil, fmt.Errorf("while copying the template database: %w", err)
 	}
