@@ -73,10 +73,6 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		}
 		err = utilerrors.NewAggregate([]error{err, reported})
 	}()
-
-	if err := r.read(ctx, s); err != nil {
-		return ctrl.Result{}, err
-	}
 	return ctrl.Result{}, runPhases(ctx, s, r.phases(&campaign))
 }
 
@@ -99,9 +95,10 @@ func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client
 // in force only when its effects show in the counters.
 func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign) []phase[*campaignScope] {
 	if !campaign.DeletionTimestamp.IsZero() {
-		return []phase[*campaignScope]{r.remove}
+		return []phase[*campaignScope]{r.read, r.remove}
 	}
 	phases := []phase[*campaignScope]{
+		r.read,
 		r.ensureFinalizer, // before the first declaration
 		r.requireDatabase,
 		r.resolveTerms,

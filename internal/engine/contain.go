@@ -16,7 +16,7 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("a fault of the operator ended the work for this database: %v", e.Value)
+	return fmt.Sprintf("a fault of the operator ended this work: %v", e.Value)
 }
 
 // Contain runs do and returns its error, or a *PanicError if it panics.
