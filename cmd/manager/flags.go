@@ -182,6 +182,9 @@ func (n *namespaces) Set(value string) error {
 		}
 		*n = append(*n, name)
 	}
+	if len(*n) == 0 {
+		return errors.New("it names no namespace: leave the flag out to work in all")
+	}
 	slices.Sort(*n)
 	*n = slices.Compact(*n)
 	return nil

@@ -26,6 +26,8 @@ func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 		"no reconcilers":                    {[]string{"--concurrent=0"}, []string{"--concurrent=0", "between 1 and 256"}},
 		"an installation without a name":    {[]string{"--installation="}, []string{"--installation=", "1 to 63"}},
 		"an installation in capitals":       {[]string{"--installation=EU"}, []string{"--installation=EU", "lower-case"}},
+		"no namespace":                      {[]string{"--watch-namespaces="}, []string{"watch-namespaces", "leave the flag out"}},
+		"commas without a namespace":        {[]string{"--watch-namespaces= , "}, []string{"watch-namespaces", "leave the flag out"}},
 		"a namespace that is none":          {[]string{"--watch-namespaces=growth,Gro wth"}, []string{"watch-namespaces", "Gro wth"}},
 		"a lease without a namespace":       {[]string{"--leader-elect"}, []string{"--leader-election-namespace", "--leader-elect=false"}},
 		"a lease in no namespace":           {[]string{"--leader-elect", "--leader-election-namespace=A_b"}, []string{"--leader-election-namespace=A_b"}},

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // URIError is why a connection URI is refused. It never repeats the URI, since any part of it may
@@ -115,6 +116,15 @@ func (u *uri) readUser(text string) error {
 	if u.user == "" {
 		return &URIError{Problem: "names no user", Remedy: uriShape}
 	}
+	return withoutControls("user", u.user)
+}
+
+// withoutControls refuses line breaks and the like in what is sent before the server has said
+// anything: a service of another kind, to which a URI leads, could take them for its commands.
+func withoutControls(part, text string) error {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return &URIError{Problem: "has a control character in its " + part, Remedy: "remove it; " + uriShape}
+	}
 	return nil
 }
 
@@ -168,7 +178,7 @@ func (u *uri) readDatabase(text string) error {
 		return &URIError{Problem: "names no database", Remedy: uriShape}
 	}
 	u.database = name
-	return nil
+	return withoutControls("database", name)
 }
 
 // encoded matches a part of a URI in which each delimiter is percent-encoded. The other marks
@@ -222,7 +232,7 @@ func (u *uri) readParameter(key, value string) error {
 		return choice(&u.sessionAttrs, "any", "read-write", "primary")
 	case "application_name":
 		u.applicationName = value
-		return nil
+		return withoutControls("application_name", value)
 	case "connect_timeout":
 		seconds, err := strconv.Atoi(value)
 		if err != nil || seconds < 1 || seconds > 60 {
