@@ -99,7 +99,7 @@ func (r *AttributionDatabaseReconciler) phases(adb *v1alpha1.AttributionDatabase
 }
 
 func (r *AttributionDatabaseReconciler) ensureFinalizer(ctx context.Context, s *databaseScope) error {
-	return setFinalizer(ctx, r.client, s.adb, true)
+	return setFinalizer(ctx, r.client, r.live, s.adb, true)
 }
 
 // observeHost reads the state of the database in this process.

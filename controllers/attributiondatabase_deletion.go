@@ -108,7 +108,7 @@ func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *da
 }
 
 func (r *AttributionDatabaseReconciler) removeFinalizer(ctx context.Context, s *databaseScope) error {
-	return setFinalizer(ctx, r.client, s.adb, false)
+	return setFinalizer(ctx, r.client, r.live, s.adb, false)
 }
 
 // databaseGone reports whether a database counts as gone. Either the Secret with its URI is known

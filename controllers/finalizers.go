@@ -3,8 +3,8 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,18 +15,32 @@ import (
 )
 
 // setFinalizer puts our finalizer on an object or removes it, and writes only what differs. A write
-// replaces the object's status by that of the API server.
-func setFinalizer(ctx context.Context, c client.Client, object resource, wanted bool) error {
-	original := slices.Clone(object.GetFinalizers())
+// replaces the object's status by that of the API server. The finalizers of others, which stay, are
+// read from the API server itself: the cache lacks them, see Cached.
+func setFinalizer(ctx context.Context, c client.Client, live client.Reader, object resource, wanted bool) error {
+	if controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) == wanted {
+		return nil
+	}
+	whole, ok := object.DeepCopyObject().(resource)
+	if !ok {
+		return fmt.Errorf("a copy of %T is no object", object)
+	}
+	err := live.Get(ctx, client.ObjectKeyFromObject(object), whole)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("while reading the finalizers: %w", err)
+	}
+	if err == nil && whole.GetResourceVersion() != object.GetResourceVersion() {
+		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("the cache is behind the API server")}
+	}
 	change := controllerutil.RemoveFinalizer
 	if wanted {
 		change = controllerutil.AddFinalizer
 	}
-	if !change(object, v1alpha1.Finalizer) {
-		return nil
-	}
-	if err := patchMetadata(ctx, c, object, map[string]any{"finalizers": object.GetFinalizers()}); err != nil {
-		object.SetFinalizers(original)
+	change(whole, v1alpha1.Finalizer)
+	cached := object.GetFinalizers()
+	object.SetFinalizers(whole.GetFinalizers())
+	if err := patchMetadata(ctx, c, object, map[string]any{"finalizers": whole.GetFinalizers()}); err != nil {
+		object.SetFinalizers(cached)
 		return fmt.Errorf("while changing the finalizers: %w", err)
 	}
 	return nil

@@ -123,5 +123,5 @@ func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign)
 // ensureFinalizer keeps a finalizer on campaigns that reverse their credits when they are deleted,
 // and on no others.
 func (r *ReferralCampaignReconciler) ensureFinalizer(ctx context.Context, s *campaignScope) error {
-	return setFinalizer(ctx, r.client, s.campaign, s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits)
+	return setFinalizer(ctx, r.client, r.live, s.campaign, s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits)
 }

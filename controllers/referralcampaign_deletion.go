@@ -34,7 +34,7 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	reverse := s.campaign.Spec.DeletionPolicy == v1alpha1.ReverseCredits
 	if !reverse {
 		r.endReversal(ctx, s)
-		if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
+		if err := setFinalizer(ctx, r.client, r.live, s.campaign, false); err != nil || gone(s.campaign) {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campa
 // release removes our finalizer. While other controllers keep theirs, the campaign reports what has
 // been done.
 func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignScope, done string) error {
-	if err := setFinalizer(ctx, r.client, s.campaign, false); err != nil || gone(s.campaign) {
+	if err := setFinalizer(ctx, r.client, r.live, s.campaign, false); err != nil || gone(s.campaign) {
 		return err
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(

@@ -99,6 +99,25 @@ func TestReverseNamesWhatItCannotTakeBack(t *testing.T) {
 	}
 }
 
+// The cache keeps only one of them.
+func TestFinalizersOfOthersStay(t *testing.T) {
+	t.Parallel()
+	w, _, _ := newGiver(t)
+	campaign, others := w.rcamp("invite-friends"), []string{"example.test/a", "example.test/b", "example.test/c"}
+	has := func(finalizers ...string) func(*v1alpha1.ReferralCampaign) bool {
+		return func(c *v1alpha1.ReferralCampaign) bool {
+			return slices.Equal(slices.Sorted(slices.Values(c.Finalizers)), finalizers)
+		}
+	}
+	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":["`+
+		strings.Join(append(others, v1alpha1.Finalizer), `","`)+`"]}}`)
+	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
+	await(w, campaign, "without our finalizer", has(others...))
+	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Reverse"}`)
+	await(w, campaign, "with our finalizer again", has(append(others, v1alpha1.Finalizer)...))
+	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+}
+
 func TestFinalizerFollowsDeletionPolicyReverse(t *testing.T) {
 	t.Parallel()
 	w, own, _ := newGiver(t)

@@ -15,7 +15,7 @@ import (
 // replaces an earlier one. A resync that begins afterwards answers the request when it ends:
 // ResyncStatus.Answers. The same request again writes nothing.
 func RequestResync(ctx context.Context, db *postgres.DB, campaign Campaign, requestedAt string) error {
-	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "request_resync"), campaign.Name, requestID(requestedAt)); err != nil {
+	if err := asOwner(ctx, db, campaign.OwnerUID, query(db, "request_resync"), campaign.Name, RequestID(requestedAt)); err != nil {
 		return fmt.Errorf("while requesting a resync of campaign %s: %w", campaign.Name, err)
 	}
 	return nil
@@ -24,9 +24,9 @@ func RequestResync(ctx context.Context, db *postgres.DB, campaign Campaign, requ
 // requestBytes is the most bytes of a request that is recorded as it is.
 const requestBytes = 500
 
-// requestID is what the database has of a request: the request itself or, if a status could not
+// RequestID is what the database has of a request: the request itself or, if a status could not
 // show it as it is, its digest. A text in Postgres cannot contain NUL, and annotations may be long.
-func requestID(requestedAt string) string {
+func RequestID(requestedAt string) string {
 	if postgres.Plain(requestedAt, requestBytes) == requestedAt {
 		return requestedAt
 	}
@@ -34,7 +34,7 @@ func requestID(requestedAt string) string {
 }
 
 // Answers reports whether this request was answered last.
-func (r *ResyncStatus) Answers(requestedAt string) bool { return r.Handled == requestID(requestedAt) }
+func (r *ResyncStatus) Answers(requestedAt string) bool { return r.Handled == RequestID(requestedAt) }
 
 // AllowReversals permits reversals of a campaign that are withheld because many rows are missing;
 // see MassReversal. It permits the pairs that were reported under the id, once. Another id, or the
