@@ -60,13 +60,14 @@ func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	before, s := plan.DeepCopy(), newPlanScope(&plan)
 	defer func() {
 		result, err = conclude(&plan, s.success, err)
-		if meta.IsStatusConditionTrue(plan.Status.Conditions, v1alpha1.StalledCondition) {
-			r.plans.Drop(request.NamespacedName)
-		}
+		reported := r.reporter.report(ctx, before, &plan)
 		if finished(&plan) {
 			result.RequeueAfter = ttlOf(&plan)
+			if reported == nil {
+				r.plans.Drop(request.NamespacedName) // nothing reconciles the plan before its ttl has passed
+			}
 		}
-		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &plan)})
+		err = utilerrors.NewAggregate([]error{err, reported})
 	}()
 
 	return ctrl.Result{}, runPhases(ctx, s, []phase[*planScope]{
