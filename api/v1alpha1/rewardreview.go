@@ -43,6 +43,7 @@ type RewardReviewList struct {
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
+// +kubebuilder:validation:XValidation:rule="!self.matches('[\\x00]')",message="must not contain the character NUL"
 type FactID string
 
 // RewardReviewSpec is the question.

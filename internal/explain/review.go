@@ -304,6 +304,12 @@ func OfReferrer(ctx context.Context, db *postgres.DB, referrerID, after string) 
 // from 1970 those of its last years are too many for an int64.
 const year2000 = 946_684_800
 
+// Times of Postgres, in microseconds since the year 2000, begin in 4714 BC and end before 294277.
+const (
+	firstTime  = -211_813_488_000_000_000
+	endOfTimes = 9_223_371_331_200_000_000
+)
+
 // placeOf returns the place of a friend in the list of friends: the time of the signup, in
 // microseconds since the year 2000, and the user id. RFC 3339 cannot express every time.
 func placeOf(f *Friend) string {
@@ -315,7 +321,7 @@ func placeOf(f *Friend) string {
 func readPlace(text string) (signedUpAt time.Time, userID string, err error) {
 	number, userID, found := strings.Cut(text, "/")
 	at, err := strconv.ParseInt(number, 10, 64)
-	if !found || err != nil {
+	if !found || err != nil || at < firstTime || at >= endOfTimes || strings.ContainsRune(userID, 0) {
 		return time.Time{}, "", ErrInvalidAfter
 	}
 	return time.Unix(year2000+at/1_000_000, at%1_000_000*1000), userID, nil

@@ -71,8 +71,16 @@ func TestPagesListEachFriendOnceHoweverLongAgoItSignedUp(t *testing.T) {
 	if once := slices.Compact(slices.Clone(listed)); len(once) != 241 || len(listed) != 241 {
 		t.Errorf("%d different friends of 241 are listed in %d rows", len(once), len(listed))
 	}
-	for _, after := range []string{"x", "/x", "1", "1.5/x", "99999999999999999999/x", "2026-11-08T08:05:00Z/x"} {
+	for _, after := range []string{
+		"x", "/x", "1", "1.5/x", "99999999999999999999/x", "2026-11-08T08:05:00Z/x",
+		"9223371331200000000/x", "-211813488000000001/x", "1/a\x00b",
+	} {
 		if _, err := explain.OfReferrer(t.Context(), w.reader, "anna", after); !errors.Is(err, explain.ErrInvalidAfter) {
+			t.Errorf("after %q: %v", after, err)
+		}
+	}
+	for _, after := range []string{"9223371331199999999/x", "-211813488000000000/x"} {
+		if _, err := explain.OfReferrer(t.Context(), w.reader, "anna", after); err != nil {
 			t.Errorf("after %q: %v", after, err)
 		}
 	}
