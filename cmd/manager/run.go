@@ -50,9 +50,7 @@ func run(ctx context.Context, options options, kubernetes *rest.Config, log logr
 	running.Go(func() error { return runHosts(hosts, registry) })
 	running.Go(func() error { return health.Run(ctx) })
 	running.Go(func() error { followMemory(ctx, func() int { return len(registry.Names()) }); return nil })
-	if metricsServer != nil {
-		running.Go(func() error { return metricsServer.Start(ctx) })
-	}
+	running.Go(func() error { return metricsServer.Run(ctx) })
 	running.Go(func() error {
 		defer endHosts() // after the manager: a reconcile that still runs uses the connections
 		keepManager(ctx, log, func(ctx context.Context) error {

@@ -2,31 +2,100 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/client-go/rest"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"k8s.io/client-go/util/cert"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 )
+
+// Every pod of the cluster may connect to the servers of probes and metrics. Their connections and
+// headers are bounded, so that no client uses up the memory of the manager.
+const (
+	// serverConnections is how many clients may be connected to a server at a time. A further one
+	// takes the place of a client that is not in a request.
+	serverConnections = 50
+	// longestHeader is the most bytes of a request's header. A token of an identity provider may have
+	// some KiB.
+	longestHeader = 16 << 10
+	// serverHeaderBytes is how many bytes of headers in flight are read beyond the first 4 KiB of each.
+	serverHeaderBytes = 1 << 20
+)
+
+// server answers HTTP requests.
+type server struct {
+	flag    string // which has the address
+	address string // see off
+	handler http.Handler
+	tls     *tls.Config // nil: in the clear
+}
+
+// Run answers until ctx ends. Requests in progress are cut off then: probes and scrapes do not
+// matter any more.
+func (s *server) Run(ctx context.Context) error {
+	if off(s.address) {
+		return nil
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.address)
+	if err != nil {
+		return fmt.Errorf("while listening on --%s: %w", s.flag, err)
+	}
+	bounded := &http.Server{
+		Handler:           s.handler,
+		MaxHeaderBytes:    longestHeader,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       90 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // each client could fill the log
+	}
+	connections := intake.NewConnections(serverConnections, serverHeaderBytes)
+	connections.Bound(bounded)
+	listener = connections.Listen(listener)
+	if s.tls != nil {
+		listener = tls.NewListener(listener, s.tls)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = bounded.Close() })
+	defer stop()
+	if err := bounded.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("while serving --%s: %w", s.flag, err)
+	}
+	return nil
+}
+
+// off reports whether an address turns its server off.
+func off(address string) bool { return address == "" || address == "0" }
 
 // health answers probes for the life of the process.
 //
 // It is alive while it answers: a restart cures no outage of a database or of the API server. It is
 // ready once it has reached the API server; the engines go on when that is lost later.
 type health struct {
-	address string
+	server
 	isReady atomic.Bool
 }
 
-func newHealth(address string) *health { return &health{address: address} }
+func newHealth(address string) *health {
+	h := &health{}
+	h.server = server{flag: "health-probe-bind-address", address: address, handler: h.probes()}
+	return h
+}
 
 func (h *health) ready() { h.isReady.Store(true) }
 
-func (h *health) handler() http.Handler {
+func (h *health) probes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -39,44 +108,49 @@ func (h *health) handler() http.Handler {
 	return mux
 }
 
-// Run answers probes until ctx ends.
-func (h *health) Run(ctx context.Context) error {
-	if h.address == "" || h.address == "0" {
-		return nil
+// newMetricsServer returns the server of /metrics. It answers clients that the API server
+// authenticates and authorises, over TLS with a certificate made for this process, unless
+// --metrics-secure=false. The server that controller-runtime ships bounds no connections, and reads
+// 1 MiB of each one's header before it looks at the client.
+func newMetricsServer(options options, kubernetes *rest.Config) (*server, error) {
+	s := &server{flag: "metrics-bind-address", address: options.metricsAddress}
+	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
+	if options.metricsSecure && !off(s.address) {
+		var err error
+		if handler, err = secured(handler, kubernetes); err != nil {
+			return nil, fmt.Errorf("while setting up the metrics server: %w", err)
+		}
+		if s.tls, err = selfSigned(); err != nil {
+			return nil, fmt.Errorf("while making a certificate for the metrics server: %w", err)
+		}
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", h.address)
-	if err != nil {
-		return fmt.Errorf("while listening on --health-probe-bind-address: %w", err)
-	}
-	server := &http.Server{Handler: h.handler(), ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() {
-		h.isReady.Store(false)
-		_ = server.Close() // probes that are being answered do not matter any more
-	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("while answering probes: %w", err)
-	}
-	return nil
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", handler)
+	s.handler = mux
+	return s, nil
 }
 
-// newMetricsServer returns the server of /metrics; nil: it is turned off. It answers clients that
-// the API server authenticates and authorises, unless --metrics-secure=false.
-func newMetricsServer(options options, kubernetes *rest.Config) (metricsserver.Server, error) {
-	settings := metricsserver.Options{BindAddress: options.metricsAddress, SecureServing: options.metricsSecure}
-	if settings.BindAddress == "" {
-		settings.BindAddress = "0"
-	}
-	if options.metricsSecure {
-		settings.FilterProvider = requireAccess
-	}
+// secured lets only clients through that the API server authenticates and authorises.
+func secured(handler http.Handler, kubernetes *rest.Config) (http.Handler, error) {
 	client, err := rest.HTTPClientFor(kubernetes)
 	if err != nil {
 		return nil, fmt.Errorf("while making a client of the API server: %w", err)
 	}
-	server, err := metricsserver.NewServer(settings, kubernetes, client)
+	require, err := requireAccess(kubernetes, client)
 	if err != nil {
-		return nil, fmt.Errorf("while setting up the metrics server: %w", err)
+		return nil, err
 	}
-	return server, nil
+	return require(ctrl.Log.WithName("metrics"), handler)
+}
+
+func selfSigned() (*tls.Config, error) {
+	certificate, key, err := cert.GenerateSelfSignedCertKeyWithFixtures("localhost", []net.IP{{127, 0, 0, 1}}, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -69,7 +70,8 @@ func (c *Connections) Stats() Stats {
 	return Stats{Open: c.open, Refused: c.refused, Evicted: c.evicted}
 }
 
-// Listen bounds the connections of a listener. Its server must be one of Bound.
+// Listen bounds the connections of a listener. Its server must be one of Bound. A listener of TLS may
+// be put over it; the bytes of headers are then those of TLS.
 func (c *Connections) Listen(on net.Listener) net.Listener { return &listener{Listener: on, of: c} }
 
 // Bound makes a server tell which of its connections are in a request.
@@ -79,12 +81,12 @@ func (c *Connections) Bound(server *http.Server) {
 	server.DisableGeneralOptionsHandler = true
 	c.longest = min(c.longest, int64(server.MaxHeaderBytes))
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, conn)
+		return context.WithValue(ctx, connKey{}, below(conn))
 	}
 	// The answer is sent after the handler, and before the connection is idle. Then its header is not in
 	// memory any more.
 	server.ConnState = func(of net.Conn, state http.ConnState) {
-		if own, ok := of.(*conn); ok && state == http.StateIdle {
+		if own, ok := below(of).(*conn); ok && state == http.StateIdle {
 			own.rest()
 		}
 	}
@@ -103,6 +105,14 @@ func (c *Connections) Bound(server *http.Server) {
 }
 
 type connKey struct{}
+
+// below returns the connection below TLS.
+func below(connection net.Conn) net.Conn {
+	if secure, ok := connection.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return connection
+}
 
 type listener struct {
 	net.Listener

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve runs a server until the test ends, and returns its address.
+func serve(t *testing.T, secure *tls.Config) string {
+	t.Helper()
+	health := newHealth(freeAddress(t))
+	health.tls = secure
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- health.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return health.address
+}
+
+// clients are of a server in the clear, and of one with TLS.
+func clients(t *testing.T) map[string]func() (net.Conn, error) {
+	t.Helper()
+	secure, err := selfSigned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, hidden := serve(t, nil), serve(t, secure)
+	connect := func(address string) (net.Conn, error) {
+		for {
+			connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+			if err == nil || t.Context().Err() != nil {
+				return connection, err
+			}
+			time.Sleep(time.Millisecond) // until the server listens
+		}
+	}
+	return map[string]func() (net.Conn, error){
+		"in the clear": func() (net.Conn, error) { return connect(plain) },
+		"TLS": func() (net.Conn, error) {
+			connection, err := connect(hidden)
+			if err != nil {
+				return nil, err
+			}
+			own := tls.Client(connection, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // self-signed, made for this test
+			return own, own.HandshakeContext(t.Context())
+		},
+	}
+}
+
+// ask sends a request and returns the status of its answer; an error: there is none.
+func ask(connection net.Conn, header string) (int, error) {
+	if _, err := io.WriteString(connection, "GET /healthz HTTP/1.1\r\nHost: manager\r\n"+header+"\r\n"); err != nil {
+		return 0, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+func TestServersAnswerWhileManyClientsStayConnected(t *testing.T) {
+	for name, connect := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			var open []net.Conn
+			for i := range 2 * serverConnections {
+				connection, err := connect()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer connection.Close()
+				open = append(open, connection)
+				if i%2 == 0 { // half a request: the server waits for the rest
+					_, err = io.WriteString(connection, "GET /healthz HTTP/1.1\r\nHost: ")
+				} else { // stays connected after its answer
+					_, err = ask(connection, "")
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			latest, err := connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer latest.Close()
+			if status, err := ask(latest, ""); status != http.StatusOK || err != nil {
+				t.Errorf("a further client is answered %d, %v", status, err)
+			}
+			if _, err := open[0].Read(make([]byte, 1)); err == nil {
+				t.Error("the first client is still connected")
+			}
+		})
+	}
+}
+
+func TestServersReadNoLongHeader(t *testing.T) {
+	for name, connect := range clients(t) {
+		t.Run(name, func(t *testing.T) {
+			connection, err := connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer connection.Close()
+			if status, err := ask(connection, "X-Long: "+strings.Repeat("x", 1<<20)+"\r\n"); status == http.StatusOK {
+				t.Errorf("a header of 1 MiB is answered %d, %v", status, err)
+			}
+			other, err := connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			if status, err := ask(other, "Authorization: Bearer "+strings.Repeat("x", 12<<10)+"\r\n"); status != http.StatusOK {
+				t.Errorf("a token of 12 KiB is answered %d, %v", status, err)
+			}
+		})
+	}
+}
