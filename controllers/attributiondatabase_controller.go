@@ -118,7 +118,7 @@ func (r *AttributionDatabaseReconciler) awaitSettings(_ context.Context, s *data
 	if s.host.Source != sourceOf(s.adb) {
 		return &waitingError{
 			reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessReady,
-			err: errors.New("the settings of this generation are being read"),
+			err: errors.New("the operator is reading the Secret that spec.secretRef names"),
 		}
 	}
 	if refused, ok := errors.AsType[*settingsError](s.host.Refusal); ok {

@@ -23,7 +23,7 @@ import (
 // from the cache at each scrape, so an object that is gone has no series any more. Without the
 // lease there is only the metric that says so.
 //
-// A database has at most 7 series here and 5 of package hosting, a campaign at most 20.
+// A database has at most 8 series here and 5 of package hosting, a campaign at most 20.
 type Metrics struct {
 	registry *hosting.Registry
 	leading  atomic.Pointer[leading] // nil: another replica leads

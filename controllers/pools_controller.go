@@ -126,7 +126,7 @@ func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionD
 		return nil, &settingsError{
 			reason:  v1alpha1.SecretNotFoundReason,
 			missing: field == uriField,
-			err:     fmt.Errorf("%s: there is no Secret %s/%s", field, namespace, name),
+			err:     fmt.Errorf("%s: there is no Secret %s/%s: create it, or correct the name", field, namespace, name),
 		}
 	case apierrors.IsForbidden(err) && field == uriField && r.deletedWithNamespace(ctx, adb):
 		return nil, &settingsError{
@@ -148,7 +148,7 @@ func (r *PoolsReconciler) secret(ctx context.Context, adb *v1alpha1.AttributionD
 	if len(value) == 0 {
 		return nil, &settingsError{
 			reason: v1alpha1.SecretKeyNotFoundReason,
-			err:    fmt.Errorf("%s: Secret %s/%s has no key %q, or nothing in it", field, namespace, name, key),
+			err:    fmt.Errorf("%s: Secret %s/%s has no key %q, or nothing in it: add the key, or correct its name", field, namespace, name, key),
 		}
 	}
 	return value, nil

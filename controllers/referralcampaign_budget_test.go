@@ -135,7 +135,7 @@ func TestInvalidBudgetIsNotDeclared(t *testing.T) {
 		}
 	}
 	for budget, says := range map[string]string{
-		`{"amount":"10.00","currency":"EUR"}`:  `spec.budget.currency: EUR is a currency that reward "inviter" of RewardPolicy five-dollars never has`,
+		`{"amount":"10.00","currency":"EUR"}`:  `spec.budget.currency: reward "inviter" of RewardPolicy five-dollars is never paid in EUR`,
 		`{"amount":"10.005","currency":"USD"}`: `spec.budget.amount: amount "10.005" has more decimals than USD`,
 	} {
 		w.patch("rcamp", "invite-friends", fmt.Sprintf(`{"budget":%s}`, budget))

@@ -53,7 +53,7 @@ func usable(adb *v1alpha1.AttributionDatabase) bool {
 // exist; nil: it can.
 func unusable(name types.NamespacedName, adb *v1alpha1.AttributionDatabase) error {
 	if adb == nil {
-		return fmt.Errorf("spec.databaseRef: there is no AttributionDatabase %s", name)
+		return fmt.Errorf("spec.databaseRef: there is no AttributionDatabase %s: create it, or correct the name", name)
 	}
 	ready := readyCondition(adb)
 	switch {

@@ -31,7 +31,7 @@ type specProblem struct {
 
 // consequences are what follows for the declared campaign, by the reason of the problem.
 var consequences = map[string]string{
-	v1alpha1.PolicyNotFoundReason:   "nothing new is admitted until there is",
+	v1alpha1.PolicyNotFoundReason:   "no pair is admitted until then",
 	v1alpha1.PolicyInvalidReason:    "the terms declared last stay in force",
 	v1alpha1.InvalidSpecReason:      "the terms and the budget declared last stay in force",
 	v1alpha1.TooManyRevisionsReason: "the terms declared last stay in force, if there were any",
@@ -61,7 +61,7 @@ func desire(campaign *v1alpha1.ReferralCampaign, policy *v1alpha1.RewardPolicy) 
 		if d.mode == database.Open {
 			d.mode = database.PolicyMissing
 		}
-		problem = &specProblem{v1alpha1.PolicyNotFoundReason, fmt.Errorf("spec.policyRef: there is no RewardPolicy %s", name)}
+		problem = &specProblem{v1alpha1.PolicyNotFoundReason, fmt.Errorf("spec.policyRef: there is no RewardPolicy %s: create it, or correct the name", name)}
 	} else if normalised, err := terms.FromPolicy(&policy.Spec); err != nil {
 		problem = &specProblem{v1alpha1.PolicyInvalidReason, fmt.Errorf("RewardPolicy %s: %w", name, err)}
 	} else {

@@ -89,12 +89,12 @@ func TestPlanOfWhatCanNeverWorkIsStalledInTheWordsOfTheRealThing(t *testing.T) {
 		},
 		{
 			"budget-currency", `{campaignRef: {name: invite-friends}, proposed: {campaign: {` + campaign + `, budget: {amount: "100", currency: EUR}}}}`,
-			v1alpha1.InvalidSpecReason, `spec.budget.currency: EUR is a currency that reward "inviter" of RewardPolicy five-dollars never has`,
+			v1alpha1.InvalidSpecReason, `spec.budget.currency: reward "inviter" of RewardPolicy five-dollars is never paid in EUR`,
 		},
 		{
 			"budget-of-the-proposed-policy", `{campaignRef: {name: invite-friends}, proposed: {policy: {` + fmt.Sprintf(fixed, "7.00", "EUR") +
 				`}, campaign: {` + campaign + `, budget: {amount: "100", currency: USD}}}}`,
-			v1alpha1.InvalidSpecReason, `spec.budget.currency: USD is a currency that reward "inviter" of RewardPolicy five-dollars never has`,
+			v1alpha1.InvalidSpecReason, `spec.budget.currency: reward "inviter" of RewardPolicy five-dollars is never paid in USD`,
 		},
 		{
 			"database", `{campaignRef: {name: invite-friends}, proposed: {campaign: {databaseRef: {name: other}, policyRef: {name: five-dollars}}}}`,
@@ -119,7 +119,7 @@ func TestPlanIsPendingWhileItsDatabaseIsAwayUntilTheDeadline(t *testing.T) {
 	w.apply(fiveDollarsYAML + "---" + inviteFriendsYAML)
 	plan := w.plan("waits", drift)
 	pending := w.awaitReason(plan, metav1.ConditionFalse, v1alpha1.PendingReason)
-	if pending.Message != "spec.databaseRef: there is no AttributionDatabase "+w.namespace+"/shop" {
+	if pending.Message != "spec.databaseRef: there is no AttributionDatabase "+w.namespace+"/shop: create it, or correct the name" {
 		t.Errorf("message: %s", pending.Message)
 	}
 	if !meta.IsStatusConditionTrue(plan.Status.Conditions, v1alpha1.ReconcilingCondition) || plan.Status.ObservedGeneration != -1 {

@@ -113,7 +113,7 @@ type AttributionDatabaseSpec struct {
 type Retention struct {
 	// touches is how long touches are kept, counted from their time. Older ones are deleted in small
 	// steps, once a day, except those within the longest attributionWindow of any campaign and those
-	// that a signup is attributed to. Counts of links do not shrink. Unset: touches are kept.
+	// that a signup is attributed to. The counts of a link's touches stay. Unset: touches are kept.
 	//
 	// +optional
 	Touches *Duration `json:"touches,omitempty"`
@@ -167,14 +167,15 @@ const (
 
 // DatabaseRoles are existing Postgres roles and what they may do.
 type DatabaseRoles struct {
-	// writers may record facts and read everything: the application's roles.
+	// writers may record facts, and read facts, results and what is declared, but not the engine's own
+	// tables: the application's roles.
 	//
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Writers []RoleName `json:"writers,omitempty"`
 
-	// readers may read everything.
+	// readers may read facts, results and what is declared, but not the engine's own tables.
 	//
 	// +optional
 	// +listType=set

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Condition types, with their kstatus meaning.
 const (
-	// ReadyCondition is always set. True: the spec of this generation is in force, or suspended, as
+	// ReadyCondition is set from the first report on. True: the spec of this generation is in force, or suspended, as
 	// the reason says. False: it is not in force, and the reason says why. Unknown is not used.
 	ReadyCondition = "Ready"
 

@@ -307,7 +307,8 @@ type CurrencyCredit struct {
 
 // Rollout is the progress of the newest revision that reaches existing pairs.
 type Rollout struct {
-	// revision is the number of that revision; without one, the revision in force.
+	// revision is the number of the newest revision that reaches existing pairs; if there is none, of
+	// the revision in force.
 	//
 	// +optional
 	Revision int64 `json:"revision"`

@@ -60,7 +60,7 @@ func requireAccess(kubernetes *rest.Config, client *http.Client) (metricsserver.
 			switch {
 			case err != nil:
 				log.Info("Cannot authorise a client of the metrics", "user", who.User.GetName(), "reason", err.Error())
-				http.Error(w, "the API server cannot be asked whether the client may", http.StatusServiceUnavailable)
+				http.Error(w, "the API server did not say whether the client may read metrics", http.StatusServiceUnavailable)
 			case decision != authorizer.DecisionAllow:
 				http.Error(w, "the client needs a role with verb get on this path", http.StatusForbidden)
 			default:

@@ -90,7 +90,7 @@ func TestReplicaThatIsNotLeaderDecidesToo(t *testing.T) {
 	leader := replica()
 	s.awaitReady()
 	follower := replica()
-	follower.awaitLog("Deciding credits")
+	follower.awaitLog("Engine started")
 	// The leader is gone, and its lease has not expired.
 	if err := leader.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

@@ -163,7 +163,7 @@ func (h *host) connectAndServe(ctx context.Context, config Config) {
 // failed records that work for the database panicked.
 func (h *host) failed(err error) {
 	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
-		h.log.Error("Work for the database has panicked", "panic", panicked.Value, "stack", string(panicked.Stack))
+		h.log.Error("A task of the database panicked", "panic", panicked.Value, "stack", string(panicked.Stack))
 	}
 	h.change(func(c *condition) { c.engine = err })
 }

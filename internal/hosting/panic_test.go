@@ -26,7 +26,7 @@ func TestPanicIsAFaultOfItsDatabaseOnly(t *testing.T) {
 			cause:   "ALTER TABLE referral.revision RENAME TO hidden; UPDATE referral.meta SET epoch = epoch + 1",
 			remedy:  "ALTER TABLE referral.hidden RENAME TO revision",
 		},
-		"in the host": {message: "Deciding credits", cause: "SELECT 1", remedy: "SELECT 1"},
+		"in the host": {message: "Engine started", cause: "SELECT 1", remedy: "SELECT 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func TestPanicIsAFaultOfItsDatabaseOnly(t *testing.T) {
 
 			handler.armed.Store(true)
 			w.asAdmin(test.cause)
-			if test.message == "Deciding credits" {
+			if test.message == "Engine started" {
 				w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.MaxConnections = 5 }))
 			}
 			state := w.await("a fault", func(s hosting.State) bool { return s.Fault != nil })

@@ -51,8 +51,8 @@ func (h *host) moment() (moment Moment, idle bool) {
 
 // ErrReportsInUse reports that there is no memory for the report of another database of a
 // namespace.
-var ErrReportsInUse = errors.New("the reports about all campaigns in the databases of this namespace take the memory that other namespaces " +
-	"leave for them: use fewer databases in one namespace, or remove the rows of table campaign that no object declares any more")
+var ErrReportsInUse = errors.New("the memory for counters is used up, since the databases of this namespace have too many campaigns: " +
+	"use fewer databases in one namespace, or remove the rows of table campaign that no ReferralCampaign declares")
 
 // reportMemory is what the reports of this process have reserved. A tenant has half of what the
 // others leave, so that there is always something left for the next one.

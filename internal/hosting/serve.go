@@ -114,12 +114,12 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	})
 	h.setEngine(e)
 	defer h.setEngine(nil)
-	h.log.Info("Deciding credits")
+	h.log.Info("Engine started")
 
 	err := h.watch(ctx, db, e, ended)
 	cancel()
 	beating.Wait()
-	h.log.Info("Deciding no more credits")
+	h.log.Info("Engine stopped")
 	if panicked(err) {
 		return err
 	}

@@ -54,7 +54,7 @@ type State struct {
 var (
 	ErrNotHosted  = errors.New("this replica does not know the database yet")
 	ErrConnecting = errors.New("the first connection to the database is being made")
-	ErrNotServing = errors.New("the schema has not been prepared yet")
+	ErrNotServing = errors.New("the schema is not migrated yet, or has another owner")
 	ErrBusy       = errors.New("the database is being used by others")
 	ErrSlow       = errors.New("the database is slow, and has to wait until other slow databases are done")
 )

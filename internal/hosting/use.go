@@ -104,7 +104,7 @@ func (r *Registry) lendContained(
 		return engine.Contain(func() error { return use(ctx, db) })
 	})
 	if panicked, ok := errors.AsType[*engine.PanicError](err); ok {
-		r.options.Log.Error("Work for the database has panicked", "attributionDatabase", name.String(), "work", work,
+		r.options.Log.Error("A task of the database panicked", "attributionDatabase", name.String(), "work", work,
 			"panic", panicked.Value, "stack", string(panicked.Stack))
 	}
 	return err

@@ -12,12 +12,12 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// errTooManyRounds means that logging in costs more processor time than a server may order.
-var errTooManyRounds = errors.New("the server orders too many rounds of SCRAM")
+// errTooManyRounds means that logging in costs more processor time than a server may ask for.
+var errTooManyRounds = errors.New("the server asks for too many iterations of SCRAM")
 
 // inspector reads what a server sends, after decryption and before the driver. Some messages cost
 // the driver more than their bytes: it keeps them for the life of the connection, or computes what
-// they order. In place of a message that exceeds a limit of limits.go, Read returns an error.
+// they ask for. In place of a message that exceeds a limit of limits.go, Read returns an error.
 //
 // A message is one byte for its kind, four for the length of the rest, and a body.
 type inspector struct {

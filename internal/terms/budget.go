@@ -39,9 +39,9 @@ func CheckBudget(budget *reward.Money, policy string, terms *reward.Terms) error
 		r := &terms.Rewards[i]
 		for _, can := range allowed(r, terms) {
 			if !slices.Contains(can.currencies, budget.Currency) {
-				return fmt.Errorf("%s: %s is a currency that reward %q of RewardPolicy %s never has (%s: %s), so no pair could "+
+				return fmt.Errorf("%s: reward %q of RewardPolicy %s is never paid in %s (%s: %s), so no pair could "+
 					"ever count: set the budget in the currency of all rewards, or follow another policy",
-					budgetPath.Child("currency"), budget.Currency, r.Name, policy, can.by, strings.Join(can.currencies, ", "))
+					budgetPath.Child("currency"), r.Name, policy, budget.Currency, can.by, strings.Join(can.currencies, ", "))
 			}
 		}
 	}

@@ -59,27 +59,27 @@ func TestCheckBudget(t *testing.T) {
 		{"a fixed reward in the budget's currency", `{rewards: [` + fixed + `]}`, "USD", ""},
 		{
 			"a fixed reward in another", `{rewards: [` + fixed + `]}`, "EUR",
-			`spec.budget.currency: EUR is a currency that reward "inviter" of RewardPolicy p never has (spec.rewards[inviter].fixed.currency: USD)` + never,
+			`spec.budget.currency: reward "inviter" of RewardPolicy p is never paid in EUR (spec.rewards[inviter].fixed.currency: USD)` + never,
 		},
 		{"tiers in the budget's currency", `{rewards: [` + tiered + `]}`, "EUR", ""},
 		{
 			"tiers in another", `{rewards: [` + tiered + `]}`, "USD",
-			`spec.budget.currency: USD is a currency that reward "regular" of RewardPolicy p never has (spec.rewards[regular].tiers: EUR)` + never,
+			`spec.budget.currency: reward "regular" of RewardPolicy p is never paid in USD (spec.rewards[regular].tiers: EUR)` + never,
 		},
 		{
 			"one reward in it is not enough", `{rewards: [` + fixed + `, ` + tiered + `]}`, "USD",
-			`spec.budget.currency: USD is a currency that reward "regular" of RewardPolicy p never has (spec.rewards[regular].tiers: EUR)` + never,
+			`spec.budget.currency: reward "regular" of RewardPolicy p is never paid in USD (spec.rewards[regular].tiers: EUR)` + never,
 		},
 		{"a percentage in any currency", `{rewards: [` + share + `]}`, "CHF", ""},
 		{"a percentage whose maximums list it", `{rewards: [` + bounded + `]}`, "EUR", ""},
 		{
 			"a percentage whose maximums do not", `{rewards: [` + bounded + `]}`, "CHF",
-			`spec.budget.currency: CHF is a currency that reward "friend" of RewardPolicy p never has (spec.rewards[friend].percentage.maximumAmounts: EUR, USD)` + never,
+			`spec.budget.currency: reward "friend" of RewardPolicy p is never paid in CHF (spec.rewards[friend].percentage.maximumAmounts: EUR, USD)` + never,
 		},
 		{"a percentage of purchases that count in it", `{` + inEUR + `rewards: [` + bounded + `]}`, "EUR", ""},
 		{
 			"a percentage of purchases that never count in it", `{` + inEUR + `rewards: [` + bounded + `]}`, "USD",
-			`spec.budget.currency: USD is a currency that reward "friend" of RewardPolicy p never has (spec.qualification.minimumAmounts: EUR)` + never,
+			`spec.budget.currency: reward "friend" of RewardPolicy p is never paid in USD (spec.qualification.minimumAmounts: EUR)` + never,
 		},
 		{"a fixed reward for purchases in another currency", `{` + inEUR + `rewards: [` + fixed + `]}`, "USD", ""},
 	}

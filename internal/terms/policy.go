@@ -139,8 +139,8 @@ func (p *problems) currencies(at *field.Path, spec *v1alpha1.RewardPolicySpec) {
 		}
 		common := slices.DeleteFunc(slices.Clone(left), func(c string) bool { return !slices.Contains(maximums, c) })
 		if len(common) == 0 {
-			p.add(here, fmt.Errorf("has none of the currencies %s that %s leaves, so no purchase could ever count: add one of them",
-				strings.Join(left, ", "), by))
+			p.add(here, fmt.Errorf("lists no currency that %s allows (%s), so no purchase could ever count: add one of them",
+				by, strings.Join(left, ", ")))
 			return
 		}
 		left, by = common, here

@@ -147,14 +147,14 @@ func TestFromPolicyNamesTheInvalidField(t *testing.T) {
 			"a maximum in none of the currencies with a minimum",
 			`{qualification: {minimumAmounts: [{amount: "20", currency: USD}, {amount: "20", currency: EUR}]},
 				rewards: [{name: friend, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: [{amount: "15", currency: GBP}]}}]}`,
-			`spec.rewards[friend].percentage.maximumAmounts: has none of the currencies USD, EUR that spec.qualification.minimumAmounts leaves, so no purchase could ever count: add one of them`,
+			`spec.rewards[friend].percentage.maximumAmounts: lists no currency that spec.qualification.minimumAmounts allows (USD, EUR), so no purchase could ever count: add one of them`,
 		},
 		{
 			"two maximums without a common currency",
 			`{rewards: [
 				{name: a, beneficiary: Referee, percentage: {rate: "10", maximumAmounts: [{amount: "15", currency: GBP}]}},
 				{name: b, beneficiary: Referrer, percentage: {rate: "10", maximumAmounts: [{amount: "15", currency: USD}]}}]}`,
-			`spec.rewards[b].percentage.maximumAmounts: has none of the currencies GBP that spec.rewards[a].percentage.maximumAmounts leaves, so no purchase could ever count: add one of them`,
+			`spec.rewards[b].percentage.maximumAmounts: lists no currency that spec.rewards[a].percentage.maximumAmounts allows (GBP), so no purchase could ever count: add one of them`,
 		},
 	}
 	for _, tc := range cases {

@@ -201,7 +201,7 @@ func decode[T any](object *unstructured.Unstructured) (*T, error) {
 		err = json.Unmarshal(data, typed)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %s is not as this version of kubectl-referral (%s) knows it: use the one of the operator's version: %w",
+		return nil, fmt.Errorf("%s %s cannot be read by kubectl-referral %s: install the operator's version: %w",
 			object.GetKind(), object.GetName(), version(), err)
 	}
 	return typed, nil
