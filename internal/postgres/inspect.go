@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// errTooManyRounds means that logging in costs more processor time than a server may ask for.
-var errTooManyRounds = errors.New("the server asks for too many iterations of SCRAM")
+// errTooManyIterations means that logging in costs more processor time than a server may ask for.
+var errTooManyIterations = errors.New("the server asks for too many iterations of SCRAM")
 
 // inspector reads what a server sends, after decryption and before the driver. Some messages cost
 // the driver more than their bytes: it keeps them for the life of the connection, or computes what
@@ -27,7 +27,7 @@ type inspector struct {
 	parameters map[string]int  // bytes by name
 	types      map[uint32]bool // OIDs
 	kept       int             // bytes of all parameters and types
-	rounds     int             // of SCRAM, in all logins of this connection
+	iterations int             // of SCRAM, in all logins of this connection
 }
 
 const headerBytes = 5
@@ -69,7 +69,7 @@ func (i *inspector) inspect() error {
 	var check func(body []byte) error
 	switch kind {
 	case 'R':
-		check = i.checkRounds
+		check = i.checkIterations
 	case 'S':
 		check = i.keepParameter
 	case 't':
@@ -129,19 +129,19 @@ func (i *inspector) checkKept() error {
 	return nil
 }
 
-// checkRounds reads the number of rounds of an AuthenticationSASLContinue, whose body is
-// "r=nonce,s=salt,i=rounds" after its code. What does not look so, the driver refuses.
-func (i *inspector) checkRounds(body []byte) error {
+// checkIterations reads the number of iterations of an AuthenticationSASLContinue, whose body is
+// "r=nonce,s=salt,i=iterations" after its code. The driver refuses other forms.
+func (i *inspector) checkIterations(body []byte) error {
 	if len(body) < 4 || binary.BigEndian.Uint32(body) != pgproto3.AuthTypeSASLContinue {
 		return nil
 	}
 	_, rest, _ := bytes.Cut(body[4:], []byte(","))
 	_, last, _ := bytes.Cut(rest, []byte(","))
-	if rounds, err := strconv.Atoi(string(bytes.TrimPrefix(last, []byte("i=")))); err == nil {
-		i.rounds += max(0, min(rounds, scramRounds+1))
+	if iterations, err := strconv.Atoi(string(bytes.TrimPrefix(last, []byte("i=")))); err == nil {
+		i.iterations += max(0, min(iterations, scramIterations+1))
 	}
-	if i.rounds > scramRounds {
-		return fmt.Errorf("%w: at most %d are accepted; lower its scram_iterations and set the user's password again", errTooManyRounds, scramRounds)
+	if i.iterations > scramIterations {
+		return fmt.Errorf("%w: at most %d are accepted; lower its scram_iterations and set the user's password again", errTooManyIterations, scramIterations)
 	}
 	return nil
 }

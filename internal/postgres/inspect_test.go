@@ -108,20 +108,20 @@ func TestDescriptionsOfStatementsTakeBoundedMemory(t *testing.T) {
 	}
 }
 
-// The rounds of SCRAM cost processor time that no context interrupts.
+// The iterations of SCRAM cost processor time that no context interrupts.
 func TestServerMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
 	const few = 1000
 	for name, test := range map[string]struct {
-		rounds  []int // of each login that the server asks for
-		slowly  bool  // the server's bytes arrive one by one
-		refused bool
+		iterations []int // of each login that the server asks for
+		slowly     bool  // the server's bytes arrive one by one
+		refused    bool
 	}{
-		"Postgres' default":             {rounds: []int{4096}},
-		"one byte at a time":            {rounds: []int{4096}, slowly: true},
-		"ten million":                   {rounds: []int{10_000_000}, refused: true},
-		"ten million, a byte at a time": {rounds: []int{10_000_000}, slowly: true, refused: true},
-		"one too many":                  {rounds: []int{100_001}, refused: true},
-		"too many in several logins":    {rounds: []int{few, 99_001}, refused: true},
+		"Postgres' default":             {iterations: []int{4096}},
+		"one byte at a time":            {iterations: []int{4096}, slowly: true},
+		"ten million":                   {iterations: []int{10_000_000}, refused: true},
+		"ten million, a byte at a time": {iterations: []int{10_000_000}, slowly: true, refused: true},
+		"one too many":                  {iterations: []int{100_001}, refused: true},
+		"too many in several logins":    {iterations: []int{few, 99_001}, refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			completed := make(chan int, 10)
@@ -129,7 +129,7 @@ func TestServerMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
 				if test.slowly {
 					c = slow{c}
 				}
-				return loggingIn(c, test.rounds, completed)
+				return loggingIn(c, test.iterations, completed)
 			})
 			db, err := postgres.Open(t.Context(), postgres.Config{URI: uriOf(address), Schema: postgres.DefaultSchema})
 			if !test.refused {
@@ -146,10 +146,10 @@ func TestServerMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
 			if got := postgres.Classify(err); got != postgres.ClassUnreachable {
 				t.Errorf("%v is %s", err, got)
 			}
-			if message := postgres.Message(err); !strings.Contains(message, "too many rounds of SCRAM") || !strings.Contains(message, "scram_iterations") {
+			if message := postgres.Message(err); !strings.Contains(message, "too many iterations of SCRAM") || !strings.Contains(message, "scram_iterations") {
 				t.Errorf("the message is %q", message)
 			}
-			if got := len(completed); got != len(test.rounds)-1 {
+			if got := len(completed); got != len(test.iterations)-1 {
 				t.Errorf("%d logins were computed", got)
 			}
 		})
@@ -258,13 +258,13 @@ func (s slow) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// loggingIn asks for a login by SCRAM with each number of rounds, and then answers pings.
-func loggingIn(c io.ReadWriter, rounds []int, completed chan<- int) error {
+// loggingIn asks for a login by SCRAM with each number of iterations, and then answers pings.
+func loggingIn(c io.ReadWriter, iterations []int, completed chan<- int) error {
 	backend := pgproto3.NewBackend(c, c)
 	if _, err := backend.ReceiveStartupMessage(); err != nil {
 		return err
 	}
-	for _, n := range rounds {
+	for _, n := range iterations {
 		if err := scram(backend, n); err != nil {
 			return err
 		}
@@ -285,7 +285,7 @@ func loggingIn(c io.ReadWriter, rounds []int, completed chan<- int) error {
 }
 
 // scram is one exchange with the user of uriOf, up to the proof that the server knows the password.
-func scram(backend *pgproto3.Backend, rounds int) error {
+func scram(backend *pgproto3.Backend, iterations int) error {
 	send := func(message pgproto3.BackendMessage, expect uint32) error {
 		backend.Send(message)
 		if err := backend.Flush(); err != nil {
@@ -307,7 +307,7 @@ func scram(backend *pgproto3.Backend, rounds int) error {
 	clientFirst := strings.TrimPrefix(string(first.Data), "n,,")
 	_, nonce, _ := strings.Cut(clientFirst, "r=")
 	salt := []byte("salt of a server")
-	serverFirst := fmt.Sprintf("r=%sabc,s=%s,i=%d", nonce, base64.StdEncoding.EncodeToString(salt), rounds)
+	serverFirst := fmt.Sprintf("r=%sabc,s=%s,i=%d", nonce, base64.StdEncoding.EncodeToString(salt), iterations)
 	if err := send(&pgproto3.AuthenticationSASLContinue{Data: []byte(serverFirst)}, pgproto3.AuthTypeSASLContinue); err != nil {
 		return err
 	}
@@ -319,7 +319,7 @@ func scram(backend *pgproto3.Backend, rounds int) error {
 		return io.ErrUnexpectedEOF
 	}
 	clientFinal, _, _ := strings.Cut(string(final.Data), ",p=")
-	salted, err := pbkdf2.Key(sha256.New, "s3cr3t", salt, rounds, sha256.Size)
+	salted, err := pbkdf2.Key(sha256.New, "s3cr3t", salt, iterations, sha256.Size)
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,9 @@ const (
 	parameterOverhead = 128
 	typeOverhead      = 512
 
-	// scramRounds bounds the rounds of SCRAM in which a connection derives a key from the password,
+	// scramIterations bounds the iterations of SCRAM in which a connection derives a key from the password,
 	// which no context interrupts: it is some 25 ms. Postgres' default is 4096.
-	scramRounds = 100_000
+	scramIterations = 100_000
 
 	// loginBytes bounds everything that a server sends until a connection is ready.
 	loginBytes = 1 << 20
