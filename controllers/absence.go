@@ -18,7 +18,7 @@ import (
 const absenceGrace = 10 * time.Minute
 
 // mostGone is how many campaigns of one database, whose objects are gone, are remembered: as many
-// as a report has. One that is forgotten is absent.
+// as a report has. Beyond that, arbitrary ones are forgotten, and count as absent.
 const mostGone = 10_000
 
 // absence distinguishes a campaign whose object was deleted from one whose object is absent. The
@@ -29,8 +29,8 @@ const mostGone = 10_000
 //	never seen by this process      → absent: closed after absenceGrace; it may come back
 //	refers to another database      → absent, until the schema is given back
 //
-// An object that was deleted before it could declare its campaign counts as well: the one that
-// declared it went before.
+// The campaign counts as deleted, too, if a second object of its name was deleted before it declared
+// anything: the first, which declared the campaign, is gone as well.
 //
 // Each manager starts with an empty absence. Its reconcilers run only once caches are in sync.
 type absence struct {
@@ -67,8 +67,8 @@ func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	}
 }
 
-// lastSeen returns the UID of the newest object of a campaign that this process has seen; false: it
-// has seen none, or one that refers to another database, as of the owner of the schema before.
+// lastSeen returns the UID of the newest object of a campaign that this process has seen; false:
+// it has seen none, or that object refers to another database.
 func (a *absence) lastSeen(campaign, database client.ObjectKey) (uid types.UID, seen bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,9 +106,9 @@ func (a *absence) goneFrom(database client.ObjectKey) map[client.ObjectKey]types
 	return maps.Clone(a.gone[database])
 }
 
-// forgetUndeclared drops what is known of those of the campaigns whose objects are gone that the
-// database does not have, or has Closed: there is nothing left to do about their absence. The
-// database was read after goneFrom returned them, so none of them is declared later.
+// forgetUndeclared forgets those of the campaigns in gone that the database does not have, or has
+// Closed: there is nothing left to do about their absence. The database was read after goneFrom
+// returned gone, so none of them is declared later.
 func (a *absence) forgetUndeclared(from client.ObjectKey, gone map[client.ObjectKey]types.UID, declared []database.CampaignStatus) {
 	if len(gone) == 0 {
 		return

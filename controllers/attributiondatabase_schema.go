@@ -179,8 +179,9 @@ func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
 	return nil
 }
 
-// migrate creates the schema, or brings it to this binary's versions. Of an older schema it may not
-// be known whether it is suspended. Conditions: MigrationFailed.
+// migrate creates the schema, or brings it to this binary's versions. Whether an older schema is
+// suspended may not be readable, so the API server itself is asked before. Conditions:
+// MigrationFailed.
 func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *databaseScope) error {
 	if s.current() || s.adb.Suspended() {
 		return nil

@@ -26,8 +26,8 @@ func newBusyRetries(shortest, longest time.Duration) *busyRetries {
 	return &busyRetries{shortest: shortest, longest: longest, waiting: map[string]map[string]bool{}}
 }
 
-// busy is how a reconcile of an object ends that found its database busy. The object waits for its
-// next one, and no condition shows that.
+// busy returns the error of a reconcile that found its database busy. The object waits for its next
+// reconcile, and no condition shows that.
 func (b *busyRetries) busy(object types.NamespacedName, err error) error {
 	return &waitingError{shown: never, requeueAfter: b.wait(object), err: err}
 }

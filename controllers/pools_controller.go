@@ -207,7 +207,7 @@ func (e *settingsError) Error() string {
 
 func (e *settingsError) Unwrap() error { return e.err }
 
-// outcome is how a reconcile ends that needs the settings.
+// outcome returns the error of a reconcile that needs the settings.
 func (e *settingsError) outcome() error {
 	if e.hopeless {
 		return &stalledError{reason: e.reason, err: e}

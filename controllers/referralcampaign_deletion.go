@@ -61,9 +61,9 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	return r.release(ctx, s, "the campaign is closed, and keeps its credits")
 }
 
-// endReversal closes a campaign before our finalizer goes, and with it the object that says Retain,
-// since an earlier Reverse may go on. It does not wait for a database that is not served: there the
-// campaign is closed once it is found without an object.
+// endReversal closes a campaign before our finalizer is removed: afterwards no object says Retain any
+// more, and a reversal that an earlier Reverse began would go on. It does not wait for a database
+// that is not served: there the campaign is closed once it is found without an object.
 func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaignScope) {
 	served := s.adb != nil && usable(s.adb) && s.host.Phase == hosting.Serving
 	if !served || !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) || r.requireObject(ctx, s) != nil {
@@ -78,8 +78,8 @@ func (r *ReferralCampaignReconciler) endReversal(ctx context.Context, s *campaig
 // shows may have been followed by another object of the name, whose campaign must not be closed or
 // reversed.
 //
-// That matters only where another object has declared the campaign last, as far as is known: a
-// later one records this object as deleted, so the database ignores it.
+// It is not asked if this object declared the campaign last, as far as is known: a later object
+// would have recorded this one as deleted, and the database ignores deleted objects.
 func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campaignScope) error {
 	if s.counters.UID == string(s.campaign.UID) {
 		return nil

@@ -30,8 +30,8 @@ func suspendedDatabase(adb *v1alpha1.AttributionDatabase) string {
 }
 
 // confirmResumption requires that the API server itself has this object and does not suspend it. A
-// cache that lags behind may lack the annotation that suspends, which raises no generation: what a
-// leader before has suspended would be resumed.
+// cache that lags behind may lack the annotation that suspends, which raises no generation: a
+// suspension that the leader before has declared would be lifted.
 func confirmResumption[T any, P interface {
 	*T
 	client.Object

@@ -11,8 +11,8 @@ import (
 	"github.com/referral-operator/referral-operator/internal/quota"
 )
 
-// quietLifetime is how long a report of an idle database is used. It bounds how long what another
-// replica does unnoticed stays out of it.
+// quietLifetime is how long a report of an idle database is used: the longest time that a change by
+// another replica, which this engine does not notice, is missing from it.
 const quietLifetime = 2 * time.Minute
 
 // report is the newest status that was read from a database.
@@ -22,7 +22,8 @@ type report struct {
 	moment Moment // before it was read
 }
 
-// Moment is what the engine of a database had noticed at a moment.
+// Moment is an engine and the number of what it had noticed at a moment. If two moments are equal,
+// the engine noticed nothing in between.
 type Moment struct {
 	engine   *engine.Engine // nil: none ran
 	activity uint64
@@ -38,7 +39,7 @@ func (r *Registry) Moment(name types.NamespacedName) Moment {
 	return moment
 }
 
-// moment also returns whether the engine notices all that happens.
+// moment also returns whether the engine is idle, and so notices each change at once.
 func (h *host) moment() (moment Moment, idle bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

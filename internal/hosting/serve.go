@@ -30,8 +30,8 @@ const (
 	// soundAfter is how long an engine must run after a panic until the panic counts as over.
 	soundAfter = 5 * time.Second
 
-	// patience is how many checks in a row an engine must fail before it counts as failing: one
-	// lost connection does not.
+	// patience is after how many failed checks in a row an engine counts as failing, so that one lost
+	// connection does not show.
 	patience = 3
 )
 
@@ -126,7 +126,7 @@ func (h *host) runEngine(ctx context.Context, db *postgres.DB, identity database
 	return nil
 }
 
-// watch keeps the host's condition true to its running engine, and returns the engine's error when
+// watch updates the host's condition from its running engine, and returns the engine's error when
 // it has ended.
 func (h *host) watch(ctx context.Context, db *postgres.DB, e *engine.Engine, ended <-chan error) error {
 	var last error

@@ -71,9 +71,9 @@ func cutsOff(class postgres.Class) bool {
 	}
 }
 
-// condition is what a host keeps its State in. Its outage is a circuit that spares reconciles the
-// wait for a dead database: a use that finds the database cut off opens it, and the next use that
-// succeeds closes it. Guarded by the host's mutex.
+// condition is what a host keeps its State in. Its outage is a circuit breaker that spares
+// reconciles the wait for a dead database: a use that finds the database cut off opens it, and the
+// next use that succeeds closes it. Guarded by the host's mutex.
 type condition struct {
 	phase   Phase
 	refusal error

@@ -42,9 +42,9 @@ const (
 	// once. It is more than the engine reads for its largest referee.
 	readBytes = 96 << 20
 
-	// writingBytes bounds the buffers of what a server sends while it is sent a statement, until the
-	// connection is acquired again. If sending takes long the driver reads meanwhile, and keeps a
-	// buffer of bufferBytes for each read, however little was read.
+	// writingBytes bounds the buffers of what a server sends while a statement is being sent to it,
+	// until the connection is acquired again. If sending takes long the driver reads meanwhile, and
+	// keeps a buffer of bufferBytes for each read, however little was read.
 	writingBytes = 16 << 20
 	bufferBytes  = 8 << 10
 

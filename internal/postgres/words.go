@@ -56,8 +56,8 @@ const (
 )
 
 // secretNames are the user, the password and the database of a connection URI. They are parts of a
-// Secret, and no message contains them. A server that means to give a password away can still write
-// it backwards; this is about one that repeats it.
+// Secret, and no message contains them. They are concealed
+// where a server repeats them, not where it encodes them.
 type secretNames []secretName
 
 type secretName struct {

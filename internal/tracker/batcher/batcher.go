@@ -18,7 +18,7 @@ var ErrFull = errors.New("too many requests wait for the database")
 // A Batcher needs no Run: its goroutines start when items arrive and end when none wait.
 type Batcher[I, O any] struct {
 	// Do processes a batch and returns one answer per item, in their order. Its context has the
-	// values of some caller's and is never cancelled; Do bounds its own time.
+	// values of one caller's context and is never cancelled; Do bounds its own time.
 	Do func(ctx context.Context, items []I) []O
 
 	BatchSize int // most items in a batch

@@ -42,11 +42,11 @@ type Connections struct {
 	open    int
 	refused uint64
 	evicted uint64
-	// idle are the connections between two requests, or after the answer of their last one, reading
-	// those whose header has begun and not ended, and sending those in a request to which a part of the
-	// answer is being sent; the first has been so for longest. usualReading are those of reading whose
-	// header is a usual one.
-	idle, reading, sending, usualReading list.List
+	// Connections by what they do. The first of a list has done it for longest.
+	idle         list.List // between two requests, or after the answer of the last one
+	reading      list.List // the header has begun and not ended
+	sending      list.List // in a request; a part of its answer is being sent
+	usualReading list.List // those of reading whose header is a usual one
 }
 
 // NewConnections allows so many connections at a time, and so many bytes of their headers: a third
