@@ -196,7 +196,8 @@ const (
 	// was created.
 	TooManyPlansReason = "TooManyPlans"
 
-	// DeadlineExceededReason, Stalled: the plan had not finished an hour after it was created.
+	// DeadlineExceededReason, Stalled: the plan ran for an hour, or had not finished 24 hours after it
+	// was created.
 	DeadlineExceededReason = "DeadlineExceeded"
 )
 
