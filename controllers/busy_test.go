@@ -95,7 +95,7 @@ func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
 		adb := &v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "shop", Generation: 2}}
 		campaign := campaignOf(client.ObjectKeyFromObject(adb), "invite")
 		campaign.Generation = 2
-		campaigns.registry = busyRegistry{campaigns.registry.(*hosting.Registry), unavailable}
+		campaigns.registry = busyRegistry{hosting.NewRegistry(hosting.Options{}), unavailable}
 		reconcile := func() {
 			t.Helper()
 			s := &campaignScope{campaign: campaign, adb: adb}

@@ -110,7 +110,7 @@ func (t *turns[J]) next() (J, bool) {
 			return quick, true
 		}
 	}
-	t.makeRoom(waiting)
+	t.interrupt(waiting)
 	var none J
 	return none, false
 }
@@ -127,7 +127,7 @@ func (t *turns[J]) first(waiting []J, eligible func(place) bool) (first J, found
 
 // fits reports whether a job may run beside those that run, apart from their number.
 func (t *turns[J]) fits(of place) bool {
-	return t.running[of.namespace] == nil && !(of.long && t.longRuns())
+	return t.running[of.namespace] == nil && (!of.long || !t.longRuns())
 }
 
 func (t *turns[J]) longRuns() bool {
@@ -139,9 +139,9 @@ func (t *turns[J]) longRuns() bool {
 	return false
 }
 
-// makeRoom ends a job that has run for turnLength, if it keeps a waiting one from starting and may
+// interrupt ends a job that has run for turnLength, if it keeps a waiting one from starting and may
 // not run on as the long one. It ends one at a time.
-func (t *turns[J]) makeRoom(waiting []J) {
+func (t *turns[J]) interrupt(waiting []J) {
 	if !slices.ContainsFunc(waiting, func(job J) bool { return t.fits(job.place()) }) {
 		return
 	}
