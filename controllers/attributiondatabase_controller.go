@@ -47,6 +47,7 @@ type AttributionDatabaseReconciler struct {
 	verifications  *hosting.Verifications
 	now            func() time.Time
 	retries        *busyRetries
+	refused        failing // slow databases that have to wait until other slow ones are done
 }
 
 // +kubebuilder:rbac:groups=referral-operator.io,resources=attributiondatabases,verbs=get;list;watch;patch
@@ -63,6 +64,7 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 			r.granted.forget(request.NamespacedName)
 			r.verifications.Drop(request.NamespacedName)
 			r.absence.forgetDatabase(request.NamespacedName)
+			r.refused.ended(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

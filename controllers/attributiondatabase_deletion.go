@@ -55,10 +55,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 			err: errors.New("the ownership of the schema is being given up"),
 		}
 	}
-	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
-		s.db = db
-		return runPhases(ctx, s, []phase[*databaseScope]{r.observeSchema, r.releaseSchema})
-	})
+	err := r.prepare(ctx, s, r.observeSchema, r.releaseSchema)
 	if err == nil || databaseGone(s.host, r.now()) || neverOwned(s.adb) {
 		return nil
 	}
@@ -66,7 +63,7 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return wait
 	}
 	if errors.Is(err, hosting.ErrSlow) {
-		return r.retries.busy(s.name, err)
+		return r.awaitSlot(s, v1alpha1.TerminatingReason, fmt.Errorf("the ownership of schema %s is given up later: %w", s.adb.Spec.Schema, err))
 	}
 	cause := postgres.Message(err)
 	letGo := fmt.Sprintf("to have the object removed and the schema stay owned, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)

@@ -44,7 +44,7 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):
-		return r.retries.busy(s.name, err)
+		return r.awaitSlot(s, v1alpha1.SlowReason, err)
 	case errors.As(err, &refused):
 		return refused.outcome()
 	case errors.As(err, &owned):

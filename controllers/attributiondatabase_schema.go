@@ -11,6 +11,7 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
+	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -31,17 +32,34 @@ const (
 //
 // Conditions: those of its phases, and those of explain and explainStale.
 func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *databaseScope) error {
-	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
-		s.db = db
-		return runPhases(ctx, s, r.schemaPhases())
-	})
-	if err != nil {
+	if err := r.prepare(ctx, s, r.schemaPhases()...); err != nil {
 		return r.explain(s, err, v1alpha1.FailedReason)
 	}
 	if s.stale != nil {
 		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "")
 	}
 	return nil
+}
+
+// prepare runs phases on the connections of the database.
+func (r *AttributionDatabaseReconciler) prepare(ctx context.Context, s *databaseScope, phases ...phase[*databaseScope]) error {
+	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
+		s.db = db
+		return runPhases(ctx, s, phases)
+	})
+	if !errors.Is(err, hosting.ErrSlow) {
+		r.refused.ended(s.name)
+	}
+	return err
+}
+
+// awaitSlot is how a reconcile ends whose database is slow, and has to wait until other slow ones are
+// done. A wait that lasts shows as reason while an edit of the spec is not in force.
+func (r *AttributionDatabaseReconciler) awaitSlot(s *databaseScope, reason string, err error) error {
+	if r.refused.lasts(s.name, r.now()) < outagePatience {
+		return r.retries.busy(s.name, err)
+	}
+	return r.retries.longBusy(s.name, reason, err)
 }
 
 // keepStale lets the other phases go on where a setting is older than what is in force: campaigns

@@ -32,6 +32,12 @@ func (b *busyRetries) busy(object types.NamespacedName, err error) error {
 	return &waitingError{shown: never, requeueAfter: b.wait(object), err: err}
 }
 
+// longBusy is busy for an object that has waited for outagePatience. The wait shows in conditions,
+// unless the object is settled.
+func (b *busyRetries) longBusy(object types.NamespacedName, reason string, err error) error {
+	return &waitingError{reason: reason, shown: unlessSettled, requeueAfter: b.wait(object), err: err}
+}
+
 // wait records that an object waits, and returns for how long.
 func (b *busyRetries) wait(object types.NamespacedName) time.Duration {
 	b.mu.Lock()

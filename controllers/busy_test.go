@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,15 +55,18 @@ func TestObjectsWaitLongerTheMoreOfTheirNamespaceWait(t *testing.T) {
 	}
 }
 
-// busyRegistry has a database that is always used by others.
-type busyRegistry struct{ *hosting.Registry }
+// busyRegistry has a database that cannot be used because of others.
+type busyRegistry struct {
+	*hosting.Registry
+	err error
+}
 
-func (busyRegistry) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
-	return hosting.ErrBusy
+func (r busyRegistry) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
+	return r.err
 }
 
 func TestCampaignsOfABusyDatabaseAreTriedLessOftenTheMoreOfThemWait(t *testing.T) {
-	r, campaign := newCampaignReconciler(t, busyRegistry{hosting.NewRegistry(hosting.Options{})})
+	r, campaign := newCampaignReconciler(t, busyRegistry{hosting.NewRegistry(hosting.Options{}), hosting.ErrBusy})
 	wait := func() time.Duration {
 		result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: campaign})
 		if err != nil {
@@ -77,6 +82,59 @@ func TestCampaignsOfABusyDatabaseAreTriedLessOftenTheMoreOfThemWait(t *testing.T
 	}
 	if got := wait(); got < longestBusyWait/2 || got > 2*longestBusyWait {
 		t.Errorf("one of a thousand campaigns waits %s", got)
+	}
+}
+
+// An edit that is not in force says why once it has waited for as long as an outage may last.
+func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
+	for name, unavailable := range map[string]error{"busy": hosting.ErrBusy, "slow": hosting.ErrSlow} {
+		databases, campaigns := newReconcilers(t)
+		now := time.Now()
+		databases.now = func() time.Time { return now }
+		campaigns.now = databases.now
+		adb := &v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: "growth", Name: "shop", Generation: 2}}
+		campaign := campaignOf(client.ObjectKeyFromObject(adb), "invite")
+		campaign.Generation = 2
+		campaigns.registry = busyRegistry{hosting.NewRegistry(hosting.Options{}), unavailable}
+		reconcile := func() {
+			t.Helper()
+			s := &campaignScope{campaign: campaign, adb: adb}
+			_, err := conclude(campaign, success{}, campaigns.use(t.Context(), s, nil, campaigns.databaseError(s)))
+			_, adbErr := conclude(adb, success{}, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason))
+			if err := errors.Join(err, adbErr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shows := func(object resource, reason, message string) {
+			t.Helper()
+			ready := readyCondition(object)
+			if ready == nil || ready.Reason != reason || !strings.Contains(ready.Message, message) {
+				t.Errorf("%s: %T shows %+v, want %s", name, object, ready, reason)
+			}
+		}
+		for _, object := range []resource{adb, campaign} { // with an earlier spec
+			object.SetObservedGeneration(1)
+			setReady(object, metav1.ConditionTrue, v1alpha1.ReadyReason, "")
+		}
+		reconcile()
+		now = now.Add(outagePatience - time.Second)
+		reconcile()
+		shows(adb, v1alpha1.ReadyReason, "")
+		shows(campaign, v1alpha1.ReadyReason, "")
+		now = now.Add(time.Second)
+		reconcile()
+		shows(adb, v1alpha1.SlowReason, "until other slow databases are done")
+		shows(campaign, v1alpha1.DatabaseNotReadyReason, "AttributionDatabase growth/shop cannot be used: "+unavailable.Error())
+		if !usable(adb) {
+			t.Errorf("%s: campaigns wait although the engine runs", name)
+		}
+		for _, object := range []resource{adb, campaign} { // now without an edit
+			object.SetObservedGeneration(2)
+			setReady(object, metav1.ConditionTrue, v1alpha1.ReadyReason, "")
+		}
+		reconcile()
+		shows(adb, v1alpha1.ReadyReason, "")
+		shows(campaign, v1alpha1.ReadyReason, "")
 	}
 }
 

@@ -7,31 +7,31 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// failing remembers since when each use of a campaign's database has failed. The zero value
-// remembers none.
+// failing remembers since when uses of a database have failed, by the object of the reconciles. The
+// zero value remembers none.
 type failing struct {
 	mu    sync.Mutex
 	since map[client.ObjectKey]time.Time
 }
 
 // lasts records a failure, and returns for how long uses have failed without a success.
-func (f *failing) lasts(campaign client.ObjectKey, now time.Time) time.Duration {
+func (f *failing) lasts(object client.ObjectKey, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.since == nil {
 		f.since = map[client.ObjectKey]time.Time{}
 	}
-	first, found := f.since[campaign]
+	first, found := f.since[object]
 	if !found {
 		first = now
-		f.since[campaign] = now
+		f.since[object] = now
 	}
 	return now.Sub(first)
 }
 
-// ended records a success, or that the campaign is gone.
-func (f *failing) ended(campaign client.ObjectKey) {
+// ended records a success, or that the object is gone.
+func (f *failing) ended(object client.ObjectKey) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.since, campaign)
+	delete(f.since, object)
 }

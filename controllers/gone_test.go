@@ -41,6 +41,7 @@ func TestNothingIsKeptOfADatabaseThatIsGone(t *testing.T) {
 	for n := range 10 {
 		name := types.NamespacedName{Namespace: "growth", Name: fmt.Sprint("preview-", n)}
 		databases.granted.remember(name, granted{db: &postgres.DB{}})
+		databases.refused.lasts(name, time.Now())
 		databases.verifications.Start(name, "uid", "")
 		databases.absence.observe(&v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: "uid"}}, true)
 		databases.absence.saw(campaignOf(name, "invite"))
@@ -54,6 +55,9 @@ func TestNothingIsKeptOfADatabaseThatIsGone(t *testing.T) {
 	}
 	if kept := databases.granted.found; len(kept) > 0 {
 		t.Errorf("of roles it keeps %v", kept)
+	}
+	if kept := databases.refused.since; len(kept) > 0 {
+		t.Errorf("of waits it keeps %v", kept)
 	}
 	if a := databases.absence; len(a.ready)+len(a.seen)+len(a.gone) > 0 {
 		t.Errorf("it keeps databases %v, campaigns %v, deleted campaigns %v", a.ready, a.seen, a.gone)

@@ -41,6 +41,7 @@ var outages = map[string]bool{
 var harmless = map[string]bool{
 	v1alpha1.InUseReason:        true,
 	v1alpha1.RoleNotFoundReason: true,
+	v1alpha1.SlowReason:         true,
 }
 
 // usable reports whether a database is Ready, or can be used although it is not.
@@ -98,8 +99,8 @@ func (s *campaignScope) servedAsBefore() bool {
 	return ready != nil && ready.Reason == v1alpha1.InvalidSpecReason && s.host.Phase == hosting.Serving && s.host.Refusal == nil
 }
 
-// use uses the campaign's database. While it is busy the campaign waits for its next turn; failed
-// makes any other error the outcome of the phase.
+// use uses the campaign's database; failed makes an error the outcome of the phase. While the
+// database is busy the campaign waits for its next turn, which no condition shows at first.
 func (r *ReferralCampaignReconciler) use(
 	ctx context.Context, s *campaignScope, do func(context.Context, *postgres.DB) error, failed func(error) error,
 ) error {
@@ -108,10 +109,19 @@ func (r *ReferralCampaignReconciler) use(
 	case err == nil:
 		r.failing.ended(client.ObjectKeyFromObject(s.campaign))
 		return nil
-	case errors.Is(err, hosting.ErrBusy):
-		return r.retries.busy(client.ObjectKeyFromObject(s.campaign), err)
+	case errors.Is(err, hosting.ErrBusy), errors.Is(err, hosting.ErrSlow):
+		return r.busy(client.ObjectKeyFromObject(s.campaign), err, failed)
 	}
 	return failed(err)
+}
+
+// busy is the outcome of a phase that found the database busy.
+func (r *ReferralCampaignReconciler) busy(campaign client.ObjectKey, err error, failed func(error) error) error {
+	wait, ok := errors.AsType[*waitingError](failed(err))
+	if !ok || r.failing.lasts(campaign, r.now()) < outagePatience {
+		return r.retries.busy(campaign, err)
+	}
+	return r.retries.longBusy(campaign, wait.reason, wait.err)
 }
 
 // databaseError returns the outcome of failed uses of a database whose AttributionDatabase still

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// planDeadline is how long after its creation a plan may finish.
-	planDeadline = time.Hour
+	// planDeadline is how long after its creation a plan may finish. It is far longer than a run may
+	// take (see hosting.ErrPlanTimeout): the plans of others, and outages, use up none of a plan's time.
+	planDeadline = 24 * time.Hour
 
 	// maxUnfinishedPlans is how many plans of a namespace may be unfinished at a time.
 	maxUnfinishedPlans = 20

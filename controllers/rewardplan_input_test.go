@@ -133,11 +133,11 @@ func TestPlanIsPendingWhileItsDatabaseIsAwayUntilTheDeadline(t *testing.T) {
 		ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ReadyCondition)
 		return ready.Reason == v1alpha1.PendingReason && strings.Contains(ready.Message, "is not ready: "+v1alpha1.UnreachableReason)
 	})
-	w.ahead.Store(int64(time.Hour))
+	w.ahead.Store(int64(24 * time.Hour))
 	w.kubectl("", "annotate", "adb", "shop", v1alpha1.RequestedAtAnnotation+"=now")
 	w.patch("rpol", "five-dollars", `{"holdPeriod":"1h"}`) // wakes the plan
 	if message := w.awaitStalled(plan, v1alpha1.DeadlineExceededReason); !strings.Contains(message,
-		"not finished within 1h0m0s of its creation; last: Pending: AttributionDatabase "+w.namespace+"/shop is not ready: Unreachable") {
+		"not finished within 24h0m0s of its creation; last: Pending: AttributionDatabase "+w.namespace+"/shop is not ready: Unreachable") {
 		t.Errorf("message: %s", message)
 	}
 }

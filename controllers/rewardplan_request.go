@@ -69,8 +69,8 @@ func (s *planScope) pending(requeueAfter time.Duration, why error) error {
 	return &waitingError{reason: v1alpha1.PendingReason, requeueAfter: requeueAfter, err: why}
 }
 
-// await has the plan run, and waits until it has ended. Conditions: Pending, Running; Failed, which
-// is Stalled.
+// await has the plan run, and waits until it has ended. Conditions: Pending, Running; Failed and
+// DeadlineExceeded, which are Stalled.
 func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 	job, err := s.job()
 	if err != nil {
@@ -82,6 +82,8 @@ func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 		s.result = state.Result
 		s.plan.Status.Progress = &v1alpha1.PlanProgress{Decided: state.Decided, Total: state.Total}
 		return nil
+	case errors.Is(state.Err, hosting.ErrPlanTimeout):
+		return stalled(v1alpha1.DeadlineExceededReason, "the plan cannot be worked out: %w", state.Err)
 	case state.Err != nil && !passes(state.Err):
 		return stalled(v1alpha1.FailedReason, "the plan cannot be worked out: %s", postgres.Message(state.Err))
 	case state.Err != nil:
@@ -92,6 +94,9 @@ func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 		s.plan.Status.Progress = &v1alpha1.PlanProgress{Decided: state.Decided, Total: state.Total}
 		return &waitingError{reason: v1alpha1.RunningReason, requeueAfter: s.rest, err: errors.New(
 			"the referees are being decided under what is proposed; status.progress says how many have been")}
+	case state.Interrupted:
+		return s.pending(s.rest, errors.New("the plan takes long and has given way to plans of other namespaces; it starts again, "+
+			"and then runs to its end, in turn with other long plans: one runs at a time"))
 	}
 	return s.pending(s.rest, errors.New("waiting for other plans: one runs per namespace and two in the whole installation; namespaces take turns"))
 }

@@ -122,6 +122,10 @@ const (
 	// ended the engine, which starts again with growing pauses; the message has the last error.
 	EngineFailingReason = "EngineFailing"
 
+	// SlowReason: the database is slow, and an edit of the spec has waited for longer than a minute
+	// until other slow databases are done. Facts are decided as before.
+	SlowReason = "Slow"
+
 	// VerifiedReason, LedgerConsistent=True: the last verification found nothing wrong.
 	VerifiedReason = "Verified"
 
@@ -196,7 +200,8 @@ const (
 	// was created.
 	TooManyPlansReason = "TooManyPlans"
 
-	// DeadlineExceededReason, Stalled: the plan had not finished an hour after it was created.
+	// DeadlineExceededReason, Stalled: the plan ran for an hour, or had not finished 24 hours after it
+	// was created.
 	DeadlineExceededReason = "DeadlineExceeded"
 )
 

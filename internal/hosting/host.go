@@ -56,7 +56,7 @@ type host struct {
 	report     *report        // nil: none was read
 	unreported bool           // there was no memory for the newest report
 	dropped    bool           // no report is kept any more
-	slowAt     time.Time      // when the last slow use ended; zero: the database does not count as slow
+	slowAt     time.Time      // when the last slow use ended; zero: there was none
 
 	reportMemory quota.Kept // of report
 

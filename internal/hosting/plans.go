@@ -3,7 +3,10 @@ package hosting
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +16,16 @@ import (
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
-// progressInterval is how often the progress of a running plan is fed at most.
-const progressInterval = 5 * time.Second
+const (
+	// progressInterval is how often the progress of a running plan is fed at most.
+	progressInterval = 5 * time.Second
+
+	// planTimeout is how long one run of a plan may take.
+	planTimeout = time.Hour
+)
+
+// ErrPlanTimeout is why a plan has failed that has run for too long.
+var ErrPlanTimeout = fmt.Errorf("it has run for %s and not ended: look why the database answers so slowly", planTimeout)
 
 // PlanJob is the work that a RewardPlan requests.
 type PlanJob struct {
@@ -32,6 +43,7 @@ func (j PlanJob) same(other PlanJob) bool {
 // PlanState is how far a plan is. One of Result and Err is set once it has ended.
 type PlanState struct {
 	Running        bool
+	Interrupted    bool  // does not run: it ran for long, has given way, and starts again as a long plan
 	Decided, Total int64 // as of the last time that the plan was fed
 	Result         *engine.PlanResult
 	Err            error
@@ -44,15 +56,15 @@ func (s PlanState) Ended() bool { return s.Result != nil || s.Err != nil }
 type PlanFunc func(context.Context, types.NamespacedName, engine.PlanRequest) (*engine.PlanResult, error)
 
 // Plans runs plans beside the engines: one at a time per namespace and so per database, two in all.
-// Namespaces take turns. What it knows is in memory only: a process that becomes leader starts all
-// unfinished plans again.
+// Namespaces take turns; see turns for plans that take long. What it knows is in memory only: a
+// process that becomes leader starts all unfinished plans again.
 type Plans struct {
 	run   PlanFunc
 	moved *Feed
 
 	mu    sync.Mutex
 	plans map[types.NamespacedName]*plan
-	turns turns
+	turns turns[*plan]
 }
 
 // plan is one RewardPlan, guarded by the mutex of Plans.
@@ -63,12 +75,15 @@ type plan struct {
 	decided int64 // newer than those of state
 	total   int64
 	fedAt   time.Time
-	end     context.CancelFunc // nil: has not been started
+	long    bool               // it has given way to others, and runs as a long one
+	end     context.CancelFunc // nil: has yet to start
 }
 
 // NewPlans returns an empty Plans. Registry.Plan is the run of a process.
 func NewPlans(run PlanFunc) *Plans {
-	return &Plans{run: run, moved: NewFeed(), plans: map[types.NamespacedName]*plan{}, turns: newTurns()}
+	p := &Plans{run: run, moved: NewFeed(), plans: map[types.NamespacedName]*plan{}}
+	p.turns = newTurns(p.waiting, planTimeout, ErrPlanTimeout)
+	return p
 }
 
 // Moved feeds the names of plans that have started, progressed or ended.
@@ -146,53 +161,36 @@ func (p *Plans) Drop(name types.NamespacedName) {
 func (p *Plans) startNext(ctx context.Context) (run func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next := p.next()
-	if next == nil || ctx.Err() != nil {
+	next, ok := p.turns.next()
+	if !ok || ctx.Err() != nil {
 		return nil
 	}
-	p.turns.start(next.name.Namespace)
-	ctx, next.end = context.WithCancel(ctx)
-	next.state.Running = true
+	ctx, next.end = p.turns.start(ctx, next)
+	next.state = PlanState{Running: true}
 	p.feed(next)
 	request := next.job.Request
 	request.Progress = func(decided, total int64) { p.progress(next, decided, total) }
 	return func() {
 		result, err := p.run(ctx, next.job.Database, request)
-		p.ended(next, result, err)
+		p.ended(next, result, p.turns.endedBy(ctx, err))
 	}
 }
 
-// next returns the plan that starts next: of the plans of namespaces that may start one, the first
-// by before. nil: there is none.
-func (p *Plans) next() *plan {
-	var first *plan
+// waiting returns the plans that have yet to start, in the order of their creation.
+func (p *Plans) waiting() []*plan {
+	var waiting []*plan
 	for _, known := range p.plans {
-		if known.waits() && p.turns.mayStart(known.name.Namespace) && (first == nil || p.before(known, first)) {
-			first = known
+		if known.job != nil && known.end == nil {
+			waiting = append(waiting, known)
 		}
 	}
-	return first
+	slices.SortFunc(waiting, func(a, b *plan) int {
+		return cmp.Or(a.job.Created.Compare(b.job.Created), cmp.Compare(a.name.String(), b.name.String()))
+	})
+	return waiting
 }
 
-// waiting yields the namespaces of the plans that have yet to start.
-func (p *Plans) waiting(yield func(string) bool) {
-	for _, known := range p.plans {
-		if known.waits() && !yield(known.name.Namespace) {
-			return
-		}
-	}
-}
-
-// waits reports whether a plan has yet to start.
-func (of *plan) waits() bool { return of.job != nil && of.end == nil }
-
-func (p *Plans) before(a, b *plan) bool {
-	return cmp.Or(
-		p.turns.compare(a.name.Namespace, b.name.Namespace),
-		a.job.Created.Compare(b.job.Created),
-		cmp.Compare(a.name.String(), b.name.String()),
-	) < 0
-}
+func (of *plan) place() place { return place{of.name.Namespace, of.long} }
 
 func (p *Plans) progress(of *plan, decided, total int64) {
 	p.mu.Lock()
@@ -206,9 +204,13 @@ func (p *Plans) progress(of *plan, decided, total int64) {
 func (p *Plans) ended(of *plan, result *engine.PlanResult, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	of.cancel()
-	p.turns.end(of.name.Namespace, p.waiting)
-	of.state.Running, of.state.Result, of.state.Err = false, result, err
+	if errors.Is(err, errTurnOver) {
+		of.end, of.long = nil, true
+		of.decided, of.total, of.state = 0, 0, PlanState{Interrupted: true}
+	} else {
+		of.state.Running, of.state.Result, of.state.Err = false, result, err
+	}
+	p.turns.end(of.name.Namespace)
 	p.feed(of)
 }
 

@@ -41,9 +41,9 @@ func (r *Registry) Prepare(
 
 // Use lets the reconciler of the campaigns use a database that is being served. It never waits for
 // its turn. While the database is not served, Use fails at once with the cause; while all its slots
-// are taken, or when it is slow and too many others are, with ErrBusy; and when the database does
-// not answer, at a deadline. So dead or slow databases with many campaigns cost the reconciles of
-// other databases next to nothing.
+// are taken, with ErrBusy; when it is slow and too many others are, with ErrSlow; and when the
+// database does not answer, at a deadline. So dead or slow databases with many campaigns cost the
+// reconciles of other databases next to nothing.
 func (r *Registry) Use(
 	ctx context.Context, name types.NamespacedName, use func(context.Context, *postgres.DB) error,
 ) error {
@@ -64,10 +64,9 @@ func (r *Registry) Use(
 	ctx, cancel := context.WithTimeout(ctx, useTimeout)
 	defer cancel()
 	err = h.useWithSlot(ctx, r.slowUses, db, use)
-	if errors.Is(err, ErrSlow) {
-		return ErrBusy
+	if !errors.Is(err, ErrSlow) {
+		h.stir()
 	}
-	h.stir()
 	return err
 }
 

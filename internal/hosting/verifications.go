@@ -62,9 +62,9 @@ func (s VerifyState) RetryAt() time.Time {
 }
 
 // Verifications runs verifications beside the engines: one at a time per namespace and so per
-// database, two in all. Namespaces take turns. One that runs for too long fails and waits for its
-// next turn. What it knows is in memory only: a process that becomes
-// leader begins again what was running.
+// database, two in all. Namespaces take turns; see turns for verifications that take long. One that
+// runs for too long fails and waits for its next turn. What it knows is in memory only: a process
+// that becomes leader begins again what was running.
 type Verifications struct {
 	run   VerifyFunc
 	now   func() time.Time
@@ -73,7 +73,7 @@ type Verifications struct {
 	mu    sync.Mutex
 	known map[types.NamespacedName]*verification
 	queue []*verification // those to start; those of a namespace start in this order
-	turns turns
+	turns turns[*verification]
 }
 
 // verification is that of one database, guarded by the mutex of Verifications.
@@ -84,12 +84,15 @@ type verification struct {
 	verified, total int64 // newer than those of state
 	fedAt           time.Time
 	dropped         bool
+	long            bool               // it has given way to others, and runs as a long one
 	end             context.CancelFunc // nil: does not run
 }
 
 // NewVerifications returns an empty Verifications. Registry.Verify is the run of a process.
 func NewVerifications(run VerifyFunc, now func() time.Time) *Verifications {
-	return &Verifications{run: run, now: now, moved: NewFeed(), known: map[types.NamespacedName]*verification{}, turns: newTurns()}
+	v := &Verifications{run: run, now: now, moved: NewFeed(), known: map[types.NamespacedName]*verification{}}
+	v.turns = newTurns(func() []*verification { return v.queue }, verifyDeadline, errVerifyDeadline)
+	return v
 }
 
 // Moved feeds the names of databases whose verification has progressed or ended.
@@ -133,12 +136,17 @@ func (v *Verifications) Start(name types.NamespacedName, uid, request string) Ve
 	}
 	if !known.state.Running {
 		known.state.Running, known.state.Request = true, request
-		known.state.Verified, known.state.Total = 0, 0
-		known.verified, known.total, known.fedAt = 0, 0, time.Now()
-		v.queue = append(v.queue, known)
+		v.enqueue(known)
 		signal(v.turns.wake)
 	}
 	return known.state
+}
+
+// enqueue has a verification begin.
+func (v *Verifications) enqueue(known *verification) {
+	known.state.Verified, known.state.Total = 0, 0
+	known.verified, known.total, known.fedAt = 0, 0, time.Now()
+	v.queue = append(v.queue, known)
 }
 
 // Drop ends and forgets the verification of a database. It does not wait for the end.
@@ -165,42 +173,19 @@ func (v *Verifications) drop(name types.NamespacedName) {
 func (v *Verifications) startNext(ctx context.Context) (run func()) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	next := v.next()
-	if next == nil || ctx.Err() != nil {
+	next, ok := v.turns.next()
+	if !ok || ctx.Err() != nil {
 		return nil
 	}
 	v.queue = slices.DeleteFunc(v.queue, func(queued *verification) bool { return queued == next })
-	v.turns.start(next.name.Namespace)
-	ctx, next.end = context.WithTimeoutCause(ctx, verifyDeadline, errVerifyDeadline)
+	ctx, next.end = v.turns.start(ctx, next)
 	return func() {
 		result, err := v.run(ctx, next.name, func(verified, total int64) { v.progress(next, verified, total) })
-		if err != nil && errors.Is(context.Cause(ctx), errVerifyDeadline) {
-			err = errVerifyDeadline
-		}
-		v.ended(next, result, err)
+		v.ended(next, result, v.turns.endedBy(ctx, err))
 	}
 }
 
-// next returns the verification that starts next; nil: there is none.
-func (v *Verifications) next() *verification {
-	var first *verification
-	for _, queued := range v.queue {
-		if v.turns.mayStart(queued.name.Namespace) &&
-			(first == nil || v.turns.compare(queued.name.Namespace, first.name.Namespace) < 0) {
-			first = queued
-		}
-	}
-	return first
-}
-
-// waiting yields the namespaces of the verifications that have yet to start.
-func (v *Verifications) waiting(yield func(string) bool) {
-	for _, queued := range v.queue {
-		if !yield(queued.name.Namespace) {
-			return
-		}
-	}
-}
+func (of *verification) place() place { return place{of.name.Namespace, of.long} }
 
 func (v *Verifications) progress(of *verification, verified, total int64) {
 	v.mu.Lock()
@@ -216,9 +201,17 @@ func (v *Verifications) progress(of *verification, verified, total int64) {
 func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	of.end()
-	of.end = nil
-	v.turns.end(of.name.Namespace, v.waiting)
+	of.end, of.long = nil, errors.Is(err, errTurnOver)
+	if of.long && !of.dropped {
+		v.enqueue(of)
+	}
+	v.turns.end(of.name.Namespace)
+	if !of.dropped {
+		v.moved.Add(of.name)
+	}
+	if of.long {
+		return
+	}
 	s := &of.state
 	s.Running, s.EndedAt, s.Err = false, v.now(), err
 	switch {
@@ -232,9 +225,6 @@ func (v *Verifications) ended(of *verification, result *engine.VerifyResult, err
 		if s.Failed() {
 			s.Answered = s.Request
 		}
-	}
-	if !of.dropped {
-		v.moved.Add(of.name)
 	}
 }
 

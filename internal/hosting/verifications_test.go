@@ -272,7 +272,8 @@ func TestMovedNamesDatabasesWhoseVerificationEnds(t *testing.T) {
 	}
 }
 
-// Servers can make verifications endless. They end at their deadline, so that those of others run.
+// Servers can make verifications endless. One of them gives way after a turn, the other ends at its
+// deadline, so that those of others run.
 func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -308,8 +309,15 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 		if in := hasStarted(); len(in) != 2 {
 			t.Fatalf("started in %q", in)
 		}
-		time.Sleep(hosting.VerifyDeadline + time.Second)
+		time.Sleep(10 * time.Minute)
 		if in := hasStarted(); len(in) != 3 || in[2] != "quiet" {
+			t.Fatalf("after a turn: started in %q", in)
+		}
+		if state := v.State(names["endless-2"], "uid"); !state.Running || state.Request != "audit" || state.Err != nil {
+			t.Errorf("the one that gave way: %+v", state)
+		}
+		time.Sleep(hosting.VerifyDeadline - 10*time.Minute)
+		if in := hasStarted(); len(in) != 4 || in[3] != "endless-2" {
 			t.Fatalf("after the deadline: started in %q", in)
 		}
 		state := v.State(names["endless"], "uid")
@@ -320,7 +328,7 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 			t.Errorf("it runs again after %s", wait)
 		}
 		v.Start(names["endless"], "uid", "audit")
-		if in := hasStarted(); len(in) != 4 || !v.State(names["endless"], "uid").Running {
+		if in := hasStarted(); len(in) != 5 || !v.State(names["endless"], "uid").Running {
 			t.Errorf("it does not run again: started in %q", in)
 		}
 	})
