@@ -53,15 +53,16 @@ type querier interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
-// write records facts in one statement. Rows are written in the order of their keys, so that two
+// write records facts in one statement, and compares those that are stored already in the same
+// transaction: if that fails, the new facts stay new. Rows are written in the order of their keys, so that two
 // writers may wait for each other but never deadlock.
-func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outcome[S], error) {
+func (k *kind[F, S]) write(ctx context.Context, tx pgx.Tx, given []*F) ([]Outcome[S], error) {
 	order := k.order(given)
 	rows := make([]*F, len(order))
 	for i, at := range order {
 		rows[i] = given[at]
 	}
-	created, err := k.create(ctx, to, rows)
+	created, err := k.create(ctx, tx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 	if len(others) == 0 {
 		return outcomes, nil
 	}
-	return outcomes, k.compare(ctx, to, shortValue, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
+	return outcomes, k.compare(ctx, tx, shortValue, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
 }
 
 // order returns the positions of the facts, sorted by key and then by position.
@@ -95,8 +96,8 @@ func (k *kind[F, S]) order(given []*F) []int {
 }
 
 // create inserts the new facts, and returns their rows by key.
-func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[key]*S, error) {
-	rows, err := to.Query(ctx, k.insert, k.columns(given))
+func (k *kind[F, S]) create(ctx context.Context, tx pgx.Tx, given []*F) (map[key]*S, error) {
+	rows, err := tx.Query(ctx, k.insert, k.columns(given))
 	if err != nil {
 		return nil, fmt.Errorf("while recording a %s: %w", k.name, err)
 	}

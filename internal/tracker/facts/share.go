@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/batcher"
 )
@@ -27,12 +29,16 @@ var ErrOverloaded = batcher.ErrFull
 
 // shared writes facts of concurrent requests with one statement and one commit.
 type shared[F, S any] struct {
-	write func(context.Context, []*F) ([]Outcome[S], error)
+	db    *postgres.DB
+	write writeIn[F, S]
 	batch batcher.Batcher[*F, Outcome[S]]
 }
 
-func newShared[F, S any](write func(context.Context, []*F) ([]Outcome[S], error)) *shared[F, S] {
-	s := &shared[F, S]{write: write}
+// writeIn writes facts in a transaction.
+type writeIn[F, S any] func(context.Context, pgx.Tx, []*F) ([]Outcome[S], error)
+
+func newShared[F, S any](db *postgres.DB, write writeIn[F, S]) *shared[F, S] {
+	s := &shared[F, S]{db: db, write: write}
 	s.batch.Do, s.batch.BatchSize, s.batch.Parallel, s.batch.Waiting = s.settle, batchSize, parallelBatches, mostWaiting
 	return s
 }
@@ -88,8 +94,10 @@ func (s *shared[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outc
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	err = again(ctx, func() error {
-		outcomes, err = s.write(ctx, given)
-		return err
+		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+			outcomes, err = s.write(ctx, tx, given)
+			return err
+		})
 	})
 	return outcomes, err
 }

@@ -82,6 +82,50 @@ func TestAFactThatFailsForAnUnknownReasonFailsNoOther(t *testing.T) {
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "39")
 }
 
+// One fact is neither recorded nor found, so that no batch with it can be compared: another attempt
+// must not take the facts that the first one inserted for facts that were recorded before.
+func TestAFactThatIsWrittenAgainIsNew(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.operator.Exec(t.Context(), `CREATE FUNCTION referral.suppress() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.user_id = ''13'' THEN RETURN NULL; END IF; RETURN NEW; END';
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.signup FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.purchase FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.refund FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.action FOR EACH ROW EXECUTE FUNCTION referral.suppress()`)
+	testworld.Must(t, err)
+	for kind, record := range map[string]func(user string) (created bool, err error){
+		"signup": func(user string) (bool, error) {
+			outcome, err := w.store.SignUp(t.Context(), &facts.Signup{UserID: user})
+			return outcome.Created, err
+		},
+		"purchase": func(user string) (bool, error) {
+			outcome, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: user, PurchaseID: "p", Amount: 1, Currency: "USD"})
+			return outcome.Created, err
+		},
+		"refund": func(user string) (bool, error) {
+			outcome, err := w.store.Refund(t.Context(), &facts.Refund{UserID: user, PurchaseID: "p", RefundID: "r", Amount: 1})
+			return outcome.Created, err
+		},
+		"action": func(user string) (bool, error) {
+			outcome, err := w.store.Action(t.Context(), &facts.Action{UserID: &user, Action: "view"})
+			return outcome.Created, err
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			var group sync.WaitGroup
+			for i := range 40 {
+				group.Go(func() {
+					created, err := record(fmt.Sprint(i))
+					if i == 13 && !errors.Is(err, facts.ErrVanished) || i != 13 && (err != nil || !created) {
+						t.Errorf("fact %d: created %v, %v", i, created, err)
+					}
+				})
+			}
+			group.Wait()
+		})
+	}
+}
+
 func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -35,16 +35,11 @@ func New(db, reads *postgres.DB) *Store {
 		db: db, reads: reads, sql: sql,
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
-	s.sharedPurchases = newShared(directly(db, s.purchases))
-	s.sharedRefunds = newShared(directly(db, s.refunds))
-	s.sharedActions = newShared(s.act)
-	s.sharedSignups = newShared(s.signUp)
+	s.sharedPurchases = newShared(db, s.purchases.write)
+	s.sharedRefunds = newShared(db, s.refunds.write)
+	s.sharedActions = newShared(db, s.act)
+	s.sharedSignups = newShared(db, s.signUp)
 	return s
-}
-
-// directly writes facts of one kind in a transaction of their own.
-func directly[F, S any](db *postgres.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
-	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }
 }
 
 // Purchase records a purchase.
@@ -75,20 +70,9 @@ func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], e
 	return outcome, err
 }
 
-func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {
-	if len(carried(given)) == 0 {
-		return s.writeSignups(ctx, s.db, given)
-	}
-	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		outcomes, err = s.signUpIn(ctx, tx, given)
-		return err
-	})
-	return outcomes, err
-}
-
-// signUpIn records the signups and the touches that came with them. It records the touches of a
+// signUp records the signups and the touches that came with them. It records the touches of a
 // signup that is already stored or conflicts as well: the visit took place.
-func (s *Store) signUpIn(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
+func (s *Store) signUp(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
 	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
 		return nil, err
 	}
