@@ -126,6 +126,58 @@ func TestAFactThatIsWrittenAgainIsNew(t *testing.T) {
 	}
 }
 
+// A transaction of the shop's keeps rows locked, and more facts wait for them than batches are
+// written at a time.
+func TestALockedFactFailsNoOther(t *testing.T) {
+	w := newWorld(t)
+	const locked, others = 3, 40
+	_, err := w.writer.Exec(t.Context(), "INSERT INTO referral.signup (user_id) SELECT number::text FROM generate_series(0, $1) AS number", locked+others-1)
+	testworld.Must(t, err)
+	for kind, test := range map[string]struct {
+		lock   string // rows of the first facts
+		record func(number int) error
+	}{
+		"a purchase that is being inserted": {
+			"INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u', number::text, 1, 'USD' FROM generate_series(0, $1) AS number",
+			func(number int) error {
+				_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(number), Amount: 1, Currency: "USD"})
+				return err
+			},
+		},
+		"a signup that gets its visitor": {
+			"SELECT FROM referral.signup WHERE user_id::int <= $1 FOR UPDATE",
+			func(number int) error {
+				_, err := w.store.SignUp(t.Context(), &facts.Signup{UserID: fmt.Sprint(number), VisitorID: new("v")})
+				return err
+			},
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			tx, err := w.operator.Begin(t.Context())
+			testworld.Must(t, err)
+			defer postgres.Rollback(t.Context(), tx)
+			_, err = tx.Exec(t.Context(), test.lock, locked-1)
+			testworld.Must(t, err)
+			var group sync.WaitGroup
+			record := func(first, last int) {
+				for number := first; number <= last; number++ {
+					group.Go(func() {
+						if err := test.record(number); postgres.LockTimeout(err) != (number < locked) || number >= locked && err != nil {
+							t.Errorf("fact %d: %v", number, err)
+						}
+					})
+				}
+			}
+			record(0, locked-2)
+			w.await(t, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+			record(0, locked+others-1)
+			group.Wait()
+		})
+	}
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase", fmt.Sprint(others))
+	w.expect("visitors", "SELECT count(visitor_id) FROM referral.signup", fmt.Sprint(others))
+}
+
 func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
