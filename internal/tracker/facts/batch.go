@@ -43,7 +43,7 @@ var errConflicts = errors.New("facts of the batch conflict with what is stored")
 // Record writes all of the facts or, if there is an error or a conflict, none.
 func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 	var batch *Batch
-	err := again(ctx, func() error {
+	err := s.alone(ctx, func() error {
 		batch = &Batch{Created: make([]bool, len(all))}
 		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 			if err := s.recordIn(ctx, tx, all, batch); err != nil {

@@ -110,6 +110,16 @@ func (s *shared[F, S]) attempt(ctx context.Context, db *postgres.DB, given []*F)
 	return outcomes, err
 }
 
+// alone runs a write that shares no commit, again if need be. Such writes use at most half of the
+// connections, rounded up, so that shared ones go on while many of these wait for a lock.
+func (s *Store) alone(ctx context.Context, do func() error) error {
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.turns.Release(1)
+	return again(ctx, do)
+}
+
 // again repeats a write that lost against another transaction, or lost its connection, but none
 // that has waited for a lock. If the first attempt was committed after all, the second finds its
 // rows.

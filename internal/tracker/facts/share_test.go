@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -176,6 +177,44 @@ func TestALockedFactFailsNoOther(t *testing.T) {
 	}
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", fmt.Sprint(others))
 	w.expect("visitors", "SELECT count(visitor_id) FROM referral.signup", fmt.Sprint(others))
+}
+
+// A checkout of the shop's keeps an account locked.
+func TestRedemptionsThatWaitForALockLeaveConnectionsForOtherWrites(t *testing.T) {
+	w := newWorld(t)
+	for _, beneficiary := range []string{"alice", "bob"} {
+		w.credit(beneficiary, 1000)
+	}
+	small, err := postgres.Open(t.Context(), postgres.Config{URI: w.own.WriterURI, Schema: postgres.DefaultSchema, MaxConnections: 4})
+	testworld.Must(t, err)
+	defer small.Close()
+	store := facts.New(small, small)
+	redeem := func(beneficiary string, number int) error {
+		_, err := store.Redeem(t.Context(), &facts.Redemption{BeneficiaryID: beneficiary, RedemptionID: fmt.Sprint(number), Amount: 1, Currency: "USD"}, "")
+		return err
+	}
+	checkout, err := w.writer.Begin(t.Context())
+	testworld.Must(t, err)
+	defer postgres.Rollback(t.Context(), checkout)
+	_, err = checkout.Exec(t.Context(), "INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('alice', 'checkout', 1, 'USD')")
+	testworld.Must(t, err)
+
+	var group sync.WaitGroup
+	for number := range 8 {
+		group.Go(func() {
+			if err := redeem("alice", number); !postgres.LockTimeout(err) {
+				t.Errorf("redemption %d: %v", number, err)
+			}
+		})
+	}
+	w.await(t, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // as patient as a caller
+	defer cancel()
+	if _, err := store.SignUp(ctx, &facts.Signup{UserID: "u"}); err != nil {
+		t.Errorf("the signup: %v", err)
+	}
+	group.Wait()
+	testworld.Must(t, redeem("bob", 0))
 }
 
 func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -14,6 +15,9 @@ type Store struct {
 	db    *postgres.DB // for writes, and for what their answers need
 	reads *postgres.DB // for all other reads
 	sql   postgres.Queries
+
+	// turns bounds the writes that share no commit: see alone.
+	turns *semaphore.Weighted
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
@@ -32,7 +36,8 @@ type Store struct {
 func New(db, reads *postgres.DB) *Store {
 	sql := queries.In(db.Schema)
 	s := &Store{
-		db: db, reads: reads, sql: sql,
+		db: db.WithLockTimeout(lockTimeout), reads: reads, sql: sql,
+		turns:     semaphore.NewWeighted(int64((db.Stat().MaxConns() + 1) / 2)),
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
 	s.sharedPurchases = newShared(db, s.purchases.write)
