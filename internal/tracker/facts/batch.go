@@ -16,6 +16,7 @@ type Fact any
 type Batch struct {
 	Created       []bool
 	LateVisitors  []int         // positions of the signups whose visitor was left out; see Outcome
+	TouchRefused  []int         // positions of the signups of which a touch was left out
 	ConflictCount int           // how many facts conflict with what is stored
 	Conflicts     []Conflicting // the first of them, at most mostConflicts
 }
@@ -114,6 +115,9 @@ func recordKind[F, S any](
 			batch.Created[number] = outcome.Created
 			if outcome.LateVisitor {
 				batch.LateVisitors = append(batch.LateVisitors, number)
+			}
+			if outcome.TouchRefused {
+				batch.TouchRefused = append(batch.TouchRefused, number)
 			}
 			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
 				batch.conflict(number, conflict)

@@ -20,6 +20,8 @@ type Outcome[S any] struct {
 	Created     bool
 	LateVisitor bool  // the visitor of a token was left out, since the signup is attributed already
 	Err         error // *Conflict, or the reason why this fact alone was refused
+
+	TouchRefused bool // a touch that came with the signup was left out, since the database refuses it
 }
 
 // kind describes how facts F of one kind are written and read back as S.

@@ -75,19 +75,57 @@ func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], e
 	return outcome, err
 }
 
-// signUp records the signups and the touches that came with them. It records the touches of a
-// signup that is already stored or conflicts as well: the visit took place.
+// signUp records the signups and the touches that came with them, but no touch that the database
+// refuses. It records the touches of a signup that is already stored or conflicts as well: the visit
+// took place.
 func (s *Store) signUp(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
-	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
+	refused, err := s.recordTouches(ctx, tx, given)
+	if err != nil {
 		return nil, err
 	}
-	return s.writeSignups(ctx, tx, given)
+	outcomes, err := s.writeSignups(ctx, tx, given)
+	for i := range outcomes {
+		outcomes[i].TouchRefused = refused[i]
+	}
+	return outcomes, err
 }
 
-func carried(given []*Signup) []touches.Touch {
+// recordTouches records the touches that came with signups, and reports for each signup whether the
+// database refuses one of them, for instance by a trigger or a constraint of the shop's own.
+func (s *Store) recordTouches(ctx context.Context, tx pgx.Tx, given []*Signup) (refused []bool, err error) {
+	refused = make([]bool, len(given))
 	var all []touches.Touch
 	for _, g := range given {
 		all = append(all, g.Touches...)
 	}
-	return all
+	ok, err := s.takesTouches(ctx, tx, all)
+	if ok || err != nil {
+		return refused, err
+	}
+	for i, g := range given {
+		for at := range g.Touches {
+			ok, err := s.takesTouches(ctx, tx, g.Touches[at:at+1])
+			if err != nil {
+				return nil, err
+			}
+			refused[i] = refused[i] || !ok
+		}
+	}
+	return refused, nil
+}
+
+// takesTouches records touches, or reports that the database refuses one of them: then none is
+// recorded, and the transaction goes on.
+func (s *Store) takesTouches(ctx context.Context, tx pgx.Tx, all []touches.Touch) (bool, error) {
+	if len(all) == 0 {
+		return true, nil
+	}
+	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		_, err := touches.Record(ctx, savepoint, s.db.Schema, all)
+		return err
+	})
+	if err != nil && ctx.Err() == nil && (postgres.Data(err) || postgres.Classify(err) == postgres.ClassUnknown) {
+		return false, nil
+	}
+	return err == nil, err
 }
