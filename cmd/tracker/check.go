@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,11 +17,12 @@ import (
 const privateRanges = clients.PrivateRanges
 
 // check returns the errors of the flags. Each names the flag and the values it takes. edge.New
-// checks the flags of the edge.
+// checks the other flags of the edge.
 func (o *options) check() error {
 	errs := []error{
 		o.checkDatabase(),
 		checkAddress("listen", o.listen),
+		checkPublicURL(o.publicURL),
 		checkBetween("max-connections", o.connections, 5, 200),
 		checkBetween("max-client-connections", o.clientConnections, 10, 100_000),
 		checkBetween("touches-per-second", o.touchPace, 0, 1_000_000),
@@ -57,6 +59,18 @@ func (o *options) checkDatabase() error {
 func checkAddress(name, address string) error {
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return fmt.Errorf("--%s=%s: must be host:port or :port, such as :8080", name, address)
+	}
+	return nil
+}
+
+// checkPublicURL checks the beginning of links: a code and parameters must fit behind it.
+func checkPublicURL(text string) error {
+	public, err := url.Parse(text)
+	if err != nil || public.Scheme != "https" && public.Scheme != "http" || public.Host == "" {
+		return fmt.Errorf("--public-url=%s: must be a URL such as https://go.shop.example", text)
+	}
+	if public.User != nil || strings.ContainsAny(text, "?#") {
+		return fmt.Errorf("--public-url=%s: leave out user name, query and fragment, as in https://go.shop.example", public.Redacted())
 	}
 	return nil
 }

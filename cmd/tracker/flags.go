@@ -135,7 +135,7 @@ func (o *options) define(flags *flag.FlagSet) {
 		"`URL` that visitors know the tracker by; links begin with it")
 	flags.StringVar(&o.cookieDomain, "cookie-domain", "",
 		"`domain` all of whose hosts get the visitor's cookie (default: the public URL's host alone)")
-	flags.StringVar(&o.fallbackURL, "fallback-url", "", "`URL` that unknown links lead to (default: they answer 404)")
+	flags.StringVar(&o.fallbackURL, "fallback-url", "", "`URL` that unknown, expired and disabled links lead to (default: they answer 404)")
 	flags.StringVar(&o.parameters, "parameters", "r,ref",
 		"comma-separated `names` of parameters that have a code on any URL of the shop")
 	flags.StringVar(&o.pageParameters, "landing-parameters", "utm_*",
@@ -150,7 +150,7 @@ func (o *options) define(flags *flag.FlagSet) {
 
 	flags.StringVar(&o.keysFile, "keys-file", "",
 		"`file` with keys of visitor tokens, one a line (openssl rand -hex 32 makes one), or Tink keysets in JSON. The first "+
-			"seals new tokens, all open them. To change it, add the new key at the end in all replicas, then move it to the "+
+			"encrypts new tokens; all keys read tokens. To change it, add the new key at the end in all replicas, then move it to the "+
 			"beginning. Read again when it changes (default: a key that is forgotten when the tracker ends)")
 	flags.StringVar(&o.tokensFile, "tokens-file", "",
 		"`file` with API tokens, one a line: \"shop: <token>\" or \"shop sha256:<hex>\". "+
@@ -180,7 +180,8 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.DurationVar(&o.drainTimeout, "drain-timeout", 20*time.Second,
 		"how long requests in progress and waiting touches may take after that")
 	flags.StringVar(&o.accessLog, "access-log", "errors",
-		"`which` requests to log: none, errors (status 500 and above) or all. A line has route, status and duration only")
+		"`which` requests to log: none, errors (status 500 and above) or all. A line has method, route, status and duration and, "+
+			"with --address-key-file, a hash of the client's address")
 	flags.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "least `level` to log: debug, info, warn or error")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 }

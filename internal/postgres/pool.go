@@ -20,12 +20,14 @@ type DB struct {
 	pool   *pgxpool.Pool
 	names  secretNames
 	Schema Schema
+
+	beginWriting string // the message that begins a transaction; see Begin
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
 // ParseConfig.
 func NewDB(pool *pgxpool.Pool, schema Schema) *DB {
-	return &DB{pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema}
+	return &DB{pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema, beginWriting: beginWriting}
 }
 
 // Open connects. It returns once the server has answered or the connection has failed; Classify

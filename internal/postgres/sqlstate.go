@@ -192,6 +192,12 @@ func Retryable(err error) bool {
 	return class == ClassRetryable || class == ClassUnreachable
 }
 
+// LockTimeout reports whether another transaction kept a lock for longer than a statement waits.
+func LockTimeout(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && server.Code == "55P03"
+}
+
 // Data reports whether the values of a statement are wrong, so that the same statement with others
 // may succeed.
 func Data(err error) bool { return Classify(err) == ClassData }

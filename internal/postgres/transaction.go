@@ -35,7 +35,15 @@ const defaultStatementTimeout = 30 * time.Second
 // Each statement also ends here, with all its rows, if the server goes silent; see cleanTx.
 //
 // The pool is not exported, so that no transaction begins in another way.
-func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, beginWriting) }
+func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, db.beginWriting) }
+
+// WithLockTimeout returns a DB of the same connections. In its transactions that may write, each
+// wait for a lock ends after timeout: see LockTimeout. That costs no round trip.
+func (db *DB) WithLockTimeout(timeout time.Duration) *DB {
+	other := *db
+	other.beginWriting = beginWriting + "SET LOCAL lock_timeout = " + milliseconds(timeout) + ";"
+	return &other
+}
 
 // Snapshot runs do in a REPEATABLE READ transaction that only reads and is otherwise like one of
 // Begin.

@@ -3,7 +3,9 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,6 +40,10 @@ func TestEachTransactionNamesItsIsolation(t *testing.T) {
 				return "", err
 			}
 			return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+		}},
+		"one with a lock timeout": {strings.Replace(writing, "temp, 30s", "temp, 1500ms", 1), func(ctx context.Context) (got string, err error) {
+			err = db.WithLockTimeout(1500*time.Millisecond).QueryRow(ctx, settings).Scan(&got)
+			return got, err
 		}},
 		"a snapshot": {snapshot, func(ctx context.Context) (got string, err error) {
 			err = db.Snapshot(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, settings).Scan(&got) })

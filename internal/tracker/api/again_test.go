@@ -220,6 +220,36 @@ func TestTokenThatComesTooLateIsLeftOutOfASignup(t *testing.T) {
 	w.expect("visitors", "SELECT count(*), count(visitor_id) FROM referral.signup", "2 0")
 }
 
+// For instance by a trigger or a constraint of the shop's own: a signup must not fail for it.
+func TestTouchThatTheDatabaseRefusesIsLeftOutOfASignup(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`CREATE FUNCTION referral.refuse() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.code = ''unlucky'' THEN RAISE EXCEPTION ''refused''; END IF; RETURN NEW; END'`)
+	w.exec("CREATE TRIGGER refuse BEFORE INSERT ON referral.touch FOR EACH ROW EXECUTE FUNCTION referral.refuse()")
+	w.exec("ALTER TABLE referral.touch ADD CHECK (code <> 'banned')")
+	const warning = "a touch of the visitor was left out: the database refuses it"
+	signup := func(user string, codes ...string) string {
+		token := visitor.New()
+		for _, code := range codes {
+			token = token.Touched(visitor.NewTouch(code, time.Now()), time.Hour)
+		}
+		return `"user_id": "` + user + `", "visitor": "` + w.keys.Seal(token, time.Now(), time.Hour) + `"`
+	}
+	for _, code := range []string{"unlucky", "banned"} {
+		got := w.post(signups, "{"+signup(code+" alone", "fine-1", code)+"}", http.StatusCreated)
+		if !strings.Contains(got.body, warning) {
+			t.Errorf("%s: %s", code, got.body)
+		}
+		got = w.post("/v1/batch", `{"facts": [{"kind": "signup", `+signup(code+" with others", code, "fine-2")+`}, {"kind": "signup", `+
+			signup(code+" another", "fine-3")+`}]}`, http.StatusCreated)
+		if strings.Count(got.body, warning) != 1 || strings.Index(got.body, warning) > strings.LastIndex(got.body, "status") {
+			t.Errorf("%s in a batch: %s", code, got.body)
+		}
+	}
+	w.expect("touches", "SELECT code, count(*) FROM referral.touch GROUP BY code ORDER BY code", "fine-1 2", "fine-2 2", "fine-3 2")
+	w.expect("visitors", "SELECT count(*) = count(visitor_id) FROM referral.signup", "true")
+}
+
 func TestVisitorThatCannotBeStoredIsLeftOut(t *testing.T) {
 	w := newWorld(t)
 	for name, target := range map[string]string{"signup": signups, "action": "/v1/actions"} {

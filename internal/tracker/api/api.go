@@ -107,7 +107,9 @@ func configuration(options Options) huma.Config {
 				Title: "Facts for referral-operator", Version: options.Version,
 				Description: "Records links, signups, purchases, refunds, actions and redemptions; reads links, balances and credits; explains them; and erases users. " +
 					"Every write is idempotent by the natural key of its fact: the same body again answers 200 with the stored fact, " +
-					"another body under the same key 409 with the fields that differ. 201 means committed. Money is in minor units of its currency.",
+					"another value under the same key 409 with the fields that differ; fields that are left out are not compared. " +
+					"201 means committed. After 503 send the same body again. Money is in minor units of its currency. " +
+					"A text of up to 255 characters may have up to 765 bytes in UTF-8.",
 			},
 			Servers:  []*huma.Server{{URL: options.PublicURL}},
 			Security: []map[string][]string{{"token": {}}},

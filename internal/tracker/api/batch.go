@@ -139,6 +139,9 @@ func (a *api) batch(ctx context.Context, given *batch) (recordedBatch, bool, err
 	for _, i := range recorded.LateVisitors {
 		out.Results[i].Warnings = append(out.Results[i].Warnings, lateVisitor)
 	}
+	for _, i := range recorded.TouchRefused {
+		out.Results[i].Warnings = append(out.Results[i].Warnings, touchRefused)
+	}
 	anything := false
 	for i, created := range recorded.Created {
 		out.Results[i].Status = http.StatusOK

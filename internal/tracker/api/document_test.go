@@ -19,7 +19,9 @@ import (
 func document(t *testing.T) (handler http.Handler, text string) {
 	t.Helper()
 	w := &world{TB: t}
-	unused := &postgres.DB{Schema: postgres.DefaultSchema}
+	config, err := postgres.ParseConfig("postgres://shop:shop@127.0.0.1:1/shop?sslmode=disable", nil)
+	testworld.Must(t, err)
+	unused := unreachable(t, config)
 	w.serve(unused, unused)
 	got := w.sendAs("", http.MethodGet, "/openapi.json", "")
 	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/json" {

@@ -16,6 +16,7 @@ func (a *api) registerLinks() {
 		path: "/v1/links", id: "make-link", tag: "Links", summary: "Get or create a referrer's link",
 		description: "Without a code, a referrer has one link per campaign, label and destination; a new one is created when it has expired or is disabled, " +
 			"except for a repeated request with the same expires_at. " +
+			"So the same body is answered with 201 and another link once the first is disabled. " +
 			"A chosen code has 3 to 64 letters a to z, digits, '-' and '_', and is stored in lower case.",
 	}, a.link)
 }

@@ -117,7 +117,8 @@ func describeProblems(registry huma.Registry) {
 	detail["value"].Description = "The given value or, in a conflict, the stored one; left out if it is long."
 }
 
-// unavailable answers that nothing was recorded and the request may be repeated.
+// unavailable answers that the request may be repeated. Nothing was recorded, unless the connection
+// was lost during a commit.
 func unavailable(why string) error {
 	return huma.ErrorWithHeaders(
 		problem(http.StatusServiceUnavailable, "try again in a moment: "+why),

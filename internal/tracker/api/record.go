@@ -45,11 +45,18 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 	if outcome.LateVisitor {
 		said = append(said, lateVisitor)
 	}
+	if outcome.TouchRefused {
+		said = append(said, touchRefused)
+	}
 	return newRecordedSignup(&outcome.Stored, said), outcome.Created, err
 }
 
-// lateVisitor is the warning about a visitor that a stored signup does not accept any more.
-const lateVisitor = "visitor was left out: the signup is attributed already"
+const (
+	// lateVisitor is the warning about a visitor that a stored signup does not accept any more.
+	lateVisitor = "visitor was left out: the signup is attributed already"
+	// touchRefused is the warning about a touch of a token that the database refuses.
+	touchRefused = "a touch of the visitor was left out: the database refuses it"
+)
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 	v := a.visitor(given.Visitor, given.VisitorID, given.SignedUpAt)

@@ -36,7 +36,7 @@ func (a *api) recordedLink(l *facts.StoredLink) RecordedLink {
 // followedLink is a link in a list, with its touches and actions.
 type followedLink struct {
 	RecordedLink
-	Touches int64            `json:"touches" doc:"How often the link was followed."`
+	Touches int64            `json:"touches" doc:"How often the link was followed. Some that exceed 10,000 since the operator last counted are left out until it counts again."`
 	Actions map[string]int64 `json:"actions" doc:"How often each action was counted for the link. Of a link with more than 100 different actions, the 100 most frequent."`
 }
 

@@ -107,7 +107,7 @@ func New(options Options) (*Edge, error) {
 		e.Parameters = []string{"r", "ref"}
 	}
 	if slices.Contains(e.Parameters, "") {
-		return nil, errors.New("a parameter that has a code must have a name")
+		return nil, errors.New("--parameters: a name is empty")
 	}
 	if e.PageParameters == nil {
 		e.PageParameters = []string{"utm_*"}

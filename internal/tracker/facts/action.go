@@ -59,7 +59,7 @@ func (a *Action) derive(normalCode string) {
 
 // identify derives the ids of actions without one. The database says how their codes are compared:
 // that depends on its locale. Without a code no statement is needed.
-func (s *Store) identify(ctx context.Context, from querier, given []*Action) error {
+func (s *Store) identify(ctx context.Context, tx pgx.Tx, given []*Action) error {
 	var coded []*Action
 	var codes []string
 	for _, a := range given {
@@ -74,7 +74,7 @@ func (s *Store) identify(ctx context.Context, from querier, given []*Action) err
 	if len(codes) == 0 {
 		return nil
 	}
-	rows, err := from.Query(ctx, s.sql.Get("normal_codes"), codes)
+	rows, err := tx.Query(ctx, s.sql.Get("normal_codes"), codes)
 	if err == nil {
 		codes, err = postgres.CollectRows(rows, pgx.RowTo[string])
 	}
@@ -87,12 +87,12 @@ func (s *Store) identify(ctx context.Context, from querier, given []*Action) err
 	return nil
 }
 
-// act records actions in a transaction of their own.
-func (s *Store) act(ctx context.Context, given []*Action) ([]Outcome[Action], error) {
-	if err := s.identify(ctx, s.db, given); err != nil {
+// act records actions.
+func (s *Store) act(ctx context.Context, tx pgx.Tx, given []*Action) ([]Outcome[Action], error) {
+	if err := s.identify(ctx, tx, given); err != nil {
 		return nil, err
 	}
-	return s.actions.write(ctx, s.db, given)
+	return s.actions.write(ctx, tx, given)
 }
 
 func instantText(t *time.Time) string {

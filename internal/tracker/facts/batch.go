@@ -16,6 +16,7 @@ type Fact any
 type Batch struct {
 	Created       []bool
 	LateVisitors  []int         // positions of the signups whose visitor was left out; see Outcome
+	TouchRefused  []int         // positions of the signups of which a touch was left out
 	ConflictCount int           // how many facts conflict with what is stored
 	Conflicts     []Conflicting // the first of them, at most mostConflicts
 }
@@ -43,7 +44,7 @@ var errConflicts = errors.New("facts of the batch conflict with what is stored")
 // Record writes all of the facts or, if there is an error or a conflict, none.
 func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 	var batch *Batch
-	err := again(ctx, func() error {
+	err := s.alone(ctx, func() error {
 		batch = &Batch{Created: make([]bool, len(all))}
 		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 			if err := s.recordIn(ctx, tx, all, batch); err != nil {
@@ -63,21 +64,19 @@ func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 
 // recordIn writes kind by kind, always in the same order, so that two batches do not deadlock.
 func (s *Store) recordIn(ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch) error {
-	err := recordKind(ctx, all, batch, s.signups, func(ctx context.Context, given []*Signup) ([]Outcome[StoredSignup], error) {
-		return s.signUpIn(ctx, tx, given)
-	})
+	err := recordKind(ctx, tx, all, batch, s.signups, s.signUp)
 	if err == nil {
-		err = recordKind(ctx, all, batch, s.purchases, within(tx, s.purchases))
+		err = recordKind(ctx, tx, all, batch, s.purchases, s.purchases.write)
 	}
 	if err == nil {
-		err = recordKind(ctx, all, batch, s.refunds, within(tx, s.refunds))
+		err = recordKind(ctx, tx, all, batch, s.refunds, s.refunds.write)
 	}
 	if err == nil {
 		actions, _ := ofKind[Action](all)
 		err = s.identify(ctx, tx, actions)
 	}
 	if err == nil {
-		err = recordKind(ctx, all, batch, s.actions, within(tx, s.actions))
+		err = recordKind(ctx, tx, all, batch, s.actions, s.actions.write)
 	}
 	return err
 }
@@ -92,10 +91,6 @@ func ofKind[F any](all []Fact) (given []*F, numbers []int) {
 	return given, numbers
 }
 
-func within[F, S any](tx pgx.Tx, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
-	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, tx, given) }
-}
-
 // stepSize is the most facts that are written at a time. A stored fact that is read to be compared
 // may have some 10 KiB, however short the given one is.
 const stepSize = 32
@@ -103,7 +98,7 @@ const stepSize = 32
 // recordKind writes the facts of kind F in the order of their keys, step by step, and keeps none of
 // the stored ones.
 func recordKind[F, S any](
-	ctx context.Context, all []Fact, batch *Batch, k *kind[F, S], write func(context.Context, []*F) ([]Outcome[S], error),
+	ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch, k *kind[F, S], write writeIn[F, S],
 ) error {
 	given, numbers := ofKind[F](all)
 	for order := range slices.Chunk(k.order(given), stepSize) {
@@ -111,7 +106,7 @@ func recordKind[F, S any](
 		for i, at := range order {
 			step[i] = given[at]
 		}
-		outcomes, err := write(ctx, step)
+		outcomes, err := write(ctx, tx, step)
 		if err != nil {
 			return err
 		}
@@ -120,6 +115,9 @@ func recordKind[F, S any](
 			batch.Created[number] = outcome.Created
 			if outcome.LateVisitor {
 				batch.LateVisitors = append(batch.LateVisitors, number)
+			}
+			if outcome.TouchRefused {
+				batch.TouchRefused = append(batch.TouchRefused, number)
 			}
 			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
 				batch.conflict(number, conflict)

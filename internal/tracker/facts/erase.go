@@ -19,7 +19,11 @@ type Erasure struct {
 
 // Erase requests the erasure of a user, which the engine carries out, and returns its state.
 func (s *Store) Erase(ctx context.Context, userID string) (*Erasure, error) {
-	if _, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID); err != nil {
+	err := s.alone(ctx, func() error {
+		_, err := s.db.Exec(ctx, s.sql.Get("erase_user"), userID)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("while requesting an erasure: %w", err)
 	}
 	requested, err := s.erasure(ctx, s.db, userID)

@@ -20,6 +20,8 @@ type Outcome[S any] struct {
 	Created     bool
 	LateVisitor bool  // the visitor of a token was left out, since the signup is attributed already
 	Err         error // *Conflict, or the reason why this fact alone was refused
+
+	TouchRefused bool // a touch that came with the signup was left out, since the database refuses it
 }
 
 // kind describes how facts F of one kind are written and read back as S.
@@ -53,15 +55,16 @@ type querier interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
-// write records facts in one statement. Rows are written in the order of their keys, so that two
+// write records facts in one statement, and compares those that are stored already in the same
+// transaction: if that fails, the new facts stay new. Rows are written in the order of their keys, so that two
 // writers may wait for each other but never deadlock.
-func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outcome[S], error) {
+func (k *kind[F, S]) write(ctx context.Context, tx pgx.Tx, given []*F) ([]Outcome[S], error) {
 	order := k.order(given)
 	rows := make([]*F, len(order))
 	for i, at := range order {
 		rows[i] = given[at]
 	}
-	created, err := k.create(ctx, to, rows)
+	created, err := k.create(ctx, tx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func (k *kind[F, S]) write(ctx context.Context, to querier, given []*F) ([]Outco
 	if len(others) == 0 {
 		return outcomes, nil
 	}
-	return outcomes, k.compare(ctx, to, shortValue, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
+	return outcomes, k.compare(ctx, tx, shortValue, others, func(i int) *Outcome[S] { return &outcomes[places[i]] })
 }
 
 // order returns the positions of the facts, sorted by key and then by position.
@@ -95,8 +98,8 @@ func (k *kind[F, S]) order(given []*F) []int {
 }
 
 // create inserts the new facts, and returns their rows by key.
-func (k *kind[F, S]) create(ctx context.Context, to querier, given []*F) (map[key]*S, error) {
-	rows, err := to.Query(ctx, k.insert, k.columns(given))
+func (k *kind[F, S]) create(ctx context.Context, tx pgx.Tx, given []*F) (map[key]*S, error) {
+	rows, err := tx.Query(ctx, k.insert, k.columns(given))
 	if err != nil {
 		return nil, fmt.Errorf("while recording a %s: %w", k.name, err)
 	}

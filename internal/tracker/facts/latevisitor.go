@@ -13,8 +13,8 @@ import (
 // writeSignups records signups. A stored signup without a visitor accepts one as long as it is not
 // attributed: a shop may learn the visitor after it has recorded the signup. After that the visitor
 // of a token is left out.
-func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) ([]Outcome[StoredSignup], error) {
-	outcomes, err := s.signups.write(ctx, to, given)
+func (s *Store) writeSignups(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
+	outcomes, err := s.signups.write(ctx, tx, given)
 	if err != nil {
 		return nil, err
 	}
@@ -28,10 +28,10 @@ func (s *Store) writeSignups(ctx context.Context, to querier, given []*Signup) (
 	if len(late) == 0 {
 		return outcomes, nil
 	}
-	if err := s.addVisitors(ctx, to, late); err != nil {
+	if err := s.addVisitors(ctx, tx, late); err != nil {
 		return nil, err
 	}
-	again, err := s.signups.write(ctx, to, late)
+	again, err := s.signups.write(ctx, tx, late)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ func leaveOutVisitor(given *Signup, outcome *Outcome[StoredSignup]) {
 	}
 }
 
-func (s *Store) addVisitors(ctx context.Context, to querier, late []*Signup) error {
+func (s *Store) addVisitors(ctx context.Context, tx pgx.Tx, late []*Signup) error {
 	userIDs, visitorIDs := make([]string, len(late)), make([]string, len(late))
 	for i, g := range late {
 		userIDs[i], visitorIDs[i] = g.UserID, valueOf(g.VisitorID)
 	}
-	rows, err := to.Query(ctx, s.sql.Get("add_visitors"), pgx.StrictNamedArgs{"user_ids": userIDs, "visitor_ids": visitorIDs})
+	rows, err := tx.Query(ctx, s.sql.Get("add_visitors"), pgx.StrictNamedArgs{"user_ids": userIDs, "visitor_ids": visitorIDs})
 	if err == nil {
 		_, err = postgres.CollectRows(rows, pgx.RowTo[string])
 	}

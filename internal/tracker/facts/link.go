@@ -31,7 +31,7 @@ const draws = 5
 
 // Link returns the requested link, and creates it if there is none. draw draws a code.
 func (s *Store) Link(ctx context.Context, l *Link, draw func() string) (outcome Outcome[StoredLink], err error) {
-	err = again(ctx, func() error {
+	err = s.alone(ctx, func() error {
 		if l.Code != nil {
 			outcome, err = s.chosenLink(ctx, s.db, l, *l.Code)
 		} else {

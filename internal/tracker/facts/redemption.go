@@ -86,13 +86,15 @@ func redemptionColumns(rows []*redeeming) pgx.StrictNamedArgs {
 // Redeem spends credit, or returns *Insufficient. author is stored where the redemption names none.
 // Redemptions share no commit: a refused one must not delay others.
 func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outcome Outcome[Redemption], err error) {
-	err = again(ctx, func() error {
-		outcomes, err := s.redemptions.write(ctx, s.db, []*redeeming{{r, author}})
-		if err == nil {
-			outcome = outcomes[0]
-			err = outcome.Err
-		}
-		return err
+	err = s.alone(ctx, func() error {
+		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+			outcomes, err := s.redemptions.write(ctx, tx, []*redeeming{{r, author}})
+			if err == nil {
+				outcome = outcomes[0]
+				err = outcome.Err
+			}
+			return err
+		})
 	})
 	if postgres.Constraint(err) == covered {
 		available, err := s.available(ctx, r.BeneficiaryID, r.Currency)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/batcher"
 )
@@ -17,9 +19,15 @@ const (
 	parallelBatches = 2
 	// mostWaiting bounds how many facts of one kind wait while the database is slow.
 	mostWaiting = 4096
-	// writeTimeout bounds all attempts to write one batch.
+	// writeTimeout bounds all attempts to write one batch and its parts.
 	writeTimeout  = 10 * time.Second
 	writeAttempts = 3
+	// lockTimeout is how long a write waits for each lock. A transaction of the shop's may keep one
+	// for hours.
+	lockTimeout = time.Second
+	// partLockTimeout is lockTimeout for the parts of a batch that failed: finding a locked fact takes
+	// several of them.
+	partLockTimeout = 50 * time.Millisecond
 )
 
 // ErrOverloaded is returned when too many facts wait already. Nothing was written.
@@ -27,12 +35,17 @@ var ErrOverloaded = batcher.ErrFull
 
 // shared writes facts of concurrent requests with one statement and one commit.
 type shared[F, S any] struct {
-	write func(context.Context, []*F) ([]Outcome[S], error)
+	db    *postgres.DB // for batches
+	parts *postgres.DB // for parts of a batch that failed
+	write writeIn[F, S]
 	batch batcher.Batcher[*F, Outcome[S]]
 }
 
-func newShared[F, S any](write func(context.Context, []*F) ([]Outcome[S], error)) *shared[F, S] {
-	s := &shared[F, S]{write: write}
+// writeIn writes facts in a transaction.
+type writeIn[F, S any] func(context.Context, pgx.Tx, []*F) ([]Outcome[S], error)
+
+func newShared[F, S any](db *postgres.DB, write writeIn[F, S]) *shared[F, S] {
+	s := &shared[F, S]{db: db.WithLockTimeout(lockTimeout), parts: db.WithLockTimeout(partLockTimeout), write: write}
 	s.batch.Do, s.batch.BatchSize, s.batch.Parallel, s.batch.Waiting = s.settle, batchSize, parallelBatches, mostWaiting
 	return s
 }
@@ -63,19 +76,22 @@ func (s *shared[F, S]) do(ctx context.Context, fact *F) (Outcome[S], error) {
 	return outcome, outcome.Err
 }
 
-// settle writes a batch. If it fails for one of its facts, or for an unknown reason, the facts are
-// written one by one, so that only that fact fails.
 func (s *shared[F, S]) settle(ctx context.Context, given []*F) []Outcome[S] {
-	outcomes, err := s.attempt(ctx, given)
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	return s.try(ctx, s.db, given)
+}
+
+// try writes a batch or a part of one. If that fails for one of its facts, for a lock or for an
+// unknown reason, each half is tried, so that only the facts fail that fail alone.
+func (s *shared[F, S]) try(ctx context.Context, db *postgres.DB, given []*F) []Outcome[S] {
+	outcomes, err := s.attempt(ctx, db, given)
 	switch {
 	case err == nil:
 		return outcomes
-	case len(given) > 1 && (postgres.Data(err) || postgres.Classify(err) == postgres.ClassUnknown):
-		outcomes = nil
-		for i := range given {
-			outcomes = append(outcomes, s.settle(ctx, given[i:i+1])...)
-		}
-		return outcomes
+	case len(given) > 1 && (postgres.Data(err) || postgres.LockTimeout(err) || postgres.Classify(err) == postgres.ClassUnknown):
+		half := len(given) / 2
+		return append(s.try(ctx, s.parts, given[:half]), s.try(ctx, s.parts, given[half:])...)
 	}
 	outcomes = make([]Outcome[S], len(given))
 	for i := range outcomes {
@@ -84,22 +100,33 @@ func (s *shared[F, S]) settle(ctx context.Context, given []*F) []Outcome[S] {
 	return outcomes
 }
 
-func (s *shared[F, S]) attempt(ctx context.Context, given []*F) (outcomes []Outcome[S], err error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
+func (s *shared[F, S]) attempt(ctx context.Context, db *postgres.DB, given []*F) (outcomes []Outcome[S], err error) {
 	err = again(ctx, func() error {
-		outcomes, err = s.write(ctx, given)
-		return err
+		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			outcomes, err = s.write(ctx, tx, given)
+			return err
+		})
 	})
 	return outcomes, err
 }
 
-// again repeats a write that lost against another transaction, or lost its connection. If the
-// first attempt was committed after all, the second finds its rows.
+// alone runs a write that shares no commit, again if need be. Such writes use at most half of the
+// connections, rounded up, so that shared ones go on while many of these wait for a lock.
+func (s *Store) alone(ctx context.Context, do func() error) error {
+	if err := s.turns.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.turns.Release(1)
+	return again(ctx, do)
+}
+
+// again repeats a write that lost against another transaction, or lost its connection, but none
+// that has waited for a lock. If the first attempt was committed after all, the second finds its
+// rows.
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, ErrVanished) || postgres.Retryable(err)
+		lost := errors.Is(err, ErrVanished) || postgres.Retryable(err) && !postgres.LockTimeout(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,6 +81,140 @@ func TestAFactThatFailsForAnUnknownReasonFailsNoOther(t *testing.T) {
 	}
 	group.Wait()
 	w.expect("purchases", "SELECT count(*) FROM referral.purchase", "39")
+}
+
+// One fact is neither recorded nor found, so that no batch with it can be compared: another attempt
+// must not take the facts that the first one inserted for facts that were recorded before.
+func TestAFactThatIsWrittenAgainIsNew(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.operator.Exec(t.Context(), `CREATE FUNCTION referral.suppress() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF NEW.user_id = ''13'' THEN RETURN NULL; END IF; RETURN NEW; END';
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.signup FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.purchase FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.refund FOR EACH ROW EXECUTE FUNCTION referral.suppress();
+		CREATE TRIGGER a_suppress BEFORE INSERT ON referral.action FOR EACH ROW EXECUTE FUNCTION referral.suppress()`)
+	testworld.Must(t, err)
+	for kind, record := range map[string]func(user string) (created bool, err error){
+		"signup": func(user string) (bool, error) {
+			outcome, err := w.store.SignUp(t.Context(), &facts.Signup{UserID: user})
+			return outcome.Created, err
+		},
+		"purchase": func(user string) (bool, error) {
+			outcome, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: user, PurchaseID: "p", Amount: 1, Currency: "USD"})
+			return outcome.Created, err
+		},
+		"refund": func(user string) (bool, error) {
+			outcome, err := w.store.Refund(t.Context(), &facts.Refund{UserID: user, PurchaseID: "p", RefundID: "r", Amount: 1})
+			return outcome.Created, err
+		},
+		"action": func(user string) (bool, error) {
+			outcome, err := w.store.Action(t.Context(), &facts.Action{UserID: &user, Action: "view"})
+			return outcome.Created, err
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			var group sync.WaitGroup
+			for i := range 40 {
+				group.Go(func() {
+					created, err := record(fmt.Sprint(i))
+					if i == 13 && !errors.Is(err, facts.ErrVanished) || i != 13 && (err != nil || !created) {
+						t.Errorf("fact %d: created %v, %v", i, created, err)
+					}
+				})
+			}
+			group.Wait()
+		})
+	}
+}
+
+// A transaction of the shop's keeps rows locked, and more facts wait for them than batches are
+// written at a time.
+func TestALockedFactFailsNoOther(t *testing.T) {
+	w := newWorld(t)
+	const locked, others = 3, 40
+	_, err := w.writer.Exec(t.Context(), "INSERT INTO referral.signup (user_id) SELECT number::text FROM generate_series(0, $1) AS number", locked+others-1)
+	testworld.Must(t, err)
+	for kind, test := range map[string]struct {
+		lock   string // rows of the first facts
+		record func(number int) error
+	}{
+		"a purchase that is being inserted": {
+			"INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u', number::text, 1, 'USD' FROM generate_series(0, $1) AS number",
+			func(number int) error {
+				_, err := w.store.Purchase(t.Context(), &facts.Purchase{UserID: "u", PurchaseID: fmt.Sprint(number), Amount: 1, Currency: "USD"})
+				return err
+			},
+		},
+		"a signup that gets its visitor": {
+			"SELECT FROM referral.signup WHERE user_id::int <= $1 FOR UPDATE",
+			func(number int) error {
+				_, err := w.store.SignUp(t.Context(), &facts.Signup{UserID: fmt.Sprint(number), VisitorID: new("v")})
+				return err
+			},
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			tx, err := w.operator.Begin(t.Context())
+			testworld.Must(t, err)
+			defer postgres.Rollback(t.Context(), tx)
+			_, err = tx.Exec(t.Context(), test.lock, locked-1)
+			testworld.Must(t, err)
+			var group sync.WaitGroup
+			record := func(first, last int) {
+				for number := first; number <= last; number++ {
+					group.Go(func() {
+						if err := test.record(number); postgres.LockTimeout(err) != (number < locked) || number >= locked && err != nil {
+							t.Errorf("fact %d: %v", number, err)
+						}
+					})
+				}
+			}
+			record(0, locked-2)
+			w.await(t, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+			record(0, locked+others-1)
+			group.Wait()
+		})
+	}
+	w.expect("purchases", "SELECT count(*) FROM referral.purchase", fmt.Sprint(others))
+	w.expect("visitors", "SELECT count(visitor_id) FROM referral.signup", fmt.Sprint(others))
+}
+
+// A checkout of the shop's keeps an account locked.
+func TestRedemptionsThatWaitForALockLeaveConnectionsForOtherWrites(t *testing.T) {
+	w := newWorld(t)
+	for _, beneficiary := range []string{"alice", "bob"} {
+		w.credit(beneficiary, 1000)
+	}
+	small, err := postgres.Open(t.Context(), postgres.Config{URI: w.own.WriterURI, Schema: postgres.DefaultSchema, MaxConnections: 4})
+	testworld.Must(t, err)
+	defer small.Close()
+	store := facts.New(small, small)
+	redeem := func(beneficiary string, number int) error {
+		_, err := store.Redeem(t.Context(), &facts.Redemption{BeneficiaryID: beneficiary, RedemptionID: fmt.Sprint(number), Amount: 1, Currency: "USD"}, "")
+		return err
+	}
+	checkout, err := w.writer.Begin(t.Context())
+	testworld.Must(t, err)
+	defer postgres.Rollback(t.Context(), checkout)
+	_, err = checkout.Exec(t.Context(), "INSERT INTO referral.redemption (beneficiary_id, redemption_id, amount, currency) VALUES ('alice', 'checkout', 1, 'USD')")
+	testworld.Must(t, err)
+
+	var group sync.WaitGroup
+	for number := range 8 {
+		group.Go(func() {
+			if err := redeem("alice", number); !postgres.LockTimeout(err) {
+				t.Errorf("redemption %d: %v", number, err)
+			}
+		})
+	}
+	w.await(t, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // as patient as a caller
+	defer cancel()
+	if _, err := store.SignUp(ctx, &facts.Signup{UserID: "u"}); err != nil {
+		t.Errorf("the signup: %v", err)
+	}
+	group.Wait()
+	testworld.Must(t, redeem("bob", 0))
 }
 
 func TestAFactWhoseRequestEndsBeforeTheWriteIsNotWritten(t *testing.T) {

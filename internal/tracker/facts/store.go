@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -14,6 +15,9 @@ type Store struct {
 	db    *postgres.DB // for writes, and for what their answers need
 	reads *postgres.DB // for all other reads
 	sql   postgres.Queries
+
+	// turns bounds the writes that share no commit: see alone.
+	turns *semaphore.Weighted
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
@@ -32,19 +36,15 @@ type Store struct {
 func New(db, reads *postgres.DB) *Store {
 	sql := queries.In(db.Schema)
 	s := &Store{
-		db: db, reads: reads, sql: sql,
+		db: db.WithLockTimeout(lockTimeout), reads: reads, sql: sql,
+		turns:     semaphore.NewWeighted(int64((db.Stat().MaxConns() + 1) / 2)),
 		purchases: purchases(sql), refunds: refunds(sql), signups: signups(sql), actions: actions(sql), redemptions: redemptions(sql),
 	}
-	s.sharedPurchases = newShared(directly(db, s.purchases))
-	s.sharedRefunds = newShared(directly(db, s.refunds))
-	s.sharedActions = newShared(s.act)
-	s.sharedSignups = newShared(s.signUp)
+	s.sharedPurchases = newShared(db, s.purchases.write)
+	s.sharedRefunds = newShared(db, s.refunds.write)
+	s.sharedActions = newShared(db, s.act)
+	s.sharedSignups = newShared(db, s.signUp)
 	return s
-}
-
-// directly writes facts of one kind in a transaction of their own.
-func directly[F, S any](db *postgres.DB, k *kind[F, S]) func(context.Context, []*F) ([]Outcome[S], error) {
-	return func(ctx context.Context, given []*F) ([]Outcome[S], error) { return k.write(ctx, db, given) }
 }
 
 // Purchase records a purchase.
@@ -75,30 +75,57 @@ func (s *Store) SignUp(ctx context.Context, g *Signup) (Outcome[StoredSignup], e
 	return outcome, err
 }
 
-func (s *Store) signUp(ctx context.Context, given []*Signup) (outcomes []Outcome[StoredSignup], err error) {
-	if len(carried(given)) == 0 {
-		return s.writeSignups(ctx, s.db, given)
+// signUp records the signups and the touches that came with them, but no touch that the database
+// refuses. It records the touches of a signup that is already stored or conflicts as well: the visit
+// took place.
+func (s *Store) signUp(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
+	refused, err := s.recordTouches(ctx, tx, given)
+	if err != nil {
+		return nil, err
 	}
-	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		outcomes, err = s.signUpIn(ctx, tx, given)
-		return err
-	})
+	outcomes, err := s.writeSignups(ctx, tx, given)
+	for i := range outcomes {
+		outcomes[i].TouchRefused = refused[i]
+	}
 	return outcomes, err
 }
 
-// signUpIn records the signups and the touches that came with them. It records the touches of a
-// signup that is already stored or conflicts as well: the visit took place.
-func (s *Store) signUpIn(ctx context.Context, tx pgx.Tx, given []*Signup) ([]Outcome[StoredSignup], error) {
-	if _, err := touches.Record(ctx, tx, s.db.Schema, carried(given)); err != nil {
-		return nil, err
-	}
-	return s.writeSignups(ctx, tx, given)
-}
-
-func carried(given []*Signup) []touches.Touch {
+// recordTouches records the touches that came with signups, and reports for each signup whether the
+// database refuses one of them, for instance by a trigger or a constraint of the shop's own.
+func (s *Store) recordTouches(ctx context.Context, tx pgx.Tx, given []*Signup) (refused []bool, err error) {
+	refused = make([]bool, len(given))
 	var all []touches.Touch
 	for _, g := range given {
 		all = append(all, g.Touches...)
 	}
-	return all
+	ok, err := s.takesTouches(ctx, tx, all)
+	if ok || err != nil {
+		return refused, err
+	}
+	for i, g := range given {
+		for at := range g.Touches {
+			ok, err := s.takesTouches(ctx, tx, g.Touches[at:at+1])
+			if err != nil {
+				return nil, err
+			}
+			refused[i] = refused[i] || !ok
+		}
+	}
+	return refused, nil
+}
+
+// takesTouches records touches, or reports that the database refuses one of them: then none is
+// recorded, and the transaction goes on.
+func (s *Store) takesTouches(ctx context.Context, tx pgx.Tx, all []touches.Touch) (bool, error) {
+	if len(all) == 0 {
+		return true, nil
+	}
+	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		_, err := touches.Record(ctx, savepoint, s.db.Schema, all)
+		return err
+	})
+	if err != nil && ctx.Err() == nil && (postgres.Data(err) || postgres.Classify(err) == postgres.ClassUnknown) {
+		return false, nil
+	}
+	return err == nil, err
 }

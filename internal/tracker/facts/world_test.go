@@ -44,4 +44,12 @@ func (w *world) expect(what, sql string, want ...string) {
 	}
 }
 
+// await returns once a statement of the writer returns true.
+func (w *world) await(t *testing.T, sql string, arguments ...any) {
+	t.Helper()
+	for reached := false; !reached; {
+		testworld.Must(t, w.writer.QueryRow(t.Context(), sql, arguments...).Scan(&reached))
+	}
+}
+
 func TestMain(m *testing.M) { testworld.Main(m) }

@@ -32,7 +32,9 @@ const unmatched = "unmatched"
 // Observe counts and logs the answers of next.
 //
 // The route is the pattern of the innermost mux that served the request. A panic is answered with
-// status 500, because net/http would log the client's address with it.
+// status 500, because net/http would log the client's address with it. If the handler aborts the
+// answer, or panics after a part of it, the connection is closed, so that no client takes the part for
+// all of it.
 func Observe(next http.Handler, metrics *Metrics, log Log) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -40,13 +42,19 @@ func Observe(next http.Handler, metrics *Metrics, log Log) http.Handler {
 		a := &answer{ResponseWriter: w}
 		defer func() {
 			metrics.running.Dec()
-			if cause := recover(); cause != nil && cause != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+			cause := recover()
+			mistake := cause != nil && cause != http.ErrAbortHandler //nolint:errorlint // as net/http compares it
+			abort := cause != nil && (!mistake || a.status != 0)
+			if mistake {
 				log.Error("A request failed for a mistake in the program", "route", route(r), "stack", string(debug.Stack()))
-				if a.status == 0 {
-					a.WriteHeader(http.StatusInternalServerError)
-				}
+			}
+			if mistake && !abort {
+				a.WriteHeader(http.StatusInternalServerError)
 			}
 			a.end(r, metrics, log, time.Since(began))
+			if abort {
+				panic(http.ErrAbortHandler) // net/http logs nothing for it
+			}
 		}()
 		next.ServeHTTP(a, r)
 	})

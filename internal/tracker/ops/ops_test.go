@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -93,6 +94,37 @@ func TestRequestsAreCountedByRouteAndCode(t *testing.T) {
 	}
 	if strings.Contains(got, "alice") || strings.Contains(got, "wp-login") {
 		t.Error("what was asked for is among the metrics")
+	}
+}
+
+// A client must not take a part of an answer for all of it.
+func TestAnAnswerThatIsAbortedIsNotCompleted(t *testing.T) {
+	for name, test := range map[string]struct {
+		handler func(http.ResponseWriter)
+		logged  string
+	}{
+		"on purpose":             {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, `"status":200`},
+		"on purpose, in between": {func(w http.ResponseWriter) { _, _ = w.Write([]byte("a part")); panic(http.ErrAbortHandler) }, `"status":200`},
+		"by a mistake":           {func(w http.ResponseWriter) { _, _ = w.Write([]byte("a part")); panic("mistake") }, "mistake in the program"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var written bytes.Buffer
+			log := ops.Log{Logger: slog.New(slog.NewJSONHandler(&written, nil)), Which: ops.LogAll}
+			server := httptest.NewServer(ops.Observe(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { test.handler(w) }), ops.NewMetrics(nil, nil), log))
+			defer server.Close()
+			response, err := http.Get(server.URL)
+			if err == nil {
+				_, err = io.ReadAll(response.Body)
+				response.Body.Close()
+			}
+			if err == nil {
+				t.Error("the answer was completed")
+			}
+			server.Close()
+			if !strings.Contains(written.String(), test.logged) {
+				t.Errorf("%q is not in the log:\n%s", test.logged, &written)
+			}
+		})
 	}
 }
 

@@ -18,6 +18,6 @@ func ServerLog(to *slog.Logger) *log.Logger {
 type withoutAddresses struct{ to *slog.Logger }
 
 func (w withoutAddresses) Write(line []byte) (int, error) {
-	w.to.Warn("The HTTP server says something", "line", string(address.ReplaceAll(bytes.TrimSpace(line), []byte("a client"))))
+	w.to.Warn("Message of net/http", "line", string(address.ReplaceAll(bytes.TrimSpace(line), []byte("a client"))))
 	return len(line), nil
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // Cookie is the cookie that holds a token.
@@ -48,6 +50,10 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 				"correct one of them", host, domain)
 		}
 		c.Domain = strings.ToLower(domain) // all ASCII
+		if suffix, _ := publicsuffix.PublicSuffix(c.Domain); suffix == c.Domain {
+			return Cookie{}, fmt.Errorf("the cookie's domain %s is a public suffix, under which anyone may have a name, so browsers would "+
+				"refuse it: name a domain of your own, such as %s, or leave it out", c.Domain, host)
+		}
 	}
 	c.names = []string{c.Name}
 	if c.Domain != "" || !c.Secure {

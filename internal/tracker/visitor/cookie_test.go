@@ -65,6 +65,13 @@ func TestADomainThatBrowsersWouldRefuseIsRefused(t *testing.T) {
 			t.Errorf("%q: %v", domain, err)
 		}
 	}
+	for public, domain := range map[string]string{
+		"https://shop.co.uk": "co.uk", "https://shop.github.io": "GitHub.io", "https://go.shop.com.au": ".com.au",
+	} {
+		if _, err := visitor.NewCookie(parse(t, public), domain); err == nil || !strings.Contains(err.Error(), "public suffix") {
+			t.Errorf("%s has a cookie for %s: %v", public, domain, err)
+		}
+	}
 	// Browsers read U+0130 as i and a dot above it, and not as i.
 	for public, domain := range map[string]string{"https://k\u0130osk.example": "kiosk.example", "https://kiosk.example": "k\u0130osk.example"} {
 		if _, err := visitor.NewCookie(parse(t, public), domain); err == nil {

@@ -133,14 +133,14 @@ func (p *keyParser) keyset(keys *Keys) error {
 	decoder := json.NewDecoder(strings.NewReader(p.rest))
 	var text json.RawMessage
 	if decoder.Decode(&text) != nil {
-		return fmt.Errorf("line %d begins no keyset: %s", at, keysetShape)
+		return fmt.Errorf("the JSON that begins on line %d is no keyset: %s", at, keysetShape)
 	}
 	end := decoder.InputOffset()
 	p.line += strings.Count(p.rest[:end], "\n")
 	p.rest = p.rest[end:]
 	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(string(text))))
 	if err != nil {
-		return fmt.Errorf("line %d begins no keyset: %s", at, keysetShape)
+		return fmt.Errorf("the JSON that begins on line %d is no keyset: %s", at, keysetShape)
 	}
 	if err := p.count(at, handle.Len()); err != nil {
 		return err
