@@ -18,7 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+	"github.com/referral-operator/referral-operator/internal/intake"
 )
 
 // Every pod of the cluster may connect to the servers of probes and metrics. Their connections and

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/referral-operator/referral-operator/internal/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+	"github.com/referral-operator/referral-operator/internal/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/intake"
 	"github.com/referral-operator/referral-operator/internal/testworld"
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
 )
 

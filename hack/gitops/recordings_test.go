@@ -108,6 +108,7 @@ func readText(t *testing.T, path ...string) string {
 // unrecorded are the constants of conditions.go that no recording can show, with the reason.
 var unrecorded = map[string]string{
 	"FailedReason":         "an error that no other reason describes",
+	"SlowReason":           "it takes several slow databases, and a minute",
 	"AnsweredReason":       "a RewardReview is never applied by a tool",
 	"TooManyReviewsReason": "a RewardReview is never applied by a tool",
 }

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/referral-operator/referral-operator/internal/explain"
+	"github.com/referral-operator/referral-operator/internal/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
 	"github.com/referral-operator/referral-operator/internal/tracker/visitor"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+	"github.com/referral-operator/referral-operator/internal/intake"
 )
 
 // Keys of values of a request's context.

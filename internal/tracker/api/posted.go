@@ -11,7 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+	"github.com/referral-operator/referral-operator/internal/intake"
 )
 
 // shapeKey is where an operation keeps the shape of its body.

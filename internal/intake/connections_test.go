@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/referral-operator/referral-operator/internal/tracker/intake"
+	"github.com/referral-operator/referral-operator/internal/intake"
 )
 
 // world is a server behind bounded connections.
