@@ -856,3 +856,32 @@ func TestDeletionOfItsCampaignIsTheFirstReasonAgainstAPurchase(t *testing.T) {
 		t.Run(name, func(t *testing.T) { s.play(t, slices.Concat(begin, after)) })
 	}
 }
+
+// The touch is committed after the erasure has moved the visitor's touches, while it waits for the
+// signup, which the same transaction has locked.
+func TestTouchThatComesWhileAnErasureWaitsStaysUntilAnotherRequest(t *testing.T) {
+	s := newShop(t)
+	corrected := addSignup{User: "ann", Visitor: "v1", At: 90, VIP: true}
+	for name, during := range map[string][]operation{
+		"signup deleted":            {removeSignup{User: "ann"}},
+		"signup corrected":          {corrected},
+		"corrected, asked for anew": {corrected, finish{Commit: true}, erase{User: "ann"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			touched := addTouch{Visitor: "v1", ID: "t2", Code: "a", At: 92}
+			s.play(t, slices.Concat(
+				[]operation{
+					declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+					addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+					addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+					addSignup{User: "ann", Visitor: "v1", At: 90},
+					transaction{What: []operation{during[0], touched}},
+					erase{User: "ann"},
+					converge{},
+				},
+				during[1:],
+				[]operation{converge{}},
+			))
+		})
+	}
+}

@@ -214,6 +214,7 @@ func (o erase) happen(h *history) {
 	if h.erasures[o.User] == nil {
 		h.erasures[o.User] = &erasing{visitors: map[string]bool{}}
 	}
+	h.erasures[o.User].requested = true
 }
 
 func sqlState(err error) string {

@@ -16,7 +16,10 @@ type fixed struct {
 
 // erasing is an erasure that is not completed.
 type erasing struct {
-	visitors map[string]bool // whose touches are moved; known once the erasure has begun
+	// visitors are those whose touches are moved, known once the erasure has begun. True: they have
+	// been moved. A touch that is written afterwards stays until another request.
+	visitors  map[string]bool
+	requested bool // since it was last carried out
 }
 
 // locks are the rows that an open transaction of a writer has locked.
@@ -63,24 +66,31 @@ func (m *model) erase(user string, e *erasing) (all bool) {
 		}
 	}
 	s, signedUp := m.signups[user]
-	maps.Copy(e.visitors, m.visitorsOf(user, attributed))
+	for visitor := range m.visitorsOf(user, attributed) {
+		e.visitors[visitor] = e.visitors[visitor] && !e.requested
+	}
+	e.requested = false
 	m.fix(user)
 	for other, s := range m.signups {
-		if e.visitors[s.visitor] {
+		if e.moves(s.visitor) {
 			m.fix(other)
 		}
 	}
-	unlocked := true
+	left := map[string]bool{} // visitors
 	for key := range m.touches {
 		switch {
-		case !e.visitors[key.visitor]:
+		case !e.moves(key.visitor):
 		case m.locked.touches[key]:
-			unlocked = false
+			left[key.visitor] = true
 		default:
 			delete(m.touches, key)
 			m.blanks[key] = m.now
 		}
 	}
+	for visitor, moved := range e.visitors {
+		e.visitors[visitor] = moved || !left[visitor]
+	}
+	unlocked := len(left) == 0
 	if !signedUp {
 		return all && unlocked
 	}
@@ -99,6 +109,12 @@ func (m *model) erase(user string, e *erasing) (all bool) {
 	s.visitor, s.prints, s.vip, s.blanked = "", nil, false, true
 	m.signups[user] = s
 	return unlocked
+}
+
+// moves reports whether touches of the visitor are still to be moved.
+func (e *erasing) moves(visitor string) bool {
+	moved, found := e.visitors[visitor]
+	return found && !moved
 }
 
 // visitorsOf returns the visitors that are known to be the user: those of the signup and of its
@@ -122,7 +138,7 @@ func (m *model) isErased(user string) bool {
 	own := m.signups[user].visitor
 	for erased, e := range m.erasures {
 		attributed, _ := m.attributeWhenDecided(erased)
-		if e.visitors[own] || m.visitorsOf(erased, attributed)[own] {
+		if _, found := e.visitors[own]; found || m.visitorsOf(erased, attributed)[own] {
 			return true
 		}
 	}
