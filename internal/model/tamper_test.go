@@ -69,6 +69,28 @@ func TestResyncRepairsAlteredRows(t *testing.T) {
 	}
 }
 
+func TestAlteredPairWhoseFactsAreGoneKeepsItsTimes(t *testing.T) {
+	s := newShop(t)
+	for _, column := range []string{"reversed pair.checksum", "reversed pair.allowed and credits"} {
+		for name, gone := range map[string]operation{
+			"signup": removeSignup{User: "bob"}, "purchase": removePurchase{User: "bob", ID: "p1"},
+		} {
+			t.Run(column+" without "+name, func(t *testing.T) {
+				s.play(t, []operation{
+					declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Hold: 3}, Scope: "NewPairs"},
+					addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+					addSignup{User: "bob", Code: "a", At: 80},
+					addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+					converge{},
+					gone,
+					converge{},
+					resync{Tampered: column},
+				})
+			})
+		}
+	}
+}
+
 func TestResyncRestoresTheWaitlistRowOfAGrowingPair(t *testing.T) {
 	nineDollars := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 900, Currency: "USD"}}}
 	newShop(t).play(t, []operation{

@@ -84,6 +84,7 @@ func (r *Remains) pair() Pair {
 	if row := r.Row; row != nil {
 		pair.Order, pair.Ordinal, pair.CountedAt, pair.Allowed = row.Order, row.Ordinal, row.CountedAt, row.Allowed
 		pair.Campaign, pair.Revision = row.Campaign, row.Revision
+		pair.QualifiedAt, pair.MaturesAt = row.QualifiedAt, row.MaturesAt // unless signup and purchase tell
 	}
 	if r.Place != nil {
 		pair.Order = r.Place.Order
