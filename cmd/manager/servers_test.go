@@ -53,8 +53,9 @@ func clients(t *testing.T) map[string]func() (net.Conn, error) {
 			if err != nil {
 				return nil, err
 			}
-			own := tls.Client(connection, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // self-signed, made for this test
-			return own, own.HandshakeContext(t.Context())
+			own := tls.Client(connection, &tls.Config{InsecureSkipVerify: true}) // self-signed, made for this test
+			err = own.HandshakeContext(t.Context())
+			return own, err
 		},
 	}
 }
@@ -68,6 +69,7 @@ func ask(connection net.Conn, header string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer response.Body.Close()
 	_, err = io.Copy(io.Discard, response.Body)
 	return response.StatusCode, err
 }
@@ -81,7 +83,7 @@ func TestServersAnswerWhileManyClientsStayConnected(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer connection.Close()
+				t.Cleanup(func() { _ = connection.Close() })
 				open = append(open, connection)
 				if i%2 == 0 { // half a request: the server waits for the rest
 					_, err = io.WriteString(connection, "GET /healthz HTTP/1.1\r\nHost: ")
