@@ -20,7 +20,7 @@ var undecidable = map[string]struct {
 		func(s *shop) { s.asOwner("DROP TRIGGER refuse_credit ON referral.credit") },
 	},
 	"her conditions cost too much": {
-		"purchase.amount == 2500 || " + slow,
+		"purchase.amount == 2500 || " + dear,
 		func(s *shop) {
 			s.write(longLabel)
 			s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at) SELECT 'dora', 'q' || n, 1000, 'USD', now() - interval '1 hour' FROM generate_series(1, 100) AS n")

@@ -38,7 +38,8 @@ func TestReviewOfAUserWhoCannotBeDecidedShowsWhatIsRecorded(t *testing.T) {
 			w := newWorld(t)
 			terms := migrated.FiveDollars()
 			terms.Purchases = reward.EveryPurchase
-			terms.Condition = `purchase.amount == 2500 || lists.range(300).exists(i, link.label.matches('((a{1,20}){1,20}){1,2}b'))`
+			// It costs much, and takes little time: no label begins with b.
+			terms.Condition = `purchase.amount == 2500 || lists.range(300).exists(i, link.label.matches('^b((a{1,20}){1,20}){1,2}'))`
 			migrated.Declare(t, w.db, "costly", terms)
 			w.write(`INSERT INTO referral.link (code, campaign, referrer_id, label) VALUES ('c', 'costly', 'anna', repeat('a', 255));
 				INSERT INTO referral.signup (user_id, code) VALUES ('carl', 'c');
