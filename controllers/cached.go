@@ -20,7 +20,7 @@ var annotations = map[string]bool{
 }
 
 // annotationBytes is the most bytes of an annotation that caches keep as it is.
-const annotationBytes = 1 << 10
+const annotationBytes = 4 << 10
 
 // Cached is the transform of a manager's caches. It drops what no reconciler reads and a tenant can
 // make large: labels, owners, managed fields, further annotations, and of the finalizers of others
