@@ -92,6 +92,8 @@ func decoded(object *unstructured.Unstructured) (client.Object, error) {
 		typed = &v1alpha1.RewardPolicy{}
 	case "RewardPlan":
 		typed = &v1alpha1.RewardPlan{}
+	case "RewardReview":
+		typed = &v1alpha1.RewardReview{}
 	default:
 		typed = &v1alpha1.ReferralCampaign{}
 	}
@@ -106,6 +108,8 @@ func specOf(object client.Object) any {
 		return object.Spec
 	case *v1alpha1.RewardPlan:
 		return object.Spec
+	case *v1alpha1.RewardReview:
+		return object.Spec
 	default:
 		return object.(*v1alpha1.ReferralCampaign).Spec
 	}
@@ -118,6 +122,8 @@ func observedGeneration(object client.Object) int64 {
 	case *v1alpha1.RewardPolicy:
 		return object.Status.ObservedGeneration
 	case *v1alpha1.RewardPlan:
+		return object.Status.ObservedGeneration
+	case *v1alpha1.RewardReview:
 		return object.Status.ObservedGeneration
 	default:
 		return object.(*v1alpha1.ReferralCampaign).Status.ObservedGeneration
