@@ -81,7 +81,7 @@ func TestObjectOfANewerOperatorIsReadOrRefusedInOneLine(t *testing.T) {
 		t.Errorf("unknown fields: %v, %v", campaign, err)
 	}
 	object.Object["status"] = map[string]any{"pairs": []any{"of another type"}}
-	if _, err := decode[v1alpha1.ReferralCampaign](object); err == nil || !strings.Contains(err.Error(), "use the one of the operator's version") {
+	if _, err := decode[v1alpha1.ReferralCampaign](object); err == nil || !strings.Contains(err.Error(), "install the operator's version") {
 		t.Errorf("a field of another type: %v", err)
 	}
 }
