@@ -13,8 +13,8 @@ func TestRefusedRewardReviews(t *testing.T) {
 	)
 	cases := []refusal{
 		{"a database is required", `spec: {databaseRef: null}`, "spec.databaseRef", "Required value"},
-		{"a review of nobody", `spec: {userID: null, purchaseID: null}`, "spec", aboutPeople},
-		{"a review of two people", `spec: {referrerID: alice}`, "spec", aboutPeople},
+		{"neither a user nor a referrer", `spec: {userID: null, purchaseID: null}`, "spec", aboutPeople},
+		{"both a user and a referrer", `spec: {referrerID: alice}`, "spec", aboutPeople},
 		{"a purchase of a referrer", `spec: {userID: null, referrerID: alice}`, "spec.purchaseID", "may only be set with userID"},
 		{"a page of purchases", `spec: {after: "1/bob"}`, "spec.after", "may only be set with referrerID"},
 		{"a page after nothing", `spec: {userID: null, purchaseID: null, referrerID: alice, after: ""}`, "spec.after", "should be at least 1 chars long"},

@@ -38,9 +38,9 @@ left of its budget, and how far its database is behind. Without a name: all camp
 of the namespace, one line each.
 
 What was left behind is red: something suspended, reversals that are withheld, a permission that is
-still set as an annotation (take-over, allow-reversals). With --wait the command waits until every campaign that it shows has its
-newest edit in force, and exits with 1 if a campaign only goes on with a person's help or --timeout
-is over.`,
+still set as an annotation (take-over, allow-reversals). With --wait the command waits until every
+campaign that it shows has its newest edit in force, and exits with 1 if a campaign only goes on
+with a person's help or --timeout is over.`,
 		Example: `  kubectl referral status -n growth
   kubectl referral status invite-friends -n growth
   kubectl referral status invite-friends -n growth --wait --timeout 2m`,

@@ -56,8 +56,8 @@ type querier interface {
 }
 
 // write records facts in one statement, and compares those that are stored already in the same
-// transaction: if that fails, the new facts stay new. Rows are written in the order of their keys, so that two
-// writers may wait for each other but never deadlock.
+// transaction: if that fails, the new facts stay new. Rows are written in the order of their keys, so
+// that two writers may wait for each other but never deadlock.
 func (k *kind[F, S]) write(ctx context.Context, tx pgx.Tx, given []*F) ([]Outcome[S], error) {
 	order := k.order(given)
 	rows := make([]*F, len(order))
