@@ -112,3 +112,11 @@ func TestTheVersionNeedsNoDatabase(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+func TestAPublicURLsPasswordIsNotShown(t *testing.T) {
+	for _, text := range []string{"https://shop:s3cr3t@go.shop.example", "postgres://shop:s3cr3t@go.shop.example", "https://shop:s3cr3t@go.shop.example:x"} {
+		if err := checkPublicURL(text); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
