@@ -122,6 +122,7 @@ func TestPlansRunOnWhileNoOtherWaits(t *testing.T) {
 		for _, namespace := range []string{"growth", "payroll"} {
 			p.create(namespace, namespace, 50*time.Minute)
 			p.create(namespace, namespace+"-2", time.Minute) // waits for its own namespace
+			time.Sleep(time.Second)                          // so that one of the two ends first
 		}
 		time.Sleep(50 * time.Minute)
 		if got := p.starts(); !slices.Equal(got, []string{"growth", "payroll", "growth-2", "payroll-2"}) {
