@@ -47,11 +47,15 @@ func (p *Postgres) CreateDatabase(ctx context.Context) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored, err := verifier(password)
+	if err != nil {
+		return nil, err
+	}
 	operator := login{role: name, password: password}
 	role := pgx.Identifier{operator.role}.Sanitize()
 	err = p.administer(ctx,
-		// Only hexadecimal digits: nothing in it needs quoting.
-		"CREATE ROLE "+role+" LOGIN PASSWORD '"+operator.password+"'",
+		// Letters, digits and punctuation without quotes: nothing in it needs quoting.
+		"CREATE ROLE "+role+" LOGIN PASSWORD '"+stored+"'",
 		// A role without superuser rights must be a member of the role to which it gives ownership.
 		"GRANT "+role+" TO CURRENT_USER",
 		"CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" OWNER "+role,
@@ -93,7 +97,11 @@ func (d *Database) Drop(ctx context.Context) error {
 // names.
 func createPlainRoles(ctx context.Context, admin *pgxpool.Pool) error {
 	for _, role := range []string{WriterRole, ReaderRole} {
-		_, err := admin.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+role+"'")
+		stored, err := verifier(role)
+		if err != nil {
+			return err
+		}
+		_, err = admin.Exec(ctx, "CREATE ROLE "+role+" LOGIN PASSWORD '"+stored+"'")
 		if err != nil && !alreadyExists(err) {
 			return fmt.Errorf("while creating the role %s: %w", role, err)
 		}
