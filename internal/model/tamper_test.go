@@ -10,8 +10,10 @@ import (
 // alone.
 const undecided = "(SELECT user_id FROM referral.set_aside UNION SELECT user_id FROM referral.withheld)"
 
-// firstReversed names a Reversed pair.
-const firstReversed = "(user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Reversed' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)"
+// firstIn is a condition that names a pair in one of the states.
+func firstIn(states string) string {
+	return "(user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN (" + states + ") AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)"
+}
 
 // tampers are statements that alter one row of the results, by column. A resync repairs it.
 var tampers = map[string]string{
@@ -27,10 +29,12 @@ var tampers = map[string]string{
 	"waitlist_referrer row":        "DELETE FROM referral.waitlist_referrer",
 	"waitlist row":                 "DELETE FROM referral.waitlist WHERE admission_order = (SELECT min(admission_order) FROM referral.waitlist WHERE user_id NOT IN " + undecided + ")",
 	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
-	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state IN ('Held', 'Granted') AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
-	"reversed pair.checksum":       "UPDATE referral.pair SET checksum = 0 WHERE " + firstReversed,
+	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE " + firstIn("'Held', 'Granted'"),
+	"reversed pair.checksum":       "UPDATE referral.pair SET checksum = 0 WHERE " + firstIn("'Reversed'"),
 	// The checksum does not say what two altered columns were.
-	"reversed pair.allowed and credits": "UPDATE referral.pair SET allowed = NOT allowed, credits = coalesce(credits, 0) + 1 WHERE " + firstReversed,
+	"admitted pair.reason and credits":  "UPDATE referral.pair SET reason = 'Overridden', credits = credits + 1 WHERE " + firstIn("'Held', 'Granted'"),
+	"waiting pair.allowed and credits":  "UPDATE referral.pair SET allowed = NOT allowed, credits = credits + 1 WHERE " + firstIn("'Waiting'"),
+	"reversed pair.allowed and credits": "UPDATE referral.pair SET allowed = NOT allowed, credits = coalesce(credits, 0) + 1 WHERE " + firstIn("'Reversed'"),
 	// The label of an attribution cannot be restored if the link is deleted.
 	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label) WHERE a.user_id NOT IN " + undecided + ")",
 }
@@ -86,6 +90,44 @@ func TestAlteredPairWhoseFactsAreGoneKeepsItsTimes(t *testing.T) {
 					converge{},
 					resync{Tampered: column},
 				})
+			})
+		}
+	}
+}
+
+// Neither its attribution nor its facts say what a pair was when its campaign was reversed.
+func TestAlteredPairOfAReversedCampaignStaysAsItWas(t *testing.T) {
+	s := newShop(t)
+	declared := declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Hold: 3}, Scope: "NewPairs"}
+	for _, column := range []string{"reversed pair.checksum", "reversed pair.allowed and credits"} {
+		for name, history := range map[string][]operation{
+			"its attribution is gone": {reverseCampaign{Campaign: "one"}, converge{}},
+			"its purchase was corrected since": {
+				reverseCampaign{Campaign: "one"}, converge{},
+				addPurchase{User: "bob", ID: "p1", Amount: 999, Currency: "USD", At: 104}, converge{},
+			},
+			"it was refunded before": {
+				addRefund{User: "bob", Purchase: "p1", ID: "r1", Amount: 1000}, converge{},
+				reverseCampaign{Campaign: "one"}, converge{},
+			},
+			"another campaign attributes its signup": {
+				reverseCampaign{Campaign: "one"}, converge{},
+				declare{Campaign: "two", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+				addLink{Code: "b", Campaign: "two", Referrer: "ann"},
+				addSignup{User: "bob", Code: "b", At: 80}, converge{},
+			},
+		} {
+			t.Run(column+", "+name, func(t *testing.T) {
+				s.play(t, slices.Concat([]operation{
+					declared,
+					addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+					addSignup{User: "bob", Code: "a", At: 80},
+					addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+					converge{},
+				}, history, []operation{
+					resync{Tampered: column},
+					again{Campaign: "one", Mode: "Open"}, converge{}, converge{Again: true},
+				}))
 			})
 		}
 	}

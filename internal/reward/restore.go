@@ -31,12 +31,16 @@ type Entered struct {
 // beneficiaries and amounts, so that it is not decided anew. What the ledger grants wins over
 // credits, credits over the waitlist, and the waitlist over the row. The ordinal comes from the row
 // alone. A pair that is granted nothing, has no credits and has a place on the waitlist is Waiting
-// there.
+// there. A Reversed pair keeps the referrer and the times of its row: attribution and facts may have
+// changed since, and are considered again if the pair is decided anew.
 //
 // purchase is the purchase of the pair; nil: its row is missing.
 func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Remains) Pair {
 	pair := remains.pair()
-	pair.ReferrerID = referrerOf(referee, &pair)
+	recorded := pair.State == Reversed && remains.Row != nil && remains.Row.State == Reversed
+	if !recorded {
+		pair.ReferrerID = referrerOf(referee, &pair)
+	}
 	if !pair.State.Occupies() && pair.Campaign == "" && referee.Attribution != nil {
 		pair.Campaign = referee.Attribution.Campaign
 	}
@@ -53,7 +57,7 @@ func (c *Configuration) Restore(referee *Referee, purchase *Purchase, remains Re
 	if pair.State.Occupies() && !terms.priced(pair.Ordinal, pair.Credits) {
 		pair.Ordinal = terms.ordinalOf(pair.Credits)
 	}
-	if purchase != nil && referee.Signup != nil {
+	if !recorded && purchase != nil && referee.Signup != nil {
 		pair.QualifiedAt = later(referee.Signup.SignedUpAt, purchase.PurchasedAt)
 		pair.MaturesAt = maturesAt(purchase.PurchasedAt, terms.HoldPeriod)
 		if remains.Row == nil && pair.State == Waiting {
@@ -80,12 +84,11 @@ func (c *Configuration) RestoreCredits(pair *Pair, ledger *Entered, intact []Cre
 
 // pair returns the pair as the remains alone describe it.
 func (r *Remains) pair() Pair {
-	pair := Pair{PurchaseID: r.PurchaseID, State: Reversed}
-	if row := r.Row; row != nil {
-		pair.Order, pair.Ordinal, pair.CountedAt, pair.Allowed = row.Order, row.Ordinal, row.CountedAt, row.Allowed
-		pair.Campaign, pair.Revision = row.Campaign, row.Revision
-		pair.QualifiedAt, pair.MaturesAt = row.QualifiedAt, row.MaturesAt // unless signup and purchase tell
+	pair := Pair{PurchaseID: r.PurchaseID}
+	if r.Row != nil {
+		pair = *r.Row
 	}
+	pair.State, pair.Reason, pair.Credits = Reversed, "", nil
 	if r.Place != nil {
 		pair.Order = r.Place.Order
 	}
@@ -106,6 +109,8 @@ func (r *Remains) pair() Pair {
 		case r.Row != nil && r.Row.State != Waiting:
 			pair.Ordinal = 0 // the row says wrongly that the pair is admitted, or was
 		}
+	case r.Row.takenBack(): // without an entry, if it was reversed before its campaign was
+		return *r.Row
 	case l != nil:
 		pair.Reason, pair.Campaign, pair.Revision = l.Reason, l.Campaign, l.Revision
 		pair.Ordinal = r.ordinalBefore()
@@ -115,6 +120,11 @@ func (r *Remains) pair() Pair {
 		pair.Order, pair.Ordinal = 0, 0
 	}
 	return pair
+}
+
+// takenBack reports whether the pair was Reversed with its campaign.
+func (p *Pair) takenBack() bool {
+	return p != nil && p.State == Reversed && p.Reason == CampaignDeleted
 }
 
 // ordinalBefore returns the ordinal of a pair whose ledger entries cancel out: it was admitted
