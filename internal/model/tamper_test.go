@@ -31,8 +31,8 @@ var tampers = map[string]string{
 	"credit.amount":                "UPDATE referral.credit SET amount = amount + 1 WHERE (user_id, purchase_id) = (SELECT user_id, purchase_id FROM referral.pair WHERE state = 'Granted' AND user_id NOT IN " + undecided + " ORDER BY 1, 2 LIMIT 1)",
 	"pair.reason":                  "UPDATE referral.pair SET reason = 'Overridden' WHERE " + firstIn("'Held', 'Granted'"),
 	"reversed pair.checksum":       "UPDATE referral.pair SET checksum = 0 WHERE " + firstIn("'Reversed'"),
-	// The checksum does not say what two altered columns were.
-	"admitted pair.reason and credits":  "UPDATE referral.pair SET reason = 'Overridden', credits = credits + 1 WHERE " + firstIn("'Held', 'Granted'"),
+	// The checksum does not say what two altered columns were. Only credits show that a pair was admitted.
+	"admitted pair.reason and credits":  "UPDATE referral.pair SET reason = 'Overridden', credits = credits + 1 WHERE credits > 0 AND " + firstIn("'Held', 'Granted'"),
 	"waiting pair.allowed and credits":  "UPDATE referral.pair SET allowed = NOT allowed, credits = credits + 1 WHERE " + firstIn("'Waiting'"),
 	"reversed pair.allowed and credits": "UPDATE referral.pair SET allowed = NOT allowed, credits = coalesce(credits, 0) + 1 WHERE " + firstIn("'Reversed'"),
 	// The label of an attribution cannot be restored if the link is deleted.
