@@ -119,8 +119,8 @@ func describeProblems(registry huma.Registry) {
 }
 
 // unavailable answers that the request may be repeated. Nothing was recorded, unless the connection
-// was lost during a commit; but a fact that the caller's patience did not suffice for may be recorded
-// later, see facts.Unsettled.
+// was lost during a commit; a fact whose request ends while it waits may be recorded later, see
+// facts.Unsettled.
 func unavailable(why string) error {
 	return huma.ErrorWithHeaders(
 		problem(http.StatusServiceUnavailable, "try again in a moment: "+why),
