@@ -15,7 +15,8 @@ type Store struct {
 	sql   postgres.Queries
 
 	// turns bounds the writes that share no commit: see alone.
-	turns *semaphore.Weighted
+	turns    *semaphore.Weighted
+	accounts accounts
 
 	purchases   *kind[Purchase, StoredPurchase]
 	refunds     *kind[Refund, Refund]
