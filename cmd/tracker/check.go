@@ -66,16 +66,22 @@ func checkAddress(name, address string) error {
 // checkPublicURL checks the beginning of links: a code and parameters must fit behind it.
 func checkPublicURL(text string) error {
 	public, err := url.Parse(text)
-	if err != nil { // neither the text nor the error is shown: both may contain a password
-		return errors.New("--public-url: must be a URL such as https://go.shop.example")
-	}
-	if public.Scheme != "https" && public.Scheme != "http" || public.Host == "" {
-		return fmt.Errorf("--public-url=%s: must be a URL such as https://go.shop.example", public.Redacted())
+	if err != nil || public.Scheme != "https" && public.Scheme != "http" || public.Host == "" {
+		return fmt.Errorf("--public-url=%s: must be a URL such as https://go.shop.example", shown(text))
 	}
 	if public.User != nil || strings.ContainsAny(text, "?#") {
-		return fmt.Errorf("--public-url=%s: leave out user name, query and fragment, as in https://go.shop.example", public.Redacted())
+		return fmt.Errorf("--public-url=%s: leave out user name, query and fragment, as in https://go.shop.example", shown(text))
 	}
 	return nil
+}
+
+// shown returns a text that may be a URL, or what to show in its place: what is written before an @
+// may be a password, also where the text is no valid URL.
+func shown(text string) string {
+	if strings.Contains(text, "@") {
+		return "…"
+	}
+	return text
 }
 
 func checkBetween[T int | time.Duration](name string, value, low, high T) error {

@@ -82,7 +82,7 @@ func parseFlags(arguments []string, environment lookup, output io.Writer) (optio
 		return options{}, err
 	}
 	if flags.NArg() > 0 {
-		return options{}, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", flags.Arg(0))
+		return options{}, fmt.Errorf("unexpected argument %q: everything is set by flags, see --help", shown(flags.Arg(0)))
 	}
 	o.databaseURL, _ = environment("DATABASE_URL")
 	if o.showVersion {

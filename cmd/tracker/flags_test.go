@@ -113,10 +113,16 @@ func TestTheVersionNeedsNoDatabase(t *testing.T) {
 	}
 }
 
-func TestAPublicURLsPasswordIsNotShown(t *testing.T) {
-	for _, text := range []string{"https://shop:s3cr3t@go.shop.example", "postgres://shop:s3cr3t@go.shop.example", "https://shop:s3cr3t@go.shop.example:x"} {
-		if err := checkPublicURL(text); err == nil || strings.Contains(err.Error(), "s3cr3t") {
-			t.Errorf("%s: %v", text, err)
+func TestPasswordInAURLIsNotShown(t *testing.T) {
+	for _, text := range []string{
+		"https://shop:s3cr3t@go.shop.example", "postgres://shop:s3cr3t@go.shop.example", "https://shop:s3cr3t@go.shop.example:x",
+		"shop:s3cr3t@go.shop.example", "https:shop:s3cr3t@go.shop.example", "https:///shop:s3cr3t@go.shop.example", "s3cr3t@go.shop.example",
+		"//shop:s3cr3t@go.shop.example", "https://shop:s3cr3t@go.shop.example/?a",
+	} {
+		for _, argument := range []string{"--public-url=" + text, "--database-url=" + text, text} {
+			if _, err := parseFlags([]string{argument}, environment(nil), &bytes.Buffer{}); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("%s: %v", argument, err)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -21,7 +22,7 @@ import (
 func (t *tracker) handler() (http.Handler, error) {
 	public, err := url.Parse(t.options.publicURL)
 	if err != nil {
-		return nil, fmt.Errorf("--public-url=%s: must be a URL such as https://shop.example", t.options.publicURL)
+		return nil, errors.New("--public-url: must be a URL such as https://go.shop.example") // check has refused it before
 	}
 	proxies, err := clients.ParseProxies(t.options.trustedProxies)
 	if err != nil {

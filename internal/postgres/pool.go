@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -21,13 +22,17 @@ type DB struct {
 	names  secretNames
 	Schema Schema
 
-	beginWriting string // the message that begins a transaction; see Begin
+	beginWriting string        // the message that begins a transaction; see Begin
+	statement    time.Duration // the server's timeout of a statement in such a transaction
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
 // ParseConfig.
 func NewDB(pool *pgxpool.Pool, schema Schema) *DB {
-	return &DB{pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema, beginWriting: beginWriting}
+	return &DB{
+		pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema,
+		beginWriting: beginWriting, statement: defaultStatementTimeout,
+	}
 }
 
 // Open connects. It returns once the server has answered or the connection has failed; Classify

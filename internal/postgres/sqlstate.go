@@ -198,9 +198,34 @@ func LockTimeout(err error) bool {
 	return ok && server.Code == "55P03"
 }
 
+// StatementTimeout reports whether a statement took longer than it may.
+func StatementTimeout(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && server.Code == "57014"
+}
+
 // Data reports whether the values of a statement are wrong, so that the same statement with others
 // may succeed.
 func Data(err error) bool { return Classify(err) == ClassData }
+
+// Refused reports whether the server refuses rows of a statement, so that it may take others: for
+// their values, or in a function that they call, such as a trigger's. What such a function lacks (a
+// right, a table, another server) is not what the statement itself lacks.
+func Refused(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	switch Classify(err) {
+	case ClassData, ClassUnknown:
+		return true
+	case ClassRetryable:
+		return false
+	default:
+		// A server that shuts down also says within which function, but its error is fatal.
+		return server.Where != "" && server.SeverityUnlocalized == "ERROR"
+	}
+}
 
 // Fault is the cause of a failed transaction that works on a batch of rows.
 type Fault string

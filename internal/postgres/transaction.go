@@ -35,13 +35,17 @@ const defaultStatementTimeout = 30 * time.Second
 // Each statement also ends here, with all its rows, if the server goes silent; see cleanTx.
 //
 // The pool is not exported, so that no transaction begins in another way.
-func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) { return db.begin(ctx, db.beginWriting) }
+func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) {
+	return db.begin(ctx, db.beginWriting, db.statement)
+}
 
-// WithLockTimeout returns a DB of the same connections. In its transactions that may write, each
-// wait for a lock ends after timeout: see LockTimeout. That costs no round trip.
-func (db *DB) WithLockTimeout(timeout time.Duration) *DB {
+// WithLimits returns a DB of the same connections whose transactions that may write have limits: see
+// LockTimeout and StatementTimeout. That costs no round trip.
+func (db *DB) WithLimits(limits Limits) *DB {
 	other := *db
-	other.beginWriting = beginWriting + "SET LOCAL lock_timeout = " + milliseconds(timeout) + ";"
+	other.beginWriting = beginWriting + "SET LOCAL lock_timeout = " + milliseconds(limits.Lock) + ";" +
+		"SET LOCAL statement_timeout = " + milliseconds(limits.Statement) + ";"
+	other.statement = limits.Statement
 	return &other
 }
 
@@ -54,10 +58,12 @@ func (db *DB) Snapshot(ctx context.Context, do func(pgx.Tx) error) error {
 // snapshots begins transactions that each read one snapshot.
 type snapshots struct{ db *DB }
 
-func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) { return s.db.begin(ctx, beginSnapshot) }
+func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) {
+	return s.db.begin(ctx, beginSnapshot, defaultStatementTimeout)
+}
 
-func (db *DB) begin(ctx context.Context, statements string) (pgx.Tx, error) {
-	clean := &cleanTx{nil, db.names, defaultStatementTimeout}
+func (db *DB) begin(ctx context.Context, statements string, timeout time.Duration) (pgx.Tx, error) {
+	clean := &cleanTx{nil, db.names, timeout}
 	beginning, cancel := clean.limit(ctx, 1)
 	defer cancel()
 	tx, err := db.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: statements})

@@ -41,8 +41,8 @@ func TestEachTransactionNamesItsIsolation(t *testing.T) {
 			}
 			return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
 		}},
-		"one with a lock timeout": {strings.Replace(writing, "temp, 30s", "temp, 1500ms", 1), func(ctx context.Context) (got string, err error) {
-			err = db.WithLockTimeout(1500*time.Millisecond).QueryRow(ctx, settings).Scan(&got)
+		"one with limits": {strings.Replace(writing, "temp, 30s, 30s", "temp, 1500ms, 3s", 1), func(ctx context.Context) (got string, err error) {
+			err = db.WithLimits(postgres.Limits{Lock: 1500 * time.Millisecond, Statement: 3 * time.Second}).QueryRow(ctx, settings).Scan(&got)
 			return got, err
 		}},
 		"a snapshot": {snapshot, func(ctx context.Context) (got string, err error) {

@@ -159,7 +159,7 @@ func (n secretNames) cause(leaf error) error {
 			code = ""
 		}
 		*server = pgconn.PgError{
-			Severity: n.plain(server.Severity, serverWords), Code: code, Message: n.plain(server.Message, serverWords),
+			Severity: n.plain(server.Severity, serverWords), SeverityUnlocalized: n.plain(server.SeverityUnlocalized, serverWords), Code: code, Message: n.plain(server.Message, serverWords),
 			Detail: n.plain(server.Detail, serverWords), Hint: n.plain(server.Hint, serverWords), Where: n.plain(server.Where, serverWords),
 			ConstraintName: strings.Clone(Cut(server.ConstraintName, serverWords)),
 		}

@@ -225,8 +225,13 @@ func TestTouchThatTheDatabaseRefusesIsLeftOutOfASignup(t *testing.T) {
 	w := newWorld(t)
 	w.exec(`CREATE FUNCTION referral.refuse() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN IF NEW.code = ''unlucky'' THEN RAISE EXCEPTION ''refused''; END IF; RETURN NEW; END'`)
+	w.exec("CREATE FUNCTION referral.refuse_late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused at the commit''; END'")
+	w.exec("CREATE TABLE public.private (n int)") // a writer has no right to it
+	w.exec("CREATE FUNCTION referral.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.private VALUES (1); RETURN NEW; END'")
 	w.exec("CREATE TRIGGER refuse BEFORE INSERT ON referral.touch FOR EACH ROW EXECUTE FUNCTION referral.refuse()")
 	w.exec("ALTER TABLE referral.touch ADD CHECK (code <> 'banned')")
+	w.exec("CREATE CONSTRAINT TRIGGER late AFTER INSERT ON referral.touch DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.code = 'late') EXECUTE FUNCTION referral.refuse_late()")
+	w.exec("CREATE TRIGGER note BEFORE INSERT ON referral.touch FOR EACH ROW WHEN (NEW.code = 'noted') EXECUTE FUNCTION referral.note()")
 	const warning = "a touch of the visitor was left out: the database refuses it"
 	signup := func(user string, codes ...string) string {
 		token := visitor.New()
@@ -235,7 +240,7 @@ func TestTouchThatTheDatabaseRefusesIsLeftOutOfASignup(t *testing.T) {
 		}
 		return `"user_id": "` + user + `", "visitor": "` + w.keys.Seal(token, time.Now(), time.Hour) + `"`
 	}
-	for _, code := range []string{"unlucky", "banned"} {
+	for _, code := range []string{"late", "unlucky", "banned", "noted"} {
 		got := w.post(signups, "{"+signup(code+" alone", "fine-1", code)+"}", http.StatusCreated)
 		if !strings.Contains(got.body, warning) {
 			t.Errorf("%s: %s", code, got.body)
@@ -246,7 +251,10 @@ func TestTouchThatTheDatabaseRefusesIsLeftOutOfASignup(t *testing.T) {
 			t.Errorf("%s in a batch: %s", code, got.body)
 		}
 	}
-	w.expect("touches", "SELECT code, count(*) FROM referral.touch GROUP BY code ORDER BY code", "fine-1 2", "fine-2 2", "fine-3 2")
+	if log := w.logged.String(); !strings.Contains(log, "a touch that the database refuses") || !strings.Contains(log, "refused at the commit") {
+		t.Errorf("logged:\n%s", log)
+	}
+	w.expect("touches", "SELECT code, count(*) FROM referral.touch GROUP BY code ORDER BY code", "fine-1 4", "fine-2 4", "fine-3 4")
 	w.expect("visitors", "SELECT count(*) = count(visitor_id) FROM referral.signup", "true")
 }
 

@@ -100,7 +100,7 @@ var batchKinds = []batchKind{
 func (a *api) registerBatch() {
 	op := post(a, operation{
 		path: "/v1/batch", id: "record-batch", tag: "Facts", summary: "Record up to 1,000 facts, all or none", limit: batchLimit,
-		description: "In one transaction. If a fact is invalid or conflicts with a stored fact, nothing is recorded and the problem names the fact.",
+		description: "In one transaction. If a fact is invalid or conflicts with a stored fact, none is recorded and the problem names the fact.",
 	}, a.batch)
 	// Facts are checked one by one, each against the shape of its kind.
 	registry := a.huma.OpenAPI().Components.Schemas
@@ -138,6 +138,9 @@ func (a *api) batch(ctx context.Context, given *batch) (recordedBatch, bool, err
 	}
 	for _, i := range recorded.LateVisitors {
 		out.Results[i].Warnings = append(out.Results[i].Warnings, lateVisitor)
+	}
+	if recorded.TouchRefusal != nil {
+		a.logRefusal(ctx, recorded.TouchRefusal)
 	}
 	for _, i := range recorded.TouchRefused {
 		out.Results[i].Warnings = append(out.Results[i].Warnings, touchRefused)

@@ -30,8 +30,9 @@ const (
 	longestEcho = 64
 	// longestPlace is the longest location of a value, in bytes.
 	longestPlace = 256
-	// outageInterval is the least time between two log lines about an outage.
-	outageInterval = 10 * time.Second
+	// logInterval is the least time between two log lines about an outage, and between two about touches
+	// that the database refuses.
+	logInterval = 10 * time.Second
 	// retryAfter is the Retry-After of a 503, in seconds.
 	retryAfter = 2
 )
@@ -118,7 +119,8 @@ func describeProblems(registry huma.Registry) {
 }
 
 // unavailable answers that the request may be repeated. Nothing was recorded, unless the connection
-// was lost during a commit.
+// was lost during a commit; a fact whose request ends while it waits may be recorded later, see
+// facts.Unsettled.
 func unavailable(why string) error {
 	return huma.ErrorWithHeaders(
 		problem(http.StatusServiceUnavailable, "try again in a moment: "+why),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/tracker/facts"
 	"github.com/referral-operator/referral-operator/internal/tracker/links"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -45,7 +46,8 @@ func (a *api) signUp(ctx context.Context, given *Signup) (recordedSignup, bool, 
 	if outcome.LateVisitor {
 		said = append(said, lateVisitor)
 	}
-	if outcome.TouchRefused {
+	if outcome.TouchRefusal != nil {
+		a.logRefusal(ctx, outcome.TouchRefusal)
 		said = append(said, touchRefused)
 	}
 	return newRecordedSignup(&outcome.Stored, said), outcome.Created, err
@@ -57,6 +59,13 @@ const (
 	// touchRefused is the warning about a touch of a token that the database refuses.
 	touchRefused = "a touch of the visitor was left out: the database refuses it"
 )
+
+// logRefusal logs why the database refuses a touch, at most once in logInterval.
+func (a *api) logRefusal(ctx context.Context, reason error) {
+	a.refusal.Do(func() {
+		a.Log.WarnContext(ctx, "Recording signups without a touch that the database refuses", "error", postgres.Message(reason))
+	})
+}
 
 func (a *api) signupOf(given *Signup) (signup *facts.Signup, warning string) {
 	v := a.visitor(given.Visitor, given.VisitorID, given.SignedUpAt)

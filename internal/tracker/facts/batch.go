@@ -1,22 +1,26 @@
 package facts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
 // Fact is a fact that a batch takes: *Signup, *Purchase, *Refund or *Action.
 type Fact any
 
 // Batch is the result of Record. Created reports for each fact, in their order, whether it is new.
-// If ConflictCount is not 0, nothing was written.
+// If ConflictCount is not 0, no fact was written.
 type Batch struct {
 	Created       []bool
 	LateVisitors  []int         // positions of the signups whose visitor was left out; see Outcome
 	TouchRefused  []int         // positions of the signups of which a touch was left out
+	TouchRefusal  error         // why the database refuses the first of these touches
 	ConflictCount int           // how many facts conflict with what is stored
 	Conflicts     []Conflicting // the first of them, at most mostConflicts
 }
@@ -41,20 +45,46 @@ type Conflicting struct {
 // errConflicts rolls a batch back.
 var errConflicts = errors.New("facts of the batch conflict with what is stored")
 
-// Record writes all of the facts or, if there is an error or a conflict, none.
+// Record writes all of the facts or, if there is an error or a conflict, none. If the database
+// refuses that, it writes the touches of the signups in transactions of their own, and then the facts:
+// see signUp.
 func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 	var batch *Batch
-	err := s.alone(ctx, func() error {
-		batch = &Batch{Created: make([]bool, len(all))}
-		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-			if err := s.recordIn(ctx, tx, all, batch); err != nil {
-				return err
+	err := s.alone(ctx, func() (err error) {
+		batch, err = s.recordOnce(ctx, all, s.writeWithTouches)
+		signups, numbers := ofKind[Signup](all)
+		given := touchesOf(signups)
+		if len(given) == 0 || !postgres.Refused(err) {
+			return err
+		}
+		refusals, err := writeTouches(ctx, s.db, given)
+		if err != nil {
+			return err
+		}
+		batch, err = s.recordOnce(ctx, all, s.writeSignups)
+		for i, g := range signups {
+			refusal := errors.Join(refusals[:len(g.Touches)]...)
+			refusals = refusals[len(g.Touches):]
+			if refusal != nil {
+				batch.TouchRefused, batch.TouchRefusal = append(batch.TouchRefused, numbers[i]), cmp.Or(batch.TouchRefusal, refusal)
 			}
-			if batch.ConflictCount > 0 {
-				return errConflicts
-			}
-			return nil
-		})
+		}
+		return err
+	})
+	return batch, err
+}
+
+// recordOnce writes all of the facts in one transaction, or none.
+func (s *Store) recordOnce(ctx context.Context, all []Fact, signUp writeIn[Signup, StoredSignup]) (*Batch, error) {
+	batch := &Batch{Created: make([]bool, len(all))}
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := s.recordIn(ctx, tx, all, batch, signUp); err != nil {
+			return err
+		}
+		if batch.ConflictCount > 0 {
+			return errConflicts
+		}
+		return nil
 	})
 	if err == errConflicts { //nolint:errorlint // BeginFunc returns it unwrapped
 		return batch, nil
@@ -63,8 +93,10 @@ func (s *Store) Record(ctx context.Context, all []Fact) (*Batch, error) {
 }
 
 // recordIn writes kind by kind, always in the same order, so that two batches do not deadlock.
-func (s *Store) recordIn(ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch) error {
-	err := recordKind(ctx, tx, all, batch, s.signups, s.signUp)
+func (s *Store) recordIn(
+	ctx context.Context, tx pgx.Tx, all []Fact, batch *Batch, signUp writeIn[Signup, StoredSignup],
+) error {
+	err := recordKind(ctx, tx, all, batch, s.signups, signUp)
 	if err == nil {
 		err = recordKind(ctx, tx, all, batch, s.purchases, s.purchases.write)
 	}
@@ -115,9 +147,6 @@ func recordKind[F, S any](
 			batch.Created[number] = outcome.Created
 			if outcome.LateVisitor {
 				batch.LateVisitors = append(batch.LateVisitors, number)
-			}
-			if outcome.TouchRefused {
-				batch.TouchRefused = append(batch.TouchRefused, number)
 			}
 			if conflict, ok := outcome.Err.(*Conflict); ok { //nolint:errorlint // compare sets only this type
 				batch.conflict(number, conflict)

@@ -21,7 +21,7 @@ type Outcome[S any] struct {
 	LateVisitor bool  // the visitor of a token was left out, since the signup is attributed already
 	Err         error // *Conflict, or the reason why this fact alone was refused
 
-	TouchRefused bool // a touch that came with the signup was left out, since the database refuses it
+	TouchRefusal error // why the database refuses a touch that came with the signup, which was left out
 }
 
 // kind describes how facts F of one kind are written and read back as S.

@@ -84,8 +84,14 @@ func redemptionColumns(rows []*redeeming) pgx.StrictNamedArgs {
 }
 
 // Redeem spends credit, or returns *Insufficient. author is stored where the redemption names none.
-// Redemptions share no commit: a refused one must not delay others.
+// Redemptions share no commit: a refused one must not delay others. Those of one account are written
+// one after another.
 func (s *Store) Redeem(ctx context.Context, r *Redemption, author string) (outcome Outcome[Redemption], err error) {
+	leave, err := s.accounts.enter(ctx, account{r.BeneficiaryID, r.Currency})
+	if err != nil {
+		return outcome, err
+	}
+	defer leave()
 	err = s.alone(ctx, func() error {
 		return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 			outcomes, err := s.redemptions.write(ctx, tx, []*redeeming{{r, author}})

@@ -22,12 +22,14 @@ const (
 	// writeTimeout bounds all attempts to write one batch and its parts.
 	writeTimeout  = 10 * time.Second
 	writeAttempts = 3
-	// lockTimeout is how long a write waits for each lock. A transaction of the shop's may keep one
-	// for hours.
-	lockTimeout = time.Second
-	// partLockTimeout is lockTimeout for the parts of a batch that failed: finding a locked fact takes
-	// several of them.
-	partLockTimeout = 50 * time.Millisecond
+)
+
+// Limits of the first attempt to write a batch, and of a write that shares no commit. A transaction of
+// the shop's may keep a lock for hours. A batch with a fact that is too slow leaves enough of
+// writeTimeout for the others.
+var (
+	sharedLimits = postgres.Limits{Lock: time.Second, Statement: 3 * time.Second}
+	aloneLimits  = postgres.Limits{Lock: time.Second, Statement: 15 * time.Second}
 )
 
 // ErrOverloaded is returned when too many facts wait already. Nothing was written.
@@ -35,17 +37,19 @@ var ErrOverloaded = batcher.ErrFull
 
 // shared writes facts of concurrent requests with one statement and one commit.
 type shared[F, S any] struct {
-	db    *postgres.DB // for batches
-	parts *postgres.DB // for parts of a batch that failed
-	write writeIn[F, S]
+	db    *postgres.DB
+	write writeTo[F, S]
 	batch batcher.Batcher[*F, Outcome[S]]
 }
+
+// writeTo writes facts in transactions of their own.
+type writeTo[F, S any] func(context.Context, *postgres.DB, []*F) ([]Outcome[S], error)
 
 // writeIn writes facts in a transaction.
 type writeIn[F, S any] func(context.Context, pgx.Tx, []*F) ([]Outcome[S], error)
 
-func newShared[F, S any](db *postgres.DB, write writeIn[F, S]) *shared[F, S] {
-	s := &shared[F, S]{db: db.WithLockTimeout(lockTimeout), parts: db.WithLockTimeout(partLockTimeout), write: write}
+func newShared[F, S any](db *postgres.DB, write writeTo[F, S]) *shared[F, S] {
+	s := &shared[F, S]{db: db, write: write}
 	s.batch.Do, s.batch.BatchSize, s.batch.Parallel, s.batch.Waiting = s.settle, batchSize, parallelBatches, mostWaiting
 	return s
 }
@@ -79,19 +83,24 @@ func (s *shared[F, S]) do(ctx context.Context, fact *F) (Outcome[S], error) {
 func (s *shared[F, S]) settle(ctx context.Context, given []*F) []Outcome[S] {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return s.try(ctx, s.db, given)
+	limits := sharedLimits
+	return s.try(ctx, &limits, given)
 }
 
-// try writes a batch or a part of one. If that fails for one of its facts, for a lock or for an
-// unknown reason, each half is tried, so that only the facts fail that fail alone.
-func (s *shared[F, S]) try(ctx context.Context, db *postgres.DB, given []*F) []Outcome[S] {
-	outcomes, err := s.attempt(ctx, db, given)
-	switch {
-	case err == nil:
+// try writes a batch or a part of one. If that fails for a reason that may be that of some facts, it
+// tries parts, so that only the facts fail that fail alone.
+func (s *shared[F, S]) try(ctx context.Context, limits *postgres.Limits, given []*F) []Outcome[S] {
+	outcomes, err := s.write(ctx, s.db.WithLimits(*limits), given)
+	if err == nil {
 		return outcomes
-	case len(given) > 1 && (postgres.Data(err) || postgres.LockTimeout(err) || postgres.Classify(err) == postgres.ClassUnknown):
-		half := len(given) / 2
-		return append(s.try(ctx, s.parts, given[:half]), s.try(ctx, s.parts, given[half:])...)
+	}
+	*limits = limits.After(err)
+	if parts := postgres.Split(given, err); parts != nil {
+		outcomes = nil
+		for _, part := range parts {
+			outcomes = append(outcomes, s.try(ctx, limits, part)...)
+		}
+		return outcomes
 	}
 	outcomes = make([]Outcome[S], len(given))
 	for i := range outcomes {
@@ -100,14 +109,17 @@ func (s *shared[F, S]) try(ctx context.Context, db *postgres.DB, given []*F) []O
 	return outcomes
 }
 
-func (s *shared[F, S]) attempt(ctx context.Context, db *postgres.DB, given []*F) (outcomes []Outcome[S], err error) {
-	err = again(ctx, func() error {
-		return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-			outcomes, err = s.write(ctx, tx, given)
-			return err
+// inTransaction writes facts in one transaction.
+func inTransaction[F, S any](write writeIn[F, S]) writeTo[F, S] {
+	return func(ctx context.Context, db *postgres.DB, given []*F) (outcomes []Outcome[S], err error) {
+		err = again(ctx, func() error {
+			return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+				outcomes, err = write(ctx, tx, given)
+				return err
+			})
 		})
-	})
-	return outcomes, err
+		return outcomes, err
+	}
 }
 
 // alone runs a write that shares no commit, again if need be. Such writes use at most half of the
@@ -121,12 +133,11 @@ func (s *Store) alone(ctx context.Context, do func() error) error {
 }
 
 // again repeats a write that lost against another transaction, or lost its connection, but none
-// that has waited for a lock. If the first attempt was committed after all, the second finds its
-// rows.
+// that has reached a limit. If the first attempt was committed after all, the second finds its rows.
 func again(ctx context.Context, do func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := do()
-		lost := errors.Is(err, ErrVanished) || postgres.Retryable(err) && !postgres.LockTimeout(err)
+		lost := errors.Is(err, ErrVanished) || postgres.Retryable(err) && !postgres.Divisible(err)
 		if !lost || attempt == writeAttempts || ctx.Err() != nil {
 			return err
 		}

@@ -48,8 +48,11 @@ func Observe(next http.Handler, metrics *Metrics, log Log) http.Handler {
 			if mistake {
 				log.Error("A request failed for a mistake in the program", "route", route(r), "stack", string(debug.Stack()))
 			}
-			if mistake && !abort {
+			switch {
+			case mistake && !abort:
 				a.WriteHeader(http.StatusInternalServerError)
+			case abort && a.status == 0:
+				a.status = http.StatusInternalServerError // nothing was sent: the client gets no answer
 			}
 			a.end(r, metrics, log, time.Since(began))
 			if abort {

@@ -103,7 +103,7 @@ func TestAnAnswerThatIsAbortedIsNotCompleted(t *testing.T) {
 		handler func(http.ResponseWriter)
 		logged  string
 	}{
-		"on purpose":             {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, `"status":200`},
+		"on purpose":             {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, `"status":500`},
 		"on purpose, in between": {func(w http.ResponseWriter) { _, _ = w.Write([]byte("a part")); panic(http.ErrAbortHandler) }, `"status":200`},
 		"by a mistake":           {func(w http.ResponseWriter) { _, _ = w.Write([]byte("a part")); panic("mistake") }, "mistake in the program"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
 )
@@ -141,16 +142,55 @@ func bad(id string) touches.Touch {
 	return t
 }
 
-func TestATouchThatFailsForAnUnknownReasonCostsNoOther(t *testing.T) {
-	w := newWorld(t)
-	w.refuseBad()
-	q := w.queue(touches.Options{Delay: time.Hour})
-	for _, t := range []touches.Touch{touch("a"), bad("b"), touch("c"), touch("d")} {
-		q.Add(t)
+func TestATouchThatFailsInATriggerCostsNoOther(t *testing.T) {
+	for name, does := range map[string]string{
+		"it raises an exception":       "RAISE EXCEPTION ''unlucky''",
+		"it lacks a right":             "INSERT INTO public.private VALUES (1)",
+		"it finds no table":            "INSERT INTO missing VALUES (1)",
+		"it takes longer than all may": "PERFORM pg_sleep(60)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			_, err := w.owner.Exec(w.Context(), `CREATE TABLE public.private (n int);
+				CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN `+does+`; RETURN NEW; END';
+				CREATE TRIGGER note BEFORE INSERT ON referral.touch FOR EACH ROW WHEN (NEW.code = 'bad') EXECUTE FUNCTION public.note()`)
+			testworld.Must(t, err)
+			q := w.stopped(touches.Options{})
+			q.SetStatementTimeout(time.Second)
+			for _, t := range []touches.Touch{touch("a"), bad("b"), touch("c"), touch("d")} {
+				q.Add(t)
+			}
+			go q.Run(context.WithoutCancel(t.Context()))
+			w.close(q)
+			w.expect("a", "c", "d")
+			if got := q.Stats(); got != (touches.Stats{Written: 3, Refused: 1}) {
+				t.Errorf("stats: %+v", got)
+			}
+		})
 	}
+}
+
+// For instance by a transaction of the shop's that has written its row, and is not committed.
+func TestATouchThatIsLockedIsWrittenAfterTheOthers(t *testing.T) {
+	w := newWorld(t)
+	tx, err := w.owner.Begin(t.Context())
+	testworld.Must(t, err)
+	defer postgres.Rollback(t.Context(), tx)
+	for _, id := range []string{"a", "b"} {
+		_, err = tx.Exec(t.Context(), "INSERT INTO referral.touch (visitor_id, touch_id, code) VALUES ('visitor', $1, 'ann1')", id)
+		testworld.Must(t, err)
+	}
+	q := w.queue(touches.Options{Group: 4})
+	for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
+		q.Add(touch(id))
+	}
+	w.await(q, "written", func(s touches.Stats) bool { return s.Written == 4 })
+	w.expect("c", "d", "e", "f")
+	testworld.Must(t, tx.Rollback(t.Context()))
 	w.close(q)
-	w.expect("a", "c", "d")
-	if got := q.Stats(); got != (touches.Stats{Written: 3, Refused: 1}) {
+	w.expect("a", "b", "c", "d", "e", "f")
+	if got := q.Stats(); got != (touches.Stats{Written: 6}) {
 		t.Errorf("stats: %+v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package touches
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +18,11 @@ const (
 	// writeTimeout bounds a transaction.
 	writeTimeout = 10 * time.Second
 	// statementTimeout is when the server ends the statement of a group: before writeTimeout, so that a
-	// group that is too slow differs from a database that is away, and is split. A wait for a lock ends
-	// before that: a smaller group would wait as well.
+	// group that is too slow differs from a database that is away, and is split.
 	statementTimeout = 5 * time.Second
+	// lockTimeout is how long the statement of a group waits for each lock. A transaction of the shop's
+	// may keep one for hours.
+	lockTimeout = time.Second
 )
 
 // write writes groups until the queue is closed and empty, or ctx ends.
@@ -113,15 +116,12 @@ func (q *Queue) first() []Touch {
 	return slices.Clone(q.waiting[:min(len(q.waiting), q.options.Group)])
 }
 
-func (q *Queue) record(ctx context.Context, group []Touch) error {
+func (q *Queue) record(ctx context.Context, limits postgres.Limits, group []Touch) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	var written int64
-	err := pgx.BeginFunc(ctx, q.db, func(tx pgx.Tx) error {
-		err := postgres.SetTimeouts(ctx, tx, q.slow*4/5, q.slow)
-		if err == nil {
-			written, err = Record(ctx, tx, q.db.Schema, group)
-		}
+	err := pgx.BeginFunc(ctx, q.db.WithLimits(limits), func(tx pgx.Tx) (err error) {
+		written, err = Record(ctx, tx, q.db.Schema, group)
 		return err
 	})
 	if err != nil {
@@ -131,13 +131,15 @@ func (q *Queue) record(ctx context.Context, group []Touch) error {
 	return nil
 }
 
-// attempt is what became of a group: of its first settled touches, all but the failed ones are
-// written, or the database refused their values.
+// attempt is what became of a group: of its first settled touches, all but the locked and the failed
+// ones are written, or the database refused their values.
 type attempt struct {
+	limits  postgres.Limits
 	settled int
 	written bool    // at least one of them
-	failed  []Touch // alone, for an unknown reason
-	reason  error   // of the last of these
+	locked  []Touch // alone, because another transaction keeps their rows locked
+	failed  []Touch // alone, for another reason
+	reason  error   // of the last of the failed ones, else of the locked ones
 }
 
 // mostFailed is how many touches of a group may fail, each alone, before the group is left until
@@ -149,17 +151,17 @@ var errMostFailed = errors.New("too many touches fail")
 
 // writeGroup writes a group, and removes from the queue what is settled of it.
 //
-// A touch that fails alone for an unknown reason, such as a trigger of the shop's own, is dropped if
-// another touch of the group was written. If none was, it waits for its next attempt behind all
-// others; but if the queue is full it is dropped, so that touches that always fail keep out no
-// others. An error is returned if the rest of the group is to be kept for later.
+// A touch that fails alone, for instance in a trigger of the shop's own, is dropped if another touch
+// of the group was written. If none was, or if the touch is locked, it waits for its next attempt
+// behind all others; but if the queue is full it is dropped, so that touches that always fail keep out
+// no others. An error is returned if the rest of the group is to be kept for later.
 func (q *Queue) writeGroup(ctx context.Context, group []Touch) error {
-	var a attempt
+	a := attempt{limits: postgres.Limits{Lock: min(lockTimeout, q.slow/2), Statement: q.slow}}
 	err := q.try(ctx, group, &a)
 	dropped := q.settle(&a)
 	if dropped > 0 {
 		q.refused.Add(uint64(dropped))
-		q.log.Error("Dropping touches that fail for an unknown reason", "touches", dropped, "error", postgres.Message(a.reason))
+		q.log.Error("Dropping touches that cannot be written", "touches", dropped, "error", postgres.Message(a.reason))
 	}
 	if errors.Is(err, errMostFailed) || err == nil && !a.written {
 		return a.reason // nil if none failed
@@ -167,39 +169,42 @@ func (q *Queue) writeGroup(ctx context.Context, group []Touch) error {
 	return err
 }
 
-// try writes a part of a group. If it fails for its data, size or duration, each half is tried, so that
-// few touches that fail cost few statements. An error is about no touch, such as a lost
-// connection, and ends the attempt.
+// try writes a part of a group. If it fails for a reason that may be that of some touches, it tries
+// parts of it, so that few touches that fail cost few statements. An error is about no touch, such as
+// a lost connection, and ends the attempt.
 func (q *Queue) try(ctx context.Context, part []Touch, a *attempt) error {
-	err := q.record(ctx, part)
+	err := q.record(ctx, a.limits, part)
+	a.limits = a.limits.After(err)
+	if parts := postgres.Split(part, err); parts != nil {
+		for _, part := range parts {
+			if err := q.try(ctx, part, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	switch {
 	case err == nil:
 		a.written = true
-	case postgres.FaultOf(err) != postgres.FaultBatch:
+	case !postgres.Divisible(err):
 		return err
-	case len(part) > 1:
-		half := len(part) / 2
-		if err := q.try(ctx, part[:half], a); err != nil {
-			return err
-		}
-		return q.try(ctx, part[half:], a)
 	case postgres.Data(err):
 		q.refused.Add(1)
 		q.log.Error("Dropping a touch that the database refuses", "error", postgres.Message(err))
-	case postgres.Classify(err) == postgres.ClassUnknown:
-		a.failed, a.reason = append(a.failed, part[0]), err
+	case postgres.LockTimeout(err):
+		a.locked, a.reason = append(a.locked, part[0]), cmp.Or(a.reason, err)
 	default:
-		return err // one touch is no smaller batch, such as after a timeout
+		a.failed, a.reason = append(a.failed, part[0]), err
 	}
 	a.settled += len(part)
-	if !a.written && len(a.failed) >= mostFailed {
+	if !a.written && len(a.locked)+len(a.failed) >= mostFailed {
 		return errMostFailed
 	}
 	return nil
 }
 
-// settle removes the settled touches of an attempt from the queue, and puts the failed ones behind
-// all others, unless they are dropped. It returns how many are.
+// settle removes the settled touches of an attempt from the queue, and puts the locked and failed
+// ones behind all others, unless they are dropped. It returns how many are.
 func (q *Queue) settle(a *attempt) (dropped int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -207,14 +212,17 @@ func (q *Queue) settle(a *attempt) (dropped int) {
 		q.bytes -= q.waiting[i].size()
 	}
 	q.waiting = slices.Delete(q.waiting, 0, a.settled)
-	if a.written || q.full {
-		dropped = len(a.failed)
-	} else {
-		for i := range a.failed {
-			q.bytes += a.failed[i].size()
-		}
-		q.waiting = append(q.waiting, a.failed...)
+	kept := slices.Concat(a.locked, a.failed)
+	switch {
+	case q.full:
+		kept = nil
+	case a.written:
+		kept = a.locked
 	}
+	for i := range kept {
+		q.bytes += kept[i].size()
+	}
+	q.waiting = append(q.waiting, kept...)
 	q.full = q.full && a.settled == 0
-	return dropped
+	return len(a.locked) + len(a.failed) - len(kept)
 }
