@@ -98,9 +98,10 @@ func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
 		campaigns.registry = busyRegistry{hosting.NewRegistry(hosting.Options{}), unavailable}
 		reconcile := func() {
 			t.Helper()
-			s := &campaignScope{campaign: campaign, adb: adb}
+			s, served := &campaignScope{campaign: campaign, adb: adb}, databases.newScope(adb)
+			served.host.Phase = hosting.Serving
 			_, err := conclude(campaign, success{}, campaigns.use(t.Context(), s, nil, campaigns.databaseError(s)))
-			_, adbErr := conclude(adb, success{}, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason))
+			_, adbErr := conclude(adb, success{}, databases.explain(served, hosting.ErrSlow, v1alpha1.FailedReason))
 			if err := errors.Join(err, adbErr); err != nil {
 				t.Fatal(err)
 			}
