@@ -76,6 +76,9 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		if letGo(&adb) {
 			return
 		}
+		if !errors.Is(err, hosting.ErrSlow) {
+			r.refused.ended(s.name)
+		}
 		ready := err == nil
 		result, err = conclude(&adb, s.success, err)
 		r.absence.observe(&adb, ready, usable(&adb))

@@ -119,7 +119,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 	return r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
 		_, err := database.DeleteCampaign(ctx, db, s.identity())
 		return err
-	}, func(err error) error {
+	}, func(err error) *waitingError {
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
 			"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 	})
@@ -134,7 +134,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 	err := r.use(ctx, s, func(ctx context.Context, db *postgres.DB) (err error) {
 		pairs, err = database.ReverseCampaign(ctx, db, s.identity())
 		return err
-	}, func(err error) error {
+	}, func(err error) *waitingError {
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	})
@@ -161,7 +161,7 @@ func hindrance(adb *v1alpha1.AttributionDatabase) string {
 }
 
 // terminating reports what a deletion waits for, and how to delete the campaign without waiting.
-func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) error {
+func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) *waitingError {
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: requeueAfter, err: fmt.Errorf(
 		`%s; to keep the credits and remove the campaign now: kubectl -n %s patch referralcampaign %s --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'`,
 		cause, campaign.Namespace, campaign.Name)}
