@@ -92,13 +92,13 @@ func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campa
 }
 
 // release removes our finalizer. While other controllers keep theirs, the campaign reports what has
-// been done.
+// been done, and names the first of them: the cache has no other, see Cached.
 func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignScope, done string) error {
 	if err := setFinalizer(ctx, r.client, r.live, s.campaign, false); err != nil || gone(s.campaign) {
 		return err
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
-		"%s; the object stays until its other finalizers are removed: %s", done, firstFew(s.campaign.Finalizers))}
+		"%s; the object stays until its other finalizers are removed, such as %s", done, s.campaign.Finalizers[0])}
 }
 
 // abandon releases a campaign whose database, with all its credits, is gone. It is logged as an
