@@ -12,9 +12,9 @@ import (
 	"github.com/referral-operator/referral-operator/internal/database"
 )
 
-// absenceGrace is how long a database must be Ready, with caches in sync, before a campaign that is
-// declared in it and has no object is closed: a rebuilt cluster applies its databases before its
-// campaigns.
+// absenceGrace is how long ago a database must have become Ready, with caches in sync, before a
+// campaign that is declared in it and has no object is closed: a rebuilt cluster applies its
+// databases before its campaigns.
 const absenceGrace = 10 * time.Minute
 
 // mostGone is how many campaigns of one database, whose objects are gone, are remembered: as many
@@ -22,8 +22,7 @@ const absenceGrace = 10 * time.Minute
 const mostGone = 10_000
 
 // absence distinguishes a campaign whose object was deleted from one whose object is absent. The
-// first is closed at once, the second after its database has been Ready for absenceGrace in this
-// process.
+// first is closed at once, the second absenceGrace after its database became Ready in this process.
 //
 //	seen by this process, and gone  → deleted: closed, and never declared again by that object
 //	never seen by this process      → absent: closed after absenceGrace; it may come back
@@ -143,21 +142,22 @@ func (a *absence) forgetDatabase(database client.ObjectKey) {
 	maps.DeleteFunc(a.seen, func(_ client.ObjectKey, seen sighting) bool { return seen.database == database })
 }
 
-// observe records whether a database can be used. While it cannot, the grace does not run; then it
-// begins again.
-func (a *absence) observe(adb *v1alpha1.AttributionDatabase, usable bool) {
+// observe records how a reconcile of a database has ended: ready, if its spec is in force. The grace
+// begins when the database becomes ready. It runs while the database can be used, Ready or not, and
+// begins again after a time in which it could not.
+func (a *absence) observe(adb *v1alpha1.AttributionDatabase, ready, usable bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name := client.ObjectKeyFromObject(adb)
 	switch {
 	case !usable:
 		delete(a.ready, name)
-	case a.ready[name].uid != adb.UID:
+	case ready && a.ready[name].uid != adb.UID:
 		a.ready[name] = readiness{uid: adb.UID, since: a.now()}
 	}
 }
 
-// graceOver reports whether the database has been usable for absenceGrace.
+// graceOver reports whether the grace of a database is over.
 func (a *absence) graceOver(adb *v1alpha1.AttributionDatabase) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

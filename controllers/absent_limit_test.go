@@ -51,7 +51,7 @@ func TestOneReconcileLooksAtFewAbsentCampaigns(t *testing.T) {
 	now := time.Now()
 	r := &AttributionDatabaseReconciler{client: cached, live: live, absence: newAbsence(func() time.Time { return now })}
 	s := newCurrentScope()
-	r.absence.observe(s.adb, true)
+	r.absence.observe(s.adb, true, true)
 	now = now.Add(2 * absenceGrace)
 	for n := range 1000 {
 		s.schema.Campaigns = append(s.schema.Campaigns, database.CampaignStatus{Name: fmt.Sprint("campaign-", n), Mode: database.Open, UID: "c"})

@@ -76,8 +76,12 @@ func (r *AttributionDatabaseReconciler) Reconcile(ctx context.Context, request c
 		if letGo(&adb) {
 			return
 		}
+		if !errors.Is(err, hosting.ErrSlow) {
+			r.refused.ended(s.name)
+		}
+		ready := err == nil
 		result, err = conclude(&adb, s.success, err)
-		r.absence.observe(&adb, usable(&adb))
+		r.absence.observe(&adb, ready, usable(&adb))
 		reportResyncFailure(s)
 		r.verify(s)
 		err = utilerrors.NewAggregate([]error{err, r.reporter.report(ctx, before, &adb)})

@@ -44,6 +44,9 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 	case errors.Is(err, hosting.ErrNotHosted), errors.Is(err, hosting.ErrConnecting):
 		return &waitingError{reason: v1alpha1.ConnectingReason, requeueAfter: recheckInterval, shown: unlessInForce, err: err}
 	case errors.Is(err, hosting.ErrSlow):
+		if s.host.Phase != hosting.Serving {
+			return r.awaitSlot(s, v1alpha1.ConnectingReason, err) // no facts are decided, and no campaign can be declared
+		}
 		return r.awaitSlot(s, v1alpha1.SlowReason, err)
 	case errors.As(err, &refused):
 		return refused.outcome()

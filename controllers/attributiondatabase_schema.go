@@ -11,7 +11,6 @@ import (
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 	"github.com/referral-operator/referral-operator/internal/database"
-	"github.com/referral-operator/referral-operator/internal/hosting"
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
 
@@ -43,14 +42,10 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 
 // prepare runs phases on the connections of the database.
 func (r *AttributionDatabaseReconciler) prepare(ctx context.Context, s *databaseScope, phases ...phase[*databaseScope]) error {
-	err := r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
+	return r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, phases)
 	})
-	if !errors.Is(err, hosting.ErrSlow) {
-		r.refused.ended(s.name)
-	}
-	return err
 }
 
 // awaitSlot is how a reconcile ends whose database is slow, and has to wait until other slow ones are

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,9 +99,10 @@ func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
 		campaigns.registry = busyRegistry{hosting.NewRegistry(hosting.Options{}), unavailable}
 		reconcile := func() {
 			t.Helper()
-			s := &campaignScope{campaign: campaign, adb: adb}
-			_, err := conclude(campaign, success{}, campaigns.use(t.Context(), s, nil, campaigns.databaseError(s)))
-			_, adbErr := conclude(adb, success{}, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason))
+			s, served := &campaignScope{campaign: campaign, adb: adb}, databases.newScope(adb)
+			served.host.Phase = hosting.Serving
+			_, err := conclude(campaign, success{}, campaigns.use(t.Context(), s, nil, s.databaseError))
+			_, adbErr := conclude(adb, success{}, databases.explain(served, hosting.ErrSlow, v1alpha1.FailedReason))
 			if err := errors.Join(err, adbErr); err != nil {
 				t.Fatal(err)
 			}
@@ -135,6 +137,97 @@ func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
 		reconcile()
 		shows(adb, v1alpha1.ReadyReason, "")
 		shows(campaign, v1alpha1.ReadyReason, "")
+	}
+}
+
+// failingRegistry has a database whose uses end as err says.
+type failingRegistry struct {
+	vanishingReport
+	err error
+}
+
+func (r *failingRegistry) Use(context.Context, types.NamespacedName, func(context.Context, *postgres.DB) error) error {
+	return r.err
+}
+
+// Only trouble of one kind that lasts for a minute shows on a campaign.
+func TestShortTroubleAfterOtherTroubleDoesNotShow(t *testing.T) {
+	t.Parallel()
+	away := errors.New("its AttributionDatabase is not Ready")
+	for name, test := range map[string]struct {
+		edited bool
+		first  error // a minute ago
+		then   error // half a minute ago; nil: the same as first
+		last   error // now
+	}{
+		"busy, then cut off":                      {first: hosting.ErrBusy, last: hosting.ErrConnecting},
+		"slow, then cut off":                      {first: hosting.ErrSlow, last: hosting.ErrConnecting},
+		"cut off before and after an outage":      {first: hosting.ErrConnecting, then: away, last: hosting.ErrConnecting},
+		"an edit that is busy, cut off, and busy": {edited: true, first: hosting.ErrBusy, then: hosting.ErrConnecting, last: hosting.ErrBusy},
+		"an edit that is busy around an outage":   {edited: true, first: hosting.ErrBusy, then: away, last: hosting.ErrBusy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := &failingRegistry{vanishingReport: vanishingReport{changes: hosting.NewFeed()}}
+			r, key := newCampaignReconciler(t, database)
+			now := time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC)
+			r.now = func() time.Time { return now }
+			var campaign v1alpha1.ReferralCampaign
+			get(t, r.client, key, &campaign)
+			campaign.Status.ObservedGeneration = campaign.Generation
+			if test.edited {
+				campaign.Status.ObservedGeneration--
+			}
+			setReady(&campaign, metav1.ConditionTrue, v1alpha1.ReadyReason, "in force")
+			if err := r.client.Status().Update(t.Context(), &campaign); err != nil {
+				t.Fatal(err)
+			}
+			for _, outcome := range []error{test.first, cmp.Or(test.then, test.first), test.last} {
+				var adb v1alpha1.AttributionDatabase
+				get(t, r.client, client.ObjectKey{Namespace: key.Namespace, Name: "shop"}, &adb)
+				adb.Status.Conditions = nil
+				setReady(&adb, metav1.ConditionTrue, v1alpha1.ReadyReason, "")
+				if errors.Is(outcome, away) {
+					setReady(&adb, metav1.ConditionFalse, v1alpha1.UnreachableReason, "")
+					readyCondition(&adb).LastTransitionTime.Time = now
+				}
+				if err := r.client.Update(t.Context(), &adb); err != nil {
+					t.Fatal(err)
+				}
+				database.err = outcome
+				if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key}); err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(outagePatience/2 + time.Second)
+			}
+			get(t, r.client, key, &campaign)
+			ready := readyCondition(&campaign)
+			if !test.edited && ready.Status != metav1.ConditionTrue || strings.Contains(ready.Message, hosting.ErrBusy.Error()) {
+				t.Errorf("%+v", ready)
+			}
+		})
+	}
+}
+
+func get(t *testing.T, c client.Client, key client.ObjectKey, object client.Object) {
+	t.Helper()
+	if err := c.Get(t.Context(), key, object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database that has to wait for a slot again, after other trouble, has not waited in between.
+func TestWaitForASlotEndsWithOtherTrouble(t *testing.T) {
+	adb := &v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "growth", Name: "shop", UID: "uid-shop", Finalizers: []string{v1alpha1.Finalizer},
+	}}
+	databases, _ := newReconcilers(t, adb)
+	if _, err := conclude(adb, success{}, databases.explain(databases.newScope(adb), hosting.ErrSlow, v1alpha1.FailedReason)); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = databases.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(adb)}) // it awaits settings
+	if kept := databases.refused.since; len(kept) > 0 {
+		t.Errorf("after a reconcile that awaits settings it keeps %v", kept)
 	}
 }
 

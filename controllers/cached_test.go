@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -50,5 +51,26 @@ func TestCacheKeepsNoMetadataThatNothingReads(t *testing.T) {
 	}
 	if _, err := Cached(cache.DeletedFinalStateUnknown{Key: "growth/summer"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// After it has removed our finalizer, the reconciler knows all of the others; later, from the cache,
+// only one.
+func TestCampaignThatWaitsForOtherFinalizersSaysTheSameAllTheTime(t *testing.T) {
+	campaign := campaignOf(types.NamespacedName{Namespace: "growth", Name: "shop"}, "invite")
+	campaign.DeletionTimestamp = new(metav1.Now())
+	campaign.Finalizers = []string{"growth.example.com/a", v1alpha1.Finalizer, "growth.example.com/b"}
+	_, r := newReconcilers(t, campaign)
+	var messages []string
+	for range 2 {
+		var cached v1alpha1.ReferralCampaign
+		get(t, r.client, client.ObjectKeyFromObject(campaign), &cached)
+		if _, err := Cached(&cached); err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, r.release(t.Context(), &campaignScope{campaign: &cached}, "done").Error())
+	}
+	if messages[0] != messages[1] || !strings.HasSuffix(messages[0], "such as growth.example.com/a") {
+		t.Errorf("it says %q, and then %q", messages[0], messages[1])
 	}
 }

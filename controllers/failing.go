@@ -7,14 +7,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// failing remembers since when uses of a database have failed, by the object of the reconciles. The
-// zero value remembers none.
+// failing remembers since when uses of a database have failed, or were refused, by the object of the
+// reconciles. The zero value remembers none.
 type failing struct {
 	mu    sync.Mutex
 	since map[client.ObjectKey]time.Time
 }
 
-// lasts records a failure, and returns for how long uses have failed without a success.
+// lasts records a failure, and returns for how long there have been failures without an end.
 func (f *failing) lasts(object client.ObjectKey, now time.Time) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -29,7 +29,7 @@ func (f *failing) lasts(object client.ObjectKey, now time.Time) time.Duration {
 	return now.Sub(first)
 }
 
-// ended records a success, or that the object is gone.
+// ended records the end of the failures, or that the object is gone.
 func (f *failing) ended(object client.ObjectKey) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

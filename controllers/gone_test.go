@@ -43,7 +43,7 @@ func TestNothingIsKeptOfADatabaseThatIsGone(t *testing.T) {
 		databases.granted.remember(name, granted{db: &postgres.DB{}})
 		databases.refused.lasts(name, time.Now())
 		databases.verifications.Start(name, "uid", "")
-		databases.absence.observe(&v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: "uid"}}, true)
+		databases.absence.observe(&v1alpha1.AttributionDatabase{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name, UID: "uid"}}, true, true)
 		databases.absence.saw(campaignOf(name, "invite"))
 		databases.absence.objectGone(client.ObjectKeyFromObject(campaignOf(name, "invite")))
 		if _, err := databases.Reconcile(t.Context(), ctrl.Request{NamespacedName: name}); err != nil {

@@ -33,7 +33,8 @@ type ReferralCampaignReconciler struct {
 	now      func() time.Time
 	absence  *absence
 	retries  *busyRetries
-	failing  failing
+	failing  failing // campaigns whose database cannot be used
+	refused  failing // campaigns whose database is busy, or waits for other slow ones
 }
 
 // registry is the part of hosting.Registry that this reconciler uses.
@@ -66,6 +67,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		if gone(&campaign) {
 			return
 		}
+		r.endTrouble(s)
 		result, err = conclude(&campaign, s.success, err)
 		reported := r.reporter.report(ctx, before, &campaign)
 		if reported == nil {
@@ -80,6 +82,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 // its AttributionDatabase has yet to find it closed, or to be deleted itself.
 func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client.ObjectKey) error {
 	r.failing.ended(campaign)
+	r.refused.ended(campaign)
 	name, known := r.absence.objectGone(campaign)
 	if !known {
 		return nil

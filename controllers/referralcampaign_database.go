@@ -99,47 +99,59 @@ func (s *campaignScope) servedAsBefore() bool {
 	return ready != nil && ready.Reason == v1alpha1.InvalidSpecReason && s.host.Phase == hosting.Serving && s.host.Refusal == nil
 }
 
-// use uses the campaign's database; failed makes an error the outcome of the phase. While the
-// database is busy the campaign waits for its next turn, which no condition shows at first.
+// use uses the campaign's database; failed makes an error the outcome of the phase. An outcome that
+// shows only unlessSettled always shows once uses have failed for outagePatience, since no outage
+// will. While the database is busy the campaign waits for its next turn, which shows only if that
+// lasts as long.
 func (r *ReferralCampaignReconciler) use(
-	ctx context.Context, s *campaignScope, do func(context.Context, *postgres.DB) error, failed func(error) error,
+	ctx context.Context, s *campaignScope, do func(context.Context, *postgres.DB) error, failed func(error) *waitingError,
 ) error {
 	err := r.registry.Use(withReconcileID(ctx), s.databaseName(), do)
+	s.refused = errors.Is(err, hosting.ErrBusy) || errors.Is(err, hosting.ErrSlow)
+	s.failed = err != nil && !s.refused && !s.awaitsResumption(err)
+	r.endTrouble(s)
+	key := client.ObjectKeyFromObject(s.campaign)
 	switch {
 	case err == nil:
-		r.failing.ended(client.ObjectKeyFromObject(s.campaign))
 		return nil
-	case errors.Is(err, hosting.ErrBusy), errors.Is(err, hosting.ErrSlow):
-		return r.busy(client.ObjectKeyFromObject(s.campaign), err, failed)
+	case s.refused && r.refused.lasts(key, r.now()) < outagePatience:
+		return r.retries.busy(key, err)
+	case s.refused:
+		wait := failed(err)
+		return r.retries.longBusy(key, wait.reason, wait.err)
 	}
-	return failed(err)
+	wait := failed(err)
+	if s.failed && r.failing.lasts(key, r.now()) >= outagePatience {
+		wait.shown = always
+	}
+	return wait
 }
 
-// busy is the outcome of a phase that found the database busy.
-func (r *ReferralCampaignReconciler) busy(campaign client.ObjectKey, err error, failed func(error) error) error {
-	wait, ok := errors.AsType[*waitingError](failed(err))
-	if !ok || r.failing.lasts(campaign, r.now()) < outagePatience {
-		return r.retries.busy(campaign, err)
+// endTrouble ends what no longer lasts after the last use of the database, or after a reconcile
+// without one. That the database is busy does not end failures before.
+func (r *ReferralCampaignReconciler) endTrouble(s *campaignScope) {
+	key := client.ObjectKeyFromObject(s.campaign)
+	if !s.refused {
+		r.refused.ended(key)
 	}
-	return r.retries.longBusy(campaign, wait.reason, wait.err)
+	if !s.refused && !s.failed {
+		r.failing.ended(key)
+	}
 }
 
-// databaseError returns the outcome of failed uses of a database whose AttributionDatabase still
-// says that it is usable. If they go on failing it is shown, since no outage will be. A suspended
-// database whose schema waits for its migration does not fail: it is not served until it is resumed.
-func (r *ReferralCampaignReconciler) databaseError(s *campaignScope) func(error) error {
-	return func(err error) error {
-		wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: recheckInterval, shown: unlessSettled,
-			err: fmt.Errorf("AttributionDatabase %s cannot be used: %s", s.databaseName(), postgres.Message(err))}
-		key := client.ObjectKeyFromObject(s.campaign)
-		if errors.Is(err, hosting.ErrNotServing) && s.adb.Suspended() {
-			r.failing.ended(key)
-			wait.err = fmt.Errorf("%w; %s", wait.err, suspendedDatabase(s.adb))
-			return wait
-		}
-		if r.failing.lasts(key, r.now()) >= outagePatience {
-			wait.shown = always
-		}
-		return wait
+// awaitsResumption reports whether a use failed because its database is suspended: a schema that
+// waits for its migration is not served until the database is resumed.
+func (s *campaignScope) awaitsResumption(err error) bool {
+	return errors.Is(err, hosting.ErrNotServing) && s.adb.Suspended()
+}
+
+// databaseError is the outcome of a failed use of a database whose AttributionDatabase still says
+// that it is usable.
+func (s *campaignScope) databaseError(err error) *waitingError {
+	wait := &waitingError{reason: v1alpha1.DatabaseNotReadyReason, requeueAfter: recheckInterval, shown: unlessSettled,
+		err: fmt.Errorf("AttributionDatabase %s cannot be used: %s", s.databaseName(), postgres.Message(err))}
+	if s.awaitsResumption(err) {
+		wait.err = fmt.Errorf("%w; %s", wait.err, suspendedDatabase(s.adb))
 	}
+	return wait
 }

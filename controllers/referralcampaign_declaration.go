@@ -38,13 +38,13 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		s.declared, err = database.Declare(ctx, db, declaration)
 		return err
 	}
-	err = r.use(ctx, s, declare, r.databaseError(s))
+	err = r.use(ctx, s, declare, s.databaseError)
 	if err == nil && s.declared.Resumes {
 		if err := confirmResumption(ctx, r.live, s.campaign); err != nil {
 			return err
 		}
 		declaration.Cached = false
-		err = r.use(ctx, s, declare, r.databaseError(s))
+		err = r.use(ctx, s, declare, s.databaseError)
 	}
 	switch {
 	case err != nil:

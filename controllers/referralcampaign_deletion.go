@@ -92,13 +92,13 @@ func (r *ReferralCampaignReconciler) requireObject(ctx context.Context, s *campa
 }
 
 // release removes our finalizer. While other controllers keep theirs, the campaign reports what has
-// been done.
+// been done, and names the first of them: the cache has no other, see Cached.
 func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignScope, done string) error {
 	if err := setFinalizer(ctx, r.client, r.live, s.campaign, false); err != nil || gone(s.campaign) {
 		return err
 	}
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: compareInterval, err: fmt.Errorf(
-		"%s; the object stays until its other finalizers are removed: %s", done, firstFew(s.campaign.Finalizers))}
+		"%s; the object stays until its other finalizers are removed, such as %s", done, s.campaign.Finalizers[0])}
 }
 
 // abandon releases a campaign whose database, with all its credits, is gone. It is logged as an
@@ -119,7 +119,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 	return r.use(ctx, s, func(ctx context.Context, db *postgres.DB) error {
 		_, err := database.DeleteCampaign(ctx, db, s.identity())
 		return err
-	}, func(err error) error {
+	}, func(err error) *waitingError {
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
 			"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 	})
@@ -134,7 +134,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 	err := r.use(ctx, s, func(ctx context.Context, db *postgres.DB) (err error) {
 		pairs, err = database.ReverseCampaign(ctx, db, s.identity())
 		return err
-	}, func(err error) error {
+	}, func(err error) *waitingError {
 		return terminating(s.campaign, recheckInterval,
 			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	})
@@ -161,7 +161,7 @@ func hindrance(adb *v1alpha1.AttributionDatabase) string {
 }
 
 // terminating reports what a deletion waits for, and how to delete the campaign without waiting.
-func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) error {
+func terminating(campaign *v1alpha1.ReferralCampaign, requeueAfter time.Duration, cause string) *waitingError {
 	return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: requeueAfter, err: fmt.Errorf(
 		`%s; to keep the credits and remove the campaign now: kubectl -n %s patch referralcampaign %s --type=merge -p '{"spec":{"deletionPolicy":"Retain"}}'`,
 		cause, campaign.Namespace, campaign.Name)}

@@ -33,7 +33,7 @@ func (r *ReferralCampaignReconciler) forwardRequests(ctx context.Context, s *cam
 			errs = append(errs, database.AllowReversals(ctx, db, s.identity(), loss.ID))
 		}
 		return errors.Join(errs...)
-	}, r.databaseError(s))
+	}, s.databaseError)
 	if err == nil && allow {
 		r.registry.Changes().Add(s.databaseName()) // wakes the database's reconciler, which reports that nothing is withheld
 	}

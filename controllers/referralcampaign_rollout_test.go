@@ -18,10 +18,16 @@ import (
 // stopEngine locks all shards until the returned function is called, so that no batch runs.
 func (w *world) stopEngine(own *testworld.Database) (resume func()) {
 	w.Helper()
+	return w.lock(own, "SELECT FROM referral.shard FOR UPDATE")
+}
+
+// lock runs a statement, whose locks are kept until the returned function is called.
+func (w *world) lock(own *testworld.Database, statement string) (release func()) {
+	w.Helper()
 	connection, err := pgx.Connect(w.Context(), own.AdminURI)
 	check(w, err)
 	w.Cleanup(func() { _ = connection.Close(context.Background()) })
-	_, err = connection.Exec(w.Context(), "BEGIN; SELECT FROM referral.shard FOR UPDATE", pgx.QueryExecModeSimpleProtocol)
+	_, err = connection.Exec(w.Context(), "BEGIN; "+statement, pgx.QueryExecModeSimpleProtocol)
 	check(w, err)
 	return func() { check(w, connection.Close(w.Context())) }
 }

@@ -31,6 +31,8 @@ type campaignScope struct {
 	desired  desired           // set by resolveTerms
 	problem  *specProblem      // why policy or budget of the spec are not declared; nil: they are
 	declared database.Declared // set by declare
+	failed   bool              // the last use of the database failed
+	refused  bool              // the last use of the database found it busy
 	success  success
 }
 

@@ -61,6 +61,7 @@ func (r *RewardPlanReconciler) Reconcile(ctx context.Context, request ctrl.Reque
 	before, s := plan.DeepCopy(), newPlanScope(&plan)
 	defer func() {
 		result, err = conclude(&plan, s.success, err)
+		result.RequeueAfter = min(result.RequeueAfter, max(s.rest, 0)) // nothing else wakes the plan at its deadline
 		reported := r.reporter.report(ctx, before, &plan)
 		if finished(&plan) {
 			result.RequeueAfter = ttlOf(&plan)

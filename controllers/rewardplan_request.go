@@ -56,7 +56,7 @@ func (r *RewardPlanReconciler) requireUsableDatabase(_ context.Context, s *planS
 		return nil
 	}
 	r.plans.Pause(s.name())
-	return s.pending(min(databaseAwayInterval, s.rest), why)
+	return s.pending(databaseAwayInterval, why)
 }
 
 // databaseAwayInterval is the requeue of a plan whose database is away. The event of its return
@@ -88,7 +88,7 @@ func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 		return stalled(v1alpha1.FailedReason, "the plan cannot be worked out: %s", postgres.Message(state.Err))
 	case state.Err != nil:
 		r.plans.Pause(s.name())
-		return s.pending(min(recheckInterval, s.rest), fmt.Errorf(
+		return s.pending(recheckInterval, fmt.Errorf(
 			"AttributionDatabase %s cannot be used, and the plan starts again: %s", s.databaseName(), postgres.Message(state.Err)))
 	case state.Running:
 		s.plan.Status.Progress = &v1alpha1.PlanProgress{Decided: state.Decided, Total: state.Total}

@@ -53,8 +53,8 @@ const (
 
 // Reasons of Reconciling, and of Ready=False meanwhile.
 const (
-	// ConnectingReason: AttributionDatabase; the Secret is being read, or the first connection
-	// under this spec is being made.
+	// ConnectingReason: AttributionDatabase; the Secret is being read, the first connection under
+	// this spec is being made, or its schema is not served yet.
 	ConnectingReason = "Connecting"
 
 	// RollingOutReason: RewardPolicy; not every campaign that uses it has its newest terms in force
@@ -122,8 +122,8 @@ const (
 	// ended the engine, which starts again with growing pauses; the message has the last error.
 	EngineFailingReason = "EngineFailing"
 
-	// SlowReason: the database is slow, and an edit of the spec has waited for longer than a minute
-	// until other slow databases are done. Facts are decided as before.
+	// SlowReason: the database is served and slow, and an edit of the spec has waited for longer than
+	// a minute until other slow databases are done. Facts are decided as before.
 	SlowReason = "Slow"
 
 	// VerifiedReason, LedgerConsistent=True: the last verification found nothing wrong.

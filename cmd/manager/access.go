@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,95 +10,149 @@ import (
 
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/apiserver/pkg/authentication/authenticator"
-	"k8s.io/apiserver/pkg/authentication/token/cache"
-	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/apiserver/pkg/authorization/authorizer"
-	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apimachinery/pkg/util/cache"
 	authentication "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-// requireAccess lets only clients read metrics that the API server authenticates and allows. Others
-// get 401 or 403. While the API server does not answer, clients with a token get 503, except those
-// whose token it accepted within the last minute. The filter that controller-runtime ships answers
-// 500 to a client with a wrong token.
-func requireAccess(kubernetes *rest.Config, client *http.Client) (metricsserver.Filter, error) {
-	authenticate, err := newAuthenticator(kubernetes, client)
+const (
+	// reviewTimeout bounds what the API server is asked about one client.
+	reviewTimeout = 10 * time.Second
+
+	// reviewsAtOnce is about how many clients the API server is asked at a time. Further ones get 503.
+	// It is far below serverConnections: else, while the API server does not answer, clients with
+	// made-up tokens would take all connections from those whose tokens are known.
+	reviewsAtOnce = 10
+
+	// acceptedFor and refusedFor are how long an answer of the API server counts.
+	acceptedFor = time.Minute
+	refusedFor  = 30 * time.Second
+
+	// mostAnswers is how many answers of each kind are remembered.
+	mostAnswers = 1000
+)
+
+// access lets only clients read metrics that the API server authenticates and allows. Others get 401
+// or 403. While the API server does not answer, clients with a token get 503, except those that it
+// allowed within the last minute. The filter that controller-runtime ships answers 500 to a client
+// with a wrong token, and bounds no reviews.
+type access struct {
+	log    logr.Logger
+	tokens authentication.TokenReviewInterface
+	rights authorization.SubjectAccessReviewInterface
+	asking chan struct{} // has a value for each client about which the API server is being asked
+
+	// Verdicts by question. Those on made-up tokens push none on accepted ones out.
+	accepted, refused *cache.LRUExpireCache
+}
+
+// verdict is what becomes of a request.
+type verdict struct {
+	status  int // http.StatusOK: it may read
+	message string
+}
+
+var (
+	mayRead      = verdict{http.StatusOK, ""}
+	unknownToken = verdict{http.StatusUnauthorized, "a bearer token that the API server knows is needed"}
+	noRight      = verdict{http.StatusForbidden, "the client needs a role with verb get on this path"}
+	noAnswer     = verdict{http.StatusServiceUnavailable, "the API server did not say whether the client may read metrics"}
+)
+
+func newAccess(kubernetes *rest.Config, log logr.Logger) (*access, error) {
+	kubernetes = rest.CopyConfig(kubernetes)
+	kubernetes.QPS = -1 // reviewsAtOnce bounds the requests
+	tokens, err := authentication.NewForConfig(kubernetes)
 	if err != nil {
 		return nil, fmt.Errorf("while setting up authentication: %w", err)
 	}
-	authorize, err := newAuthorizer(kubernetes, client)
+	rights, err := authorization.NewForConfig(kubernetes)
 	if err != nil {
 		return nil, fmt.Errorf("while setting up authorisation: %w", err)
 	}
-	return func(log logr.Logger, handler http.Handler) (http.Handler, error) {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token := bearerToken(r)
-			var who *authenticator.Response
-			var known bool
-			var err error
-			if token != "" {
-				who, known, err = authenticate.AuthenticateToken(r.Context(), token)
-			}
-			if err != nil {
-				log.Info("Cannot authenticate a client of the metrics", "reason", err.Error())
-				http.Error(w, "the API server cannot be asked who the client is", http.StatusServiceUnavailable)
-				return
-			}
-			if !known {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				http.Error(w, "a bearer token that the API server knows is needed", http.StatusUnauthorized)
-				return
-			}
-			decision, _, err := authorize.Authorize(r.Context(), authorizer.AttributesRecord{
-				User: who.User, Verb: strings.ToLower(r.Method), Path: r.URL.Path,
-			})
-			switch {
-			case err != nil:
-				log.Info("Cannot authorise a client of the metrics", "user", who.User.GetName(), "reason", err.Error())
-				http.Error(w, "the API server did not say whether the client may read metrics", http.StatusServiceUnavailable)
-			case decision != authorizer.DecisionAllow:
-				http.Error(w, "the client needs a role with verb get on this path", http.StatusForbidden)
-			default:
-				handler.ServeHTTP(w, r)
-			}
-		}), nil
+	return &access{
+		log: log, tokens: tokens.TokenReviews(), rights: rights.SubjectAccessReviews(), asking: make(chan struct{}, reviewsAtOnce),
+		accepted: cache.NewLRUExpireCache(mostAnswers), refused: cache.NewLRUExpireCache(mostAnswers),
 	}, nil
 }
 
-const reviewTimeout = 10 * time.Second
+// require returns a handler that answers only clients which may read.
+func (a *access) require(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		found := a.decide(r)
+		if found == mayRead {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		if found == unknownToken {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		http.Error(w, found.message, found.status)
+	})
+}
 
-// reviewRetries is short: a scrape waits for it.
-var reviewRetries = wait.Backoff{Duration: 200 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 3}
+// decide returns the verdict on a request.
+func (a *access) decide(r *http.Request) verdict {
+	token := bearerToken(r)
+	if token == "" {
+		return unknownToken
+	}
+	question := sha256.Sum256([]byte(r.Method + "\n" + r.URL.Path + "\n" + token))
+	for _, answers := range []*cache.LRUExpireCache{a.accepted, a.refused} {
+		if known, ok := answers.Get(question); ok {
+			found, _ := known.(verdict) // the caches have nothing else
+			return found
+		}
+	}
+	select {
+	case a.asking <- struct{}{}:
+		defer func() { <-a.asking }()
+	default:
+		return noAnswer
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
+	defer cancel()
+	found, err := a.review(ctx, token, strings.ToLower(r.Method), r.URL.Path)
+	switch {
+	case err != nil:
+		a.log.Info("Cannot find out whether a client may read metrics", "reason", err.Error())
+		return noAnswer
+	case found == mayRead:
+		a.accepted.Add(question, found, acceptedFor)
+	default:
+		a.refused.Add(question, found, refusedFor)
+	}
+	return found
+}
 
-// newAuthenticator returns an authenticator that fails only if the API server gives no answer. For
-// the one of k8s.io/apiserver a token that the API server refuses is an error as well.
-func newAuthenticator(kubernetes *rest.Config, client *http.Client) (authenticator.Token, error) {
-	reviews, err := authentication.NewForConfigAndClient(kubernetes, client)
+// review asks the API server who has a token, and whether that user may read a path.
+func (a *access) review(ctx context.Context, token, verb, path string) (verdict, error) {
+	who, err := a.tokens.Create(ctx, &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, err
+		return verdict{}, fmt.Errorf("while asking whose token it is: %w", err)
 	}
-	review := func(ctx context.Context, token string) (*authenticator.Response, bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
-		defer cancel()
-		asked := &authenticationv1.TokenReview{Spec: authenticationv1.TokenReviewSpec{Token: token}}
-		answer, err := reviews.TokenReviews().Create(ctx, asked, metav1.CreateOptions{})
-		if err != nil || !answer.Status.Authenticated {
-			return nil, false, err
-		}
-		found := answer.Status.User
-		who := &user.DefaultInfo{Name: found.Username, UID: found.UID, Groups: found.Groups, Extra: map[string][]string{}}
-		for key, values := range found.Extra {
-			who.Extra[key] = values
-		}
-		return &authenticator.Response{User: who}, true, nil
+	if !who.Status.Authenticated {
+		return unknownToken, nil
 	}
-	return cache.New(authenticator.TokenFunc(review), false, time.Minute, time.Minute), nil
+	user := who.Status.User
+	asked := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: map[string]authorizationv1.ExtraValue{},
+		NonResourceAttributes: &authorizationv1.NonResourceAttributes{Path: path, Verb: verb},
+	}}
+	for key, values := range user.Extra {
+		asked.Spec.Extra[key] = authorizationv1.ExtraValue(values)
+	}
+	may, err := a.rights.Create(ctx, asked, metav1.CreateOptions{})
+	if err != nil {
+		return verdict{}, fmt.Errorf("while asking whether %s may: %w", user.Username, err)
+	}
+	if !may.Status.Allowed {
+		return noRight, nil
+	}
+	return mayRead, nil
 }
 
 // bearerToken returns the token of a request; empty: it has none.
@@ -107,18 +162,4 @@ func bearerToken(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(token)
-}
-
-func newAuthorizer(kubernetes *rest.Config, client *http.Client) (authorizer.Authorizer, error) {
-	reviews, err := authorization.NewForConfigAndClient(kubernetes, client)
-	if err != nil {
-		return nil, err
-	}
-	config := authorizerfactory.DelegatingAuthorizerConfig{
-		SubjectAccessReviewClient: reviews,
-		AllowCacheTTL:             5 * time.Minute,
-		DenyCacheTTL:              30 * time.Second,
-		WebhookRetryBackoff:       &reviewRetries,
-	}
-	return config.New()
 }

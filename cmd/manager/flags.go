@@ -17,6 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
+// certPathFlag names the flag for the certificate of the metrics server.
+const certPathFlag = "metrics-cert-path"
+
 // namespaceFile is mounted into every pod that has a ServiceAccount.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -36,6 +39,7 @@ Flags:
 type options struct {
 	metricsAddress          string
 	metricsSecure           bool
+	metricsCertPath         string
 	healthAddress           string
 	leaderElect             bool
 	leaderElectionNamespace string
@@ -79,6 +83,9 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true,
 		"serve /metrics over HTTPS, to clients that the API server knows and allows; "+
 			"false serves it in the clear to all clients")
+	flags.StringVar(&o.metricsCertPath, certPathFlag, "",
+		"`directory` with the certificate of /metrics in tls.crt and its key in tls.key, as a Secret of type "+
+			"kubernetes.io/tls has them; both are read again when they change (default: a self-signed one, made at each start)")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081",
 		"`address` that serves /healthz and /readyz; 0 turns it off")
 	flags.BoolVar(&o.leaderElect, "leader-elect", podNamespace() != "",
@@ -114,6 +121,7 @@ func (o *options) complete(podNamespace string) error {
 	return errors.Join(
 		checkAddress("metrics-bind-address", o.metricsAddress),
 		checkAddress("health-probe-bind-address", o.healthAddress),
+		o.checkCertPath(),
 		o.checkLeaderElection(),
 		o.checkInstallation(),
 		checkBetween("poll-interval", o.pollInterval, 10*time.Millisecond, time.Minute),
@@ -130,6 +138,13 @@ func checkAddress(name, address string) error {
 	}
 	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
 		return fmt.Errorf("--%s=%s: must be host:port or :port, such as :8081, or 0 to turn it off", name, address)
+	}
+	return nil
+}
+
+func (o *options) checkCertPath() error {
+	if o.metricsCertPath != "" && !o.metricsSecure {
+		return fmt.Errorf("--%s has no use with --metrics-secure=false: leave one of them out", certPathFlag)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 	}{
 		"an address without a port":         {[]string{"--metrics-bind-address=localhost"}, []string{"--metrics-bind-address", ":8081"}},
 		"a probe address without a port":    {[]string{"--health-probe-bind-address=8081"}, []string{"--health-probe-bind-address", ":8081"}},
+		"a certificate that is not used":    {[]string{"--metrics-cert-path=/certs", "--metrics-secure=false"}, []string{"--metrics-cert-path", "--metrics-secure"}},
 		"a poll faster than any database":   {[]string{"--poll-interval=1ms"}, []string{"--poll-interval=1ms", "between 10ms and 1m0s"}},
 		"an idle poll that never comes":     {[]string{"--idle-poll-interval=1h"}, []string{"--idle-poll-interval=1h", "between 10ms and 10m0s"}},
 		"a negative poll":                   {[]string{"--poll-interval=-1s"}, []string{"--poll-interval=-1s"}},
@@ -94,7 +95,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"kubeconfig", "metrics-bind-address", "health-probe-bind-address", "leader-elect", "leader-election-namespace",
+		"kubeconfig", "metrics-bind-address", "metrics-secure", "metrics-cert-path", "health-probe-bind-address", "leader-elect", "leader-election-namespace",
 		"watch-namespaces", "installation", "poll-interval", "idle-poll-interval", "status-interval", "workers", "concurrent", "zap-log-level",
 	} {
 		if !strings.Contains(output.String(), "  -"+name) {

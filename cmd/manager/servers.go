@@ -9,13 +9,17 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/referral-operator/referral-operator/internal/intake"
@@ -32,6 +36,8 @@ const (
 	longestHeader = 16 << 10
 	// serverHeaderBytes is how many bytes of headers in flight are read beyond the first 4 KiB of each.
 	serverHeaderBytes = 1 << 20
+	// refusalInterval is how often refused clients are logged.
+	refusalInterval = time.Minute
 )
 
 // server answers HTTP requests.
@@ -39,7 +45,8 @@ type server struct {
 	flag    string // which has the address
 	address string // see off
 	handler http.Handler
-	tls     *tls.Config // nil: in the clear
+	tls     *tls.Config              // nil: in the clear
+	renewed *certwatcher.CertWatcher // of tls; nil: its certificate stays
 }
 
 // Run answers until ctx ends. Requests in progress are cut off then: probes and scrapes do not
@@ -63,14 +70,53 @@ func (s *server) Run(ctx context.Context) error {
 	}
 	connections := intake.NewConnections(serverConnections, serverHeaderBytes)
 	connections.Bound(bounded)
-	listener = connections.Listen(listener)
 	if s.tls != nil {
-		listener = tls.NewListener(listener, s.tls)
+		listener = connections.ListenTLS(listener, s.tls)
+	} else {
+		listener = connections.Listen(listener)
 	}
+	running, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = bounded.Close() })
 	defer stop()
-	if err := bounded.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("while serving --%s: %w", s.flag, err)
+	running.Go(func() error {
+		if err := bounded.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("while serving --%s: %w", s.flag, err)
+		}
+		return nil
+	})
+	running.Go(func() error {
+		reportRefusals(ctx, ctrl.Log.WithName(s.flag), func() uint64 { return connections.Stats().Refused })
+		return nil
+	})
+	running.Go(func() error { return s.followCertificate(ctx) })
+	return running.Wait()
+}
+
+// reportRefusals logs once a minute how many clients were refused, until ctx ends: a client of TLS
+// sees only that its connection is closed.
+func reportRefusals(ctx context.Context, log logr.Logger, refused func() uint64) {
+	var reported uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(refusalInterval):
+		}
+		if now := refused(); now > reported {
+			log.Info("Clients were refused, since too many others were being answered, or sent long headers", "clients", now-reported)
+			reported = now
+		}
+	}
+}
+
+// followCertificate has the server use a certificate that replaces its own in the file system, until
+// ctx ends.
+func (s *server) followCertificate(ctx context.Context) error {
+	if s.renewed == nil {
+		return nil
+	}
+	if err := s.renewed.Start(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("while following the files of --%s: %w", certPathFlag, err)
 	}
 	return nil
 }
@@ -109,19 +155,20 @@ func (h *health) probes() http.Handler {
 }
 
 // newMetricsServer returns the server of /metrics. It answers clients that the API server
-// authenticates and authorises, over TLS with a certificate made for this process, unless
-// --metrics-secure=false. The server that controller-runtime ships bounds no connections, and reads
-// 1 MiB of each one's header before it looks at the client.
+// authenticates and authorises, over TLS, unless --metrics-secure=false. The server that
+// controller-runtime ships bounds no connections, and reads 1 MiB of each one's header before it
+// looks at the client.
 func newMetricsServer(options options, kubernetes *rest.Config) (*server, error) {
 	s := &server{flag: "metrics-bind-address", address: options.metricsAddress}
 	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
 	if options.metricsSecure && !off(s.address) {
-		var err error
-		if handler, err = secured(handler, kubernetes); err != nil {
+		access, err := newAccess(kubernetes, ctrl.Log.WithName("metrics"))
+		if err != nil {
 			return nil, fmt.Errorf("while setting up the metrics server: %w", err)
 		}
-		if s.tls, err = selfSigned(); err != nil {
-			return nil, fmt.Errorf("while making a certificate for the metrics server: %w", err)
+		handler = access.require(handler)
+		if err := s.secure(options.metricsCertPath); err != nil {
+			return nil, err
 		}
 	}
 	mux := http.NewServeMux()
@@ -130,17 +177,21 @@ func newMetricsServer(options options, kubernetes *rest.Config) (*server, error)
 	return s, nil
 }
 
-// secured lets only clients through that the API server authenticates and authorises.
-func secured(handler http.Handler, kubernetes *rest.Config) (http.Handler, error) {
-	client, err := rest.HTTPClientFor(kubernetes)
-	if err != nil {
-		return nil, fmt.Errorf("while making a client of the API server: %w", err)
+// secure has the server use the certificate tls.crt of a directory, with the key tls.key; without a
+// directory, one that is made for this process.
+func (s *server) secure(directory string) (err error) {
+	if directory == "" {
+		if s.tls, err = selfSigned(); err != nil {
+			return fmt.Errorf("while making a certificate for the metrics server: %w", err)
+		}
+		return nil
 	}
-	require, err := requireAccess(kubernetes, client)
+	s.renewed, err = certwatcher.New(filepath.Join(directory, "tls.crt"), filepath.Join(directory, "tls.key"))
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("while reading the certificate in --%s: %w", certPathFlag, err)
 	}
-	return require(ctrl.Log.WithName("metrics"), handler)
+	s.tls = &tls.Config{GetCertificate: s.renewed.GetCertificate, MinVersion: tls.VersionTLS12}
+	return nil
 }
 
 func selfSigned() (*tls.Config, error) {

@@ -100,8 +100,8 @@ func (t *turns[J]) run(ctx context.Context, next func(context.Context) func()) e
 func (t *turns[J]) next() (J, bool) {
 	waiting := t.waiting()
 	if len(t.running) < jobsAtOnce {
-		// A long job that waits for another of its namespace keeps its place: that one will be over
-		// after turnLength.
+		// A long job that waits for another of its namespace keeps its place. That one gives way after
+		// turnLength if a job of another namespace waits and fits; else it runs to its end, or its limit.
 		long, found := t.first(waiting, func(p place) bool { return p.long })
 		if found && t.fits(long.place()) {
 			return long, true

@@ -88,8 +88,11 @@ func (r *Registry) Lend(
 	defer cancel()
 	defer context.AfterFunc(using, cancel)()
 	err = use(ctx, db)
-	if err != nil && using.Err() != nil {
+	switch {
+	case err != nil && using.Err() != nil:
 		return ErrConnecting
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
+		return err // whatever the cause is, it shows nothing about the database
 	}
 	h.learn(err)
 	return err

@@ -94,3 +94,26 @@ func TestUseThatTimesOutIsNoOutage(t *testing.T) {
 		}
 	}
 }
+
+// A job that gives way to others says nothing about the database.
+func TestLentUseThatIsCancelledEndsNoOutage(t *testing.T) {
+	w := newWorld(t)
+	w.serve()
+	givesWay := errors.New("it gives way")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var cut hosting.State
+	err := w.Lend(ctx, shop, func(ctx context.Context, _ *postgres.DB) error {
+		if err := w.proxy.Stop(); err != nil {
+			return err
+		}
+		cut = w.await("cut off", func(s hosting.State) bool { return s.Fault != nil })
+		cancel(givesWay)
+		return context.Cause(ctx)
+	})
+	if !errors.Is(err, givesWay) {
+		t.Fatal(err)
+	}
+	if state := w.State(shop); state.Fault == nil || !state.AwaySince.Equal(cut.AwaySince) {
+		t.Errorf("away since %s, and afterwards %+v", cut.AwaySince, state)
+	}
+}

@@ -24,7 +24,8 @@ const (
 	unreadTimeout = time.Second
 )
 
-// refusal is sent where no request has been read, so that net/http cannot answer.
+// refusal is sent where no request has been read, so that net/http cannot answer. Under TLS it would
+// have to be encrypted; there the connection is closed without an answer.
 const refusal = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 var errBusyHeaders = errors.New("too many bytes of other headers are in flight")
@@ -70,9 +71,14 @@ func (c *Connections) Stats() Stats {
 	return Stats{Open: c.open, Refused: c.refused, Evicted: c.evicted}
 }
 
-// Listen bounds the connections of a listener. Its server must be one of Bound. A listener of TLS may
-// be put over it; the bytes of headers are then those of TLS.
+// Listen bounds the connections of a listener. Its server must be one of Bound.
 func (c *Connections) Listen(on net.Listener) net.Listener { return &listener{Listener: on, of: c} }
+
+// ListenTLS is Listen for a server of TLS. The bytes of headers are then those of TLS. A refused
+// client gets no answer: it would have to be encrypted.
+func (c *Connections) ListenTLS(on net.Listener, config *tls.Config) net.Listener {
+	return tls.NewListener(&listener{Listener: on, of: c, secure: true}, config)
+}
 
 // Bound makes a server tell which of its connections are in a request.
 func (c *Connections) Bound(server *http.Server) {
@@ -116,7 +122,8 @@ func below(connection net.Conn) net.Conn {
 
 type listener struct {
 	net.Listener
-	of *Connections
+	of     *Connections
+	secure bool // TLS is put over it
 }
 
 // Accept returns the next connection for which there is a place.
@@ -126,18 +133,25 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if own := l.of.admit(accepted); own != nil {
+		if own := l.of.admit(accepted, l.secure); own != nil {
 			return own, nil
 		}
-		_ = accepted.SetWriteDeadline(time.Now().Add(refusalTimeout))
-		_, _ = accepted.Write([]byte(refusal)) // the client may be gone
+		if !l.secure {
+			refuse(accepted)
+		}
 		_ = accepted.Close()
 	}
 }
 
+// refuse sends a refusal.
+func refuse(to net.Conn) {
+	_ = to.SetWriteDeadline(time.Now().Add(refusalTimeout))
+	_, _ = to.Write([]byte(refusal)) // the client may be gone
+}
+
 // admit counts a connection, and closes another if there are too many. It returns nil if all others
 // are in requests, and none of their clients leaves an answer unread.
-func (c *Connections) admit(accepted net.Conn) *conn {
+func (c *Connections) admit(accepted net.Conn, secure bool) *conn {
 	c.mu.Lock()
 	var longest *conn
 	if c.open >= c.most {
@@ -155,7 +169,7 @@ func (c *Connections) admit(accepted net.Conn) *conn {
 		c.evicted++
 		longest.leave()
 	}
-	own := &conn{Conn: accepted, of: c}
+	own := &conn{Conn: accepted, of: c, secure: secure}
 	c.open++
 	own.enter(&c.reading)
 	c.mu.Unlock()
@@ -194,7 +208,8 @@ func (c *Connections) unread(wanted func(*conn) bool) *conn {
 // conn is a connection, which is idle, reading a header, or in a request.
 type conn struct {
 	net.Conn
-	of *Connections
+	of     *Connections
+	secure bool // TLS is above it
 
 	// Guarded by of.mu.
 	in         *list.List // idle, reading, or in a request: sending, or nil
@@ -202,7 +217,7 @@ type conn struct {
 	since      time.Time     // of sending
 	usualPlace *list.Element // in usualReading; nil: it is not there
 	unreadBody bool          // the handler has returned without reading the body to its end
-	closing    bool          // the answer is sent, and net/http closes the connection half a second later
+	closing    bool          // the answer is sent, and net/http may wait for half a second before it closes the connection
 	gone       bool          // not counted any more
 	header     int64         // bytes of the header so far
 	charge     charge
@@ -293,16 +308,25 @@ func (c *conn) Write(from []byte) (int, error) {
 func (c *conn) beginSending() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.in == nil && !c.gone { // else it may be closed for another anyway
+	if !c.gone && (c.in == nil || c.secure && c.unreadBody) { // else it may be closed for another anyway
+		c.remove()
 		c.since = c.of.now()
 		c.enter(&c.of.sending)
 	}
 }
 
+// endSending ends the sending of a part of an answer. Under TLS, nothing tells that an answer is
+// complete whose request has a body that was not read: the CloseWrite of TLS comes here as another
+// Write. So each part counts as the last one until the next begins.
 func (c *conn) endSending() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.in == &c.of.sending {
+	switch {
+	case c.in != &c.of.sending:
+	case c.secure && c.unreadBody:
+		c.closing = true
+		c.yield()
+	default:
 		c.remove()
 	}
 }
@@ -328,8 +352,11 @@ func (c *conn) yield() {
 func (c *conn) yieldIfUnread() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.in == nil && c.unreadBody {
-		c.yield()
+	if c.unreadBody {
+		c.closing = false // net/http reads the rest of the body before it waits, see endSending
+		if c.in == nil {
+			c.yield()
+		}
 	}
 }
 
@@ -357,9 +384,12 @@ func (c *conn) Read(into []byte) (int, error) {
 		_ = evicted.Conn.Close()
 	}
 	if !fits {
-		_ = c.SetWriteDeadline(time.Now().Add(refusalTimeout))
-		_, _ = c.Write([]byte(refusal)) // the client may be gone
-		// net/http answers no error of this type: the answer is sent.
+		if c.secure {
+			_ = c.Conn.Close()
+		} else {
+			refuse(c)
+		}
+		// net/http answers no error of this type, unless it reads once more through TLS.
 		return 0, &net.OpError{Op: "read", Net: "tcp", Err: errBusyHeaders}
 	}
 	return n, err

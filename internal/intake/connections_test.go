@@ -3,6 +3,7 @@ package intake_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/referral-operator/referral-operator/internal/intake"
+	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
 // world is a server behind bounded connections.
@@ -22,6 +24,7 @@ type world struct {
 	testing.TB
 	*intake.Connections
 	address string
+	secure  *tls.Config            // of the server; nil: in the clear
 	accepts atomic.Int64           // calls of Accept: the last one waits
 	begun   chan struct{}          // receives from each request to /wait
 	proceed chan struct{}          // closed: these are answered
@@ -37,8 +40,31 @@ type world struct {
 
 func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 	t.Helper()
+	return startWorld(t, connections, headerBytes, nil)
+}
+
+// newSecureWorld is a world with TLS.
+func newSecureWorld(t testing.TB, connections int, headerBytes int64) *world {
+	t.Helper()
+	authority, err := testworld.NewAuthority("intake")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := authority.Server("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(server.Certificate, server.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startWorld(t, connections, headerBytes, &tls.Config{Certificates: []tls.Certificate{pair}})
+}
+
+func startWorld(t testing.TB, connections int, headerBytes int64, secure *tls.Config) *world {
+	t.Helper()
 	w := &world{
-		TB: t, Connections: intake.NewConnections(connections, headerBytes),
+		TB: t, Connections: intake.NewConnections(connections, headerBytes), secure: secure,
 		begun: make(chan struct{}), proceed: make(chan struct{}), blocked: make(chan struct{}), idle: map[string]int{},
 	}
 	w.SetClock(func() time.Time { return time.Unix(0, w.now.Load()) })
@@ -68,8 +94,12 @@ func newWorld(t testing.TB, connections int, headerBytes int64) *world {
 		t.Fatal(err)
 	}
 	w.address = on.Addr().String()
+	bounded := w.Listen(&watched{on, w})
+	if secure != nil {
+		bounded = w.ListenTLS(&watched{on, w}, secure)
+	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(w.Listen(&watched{on, w})) }()
+	go func() { served <- server.Serve(bounded) }()
 	t.Cleanup(func() {
 		select {
 		case <-w.proceed:
@@ -165,6 +195,9 @@ func (w *world) dial() *client {
 	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", w.address)
 	if err != nil {
 		w.Fatal(err)
+	}
+	if w.secure != nil {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // the certificate is made for this test
 	}
 	w.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
@@ -474,4 +507,42 @@ func TestConnectionOfAnUnreadBodyGivesUpItsPlace(t *testing.T) {
 		status, _ := w.dial().send(get + "\r\n").answer()
 		return status == 204
 	})
+}
+
+// Under TLS net/http ends its half of no connection, and still waits for half a second before it closes
+// one. More of a body is missing than it reads.
+func TestConnectionOfAnUnreadBodyGivesUpItsPlaceUnderTLS(t *testing.T) {
+	w := newSecureWorld(t, 1, 1<<20)
+	w.await("a connection gave up its place", func(intake.Stats) bool {
+		w.dial().send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n").answer()
+		status, _ := w.dial().send(get + "Connection: close\r\n\r\n").answer()
+		return status == 204 && w.Stats().Evicted > 0
+	})
+}
+
+// The client would take an answer in the clear for that of a server without TLS.
+func TestRefusalUnderTLSIsNoPlainText(t *testing.T) {
+	large := "X-Large: " + strings.Repeat("x", 60<<10) + "\r\n"
+	for name, test := range map[string]struct {
+		connections int
+		header      string
+	}{
+		"too many connections":  {1, ""},
+		"too many header bytes": {100, large},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSecureWorld(t, test.connections, 96<<10)
+			w.dial().send("GET /wait HTTP/1.1\r\nHost: x\r\n" + test.header + "\r\n")
+			<-w.begun
+			refused := w.dial().send(get + test.header + "\r\n")
+			_, err := refused.answers.ReadByte()
+			var plain tls.RecordHeaderError
+			if err == nil || errors.As(err, &plain) {
+				t.Errorf("the refused client gets %v", err)
+			}
+			if s := w.Stats(); s.Refused != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
 }
