@@ -258,7 +258,8 @@ func TestLedgerIsAppendOnly(t *testing.T) {
 // Many lost rows are not refunds, even if they are found in small steps.
 func TestLossCountPreventsMassReversal(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
-		s.many(engine.Options{BatchSize: 64})
+		s.many()
+		s.engine = s.newEngine(engine.Options{BatchSize: 64})
 		if !guard {
 			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL, $4::bigint[] IS NULL)`)
 		}

@@ -228,9 +228,10 @@ func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t)
-			s.declare("invite", fiveDollars())
-			s.friends(1, 3)
+			s := newShopWith(t, "three friends", func(s *shop) {
+				s.declare("invite", fiveDollars())
+				s.friends(1, 3)
+			})
 			rules := func(each bool) (rules []string) {
 				v := engine.NewVerification(s.db, 1000, 1000)
 				if each {
