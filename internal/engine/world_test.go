@@ -98,6 +98,15 @@ func connect(t testing.TB, own *testworld.Database) (s *shop, end func()) {
 	}
 }
 
+// in returns the shop for a part of its test, with an engine that has done nothing yet.
+func (s *shop) in(t testing.TB) *shop {
+	t.Helper()
+	part := *s
+	part.TB = t
+	part.engine = part.newEngine(engine.Options{})
+	return &part
+}
+
 // migrate fills the template that every test's database is copied from.
 func migrate(ctx context.Context, own *testworld.Database) error {
 	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema})
