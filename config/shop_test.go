@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,13 +121,7 @@ func runInShell(t *testing.T, cluster *testworld.ControlPlane, line string) {
 // freeAddress is a free address of loopback.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address, err := testworld.FreeAddress()
+	testworld.Must(t, err)
 	return address
 }

@@ -1,8 +1,6 @@
 package controllers_test
 
 import (
-	"context"
-	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -153,12 +151,11 @@ func newRole(own *testworld.Database) string { return "later_" + own.Name }
 
 // unusedAddress is one where nothing listens.
 func unusedAddress() string {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	address, err := testworld.FreeAddress()
 	if err != nil {
 		panic(err)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	return address
 }
 
 func TestInvalidSettingsShowAndAreCuredWithoutRestart(t *testing.T) {

@@ -136,10 +136,11 @@ func TestCertificateIsTrustedOnlyFromItsAuthority(t *testing.T) {
 		t.Errorf("message: %s", invalid.Message)
 	}
 	w.secret("shop-ca", map[string]string{"ca.crt": strings.Repeat(string(theirs.PEM()), 600)})
-	for !strings.Contains(invalid.Message, "more than 256 KiB: keep only those that sign the server's certificate") {
-		time.Sleep(100 * time.Millisecond)
-		invalid = w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.InvalidURIReason)
-	}
+	await(w, adb, "told that it is too large", func(d *v1alpha1.AttributionDatabase) bool {
+		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
+		return ready != nil && ready.Reason == v1alpha1.InvalidURIReason &&
+			strings.Contains(ready.Message, "more than 256 KiB: keep only those that sign the server's certificate")
+	})
 	w.secret("shop-ca", map[string]string{"ca.crt": string(ours.PEM())})
 	w.awaitReady(adb)
 }

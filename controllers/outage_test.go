@@ -36,6 +36,7 @@ func TestOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
 	w.awaitQuiet(campaign, policy, adb)
 	before := w.versions(campaign, policy)
 
+	w.ahead.Store(int64(-time.Hour)) // however long this test takes, the outage is short
 	proxy.Swallow()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at
@@ -88,6 +89,7 @@ func TestOutageUnderAMinuteErasesNoIncident(t *testing.T) {
 	w.awaitQuiet(campaign, adb)
 
 	seen := w.record(campaign)
+	w.ahead.Store(int64(-time.Hour)) // however long this test takes, the outage is short
 	proxy.Swallow()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at

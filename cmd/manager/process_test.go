@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -50,12 +49,9 @@ func start(t testing.TB, config *rest.Config, arguments ...string) *program {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	address, err := testworld.FreeAddress()
+	testworld.Must(t, err)
+	return address
 }
 
 // probe returns the status that a path answers with, 0 for none.

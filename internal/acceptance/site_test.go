@@ -140,10 +140,9 @@ func (w *world) until(what string, is func() bool) {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	address, err := testworld.FreeAddress()
 	testworld.Must(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 func secret() string {

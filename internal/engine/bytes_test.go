@@ -47,7 +47,7 @@ func TestTouchesOfOneVisitorStayInTheDatabase(t *testing.T) {
 		touches, signups int
 		totalMiB         uint64
 	}{
-		{5_000, 9_000, 150},
+		{5_000, 2_000, 40},
 		{100_000, 1, 4},
 	} {
 		t.Run(fmt.Sprint(test.touches, " touches and ", test.signups, " signups"), func(t *testing.T) {

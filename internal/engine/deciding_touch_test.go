@@ -39,18 +39,24 @@ func TestDatabaseAndRewardChooseTheSameTouch(t *testing.T) {
 					l.Code, l.Campaign, l.ReferrerID, l.ExpiresAt, l.DisabledAt)
 			}
 			touches := map[string][]reward.Touch{}
+			var visitors, ids, codes []string
+			var times []time.Time
 			for n := range 400 {
 				visitor := fmt.Sprint("v", random.IntN(100))
 				touch := reward.Touch{VisitorID: visitor, TouchID: fmt.Sprint("t", n), TouchedAt: hour(random.IntN(12)), Link: links[fmt.Sprint("l", random.IntN(7))]}
 				touches[visitor] = append(touches[visitor], touch)
-				s.write("INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ($1, $2, upper($3), $4)",
-					visitor, touch.TouchID, touch.Link.Code, touch.TouchedAt)
+				visitors, ids, codes, times = append(visitors, visitor), append(ids, touch.TouchID), append(codes, touch.Link.Code), append(times, touch.TouchedAt)
 			}
-			for n := range 120 {
-				s.write("INSERT INTO referral.signup (user_id, visitor_id, signed_up_at) VALUES ($1, $2, $3)",
-					fmt.Sprint("u", n), fmt.Sprint("v", n%100), hour(random.IntN(12)))
-				s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 1, 'USD')", fmt.Sprint("u", n))
+			s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at)
+				SELECT t.visitor, t.id, upper(t.code), t.at FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS t(visitor, id, code, at)`,
+				visitors, ids, codes, times)
+			times = nil // of the signups
+			for range 120 {
+				times = append(times, hour(random.IntN(12)))
 			}
+			s.write(`INSERT INTO referral.signup (user_id, visitor_id, signed_up_at)
+				SELECT 'u' || (n - 1), 'v' || ((n - 1) % 100), at FROM unnest($1::timestamptz[]) WITH ORDINALITY AS t(at, n)`, times)
+			s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'u' || n, 'p', 1, 'USD' FROM generate_series(0, 119) AS n")
 			attributed := 0
 			for n := range 120 {
 				known, err := engine.LoadKnown(t.Context(), s.db, fmt.Sprint("u", n), 1<<20, time.Minute)

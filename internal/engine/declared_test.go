@@ -69,6 +69,14 @@ func TestTermsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 
 // A revision that withdraws itself, or a later one, would reach pairs without end.
 func TestRevisionsThatWithdrawAnyButTheOneBeforeAreNotLoaded(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
+	for revision := range int64(2) {
+		s.declare("invite", fiveDollars(), revised(2+revision, 900+revision, reward.AllPairs))
+	}
+	s.asOwner("CREATE TABLE public.declared AS TABLE referral.revision")
+	const restore = `DELETE FROM referral.revision; INSERT INTO referral.revision TABLE public.declared;
+		ALTER TABLE referral.revision DROP CONSTRAINT IF EXISTS revision_pkey, ADD PRIMARY KEY (campaign, revision)`
 	for name, c := range map[string]struct{ change, want string }{
 		"itself":                    {"UPDATE referral.revision SET withdraws = 2 WHERE revision = 2", "revision 2 of campaign invite withdraws revision 2"},
 		"a later one":               {"UPDATE referral.revision SET withdraws = 5 - revision WHERE revision > 1", "revision 2 of campaign invite withdraws revision 3"},
@@ -82,12 +90,7 @@ func TestRevisionsThatWithdrawAnyButTheOneBeforeAreNotLoaded(t *testing.T) {
 			"revision 0 of campaign invite comes after revision 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.declare("invite", fiveDollars())
-			for revision := range int64(2) {
-				s.declare("invite", fiveDollars(), revised(2+revision, 900+revision, reward.AllPairs))
-			}
+			defer s.asOwner(restore)
 			for statement := range strings.SplitSeq(c.change, "; ") {
 				s.asOwner(statement)
 			}
@@ -101,6 +104,8 @@ func TestRevisionsThatWithdrawAnyButTheOneBeforeAreNotLoaded(t *testing.T) {
 
 // A decision takes memory and time by the terms.
 func TestTermsWithFieldsThatNoPolicyHasAreNotLoaded(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars())
 	for name, c := range map[string]struct{ terms, want string }{
 		"a long name":                  {`{"rewards": [{"name": "` + strings.Repeat("ä", 64) + `"}]}`, "64 characters of a reward's name are more than the 63"},
 		"a long condition":             {`{"condition": "` + strings.Repeat("ä", 4097) + `"}`, "4097 characters of a condition are more than the 4096"},
@@ -112,9 +117,6 @@ func TestTermsWithFieldsThatNoPolicyHasAreNotLoaded(t *testing.T) {
 		"such a currency of a maximum": {`{"rewards": [{"percentage": {"maximumAmounts": {"usd": 1}}}]}`, `the currency "usd" is not three capital letters`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t)
-			s.declare("invite", fiveDollars())
 			s.asOwner("UPDATE referral.revision SET terms = $1::text::jsonb", c.terms)
 			_, err := engine.LoadDeclared(t.Context(), s.db)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasSuffix(err.Error(), ": restore the row of table revision from a backup") || len(err.Error()) > 1000 {

@@ -82,13 +82,13 @@ func (s *shop) genericPlan(statement string, arguments pgx.StrictNamedArgs, befo
 // touches, must not read all rows of a user or a visitor for each row that they change.
 func TestErasureFindsEachRowByItsWholeKey(t *testing.T) {
 	s := newShop(t)
-	s.write(`INSERT INTO referral.signup (user_id, visitor_id, fingerprints) SELECT 'u' || n, 'u' || n, ARRAY['card of ' || n] FROM generate_series(1, 10000) AS n`)
+	s.behind(`INSERT INTO referral.signup (user_id, visitor_id, fingerprints) SELECT 'u' || n, 'u' || n, ARRAY['card of ' || n] FROM generate_series(1, 10000) AS n`)
 	for _, users := range []string{
 		"SELECT 'u' || n AS user_id, n FROM generate_series(1, 10000) AS n", "SELECT 'ben' AS user_id, n FROM generate_series(1, 4000) AS n",
 	} {
 		s.write(`INSERT INTO referral.action (user_id, visitor_id, action_id, action) SELECT u.user_id, u.user_id AS visitor_id, n::text, 'view' FROM (` + users + `) AS u`)
-		s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT user_id, n::text, 1000, 'USD' FROM (` + users + `) AS u`)
-		s.write(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) SELECT user_id, n::text, 'a', now() - n * interval '1 second' FROM (` + users + `) AS u`)
+		s.behind(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT user_id, n::text, 1000, 'USD' FROM (` + users + `) AS u`)
+		s.behind(`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) SELECT user_id, n::text, 'a', now() - n * interval '1 second' FROM (` + users + `) AS u`)
 	}
 	check := func(t *testing.T) {
 		t.Helper()

@@ -39,7 +39,7 @@ func (s *shop) step(statement, key, stage, resumeAfter string, limit int) (appen
 }
 
 func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
-	const many, limit = 100_000, 50
+	const many, limit = 10_000, 50
 	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	s.behind(

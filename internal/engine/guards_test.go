@@ -125,9 +125,13 @@ func TestLedgerKeyPreventsGrantingTwice(t *testing.T) {
 	})
 }
 
-// background lets an engine converge while something else is held up. It may have to wait for that
-// and continues by itself; the scene checks the result.
-func background(s *shop, e *engine.Engine) {
+// background lets an engine converge while something else is held up, and returns once the engine
+// has converged or waits for the lock of a row. Then it continues by itself; the scene checks the
+// result.
+func background(s *shop, e *engine.Engine) (converged func() bool) {
+	s.Helper()
+	const waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event IN ('transactionid', 'tuple')"
+	before := len(s.rows(waits))
 	done := make(chan struct{})
 	ctx := s.Context()
 	go func() {
@@ -135,10 +139,16 @@ func background(s *shop, e *engine.Engine) {
 		_ = e.Converge(ctx)
 	}()
 	s.Cleanup(func() { <-done })
-	select {
-	case <-done:
-	case <-time.After(2 * time.Second):
+	converged = func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
 	}
+	waitFor(s, "the engine has converged or waits", func() bool { return converged() || len(s.rows(waits)) > before })
+	return converged
 }
 
 // A decision under terms that are no longer in force must not commit.
@@ -172,8 +182,10 @@ func TestWaitlistPreventsOvertaking(t *testing.T) {
 		testworld.Must(s, err)
 		s.declare("invite", fiveDollars(), limited(2, 0, 500))
 		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")
-		background(s, s.engine)
-		defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
+		converged := background(s, s.engine)
+		if !guard {
+			waitFor(s, "the engine has converged", converged) // it has nothing to wait for
+		}
 		return strings.Join(s.rows("SELECT 'overtook u001', user_id FROM referral.pair WHERE state = 'Granted' AND user_id <> 'u001'"), "; ")
 	})
 }
@@ -246,7 +258,8 @@ func TestLedgerIsAppendOnly(t *testing.T) {
 // Many lost rows are not refunds, even if they are found in small steps.
 func TestLossCountPreventsMassReversal(t *testing.T) {
 	guarded(t, func(s *shop, guard bool) string {
-		s.many(engine.Options{BatchSize: 64})
+		s.many()
+		s.engine = s.newEngine(engine.Options{BatchSize: 64})
 		if !guard {
 			s.engine.Replace("record_loss", `SELECT WHERE coalesce($1::text[] IS NULL, $2::bool[] IS NULL, $3::bigint[] IS NULL, $4::bigint[] IS NULL)`)
 		}

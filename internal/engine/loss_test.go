@@ -21,14 +21,13 @@ const (
 // newMany returns a shop with 400 granted pairs, and a copy of their purchases in table kept.
 func newMany(t *testing.T, options engine.Options) *shop {
 	t.Helper()
-	s := newShop(t)
-	s.many(options)
+	s := newShopWith(t, "many pairs", (*shop).many)
+	s.engine = s.newEngine(options)
 	return s
 }
 
-func (s *shop) many(options engine.Options) {
+func (s *shop) many() {
 	s.Helper()
-	s.engine = s.newEngine(options)
 	s.declare("invite", fiveDollars())
 	s.write(link)
 	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 400) AS n`)

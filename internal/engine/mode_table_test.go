@@ -111,8 +111,7 @@ func TestEachEventHasTheDocumentedEffectInEachMode(t *testing.T) {
 		for mode, want := range row.cells {
 			t.Run(row.event+" while "+string(mode), func(t *testing.T) {
 				t.Parallel()
-				s := newShop(t)
-				s.tableWorld()
+				s := newShopWith(t, "the table of modes", (*shop).tableWorld)
 				s.enter(mode)
 				s.converge()
 				row.happen(s, mode)
@@ -143,7 +142,7 @@ func TestEachEventHasTheDocumentedEffectInEachMode(t *testing.T) {
 	}
 }
 
-// tableWorld returns a shop with g granted, h held and w waiting.
+// tableWorld makes a shop with g granted, h held and w waiting.
 func (s *shop) tableWorld() {
 	s.Helper()
 	s.write(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('carl', 'invite', 'carl')`)

@@ -311,11 +311,8 @@ func TestPlanNamesTheLargestDifferences(t *testing.T) {
 	s.converge()
 	d := s.declaration("invite", revised(2, 700, reward.AllPairs))
 	plan := s.plan(engine.PlanRequest{Declaration: &d, Largest: 10})
-	if got := fmt.Sprint(plan.Largest); got != "[{anna USD +400} {bert USD +200}]" && len(plan.Largest) != 2 {
+	if got := fmt.Sprint(plan.Largest); got != "[{anna USD 400} {bert USD 200}]" {
 		t.Error(got)
-	}
-	if d := plan.Largest[0]; d.BeneficiaryID != "anna" || d.Change.Int64() != 400 {
-		t.Errorf("%+v", d)
 	}
 }
 

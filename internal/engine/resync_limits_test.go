@@ -27,16 +27,16 @@ func withBudget(amount int64) func(*database.Declaration) {
 // more.
 func newGrowing(t *testing.T) *shop {
 	t.Helper()
-	s := newShop(t)
-	s.declare("invite", tenPercent(), withBudget(500))
-	s.write(link)
-	s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('dave', 'alice1', now() - interval '1 h')`)
-	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dave', 'p', 4000, 'USD')`)
-	s.converge()
-	s.write(`UPDATE referral.purchase SET amount = 9000`)
-	s.converge()
-	s.expect("held", "SELECT amount FROM referral.credit", "400")
-	return s
+	return newShopWith(t, "a growing pair", func(s *shop) {
+		s.declare("invite", tenPercent(), withBudget(500))
+		s.write(link)
+		s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ('dave', 'alice1', now() - interval '1 h')`)
+		s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('dave', 'p', 4000, 'USD')`)
+		s.converge()
+		s.write(`UPDATE referral.purchase SET amount = 9000`)
+		s.converge()
+		s.expect("held", "SELECT amount FROM referral.credit", "400")
+	})
 }
 
 // Whatever is missing or altered of a growing pair, a restore gives it no more than the budget has.
@@ -169,6 +169,8 @@ func TestCounterPutRightEnqueuesTheCampaign(t *testing.T) {
 // A row of the waitlist that was altered, is missing or has no pair is put right, and the same
 // pairs are admitted as without the damage.
 func TestResyncPutsTheWaitlistRight(t *testing.T) {
+	capped := fiveDollars()
+	capped.Limits.PairsPerReferrer = 10
 	for name, damage := range map[string]string{
 		"nothing":                  "SELECT",
 		"campaign":                 "UPDATE referral.waitlist SET campaign = 'other' WHERE user_id = 'u2'",
@@ -191,16 +193,15 @@ func TestResyncPutsTheWaitlistRight(t *testing.T) {
 		"referrer's row elsewhere": "UPDATE referral.waitlist_referrer SET referrer_id = 'mallory'",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t)
-			capped := fiveDollars()
-			capped.Limits.PairsPerReferrer = 10
-			s.declare("invite", capped, withBudget(500))
-			s.write(link)
-			s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 3) AS n`)
-			for n := range 3 {
-				s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 900, 'USD')`, fmt.Sprint("u", n+1))
-				s.converge()
-			}
+			s := newShopWith(t, "two waiting pairs", func(s *shop) {
+				s.declare("invite", capped, withBudget(500))
+				s.write(link)
+				s.write(`INSERT INTO referral.signup (user_id, code, signed_up_at) SELECT 'u' || n, 'alice1', now() - interval '1 h' FROM generate_series(1, 3) AS n`)
+				for n := range 3 {
+					s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 900, 'USD')`, fmt.Sprint("u", n+1))
+					s.converge()
+				}
+			})
 			s.behind(damage)
 			s.resync()
 			s.converge()

@@ -140,11 +140,7 @@ func TestResyncErrShowsAFailureThatIsRepeated(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
-	for deadline := time.Now().Add(20 * time.Second); e.ResyncErr() == nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not shown though it fails for ever")
-		}
-	}
+	waitFor(t, "the failure shows", func() bool { return e.ResyncErr() != nil })
 	if err := e.Err(); err != nil {
 		t.Errorf("a resync's failure is no batch's: %v", err)
 	}

@@ -81,10 +81,14 @@ func (s *shop) written() string {
 
 // newCrowd returns a shop in which bob's pair is granted, dave's held and carol's reversed; erin
 // has no purchase, and zoe is not attributed.
-func newCrowd(t *testing.T) *shop {
+func newCrowd(t testing.TB) *shop {
 	t.Helper()
+	return newShopWith(t, "a crowd", (*shop).crowd)
+}
+
+func (s *shop) crowd() {
+	s.Helper()
 	const converge = ""
-	s := newShop(t)
 	s.declare("invite", fiveDollars())
 	held := fiveDollars()
 	held.HoldPeriod = 48 * time.Hour
@@ -108,7 +112,6 @@ func newCrowd(t *testing.T) *shop {
 	s.converge()
 	s.write(`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('carol', 'p2', 'r', 2500)`)
 	s.converge()
-	return s
 }
 
 // drifted checks the counted drift, and that another resync finds nothing.

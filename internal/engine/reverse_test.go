@@ -41,7 +41,14 @@ func (s *shop) reverseAll(name string) {
 	s.consistent()
 }
 
-// everyKind returns a shop whose campaign has granted, held and waiting pairs, and a refunded one.
+// newEveryKind returns a shop whose campaign has granted, held and waiting pairs.
+func newEveryKind(t testing.TB) *shop {
+	t.Helper()
+	s := newShopWith(t, "every kind of pair", (*shop).everyKind)
+	testworld.Must(t, s.engine.Converge(t.Context())) // reads the configuration
+	return s
+}
+
 func (s *shop) everyKind() {
 	s.Helper()
 	held := func(d *database.Declaration) {
@@ -58,17 +65,15 @@ func (s *shop) everyKind() {
 }
 
 func TestReverseTakesBackEveryKindOfPair(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.reverseAll("invite")
 	s.expect("entries", "SELECT kind, reason, count(*) FROM referral.ledger GROUP BY 1, 2 ORDER BY 1",
 		"Grant Qualified 2", "Reversal CampaignDeleted 2")
 }
 
 func TestReverseTakesBoundedSteps(t *testing.T) {
-	s := newShop(t)
+	s := newEveryKind(t)
 	s.engine = s.newEngine(engine.Options{BatchSize: 1})
-	s.everyKind()
 	s.reverseAll("invite")
 }
 
@@ -110,8 +115,7 @@ func TestReverseReachesRefereesThatCannotBeDecided(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t)
-			s.everyKind()
+			s := newEveryKind(t)
 			prepare(s)
 			if left := s.askToReverse("invite"); left == 0 {
 				t.Error("nothing to reverse")
@@ -131,8 +135,7 @@ func TestReverseReachesRefereesThatCannotBeDecided(t *testing.T) {
 
 // What a campaign gave is taken back although the same referees have pairs in another campaign.
 func TestReverseLeavesOtherCampaignsAlone(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.declare("other", fiveDollars())
 	s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('bert', 'other', 'bert')")
 	s.write("INSERT INTO referral.signup (user_id, code) SELECT 'o' || n, 'bert' FROM generate_series(1, 3) AS n")
@@ -203,8 +206,7 @@ func TestReversedSignupsMayBeAttributedToAnotherCampaign(t *testing.T) {
 }
 
 func TestARunningEngineReversesByItself(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond}).Run(ctx) }()
@@ -293,8 +295,7 @@ func TestReverseGoesOnBehindAKeyThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t)
-			s.everyKind()
+			s := newEveryKind(t)
 			c.prepare(s)
 			s.askToReverse("invite")
 			if err := s.engine.Converge(t.Context()); err == nil || !strings.Contains(err.Error(), `purchase "p" of user "u002"`) {
@@ -350,8 +351,7 @@ func TestReverseGoesOnBehindManyKeysThatFail(t *testing.T) {
 
 // Another campaign is reversed meanwhile, and an engine that runs tries again by itself.
 func TestARunningEngineReversesAKeyOnceItsCauseIsOver(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.declare("other", fiveDollars())
 	s.zoeOfOther()
 	s.converge()

@@ -24,8 +24,7 @@ func (s *shop) zoeOfOther() {
 // The configuration moves while a campaign is reversed, and the new one cannot be loaded. Each
 // attempt writes rows and is rolled back, so the reversal has to wait, and the failure is reported.
 func TestReverseWaitsForAConfigurationThatCannotBeLoaded(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.askToReverse("invite")
 	observed := &observer{}
 	s.engine = s.newEngine(engine.Options{Observer: observed})
@@ -43,8 +42,7 @@ func TestReverseWaitsForAConfigurationThatCannotBeLoaded(t *testing.T) {
 // Recorded rows decide what is taken back, and no terms. So the revisions of the campaign need not
 // exist, and no other campaign waits for it.
 func TestReverseNeedsNoRevisions(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.declare("other", fiveDollars())
 	s.zoeOfOther()
 	s.converge()
@@ -62,8 +60,7 @@ func TestReverseNeedsNoRevisions(t *testing.T) {
 // An application keeps a row of a campaign locked. Other campaigns are reversed meanwhile, by the
 // only replica, and what the lock held up is reversed after it.
 func TestALockHoldsUpTheReversalOfItsCampaignOnly(t *testing.T) {
-	s := newShop(t)
-	s.everyKind()
+	s := newEveryKind(t)
 	s.declare("other", fiveDollars())
 	s.zoeOfOther()
 	s.converge()

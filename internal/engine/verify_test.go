@@ -143,7 +143,7 @@ func TestVerificationRaisesNoFalseAlarmBesideBatches(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- func() error {
-			for i := range 40 {
+			for i := range 15 {
 				sql := fmt.Sprintf(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('c%[1]d', '%[2]s', 'r%[1]d') ON CONFLICT DO NOTHING;
 					INSERT INTO referral.signup (user_id, code) SELECT 'v%[1]d-' || n, 'c%[1]d' FROM generate_series(1, 20) AS n;
 					INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) SELECT 'v%[1]d-' || n, 'p', 2500, 'USD' FROM generate_series(1, 20) AS n;
@@ -228,9 +228,10 @@ func TestRowsAgreeOnlyWhereEachRuleHolds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t)
-			s.declare("invite", fiveDollars())
-			s.friends(1, 3)
+			s := newShopWith(t, "three friends", func(s *shop) {
+				s.declare("invite", fiveDollars())
+				s.friends(1, 3)
+			})
 			rules := func(each bool) (rules []string) {
 				v := engine.NewVerification(s.db, 1000, 1000)
 				if each {

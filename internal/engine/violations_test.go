@@ -47,9 +47,10 @@ func TestViolationsAndVerificationFindEachKind(t *testing.T) {
 	for wrong, damage := range violating {
 		t.Run(wrong, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t)
-			s.declare("invite", fiveDollars(), budget(1000))
-			s.friends(1, 3)
+			s := newShopWith(t, "three friends, of whom one waits", func(s *shop) {
+				s.declare("invite", fiveDollars(), budget(1000))
+				s.friends(1, 3)
+			})
 			s.behind(damage...)
 			if found := s.rows("SELECT DISTINCT wrong FROM referral.violations()"); !slices.Contains(found, wrong) {
 				t.Errorf("violations() says %s", strings.Join(found, "; "))

@@ -3,9 +3,11 @@ package engine_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,20 +48,63 @@ type executor interface {
 
 func newShop(t testing.TB) *shop {
 	t.Helper()
-	ctx := t.Context()
-	own := testworld.NewDatabaseFrom(t, "engine", migrate)
-	db, err := postgres.Open(ctx, postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
-	testworld.Must(t, err)
-	t.Cleanup(db.Close)
-	writer, err := pgxpool.New(ctx, own.WriterURI)
-	testworld.Must(t, err)
-	t.Cleanup(writer.Close)
-	owner, err := pgxpool.New(ctx, own.URI)
-	testworld.Must(t, err)
-	t.Cleanup(owner.Close)
-	s := &shop{TB: t, db: db, writer: writer, owner: owner, uri: own.URI}
-	s.engine = s.newEngine(engine.Options{})
+	s, end := connect(t, testworld.NewDatabaseFrom(t, "engine", migrate))
+	t.Cleanup(end)
 	return s
+}
+
+// newShopWith returns a shop in which prepare has run: the first use of a key runs it, and each use
+// gets a copy of the database. The shop's engine has done nothing yet.
+func newShopWith(t testing.TB, key string, prepare func(*shop)) *shop {
+	t.Helper()
+	s, end := connect(t, testworld.NewDatabaseFrom(t, "engine, "+key, func(ctx context.Context, own *testworld.Database) error {
+		if err := migrate(ctx, own); err != nil {
+			return err
+		}
+		prepared := false
+		var preparing sync.WaitGroup
+		preparing.Go(func() { // t.Fatal ends this goroutine, and not the making of the template
+			s, end := connect(t, own)
+			defer end() // a template must not have connections
+			prepare(s)
+			prepared = !t.Failed()
+		})
+		preparing.Wait()
+		if !prepared {
+			return errors.New("the test that fills it has failed")
+		}
+		return nil
+	}))
+	t.Cleanup(end)
+	s.asOwner("UPDATE referral.campaign SET declared_at = now()") // no resync is due soon
+	return s
+}
+
+// connect connects to the shop's database, until end is called.
+func connect(t testing.TB, own *testworld.Database) (s *shop, end func()) {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
+	testworld.Must(t, err)
+	writer, err := pgxpool.New(t.Context(), own.WriterURI)
+	testworld.Must(t, err)
+	owner, err := pgxpool.New(t.Context(), own.URI)
+	testworld.Must(t, err)
+	s = &shop{TB: t, db: db, writer: writer, owner: owner, uri: own.URI}
+	s.engine = s.newEngine(engine.Options{})
+	return s, func() {
+		owner.Close()
+		writer.Close()
+		db.Close()
+	}
+}
+
+// in returns the shop for a part of its test, with an engine that has done nothing yet.
+func (s *shop) in(t testing.TB) *shop {
+	t.Helper()
+	part := *s
+	part.TB = t
+	part.engine = part.newEngine(engine.Options{})
+	return &part
 }
 
 // migrate fills the template that every test's database is copied from.

@@ -65,11 +65,7 @@ func TestDropClosesAllConnections(t *testing.T) {
 	if err := w.Use(t.Context(), shop, query); !errors.Is(err, hosting.ErrNotHosted) {
 		t.Errorf("Use: %v", err)
 	}
-	for deadline := time.Now().Add(patience); w.connections() > 0; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d connections are still open", w.connections())
-		}
-	}
+	w.awaitNoConnection()
 }
 
 func TestRefusedSettingsStopNothing(t *testing.T) {
@@ -136,9 +132,7 @@ func TestEndOfRunEndsEveryHost(t *testing.T) {
 	w := newWorld(t)
 	w.serve()
 	w.end()
-	if left := w.connections(); left > 0 {
-		t.Errorf("%d connections are still open", left)
-	}
+	w.awaitNoConnection()
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.MaxConnections = 7 }))
 	if left := w.connections(); left > 0 {
 		t.Errorf("a registry that has ended opened %d connections", left)

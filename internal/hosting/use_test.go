@@ -68,12 +68,12 @@ func TestChangesNamesAHostWhenAnOutageBeginsAndEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await("away", func(s hosting.State) bool { return postgres.Classify(s.Fault) == postgres.ClassUnreachable })
-	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+	if changed := w.awaitChanges(); len(changed) != 1 || changed[0] != shop {
 		t.Errorf("changes: %v", changed)
 	}
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI }))
 	w.awaitPhase(hosting.Serving)
-	if changed := w.Changes().Drain(); len(changed) != 1 || changed[0] != shop {
+	if changed := w.awaitChanges(); len(changed) != 1 || changed[0] != shop {
 		t.Errorf("changes: %v", changed)
 	}
 }

@@ -130,6 +130,22 @@ func (w *world) claim() {
 	}
 }
 
+// awaitChanges waits until a host has changed, and returns all that have. The new state shows a
+// moment before its host counts as changed.
+func (w *world) awaitChanges() []types.NamespacedName {
+	w.Helper()
+	for deadline := time.After(patience); ; {
+		if changed := w.Changes().Drain(); len(changed) > 0 {
+			return changed
+		}
+		select {
+		case <-w.Changes().Arrived():
+		case <-deadline:
+			w.Fatal("no host has changed")
+		}
+	}
+}
+
 // connections is how many the operator has to the database, as the server sees it.
 func (w *world) connections() int {
 	w.Helper()
@@ -145,6 +161,21 @@ func (w *world) connections() int {
 		w.Fatal(err)
 	}
 	return count
+}
+
+// awaitNoConnection waits until the server has ended every session of the operator. It does so a
+// moment after the client has closed the connection.
+func (w *world) awaitNoConnection() {
+	w.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		open := w.connections()
+		if open == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("%d connections are still open", open)
+		}
+	}
 }
 
 // query is a use of the database that has nothing to wait for.

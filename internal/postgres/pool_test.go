@@ -86,10 +86,9 @@ func mustParse(t testing.TB, uri string) *url.URL {
 // freeAddress returns an address on which no process listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := testworld.FreeAddress()
 	testworld.Must(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 func TestTheSecondHostIsUsedIfTheFirstIsAway(t *testing.T) {

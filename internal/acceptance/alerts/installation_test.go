@@ -2,10 +2,8 @@ package alerts
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,9 +130,9 @@ func (r *replica) kill() {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	port, err := testworld.FreePort()
+	address, err := testworld.FreeAddress()
 	testworld.Must(t, err)
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return address
 }
 
 // shop is a namespace with a database, a policy and a campaign.
