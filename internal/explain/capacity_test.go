@@ -60,7 +60,7 @@ func (w *world) explainEachWay(t *testing.T, user, referrer string, want answer,
 		}
 	}
 	w.write(fmt.Sprintf(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
-		SELECT '%s', 'q' || n, 2000, 'USD', now() - interval '1 day' FROM generate_series(1, 30000) AS n`, user))
+		SELECT '%s', 'q' || n, 2000, 'USD', now() - interval '1 day' FROM generate_series(1, %d) AS n`, user, tooManyFacts))
 	review, err = explain.User(t.Context(), w.db, user, "p")
 	compare("reviewed as it is recorded", review.Purchases, err)
 	if !review.Truncated {

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -116,8 +117,9 @@ func TestPurchaseThatEarnsNothingInADeletedCampaignNeedsItsDeclaration(t *testin
 // Of a user with too many facts only what is recorded is shown.
 func TestRecordedPurchaseIsExplainedByTheModeOfItsCampaign(t *testing.T) {
 	w := carlAndBen(t)
-	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
-		SELECT user_id, 'q' || n, 2000, 'USD', now() - interval '1 day' FROM unnest(ARRAY['ben', 'carl']) AS user_id, generate_series(1, 30000) AS n`)
+	w.write(fmt.Sprintf(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+		SELECT user_id, 'q' || n, 2000, 'USD', now() - interval '1 day'
+		  FROM unnest(ARRAY['ben', 'carl']) AS user_id, generate_series(1, %d) AS n`, tooManyFacts))
 	w.enter(reward.Closed)
 	review, err := explain.User(t.Context(), w.db, "ben", "p")
 	check(t, err)

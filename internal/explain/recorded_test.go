@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,11 +18,14 @@ var undecidable = cmp.Options{
 	cmpopts.IgnoreUnexported(explain.Attribution{}),
 }
 
+// tooManyFacts is more rows than the 4 MiB of an explanation hold, at 512 bytes each.
+const tooManyFacts = 9000
+
 // tooMany adds facts that no purchase of before depends on: purchases a day before the signup.
 func (w *world) tooMany(user string) {
 	w.Helper()
-	w.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
-		SELECT '` + user + `', 'q' || n, 2000, 'USD', now() - interval '9 days' FROM generate_series(1, 30000) AS n`)
+	w.write(fmt.Sprintf(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+		SELECT '%s', 'q' || n, 2000, 'USD', now() - interval '9 days' FROM generate_series(1, %d) AS n`, user, tooManyFacts))
 	check(w, w.engine.Converge(w.Context()))
 }
 

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,8 +23,8 @@ func TestListsThatAStatusCannotHoldAreAnError(t *testing.T) {
 		"a purchase twice, of a user with too many facts": {
 			[]string{
 				"ALTER TABLE referral.purchase DROP CONSTRAINT purchase_pkey CASCADE", purchased,
-				`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
-					SELECT 'ben', 'p' || n, 2000, 'USD', now() - n * interval '1 s' FROM generate_series(1, 60000) AS n`,
+				fmt.Sprintf(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
+					SELECT 'ben', 'p' || n, 2000, 'USD', now() - n * interval '1 s' FROM generate_series(1, %d) AS n`, tooManyFacts),
 			},
 			`purchase "p" is there twice`,
 		},

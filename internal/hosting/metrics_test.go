@@ -65,6 +65,7 @@ func ofShop(values map[string]float64) map[string]float64 {
 }
 
 func TestHostHasFiveSeriesWhichGoWithIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(w.Metrics())
@@ -90,6 +91,7 @@ func TestHostHasFiveSeriesWhichGoWithIt(t *testing.T) {
 }
 
 func TestHeartbeatOfTheOwnerIsATime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(w.Metrics())
@@ -119,6 +121,7 @@ func TestHeartbeatIsForgottenWithTheOwnership(t *testing.T) {
 		},
 	} {
 		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			registry := prometheus.NewPedanticRegistry()
 			registry.MustRegister(w.Metrics())

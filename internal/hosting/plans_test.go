@@ -295,6 +295,7 @@ func TestMovedNamesPlansThatStartAndEnd(t *testing.T) {
 }
 
 func TestLentConnectionsEndWithTheirHost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	if err := w.Lend(t.Context(), shop, query); !errors.Is(err, hosting.ErrNotHosted) {
 		t.Errorf("before there is a host: %v", err)

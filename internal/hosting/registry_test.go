@@ -15,6 +15,7 @@ import (
 )
 
 func TestEqualConfigKeepsConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	accepted := w.proxy.Accepted()
@@ -34,6 +35,7 @@ func TestEqualConfigKeepsConnections(t *testing.T) {
 }
 
 func TestNewConfigClosesOldConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Database.URI = w.own.URI })) // past the proxy
@@ -49,6 +51,7 @@ func TestNewConfigClosesOldConnections(t *testing.T) {
 }
 
 func TestNewIdentityIsServedOnlyOnceItOwnsTheSchema(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.Ensure(shop, w.config(func(c *hosting.Config) { c.Identity.UID, c.Source.UID = "uid-2", "uid-2" }))
@@ -59,6 +62,7 @@ func TestNewIdentityIsServedOnlyOnceItOwnsTheSchema(t *testing.T) {
 }
 
 func TestDropClosesAllConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.Drop(shop)
@@ -69,6 +73,7 @@ func TestDropClosesAllConnections(t *testing.T) {
 }
 
 func TestRefusedSettingsStopNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	refusal := errors.New("no such Secret")
@@ -88,6 +93,7 @@ func TestRefusedSettingsStopNothing(t *testing.T) {
 }
 
 func TestPrepareWithoutConnectionReturnsTheRefusal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	refusal := errors.New("no such Secret")
 	w.Refuse(shop, source, refusal)
@@ -97,6 +103,7 @@ func TestPrepareWithoutConnectionReturnsTheRefusal(t *testing.T) {
 }
 
 func TestEngineEndsWhenTheSchemaHasAnotherOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
@@ -110,6 +117,7 @@ func TestEngineEndsWhenTheSchemaHasAnotherOwner(t *testing.T) {
 }
 
 func TestRefusedPasswordIsReadAgainAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.Ensure(shop, w.config(func(c *hosting.Config) {
 		c.Database.URI = "postgres://stranger:wrong@" + w.proxy.Address() + "/" + w.own.Name
@@ -129,6 +137,7 @@ func TestRefusedPasswordIsReadAgainAtOnce(t *testing.T) {
 }
 
 func TestEndOfRunEndsEveryHost(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.end()

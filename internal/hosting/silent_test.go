@@ -53,6 +53,7 @@ const (
 )
 
 func TestSilentServersOfANamespaceDelayNoVerificationOfAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	v := hosting.NewVerifications(w.Verify, time.Now)
@@ -77,6 +78,7 @@ func TestSilentServersOfANamespaceDelayNoVerificationOfAnother(t *testing.T) {
 }
 
 func TestSilentServersOfANamespaceDelayNoPlanOfAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	p := hosting.NewPlans(w.Plan)

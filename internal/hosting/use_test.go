@@ -11,6 +11,7 @@ import (
 )
 
 func TestUseIsBusyBeyondTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -39,6 +40,7 @@ func TestUseIsBusyBeyondTwoAtOnce(t *testing.T) {
 }
 
 func TestUseFailsAtOnceUntilADeadDatabaseAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.proxy.Swallow()
@@ -61,6 +63,7 @@ func TestUseFailsAtOnceUntilADeadDatabaseAnswers(t *testing.T) {
 }
 
 func TestChangesNamesAHostWhenAnOutageBeginsAndEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	w.Changes().Drain()
@@ -79,6 +82,7 @@ func TestChangesNamesAHostWhenAnOutageBeginsAndEnds(t *testing.T) {
 }
 
 func TestUseThatTimesOutIsNoOutage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.serve()
 	err := w.Use(t.Context(), shop, func(ctx context.Context, db *postgres.DB) error {
