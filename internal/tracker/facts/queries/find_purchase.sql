@@ -1,7 +1,8 @@
 -- Finds the stored rows of given purchases, and whether the attributes equal the given ones by
 -- value; true if none were given or they have been erased. Attributes of more than @longest bytes
 -- are left out, since many rows may be read at a time. More than 64 KiB are only reported: no more
--- are accepted over HTTP, and SQL may have written any. Uses purchase_pkey.
+-- are accepted over HTTP, and SQL may have written any. OFFSET 0 has them measured once: 20 MB take a
+-- quarter of a second. Uses purchase_pkey.
 SELECT given.number,
        coalesce(p.attributes = nullif(given.attributes, '')::jsonb, true)
        OR p.blanked,
@@ -12,4 +13,4 @@ SELECT given.number,
               @purchased_at::timestamptz[], @attributes::text[]) WITH ORDINALITY
        AS given(user_id, purchase_id, amount, currency, purchased_at, attributes, number)
   JOIN referral.purchase AS p USING (user_id, purchase_id)
- CROSS JOIN LATERAL (SELECT octet_length(p.attributes::text) AS bytes) AS attributes;
+ CROSS JOIN LATERAL (SELECT octet_length(p.attributes::text) AS bytes OFFSET 0) AS attributes;

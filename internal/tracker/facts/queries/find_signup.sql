@@ -3,7 +3,7 @@
 -- than @longest bytes are left out, since many rows may be read at a time. More than 64 KiB are
 -- only reported: no more are accepted over HTTP, and SQL may have written any. Fingerprints that
 -- are null identify nothing and are left out; an array of several dimensions is read as a list.
--- Uses signup_pkey.
+-- OFFSET 0 has them measured once: 20 MB take a quarter of a second. Uses signup_pkey.
 SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb, true),
        s.user_id, s.visitor_id, s.code, s.signed_up_at,
        CASE WHEN fingerprints.bytes <= @longest::bigint THEN ARRAY(SELECT one FROM unnest(s.fingerprints) AS one WHERE one IS NOT NULL) END,
@@ -17,5 +17,5 @@ SELECT given.number, coalesce(s.attributes = nullif(given.attributes, '')::jsonb
               @fingerprints::text[], @attributes::text[]) WITH ORDINALITY
        AS given(user_id, visitor_id, code, signed_up_at, fingerprints, attributes, number)
   JOIN referral.signup AS s USING (user_id)
- CROSS JOIN LATERAL (SELECT octet_length(s.attributes::text) AS bytes) AS attributes
- CROSS JOIN LATERAL (SELECT octet_length(array_to_string(s.fingerprints, '')) AS bytes) AS fingerprints;
+ CROSS JOIN LATERAL (SELECT octet_length(s.attributes::text) AS bytes OFFSET 0) AS attributes
+ CROSS JOIN LATERAL (SELECT octet_length(array_to_string(s.fingerprints, '')) AS bytes OFFSET 0) AS fingerprints;
