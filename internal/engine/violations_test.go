@@ -47,7 +47,7 @@ func TestViolationsAndVerificationFindEachKind(t *testing.T) {
 	for wrong, damage := range violating {
 		t.Run(wrong, func(t *testing.T) {
 			t.Parallel()
-			s := newShopWith(t, "three friends, of whom one waits", func(s *shop) {
+			s := newShopWith(t, "two granted pairs and a waiting one", func(s *shop) {
 				s.declare("invite", fiveDollars(), budget(1000))
 				s.friends(1, 3)
 			})

@@ -315,9 +315,9 @@ func (c *conn) beginSending() {
 	}
 }
 
-// endSending ends the sending of a part of an answer. Under TLS, nothing tells that an answer is
-// complete whose request has a body that was not read: the CloseWrite of TLS comes here as another
-// Write. So each part counts as the last one until the next begins.
+// endSending ends the sending of a part of an answer. If the body of the request was not read, net/http
+// calls CloseWrite after the last part and then waits. Under TLS that call arrives here as one more
+// Write, so any part may be the last: after each, another connection may take this one's place.
 func (c *conn) endSending() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()

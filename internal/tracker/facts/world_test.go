@@ -1,7 +1,9 @@
 package facts_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,8 +49,11 @@ func (w *world) expect(what, sql string, want ...string) {
 // await returns once a statement of the writer returns true.
 func (w *world) await(t *testing.T, sql string, arguments ...any) {
 	t.Helper()
+	const patience = time.Minute
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for reached := false; !reached; {
-		testworld.Must(t, w.writer.QueryRow(t.Context(), sql, arguments...).Scan(&reached))
+		testworld.Must(t, w.writer.QueryRow(ctx, sql, arguments...).Scan(&reached))
 	}
 }
 
