@@ -885,3 +885,23 @@ func TestTouchThatComesWhileAnErasureWaitsStaysUntilAnotherRequest(t *testing.T)
 		})
 	}
 }
+
+// The pair is decided once more after the touches that said why it does not count have been moved,
+// while another campaign is being reversed.
+func TestErasureBesideAReversalMayLoseWhyAPairDoesNotCount(t *testing.T) {
+	newShop(t).play(t, []operation{
+		declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Cap: 1, Rewards: fiveDollars}, Scope: "NewPairs"},
+		declare{Campaign: "two", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars}, Scope: "NewPairs"},
+		addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+		addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 88},
+		addSignup{User: "ann", Code: "a", At: 80},
+		addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+		addSignup{User: "bob", Visitor: "v1", At: 90},
+		addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 95},
+		addSignup{User: "cat", Visitor: "v1", Code: "a", At: 90},
+		converge{},
+		erase{User: "cat"},
+		declare{Campaign: "one", Window: 1, Policy: terms{Every: true, Cap: 1, Rewards: fiveDollars}, Scope: "NewPairs"},
+		reverseCampaign{Campaign: "two"},
+	})
+}

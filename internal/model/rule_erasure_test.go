@@ -200,21 +200,35 @@ func (m *model) fix(user string) {
 	m.fixing[user] = fixed{attributed, notAttributed}
 }
 
-// haveFixed ends the fixing: the engine is done, and the fixed attributions name no touch.
-func (m *model) haveFixed() {
-	for user := range m.fixing {
-		if a, ok := m.attributions[user]; ok && a.source == "Touch" {
+// haveFixed ends the fixing: the engine is done, and the fixed attributions name no touch. Why a
+// pair of a referee without an attribution does not count is taken over from the system.
+func (h *history) haveFixed() {
+	for user := range h.fixing {
+		if a, ok := h.attributions[user]; ok && a.source == "Touch" {
 			a.visitor, a.touch = "", ""
-			m.attributions[user] = a
+			h.attributions[user] = a
 		}
 	}
-	clear(m.fixing)
+	for key, p := range h.pairs {
+		if h.mayHaveLostReason(key.user, p) {
+			p.reason = h.seen.pairs[key].reason
+		}
+	}
+	clear(h.fixing)
+}
+
+// mayHaveLostReason reports whether the system may say NotAttributed of the pair where the model
+// knows better: the touches that say why may have been moved before the referee was decided. That
+// is so while attributions are being fixed, of a pair without an attribution that was never
+// admitted.
+func (m *model) mayHaveLostReason(user string, p *pair) bool {
+	_, fixes := m.fixing[user]
+	_, attributed := m.attributions[user]
+	return fixes && !attributed && p.state == "Reversed" && p.ordinal == 0 && p.reason != "PurchaseRemoved"
 }
 
 // settled removes from the comparison what may differ for the moment. While attributions are being
-// fixed, that is the touch that they name. Then, and while a campaign is being reversed, which
-// enqueues referees only when it ends, it is also why a pair without an attribution, which was
-// never admitted, does not count: the touches may have been moved already.
+// fixed, that is the touch that they name, and reasons that may have been lost.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {
@@ -225,11 +239,7 @@ func (m *model) settled(c comparison) comparison {
 	}
 	for key, p := range c.Pairs {
 		user, _, _ := strings.Cut(key, "/")
-		if _, fixes := m.fixing[user]; !fixes && !m.isReversing() {
-			continue
-		}
-		_, attributed := c.Attributions[user]
-		if !attributed && p.state == "Reversed" && p.ordinal == 0 && p.reason != "PurchaseRemoved" {
+		if m.mayHaveLostReason(user, &p) {
 			p.reason = "NotAttributed"
 			c.Pairs[key] = p
 		}
