@@ -51,3 +51,33 @@ func TestEditLeavesNoCreditOutsideTheBudget(t *testing.T) {
 		})
 	}
 }
+
+// Nor can a correction of the purchase.
+func TestCorrectedPurchaseLeavesNoCreditOutsideTheBudget(t *testing.T) {
+	for name, hold := range map[string]time.Duration{"granted": 0, "held": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", reward.Terms{
+				Purchases: reward.FirstPurchase, HoldPeriod: hold,
+				Rewards: []reward.Reward{{Name: "inviter", Beneficiary: reward.ToReferrer, Percentage: &reward.Percentage{Rate: "10"}}},
+			}, func(d *database.Declaration) { d.Budget = &database.Money{Amount: 10_000, Currency: "USD"} })
+			for _, fact := range []string{link, typed} {
+				s.write(fact)
+			}
+			s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p1', 2500, 'USD')`)
+			s.converge()
+			s.expect("admitted", "SELECT currency, amount FROM referral.credit", "USD 250")
+
+			s.write(`UPDATE referral.purchase SET currency = 'EUR', amount = 1000000000`)
+			s.converge()
+			s.expect("pairs", pairs, "bob p1 Reversed CurrencyMismatch")
+			s.expect("credits", "SELECT currency, amount FROM referral.credit")
+			s.expect("balances", balances)
+			s.atRest()
+
+			s.write(`UPDATE referral.purchase SET currency = 'USD', amount = 3000`)
+			s.converge()
+			s.expect("corrected again", "SELECT currency, amount FROM referral.credit", "USD 300")
+		})
+	}
+}

@@ -905,3 +905,27 @@ func TestErasureBesideAReversalMayLoseWhyAPairDoesNotCount(t *testing.T) {
 		reverseCampaign{Campaign: "two"},
 	})
 }
+
+// A share of the corrected purchase would be outside the budget.
+func TestPurchaseCorrectedToAnotherCurrencyThanTheBudget(t *testing.T) {
+	share := []rewardTerms{{Name: "inviter", Rate: "10"}}
+	s := newShop(t)
+	for name, after := range map[string][]operation{
+		"and back":                 {converge{}, addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85}},
+		"and refunded":             {addRefund{User: "ann", Purchase: "p1", ID: "r1", Amount: 4500}},
+		"under a new budget":       {declare{Campaign: "one", Window: 720, Budget: 10_000, Currency: "EUR", Policy: terms{Every: true, Rewards: share}, Scope: "NewPairs"}},
+		"in a suspended campaign":  {again{"one", suspended}, converge{}, again{"one", open}},
+		"in a campaign of no more": {closeCampaign{"one"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.play(t, slices.Concat([]operation{
+				declare{Campaign: "one", Window: 720, Budget: 10_000, Currency: "USD", Policy: terms{Every: true, Rewards: share}, Scope: "NewPairs"},
+				addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+				addSignup{User: "ann", Code: "a", At: 80},
+				addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+				converge{},
+				addPurchase{User: "ann", ID: "p1", Amount: 4500, Currency: "EUR", At: 85},
+			}, after))
+		})
+	}
+}

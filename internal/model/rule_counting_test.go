@@ -78,11 +78,11 @@ func (m *model) judgeOthers(v *verdict) string {
 	return ""
 }
 
-// leavesBudget reports whether the revision that newly reaches an admitted pair changes the
-// currency of a reward to another one than the budget's (rule 4).
+// leavesBudget reports whether a reward of an admitted pair changes its currency to another one than
+// the budget's: by the revision that newly reaches the pair, or by a corrected purchase (rule 4).
 func (m *model) leavesBudget(v *verdict) bool {
 	c := m.campaigns[v.campaign]
-	if c.budget == 0 || v.revision == v.pair.revision {
+	if c.budget == 0 {
 		return false
 	}
 	was := map[string]string{}
@@ -90,7 +90,9 @@ func (m *model) leavesBudget(v *verdict) bool {
 		was[r.Name] = r.currencyOf(v.net.currency)
 	}
 	for _, r := range v.terms.Rewards {
-		if now := r.currencyOf(v.net.currency); now != c.currency && now != was[r.Name] {
+		now := r.currencyOf(v.net.currency)
+		earned, earns := v.pair.credits[r.Name]
+		if now != c.currency && (now != was[r.Name] || earns && now != earned.currency) {
 			return true
 		}
 	}

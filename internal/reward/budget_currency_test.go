@@ -86,6 +86,43 @@ func TestRevisionWithAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
 	}
 }
 
+// So does a pair whose purchase is corrected to another currency, in which its share would be outside
+// the budget.
+func TestPurchaseCorrectedToAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
+	const mismatch = "p1 Reversed CurrencyMismatch"
+	for _, c := range []struct {
+		name    string
+		rewards []Reward
+		budget  string // after admission
+		want    string
+	}{
+		{"a share", []Reward{toBen("10")}, "USD", mismatch},
+		{"a share and a fixed reward", []Reward{toAnna(500), toBen("10")}, "USD", mismatch},
+		{"a fixed reward", []Reward{toAnna(500)}, "USD", granted},
+		{"a share in what is the budget's currency now", []Reward{toBen("10")}, "EUR", "p1  "},
+		{"a share without a budget", []Reward{toBen("10")}, "", "p1 Granted Qualified: friend ben 4.00 EUR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStory(func(s *story) {
+				s.config.Campaigns["invite"] = openCampaign("invite", Terms{Purchases: FirstPurchase, Rewards: c.rewards})
+				s.p1().Currency = "USD"
+			})
+			s.record(t)
+			if c.budget != "" {
+				s.campaign().Budget = &Money{Amount: 100_000, Currency: c.budget}
+			}
+			s.p1().Currency = "EUR"
+			s.expect(t, c.want)
+			if c.want == mismatch {
+				s.record(t)
+				s.expect(t, c.want) // deciding again changes nothing
+				s.p1().Currency = "USD"
+				s.expect(t, "p1  ") // counts again, and claims budget
+			}
+		})
+	}
+}
+
 // The reason is the one that deciding again gives.
 func TestPairReversedForItsCurrencyKeepsItsReason(t *testing.T) {
 	for want, edit := range map[string]func(*story){

@@ -43,21 +43,26 @@ func offBudget(c *candidate) Reason {
 	return ""
 }
 
-// leavesBudget reports whether a revision that newly reaches an admitted pair puts a reward into
-// another currency than the budget's, so that offBudget applies to the pair. An edit of the budget
-// alone takes nothing back: a reward that was in that currency before stays.
+// leavesBudget reports whether a reward of an admitted pair comes to be in another currency than the
+// budget's, so that offBudget applies to the pair: by a revision that newly reaches it, or by a
+// corrected purchase. An edit of the budget alone takes nothing back: a reward that was in that
+// currency before stays.
 func (c *candidate) leavesBudget() bool {
 	budget := c.campaign.Budget
-	if budget == nil || c.revision.Number == c.pair.Revision {
+	if budget == nil {
 		return false
 	}
 	before := c.campaign.Revisions[c.campaign.index(c.pair.Revision)].Terms.Rewards
 	return slices.ContainsFunc(c.revision.Terms.Rewards, func(r Reward) bool {
 		currency := r.currency(c.purchase)
-		return currency != budget.Currency && !slices.ContainsFunc(before, func(was Reward) bool {
-			return was.Name == r.Name && was.currency(c.purchase) == currency
-		})
+		return currency != budget.Currency && (c.recordedInAnother(r.Name, currency) ||
+			!slices.ContainsFunc(before, func(was Reward) bool { return was.Name == r.Name && was.currency(c.purchase) == currency }))
 	})
+}
+
+// recordedInAnother reports whether the recorded credit of a reward is in another currency.
+func (c *candidate) recordedInAnother(reward, currency string) bool {
+	return slices.ContainsFunc(c.pair.Credits, func(credit Credit) bool { return credit.Reward == reward && credit.Currency != currency })
 }
 
 // currency returns the currency of the reward for a purchase.

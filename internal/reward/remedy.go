@@ -56,7 +56,7 @@ func waitingRemedy(mode Mode, reason Reason) string {
 	}
 	switch reason {
 	case CapReached:
-		return "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
+		return "The referrer already has as many rewarded friends as the campaign allows. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
 	case BudgetExhausted:
 		return "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
 	case Qualified:
