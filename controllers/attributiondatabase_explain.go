@@ -85,7 +85,7 @@ func (s *databaseScope) explainOwner(owner database.Owner) error {
 	}
 	return &stalledError{
 		reason: v1alpha1.OwnedByAnotherReason, requeueAfter: recheckInterval,
-		err: fmt.Errorf("schema %s is owned by AttributionDatabase %s of installation %s (uid %s); if that is no longer in use, "+
-			"take over with: %s", s.adb.Spec.Schema, owner.Name, owner.Installation, owner.UID, line),
+		err: fmt.Errorf("schema %s is owned by AttributionDatabase %s of installation %s (uid %s); if that AttributionDatabase is no longer in use, "+
+			"take the schema over with: %s", s.adb.Spec.Schema, owner.Name, owner.Installation, owner.UID, line),
 	}
 }

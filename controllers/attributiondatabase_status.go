@@ -54,13 +54,16 @@ func (r *AttributionDatabaseReconciler) reportSchema(ctx context.Context, s *dat
 	return nil
 }
 
+// missingRowsPage says how to permit reversals.
+const missingRowsPage = "https://github.com/referral-operator/referral-operator/blob/main/docs/drift.md#rows-that-are-missing"
+
 // closedIncidents says which reversals of closed campaigns are withheld, and how to permit them:
 // these campaigns have no object that could report it.
 func closedIncidents(campaigns []database.CampaignStatus) []string {
 	var incidents []string
 	for name, loss := range closedLosses(campaigns) {
 		incidents = append(incidents, fmt.Sprintf("%d pairs of the closed campaign %s are not reversed, since their signups or purchases "+
-			"are missing (incident %s): restore the missing rows, or permit the reversals as docs/drift.md says", loss.Pairs, name, loss.ID))
+			"are missing (incident %s): restore the missing rows, or permit the reversals as %s says", loss.Pairs, name, loss.ID, missingRowsPage))
 	}
 	return incidents
 }

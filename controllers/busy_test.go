@@ -125,7 +125,7 @@ func TestEditThatWaitsForABusyDatabaseShowsThatAfterAMinute(t *testing.T) {
 		shows(campaign, v1alpha1.ReadyReason, "")
 		now = now.Add(time.Second)
 		reconcile()
-		shows(adb, v1alpha1.SlowReason, "until other slow databases are done")
+		shows(adb, v1alpha1.SlowReason, "the operator serves other slow databases first")
 		shows(campaign, v1alpha1.DatabaseNotReadyReason, "AttributionDatabase growth/shop cannot be used: "+unavailable.Error())
 		if !usable(adb) {
 			t.Errorf("%s: campaigns wait although the engine runs", name)

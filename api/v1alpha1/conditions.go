@@ -3,7 +3,8 @@ package v1alpha1
 // Condition types, with their kstatus meaning.
 const (
 	// ReadyCondition is set from the first report on. True: the spec of this generation is in force, or suspended, as
-	// the reason says. False: it is not in force, and the reason says why. Unknown is not used.
+	// the reason says. False: it is not in force, or does not work as declared, and the reason says
+	// why. Unknown is not used.
 	ReadyCondition = "Ready"
 
 	// ReconcilingCondition is set, to True, only while a declared change is on its way into force.

@@ -107,7 +107,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.IntVar(&o.workers, "workers", 2,
 		"workers of the engine per database; each uses one connection")
 	flags.IntVar(&o.concurrent, "concurrent", 8,
-		"objects of one kind that are reconciled at the same time")
+		"objects of one kind that are reconciled at the same time; RewardReviews are answered eight at a time")
 	flags.BoolVar(&o.showVersion, "version", false, "print the version and exit")
 	o.zap.BindFlags(flags)
 }

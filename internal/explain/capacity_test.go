@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	capRemedy    = "The referrer has reached the most rewarded friends of the campaign. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
+	capRemedy    = "The referrer already has as many rewarded friends as the campaign allows. The purchase is credited in its turn once the cap is raised or a reward of another friend is taken back."
 	budgetRemedy = "The campaign's budget is used up. The purchase is credited in its turn once the budget is raised or other credit of the campaign is taken back."
 	turnRemedy   = "The campaign has capacity for the purchase, which is credited in its turn."
 )

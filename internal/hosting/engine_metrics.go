@@ -40,7 +40,7 @@ func newEngineMetrics() *engineMetrics {
 		latency: prometheus.NewHistogram(histogram("credit_latency_seconds",
 			"Time from the arrival of a pair's facts (the later arrived_at of signup and purchase) to its first decision. "+
 				"Not measured are pairs that a later declaration or edit makes count, and purchases that become First because an earlier pair was reversed. "+
-				"A pair that only a later touch or link makes count has the whole time until then.", latencyBuckets)),
+				"For a pair that counts only once a later touch or link arrives, the time until then is included.", latencyBuckets)),
 		pairs: prometheus.NewCounterVec(counter("pairs_total",
 			"Pairs that entered a state."), []string{"state"}),
 		money: prometheus.NewCounterVec(counter("credit_total",

@@ -22,7 +22,7 @@ func (r *Registry) Metrics() prometheus.Collector {
 	}
 	return &metrics{
 		registry: r,
-		running:  describe("engine_running", "1 while this replica decides credits in the database, else 0."),
+		running:  describe("engine_running", "1 while an engine of this replica runs on the database, else 0. A suspended one runs and decides nothing."),
 		batches: describe("engine_batches_total",
 			"Batches that this replica committed (Committed), and batches and steps of resyncs that were rolled back (RolledBack).", "result"),
 		connections: describe("database_connections_used_ratio",

@@ -18,7 +18,7 @@ var remedies = map[Class][2]string{
 	ClassPermissionDenied:      {"the user of the connection URI lacks a right", "grant it, or make the user the owner of the object"},
 	ClassDatabaseNotFound:      {"the database does not exist", "create it, or correct its name in the connection URI"},
 	ClassReadOnly:              {"the server accepts no writes", "name the primary in the connection URI"},
-	ClassMissingObject:         {"something of the schema is missing", "restore it from a backup, or drop the schema so that it is created again"},
+	ClassMissingObject:         {"something is missing in the database", "restore it from a backup or, if a trigger of your own names it, write the name with its schema there"},
 }
 
 // Message returns err as one line for a status, an event or a log: what is wrong and what to do. It

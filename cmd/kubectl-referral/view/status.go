@@ -159,7 +159,7 @@ func (p *page) funnel(pairs *v1alpha1.PairCounts) {
 		color      color
 	}{
 		{"signups", "await a purchase", pairs.AwaitingPurchase, plain},
-		{"pairs", "waiting for cap or budget", pairs.Waiting, yellow},
+		{"pairs", "waiting to be admitted", pairs.Waiting, yellow},
 		{"", "held until the end of their hold", pairs.Held, plain},
 		{"credit", "granted", pairs.Granted, green},
 		{"", "reversed", pairs.Reversed, plain},

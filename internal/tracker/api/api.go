@@ -57,11 +57,11 @@ type Options struct {
 // api is the state behind the handlers.
 type api struct {
 	Options
-	huma            huma.API
-	kinds           map[string]*shape // of the facts of a batch
-	outage, refusal rate.Sometimes    // limit log lines
-	bodies          *intake.Bodies
-	trees           trees
+	huma                  huma.API
+	kinds                 map[string]*shape // of the facts of a batch
+	outage, lack, refusal rate.Sometimes    // limit log lines
+	bodies                *intake.Bodies
+	trees                 trees
 
 	reads, repetitions *semaphore.Weighted // the bytes that large answers may take; see answers.go
 	waiting            *semaphore.Weighted // how many repetitions may wait for these
@@ -79,7 +79,7 @@ func register(mux *http.ServeMux, options Options) *api {
 	}
 	options.PublicURL = strings.TrimSuffix(options.PublicURL, "/")
 	a := &api{
-		Options: options, outage: rate.Sometimes{Interval: logInterval}, refusal: rate.Sometimes{Interval: logInterval},
+		Options: options, outage: rate.Sometimes{Interval: logInterval}, lack: rate.Sometimes{Interval: logInterval}, refusal: rate.Sometimes{Interval: logInterval},
 		bodies: intake.NewBodies(smallBody, smallBodies, largeBodies),
 		trees:  make(trees, mostTrees),
 

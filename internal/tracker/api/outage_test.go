@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -153,5 +154,22 @@ func TestFactThatVanishesMeanwhileAnswers503(t *testing.T) {
 			t.Errorf("%s %s: %d %s", request[1], request[2], got.status, got.body)
 		}
 		w.exec("DROP TRIGGER a_suppress ON referral." + request[0])
+	}
+}
+
+// A trigger of the shop's own may name a table without its schema, or one that the tracker's role
+// has no right to.
+func TestFactThatLacksSomethingInTheDatabaseDoesNotLookLikeAnOutage(t *testing.T) {
+	w := newWorld(t)
+	w.exec("CREATE TABLE public.private (n int)")
+	w.exec("CREATE FUNCTION public.unqualified() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO private VALUES (1); RETURN NEW; END'")
+	w.exec("CREATE FUNCTION public.forbidden() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.private VALUES (1); RETURN NEW; END'")
+	for _, lack := range []string{"unqualified", "forbidden"} {
+		w.exec("CREATE TRIGGER a_lack BEFORE INSERT ON referral.purchase FOR EACH ROW EXECUTE FUNCTION public." + lack + "()")
+		got := w.post(purchases, purchase("amount=1"), http.StatusServiceUnavailable)
+		if !strings.Contains(got.body, "something that the request needs is missing in the database") || strings.Contains(got.body, "private") {
+			t.Errorf("%s: %s", lack, got.body)
+		}
+		w.exec("DROP TRIGGER a_lack ON referral.purchase")
 	}
 }

@@ -30,8 +30,8 @@ const (
 	longestEcho = 64
 	// longestPlace is the longest location of a value, in bytes.
 	longestPlace = 256
-	// logInterval is the least time between two log lines about an outage, and between two about touches
-	// that the database refuses.
+	// logInterval is the least time between two log lines about an outage, about what is missing, and
+	// about touches that the database refuses.
 	logInterval = 10 * time.Second
 	// retryAfter is the Retry-After of a 503, in seconds.
 	retryAfter = 2
@@ -90,6 +90,12 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 	case class == postgres.ClassRetryable:
 		a.Log.DebugContext(ctx, "The database did not complete a request that may succeed later", "error", postgres.Message(err))
 		return unavailable("the database is busy")
+	case class == postgres.ClassMissingObject, class == postgres.ClassPermissionDenied:
+		// Of the schema, or of a trigger of the shop's own, which fails for single facts.
+		a.lack.Do(func() {
+			a.Log.WarnContext(ctx, "Something that a request needs is missing in the database: it gets 503", "error", postgres.Message(err))
+		})
+		return unavailable("something that the request needs is missing in the database; the tracker's log names it")
 	case ctx.Err() != nil, errors.Is(err, facts.ErrOverloaded), class != postgres.ClassUnknown:
 		a.outage.Do(func() {
 			a.Log.WarnContext(ctx, "The database is away or behind: requests get 503", "error", postgres.Message(err))

@@ -143,7 +143,7 @@ type Credit struct {
 	PurchaseID  string    `json:"purchase_id" doc:"The purchase."`
 	Reward      string    `json:"reward,omitempty" doc:"Name of the reward in the policy; left out: the pair earns nothing now."`
 	Campaign    string    `json:"campaign" doc:"The campaign."`
-	State       string    `json:"state" enum:"Held,Granted,Waiting,Reversed" doc:"Held until it matures, Granted, Waiting for capacity, or Reversed."`
+	State       string    `json:"state" enum:"Held,Granted,Waiting,Reversed" doc:"Held until it matures, Granted, Waiting (counts, and is not admitted: there is no capacity, or the campaign is not open), or Reversed."`
 	Reason      string    `json:"reason" doc:"Why the pair is in that state."`
 	Amount      *int64    `json:"amount,omitempty" doc:"Minor units that the reward earns now."`
 	Currency    *string   `json:"currency,omitempty" doc:"ISO 4217."`
