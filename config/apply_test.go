@@ -15,10 +15,22 @@ import (
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
-func TestClusterInstallApplies(t *testing.T) {
+// The subtests share a control plane, since one takes long to start. Each takes away what the next
+// must not find.
+func TestClusterInstall(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), "default")
+	for _, namespace := range []string{"growth", "payroll"} {
+		kubectl(t, cluster.Kubeconfig(), "create", "namespace", namespace)
+	}
+	t.Run("applies", func(t *testing.T) { testClusterInstallApplies(t, cluster) })
+	t.Run("grants exactly the rights it needs", func(t *testing.T) { testRightsOfTheClusterInstall(t, cluster) })
+	t.Run("its manager needs only its own rights", func(t *testing.T) { testManagerOfTheClusterInstall(t, cluster) })
+	t.Run("the tracker applies on top of it", func(t *testing.T) { testInstallWithTracker(t, cluster) })
+}
 
+func testClusterInstallApplies(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	t.Run("a second time it changes nothing", func(t *testing.T) {
 		kubectl(t, cluster.Kubeconfig(), "wait", "--for=condition=Established", "crd",
 			"--selector", "app.kubernetes.io/part-of=referral-operator")
@@ -47,8 +59,8 @@ func TestClusterInstallApplies(t *testing.T) {
 		}
 	})
 	t.Run("the samples apply on top of it", func(t *testing.T) {
-		kubectl(t, cluster.Kubeconfig(), "create", "namespace", "growth")
 		apply(t, cluster.Kubeconfig(), "samples")
+		kubectl(t, cluster.Kubeconfig(), "delete", "-k", "samples")
 	})
 }
 

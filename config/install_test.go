@@ -67,14 +67,20 @@ func apply(t *testing.T, kubeconfig, directory string) {
 	}
 }
 
+// rendered is what kustomizations were built to, by directory: many tests read the same ones.
+var rendered = map[string]string{}
+
 // render builds a kustomization with kubectl's own kustomize. A warning fails the test.
 func render(t *testing.T, directory string) []*unstructured.Unstructured {
 	t.Helper()
-	output, warnings := kubectl(t, "", "kustomize", directory)
-	if warnings != "" {
-		t.Errorf("building %s warned:\n%s", directory, warnings)
+	if _, found := rendered[directory]; !found {
+		output, warnings := kubectl(t, "", "kustomize", directory)
+		if warnings != "" {
+			t.Errorf("building %s warned:\n%s", directory, warnings)
+		}
+		rendered[directory] = output
 	}
-	return decode(t, strings.NewReader(output))
+	return decode(t, strings.NewReader(rendered[directory]))
 }
 
 func decode(t *testing.T, manifests io.Reader) []*unstructured.Unstructured {

@@ -14,10 +14,8 @@ import (
 
 // The manager runs as its pod would: with the arguments and environment of the Deployment, and with
 // a token of its ServiceAccount as its only way to the API server.
-func TestManagerOfTheClusterInstallNeedsOnlyItsOwnRights(t *testing.T) {
-	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
-	apply(t, cluster.Kubeconfig(), "default")
-	kubectl(t, cluster.Kubeconfig(), "create", "namespace", "growth")
+func testManagerOfTheClusterInstall(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	shop := newShop(t, cluster)
 	manager := startManager(t, cluster, "default", systemNamespace)
 
@@ -35,10 +33,18 @@ func TestManagerOfTheClusterInstallNeedsOnlyItsOwnRights(t *testing.T) {
 	manager.checkStop(t)
 }
 
-func TestManagerOfTheNamespacedInstallNeedsOnlyRoles(t *testing.T) {
+// The subtests share a control plane, since one takes long to start. The first takes away what it has
+// installed.
+func TestManagerOfTheNamespacedInstall(t *testing.T) {
 	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), "crd")
 	kubectl(t, cluster.Kubeconfig(), "create", "namespace", "growth")
+	t.Run("needs only Roles", func(t *testing.T) { testManagerNeedsOnlyRoles(t, cluster) })
+	t.Run("says without Secrets how to grant them", func(t *testing.T) { testManagerWithoutSecrets(t, cluster) })
+}
+
+func testManagerNeedsOnlyRoles(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	apply(t, cluster.Kubeconfig(), "namespaced")
 	shop := newShop(t, cluster)
 	manager := startManager(t, cluster, "namespaced", "growth")
@@ -57,17 +63,16 @@ func TestManagerOfTheNamespacedInstallNeedsOnlyRoles(t *testing.T) {
 		manager.checkNothingElseWasForbidden(t)
 		manager.checkStop(t)
 		kubectl(t, cluster.Kubeconfig(), "delete", "-k", "namespaced")
+		kubectl(t, cluster.Kubeconfig(), "delete", "secret", "shop-db", "--namespace", "growth")
 		shop.checkLedger(t)
 	})
 }
 
 // The line is the same as in the cluster install: it binds a ClusterRole that was applied when the
 // cluster was prepared.
-func TestNamespacedManagerWithoutSecretsSaysHowToGrantThem(t *testing.T) {
-	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
-	apply(t, cluster.Kubeconfig(), "crd")
+func testManagerWithoutSecrets(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	apply(t, cluster.Kubeconfig(), "access")
-	kubectl(t, cluster.Kubeconfig(), "create", "namespace", "growth")
 	apply(t, cluster.Kubeconfig(), "namespaced")
 	kubectl(t, cluster.Kubeconfig(), "delete", "rolebinding", "referral-operator-own-secret-reader", "--namespace", "growth")
 	newShop(t, cluster)

@@ -21,12 +21,8 @@ type right struct {
 	allowed                          bool
 }
 
-func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
-	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
-	apply(t, cluster.Kubeconfig(), "default")
-	for _, namespace := range []string{"growth", "payroll"} {
-		kubectl(t, cluster.Kubeconfig(), "create", "namespace", namespace)
-	}
+func testRightsOfTheClusterInstall(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	manager := clientFor(t, signIn(t, cluster, systemNamespace, serviceAccount))
 
 	t.Run("before a namespace gives its Secrets", func(t *testing.T) {
@@ -91,6 +87,7 @@ func TestClusterInstallGrantsExactlyTheRightsItNeeds(t *testing.T) {
 			checkNoWildcard(t, manager, namespace)
 		}
 	})
+	kubectl(t, cluster.Kubeconfig(), "delete", "rolebinding", "referral-operator-secret-reader", "--namespace", "growth")
 }
 
 // secretRights are the rights to Secrets of a namespace ("": all of them): to get one or not, and

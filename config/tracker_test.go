@@ -14,9 +14,9 @@ import (
 
 const trackerName = "referral-tracker"
 
-func TestInstallWithTrackerApplies(t *testing.T) {
+func testInstallWithTracker(t *testing.T, cluster *testworld.ControlPlane) {
+	t.Helper()
 	const install = "default-with-tracker"
-	cluster := testworld.NewCluster(t, testworld.ControlPlaneOptions{})
 	apply(t, cluster.Kubeconfig(), install)
 
 	t.Run("a second time it changes nothing", func(t *testing.T) {
