@@ -20,7 +20,7 @@ func newHostileShop(t testing.TB, defaults string) *shop {
 	t.Helper()
 	own := testworld.NewDatabaseFrom(t, "engine", migrate)
 	own.MakeHostile(t, own.Operator, defaults)
-	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16, AllRows: true})
 	testworld.Must(t, err)
 	t.Cleanup(db.Close)
 	s := &shop{TB: t, db: db, owner: db, uri: own.URI}
