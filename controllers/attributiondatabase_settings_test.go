@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -99,6 +100,15 @@ var settings = map[string]setting{
 			w.secret("shop-db", map[string]string{"uri": testworld.CockroachDB.Serve(w)})
 		},
 		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "the server is CockroachDB",
+		right: correctSecret,
+	},
+	"a web server in place of Postgres": {
+		wrong: func(w *world, own *testworld.Database) {
+			web := httptest.NewServer(nil)
+			w.Cleanup(web.Close)
+			secretWith(func(u *url.URL) { u.Host = web.Listener.Addr().String() })(w, own)
+		},
+		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "correct host and port",
 		right: correctSecret,
 	},
 	"a user without rights on the schema": {

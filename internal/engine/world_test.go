@@ -83,7 +83,7 @@ func newShopWith(t testing.TB, key string, prepare func(*shop)) *shop {
 // connect connects to the shop's database, until end is called.
 func connect(t testing.TB, own *testworld.Database) (s *shop, end func()) {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16})
+	db, err := postgres.Open(t.Context(), postgres.Config{URI: own.URI, Schema: postgres.DefaultSchema, MaxConnections: 16, AllRows: true})
 	testworld.Must(t, err)
 	writer, err := pgxpool.New(t.Context(), own.WriterURI)
 	testworld.Must(t, err)

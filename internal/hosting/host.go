@@ -192,8 +192,10 @@ func (h *host) connect(ctx context.Context, config postgres.Config) *postgres.DB
 	}
 }
 
-// open opens a pool on a server that can hold an attribution database.
+// open opens a pool on a server that can hold an attribution database. Facts that row-level security
+// hides would count as deleted, and their credits would be reversed.
 func open(ctx context.Context, config postgres.Config) (*postgres.DB, error) {
+	config.AllRows = true
 	db, err := postgres.Open(ctx, config)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,16 @@ func TestPrepareWithoutConnectionReturnsTheRefusal(t *testing.T) {
 	}
 }
 
+func TestRowsThatAreHiddenFromTheOwnerAreAFault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.serve()
+	w.asAdmin("ALTER TABLE referral.change ENABLE ROW LEVEL SECURITY; ALTER TABLE referral.change FORCE ROW LEVEL SECURITY")
+	w.await("a missing right", func(s hosting.State) bool { return postgres.Classify(s.Fault) == postgres.ClassPermissionDenied })
+	w.asAdmin("ALTER TABLE referral.change NO FORCE ROW LEVEL SECURITY")
+	w.awaitPhase(hosting.Serving)
+}
+
 func TestEngineEndsWhenTheSchemaHasAnotherOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

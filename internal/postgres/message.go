@@ -30,13 +30,21 @@ func Message(err error) string {
 	}
 	words := text(err)
 	var notGranted *ErrNotGranted // names its own remedy
-	if remedy, ok := remedies[Classify(err)]; ok && !errors.As(err, &notGranted) {
+	class := Classify(err)
+	if remedy, ok := remedies[class]; ok && !errors.As(err, &notGranted) {
 		words = remedy[0] + ": " + words
-		if remedy[1] != "" {
+		// If the server says which right is missing, its hint is the better remedy.
+		if remedy[1] != "" && (class != ClassPermissionDenied || !hinted(err)) {
 			words += "; " + remedy[1]
 		}
 	}
 	return Plain(words, messageLimit)
+}
+
+// hinted reports whether the server says what to do.
+func hinted(err error) bool {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && server.Hint != ""
 }
 
 // text returns the words of an error. No error of this package repeats a connection string; the

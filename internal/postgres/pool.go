@@ -14,6 +14,10 @@ type Config struct {
 	TLS            *TLS   // nil: the URI's sslmode decides
 	Schema         Schema
 	MaxConnections int32 // at least 2, since a migration needs one beside its lock's; 0: 8
+
+	// AllRows makes a statement fail, with ClassPermissionDenied, if row-level security would hide
+	// rows from it. A row that is hidden looks like one that was deleted.
+	AllRows bool
 }
 
 // DB is a pool of connections to a database, and the schema in use.
@@ -22,16 +26,18 @@ type DB struct {
 	names  secretNames
 	Schema Schema
 
-	beginWriting string        // the message that begins a transaction; see Begin
-	statement    time.Duration // the server's timeout of a statement in such a transaction
+	beginWriting  string        // the message that begins a transaction; see Begin
+	beginSnapshot string        // the message that begins one of Snapshot
+	setBare       string        // precedes a statement of QueryBare
+	statement     time.Duration // the server's timeout of a statement in a transaction of Begin
 }
 
 // NewDB returns a DB that uses the connections of a pool. Make the pool's configuration with
-// ParseConfig.
+// ParseConfig. Policies of row-level security apply to its statements.
 func NewDB(pool *pgxpool.Pool, schema Schema) *DB {
 	return &DB{
 		pool: pool, names: namesOf(&pool.Config().ConnConfig.Config), Schema: schema,
-		beginWriting: beginWriting, statement: defaultStatementTimeout,
+		beginWriting: beginWriting, beginSnapshot: beginSnapshot, setBare: setBare, statement: defaultStatementTimeout,
 	}
 }
 
@@ -54,6 +60,11 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("while making a pool: %w", err)
 	}
 	db := NewDB(pool, schema)
+	if config.AllRows {
+		db.beginWriting += readAllRows
+		db.beginSnapshot += readAllRows
+		db.setBare = setBareAllRows
+	}
 	if err := db.Ping(ctx); err != nil {
 		db.Close()
 		return nil, err

@@ -17,12 +17,14 @@ import (
 var (
 	beginWriting  = queries.Get("begin") + queries.Get("set_defaults")
 	beginSnapshot = queries.Get("begin_snapshot") + queries.Get("set_defaults")
+	readAllRows   = queries.Get("read_all_rows") // follows them if Config.AllRows is set
 )
 
 // Those of a transaction that travels whole; see QueryBare.
 var (
-	beginBare     = queries.Get("begin_bare")
-	setSearchPath = queries.Get("set_search_path")
+	beginBare      = queries.Get("begin_bare")
+	setBare        = queries.Get("set_bare")
+	setBareAllRows = queries.Get("set_bare_all_rows") // in its place if Config.AllRows is set
 )
 
 // defaultStatementTimeout is the server's timeout of a statement, as set_defaults.sql sets it.
@@ -43,7 +45,7 @@ func (db *DB) Begin(ctx context.Context) (pgx.Tx, error) {
 // LockTimeout and StatementTimeout. That costs no round trip.
 func (db *DB) WithLimits(limits Limits) *DB {
 	other := *db
-	other.beginWriting = beginWriting + "SET LOCAL lock_timeout = " + milliseconds(limits.Lock) + ";" +
+	other.beginWriting += "SET LOCAL lock_timeout = " + milliseconds(limits.Lock) + ";" +
 		"SET LOCAL statement_timeout = " + milliseconds(limits.Statement) + ";"
 	other.statement = limits.Statement
 	return &other
@@ -59,7 +61,7 @@ func (db *DB) Snapshot(ctx context.Context, do func(pgx.Tx) error) error {
 type snapshots struct{ db *DB }
 
 func (s snapshots) Begin(ctx context.Context) (pgx.Tx, error) {
-	return s.db.begin(ctx, beginSnapshot, defaultStatementTimeout)
+	return s.db.begin(ctx, s.db.beginSnapshot, defaultStatementTimeout)
 }
 
 func (db *DB) begin(ctx context.Context, statements string, timeout time.Duration) (pgx.Tx, error) {
@@ -238,7 +240,7 @@ type bareRow struct {
 func (r *bareRow) Scan(values ...any) error {
 	batch := new(pgx.Batch)
 	batch.Queue(beginBare)
-	batch.Queue(setSearchPath)
+	batch.Queue(r.db.setBare)
 	batch.Queue(r.sql, r.arguments...)
 	batch.Queue("COMMIT")
 	results := r.db.pool.SendBatch(r.ctx, batch)
