@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,18 @@ func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 		"over IPv6":                             {request("[2001:db8:1::5]:80", "2001:db8:2::1"), "2001:db8:2::1"},
 		"IPv4 written as IPv6":                  {request("[::ffff:10.1.2.3]:80", "::ffff:203.0.113.9"), "203.0.113.9"},
 		"all of them are proxies":               {request("10.1.2.3:80", "10.4.5.6"), "10.1.2.3"},
+		"with a port":                           {request("10.1.2.3:80", "203.0.113.9:4321, 10.4.5.6:80"), "203.0.113.9"},
+		"over IPv6 in brackets":                 {request("10.1.2.3:80", "[2001:db8:2::1]"), "2001:db8:2::1"},
+		"over IPv6 with a port":                 {request("10.1.2.3:80", "[2001:db8:2::1]:4321"), "2001:db8:2::1"},
+		"IPv4 written as IPv6 with a port":      {request("10.1.2.3:80", "[::ffff:203.0.113.9]:4321"), "203.0.113.9"},
+		"over IPv6 with a zone":                 {request("10.1.2.3:80", "fe80::1%eth0"), "fe80::1"},
 		"a header that is no address":           {request("10.1.2.3:80", "evil"), "10.1.2.3"},
+		"an entry that is no address":           {request("10.1.2.3:80", "203.0.113.9, evil"), "10.1.2.3"},
+		"an empty entry":                        {request("10.1.2.3:80", "203.0.113.9, "), "10.1.2.3"},
+		"an empty line":                         {request("10.1.2.3:80", "203.0.113.9", ""), "10.1.2.3"},
+		"an unspecified address":                {request("10.1.2.3:80", "203.0.113.9, ::"), "10.1.2.3"},
+		"an address after one that is none":     {request("10.1.2.3:80", "evil, 203.0.113.9"), "203.0.113.9"},
+		"many proxies":                          {request("10.1.2.3:80", "203.0.113.9"+strings.Repeat(", 10.4.5.6", 20)), "203.0.113.9"},
 		"no header":                             {request("10.1.2.3:80"), "10.1.2.3"},
 		"unknown":                               {request("@"), "invalid IP"},
 	} {
@@ -43,6 +55,30 @@ func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// A client may write as much as fits into a header. The gateway's own entry is the last one, or the
+// only one if it is that of a client in a trusted network.
+func TestLongListOfProxiesIsNotReadToItsBeginning(t *testing.T) {
+	proxies, err := clients.ParseProxies(clients.PrivateRanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const length = 256 << 10
+	for name, r := range map[string]*http.Request{
+		"before the client":        request("10.1.2.3:80", strings.Repeat("::1,", length/4)+"203.0.113.9"),
+		"before it, in many lines": request("10.1.2.3:80", append(slices.Repeat([]string{"::1"}, length/20), "203.0.113.9")...),
+		"of nothing but proxies":   request("10.1.2.3:80", strings.Repeat("::1,", length/4)+"::1"),
+		"in many lines":            request("10.1.2.3:80", slices.Repeat([]string{"::1"}, length/20)...),
+		"with a long zone":         request("10.1.2.3:80", "fe80::1%"+strings.Repeat("x", length)),
+	} {
+		if times := testing.AllocsPerRun(10, func() { proxies.Address(r) }); times > 0 {
+			t.Errorf("%s: memory is allocated %v times", name, times)
+		}
+	}
+	if got := proxies.Address(request("10.1.2.3:80", "203.0.113.9,"+strings.Repeat("::1,", length/4)+"::1")).String(); got != "10.1.2.3" {
+		t.Errorf("a list of nearly nothing but proxies is read up to %s", got)
 	}
 }
 
