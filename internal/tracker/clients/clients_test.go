@@ -176,6 +176,38 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	}
 }
 
+// A provider may translate its customers' IPv4 addresses: all of them then have one IPv6 /64.
+func TestIPv4ClientsBehindATranslatorHaveLimitsOfTheirOwn(t *testing.T) {
+	unknown := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{})
+	touches := clients.NewTouchLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{}, clients.Limit{})
+	for i := range 100 { // more than an IPv6 /48 may have
+		addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
+		translated := netip.MustParseAddr("64:ff9b::" + addr.String())
+		if !allows(unknown, translated, fmt.Sprint(i), noon) || !touches.Allow(translated, fmt.Sprint(i), noon) {
+			t.Fatalf("%s is limited for the requests of others", translated)
+		}
+		if allows(unknown, addr, "other", noon) || touches.Allow(addr, "other", noon) {
+			t.Fatalf("%s is another client than %s", addr, translated)
+		}
+	}
+	hash := clients.NewAddressHash([]byte("secret"))
+	if one, other := hash.Of(netip.MustParseAddr("64:ff9b::203.0.113.9"), noon), hash.Of(netip.MustParseAddr("203.0.113.9"), noon); one != other {
+		t.Error("the access log shows one client as two")
+	}
+}
+
+// RFC 6052 translates no private address this way, so such a peer is no gateway.
+func TestTranslatedAddressIsNoTrustedProxy(t *testing.T) {
+	proxies, err := clients.ParseProxies(clients.PrivateRanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("[64:ff9b::10.1.2.3]:80", "203.0.113.9")
+	if proxies.Trusts(r) || proxies.Address(r).String() != "64:ff9b::a01:203" {
+		t.Errorf("the client is %s", proxies.Address(r))
+	}
+}
+
 func TestBurstOfZeroMeansNoLimit(t *testing.T) {
 	limiter := clients.NewLimiter(clients.Limit{}, clients.Limit{})
 	for n := range 100 {

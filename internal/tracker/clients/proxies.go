@@ -117,7 +117,15 @@ func network(addr netip.Addr) netip.Prefix { return prefix(addr, 64) }
 // site returns the network of one customer of a provider: an IPv4 address or an IPv6 /48.
 func site(addr netip.Addr) netip.Prefix { return prefix(addr, 48) }
 
+// nat64 has the addresses that a translator gives to IPv4 clients: the last four bytes are the
+// client's own address (RFC 6052). Whether a peer is trusted is decided by its address as it is.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 func prefix(addr netip.Addr, bits int) netip.Prefix {
+	if nat64.Contains(addr) {
+		bytes := addr.As16()
+		addr = netip.AddrFrom4([4]byte(bytes[12:]))
+	}
 	if addr.Is4() {
 		bits = 32
 	}
