@@ -36,6 +36,9 @@ const (
 	longestHeader = 16 << 10
 	// serverHeaderBytes is how many bytes of headers in flight are read beyond the first 4 KiB of each.
 	serverHeaderBytes = 1 << 20
+	// mostScrapes is how many requests for /metrics are answered at a time. Each one holds all metrics,
+	// which are tens of megabytes with a thousand databases.
+	mostScrapes = 4
 	// refusalInterval is how often refused clients are logged.
 	refusalInterval = time.Minute
 )
@@ -160,7 +163,9 @@ func (h *health) probes() http.Handler {
 // looks at the client.
 func newMetricsServer(options options, kubernetes *rest.Config) (*server, error) {
 	s := &server{flag: "metrics-bind-address", address: options.metricsAddress}
-	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
+	handler := promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: mostScrapes,
+	})
 	if options.metricsSecure && !off(s.address) {
 		access, err := newAccess(kubernetes, ctrl.Log.WithName("metrics"))
 		if err != nil {

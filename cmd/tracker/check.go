@@ -27,6 +27,7 @@ func (o *options) check() error {
 		checkBetween("max-client-connections", o.clientConnections, 10, 100_000),
 		checkBetween("touches-per-second", o.touchPace, 0, 1_000_000),
 		checkBetween("client-touches-per-minute", o.clientTouches, 0, 1_000_000),
+		checkBetween("total-touches-per-second", o.totalTouches, 0, 1_000_000),
 		checkBetween("drain-delay", o.drainDelay, 0, time.Hour),
 		checkBetween("drain-timeout", o.drainTimeout, time.Second, time.Hour),
 	}
@@ -103,4 +104,10 @@ func list(text string) []string {
 // clientLimit is --client-touches-per-minute as a limit: two minutes' touches may come at once.
 func (o *options) clientLimit() clients.Limit {
 	return clients.Limit{Burst: 2 * o.clientTouches, PerSec: float64(o.clientTouches) / time.Minute.Seconds()}
+}
+
+// totalLimit is --total-touches-per-second as a limit. What may come at once is above the peak after
+// a mail to many people.
+func (o *options) totalLimit() clients.Limit {
+	return clients.Limit{Burst: 100 * o.totalTouches, PerSec: float64(o.totalTouches)}
 }

@@ -30,6 +30,7 @@ type options struct {
 	connections    int
 	touchPace      int
 	clientTouches  int
+	totalTouches   int
 
 	listen         string
 	opsListen      string
@@ -168,12 +169,17 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors, and a third of the others for reads")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
-		"touches to write a second at most, so that a flood of clicks is no flood of writes. Touches beyond the queue's capacity "+
-			"are counted as shed; only their visitors' tokens remember them. 0: as many as the database takes")
+		"touches to write a second at most, of those that --total-touches-per-second lets in at once, so that a flood of clicks is no "+
+			"flood of writes. Touches beyond the queue's capacity are counted as shed; only their visitors' tokens remember them. "+
+			"0: as many as the database takes")
 
 	flags.IntVar(&o.clientTouches, "client-touches-per-minute", 60,
 		"touches of one client (an IPv4 address or an IPv6 /64) to store a minute in the long run, and twice as many at once. "+
 			"Beyond that only visitors' tokens remember them. 0: no limit, for a load balancer that hides clients' addresses")
+
+	flags.IntVar(&o.totalTouches, "total-touches-per-second", 200,
+		"touches of all clients together to store a second in the long run, and a hundred times as many at once. Set it above the visits of "+
+			"your busiest hour: a flood from many addresses uses it up. Beyond that only visitors' tokens remember them. 0: no limit")
 
 	flags.DurationVar(&o.drainDelay, "drain-delay", 0,
 		"how long to go on serving after SIGTERM, unready, until gateways have stopped sending requests")

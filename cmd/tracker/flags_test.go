@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/referral-operator/referral-operator/internal/tracker/clients"
 )
 
 const anyDatabase = "postgresql://shop:hush@db.example:5432/shop"
@@ -35,6 +37,7 @@ func TestInvalidFlagsAreRefusedByName(t *testing.T) {
 		"a port without a colon":         {[]string{"--ops-listen=8081"}, nil, []string{"--ops-listen=8081", ":8080"}},
 		"too few connections":            {[]string{"--max-connections=4"}, nil, []string{"--max-connections=4", "between 5 and 200"}},
 		"touches at no pace":             {[]string{"--touches-per-second=-1"}, nil, []string{"--touches-per-second=-1", "between 0 and"}},
+		"a negative limit of touches":    {[]string{"--total-touches-per-second=-1"}, nil, []string{"--total-touches-per-second=-1", "between 0 and"}},
 		"a log of something else":        {[]string{"--access-log=some"}, nil, []string{"--access-log=some", "none, errors or all"}},
 		"a level that is none":           {[]string{"--log-level=loud"}, nil, []string{"log-level", "loud"}},
 		"no parameter":                   {[]string{"--parameters= ,"}, nil, []string{"--parameters"}},
@@ -76,7 +79,7 @@ func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := options{
-		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000, clientTouches: 60, pageParameters: "utm_*",
+		databaseURL: anyDatabase, schema: "referral", connections: 10, touchPace: 5000, clientTouches: 60, totalTouches: 200, pageParameters: "utm_*",
 		listen: ":1", trustedProxies: privateRanges, clientConnections: 1000, drainDelay: 3 * time.Second, drainTimeout: 20 * time.Second,
 		publicURL: "https://shop.example", parameters: "r, via", respectGPC: true, ignoreBots: true, accessLog: "errors",
 	}
@@ -85,6 +88,22 @@ func TestCommandLineHasPrecedenceOverVariables(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"r", "via"}, list(got.parameters)); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+}
+
+func TestLimitOfAllTouchesIsASetting(t *testing.T) {
+	for argument, want := range map[string]clients.Limit{
+		"":                                {Burst: 20_000, PerSec: 200},
+		"--total-touches-per-second=3000": {Burst: 300_000, PerSec: 3000},
+		"--total-touches-per-second=0":    {}, // no limit
+	} {
+		got, err := parseFlags(strings.Fields(argument), environment(nil), &bytes.Buffer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got.totalLimit()); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", argument, diff)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (t *tracker) handler() (http.Handler, error) {
 		IgnoreBots: t.options.ignoreBots,
 		Keys:       t.secrets.keys, Links: t.directory, Touches: t.queue, Proxies: proxies,
 		Limiter:        clients.NewLimiter(clients.DefaultLimit, clients.DefaultTotal),
-		Stored:         clients.NewTouchLimiter(t.options.clientLimit(), clients.DefaultVisitor, clients.DefaultTouches),
+		Stored:         clients.NewTouchLimiter(t.options.clientLimit(), clients.DefaultVisitor, t.options.totalLimit()),
 		PageParameters: list(t.options.pageParameters),
 		Observer: edge.Observer{
 			Arrived:      func(arrival edge.Arrival) { t.metrics.Arrived(string(arrival)) },

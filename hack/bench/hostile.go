@@ -71,6 +71,9 @@ func hostile(a attack) func(context.Context, *world) ([]series, error) {
 			return nil, fmt.Errorf("while visitors followed links: %w", err)
 		}
 		w.say("%d attacks (%s), %.0f redirects/s", times.Load(), a.name, rate)
+		if err := tracker.touched(ctx, w); err != nil {
+			return nil, err
+		}
 		peak, err := tracker.PeakMemory()
 		return []series{{peak}}, err
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -46,7 +48,7 @@ func redirects(ctx context.Context, w *world) (all []series, err error) {
 		}}
 	}
 	ratios, err := w.compare(ctx, "requests/s", side("tracker", tracker), side("null handler", null))
-	return []series{ratios}, errors.Join(err, s.touched(ctx))
+	return []series{ratios}, errors.Join(err, tracker.touched(ctx, w))
 }
 
 // follow follows links for as long as period; perSecond 0 is as fast as they are answered.
@@ -64,7 +66,9 @@ func (s *server) follow(ctx context.Context, period time.Duration, perSecond flo
 				to = append(to, c.cookie...)
 			}
 			// Of many clients: the touches of one are limited.
-			to = append(to, "\r\nX-Forwarded-For: 198.51."...)
+			to = append(to, "\r\nX-Forwarded-For: 198."...)
+			to = strconv.AppendInt(to, int64(number), 10)
+			to = append(to, '.')
 			to = strconv.AppendInt(to, int64(n/250%250), 10)
 			to = append(to, '.')
 			to = strconv.AppendInt(to, int64(n%250), 10)
@@ -73,14 +77,33 @@ func (s *server) follow(ctx context.Context, period time.Duration, perSecond flo
 	}.send(ctx)
 }
 
-// touched makes sure that the tracker wrote touches.
-func (s *shop) touched(ctx context.Context) error {
-	var some bool
-	if err := s.db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM referral.touch)").Scan(&some); err != nil {
+// touched reports what became of the visitors' touches. It returns an error if the tracker wrote
+// none, or if a limit of floods kept more than a tenth from its queue: they would cost nothing.
+func (s *server) touched(ctx context.Context, w *world) (err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/metrics", http.NoBody)
+	if err != nil {
 		return err
 	}
-	if !some {
-		return fmt.Errorf("the tracker of %s wrote no touch", s.own.Name)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	var queued, shed, throttled, written float64
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		_, _ = fmt.Sscanf(lines.Text(), `referral_tracker_arrivals_total{result="touched"} %g`, &queued)
+		_, _ = fmt.Sscanf(lines.Text(), `referral_tracker_arrivals_total{result="shed"} %g`, &shed)
+		_, _ = fmt.Sscanf(lines.Text(), `referral_tracker_arrivals_total{result="throttled"} %g`, &throttled)
+		_, _ = fmt.Sscanf(lines.Text(), "referral_tracker_touches_written_total %g", &written)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("while reading the metrics of the tracker: %w", err)
+	}
+	all := queued + shed + throttled
+	w.say("%.0f touches: %.0f queued, of which %.0f are written so far, and %.0f shed because the queue was full", all, queued, written, shed)
+	if written == 0 || throttled > all/10 {
+		return fmt.Errorf("the tracker wrote %.0f of %.0f touches, and its limits kept %.0f from the queue", written, all, throttled)
 	}
 	return nil
 }
@@ -107,6 +130,9 @@ func trackerMemory(ctx context.Context, w *world) (all []series, err error) {
 		return nil, err
 	}
 	w.say("%.0f redirects/s", rate)
+	if err := tracker.touched(ctx, w); err != nil {
+		return nil, err
+	}
 	peak, err := tracker.PeakMemory()
 	return []series{{peak}}, err
 }

@@ -38,8 +38,11 @@ func (s *shop) startTracker(ctx context.Context) (*server, error) {
 	}
 	return startServer(ctx, "./cmd/tracker", func(address string) testworld.ProcessOptions {
 		return testworld.ProcessOptions{
-			Args: []string{"--listen", address, "--public-url", "http://" + address, "--keys-file", keys, "--tokens-file", tokens},
-			Env:  []string{"DATABASE_URL=" + s.own.WriterURI},
+			Args: []string{
+				"--listen", address, "--public-url", "http://" + address, "--keys-file", keys, "--tokens-file", tokens,
+				"--total-touches-per-second", "0", // else nearly no touch of these many visits would be stored
+			},
+			Env: []string{"DATABASE_URL=" + s.own.WriterURI},
 		}
 	})
 }

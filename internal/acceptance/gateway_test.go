@@ -228,6 +228,7 @@ func TestNginxLetsNoCacheKeepAVisitorsCookie(t *testing.T) {
 			"a file":                            {"/cached.css?r=ann1", "", false, cached},
 			"a link":                            {"/r/ann1", "", false, []string{"no-store"}},
 			"a page with a code, prefetched":    {"/cached?r=ann1", "Sec-Purpose: prefetch", false, []string{"no-store"}},
+			"a page with a code, in Turbo":      {"/cached?r=ann1", "X-Sec-Purpose: prefetch", false, []string{"no-store"}},
 			"a page without a code, prefetched": {"/cached", "Sec-Purpose: prefetch", true, []string{"no-cache", "private, no-store"}},
 		} {
 			header := w.get(test.page, cmp.Or(test.header, "Accept: */*"))
@@ -240,6 +241,24 @@ func TestNginxLetsNoCacheKeepAVisitorsCookie(t *testing.T) {
 			if header.Get("Expires") == expires && test.want[0] == "no-cache" {
 				w.Errorf("%s: it expires at %s", name, expires)
 			}
+		}
+	})
+}
+
+// Turbo shows an answer in HTML when its user clicks. It opens the page instead of showing any other.
+func TestNginxAnswersAPrefetchWithoutHTML(t *testing.T) {
+	eachGateway(t, func(w *gatewayWorld) {
+		if w.name != "nginx" {
+			w.Skip("it passes the tracker's answer on")
+		}
+		for _, page := range []string{"/item?r=ann1", "/item.html?r=ann1"} {
+			header := w.get(page, "X-Sec-Purpose: prefetch")
+			if got := header.Get("Content-Type"); got != "text/plain" {
+				w.Errorf("%s: Content-Type: %s", page, got)
+			}
+		}
+		if tracker, shop := w.recorded(); len(tracker)+len(shop) > 0 {
+			w.Errorf("the tracker receives %d requests, the shop %d", len(tracker), len(shop))
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,18 @@ func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 		"over IPv6":                             {request("[2001:db8:1::5]:80", "2001:db8:2::1"), "2001:db8:2::1"},
 		"IPv4 written as IPv6":                  {request("[::ffff:10.1.2.3]:80", "::ffff:203.0.113.9"), "203.0.113.9"},
 		"all of them are proxies":               {request("10.1.2.3:80", "10.4.5.6"), "10.1.2.3"},
+		"with a port":                           {request("10.1.2.3:80", "203.0.113.9:4321, 10.4.5.6:80"), "203.0.113.9"},
+		"over IPv6 in brackets":                 {request("10.1.2.3:80", "[2001:db8:2::1]"), "2001:db8:2::1"},
+		"over IPv6 with a port":                 {request("10.1.2.3:80", "[2001:db8:2::1]:4321"), "2001:db8:2::1"},
+		"IPv4 written as IPv6 with a port":      {request("10.1.2.3:80", "[::ffff:203.0.113.9]:4321"), "203.0.113.9"},
+		"over IPv6 with a zone":                 {request("10.1.2.3:80", "fe80::1%eth0"), "fe80::1"},
 		"a header that is no address":           {request("10.1.2.3:80", "evil"), "10.1.2.3"},
+		"an entry that is no address":           {request("10.1.2.3:80", "203.0.113.9, evil"), "10.1.2.3"},
+		"an empty entry":                        {request("10.1.2.3:80", "203.0.113.9, "), "10.1.2.3"},
+		"an empty line":                         {request("10.1.2.3:80", "203.0.113.9", ""), "10.1.2.3"},
+		"an unspecified address":                {request("10.1.2.3:80", "203.0.113.9, ::"), "10.1.2.3"},
+		"an address after one that is none":     {request("10.1.2.3:80", "evil, 203.0.113.9"), "203.0.113.9"},
+		"many proxies":                          {request("10.1.2.3:80", "203.0.113.9"+strings.Repeat(", 10.4.5.6", 20)), "203.0.113.9"},
 		"no header":                             {request("10.1.2.3:80"), "10.1.2.3"},
 		"unknown":                               {request("@"), "invalid IP"},
 	} {
@@ -43,6 +55,30 @@ func TestClientIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// A client may write as much as fits into a header. The gateway's own entry is the last one, or the
+// only one if it is that of a client in a trusted network.
+func TestLongListOfProxiesIsNotReadToItsBeginning(t *testing.T) {
+	proxies, err := clients.ParseProxies(clients.PrivateRanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const length = 256 << 10
+	for name, r := range map[string]*http.Request{
+		"before the client":        request("10.1.2.3:80", strings.Repeat("::1,", length/4)+"203.0.113.9"),
+		"before it, in many lines": request("10.1.2.3:80", append(slices.Repeat([]string{"::1"}, length/20), "203.0.113.9")...),
+		"of nothing but proxies":   request("10.1.2.3:80", strings.Repeat("::1,", length/4)+"::1"),
+		"in many lines":            request("10.1.2.3:80", slices.Repeat([]string{"::1"}, length/20)...),
+		"with a long zone":         request("10.1.2.3:80", "fe80::1%"+strings.Repeat("x", length)),
+	} {
+		if times := testing.AllocsPerRun(10, func() { proxies.Address(r) }); times > 0 {
+			t.Errorf("%s: memory is allocated %v times", name, times)
+		}
+	}
+	if got := proxies.Address(request("10.1.2.3:80", "203.0.113.9,"+strings.Repeat("::1,", length/4)+"::1")).String(); got != "10.1.2.3" {
+		t.Errorf("a list of nearly nothing but proxies is read up to %s", got)
 	}
 }
 
@@ -137,6 +173,38 @@ func TestAnIPv6NetworkIsOneClient(t *testing.T) {
 	}
 	if !allows(limiter, netip.MustParseAddr("2001:db8:0:1::1"), "b", noon) {
 		t.Error("another network is limited too")
+	}
+}
+
+// A provider may translate its customers' IPv4 addresses: all of them then have one IPv6 /64.
+func TestIPv4ClientsBehindATranslatorHaveLimitsOfTheirOwn(t *testing.T) {
+	unknown := clients.NewLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{})
+	touches := clients.NewTouchLimiter(clients.Limit{Burst: 1, PerSec: 1}, clients.Limit{}, clients.Limit{})
+	for i := range 100 { // more than an IPv6 /48 may have
+		addr := netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
+		translated := netip.MustParseAddr("64:ff9b::" + addr.String())
+		if !allows(unknown, translated, fmt.Sprint(i), noon) || !touches.Allow(translated, fmt.Sprint(i), noon) {
+			t.Fatalf("%s is limited for the requests of others", translated)
+		}
+		if allows(unknown, addr, "other", noon) || touches.Allow(addr, "other", noon) {
+			t.Fatalf("%s is another client than %s", addr, translated)
+		}
+	}
+	hash := clients.NewAddressHash([]byte("secret"))
+	if one, other := hash.Of(netip.MustParseAddr("64:ff9b::203.0.113.9"), noon), hash.Of(netip.MustParseAddr("203.0.113.9"), noon); one != other {
+		t.Error("the access log shows one client as two")
+	}
+}
+
+// RFC 6052 translates no private address this way, so such a peer is no gateway.
+func TestTranslatedAddressIsNoTrustedProxy(t *testing.T) {
+	proxies, err := clients.ParseProxies(clients.PrivateRanges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := request("[64:ff9b::10.1.2.3]:80", "203.0.113.9")
+	if proxies.Trusts(r) || proxies.Address(r).String() != "64:ff9b::a01:203" {
+		t.Errorf("the client is %s", proxies.Address(r))
 	}
 }
 

@@ -25,10 +25,6 @@ var (
 	DefaultTotal = Limit{Burst: 2000, PerSec: 20}
 	// DefaultVisitor is for touches of one visitor.
 	DefaultVisitor = Limit{Burst: 30, PerSec: 0.1}
-	// DefaultTouches is for touches of all clients together. It bounds a flood where a load balancer
-	// lets clients claim any address. It is above the peak after a mail to many people, and high
-	// enough that few clients cannot use it up.
-	DefaultTouches = Limit{Burst: 20_000, PerSec: 200}
 )
 
 const (
@@ -149,7 +145,7 @@ type TouchLimiter struct {
 const clientsPerSite = 10
 
 // NewTouchLimiter returns a limiter with the same limits for each client and visitor, and one for
-// all clients together.
+// all clients together, which bounds a flood where a load balancer lets clients claim any address.
 func NewTouchLimiter(client, visitor, total Limit) *TouchLimiter {
 	site := Limit{Burst: clientsPerSite * client.Burst, PerSec: clientsPerSite * client.PerSec}
 	return &TouchLimiter{

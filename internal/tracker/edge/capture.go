@@ -97,7 +97,8 @@ func (e *Edge) codesOn(a webAddress) (codes []string) {
 var pageHeaders = [...]string{"X-Original-Url", "X-Forwarded-Uri", "X-Original-Uri"}
 
 // original returns the address and method that the visitor requested from the gateway: the path
-// after /capture, as Envoy sends it, else what a trusted gateway sends in a header.
+// after /capture, as Envoy sends it, else what a trusted gateway sends in a header. At /capture/ the
+// path is the home page: a header is not read there, since the visitor may have sent it.
 //
 // A gateway may pass on another of these headers that the visitor sent, or another line of the same
 // one. The tracker cannot tell which is whose: if they differ, it believes none.
@@ -110,7 +111,7 @@ func (e *Edge) original(r *http.Request) (asked webAddress, method string) {
 		return agreed(r.Header[name])
 	}
 	asked = webAddress{path: strings.TrimPrefix(r.URL.EscapedPath(), RouteCapture), query: r.URL.RawQuery}
-	if asked.path == "" || asked.path == "/" {
+	if asked.path == "" {
 		asked.path = "/"
 		if page, ok := namedPage(r.Header); trusted && ok {
 			asked = page

@@ -213,6 +213,8 @@ func TestPageThatAVisitorNamesNeverWinsOverTheGatewaysOwn(t *testing.T) {
 		"a gateway adds a line to X-Forwarded-Uri": {"/capture", []string{"X-Forwarded-Uri", "/?r=ann1", "X-Forwarded-Uri", "/?r=bob1"}},
 		"a gateway adds a line to X-Original-URI":  {"/capture", []string{"X-Original-URI", "/", "X-Original-URI", "/?r=ann1"}},
 		"a gateway with the path passes any":       {"/capture/item", []string{"X-Original-URL", "/?r=ann1", "X-Forwarded-Uri", "/?r=ann1"}},
+		"the same at the home page":                {"/capture/", []string{"X-Original-URL", "/?r=ann1"}},
+		"the same with a query":                    {"/capture/?utm_source=x", []string{"X-Original-URI", "/?r=ann1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)

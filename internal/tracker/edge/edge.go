@@ -55,7 +55,7 @@ type Arrival string
 const (
 	Touched   Arrival = "touched"   // remembered by cookie, and queued for the database
 	Shed      Arrival = "shed"      // remembered by cookie alone: the queue was full
-	Throttled Arrival = "throttled" // remembered by cookie alone: too many touches of the client or the visitor
+	Throttled Arrival = "throttled" // remembered by cookie alone: too many touches of the client, the visitor or all clients
 	Repeated  Arrival = "repeated"  // the visitor's last touch was of the same link, a moment before
 	Own       Arrival = "own"       // the referrer's own click
 	Forgotten Arrival = "forgotten" // not to be remembered: no consent

@@ -41,9 +41,12 @@ func TestRepeatedClickWithinAMinuteIsOneTouch(t *testing.T) {
 	}
 }
 
+// allTouches is the default of --total-touches-per-second.
+var allTouches = clients.Limit{Burst: 20_000, PerSec: 200}
+
 func TestFloodOfOneClientIsRememberedByCookieAlone(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
-		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 3, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 3, PerSec: 1}, clients.DefaultVisitor, allTouches)
 	})
 	for range 20 {
 		b := w.browser()
@@ -114,7 +117,7 @@ func TestFloodFromManyAddressesIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(o *edge.Options) {
-				o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
+				o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, allTouches)
 			})
 			next := 0
 			flood := func(requests, stored int) {
@@ -140,7 +143,7 @@ func TestFloodFromManyAddressesIsBounded(t *testing.T) {
 // one of docs/tracker.md.
 func TestOneClientsFloodIsBoundedInBytes(t *testing.T) {
 	w := newWorld(t, func(o *edge.Options) {
-		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, clients.DefaultTouches)
+		o.Stored = clients.NewTouchLimiter(clients.Limit{Burst: 120, PerSec: 1}, clients.DefaultVisitor, allTouches)
 	})
 	began := w.now()
 	for w.now().Sub(began) < time.Hour {

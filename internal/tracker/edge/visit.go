@@ -22,8 +22,9 @@ func (e *Edge) noVisit(r *http.Request, method string) Arrival {
 }
 
 // purposeHeaders say that a browser loads a page before its user asks for it: Sec-Purpose is the
-// standard, Purpose is of older Chrome, X-Moz of older Firefox and X-Purpose of Safari.
-var purposeHeaders = [...]string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"}
+// standard, Purpose is of older Chrome, X-Moz of older Firefox, X-Purpose of Safari, and
+// X-Sec-Purpose of the script Turbo.
+var purposeHeaders = [...]string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose", "X-Sec-Purpose"}
 
 // prefetches reports whether a browser prefetches, prerenders or previews the page.
 func prefetches(header http.Header) bool {

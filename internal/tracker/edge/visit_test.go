@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/edge"
@@ -13,6 +14,7 @@ var purposes = map[string][]string{
 	"older Chrome prefetches":  {"Purpose", "prefetch"},
 	"older Firefox prefetches": {"X-Moz", "Prefetch"},
 	"Safari previews":          {"X-Purpose", "preview"},
+	"Turbo prefetches":         {"X-Sec-Purpose", "prefetch", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors"},
 }
 
 // A visitor clicks A; the browser prefetches B; the visitor signs up: A is paid.
@@ -29,6 +31,10 @@ func TestPrefetchLeavesNothingAndTheClickAsksAgain(t *testing.T) {
 				same(t, "Cache-Control", "no-store", response.Header.Get("Cache-Control"))
 				same(t, "Set-Cookie", "", response.Header.Get("Set-Cookie"))
 				same(t, "codes", []string{"ann1"}, b.codes())
+				// Turbo shows an answer in HTML when its user clicks, and else opens the page.
+				if kind := response.Header.Get("Content-Type"); strings.Contains(kind, "html") {
+					t.Errorf("Content-Type: %s", kind)
+				}
 			}
 			// Pages without a code of a link may be prefetched.
 			for _, target := range []string{"/capture/item", "/capture/item?ref=producthunt"} {

@@ -73,9 +73,13 @@ func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) { m.registry.De
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(samples chan<- prometheus.Metric) { m.registry.Collect(samples) }
 
+// mostScrapes is how many requests for /metrics are answered at a time. Each one holds all metrics
+// and the buffers of a compressor, about a megabyte, and without --ops-listen visitors can send them.
+const mostScrapes = 4
+
 // Register adds /metrics.
 func (m *Metrics) Register(mux *http.ServeMux) {
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: mostScrapes}))
 }
 
 func (m *Metrics) observe(route string, status int, took time.Duration) {

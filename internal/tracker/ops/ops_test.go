@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/tracker/ops"
@@ -180,5 +181,54 @@ func TestTheServersOwnLogNamesNoAddress(t *testing.T) {
 	log.Print("http: TLS handshake error from [2001:db8::7]:5353: EOF")
 	if got := written.String(); strings.Contains(got, "203.0") || strings.Contains(got, "2001:") || strings.Count(got, "from a client") != 2 {
 		t.Error(got)
+	}
+}
+
+// Without --ops-listen every visitor can request the metrics.
+func TestFewScrapesAreAnsweredAtATime(t *testing.T) {
+	const answered = 4
+	metrics := ops.NewMetrics(nil, nil)
+	scraping, finish := make(chan struct{}), make(chan struct{})
+	finishAll := sync.OnceFunc(func() { close(finish) })
+	metrics.WatchQueue(ops.Queue{
+		Written: func() uint64 { scraping <- struct{}{}; <-finish; return 0 },
+		Shed:    func() uint64 { return 0 }, Refused: func() uint64 { return 0 }, Depth: func() int { return 0 },
+	})
+	mux := http.NewServeMux()
+	metrics.Register(mux)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	defer finishAll()
+	get := func() int {
+		response, err := http.Get(server.URL + "/metrics")
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(io.Discard, response.Body)
+		return response.StatusCode
+	}
+	statuses := make(chan int)
+	for range answered {
+		go func() { statuses <- get() }()
+		<-scraping
+	}
+	go func() { statuses <- get() }()
+	select {
+	case status := <-statuses:
+		if status != http.StatusServiceUnavailable {
+			t.Errorf("a further scrape is answered %d", status)
+		}
+	case <-scraping:
+		t.Error("a further scrape gathers the metrics too")
+		finishAll()
+		<-statuses
+	}
+	finishAll()
+	for range answered {
+		if status := <-statuses; status != http.StatusOK {
+			t.Errorf("a scrape is answered %d", status)
+		}
 	}
 }

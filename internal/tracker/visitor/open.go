@@ -65,8 +65,8 @@ func (k *Keys) Open(text string, now time.Time) (Token, error) {
 	return Token{}, &Refused{Foreign}
 }
 
-// mostOld is how many tokens of earlier versions are tried of one request. Each takes about 4 µs
-// per key, and a request may have thousands of cookies.
+// mostOld is how many texts in the form of tokens of earlier versions are tried of one request. Each
+// takes 4 µs per key or more, and a request may have thousands.
 const mostOld = 8
 
 // OpenFirst reads the first valid token of a request's cookies. Without one it returns the zero
@@ -75,7 +75,7 @@ func (k *Keys) OpenFirst(cookies iter.Seq[string], now time.Time) (Token, error)
 	var first error
 	old := 0
 	for text := range cookies {
-		if strings.HasPrefix(text, pasetoPrefix) {
+		if isPaseto(text) {
 			if old++; old > mostOld {
 				continue
 			}

@@ -103,18 +103,20 @@ func TestTokenOfAnEarlierVersionCannotBeAltered(t *testing.T) {
 	}
 }
 
-// A request may have thousands of cookies, and each takes time.
+// A request may have thousands of cookies, and each one in the form of a token takes time.
 func TestFewTokensOfEarlierVersionsAreTriedPerRequest(t *testing.T) {
 	k := keys(t, newKey)
 	token := visitor.New().Touched(visitor.NewTouch("ann", noon), window)
 	old, current := sealOld(t, ours, oldContent(token)), k.Seal(token, noon, window)
 	const junk, foreign = "v4.local.AAAA", "r1.AAAA"
+	forged := sealOld(t, "session", map[string]any{"v": "v"})
 	for name, test := range map[string]struct {
 		cookies []string
 		refused visitor.Reason // empty: a token is found
 	}{
-		"an old one after 7 junk cookies":          {append(slices.Repeat([]string{junk}, 7), old), ""},
-		"an old one after 8 junk cookies":          {append(slices.Repeat([]string{junk}, 8), old), visitor.Malformed},
+		"an old one after 1,000 junk cookies":      {append(slices.Repeat([]string{junk}, 1000), old), ""},
+		"an old one after 7 in its form":           {append(slices.Repeat([]string{forged}, 7), old), ""},
+		"an old one after 8 in its form":           {append(slices.Repeat([]string{forged}, 8), old), visitor.Foreign},
 		"a current one after 1,000 junk cookies":   {append(slices.Repeat([]string{junk}, 1000), current), ""},
 		"an old one after 1,000 of the newer form": {append(slices.Repeat([]string{foreign}, 1000), old), ""},
 	} {
