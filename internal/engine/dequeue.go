@@ -72,24 +72,58 @@ func kindColumns() (kinds, names []string) {
 // referral.change.
 var stages = []string{"", "Deferred", "Links", "Fixed", "Signups", "Visitors"}
 
-// expansion lists the dequeued changes of one kind, one per key, with the point that each has
-// reached.
-type expansion struct {
-	keys, stages, resumeAfter []string
-	at                        map[string]int // index of each key
+// point is how far an expansion has come. The zero point is its beginning.
+type point struct{ stage, resumeAfter string }
+
+func (p point) compare(other point) int {
+	return cmp.Or(cmp.Compare(slices.Index(stages, p.stage), slices.Index(stages, other.stage)), cmp.Compare(p.resumeAfter, other.resumeAfter))
 }
 
-// add adds a change. Of several changes with the same key it keeps the one that has reached the
-// least.
-func (e *expansion) add(key, stage, resumeAfter string) {
+// expansion lists the dequeued changes of one kind, one per key. Of the points that the changes of
+// a key have reached it keeps the least and the furthest.
+type expansion struct {
+	keys            []string
+	least, furthest []point
+	at              map[string]int // index of each key
+}
+
+// add adds a change.
+func (e *expansion) add(key string, reached point) {
 	at, found := e.at[key]
 	switch {
 	case !found:
 		e.at[key] = len(e.keys)
-		e.keys, e.stages, e.resumeAfter = append(e.keys, key), append(e.stages, stage), append(e.resumeAfter, resumeAfter)
-	case cmp.Or(cmp.Compare(slices.Index(stages, stage), slices.Index(stages, e.stages[at])), cmp.Compare(resumeAfter, e.resumeAfter[at])) < 0:
-		e.stages[at], e.resumeAfter[at] = stage, resumeAfter
+		e.keys, e.least, e.furthest = append(e.keys, key), append(e.least, reached), append(e.furthest, reached)
+	case reached.compare(e.least[at]) < 0:
+		e.least[at] = reached
+	case reached.compare(e.furthest[at]) > 0:
+		e.furthest[at] = reached
 	}
+}
+
+// expansionColumns are keys of one kind with the points that they have reached.
+type expansionColumns struct{ keys, stages, resumeAfter []string }
+
+func (c *expansionColumns) add(key string, reached point) {
+	c.keys, c.stages, c.resumeAfter = append(c.keys, key), append(c.stages, reached.stage), append(c.resumeAfter, reached.resumeAfter)
+}
+
+// steps returns where the next step of each key begins, and which changes are enqueued again since
+// that step does not begin at their point.
+//
+// A step continues at the furthest point, and what the least change asks for begins when that walk
+// has ended. Else a key that is written again before each step would never reach its last referees.
+// Only a rollout begins again at once: a newer revision stops the one before.
+func (e *expansion) steps(kind string) (next, again expansionColumns) {
+	for i, key := range e.keys {
+		if kind == kindRollout || e.least[i] == e.furthest[i] {
+			next.add(key, e.least[i])
+			continue
+		}
+		next.add(key, e.furthest[i])
+		again.add(key, e.least[i])
+	}
+	return next, again
 }
 
 // changeKey is what a change is about.
@@ -140,7 +174,7 @@ func (d *dequeued) add(kind, key, stage, resumeAfter string) error {
 		if d.expand[kind] == nil {
 			d.expand[kind] = &expansion{at: map[string]int{}}
 		}
-		d.expand[kind].add(key, stage, resumeAfter)
+		d.expand[kind].add(key, point{stage, resumeAfter})
 	}
 	return nil
 }
@@ -235,10 +269,14 @@ func (b *batch) expandNow(ctx context.Context, all map[string]*expansion) error 
 			continue
 		}
 		limit := max(1, min(b.turn.size, b.engine.usualBatch())/len(e.keys))
+		next, again := e.steps(kind)
 		// Not strict: kinds of one stage do not use stages.
 		steps.Queue(b.statement(changeKinds[kind].expand), pgx.NamedArgs{
-			"keys": e.keys, "stages": e.stages, "resume_after": e.resumeAfter, "limit": limit,
+			"keys": next.keys, "stages": next.stages, "resume_after": next.resumeAfter, "limit": limit,
 		})
+		if len(again.keys) > 0 {
+			steps.Queue(b.statement("enqueue_expansion"), kind, again.keys, again.stages, again.resumeAfter)
+		}
 	}
 	return b.send(ctx, &steps)
 }

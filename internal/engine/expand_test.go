@@ -76,6 +76,56 @@ func TestEachStepOfAnExpansionIsBounded(t *testing.T) {
 	}
 }
 
+// A visitor that is touched, or a link that is updated, before each batch reaches its last referees
+// too, and its first ones again.
+func TestKeyThatIsWrittenAllTheTimeReachesAllItsReferees(t *testing.T) {
+	for _, test := range []struct{ name, signups, write, read string }{
+		{"visitor with many signups",
+			`INSERT INTO referral.signup (user_id, visitor_id) SELECT 'u' || n, 'v' FROM generate_series(101, 160) n`,
+			`INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at) VALUES ('v', 't' || $1::int, 'alice1', now() - interval '1 h' + $1 * interval '1 s')`,
+			`SELECT touch_id FROM referral.attribution WHERE user_id = '%s'`},
+		{"code that was typed, and touched by many visitors",
+			`INSERT INTO referral.touch (visitor_id, code, touched_at) SELECT 'v' || n, 'alice1', now() - interval '1 h' FROM generate_series(131, 160) n;
+			 INSERT INTO referral.signup (user_id, code) SELECT 'u' || n, 'alice1' FROM generate_series(101, 130) n;
+			 INSERT INTO referral.signup (user_id, visitor_id) SELECT 'u' || n, 'v' || n FROM generate_series(131, 160) n`,
+			`UPDATE referral.link SET label = 't' || $1::int`,
+			`SELECT label FROM referral.attribution WHERE user_id = '%s'`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newShop(t)
+			s.sharded(1)
+			s.declare("invite", fiveDollars())
+			s.write(link)
+			s.write(test.signups)
+			s.converge()
+			s.engine = s.newEngine(engine.Options{BatchSize: 20})
+			const batches = 120
+			decided := map[string]map[string]bool{"u101": {}, "u160": {}} // by user_id: what it was decided by
+			for n := range batches {
+				s.write(test.write, n)
+				testworld.Must(t, s.engine.Attempts(t.Context(), 1))
+				for user, by := range decided {
+					for _, id := range s.rows(fmt.Sprintf(test.read, user)) {
+						by[id] = true
+					}
+				}
+			}
+			for user, by := range decided {
+				if len(by) < 3 {
+					t.Errorf("%s was decided by %v while there were always fresh changes", user, by)
+				}
+			}
+			if waiting := s.count("SELECT count(*) FROM referral.change WHERE kind <> 'Referee'"); waiting > 10 {
+				t.Errorf("%d changes are left to be expanded", waiting)
+			}
+			s.converge()
+			for user := range decided {
+				s.expect(user, fmt.Sprintf(test.read, user), fmt.Sprint("t", batches-1))
+			}
+		})
+	}
+}
+
 // A batch has read the referrer's fingerprints and waits for a campaign when they change. The
 // change reaches the referees that are attributed to the referrer, among which the batch's are not
 // yet.

@@ -228,12 +228,13 @@ func TestResyncKeepsFewBytesOfSumsThatAreOff(t *testing.T) {
 		keys  string
 		fails string
 	}{
-		{"long keys", "SELECT 'EngineAccount', '', n || repeat('k', 3900000), 'USD' FROM generate_series(1, 22) AS n", long},
-		{"long campaigns", "SELECT 'Pairs', n || repeat('k', 3900000), '', '' FROM generate_series(1, 22) AS n", long},
-		{"long currencies", "SELECT 'Credits', '', '', n || repeat('k', 3900000) FROM generate_series(1, 22) AS n", long},
-		{"an unknown kind", "SELECT 'Others', '', '', ''", "names a kind of sums that there is not, Others"},
+		{"long keys", "SELECT 'EngineAccount', '', n || repeat('k', 3900000), 'USD', '0', '0', '0', '0', '0' FROM generate_series(1, 22) AS n", long},
+		{"long campaigns", "SELECT 'Pairs', n || repeat('k', 3900000), '', '', '0', '0', '0', '0', '0' FROM generate_series(1, 22) AS n", long},
+		{"long currencies", "SELECT 'Credits', '', '', n || repeat('k', 3900000), '0', '0', '0', '0', '0' FROM generate_series(1, 22) AS n", long},
+		{"long sums", "SELECT 'Credits', '', '', '', '0', '0', '0', '0', n || repeat('0', 3900000) FROM generate_series(1, 22) AS n", long},
+		{"an unknown kind", "SELECT 'Others', '', '', '', '0', '0', '0', '0', '0'", "names a kind of sums that there is not, Others"},
 		// The last, since it completes the resync.
-		{"many keys", "SELECT k, 'invite', repeat('😀', 250) || n, 'USD' FROM unnest('{EngineAccount,WriterAccount,Referrer,Waitlist,Pairs,Credits}'::text[]) AS k, generate_series(1, 10000) AS n", ""},
+		{"many keys", "SELECT k, 'invite', repeat('😀', 250) || n, 'USD', '0', '0', '0', '0', '0' FROM unnest('{EngineAccount,WriterAccount,Referrer,Waitlist,Pairs,Credits}'::text[]) AS k, generate_series(1, 10000) AS n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.in(t)

@@ -121,7 +121,8 @@ func (s *resyncer) attempt(ctx context.Context, atOnce bool) (did bool, err erro
 
 // handleFailure adapts the next attempt to a failure, and reports whether that attempt may follow
 // at once. A step that failed by its data, size or time is halved until one referee is left alone,
-// which the next step leaves out. After any other failure the same step is repeated.
+// which the next step leaves out. After any other failure the same step is repeated; if no answer
+// came in time, with less to do, since all its statements together may be too slow.
 func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	s.engine.stats.failures.Add(1)
 	if ctx.Err() == nil {
@@ -139,16 +140,29 @@ func (s *resyncer) handleFailure(ctx context.Context, err error) (atOnce bool) {
 	}
 	switch {
 	case errors.Is(err, errMemoryInUse) || errors.Is(err, errOutOfOrder) || !errors.Is(err, errBatchTooLarge) && postgres.FaultOf(err) != postgres.FaultBatch:
+		if errors.Is(err, context.DeadlineExceeded) && s.alone == "" {
+			s.shrink()
+		}
 		return false
 	case s.alone != "":
 		if len(s.failedAlone) == mostFailedAlone {
 			s.failedAlone = s.failedAlone[1:] // the next resync finds it again
 		}
 		s.failedAlone = append(s.failedAlone, failure{s.alone, err})
+	default:
+		return s.shrink()
+	}
+	return true
+}
+
+// shrink halves what the next step compares or decides. It reports whether that is less than
+// before.
+func (s *resyncer) shrink() bool {
+	switch {
 	case s.repairing && s.repairsPerStep > 1:
-		s.repairsPerStep = max(1, s.repairsPerStep/2)
+		s.repairsPerStep /= 2
 	case s.comparing && !s.repairing && s.refereesPerRange > 1:
-		s.refereesPerRange = max(1, s.refereesPerRange/2)
+		s.refereesPerRange /= 2
 	default:
 		return false
 	}

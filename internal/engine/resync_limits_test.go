@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +82,53 @@ func TestResyncFindsAHeldPairThatIsPostponed(t *testing.T) {
 			s.drifted(1)
 		})
 	}
+}
+
+// A purchase that came after its campaign was closed leaves a deferral. That postpones no pair which
+// was admitted before: its hold goes on.
+func TestResyncFindsAHeldPairThatIsPostponedInAClosedCampaign(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", twoSided())
+	s.write(link)
+	s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p1', 2500, 'USD')`)
+	s.converge()
+	_, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
+	testworld.Must(t, err)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p2', 2500, 'USD')`)
+	s.converge()
+	s.expect("deferred", "SELECT campaign, user_id FROM referral.deferred", "invite bob")
+	s.clean()
+	s.behind("UPDATE referral.pair SET postponed = true")
+	if found, _ := s.verify(); !slices.Contains(found, "held pair that is postponed for no reason: bob/p1") {
+		t.Errorf("a verification finds %q", found)
+	}
+	s.resync()
+	s.expect("pairs", "SELECT purchase_id, state, postponed FROM referral.pair", "p1 Held false")
+	s.drifted(1)
+	s.clean()
+}
+
+// A pair of a suspended campaign may be postponed, until it is resumed.
+func TestPostponedPairOfASuspendedCampaignIsNoDrift(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", twoSided())
+	s.write(link)
+	s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('bob', 'alice1')`)
+	s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('bob', 'p1', 2500, 'USD')`)
+	s.converge()
+	s.declare("invite", twoSided(), inMode(reward.Suspended, 2))
+	s.converge()
+	s.expect("deferred", "SELECT campaign, user_id FROM referral.deferred", "invite bob")
+	s.behind("UPDATE referral.pair SET postponed = true")
+	s.request()
+	testworld.Must(t, s.engine.Resync(t.Context()))
+	s.expect("pairs", "SELECT postponed FROM referral.pair", "true")
+	s.expect("drift", "SELECT coalesce(sum(drift_corrected), 0)::int FROM referral.resync_campaign", "0")
+	s.clean()
+	s.declare("invite", twoSided(), inMode(reward.Open, 3))
+	s.converge()
+	s.expect("pairs once it is resumed", "SELECT postponed FROM referral.pair", "false")
 }
 
 // pendingOfCarol enqueues a change of that kind, which reaches carol.

@@ -30,11 +30,15 @@ const (
 // bytesPerSumKey is the memory of a key beside its texts, of which encoding takes several copies.
 const bytesPerSumKey = 512
 
-// repairSums puts counters and accounts right that differ from their sums. Each is locked and added
-// up again, in the order in which batches lock them: a batch that waits for the lock then adds to
-// the right value. Counters of a limited campaign decide its capacity: they are put right under the
-// campaign's lock, and an allocation is requested. The writers' rows of accounts come last, so that
-// they are locked only for a moment.
+// repairSums puts counters and accounts right that differ from their sums. One snapshot says what
+// each lacks, and that is added to it. Batches add to a counter in the transaction that writes the
+// rows that it counts, so what it lacks stays the same, however long it took to find; a later step
+// cannot add it again, since its snapshot is taken after this step has committed. A batch that
+// corrects foreign ledger entries meanwhile requests another resync.
+//
+// Rows are locked only to add, in the order in which batches lock them. Counters of a limited
+// campaign decide its capacity: they are put right under the campaign's lock, and an allocation is
+// requested. The writers' rows of accounts come last, so that they are locked only for a moment.
 func (s *resyncStep) repairSums(ctx context.Context) error {
 	// Reading whole tables takes longer, but locks nothing that a batch waits for.
 	if err := postgres.SetTimeouts(ctx, s.tx, stepTimeout, sumsTimeout); err != nil {
@@ -51,12 +55,15 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 		"EngineAccount": &engineAccounts, "WriterAccount": &writerAccounts,
 	}
 	var what, campaign, key, currency string
-	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency}, func() error { //nolint:forbidigo // however many are off, few are kept
+	var l lack
+	_, err = pgx.ForEachRow(rows, []any{&what, &campaign, &key, &currency, &l.awaiting, &l.waiting, &l.held, &l.granted, &l.reversed}, func() error { //nolint:forbidigo // however many are off, few are kept
 		k := kinds[what]
-		for _, text := range []string{campaign, key, currency} {
+		size := 0
+		for _, text := range []string{campaign, key, currency, l.awaiting, l.waiting, l.held, l.granted, l.reversed} {
 			if err := checkID(text); err != nil {
 				return err
 			}
+			size += len(text)
 		}
 		if k == nil {
 			return fmt.Errorf("the database names a kind of sums that there is not, %s", shown(what))
@@ -65,7 +72,8 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 			return nil
 		}
 		k.add(campaign, key, currency)
-		s.bytes += bytesPerSumKey + copiesOfText*(len(campaign)+len(key)+len(currency))
+		k.lacks.add(&l)
+		s.bytes += bytesPerSumKey + copiesOfText*size
 		return s.checkBytes()
 	})
 	if err != nil {
@@ -81,15 +89,20 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 	}
 	if k := &pairs; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_pair_count"), k.campaign)
-		writes.Queue(s.statement("repair_pair_count"), k.campaign)
+		writes.Queue(s.statement("repair_pair_count"), pgx.StrictNamedArgs{
+			"campaigns": k.campaign, "awaiting": k.lacks.awaiting, "waiting": k.lacks.waiting, "held": k.lacks.held,
+			"granted": k.lacks.granted, "reversed": k.lacks.reversed,
+		})
 	}
 	if k := &credits; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_credit_count"), k.campaign, k.currency)
-		writes.Queue(s.statement("repair_credit_count"), k.campaign, k.currency)
+		writes.Queue(s.statement("repair_credit_count"), pgx.StrictNamedArgs{
+			"campaigns": k.campaign, "currencies": k.currency, "granted": k.lacks.granted, "held": k.lacks.held, "reversed": k.lacks.reversed,
+		})
 	}
 	if k := &referrers; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_referrer"), k.campaign, k.key)
-		writes.Queue(s.statement("repair_referrer"), k.campaign, k.key)
+		writes.Queue(s.statement("repair_referrer"), k.campaign, k.key, k.lacks.granted)
 	}
 	waits := sumKeys{campaign: slices.Concat(referrers.campaign, waitlists.campaign), key: slices.Concat(referrers.key, waitlists.key)}
 	if k := waits.ofCampaigns(limited); len(k.campaign) > 0 {
@@ -97,7 +110,7 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 	}
 	if k := &engineAccounts; len(k.campaign) > 0 {
 		writes.Queue(s.statement("lock_engine_account"), k.key, k.currency)
-		writes.Queue(s.statement("repair_engine_account"), k.key, k.currency)
+		writes.Queue(s.statement("repair_engine_account"), k.key, k.currency, k.lacks.granted, k.lacks.held)
 	}
 	// Requested whether or not anything differed, since a request may have been lost. It comes last:
 	// a waiting pair with a pending request is not compared.
@@ -106,7 +119,7 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 		s.countSumDrift(k)
 	}
 	if err := s.send(ctx, &writes); err != nil {
-		return fmt.Errorf("while adding counters and accounts up again: %w", err)
+		return fmt.Errorf("while putting counters and accounts right: %w", err)
 	}
 	return s.repairWriterAccounts(ctx, &writerAccounts)
 }
@@ -164,8 +177,22 @@ func (s *resyncStep) limitedCampaigns(names ...[]string) []string {
 	})
 }
 
-// sumKeys are the keys of counters or accounts.
-type sumKeys struct{ campaign, key, currency []string }
+// sumKeys are the keys of counters or accounts, with what each lacks.
+type sumKeys struct {
+	campaign, key, currency []string
+	lacks                   lackColumns
+}
+
+// lack is what a counter or an account lacks, see resync_sums.sql: whole numbers beyond the range of
+// integers.
+type lack struct{ awaiting, waiting, held, granted, reversed string }
+
+type lackColumns struct{ awaiting, waiting, held, granted, reversed []string }
+
+func (c *lackColumns) add(l *lack) {
+	c.awaiting, c.waiting, c.held = append(c.awaiting, l.awaiting), append(c.waiting, l.waiting), append(c.held, l.held)
+	c.granted, c.reversed = append(c.granted, l.granted), append(c.reversed, l.reversed)
+}
 
 func (k *sumKeys) add(campaign, key, currency string) {
 	k.campaign, k.key, k.currency = append(k.campaign, campaign), append(k.key, key), append(k.currency, currency)

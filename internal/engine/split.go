@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -28,6 +30,7 @@ const mostSuspects = mostShards
 //	a referee failed alone twice, another batch was decided since ─► that referee is set aside
 //	a referee failed alone three times, nothing else to do, nothing else failed ─► set aside too
 //	failed by a lock, the connection or the disk ─► the same again, and Err reports it
+//	no answer in time ─► half as many changes too, since all statements together may be too slow
 //	committed ─► twice as many changes, until the unit is no suspect any more
 //
 // So a failure of the whole database sets no referee aside: no batch is decided meanwhile.
@@ -203,6 +206,9 @@ func (p *suspect) fail(e ending, byBatch bool, failed int) {
 	p.cause, p.notBefore = e.cause, e.at.Add(e.at.Sub(e.began))
 	if !byBatch {
 		p.passingFailures++
+		if errors.Is(e.cause, context.DeadlineExceeded) {
+			p.shrink(e)
+		}
 		return
 	}
 	p.passingFailures = 0
@@ -214,10 +220,16 @@ func (p *suspect) fail(e ending, byBatch bool, failed int) {
 	default:
 		p.alone, p.timesAlone, p.failed = e.alone, 1, failed
 	}
-	switch {
-	case e.alone != "":
+	if e.alone != "" {
 		p.size = 1
-	case len(e.units) == 1:
+		return
+	}
+	p.shrink(e)
+}
+
+// shrink halves the next batch, unless the one that failed was about other units too.
+func (p *suspect) shrink(e ending) {
+	if len(e.units) == 1 {
 		p.size = max(1, min(p.size, e.chosen)/2)
 	}
 }

@@ -52,6 +52,27 @@ func TestRefereeThatTimesOutIsSetAside(t *testing.T) {
 	s.expect("changes", "SELECT count(*) FROM referral.change", "0")
 }
 
+// The client ends a batch whose statements take too long together, though each of them is fast
+// enough for the server.
+func TestBatchThatTakesTooLongAltogetherIsSplit(t *testing.T) {
+	s := newShop(t)
+	s.sharded(1)
+	s.declare("invite", fiveDollars())
+	s.write(link)
+	s.converge()
+	s.onLedger(`PERFORM pg_sleep(0.05);`)
+	s.signUp(40)
+	e := s.newEngine(engine.Options{PollInterval: 5 * time.Millisecond, Workers: 1})
+	e.SetBatchTime(time.Second)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	s.eventually("all are granted", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "40")
+	stop()
+	testworld.Must(t, <-ended)
+	s.expect("set aside", "SELECT FROM referral.set_aside")
+}
+
 func TestUnknownErrorIsSplitDownToItsReferee(t *testing.T) {
 	s := newShop(t)
 	s.declare("invite", fiveDollars())

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,6 +174,38 @@ func TestSplitRemovesASuspectWithoutWork(t *testing.T) {
 	play(&s, queue{}, fails(postgres.FaultNone))
 	if len(s.suspects) != 0 || s.stuck() != nil {
 		t.Errorf("%d suspects, stuck by %v", len(s.suspects), s.stuck())
+	}
+}
+
+// A batch whose statements take too long together ends without an error of the server. No referee
+// is set aside for that: the server may be silent.
+func TestSplitShrinksASuspectThatGetsNoAnswerInTime(t *testing.T) {
+	s := split{full: 500}
+	now, left, failed := time.Unix(0, 0), 90, 0
+	for range 200 {
+		turn := s.next(now, 0, 2000)
+		e := ending{began: now}
+		now = now.Add(time.Second)
+		if e.at = now; left > 0 && turn.allows("3") {
+			e.units, e.chosen = []string{"3"}, min(turn.size, left)
+		}
+		if turn.setAside != "" {
+			t.Fatalf("%s is set aside", turn.setAside)
+		}
+		if e.chosen == 1 {
+			e.alone = "xaa"
+		}
+		if e.chosen > 10 || e.chosen == 1 && failed < 20 {
+			e.fault, e.cause = postgres.FaultPassing, fmt.Errorf("while recording results: %w", context.DeadlineExceeded)
+			s.failure(turn, e)
+			failed++
+			continue
+		}
+		left -= e.chosen
+		s.succeeded(turn, e)
+	}
+	if left > 0 || s.stuck() != nil {
+		t.Errorf("%d left after %d failures, stuck by: %v", left, failed, s.stuck())
 	}
 }
 

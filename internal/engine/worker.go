@@ -155,7 +155,7 @@ func (w *worker) handleFailure(ctx context.Context, split *split, b *batch, bega
 	case len(end.units) == 0 || end.fault == postgres.FaultDatabase:
 		w.engine.setFailure(err)
 		return false
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && b.turn.suspect == "":
 		w.changes = max(1, w.changes/2) // the server was silent, or is so slow that a smaller batch must do
 	}
 	atOnce = split.failure(b.turn, end)

@@ -1,9 +1,6 @@
--- Sets the locked referrers' counters to their numbers of admitted pairs.
--- Reads pair whole.
+-- Adds to the locked referrers' counters the admitted pairs that they lack.
+-- Uses referrer_pkey.
 UPDATE referral.referrer AS r
-   SET pairs = coalesce(p.pairs, 0)
-  FROM unnest($1::text[], $2::text[]) AS n(campaign, referrer_id)
-  LEFT JOIN (SELECT campaign, referrer_id, count(*) AS pairs FROM referral.pair
-              WHERE state IN ('Held', 'Granted') AND referrer_id = ANY ($2) GROUP BY campaign, referrer_id) AS p
-         ON p.campaign = n.campaign AND p.referrer_id = n.referrer_id
- WHERE r.campaign = n.campaign AND r.referrer_id = n.referrer_id;
+   SET pairs = coalesce(r.pairs, 0) + l.pairs
+  FROM unnest($1::text[], $2::text[], $3::text[]::numeric[]) AS l(campaign, referrer_id, pairs)
+ WHERE r.campaign = l.campaign AND r.referrer_id = l.referrer_id;

@@ -73,13 +73,16 @@ WITH not_fixed AS MATERIALIZED (
                                                           w.least_need, w.tier_starts, w.tier_needs, w.edit))
     UNION ALL
     -- A pair waits, to be admitted or to grow, and is not on the waitlist, or is postponed without
-    -- a reason.
+    -- a reason: its referee is not deferred under the pair's own campaign, or that is not suspended.
     SELECT p.user_id
       FROM referral.pair AS p
      WHERE p.user_id > $1 AND ($2::text IS NULL OR p.user_id <= $2)
        AND ((p.state = 'Waiting' OR p.state IN ('Held', 'Granted') AND p.reason = 'BudgetExhausted')
             AND NOT EXISTS (SELECT FROM referral.waitlist AS w WHERE w.user_id = p.user_id AND w.purchase_id = p.purchase_id)
-            OR p.postponed AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id))
+            OR p.postponed AND NOT EXISTS (SELECT
+                                             FROM referral.deferred AS d
+                                             JOIN referral.campaign AS c ON c.name = d.campaign AND c.mode = 'Suspended'
+                                            WHERE d.campaign = p.campaign AND d.user_id = p.user_id))
     UNION ALL
     -- A pair that was granted is missing.
     SELECT e.user_id

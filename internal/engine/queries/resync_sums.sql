@@ -1,5 +1,11 @@
--- Finds counters and accounts that differ from their sums, all in one snapshot. They are written in
--- the transactions that write what they count, so every difference is drift.
+-- Finds counters and accounts that differ from their sums, all in one snapshot, and what each
+-- lacks. They are written in the transactions that write what they count, so every difference is
+-- drift, and stays the same whatever batches write from then on.
+--
+-- An account lacks held and earned credit, the latter in column granted, and a referrer lacks
+-- admitted pairs, in column granted too. An account that is no number lacks all that it should
+-- have. Accounts of writers and rows of the waitlist are worked out again instead.
+--
 -- Reads results whole, since entries are not ordered by beneficiary.
 WITH entered AS MATERIALIZED (
     SELECT campaign, beneficiary_id, currency, sum(amount) AS amount, -sum(least(amount, 0)) AS reversed
@@ -28,18 +34,21 @@ WITH entered AS MATERIALIZED (
             SELECT beneficiary_id, currency, 0, amount FROM referral.redemption) AS part
      GROUP BY beneficiary_id, currency
 )
-SELECT 'EngineAccount' AS what, coalesce(e.campaign, '') AS campaign, beneficiary_id AS key, currency
+SELECT 'EngineAccount' AS what, coalesce(e.campaign, '') AS campaign, beneficiary_id AS key, currency, '0' AS awaiting, '0' AS waiting,
+       (coalesce(e.held, 0) - coalesce(nullif(a.held, 'NaN'), 0))::text AS held,
+       (coalesce(e.earned, 0) - coalesce(nullif(a.earned, 'NaN'), 0))::text AS granted, '0' AS reversed
   FROM referral.engine_account AS a
   FULL JOIN earned AS e USING (beneficiary_id, currency)
  WHERE coalesce(a.earned, 0) <> coalesce(e.earned, 0) OR coalesce(a.held, 0) <> coalesce(e.held, 0)
 UNION ALL
-SELECT 'WriterAccount', coalesce(e.campaign, ''), beneficiary_id, currency
+SELECT 'WriterAccount', coalesce(e.campaign, ''), beneficiary_id, currency, '0', '0', '0', '0', '0'
   FROM referral.writer_account AS a
   FULL JOIN spent AS s USING (beneficiary_id, currency)
   LEFT JOIN earned AS e USING (beneficiary_id, currency)
  WHERE coalesce(a.adjusted, 0) <> coalesce(s.adjusted, 0) OR coalesce(a.redeemed, 0) <> coalesce(s.redeemed, 0)
 UNION ALL
-SELECT 'Credits', campaign, '', currency
+SELECT 'Credits', campaign, '', currency, '0', '0', (coalesce(h.held, 0) - coalesce(k.held, 0))::text,
+       (coalesce(l.granted, 0) - coalesce(k.granted, 0))::text, (coalesce(l.reversed, 0) - coalesce(k.reversed, 0))::text
   FROM (SELECT campaign, currency, sum(granted) AS granted, sum(held) AS held, sum(reversed) AS reversed
           FROM referral.credit_count GROUP BY campaign, currency) AS k
   FULL JOIN (SELECT campaign, currency, sum(amount) AS granted, sum(reversed) AS reversed FROM entered GROUP BY campaign, currency) AS l
@@ -48,13 +57,13 @@ SELECT 'Credits', campaign, '', currency
  WHERE coalesce(k.granted, 0) <> coalesce(l.granted, 0) OR coalesce(k.held, 0) <> coalesce(h.held, 0)
     OR coalesce(k.reversed, 0) <> coalesce(l.reversed, 0)
 UNION ALL
-SELECT 'Referrer', campaign, referrer_id, ''
+SELECT 'Referrer', campaign, referrer_id, '', '0', '0', '0', (coalesce(p.pairs, 0) - coalesce(r.pairs, 0))::text, '0'
   FROM referral.referrer AS r
   FULL JOIN (SELECT campaign, referrer_id, sum(pairs) AS pairs FROM pairs WHERE state IN ('Held', 'Granted')
               GROUP BY campaign, referrer_id) AS p USING (campaign, referrer_id)
  WHERE coalesce(r.pairs, 0) <> coalesce(p.pairs, 0)
 UNION ALL
-SELECT 'Waitlist', campaign, referrer_id, ''
+SELECT 'Waitlist', campaign, referrer_id, '', '0', '0', '0', '0', '0'
   FROM referral.waitlist_referrer AS w
   FULL JOIN (SELECT l.campaign, l.referrer_id, min(l.least_need) AS least_need, coalesce(min(r.pairs), 0) AS admitted
                FROM referral.waitlist AS l
@@ -63,7 +72,9 @@ SELECT 'Waitlist', campaign, referrer_id, ''
               GROUP BY l.campaign, l.referrer_id) AS p USING (campaign, referrer_id)
  WHERE (w.admitted, w.least_need) IS DISTINCT FROM (p.admitted, p.least_need)
 UNION ALL
-SELECT 'Pairs', campaign, '', ''
+SELECT 'Pairs', campaign, '', '', (coalesce(a.awaiting, 0) - coalesce(k.awaiting, 0))::text,
+       (coalesce(p.waiting, 0) - coalesce(k.waiting, 0))::text, (coalesce(p.held, 0) - coalesce(k.held, 0))::text,
+       (coalesce(p.granted, 0) - coalesce(k.granted, 0))::text, (coalesce(p.reversed, 0) - coalesce(k.reversed, 0))::text
   FROM (SELECT campaign, sum(waiting) AS waiting, sum(held) AS held, sum(granted) AS granted, sum(reversed) AS reversed,
                sum(awaiting_purchase) AS awaiting FROM referral.pair_count GROUP BY campaign) AS k
   FULL JOIN (SELECT campaign, coalesce(sum(pairs) FILTER (WHERE state = 'Waiting'), 0) AS waiting,

@@ -1,12 +1,13 @@
 -- Finds violations of the rules about one referee, from user_id @from to @last, in
 -- one snapshot that reads each table once. @users narrows it to these referees; null: all.
 --
--- The rules are those of referral.violations(), in the same words. Beside them each row is compared
+-- The rules are those of referral.violations(), in the same words, but a deferral excuses a
+-- postponed pair only while the pair's own campaign is suspended. Beside them each row is compared
 -- with its checksum, and the entries of a reward with their numbers. An altered or missing entry
 -- cannot be put back: what a later entry of the same reward corrected is no violation any more.
 --
--- Uses the keys of attribution, pair, credit, ledger and waitlist, or reads them whole where the
--- range is a large part of them.
+-- Uses the keys of attribution, pair, credit, ledger, waitlist and deferred, or reads them whole
+-- where the range is a large part of them.
 WITH attributions AS MATERIALIZED (
     SELECT user_id, campaign, referrer_id,
            checksum IS DISTINCT FROM referral.checksum_of_attribution(user_id, campaign, code, referrer_id, label, touched_at, source, visitor_id, touch_id) AS altered
@@ -96,7 +97,10 @@ UNION ALL
 SELECT 'held pair that is postponed for no reason', user_id, user_id || '/' || purchase_id, ''
   FROM pairs AS p
  WHERE state = 'Held' AND postponed
-   AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.user_id = p.user_id)
+   AND NOT EXISTS (SELECT
+                     FROM referral.deferred AS d
+                     JOIN referral.campaign AS c ON c.name = d.campaign AND c.mode = 'Suspended'
+                    WHERE d.campaign = p.campaign AND d.user_id = p.user_id)
    AND NOT EXISTS (SELECT FROM referral.set_aside AS s WHERE s.user_id = p.user_id)
    AND NOT EXISTS (SELECT FROM referral.withheld AS h WHERE h.user_id = p.user_id)
    AND NOT EXISTS (SELECT FROM referral.change AS c WHERE c.key = p.user_id AND c.kind = 'Referee')

@@ -1,0 +1,56 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/referral-operator/referral-operator/internal/testworld"
+)
+
+// offBy are counters and accounts that are off their sums: one account, one referrer, and the
+// counters of pairs and credits of one campaign.
+const offBy = `UPDATE referral.engine_account SET earned = earned + 7 WHERE beneficiary_id = 'alice';
+	UPDATE referral.referrer SET pairs = pairs + 2 WHERE (campaign, referrer_id) = ('invite', 'alice');
+	UPDATE referral.pair_count SET granted = granted + 5, awaiting_purchase = 0 WHERE campaign = 'invite';
+	UPDATE referral.credit_count SET granted = granted - 3, reversed = 0 WHERE campaign = 'invite'`
+
+// Tables are read whole only to find what is off: batches wait for the counters while they are put
+// right.
+func TestPuttingSumsRightReadsNoTableAgain(t *testing.T) {
+	s := newCrowd(t)
+	s.asOwner("CREATE TABLE scanned (scans bigint)")
+	const scans = `SELECT %s sum(pg_stat_get_xact_numscans(oid)) FROM pg_class
+		 WHERE oid IN ('referral.ledger'::regclass, 'referral.credit'::regclass, 'referral.pair'::regclass, 'referral.attribution'::regclass)`
+	// The first statement after what is off was found, and the last.
+	s.engine.Replace("lock_pair_count", "WITH before AS (INSERT INTO public.scanned "+fmt.Sprintf(scans, "-")+") "+s.engine.Statement("lock_pair_count"))
+	s.engine.Replace("request_allocation", "INSERT INTO public.scanned "+fmt.Sprintf(scans, "")+" AND $1::text[] IS NOT NULL")
+	s.behind(offBy)
+	s.request()
+	testworld.Must(t, s.engine.Resync(t.Context()))
+	s.expect("drift", "SELECT sum(drift_corrected)::int FROM referral.resync_campaign", "4")
+	s.expect("scans", "SELECT count(*), sum(scans)::int FROM scanned", "2 0")
+}
+
+// A batch that commits between finding what is off and putting it right is counted once.
+func TestSumsArePutRightBesideABatch(t *testing.T) {
+	s := newCrowd(t)
+	s.behind(offBy)
+	s.engine.Replace("lock_pair_count", `WITH pause AS MATERIALIZED (SELECT pg_advisory_xact_lock(7))
+		INSERT INTO referral.pair_count AS c (campaign, shard) SELECT name, 0 FROM pause, unnest($1::text[]) AS n(name)
+		    ON CONFLICT (campaign, shard) DO UPDATE SET campaign = excluded.campaign`)
+	s.request()
+	resynced := make(chan error, 1)
+	s.whileLocked(func() {
+		go func() { resynced <- s.engine.Resync(t.Context()) }()
+		s.eventually("the resync has found what is off", waitingFor7, "1")
+		s.write(`INSERT INTO referral.signup (user_id, code) VALUES ('gina', 'alice1'), ('hugo', 'alice1')`)
+		s.write(`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ('gina', 'p1', 2500, 'USD')`)
+		s.write(`INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'p1', 'r', 2500)`)
+		testworld.Must(t, s.in(t).engine.Converge(t.Context()))
+		s.expect("pairs meanwhile", "SELECT user_id, state FROM referral.pair WHERE user_id IN ('bob', 'gina') ORDER BY 1", "bob Reversed", "gina Granted")
+	})
+	testworld.Must(t, <-resynced)
+	s.consistent()
+	s.clean()
+	s.drifted(4)
+}
