@@ -323,13 +323,14 @@ func (b *batch) suspends(r *referee) string {
 // portion is how many rows one statement of an erasure changes at most.
 func (b *batch) portion() int { return b.engine.options.BatchSize }
 
-// eraseRows runs a statement that changes rows, and records whether it did.
-func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (int64, error) {
-	tag, err := b.tx.Exec(ctx, b.statement(statement), arguments...)
-	if err == nil && tag.RowsAffected() > 0 {
-		e.progressed = true
+// eraseRows runs a statement that changes rows and returns how many it changed, and records whether
+// it changed any.
+func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (changed int64, err error) {
+	if err := b.tx.QueryRow(ctx, b.statement(statement), arguments...).Scan(&changed); err != nil {
+		return 0, err
 	}
-	return tag.RowsAffected(), err
+	e.progressed = e.progressed || changed > 0
+	return changed, nil
 }
 
 // erasingVisitor is a row of referral.erasing_visitor.
@@ -388,11 +389,11 @@ func (b *batch) eraseVisitor(ctx context.Context, e *erasure, v erasingVisitor) 
 // them: then the visitor's signups are listed again. It reports whether anything was moved or
 // finished.
 func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) (changed, listedAgain bool, err error) {
-	var moved, done int64
-	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved, &listedAgain); err != nil {
+	var looked, moved, done int64
+	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&looked, &moved, &listedAgain); err != nil {
 		return false, false, err
 	}
-	if listedAgain || moved >= int64(b.portion()) {
+	if listedAgain || looked >= int64(b.portion()) {
 		return moved > 0, listedAgain, nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/referral-operator/referral-operator/internal/engine"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 )
 
@@ -101,6 +102,40 @@ func TestErasureThatIsRefusedDelaysNobodyElse(t *testing.T) {
 			s.converge()
 			s.erased(s.rows("SELECT user_id FROM referral.erasure")...)
 		})
+	}
+}
+
+// A trigger may keep rows as they are, without an error. A step that changes nothing is postponed.
+func TestErasureOfRowsThatATriggerKeepsIsPostponed(t *testing.T) {
+	for _, table := range []string{"touch", "signup", "purchase", "action"} {
+		for _, keeps := range []string{"RETURN NULL", "RETURN OLD"} {
+			t.Run(table+" "+keeps, func(t *testing.T) {
+				s := newShop(t)
+				s.engine = s.newEngine(engine.Options{BatchSize: 5})
+				s.declare("friends", fiveDollars(), wantsGadgets)
+				s.write(annasLink + ";" + benByTouch)
+				s.write("INSERT INTO referral.touch (visitor_id, touch_id, code) SELECT 'v', 'later' || n, 'a' FROM generate_series(1, 12) AS n")
+				s.converge()
+				s.asOwner(refusing(table, keeps))
+				s.write("SELECT referral.erase_user('ben')")
+				before := s.engine.Stats().Batches
+				for range 10 { // a walk over the touches has several steps
+					testworld.Must(t, s.engine.Attempts(t.Context(), 100))
+					s.asOwner("UPDATE referral.erasing SET retry_at = now() WHERE retry_at > now()")
+				}
+				if batches := s.engine.Stats().Batches - before; batches > 100 {
+					t.Errorf("%d batches for 10 attempts", batches)
+				}
+				s.expect("progress", progress, "ben under way")
+				s.expect("queue", "SELECT count(*) FROM referral.change", "0")
+				s.expect("touches", "SELECT count(*) FROM referral.touch WHERE visitor_id <> 'v'", map[bool]string{true: "0", false: "13"}[table == "touch"])
+				s.asOwner("DROP FUNCTION public.refuse_update CASCADE")
+				s.converge()
+				s.erased("ben")
+				s.decideAll()
+				s.expect("pairs", pairs, "ben p Granted Qualified")
+			})
+		}
 	}
 }
 
