@@ -27,7 +27,7 @@ func (b *batch) recordAttributionsAside(ctx context.Context) error {
 	if len(b.referees) > 1 {
 		return record(ctx) // after a failure the batch is split
 	}
-	failure, err := b.attempt(ctx, record)
+	failure, err := b.attempt(ctx, causedByBatch, record)
 	if failure != nil {
 		b.logNotFixed(failure)
 		b.referees[0].erases.postpone(b, failure)

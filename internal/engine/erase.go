@@ -22,11 +22,24 @@ import (
 //	      ▲ another signup came                                   ◄─────────┘
 //
 // A step finds the remaining rows by the marks on them, so it may be repeated. It skips a fact that
-// a writer has locked, and comes back for it.
+// a writer has locked, and comes back for it. A step that fails is postponed alone: what else the
+// batch did is committed.
 
 const (
-	erasureRetry  = time.Second     // while a writer has rows locked, or signups are still to be decided
 	suspendedWait = 5 * time.Second // while a campaign is suspended
+
+	// A step that changed nothing, since a writer has rows locked or signups are still to be decided,
+	// and one that failed, wait at least so long, and longer the older the request is.
+	unchangedWait      = time.Second
+	failedWait         = 5 * time.Second
+	longestErasureWait = 5 * time.Minute
+
+	// A step waits for locks only briefly, since the batch keeps locks that others wait for. Once one
+	// has waited in vain, a table is likely locked against writing, so the further steps of the batch
+	// wait hardly at all.
+	erasureLockTimeout        = time.Second
+	furtherErasureLockTimeout = 10 * time.Millisecond
+
 	visitorsAStep = 100
 
 	// erasuresPerBatch bounds how long a batch keeps its locks: an erasure takes as long as the
@@ -34,7 +47,8 @@ const (
 	erasuresPerBatch = 20
 )
 
-// errErasure reports that a step of an erasure failed, not a decision.
+// errErasure reports that a step of an erasure failed, not a decision, and that the connection was of
+// no use afterwards.
 var errErasure = errors.New("while erasing a user")
 
 // erasure is one step of erasing a user.
@@ -44,7 +58,7 @@ type erasure struct {
 	purchases   map[string]int64 // hashes of the loaded purchases, by id
 	fullyLoaded bool             // everything that a decision needs was loaded
 	progressed  bool             // the step changed something
-	postponed   bool             // the step failed before
+	postponed   bool             // the step failed before, or the attribution could not be recorded or fixed
 }
 
 // sawSignup stores the hash of the loaded signup.
@@ -72,7 +86,7 @@ func (e *erasure) markLoaded() {
 	}
 }
 
-// postpone makes this batch leave the step out.
+// postpone makes this batch leave the step out, or not do it again.
 func (e *erasure) postpone(b *batch, cause error) {
 	if e != nil {
 		e.postponed = true
@@ -86,13 +100,16 @@ func (b *batch) loadAside(ctx context.Context, r *referee) error {
 	if r.erases == nil {
 		return nil
 	}
-	_, err := b.attempt(ctx, b.load)
+	_, err := b.attempt(ctx, causedByBatch, b.load)
 	return err
 }
 
-// attempt runs do in a savepoint. If the data of the batch makes it fail, nothing of it remains and
-// the batch goes on.
-func (b *batch) attempt(ctx context.Context, do func(context.Context) error) (failure, err error) {
+// causedByBatch reports whether the data, size or duration of a batch made it fail.
+func causedByBatch(err error) bool { return postgres.FaultOf(err) == postgres.FaultBatch }
+
+// attempt runs do in a savepoint. After a failure that is contained, nothing of it remains and the
+// batch goes on.
+func (b *batch) attempt(ctx context.Context, contained func(error) bool, do func(context.Context) error) (failure, err error) {
 	outer, held := b.tx, b.bytes
 	savepoint, err := outer.Begin(ctx)
 	if err != nil {
@@ -104,11 +121,14 @@ func (b *batch) attempt(ctx context.Context, do func(context.Context) error) (fa
 	switch {
 	case failure == nil:
 		return nil, savepoint.Commit(ctx)
-	case postgres.FaultOf(failure) != postgres.FaultBatch || errors.Is(failure, errMemoryInUse):
+	case !contained(failure) || errors.Is(failure, errMemoryInUse):
 		return nil, failure
 	}
+	if err := savepoint.Rollback(ctx); err != nil {
+		return nil, failure // it has ended the connection
+	}
 	b.bytes = held // what was too much is not read again
-	return failure, savepoint.Rollback(ctx)
+	return failure, nil
 }
 
 // fixed reports whether the referee's attribution stays although no touch leads to it any more.
@@ -135,31 +155,37 @@ func (b *batch) dequeueErasures(ctx context.Context, users []string) error {
 }
 
 // erase fixes attributions and does the batch's steps of erasures, after its referees were
-// recorded. If that fails while the only referee of the batch is set aside, nothing is left to
-// split: the step is postponed.
+// recorded. If fixing fails while the only referee of the batch is set aside, nothing is left to
+// split: its step is postponed.
 func (b *batch) erase(ctx context.Context) error {
-	if len(b.referees) != 1 || b.referees[0].cause == nil {
-		return b.fixAndErase(ctx)
-	}
-	failure, err := b.attempt(ctx, b.fixAndErase)
-	if err != nil || failure == nil {
-		return err
-	}
 	if len(b.fixes) > 0 {
-		b.logNotFixed(failure)
+		if err := b.fix(ctx); err != nil {
+			return fmt.Errorf("while fixing attributions: %w", err)
+		}
 	}
-	for _, e := range b.erasures {
-		e.postpone(b, failure)
-		if err := b.eraseStep(ctx, e); err != nil {
-			return err
+	if len(b.erasures) > 0 {
+		if err := b.eraseSteps(ctx); err != nil {
+			return fmt.Errorf("%w: %w", errErasure, err)
 		}
 	}
 	return nil
 }
 
-// fixAndErase fixes attributions and does the steps. A referee whose attribution follows the facts
-// again is decided once more first: its recorded attribution is one that only a reversed pair kept.
-func (b *batch) fixAndErase(ctx context.Context) error {
+func (b *batch) fix(ctx context.Context) error {
+	if len(b.referees) != 1 || b.referees[0].cause == nil {
+		return b.fixAttributions(ctx)
+	}
+	failure, err := b.attempt(ctx, causedByBatch, b.fixAttributions)
+	if failure != nil {
+		b.logNotFixed(failure)
+		b.referees[0].erases.postpone(b, failure)
+	}
+	return err
+}
+
+// fixAttributions fixes attributions. A referee whose attribution follows the facts again is decided
+// once more first: its recorded attribution is one that only a reversed pair kept.
+func (b *batch) fixAttributions(ctx context.Context) error {
 	var now, later []string
 	for _, userID := range b.fixes {
 		if b.reevaluates(userID) {
@@ -175,15 +201,63 @@ func (b *batch) fixAndErase(ctx context.Context) error {
 	if len(later) > 0 {
 		fixes.Queue(b.statement("erase_fix_later"), later)
 	}
-	if err := b.send(ctx, &fixes); err != nil {
-		return fmt.Errorf("while fixing attributions: %w", err)
+	return b.send(ctx, &fixes)
+}
+
+// eraseSteps does the steps, each in a savepoint. A step that fails because rows are refused, are
+// too slow or are in a locked table is postponed. After one that took too long, the others are left
+// to the next batch.
+func (b *batch) eraseSteps(ctx context.Context) error {
+	if err := b.limitWaits(ctx, erasureLockTimeout); err != nil {
+		return err
 	}
-	for _, e := range b.erasures {
-		if err := b.eraseStep(ctx, e); err != nil {
-			return fmt.Errorf("%w: %w", errErasure, err)
+	for i, e := range b.erasures {
+		failure, err := b.attempt(ctx, postgres.Divisible, func(ctx context.Context) error { return b.eraseStep(ctx, e) })
+		if err != nil {
+			return err
+		}
+		if failure == nil {
+			continue
+		}
+		failure = b.engine.logPanic("the step of an erasure broke off", failure)
+		e.postpone(b, failure)
+		if err := b.postponeErasure(ctx, e, failedWait); err != nil {
+			return err
+		}
+		switch {
+		case postgres.LockTimeout(failure):
+			if err := b.limitWaits(ctx, furtherErasureLockTimeout); err != nil {
+				return err
+			}
+		case postgres.StatementTimeout(failure):
+			if err := b.enqueueErasures(ctx, b.erasures[i+1:]); err != nil {
+				return err
+			}
+			return b.limitWaits(ctx, lockTimeout)
 		}
 	}
-	return nil
+	return b.limitWaits(ctx, lockTimeout)
+}
+
+// limitWaits bounds each further wait of the batch for a lock.
+func (b *batch) limitWaits(ctx context.Context, timeout time.Duration) error {
+	return postgres.SetTimeouts(ctx, b.tx, timeout, stepTimeout)
+}
+
+// enqueueErasures enqueues the next steps of erasures.
+func (b *batch) enqueueErasures(ctx context.Context, erasures []*erasure) error {
+	users := make([]string, len(erasures))
+	for i, e := range erasures {
+		users[i] = e.UserID
+	}
+	_, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), users)
+	return err
+}
+
+// postponeErasure postpones the next step of an erasure by at least the given time.
+func (b *batch) postponeErasure(ctx context.Context, e *erasure, least time.Duration) error {
+	_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, least.Microseconds(), longestErasureWait.Microseconds(), "")
+	return err
 }
 
 // reevaluates reports whether the batch has enqueued the referee for re-evaluation. Recording the
@@ -196,15 +270,14 @@ func (b *batch) reevaluates(userID string) bool {
 // eraseStep does one step of an erasure, and enqueues the next if there is one.
 func (b *batch) eraseStep(ctx context.Context, e *erasure) error {
 	if e.postponed {
-		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), "")
-		return err
+		return b.postponeErasure(ctx, e, failedWait)
 	}
 	if b.reevaluates(e.UserID) {
-		_, err := b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
-		return err
+		return b.enqueueErasures(ctx, []*erasure{e})
 	}
 	if campaign := b.suspends(e.referee); campaign != "" {
-		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, suspendedWait.Microseconds(), campaign)
+		wait := suspendedWait.Microseconds()
+		_, err := b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, wait, wait, campaign)
 		return err
 	}
 	var begin pgx.Batch
@@ -250,13 +323,14 @@ func (b *batch) suspends(r *referee) string {
 // portion is how many rows one statement of an erasure changes at most.
 func (b *batch) portion() int { return b.engine.options.BatchSize }
 
-// eraseRows runs a statement that changes rows, and records whether it did.
-func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (int64, error) {
-	tag, err := b.tx.Exec(ctx, b.statement(statement), arguments...)
-	if err == nil && tag.RowsAffected() > 0 {
-		e.progressed = true
+// eraseRows runs a statement that changes rows and returns how many it changed, and records whether
+// it changed any.
+func (b *batch) eraseRows(ctx context.Context, e *erasure, statement string, arguments ...any) (changed int64, err error) {
+	if err := b.tx.QueryRow(ctx, b.statement(statement), arguments...).Scan(&changed); err != nil {
+		return 0, err
 	}
-	return tag.RowsAffected(), err
+	e.progressed = e.progressed || changed > 0
+	return changed, nil
 }
 
 // erasingVisitor is a row of referral.erasing_visitor.
@@ -315,11 +389,11 @@ func (b *batch) eraseVisitor(ctx context.Context, e *erasure, v erasingVisitor) 
 // them: then the visitor's signups are listed again. It reports whether anything was moved or
 // finished.
 func (b *batch) eraseTouches(ctx context.Context, e *erasure, visitorID string) (changed, listedAgain bool, err error) {
-	var moved, done int64
-	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&moved, &listedAgain); err != nil {
+	var looked, moved, done int64
+	if err := b.tx.QueryRow(ctx, b.statement("erase_touches"), e.UserID, visitorID, b.portion()).Scan(&looked, &moved, &listedAgain); err != nil {
 		return false, false, err
 	}
-	if listedAgain || moved >= int64(b.portion()) {
+	if listedAgain || looked >= int64(b.portion()) {
 		return moved > 0, listedAgain, nil
 	}
 	if err := b.tx.QueryRow(ctx, b.statement("erase_visitor_done"), e.UserID, visitorID).Scan(&done); err != nil {
@@ -404,16 +478,14 @@ func (b *batch) eraseNext(ctx context.Context, e *erasure) error {
 	if err := b.tx.QueryRow(ctx, b.statement("erase_remaining"), e.UserID).Scan(&purchases, &signup, &actions, &visitors); err != nil {
 		return err
 	}
-	var err error
 	switch {
 	case !purchases && !signup && !actions && !visitors:
-		_, err = b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
+		_, err := b.tx.Exec(ctx, b.statement("erase_end"), e.UserID)
+		return err
 	case e.progressed:
-		_, err = b.tx.Exec(ctx, b.statement("erase_enqueue"), []string{e.UserID})
-	default:
-		_, err = b.tx.Exec(ctx, b.statement("erase_postpone"), e.UserID, erasureRetry.Microseconds(), "")
+		return b.enqueueErasures(ctx, []*erasure{e})
 	}
-	return err
+	return b.postponeErasure(ctx, e, unchangedWait)
 }
 
 // retryErasures enqueues the postponed steps that are due, or all of them, and reports whether

@@ -515,8 +515,9 @@ func TestErasureContinuesAfterAnEngineFailed(t *testing.T) {
 		breaking := s.newEngine(engine.Options{BatchSize: 1})
 		breaking.Replace(statement, "SELECT 1 / 0")
 		testworld.Must(t, breaking.Converge(t.Context()))
-		if breaking.Stats().Failures == 0 {
-			t.Errorf("%s: the engine did not break off", statement)
+		postponed := s.rows("SELECT user_id FROM referral.erasing WHERE retry_at IS NOT NULL")
+		if len(postponed) == 0 && breaking.Stats().Failures == 0 { // some also close the connection
+			t.Errorf("%s: no step failed", statement)
 		}
 		s.expect("set aside because of "+statement, "SELECT user_id FROM referral.set_aside")
 	}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -105,25 +106,53 @@ func TestResyncHalvesARepairThatIsTooSlow(t *testing.T) {
 	s.expect("labels", "SELECT user_id FROM referral.attribution WHERE label = 'x'", "dave")
 }
 
-// A lock timeout is no referee's failure.
+// A lock timeout is no referee's failure, whether rows or a whole table are locked.
 func TestResyncSetsNoRefereeAsideForALock(t *testing.T) {
-	s := newCrowd(t)
-	s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
-	s.engine.Replace("begin", "SELECT set_config('lock_timeout', '100ms', true)")
-	tx, err := s.db.Begin(t.Context())
-	testworld.Must(t, err)
-	_, err = tx.Exec(t.Context(), "SELECT FROM referral.shard FOR UPDATE")
-	testworld.Must(t, err)
-	s.request()
-	for n := range 3 {
-		if err := s.engine.Resync(t.Context()); postgres.Classify(err) != postgres.ClassRetryable {
-			t.Fatalf("attempt %d: %v", n, err)
-		}
+	for name, c := range map[string]struct {
+		lock, statement, sql string
+		attempts             int
+	}{
+		"shards":  {"SELECT FROM referral.shard FOR UPDATE", "begin", "SELECT set_config('lock_timeout', '100ms', true)", 3},
+		"refunds": {"LOCK TABLE referral.refund", "resync_begin", "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newCrowd(t)
+			s.behind(`DELETE FROM referral.credit WHERE user_id = 'bob'`)
+			if c.sql == "" { // both timeouts are a tenth of what they are
+				c.sql = strings.NewReplacer("'30s'", "'3s'", "'20s'", "'2s'").Replace(s.engine.Statement(c.statement))
+			}
+			s.engine.Replace(c.statement, c.sql)
+			s.request()
+			s.holding(c.lock, func() {
+				for n := range c.attempts {
+					if err := s.engine.Resync(t.Context()); !postgres.LockTimeout(err) {
+						t.Fatalf("attempt %d: %v", n, err)
+					}
+				}
+			})
+			testworld.Must(t, s.engine.Resync(t.Context()))
+			s.expect("set aside", "SELECT FROM referral.set_aside")
+			s.expect("credits", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
+		})
 	}
-	testworld.Must(t, tx.Rollback(t.Context()))
-	testworld.Must(t, s.engine.Resync(t.Context()))
-	s.expect("set aside", "SELECT FROM referral.set_aside")
-	s.expect("credits", "SELECT count(*) FROM referral.credit WHERE user_id = 'bob'", "1")
+}
+
+// A wait for a lock ends before the statement that waits times out: the step then counts as locked,
+// not as too large or too slow.
+func TestLockTimeoutsAreShorterThanStatementTimeouts(t *testing.T) {
+	const setting = "extract(epoch FROM current_setting('%s_timeout')::interval)"
+	shorter := "1 / (" + fmt.Sprintf(setting, "lock") + " < " + fmt.Sprintf(setting, "statement") + ")::int"
+	s := newCrowd(t)
+	s.request()
+	s.engine.Replace("request_allocation", "SELECT "+shorter+" WHERE $1::text[] IS NOT NULL")
+	if err := s.engine.Resync(t.Context()); err != nil {
+		t.Errorf("a resync: %v", err)
+	}
+	v := engine.NewVerification(s.db, 100, 5)
+	v.Replace("verify_total", "SELECT ("+shorter+")::bigint, now()")
+	if _, err := v.Run(t.Context(), func(int64, int64) {}); err != nil {
+		t.Errorf("a verification: %v", err)
+	}
 }
 
 func TestResyncErrShowsAFailureThatIsRepeated(t *testing.T) {

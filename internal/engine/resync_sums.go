@@ -13,8 +13,11 @@ import (
 )
 
 const (
-	// stepTimeout bounds a statement of a resync or of a verification, as resync_begin.sql has it.
+	// stepTimeout bounds a statement of a batch, of a resync or of a verification, and lockTimeout each
+	// wait for a lock, as begin.sql and resync_begin.sql have them. lockTimeout is shorter, so that a
+	// statement that waits for another transaction fails by that, not because it took too long.
 	stepTimeout = 30 * time.Second
+	lockTimeout = 20 * time.Second
 
 	// sumsTimeout bounds the statement that adds up whole tables.
 	sumsTimeout = 10 * time.Minute
@@ -41,7 +44,7 @@ const bytesPerSumKey = 512
 // requested. The writers' rows of accounts come last, so that they are locked only for a moment.
 func (s *resyncStep) repairSums(ctx context.Context) error {
 	// Reading whole tables takes longer, but locks nothing that a batch waits for.
-	if err := postgres.SetTimeouts(ctx, s.tx, stepTimeout, sumsTimeout); err != nil {
+	if err := postgres.SetTimeouts(ctx, s.tx, lockTimeout, sumsTimeout); err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	rows, err := s.tx.Query(ctx, s.statement("resync_sums"))
@@ -79,7 +82,7 @@ func (s *resyncStep) repairSums(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
-	if err := postgres.SetTimeouts(ctx, s.tx, stepTimeout, stepTimeout); err != nil {
+	if err := postgres.SetTimeouts(ctx, s.tx, lockTimeout, stepTimeout); err != nil {
 		return fmt.Errorf("while adding up: %w", err)
 	}
 	var writes pgx.Batch

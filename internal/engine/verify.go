@@ -337,7 +337,7 @@ func (v *verification) step(ctx context.Context, timeout time.Duration, do func(
 			if _, err := tx.Exec(ctx, v.engine.statement("verify_begin")); err != nil {
 				return err
 			}
-			if err := postgres.SetTimeouts(ctx, tx, stepTimeout, timeout); err != nil {
+			if err := postgres.SetTimeouts(ctx, tx, lockTimeout, timeout); err != nil {
 				return err
 			}
 			return do(tx)

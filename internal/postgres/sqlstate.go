@@ -241,8 +241,9 @@ const (
 	FaultDatabase Fault = "Database" // a schema, a right or a setting: no batch succeeds until it is repaired
 )
 
-// tooMuch are the SQLSTATEs of retryable errors that a smaller batch may avoid. lock_timeout is not
-// longer than statement_timeout, so 57014 is never a wait for another transaction.
+// tooMuch are the SQLSTATEs of retryable errors that a smaller batch may avoid. A transaction whose
+// failure is judged by FaultOf needs a lock_timeout that is clearly shorter than its
+// statement_timeout: if they are equal, a wait for another transaction ends with 57014, too.
 var tooMuch = map[string]bool{
 	"25P03": true, // idle in transaction for too long
 	"25P04": true, // transaction took too long

@@ -1,5 +1,7 @@
 -- Blanks those of the given purchases of the user @user_id that are still as they were decided, at
 -- most @limit, and records whether their conditions held. Skips purchases that a writer has locked.
+-- Returns how many it blanked: a trigger may keep a row as it is.
+--
 -- Each row is found by its whole key and changed by ctid: the planner does not expect that a user
 -- has many rows, and may read all of them for each.
 -- Uses purchase_pkey.
@@ -14,8 +16,11 @@ WITH given AS MATERIALIZED (
        AND given.hash = referral.hash_of_purchase(p.purchase_id, p.amount, p.currency, p.purchased_at, p.arrived_at, p.attributes, p.blanked, p.condition_held)
      LIMIT @limit
        FOR UPDATE OF p SKIP LOCKED
+), changed AS (
+    UPDATE referral.purchase AS p
+       SET attributes = '{}', blanked = true, condition_held = portion.held
+      FROM portion
+     WHERE p.ctid = portion.ctid
+    RETURNING p.blanked
 )
-UPDATE referral.purchase AS p
-   SET attributes = '{}', blanked = true, condition_held = portion.held
-  FROM portion
- WHERE p.ctid = portion.ctid;
+SELECT count(*) FROM changed WHERE blanked;

@@ -1,6 +1,8 @@
 -- Moves touches of visitor $2 of the user $1 to random visitors, one per code, each to a random
 -- time of its day: at most $3, after those of the last step. A touch without a code stays under the
 -- old key, so that a repeated write finds it. Skips touches that a writer has locked or changes.
+-- Returns how many touches it looked at, and how many of them it moved: a trigger may keep a touch
+-- as it is.
 -- Touches are changed by ctid: the planner does not expect that a visitor has many touches, and may
 -- read all of them for each.
 --
@@ -37,12 +39,13 @@ WITH v AS MATERIALIZED (
        SET code = '', touched_at = now(), landing_url = NULL, referer = NULL, blanked = true
       FROM portion AS p
      WHERE t.ctid = p.ctid
-    RETURNING p.code, p.touched_at
+    RETURNING p.code, p.touched_at, t.blanked
 ), moved AS (
     INSERT INTO referral.touch (visitor_id, touch_id, code, touched_at, blanked)
     SELECT md5(salt || coalesce(referral.normal_code(code), '')), gen_random_uuid()::text, code,
            date_trunc('day', touched_at, 'UTC') + random() * interval '1 day', true
       FROM blanked_touch, v
+     WHERE blanked
 ), listed_again AS (
     UPDATE referral.erasing_visitor
        SET listed_after = '', listed = false, settled_after = '', settled = false
@@ -52,4 +55,4 @@ WITH v AS MATERIALIZED (
        SET moved_after = CASE WHEN (SELECT count(*) FROM portion) < $3 THEN '' ELSE (SELECT max(touch_id) FROM portion) END
      WHERE user_id = $1 AND visitor_id = $2 AND NOT EXISTS (SELECT FROM late)
 )
-SELECT count(*), EXISTS (SELECT FROM late) FROM portion;
+SELECT (SELECT count(*) FROM portion), (SELECT count(*) FROM blanked_touch WHERE blanked), EXISTS (SELECT FROM late);
