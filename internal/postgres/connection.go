@@ -71,7 +71,9 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	}
 	c.Host, c.Port, c.TLSConfig, c.Fallbacks = candidates[0].Host, candidates[0].Port, candidates[0].TLSConfig, candidates[1:]
 
-	c.RuntimeParams = map[string]string{"application_name": applicationName}
+	// The driver reads and writes UTF-8 whatever the default of the role is. PgBouncer keeps this
+	// parameter for each of its clients.
+	c.RuntimeParams = map[string]string{"application_name": applicationName, "client_encoding": "UTF8"}
 	if u.applicationName != "" {
 		c.RuntimeParams["application_name"] = u.applicationName
 	}

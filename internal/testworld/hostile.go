@@ -17,8 +17,10 @@ func HostileDefaults() map[string]string {
 		"read only":          "default_transaction_read_only = on",
 		"search path":        "search_path = hostile, pg_catalog",
 		"timeouts":           "statement_timeout = '200ms'; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'",
-		"little memory":      "work_mem = '64kB'; row_security = off",
-		"all of it together": "default_transaction_isolation = 'serializable'; default_transaction_read_only = on; default_transaction_deferrable = on; search_path = hostile, pg_catalog; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'",
+		"little memory":      "work_mem = '64kB'; row_security = off; plan_cache_mode = force_generic_plan",
+		"encoding":           "client_encoding = 'LATIN1'",
+		"formats":            "DateStyle = 'German, DMY'; IntervalStyle = 'sql_standard'; TimeZone = 'Asia/Kathmandu'; extra_float_digits = -15; bytea_output = 'escape'; quote_all_identifiers = on; array_nulls = off; transform_null_equals = on; client_min_messages = 'error'",
+		"all of it together": "default_transaction_isolation = 'serializable'; default_transaction_read_only = on; default_transaction_deferrable = on; search_path = hostile, pg_catalog; lock_timeout = '1ms'; idle_in_transaction_session_timeout = '1ms'; client_encoding = 'LATIN1'",
 	}
 }
 
