@@ -29,7 +29,6 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 		tooNew     *database.ErrSchemaTooNew
 		noRoles    *database.ErrRolesNotFound
 		notGranted *postgres.ErrNotGranted
-		foreign    *postgres.ErrUnsupportedServer
 		migration  *migrationError
 		waits      *waitingError
 		refused    *settingsError
@@ -37,7 +36,8 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 	wait := func(reason string) error {
 		return &waitingError{reason: reason, requeueAfter: recheckInterval, err: errors.New(postgres.Message(err))}
 	}
-	reason, classified := reasons[postgres.Classify(err)]
+	class := postgres.Classify(err)
+	reason, classified := reasons[class]
 	switch {
 	case errors.As(err, &waits):
 		return waits
@@ -54,8 +54,8 @@ func (r *AttributionDatabaseReconciler) explain(s *databaseScope, err error, oth
 		return s.explainOwner(owned.Owner)
 	case errors.As(err, &tooNew):
 		return &stalledError{reason: v1alpha1.SchemaTooNewReason, requeueAfter: recheckInterval, err: tooNew}
-	case errors.As(err, &foreign):
-		return &stalledError{reason: v1alpha1.UnsupportedServerReason, requeueAfter: recheckInterval, err: foreign}
+	case class == postgres.ClassUnsupportedServer:
+		return &stalledError{reason: v1alpha1.UnsupportedServerReason, requeueAfter: recheckInterval, err: errors.New(postgres.Message(err))}
 	case errors.As(err, &noRoles):
 		return wait(v1alpha1.RoleNotFoundReason)
 	case errors.As(err, &notGranted):

@@ -63,8 +63,8 @@ var (
 // again.
 func cutsOff(class postgres.Class) bool {
 	switch class {
-	case postgres.ClassUnreachable, postgres.ClassCertificateNotTrusted, postgres.ClassAuthenticationFailed,
-		postgres.ClassDatabaseNotFound:
+	case postgres.ClassUnreachable, postgres.ClassUnsupportedServer, postgres.ClassCertificateNotTrusted,
+		postgres.ClassAuthenticationFailed, postgres.ClassDatabaseNotFound:
 		return true
 	default:
 		return false

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -22,7 +23,8 @@ var errTooManyIterations = errors.New("the server asks for too many iterations o
 // A message is one byte for its kind, four for the length of the rest, and a body.
 type inspector struct {
 	server *bufio.Reader
-	unread int // bytes of the current message that the driver has not read
+	began  bool // the first message has arrived
+	unread int  // bytes of the current message that the driver has not read
 
 	parameters map[string]int  // bytes by name
 	types      map[uint32]bool // OIDs
@@ -54,8 +56,27 @@ func (i *inspector) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
+// checkFirst waits for the first byte. A server answers a login with an authentication request, an
+// error, a notice, or another version of the protocol.
+func (i *inspector) checkFirst() error {
+	kind, err := i.server.Peek(1)
+	switch {
+	case err != nil:
+		return err
+	case !strings.ContainsRune("RENv", rune(kind[0])):
+		return errOtherProtocol
+	}
+	i.began = true
+	return nil
+}
+
 // inspect waits for the next message and checks it.
 func (i *inspector) inspect() error {
+	if !i.began {
+		if err := i.checkFirst(); err != nil {
+			return err
+		}
+	}
 	header, err := i.server.Peek(headerBytes)
 	if err != nil {
 		return err

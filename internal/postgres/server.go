@@ -14,15 +14,23 @@ const oldestVersion = 14
 // anything.
 const encodingWords = 30
 
-// ErrUnsupportedServer means that the server speaks the protocol of Postgres, and lacks what the
-// operator needs.
+// ErrUnsupportedServer means that the server does not speak the protocol of Postgres, or lacks what
+// the operator needs.
 type ErrUnsupportedServer struct {
-	Product  string // empty: Postgres, whose database has another encoding than UTF8
-	Encoding string
+	OtherProtocol bool
+	Product       string // empty: Postgres, whose database has another encoding than UTF8
+	Encoding      string
 }
 
+// errOtherProtocol means that the first bytes of the server are not of the protocol of Postgres.
+var errOtherProtocol = &ErrUnsupportedServer{OtherProtocol: true}
+
 func (e *ErrUnsupportedServer) Error() string {
-	if e.Product == "" {
+	switch {
+	case e.OtherProtocol:
+		return "what answers is no PostgreSQL server, but another program such as MySQL or a web server: " +
+			"correct host and port in the connection URI"
+	case e.Product == "":
 		return fmt.Sprintf("the database is encoded in %s, which lacks characters that ids and labels may have: "+
 			"create another with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", e.Encoding)
 	}

@@ -20,6 +20,7 @@ type Class string
 const (
 	ClassUnknown               Class = "Unknown"               // none of the following
 	ClassUnreachable           Class = "Unreachable"           // no connection, not in time, or lost
+	ClassUnsupportedServer     Class = "UnsupportedServer"     // not Postgres, or one that lacks what the operator needs
 	ClassMissingObject         Class = "MissingObject"         // a schema, table, column or function does not exist
 	ClassData                  Class = "Data"                  // the values are wrong; the same statement with others may succeed
 	ClassRetryable             Class = "Retryable"             // the same transaction may succeed later
@@ -32,8 +33,8 @@ const (
 
 // weight orders classes. Of several attempts to connect, the one that got furthest says most.
 var weight = map[Class]int{
-	ClassUnreachable: 1, ClassMissingObject: 2, ClassData: 3, ClassRetryable: 4, ClassReadOnly: 5,
-	ClassCertificateNotTrusted: 6, ClassPermissionDenied: 7, ClassDatabaseNotFound: 8, ClassAuthenticationFailed: 9,
+	ClassUnreachable: 1, ClassUnsupportedServer: 2, ClassMissingObject: 3, ClassData: 4, ClassRetryable: 5, ClassReadOnly: 6,
+	ClassCertificateNotTrusted: 7, ClassPermissionDenied: 8, ClassDatabaseNotFound: 9, ClassAuthenticationFailed: 10,
 }
 
 // states maps SQLSTATEs, and classes of SQLSTATEs by their first two characters.
@@ -117,7 +118,7 @@ func StateClass(err error) string {
 		return OtherClass
 	}
 	switch Classify(err) {
-	case ClassUnreachable, ClassCertificateNotTrusted, ClassReadOnly:
+	case ClassUnreachable, ClassUnsupportedServer, ClassCertificateNotTrusted, ClassReadOnly:
 		return ConnectionClass
 	default:
 		return ""
@@ -156,6 +157,7 @@ func classifyLeaf(err error) Class {
 		record      tls.RecordHeaderError
 		network     net.Error
 		notGranted  *ErrNotGranted
+		unsupported *ErrUnsupportedServer
 	)
 	switch {
 	case errors.As(err, &server):
@@ -175,6 +177,8 @@ func classifyLeaf(err error) Class {
 		return ClassReadOnly
 	case errors.As(err, &notGranted):
 		return ClassPermissionDenied
+	case errors.As(err, &unsupported):
+		return ClassUnsupportedServer
 	case errors.Is(err, context.Canceled):
 		return ClassUnknown
 	case errors.As(err, &network), errors.Is(err, errTooManyIterations), errors.Is(err, context.DeadlineExceeded),
