@@ -1,7 +1,8 @@
 package controllers_test
 
 import (
-	"net/http/httptest"
+	"io"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -102,11 +103,25 @@ var settings = map[string]setting{
 		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "the server is CockroachDB",
 		right: correctSecret,
 	},
-	"a web server in place of Postgres": {
+	"MySQL in place of Postgres": {
 		wrong: func(w *world, own *testworld.Database) {
-			web := httptest.NewServer(nil)
-			w.Cleanup(web.Close)
-			secretWith(func(u *url.URL) { u.Host = web.Listener.Addr().String() })(w, own)
+			listener, err := new(net.ListenConfig).Listen(w.Context(), "tcp", "127.0.0.1:0")
+			check(w, err)
+			w.Cleanup(func() { _ = listener.Close() })
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer func() { _ = conn.Close() }()
+						_, _ = io.WriteString(conn, "\x4a\x00\x00\x00\x0a8.0.36\x00")
+						_, _ = io.Copy(io.Discard, conn)
+					}()
+				}
+			}()
+			secretWith(func(u *url.URL) { u.Host = listener.Addr().String() })(w, own)
 		},
 		reason: v1alpha1.UnsupportedServerReason, stalled: true, says: "correct host and port",
 		right: correctSecret,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -62,7 +63,7 @@ func (i *inspector) checkFirst() error {
 	switch {
 	case err != nil:
 		return err
-	case !bytes.Contains([]byte("RENv"), kind):
+	case !strings.ContainsRune("RENv", rune(kind[0])):
 		return errOtherProtocol
 	}
 	i.began = true
