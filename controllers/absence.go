@@ -24,7 +24,8 @@ const mostGone = 10_000
 // absence distinguishes a campaign whose object was deleted from one whose object is absent. The
 // first is closed at once, the second absenceGrace after its database became Ready in this process.
 //
-//	seen by this process, and gone  → deleted: closed, and never declared again by that object
+//	seen by this process, and gone  → deleted: closed, and never declared again by that object. It is
+//	                                  gone, too, where a new object of the name refers to another database
 //	never seen by this process      → absent: closed after absenceGrace; it may come back
 //	refers to another database      → absent, until the schema is given back
 //
@@ -57,22 +58,45 @@ func newAbsence(now func() time.Time) *absence {
 		ready: map[client.ObjectKey]readiness{}}
 }
 
-// saw records that the object of a campaign exists.
+// saw records that the object of a campaign exists. While an earlier object of the name, which
+// referred to another database, may still be being declared there, it does nothing; see reconciles.
 func (a *absence) saw(campaign *v1alpha1.ReferralCampaign) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen[client.ObjectKeyFromObject(campaign)] = sighting{
+	key, now := client.ObjectKeyFromObject(campaign), sightingOf(campaign)
+	if last, found := a.seen[key]; !found || last.database == now.database {
+		a.seen[key] = now
+	}
+}
+
+// reconciles records that a reconcile of a campaign has begun with this object, so that no reconcile
+// declares an earlier one any more: if that referred to another database, it is gone from there.
+func (a *absence) reconciles(campaign *v1alpha1.ReferralCampaign) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key, now := client.ObjectKeyFromObject(campaign), sightingOf(campaign)
+	if last, found := a.seen[key]; found && last.database != now.database {
+		a.recordGone(key, last)
+	}
+	a.seen[key] = now
+}
+
+func sightingOf(campaign *v1alpha1.ReferralCampaign) sighting {
+	return sighting{
 		uid: campaign.UID, database: client.ObjectKey{Namespace: campaign.Namespace, Name: campaign.Spec.DatabaseRef.Name},
 	}
 }
 
-// lastSeen returns the UID of the newest object of a campaign that this process has seen; false:
-// it has seen none, or that object refers to another database.
+// lastSeen returns the UID of the newest object of a campaign that referred to a database and that
+// this process has seen; false: it has seen none.
 func (a *absence) lastSeen(campaign, database client.ObjectKey) (uid types.UID, seen bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	last, found := a.seen[campaign]
-	return last.uid, found && last.database == database
+	if last, found := a.seen[campaign]; found && last.database == database {
+		return last.uid, true
+	}
+	uid, seen = a.gone[database][campaign]
+	return uid, seen
 }
 
 // objectGone records that the object of a campaign is gone, and that no reconcile declares it any
@@ -84,18 +108,25 @@ func (a *absence) objectGone(campaign client.ObjectKey) (database client.ObjectK
 	if !known {
 		return client.ObjectKey{}, false
 	}
-	if a.gone[seen.database] == nil {
-		a.gone[seen.database] = map[client.ObjectKey]types.UID{}
+	a.recordGone(campaign, seen)
+	return seen.database, true
+}
+
+// recordGone records that an object of a campaign is gone; a.mu is locked.
+func (a *absence) recordGone(campaign client.ObjectKey, was sighting) {
+	if a.gone[was.database] == nil {
+		a.gone[was.database] = map[client.ObjectKey]types.UID{}
 	}
-	for one := range a.gone[seen.database] {
-		if len(a.gone[seen.database]) < mostGone {
+	for one, uid := range a.gone[was.database] {
+		if len(a.gone[was.database]) < mostGone {
 			break
 		}
-		delete(a.gone[seen.database], one)
-		delete(a.seen, one)
+		delete(a.gone[was.database], one)
+		if a.seen[one].uid == uid {
+			delete(a.seen, one)
+		}
 	}
-	a.gone[seen.database][campaign] = seen.uid
-	return seen.database, true
+	a.gone[was.database][campaign] = was.uid
 }
 
 // goneFrom returns the campaigns of a database whose objects are gone.

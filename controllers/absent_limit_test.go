@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -116,5 +117,35 @@ func TestDeletedCampaignThatWasCreatedAgainStaysKnown(t *testing.T) {
 	a.forgetUndeclared(shop, a.goneFrom(shop), nil)
 	if uid, _ := a.lastSeen(client.ObjectKeyFromObject(campaign), shop); uid != "again" || len(a.gone) > 0 {
 		t.Errorf("it knows %v, and of deleted ones %v", a.seen, a.gone)
+	}
+}
+
+// A campaign that is created anew in another database may be seen there before it is closed in the
+// first.
+func TestCampaignThatMovedIsGoneFromItsFirstDatabase(t *testing.T) {
+	shop, other := client.ObjectKey{Namespace: "growth", Name: "shop"}, client.ObjectKey{Namespace: "growth", Name: "other"}
+	a := newAbsence(time.Now)
+	first := campaignOf(shop, "invite")
+	first.UID = "first"
+	key := client.ObjectKeyFromObject(first)
+	a.reconciles(first)
+	moved := first.DeepCopy()
+	moved.Spec.DatabaseRef.Name, moved.UID = other.Name, "moved"
+	a.saw(moved) // by the other database, while the first object may still be being declared
+	if uid, _ := a.lastSeen(key, shop); uid != "first" || len(a.gone) > 0 {
+		t.Errorf("it knows %v, and of deleted ones %v", a.seen, a.gone)
+	}
+	a.reconciles(moved)
+	for database, want := range map[client.ObjectKey]types.UID{shop: "first", other: "moved"} {
+		if uid, seen := a.lastSeen(key, database); !seen || uid != want {
+			t.Errorf("in %s it has seen %q", database.Name, uid)
+		}
+	}
+	a.forgetUndeclared(shop, a.goneFrom(shop), []database.CampaignStatus{{Name: key.Name, Mode: database.Closed, UID: "first"}})
+	if _, seen := a.lastSeen(key, shop); seen || len(a.gone) > 0 {
+		t.Errorf("closed, it is still known in the first: %v", a.gone)
+	}
+	if _, seen := a.lastSeen(key, other); !seen {
+		t.Error("it is not known in the other any more")
 	}
 }

@@ -24,8 +24,8 @@ const (
 
 // closeAbsentCampaigns closes declared campaigns that have no object: they attribute no signup and
 // admit no pair any more. Nothing is reversed. A campaign of which this process has seen an object
-// was deleted and is closed at once; one of which it saw none, or one that refers to another
-// database, is closed after absenceGrace. A reversal without an object ends at once, since the
+// was deleted and is closed at once; one of which it saw none in this database is closed after
+// absenceGrace. A reversal without an object ends at once, since the
 // object may have gone because Retain was chosen.
 //
 // The cache alone does not prove that an object is absent, so the API server is asked too. An

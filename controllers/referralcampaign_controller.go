@@ -58,7 +58,7 @@ func (r *ReferralCampaignReconciler) Reconcile(ctx context.Context, request ctrl
 		}
 		return ctrl.Result{}, err
 	}
-	r.absence.saw(&campaign)
+	r.absence.reconciles(&campaign)
 	if gone(&campaign) {
 		return ctrl.Result{}, nil
 	}

@@ -241,8 +241,13 @@ func TestCampaignMovedToAnotherDatabaseIsClosedInTheFirst(t *testing.T) {
 	w.secret("other-db", map[string]string{"uri": other.URI})
 	w.apply(strings.NewReplacer("name: shop}", "name: other}", "shop-db", "other-db").Replace(shopYAML))
 	w.awaitReady(w.adb("other"))
-	w.kubectl(inviteFriendsYAML, "delete", "-f", "-")
-	w.apply(strings.Replace(inviteFriendsYAML, "databaseRef: {name: shop}", "databaseRef: {name: other}", 1))
+	// At once, as kubectl replace --force does: a reconcile may see the new object alone.
+	moved := w.rcamp("invite-friends")
+	check(w, w.client.Get(t.Context(), client.ObjectKeyFromObject(moved), moved))
+	check(w, w.client.Delete(t.Context(), moved))
+	moved = &v1alpha1.ReferralCampaign{ObjectMeta: metav1.ObjectMeta{Namespace: moved.Namespace, Name: moved.Name}, Spec: moved.Spec}
+	moved.Spec.DatabaseRef.Name = "other"
+	check(w, w.client.Create(t.Context(), moved))
 	w.awaitReady(w.rcamp("invite-friends"))
 	w.eventually("closed in the first", func() bool {
 		return value[string](w, own, "SELECT mode FROM referral.campaign") == "Closed"
