@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/referral-operator/referral-operator/api/v1alpha1"
 )
@@ -24,7 +26,7 @@ const everything = `SELECT concat_ws(E'\n', (SELECT string_agg(p::text, E'\n' OR
 // forceDelete removes an object although a finalizer is on it.
 func (w *world) forceDelete(kind, name string, object conditioned) {
 	w.Helper()
-	w.kubectl("", "patch", kind, name, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	w.merge(kind, name, `{"metadata":{"finalizers":null}}`)
 	check(w, w.client.Delete(w.Context(), object))
 	w.awaitGone(object)
 }
@@ -171,17 +173,19 @@ func TestRebuiltClusterChangesNoCredit(t *testing.T) {
 
 const foreign = "example.test/hold"
 
-// hold has another's finalizer on the campaign, and deletes it as input 18 says.
+// deleteHeld replaces the finalizers of the campaign by another's, and deletes it in the foreground.
 func (w *world) deleteHeld() {
 	w.Helper()
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=json", "-p", `[{"op":"add","path":"/metadata/finalizers","value":["`+foreign+`"]}]`)
-	w.kubectl("", "delete", "rcamp", "invite-friends", "--cascade=foreground", "--wait=false")
+	campaign := w.rcamp("invite-friends")
+	const finalizers = `[{"op":"add","path":"/metadata/finalizers","value":["` + foreign + `"]}]`
+	check(w, w.client.Patch(w.Context(), campaign, client.RawPatch(types.JSONPatchType, []byte(finalizers))))
+	check(w, w.client.Delete(w.Context(), campaign, client.PropagationPolicy(metav1.DeletePropagationForeground)))
 }
 
 // letGoOfHeld takes all finalizers off that are not ours.
 func (w *world) letGoOfHeld() {
 	w.Helper()
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	w.merge("rcamp", "invite-friends", `{"metadata":{"finalizers":null}}`)
 	w.awaitGone(w.rcamp("invite-friends"))
 }
 
@@ -231,8 +235,8 @@ func TestDeletionCountsDespiteAnotherFinalizer(t *testing.T) {
 			w.awaitEnded(campaign, 1)
 			w.settled()
 			begun := w.begun(campaign)
-			w.kubectl("", "annotate", "rpol", "five-dollars", v1alpha1.RequestedAtAnnotation+"=now")
-			w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+			w.annotate("rpol", "five-dollars", v1alpha1.RequestedAtAnnotation, "now")
+			w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "now")
 			w.awaitEnded(campaign, begun+1)
 			w.settled()
 			if mode := value[string](w, own, campaignMode); mode != "Closed" {
@@ -269,7 +273,7 @@ func TestObjectRecordedAsDeletedReportsTerminating(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "UPDATE referral.campaign SET deleted_uids = deleted_uids || uid, mode = 'Closed'; UPDATE referral.meta SET epoch = epoch + 1")
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "now")
 	w.awaitTerminating("delete it and apply it again")
 	if mode := value[string](w, own, campaignMode); mode != "Closed" {
 		t.Errorf("it is %s", mode)

@@ -29,7 +29,7 @@ func TestDatabaseInUseStaysUntilItsLastCampaignIsGone(t *testing.T) {
 	// It is in use: credits go on.
 	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
 	await(w, w.rcamp("invite-friends"), "reversed", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Reversed == 1 })
-	w.kubectl("", "annotate", "adb/shop", v1alpha1.VerifyRequestedAtAnnotation+"=again")
+	w.annotate("adb", "shop", v1alpha1.VerifyRequestedAtAnnotation, "again")
 	await(w, adb, "verified", func(d *v1alpha1.AttributionDatabase) bool {
 		return d.Status.Verification != nil && d.Status.Verification.LastHandledVerifyAt == "again"
 	})
@@ -74,7 +74,7 @@ func TestConnectedDatabaseGoesOnWithoutItsSecretUntilDeleted(t *testing.T) {
 	w, own := newShop(t)
 	adb := w.adb("shop")
 	w.kubectl("", "delete", "secret/shop-db", "rolebinding/referral-operator-secret-reader")
-	w.kubectl("", "annotate", "adb", "shop", v1alpha1.RequestedAtAnnotation+"=now")
+	w.annotate("adb", "shop", v1alpha1.RequestedAtAnnotation, "now")
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.SecretForbiddenReason)
 	w.shop(own, oneFriend)
 	w.eventually("granted", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.ledger") == 1 })
@@ -233,7 +233,7 @@ func TestReplicaDropsDatabasesDeletedWhileNoManagerRan(t *testing.T) {
 		t.Errorf("hosted: %v", hosted)
 	}
 	w.stop()
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	w.merge("adb", "shop", `{"metadata":{"finalizers":null}}`)
 	check(t, w.client.Delete(t.Context(), adb))
 	w.startManager()
 	w.eventually("forgotten", func() bool { return len(w.registry.Names()) == 0 })

@@ -78,6 +78,6 @@ func TestSchemaThatLacksAFunctionIsNotReady(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "ALTER FUNCTION referral.pending_up_to(xid8) RENAME TO gone")
-	w.kubectl("", "patch", "adb/shop", "--type=merge", "-p", `{"spec":{"attribution":"FirstTouch"}}`)
+	w.patch("adb", "shop", `{"attribution":"FirstTouch"}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.FailedReason)
 }

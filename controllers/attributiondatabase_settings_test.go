@@ -144,7 +144,7 @@ var settings = map[string]setting{
 	"a role that does not exist": {
 		wrong: func(w *world, own *testworld.Database) {
 			correctSecret(w, own, "")
-			w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"readers":["`+newRole(own)+`"]}}}`)
+			w.patch("adb", "shop", `{"roles":{"readers":["`+newRole(own)+`"]}}`)
 		},
 		reason: v1alpha1.RoleNotFoundReason, says: "create it",
 		right: func(w *world, own *testworld.Database, _ string) {

@@ -1,11 +1,14 @@
 package controllers_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,7 +49,7 @@ func TestNewDatabaseIsMigratedOwnedAndGranted(t *testing.T) {
 func TestRolesThatLeaveTheListLoseTheirRights(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"writers":null},"attribution":"FirstTouch"}}`)
+	w.patch("adb", "shop", `{"roles":{"writers":null},"attribution":"FirstTouch"}`)
 	w.awaitReady(w.adb("shop"))
 	const mayWrite = "SELECT has_table_privilege('shop', 'referral.link', 'INSERT')"
 	if value[bool](w, own, mayWrite) {
@@ -67,7 +70,7 @@ func TestSuspendedDatabaseIsNotMigrated(t *testing.T) {
 	if value[bool](w, own, "SELECT to_regnamespace('referral') IS NOT NULL") {
 		t.Error("a schema was made")
 	}
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+	w.patch("adb", "shop", `{"suspend":false}`)
 	w.awaitReady(w.adb("shop"))
 }
 
@@ -75,7 +78,7 @@ func TestSuspendedDatabaseDecidesFactsWhenResumed(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.eventually("nothing is pending", func() bool { return value[int](w, own, "SELECT count(*)::int FROM referral.change") == 0 })
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.patch("adb", "shop", `{"suspend":true}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	w.shop(own, oneFriend)
 	// Status goes on.
@@ -85,7 +88,7 @@ func TestSuspendedDatabaseDecidesFactsWhenResumed(t *testing.T) {
 	if entries := value[int](w, own, "SELECT count(*)::int FROM referral.ledger"); entries > 0 {
 		t.Errorf("%d ledger entries", entries)
 	}
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+	w.patch("adb", "shop", `{"suspend":false}`)
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
 }
 
@@ -256,7 +259,7 @@ func TestFailingEngineShows(t *testing.T) {
 func TestMissingRoleHoldsUpNothingElse(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"roles":{"readers":["nobody_`+own.Name+`"]}}}`)
+	w.patch("adb", "shop", `{"roles":{"readers":["nobody_`+own.Name+`"]}}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.RoleNotFoundReason)
 	w.shop(own, oneFriend)
 	await(w, w.rcamp("invite-friends"), "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
@@ -270,7 +273,7 @@ func TestFailingResyncShows(t *testing.T) {
 	w.sql(own, `
 		CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no resync today'; END $$;
 		CREATE TRIGGER refuse BEFORE UPDATE ON referral.resync FOR EACH ROW EXECUTE FUNCTION public.refuse()`)
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "now")
 	adb := w.adb("shop")
 	await(w, adb, "failing", func(d *v1alpha1.AttributionDatabase) bool {
 		failing := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ResyncFailingCondition)
@@ -301,7 +304,9 @@ func TestUserThatMayBecomeSuperuserShows(t *testing.T) {
 			meta.IsStatusConditionTrue(d.Status.Conditions, v1alpha1.ReadyCondition)
 	})
 	w.eventually("an event", func() bool {
-		return strings.Contains(w.kubectl("", "get", "events", "--field-selector=reason=PrivilegedRole,type=Warning"), "attributiondatabase/shop")
+		return slices.ContainsFunc(w.eventsAbout("AttributionDatabase"), func(e eventsv1.Event) bool {
+			return e.Reason == "PrivilegedRole" && e.Type == corev1.EventTypeWarning
+		})
 	})
 	w.secret("shop-db", map[string]string{"uri": own.URI})
 	await(w, adb, "ordinary", func(d *v1alpha1.AttributionDatabase) bool {

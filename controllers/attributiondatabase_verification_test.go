@@ -29,7 +29,7 @@ func TestVerificationNamesAnAlteredEntryAndIsCleanAfterAResync(t *testing.T) {
 	})
 
 	w.sql(own, "SET session_replication_role = replica; UPDATE referral.ledger SET amount = 700 WHERE user_id = 'bob'")
-	w.kubectl("", "annotate", "adb", "shop", v1alpha1.VerifyRequestedAtAnnotation+"=audit")
+	w.annotate("adb", "shop", v1alpha1.VerifyRequestedAtAnnotation, "audit")
 	await(w, adb, "answered", func(d *v1alpha1.AttributionDatabase) bool {
 		return d.Status.Verification.LastHandledVerifyAt == "audit"
 	})
@@ -46,7 +46,7 @@ func TestVerificationNamesAnAlteredEntryAndIsCleanAfterAResync(t *testing.T) {
 	}
 	w.awaitEvent(v1alpha1.ViolationsFoundReason, "bob/")
 
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=repair")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "repair")
 	await(w, adb, "consistent again", func(d *v1alpha1.AttributionDatabase) bool {
 		return consistent(d, metav1.ConditionTrue, v1alpha1.VerifiedReason) && d.Status.Verification.Violations == 0
 	})
@@ -57,9 +57,9 @@ func TestSuspendedDatabaseIsVerifiedOnRequestAndAtItsInterval(t *testing.T) {
 	t.Parallel()
 	w, _ := newShop(t)
 	adb := w.adb("shop")
-	w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"spec":{"suspend":true,"verifyInterval":"48h"}}`)
+	w.patch("adb", "shop", `{"suspend":true,"verifyInterval":"48h"}`)
 	w.awaitReason(adb, metav1.ConditionTrue, v1alpha1.SuspendedReason)
-	w.kubectl("", "annotate", "adb", "shop", v1alpha1.VerifyRequestedAtAnnotation+"=now")
+	w.annotate("adb", "shop", v1alpha1.VerifyRequestedAtAnnotation, "now")
 	await(w, adb, "answered", func(d *v1alpha1.AttributionDatabase) bool {
 		return d.Status.Verification != nil && d.Status.Verification.LastHandledVerifyAt == "now"
 	})
@@ -73,7 +73,7 @@ func TestSuspendedDatabaseIsVerifiedOnRequestAndAtItsInterval(t *testing.T) {
 // verifyNow requests a verification.
 func (w *world) verifyNow(request string) {
 	w.Helper()
-	w.kubectl("", "annotate", "adb", "shop", "--overwrite", v1alpha1.VerifyRequestedAtAnnotation+"="+request)
+	w.annotate("adb", "shop", v1alpha1.VerifyRequestedAtAnnotation, request)
 }
 
 // verified waits until a request has been answered with a consistent ledger.
@@ -204,7 +204,7 @@ func TestLedgerThatAResyncRepairedIsVerifiedAtOnce(t *testing.T) {
 	time.Sleep(time.Until(before.Add(time.Second))) // times in status are whole seconds
 
 	w.sql(own, "DELETE FROM referral.credit WHERE user_id = 'bob'")
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=repair")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "repair")
 	campaign := w.rcamp("invite-friends")
 	await(w, campaign, "compared", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "repair" })
 	if campaign.Status.DriftCorrected == 0 {

@@ -80,10 +80,10 @@ func TestLastEventAgreesWithStatus(t *testing.T) {
 	for range 5 {
 		w.secret("shop-db", map[string]string{"uri": "nonsense"})
 		w.patch("adb", "shop", `{"maxConnections":5}`)
-		w.kubectl("", "annotate", "adb", "shop", "--overwrite", v1alpha1.RequestedAtAnnotation+"="+time.Now().String())
+		w.annotate("adb", "shop", v1alpha1.RequestedAtAnnotation, time.Now().String())
 		agrees(w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidURIReason))
 		w.secret("shop-db", map[string]string{"uri": own.URI})
-		w.kubectl("", "annotate", "adb", "shop", "--overwrite", v1alpha1.RequestedAtAnnotation+"="+time.Now().String())
+		w.annotate("adb", "shop", v1alpha1.RequestedAtAnnotation, time.Now().String())
 		agrees(w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.ReadyReason))
 	}
 }

@@ -49,7 +49,7 @@ func TestDiffShowsNothingOnceTheSamplesAreInForce(t *testing.T) {
 			w.awaitReady(w.rpol("five-dollars"))
 			w.awaitReady(w.adb("shop"))
 			w.shop(own, oneFriend)
-			w.kubectl("", "annotate", "rcamp", "every-field", v1alpha1.RequestedAtAnnotation+"=2026-11-22T10:00:00Z")
+			w.annotate("rcamp", "every-field", v1alpha1.RequestedAtAnnotation, "2026-11-22T10:00:00Z")
 			await(w, w.rcamp("every-field"), "compared", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt != "" })
 
 			output, err := w.cluster.Kubectl(t.Context(), declared, append([]string{"diff", "--namespace", w.namespace, "-f", "-"}, flags...)...)

@@ -39,7 +39,7 @@ func TestOutageUnderAMinuteShowsOnTheDatabaseOnly(t *testing.T) {
 	w.ahead.Store(int64(-time.Hour)) // however long this test takes, the outage is short
 	proxy.Swallow()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at
+	w.annotate("rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation, "none") // has it looked at
 	proxy.Pass()
 	w.awaitReady(adb)
 	w.awaitQuiet(campaign, policy, adb)
@@ -92,7 +92,7 @@ func TestOutageUnderAMinuteErasesNoIncident(t *testing.T) {
 	w.ahead.Store(int64(-time.Hour)) // however long this test takes, the outage is short
 	proxy.Swallow()
 	w.awaitReason(adb, metav1.ConditionFalse, v1alpha1.UnreachableReason)
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=none") // has it looked at
+	w.annotate("rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation, "none") // has it looked at
 	w.awaitQuiet(campaign)
 	proxy.Pass()
 	w.awaitReady(adb)
@@ -136,9 +136,13 @@ func TestOutageEndsNoRollout(t *testing.T) {
 	await(w, campaign, "held under the new terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credits[0].Held == "7.00" })
 }
 
-// crowd is enough campaigns to keep all reconcilers from everything else for longer than patience,
-// if each of them had to find out by itself that its database does not answer.
-const crowd = 200
+// crowd is enough campaigns to keep all reconcilers from everything else for longer than
+// crowdPatience, if each of them had to find out by itself that its database does not answer: that
+// takes five seconds.
+const (
+	crowd         = 110
+	crowdPatience = time.Minute
+)
 
 // A database that swallows packets delays no other database, however many campaigns have to be
 // declared in it.
@@ -157,10 +161,12 @@ func TestBlackHoledDatabaseDelaysNoOtherTenant(t *testing.T) {
 			if readyBefore {
 				w.awaitReady(w.rpol("five-dollars")) // and so every campaign
 				hole.Swallow()
-				w.kubectl("", "patch", "rpol", "five-dollars", "--type=merge", "-p", `{"spec":{"holdPeriod":"1h"}}`)
+				w.patch("rpol", "five-dollars", `{"holdPeriod":"1h"}`)
 			}
+			w.patience = crowdPatience
 			w.apply(shopYAML + "---" + inviteFriendsYAML)
 			w.awaitReady(w.rcamp("invite-friends"))
+			w.patience = patience
 			w.awaitReason(w.adb("hole"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 			healthy := meta.FindStatusCondition(w.ready(w.rcamp("invite-friends")), v1alpha1.ReadyCondition)
 			black := meta.FindStatusCondition(w.ready(w.adb("hole")), v1alpha1.ReadyCondition)

@@ -23,11 +23,6 @@ func (w *world) friends(own *testworld.Database, names ...string) {
 	}
 }
 
-func (w *world) patch(kind, name, spec string) {
-	w.Helper()
-	w.kubectl("", "patch", kind, name, "--type=merge", "-p", `{"spec":`+spec+`}`)
-}
-
 func TestBudgetIsNotExceededAndReportsExhaustion(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)

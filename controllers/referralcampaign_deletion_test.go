@@ -109,13 +109,12 @@ func TestFinalizersOfOthersStay(t *testing.T) {
 			return slices.Equal(slices.Sorted(slices.Values(c.Finalizers)), finalizers)
 		}
 	}
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":["`+
-		strings.Join(append(others, v1alpha1.Finalizer), `","`)+`"]}}`)
+	w.merge("rcamp", "invite-friends", `{"metadata":{"finalizers":["`+strings.Join(append(others, v1alpha1.Finalizer), `","`)+`"]}}`)
 	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Retain"}`)
 	await(w, campaign, "without our finalizer", has(others...))
 	w.patch("rcamp", "invite-friends", `{"deletionPolicy":"Reverse"}`)
 	await(w, campaign, "with our finalizer again", has(append(others, v1alpha1.Finalizer)...))
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	w.merge("rcamp", "invite-friends", `{"metadata":{"finalizers":null}}`)
 }
 
 func TestFinalizerFollowsDeletionPolicyReverse(t *testing.T) {
@@ -167,7 +166,7 @@ func TestReversalEndsWithItsObject(t *testing.T) {
 	check(t, w.client.Delete(t.Context(), campaign))
 	w.awaitTerminating("1 pair is still to be reversed")
 	w.stop()
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"Retain"}}`)
+	w.merge("rcamp", "invite-friends", `{"metadata":{"finalizers":null},"spec":{"deletionPolicy":"Retain"}}`)
 	w.awaitGone(campaign)
 	w.startManager()
 	w.eventually("closed", func() bool { return value[string](w, own, campaignMode) == "Closed" })
@@ -295,7 +294,7 @@ func TestReverseWithoutDatabaseReleasesTheCampaign(t *testing.T) {
 		"its object does not exist": func(w *world, _ *testworld.Proxy) {
 			check(w, w.client.Delete(w.Context(), w.adb("shop")))
 			w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InUseReason)
-			w.kubectl("", "patch", "adb", "shop", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+			w.merge("adb", "shop", `{"metadata":{"finalizers":null}}`)
 			w.awaitGone(w.adb("shop"))
 		},
 	} {

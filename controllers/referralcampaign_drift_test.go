@@ -24,7 +24,7 @@ func TestRequestedResyncIsAnsweredWhenItHasEnded(t *testing.T) {
 		"Tue Dec  1 10:00:00 UTC 2026", // as date(1) writes it in the C locale
 		strings.Repeat("again ", 200),
 	} {
-		w.kubectl("", "annotate", "rcamp", "invite-friends", "--overwrite", v1alpha1.RequestedAtAnnotation+"="+moment)
+		w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, moment)
 		await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool {
 			return c.Status.LastHandledReconcileAt == moment && c.Status.LastResyncTime != nil
 		})
@@ -41,7 +41,7 @@ func TestRepairedDriftIsOneEvent(t *testing.T) {
 	campaign := w.rcamp("invite-friends")
 	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs.Granted == 1 })
 	w.sql(own, "SET session_replication_role = replica; DELETE FROM referral.pair WHERE user_id = 'bob'")
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation+"=now")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "now")
 	await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "now" })
 	await(w, campaign, "put right", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.DriftCorrected > 0 })
 	w.awaitEvent("DriftCorrected", "repaired drift: 1 pair")
@@ -52,7 +52,7 @@ func TestRepairedDriftIsOneEvent(t *testing.T) {
 	// Neither a restart nor a resync that finds nothing records it again.
 	w.stop()
 	w.startManager()
-	w.kubectl("", "annotate", "rcamp", "invite-friends", "--overwrite", v1alpha1.RequestedAtAnnotation+"=again")
+	w.annotate("rcamp", "invite-friends", v1alpha1.RequestedAtAnnotation, "again")
 	await(w, campaign, "answered", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.LastHandledReconcileAt == "again" })
 	w.settled()
 	w.awaitMore(campaign, 0) // the reconcile that answered records events last
@@ -77,7 +77,7 @@ func TestReversalsForMissingRowsWaitForPermission(t *testing.T) {
 		!strings.Contains(lost.Message, "of 120 pairs, of 200 held or granted, are missing") {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)
 	}
-	w.kubectl("", "annotate", "rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation+"=incident-6")
+	w.annotate("rcamp", "invite-friends", v1alpha1.AllowReversalsAnnotation, "incident-6")
 	w.patch("rcamp", "invite-friends", `{"suspend": true}`)
 	await(w, campaign, "suspended, with the incident", func(c *v1alpha1.ReferralCampaign) bool {
 		stalled := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.StalledCondition)

@@ -149,7 +149,7 @@ func TestInvalidPolicyLeavesTheTermsInForce(t *testing.T) {
 	await(w, campaign, "granted under the old terms", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "5.00 USD" })
 
 	// What the campaign itself says goes on being declared.
-	w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.patch("rcamp", "invite-friends", `{"suspend":true}`)
 	w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Suspended" {
 		t.Errorf("mode: %s", mode)
@@ -282,7 +282,7 @@ func TestSuspendedCampaignAppendsNoLedgerEntry(t *testing.T) {
 	for range 3 {
 		granted := value[int](w, own, entries)
 		w.eventually("granting", func() bool { return value[int](w, own, entries) > granted+5 })
-		w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+		w.patch("rcamp", "invite-friends", `{"suspend":true}`)
 		w.awaitReason(campaign, metav1.ConditionTrue, v1alpha1.SuspendedReason)
 		acknowledged := value[int](w, own, entries)
 		w.eventually("piling up", func() bool {
@@ -291,7 +291,7 @@ func TestSuspendedCampaignAppendsNoLedgerEntry(t *testing.T) {
 		if after := value[int](w, own, entries); after != acknowledged {
 			t.Fatalf("%d ledger entries when it was acknowledged, %d later", acknowledged, after)
 		}
-		w.kubectl("", "patch", "rcamp", "invite-friends", "--type=merge", "-p", `{"spec":{"suspend":false}}`)
+		w.patch("rcamp", "invite-friends", `{"suspend":false}`)
 		w.awaitReady(campaign)
 	}
 }

@@ -13,16 +13,16 @@ import (
 // After a restore of the API server's storage the database has declarations of later generations.
 func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 	const suspends, resumes, epoch = `{"suspend":true}`, `{"suspend":false}`, "; UPDATE referral.meta SET epoch = epoch + 1"
-	for name, test := range map[string]struct {
-		restored  string // what is in force is three edits ahead
-		edits     []string
-		kind      string
-		object    func(*world) conditioned
-		says      string
-		succeeded func(*world, *testworld.Database) bool
+	for what, test := range map[string]struct {
+		restored   string // what is in force is three edits ahead
+		edits      []string
+		kind, name string // of what is edited
+		object     func(*world) conditioned
+		says       string
+		succeeded  func(*world, *testworld.Database) bool
 	}{
 		"of a campaign": {
-			restored: "UPDATE referral.campaign SET generation = generation + 3" + epoch, edits: []string{suspends, resumes, suspends}, kind: "rcamp/invite-friends",
+			restored: "UPDATE referral.campaign SET generation = generation + 3" + epoch, edits: []string{suspends, resumes, suspends}, kind: "rcamp", name: "invite-friends",
 			object: func(w *world) conditioned { return w.rcamp("invite-friends") },
 			says:   "edit the spec until metadata.generation is 4, or delete it with deletionPolicy Retain and apply it again",
 			succeeded: func(w *world, own *testworld.Database) bool {
@@ -31,7 +31,7 @@ func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 		},
 		"of a policy": {
 			restored: "UPDATE referral.campaign SET policy_generation = policy_generation + 3" + epoch,
-			edits:    []string{`{"holdPeriod":"1h"}`, `{"holdPeriod":"2h"}`, `{"holdPeriod":"3h"}`}, kind: "rpol/five-dollars",
+			edits:    []string{`{"holdPeriod":"1h"}`, `{"holdPeriod":"2h"}`, `{"holdPeriod":"3h"}`}, kind: "rpol", name: "five-dollars",
 			object: func(w *world) conditioned { return w.rcamp("invite-friends") },
 			says:   "metadata.generation is 4, or delete it and apply it again",
 			succeeded: func(w *world, own *testworld.Database) bool {
@@ -39,7 +39,7 @@ func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 			},
 		},
 		"of a database": {
-			restored: "UPDATE referral.owner SET generation = 4", edits: []string{suspends, resumes, suspends}, kind: "adb/shop",
+			restored: "UPDATE referral.owner SET generation = 4", edits: []string{suspends, resumes, suspends}, kind: "adb", name: "shop",
 			object: func(w *world) conditioned { return w.adb("shop") },
 			says:   "edit the spec until metadata.generation is 4",
 			succeeded: func(w *world, own *testworld.Database) bool {
@@ -47,12 +47,12 @@ func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 			},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			w, own := newShop(t)
 			w.sql(own, test.restored)
 			for i, edit := range test.edits {
-				w.kubectl("", "patch", test.kind, "--type=merge", "-p", `{"spec":`+edit+`}`)
+				w.patch(test.kind, test.name, edit)
 				if i > 0 {
 					continue
 				}
@@ -78,9 +78,9 @@ func TestCampaignIsSuspendedInADatabaseWhoseSpecIsIgnored(t *testing.T) {
 	t.Parallel()
 	w, own := newShop(t)
 	w.sql(own, "UPDATE referral.owner SET generation = 9")
-	w.kubectl("", "patch", "adb/shop", "--type=merge", "-p", `{"spec":{"attribution":"FirstTouch"}}`)
+	w.patch("adb", "shop", `{"attribution":"FirstTouch"}`)
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
-	w.kubectl("", "patch", "rcamp/invite-friends", "--type=merge", "-p", `{"spec":{"suspend":true}}`)
+	w.patch("rcamp", "invite-friends", `{"suspend":true}`)
 	w.awaitReason(w.rcamp("invite-friends"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
 	if mode := value[string](w, own, "SELECT mode FROM referral.campaign"); mode != "Suspended" {
 		t.Errorf("the campaign is %s", mode)

@@ -80,8 +80,8 @@ func TestPlanSaysWhatTheEditThenPays(t *testing.T) {
 	if now := value[int64](w, own, "SELECT count(*) FROM referral.ledger"); now != entries {
 		t.Errorf("a plan wrote %d ledger entries", now-entries)
 	}
-	w.kubectl("", "patch", "rpol", "five-dollars", "--type=merge", "-p",
-		`{"spec":{"revisionScope":"AllPairs","rewards":[{"name":"inviter","beneficiary":"Referrer","fixed":{"amount":"7.00","currency":"USD"}}]}}`)
+	w.patch("rpol", "five-dollars",
+		`{"revisionScope":"AllPairs","rewards":[{"name":"inviter","beneficiary":"Referrer","fixed":{"amount":"7.00","currency":"USD"}}]}`)
 	await(w, w.rcamp("invite-friends"), "paid as planned", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Credit == "7.00 USD" })
 	columns := strings.Fields(w.kubectl("", "get", "rplan", "raise", "--no-headers"))
 	if got := strings.Join(columns[:8], " "); got != "raise invite-friends True Done 2.00 USD 0.00 USD" {
@@ -336,7 +336,7 @@ func TestPlansOfOneNamespaceDoNotDelayThoseOfAnother(t *testing.T) {
 // neighbour is the same world in another namespace. It is called before the manager is started.
 func (w *world) neighbour() *world {
 	w.Helper()
-	other := &world{TB: w.TB, client: w.client, cluster: w.cluster, operator: w.operator}
+	other := &world{TB: w.TB, client: w.client, cluster: w.cluster, operator: w.operator, patience: w.patience}
 	other.namespace = testworld.NewNamespace(w, w.cluster)
 	other.grantRights()
 	w.neighbours = append(w.neighbours, other.namespace)

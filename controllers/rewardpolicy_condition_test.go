@@ -14,9 +14,9 @@ import (
 // ask gives the policy a condition.
 func (w *world) ask(condition string) {
 	w.Helper()
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"qualification": map[string]any{"condition": condition}}})
+	spec, err := json.Marshal(map[string]any{"qualification": map[string]any{"condition": condition}})
 	check(w, err)
-	w.kubectl("", "patch", "rpol", "five-dollars", "--type=merge", "-p", string(patch))
+	w.patch("rpol", "five-dollars", string(spec))
 }
 
 func TestInvalidConditionShowsWhenThePolicyIsApplied(t *testing.T) {

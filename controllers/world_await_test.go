@@ -18,18 +18,16 @@ import (
 // await reads an object until is reports true, and returns the object.
 func await[T client.Object](w *world, object T, want string, is func(T) bool) T {
 	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
+	for began := time.Now(); ; pauseSince(began) {
 		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
 		if err == nil && is(object) {
 			return object
 		}
-		if time.Now().After(deadline) {
+		if time.Since(began) > w.patience {
 			object.SetManagedFields(nil)
 			encoded, _ := yaml.Marshal(object)
 			w.Fatalf("not %s: %v\n%s", want, err, encoded)
 		}
-		pause(20 * time.Millisecond)
 	}
 }
 
@@ -63,17 +61,15 @@ func (w *world) awaitReady(object conditioned) {
 
 func (w *world) awaitGone(object client.Object) {
 	w.Helper()
-	deadline := time.Now().Add(patience)
-	for {
+	for began := time.Now(); ; pauseSince(began) {
 		err := w.client.Get(w.Context(), client.ObjectKeyFromObject(object), object)
 		if apierrors.IsNotFound(err) {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Since(began) > w.patience {
 			encoded, _ := yaml.Marshal(object)
 			w.Fatalf("%s is still there: %v\n%s", object.GetName(), err, encoded)
 		}
-		pause(20 * time.Millisecond)
 	}
 }
 
@@ -88,8 +84,8 @@ func besideVerified(object conditioned) []metav1.Condition {
 // eventually waits until is returns true.
 func (w *world) eventually(want string, is func() bool) {
 	w.Helper()
-	for deadline := time.Now().Add(patience); !is(); pause(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	for began := time.Now(); !is(); pauseSince(began) {
+		if time.Since(began) > w.patience {
 			w.Fatalf("not %s", want)
 		}
 	}
@@ -102,4 +98,9 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func pause(wait time.Duration) { time.Sleep(wait) }
+// pauseSince waits before the next look at something that is awaited since began: the longer the
+// wait, the fewer the looks.
+func pauseSince(began time.Time) {
+	const shortest, longest = 20 * time.Millisecond, 200 * time.Millisecond
+	time.Sleep(min(max(time.Since(began)/10, shortest), longest))
+}

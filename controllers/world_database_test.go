@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -52,15 +53,57 @@ func (w *world) exec(uri, statement string, arguments ...any) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience) // also when the test has ended
 	defer cancel()
-	connection, err := pgx.Connect(ctx, uri)
-	check(w, err)
-	defer func() { _ = connection.Close(ctx) }()
+	session := w.session(ctx, uri)
+	defer session.Release()
 	mode := pgx.QueryExecModeExec
 	if len(arguments) == 0 {
 		mode = pgx.QueryExecModeSimpleProtocol // several statements
 	}
-	_, err = connection.Exec(ctx, statement, append([]any{mode}, arguments...)...)
+	_, err := session.Exec(ctx, statement, append([]any{mode}, arguments...)...)
 	check(w, err)
+	_, err = session.Exec(ctx, "DISCARD ALL", pgx.QueryExecModeSimpleProtocol) // forgets what the statement has set
+	check(w, err)
+}
+
+// sessions are pools by URI, for statements that need no session of their own: to start one takes as
+// long as dozens of them.
+type sessions struct {
+	mu    sync.Mutex
+	pools map[string]*pgxpool.Pool
+}
+
+// session returns a session that is as new, until it is released.
+func (w *world) session(ctx context.Context, uri string) *pgxpool.Conn {
+	w.Helper()
+	session, err := w.sharedPool(uri).Acquire(ctx)
+	check(w, err)
+	return session
+}
+
+// sharedPool returns the pool of a URI. It closes when the test ends.
+func (w *world) sharedPool(uri string) *pgxpool.Pool {
+	w.Helper()
+	w.sessions.mu.Lock()
+	defer w.sessions.mu.Unlock()
+	if pool := w.sessions.pools[uri]; pool != nil {
+		return pool
+	}
+	config, err := pgxpool.ParseConfig(uri)
+	check(w, err)
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec // tests alter tables
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	check(w, err)
+	if w.sessions.pools == nil {
+		w.sessions.pools = map[string]*pgxpool.Pool{}
+	}
+	w.sessions.pools[uri] = pool
+	w.Cleanup(func() {
+		w.sessions.mu.Lock()
+		defer w.sessions.mu.Unlock()
+		delete(w.sessions.pools, uri) // what cleans up later makes another
+		pool.Close()
+	})
+	return pool
 }
 
 func (w *world) pool(uri string) *pgxpool.Pool {
@@ -74,10 +117,9 @@ func (w *world) pool(uri string) *pgxpool.Pool {
 // value is a query's one value, as the administrator sees it.
 func value[T any](w *world, own *testworld.Database, statement string, arguments ...any) T {
 	w.Helper()
-	connection, err := pgx.Connect(w.Context(), own.AdminURI)
-	check(w, err)
-	defer func() { _ = connection.Close(context.Background()) }()
+	session := w.session(w.Context(), own.AdminURI)
+	defer session.Release()
 	var got T
-	check(w, connection.QueryRow(w.Context(), statement, arguments...).Scan(&got))
+	check(w, session.QueryRow(w.Context(), statement, arguments...).Scan(&got))
 	return got
 }

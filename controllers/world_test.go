@@ -66,11 +66,13 @@ type world struct {
 	registry   *hosting.Registry
 	log        *logBuffer
 	logger     logr.Logger
-	reconciles *reconciles  // by the manager that was started last
-	ahead      atomic.Int64 // how far the manager's clock is, in nanoseconds
-	stop       func()       // ends the manager
-	endHosts   func()       // ends the registry
-	secrets    []string     // passwords that must not show up anywhere
+	reconciles *reconciles   // by the manager that was started last
+	ahead      atomic.Int64  // how far the manager's clock is, in nanoseconds
+	stop       func()        // ends the manager
+	endHosts   func()        // ends the registry
+	secrets    []string      // passwords that must not show up anywhere
+	sessions   sessions      // of this test with its databases
+	patience   time.Duration // how long it waits for anything
 }
 
 var scheme = func() *runtime.Scheme {
@@ -80,6 +82,27 @@ var scheme = func() *runtime.Scheme {
 	}
 	return s
 }()
+
+// sharedAdministrator returns the client with all rights that all worlds use. It knows from the first
+// world on which kinds the API server has.
+var sharedAdministrator = sync.OnceValues(func() (client.Client, error) {
+	cluster, err := testworld.SharedControlPlane(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return client.New(cluster.Config(), client.Options{Scheme: scheme})
+})
+
+// shippedRoles applies the roles that config ships, once: they are those of the whole API server.
+var shippedRoles = sync.OnceValue(func() error {
+	cluster, err := testworld.SharedControlPlane(context.Background())
+	if err != nil {
+		return err
+	}
+	_, err = cluster.Kubectl(context.Background(), "", "apply", "--server-side", "-f", filepath.Join("..", "config", "rbac", "role.yaml"),
+		"-f", filepath.Join("..", "config", "access", "secret_reader_role.yaml"))
+	return err
+})
 
 // newWorld starts a manager in a new namespace.
 func newWorld(t testing.TB) *world {
@@ -93,9 +116,9 @@ func newWorld(t testing.TB) *world {
 func newQuietWorld(t testing.TB) *world {
 	t.Helper()
 	cluster := testworld.Cluster(t)
-	administrator, err := client.New(cluster.Config(), client.Options{Scheme: scheme})
+	administrator, err := sharedAdministrator()
 	check(t, err)
-	w := &world{TB: t, cluster: cluster, client: administrator, log: &logBuffer{}}
+	w := &world{TB: t, cluster: cluster, client: administrator, log: &logBuffer{}, patience: patience}
 	w.namespace = testworld.NewNamespace(t, cluster)
 	if os.Getenv("RECORD") != "" {
 		w.recordObjects()
@@ -113,9 +136,7 @@ func newQuietWorld(t testing.TB) *world {
 // grantRights binds the roles that config ships in the world's namespace.
 func (w *world) grantRights() {
 	w.Helper()
-	_, err := w.cluster.Kubectl(w.Context(), "", "apply", "--server-side", "-f", filepath.Join("..", "config", "rbac", "role.yaml"),
-		"-f", filepath.Join("..", "config", "access", "secret_reader_role.yaml"))
-	check(w, err)
+	check(w, shippedRoles())
 	for _, role := range []string{"referral-operator-manager", "referral-operator-secret-reader"} {
 		check(w, w.client.Create(w.Context(), &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: role},
@@ -211,11 +232,6 @@ func (w *world) kubectl(input string, arguments ...string) string {
 	output, err := w.cluster.Kubectl(w.Context(), input, append([]string{"--namespace", w.namespace}, arguments...)...)
 	check(w, err)
 	return output
-}
-
-func (w *world) apply(manifest string) {
-	w.Helper()
-	w.kubectl(manifest, "apply", "--server-side", "-f", "-")
 }
 
 func (w *world) secret(name string, data map[string]string) {
