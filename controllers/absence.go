@@ -24,8 +24,8 @@ const mostGone = 10_000
 // absence distinguishes a campaign whose object was deleted from one whose object is absent. The
 // first is closed at once, the second absenceGrace after its database became Ready in this process.
 //
-//	seen by this process, and gone  → deleted: closed, and never declared again by that object. It is
-//	                                  gone, too, where a new object of the name refers to another database
+//	seen by this process, and gone  → deleted: closed, and never declared again by that object
+//	replaced in another database    → deleted from the first
 //	never seen by this process      → absent: closed after absenceGrace; it may come back
 //	refers to another database      → absent, until the schema is given back
 //
@@ -38,7 +38,7 @@ type absence struct {
 
 	mu    sync.Mutex
 	seen  map[client.ObjectKey]sighting                       // campaigns
-	gone  map[client.ObjectKey]map[client.ObjectKey]types.UID // by database: campaigns of seen whose objects are gone
+	gone  map[client.ObjectKey]map[client.ObjectKey]types.UID // by database: campaigns that were seen in it, and whose objects are gone
 	ready map[client.ObjectKey]readiness                      // databases
 }
 

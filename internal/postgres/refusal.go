@@ -35,8 +35,8 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 
 // watched returns errTLSRefused for the byte by which a server refuses TLS, errOtherProtocol if it
 // answers the request for TLS as Postgres never does, and errTooMuch once the server has sent more
-// than it may; see limits.go. The driver makes a connection in one goroutine
-// and reads in one goroutine at a time, so the fields about TLS need no lock.
+// than it may; see limits.go. The driver makes a connection in one goroutine and reads in one
+// goroutine at a time, so the fields about TLS need no lock.
 type watched struct {
 	net.Conn
 	sent      bool // the first message was sent

@@ -1,6 +1,7 @@
 -- Removes the visitor from at most $2 actions of the user $1, and returns from how many it did: a
--- trigger may keep a row as it is. Skips actions that a writer has locked. The rows of a portion are changed by ctid: the planner does not expect that a user has
--- many rows, and may read all of them for each.
+-- trigger may keep a row as it is. Skips actions that a writer has locked. The rows of a portion are
+-- changed by ctid: the planner does not expect that a user has many rows, and may read all of them
+-- for each.
 -- Uses action_pkey.
 WITH portion AS MATERIALIZED (
     SELECT ctid
