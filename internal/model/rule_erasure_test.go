@@ -200,8 +200,9 @@ func (m *model) fix(user string) {
 	m.fixing[user] = fixed{attributed, notAttributed}
 }
 
-// haveFixed ends the fixing: the engine is done, and the fixed attributions name no touch. Why a
-// pair of a referee without an attribution does not count is taken over from the system.
+// haveFixed ends the fixing: the engine is done, and the fixed attributions name no touch. Where the
+// touches that say why a pair does not count were moved before its referee was decided, the reason is
+// taken over from the system.
 func (h *history) haveFixed() {
 	for user := range h.fixing {
 		if a, ok := h.attributions[user]; ok && a.source == "Touch" {
@@ -210,25 +211,24 @@ func (h *history) haveFixed() {
 		}
 	}
 	for key, p := range h.pairs {
-		if h.mayHaveLostReason(key.user, p) {
+		if _, fixes := h.fixing[key.user]; fixes && h.isUnattributed(key.user, p) {
 			p.reason = h.seen.pairs[key].reason
 		}
 	}
 	clear(h.fixing)
 }
 
-// mayHaveLostReason reports whether the system may say NotAttributed of the pair where the model
-// knows better: the touches that say why may have been moved before the referee was decided. That
-// is so while attributions are being fixed, of a pair without an attribution that was never
-// admitted.
-func (m *model) mayHaveLostReason(user string, p *pair) bool {
-	_, fixes := m.fixing[user]
+// isUnattributed reports whether the pair is Reversed for the reason that its referee has no
+// attribution, and was never admitted.
+func (m *model) isUnattributed(user string, p *pair) bool {
 	_, attributed := m.attributions[user]
-	return fixes && !attributed && p.state == "Reversed" && p.ordinal == 0 && p.reason != "PurchaseRemoved"
+	return !attributed && p.state == "Reversed" && p.ordinal == 0 && p.reason != "PurchaseRemoved"
 }
 
 // settled removes from the comparison what may differ for the moment. While attributions are being
-// fixed, that is the touch that they name, and reasons that may have been lost.
+// fixed, that is the touch that they name. Then, and while a campaign is being reversed, which
+// enqueues referees only when it ends, it is also the reason of a pair
+// that isUnattributed: the touches may have been moved already.
 func (m *model) settled(c comparison) comparison {
 	c.Attributions, c.Pairs = maps.Clone(c.Attributions), maps.Clone(c.Pairs)
 	for user := range m.fixing {
@@ -239,7 +239,8 @@ func (m *model) settled(c comparison) comparison {
 	}
 	for key, p := range c.Pairs {
 		user, _, _ := strings.Cut(key, "/")
-		if m.mayHaveLostReason(user, &p) {
+		_, fixes := m.fixing[user]
+		if (fixes || m.isReversing()) && m.isUnattributed(user, &p) {
 			p.reason = "NotAttributed"
 			c.Pairs[key] = p
 		}
