@@ -204,7 +204,8 @@ func TestLinksInMemoryWorkDuringAnOutage(t *testing.T) {
 	w.expect("other", "unavailable")
 	w.now = w.now.Add(time.Hour)
 	w.expect("ends", "ended")
-	if after := w.proxy.Accepted(); after != before {
+	// The connection that was tried in order to find out may be accepted only now.
+	if after := w.proxy.Accepted(); after > before+1 {
 		t.Errorf("%d connections were tried while the database was known to be away", after-before)
 	}
 
