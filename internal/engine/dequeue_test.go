@@ -2,7 +2,7 @@ package engine
 
 import "testing"
 
-func TestExpansionContinuesAtTheFurthestPointAndBeginsAgainAtTheLeast(t *testing.T) {
+func TestExpansionReachesItsEndAndBeginsAgain(t *testing.T) {
 	for _, test := range []struct {
 		name                 string
 		kind                 string

@@ -88,7 +88,7 @@ func TestRevisionWithAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
 
 // So does a pair whose purchase is corrected to another currency, in which its share would be outside
 // the budget.
-func TestPurchaseCorrectedToAnotherCurrencyThanTheBudgetReversesThePair(t *testing.T) {
+func TestPurchaseCorrectedOutOfTheBudgetReversesThePair(t *testing.T) {
 	const mismatch = "p1 Reversed CurrencyMismatch"
 	for _, c := range []struct {
 		name    string
