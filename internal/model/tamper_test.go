@@ -133,6 +133,39 @@ func TestAlteredPairOfAReversedCampaignStaysAsItWas(t *testing.T) {
 	}
 }
 
+// What it was granted and what was taken back does not say whether a pair was admitted since its
+// campaign was declared again.
+func TestAlteredPairKeepsItsOrdinalAfterItsCampaignIsDeclaredAgain(t *testing.T) {
+	s := newShop(t)
+	for _, column := range []string{"reversed pair.checksum", "reversed pair.allowed and credits"} {
+		for name, history := range map[string][]operation{
+			"denied before, not admitted since": {
+				addOverride{User: "bob", Purchase: "p1", Verdict: "Deny"}, converge{},
+				reverseCampaign{Campaign: "one"}, converge{},
+				again{Campaign: "one", Mode: "Open"}, converge{},
+			},
+			"held and denied since": {
+				reverseCampaign{Campaign: "one"}, converge{},
+				again{Campaign: "one", Mode: "Open"}, addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 99}, converge{},
+				addOverride{User: "bob", Purchase: "p1", Verdict: "Deny"}, converge{},
+			},
+		} {
+			t.Run(column+", "+name, func(t *testing.T) {
+				s.play(t, slices.Concat([]operation{
+					declare{Campaign: "one", Window: 720, Policy: terms{Every: true, Rewards: fiveDollars, Hold: 3}, Scope: "NewPairs"},
+					addLink{Code: "a", Campaign: "one", Referrer: "eve"},
+					addSignup{User: "bob", Code: "a", At: 80},
+					addPurchase{User: "bob", ID: "p1", Amount: 1000, Currency: "USD", At: 85},
+					converge{},
+				}, history, []operation{
+					resync{Tampered: column},
+					noOverride{User: "bob", Purchase: "p1"}, converge{Again: true},
+				}))
+			})
+		}
+	}
+}
+
 func TestResyncRestoresTheWaitlistRowOfAGrowingPair(t *testing.T) {
 	nineDollars := terms{Every: true, Rewards: []rewardTerms{{Name: "inviter", Amount: 900, Currency: "USD"}}}
 	newShop(t).play(t, []operation{

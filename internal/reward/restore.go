@@ -127,10 +127,13 @@ func (p *Pair) takenBack() bool {
 	return p != nil && p.State == Reversed && p.Reason == CampaignDeleted
 }
 
-// ordinalBefore returns the ordinal of a pair whose ledger entries cancel out: it was admitted
-// before, unless it was taken back with its campaign, see TakeBack.
+// ordinalBefore returns the ordinal of a pair that has no credit, though the ledger has entries of
+// it. A row that does not claim credit says so itself. Else the pair was admitted before, unless its
+// newest entries took it back with its campaign, see TakeBack.
 func (r *Remains) ordinalBefore() int64 {
 	switch {
+	case r.Row != nil && !r.Row.State.Occupies():
+		return r.Row.Ordinal
 	case r.Ledger.Reason == CampaignDeleted:
 		return 0
 	case r.Row != nil:

@@ -12,7 +12,7 @@ func usd(amount int64) []Credit {
 
 func TestRestorePrefersLedgerThenCreditsThenRow(t *testing.T) {
 	row := func(state State, ordinal int64) *Pair {
-		return &Pair{PurchaseID: "p1", Campaign: "c", Revision: 1, State: state, Reason: HoldPeriod, Order: 7, Ordinal: ordinal, Allowed: true}
+		return &Pair{PurchaseID: "p1", Campaign: "c", ReferrerID: "anna", Revision: 1, State: state, Reason: HoldPeriod, Order: 7, Ordinal: ordinal, Allowed: true}
 	}
 	granted := &Entered{Campaign: "c", Revision: 1, Reason: Qualified, Credits: usd(500)}
 	takenBack := &Entered{Campaign: "c", Revision: 1, Reason: Refunded}
@@ -34,6 +34,12 @@ func TestRestorePrefersLedgerThenCreditsThenRow(t *testing.T) {
 		{"a pair that was taken back with its campaign is decided anew, and so has no ordinal",
 			Remains{Ledger: &Entered{Campaign: "c", Revision: 1, Reason: CampaignDeleted}},
 			Pair{State: Reversed, Reason: CampaignDeleted, Campaign: "c", Revision: 1}},
+		{"a pair that was reversed, then taken back with its campaign and decided anew keeps the row's lack of an ordinal",
+			Remains{Row: row(Reversed, 0), Ledger: takenBack},
+			Pair{State: Reversed, Reason: Refunded, Campaign: "c", Revision: 1, Order: 7, Allowed: true}},
+		{"a pair that was taken back with its campaign, held anew and reversed keeps the ordinal of its row",
+			Remains{Row: row(Reversed, 3), Ledger: &Entered{Campaign: "c", Revision: 1, Reason: CampaignDeleted}},
+			Pair{State: Reversed, Reason: CampaignDeleted, Campaign: "c", Revision: 1, Order: 7, Ordinal: 3, Allowed: true}},
 		{"a place on the waitlist makes a lost pair Waiting there", Remains{Place: &Place{Campaign: "c", ReferrerID: "anna", Order: 9}},
 			Pair{State: Waiting, Campaign: "c", Revision: 1, Order: 9}},
 		{"a place wins over an altered row of another state, whose ordinal is worth nothing",
