@@ -929,3 +929,41 @@ func TestPurchaseCorrectedToAnotherCurrencyThanTheBudget(t *testing.T) {
 		})
 	}
 }
+
+// The pair is judged as an admitted one, and then as one that may be admitted again. Both times it
+// must be Reversed for the same reason, whatever has happened to its campaign.
+func TestWithdrawnAllowStaysTheReason(t *testing.T) {
+	s := newShop(t)
+	euros := []rewardTerms{{Name: "inviter", Amount: 300, Currency: "EUR"}}
+	admitted := declare{Campaign: "one", Window: 720, Budget: 1000, Currency: "EUR", Policy: terms{Every: true, Rewards: euros}, Scope: "NewPairs"}
+	otherBudget, ended, narrow := admitted, admitted, admitted
+	otherBudget.Budget, otherBudget.Currency, otherBudget.Policy.Rewards = 2500, "USD", fiveDollars
+	ended.Ends = 91
+	narrow.Window = 1
+	for name, c := range map[string]struct {
+		signup operation
+		edit   declare
+	}{
+		"the budget has another currency now":  {addSignup{User: "ann", Code: "a", At: 92, Prints: []string{"x"}}, otherBudget},
+		"the campaign ended before the signup": {addSignup{User: "ann", Code: "a", At: 92, Prints: []string{"x"}}, ended},
+		"the window has become too narrow":     {addSignup{User: "ann", Visitor: "v1", At: 92, Prints: []string{"x"}}, narrow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.play(t, []operation{
+				admitted,
+				addLink{Code: "a", Campaign: "one", Referrer: "bob"},
+				addSignup{User: "bob", At: 90, Prints: []string{"x"}},
+				addTouch{Visitor: "v1", ID: "t1", Code: "a", At: 80},
+				c.signup,
+				addPurchase{User: "ann", ID: "p1", Amount: 1000, Currency: "USD", At: 99},
+				addOverride{User: "ann", Purchase: "p1", Verdict: "Allow"},
+				converge{},
+				c.edit,
+				converge{},
+				noOverride{User: "ann", Purchase: "p1"},
+				converge{},
+				resync{},
+			})
+		})
+	}
+}

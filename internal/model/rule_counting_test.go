@@ -12,10 +12,14 @@ func (m *model) judge(v *verdict) string {
 		// Rule 8: sticky. Its own facts at its own revision, and nothing else.
 		return m.judgeOwn(v)
 	case v.pair.admitted() && !v.lapsed:
-		// To be admitted again it has to pass judgeOthers too. The reason of judgeOwn comes first,
-		// so that it stays.
-		if reason := m.judgeOwn(v); reason != "" {
+		// To be admitted again it has to pass judgeOthers too. The reasons of judgeOwn come first, so
+		// that they stay; one of them is a shared fingerprint after an Allow was withdrawn.
+		reason := m.judgeOwn(v)
+		switch {
+		case reason != "":
 			return reason
+		case v.override != "Allow" && m.sharesFingerprint(v):
+			return "SharedFingerprint"
 		}
 		return m.judgeOthers(v)
 	}

@@ -37,12 +37,13 @@ var admittedChecks = []check{
 
 // readmissionChecks apply after admittedChecks to a Reversed pair before it is admitted again, and
 // to a pair that leavesBudget. They come second, so that the reason of a refunded pair stays
-// Refunded whatever happens to campaigns and other people's facts.
+// Refunded whatever happens to campaigns and other people's facts. Of them the one that
+// allowWithdrawn stands for comes first, so that the reason of a pair stays when it is Reversed.
 var readmissionChecks = []check{
+	{RuleSharedFingerprint, sharedFingerprint, describeFingerprint},
 	{RuleCampaignPeriod, outsideCampaign, describeCampaignPeriod},
 	{RuleAttributionWindow, outsideAttributionWindow, describeAttributionWindow},
 	{RuleBudgetCurrency, offBudget, describeBudgetCurrency},
-	{RuleSharedFingerprint, sharedFingerprint, describeFingerprint},
 }
 
 // judge finds the reason why a candidate does not count by itself, without regard to other
