@@ -287,7 +287,8 @@ func (b *batch) loadCapacities(ctx context.Context, shares []*share) error {
 		q.Queue(b.statement("load_budget"), budgets, currencies, amounts, freed).Query(b.each([]any{&name, &left, &admitted, &rollingOut}, func() {
 			s := byName[name]
 			s.capacity.BudgetLeft = min(left, reward.MostBudgetLeft)
-			s.capacity.AdmittedPairs, s.capacity.RollingOut = admitted, rollingOut
+			// The referees of a resumed campaign that this batch enqueues may have to grow.
+			s.capacity.AdmittedPairs, s.capacity.RollingOut = admitted, rollingOut || slices.Contains(b.resumed, name)
 		}))
 	}
 	if len(referrers) > 0 {

@@ -136,6 +136,63 @@ func TestNewerEditStopsTheRolloutInProgress(t *testing.T) {
 	s.expect("another rollout reaches all", underTerms, "4 41")
 }
 
+// Rule 6: an edit stops the rollout that a suspension interrupted, or kept from beginning.
+func TestSuspensionStopsARolloutUntilTheCampaignIsResumed(t *testing.T) {
+	const friends = 40
+	seven := revised(2, 700, reward.AllPairs)
+	six := revised(3, 600, reward.NewPairs)
+	suspended := func(generation int64) func(*database.Declaration) { return inMode(reward.Suspended, generation) }
+	resumed := func(generation int64) func(*database.Declaration) { return inMode(reward.Open, generation) }
+	for _, c := range []struct {
+		name    string
+		batches int // before the campaign is suspended
+		then    func(*shop)
+		all     bool // whether the edit reaches all pairs in the end
+	}{
+		{"resumed", 6, func(s *shop) { s.declare("invite", fiveDollars(), seven, resumed(4)) }, true},
+		{"resumed without its policy", 6, func(s *shop) {
+			s.declare("invite", fiveDollars(), seven, inMode(reward.PolicyMissing, 4), func(d *database.Declaration) { d.Terms = nil })
+		}, true},
+		{"closed", 6, func(s *shop) {
+			_, err := database.CloseCampaign(s.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
+			testworld.Must(s, err)
+		}, true},
+		{"resumed by a newer edit", 6, func(s *shop) { s.declare("invite", fiveDollars(), six, resumed(4)) }, false},
+		{"edited, then resumed", 6, func(s *shop) {
+			s.declare("invite", fiveDollars(), six, suspended(4))
+			s.converge()
+			s.declare("invite", fiveDollars(), six, resumed(5))
+		}, false},
+		{"suspended before it began, and resumed", 0, func(s *shop) { s.declare("invite", fiveDollars(), seven, resumed(4)) }, true},
+		{"suspended before it began, and edited", 0, func(s *shop) { s.declare("invite", fiveDollars(), six, resumed(4)) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars())
+			s.arrive(1, friends)
+			s.converge()
+			s.declare("invite", fiveDollars(), seven)
+			s.steps(c.batches)
+			s.declare("invite", fiveDollars(), seven, suspended(3))
+			reached := s.rows(rolledOutTo)
+			s.converge()
+			s.consistent()
+			s.expect("while it is suspended", rolledOutTo, reached...)
+			moved := s.rows("SELECT count(*) FROM referral.pair WHERE user_id <= (SELECT reached FROM referral.rollout)")[0]
+			if c.batches > 0 && (moved == "0" || moved == fmt.Sprint(friends)) {
+				t.Fatalf("%s pairs of %d were reached: the rollout was not suspended in the middle", moved, friends)
+			}
+			if c.all {
+				moved = fmt.Sprint(friends)
+			}
+			c.then(s)
+			s.converge()
+			s.expect("moved in the end", "SELECT count(*) FROM referral.pair WHERE revision = 2", moved)
+			s.resyncsWithoutDrift()
+		})
+	}
+}
+
 // Limits are no part of a revision.
 func TestEditOfLimitsAloneAddsNoRevision(t *testing.T) {
 	s := newShop(t)
@@ -205,24 +262,53 @@ func TestGrowthsOfARolloutBeyondTheBudgetAreServedInAdmissionOrder(t *testing.T)
 	}
 	for _, c := range []struct {
 		name      string
+		batches   int
 		meanwhile func(*shop)
 		want      string
 	}{
-		{"undisturbed", func(*shop) {}, firstTen},
-		{"a pair arrives", func(s *shop) { s.arrive(41, 41) }, firstTen},
-		{"a refund frees enough for three more, less its own", func(s *shop) { s.refund("u033", 2000) }, "2 3 4 5 6 7 8 9 10 11 12 13"},
-		{"suspended and resumed", func(s *shop) {
+		{"undisturbed", 4, func(*shop) {}, firstTen},
+		{"a pair arrives", 4, func(s *shop) { s.arrive(41, 41) }, firstTen},
+		{"a refund frees enough for three more, less its own", 4, func(s *shop) { s.refund("u033", 2000) }, "2 3 4 5 6 7 8 9 10 11 12 13"},
+		{"suspended and resumed", 4, func(s *shop) {
 			s.declare("invite", fiveDollars(), raised, inMode(reward.Suspended, 3))
 			s.converge()
 			s.declare("invite", fiveDollars(), raised, func(d *database.Declaration) { d.Generation, d.Policy.Generation = 4, 2 })
 		}, firstTen},
-		{"a resync", func(s *shop) { testworld.Must(s, s.engine.Resync(s.Context())) }, firstTen},
+		{"suspended when it has come to all", 0, func(s *shop) {
+			suspendWhenReached(s, raised)
+			s.declare("invite", fiveDollars(), raised, inMode(reward.Open, 4))
+			s.converge()
+		}, firstTen},
+		{"suspended when it has come to all, and resumed beside a fact of one of the last", 0, func(s *shop) {
+			suspendWhenReached(s, raised)
+			s.expect("it is in the shard of the campaign", "SELECT referral.shard_of('u007') = referral.shard_of('invite')", "true")
+			s.write("UPDATE referral.purchase SET amount = 3000 WHERE user_id = 'u007'")
+			s.declare("invite", fiveDollars(), raised, inMode(reward.Open, 4))
+			s.converge()
+		}, firstTen},
+		{"suspended when it has come to all, and resumed without its policy", 0, func(s *shop) {
+			suspendWhenReached(s, raised)
+			s.declare("invite", fiveDollars(), raised, inMode(reward.PolicyMissing, 4), func(d *database.Declaration) { d.Terms = nil })
+			s.converge()
+		}, firstTen},
+		{"suspended when it has come to all, and edited for new pairs", 0, func(s *shop) {
+			suspendWhenReached(s, raised)
+			edited := func(d *database.Declaration) {
+				raised(d)
+				revised(3, 600, reward.NewPairs)(d)
+			}
+			s.declare("invite", fiveDollars(), edited, inMode(reward.Suspended, 4))
+			s.converge()
+			s.declare("invite", fiveDollars(), edited, inMode(reward.Open, 5))
+			s.converge()
+		}, firstTen},
+		{"a resync", 4, func(s *shop) { testworld.Must(s, s.engine.Resync(s.Context())) }, firstTen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newShop(t)
 			s.orderedAgainstUserIDs()
 			s.declare("invite", fiveDollars(), raised)
-			s.steps(4)
+			s.steps(c.batches)
 			s.consistent()
 			c.meanwhile(s)
 			s.steps(1000)
@@ -231,6 +317,23 @@ func TestGrowthsOfARolloutBeyondTheBudgetAreServedInAdmissionOrder(t *testing.T)
 			s.resyncsWithoutDrift()
 			s.expect("grown after a resync", grown, c.want)
 		})
+	}
+}
+
+// suspendWhenReached suspends a campaign whose rollout has come to all referees, before any of them
+// is decided.
+func suspendWhenReached(s *shop, raised func(*database.Declaration)) {
+	s.Helper()
+	for s.rows("SELECT reached_all FROM referral.rollout")[0] != "true" {
+		testworld.Must(s, s.newEngine(engine.Options{}).Attempts(s.Context(), 1))
+	}
+	s.expect("moved", "SELECT count(*) FROM referral.pair WHERE revision = 2", "0")
+	s.declare("invite", fiveDollars(), raised, inMode(reward.Suspended, 3))
+	s.converge()
+	status, err := database.ReadStatus(s.Context(), s.db)
+	testworld.Must(s, err)
+	if rollout := status.Campaigns[0].Rollout; rollout == nil || rollout.Done || rollout.Decided > 0 {
+		s.Errorf("the status says of a rollout that has moved no pair: %+v", rollout)
 	}
 }
 

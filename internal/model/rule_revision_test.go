@@ -73,11 +73,11 @@ func (c *campaign) withdrawn(number int) bool {
 	return false
 }
 
-// unfinished checks that the rollout of each campaign's newest revision has come to its end, which
-// no mode of the campaign prevents. A newer revision stops the rollouts before it where they are.
+// unfinished checks that the rollout of each campaign's newest revision has come to its end, unless
+// the campaign is suspended. A newer revision stops the rollouts before it where they are.
 func (m *model) unfinished() (complaints []string) {
 	for name, c := range m.campaigns {
-		if n := len(c.revisions); n > 0 && c.revisions[n-1].rollout != nil && !c.revisions[n-1].rollout.all {
+		if n := len(c.revisions); n > 0 && c.mode != suspended && c.revisions[n-1].rollout != nil && !c.revisions[n-1].rollout.all {
 			complaints = append(complaints, fmt.Sprintf("the rollout of revision %d of %s ended at %q", n, name, c.revisions[n-1].rollout.reached))
 		}
 	}
@@ -94,7 +94,11 @@ func (h *history) roll(w write) {
 		ReachedAll bool `json:"reached_all"`
 	}
 	must(h.t, json.Unmarshal(w.now, &is))
-	r := h.campaigns[is.Campaign].revisions[is.Revision-1].rollout
+	c := h.campaigns[is.Campaign]
+	if c.mode == suspended {
+		h.disagree("a rollout of a suspended campaign goes on", string(w.now))
+	}
+	r := c.revisions[is.Revision-1].rollout
 	h.steps = append(h.steps, step{r, *r})
 	r.reached, r.all = is.Reached, is.ReachedAll
 }
@@ -152,7 +156,7 @@ func TestRolloutThatDoesNotEndIsADisagreement(t *testing.T) {
 		want  string
 	}{
 		"whose change is lost":                    {[]operation{loseRollout{}}, "the system is not done"},
-		"whose change is lost while it is closed": {[]operation{loseRollout{}, closeCampaign{"one"}}, "the system is not done"},
+		"whose change is lost while it is closed": {[]operation{closeCampaign{"one"}, loseRollout{}}, "the system is not done"},
 		"that a newer revision stopped":           {[]operation{loseRollout{}, declare{Campaign: "one", Window: 720, Policy: fiveEach, Scope: "AllPairs"}}, ""},
 		"of a suspended campaign":                 {[]operation{again{"one", suspended}}, ""},
 		"of a campaign without its policy":        {[]operation{again{"one", policyMissing}}, ""},

@@ -16,7 +16,8 @@ SELECT split_part(current_setting('server_version'), ' ', 1),
        c.declared_at, c.budget_amount, c.budget_currency,
        p.awaiting_purchase, p.waiting, p.held, p.granted, p.reversed, p.condition_errors, p.changed_at,
        ro.revision, least(p.revised - ro.revised_before, ro.total)::bigint, ro.total,
-       ro.enqueued_up_to IS NOT NULL AND NOT referral.pending_up_to(ro.enqueued_up_to),
+       ro.enqueued_up_to IS NOT NULL AND NOT referral.pending_up_to(ro.enqueued_up_to)
+       AND NOT EXISTS (SELECT FROM referral.deferred AS d WHERE d.campaign = c.name), -- else the rollout moves their pairs later
        k.credits,
        s.ended_at, coalesce(s.ended_at > clock_timestamp(), false), coalesce(s.handled, ''), coalesce(s.drift_corrected, 0), coalesce(s.found, ''),
        i.id, coalesce(i.reported, 0), coalesce(i.present, 0),

@@ -1,9 +1,11 @@
 -- Enqueues what remains to be done though its change was lost: the rest of rollouts of newest
--- revisions, and campaigns that are not suspended or closed any more and have deferred referees.
+-- revisions of campaigns that are not suspended, and campaigns that are not suspended or closed any
+-- more and have deferred referees.
 -- Reads tables rollout and campaign whole. Uses revision_pkey, deferred_pkey and change_key.
 WITH unfinished AS (
     SELECT 'Rollout' AS kind, o.campaign, o.reached AS resume_after
       FROM referral.rollout AS o
+      JOIN referral.campaign AS c ON c.name = o.campaign AND c.mode <> 'Suspended'
      WHERE NOT o.reached_all
        AND o.revision = (SELECT max(r.revision) FROM referral.revision AS r WHERE r.campaign = o.campaign)
     UNION ALL

@@ -3,9 +3,10 @@
 -- campaign. A step reads the next @limit attributions of whatever campaign, so that it costs the
 -- same for a small campaign, and records how far the rollout of the newest revision has come; one
 -- that a newer revision stopped stays where it is. What is left of the walk of a stopped rollout
--- does not count for the newest: only a step that begins where that has come. The last step records
--- the transaction up to which referees were enqueued.
--- Uses attribution_pkey, revision_pkey and rollout_pkey.
+-- does not count for the newest: only a step that begins where that has come. Nor does a step count
+-- while the campaign is suspended: its pairs are moved after it is resumed, unless an edit stops the
+-- rollout before. The last step records the transaction up to which referees were enqueued.
+-- Uses attribution_pkey, revision_pkey, rollout_pkey and campaign_pkey.
 WITH rollout AS (
     SELECT * FROM unnest(@keys::text[], @resume_after::text[]) AS r(campaign, resume_after)
 ), step AS (
@@ -31,4 +32,5 @@ UPDATE referral.rollout AS o
   FROM rollout AS r
   LEFT JOIN unfinished AS u ON u.campaign = r.campaign
  WHERE o.campaign = r.campaign AND NOT o.reached_all AND r.resume_after <= o.reached
-   AND o.revision = (SELECT max(v.revision) FROM referral.revision AS v WHERE v.campaign = r.campaign);
+   AND o.revision = (SELECT max(v.revision) FROM referral.revision AS v WHERE v.campaign = r.campaign)
+   AND EXISTS (SELECT FROM referral.campaign AS c WHERE c.name = r.campaign AND c.mode <> 'Suspended');
