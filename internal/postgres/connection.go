@@ -121,7 +121,8 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 
 // useCodecs makes a connection use the codecs of this package.
 func useCodecs(ctx context.Context, connection *pgx.Conn) error {
-	return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection), useShortNumerics(ctx, connection))
+	return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection), useShortNumerics(ctx, connection),
+		useBoundedValues(ctx, connection))
 }
 
 // keepConnection reports whether a connection may be used again after an error of the server. A

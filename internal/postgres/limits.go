@@ -48,8 +48,8 @@ const (
 	writingBytes = 16 << 20
 	bufferBytes  = 8 << 10
 
-	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, and rowBytes for
-	// what a row takes in memory beside them.
+	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, the elements of
+	// arrays, and rowBytes for what a row takes in memory beside them.
 	rowsBytes = 16 << 20
 	rowBytes  = 64
 )

@@ -53,8 +53,7 @@ func TestLargeNumericsAreRefusedBeforeTheyAreComputed(t *testing.T) {
 		"a large exponent":              {pgtype.NumericOID, 1, number(1, math.MaxInt16, 0), new(int64)},
 		"a small exponent":              {pgtype.NumericOID, 1, number(1, math.MinInt16, 0), new(int64)},
 		"a large scale":                 {pgtype.NumericOID, 1, number(1, 0, math.MaxInt16), new(int64)},
-		"an array of large exponents":   {pgtype.NumericArrayOID, 1, array(number(1, math.MaxInt16, 0), 100_000), new([]int64)},
-		"an array of large texts":       {pgtype.NumericArrayOID, 0, []byte("{" + string(text) + "}"), new([]int64)},
+		"an array of large exponents":   {pgtype.NumericArrayOID, 1, array(number(1, math.MaxInt16, 0), 10_000), new([]int64)},
 		"an array with many digits":     {pgtype.NumericArrayOID, 1, array(number(math.MaxUint16, 0, 1), 30), new([]int64)},
 	} {
 		t.Run(name, func(t *testing.T) {
