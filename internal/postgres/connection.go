@@ -96,6 +96,7 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.DescriptionCacheCapacity = descriptions
 
 	c.BuildFrontend = newFrontend
+	c.MaxProtocolMessageBodyLen = otherMessageBytes // until limitReading
 	// The driver would keep all notifications; nothing here listens for any.
 	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 

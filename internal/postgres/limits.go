@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A tenant's database is a server that this process must not trust. Time is bounded by the contexts
@@ -35,6 +37,11 @@ const (
 	// which no context interrupts: it is some 25 ms. Postgres' default is 4096.
 	scramIterations = 100_000
 
+	// probeBytes bounds each message until the server has answered a ping, and while CheckServer finds
+	// out what it is: any number of databases may be connecting at a time, and nothing bounds what all
+	// of them hold. Before, in a login, otherMessageBytes bounds each.
+	probeBytes = 16 << 10
+
 	// loginBytes bounds everything that a server sends until a connection is ready.
 	loginBytes = 1 << 20
 
@@ -58,8 +65,9 @@ const (
 var errTooMuch = errors.New("the server sends more than is accepted")
 
 // limitReading lets the connection read up to readBytes from now on, and up to writingBytes of
-// buffers while it writes.
+// buffers while it writes. It ends the limits of a login and of probe.
 func limitReading(connection *pgx.Conn) {
+	connection.PgConn().Frontend().SetMaxBodyLen(0) // inspector bounds each message
 	conn := connection.PgConn().Conn()
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
@@ -68,6 +76,17 @@ func limitReading(connection *pgx.Conn) {
 		w.remaining.Store(readBytes)
 		w.buffers.Store(writingBytes)
 	}
+}
+
+// probe runs a function with a connection on which no message may have more than probeBytes.
+func (db *DB) probe(ctx context.Context, do func(*pgxpool.Conn) error) error {
+	connection, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return db.names.clean(err)
+	}
+	defer connection.Release()
+	connection.Conn().PgConn().Frontend().SetMaxBodyLen(probeBytes)
+	return do(connection)
 }
 
 // read counts bytes that were read. It returns an error once they exceed a limit. Nothing else
