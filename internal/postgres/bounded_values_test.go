@@ -60,7 +60,7 @@ func TestServerMayNotMakeTheDriverParseLargeValues(t *testing.T) {
 				return valued(c, test.oid, test.format, test.value)
 			})), postgres.DefaultSchema)
 			var err error
-			grown := testworld.HeapGrowth(func() { err = db.QueryBare(t.Context(), "SELECT 1").Scan(test.into) })
+			grown := testworld.HeapGrowth(func() { err = db.QueryRow(t.Context(), "SELECT 1").Scan(test.into) })
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v", err)
 			}

@@ -95,14 +95,17 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = descriptions
 
-	c.BuildFrontend = newFrontend
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		c.BuildFrontend = new(attempt).newFrontend
+		return nil
+	}
 	c.MaxProtocolMessageBodyLen = otherMessageBytes // until limitReading
 	// The driver would keep all notifications; nothing here listens for any.
 	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 
 	config.AfterConnect = useCodecs
 	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
-		limitReading(connection)
+		limitReading(connection, readBytes)
 		return true, nil
 	}
 
