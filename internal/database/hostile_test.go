@@ -1,6 +1,8 @@
 package database_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/referral-operator/referral-operator/internal/database"
@@ -33,6 +35,23 @@ func TestDefaultsOfDatabaseAndRoleChangeNothing(t *testing.T) {
 			testworld.Must(t, err)
 			if len(status.Campaigns) != 1 || status.Campaigns[0].Mode != database.Closed || !status.Suspended {
 				t.Errorf("%+v", status)
+			}
+		})
+	}
+}
+
+// A server may answer a list of names with an array in text format.
+func TestServerMayNotAnswerWithLargeArrays(t *testing.T) {
+	names := slices.Repeat([]string{"a"}, 1<<20)
+	for name, answers := range map[string]testworld.Answers{
+		"roles":             {"The listed roles that do not exist": {names, false}},
+		"columns of grants": {"The listed roles that do not exist": {[]string(nil), false}, "The rights that must be granted": {"GRANT", "a", "link", "INSERT", names}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, answers.Serve(t), postgres.DefaultSchema)
+			err := database.GrantRoles(t.Context(), db, database.Roles{Writers: []string{"a"}})
+			if err == nil || !strings.Contains(err.Error(), "the server sends an array in text format") {
+				t.Errorf("error %.1000v", err)
 			}
 		})
 	}

@@ -64,15 +64,14 @@ func migrate(ctx context.Context, db *postgres.DB) error {
 }
 
 // bootstrap creates the schema and the table of migrations that have run. A role that may not
-// create schemas can use one that was created for it.
+// create schemas can use one that was created for it; see checkOwners.
 func bootstrap(ctx context.Context, db *postgres.DB) error {
-	var hasSchema, hasTable bool
-	err := db.QueryRow(ctx, queries.Get("bootstrap_state"), string(db.Schema)).Scan(&hasSchema, &hasTable)
-	if err != nil || hasTable {
+	found, err := checkOwners(ctx, db, db.Schema)
+	if err != nil || found.migrations {
 		return err
 	}
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if !hasSchema {
+		if !found.schema {
 			if _, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{string(db.Schema)}.Sanitize()); err != nil {
 				return err
 			}

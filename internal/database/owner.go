@@ -48,7 +48,8 @@ type Claimed struct {
 // Any object may claim a schema without an owner. The same installation and name under a new UID
 // takes over from an owner that gave the schema up or has been silent for five minutes. Other
 // objects get an *ErrOwnedByAnother, unless takeOver is the UID of the present owner. Batches of
-// the owner before roll back.
+// the owner before roll back. A schema of a Postgres role that might give itself the operator's
+// rights is not claimed; see checkOwners.
 func Claim(ctx context.Context, db *postgres.DB, id Identity, takeOver string) (Claimed, error) {
 	err := Heartbeat(ctx, db, id)
 	if _, another := errors.AsType[*ErrOwnedByAnother](err); !another {
@@ -56,6 +57,9 @@ func Claim(ctx context.Context, db *postgres.DB, id Identity, takeOver string) (
 	}
 	var claimed Claimed
 	err = transact(ctx, db, func(tx pgx.Tx) error {
+		if _, err := checkOwners(ctx, tx, db.Schema); err != nil {
+			return err
+		}
 		claimed, err = claim(ctx, tx, db, id, takeOver)
 		return err
 	})

@@ -95,13 +95,17 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 	c.StatementCacheCapacity = 0
 	c.DescriptionCacheCapacity = descriptions
 
-	c.BuildFrontend = newFrontend
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		c.BuildFrontend = new(attempt).newFrontend
+		return nil
+	}
+	c.MaxProtocolMessageBodyLen = otherMessageBytes // until limitReading
 	// The driver would keep all notifications; nothing here listens for any.
 	c.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 
 	config.AfterConnect = useCodecs
 	config.PrepareConn = func(_ context.Context, connection *pgx.Conn) (bool, error) {
-		limitReading(connection)
+		limitReading(connection, readBytes)
 		return true, nil
 	}
 
@@ -121,7 +125,8 @@ func ParseConfig(raw string, declared *TLS) (*pgxpool.Config, error) {
 
 // useCodecs makes a connection use the codecs of this package.
 func useCodecs(ctx context.Context, connection *pgx.Conn) error {
-	return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection), useShortNumerics(ctx, connection))
+	return errors.Join(useTextColumns(ctx, connection), useFiniteTimes(ctx, connection), useShortNumerics(ctx, connection),
+		useBoundedValues(ctx, connection))
 }
 
 // keepConnection reports whether a connection may be used again after an error of the server. A

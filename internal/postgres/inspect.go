@@ -22,9 +22,11 @@ var errTooManyIterations = errors.New("the server asks for too many iterations o
 //
 // A message is one byte for its kind, four for the length of the rest, and a body.
 type inspector struct {
-	server *bufio.Reader
-	began  bool // the first message has arrived
-	unread int  // bytes of the current message that the driver has not read
+	server  *bufio.Reader
+	counter *watched // counts what is read; nil in no connection of this package
+	attempt *attempt
+	began   bool // the first message has arrived
+	unread  int  // bytes of the current message that the driver has not read
 
 	parameters map[string]int  // bytes by name
 	types      map[uint32]bool // OIDs
@@ -34,9 +36,16 @@ type inspector struct {
 
 const headerBytes = 5
 
-// newFrontend makes the driver's reader and writer of messages.
-func newFrontend(r io.Reader, w io.Writer) *pgproto3.Frontend {
+// attempt is one attempt to connect, which makes connections one after the other until one is ready.
+type attempt struct {
+	iterations int // of SCRAM, in the logins of all of them
+}
+
+// newFrontend makes the driver's reader and writer of the messages of a connection.
+func (a *attempt) newFrontend(r io.Reader, w io.Writer) *pgproto3.Frontend {
 	return pgproto3.NewFrontend(&inspector{
+		counter:    watchedOf(w),
+		attempt:    a,
 		server:     bufio.NewReaderSize(r, headerBytes+keptMessageBytes),
 		parameters: make(map[string]int),
 		types:      make(map[uint32]bool),
@@ -105,6 +114,9 @@ func (i *inspector) inspect() error {
 			return err
 		}
 	}
+	if i.counter != nil && i.counter.remaining.Add(-int64(max(0, countedBytes-size))) < 0 {
+		return errTooMuch
+	}
 	i.unread = size
 	return nil
 }
@@ -159,10 +171,16 @@ func (i *inspector) checkIterations(body []byte) error {
 	_, rest, _ := bytes.Cut(body[4:], []byte(","))
 	_, last, _ := bytes.Cut(rest, []byte(","))
 	if iterations, err := strconv.Atoi(string(bytes.TrimPrefix(last, []byte("i=")))); err == nil {
-		i.iterations += max(0, min(iterations, scramIterations+1))
+		iterations = max(0, min(iterations, scramIterations+1))
+		i.iterations += iterations
+		i.attempt.iterations += iterations
 	}
 	if i.iterations > scramIterations {
 		return fmt.Errorf("%w: at most %d are accepted; lower its scram_iterations and set the user's password again", errTooManyIterations, scramIterations)
+	}
+	if i.attempt.iterations > attemptIterations {
+		return fmt.Errorf("%w: at most %d are accepted of all hosts together; lower their scram_iterations and set the user's password again",
+			errTooManyIterations, attemptIterations)
 	}
 	return nil
 }

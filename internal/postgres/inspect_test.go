@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/referral-operator/referral-operator/internal/postgres"
 )
@@ -153,6 +155,56 @@ func TestServerMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
 				t.Errorf("%d logins were computed", got)
 			}
 		})
+	}
+}
+
+// An attempt to connect tries each address of each host.
+func TestServersOfOneAttemptMayOrderOnlySoManyRoundsOfSCRAM(t *testing.T) {
+	const each, hosts = 90_000, 8
+	computed := make(chan int, hosts)
+	addresses := make([]string, hosts)
+	for n := range addresses {
+		addresses[n] = listen(t, func(c io.ReadWriter) error {
+			backend := pgproto3.NewBackend(c, c)
+			if _, err := backend.ReceiveStartupMessage(); err != nil {
+				return err
+			}
+			err := scram(backend, each)
+			if err == nil {
+				computed <- each
+			}
+			return err
+		})
+	}
+	_, err := postgres.Open(t.Context(), postgres.Config{URI: uriOf(strings.Join(addresses, ",")), Schema: postgres.DefaultSchema})
+	if err == nil || !strings.Contains(postgres.Message(err), "of all hosts together") {
+		t.Errorf("error %v", err)
+	}
+	if got := len(computed); got != 4 {
+		t.Errorf("%d logins were computed", got)
+	}
+}
+
+// Each message takes processor time, however short it is.
+func TestServerMayNotSendShortMessagesWithoutEnd(t *testing.T) {
+	queryBare := func(db *postgres.DB) error { return db.QueryBare(t.Context(), "SELECT 1").Scan(new(int)) }
+	queryRow := func(db *postgres.DB) error { return db.QueryRow(t.Context(), "SELECT 1").Scan(new(int)) }
+	for _, test := range []struct {
+		query    func(*postgres.DB) error
+		notices  int
+		accepted bool
+	}{
+		{queryBare, 3_000, true}, {queryBare, 6_000, false}, // at each of its four statements
+		{queryRow, 20_000, true}, {queryRow, 1_600_000, false},
+	} {
+		notices := slices.Repeat([]pgproto3.BackendMessage{&pgproto3.NoticeResponse{}}, test.notices)
+		db := open(t, uriOf(listen(t, func(c io.ReadWriter) error {
+			return valued(c, pgtype.Int4OID, 1, []byte{0, 0, 0, 1}, notices...)
+		})), postgres.DefaultSchema)
+		err := test.query(db)
+		if test.accepted != (err == nil) || err != nil && !strings.Contains(err.Error(), "more than is accepted") {
+			t.Errorf("%d notices: %v", test.notices, err)
+		}
 	}
 }
 

@@ -1,11 +1,13 @@
 package postgres
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A tenant's database is a server that this process must not trust. Time is bounded by the contexts
@@ -35,6 +37,15 @@ const (
 	// which no context interrupts: it is some 25 ms. Postgres' default is 4096.
 	scramIterations = 100_000
 
+	// attemptIterations bounds those of all connections of one attempt to connect: it tries each address
+	// of each host, with TLS and without.
+	attemptIterations = 4 * scramIterations
+
+	// probeBytes bounds each message until the server has answered a ping, and while CheckServer finds
+	// out what it is: any number of databases may be connecting at a time, and nothing bounds what all
+	// of them hold. Before, in a login, otherMessageBytes bounds each.
+	probeBytes = 16 << 10
+
 	// loginBytes bounds everything that a server sends until a connection is ready.
 	loginBytes = 1 << 20
 
@@ -42,14 +53,20 @@ const (
 	// once. It is more than the engine reads for its largest referee.
 	readBytes = 96 << 20
 
+	// bareBytes bounds everything that a server sends for one statement of QueryBare.
+	bareBytes = 1 << 20
+
+	// countedBytes is what a shorter message counts: handling it takes processor time.
+	countedBytes = 64
+
 	// writingBytes bounds the buffers of what a server sends while a statement is being sent to it,
 	// until the connection is acquired again. If sending takes long the driver reads meanwhile, and
 	// keeps a buffer of bufferBytes for each read, however little was read.
 	writingBytes = 16 << 20
 	bufferBytes  = 8 << 10
 
-	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, and rowBytes for
-	// what a row takes in memory beside them.
+	// rowsBytes bounds all rows of a statement whose caller keeps them: their values, the elements of
+	// arrays, and rowBytes for what a row takes in memory beside them.
 	rowsBytes = 16 << 20
 	rowBytes  = 64
 )
@@ -57,17 +74,34 @@ const (
 // errTooMuch means that the server sent more than one use of a connection may take.
 var errTooMuch = errors.New("the server sends more than is accepted")
 
-// limitReading lets the connection read up to readBytes from now on, and up to writingBytes of
-// buffers while it writes.
-func limitReading(connection *pgx.Conn) {
-	conn := connection.PgConn().Conn()
+// limitReading lets the connection read so many bytes from now on, and up to writingBytes of buffers
+// while it writes. It ends the limits of a login and of probe.
+func limitReading(connection *pgx.Conn, bytes int64) {
+	connection.PgConn().Frontend().SetMaxBodyLen(0) // inspector bounds each message
+	if w := watchedOf(connection.PgConn().Conn()); w != nil {
+		w.remaining.Store(bytes)
+		w.buffers.Store(writingBytes)
+	}
+}
+
+// watchedOf returns what is below a connection of the driver.
+func watchedOf(conn any) *watched {
 	if encrypted, ok := conn.(*tls.Conn); ok {
 		conn = encrypted.NetConn()
 	}
-	if w, ok := conn.(*watched); ok {
-		w.remaining.Store(readBytes)
-		w.buffers.Store(writingBytes)
+	w, _ := conn.(*watched)
+	return w
+}
+
+// probe runs a function with a connection on which no message may have more than probeBytes.
+func (db *DB) probe(ctx context.Context, do func(*pgxpool.Conn) error) error {
+	connection, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return db.names.clean(err)
 	}
+	defer connection.Release()
+	connection.Conn().PgConn().Frontend().SetMaxBodyLen(probeBytes)
+	return do(connection)
 }
 
 // read counts bytes that were read. It returns an error once they exceed a limit. Nothing else

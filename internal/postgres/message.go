@@ -29,9 +29,10 @@ func Message(err error) string {
 		return ""
 	}
 	words := text(err)
-	var notGranted *ErrNotGranted // names its own remedy
+	var notGranted *ErrNotGranted // these name their own remedies
+	var untrusted *ErrUntrustedOwner
 	class := Classify(err)
-	if remedy, ok := remedies[class]; ok && !errors.As(err, &notGranted) {
+	if remedy, ok := remedies[class]; ok && !errors.As(err, &notGranted) && !errors.As(err, &untrusted) {
 		words = remedy[0] + ": " + words
 		// If the server says which right is missing, its hint is the better remedy.
 		if remedy[1] != "" && (class != ClassPermissionDenied || !hinted(err)) {

@@ -53,15 +53,14 @@ func TestLargeNumericsAreRefusedBeforeTheyAreComputed(t *testing.T) {
 		"a large exponent":              {pgtype.NumericOID, 1, number(1, math.MaxInt16, 0), new(int64)},
 		"a small exponent":              {pgtype.NumericOID, 1, number(1, math.MinInt16, 0), new(int64)},
 		"a large scale":                 {pgtype.NumericOID, 1, number(1, 0, math.MaxInt16), new(int64)},
-		"an array of large exponents":   {pgtype.NumericArrayOID, 1, array(number(1, math.MaxInt16, 0), 100_000), new([]int64)},
-		"an array of large texts":       {pgtype.NumericArrayOID, 0, []byte("{" + string(text) + "}"), new([]int64)},
+		"an array of large exponents":   {pgtype.NumericArrayOID, 1, array(number(1, math.MaxInt16, 0), 10_000), new([]int64)},
 		"an array with many digits":     {pgtype.NumericArrayOID, 1, array(number(math.MaxUint16, 0, 1), 30), new([]int64)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, uriOf(listen(t, func(c io.ReadWriter) error {
 				return valued(c, test.oid, test.format, test.value)
 			})), postgres.DefaultSchema)
-			err := db.QueryBare(t.Context(), "SELECT 1").Scan(test.into)
+			err := db.QueryRow(t.Context(), "SELECT 1").Scan(test.into)
 			if err == nil || !strings.Contains(err.Error(), "a numeric has more digits than any sum has") {
 				t.Errorf("error %v", err)
 			}
@@ -83,8 +82,8 @@ func TestNumericsOfUsualSizeAreRead(t *testing.T) {
 	}
 }
 
-// valued lets any user in, and answers every statement with one row of one value.
-func valued(c io.ReadWriter, oid uint32, format int16, value []byte) error {
+// valued lets any user in, and answers every statement with messages and one row of one value.
+func valued(c io.ReadWriter, oid uint32, format int16, value []byte, beside ...pgproto3.BackendMessage) error {
 	if err := login(c); err != nil {
 		return err
 	}
@@ -108,6 +107,9 @@ func valued(c io.ReadWriter, oid uint32, format int16, value []byte) error {
 		case *pgproto3.Bind:
 			backend.Send(&pgproto3.BindComplete{})
 		case *pgproto3.Execute:
+			for _, message := range beside {
+				backend.Send(message)
+			}
 			backend.Send(&pgproto3.DataRow{Values: [][]byte{value}})
 			backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
 		case *pgproto3.Sync:

@@ -77,7 +77,9 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 func (db *DB) Qualify(sql string) string { return db.Schema.Qualify(sql) }
 
 // Ping returns nil if the server answers.
-func (db *DB) Ping(ctx context.Context) error { return db.names.clean(db.pool.Ping(ctx)) }
+func (db *DB) Ping(ctx context.Context) error {
+	return db.probe(ctx, func(connection *pgxpool.Conn) error { return db.names.clean(connection.Ping(ctx)) })
+}
 
 // Reset closes all connections once they are idle. Call it after a migration: connections remember
 // the columns of statements.

@@ -42,4 +42,12 @@ func (r *boundedRows) Next() bool {
 	return true
 }
 
+// Scan counts the elements of arrays too, which take more than their bytes in a message. The next
+// row ends the rows if these are too many.
+func (r *boundedRows) Scan(targets ...any) error {
+	err := r.Rows.Scan(targets...)
+	r.bytes += arrayBytes(targets)
+	return err
+}
+
 func (r *boundedRows) Err() error { return errors.Join(r.failure, r.Rows.Err()) }

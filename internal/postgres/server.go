@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // oldestVersion is the oldest major version of Postgres that is supported.
@@ -41,11 +43,10 @@ func (e *ErrUnsupportedServer) Error() string {
 // CheckServer returns an *ErrUnsupportedServer unless the server is Postgres of a supported
 // version, and the database is encoded in UTF8.
 func (db *DB) CheckServer(ctx context.Context) error {
-	connection, err := db.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("while connecting: %w", db.names.clean(err))
-	}
-	defer connection.Release()
+	return db.probe(ctx, func(connection *pgxpool.Conn) error { return db.checkServer(ctx, connection) })
+}
+
+func (db *DB) checkServer(ctx context.Context, connection *pgxpool.Conn) error {
 	parameter := connection.Conn().PgConn().ParameterStatus
 	if product := unsupportedParameters(parameter); product != "" { // a query might not be understood
 		return &ErrUnsupportedServer{Product: product}

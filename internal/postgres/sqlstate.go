@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -157,6 +158,7 @@ func classifyLeaf(err error) Class {
 		record      tls.RecordHeaderError
 		network     net.Error
 		notGranted  *ErrNotGranted
+		untrusted   *ErrUntrustedOwner
 		unsupported *ErrUnsupportedServer
 	)
 	switch {
@@ -175,7 +177,7 @@ func classifyLeaf(err error) Class {
 		return ClassCertificateNotTrusted
 	case errors.Is(err, errReadOnly):
 		return ClassReadOnly
-	case errors.As(err, &notGranted):
+	case errors.As(err, &notGranted), errors.As(err, &untrusted):
 		return ClassPermissionDenied
 	case errors.As(err, &unsupported):
 		return ClassUnsupportedServer
@@ -305,4 +307,16 @@ type ErrNotGranted struct{ Statement string }
 
 func (e *ErrNotGranted) Error() string {
 	return "the user of the connection URI may not run " + e.Statement + ": let the owner of the schema do it"
+}
+
+// ErrUntrustedOwner means that a role which the user of the connection URI does not trust owns
+// something that the user would run statements on.
+type ErrUntrustedOwner struct {
+	Object string // such as SCHEMA "referral"
+	Owner  string // the role
+}
+
+func (e *ErrUntrustedOwner) Error() string {
+	return fmt.Sprintf("%s belongs to role %q, which could make the user of the connection URI run its own triggers: drop it, and the operator "+
+		"creates its own; or, if you have checked everything in it, run ALTER %s OWNER TO … with that user", e.Object, e.Owner, e.Object)
 }

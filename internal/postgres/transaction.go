@@ -225,7 +225,8 @@ func (r *ownRows) Err() error { return errors.Join(r.Rows.Err(), r.commitErr) }
 
 // QueryBare returns a row whose Scan runs one statement in one round trip, for a statement that
 // runs ten times a second. Its transaction has the isolation and the search_path of one of Begin;
-// timeouts are the role's defaults. After an error the connection is closed.
+// timeouts are the role's defaults. After an error the connection is closed. The server may send
+// bareBytes.
 func (db *DB) QueryBare(ctx context.Context, sql string, arguments ...any) pgx.Row {
 	return &bareRow{ctx, db, sql, arguments}
 }
@@ -243,8 +244,14 @@ func (r *bareRow) Scan(values ...any) error {
 	batch.Queue(r.db.setBare)
 	batch.Queue(r.sql, r.arguments...)
 	batch.Queue("COMMIT")
-	results := r.db.pool.SendBatch(r.ctx, batch)
-	_, err := results.Exec()
+	connection, err := r.db.pool.Acquire(r.ctx)
+	if err != nil {
+		return r.db.names.clean(err)
+	}
+	defer connection.Release()
+	limitReading(connection.Conn(), bareBytes)
+	results := connection.SendBatch(r.ctx, batch)
+	_, err = results.Exec()
 	if err == nil {
 		_, err = results.Exec()
 	}

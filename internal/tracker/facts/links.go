@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +19,17 @@ type FollowedLink struct {
 // there may be any number.
 const mostActions = 100
 
+// timesByAction is read from a JSON object.
+type timesByAction map[string]int64
+
+// ScanBytes implements pgtype.BytesScanner.
+func (t *timesByAction) ScanBytes(text []byte) error {
+	if err := json.Unmarshal(text, t); err != nil {
+		return fmt.Errorf("while reading how often actions were counted: %w", err)
+	}
+	return nil
+}
+
 // Links returns at most limit of a referrer's links with codes above after, in the order of codes,
 // and whether there are more. Of long ones it returns fewer.
 func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) (links []FollowedLink, more bool, err error) {
@@ -29,7 +41,7 @@ func (s *Store) Links(ctx context.Context, referrerID, after string, limit int) 
 			if err != nil {
 				return err
 			}
-			read, err := p.add(rows, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, &l.Actions) })
+			read, err := p.add(rows, func(l *FollowedLink) []any { return append(l.scan(), &l.Touches, (*timesByAction)(&l.Actions)) })
 			if err != nil || read < most || p.more {
 				return err
 			}
