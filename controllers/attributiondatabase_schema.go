@@ -35,7 +35,7 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 		return r.explain(s, err, v1alpha1.FailedReason)
 	}
 	if s.stale != nil {
-		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "")
+		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "attribution, suspend, retention and roles of its spec are", "")
 	}
 	return nil
 }
@@ -231,13 +231,14 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	return s.keepStale(database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model))
 }
 
-// declareRetention declares how long touches are kept.
+// declareRetention declares how long touches are kept, unless a later generation is in force: a
+// shorter time of an old spec would delete touches.
 func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
 	var kept time.Duration
 	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
 		kept = retention.Touches.Duration
 	}
-	if !s.current() || s.schema.TouchRetention == kept {
+	if !s.current() || s.stale != nil || s.schema.TouchRetention == kept {
 		return nil
 	}
 	ctx, cancel := s.writing(ctx, writeTimeout)
@@ -268,12 +269,13 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 	return nil
 }
 
-// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.
+// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it,
+// unless a later generation is in force: an old spec may lack roles in use.
 //
 // Conditions: RoleNotFound, PermissionDenied.
 func (r *AttributionDatabaseReconciler) grantRoles(ctx context.Context, s *databaseScope) error {
 	what := granted{source: sourceOf(s.adb), db: s.db}
-	if !s.current() || r.granted.recently(s.name, what) {
+	if !s.current() || s.stale != nil || r.granted.recently(s.name, what) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
