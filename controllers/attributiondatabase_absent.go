@@ -86,7 +86,7 @@ func (r *AttributionDatabaseReconciler) closeSomeAbsentCampaigns(ctx context.Con
 // declare the campaign again. It reports whether that has ended a reversal: the report may be older
 // than the end of one that was complete.
 func closeCampaign(ctx context.Context, s *databaseScope, declared database.CampaignStatus, deleted bool) (endedReversal bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	campaign := database.Campaign{OwnerUID: s.identity.UID, Name: declared.Name, UID: declared.UID}
 	if deleted {

@@ -99,7 +99,7 @@ func (r *AttributionDatabaseReconciler) releaseSchema(ctx context.Context, s *da
 		// Ready stays as it is: while it is False, absenceGrace does not run.
 		return &waitingError{requeueAfter: absentInterval, shown: never, err: errors.New("campaigns without an object are being closed")}
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	return database.Release(ctx, s.db, s.identity)
 }

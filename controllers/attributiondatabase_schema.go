@@ -35,13 +35,19 @@ func (r *AttributionDatabaseReconciler) convergeSchema(ctx context.Context, s *d
 		return r.explain(s, err, v1alpha1.FailedReason)
 	}
 	if s.stale != nil {
-		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "")
+		return explainStale(ctx, r.live, s.adb, s.stale.InForce, "attribution, suspend, retention and roles of its spec are", "")
 	}
 	return nil
 }
 
-// prepare runs phases on the connections of the database.
+// prepare runs phases on the connections of the database. After a write the engine polls at once, and
+// no later reconcile decides by a report that is older than the write.
 func (r *AttributionDatabaseReconciler) prepare(ctx context.Context, s *databaseScope, phases ...phase[*databaseScope]) error {
+	defer func() {
+		if s.wrote {
+			r.registry.Stir(s.name)
+		}
+	}()
 	return r.registry.Prepare(withReconcileID(ctx), s.name, func(ctx context.Context, db *postgres.DB) error {
 		s.db = db
 		return runPhases(ctx, s, phases)
@@ -90,12 +96,15 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 }
 
 // observeSchema reads everything of interest with one query, unless nothing has happened in the
-// database since it was last read. Where the schema does not exist, or has other versions, it may
+// database since it was last read, and this reconcile has written nothing. Where the schema does not exist, or has other versions, it may
 // read the versions and the owner alone. A schema of these versions that lacks something is an
 // error.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
-	if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
-		return nil
+	s.quiet = false
+	if !s.wrote {
+		if s.schema, s.quiet = r.registry.QuietReport(s.name); s.quiet {
+			return nil
+		}
 	}
 	s.moment = r.registry.Moment(s.name)
 	gone := r.absence.goneFrom(s.name)
@@ -129,7 +138,7 @@ func (r *AttributionDatabaseReconciler) takeOwnership(ctx context.Context, s *da
 	if s.schema.Versions.Schema == 0 || s.owned() {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, writeTimeout)
+	limited, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	claimed, err := database.Claim(limited, s.db, s.identity, s.adb.Annotations[v1alpha1.TakeOverAnnotation])
 	if other, found := errors.AsType[*database.ErrOwnedByAnother](err); found {
@@ -183,7 +192,7 @@ func (r *AttributionDatabaseReconciler) resume(ctx context.Context, s *databaseS
 }
 
 func setSuspended(ctx context.Context, s *databaseScope, suspended bool) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	if err := database.SetSuspended(ctx, s.db, s.identity.UID, s.adb.Generation, suspended); err != nil {
 		return s.keepStale(err)
@@ -202,7 +211,7 @@ func (r *AttributionDatabaseReconciler) migrate(ctx context.Context, s *database
 	if err := confirmResumption(ctx, r.live, s.adb); err != nil {
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, migrationTimeout)
+	limited, cancel := s.writing(ctx, migrationTimeout)
 	defer cancel()
 	if err := database.Migrate(limited, s.db); err != nil {
 		return &migrationError{err: err}
@@ -217,21 +226,22 @@ func (r *AttributionDatabaseReconciler) declareAttribution(ctx context.Context, 
 	if !s.current() || s.schema.Attribution == model {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	return s.keepStale(database.SetAttribution(ctx, s.db, s.identity.UID, s.adb.Generation, model))
 }
 
-// declareRetention declares how long touches are kept.
+// declareRetention declares how long touches are kept, unless a later generation is in force: a
+// shorter time of an old spec would delete touches.
 func (r *AttributionDatabaseReconciler) declareRetention(ctx context.Context, s *databaseScope) error {
 	var kept time.Duration
 	if retention := s.adb.Spec.Retention; retention != nil && retention.Touches != nil {
 		kept = retention.Touches.Duration
 	}
-	if !s.current() || s.schema.TouchRetention == kept {
+	if !s.current() || s.stale != nil || s.schema.TouchRetention == kept {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := s.writing(ctx, writeTimeout)
 	defer cancel()
 	return database.SetTouchRetention(ctx, s.db, s.identity.UID, kept)
 }
@@ -259,12 +269,13 @@ func (r *AttributionDatabaseReconciler) warnOfPrivilege(ctx context.Context, s *
 	return nil
 }
 
-// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it.
+// grantRoles grants the roles of the spec their rights, and revokes those of roles that left it,
+// unless a later generation is in force: an old spec may lack roles in use.
 //
 // Conditions: RoleNotFound, PermissionDenied.
 func (r *AttributionDatabaseReconciler) grantRoles(ctx context.Context, s *databaseScope) error {
 	what := granted{source: sourceOf(s.adb), db: s.db}
-	if !s.current() || r.granted.recently(s.name, what) {
+	if !s.current() || s.stale != nil || r.granted.recently(s.name, what) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)

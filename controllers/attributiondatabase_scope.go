@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"context"
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,6 +26,7 @@ type databaseScope struct {
 	schema database.Status    // as last observed by observeSchema
 	moment hosting.Moment     // before that
 	quiet  bool               // it was observed by an earlier reconcile, and nothing has happened since
+	wrote  bool               // it has begun to write something that a report shows
 	stale  *database.ErrStale // a setting is older than what is in force; nil: none
 }
 
@@ -45,6 +49,13 @@ func (r *AttributionDatabaseReconciler) newScope(adb *v1alpha1.AttributionDataba
 
 // current reports whether the schema has the versions that this binary writes.
 func (s *databaseScope) current() bool { return s.schema.Versions == database.Known() }
+
+// writing begins a write of something that a report shows, and bounds it. The write may take effect
+// even if it ends with an error.
+func (s *databaseScope) writing(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	s.wrote = true
+	return context.WithTimeout(ctx, timeout)
+}
 
 // owned reports whether this object owns the schema.
 func (s *databaseScope) owned() bool {

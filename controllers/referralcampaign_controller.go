@@ -98,7 +98,7 @@ func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client
 // in force only when its effects show in the counters.
 func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign) []phase[*campaignScope] {
 	if !campaign.DeletionTimestamp.IsZero() {
-		return []phase[*campaignScope]{r.read, r.remove}
+		return []phase[*campaignScope]{r.read, r.reportCounters, r.remove}
 	}
 	phases := []phase[*campaignScope]{
 		r.read,

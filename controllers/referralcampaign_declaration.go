@@ -54,10 +54,10 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 			"the database has recorded that this object (uid %s) was deleted or replaced, so its spec is ignored; if the object "+
 				"should exist, as after a restore of the API server's storage, delete it and apply it again", s.campaign.UID)}
 	case s.declared.LaterGeneration > 0:
-		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.campaign, s.declared.LaterGeneration,
+		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.campaign, s.declared.LaterGeneration, "its spec is",
 			", or delete it with deletionPolicy Retain and apply it again"))
 	case s.declared.LaterPolicyGeneration > 0:
-		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.policy, s.declared.LaterPolicyGeneration,
+		return r.reportIgnored(ctx, s, explainStale(ctx, r.live, s.policy, s.declared.LaterPolicyGeneration, "its spec is",
 			", or delete it and apply it again"))
 	case s.declared.Stale:
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("what the campaign's object declared is being reversed")}

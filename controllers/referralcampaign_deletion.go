@@ -143,7 +143,11 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		if fault := s.host.ReversalFaults[s.identity().Name]; fault != nil {
 			left += "; " + postgres.Message(fault)
 		}
-		return terminating(s.campaign, reversalInterval, left)
+		next := reversalInterval
+		if s.adb.Suspended() {
+			next = recheckInterval // nothing is reversed meanwhile
+		}
+		return terminating(s.campaign, next, left)
 	}
 	return err
 }

@@ -368,3 +368,19 @@ func TestUndeclaredCampaignIsReleasedAtOnce(t *testing.T) {
 	check(t, w.client.Delete(t.Context(), campaign))
 	w.awaitGone(campaign)
 }
+
+// Its pairs are still reversed by refunds, and its status says so.
+func TestCampaignThatIsBeingDeletedReportsItsCounters(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	w.shop(own, oneFriend)
+	campaign := w.rcamp("invite-friends")
+	await(w, campaign, "granted", func(c *v1alpha1.ReferralCampaign) bool { return c.Status.Pairs != nil && c.Status.Pairs.Granted == 1 })
+	w.deleteHeld()
+	w.awaitTerminating("keeps its credits")
+	w.shop(own, "INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) VALUES ('bob', 'order-1', 'r', 2500)")
+	await(w, campaign, "reversed", func(c *v1alpha1.ReferralCampaign) bool {
+		return c.Status.Pairs.Granted == 0 && c.Status.Pairs.Reversed == 1 && c.Status.Credit == "0.00 USD"
+	})
+	w.letGoOfHeld()
+}

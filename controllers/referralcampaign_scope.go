@@ -60,11 +60,11 @@ func (r *ReferralCampaignReconciler) read(ctx context.Context, s *campaignScope)
 	}
 	name := s.databaseName()
 	s.host = r.registry.State(name)
+	report, reported := r.registry.Report(name)
+	s.counters, s.reported = countersOf(report, s.campaign.Name), reported
 	if !s.campaign.DeletionTimestamp.IsZero() {
 		return nil
 	}
-	report, reported := r.registry.Report(name)
-	s.counters, s.reported = countersOf(report, s.campaign.Name), reported
 	return r.readPolicy(ctx, s)
 }
 

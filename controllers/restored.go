@@ -13,13 +13,13 @@ import (
 // explainStale explains why a declaration was ignored: a later generation of the object is in
 // force. Usually a cache lags behind, which is over in a moment. If the API server itself has no
 // later generation, its storage was restored from a copy, and only a person can cure that: by
-// edits, or otherwise.
+// edits, or otherwise. ignored says what is ignored, as in "its spec is".
 //
 // Conditions: InvalidSpec, which is Stalled.
 func explainStale[T any, P interface {
 	*T
 	client.Object
-}](ctx context.Context, live client.Reader, object P, inForce int64, otherwise string) error {
+}](ctx context.Context, live client.Reader, object P, inForce int64, ignored, otherwise string) error {
 	key := client.ObjectKeyFromObject(object)
 	found, err := find(ctx, live, key, P(new(T)))
 	if err != nil {
@@ -31,6 +31,6 @@ func explainStale[T any, P interface {
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: cause}
 	}
 	return &stalledError{reason: v1alpha1.InvalidSpecReason, requeueAfter: compareInterval, err: fmt.Errorf(
-		"%w, as after a restore of the API server's storage, so its spec is ignored: edit the spec until metadata.generation is %d%s",
-		cause, inForce, otherwise)}
+		"%w, as after a restore of the API server's storage, so %s ignored: edit the spec until metadata.generation is %d%s",
+		cause, ignored, inForce, otherwise)}
 }

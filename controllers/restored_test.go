@@ -73,6 +73,34 @@ func TestEditBelowTheGenerationInForceSaysSo(t *testing.T) {
 	}
 }
 
+// The writers of the later generation keep their rights.
+func TestSpecBelowTheGenerationInForceChangesNoRolesAndNoRetention(t *testing.T) {
+	t.Parallel()
+	w, own := newShop(t)
+	role := newRole(own)
+	w.sql(own, `CREATE ROLE "`+role+`"`)
+	w.Cleanup(func() { w.sql(own, `DROP OWNED BY "`+role+`"; DROP ROLE "`+role+`"`) })
+	w.patch("adb", "shop", `{"roles":{"writers":["`+role+`"]},"retention":{"touches":"9000h"}}`)
+	w.awaitReady(w.adb("shop"))
+	const retention = "SELECT touches IS NULL FROM referral.retention"
+	granted := "SELECT has_any_column_privilege('" + role + "', 'referral.signup', 'INSERT')"
+	inForce := func() bool { return value[bool](w, own, granted) && !value[bool](w, own, retention) }
+	if !inForce() {
+		t.Fatal("neither roles nor retention are in force")
+	}
+	w.sql(own, "UPDATE referral.owner SET generation = 4")
+	w.patch("adb", "shop", `{"attribution":"FirstTouch","roles":null,"retention":null}`)
+	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.InvalidSpecReason)
+	if !inForce() {
+		t.Error("the spec that is ignored has changed roles or retention")
+	}
+	w.patch("adb", "shop", `{"suspend":true}`) // generation 4
+	w.awaitReason(w.adb("shop"), metav1.ConditionTrue, v1alpha1.SuspendedReason)
+	if value[bool](w, own, granted) || !value[bool](w, own, retention) {
+		t.Error("the spec of the generation in force has not changed roles and retention")
+	}
+}
+
 // A setting of the database that is not in force keeps no campaign from being declared.
 func TestCampaignIsSuspendedInADatabaseWhoseSpecIsIgnored(t *testing.T) {
 	t.Parallel()

@@ -30,15 +30,12 @@ type policyScope struct {
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=referral-operator.io,resources=rewardpolicies/status,verbs=patch
 
-// Reconcile reports on one RewardPolicy. The campaigns of a policy that is being deleted report
-// that it is missing.
+// Reconcile reports on one RewardPolicy. While finalizers keep one that is being deleted, its
+// campaigns follow it, and so it is reported on as before.
 func (r *RewardPolicyReconciler) Reconcile(ctx context.Context, request ctrl.Request) (result ctrl.Result, err error) {
 	var policy v1alpha1.RewardPolicy
 	if err := r.reporter.get(ctx, request.NamespacedName, &policy); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if !policy.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil
 	}
 	before := policy.DeepCopy()
 	s := &policyScope{policy: &policy, success: success{reason: v1alpha1.ReadyReason}}

@@ -73,6 +73,8 @@ type world struct {
 	secrets    []string      // passwords that must not show up anywhere
 	sessions   sessions      // of this test with its databases
 	patience   time.Duration // how long it waits for anything
+
+	pollInterval, idlePollInterval time.Duration // of the engines of the next registry
 }
 
 var scheme = func() *runtime.Scheme {
@@ -118,7 +120,10 @@ func newQuietWorld(t testing.TB) *world {
 	cluster := testworld.Cluster(t)
 	administrator, err := sharedAdministrator()
 	check(t, err)
-	w := &world{TB: t, cluster: cluster, client: administrator, log: &logBuffer{}, patience: patience}
+	w := &world{
+		TB: t, cluster: cluster, client: administrator, log: &logBuffer{}, patience: patience,
+		pollInterval: 20 * time.Millisecond, idlePollInterval: 50 * time.Millisecond,
+	}
 	w.namespace = testworld.NewNamespace(t, cluster)
 	if os.Getenv("RECORD") != "" {
 		w.recordObjects()
@@ -183,7 +188,7 @@ func (w *world) startManager() {
 // that use it have ended.
 func (w *world) startRegistry() {
 	registry := hosting.NewRegistry(hosting.Options{
-		PollInterval: 20 * time.Millisecond, IdlePollInterval: 50 * time.Millisecond, Reconcilers: workers,
+		PollInterval: w.pollInterval, IdlePollInterval: w.idlePollInterval, Reconcilers: workers,
 		Log: slog.New(logr.ToSlogHandler(w.logger)),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

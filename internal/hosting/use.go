@@ -126,6 +126,14 @@ func (r *Registry) Place(name types.NamespacedName) database.Place {
 	return h.place
 }
 
+// Stir makes a running engine poll at once. The reconciler of the AttributionDatabase calls it after
+// a use that wrote something that a report shows: the report read before is not quiet any more.
+func (r *Registry) Stir(name types.NamespacedName) {
+	if h := r.find(name); h != nil {
+		h.stir()
+	}
+}
+
 // stir makes a running engine poll at once, since something may have been declared.
 func (h *host) stir() {
 	h.mu.Lock()

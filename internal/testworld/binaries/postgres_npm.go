@@ -79,7 +79,23 @@ func sharedCacheDir(elements ...string) (string, error) {
 	if os.Geteuid() != 0 {
 		return cacheDir(elements...)
 	}
-	return makeDir(filepath.Join(append([]string{"/var/cache/referral-operator"}, elements...)...))
+	return traversableDir("/var/cache/referral-operator", elements...)
+}
+
+// traversableDir makes a directory below base that other users can reach from base on despite root's
+// umask, which may be that of an earlier run.
+func traversableDir(base string, elements ...string) (string, error) {
+	dir := base
+	for _, element := range append([]string{""}, elements...) {
+		dir = filepath.Join(dir, element)
+		if _, err := makeDir(dir); err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return "", fmt.Errorf("while opening %s to Postgres: %w", dir, err)
+		}
+	}
+	return dir, nil
 }
 
 func npmInstall(ctx context.Context, dir, spec string) error {
