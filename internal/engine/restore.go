@@ -10,15 +10,18 @@ import (
 )
 
 // restore puts missing and altered pairs back to what their ledger entries and credits say, before
-// anything is decided: a granted pair is not decided again because its row is missing. Outside a
+// anything is decided: an admitted pair is not decided again because its row is missing. Outside a
 // resync only missing pairs and attributions are restored.
 func (b *batch) restore(ctx context.Context) error {
 	entered, err := b.loadEntered(ctx)
 	if err != nil {
 		return err
 	}
+	if err := b.verifyCredits(ctx); err != nil {
+		return err
+	}
 	for _, r := range b.referees {
-		if r.resynced || entered[r.UserID] != nil {
+		if r.resynced || entered[r.UserID] != nil || r.hasCreditWithoutPair() {
 			r.restorePairs(b.config.Reward, entered[r.UserID])
 		}
 		if r.Attribution == nil || r.altered(attributionRow) {
@@ -61,6 +64,46 @@ func (b *batch) loadEntered(ctx context.Context) (map[string]map[string]*reward.
 		}
 	}))
 	return entered, b.send(ctx, &q)
+}
+
+// verifyCredits verifies the checksums of credits whose pair is missing, unless the batch has
+// verified those of all credits. Usually there are none.
+func (b *batch) verifyCredits(ctx context.Context) error {
+	if b.resyncs {
+		return nil
+	}
+	var ids []string
+	for _, r := range b.referees {
+		if r.hasCreditWithoutPair() {
+			ids = append(ids, r.UserID)
+			r.credits = nil
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var q pgx.Batch
+	var id string
+	var c recordedCredit
+	columns := []any{&id, &c.purchaseID, &c.Reward, &c.campaign, &c.BeneficiaryID, &c.Currency, &c.Amount, &c.intact, &c.unchecked}
+	q.Queue(b.statement("load_credit"), ids, true).Query(b.each(columns, func() {
+		r := b.byID[id]
+		c.intact = c.intact || r.pair(c.purchaseID) != nil // as of other batches' credits
+		r.credits = append(r.credits, c)
+	}))
+	if err := b.send(ctx, &q); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		b.byID[id].sortCredits()
+	}
+	return nil
+}
+
+// hasCreditWithoutPair reports whether the referee has a credit that the engine wrote and whose pair
+// is missing.
+func (r *referee) hasCreditWithoutPair() bool {
+	return slices.ContainsFunc(r.credits, func(c recordedCredit) bool { return (c.intact || c.unchecked) && r.pair(c.purchaseID) == nil })
 }
 
 // restoreAttribution restores the attribution of a referee whose recorded one is missing or altered
@@ -110,8 +153,8 @@ func (r *referee) restorePairs(config *reward.Configuration, ledger map[string]*
 		}
 	}
 	for i := range r.credits {
-		if id := r.credits[i].purchaseID; r.resynced && r.pair(id) == nil {
-			lost[id] = true
+		if c := &r.credits[i]; r.pair(c.purchaseID) == nil && (r.resynced || c.intact || c.unchecked) {
+			lost[c.purchaseID] = true
 		}
 	}
 	for id, row := range r.waitlistWithoutPair {
@@ -161,7 +204,7 @@ func (r *referee) restoreCredits(config *reward.Configuration, pair *reward.Pair
 // trustedCredits returns the credits of a purchase that were not altered, and their campaign.
 func (r *referee) trustedCredits(purchaseID string) (campaign string, credits []reward.Credit) {
 	for _, c := range r.creditsOf(purchaseID) {
-		if c.intact || c.unchecked || !r.resynced {
+		if c.intact || c.unchecked {
 			campaign, credits = c.campaign, append(credits, c.Credit)
 		}
 	}

@@ -39,6 +39,10 @@ const bytesPerSumKey = 512
 // cannot add it again, since its snapshot is taken after this step has committed. A batch that
 // corrects foreign ledger entries meanwhile requests another resync.
 //
+// A batch that restores a pair counts nothing, since the counters have it already. So resync_sums
+// leaves out the counters of campaigns with pairs that are missing or altered, which include those
+// that a batch restores while this step runs.
+//
 // Rows are locked only to add, in the order in which batches lock them. Counters of a limited
 // campaign decide its capacity: they are put right under the campaign's lock, and an allocation is
 // requested. The writers' rows of accounts come last, so that they are locked only for a moment.

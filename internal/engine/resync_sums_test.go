@@ -54,3 +54,35 @@ func TestSumsArePutRightBesideABatch(t *testing.T) {
 	s.clean()
 	s.drifted(4)
 }
+
+// A resync and a batch wait for each other for ever if they lock counters in different orders.
+func TestCountersAreLockedInTheOrderOfCampaigns(t *testing.T) {
+	const campaigns = 16
+	s := newShop(t)
+	for i := range campaigns {
+		name := fmt.Sprintf("spring-%d", i)
+		user := fmt.Sprintf("u%02d", i*7%campaigns)
+		s.declare(name, fiveDollars())
+		s.write("INSERT INTO referral.link (code, campaign, referrer_id) VALUES ($1, $1, 'alice')", name)
+		s.write("INSERT INTO referral.signup (user_id, code, signed_up_at) VALUES ($1, $2, now() - interval '1 h')", user, name)
+		s.write("INSERT INTO referral.purchase (user_id, purchase_id, amount, currency) VALUES ($1, 'p', 2500, 'USD')", user)
+	}
+	s.asOwner("CREATE TABLE locked (place serial, transaction xid8 DEFAULT pg_current_xact_id(), counters text, campaign text COLLATE \"C\")")
+	s.asOwner(`CREATE FUNCTION note_lock() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN INSERT INTO public.locked (counters, campaign) VALUES (TG_TABLE_NAME, NEW.campaign); RETURN NEW; END $$`)
+	for _, counters := range []string{"pair_count", "credit_count"} {
+		s.asOwner("CREATE TRIGGER note_lock BEFORE INSERT ON referral." + counters + " FOR EACH ROW EXECUTE FUNCTION note_lock()")
+	}
+	inOrder := func(what string) {
+		t.Helper()
+		s.expect(what+" locks counters in another order", `SELECT transaction, counters, string_agg(campaign, ' ' ORDER BY place)
+			  FROM locked GROUP BY 1, 2 HAVING array_agg(campaign ORDER BY place) <> array_agg(campaign ORDER BY campaign)`)
+		s.expect(what+" locks many at once", "SELECT DISTINCT counters FROM locked GROUP BY transaction, counters HAVING count(*) > 5 ORDER BY 1", "credit_count", "pair_count")
+		s.asOwner("TRUNCATE locked")
+	}
+	s.converge()
+	inOrder("a batch")
+	s.behind("UPDATE referral.pair_count SET granted = granted + 1", "UPDATE referral.credit_count SET granted = granted + 1")
+	s.resync()
+	inOrder("a resync")
+}

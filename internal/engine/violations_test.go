@@ -107,6 +107,41 @@ func TestViolationsReportsOverspendAfterTheCampaignIsDeclaredAgain(t *testing.T)
 	}
 }
 
+// What was spent before the budget was lowered allows no overspend once it is taken back.
+func TestViolationsReportsOverspendBelowWhatWasSpentBefore(t *testing.T) {
+	lowered := edited(2, budget(700))
+	for name, back := range map[string]func(s *shop){
+		"reversed and declared again": func(s *shop) {
+			s.askToReverse("invite")
+			s.converge()
+			s.askToReverse("invite") // which ends the reversal
+			s.declare("invite", fiveDollars(), edited(3, budget(700)), func(d *database.Declaration) { d.UID = "another-uid" })
+		},
+		"refunded, closed and declared again": func(s *shop) {
+			s.write("INSERT INTO referral.refund (user_id, purchase_id, refund_id, amount) SELECT user_id, purchase_id, 'r', amount FROM referral.purchase")
+			s.converge()
+			_, err := database.CloseCampaign(t.Context(), s.db, database.Campaign{OwnerUID: uid, Name: "invite", UID: "invite-uid"})
+			testworld.Must(t, err)
+			s.declare("invite", fiveDollars(), edited(3, budget(700)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.declare("invite", fiveDollars(), budget(1000))
+			s.friends(1, 2)
+			s.declare("invite", fiveDollars(), lowered)
+			s.converge()
+			back(s)
+			s.converge()
+			s.expect("more than the budget is spent", "SELECT sum(granted + held) > 700 FROM referral.credit_count", "false")
+			s.behind("UPDATE referral.credit_count SET granted = CASE shard WHEN (SELECT min(shard) FROM referral.credit_count) THEN 900 ELSE 0 END")
+			if found := s.rows("SELECT what FROM referral.violations() WHERE wrong = 'budget exceeded'"); len(found) != 1 {
+				t.Errorf("it says %v", found)
+			}
+		})
+	}
+}
+
 // Resuming a campaign reports no violation at any moment.
 func TestResumingReportsNoViolation(t *testing.T) {
 	s := newShop(t)
