@@ -57,7 +57,7 @@ func TestLongTextsOfADatabaseAreNotKept(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 4<<20 {
+	if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 8<<20 { // 19 MiB were read; connections keep buffers
 		t.Errorf("%d MiB are kept for %d statuses with owner %.20s", kept>>20, len(all), all[0].Owner.Name)
 	}
 }
