@@ -96,9 +96,9 @@ func (r *AttributionDatabaseReconciler) schemaPhases() []phase[*databaseScope] {
 }
 
 // observeSchema reads everything of interest with one query, unless nothing has happened in the
-// database since it was last read, and this reconcile has written nothing. Where the schema does not exist, or has other versions, it may
-// read the versions and the owner alone. A schema of these versions that lacks something is an
-// error.
+// database since it was last read, and this reconcile has written nothing. Where the schema does not
+// exist, or has other versions, it may read the versions and the owner alone. A schema of these
+// versions that lacks something is an error.
 func (r *AttributionDatabaseReconciler) observeSchema(ctx context.Context, s *databaseScope) error {
 	s.quiet = false
 	if !s.wrote {
