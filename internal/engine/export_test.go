@@ -150,6 +150,18 @@ func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
 
 // BatchBytes is the memory that batches have reserved.
+// ReserveForBatches reserves memory for batches of a tenant, a mebibyte at a time, up to most, and
+// returns how many.
+func ReserveForBatches(tenant string, most int) (mebibytes int) {
+	for mebibytes < most && batchMemory.Reserve(tenant, 1<<20) {
+		mebibytes++
+	}
+	return mebibytes
+}
+
+// ReleaseForBatches releases that memory.
+func ReleaseForBatches(tenant string, mebibytes int) { batchMemory.Release(tenant, mebibytes<<20) }
+
 func BatchBytes() int { return batchMemory.Reserved() }
 
 // DeclaredBytes is the memory that configurations have reserved.
