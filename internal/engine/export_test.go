@@ -143,6 +143,16 @@ func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, stateme
 	return p.walk(ctx, p.addRange)
 }
 
+// PlanReplacing is Plan with one of its statements replaced, without beginning again.
+func PlanReplacing(ctx context.Context, db *postgres.DB, request PlanRequest, statement, sql string) (*PlanResult, error) {
+	p, err := newPlan(ctx, db, &request)
+	if err != nil {
+		return nil, err
+	}
+	p.engine.Replace(statement, sql)
+	return p.run(ctx)
+}
+
 // Loaded reports whether the engine has a configuration.
 func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 
