@@ -143,6 +143,16 @@ func WalkPlan(ctx context.Context, db *postgres.DB, request PlanRequest, stateme
 	return p.walk(ctx, p.addRange)
 }
 
+// PlanReplacing is Plan with one of its statements replaced, without beginning again.
+func PlanReplacing(ctx context.Context, db *postgres.DB, request PlanRequest, statement, sql string) (*PlanResult, error) {
+	p, err := newPlan(ctx, db, &request)
+	if err != nil {
+		return nil, err
+	}
+	p.engine.Replace(statement, sql)
+	return p.run(ctx)
+}
+
 // Loaded reports whether the engine has a configuration.
 func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 
@@ -150,6 +160,18 @@ func (e *Engine) Loaded() bool { return e.config.Load() != nil }
 func (e *Engine) LoadedEpoch() int64 { return e.config.Load().Epoch }
 
 // BatchBytes is the memory that batches have reserved.
+// ReserveForBatches reserves memory for batches of a tenant, a mebibyte at a time, up to most, and
+// returns how many.
+func ReserveForBatches(tenant string, most int) (mebibytes int) {
+	for mebibytes < most && batchMemory.Reserve(tenant, 1<<20) {
+		mebibytes++
+	}
+	return mebibytes
+}
+
+// ReleaseForBatches releases that memory.
+func ReleaseForBatches(tenant string, mebibytes int) { batchMemory.Release(tenant, mebibytes<<20) }
+
 func BatchBytes() int { return batchMemory.Reserved() }
 
 // DeclaredBytes is the memory that configurations have reserved.

@@ -8,8 +8,9 @@ import (
 )
 
 // The batches of all databases together are bounded as well. Each may hold a little without asking,
-// so that small batches never wait for others; beyond that it reserves. One tenant can reserve a
-// part only: the rest is left to others, whatever the servers of that tenant do.
+// so that small batches never wait for others; beyond that it reserves. A tenant can reserve two
+// thirds of what the others leave, so something is left to the next one, whatever the servers of the
+// others do.
 const (
 	unreservedBytes = 1 << 20
 	reservedAtOnce  = 1 << 20
@@ -18,7 +19,7 @@ const (
 )
 
 // batchMemory is what the batches of this process have reserved.
-var batchMemory = quota.New(func(others int) int { return min(bytesPerTenant, bytesPerProcess-others) })
+var batchMemory = quota.New(func(others int) int { return min(bytesPerTenant, (bytesPerProcess-others)*2/3) })
 
 // large lets one batch of the process hold more than bytesPerBatch. After it its tenant rests for
 // as long as the batch took, so that a tenant has at most half of the time while others wait.

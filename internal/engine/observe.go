@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ type Report struct {
 	Stages    [stageCount]time.Duration // by Stage; zero: the batch had no such stage
 	Pairs     map[reward.State]int      // pairs that entered the state
 	Latencies []time.Duration           // of each new pair that counts on arrival: from the later arrival of signup and purchase to its decision
-	Credits   map[CreditFlow]int64      // minor units, above zero
+	Credits   map[CreditFlow]int64      // minor units, above zero; a larger sum than int64 has is its highest value
 	SetAside  int                       // referees
 	Referees  int                       // decided
 }
@@ -113,7 +114,8 @@ func (report *Report) add(r *referee, config *reward.Configuration, now time.Tim
 		if amount < 0 {
 			amount = -amount
 		}
-		report.Credits[CreditFlow{entry.Kind, entry.Currency}] += amount
+		flow := CreditFlow{entry.Kind, entry.Currency}
+		report.Credits[flow] += min(amount, math.MaxInt64-report.Credits[flow])
 	}
 }
 

@@ -112,6 +112,14 @@ type plannedClaim struct {
 }
 
 func planOnce(ctx context.Context, db *postgres.DB, request *PlanRequest) (*PlanResult, error) {
+	p, err := newPlan(ctx, db, request)
+	if err != nil {
+		return nil, err
+	}
+	return p.run(ctx)
+}
+
+func newPlan(ctx context.Context, db *postgres.DB, request *PlanRequest) (*plan, error) {
 	inForce, err := LoadDeclared(ctx, db)
 	if err != nil {
 		return nil, err
@@ -123,7 +131,11 @@ func planOnce(ctx context.Context, db *postgres.DB, request *PlanRequest) (*Plan
 		return nil, errors.New("the schema or rules version of the database is not this binary's")
 	}
 	inForce.RollingOut = nil // rollouts are planned from where they are
-	p := &plan{engine: New(db, Options{Tenant: request.Tenant}), request: request, inForce: &inForce}
+	return &plan{engine: New(db, Options{Tenant: request.Tenant}), request: request, inForce: &inForce}, nil
+}
+
+// run takes all referees through the plan.
+func (p *plan) run(ctx context.Context) (*PlanResult, error) {
 	if err := p.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -136,7 +148,7 @@ func planOnce(ctx context.Context, db *postgres.DB, request *PlanRequest) (*Plan
 	p.result.StepDigest = p.step.Digest()
 	p.result.Effects, p.result.Forward = p.tally.Effects(), p.tally.Forward()
 	p.result.Pairs, p.result.Reasons = p.tally.Pairs(), p.tally.Reasons()
-	p.result.Largest = p.tally.Largest(request.Largest)
+	p.result.Largest = p.tally.Largest(p.request.Largest)
 	return &p.result, nil
 }
 

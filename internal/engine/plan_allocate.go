@@ -142,17 +142,18 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 			byCampaign[name].claims = append(byCampaign[name].claims, claim.Claim)
 		}
 	}
+	// A range whose reads fail is read again, so nothing is served before all is read.
+	if err := p.loadAdmitted(ctx, byCampaign); err != nil {
+		return err
+	}
 	for name, s := range byCampaign {
-		sum := p.shareOf(s.campaign)
-		if err := p.loadAdmitted(ctx, sum, s); err != nil {
-			return err
-		}
+		sum := p.shares[name]
 		s.capacity, s.unadmitted = sum.capacity, sum.unadmitted
 		s.freed.Set(&sum.freed)
 		if err := p.serve(s); err != nil {
 			return err
 		}
-		p.shares[name].capacity.BudgetLeft = s.capacity.BudgetLeft
+		sum.capacity.BudgetLeft = s.capacity.BudgetLeft
 		for i := range s.claims {
 			p.result.Estimate = p.result.Estimate || s.claims[i].Decision.Need != nil
 		}
@@ -165,24 +166,45 @@ func (p *plan) serveRange(ctx context.Context, r *planRange) error {
 	return nil
 }
 
-// loadAdmitted reads the numbers of admitted pairs of the claims' referrers that are not known yet.
-func (p *plan) loadAdmitted(ctx context.Context, sum, claiming *share) error {
-	fresh := &share{campaign: sum.campaign, claims: claiming.claims}
-	if err := p.loadCapacities(ctx, fresh); err != nil {
-		return err
-	}
-	if len(sum.capacity.Admitted) > mostReferrers || p.bytesAdmitted > bytesPerBatch {
-		for _, s := range p.shares {
-			clear(s.capacity.Admitted)
+// loadAdmitted reads, for the claims of a range, the numbers of admitted pairs of their referrers
+// that are not known yet, and the capacity of a campaign whose first claim has appeared since the
+// plan read the ranges before.
+func (p *plan) loadAdmitted(ctx context.Context, claiming map[string]*share) error {
+	p.forgetAdmitted()
+	for _, c := range claiming {
+		sum := p.shareOf(c.campaign)
+		if sum.capacity.Admitted == nil {
+			if err := p.loadCapacities(ctx, sum); err != nil {
+				return err
+			}
+			p.result.Estimate = true
 		}
-		p.bytesAdmitted = 0
-		p.result.Estimate = true
-	}
-	for referrer, pairs := range fresh.capacity.Admitted {
-		if _, known := sum.capacity.Admitted[referrer]; !known {
-			p.bytesAdmitted += bytesPerReferrer + len(referrer)
-			sum.capacity.Admitted[referrer] = pairs - sum.unadmitted[referrer]
+		fresh := &share{campaign: c.campaign, claims: c.claims}
+		if err := p.loadCapacities(ctx, fresh); err != nil {
+			return err
+		}
+		for referrer, pairs := range fresh.capacity.Admitted {
+			if _, known := sum.capacity.Admitted[referrer]; !known {
+				p.bytesAdmitted += bytesPerReferrer + len(referrer)
+				sum.capacity.Admitted[referrer] = pairs - sum.unadmitted[referrer]
+			}
 		}
 	}
 	return nil
+}
+
+// forgetAdmitted forgets the numbers of admitted pairs once there are too many to keep.
+func (p *plan) forgetAdmitted() {
+	most := 0
+	for _, s := range p.shares {
+		most = max(most, len(s.capacity.Admitted))
+	}
+	if most <= mostReferrers && p.bytesAdmitted <= bytesPerBatch {
+		return
+	}
+	for _, s := range p.shares {
+		clear(s.capacity.Admitted)
+	}
+	p.bytesAdmitted = 0
+	p.result.Estimate = true
 }

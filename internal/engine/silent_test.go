@@ -93,3 +93,20 @@ func TestSilentServersOfOneTenantHoldBoundedMemory(t *testing.T) {
 	testworld.Must(t, good.newEngine(engine.Options{Tenant: "good"}).Converge(t.Context()))
 	good.expect("decided beside them", "SELECT count(*) FROM referral.pair", fmt.Sprint(100))
 }
+
+// Two tenants whose servers keep batches waiting leave memory to a third one.
+func TestTenantsLeaveMemoryForBatchesToOthers(t *testing.T) {
+	const most = 100
+	reserve := func(tenant string) int {
+		mebibytes := engine.ReserveForBatches(tenant, most)
+		t.Cleanup(func() { engine.ReleaseForBatches(tenant, mebibytes) })
+		return mebibytes
+	}
+	if first := reserve("first"); first != 40 {
+		t.Errorf("one tenant alone has %d MiB, want 40", first)
+	}
+	reserve("second")
+	if third := reserve("third"); third < 4 {
+		t.Errorf("beside two others a tenant has %d MiB, want 4", third)
+	}
+}

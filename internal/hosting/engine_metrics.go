@@ -70,6 +70,10 @@ func (m *engineMetrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.batch, m.stage, m.latency, m.pairs, m.money, m.referees, m.setAside, m.faults}
 }
 
+// mostCounted is the most minor units of a batch that are added to a counter, which all databases
+// share: a float64 that has counted more loses the cents of all that follows.
+const mostCounted = 1 << 46
+
 // Committed implements engine.Observer.
 func (m *engineMetrics) Committed(report *engine.Report) {
 	if report.Took > 0 {
@@ -87,6 +91,9 @@ func (m *engineMetrics) Committed(report *engine.Report) {
 		m.latency.Observe(latency.Seconds())
 	}
 	for flow, amount := range report.Credits {
+		if amount > mostCounted {
+			continue
+		}
 		major, err := strconv.ParseFloat(reward.FormatAmount(amount, flow.Currency), 64)
 		if err == nil {
 			m.money.WithLabelValues(string(flow.Kind), currencyLabel(flow.Currency)).Add(major)

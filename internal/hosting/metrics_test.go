@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -193,6 +194,18 @@ func TestMadeUpCurrenciesTakeNoSeriesFromOthers(t *testing.T) {
 	got := samples(t, registry)
 	if usd, other := got["referral_engine_credit_total{currency=USD,kind=Grant}"], got["referral_engine_credit_total{currency=other,kind=Grant}"]; usd != 5 || other != 8 {
 		t.Errorf("USD shows %v and other %v, want 5 and 8", usd, other)
+	}
+}
+
+func TestAbsurdAmountsOfOneDatabaseLeaveTheCountersOfAllExact(t *testing.T) {
+	r := hosting.NewRegistry(hosting.Options{})
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(r.Metrics())
+	for _, amount := range []int64{math.MaxInt64, 1 << 53, 1} {
+		r.Observer().Committed(&engine.Report{Credits: map[engine.CreditFlow]int64{{Kind: reward.Grant, Currency: "USD"}: amount}})
+	}
+	if got := samples(t, registry)["referral_engine_credit_total{currency=USD,kind=Grant}"]; got != 0.01 {
+		t.Errorf("USD shows %v, want 0.01", got)
 	}
 }
 
