@@ -31,12 +31,15 @@ func TestASchemaOfAnUntrustedRoleIsRefused(t *testing.T) {
 		object  string
 	}{
 		"an empty schema": {func(t *testing.T, own *testworld.Database) {
+			t.Helper()
 			testworld.Exec(t, testworld.Pool(t, own.WriterURI), "CREATE SCHEMA referral; GRANT ALL ON SCHEMA referral TO PUBLIC")
 		}, `SCHEMA "referral"`},
 		"a schema with a trap": {func(t *testing.T, own *testworld.Database) {
+			t.Helper()
 			testworld.Exec(t, testworld.Pool(t, own.WriterURI), "CREATE SCHEMA referral; GRANT ALL ON SCHEMA referral TO PUBLIC;"+trap)
 		}, `SCHEMA "referral"`},
 		"a trap in the operator's schema": {func(t *testing.T, own *testworld.Database) {
+			t.Helper()
 			testworld.Exec(t, testworld.Pool(t, own.URI), "CREATE SCHEMA referral; GRANT ALL ON SCHEMA referral TO shop")
 			testworld.Exec(t, testworld.Pool(t, own.WriterURI), trap)
 		}, `TABLE "referral"."schema_migration"`},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/reward"
 )
 
@@ -432,16 +433,16 @@ func (b *batch) addEach(rows pgx.Rows, columns []any, add func(), unfit func(key
 }
 
 // checkTexts fails for a value that no table takes, before it is copied. Attributes and lists may be
-// longer.
-func checkTexts(values [][]byte, columns []any) error {
-	for i := range min(len(values), len(columns)) {
+// longer than texts.
+func checkTexts(values [][]byte, columns []any) (err error) {
+	for i := 0; i < min(len(values), len(columns)) && err == nil; i++ {
 		switch columns[i].(type) {
-		case *[]byte, *[]string, *[]int64:
+		case *[]byte:
+		case *[]string, *[]int64:
+			err = postgres.CheckArray(values[i])
 		default:
-			if err := checkText(values[i]); err != nil {
-				return err
-			}
+			err = checkText(values[i])
 		}
 	}
-	return nil
+	return err
 }

@@ -51,16 +51,25 @@ type scanBoundedArray struct {
 	pgtype.WrappedScanPlanNextSetter
 }
 
-// Scan refuses a long array before the driver allocates anything for it. The driver would parse an
-// array in text format first, at many times its bytes.
+// Scan refuses a long array before the driver allocates anything for it.
 func (p scanBoundedArray) Scan(value []byte, target any) error {
-	if len(value) > 0 && value[0] != 0 { // the first byte of a number of dimensions, which is small
-		return errTextArray
-	}
-	if elementsOf(value) > arrayElements {
-		return errLongArray
+	if err := CheckArray(value); err != nil {
+		return err
 	}
 	return p.WrappedScanPlanNextSetter.Scan(value, target)
+}
+
+// CheckArray returns the error with which an array, as the server sent it, would not be scanned: it
+// is too long, or in text format, which the driver would parse at many times its bytes. After an
+// error of a scan no further row can be read.
+func CheckArray(value []byte) error {
+	switch {
+	case len(value) > 0 && value[0] != 0: // the first byte of a number of dimensions, which is small
+		return errTextArray
+	case elementsOf(value) > arrayElements:
+		return errLongArray
+	}
+	return nil
 }
 
 // elementsOf returns how many elements the head of an array in binary format announces: number of
