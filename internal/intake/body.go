@@ -45,17 +45,17 @@ var (
 	ErrTooLarge = errors.New("the body is too large")
 )
 
-// Bodies bounds the bytes of bodies in flight. The first bytes of each body have a budget of their
-// own, so that large bodies, which arrive slowly, keep no small one away.
+// Bodies bounds the bytes of bodies in flight. Small bodies have a budget of their own, so that large
+// ones, which arrive slowly, keep no small one away.
 type Bodies struct {
-	first int64 // bytes of each body that count as small
+	most  int64 // bytes of a small body
 	small *Budget
 	large *Budget
 }
 
-// NewBodies returns budgets for the first bytes of all bodies, and for the rest of them.
-func NewBodies(first, small, large int64) *Bodies {
-	return &Bodies{first: first, small: NewBudget(small), large: NewBudget(large)}
+// NewBodies returns budgets for bodies of at most so many bytes, and for larger ones.
+func NewBodies(most, small, large int64) *Bodies {
+	return &Bodies{most: most, small: NewBudget(small), large: NewBudget(large)}
 }
 
 // Charge is what one request has taken.
@@ -68,17 +68,21 @@ type Charge struct {
 // Charge begins to charge a request.
 func (b *Bodies) Charge() *Charge { return &Charge{of: b} }
 
-// Add charges further bytes, and reports whether there were any left.
+// Add charges further bytes, and reports whether there were any left. All of a body that turns out
+// to be large is charged as large.
 func (c *Charge) Add(bytes int64) bool {
-	small := min(bytes, c.of.first-c.small)
-	if !c.of.small.Take(small) {
+	if c.small+c.large+bytes <= c.of.most {
+		taken := c.of.small.Take(bytes)
+		if taken {
+			c.small += bytes
+		}
+		return taken
+	}
+	if !c.of.large.Take(c.small + bytes) {
 		return false
 	}
-	c.small += small
-	if !c.of.large.Take(bytes - small) {
-		return false
-	}
-	c.large += bytes - small
+	c.of.small.Return(c.small)
+	c.small, c.large = 0, c.small+c.large+bytes
 	return true
 }
 

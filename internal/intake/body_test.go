@@ -61,3 +61,23 @@ func TestLargeBodiesKeepNoSmallOneAway(t *testing.T) {
 		t.Errorf("after the first large one: %v", err)
 	}
 }
+
+func TestManyBodiesThatAreNotSmallKeepNoSmallOneAway(t *testing.T) {
+	for name, announced := range map[string]int64{"of known length": 1100, "of unknown length": -1} {
+		t.Run(name, func(t *testing.T) {
+			bodies := intake.NewBodies(1000, 10_000, 10_000)
+			read := func(length int, announced int64) error {
+				_, err := bodies.Charge().ReadAll(strings.NewReader(strings.Repeat("x", length)), announced, 9000)
+				return err
+			}
+			for range 12 {
+				if err := read(1100, announced); err != nil && !errors.Is(err, intake.ErrBusy) {
+					t.Fatal(err)
+				}
+			}
+			if err := read(900, 900); err != nil {
+				t.Errorf("a small body: %v", err)
+			}
+		})
+	}
+}

@@ -10,7 +10,8 @@ import (
 )
 
 // find returns the link of the first code that names one, and that code as the database writes it.
-// While the database is away it returns ErrUnavailable and the first code that may name a link.
+// While the database is away it returns ErrUnavailable and the first code that may name a link,
+// without the end of a sentence.
 // Else it returns ErrEnded if a code names a link that has ended, and ErrUnknown if none names a
 // link.
 func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, code string, err error) {
@@ -19,7 +20,11 @@ func (e *Edge) find(ctx context.Context, codes ...string) (link *links.Link, cod
 		given = links.Trim(given)
 		shorter := withoutTail(given)
 		link, err := e.findOne(ctx, given)
-		if maybe := errors.Is(err, links.ErrUnavailable); shorter != given && (maybe || errors.Is(err, links.ErrUnknown)) {
+		maybe := errors.Is(err, links.ErrUnavailable)
+		if maybe && (shorter == "" || !endsSentence(given[len(shorter):])) {
+			shorter = given // the tail may be a part of the code, as in c++
+		}
+		if shorter != given && (maybe || errors.Is(err, links.ErrUnknown)) {
 			link, err = e.findOne(ctx, shorter)
 			if maybe && errors.Is(err, links.ErrUnknown) {
 				err = links.ErrUnavailable
@@ -60,4 +65,10 @@ func withoutTail(code string) string {
 	return strings.TrimRightFunc(code, func(c rune) bool {
 		return unicode.IsPunct(c) || unicode.IsSymbol(c) || unicode.IsSpace(c) || unicode.In(c, unicode.Cf, unicode.Variation_Selector)
 	})
+}
+
+// endsSentence reports whether a tail is what ends a sentence, or a part of one in brackets or
+// quotation marks, so that no code is likely to end in it.
+func endsSentence(tail string) bool {
+	return strings.Trim(tail, " .,;:!?)]}>'\"…»”’\u00a0\u200b\u200d\ufe0f") == ""
 }

@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
@@ -90,5 +91,26 @@ func TestOutageKeepsLinksInAnySpelling(t *testing.T) {
 		b := w.browser()
 		b.leads(b.do("GET", path), 302, home)
 		same(t, "codes of "+path, []string{"ann1"}, b.codes())
+	}
+}
+
+// A tail that may be a part of the code is kept while the database cannot be asked.
+func TestOutageKeepsCodesWithTheirSymbols(t *testing.T) {
+	w := newWorld(t, func(*edge.Options) {})
+	_, err := w.owner.Exec(t.Context(), "INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('c', 'spring', 'ann')")
+	testworld.Must(t, err)
+	w.browser().do("GET", "/r/c")
+	w.proxy.Swallow()
+	w.proxy.Cut()
+	w.pass(time.Hour)
+	for given, want := range map[string]string{
+		"c++": "c++", "50%": "50%", "k3x_": "k3x_", "k3x-": "k3x-", "🎉": "🎉", "?": "?", "k3x.": "k3x", "k3x).": "k3x", "k3x_.": "k3x_.",
+	} {
+		b := w.browser()
+		response := b.do("GET", "/r/"+url.PathEscape(given))
+		same(t, "codes of "+given, []string{want}, b.codes())
+		if location := response.Header.Get("Location"); location == spring {
+			t.Errorf("%s leads where the link c does", given)
+		}
 	}
 }

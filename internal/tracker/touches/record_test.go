@@ -1,6 +1,7 @@
 package touches_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -8,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
+	"github.com/referral-operator/referral-operator/internal/postgres"
 	"github.com/referral-operator/referral-operator/internal/testworld"
 	"github.com/referral-operator/referral-operator/internal/testworld/migrated"
 	"github.com/referral-operator/referral-operator/internal/tracker/touches"
@@ -43,6 +46,29 @@ func TestRepeatedTouchLeavesTheFirstRow(t *testing.T) {
 	if diff := cmp.Diff(row{"ann1", noon, "https://shop.example/", nil}, got); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
 	}
+}
+
+// A signup brings the touches of its visitor, which are usually there. A transaction of the shop's may
+// keep them locked.
+func TestStoredTouchOfASignupWaitsForNoLock(t *testing.T) {
+	w := newWorld(t)
+	_, err := touches.Record(t.Context(), w.db, w.db.Schema, []touches.Touch{touch("a")})
+	testworld.Must(t, err)
+	held, err := w.owner.Begin(t.Context())
+	testworld.Must(t, err)
+	defer func() { _ = held.Rollback(context.Background()) }()
+	_, err = held.Exec(t.Context(), "SELECT FROM referral.touch FOR UPDATE")
+	testworld.Must(t, err)
+	brought, other := touch("a"), touch("b")
+	brought.LandingURL = ""
+	err = pgx.BeginFunc(t.Context(), w.db.WithLimits(postgres.Limits{Lock: time.Second, Statement: time.Minute}), func(tx pgx.Tx) error {
+		written, err := touches.Record(t.Context(), tx, w.db.Schema, []touches.Touch{brought, other})
+		if err == nil && written != 1 {
+			t.Errorf("%d written, want 1", written)
+		}
+		return err
+	})
+	testworld.Must(t, err)
 }
 
 // A signup may come sooner than the touch that waits to be written.
