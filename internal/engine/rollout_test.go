@@ -193,6 +193,21 @@ func TestSuspensionStopsARolloutUntilTheCampaignIsResumed(t *testing.T) {
 	}
 }
 
+// A request that no batch takes would keep the engine polling as if there were work.
+func TestSuspendedRolloutLeavesNoWork(t *testing.T) {
+	s := newShop(t)
+	s.declare("invite", fiveDollars(), limited(1, 0, 1000))
+	s.arrive(1, 4)
+	s.converge()
+	s.expect("waiting", "SELECT count(*) FROM referral.waitlist", "2")
+	s.declare("invite", fiveDollars(), limited(2, 0, 2100), revised(2, 700, reward.AllPairs), inMode(reward.Suspended, 2))
+	s.converge()
+	s.expect("requests and changes", "SELECT (SELECT count(*) FROM referral.allocation_request), (SELECT count(*) FROM referral.change)", "0 0")
+	s.declare("invite", fiveDollars(), limited(3, 0, 2100), revised(2, 700, reward.AllPairs))
+	s.converge()
+	s.expect("three at $7", "SELECT state, revision, count(*) FROM referral.pair GROUP BY 1, 2 ORDER BY 1", "Granted 2 3", "Waiting 2 1")
+}
+
 // Limits are no part of a revision.
 func TestEditOfLimitsAloneAddsNoRevision(t *testing.T) {
 	s := newShop(t)

@@ -24,10 +24,10 @@ const (
 	batchLimit = 4 << 20
 
 	// Bytes of bodies in flight; a body takes a few times as many until it is recorded, and the answer
-	// with a new fact no more than that. Up to smallBody of each has a budget of its own.
+	// with a new fact no more than that. Those of at most smallBody have a budget of their own.
 	smallBody   = 64 << 10
 	smallBodies = 4 << 20
-	largeBodies = batchLimit
+	largeBodies = batchLimit + smallBody // room to find out that a body is longer than batchLimit
 	// mostTrees is how many bodies, or facts of batches, are parsed and checked at a time. Each takes
 	// up to 4 MiB meanwhile; see mostValues.
 	mostTrees = 4
