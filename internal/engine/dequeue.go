@@ -249,11 +249,12 @@ func (b *batch) expand(ctx context.Context, all map[string]*expansion) error {
 	return b.expandNow(ctx, all)
 }
 
-// resume returns which of these campaigns are not suspended and have deferred referees.
+// resume returns which of these campaigns are not suspended or closed any more and have deferred
+// referees.
 func (b *batch) resume(ctx context.Context, campaigns []string) ([]string, error) {
 	resumed := slices.DeleteFunc(slices.Clone(campaigns), func(name string) bool {
 		c := b.config.Reward.Campaigns[name]
-		return c == nil || c.Mode == reward.Suspended
+		return c == nil || c.Mode != reward.Open && c.Mode != reward.PolicyMissing
 	})
 	rows, err := b.tx.Query(ctx, b.statement("find_deferred"), resumed)
 	if err != nil {

@@ -967,3 +967,21 @@ func TestWithdrawnAllowStaysTheReason(t *testing.T) {
 		})
 	}
 }
+
+// A closed campaign defers the referees that wait in it again and again.
+func TestClosedCampaignWithARolloutLeavesNothingToWrite(t *testing.T) {
+	share := []rewardTerms{{Name: "friend", Referee: true, Rate: "10"}}
+	newShop(t).play(t, []operation{
+		declare{Campaign: "two", Window: 720, Budget: 1200, Policy: terms{Every: true, Rewards: share}, Scope: "HeldPairs"},
+		addLink{Code: "b", Campaign: "two", Referrer: "eve"},
+		addSignup{User: "bob", Visitor: "v1", At: 92},
+		addTouch{Visitor: "v1", ID: "t1", Code: "b", At: 92},
+		declare{Campaign: "two", Window: 720, Budget: 1000, Policy: terms{Every: true, Hold: 24, Rewards: fiveDollars, Cap: 2}, Scope: "HeldPairs"},
+		converge{},
+		addPurchase{User: "bob", ID: "p3", Amount: 6000, Currency: "USD", At: 98},
+		beside{Batch: 7, At: 14, What: addPurchase{User: "cat", ID: "p1", Amount: 333, Currency: "USD", At: 99}},
+		closeCampaign{Campaign: "two"},
+		addPurchase{User: "bob", ID: "p1", Amount: 4500, Currency: "USD", At: 99},
+		converge{Again: true},
+	})
+}

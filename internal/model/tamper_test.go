@@ -35,8 +35,9 @@ var tampers = map[string]string{
 	"admitted pair.reason and credits":  "UPDATE referral.pair SET reason = 'Overridden', credits = credits + 1 WHERE credits > 0 AND " + firstIn("'Held', 'Granted'"),
 	"waiting pair.allowed and credits":  "UPDATE referral.pair SET allowed = NOT allowed, credits = credits + 1 WHERE " + firstIn("'Waiting'"),
 	"reversed pair.allowed and credits": "UPDATE referral.pair SET allowed = NOT allowed, credits = coalesce(credits, 0) + 1 WHERE " + firstIn("'Reversed'"),
-	// The label of an attribution cannot be restored if the link is deleted.
-	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label) WHERE a.user_id NOT IN " + undecided + ")",
+	// The label of an attribution cannot be restored if the link is deleted. If a code was typed after a
+	// touch of the same link had attributed the signup, the code is found again.
+	"attribution.label": "UPDATE referral.attribution SET label = 'x' WHERE user_id = (SELECT min(a.user_id) FROM referral.attribution AS a JOIN referral.signup AS s USING (user_id) JOIN referral.link AS l ON l.code = referral.normal_code(s.code) AND (l.code, l.campaign, l.referrer_id, l.label) = (a.code, a.campaign, a.referrer_id, a.label) WHERE a.source = 'Code' AND a.user_id NOT IN " + undecided + ")",
 }
 
 // tamper alters one row without firing the triggers of the system or of the test.

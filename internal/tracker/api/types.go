@@ -99,7 +99,7 @@ type Refund struct {
 type Action struct {
 	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from code, action, target and acted_at, so that the same of these again is the same action of the user or, without a user_id, of the visitor."`
 	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning."`
+	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning; without a user_id nothing is left, and the action is refused, as is a batch that contains it."`
 	VisitorID *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
 	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
 	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`
