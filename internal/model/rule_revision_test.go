@@ -74,10 +74,11 @@ func (c *campaign) withdrawn(number int) bool {
 }
 
 // unfinished checks that the rollout of each campaign's newest revision has come to its end, unless
-// the campaign is suspended. A newer revision stops the rollouts before it where they are.
+// the campaign is suspended, or is being reversed and may have been suspended before. A newer
+// revision stops the rollouts before it where they are.
 func (m *model) unfinished() (complaints []string) {
 	for name, c := range m.campaigns {
-		if n := len(c.revisions); n > 0 && c.mode != suspended && c.revisions[n-1].rollout != nil && !c.revisions[n-1].rollout.all {
+		if n := len(c.revisions); n > 0 && c.mode != suspended && c.mode != reversing && c.revisions[n-1].rollout != nil && !c.revisions[n-1].rollout.all {
 			complaints = append(complaints, fmt.Sprintf("the rollout of revision %d of %s ended at %q", n, name, c.revisions[n-1].rollout.reached))
 		}
 	}
@@ -155,14 +156,15 @@ func TestRolloutThatDoesNotEndIsADisagreement(t *testing.T) {
 		after []operation
 		want  string
 	}{
-		"whose change is lost":                    {[]operation{loseRollout{}}, "the system is not done"},
-		"whose change is lost while it is closed": {[]operation{closeCampaign{"one"}, loseRollout{}}, "the system is not done"},
-		"that a newer revision stopped":           {[]operation{loseRollout{}, declare{Campaign: "one", Window: 720, Policy: fiveEach, Scope: "AllPairs"}}, ""},
-		"of a suspended campaign":                 {[]operation{again{"one", suspended}}, ""},
-		"of a campaign without its policy":        {[]operation{again{"one", policyMissing}}, ""},
-		"of a closed campaign":                    {[]operation{closeCampaign{"one"}}, ""},
-		"of a reversed campaign":                  {[]operation{reverseCampaign{"one"}}, ""},
-		"of a suspended database":                 {[]operation{settings{Suspended: true}}, ""},
+		"whose change is lost":                           {[]operation{loseRollout{}}, "the system is not done"},
+		"whose change is lost while it is closed":        {[]operation{closeCampaign{"one"}, loseRollout{}}, "the system is not done"},
+		"that a newer revision stopped":                  {[]operation{loseRollout{}, declare{Campaign: "one", Window: 720, Policy: fiveEach, Scope: "AllPairs"}}, ""},
+		"of a suspended campaign":                        {[]operation{again{"one", suspended}}, ""},
+		"of a campaign without its policy":               {[]operation{again{"one", policyMissing}}, ""},
+		"of a closed campaign":                           {[]operation{closeCampaign{"one"}}, ""},
+		"of a reversed campaign":                         {[]operation{reverseCampaign{"one"}}, ""},
+		"of a campaign that is reversed while suspended": {[]operation{again{"one", suspended}, converge{}, reverseCampaign{"one"}}, ""},
+		"of a suspended database":                        {[]operation{settings{Suspended: true}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if wrong, details := s.playback(append(slices.Clone(begin), append(c.after, converge{})...)); wrong != c.want {
