@@ -985,3 +985,23 @@ func TestClosedCampaignWithARolloutLeavesNothingToWrite(t *testing.T) {
 		converge{Again: true},
 	})
 }
+
+// A signup that is blank already keeps no erasure waiting, although a writer has it locked.
+func TestErasureEndsWhileAWriterFillsTheBlankSignup(t *testing.T) {
+	for _, commit := range []bool{true, false} {
+		newShop(t).play(t, []operation{
+			addSignup{User: "ann", Visitor: "v1", At: 90, VIP: true},
+			erase{User: "ann"},
+			converge{},
+			addPurchase{User: "ann", ID: "p1", Amount: 4500, Currency: "USD", At: 98},
+			transaction{What: []operation{
+				addPurchase{User: "ann", ID: "p2", Amount: 6000, Currency: "USD", At: 98, Category: "book"},
+				addSignup{User: "ann", Visitor: "v1", At: 90},
+			}},
+			erase{User: "ann"},
+			converge{},
+			finish{Commit: commit},
+			converge{Again: true},
+		})
+	}
+}

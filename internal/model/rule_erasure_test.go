@@ -103,12 +103,20 @@ func (m *model) erase(user string, e *erasing) (all bool) {
 			m.share(other, user)
 		}
 	}
+	if s.isBlank() {
+		return unlocked
+	}
 	if m.locked.signups[user] {
 		return false
 	}
 	s.visitor, s.prints, s.vip, s.blanked = "", nil, false, true
 	m.signups[user] = s
 	return unlocked
+}
+
+// isBlank reports whether the signup has nothing that an erasure removes.
+func (s signup) isBlank() bool {
+	return s.blanked && s.visitor == "" && len(s.prints) == 0 && !s.vip
 }
 
 // moves reports whether touches of the visitor are still to be moved.
