@@ -36,6 +36,7 @@ func TestEditThatIsUndoneBeforeTheNextPollIsUndoneInTheDatabase(t *testing.T) {
 			w.awaitReady(adb)
 			w.patch("adb", "shop", test.initial)
 			w.awaitReason(adb, metav1.ConditionTrue, test.reason)
+			w.patience = 3 * patience
 			w.eventually("quiet", func() bool {
 				_, quiet := w.registry.QuietReport(client.ObjectKeyFromObject(adb))
 				return quiet

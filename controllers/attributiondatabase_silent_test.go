@@ -9,9 +9,11 @@ import (
 )
 
 // As many databases as there are workers, whose servers fall silent in the middle of a migration,
-// do not keep another database from becoming Ready.
+// do not keep a database of another namespace from becoming Ready.
 func TestSilentServersLeaveWorkersToOtherDatabases(t *testing.T) {
-	w := newWorld(t)
+	w := newQuietWorld(t)
+	other := w.neighbour()
+	w.startManager()
 	uri, err := url.Parse(testworld.NewDatabase(t).URI)
 	check(t, err)
 	proxy := testworld.NewProxy(t, uri.Host)
@@ -28,13 +30,13 @@ spec: {secretRef: {name: silent}}
 	}
 	w.eventually("connected", func() bool { return proxy.Accepted() >= workers })
 	own := w.newDatabase()
-	w.secret("shop-db", map[string]string{"uri": own.URI})
-	w.apply(`
+	other.secret("shop-db", map[string]string{"uri": own.URI})
+	other.apply(`
 apiVersion: referral-operator.io/v1alpha1
 kind: AttributionDatabase
 metadata: {name: shop}
 spec: {secretRef: {name: shop-db}}
 `)
 	// This waits for less than the five minutes that an attempt to migrate may take.
-	w.awaitReady(w.adb("shop"))
+	other.awaitReady(other.adb("shop"))
 }

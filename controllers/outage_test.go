@@ -159,6 +159,7 @@ func TestBlackHoledDatabaseDelaysNoOtherTenant(t *testing.T) {
 			w.apply(in.Replace(shopYAML) + "---" + fiveDollarsYAML + campaigns(crowd, in))
 			w.secret("shop-db", map[string]string{"uri": w.newDatabase().URI})
 			if readyBefore {
+				w.patience = 3 * patience
 				w.awaitReady(w.rpol("five-dollars")) // and so every campaign
 				hole.Swallow()
 				w.patch("rpol", "five-dollars", `{"holdPeriod":"1h"}`)
@@ -175,6 +176,7 @@ func TestBlackHoledDatabaseDelaysNoOtherTenant(t *testing.T) {
 			// What was to be declared there is declared once it answers.
 			hole.Pass()
 			w.awaitReady(w.adb("hole"))
+			w.patience = 3 * patience
 			w.awaitReady(w.rpol("five-dollars"))
 		})
 	}

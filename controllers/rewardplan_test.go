@@ -317,7 +317,7 @@ func TestPlansOfOneNamespaceDoNotDelayThoseOfAnother(t *testing.T) {
 		in.awaitReady(in.rcamp("invite-friends"))
 	}
 	release := w.hold(own)
-	const plans = 100
+	const plans = 25
 	for n := range plans {
 		w.create(fmt.Sprintf("plan-%d", n))
 	}

@@ -27,7 +27,7 @@ func (w *world) review(name, spec string) *v1alpha1.RewardReview {
 func TestReviewIsAnsweredAndDeletedWhenItsTTLIsOver(t *testing.T) {
 	t.Parallel()
 	w, _ := newFriend(t)
-	review := w.review("why", "{databaseRef: {name: shop}, userID: bob, ttl: 10s}")
+	review := w.review("why", "{databaseRef: {name: shop}, userID: bob, ttl: 1h}")
 	w.awaitReason(review, metav1.ConditionTrue, v1alpha1.AnsweredReason)
 	if len(review.Status.Purchases) != 1 || review.Status.Attribution == nil || len(review.Status.Timeline) == 0 {
 		t.Fatalf("%+v", review.Status)
@@ -36,13 +36,12 @@ func TestReviewIsAnsweredAndDeletedWhenItsTTLIsOver(t *testing.T) {
 	if p.State != "Granted" || p.Remedy != "" || p.Digest == "" || len(p.Checks) == 0 || len(p.Ledger) != 1 {
 		t.Errorf("%+v", p)
 	}
-	friends := w.review("friends", "{databaseRef: {name: shop}, referrerID: "+review.Status.Attribution.ReferrerID+", ttl: 10s}")
+	friends := w.review("friends", "{databaseRef: {name: shop}, referrerID: "+review.Status.Attribution.ReferrerID+", ttl: 1h}")
 	w.awaitReason(friends, metav1.ConditionTrue, v1alpha1.AnsweredReason)
 	if f := friends.Status.Friends; f == nil || f.ByStage.Granted != 1 || len(f.Newest) != 1 || f.Newest[0].Stage != "Granted" {
 		t.Errorf("%+v", friends.Status)
 	}
-	w.awaitGone(review)
-	w.awaitGone(friends)
+	w.awaitGone(w.review("brief", "{databaseRef: {name: shop}, userID: bob, ttl: 10s}"))
 }
 
 // refusedAnswers refuses answers of a namespace as invalid, like the API server refuses a status

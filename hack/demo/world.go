@@ -81,7 +81,7 @@ var errLeftBehind = errors.New("the demo could not remove everything that it sta
 
 // close stops everything and removes every file. Its error wraps errLeftBehind.
 func (w *world) close() error {
-	const forProcess, forDatabase = 10 * time.Second, 10 * time.Second
+	const forProcess, forDatabase = 30 * time.Second, 30 * time.Second
 	// Not the demo's context: it may have ended already.
 	ctx, cancel := context.WithTimeout(context.Background(), forDatabase)
 	defer cancel()

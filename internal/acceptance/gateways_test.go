@@ -29,6 +29,10 @@ func nginx(t testing.TB, certificate testworld.KeyPair, tracker, shop string) st
 				"mysite.com;":               siteName + ";",
 				"/etc/nginx/mysite.com.crt": "server.crt",
 				"/etc/nginx/mysite.com.key": "server.key",
+				// A tracker that is slow for a moment is no tracker that is away.
+				"proxy_connect_timeout 250ms": "proxy_connect_timeout 1m",
+				"proxy_send_timeout 500ms":    "proxy_send_timeout 1m",
+				"proxy_read_timeout 500ms":    "proxy_read_timeout 1m",
 			})
 		},
 	}).Address

@@ -25,7 +25,7 @@ func TestSameYAMLChangesNoDecision(t *testing.T) {
 	w.converged()
 	before := w.rows(everything)
 
-	w.kubectl("", "delete", "referralcampaign,rewardpolicy,attributiondatabase", "--all", "--timeout=60s")
+	w.kubectl("", "delete", "referralcampaign,rewardpolicy,attributiondatabase", "--all", "--timeout=5m")
 	w.apply(fiveDollars)
 	w.converged()
 	if diff := cmp.Diff(before, w.rows(everything)); diff != "" {

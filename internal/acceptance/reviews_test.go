@@ -87,12 +87,12 @@ func (r *reviewing) learn(review *v1alpha1.RewardReview) {
 	r.answers[review.Name] = append(r.answers[review.Name], answer)
 }
 
-// ask creates a review.
-func (r *reviewing) ask(n int) *v1alpha1.RewardReview {
+// ask creates a review that is stored for so long.
+func (r *reviewing) ask(n int, ttl time.Duration) *v1alpha1.RewardReview {
 	r.Helper()
 	review := &v1alpha1.RewardReview{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: fmt.Sprint("review-", n)}}
 	review.Spec.DatabaseRef.Name, review.Spec.UserID = "shop", "bob"
-	review.Spec.TTL = &v1alpha1.Duration{Duration: 10 * time.Second}
+	review.Spec.TTL = &v1alpha1.Duration{Duration: ttl}
 	testworld.Must(r, r.client.Create(r.Context(), review))
 	return review
 }
@@ -100,7 +100,7 @@ func (r *reviewing) ask(n int) *v1alpha1.RewardReview {
 // awaitAnswered waits until so many reviews have an answer.
 func (r *reviewing) awaitAnswered(reviews int) {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		r.mu.Lock()
 		answered := len(r.answers)
 		r.mu.Unlock()
@@ -116,7 +116,7 @@ func (r *reviewing) awaitAnswered(reviews int) {
 // awaitNone waits until no review is stored.
 func (r *reviewing) awaitNone() {
 	r.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		var list v1alpha1.RewardReviewList
 		testworld.Must(r, r.client.List(r.Context(), &list, client.InNamespace(r.namespace)))
 		if len(list.Items) == 0 {
@@ -150,7 +150,7 @@ func TestKilledReplicasLeaveNoReviewBehind(t *testing.T) {
 	defer pace.Stop()
 	for n := range reviews {
 		<-pace.C
-		review := r.ask(n)
+		review := r.ask(n, 30*time.Second)
 		if n == reviews/3 {
 			testworld.Must(t, r.managers[0].Kill())
 		}
@@ -172,7 +172,7 @@ func TestKilledReplicasLeaveNoReviewBehind(t *testing.T) {
 	}
 	for n := range 20 {
 		<-pace.C
-		r.ask(reviews + n)
+		r.ask(reviews+n, 10*time.Second)
 	}
 	time.Sleep(10 * time.Second) // their ttl
 	r.startManagers()

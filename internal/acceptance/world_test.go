@@ -85,7 +85,7 @@ func pool(t testing.TB, uri string) *pgxpool.Pool {
 func (w *world) apply(policy string) {
 	w.Helper()
 	w.kubectl(fmt.Sprintf(manifests, w.own.URI)+"---\n"+policy, "apply", "--server-side", "-f", "-")
-	w.kubectl("", "wait", "--for=condition=Ready", "--timeout=60s", "referralcampaign/invite-friends")
+	w.kubectl("", "wait", "--for=condition=Ready", "--timeout=5m", "referralcampaign/invite-friends")
 }
 
 func (w *world) kubectl(input string, args ...string) string {

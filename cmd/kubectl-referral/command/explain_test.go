@@ -44,7 +44,7 @@ func TestExplainRefusesQuestionsBeforeTheyAreSent(t *testing.T) {
 
 func TestExplainSaysWhyThereIsNoAnswer(t *testing.T) {
 	w := newWorld(t)
-	if got := w.run("explain", "bob", "--timeout", "300ms"); got.code != exitError || !strings.Contains(got.problems, "no operator has noticed the question yet") {
+	if got := w.run("explain", "bob", "--timeout", "3s"); got.code != exitError || !strings.Contains(got.problems, "no operator has noticed the question yet") {
 		t.Error(got)
 	}
 	w.answer(reviews, map[string]any{
