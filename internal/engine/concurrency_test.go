@@ -24,9 +24,8 @@ func (s *shop) holdUpFirstBatch() pgx.Tx {
 		s.write(fact)
 	}
 	s.asOwner("INSERT INTO referral.engine_account (beneficiary_id, currency) VALUES ('alice', 'USD')")
-	blocker, err := s.db.Begin(s.Context())
-	testworld.Must(s, err)
-	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
+	blocker := s.blocker()
+	_, err := blocker.Exec(s.Context(), "SELECT FROM referral.engine_account FOR UPDATE")
 	testworld.Must(s, err)
 	return blocker
 }
@@ -194,7 +193,7 @@ func (s *shop) eventually(what, sql, want string) {
 
 func waitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}

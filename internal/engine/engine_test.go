@@ -345,9 +345,8 @@ func TestAPurchaseIsNeverInTheFutureOfItsDecision(t *testing.T) {
 	before := s.engine.Stats().Batches
 	// The batch waits for the shards, having begun.
 	s.write(`UPDATE referral.signup SET visitor_id = visitor_id`)
-	blocker, err := s.db.Begin(t.Context())
-	testworld.Must(t, err)
-	_, err = blocker.Exec(t.Context(), "LOCK TABLE referral.shard")
+	blocker := s.blocker()
+	_, err := blocker.Exec(t.Context(), "LOCK TABLE referral.shard")
 	testworld.Must(t, err)
 	converged := make(chan error, 1)
 	go func() { converged <- s.engine.Converge(t.Context()) }()

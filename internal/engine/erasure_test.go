@@ -361,9 +361,8 @@ func TestErasureWaitsForNoWriter(t *testing.T) {
 			s.declare("friends", fiveDollars(), wantsGadgets)
 			s.write(annasLink + ";" + benByTouch + "; INSERT INTO referral.signup (user_id, visitor_id) VALUES ('dora', 'v')")
 			s.converge()
-			open, err := s.db.Begin(t.Context())
-			testworld.Must(t, err)
-			_, err = open.Exec(t.Context(), lock)
+			open := s.blocker()
+			_, err := open.Exec(t.Context(), lock)
 			testworld.Must(t, err)
 			s.write("SELECT referral.erase_user('ben')")
 			for range 3 { // the erasure is retried and completes

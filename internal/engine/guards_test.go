@@ -82,10 +82,9 @@ func (s *shop) twice(guard bool, meanwhile string) {
 // holdUp makes a batch wait where it writes an account, runs meanwhile, and lets the batch end.
 func (s *shop) holdUp(beneficiary string, meanwhile func()) {
 	s.Helper()
-	blocker, err := s.db.Begin(s.Context())
-	testworld.Must(s, err)
+	blocker := s.blocker()
 	defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
-	_, err = blocker.Exec(s.Context(), "SELECT FROM referral.engine_account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
+	_, err := blocker.Exec(s.Context(), "SELECT FROM referral.engine_account WHERE beneficiary_id = $1 FOR UPDATE", beneficiary)
 	testworld.Must(s, err)
 	ctx, cancel := context.WithCancel(s.Context())
 	done := make(chan struct{})
@@ -175,10 +174,9 @@ func TestWaitlistPreventsOvertaking(t *testing.T) {
 			s.engine.Replace("waiting_by_need", `SELECT '', '', '', 0::bigint, false, 0::bigint, '{}'::bigint[], '{}'::bigint[], 0::bigint, false
 				WHERE @campaign::text IS NULL AND (@budget::bigint, @kinds::bool[], @limit::bigint, @own::bigint) IS NULL`)
 		}
-		blocker, err := s.db.Begin(s.Context())
-		testworld.Must(s, err)
+		blocker := s.blocker()
 		defer func() { _ = blocker.Rollback(context.WithoutCancel(s.Context())) }()
-		_, err = blocker.Exec(s.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
+		_, err := blocker.Exec(s.Context(), "SELECT FROM referral.shard WHERE shard = referral.shard_of('u001') FOR UPDATE")
 		testworld.Must(s, err)
 		s.declare("invite", fiveDollars(), limited(2, 0, 500))
 		s.write("UPDATE referral.signup SET attributes = '{}' WHERE referral.shard_of(user_id) <> referral.shard_of('u001')")

@@ -35,7 +35,8 @@ func TestHostileDefaultsNeverExceedABudget(t *testing.T) {
 	for name, defaults := range testworld.HostileDefaults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newHostileShop(t, defaults)
+			// A poll sets no timeout of statements, and may take longer than 200 ms beside other tests.
+			s := newHostileShop(t, strings.Replace(defaults, "'200ms'", "'5s'", 1))
 			s.declare("invite", fiveDollars(), func(d *database.Declaration) { d.Budget = &database.Money{Amount: 500, Currency: "USD"} })
 			s.asOwner(`INSERT INTO referral.link (code, campaign, referrer_id) VALUES ('anna', 'invite', 'anna'), ('bert', 'invite', 'bert')`)
 			ctx, stop := context.WithCancel(t.Context())

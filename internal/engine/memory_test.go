@@ -27,8 +27,8 @@ func (s *shop) withLargeReferee(purchases int) {
 }
 
 // silentEngine runs an engine of a tenant on the shop's database, whose server goes silent after so
-// many bytes, until the test ends.
-func (s *shop) silentEngine(tenant string, bytes int) {
+// many bytes, until the test ends. Each batch gives up after batchTime.
+func (s *shop) silentEngine(tenant string, bytes int, batchTime time.Duration) {
 	s.Helper()
 	uri, err := url.Parse(s.uri)
 	testworld.Must(s, err)
@@ -40,7 +40,7 @@ func (s *shop) silentEngine(tenant string, bytes int) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	e := engine.New(db, engine.Options{OwnerUID: uid, Tenant: tenant})
-	e.SetBatchTime(4 * time.Second)
+	e.SetBatchTime(batchTime)
 	go func() { ended <- e.Run(ctx) }()
 	s.Cleanup(func() { stop(); <-ended })
 }
@@ -51,7 +51,7 @@ func TestSilentServersDoNotKeepTheMemoryForLargeReferees(t *testing.T) {
 	for n := range 2 {
 		silent := newShop(t)
 		silent.withLargeReferee(400)
-		silent.silentEngine("hostile", (20+n)<<20)
+		silent.silentEngine("hostile", (20+n)<<20, 4*time.Second)
 	}
 	good := newShop(t)
 	good.withLargeReferee(400)
@@ -59,7 +59,7 @@ func TestSilentServersDoNotKeepTheMemoryForLargeReferees(t *testing.T) {
 	defer stop()
 	e := good.newEngine(engine.Options{Tenant: "good"})
 	go func() { _ = e.Run(ctx) }()
-	for deadline := time.Now().Add(time.Minute); good.rows("SELECT count(*) FROM referral.pair")[0] != "400"; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); good.rows("SELECT count(*) FROM referral.pair")[0] != "400"; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the large referee is not decided: %v", e.Err())
 		}
@@ -81,7 +81,7 @@ func TestSilentServersOfOneTenantHoldBoundedMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for _, s := range shops {
-		s.silentEngine("hostile", 14<<20)
+		s.silentEngine("hostile", 14<<20, 10*time.Minute)
 	}
 	waitFor(t, "the silent databases hold what one tenant may", func() bool { return engine.BatchBytes() >= 20<<20 })
 	time.Sleep(2 * time.Second) // all of them have tried

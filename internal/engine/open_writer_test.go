@@ -66,7 +66,7 @@ func TestOpenWriterDelaysNoGrant(t *testing.T) {
 			s.execIn(writer, adjust, "r1", "goodwill", 100)
 			s.execIn(writer, redeem, "r1", "order", 550)
 			s.arriveFor(2, 441)
-			s.convergeWithin(20 * time.Second)
+			s.convergeWithin(5 * time.Minute)
 			s.expect("granted while the writer is open", "SELECT count(*) FROM referral.pair WHERE state = 'Granted'", "441")
 			s.expect("balance before the commit", "SELECT available::text FROM referral.balance WHERE beneficiary_id = 'r1'", "2500")
 
@@ -90,7 +90,7 @@ func TestOpenRedemptionDelaysNoReversal(t *testing.T) {
 			writer := s.openWriter(isolation)
 			s.execIn(writer, redeem, "r1", "order", 500)
 			s.write("DELETE FROM referral.purchase WHERE user_id = 'u1'")
-			s.convergeWithin(20 * time.Second)
+			s.convergeWithin(5 * time.Minute)
 			s.expect("balance before the commit", "SELECT available::text FROM referral.balance", "0")
 			testworld.Must(t, writer.Commit(t.Context()))
 			s.expect("balance after the commit", "SELECT available::text FROM referral.balance", "-500")

@@ -53,13 +53,22 @@ func tenPerCent() reward.Terms {
 // waits returns each pair's state in admission order.
 const waits = `SELECT user_id, state FROM referral.pair ORDER BY admission_order`
 
-// holding runs something while another transaction holds the locks of a query.
-func (s *shop) holding(query string, meanwhile func()) {
+// blocker is a transaction that may stay open for as long as a test takes.
+func (s *shop) blocker() pgx.Tx {
 	s.Helper()
 	tx, err := s.db.Begin(s.Context())
 	testworld.Must(s, err)
+	_, err = tx.Exec(s.Context(), "SET LOCAL idle_in_transaction_session_timeout = 0")
+	testworld.Must(s, err)
+	return tx
+}
+
+// holding runs something while another transaction holds the locks of a query.
+func (s *shop) holding(query string, meanwhile func()) {
+	s.Helper()
+	tx := s.blocker()
 	defer func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) }()
-	_, err = tx.Exec(s.Context(), query)
+	_, err := tx.Exec(s.Context(), query)
 	testworld.Must(s, err)
 	meanwhile()
 	testworld.Must(s, tx.Rollback(s.Context()))
@@ -562,11 +571,10 @@ func TestLeastNeedIsOfTheWaitingPairsThatAreCommitted(t *testing.T) {
 // hold takes the locks of a query until the returned function is called.
 func (s *shop) hold(query string) (release func()) {
 	s.Helper()
-	tx, err := s.db.Begin(s.Context())
-	testworld.Must(s, err)
+	tx := s.blocker()
 	release = sync.OnceFunc(func() { _ = tx.Rollback(context.WithoutCancel(s.Context())) })
 	s.Cleanup(release)
-	_, err = tx.Exec(s.Context(), query)
+	_, err := tx.Exec(s.Context(), query)
 	testworld.Must(s, err)
 	return release
 }

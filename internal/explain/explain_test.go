@@ -32,6 +32,7 @@ func check(t testing.TB, err error) {
 // world has a campaign that pays 5 USD for a purchase of at least 10 USD, with a cap of one pair.
 type world struct {
 	testing.TB
+	own    *testworld.Database
 	db     *postgres.DB
 	reader *postgres.DB // the plain role that reads
 	writer *postgres.DB // the plain role that writes
@@ -41,7 +42,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	own := migrated.New(t)
-	w := &world{TB: t, db: migrated.Open(t, own.URI), reader: migrated.Open(t, own.ReaderURI), writer: migrated.Open(t, own.WriterURI)}
+	w := &world{TB: t, own: own, db: migrated.Open(t, own.URI), reader: migrated.Open(t, own.ReaderURI), writer: migrated.Open(t, own.WriterURI)}
 	w.engine = engine.New(w.db, engine.Options{OwnerUID: migrated.Owner.UID})
 	terms := reward.Terms{
 		Purchases: reward.FirstPurchase, HoldPeriod: time.Hour, MinimumAmounts: map[string]int64{"USD": 1000}, Limits: reward.Limits{PairsPerReferrer: 1},

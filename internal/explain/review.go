@@ -29,10 +29,10 @@ const (
 	mostPurchases = 20
 	mostEntries   = 50
 	mostFriends   = 50
-
-	// statementTimeout bounds each statement of a review and of an explanation.
-	statementTimeout = 2 * time.Second
 )
+
+// statementTimeout bounds each statement of a review and of an explanation.
+var statementTimeout = 2 * time.Second
 
 // ErrInvalidAfter is the error for a place in a list of friends that no review has given.
 var ErrInvalidAfter = errors.New("spec.after: must be status.friends.next of an earlier review")

@@ -127,7 +127,7 @@ func (h *history) quiet(t fataler, batch int) {
 }
 
 // patience is how long forty referees, one per batch, may take on a busy machine.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // isDigestOfWithheld reports whether the write changes only the digest of a referee with withheld
 // pairs. The engine writes it if their campaign has been suspended since, so that it judges no

@@ -453,11 +453,11 @@ func TestStoredFactOfSQLFailsNoOtherFact(t *testing.T) {
 			signups, `{"user_id": %q, "fingerprints": ["d", "c", "b", "a"]}`, http.StatusOK, nil},
 		"a large fingerprint": {`INSERT INTO referral.signup (user_id, fingerprints) VALUES ('sql', ARRAY[repeat('x', 100000)])`,
 			signups, `{"user_id": %q}`, http.StatusConflict, []string{"body.fingerprints"}},
-		"a signup's attributes of 6 MB": {`INSERT INTO referral.signup (user_id, attributes)
-			SELECT 'sql', jsonb_build_object('x', repeat('x', 6000000))`,
+		"a signup's attributes of more than 4 MiB": {`INSERT INTO referral.signup (user_id, attributes)
+			SELECT 'sql', jsonb_build_object('x', repeat('x', 4300000))`,
 			signups, `{"user_id": %q, "attributes": {"a": 1}}`, http.StatusConflict, []string{"body.attributes"}},
-		"a purchase's attributes of 6 MB": {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
-			SELECT 'sql', 'p', 1, 'USD', jsonb_build_object('x', repeat('x', 6000000))`,
+		"a purchase's attributes of more than 4 MiB": {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, attributes)
+			SELECT 'sql', 'p', 1, 'USD', jsonb_build_object('x', repeat('x', 4300000))`,
 			purchases, purchase, http.StatusConflict, []string{"body.attributes"}},
 		"a time after the year 9999": {`INSERT INTO referral.purchase (user_id, purchase_id, amount, currency, purchased_at)
 			VALUES ('sql', 'p', 1, 'USD', '20000-01-01')`, purchases, purchase, http.StatusOK, nil},
@@ -469,7 +469,7 @@ func TestStoredFactOfSQLFailsNoOtherFact(t *testing.T) {
 			var group sync.WaitGroup
 			for i := range 60 {
 				group.Go(func() {
-					if i%20 != 7 {
+					if i != 27 {
 						w.post(test.target, fmt.Sprintf(test.body, fmt.Sprint("user-", i)), http.StatusCreated)
 						return
 					}

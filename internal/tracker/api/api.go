@@ -31,9 +31,10 @@ const (
 	// mostTrees is how many bodies, or facts of batches, are parsed and checked at a time. Each takes
 	// up to 4 MiB meanwhile; see mostValues.
 	mostTrees = 4
-	// patience is how long a request waits for the database: less than most callers' own timeout.
-	patience = 15 * time.Second
 )
+
+// patience is how long a request waits for the database: less than most callers' own timeout.
+var patience = 15 * time.Second
 
 // Options of the API.
 type Options struct {

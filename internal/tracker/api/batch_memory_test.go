@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/referral-operator/referral-operator/internal/testworld"
+	"github.com/referral-operator/referral-operator/internal/tracker/api"
 )
 
 // A small batch may name facts that are stored with large values, and conflict with all of them.
@@ -32,6 +34,7 @@ func TestMemoryOfABatchIsBoundedWhateverIsStored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			api.SetPatience(t, 10*time.Minute)
 			_, err := w.operator.Exec(t.Context(), test.sql, facts)
 			testworld.Must(t, err)
 			given := make([]string, facts)

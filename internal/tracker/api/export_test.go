@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -14,6 +16,13 @@ import (
 // RegisterAndTell registers the API and returns its document.
 func RegisterAndTell(mux *http.ServeMux, options Options) *huma.OpenAPI {
 	return register(mux, options).huma.OpenAPI()
+}
+
+// SetPatience changes how long a request waits for the database, until the test ends.
+func SetPatience(t testing.TB, is time.Duration) {
+	was := patience
+	patience = is
+	t.Cleanup(func() { patience = was })
 }
 
 // Conforms reports whether an answer conforms to the document.
