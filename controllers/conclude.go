@@ -36,10 +36,10 @@ type success struct {
 //	                 Ready           Stalled   Reconciling              observedGeneration
 //	no error         True            -         -                        moves
 //	stalledError     False           True      -                        moves
-//	waitingError     False           -         for a declared change    stays
-//	another error    False, Failed   -         for a declared change    stays
+//	waitingError     False           -         for a declared edit      stays
+//	another error    False, Failed   -         for a declared edit      stays
 //
-// A change is declared while observedGeneration lags behind, and until its rollout has ended:
+// An edit is declared while observedGeneration lags behind, and until its rollout has ended:
 // observedGeneration is the newest generation that is in force, or that is known never to come into
 // force.
 func conclude(object resource, good success, err error) (ctrl.Result, error) {
@@ -59,7 +59,7 @@ func conclude(object resource, good success, err error) (ctrl.Result, error) {
 	}
 	if wait, ok := errors.AsType[*waitingError](err); ok {
 		if wait.shows(object) {
-			setUnready(object, wait.reason, wait.Error(), wait.change)
+			setUnready(object, wait.reason, wait.Error(), wait.edit)
 		}
 		after := wait.requeueAfter
 		if after == 0 && object.GetObservedGeneration() < 0 {
@@ -101,16 +101,16 @@ func settled(object resource) bool {
 		(ready.Reason == v1alpha1.RollingOutReason || meta.IsStatusConditionTrue(object.GetConditions(), v1alpha1.StalledCondition))
 }
 
-// changing reports whether a declared change of the object is not in force yet.
+// changing reports whether a declared edit of the object is not in force yet.
 func changing(object resource) bool {
 	campaign, ok := object.(*v1alpha1.ReferralCampaign)
 	return object.GetObservedGeneration() != object.GetGeneration() || ok && rolloutUnfinished(campaign)
 }
 
-func setUnready(object resource, reason, message string, change bool) {
+func setUnready(object resource, reason, message string, edit bool) {
 	setReady(object, metav1.ConditionFalse, reason, message)
 	removeCondition(object, v1alpha1.StalledCondition)
-	if change || changing(object) {
+	if edit || changing(object) {
 		setCondition(object, v1alpha1.ReconcilingCondition, metav1.ConditionTrue, reason, message)
 	} else {
 		removeCondition(object, v1alpha1.ReconcilingCondition)

@@ -22,9 +22,9 @@ func TestConclude(t *testing.T) {
 		unready     = "Ready=False Unreachable"
 		reconciling = "Reconciling=True Unreachable"
 	)
-	wait := func(shown visibility, change bool) error {
+	wait := func(shown visibility, edit bool) error {
 		return fmt.Errorf("while testing: %w", &waitingError{
-			reason: "Unreachable", requeueAfter: time.Minute, shown: shown, change: change, err: errors.New("no answer"),
+			reason: "Unreachable", requeueAfter: time.Minute, shown: shown, edit: edit, err: errors.New("no answer"),
 		})
 	}
 	for name, test := range map[string]struct {
@@ -53,7 +53,7 @@ func TestConclude(t *testing.T) {
 		"an object in force that waits is not": {
 			err: wait(always, false), observed: 2, before: []string{isReady}, want: []string{unready}, after: 2, again: true,
 		},
-		"unless a declared change is on its way": {
+		"unless a declared edit is on its way": {
 			err: wait(always, true), observed: 2, before: []string{isReady}, want: []string{unready, reconciling}, after: 2, again: true,
 		},
 		"a short wait does not show on what is in force": {

@@ -30,7 +30,7 @@ type waitingError struct {
 	reason       string
 	requeueAfter time.Duration // zero: a watch notices the end of the wait
 	shown        visibility
-	change       bool // a declared change is on its way, although observedGeneration is current
+	edit         bool // a declared edit is on its way, although observedGeneration is current
 	err          error
 }
 

@@ -94,7 +94,7 @@ func (r *ReferralCampaignReconciler) forget(ctx context.Context, campaign client
 	return err
 }
 
-// phases returns what a reconcile of the campaign does, in order. A declared change is reported as
+// phases returns what a reconcile of the campaign does, in order. A declared edit is reported as
 // in force only when its effects show in the counters.
 func (r *ReferralCampaignReconciler) phases(campaign *v1alpha1.ReferralCampaign) []phase[*campaignScope] {
 	if !campaign.DeletionTimestamp.IsZero() {

@@ -13,7 +13,7 @@ import (
 // may have pairs decided again, and reversals may be withheld: without the report the campaign
 // would be Ready too early. A campaign in force stays Ready while there is no memory for reports.
 //
-// Conditions: DatabaseNotReady, for a declared change without that memory.
+// Conditions: DatabaseNotReady, for a declared edit without that memory.
 func (r *ReferralCampaignReconciler) awaitFreshCounters(_ context.Context, s *campaignScope) error {
 	if s.reported && (s.declared.Revision <= 1 || s.counters.Revision >= s.declared.Revision) {
 		return nil
@@ -50,6 +50,6 @@ func (r *ReferralCampaignReconciler) awaitRollout(_ context.Context, s *campaign
 		message += "; " + suspendedDatabase(s.adb)
 	}
 	return &waitingError{
-		reason: v1alpha1.RollingOutReason, requeueAfter: recheckInterval, change: true, err: errors.New(message),
+		reason: v1alpha1.RollingOutReason, requeueAfter: recheckInterval, edit: true, err: errors.New(message),
 	}
 }

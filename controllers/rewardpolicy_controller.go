@@ -90,7 +90,7 @@ func (r *RewardPolicyReconciler) awaitCampaigns(_ context.Context, s *policyScop
 	if len(behind) == 0 {
 		return nil
 	}
-	return &waitingError{reason: v1alpha1.RollingOutReason, change: true, err: fmt.Errorf(
+	return &waitingError{reason: v1alpha1.RollingOutReason, edit: true, err: fmt.Errorf(
 		"not in force yet in %d of %d campaigns: %s", len(behind), len(s.campaigns), firstFew(behind))}
 }
 

@@ -7,7 +7,7 @@ const (
 	// why. Unknown is not used.
 	ReadyCondition = "Ready"
 
-	// ReconcilingCondition is set, to True, only while a declared change is on its way into force.
+	// ReconcilingCondition is set, to True, only while a declared edit is on its way into force.
 	// Pending facts are not Reconciling: there are always some.
 	ReconcilingCondition = "Reconciling"
 
