@@ -66,22 +66,22 @@ func (r *AttributionDatabaseReconciler) giveUpOwnership(ctx context.Context, s *
 		return r.awaitSlot(s, v1alpha1.TerminatingReason, fmt.Errorf("the ownership of schema %s is given up later: %w", s.adb.Spec.Schema, err))
 	}
 	cause := postgres.Message(err)
-	letGo := fmt.Sprintf("to have the object removed and the schema stay owned, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
+	advice := fmt.Sprintf("to remove the object without giving up the ownership, delete Secret %s/%s", s.adb.Namespace, s.adb.Spec.SecretRef.Name)
 	refused, ok := errors.AsType[*settingsError](s.host.Refusal)
 	switch {
 	case ok && refused.forbidden:
-		letGo = fmt.Sprintf("since the namespace is being deleted, the object is removed, and the schema stays owned, once the database has not "+
-			"answered for a minute; or, to keep the schema owned and let the object go at once: "+
+		advice = fmt.Sprintf("the namespace is being deleted, so the object is removed without giving up the ownership once the database has not "+
+			"answered for a minute; to remove it at once: "+
 			`kubectl -n %s patch attributiondatabase %s --type=merge -p '{"metadata":{"finalizers":null}}'`, s.adb.Namespace, s.adb.Name)
 	case ok:
 		cause = refused.err.Error()
 		if refused.allow != "" {
-			letGo += " and allow the operator to see that: " + refused.allow
+			advice += " and allow the operator to find that the Secret is gone: " + refused.allow
 		}
 	}
 	return &waitingError{
 		reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval,
-		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; %s", s.adb.Spec.Schema, cause, letGo),
+		err: fmt.Errorf("the ownership of schema %s cannot be given up: %s; %s", s.adb.Spec.Schema, cause, advice),
 	}
 }
 

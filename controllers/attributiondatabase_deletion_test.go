@@ -108,7 +108,7 @@ func TestLostDatabaseDoesNotKeepItsNamespaceFromBeingDeleted(t *testing.T) {
 	check(t, proxy.Stop())
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	w.deleteNamespace()
-	w.awaitTerminating("its credits cannot be reversed")
+	w.awaitTerminating("the campaign's credits cannot be reversed")
 	w.ahead.Store(int64(outagePatience))
 	w.awaitGone(w.rcamp("invite-friends"))
 	w.awaitGone(w.adb("shop"))
@@ -125,13 +125,13 @@ func TestShortOutageInADeletedNamespaceAbandonsNoCredits(t *testing.T) {
 	proxy.Swallow()
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	w.deleteNamespace()
-	w.awaitTerminating("its credits cannot be reversed")
+	w.awaitTerminating("the campaign's credits cannot be reversed")
 	w.eventually("the Secret was refused for good", func() bool {
 		refusal := w.registry.State(client.ObjectKeyFromObject(w.adb("shop"))).Refusal
 		return refusal != nil && strings.Contains(refusal.Error(), "since the namespace is being deleted")
 	})
 	w.awaitMore(w.rcamp("invite-friends"), 1)
-	w.awaitTerminating("its credits cannot be reversed")
+	w.awaitTerminating("the campaign's credits cannot be reversed")
 	proxy.Pass()
 	w.awaitGone(w.rcamp("invite-friends"))
 	w.awaitGone(w.adb("shop"))
@@ -178,7 +178,7 @@ func TestRefusingDatabaseOfADeletedNamespaceNamesHowToLetGo(t *testing.T) {
 	await(w, adb, "naming how to let go", func(d *v1alpha1.AttributionDatabase) bool {
 		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
 		message = ready.Message
-		return ready.Reason == v1alpha1.TerminatingReason && strings.Contains(message, "let the object go at once: ")
+		return ready.Reason == v1alpha1.TerminatingReason && strings.Contains(message, "to remove it at once: ")
 	})
 	w.ahead.Store(int64(time.Hour))
 	w.awaitMore(adb, 1)
@@ -204,7 +204,7 @@ func TestDeletionWithoutTheRightToGetTheSecretNamesHowToLetGo(t *testing.T) {
 		ready := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ReadyCondition)
 		message = ready.Message
 		return ready.Reason == v1alpha1.TerminatingReason &&
-			strings.Contains(message, "to have the object removed and the schema stay owned, delete Secret "+w.namespace+"/shop-db and allow the operator to see that: ")
+			strings.Contains(message, "to remove the object without giving up the ownership, delete Secret "+w.namespace+"/shop-db and allow the operator to find that the Secret is gone: ")
 	})
 	w.kubectl("", "delete", "secret", "shop-db")
 	w.asPasted(message)

@@ -78,8 +78,8 @@ func (s *databaseScope) explainOwner(owner database.Owner) error {
 	if owner.Installation == s.identity.Installation && owner.Name == s.identity.Name {
 		return &waitingError{
 			reason: v1alpha1.OwnedByAnotherReason, requeueAfter: recheckInterval,
-			err: fmt.Errorf("schema %s is owned by an earlier %s (uid %s), last alive at %s; it is taken over when that is five "+
-				"minutes ago, or at once with: %s", s.adb.Spec.Schema, owner.Name, owner.UID,
+			err: fmt.Errorf("schema %s is owned by an earlier %s (uid %s), last heartbeat at %s; the schema is taken over once "+
+				"this heartbeat is five minutes old, or at once with: %s", s.adb.Spec.Schema, owner.Name, owner.UID,
 				postgres.Representable(owner.HeartbeatAt).Format(time.RFC3339), line),
 		}
 	}

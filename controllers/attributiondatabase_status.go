@@ -97,7 +97,7 @@ func newIncidents(before, now []string) string {
 // reportUnreported reports that the counters of campaigns are not published, which leaves Ready
 // True: in the message of Ready, and with an event and a log line when that begins.
 func (r *AttributionDatabaseReconciler) reportUnreported(ctx context.Context, s *databaseScope, cause error) {
-	message := "the counters of its campaigns are not reported: " + cause.Error()
+	message := "the counters of the campaigns are not reported: " + cause.Error()
 	s.success.message += "; " + message
 	if s.host.Unreported {
 		return

@@ -129,14 +129,17 @@ func reportVerification(adb *v1alpha1.AttributionDatabase, state hosting.VerifyS
 	setCondition(adb, v1alpha1.LedgerConsistentCondition, metav1.ConditionFalse, v1alpha1.ViolationsFoundReason, violationsFound(result))
 }
 
+const resyncAdvice = "request a resync of the campaigns with the annotation " + v1alpha1.RequestedAtAnnotation +
+	": it repairs what can be repaired"
+
 // violationsFound says what is wrong, in the words of the first example, and what to do.
 func violationsFound(result *engine.VerifyResult) string {
 	first := result.Examples[0]
 	if result.Violations == 1 {
-		return fmt.Sprintf("1 violation: %s: %s; request a resync of the campaigns, which repairs what it can", first.Rule, first.Key)
+		return fmt.Sprintf("1 violation: %s: %s; %s", first.Rule, first.Key, resyncAdvice)
 	}
-	return fmt.Sprintf("%d violations, such as: %s: %s; request a resync of the campaigns, which repairs what it can; "+
-		"status.verification has more examples", result.Violations, first.Rule, first.Key)
+	return fmt.Sprintf("%d violations, such as: %s: %s; %s; status.verification has more examples",
+		result.Violations, first.Rule, first.Key, resyncAdvice)
 }
 
 // reportVerificationProgress reports how far a running verification is.

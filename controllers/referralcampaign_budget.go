@@ -24,9 +24,9 @@ func (r *ReferralCampaignReconciler) reportBudget(_ context.Context, s *campaign
 	whole := reward.FormatAmount(budget.Amount, budget.Currency) + " " + budget.Currency
 	left := "the budget of " + whole + " is used up"
 	if remaining.Sign() > 0 {
-		lacks := "are too little for another pair"
+		lacks := "is too little for another pair"
 		if !s.desired.terms.TooLittleForAPair(remaining) {
-			lacks = "do not suffice for the pairs that wait, or these are not decided yet (see status.setAside of AttributionDatabase " +
+			lacks = "is not enough for the waiting pairs, or these pairs are not decided yet (see status.setAside of AttributionDatabase " +
 				s.databaseName().Name + ")"
 		}
 		left = fmt.Sprintf("the remaining %s %s of the budget of %s %s", reward.FormatSum(remaining, budget.Currency), budget.Currency, whole, lacks)

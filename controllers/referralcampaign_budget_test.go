@@ -38,7 +38,7 @@ func TestBudgetIsNotExceededAndReportsExhaustion(t *testing.T) {
 	})
 	await(w, campaign, "naming the waiting pairs", func(c *v1alpha1.ReferralCampaign) bool {
 		used = *meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
-		return strings.Contains(used.Message, "the remaining 2.00 USD of the budget of 12.00 USD are too little for another pair; 1 pair waits and is admitted")
+		return strings.Contains(used.Message, "the remaining 2.00 USD of the budget of 12.00 USD is too little for another pair; 1 pair waits and is admitted")
 	})
 	if len(campaign.Status.Conditions) != 1 {
 		t.Errorf("conditions: %v", campaign.Status.Conditions)
@@ -75,7 +75,7 @@ func TestBudgetIsExhaustedWhileAPercentageWaits(t *testing.T) {
 	await(w, campaign, "half full", func(c *v1alpha1.ReferralCampaign) bool {
 		ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ReadyCondition)
 		return c.Status.Pairs.Granted == 1 && c.Status.Pairs.Waiting == 1 && c.Status.Credits[0].BudgetRemaining == "1.50" &&
-			strings.Contains(ready.Message, "the remaining 1.50 USD of the budget of 4.00 USD do not suffice for the pairs that wait")
+			strings.Contains(ready.Message, "the remaining 1.50 USD of the budget of 4.00 USD is not enough for the waiting pairs")
 	})
 }
 

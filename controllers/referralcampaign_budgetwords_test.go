@@ -26,19 +26,19 @@ func TestUsedUpBudgetIsReportedWithWhatRemains(t *testing.T) {
 		},
 		"less remains than a pair earns": {
 			terms: &fixed, granted: 700, waiting: 2,
-			want: "in force, and the remaining 3.00 USD of the budget of 10.00 USD are too little for another pair; " +
+			want: "in force, and the remaining 3.00 USD of the budget of 10.00 USD is too little for another pair; " +
 				"2 pairs wait and are admitted in order when credits are reversed or spec.budget is raised",
 		},
 		"a pair fits, and one waits that is set aside or was not decided yet": {
 			terms: &fixed, granted: 100, waiting: 1,
-			want: "in force, and the remaining 9.00 USD of the budget of 10.00 USD do not suffice for the pairs that wait, " +
-				"or these are not decided yet (see status.setAside of AttributionDatabase shop); " +
+			want: "in force, and the remaining 9.00 USD of the budget of 10.00 USD is not enough for the waiting pairs, " +
+				"or these pairs are not decided yet (see status.setAside of AttributionDatabase shop); " +
 				"1 pair waits and is admitted in order when credits are reversed or spec.budget is raised",
 		},
 		"a small purchase would fit": {
 			terms: &percentage, granted: 800, waiting: 1,
-			want: "in force, and the remaining 2.00 USD of the budget of 10.00 USD do not suffice for the pairs that wait, " +
-				"or these are not decided yet (see status.setAside of AttributionDatabase shop); " +
+			want: "in force, and the remaining 2.00 USD of the budget of 10.00 USD is not enough for the waiting pairs, " +
+				"or these pairs are not decided yet (see status.setAside of AttributionDatabase shop); " +
 				"1 pair waits and is admitted in order when credits are reversed or spec.budget is raised",
 		},
 		"pairs may wait for the cap": {terms: &capped, granted: 100, waiting: 1},

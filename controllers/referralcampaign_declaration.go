@@ -63,8 +63,8 @@ func (r *ReferralCampaignReconciler) declare(ctx context.Context, s *campaignSco
 		return &waitingError{requeueAfter: staleInterval, shown: never, err: errors.New("what the campaign's object declared is being reversed")}
 	case s.declared.Full:
 		s.problem = &specProblem{v1alpha1.TooManyRevisionsReason, fmt.Errorf(
-			"the revisions recorded in schema %s take nearly %d MiB of memory, so no other terms are recorded: stop what edits terms so often, "+
-				"and declare this campaign in another AttributionDatabase", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
+			"the revisions recorded in schema %s take nearly %d MiB of memory, so no other terms are recorded: stop what edits the policies so "+
+				"often, and declare further terms in a new ReferralCampaign with another spec.databaseRef", s.adb.Spec.Schema, database.RevisionsBytes>>20)}
 		s.desired.terms = nil
 		return r.reportCounters(ctx, s) // again, with the budget in force
 	case s.declared.BudgetKept:

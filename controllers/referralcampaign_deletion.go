@@ -42,7 +42,7 @@ func (r *ReferralCampaignReconciler) remove(ctx context.Context, s *campaignScop
 	case s.adb == nil:
 		return r.abandon(ctx, s, fmt.Errorf("there is no AttributionDatabase %s", s.databaseName()))
 	case neverOwned(s.adb) && s.campaign.Status.Policy == nil:
-		return r.release(ctx, s, "it was never declared")
+		return r.release(ctx, s, "the campaign was never declared")
 	case s.host.Source == sourceOf(s.adb) && databaseGone(s.host, r.now()):
 		return r.abandon(ctx, s, s.host.Refusal)
 	}
@@ -105,7 +105,7 @@ func (r *ReferralCampaignReconciler) release(ctx context.Context, s *campaignSco
 // error, since a namespace that is being deleted accepts no event.
 func (r *ReferralCampaignReconciler) abandon(ctx context.Context, s *campaignScope, cause error) error {
 	waited := controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer)
-	err := r.release(ctx, s, "its credits stay, since its database is gone: "+cause.Error())
+	err := r.release(ctx, s, "the campaign's credits stay, since its database is gone: "+cause.Error())
 	if waited && !controllerutil.ContainsFinalizer(s.campaign, v1alpha1.Finalizer) {
 		const kept = "released without reversing its credits, since its database is gone"
 		ctrl.LoggerFrom(ctx).Error(cause, "A campaign was "+kept)
@@ -121,7 +121,7 @@ func (r *ReferralCampaignReconciler) close(ctx context.Context, s *campaignScope
 		return err
 	}, func(err error) *waitingError {
 		return &waitingError{reason: v1alpha1.TerminatingReason, requeueAfter: recheckInterval, err: fmt.Errorf(
-			"it cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
+			"the campaign cannot be closed: %s%s", postgres.Message(err), hindrance(s.adb))}
 	})
 }
 
@@ -136,7 +136,7 @@ func (r *ReferralCampaignReconciler) reverseCredits(ctx context.Context, s *camp
 		return err
 	}, func(err error) *waitingError {
 		return terminating(s.campaign, recheckInterval,
-			fmt.Sprintf("its credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
+			fmt.Sprintf("the campaign's credits cannot be reversed: %s%s", postgres.Message(err), hindrance(s.adb)))
 	})
 	if err == nil && pairs > 0 {
 		left := plural(pairs, "pair is", "pairs are") + " still to be reversed" + hindrance(s.adb)

@@ -135,7 +135,7 @@ func TestReverseWaitsForAnUnreachableDatabase(t *testing.T) {
 	w.awaitReason(w.adb("shop"), metav1.ConditionFalse, v1alpha1.UnreachableReason)
 	campaign := w.rcamp("invite-friends")
 	check(t, w.client.Delete(t.Context(), campaign))
-	w.awaitTerminating("its credits cannot be reversed")
+	w.awaitTerminating("the campaign's credits cannot be reversed")
 	w.awaitTerminating("AttributionDatabase " + w.namespace + "/shop is not ready: Unreachable")
 	proxy.Pass()
 	w.awaitGone(campaign)
@@ -200,7 +200,7 @@ func TestReverseTakesBackWhatAnEarlierObjectDeclared(t *testing.T) {
 	campaign := w.rcamp("invite-friends")
 	await(w, campaign, "with a finalizer", func(c *v1alpha1.ReferralCampaign) bool { return slices.Contains(c.Finalizers, v1alpha1.Finalizer) })
 	check(t, w.client.Delete(t.Context(), campaign))
-	w.awaitTerminating("its credits cannot be reversed")
+	w.awaitTerminating("the campaign's credits cannot be reversed")
 	back()
 	w.awaitGone(campaign)
 	if got, want := outcome(w, own), "0 2 Reversed CampaignDeleted Closed"; got != want {
@@ -215,7 +215,7 @@ func TestRetainOfAnObjectThatDeclaredNothingClosesTheCampaignAtOnce(t *testing.T
 			w, own, back := superseded(t, "Retain")
 			if finalizer != "" {
 				w.deleteHeld()
-				w.awaitTerminating("it cannot be closed")
+				w.awaitTerminating("the campaign cannot be closed")
 			} else {
 				check(t, w.client.Delete(t.Context(), w.rcamp("invite-friends")))
 				w.awaitGone(w.rcamp("invite-friends"))

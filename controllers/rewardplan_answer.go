@@ -118,7 +118,8 @@ func (s *planScope) describe(effects, forward int) string {
 			message += "; revisionScope is NewPairs: no existing pair moves, and status.forward says what new pairs earn"
 		}
 	case s.campaign.Spec.DeletionPolicy != v1alpha1.ReverseCredits:
-		warnings = append(warnings, "the campaign's spec.deletionPolicy is not Reverse: deleting it as it is takes nothing back")
+		warnings = append(warnings, "the campaign's spec.deletionPolicy is not Reverse: set it to Reverse first, since deleting the campaign now "+
+			"takes nothing back")
 	}
 	switch {
 	case s.adb.Suspended():

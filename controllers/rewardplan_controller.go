@@ -125,11 +125,11 @@ func (r *RewardPlanReconciler) keepDeadline(_ context.Context, s *planScope) err
 	if s.rest > 0 {
 		return nil
 	}
-	last := "it was not reconciled"
+	last := "the operator has never worked on it"
 	if ready := readyCondition(s.plan); ready != nil {
 		last = ready.Reason + ": " + ready.Message
 	}
-	return stalled(v1alpha1.DeadlineExceededReason, "not finished within %s of its creation; last: %s", planDeadline, last)
+	return stalled(v1alpha1.DeadlineExceededReason, "the plan has not finished within %s of its creation; its last state: %s", planDeadline, last)
 }
 
 // admit fails a plan when its namespace has too many unfinished ones, so that no queue grows

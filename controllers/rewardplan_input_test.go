@@ -139,7 +139,7 @@ func TestPlanIsPendingWhileItsDatabaseIsAwayUntilTheDeadline(t *testing.T) {
 	w.annotate("adb", "shop", v1alpha1.RequestedAtAnnotation, "now")
 	w.patch("rpol", "five-dollars", `{"holdPeriod":"1h"}`) // wakes the plan
 	if message := w.awaitStalled(plan, v1alpha1.DeadlineExceededReason); !strings.Contains(message,
-		"not finished within 24h0m0s of its creation; last: Pending: AttributionDatabase "+w.namespace+"/shop is not ready: Unreachable") {
+		"the plan has not finished within 24h0m0s of its creation; its last state: Pending: AttributionDatabase "+w.namespace+"/shop is not ready: Unreachable") {
 		t.Errorf("message: %s", message)
 	}
 }

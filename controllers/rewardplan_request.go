@@ -93,7 +93,7 @@ func (r *RewardPlanReconciler) await(_ context.Context, s *planScope) error {
 	case state.Running:
 		s.plan.Status.Progress = &v1alpha1.PlanProgress{Decided: state.Decided, Total: state.Total}
 		return &waitingError{reason: v1alpha1.RunningReason, requeueAfter: s.rest, err: errors.New(
-			"the referees are being decided under what is proposed; status.progress says how many have been")}
+			"the referees are being decided under the proposed edit; status.progress says how many are decided")}
 	case state.Interrupted:
 		return s.pending(s.rest, errors.New("the plan takes long and has given way to plans of other namespaces; it starts again, "+
 			"and then runs to its end, in turn with other long plans: one runs at a time"))

@@ -63,7 +63,7 @@ func TestPlanFailsAfterAnHourOfItsOwnRun(t *testing.T) {
 		}{{"a", 50 * time.Minute}, {"c", 10 * time.Minute}, {"b", 50 * time.Minute}} { // b starts again when a has ended
 			time.Sleep(end.after)
 			stall, ok := errors.AsType[*stalledError](await(end.namespace))
-			if !ok || stall.reason != v1alpha1.DeadlineExceededReason || !strings.Contains(stall.Error(), "it has run for 1h0m0s") {
+			if !ok || stall.reason != v1alpha1.DeadlineExceededReason || !strings.Contains(stall.Error(), "the run has not ended within 1h0m0s") {
 				t.Errorf("namespace %s: %v", end.namespace, stall)
 			}
 		}

@@ -208,7 +208,8 @@ func fitStatus(status *v1alpha1.RewardReviewStatus, places []string) error {
 			return nil
 		}
 		*status = v1alpha1.RewardReviewStatus{ObservedGeneration: status.ObservedGeneration, Conditions: status.Conditions}
-		return stalled(v1alpha1.FailedReason, "the question cannot be answered: its texts in the database have more than %d MiB", mostSentBytes>>20)
+		return stalled(v1alpha1.FailedReason, "the question cannot be answered: the answer has more than %d MiB, "+
+			"the most that a status can hold; read the tables of the database instead", mostSentBytes>>20)
 	}
 }
 

@@ -56,7 +56,7 @@ func TestDatabaseWithoutMemoryForItsReportStaysUsable(t *testing.T) {
 			t.Errorf("with memory: %s", message)
 		}
 		for range 3 {
-			if message := report(tooLarge); !strings.Contains(message, "the counters of its campaigns are not reported: the memory for counters is used up") {
+			if message := report(tooLarge); !strings.Contains(message, "the counters of the campaigns are not reported: the memory for counters is used up") {
 				t.Errorf("without memory: %s", message)
 			}
 		}

@@ -58,7 +58,7 @@ type verdict struct {
 var (
 	mayRead      = verdict{http.StatusOK, ""}
 	unknownToken = verdict{http.StatusUnauthorized, "a bearer token that the API server knows is needed"}
-	noRight      = verdict{http.StatusForbidden, "the client needs a role with verb get on this path"}
+	noRight      = verdict{http.StatusForbidden, "the client may not read metrics: bind the ClusterRole referral-operator-metrics-reader to it"}
 	noAnswer     = verdict{http.StatusServiceUnavailable, "the API server did not say whether the client may read metrics"}
 )
 

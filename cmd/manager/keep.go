@@ -27,7 +27,7 @@ func keepManager(ctx context.Context, log logr.Logger, runOne func(context.Conte
 			delay.Reset()
 		}
 		wait := delay.NextBackOff()
-		log.Error(err, "The controllers have ended; credits go on, and the controllers are started anew",
+		log.Error(err, "The controllers have ended and are started again; credits are decided meanwhile",
 			"in", wait.Round(time.Millisecond).String())
 		select {
 		case <-ctx.Done():

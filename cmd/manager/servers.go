@@ -106,7 +106,7 @@ func reportRefusals(ctx context.Context, log logr.Logger, refused func() uint64)
 		case <-time.After(refusalInterval):
 		}
 		if now := refused(); now > reported {
-			log.Info("Clients were refused, since too many others were being answered, or sent long headers", "clients", now-reported)
+			log.Info("Clients were refused: all connections were in use, or too many clients sent long headers", "clients", now-reported)
 			reported = now
 		}
 	}

@@ -140,7 +140,7 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.StringVar(&o.parameters, "parameters", "r,ref",
 		"comma-separated `names` of parameters that have a code on any URL of the shop")
 	flags.StringVar(&o.pageParameters, "landing-parameters", "utm_*",
-		"comma-separated `names` of parameters that are stored of the addresses of visited pages and of the pages before them, "+
+		"comma-separated `names` of the query parameters that are stored with landing pages and referers, "+
 			"beside those of --parameters; one that ends in * is the beginning of names. All others are left out; empty: none beside those of --parameters")
 	flags.BoolVar(&o.respectGPC, "respect-gpc", false,
 		"do not remember visitors whose browser sends Sec-GPC: 1 (Global Privacy Control)")
@@ -169,8 +169,8 @@ func (o *options) define(flags *flag.FlagSet) {
 	flags.IntVar(&o.connections, "max-connections", 10, "connections to the database; three of them are kept for visitors, and a third of the others for reads")
 
 	flags.IntVar(&o.touchPace, "touches-per-second", 5000,
-		"touches to write a second at most, of those that --total-touches-per-second lets in at once, so that a flood of clicks is no "+
-			"flood of writes. Touches beyond the queue's capacity are counted as shed; only their visitors' tokens remember them. "+
+		"most touches written per second, so that a flood of clicks does not become a flood of writes (--total-touches-per-second "+
+			"limits how many are stored at all). Touches beyond the queue's capacity are counted as shed; only their visitors' tokens remember them. "+
 			"0: as many as the database takes")
 
 	flags.IntVar(&o.clientTouches, "client-touches-per-minute", 60,

@@ -30,7 +30,7 @@ func (e *ErrRolesNotFound) Error() string {
 	for i, role := range e.Roles {
 		quoted[i] = fmt.Sprintf("%q", role)
 	}
-	return "the database has no role " + strings.Join(quoted, ", ") + ": create it, or take it off the list"
+	return "spec.roles: the database has no role " + strings.Join(quoted, ", ") + ": create each missing role, or remove it from spec.roles"
 }
 
 // GrantRoles grants the listed roles their rights, also rights that were revoked by hand, and

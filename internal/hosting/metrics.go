@@ -22,14 +22,14 @@ func (r *Registry) Metrics() prometheus.Collector {
 	}
 	return &metrics{
 		registry: r,
-		running:  describe("engine_running", "1 while an engine of this replica runs on the database, else 0. A suspended one runs and decides nothing."),
+		running:  describe("engine_running", "1 while an engine of this replica runs on the database, else 0. On a suspended database the engine runs and decides nothing."),
 		batches: describe("engine_batches_total",
 			"Batches that this replica committed (Committed), and batches and steps of resyncs that were rolled back (RolledBack).", "result"),
 		connections: describe("database_connections_used_ratio",
 			"Connections of this replica in use, as a part of spec.maxConnections. Absent without a connection."),
 		heartbeat: describe("database_ownership_heartbeat_timestamp_seconds",
-			"When this replica last recorded that the owner of the schema is alive, as seconds since 1970. Five minutes after the last of all replicas "+
-				"an object of the same name in the same installation, as in a rebuilt cluster, takes over."),
+			"When this replica last recorded that the owner of the schema is alive, as seconds since 1970. When the newest of all "+
+				"replicas' heartbeats is five minutes old, an object of the same name in the same installation, as in a rebuilt cluster, takes over."),
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 )
 
 // ErrPlanTimeout is why a plan has failed that has run for too long.
-var ErrPlanTimeout = fmt.Errorf("it has run for %s and not ended: look why the database answers so slowly", planTimeout)
+var ErrPlanTimeout = fmt.Errorf("the run has not ended within %s: find out why the database answers slowly", planTimeout)
 
 // PlanJob is the work that a RewardPlan requests.
 type PlanJob struct {

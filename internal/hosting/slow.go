@@ -22,9 +22,9 @@ const (
 )
 
 // slowSlots bounds how many uses by one controller are slow at a time, since each of them keeps a
-// worker from the databases of others. A namespace may have one more while it holds fewer slots than
-// are free: if it is alone it gets half of them, rounded up, and further namespaces find some. Quick
-// uses need no slot.
+// worker from the databases of others. A namespace may take another slot while it holds fewer slots
+// than are free: if it is alone it gets half of them, rounded up, and further namespaces find some.
+// Quick uses need no slot.
 //
 // No use waits for a slot: its object tries again. So that namespaces that try more often do not
 // overtake others, a free slot is kept for the namespace that has found none for longest.
@@ -92,8 +92,8 @@ func (s *slowSlots) release(namespace string) {
 
 // useWithSlot runs use, which needs a slot once it is slow. If there is none for it, its context is
 // cancelled, and useWithSlot returns ErrSlow. A use of a database that counts as slow needs a slot
-// from the start, however it ends: so a slow database keeps a worker without a slot for slowAfter
-// once in slowMemory.
+// from the start, however it ends: so a slow database keeps a worker without a slot at most once per
+// slowMemory, and then for slowAfter.
 func (h *host) useWithSlot(
 	ctx context.Context, slots *slowSlots, db *postgres.DB, use func(context.Context, *postgres.DB) error,
 ) (err error) {

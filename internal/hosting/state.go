@@ -55,8 +55,8 @@ var (
 	ErrNotHosted  = errors.New("this replica does not know the database yet")
 	ErrConnecting = errors.New("the first connection to the database is being made")
 	ErrNotServing = errors.New("the schema is not migrated yet, or has another owner")
-	ErrBusy       = errors.New("the operator is busy with other objects of this database; this one waits for its turn")
-	ErrSlow       = errors.New("the database is slow; the operator serves other slow databases first")
+	ErrBusy       = errors.New("the operator is busy with other objects of this database, and this object waits for its turn")
+	ErrSlow       = errors.New("the database is slow, and the operator serves other slow databases first: find out why the database is slow")
 )
 
 // cutsOff reports whether, after an error of this class, every use fails until the database answers

@@ -100,8 +100,9 @@ func (t *turns[J]) run(ctx context.Context, next func(context.Context) func()) e
 func (t *turns[J]) next() (J, bool) {
 	waiting := t.waiting()
 	if len(t.running) < jobsAtOnce {
-		// A long job that waits for another of its namespace keeps its place. That one gives way after
-		// turnLength if a job of another namespace waits and fits; else it runs to its end, or its limit.
+		// A long job that waits for another of its namespace keeps its place. The running job of
+		// that namespace gives way after turnLength if a job of another namespace waits and fits; else it
+		// runs to its end, or its limit.
 		long, found := t.first(waiting, func(p place) bool { return p.long })
 		if found && t.fits(long.place()) {
 			return long, true
@@ -197,8 +198,8 @@ func (t *turns[J]) endedBy(ctx context.Context, err error) error {
 }
 
 // end records that the job of a namespace has ended. A place is forgotten once no job of its
-// namespace runs and no job waits whose place had its last turn earlier: its next job then has no
-// other to wait for.
+// namespace runs and no waiting job's place had an earlier last turn: it would be first in order
+// with or without its entry.
 func (t *turns[J]) end(namespace string) {
 	turn := t.running[namespace]
 	turn.cancel(nil)

@@ -22,14 +22,14 @@ const (
 	firstVerifyPause = 5 * time.Second
 	lastVerifyPause  = 10 * time.Minute
 
-	// verifyDeadline is how long a verification may run: far longer than one of 10 million
-	// pairs takes. A server can make one endless, and only two run at a time.
+	// verifyDeadline is how long a verification may run: far longer than verifying 10 million
+	// pairs takes. A server can make a verification endless, and only two run at a time.
 	verifyDeadline = 6 * time.Hour
 )
 
 // errVerifyDeadline ends a verification that runs for too long.
-var errVerifyDeadline = fmt.Errorf("it has not ended within %s: look why the database answers so slowly, "+
-	"or why changes wait there to be decided", verifyDeadline)
+var errVerifyDeadline = fmt.Errorf("the verification has not ended within %s: find out why the database answers slowly, "+
+	"or why changes in it are not decided", verifyDeadline)
 
 // VerifyFunc runs one verification of a database.
 type VerifyFunc func(ctx context.Context, name types.NamespacedName, progress func(verified, total int64)) (*engine.VerifyResult, error)
@@ -120,8 +120,9 @@ func (v *Verifications) State(name types.NamespacedName, uid string) VerifyState
 	return known.state
 }
 
-// Start has a database verified, in answer to a request or (empty) to none. While one runs or waits
-// for its turn, Start changes nothing: a later request needs a verification that began after it.
+// Start starts the verification of a database. request is the request that it answers; empty: the
+// interval is over. While a verification runs or waits for its turn, Start changes nothing: a later
+// request needs a verification that began after it.
 func (v *Verifications) Start(name types.NamespacedName, uid, request string) VerifyState {
 	v.mu.Lock()
 	defer v.mu.Unlock()

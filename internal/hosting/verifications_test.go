@@ -321,7 +321,7 @@ func TestEndlessVerificationsLeaveTurnsToOthers(t *testing.T) {
 			t.Fatalf("after the deadline: started in %q", in)
 		}
 		state := v.State(names["endless"], "uid")
-		if state.Running || !state.Failed() || state.Answered != "audit" || !strings.Contains(state.Err.Error(), "it has not ended within 6h") {
+		if state.Running || !state.Failed() || state.Answered != "audit" || !strings.Contains(state.Err.Error(), "the verification has not ended within 6h") {
 			t.Errorf("%+v", state)
 		}
 		if wait := state.RetryAt().Sub(state.EndedAt); wait > 10*time.Minute {

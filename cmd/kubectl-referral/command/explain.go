@@ -65,7 +65,7 @@ func (o *explain) checkArgs(cmd *cobra.Command, args []string) error {
 		return errors.New("--after needs --referrer")
 	}
 	if slices.Contains(args, "") {
-		return errors.New("an id is empty")
+		return errors.New("USER and PURCHASE must not be empty")
 	}
 	return nil
 }

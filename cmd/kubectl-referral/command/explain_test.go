@@ -37,7 +37,7 @@ func TestExplainRefusesQuestionsBeforeTheyAreSent(t *testing.T) {
 			t.Errorf("%s: %v", command, got)
 		}
 	}
-	if got := runIn(t.Context(), "explain", ""); got.code != exitError || !strings.Contains(got.problems, "an id is empty") {
+	if got := runIn(t.Context(), "explain", ""); got.code != exitError || !strings.Contains(got.problems, "USER and PURCHASE must not be empty") {
 		t.Error(got)
 	}
 }

@@ -132,4 +132,4 @@ func (c *cluster) in(namespace string) *cluster {
 	return &cluster{client: c.client, namespace: namespace, role: c.role}
 }
 
-var errNoFiles = errors.New("nothing to plan: name manifests with -f or -k, or a campaign with --delete")
+var errNoFiles = errors.New("nothing to plan: name either manifests with -f or -k, or a campaign with --delete")

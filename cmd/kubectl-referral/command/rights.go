@@ -29,9 +29,9 @@ var rights = map[string][]Right{
 		{databases.resource, []string{"list"}, "only without --database; the role view has this right"},
 	},
 	"status": {
-		{campaigns.resource, []string{"list"}, "without a name, and with --wait"},
+		{campaigns.resource, []string{"list"}, "without a name"},
 		{databases.resource, []string{"list"}, "without a name"},
-		{campaigns.resource, []string{"get"}, "with a name, and with --wait"},
+		{campaigns.resource, []string{"get"}, "with a name, or with --wait"},
 		{databases.resource, []string{"get"}, "with a name"},
 	},
 	"verify": {

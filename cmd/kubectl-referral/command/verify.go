@@ -54,7 +54,7 @@ func (o *verify) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if len(args) == 0 {
-		only, err := c.onlyDatabase(cmd.Context(), "its name")
+		only, err := c.onlyDatabase(cmd.Context(), "the argument DATABASE")
 		if err != nil {
 			return err
 		}

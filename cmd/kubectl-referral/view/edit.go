@@ -12,7 +12,7 @@ import (
 
 // Edit is what a manifest changes about one object.
 type Edit struct {
-	Object  string // "RewardPolicy five-dollars"
+	Object  string // "campaign" or "policy"
 	Changes []Change
 }
 

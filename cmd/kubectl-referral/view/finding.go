@@ -45,7 +45,7 @@ func findings(object resource, kind string) []finding {
 	}
 	switch {
 	case ready == nil:
-		found = append(found, finding{red, "the operator has not reported on it: it does not run, or does not watch this namespace"})
+		found = append(found, finding{red, "the operator has not reported on this object: the operator does not run, or does not watch this namespace"})
 	case ready.Status != metav1.ConditionTrue:
 		_, c := readiness(object)
 		found = append(found, finding{c, ready.Reason + ": " + ready.Message})

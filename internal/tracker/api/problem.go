@@ -81,8 +81,8 @@ func (a *api) problemOf(ctx context.Context, err error) error {
 		p.Type = typeInsufficient
 		return &insufficientCredit{ErrorModel: *p, Available: units(insufficient.Available)}
 	case errors.Is(err, facts.ErrVanished):
-		a.Log.WarnContext(ctx, "A fact was neither recorded nor found: its row is deleted at the same time, or a trigger suppresses it")
-		return unavailable("the fact is deleted at the same time")
+		a.Log.WarnContext(ctx, "A fact was neither recorded nor found: its row was deleted meanwhile, or a trigger suppresses it")
+		return unavailable("the fact was deleted meanwhile")
 	case class == postgres.ClassData:
 		// The checks of the body missed this value. The answer contains no name of the schema.
 		a.Log.WarnContext(ctx, "The database refused values that had been checked", "error", postgres.Message(err))

@@ -97,7 +97,7 @@ func (a *api) act(ctx context.Context, given *Action) (recordedAction, bool, err
 func (a *api) actionOf(given *Action, at string) (action *facts.Action, warning string, err error) {
 	v := a.visitor(given.Visitor, given.VisitorID, given.ActedAt)
 	if given.UserID == nil && v.id == nil {
-		message := "or visitor_id is required without a user_id"
+		message := "is required, or visitor_id, if there is no user_id"
 		if v.warning != "" {
 			message += "; " + v.warning
 		}

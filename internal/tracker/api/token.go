@@ -23,7 +23,7 @@ type token struct {
 // tokenLine is a name, with or without a colon, and a token.
 var tokenLine = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,62}):?[ \t]+(\S+)$`)
 
-const tokenShape = "write a name and a token, or a name and sha256: with 64 hexadecimal digits"
+const tokenShape = `write "name: token" or "name sha256:<64 hexadecimal digits>", one a line`
 
 // ParseTokens reads a file of tokens, one a line: "shop: <token>", or "shop sha256:<hex>" where the
 // file must not contain the token itself. A name may have several tokens, so that one can be

@@ -36,7 +36,7 @@ func (a *api) recordedLink(l *facts.StoredLink) RecordedLink {
 // followedLink is a link in a list, with its touches and actions.
 type followedLink struct {
 	RecordedLink
-	Touches int64            `json:"touches" doc:"How often the link was followed. Some that exceed 10,000 since the operator last counted are left out until it counts again."`
+	Touches int64            `json:"touches" doc:"How often the link was followed. Of the link's touches and actions that the operator has not added up yet, at most 10,000 are included."`
 	Actions map[string]int64 `json:"actions" doc:"How often each action was counted for the link. Of a link with more than 100 different actions, the 100 most frequent."`
 }
 
@@ -97,9 +97,9 @@ type Refund struct {
 
 // Action is the body of POST /v1/actions.
 type Action struct {
-	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from code, action, target and acted_at, so that the same of these again is the same action of the user or, without a user_id, of the visitor."`
+	ActionID  *string    `json:"action_id,omitempty" minLength:"1" maxLength:"255" doc:"Identifies the action. Left out: derived from code, action, target and acted_at, so that a repetition with the same values is the same action of that user or, without a user_id, of that visitor."`
 	UserID    *string    `json:"user_id,omitempty" minLength:"1" maxLength:"255" doc:"The user; left out where none is known."`
-	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning; without a user_id nothing is left, and the action is refused, as is a batch that contains it."`
+	Visitor   *string    `json:"visitor,omitempty" doc:"The visitor: the token in the tracker's cookie, unchanged. Left out where only the user is known. An invalid token is left out, with a warning; without a user_id or visitor_id the action is then refused, and so is a batch that contains it."`
 	VisitorID *string    `json:"visitor_id,omitempty" maxLength:"255" doc:"The visitor's id, where the token is not at hand: what a gateway passes on as X-Referral-Visitor. A valid token has precedence."`
 	Code      *string    `json:"code,omitempty" maxLength:"255" doc:"Code of the link that the action is counted for. Left out: the link that the user's signup is attributed to, else the one the visitor followed last."`
 	Action    string     `json:"action" minLength:"1" maxLength:"255" example:"view" doc:"What was done."`

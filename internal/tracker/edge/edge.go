@@ -91,7 +91,7 @@ type Edge struct {
 func New(options Options) (*Edge, error) {
 	e := &Edge{Options: options}
 	if e.PublicURL == nil || (e.PublicURL.Scheme != "https" && e.PublicURL.Scheme != "http") || e.PublicURL.Host == "" {
-		return nil, errors.New("the public URL must be one such as https://go.shop.example")
+		return nil, errors.New("--public-url: must be a URL such as https://go.shop.example")
 	}
 	var err error
 	if e.cookie, err = visitor.NewCookie(e.PublicURL, e.CookieDomain); err != nil {
@@ -99,7 +99,7 @@ func New(options Options) (*Edge, error) {
 	}
 	if e.FallbackURL != "" {
 		if err := links.CheckDestination(e.FallbackURL); err != nil {
-			return nil, fmt.Errorf("the fallback URL %w", err)
+			return nil, fmt.Errorf("--fallback-url: %w", err)
 		}
 		e.fallback = []string{e.FallbackURL}
 	}

@@ -5,17 +5,18 @@ import (
 	"sync"
 )
 
-// accounts lets one redemption of an account be written at a time. Without it, redemptions of an
-// account that a transaction of the shop's keeps locked would occupy all turns of alone.
+// accounts lets one redemption of an account be written at a time. Without it, redemptions of one
+// account that a transaction of the shop keeps locked would use all connections of the writes that
+// share no commit (see Store.alone).
 type accounts struct {
 	mu      sync.Mutex
-	entered map[account]*line // those with a redemption
+	entered map[account]*redemptionQueue // those with a redemption
 }
 
 type account struct{ beneficiaryID, currency string }
 
-// line are the redemptions of an account that wait or are written.
-type line struct {
+// redemptionQueue is the redemptions of an account that wait or are being written.
+type redemptionQueue struct {
 	length int
 	turn   chan struct{} // full while one is written
 }
@@ -24,26 +25,26 @@ type line struct {
 // after the write.
 func (a *accounts) enter(ctx context.Context, of account) (leave func(), err error) {
 	a.mu.Lock()
-	l := a.entered[of]
-	if l == nil {
-		l = &line{turn: make(chan struct{}, 1)}
+	queue := a.entered[of]
+	if queue == nil {
+		queue = &redemptionQueue{turn: make(chan struct{}, 1)}
 		if a.entered == nil {
-			a.entered = map[account]*line{}
+			a.entered = map[account]*redemptionQueue{}
 		}
-		a.entered[of] = l
+		a.entered[of] = queue
 	}
-	l.length++
+	queue.length++
 	a.mu.Unlock()
 	exit := func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if l.length--; l.length == 0 {
+		if queue.length--; queue.length == 0 {
 			delete(a.entered, of)
 		}
 	}
 	select {
-	case l.turn <- struct{}{}:
-		return func() { <-l.turn; exit() }, nil
+	case queue.turn <- struct{}{}:
+		return func() { <-queue.turn; exit() }, nil
 	case <-ctx.Done():
 		exit()
 		return nil, ctx.Err()

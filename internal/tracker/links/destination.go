@@ -99,7 +99,7 @@ func CheckDestination(text string) error {
 	case u.User != nil:
 		return errors.New("must have no user name")
 	case !web(u):
-		return errors.New("must be an absolute URL that begins with https:// or http://, and a host")
+		return errors.New("must be an absolute URL with a host, and begin with https:// or http://")
 	}
 	return nil
 }

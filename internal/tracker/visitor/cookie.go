@@ -44,15 +44,15 @@ func NewCookie(public *url.URL, domain string) (Cookie, error) {
 		host := public.Hostname()
 		switch {
 		case !domainName.MatchString(domain) || net.ParseIP(domain) != nil:
-			return Cookie{}, errors.New("the cookie's domain must be a domain name such as shop.example: correct it or leave it out")
+			return Cookie{}, errors.New("--cookie-domain: must be a domain name such as shop.example: correct it or leave the flag out")
 		case !under(host, domain):
-			return Cookie{}, fmt.Errorf("the public URL's host %s is not under the cookie's domain %s, so browsers would refuse it: "+
-				"correct one of them", host, domain)
+			return Cookie{}, fmt.Errorf("--cookie-domain=%s: the host %s of --public-url is not under this domain, so browsers would refuse "+
+				"the cookie: correct one of the flags", domain, host)
 		}
 		c.Domain = strings.ToLower(domain) // all ASCII
 		if suffix, _ := publicsuffix.PublicSuffix(c.Domain); suffix == c.Domain {
-			return Cookie{}, fmt.Errorf("the cookie's domain %s is a public suffix, under which anyone may have a name, so browsers would "+
-				"refuse it: name a domain of your own, such as %s, or leave it out", c.Domain, host)
+			return Cookie{}, fmt.Errorf("--cookie-domain=%s: this domain is a public suffix, under which anyone may have a name, so browsers would "+
+				"refuse the cookie: name a domain of your own, such as %s, or leave the flag out", c.Domain, host)
 		}
 	}
 	c.names = []string{c.Name}
